@@ -1,0 +1,34 @@
+# Needs Python 3.11 or newer and nothing else; everything is installed into .venv from the lock.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test run check lock
+.DELETE_ON_ERROR:
+
+demo: .venv/.installed
+	$(BIN)/python -m panel.demo
+
+test: .venv/.installed
+	tests/machine.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+run: .venv/.installed
+	exec $(BIN)/gunicorn "app:create_app()"
+
+check: .venv/.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Needs uv. Newer versions of everything: make lock UPGRADE=--upgrade
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+lock:
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements.lock
+	$(LOCK) $(UPGRADE) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+
+# The development lock holds the other one too, so one file installs everything.
+.venv/.installed: requirements.lock requirements-dev.lock
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,36 @@
+"""How gunicorn serves the panel: picked up by a plain `gunicorn "app:create_app()"`.
+
+One process with many threads: a request mostly waits for the back office. Two processes
+(`--workers 2`) serve more; the cache and the database are shared, so nothing else changes.
+"""
+
+from pathlib import Path
+
+worker_class = "gthread"
+workers = 1
+threads = 64
+
+# Threads and connections of the engine and of the database do not survive a fork.
+preload_app = False
+
+# The longest request is a section's read (8 s). Container engines that kill after 10 s
+# lose answers, never hooks.
+graceful_timeout = 15
+
+# Long enough for the requests of one opening panel, short enough that idle panels, which ask
+# every 15 s or less often, do not fill the connections of the worker.
+keepalive = 5
+
+# The heartbeat is a file's time: on a disk that hangs, a healthy worker would be killed.
+_memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unguessable name in it)
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+
+# Addresses and ids of customers' conversations belong in no log; the proxy has its own.
+accesslog = None
+
+# Its path is one per user: a second panel on the machine would take it from the first.
+control_socket_disable = True
+
+# Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
+# else is PANEL_TRUSTED_PROXIES) and bind (gunicorn reads $PORT itself). gunicorn sends "Server:
+# gunicorn", without a version; an application cannot take it back, a proxy can.
