@@ -1,0 +1,14 @@
+"""The MIDDAG contact panel for Chatwoot: who is talking, from the back office, beside the chat.
+
+The map, in reading order. Imports point towards the top of this list, never down it:
+
+    plain values    settings · errors · models · formats
+    tools           http · flights · cache · db · links · journal
+    outside worlds  middag (the back office) · chatwoot
+    hall            access (proofs and seals) · services: the shared objects, built once
+    reading wing    sections · identity · visits · views
+    writing wing    sync: wire · events · hooks · engine · contacts
+    for people      commands · demo
+
+`app.create_app` knows everyone; the two wings do not know each other.
+"""

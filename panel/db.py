@@ -1,0 +1,52 @@
+"""The database: one SQLAlchemy engine, its SQLite settings, and the tables of everyone, made once.
+
+Each table has one owner (`links`, `journal`, `access`), who defines it on `metadata`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from sqlalchemy import Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+
+metadata = MetaData()
+ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
+
+
+def connect(url: str) -> Engine:
+    """The engine behind `PANEL_DATABASE_URL`; on SQLite the file's folder is made."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": 30})
+    event.listen(engine, "connect", _sqlite_settings)
+    return engine
+
+
+def _sqlite_settings(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # WAL lets readers go on while one writes; FULL makes a commit survive a power cut: some
+    # builds of SQLite ship NORMAL for WAL, which does not (dependencies §1.5, trap 6).
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def migrate(engine: Engine) -> None:
+    """Create what is missing. Several processes may start at once: one does it, the others wait."""
+    if engine.dialect.name == "sqlite":
+        with FileLock(f"{engine.url.database}.lock", timeout=60):
+            metadata.create_all(engine)
+        return
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        metadata.create_all(connection)
+
+
+def missing_tables(engine: Engine) -> set[str]:
+    """Names of our tables that the database does not have (for the doctor and `readyz`)."""
+    return set(metadata.tables) - set(inspect(engine).get_table_names())

@@ -1,0 +1,67 @@
+"""What can go wrong with the outside worlds, divided by what the caller does about it.
+
+PanelError                 code: short, repeatable by an agent to an administrator
+├── TryLater               may heal by itself: never remembered; a kept copy may stand in
+│   ├── Unreachable        no answer: `timeout`, `network`
+│   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
+│   └── Paused             we do not ask for a while (breaker): `paused`
+└── GiveUp                 asking again at once would bring the same answer
+    ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
+    ├── Unauthorized       401: our secret or token is wrong: a copy may stand in
+    ├── Refused            `denied`: 403; a kept copy must not be shown
+    └── Missing            `unknown_organization`, `not_found`: 404 in its own words
+"""
+
+
+class PanelError(Exception):
+    """`code` is shown to people; `detail` is for the log and holds no secret.
+
+    `retry_at` (epoch seconds) is when asking again makes sense, where that is known.
+    """
+
+    code = "error"
+
+    def __init__(
+        self, code: str = "", detail: str = "", retry_at: float | None = None, body: object = None
+    ) -> None:
+        self.code = code or type(self).code
+        self.detail = detail
+        self.retry_at = retry_at
+        self.body = body
+        super().__init__(f"{self.code}: {detail}" if detail else self.code)
+
+
+class TryLater(PanelError):
+    """It may heal by itself."""
+
+
+class Unreachable(TryLater):
+    code = "network"
+
+
+class Unwell(TryLater):
+    code = "http_500"
+
+
+class Paused(TryLater):
+    code = "paused"
+
+
+class GiveUp(PanelError):
+    """Asking again at once would bring the same answer."""
+
+
+class Unreadable(GiveUp):
+    code = "unreadable"
+
+
+class Unauthorized(GiveUp):
+    code = "unauthorized"
+
+
+class Refused(GiveUp):
+    code = "denied"
+
+
+class Missing(GiveUp):
+    code = "not_found"
