@@ -1,0 +1,116 @@
+"""One flight at a time per topic: a lock over threads, over processes, over machines.
+
+`hold(key, seconds)` yields True to its one holder, False to who could not have it in time. A holder
+that dies releases the others: the kernel frees a file lock, Redis forgets a lease.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from hashlib import blake2s
+from pathlib import Path
+from typing import Protocol
+
+import redis
+from filelock import FileLock, Timeout
+from redis.exceptions import LockError
+
+from panel.http import READ_SECONDS
+
+LEASE_SECONDS = READ_SECONDS + 1.0  # no flight lasts longer, so a lease never ends under its holder
+POLL_SECONDS = 0.02
+
+
+class Flights(Protocol):
+    def hold(self, key: str, seconds: float) -> AbstractContextManager[bool]: ...
+
+
+class Local:
+    """Over the threads of this process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, key: str, seconds: float) -> Iterator[bool]:
+        lock = self._join(key)
+        held = lock.acquire(timeout=seconds)
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
+            self._leave(key)
+
+    def _join(self, key: str) -> threading.Lock:
+        with self._guard:
+            lock, count = self._waiting.get(key, (threading.Lock(), 0))
+            self._waiting[key] = (lock, count + 1)
+            return lock
+
+    def _leave(self, key: str) -> None:
+        with self._guard:
+            lock, count = self._waiting.pop(key)
+            if count > 1:
+                self._waiting[key] = (lock, count - 1)
+
+
+class Files(Local):
+    """Over the processes of this machine; one thread of each process polls the file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+
+    @contextmanager
+    def hold(self, key: str, seconds: float) -> Iterator[bool]:
+        end = time.monotonic() + seconds
+        with super().hold(key, seconds) as first:
+            if not first:
+                yield False
+                return
+            lock = FileLock(self._folder / blake2s(key.encode(), digest_size=16).hexdigest())
+            held = self._acquire(lock, max(0.0, end - time.monotonic()))
+            try:
+                yield held
+            finally:
+                lock.release()
+
+    @staticmethod
+    def _acquire(lock: FileLock, seconds: float) -> bool:
+        try:
+            lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
+        except Timeout:
+            return False
+        except OSError:
+            return True  # a broken disk costs an extra call, never an answer
+        return True
+
+
+class Shared(Local):
+    """Over machines, through Redis: `SET NX PX` with an owner's token (redis-py's own lock)."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__()
+        self._client = client
+
+    @contextmanager
+    def hold(self, key: str, seconds: float) -> Iterator[bool]:
+        end = time.monotonic() + seconds
+        with super().hold(key, seconds) as first:
+            if not first:
+                yield False
+                return
+            lock = self._client.lock(f"panel:{key}", timeout=LEASE_SECONDS, sleep=POLL_SECONDS)
+            try:
+                held = lock.acquire(blocking_timeout=max(0.0, end - time.monotonic()))
+            except redis.RedisError:
+                held = True  # Redis gone: every process asks for itself
+            try:
+                yield held
+            finally:
+                with suppress(LockError, redis.RedisError):
+                    lock.release()

@@ -1,0 +1,96 @@
+"""How values look to people: words, money, days and ages in the agent's language (Babel)."""
+
+import io
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
+from pathlib import Path
+
+from babel import Locale, negotiate_locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
+from babel.support import NullTranslations, Translations
+
+from panel.models import Money
+
+LOCALES = ("en", "pt_BR")
+CATALOGS = Path(__file__).parent / "locale"
+
+
+@cache
+def _translations(locale: str) -> NullTranslations:
+    """Read from the catalog's text: no compiled file to forget."""
+    path = CATALOGS / f"{locale}.po"
+    if not path.exists():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=locale))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def choose_locale(fixed: str, wanted: list[str]) -> str:
+    """The setting, else the first of the browser's languages that we speak, else English."""
+    return fixed or negotiate_locale(wanted, LOCALES, sep="-", aliases={"pt": "pt_BR"}) or "en"
+
+
+class Formats:
+    """One language and one time zone; given to every template as `fmt`."""
+
+    def __init__(self, locale: str, zone: tzinfo) -> None:
+        self.locale = Locale.parse(locale)
+        self.zone = zone
+        self._words = _translations(locale)
+
+    @property
+    def language(self) -> str:
+        """For the `lang` attribute: `en`, `pt-BR`."""
+        return str(self.locale).replace("_", "-")
+
+    def gettext(self, text: str) -> str:
+        return self._words.gettext(text)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        return self._words.ngettext(one, many, count)
+
+    def money(self, money: Money) -> str:
+        if not money.currency:
+            return format_decimal(money.amount, format="#,##0.00", locale=self.locale)
+        try:
+            return format_currency(money.amount, money.currency, locale=self.locale)
+        except (UnknownLocaleError, ValueError):
+            return f"{money.amount} {money.currency}"
+
+    def day(self, moment: date | datetime | float) -> str:
+        if isinstance(moment, float | int):
+            moment = datetime.fromtimestamp(moment, UTC)
+        if isinstance(moment, datetime):
+            moment = moment.astimezone(self.zone)
+        return format_date(moment, format="medium", locale=self.locale)
+
+    def clock(self, epoch: float) -> str:
+        """The hour; with the day before it when that is not today."""
+        moment = datetime.fromtimestamp(epoch, UTC).astimezone(self.zone)
+        if moment.date() == datetime.now(self.zone).date():
+            return format_time(moment, format="medium", locale=self.locale)
+        return format_datetime(moment, format="short", locale=self.locale)
+
+    def iso(self, epoch: float) -> str:
+        return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
+
+    def ago(self, epoch: float, now: float) -> str:
+        """`5 minutes ago`, `há 5 minutos`."""
+        seconds = min(-1, int(epoch - now))
+        return format_timedelta(seconds, add_direction=True, locale=self.locale, threshold=1)
+
+    def within(self, moment: datetime, now: datetime) -> str:
+        """`in 12 days`, `12 days ago`: in calendar days of our zone, as people count."""
+        days = (moment.astimezone(self.zone).date() - now.astimezone(self.zone).date()).days
+        if days == 0:
+            return self.gettext("today")
+        return format_timedelta(
+            days * 86400, granularity="day", add_direction=True, locale=self.locale, threshold=32
+        )

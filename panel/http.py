@@ -1,0 +1,246 @@
+"""JSON over HTTP: deadline, one retry, size cap, breaker; every failure is one of our errors.
+
+The only importer of `requests`. Libraries' own retries know no deadline, hence the small loop here
+(docs/decisions.md, 2026-11-22).
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from panel.errors import (
+    Missing,
+    PanelError,
+    Paused,
+    Refused,
+    TryLater,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    Unwell,
+)
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 8.0  # a whole read, with its retry; the caller's deadline may be shorter
+RETRY_AFTER_SECONDS = 1.0
+LARGEST_ANSWER = 2 * 1024 * 1024
+REDIRECTS = 3
+POOL = 64
+
+
+class Deadline:
+    """A moment on the monotonic clock; `left()` is never negative."""
+
+    def __init__(self, seconds: float = READ_SECONDS) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return max(0.0, self._end - time.monotonic())
+
+
+@dataclass
+class Breaker:
+    """After `limit` failures in a row within `window` seconds nobody calls for `pause` seconds.
+
+    Then one caller goes first, as a probe; the others wait for its result or for one more pause.
+    Any answer that is no 5xx counts as a sign of life.
+    """
+
+    limit: int = 10
+    pause: float = 15.0
+    window: float = 60.0
+    _failures: list[float] = field(default_factory=list)
+    _until: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        with self._lock:
+            now = time.time()
+            if now < self._until:
+                raise Paused(detail="no call while the other side is unwell", retry_at=self._until)
+            if self._until:
+                # This caller is the probe: it leases one more pause, so that only one goes first.
+                self._until = now + self.pause
+
+    def alive(self) -> None:
+        with self._lock:
+            self._failures.clear()
+            self._until = 0.0
+
+    def failed(self) -> None:
+        with self._lock:
+            now = time.time()
+            self._failures = [at for at in self._failures if at > now - self.window] + [now]
+            if len(self._failures) >= self.limit:
+                self._until = now + self.pause
+
+    @property
+    def paused_until(self) -> float:
+        """Epoch seconds, 0 while calls go through."""
+        with self._lock:
+            return self._until if self._until > time.time() else 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A 2xx: `body` is the decoded JSON (`None` for an empty body)."""
+
+    status: int
+    body: Any
+
+
+class Client:
+    """Calls below one base address with fixed headers. Safe for threads; connections are shared."""
+
+    def __init__(self, base: str, headers: Mapping[str, str], breaker: Breaker | None = None):
+        self._base = base.rstrip("/") + "/"
+        self._headers = {"Accept": "application/json", **headers}
+        self.breaker = breaker or Breaker()
+        self._session = requests.Session()
+        self._session.trust_env = False  # no .netrc may replace our Authorization, no proxy see it
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL))
+
+    def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
+        """GET with one retry for what may heal, inside the deadline `by`."""
+        by = by or Deadline()
+        try:
+            return self._attempt("GET", path, by, params=params, headers=headers)
+        except Paused:
+            raise
+        except TryLater as first:
+            pause = self._pause_before_retry(first)
+            if pause >= by.left():
+                raise
+            time.sleep(pause)
+        return self._attempt("GET", path, by, params=params, headers=headers)
+
+    def send(self, method: str, path: str, body: Any = None, by: Any = None) -> Answer:
+        """A write: asked once, since only the caller knows whether repeating it is safe."""
+        return self._attempt(method, path, by or Deadline(), json=body)
+
+    @staticmethod
+    def _pause_before_retry(error: TryLater) -> float:
+        if error.retry_at is None:
+            return RETRY_AFTER_SECONDS
+        return max(0.0, error.retry_at - time.time())
+
+    def _attempt(self, method: str, path: str, by: Deadline, **kwargs: Any) -> Answer:
+        self.breaker.check()
+        try:
+            answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
+        except (Unreachable, Unwell) as error:
+            if error.code != "rate_limited":  # a 429 is polite: the other side lives
+                self.breaker.failed()
+            raise
+        except PanelError:
+            self.breaker.alive()
+            raise
+        self.breaker.alive()
+        return answer
+
+    def _exchange(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
+        for _ in range(REDIRECTS + 1):
+            with self._opened(method, url, by, **kwargs) as response:
+                if not response.is_redirect:
+                    return _judged(response.status_code, response.headers, _read(response, by))
+                url = self._followed(url, response.headers["Location"])
+        raise Unreadable("redirects", "too many redirects")
+
+    def _followed(self, url: str, location: str) -> str:
+        target = urljoin(url, location)
+        if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
+            # The Bearer must not travel: neither to another host nor onto another scheme or port.
+            raise Unreadable("redirected", "a redirect to another host was refused")
+        return target
+
+    @contextmanager
+    def _opened(
+        self, method: str, url: str, by: Deadline, **kwargs: Any
+    ) -> Iterator[requests.Response]:
+        left = by.left()
+        if not left:
+            raise Unreachable("timeout", "no time left")
+        headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
+        try:
+            with self._session.request(
+                method,
+                url,
+                headers=headers,
+                timeout=(min(CONNECT_SECONDS, left), left),
+                allow_redirects=False,
+                stream=True,
+                **kwargs,
+            ) as response:
+                yield response
+        except requests.Timeout as error:
+            raise Unreachable("timeout", type(error).__name__) from error
+        except (requests.RequestException, OSError) as error:
+            code = "network" if by.left() else "timeout"
+            raise Unreachable(code, type(error).__name__) from error
+
+
+def _read(response: requests.Response, by: Deadline) -> bytes:
+    """The whole body, decoded; a drip-feeding server is cut off at the deadline.
+
+    The socket's own timeout starts anew with each byte, so a timer shuts the socket down.
+    """
+    watchdog = threading.Timer(by.left(), response.raw.shutdown)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        body = bytearray()
+        for chunk in response.iter_content(65536):
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise Unreadable("too_large", f"more than {LARGEST_ANSWER} bytes")
+    finally:
+        watchdog.cancel()
+    if not by.left():
+        raise Unreachable("timeout", "the body took too long")
+    return bytes(body)
+
+
+def _judged(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+    if status == 429 or status >= 500:
+        code = "rate_limited" if status == 429 else f"http_{status}"
+        raise Unwell(code, f"status {status}", retry_at=_retry_at(headers.get("Retry-After")))
+    body, readable = _decoded(raw)
+    if 200 <= status < 300:
+        if not readable:
+            raise Unreadable("unreadable", "not JSON")
+        return Answer(status, body)
+    named = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    error = named.get(status) or Unreadable(f"http_{status}")
+    error.body, error.detail = body, f"status {status}"
+    raise error
+
+
+def _decoded(raw: bytes) -> tuple[Any, bool]:
+    if not raw.strip():
+        return None, True
+    try:
+        return msgspec.json.decode(raw), True
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, False
+
+
+def _retry_at(header: str | None) -> float | None:
+    """`Retry-After` in seconds or as an HTTP date (RFC 9110 §10.2.3), as epoch seconds."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return time.time() + min(int(header), 3600)
+    try:
+        return parsedate_to_datetime(header).timestamp()
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,210 @@
+"""The back office's REST API, read through the cache (facts: contracts/middag.md §2 to §4).
+
+`DOCUMENTS` says where each document is found, how it is parsed, and how long an answer is fresh.
+What is kept is the back office's own JSON; it is parsed after the cache.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from panel.cache import Ask, Cache, Lifetimes, Reading, Topic
+from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
+from panel.http import Client, Deadline
+from panel.models import (
+    Collaborator,
+    Entitlement,
+    License,
+    Order,
+    Organization,
+    Quote,
+    Row,
+    rows_of,
+)
+
+MOST_PAGES = 10
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Listed(Generic[R]):
+    """`rows` of a list; `total` is what the back office says there are, when it says it."""
+
+    rows: tuple[R, ...]
+    total: int | None = None
+
+    @property
+    def cut(self) -> bool:
+        return self.total is not None and self.total > len(self.rows)
+
+
+@dataclass(frozen=True)
+class Document(Generic[T]):
+    """One kind of document. `path` may hold `{id}`, the organization's."""
+
+    name: str
+    path: str
+    lifetimes: Lifetimes
+    parse: Callable[[Any, str], T]
+    listed: bool = True
+
+    def topic(self, organization: int, integer_money: str) -> Topic[T]:
+        def parse(body: Any) -> T:
+            return self.parse(body, integer_money)
+
+        return Topic(self.name, organization, self.lifetimes, parse, _is_empty)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, Listed) and not value.rows
+
+
+def _organization(body: Any, _: str) -> Organization:
+    if not isinstance(body, dict):
+        raise Unreadable("wrong_shape", "the organization is no object")
+    return Organization.from_json(body)
+
+
+def _list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
+    def parse(body: Any, integer_money: str) -> Listed[R]:
+        rows = rows_of(body.get("rows") if isinstance(body, dict) else None)
+        total = body.get("total")
+        made = tuple(make(row, integer_money) for row in rows)
+        return Listed(made, total if isinstance(total, int) else None)
+
+    return parse
+
+
+ORGANIZATION = Document(
+    "organization", "organizations/{id}", Lifetimes(300), _organization, listed=False
+)
+ORDERS = Document("orders", "orders", Lifetimes(60), _list(Order.from_json))
+QUOTES = Document("quotes", "quotes", Lifetimes(60), _list(Quote.from_json))
+LICENSES = Document(
+    "licenses", "licenses", Lifetimes(300), _list(lambda r, _: License.from_json(r))
+)
+DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
+
+# For the passes of the writing wing: always read anew, never kept.
+COLLABORATORS = Document(
+    "collaborators",
+    "organizations/{id}/collaborators",
+    Lifetimes(0),
+    _list(lambda row, _: Collaborator.from_json(row)),
+)
+ENTITLEMENTS = Document(
+    "entitlements", "entitlements", Lifetimes(0), _list(lambda row, _: Entitlement.from_json(row))
+)
+
+
+class BackOffice:
+    """What the back office knows of an organization: `read` through the cache, `now` without it."""
+
+    def __init__(self, client: Client, cache: Cache, integer_money: str) -> None:
+        self._client = client
+        self._cache = cache
+        self._integer_money = integer_money
+
+    @property
+    def paused_until(self) -> float:
+        return self._client.breaker.paused_until
+
+    def read(self, document: Document[T], organization: int, ask: Ask) -> Reading[T]:
+        """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
+        return self._cache.read(
+            self.topic(document, organization),
+            ask,
+            lambda by: self._fetch(document, organization, by),
+        )
+
+    def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
+        return self._cache.peek(self.topic(document, organization))
+
+    def now(self, document: Document[T], organization: int) -> T:
+        """The present truth, past the cache; raises `PanelError`."""
+        return document.parse(self._fetch(document, organization, Deadline()), self._integer_money)
+
+    def topic(self, document: Document[T], organization: int) -> Topic[T]:
+        return document.topic(organization, self._integer_money)
+
+    def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
+        path = document.path.format(id=organization)
+        if document.listed:
+            return self._pages(path, organization, by)
+        body = self._data(self._get(path, organization, by, {}))
+        if not isinstance(body, dict) or str(body.get("id")) != str(organization):
+            raise Unreadable("foreign_rows", "another organization than the one asked for")
+        return body
+
+    def _pages(self, path: str, organization: int, by: Deadline) -> dict[str, Any]:
+        """Every page, up to `MOST_PAGES`; one failing page fails the list."""
+        rows: list[Row] = []
+        total: int | None = None
+        for page in range(1, MOST_PAGES + 1):
+            # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
+            query = {"org": organization, "page": page}
+            body = self._get(path, organization, by, query)
+            found = rows_of(self._data(body))
+            _own(found, organization)
+            rows += found
+            meta = body.get("meta") if isinstance(body.get("meta"), dict) else {}
+            total = _count(meta, "total") if total is None else total
+            if not found or page >= (_count(meta, "pages") or 1):
+                break
+        if total and not rows:
+            raise Unreadable("wrong_shape", "no rows, although some are counted")
+        return {"rows": _once(rows), "total": total}
+
+    def _get(
+        self, path: str, organization: int, by: Deadline, query: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        # Both are sent: one page of the documentation names the header, another the query (§3.1).
+        query = {**query, "org": organization}
+        headers = {"X-Middag-Organization": str(organization)}
+        try:
+            body = self._client.get(path, params=query, headers=headers, by=by).body
+        except (Missing, Refused, Unauthorized) as error:
+            raise _named(error) from error
+        if not isinstance(body, dict) or body.get("success") is False:
+            raise Unreadable("wrong_shape", "no envelope around the answer")
+        return body
+
+    @staticmethod
+    def _data(body: dict[str, Any]) -> Any:
+        """The envelope's `data`. Only what is there can be empty: a missing `data` is no `[]`."""
+        if "data" not in body:
+            raise Unreadable("wrong_shape", "the envelope holds no data")
+        return body["data"]
+
+
+def _own(rows: list[Row], organization: int) -> None:
+    """A row that names another organization makes the whole answer untrustworthy."""
+    for row in rows:
+        owner = row.get("organization_id")
+        if owner is not None and str(owner) != str(organization):
+            raise Unreadable("foreign_rows", "a row of another organization")
+
+
+def _once(rows: list[Row]) -> list[Row]:
+    """Rows move between pages while we walk them: the same id twice is one row."""
+    return list({str(row.get("id")): row for row in rows}.values())
+
+
+def _count(meta: Any, key: str) -> int | None:
+    value = meta.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _named(error: PanelError) -> PanelError:
+    """404 in the back office's own words means the organization; any other 404 is a wrong door.
+
+    WordPress's `rest_no_route` (plugin deactivated) and a proxy's page must clear nothing (§2.4).
+    """
+    if not isinstance(error, Missing):
+        return error
+    body = error.body if isinstance(error.body, dict) else {}
+    words = body.get("errors") if isinstance(body.get("errors"), dict) else {}
+    if isinstance(words, dict) and words.get("code") == "NOT_FOUND":
+        return Missing("unknown_organization", error.detail)
+    return Unreadable("no_route", error.detail)

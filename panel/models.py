@@ -1,0 +1,332 @@
+"""What the back office tells us, as plain values, and the rules on them.
+
+Each `from_json` takes the back office's JSON (contracts/middag.md §4), tolerates every
+contradiction of §14 there, and raises `Unreadable("wrong_shape")` for what cannot be trusted.
+Unknown is kept as `None` or as it came; nothing is invented.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from panel.errors import Unreadable
+
+CLOSED_ORDERS = frozenset({"completed", "cancelled", "refunded", "failed"})
+OPEN_QUOTES = frozenset({"sent", "viewed"})
+ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+LARGEST_AMOUNT = Decimal(10) ** 15
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Money:
+    """`amount` in major units, exact; `currency` is the ISO 4217 code, or empty when not stated."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """`value`: lower case, hyphens, without `wc-`; `raw`: as the back office wrote it."""
+
+    value: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Organization:
+    id: int
+    name: str
+    legal_name: str | None = None
+    tax_id: str | None = None
+    status: Status | None = None
+    verification: Status | None = None
+    plan: str | None = None
+    billing_entity: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+    owner_id: int | None = None
+
+    @property
+    def billing_name(self) -> str | None:
+        return ENTITIES.get(self.billing_entity or "", self.billing_entity)
+
+    @property
+    def tax_label(self) -> str:
+        """CNPJ in Brazil, EIN in the United States, else the neutral word (contracts §6)."""
+        return {"BR": "CNPJ", "US": "EIN"}.get(self.country or "BR", "Tax id")
+
+    @classmethod
+    def from_json(cls, row: Row) -> "Organization":
+        number = _id(row)
+        return cls(
+            id=number,
+            name=_text(row, "name") or _text(row, "legal_name") or f"#{number}",
+            legal_name=_text(row, "legal_name"),
+            tax_id=_text(row, "cnpj") or _text(row, "tax_id"),
+            status=_status(row, "status"),
+            verification=_status(row, "verification_status"),
+            plan=_text(row, "plan") or _name_in(row.get("plan")),
+            billing_entity=_text(row, "billing_entity") or _text(row, "company"),
+            email=_text(row, "email"),
+            phone=_text(row, "phone"),
+            city=_text(row, "city"),
+            state=_text(row, "state"),
+            country=_text(row, "country"),
+            owner_id=_whole(row, "owner_id"),
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    id: int
+    status: Status
+    total: Money | None
+    created: datetime | None
+    payment_method: str | None
+    items: int | None
+
+    @property
+    def active(self) -> bool:
+        """Everything that is not surely over is shown; an unknown status is not surely over."""
+        return self.status.value not in CLOSED_ORDERS
+
+    @classmethod
+    def from_json(cls, row: Row, integer_money: str) -> "Order":
+        return cls(
+            id=_id(row),
+            status=_status(row, "status") or Status("unknown", ""),
+            total=_money(row, "total", integer_money),
+            created=_moment(row, "date_created") or _moment(row, "created_at"),
+            payment_method=_text(row, "payment_method"),
+            items=_whole(row, "items_count"),
+        )
+
+
+@dataclass(frozen=True)
+class Quote:
+    id: int
+    status: Status
+    total: Money | None
+    valid_until: date | None
+    created: datetime | None
+    products: tuple[str, ...]
+
+    def pending(self, today: date) -> bool:
+        return self.status.value in OPEN_QUOTES and not self.lapsed(today)
+
+    def lapsed(self, today: date) -> bool:
+        """Still sent or viewed, but past its date: the back office's own expiry may lag behind."""
+        past = self.valid_until is not None and self.valid_until < today
+        return self.status.value in OPEN_QUOTES and past
+
+    @classmethod
+    def from_json(cls, row: Row, integer_money: str) -> "Quote":
+        lines = row.get("line_items")
+        names = [_text(line, "product_name") for line in rows_of(lines)] if lines else []
+        return cls(
+            id=_id(row),
+            status=_status(row, "status") or Status("unknown", ""),
+            total=_money(row, "total", integer_money),
+            valid_until=_day(row, "valid_until"),
+            created=_moment(row, "created_at"),
+            products=tuple(name for name in names if name),
+        )
+
+
+@dataclass(frozen=True)
+class License:
+    """`expires` is None for a lifetime license; `limit` is None for unlimited activations."""
+
+    id: int
+    key: str | None
+    product: str | None
+    status: Status
+    expires: datetime | None
+    limit: int | None
+    used: int | None
+    domains: tuple[str, ...]
+    entitlement: str | None
+
+    def active(self, now: datetime) -> bool:
+        return self.status.value == "active" and (self.expires is None or self.expires > now)
+
+    def expiring(self, now: datetime, days: int) -> bool:
+        soon = self.expires is not None and self.expires <= now + timedelta(days=days)
+        return self.active(now) and soon
+
+    def expired(self, now: datetime) -> bool:
+        """Past its date, whatever the status says, or called expired."""
+        past = self.expires is not None and self.expires <= now
+        return self.status.value == "expired" or (self.status.value == "active" and past)
+
+    def recently_expired(self, now: datetime, days: int) -> bool:
+        since = now - timedelta(days=days)
+        return self.expired(now) and self.expires is not None and since <= self.expires <= now
+
+    @classmethod
+    def from_json(cls, row: Row) -> "License":
+        domains = row.get("activated_domains")
+        limit = _whole(row, "activations_limit")
+        return cls(
+            id=_id(row),
+            key=_text(row, "license_key"),
+            product=_text(row, "product_name"),
+            status=_status(row, "status") or Status("unknown", ""),
+            expires=_moment(row, "expires_at"),
+            limit=limit if limit and limit > 0 else None,
+            used=_whole(row, "activations_count"),
+            domains=tuple(str(name) for name in domains) if isinstance(domains, list) else (),
+            entitlement=_text(row, "entitlement_code"),
+        )
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    id: int
+    code: str | None
+    product: str | None
+    status: Status
+    expires: datetime | None
+
+    @classmethod
+    def from_json(cls, row: Row) -> "Entitlement":
+        return cls(
+            id=_id(row),
+            code=_text(row, "code"),
+            product=_text(row, "product_name"),
+            status=_status(row, "status") or Status("unknown", ""),
+            expires=_moment(row, "expires_at"),
+        )
+
+
+@dataclass(frozen=True)
+class Collaborator:
+    """A person of an organization; no name and no phone are documented (contracts §4.6)."""
+
+    id: int
+    user_id: int | None
+    email: str | None
+    role: str
+    status: Status | None
+    name: str | None
+    phone: str | None
+
+    @classmethod
+    def from_json(cls, row: Row) -> "Collaborator":
+        return cls(
+            id=_id(row),
+            user_id=_whole(row, "user_id"),
+            email=(_text(row, "email") or "").lower() or None,
+            role=(_text(row, "role") or "member").lower(),
+            status=_status(row, "status"),
+            name=_text(row, "name"),
+            phone=_text(row, "phone"),
+        )
+
+
+def totals(amounts: list[Money]) -> tuple[Money, ...]:
+    """One sum per currency, in order of first appearance; currencies are never added together."""
+    sums: dict[str, Decimal] = {}
+    for money in amounts:
+        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
+    return tuple(Money(amount, currency) for currency, amount in sums.items())
+
+
+def rows_of(value: Any) -> list[Row]:
+    """The value itself, when it is a list of JSON objects."""
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise Unreadable("wrong_shape", "not a list of objects")
+    return value
+
+
+def _id(row: Row) -> int:
+    number = _whole(row, "id")
+    if number is None:
+        raise Unreadable("wrong_shape", "a record without an id")
+    return number
+
+
+def _whole(row: Row, key: str) -> int | None:
+    """A JSON integer, or its digits in a string (PHP writes both)."""
+    value = row.get(key)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def _text(row: Row, key: str) -> str | None:
+    value = row.get(key)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _name_in(value: Any) -> str | None:
+    return _text(value, "name") if isinstance(value, dict) else None
+
+
+def _status(row: Row, key: str) -> Status | None:
+    """`wc-On Hold`, `on_hold`, `On Hold` are all `on-hold` (contracts §5.2)."""
+    raw = _text(row, key)
+    if raw is None:
+        return None
+    value = re.sub(r"[\s_]+", "-", raw.lower()).removeprefix("wc-")
+    return Status(value, raw)
+
+
+def _money(row: Row, key: str, integer_money: str) -> Money | None:
+    """A string is decimal major units; an integer is read by `MIDDAG_INTEGER_MONEY`.
+
+    A float has already lost cents somewhere, so it is refused rather than shown (contracts §4.10).
+    """
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    currency = (_text(row, "currency") or "").upper()
+    if isinstance(value, str):
+        return Money(_decimal(value), currency)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unreadable("wrong_shape", "an amount that is neither text nor a whole number")
+    amount = Decimal(value)
+    return Money(amount.scaleb(-2) if integer_money == "cents" else amount, currency)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        raise Unreadable("wrong_shape", "an amount that is no decimal number") from None
+    if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
+        raise Unreadable("wrong_shape", "an amount out of all proportion")
+    return amount
+
+
+def _moment(row: Row, key: str) -> datetime | None:
+    """ISO 8601; without an offset it is UTC; a bare day is its first moment in UTC."""
+    text = _text(row, key)
+    if not text or text.startswith("0000"):  # WordPress's empty date
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unreadable("wrong_shape", f"{key} is no date") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def _day(row: Row, key: str) -> date | None:
+    """`YYYY-MM-DD`; of a full time, the day that is written there."""
+    text = _text(row, key)
+    if not text or text.startswith("0000"):
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise Unreadable("wrong_shape", f"{key} is no day") from None
