@@ -1,0 +1,50 @@
+"""The shared objects, built once per process and found by everyone who serves a request."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy import Engine
+
+from panel import cache, db
+from panel.access import Access
+from panel.cache import Cache
+from panel.chatwoot import Chatwoot
+from panel.http import Client
+from panel.links import Links
+from panel.middag import BackOffice
+from panel.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    cache: Cache
+    engine: Engine
+    office: BackOffice
+    chatwoot: Chatwoot
+    links: Links
+    access: Access
+
+
+def build(settings: Settings, app: Flask) -> Services:
+    kept = cache.build(settings.cache_url, app)
+    engine = db.connect(settings.database_url)
+    db.migrate(engine)
+    office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
+    chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
+    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id)
+    return Services(
+        settings=settings,
+        cache=kept,
+        engine=engine,
+        office=BackOffice(office, kept, settings.integer_money),
+        chatwoot=account,
+        links=Links(engine),
+        access=Access(settings, account),
+    )
+
+
+def services() -> Services:
+    """Those of the application that serves this request."""
+    return cast(Services, current_app.extensions["panel"])
