@@ -1,0 +1,67 @@
+"""What statuses, codes and reasons are called, in English; translated where they are drawn.
+
+What stands in no table is shown as it came: unknown is kept, not dropped.
+"""
+
+# contracts/middag.md §5
+STATUSES = {
+    "pending": "pending",
+    "processing": "processing",
+    "on-hold": "on hold",
+    "sent": "sent",
+    "viewed": "viewed",
+    "lapsed": "lapsed",
+    "active": "active",
+    "expiring": "expiring",
+    "expired": "expired",
+    "disabled": "disabled",
+    "verified": "verified",
+    "under-review": "under review",
+    "rejected": "rejected",
+}
+
+# The colours of contracts/middag.md §6; where the guide names none (orders), by what must be done.
+BADGES = {
+    "orders": {"pending": "amber", "on-hold": "amber", "processing": "blue"},
+    "quotes": {"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
+    "licenses": {"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
+    "organization": {"verified": "teal", "pending": "amber", "under-review": "amber"}
+    | {"rejected": "ruby"},
+}
+
+# Why something newer, or anything at all, could not be had: by the code that is shown beside it.
+CAUSES = {
+    "timeout": "The back office took too long.",
+    "network": "The back office cannot be reached.",
+    "rate_limited": "The back office asks us to slow down.",
+    "paused": "The back office was unwell several times, so it is left alone for a moment.",
+    "unreadable": "The back office sent something unreadable.",
+    "wrong_shape": "The back office sent something unexpected.",
+    "too_large": "The back office sent too much.",
+    "foreign_rows": "The back office mixed in another organization.",
+    "unauthorized": "The back office does not accept our secret.",
+    "no_route": "The back office's plugin does not answer here.",
+    "redirected": "The back office points elsewhere.",
+    "http_500": "The back office has an internal error.",
+    "http_502": "The back office is down.",
+    "http_503": "The back office is down.",
+    "http_504": "The back office took too long.",
+}
+
+# Why a viewer is refused.
+REASONS = {
+    "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
+    "wrong_proof": "The address of this dashboard app is out of date. Ask an administrator.",
+    "not_an_agent": "You are not in this account's list of agents.",
+    "not_in_inbox": "You are not a member of this conversation's inbox.",
+    "inbox_not_served": "This panel does not serve this inbox.",
+    "another_account": "This conversation belongs to another Chatwoot account.",
+    "no_such_conversation": "Chatwoot knows no such conversation.",
+    "another_contact": "The conversation has another contact. Open it again.",
+    "bad_request": "Chatwoot's message could not be understood.",
+}
+
+# What goes wrong when an agent names an organization.
+NOTICES = {
+    "unknown_organization": "The back office knows no organization with this id.",
+}
