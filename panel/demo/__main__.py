@@ -1,0 +1,5 @@
+"""`python -m panel.demo`."""
+
+from panel.demo.serve import main
+
+main()

@@ -1,0 +1,176 @@
+"""What the built-in Chatwoot knows: one account, as plain JSON that tests read and change."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from panel.demo.world import Json
+
+Answer = tuple[int, Any]  # status and JSON document; None: an empty body
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One call after its proof: who asks, the ids in the path, the query and the JSON body."""
+
+    user: Json
+    ids: dict[str, int]
+    query: dict[str, str]
+    body: Json
+
+    @property
+    def page(self) -> int:
+        """The page of a list, from 1."""
+        text = self.query.get("page", "1")
+        return max(int(text), 1) if text.isdecimal() else 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of Chatwoot's API below /api/v1/accounts/{account}."""
+
+    method: str
+    path: str
+    handle: Callable[[Account, Ask], Answer]
+    admin: bool = False
+    writes: bool = False
+
+
+class Refusal(Exception):
+    """An answer that is not what was asked for; the body is one of Chatwoot's error shapes."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+class Account:
+    """Contacts, conversations, people and settings of one Chatwoot account, each by its id.
+
+    A conversation has `contact_id` and `inbox_id`; `inbox_members` holds agent ids by inbox;
+    `tokens` gives the agent of an access token, `sessions` of (access-token, client, uid).
+    """
+
+    def __init__(self, account_id: int = 1) -> None:
+        self.account_id = account_id
+        self.version = "4.15.1"
+        self.merge = False
+        self.contacts: dict[int, Json] = {}
+        self.conversations: dict[int, Json] = {}
+        self.agents: dict[int, Json] = {}
+        self.inboxes: dict[int, Json] = {}
+        self.inbox_members: dict[int, set[int]] = {}
+        self.definitions: dict[int, Json] = {}
+        self.webhooks: dict[int, Json] = {}
+        self.dashboard_apps: dict[int, Json] = {}
+        self.tokens: dict[str, int] = {}
+        self.sessions: dict[tuple[str, str, str], int] = {}
+        self._last = 1000
+
+    def next_id(self, table: dict[int, Json]) -> int:
+        """An id that no row had before."""
+        self._last = max(self._last, *table, 0) + 1
+        return self._last
+
+    def add_agent(
+        self, agent: int, name: str, email: str, role: str = "agent", token: str | None = None
+    ) -> str:
+        """Add a person of the account; answers the access token."""
+        token = token or secrets.token_hex(12)
+        self.tokens[token] = agent
+        self.agents[agent] = {
+            "id": agent,
+            "account_id": self.account_id,
+            "name": name,
+            "available_name": name,
+            "email": email,
+            "role": role,
+            "confirmed": True,
+            "availability_status": "online",
+            "auto_offline": True,
+            "thumbnail": "",
+        }
+        return token
+
+    def add_inbox(self, inbox: int, name: str, channel: str, members: set[int]) -> None:
+        """Add an inbox with the agents who may see it."""
+        self.inboxes[inbox] = {"id": inbox, "name": name, "channel_type": channel}
+        self.inbox_members[inbox] = set(members)
+
+    def add_contact(self, contact: int | None = None, **fields: Any) -> Json:
+        """Add a contact as it is, without Chatwoot's checks."""
+        number = contact or self.next_id(self.contacts)
+        row = {
+            "id": number,
+            "name": "",
+            "email": None,
+            "phone_number": None,
+            "identifier": None,
+            "blocked": False,
+            "thumbnail": "",
+            "availability_status": "offline",
+            "additional_attributes": {},
+            "custom_attributes": {},
+            "contact_inboxes": [],
+            "labels": [],
+            "last_activity_at": None,
+            "created_at": int(time.time()),
+        }
+        self.contacts[number] = row | fields
+        return self.contacts[number]
+
+    def add_conversation(
+        self, contact: int, inbox: int = 1, conversation: int | None = None, **fields: Any
+    ) -> Json:
+        """Add a conversation of a contact in an inbox; `conversation` is its display id."""
+        number = conversation or self.next_id(self.conversations)
+        now = int(time.time())
+        row = {
+            "id": number,
+            "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"conversation {number}")),
+            "contact_id": contact,
+            "inbox_id": inbox,
+            "status": "open",
+            "priority": None,
+            "labels": [],
+            "custom_attributes": {},
+            "additional_attributes": {},
+            "messages": [],
+            "assignee_id": None,
+            "hmac_verified": False,
+            "created_at": now,
+            "last_activity_at": now,
+        }
+        self.conversations[number] = row | fields
+        return self.conversations[number]
+
+    def may_see(self, user: Json, inbox: int) -> bool:
+        """An administrator sees every inbox, an agent those they are a member of."""
+        return user["role"] == "administrator" or user["id"] in self.inbox_members.get(inbox, ())
+
+
+def found(table: dict[int, Json], number: int) -> Json:
+    """The row, or Chatwoot's 404."""
+    if number not in table:
+        raise Refusal(404, {"error": "Resource could not be found"})
+    return table[number]
+
+
+def invalid(message: str, *attributes: str) -> Refusal:
+    """A failed validation: the sentence is translated, so clients look at the attributes."""
+    return Refusal(422, {"message": message, "attributes": list(attributes)})
+
+
+def rooted(body: Json, root: str) -> Json:
+    """The body below its root key; flat JSON is wrapped, as Rails does."""
+    inner = body.get(root, body)
+    if not isinstance(inner, dict) or not inner:
+        message = f"param is missing or the value is empty or invalid: {root}"
+        raise Refusal(422, {"error": message})
+    return inner

@@ -1,0 +1,152 @@
+"""A built-in MIDDAG Account: the part of its REST API that the panel reads.
+
+Source: the plugin's REST API reference (overview, organizations, orders, quotes, licenses,
+entitlements) and its permission model: no or a bad Bearer is WordPress's own 401; no
+X-Middag-Organization 400; an organization that does not exist 404; not allowed 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Response
+
+from panel.demo.faults import FAULTS, Case, native, refusal
+from panel.demo.world import Call, Json, World, answer
+
+LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
+SECTIONS = ("organization", *LISTS)
+_BASE = "/wp-json/middag-account/v1"
+_MOST_PER_PAGE = 100  # WordPress's habit; the plugin's own limit is not documented
+_ROUTES = Map(
+    [
+        Rule("/organizations/<int:organization>", endpoint="organization"),
+        Rule("/organizations/<int:organization>/collaborators", endpoint="collaborators"),
+        *(Rule(f"/{name}", endpoint=name) for name in LISTS if name != "collaborators"),
+    ]
+)
+
+
+class BackOffice(World):
+    """The back office in memory. `organizations` and the lists are plain JSON that tests change.
+
+    `bare`: organizations whose answers leave out every envelope key but `data`.
+    """
+
+    base = _BASE
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__()
+        self.secrets = list(secrets)
+        self.organizations: dict[int, Json] = {}
+        self.orders: dict[int, list[Json]] = {}
+        self.quotes: dict[int, list[Json]] = {}
+        self.licenses: dict[int, list[Json]] = {}
+        self.collaborators: dict[int, list[Json]] = {}
+        self.entitlements: dict[int, list[Json]] = {}
+        self.bare: set[int] = set()
+        self.faults: dict[tuple[int | None, str | None], str] = {}
+        self.retry_after = 60
+        self.elsewhere = "http://elsewhere.invalid/"
+
+    def rows(self, section: str, organization: int) -> list[Json]:
+        """The live list of one section of one organization; made when it is not there."""
+        if section not in LISTS:
+            raise KeyError(section)
+        lists: dict[int, list[Json]] = getattr(self, section)
+        return lists.setdefault(organization, [])
+
+    def put(self, section: str, organization: int, row: Json) -> None:
+        """Add a row, or replace the one with its id; section "organization": the document."""
+        with self.lock:
+            if section == "organization":
+                self.organizations[organization] = {"id": organization, **row}
+                return
+            rows = self.rows(section, organization)
+            rows[:] = [kept for kept in rows if kept["id"] != row["id"]] + [row]
+
+    def remove(self, section: str, organization: int, row: int) -> None:
+        """Take one row away by its id; section "organization": the organization itself."""
+        with self.lock:
+            if section == "organization":
+                self.organizations.pop(organization, None)
+                return
+            rows = self.rows(section, organization)
+            rows[:] = [kept for kept in rows if kept["id"] != row]
+
+    def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
+        """From now on fail so (a name of FAULTS), for all or for this organization, section."""
+        if name not in FAULTS or (section is not None and section not in SECTIONS):
+            raise KeyError(name, section)
+        with self.lock:
+            self.faults[organization, section] = name
+
+    def heal(self, organization: int | None = None) -> None:
+        """End the faults: all of them, or those of one organization."""
+        with self.lock:
+            for scope in list(self.faults):
+                if organization is None or scope[0] == organization:
+                    del self.faults[scope]
+
+    def fault_of(self, organization: int | None, section: str) -> str | None:
+        """The fault that holds here; the narrower scope wins."""
+        with self.lock:
+            scopes = [(organization, section), (organization, None), (None, section), (None, None)]
+            return next((self.faults[scope] for scope in scopes if scope in self.faults), None)
+
+    def respond(self, call: Call) -> Response:
+        """Answer one call: route, Bearer, fault, organization, then the truth."""
+        routes = _ROUTES.bind("backoffice")
+        try:
+            section, ids = routes.match(call.path.removeprefix(_BASE), method=call.method)
+        except HTTPException:
+            section, ids = "", {}
+        if not section or call.method != "GET" or not call.path.startswith(_BASE + "/"):
+            return native(404, "rest_no_route", "No route was found matching the URL.")
+        if call.headers.get("authorization", "") not in {f"Bearer {s}" for s in self.secrets}:
+            return native(401, "unauthorized", "User not authenticated.")
+        return self._scoped(call, section, ids.get("organization"))
+
+    def _scoped(self, call: Call, section: str, named: int | None) -> Response:
+        header = call.headers.get("x-middag-organization", "")
+        organization = int(header) if header.isdecimal() else None
+        fault = FAULTS.get(self.fault_of(organization or named, section) or "")
+        if fault:
+            self.wait(fault.wait)
+        if organization is None:
+            return refusal(400, "VALIDATION_ERROR", "X-Middag-Organization header is required")
+        spoil = fault.spoil if fault else None
+        if organization not in self.organizations and spoil is None:
+            return refusal(404, "NOT_FOUND", f"Organization {organization} not found")
+        if named not in (None, organization):
+            return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
+        document = self._document(call, section, organization)
+        if spoil:
+            return spoil(Case(document, organization, self.retry_after, self.elsewhere))
+        return answer(200, document)
+
+    def _document(self, call: Call, section: str, organization: int) -> Json:
+        with self.lock:
+            if section == "organization":
+                found = self.organizations.get(organization)
+                document = _envelope(dict(found) if found else None)
+            else:
+                document = _paged(list(self.rows(section, organization)), call.query)
+        return {"data": document["data"]} if organization in self.bare else document
+
+
+def _envelope(data: Json | list[Json] | None, meta: Json | None = None) -> Json:
+    return {"success": True, "data": data, "meta": meta, "message": None, "errors": None}
+
+
+def _paged(rows: list[Json], query: dict[str, str]) -> Json:
+    page = max(_number(query.get("page"), 1), 1)
+    size = min(max(_number(query.get("per_page"), 20), 1), _MOST_PER_PAGE)
+    meta = {"page": page, "per_page": size, "total": len(rows), "pages": -(-len(rows) // size)}
+    return _envelope(rows[(page - 1) * size : page * size], meta)
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdecimal() else default

@@ -1,0 +1,192 @@
+"""COMPANIES: the organizations of the scenarios, each with the recipe of its rows."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from panel.demo.companies import Company, Maker, Recipe, small
+
+_ENTITIES = {47: ("middag_global", "USD")}
+
+
+def companies(today: date) -> list[Company]:
+    """Every organization of the demo as it stands on this day."""
+    made = []
+    for number, recipe in COMPANIES.items():
+        entity, currency = _ENTITIES.get(number, ("middag_br", "BRL"))
+        made.append(recipe(Maker(today, number, entity, currency)))
+    return made
+
+
+def _acme(make: Maker) -> Company:
+    open_orders = [
+        make.order(1, "pending", "1250.00", -1),
+        make.order(2, "processing", "3480.50", -4),
+        make.order(3, "on-hold", "299.90", -9),
+    ]
+    closed = [make.order(at, "completed", f"{at * 110}.00", at * -11) for at in range(4, 15)]
+    closed += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
+    closed += [make.order(17, "failed", "1250.00", -2)]
+    quotes = [
+        make.quote(1, "sent", "5400.00", 15),
+        make.quote(2, "viewed", "4800.00", 6),
+        make.quote(3, "sent", "1200.00", -2),
+        make.quote(4, "draft", "4500.00", 30),
+        make.quote(5, "accepted", "4200.00", 12),
+        make.quote(6, "paid", "3900.00", -5),
+        make.quote(7, "fulfilled", "3600.00", -40),
+        make.quote(8, "rejected", "3300.00", -8),
+        make.quote(9, "expired", "3000.00", -20),
+        make.quote(10, "cancelled", "2700.00", -3),
+    ]
+    licenses = [
+        make.license(1, "Plugin Relatórios", 320),
+        make.license(2, "Plugin Certificados", 95, activations_count=3),
+        make.license(3, "Tema Campus", 12),
+        make.license(4, "Plugin Legado", 200, "disabled"),
+    ]
+    people = [
+        make.collaborator(1, "ana@acme.example", "owner"),
+        make.collaborator(2, "bruno@acme.example", "admin"),
+        make.collaborator(3, "carla@acme.example"),
+        make.collaborator(4, "daniela@prado.example", "guest"),
+        make.collaborator(5, "novo@acme.example", "pending"),
+    ]
+    organization = make.organization("Acme Ltda", "acme.example", plan="Business")
+    entitlements = make.entitlements(licenses)
+    return Company(organization, people, open_orders + closed, quotes, licenses, entitlements)
+
+
+def _empty(make: Maker) -> Company:
+    return Company(
+        make.organization("Nova Escola Ltda", "nova.example", verification_status="pending")
+    )
+
+
+def _many(make: Maker) -> Company:
+    cycle = ["pending", "processing", "completed", "on-hold", "completed"]
+    orders = [make.order(at, cycle[at % 5], f"{at * 37}.90", -at) for at in range(1, 61)]
+    base = small(make, "Distribuidora Central Ltda", "distribuidora.example")
+    people = [*base.collaborators, make.collaborator(3, "caio@distribuidora.example", "admin")]
+    return Company(base.organization, people, orders, base.quotes, base.licenses, base.entitlements)
+
+
+def _prado(make: Maker) -> Company:
+    base = small(make, "Prado Consultoria Ltda", "prado.example", city="Goiânia", state="GO")
+    people = [make.collaborator(1, "daniela@prado.example", "owner")]
+    return Company(
+        base.organization, people, base.orders, base.quotes, base.licenses, base.entitlements
+    )
+
+
+def _expiring(make: Maker) -> Company:
+    licenses = [
+        make.license(1, "Plugin Relatórios", 3),
+        make.license(2, "Plugin Certificados", 12),
+        make.license(3, "Plugin Presença", 29),
+        make.license(4, "Plugin Notas", -5, "expired"),
+        make.license(5, "Plugin Fórum", -20),
+        make.license(6, "Plugin Antigo", -200, "expired"),
+        make.license(7, "Tema Campus (vitalícia)", None),
+        make.license(8, "Agency", 180, activations_limit=-1, activations_count=41),
+        make.license(9, "Plugin Suspenso", 90, "disabled"),
+    ]
+    return Company(
+        make.organization("Horizonte Ensino Ltda", "horizonte.example", plan="Flex"),
+        [make.collaborator(1, "fernanda@horizonte.example", "owner")],
+        [make.order(1, "completed", "2490.00", -365)],
+        [make.quote(1, "viewed", "2690.00", 10)],
+        licenses,
+        make.entitlements(licenses),
+    )
+
+
+def _northwind(make: Maker) -> Company:
+    licenses = [make.license(1, "Reports plugin", 150), make.license(2, "Certificates plugin", 27)]
+    organization = make.organization(
+        "Northwind Learning LLC", "northwind.example", plan="Enterprise",
+        legal_name="Northwind Learning LLC", cnpj=None, tax_id="36-4827159",
+        phone="+1 512 555-0107", address="401 Congress Ave", city="Austin", state="TX",
+        country="US", zipcode="78701", requires_invoice_for_payment=False,
+    )  # fmt: skip
+    return Company(
+        organization,
+        [make.collaborator(1, "grace@northwind.example", "owner")],
+        [
+            make.order(1, "pending", "1200.00", -1),
+            make.order(2, "processing", "349.50", -3),
+            make.order(3, "processing", "2750.00", -5, currency="BRL", payment_method="pix"),
+            make.order(4, "completed", "990.00", -60),
+        ],
+        [
+            make.quote(1, "sent", "9800.00", 21, company="middag_global"),
+            make.quote(2, "viewed", "15400.00", 9, company="middag_br", currency="BRL"),
+        ],
+        licenses,
+        make.entitlements(licenses),
+    )
+
+
+def _contradictions(make: Maker) -> Company:
+    """Both sides of each contradiction between the plugin's documentation pages."""
+    local = f"{make.day(-3)}T09:30:00"
+    organization = {
+        "id": make.number, "name": "Paradoxo Educação", "tax_id": "12.ABC.345/01DE-35",
+        "status": "verified", "verification_status": "Under Review", "company": "middag_br",
+        "email": "contato@paradoxo.example", "phone": None, "country": "BR", "created_at": local,
+    }  # fmt: skip
+    orders = [
+        make.order(1, "wc-processing", "780.00", -3, date_created=local),
+        make.order(2, "On Hold", "120.00", -4, date_created=None),
+        make.order(3, "awaiting-shipment", "95.50", -6),
+        make.order(4, "pending", 125000, -2),
+        make.order(5, "wc-completed", "60.00", -50),
+        make.order(6, "Pending", "410.00", -1, date_created=f"{make.day(-1)} 08:15:00"),
+    ]
+    del orders[2]["date_created"], orders[2]["items_count"], orders[2]["payment_method"]
+    quotes = [
+        make.quote(1, "Sent", "5400.00", 14),
+        make.quote(2, "Refunded", "300.00", -9),
+        make.quote(3, "viewed", "1990.00", 5, valid_until=None, created_at=local),
+        make.quote(4, "under_negotiation", "750.00", 8),
+    ]
+    del quotes[3]["organization_id"], quotes[3]["valid_until"], quotes[3]["line_items"]
+    licenses = [
+        make.license(1, "Plugin Relatórios", 90, "Active", expires_at=f"{make.day(90)}T23:59:59"),
+        make.license(2, "Agency", None, activations_limit=0, created_at=None),
+        make.license(3, "Plugin Notas", 14, "wc-active", expires_at=make.day(14)),
+        make.license(4, "Plugin Presença", 40, "paused", activations_limit=None),
+    ]
+    entitlements = make.entitlements(licenses)
+    del licenses[3]["activated_domains"], licenses[3]["entitlement_code"]
+    people = [
+        make.collaborator(1, "Hugo@Paradoxo.example", "owner"),
+        make.collaborator(2, "equipe@paradoxo.example", "supervisor"),
+    ]
+    return Company(organization, people, orders, quotes, licenses, entitlements, bare=True)
+
+
+def _plain(name: str, mail: str) -> Recipe:
+    return lambda make: small(make, name, mail)
+
+
+COMPANIES: dict[int, Recipe] = {
+    42: _acme,
+    43: _empty,
+    44: _many,
+    45: _prado,
+    46: _expiring,
+    47: _northwind,
+    48: _contradictions,
+    51: _plain("Lenta Cursos Ltda", "lenta.example"),
+    52: _plain("Parada Ensino Ltda", "parada.example"),
+    53: _plain("Quinhentos Ltda", "quinhentos.example"),
+    54: _plain("Limite Digital Ltda", "limite.example"),
+    55: _plain("Palavra Editora Ltda", "palavra.example"),
+    56: _plain("Página Livros Ltda", "pagina.example"),
+    57: _plain("Quebrada Sistemas Ltda", "quebrada.example"),
+    58: _plain("Alheia Comércio Ltda", "alheia.example"),
+    59: _plain("Sumida Serviços Ltda", "sumida.example"),
+    60: _plain("Fechada Holding Ltda", "fechada.example"),
+    61: _plain("Silêncio Estúdio Ltda", "silencio.example"),
+}

@@ -1,0 +1,168 @@
+"""A built-in Chatwoot: the part of its API that the panel uses, with the real one's manners.
+
+Source: access_token_auth_helper.rb, request_exception_handler.rb, rack_attack.rb of v4.15.1: 401
+(not 403) for a role too low, 404 for what is not there, 429 as plain text without Retry-After.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Response
+
+from panel.demo import administration, contact_lists, contacts, conversations, people
+from panel.demo.account import Account, Ask, Refusal, Route
+from panel.demo.world import Call, Json, World
+
+_ROUTES: tuple[Route, ...] = (
+    *contact_lists.ROUTES,
+    *contacts.ROUTES,
+    *conversations.ROUTES,
+    *people.ROUTES,
+    *administration.ROUTES,
+)
+_MAP = Map(
+    [Rule(route.path, methods=[route.method], endpoint=route) for route in _ROUTES],
+    strict_slashes=False,
+)
+_SESSION_HEADERS = ("access-token", "client", "uid")
+_NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that Chatwoot fails to give; `applied`: the change was made all the same."""
+
+    status: int
+    applied: bool = False
+
+
+def never(_call: Call) -> Failure | None:
+    """The calls that fail when all is well: none."""
+    return None
+
+
+class Chatwoot(Account, World):
+    """One Chatwoot account over HTTP. What it knows are the attributes of Account.
+
+    `writes`: the changing calls that were carried out, in order; `down`: it answers 503;
+    `unreachable`: the conversations for which it answers 503; `failures`: asked before every
+    call; `page`: the demo page.
+    """
+
+    root = "/api"
+
+    def __init__(self, account_id: int = 1) -> None:
+        World.__init__(self)
+        Account.__init__(self, account_id)
+        self.base = f"/api/v1/accounts/{account_id}"
+        self.writes: list[Call] = []
+        self.down = False
+        self.unreachable: set[int] = set()
+        self.failures: Callable[[Call], Failure | None] = never
+
+    def flaky(self, rate: float, seed: int = 0, lost: float = 0.0) -> None:
+        """Let this share of calls fail, by seed; `lost`: the share of failures after the deed.
+
+        A rate of 0 ends it.
+        """
+        dice = random.Random(seed)  # noqa: S311 - the same dice in every run are the point
+
+        def fail(_call: Call) -> Failure | None:
+            with self.lock:
+                roll, kind, late = dice.random(), dice.choice((429, 500, 503)), dice.random()
+            if roll >= rate:
+                return None
+            applied = late < lost
+            return Failure(500 if applied else kind, applied)
+
+        self.failures = fail if rate else never
+
+    def forget(self) -> None:
+        """Empty the lists of calls and writes."""
+        with self.lock:
+            self.calls.clear()
+            self.writes.clear()
+
+    def respond(self, call: Call) -> Response:
+        """Answer one call: an outage, or the API."""
+        if self.down:
+            return broken(503)
+        failure = self.failures(call)
+        if failure and not failure.applied:
+            return broken(failure.status)
+        status, document = self._answered(call)
+        return broken(failure.status) if failure else _rendered(status, document)
+
+    def _answered(self, call: Call) -> tuple[int, str | None]:
+        # Rendered under the lock: the rows are alive.
+        with self.lock:
+            try:
+                status, document = self._api(call)
+            except Refusal as refusal:
+                status, document = refusal.status, refusal.body
+            return status, None if document is None else json.dumps(document)
+
+    def _api(self, call: Call) -> tuple[int, object]:
+        if call.path == "/api":
+            state = {"queue_services": "ok", "data_services": "ok"}
+            return 200, {"version": self.version, "timestamp": "2026-06-17 12:00:00", **state}
+        user = self._user(call)
+        if call.path == "/api/v1/profile" and call.method == "GET":
+            return 200, people.profile(self, user)
+        route, ids = self._routed(call)
+        if route.admin and user["role"] != "administrator":
+            raise Refusal(401, {"error": "You are not authorized to do this action"})
+        if ids.get("conversation") in self.unreachable:
+            raise Refusal(503, None)
+        body = call.body if isinstance(call.body, dict) else {}
+        done = route.handle(self, Ask(user, ids, call.query, body))
+        if route.writes:
+            self.writes.append(call)
+        return done
+
+    def _user(self, call: Call) -> Json:
+        """Whose access token or session it is."""
+        token = call.headers.get("api-access-token")
+        session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
+        if token is None and not all(session):
+            message = "You need to sign in or sign up before continuing."
+            raise Refusal(401, {"errors": [message]})
+        if token is None:
+            agent = next((self.sessions[key] for key in self.sessions if key == session), None)
+        else:
+            agent = self.tokens.get(token)
+        if agent is None or agent not in self.agents:
+            raise Refusal(401, {"error": "Invalid Access Token"})
+        return self.agents[agent]
+
+    def _routed(self, call: Call) -> tuple[Route, dict[str, int]]:
+        head, _, rest = call.path.removeprefix("/api/v1/accounts/").partition("/")
+        if not call.path.startswith("/api/v1/accounts/") or not head.isdecimal():
+            raise _NOT_FOUND
+        if int(head) != self.account_id:
+            raise Refusal(401, {"error": "You are not authorized to access this account"})
+        try:
+            route, ids = _MAP.bind("chatwoot").match(f"/{rest}", method=call.method)
+        except HTTPException:
+            raise _NOT_FOUND from None
+        return route, dict(ids)
+
+
+def broken(status: int) -> Response:
+    """How Chatwoot fails: 429 as the throttle's plain text, the rest as a page."""
+    if status == 429:
+        return Response("Retry later\n", 429, content_type="text/plain")
+    html = f"<!DOCTYPE html><title>{status}</title><h1>We're sorry, something went wrong</h1>"
+    return Response(html, status, content_type="text/html; charset=utf-8")
+
+
+def _rendered(status: int, document: str | None) -> Response:
+    if status in (502, 503):
+        return broken(status)
+    return Response(document or "", status, content_type="application/json; charset=utf-8")

@@ -1,0 +1,97 @@
+"""The built-in Chatwoot's calls that find contacts: list, search and filter, 15 a page.
+
+Source: controllers/api/v1/accounts/contacts_controller.rb of v4.15.1. Search is a loose substring
+over all contacts; list and filter see only those with an e-mail, a phone or an identifier.
+"""
+
+from __future__ import annotations
+
+from panel.demo.account import Account, Answer, Ask, Refusal, Route
+from panel.demo.filters import Column, chosen
+from panel.demo.world import Json
+
+PER_PAGE = 15
+_COLUMNS = {
+    "name": Column("text", lambda row: row["name"]),
+    "email": Column("text", lambda row: row["email"]),
+    "phone_number": Column("phone", lambda row: row["phone_number"]),
+    "identifier": Column("text", lambda row: row["identifier"]),
+    "country_code": Column("text", lambda row: row["additional_attributes"].get("country_code")),
+    "city": Column("text", lambda row: row["additional_attributes"].get("city")),
+    "company_name": Column("text", lambda row: row["additional_attributes"].get("company_name")),
+    "labels": Column("labels", lambda row: row["labels"]),
+    "created_at": Column("date", lambda row: row["created_at"]),
+    "last_activity_at": Column("date", lambda row: row["last_activity_at"]),
+    "blocked": Column("flag", lambda row: row["blocked"]),
+}
+
+
+STANDARD_KEYS = {*_COLUMNS, "referer"}
+
+
+def shown(contact: Json, inboxes: bool = True) -> Json:
+    """A contact as the API shows it: without its labels."""
+    hidden = {"labels"} if inboxes else {"labels", "contact_inboxes"}
+    return {key: value for key, value in contact.items() if key not in hidden}
+
+
+def _listed(account: Account) -> list[Json]:
+    """The resolved contacts: the others are invisible to list and filter, not to search."""
+    keys = ("email", "phone_number", "identifier")
+    return [row for row in account.contacts.values() if any(row[key] for key in keys)]
+
+
+def _page(rows: list[Json], ask: Ask, inboxes: bool = True) -> list[Json]:
+    start = (ask.page - 1) * PER_PAGE
+    return [shown(row, inboxes) for row in rows[start : start + PER_PAGE]]
+
+
+def index(account: Account, ask: Ask) -> Answer:
+    rows = _sorted(_listed(account), ask.query.get("sort", ""))
+    inboxes = ask.query.get("include_contact_inboxes") != "false"
+    meta = {"count": len(rows), "current_page": ask.page}
+    return 200, {"meta": meta, "payload": _page(rows, ask, inboxes)}
+
+
+def _sorted(rows: list[Json], sort: str) -> list[Json]:
+    key = sort.removeprefix("-")
+    if key not in ("name", "email", "phone_number", "last_activity_at", "created_at"):
+        return rows
+    known = [row for row in rows if row[key] is not None]
+    known.sort(key=lambda row: row[key], reverse=sort.startswith("-"))
+    return known + [row for row in rows if row[key] is None]
+
+
+def search(account: Account, ask: Ask) -> Answer:
+    wanted = ask.query.get("q", "").strip()
+    if not wanted:
+        raise Refusal(422, {"error": "Specify search string with parameter q"})
+    rows = [row for row in account.contacts.values() if _resembles(row, wanted)]
+    page = _page(rows, ask)
+    more = len(rows) > ask.page * PER_PAGE
+    return 200, {
+        "meta": {"count": len(page), "current_page": ask.page, "has_more": more},
+        "payload": page,
+    }
+
+
+def _resembles(row: Json, wanted: str) -> bool:
+    loose = (row["name"], row["email"], row["phone_number"])
+    found_loose = any(wanted.lower() in (value or "").lower() for value in loose)
+    return found_loose or wanted in (row["identifier"] or "")
+
+
+def matching(account: Account, ask: Ask) -> Answer:
+    definitions = [
+        row for row in account.definitions.values() if row["attribute_model"] == "contact_attribute"
+    ]
+    rows = chosen(_listed(account), ask.body.get("payload"), _COLUMNS, definitions)
+    meta = {"count": len(rows), "current_page": ask.page}
+    return 200, {"meta": meta, "payload": _page(rows, ask)}
+
+
+ROUTES = (
+    Route("GET", "/contacts", index),
+    Route("GET", "/contacts/search", search),
+    Route("POST", "/contacts/filter", matching),
+)

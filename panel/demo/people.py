@@ -1,0 +1,52 @@
+"""The built-in Chatwoot's calls about agents and inboxes.
+
+Source: profiles, agents, inboxes and inbox_members controllers of v4.15.1.
+"""
+
+from __future__ import annotations
+
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, found
+from panel.demo.world import Json
+
+
+def profile(account: Account, user: Json) -> Json:
+    """Who is signed in; the real answer holds the user's own secrets too."""
+    token = next((key for key, agent in account.tokens.items() if agent == user["id"]), "")
+    place = {
+        "id": account.account_id,
+        "name": "Demo",
+        "role": user["role"],
+        "status": "active",
+        "permissions": [user["role"]],
+    }
+    return {
+        **{key: user[key] for key in ("id", "name", "email", "role", "confirmed")},
+        "account_id": account.account_id,
+        "accounts": [place],
+        "access_token": token,
+        "pubsub_token": f"pubsub-{user['id']}",
+    }
+
+
+def agents(account: Account, _ask: Ask) -> Answer:
+    return 200, list(account.agents.values())
+
+
+def inboxes(account: Account, ask: Ask) -> Answer:
+    seen = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
+    return 200, {"payload": seen}
+
+
+def inbox_members(account: Account, ask: Ask) -> Answer:
+    inbox = found(account.inboxes, ask.ids["inbox"])
+    if not account.may_see(ask.user, inbox["id"]):
+        raise Refusal(401, {"error": "You are not authorized to do this action"})
+    members = sorted(account.inbox_members[inbox["id"]])
+    return 200, {"payload": [account.agents[at] for at in members if at in account.agents]}
+
+
+ROUTES = (
+    Route("GET", "/agents", agents),
+    Route("GET", "/inboxes", inboxes),
+    Route("GET", "/inbox_members/<int:inbox>", inbox_members),
+)
