@@ -9,7 +9,7 @@ from flask import Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import services, views
+from panel import commands, services, views
 from panel.settings import Settings, SettingsError, from_env
 
 LARGEST_FORM = 64 * 1024
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["panel"] = services.build(settings, app)
     app.register_blueprint(views.bp)
+    commands.register(app, settings)
     _serve_static(app)
     app.register_error_handler(HTTPException, _explain)
     app.after_request(_headers(settings))
