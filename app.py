@@ -9,7 +9,7 @@ from flask import Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import commands, services, views
+from panel import cache, commands, health, services, views
 from panel.settings import Settings, SettingsError, from_env
 
 LARGEST_FORM = 64 * 1024
@@ -18,13 +18,15 @@ YEAR = 365 * 86400
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Faulty settings: every fault on standard error, exit code 2."""
-    settings = settings or _settings_or_exit()
+    settings = settings or settings_or_exit()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["panel"] = services.build(settings, app)
+    cache.sweep(settings.cache_url)
     app.register_blueprint(views.bp)
+    app.register_blueprint(health.bp)
     commands.register(app, settings)
     _serve_static(app)
     app.register_error_handler(HTTPException, _explain)
@@ -36,7 +38,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _settings_or_exit() -> Settings:
+def settings_or_exit() -> Settings:
+    """Those of the environment; every fault on standard error, exit code 2."""
     try:
         return from_env(os.environ)
     except SettingsError as error:

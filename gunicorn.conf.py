@@ -4,6 +4,8 @@ One process with many threads: a request mostly waits for the back office. Two p
 (`--workers 2`) serve more; the cache and the database are shared, so nothing else changes.
 """
 
+import importlib
+import sys
 from pathlib import Path
 
 worker_class = "gthread"
@@ -34,3 +36,9 @@ control_socket_disable = True
 # Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
 # else is PANEL_TRUSTED_PROXIES) and bind (gunicorn reads $PORT itself). gunicorn sends "Server:
 # gunicorn", without a version; an application cannot take it back, a proxy can.
+
+
+def on_starting(_server: object) -> None:
+    """Faulty settings end the start with code 2; else gunicorn would start workers for ever."""
+    sys.path.insert(0, str(Path.cwd()))
+    importlib.import_module("app").settings_or_exit()

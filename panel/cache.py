@@ -189,6 +189,12 @@ class Cache:
         """Mark a section of an organization as out of date; one that is being read as well."""
         self._set(f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS)
 
+    def works(self) -> bool:
+        """Does the store keep what it is given? (for `readyz`)"""
+        mark = secrets.token_hex(8)
+        self._set("works", mark, 60)
+        return self._get("works") == [mark]
+
     def _settle(
         self, topic: Topic[T], state: _State[T], ask: Ask, asked: float
     ) -> Reading[T] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from panel.cache import Ask, Cache, Lifetimes, Topic
-from panel.errors import Unreachable, Unreadable
+from panel.errors import GiveUp, Unreachable, Unreadable
 from panel.http import Client, Deadline
 
 CHECKED = Lifetimes(fresh=60, empty=60, kept=60, refused=5)
@@ -48,6 +48,16 @@ class Conversation:
     attributes: dict[str, Any]
 
 
+class Taken(GiveUp):
+    """Chatwoot refuses the values of `attributes`: mostly, another contact owns them (§3.3)."""
+
+    code = "refused_by_chatwoot"
+
+    def __init__(self, attributes: tuple[str, ...]) -> None:
+        super().__init__(detail=", ".join(attributes) or "without saying which value")
+        self.attributes = attributes
+
+
 class Chatwoot:
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
@@ -61,22 +71,24 @@ class Chatwoot:
         # The hyphen form: nginx drops names with underscores by default (§3.1).
         return {"Api-Access-Token": token}
 
+    @property
+    def paused_until(self) -> float:
+        """Epoch seconds, 0 while calls go through."""
+        return self._client.breaker.paused_until
+
     def conversation(self, number: int, ask: Ask = Ask.NEW) -> Conversation:
         """The conversation with its contact, asked anew unless `ask` allows a minute's age."""
-        return self._checked("conversation", number, f"conversations/{number}", ask, _conversation)
+        path = f"conversations/{number}"
+        return self._checked("conversation", number, path, ask, _conversation, _conversation_kept)
 
     def agents(self) -> dict[int, Agent]:
-        return self._checked("agents", self._account, "agents", Ask.FRESH, _agents)
+        return self._checked("agents", self._account, "agents", Ask.FRESH, _agents, _agents_kept)
 
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
-        return self._checked(
-            "members",
-            inbox,
-            f"inbox_members/{inbox}",
-            Ask.FRESH,
-            lambda body: frozenset(_ids(body)),
-        )
+        path = f"inbox_members/{inbox}"
+        ids = self._checked("members", inbox, path, Ask.FRESH, _whole_numbers, _ids)
+        return frozenset(ids)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
         """Set our keys, or remove those that are None: read, merge, write.
@@ -89,9 +101,74 @@ class Chatwoot:
         if merged != present:
             self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
 
-    def _checked(self, name: str, number: int, path: str, ask: Ask, parse: Callable[[Any], T]) -> T:
+    def contact(self, number: int) -> Contact:
+        """Raises `Missing` for one that was deleted or merged into another."""
+        return _contact(_object(self._get(f"contacts/{number}", Deadline())).get("payload"))
+
+    def find(self, key: str, value: str) -> Contact | None:
+        """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
+
+        By filter, never by search: search is a substring's guess, throttled apart (§3.3).
+        """
+        condition = {
+            "attribute_key": key,
+            "filter_operator": "equal_to",
+            "values": [value],
+            "query_operator": None,
+        }
+        body = self._send("POST", "contacts/filter?page=1", {"payload": [condition]})
+        rows = _object(body).get("payload")
+        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        # Chatwoot compares without case; what is not the same otherwise is not ours.
+        same = [row for row in found if str(row.get(key) or "").lower() == value.lower()]
+        return _contact(min(same, key=lambda row: _number(row, "id"))) if same else None
+
+    def create_contact(self, fields: dict[str, Any]) -> Contact:
+        """Raises `Taken` when another contact owns one of the values."""
+        payload = _object(self._write("POST", "contacts", fields)).get("payload")
+        return _contact(_object(payload).get("contact"))
+
+    def update_contact(self, number: int, fields: dict[str, Any]) -> None:
+        """`custom_attributes` are merged by Chatwoot, key by key, without a lock (§3.3)."""
+        self._write("PUT", f"contacts/{number}", fields)
+
+    def clear_contact(self, number: int, keys: list[str]) -> None:
+        path = f"contacts/{number}/destroy_custom_attributes"
+        self._write("POST", path, {"custom_attributes": keys})
+
+    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
+        """Attributes of the contact's open conversations among its last 20, by display id."""
+        rows = _object(self._get(f"contacts/{contact}/conversations", Deadline())).get("payload")
+        if not isinstance(rows, list):
+            raise Unreadable("wrong_shape", "no list of conversations")
+        open_ones = [row for row in rows if _object(row).get("status") == "open"]
+        return {_number(row, "id"): _attributes(row) for row in open_ones}
+
+    def administer(self, method: str, path: str, body: Any = None) -> Any:
+        """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
+        return self._get(path, Deadline()) if method == "GET" else self._send(method, path, body)
+
+    def _write(self, method: str, path: str, body: Any) -> Any:
+        try:
+            return self._send(method, path, body)
+        except Unreadable as error:
+            words = error.body if isinstance(error.body, dict) else {}
+            if error.code == "http_422":
+                raise Taken(tuple(words.get("attributes") or ())) from error
+            raise
+
+    def _checked(
+        self,
+        name: str,
+        number: int,
+        path: str,
+        ask: Ask,
+        parse: Callable[[Any], T],
+        keep: Callable[[Any], Any],
+    ) -> T:
+        """`keep` takes what we need of the answer: messages and private notes are never cached."""
         topic = Topic(f"chatwoot-{name}", number, CHECKED, parse)
-        reading = self._cache.read(topic, ask, lambda by: self._get(path, by))
+        reading = self._cache.read(topic, ask, lambda by: keep(self._get(path, by)))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -113,6 +190,29 @@ def _conversation(body: Any) -> Conversation:
         contact=_contact(meta.get("sender")),
         attributes=_attributes(body),
     )
+
+
+def _conversation_kept(body: Any) -> dict[str, Any]:
+    meta = _object(_object(body).get("meta"))
+    sender = _object(meta.get("sender"))
+    person = ("id", "name", "email", "phone_number", "identifier", "custom_attributes")
+    return {
+        **_only(body, ("id", "inbox_id", "custom_attributes")),
+        "meta": {
+            **_only(meta, ("channel", "hmac_verified")),
+            "sender": _only(sender, person),
+        },
+    }
+
+
+def _agents_kept(body: Any) -> list[dict[str, Any]]:
+    if not isinstance(body, list):
+        raise Unreadable("wrong_shape", "no list of agents")
+    return [_only(_object(row), ("id", "name", "email", "role")) for row in body]
+
+
+def _only(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: row[key] for key in keys if key in row}
 
 
 def _contact(body: Any) -> Contact:
@@ -147,6 +247,12 @@ def _ids(body: Any) -> list[int]:
     if not isinstance(rows, list):
         raise Unreadable("wrong_shape", "no list of members")
     return [_number(row, "id") for row in rows]
+
+
+def _whole_numbers(body: Any) -> list[int]:
+    if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
+        raise Unreadable("wrong_shape", "no list of numbers")
+    return body
 
 
 def _attributes(body: Any) -> dict[str, Any]:

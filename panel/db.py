@@ -3,12 +3,19 @@
 Each table has one owner (`links`, `journal`, `access`), who defines it on `metadata`.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import Insert
+
+from panel.errors import Unreachable
 
 metadata = MetaData()
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
@@ -50,3 +57,28 @@ def migrate(engine: Engine) -> None:
 def missing_tables(engine: Engine) -> set[str]:
     """Names of our tables that the database does not have (for the doctor and `readyz`)."""
     return set(metadata.tables) - set(inspect(engine).get_table_names())
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction; raises `Unreachable("database")` when the database cannot be asked."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise Unreachable("database", type(error).__name__) from error
+
+
+def insert(engine: Engine, table: Table) -> Any:
+    """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
+    made = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    return made(table)
+
+
+def upsert(engine: Engine, table: Table, values: Mapping[str, Any]) -> Insert:
+    """Insert the row, or replace the one with the same primary key."""
+    keys = [column.name for column in table.primary_key]
+    rest = {name: value for name, value in values.items() if name not in keys}
+    statement = insert(engine, table).values(**values)
+    replaced: Insert = statement.on_conflict_do_update(index_elements=keys, set_=rest)
+    return replaced

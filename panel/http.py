@@ -6,7 +6,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
+from prometheus_client import Counter
 from requests.adapters import HTTPAdapter
 
 from panel.errors import (
@@ -35,6 +36,7 @@ RETRY_AFTER_SECONDS = 1.0
 LARGEST_ANSWER = 2 * 1024 * 1024
 REDIRECTS = 3
 POOL = 64
+CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
 class Deadline:
@@ -101,10 +103,18 @@ class Answer:
 class Client:
     """Calls below one base address with fixed headers. Safe for threads; connections are shared."""
 
-    def __init__(self, base: str, headers: Mapping[str, str], breaker: Breaker | None = None):
+    def __init__(
+        self,
+        base: str,
+        headers: Mapping[str, str],
+        gate: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`gate` is passed before each call: it may wait, or raise."""
         self._base = base.rstrip("/") + "/"
+        self._host = urlsplit(base).hostname or ""
         self._headers = {"Accept": "application/json", **headers}
-        self.breaker = breaker or Breaker()
+        self._gate = gate
+        self.breaker = Breaker()
         self._session = requests.Session()
         self._session.trust_env = False  # no .netrc may replace our Authorization, no proxy see it
         for scheme in ("http://", "https://"):
@@ -135,16 +145,20 @@ class Client:
         return max(0.0, error.retry_at - time.time())
 
     def _attempt(self, method: str, path: str, by: Deadline, **kwargs: Any) -> Answer:
+        self._gate()
         self.breaker.check()
         try:
             answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
         except (Unreachable, Unwell) as error:
+            CALLS.labels(self._host, error.code).inc()
             if error.code != "rate_limited":  # a 429 is polite: the other side lives
                 self.breaker.failed()
             raise
-        except PanelError:
+        except PanelError as error:
+            CALLS.labels(self._host, error.code).inc()
             self.breaker.alive()
             raise
+        CALLS.labels(self._host, "ok").inc()
         self.breaker.alive()
         return answer
 

@@ -5,28 +5,11 @@ organization.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    String,
-    Table,
-    and_,
-    delete,
-    or_,
-    select,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Column, Engine, Float, Integer, String, Table, and_, delete, or_, select
 
-from panel.db import metadata
-from panel.errors import Unreachable
+from panel.db import insert, metadata, transaction, upsert
 
 CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
@@ -72,19 +55,41 @@ class Links:
             and_(links.c.scope == CONVERSATION, links.c.subject == conversation),
             and_(links.c.scope == CONTACT, links.c.subject == contact),
         )
-        with self._begin() as connection:
+        with transaction(self._engine) as connection:
             rows = connection.execute(select(links).where(here).order_by(links.c.at.desc()))
             return [Link(**row) for row in rows.mappings()]
 
     def put(self, link: Link) -> None:
-        """Write the link; the newest word about this subject and organization stands."""
+        """Write what an agent said; the newest word about this subject and organization stands."""
         values = {**vars(link), "at": link.at or time.time()}
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        keys = ["scope", "subject", "organization"]
-        rest = {key: value for key, value in values.items() if key not in keys}
-        with self._begin() as connection:
-            statement = insert(links).values(**values)
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+        with transaction(self._engine) as connection:
+            connection.execute(upsert(self._engine, links, values))
+
+    def match(self, contact: int, organization: int, rests_on: str) -> None:
+        """Write what a pass found; an agent's word about them is never overwritten."""
+        values = {
+            "scope": CONTACT,
+            "subject": contact,
+            "organization": organization,
+            "state": MATCHED,
+            "rests_on": rests_on,
+            "at": time.time(),
+        }
+        with transaction(self._engine) as connection:
+            statement = insert(self._engine, links).values(**values)
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def unmatch(self, contact: int, organization: int) -> None:
+        """The pass no longer finds them together. What agents said stays."""
+        row = and_(links.c.scope == CONTACT, links.c.subject == contact)
+        matched = and_(links.c.organization == organization, links.c.state == MATCHED)
+        with transaction(self._engine) as connection:
+            connection.execute(delete(links).where(row, matched))
+
+    def forget(self, organization: int) -> None:
+        """The organization is gone for good: so is every tie to it."""
+        with transaction(self._engine) as connection:
+            connection.execute(delete(links).where(links.c.organization == organization))
 
     def remove(self, conversation: int, contact: int, organization: int) -> None:
         """Undo: forget what agents said about this organization here. Matches stay."""
@@ -93,15 +98,7 @@ class Links:
             and_(links.c.scope == CONTACT, links.c.subject == contact),
         )
         said = links.c.state.in_((PICKED, REFUSED))
-        with self._begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(
                 delete(links).where(here, said, links.c.organization == organization)
             )
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise Unreachable("database", type(error).__name__) from error

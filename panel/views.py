@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, g, make_response, render_template, request
+from prometheus_client import Counter
 
 from panel import access, labels
 from panel.access import Denied, Seal, Unsealed
@@ -22,6 +23,7 @@ from panel.visits import Hints, Visit, Visits, number_in
 
 bp = Blueprint("panel", __name__)
 NEXT_SECONDS = 15
+SHOWN = Counter("panel_sections", "Sections that were asked for, by state", ["section", "state"])
 
 
 @bp.get("/")
@@ -55,7 +57,8 @@ def changes() -> Response:
     touched = [
         f"touched-{name}"
         for name, version in _seen(request.args.get("seen", ""))
-        if services().cache.changed(
+        if seal.organization
+        and services().cache.changed(
             services().office.topic(SECTIONS[name].document, seal.organization), version
         )
     ]
@@ -193,7 +196,9 @@ def _section(name: str, ask: Ask) -> Response:
     except PanelError as error:
         part = part_without(section, error, _version(section, seal.organization))
         status = _status(error)
-    return make_response(render_template(section.template, part=part, moment=_moment(), now=time.time()), status)
+    SHOWN.labels(name, part.state).inc()
+    html = render_template(section.template, part=part, moment=_moment(), now=time.time())
+    return make_response(html, status)
 
 
 def _version(section: Section, organization: int) -> str:

@@ -1,0 +1,128 @@
+"""What the passes learned: organizations, their people, and the Chatwoot contact of each.
+
+The one owner of the tables `organizations` and `people`. A contact's attributes are computed from
+here, so a person of several organizations comes out the same whichever pass ran last.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import (
+    Column,
+    Date,
+    Engine,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    select,
+)
+
+from panel.db import metadata, transaction, upsert
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("billing_entity", Text),
+    Column("plan", Text),
+    Column("tax_id", Text),
+    Column("email", Text, index=True),
+    Column("phone", String(16), index=True),
+    Column("city", Text),
+    Column("entitlement_status", String(12), nullable=False),
+    Column("active_entitlements", Integer, nullable=False),
+    Column("next_expiry", Date),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("organization", Integer, primary_key=True),
+    Column("key", String(32), primary_key=True),
+    Column("contact", Integer, nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("email", Text, index=True),
+    Column("phone", String(16), index=True),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """An organization as the last pass saw it: what its people's contacts may be told."""
+
+    id: int
+    name: str
+    billing_entity: str | None
+    plan: str | None
+    tax_id: str | None
+    email: str | None
+    phone: str | None
+    city: str | None
+    entitlement_status: str
+    active_entitlements: int
+    next_expiry: date | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of an organization. `key`: `organization` for the company's own contact, else
+    `collaborator:<id>`; `contact` is the number in Chatwoot; `phone` in E.164."""
+
+    organization: int
+    key: str
+    contact: int
+    role: str
+    email: str | None = None
+    phone: str | None = None
+
+
+class Directory:
+    """Raises `Unreachable("database")` when the database cannot be asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def learn(self, known: Known) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(upsert(self._engine, organizations, vars(known)))
+
+    def seat(self, person: Person) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(upsert(self._engine, people, vars(person)))
+
+    def unseat(self, organization: int, keys: list[str]) -> None:
+        here = people.c.organization == organization
+        with transaction(self._engine) as connection:
+            connection.execute(delete(people).where(here, people.c.key.in_(keys)))
+
+    def forget(self, organization: int) -> None:
+        """The organization and its people; contacts in Chatwoot stay."""
+        with transaction(self._engine) as connection:
+            connection.execute(delete(people).where(people.c.organization == organization))
+            connection.execute(delete(organizations).where(organizations.c.id == organization))
+
+    def people_of(self, organization: int) -> dict[str, Person]:
+        where = people.c.organization == organization
+        with transaction(self._engine) as connection:
+            rows = connection.execute(select(people).where(where)).mappings()
+            return {row["key"]: Person(**row) for row in rows}
+
+    def seats_of(self, contact: int) -> list[tuple[Known, Person]]:
+        """Every organization of this contact with the seat in it, by ascending id."""
+        both = select(organizations, people).join(
+            people, people.c.organization == organizations.c.id
+        )
+        with transaction(self._engine) as connection:
+            rows = connection.execute(
+                both.where(people.c.contact == contact).order_by(organizations.c.id)
+            ).all()
+        width = len(organizations.c)
+        return [(Known(*row[:width]), Person(*row[width:])) for row in rows]
+
+    def known(self) -> list[int]:
+        """The ids of every organization that a pass has seen."""
+        with transaction(self._engine) as connection:
+            return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
