@@ -144,7 +144,7 @@ class Cache:
 
     def __init__(self, store: Store, flights: Flights, clock: Callable[[], float] = time.time):
         self._store = store
-        self._flights = flights
+        self.flights = flights
         self._clock = clock
         self._resting_until = 0.0
 
@@ -157,7 +157,7 @@ class Cache:
         found = self._settle(topic, self._look(topic), ask, asked)
         if found:
             return found
-        with self._flights.hold(topic.key("flight"), by.left()) as alone:
+        with self.flights.hold(topic.key("flight"), by.left()) as alone:
             # Whoever waited here takes what landed meanwhile, a failure too: asking again one
             # after the other would let fifty openings of a broken section take fifty deadlines.
             state = self._look(topic)

@@ -15,7 +15,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     delete,
+    or_,
     select,
 )
 
@@ -121,6 +123,16 @@ class Directory:
             ).all()
         width = len(organizations.c)
         return [(Known(*row[:width]), Person(*row[width:])) for row in rows]
+
+    def seats_by(self, email: str, phone: str) -> list[Person]:
+        """Who has this e-mail (lower case) or this phone (E.164)."""
+        same = or_(
+            and_(people.c.email == email, people.c.email != ""),
+            and_(people.c.phone == phone, people.c.phone != ""),
+        )
+        with transaction(self._engine) as connection:
+            rows = connection.execute(select(people).where(same)).mappings()
+            return [Person(**row) for row in rows]
 
     def known(self) -> list[int]:
         """The ids of every organization that a pass has seen."""

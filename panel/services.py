@@ -10,6 +10,7 @@ from panel import cache, db
 from panel.access import Access
 from panel.cache import Cache
 from panel.chatwoot import Chatwoot
+from panel.directory import Directory
 from panel.http import Client
 from panel.links import Links
 from panel.middag import BackOffice
@@ -24,6 +25,7 @@ class Services:
     office: BackOffice
     chatwoot: Chatwoot
     links: Links
+    directory: Directory
     access: Access
 
 
@@ -41,6 +43,7 @@ def build(settings: Settings, app: Flask) -> Services:
         office=BackOffice(office, kept, settings.integer_money),
         chatwoot=account,
         links=Links(engine),
+        directory=Directory(engine),
         access=Access(settings, account),
     )
 
