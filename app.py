@@ -2,32 +2,46 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from hashlib import blake2s
 from pathlib import Path
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, jsonify, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import cache, commands, health, services, views
+from panel import commands, health, services, views
+from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
+from panel.sync import hooks, webhooks
+from panel.sync.engine import Engine
+from panel.sync.passes import Passes
 
 LARGEST_FORM = 64 * 1024
 YEAR = 365 * 86400
+
+
+@dataclass(frozen=True)
+class Panel(Services):
+    """The shared objects and the engine of the writing wing, which the reading wing never sees."""
+
+    sync: Engine
+    passes: Passes
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Faulty settings: every fault on standard error, exit code 2."""
     settings = settings or settings_or_exit()
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a wrong address is a 404, not a redirect
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.extensions["panel"] = services.build(settings, app)
-    cache.sweep(settings.cache_url)
-    app.register_blueprint(views.bp)
-    app.register_blueprint(health.bp)
-    commands.register(app, settings)
+    panel = _panel(settings, app)
+    app.extensions["panel"] = panel
+    for blueprint in (views.bp, health.bp, hooks.bp, webhooks.bp):
+        app.register_blueprint(blueprint)
+    commands.register(app, panel, panel.sync, panel.passes)
     _serve_static(app)
     app.register_error_handler(HTTPException, _explain)
     app.after_request(_headers(settings))
@@ -36,6 +50,26 @@ def create_app(settings: Settings | None = None) -> Flask:
         fixed = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
         app.wsgi_app = fixed  # type: ignore[method-assign]  # the documented way
     return app
+
+
+def _panel(settings: Settings, app: Flask) -> Panel:
+    shared = services.build(settings, app)
+    engine = Engine(settings, shared.engine)
+    engine.migrate()
+    return Panel(**vars(shared), sync=engine, passes=Passes(shared, engine))
+
+
+def start_work(app: Flask) -> None:
+    """Execute passes in this web process, when it is its turn (`PANEL_WORKER=inside`)."""
+    panel: Panel = app.extensions["panel"]
+    if panel.settings.worker == "inside":
+        panel.sync.start(panel.passes.bring_in_line, panel.passes.daily, panel.passes.warm)
+
+
+def stop_work(app: Flask) -> None:
+    """Give the lease back; a pass that is under way gets a few seconds."""
+    panel: Panel = app.extensions["panel"]
+    panel.sync.stop()
 
 
 def settings_or_exit() -> Settings:
@@ -66,9 +100,14 @@ def _serve_static(app: Flask) -> None:
     app.add_template_global(lambda name: app.url_for("static", name=name, v=marks[name]), "asset")
 
 
-def _explain(error: HTTPException) -> tuple[dict[str, dict[str, str]], int]:
-    code = (error.name or "error").lower().replace(" ", "_")
-    return {"error": {"code": code, "detail": error.description or ""}}, error.code or 500
+def _explain(error: HTTPException) -> Response:
+    code = error.name.lower().replace(" ", "_")
+    answer = jsonify({"error": {"code": code, "detail": error.description or ""}})
+    answer.status_code = error.code or 500
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            answer.headers[name] = value
+    return answer
 
 
 def _headers(settings: Settings):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ One process with many threads: a request mostly waits for the back office. Two p
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 worker_class = "gthread"
 workers = 1
@@ -42,3 +43,14 @@ def on_starting(_server: object) -> None:
     """Faulty settings end the start with code 2; else gunicorn would start workers for ever."""
     sys.path.insert(0, str(Path.cwd()))
     importlib.import_module("app").settings_or_exit()
+
+
+def post_worker_init(worker: Any) -> None:
+    """The passes may run in this process from now on: after the fork, as their threads need it."""
+    importlib.import_module("app").start_work(worker.wsgi)
+
+
+def worker_exit(_server: object, worker: Any) -> None:
+    """Give the lease back at once, instead of when the kernel notices."""
+    if getattr(worker, "wsgi", None):
+        importlib.import_module("app").stop_work(worker.wsgi)

@@ -101,7 +101,8 @@ class Access:
             raise Unsealed("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
             raise Unsealed("seal_invalid") from None
-        if seal.account != self._settings.chatwoot_account_id:
+        now = (self._settings.chatwoot_account_id, self._settings.agent_proof)
+        if (seal.account, seal.proof) != now:
             raise Unsealed("seal_invalid")
         try:
             conversation = self._chatwoot.conversation(seal.conversation, Ask.FRESH)

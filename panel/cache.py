@@ -13,10 +13,13 @@ Any trouble with the store counts as "absent": it costs speed, never truth.
 
 import logging
 import secrets
+import struct
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from hashlib import blake2s
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -36,6 +39,8 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
+SWEEP_SECONDS = 3600.0
+MOST_LANDINGS = 1000
 REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 KINDS_OF_ERROR = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
@@ -130,7 +135,8 @@ class _State(Generic[T]):
 
     @property
     def touched(self) -> bool:
-        return self.copy is not None and self.copy.token != self.token
+        # Without a token we cannot know, so it counts as touched: that costs one read.
+        return self.copy is not None and (not self.token or self.copy.token != self.token)
 
     def version(self, now: float, life: Lifetimes) -> str:
         """Opaque; the same for everyone who would be shown the same thing."""
@@ -139,14 +145,37 @@ class _State(Generic[T]):
         return blake2s(seen.encode(), digest_size=8).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Landing(Generic[T]):
+    """How a flight of this process ended, for the threads that waited for it.
+
+    They find it in the store as well, unless that is down: then fifty readers would fly in turn.
+    """
+
+    at: float
+    token: str
+    reading: Reading[T] | None
+    error: errors.PanelError | None
+
+
 class Cache:
     """The one policy: fresh, else ask, else late, else raise. Safe for threads and processes."""
 
-    def __init__(self, store: Store, flights: Flights, clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        store: Store,
+        flights: Flights,
+        clock: Callable[[], float] = time.time,
+        sweep: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`sweep` is called in a thread of its own, once an hour of writing."""
         self._store = store
         self.flights = flights
         self._clock = clock
+        self._sweep = sweep
+        self._next_sweep = 0.0
         self._resting_until = 0.0
+        self._landings: dict[str, _Landing[Any]] = {}
 
     def read(self, topic: Topic[T], ask: Ask, fetch: Callable[[Deadline], Any]) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per topic.
@@ -161,7 +190,7 @@ class Cache:
             # Whoever waited here takes what landed meanwhile, a failure too: asking again one
             # after the other would let fifty openings of a broken section take fifty deadlines.
             state = self._look(topic)
-            landed = self._settle(topic, state, ask, asked)
+            landed = self._settle(topic, state, ask, asked) or self._landed(topic, state, asked)
             if landed:
                 return landed
             if not alone:
@@ -169,25 +198,45 @@ class Cache:
                 return self._late(topic, state, hangs)
             return self._fly(topic, state, fetch, by)
 
+    def _landed(self, topic: Topic[T], state: _State[T], asked: float) -> Reading[T] | None:
+        landing = self._landings.get(topic.key("flight"))
+        if landing is None or landing.at < asked or landing.token != state.token:
+            return None
+        if landing.error:
+            raise landing.error
+        return landing.reading
+
+    def _land(
+        self, topic: Topic[T], token: str, reading: Reading[T] | None, error: Any = None
+    ) -> None:
+        if len(self._landings) >= MOST_LANDINGS:
+            self._landings.clear()
+        self._landings[topic.key("flight")] = _Landing(self._clock(), token, reading, error)
+
     def peek(self, topic: Topic[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
         return self._settle(topic, self._look(topic), Ask.PEEK, self._clock())
 
     def changed(self, topic: Topic[T], seen: str) -> bool:
         """Does a panel that shows version `seen` have a reason to ask? The cache alone answers."""
-        state, now = self._look(topic), self._clock()
+        state, now = self._look(topic, parsed=False), self._clock()
         if seen != state.version(now, topic.lifetimes):
             return True
-        told = state.note is not None and state.note.lasts(now, topic.lifetimes)
+        # Nobody is sent to ask before the other side wants to be asked again.
+        note = state.note
+        told = note and (note.lasts(now, topic.lifetimes) or (note.retry_at or 0.0) > now)
         return not told and not self._is_fresh(topic, state, Ask.FRESH, now)
 
     def version(self, topic: Topic[T]) -> str:
         """The version that a section showing the present state carries."""
-        return self._look(topic).version(self._clock(), topic.lifetimes)
+        return self._look(topic, parsed=False).version(self._clock(), topic.lifetimes)
 
-    def touch(self, organization: int, name: str) -> None:
-        """Mark a section of an organization as out of date; one that is being read as well."""
-        self._set(f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS)
+    def touch(self, organization: int, name: str) -> bool:
+        """Mark a section of an organization as out of date; one that is being read as well.
+
+        False when the store did not take it.
+        """
+        return self._set(f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS)
 
     def works(self) -> bool:
         """Does the store keep what it is given? (for `readyz`)"""
@@ -221,18 +270,27 @@ class Cache:
     def _fly(
         self, topic: Topic[T], state: _State[T], fetch: Callable[[Deadline], Any], by: Deadline
     ) -> Reading[T]:
+        seen = state.token
+        if not seen:
+            # Before the flight: a touch that comes from now on replaces this token.
+            state = replace(state, token=secrets.token_hex(8))
+            self._set(topic.key("token"), state.token, TOKEN_SECONDS)
         try:
             body = fetch(by)
             value = topic.parse(body)
         except errors.PanelError as error:
-            return self._crash(topic, state, error)
+            return self._crash(topic, state, seen, error)
         digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the flight: see the module.
         copy = Copy(body, self._clock(), state.token, digest, topic.is_empty(value))
         self._set(topic.key("copy"), copy, topic.lifetimes.kept)
-        return self._reading(topic, _State(state.token, copy, None, value))
+        reading = self._reading(topic, _State(state.token, copy, None, value))
+        self._land(topic, seen, reading)
+        return reading
 
-    def _crash(self, topic: Topic[T], state: _State[T], error: errors.PanelError) -> Reading[T]:
+    def _crash(
+        self, topic: Topic[T], state: _State[T], seen: str, error: errors.PanelError
+    ) -> Reading[T]:
         kind = type(error).__name__
         note = Note(kind, error.code, self._clock(), state.token, error.retry_at)
         self._set(topic.key("note"), note, topic.lifetimes.refused)
@@ -241,7 +299,13 @@ class Cache:
             self._set(topic.key("copy"), None, 1)
         told = note.error(topic.lifetimes)
         told.detail = error.detail
-        return self._late(topic, _State(state.token, state.copy, note, state.value), told)
+        try:
+            reading = self._late(topic, _State(state.token, state.copy, note, state.value), told)
+        except errors.PanelError:
+            self._land(topic, seen, None, told)
+            raise
+        self._land(topic, seen, reading)
+        return reading
 
     def _late(self, topic: Topic[T], state: _State[T], error: errors.PanelError) -> Reading[T]:
         if state.copy is None or state.value is None or _forbids_copies(error):
@@ -261,10 +325,10 @@ class Cache:
         version = state.version(self._clock(), topic.lifetimes)
         return Reading(state.value, state.copy.at, version, late, retry_at, follow)
 
-    def _look(self, topic: Topic[T]) -> _State[T]:
+    def _look(self, topic: Topic[T], parsed: bool = True) -> _State[T]:
         token, copied, noted = self._get(topic.key("token"), topic.key("copy"), topic.key("note"))
-        token = token if isinstance(token, str) else "0"
-        usable = self._usable(topic, copied)
+        token = token if isinstance(token, str) else ""
+        usable = self._usable(topic, copied, parsed)
         copy, value = usable or (None, None)
         try:
             note = msgspec.convert(noted, Note)
@@ -273,13 +337,16 @@ class Cache:
         outdated = note.token != token or (copy is not None and copy.at > note.at)
         return _State(token, copy, None if outdated else note, value)
 
-    @staticmethod
-    def _usable(topic: Topic[V], copied: object) -> tuple[Copy, V] | None:
+    def _usable(
+        self, topic: Topic[V], copied: object, parsed: bool
+    ) -> tuple[Copy, V | None] | None:
         try:
             copy = msgspec.convert(copied, Copy)
-            return copy, topic.parse(copy.body)
+            value = topic.parse(copy.body) if parsed else None
         except (msgspec.ValidationError, errors.PanelError, RecursionError):
             return None
+        # The store forgets by its own clock, and late: age is ours to judge.
+        return (copy, value) if copy.at > self._clock() - topic.lifetimes.kept else None
 
     def _get(self, *keys: str) -> list[Any]:
         if self._clock() < self._resting_until:
@@ -290,12 +357,22 @@ class Cache:
             self._trouble(error)
             return [None] * len(keys)
 
-    def _set(self, key: str, value: Any, seconds: int) -> None:
+    def _set(self, key: str, value: Any, seconds: int) -> bool:
+        self._sweep_hourly()
         try:
-            if not self._store.set(key, value, timeout=seconds):
-                log.warning("the cache did not keep %s", key)
+            kept = bool(self._store.set(key, value, timeout=seconds))
         except Exception as error:  # noqa: BLE001 as above
             self._trouble(error)
+            return False
+        if not kept:
+            log.warning("the cache did not keep %s", key)
+        return kept
+
+    def _sweep_hourly(self) -> None:
+        now = self._clock()
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_SECONDS
+            threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
     def _trouble(self, error: Exception) -> None:
         log.warning("the cache cannot be used: %s", type(error).__name__)
@@ -304,8 +381,7 @@ class Cache:
 
 
 def _forbids_copies(error: errors.PanelError) -> bool:
-    unknown = isinstance(error, errors.Missing) and error.code == "unknown_organization"
-    return unknown or isinstance(error, errors.Refused)
+    return isinstance(error, errors.Missing | errors.Refused)
 
 
 class _Json(BaseSerializer):
@@ -339,7 +415,9 @@ def build(url: str, app: Flask) -> Cache:
         config |= {"CACHE_TYPE": "FileSystemCache", "CACHE_THRESHOLD": 0}
         config["CACHE_DIR"] = str(folder / "copies")
         flights = Files(folder / "flights")
-    elif scheme == "memory":
+        sweep = partial(sweep_files, folder, time.time)
+        return Cache(Store(app, config=config), flights, sweep=sweep)
+    if scheme == "memory":
         config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
     else:
         # A Redis that hangs must cost 0.2 s, not the library's patience with its retries.
@@ -349,17 +427,27 @@ def build(url: str, app: Flask) -> Cache:
     return Cache(Store(app, config=config), flights)
 
 
-def sweep(url: str) -> int:
-    """Remove the files that outlived every lifetime, and count them. Other stores expire alone."""
-    if not url.startswith("file:"):
-        return 0
-    old = time.time() - TOKEN_SECONDS
+def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
+    """Remove what has expired, and count it: cachelib does so only when a key is read again.
+
+    A copy's file begins with its expiry (cachelib 0.17, `file.py`); a lock's says when it was held.
+    """
     removed = 0
-    for path in Path(url.removeprefix("file:")).rglob("*"):
+    for path in [*folder.glob("copies/*"), *folder.glob("flights/*")]:
         try:
-            if path.is_file() and path.stat().st_mtime < old:
+            if _outlived(path, clock()):
                 path.unlink()
                 removed += 1
-        except FileNotFoundError:
-            continue  # another process sweeps as well
+        except OSError:
+            continue  # gone already: another process sweeps as well
     return removed
+
+
+def _outlived(path: Path, now: float) -> bool:
+    if path.parent.name == "flights":
+        return path.stat().st_mtime < now - TOKEN_SECONDS
+    with path.open("rb") as file:
+        head = file.read(4)
+    expires = struct.unpack("I", head)[0] if len(head) == 4 else 0
+    # What is too short to be a copy may be one that is being written: it gets an hour.
+    return 0 < expires < now or (not expires and path.stat().st_mtime < now - SWEEP_SECONDS)

@@ -1,23 +1,252 @@
-"""`flask --app app …`: for the administrator. Prints for a person, or JSON with `--json`."""
+"""`flask --app app …`: for the administrator. Prints for a person, or JSON with `--json`.
+
+Exit codes: 0 fine, 1 found something, 2 could not.
+"""
 
 import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any, NoReturn
 
 import click
 from flask import Flask
+from flask.cli import AppGroup
 
 from panel import access
-from panel.settings import Settings
+from panel.errors import PanelError, Unauthorized
+from panel.installation import Installation
+from panel.journal import Buried
+from panel.services import Services
+from panel.sync.engine import Engine, NotKept, Stats
+from panel.sync.passes import BACKFILL, Note, Passes, TooManyGone
+
+FOUND, COULD_NOT = 1, 2
+CHUNK = 50  # passes that a backfill keeps waiting: hooks that arrive meanwhile do not queue behind
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, shared: Services, engine: Engine, passes: Passes) -> None:
     """Hang the commands onto the application."""
+    _installing(app, shared)
+    group = AppGroup("sync", help="The writing wing: hooks, passes, what Chatwoot knows.")
+    _working(group, engine, passes)
+    _looking(group, engine)
+    _bringing(group, shared, engine, passes)
+    app.cli.add_command(group)
+
+
+def _stop(message: str, code: int = COULD_NOT) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _say(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
+    if as_json:
+        click.echo(json.dumps(value, default=str))
+        return
+    for line in draw():
+        click.echo(line)
+
+
+# -- setting Chatwoot up -------------------------------------------------------------------------
+
+
+def _installing(app: Flask, shared: Services) -> None:
+    settings = shared.settings
 
     @app.cli.command("launch-url")
-    @click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+    @as_json
     def launch_url(as_json: bool) -> None:
         """Print the one address to register in Chatwoot as a dashboard app."""
         if not settings.panel_url:
-            click.echo("PANEL_URL is empty: set it to where this panel is reached.", err=True)
-            raise SystemExit(2)
+            _stop("PANEL_URL is empty: set it to where this panel is reached.")
         url = access.launch_url(settings, settings.panel_url)
-        click.echo(json.dumps({"url": url}) if as_json else url)
+        _say({"url": url}, as_json, lambda: [url])
+
+    @app.cli.command("setup")
+    @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
+    @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
+    @as_json
+    def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
+        """Create or correct in Chatwoot what the panel and the passes need."""
+        if not settings.panel_url:
+            _stop("PANEL_URL is empty: set it to where this panel is reached.")
+        installation = Installation(settings, shared.chatwoot)
+        try:
+            steps = installation.removal() if remove else installation.plan()
+            by_hand, secret = [], ""
+            for step in [] if dry_run else steps:
+                try:
+                    secret = installation.carry_out(step) or secret
+                except Unauthorized:
+                    by_hand.append(step.by_hand)
+        except PanelError as error:
+            _stop(f"Chatwoot could not be asked: {error}")
+        done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
+        told = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
+        _say(told, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
+        sys.exit(COULD_NOT if by_hand else 0)
+
+
+def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool) -> Iterable[str]:
+    if not done and not by_hand:
+        yield "Nothing to do: everything stands as it should."
+    yield from (f"{'would ' if dry_run else ''}{line}" for line in done)
+    if by_hand:
+        yield "CHATWOOT_API_TOKEN is no administrator's. An administrator does by hand in Chatwoot:"
+        yield from (f"  - {line}" for line in by_hand)
+    if secret:
+        yield "Put this into CHATWOOT_WEBHOOK_SECRET now; it is not shown again:"
+        yield f"  {secret}"
+
+
+# -- the worker ----------------------------------------------------------------------------------
+
+
+def _working(group: AppGroup, engine: Engine, passes: Passes) -> None:
+    @group.command("worker")
+    def worker() -> None:
+        """Execute passes until told to stop (PANEL_WORKER=separate)."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: engine.stop())
+        click.echo("executing passes; Ctrl-C stops")
+        engine.run(passes.bring_in_line, passes.daily, passes.warm)
+
+
+def _looking(group: AppGroup, engine: Engine) -> None:
+    @group.command("status")
+    @as_json
+    def status(as_json: bool) -> None:
+        """What waits, runs, is tried again, was buried, was done in the last day."""
+        stats = engine.stats()
+        _say(asdict(stats), as_json, lambda: _status_lines(stats))
+        sys.exit(FOUND if stats.buried else 0)
+
+    @group.command("buried")
+    @click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
+    @click.option("--replay-all", is_flag=True, help="Run all of them again.")
+    @as_json
+    def buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
+        """What was given up, with its reason; and run it again."""
+        listed = engine.buried()
+        chosen = [replay] if replay else [each.id for each in listed] if replay_all else []
+        if chosen:
+            replayed = [each for each in chosen if engine.replay(each)]
+            told = {"replayed": replayed}
+            _say(told, as_json, lambda: [f"{len(replayed)} of {len(chosen)} run again"])
+            sys.exit(0 if replayed else FOUND)
+        told_all = [asdict(each) for each in listed]
+        _say(told_all, as_json, lambda: _buried_lines(listed))
+        sys.exit(FOUND if listed else 0)
+
+
+def _status_lines(stats: Stats) -> Iterable[str]:
+    yield f"waiting   {stats.waiting}"
+    yield f"running   {stats.running}"
+    yield f"retrying  {len(stats.retrying)}"
+    for organization, at in stats.retrying[:10]:
+        yield f"          organization {organization}, next try {_time(at)}"
+    yield f"buried    {stats.buried}"
+    yield f"done      {stats.done} in the last day"
+    if stats.oldest_waiting:
+        yield f"oldest    waiting since {_time(stats.oldest_waiting)}"
+
+
+def _buried_lines(listed: list[Buried]) -> Iterable[str]:
+    if not listed:
+        yield "Nothing is buried."
+    for each in listed:
+        whose = f"organization {each.organization}" if each.organization else "no organization"
+        yield f"{each.id}  {whose}  {each.hooks} hooks  {_time(each.buried_at)}  {each.reason}"
+
+
+def _time(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
+
+
+# -- bringing many in line -----------------------------------------------------------------------
+
+
+def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes) -> None:
+    @group.command("backfill")
+    @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
+    @as_json
+    def backfill(ids: tuple[str, ...], as_json: bool) -> None:
+        """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
+        numbers = _numbers(ids)
+        try:
+            lined_up = _line_up(engine, numbers, quiet=as_json)
+        except NotKept as error:
+            _stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
+        told = {"organizations": len(numbers), "lined_up": lined_up}
+        _say(told, as_json, lambda: [f"{lined_up} lined up, {len(numbers) - lined_up} were before"])
+
+    @group.command("reconcile")
+    @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
+    @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
+    @as_json
+    def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
+        """Bring every known organization in line (the engine does so daily)."""
+        if dry_run:
+            _report(passes.rehearse(shared.directory.known()), as_json)
+        try:
+            count = passes.reconcile(force)
+        except TooManyGone as many:
+            _stop(f"Stopped: {many}. If that is right: --force.", FOUND)
+        except (NotKept, PanelError) as error:
+            _stop(f"Could not: {error}")
+        _say({"lined_up": count}, as_json, lambda: [f"{count} organizations lined up"])
+
+    @group.command("drift")
+    @click.argument("ids", nargs=-1, metavar="[ID ...]")
+    @as_json
+    def drift(ids: tuple[str, ...], as_json: bool) -> None:
+        """What differs between the back office and Chatwoot; nothing is written."""
+        _report(passes.rehearse(_numbers(ids) if ids else shared.directory.known()), as_json)
+
+
+def _report(notes: Iterable[Note], as_json: bool) -> NoReturn:
+    try:
+        found = list(notes)
+    except PanelError as error:
+        _stop(f"Could not: {error}")
+    lines = [f"organization {n.organization}: {n.method} {n.path} {n.body}" for n in found]
+    _say([asdict(note) for note in found], as_json, lambda: lines or ["Everything is in line."])
+    sys.exit(FOUND if found else 0)
+
+
+def _numbers(words: tuple[str, ...]) -> list[int]:
+    """Ids as arguments, from a file, or from standard input (`-`)."""
+    texts: list[str] = []
+    for word in words or ("-",):
+        if word.isdigit():
+            texts.append(word)
+            continue
+        try:
+            with click.open_file(word) as source:
+                texts += source.read().split()
+        except OSError as error:
+            _stop(f"{word} cannot be read: {error.strerror}")
+    wrong = [text for text in texts if not (text.isascii() and text.isdigit() and int(text))]
+    if wrong:
+        _stop(f"{wrong[0]!r} is no organization's id")
+    return list(dict.fromkeys(int(text) for text in texts))
+
+
+def _line_up(engine: Engine, numbers: list[int], quiet: bool) -> int:
+    """A few at a time; each under an id of the day, which is how a second run knows the first."""
+    today, left, new = date.today().isoformat(), iter(numbers), 0  # noqa: DTZ011 a mere label
+    with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
+        while chunk := list(islice(left, CHUNK)):
+            for number in chunk:
+                new += engine.line_up(number, BACKFILL, f"{BACKFILL}:{today}:{number}")
+            if not quiet:
+                bar.update(len(chunk))
+            while engine.stats().waiting > CHUNK:
+                time.sleep(1)
+    return new

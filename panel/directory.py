@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Date,
     Engine,
@@ -26,7 +27,7 @@ from panel.db import metadata, transaction, upsert
 organizations = Table(
     "organizations",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("name", Text, nullable=False),
     Column("billing_entity", Text),
     Column("plan", Text),
@@ -42,9 +43,9 @@ organizations = Table(
 people = Table(
     "people",
     metadata,
-    Column("organization", Integer, primary_key=True),
+    Column("organization", BigInteger, primary_key=True),
     Column("key", String(32), primary_key=True),
-    Column("contact", Integer, nullable=False, index=True),
+    Column("contact", BigInteger, nullable=False, index=True),
     Column("role", String(16), nullable=False),
     Column("email", Text, index=True),
     Column("phone", String(16), index=True),

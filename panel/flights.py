@@ -15,10 +15,9 @@ from typing import Protocol
 import redis
 from filelock import FileLock, Timeout
 from redis.exceptions import LockError
+from redis.lock import Lock
 
-from panel.http import READ_SECONDS
-
-LEASE_SECONDS = READ_SECONDS + 1.0  # no flight lasts longer, so a lease never ends under its holder
+LEASE_SECONDS = 3.0  # renewed while its holder lives: who dies frees the others well before
 POLL_SECONDS = 0.02
 
 
@@ -109,8 +108,17 @@ class Shared(Local):
                 held = lock.acquire(blocking_timeout=max(0.0, end - time.monotonic()))
             except redis.RedisError:
                 held = True  # Redis gone: every process asks for itself
+            done = threading.Event()
+            threading.Thread(target=_renew, args=(lock, done), daemon=True).start()
             try:
                 yield held
             finally:
+                done.set()
                 with suppress(LockError, redis.RedisError):
                     lock.release()
+
+
+def _renew(lock: Lock, done: threading.Event) -> None:
+    while not done.wait(LEASE_SECONDS / 3):
+        with suppress(LockError, redis.RedisError):
+            lock.reacquire()

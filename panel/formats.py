@@ -1,11 +1,11 @@
 """How values look to people: words, money, days and ages in the agent's language (Babel)."""
 
 import io
-from datetime import UTC, date, datetime, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.mofile import write_mo
@@ -34,7 +34,9 @@ def _translations(locale: str) -> NullTranslations:
 
 def choose_locale(fixed: str, wanted: list[str]) -> str:
     """The setting, else the first of the browser's languages that we speak, else English."""
-    return fixed or negotiate_locale(wanted, LOCALES, sep="-", aliases={"pt": "pt_BR"}) or "en"
+    spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
+    languages = (tag.lower().partition("-")[0] for tag in wanted)
+    return fixed or next((spoken[tag] for tag in languages if tag in spoken), "en")
 
 
 class Formats:
@@ -68,7 +70,7 @@ class Formats:
         if isinstance(moment, float | int):
             moment = datetime.fromtimestamp(moment, UTC)
         if isinstance(moment, datetime):
-            moment = moment.astimezone(self.zone)
+            moment = self._moved(moment)
         return format_date(moment, format="medium", locale=self.locale)
 
     def clock(self, epoch: float) -> str:
@@ -88,9 +90,13 @@ class Formats:
 
     def within(self, moment: datetime, now: datetime) -> str:
         """`in 12 days`, `12 days ago`: in calendar days of our zone, as people count."""
-        days = (moment.astimezone(self.zone).date() - now.astimezone(self.zone).date()).days
+        days = (self._moved(moment).date() - self._moved(now).date()).days
         if days == 0:
             return self.gettext("today")
         return format_timedelta(
             days * 86400, granularity="day", add_direction=True, locale=self.locale, threshold=32
         )
+
+    def _moved(self, moment: datetime) -> datetime:
+        """In our zone; the first and the last year of the calendar cannot be moved."""
+        return moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment

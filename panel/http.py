@@ -4,12 +4,14 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,6 +19,10 @@ import msgspec
 import requests
 from prometheus_client import Counter
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidURL
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import LocationParseError
 
 from panel.errors import (
     Missing,
@@ -35,6 +41,7 @@ READ_SECONDS = 8.0  # a whole read, with its retry; the caller's deadline may be
 RETRY_AFTER_SECONDS = 1.0
 LARGEST_ANSWER = 2 * 1024 * 1024
 REDIRECTS = 3
+LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
@@ -117,8 +124,9 @@ class Client:
         self.breaker = Breaker()
         self._session = requests.Session()
         self._session.trust_env = False  # no .netrc may replace our Authorization, no proxy see it
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL))
+            self._session.mount(scheme, _Adapter(pool_connections=4, pool_maxsize=POOL))
 
     def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
         """GET with one retry for what may heal, inside the deadline `by`."""
@@ -145,14 +153,16 @@ class Client:
         return max(0.0, error.retry_at - time.time())
 
     def _attempt(self, method: str, path: str, by: Deadline, **kwargs: Any) -> Answer:
+        if not by.left():
+            raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
         self._gate()
         self.breaker.check()
         try:
             answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
         except (Unreachable, Unwell) as error:
             CALLS.labels(self._host, error.code).inc()
-            if error.code != "rate_limited":  # a 429 is polite: the other side lives
-                self.breaker.failed()
+            polite = error.code == "rate_limited"  # the other side lives
+            (self.breaker.alive if polite else self.breaker.failed)()
             raise
         except PanelError as error:
             CALLS.labels(self._host, error.code).inc()
@@ -167,12 +177,19 @@ class Client:
             with self._opened(method, url, by, **kwargs) as response:
                 if not response.is_redirect:
                     return _judged(response.status_code, response.headers, _read(response, by))
+                if method != "GET":
+                    raise Unreadable("redirected", "a write is not repeated elsewhere")
                 url = self._followed(url, response.headers["Location"])
+            kwargs.pop("params", None)  # they stand in the new address, if it wants them
         raise Unreadable("redirects", "too many redirects")
 
     def _followed(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
-        if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
+        try:
+            target = urljoin(url, location)
+            elsewhere = urlsplit(target)[:2] != urlsplit(self._base)[:2]
+        except ValueError:
+            raise Unreadable("redirected", "a redirect to nowhere") from None
+        if elsewhere:
             # The Bearer must not travel: neither to another host nor onto another scheme or port.
             raise Unreadable("redirected", "a redirect to another host was refused")
         return target
@@ -181,9 +198,7 @@ class Client:
     def _opened(
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
-        left = by.left()
-        if not left:
-            raise Unreachable("timeout", "no time left")
+        left = by.left() or 0.001
         headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
         try:
             with self._session.request(
@@ -196,6 +211,8 @@ class Client:
                 **kwargs,
             ) as response:
                 yield response
+        except (requests.exceptions.ContentDecodingError, InvalidURL, LocationParseError) as error:
+            raise Unreadable("unreadable", type(error).__name__) from error
         except requests.Timeout as error:
             raise Unreachable("timeout", type(error).__name__) from error
         except (requests.RequestException, OSError) as error:
@@ -252,9 +269,56 @@ def _retry_at(header: str | None) -> float | None:
     """`Retry-After` in seconds or as an HTTP date (RFC 9110 §10.2.3), as epoch seconds."""
     if not header:
         return None
-    if header.strip().isdigit():
-        return time.time() + min(int(header), 3600)
+    seconds = header.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return time.time() + (
+            min(int(seconds), LONGEST_PAUSE) if len(seconds) < 10 else LONGEST_PAUSE
+        )
     try:
-        return parsedate_to_datetime(header).timestamp()
-    except (TypeError, ValueError):
+        return min(parsedate_to_datetime(header).timestamp(), time.time() + LONGEST_PAUSE)
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+class _Patient:
+    """A connection whose headers must have come when its read timeout ends, however they drip."""
+
+    def getresponse(self) -> Any:
+        sock, seconds = getattr(self, "sock", None), getattr(self, "timeout", None)
+        if sock is None or not isinstance(seconds, int | float):
+            return super().getresponse()  # type: ignore[misc]  # of urllib3's connection
+        watchdog = threading.Timer(seconds, _shut, (sock,))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        finally:
+            watchdog.cancel()
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(_Patient, HTTPConnection):
+    pass
+
+
+class _Secure(_Patient, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = {"http": _PlainPool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = pools

@@ -288,6 +288,17 @@ def waiting(connection: Connection) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def ringing(connection: Connection, organization: int) -> set[str]:
+    """The kinds of the hooks of an organization that wait for its pass."""
+    return set(connection.scalars(select(hooks.c.kind).where(_waiting(organization)).distinct()))
+
+
+def told(connection: Connection, organization: int, kind: str) -> bool:
+    """Was a hook of this kind ever kept for the organization, whatever became of it?"""
+    here = and_(hooks.c.organization == organization, hooks.c.kind == kind)
+    return connection.scalar(select(hooks.c.seq).where(here).limit(1)) is not None
+
+
 def clear(connection: Connection, organization: int, living: Collection[str]) -> str:
     """Forget passes that the engine does not know as `living` any more; returns the last one."""
     row = connection.execute(_row(organization)).one_or_none()

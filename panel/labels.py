@@ -63,5 +63,8 @@ REASONS = {
 
 # What goes wrong when an agent names an organization.
 NOTICES = {
+    **CAUSES,
     "unknown_organization": "The back office knows no organization with this id.",
+    "denied": "The back office refuses to show this organization.",
+    "chatwoot_not_told": "Remembered here, but Chatwoot could not be told.",
 }

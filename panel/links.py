@@ -7,7 +7,7 @@ organization.
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Engine, Float, Integer, String, Table, and_, delete, or_, select
+from sqlalchemy import BigInteger, Column, Engine, Float, String, Table, and_, delete, or_, select
 
 from panel.db import insert, metadata, transaction, upsert
 
@@ -18,11 +18,11 @@ links = Table(
     "links",
     metadata,
     Column("scope", String(12), primary_key=True),
-    Column("subject", Integer, primary_key=True),
-    Column("organization", Integer, primary_key=True),
+    Column("subject", BigInteger, primary_key=True),
+    Column("organization", BigInteger, primary_key=True),
     Column("state", String(8), nullable=False),
     Column("rests_on", String(12), nullable=False, default=""),
-    Column("agent", Integer),
+    Column("agent", BigInteger),
     Column("at", Float, nullable=False),
 )
 

@@ -20,23 +20,26 @@ from panel.models import (
     Quote,
     Row,
     rows_of,
+    whole,
 )
 
 MOST_PAGES = 10
+PAGE_ROWS = 20  # the documented default of `per_page` (§2.3)
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Listed(Generic[R]):
-    """`rows` of a list; `total` is what the back office says there are, when it says it."""
+    """`rows` that were read; `total`: how many there are, where that is said; `more`: not all."""
 
     rows: tuple[R, ...]
     total: int | None = None
+    more: bool = False
 
     @property
     def cut(self) -> bool:
-        return self.total is not None and self.total > len(self.rows)
+        return self.more or (self.total is not None and self.total > len(self.rows))
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
         rows = rows_of(body.get("rows") if isinstance(body, dict) else None)
         total = body.get("total")
         made = tuple(make(row, integer_money) for row in rows)
-        return Listed(made, total if isinstance(total, int) else None)
+        return Listed(made, total if isinstance(total, int) else None, body.get("more") is True)
 
     return parse
 
@@ -133,28 +136,35 @@ class BackOffice:
         if document.listed:
             return self._pages(path, organization, by)
         body = self._data(self._get(path, organization, by, {}))
-        if not isinstance(body, dict) or str(body.get("id")) != str(organization):
+        if not isinstance(body, dict) or body.get("id") is None:
+            raise Unreadable("wrong_shape", "no organization in the answer")
+        if str(body["id"]) != str(organization):
             raise Unreadable("foreign_rows", "another organization than the one asked for")
         return body
 
     def _pages(self, path: str, organization: int, by: Deadline) -> dict[str, Any]:
         """Every page, up to `MOST_PAGES`; one failing page fails the list."""
-        rows: list[Row] = []
+        rows: dict[str, Row] = {}
         total: int | None = None
         for page in range(1, MOST_PAGES + 1):
             # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
-            query = {"org": organization, "page": page}
-            body = self._get(path, organization, by, query)
+            body = self._get(path, organization, by, {"page": page})
             found = rows_of(self._data(body))
             _own(found, organization)
-            rows += found
-            meta = body.get("meta") if isinstance(body.get("meta"), dict) else {}
-            total = _count(meta, "total") if total is None else total
-            if not found or page >= (_count(meta, "pages") or 1):
+            before = len(rows)
+            # Rows move between pages while we walk them: the same id twice is one row.
+            rows |= {str(row.get("id")): row for row in found}
+            pages, counted = _counts(body)
+            total = counted if total is None else total
+            # Without a count of pages, the last one is short, or brings nothing new.
+            full = len(found) >= PAGE_ROWS and len(rows) > before
+            if not found or not (page < pages if pages is not None else full):
                 break
+        else:
+            return {"rows": list(rows.values()), "total": total, "more": True}
         if total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")
-        return {"rows": _once(rows), "total": total}
+        return {"rows": list(rows.values()), "total": total, "more": False}
 
     def _get(
         self, path: str, organization: int, by: Deadline, query: Mapping[str, Any]
@@ -186,14 +196,10 @@ def _own(rows: list[Row], organization: int) -> None:
             raise Unreadable("foreign_rows", "a row of another organization")
 
 
-def _once(rows: list[Row]) -> list[Row]:
-    """Rows move between pages while we walk them: the same id twice is one row."""
-    return list({str(row.get("id")): row for row in rows}.values())
-
-
-def _count(meta: Any, key: str) -> int | None:
-    value = meta.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _counts(body: Row) -> tuple[int | None, int | None]:
+    """Pages and rows in all, as far as `meta` says."""
+    meta = body.get("meta")
+    return (whole(meta, "pages"), whole(meta, "total")) if isinstance(meta, dict) else (None, None)
 
 
 def _named(error: PanelError) -> PanelError:

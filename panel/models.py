@@ -16,7 +16,8 @@ from panel.errors import Unreadable
 CLOSED_ORDERS = frozenset({"completed", "cancelled", "refunded", "failed"})
 OPEN_QUOTES = frozenset({"sent", "viewed"})
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
-LARGEST_AMOUNT = Decimal(10) ** 15
+MOST_DIGITS = 15  # before the point; as many behind it are as absurd
+YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
 
 Row = dict[str, Any]
 
@@ -80,7 +81,7 @@ class Organization:
             city=_text(row, "city"),
             state=_text(row, "state"),
             country=_text(row, "country"),
-            owner_id=_whole(row, "owner_id"),
+            owner_id=whole(row, "owner_id"),
         )
 
 
@@ -106,7 +107,7 @@ class Order:
             total=_money(row, "total", integer_money),
             created=_moment(row, "date_created") or _moment(row, "created_at"),
             payment_method=_text(row, "payment_method"),
-            items=_whole(row, "items_count"),
+            items=whole(row, "items_count"),
         )
 
 
@@ -174,7 +175,7 @@ class License:
     @classmethod
     def from_json(cls, row: Row) -> "License":
         domains = row.get("activated_domains")
-        limit = _whole(row, "activations_limit")
+        limit = whole(row, "activations_limit")
         return cls(
             id=_id(row),
             key=_text(row, "license_key"),
@@ -182,7 +183,7 @@ class License:
             status=_status(row, "status") or Status("unknown", ""),
             expires=_moment(row, "expires_at"),
             limit=limit if limit and limit > 0 else None,
-            used=_whole(row, "activations_count"),
+            used=whole(row, "activations_count"),
             domains=tuple(str(name) for name in domains) if isinstance(domains, list) else (),
             entitlement=_text(row, "entitlement_code"),
         )
@@ -223,7 +224,7 @@ class Collaborator:
     def from_json(cls, row: Row) -> "Collaborator":
         return cls(
             id=_id(row),
-            user_id=_whole(row, "user_id"),
+            user_id=whole(row, "user_id"),
             email=(_text(row, "email") or "").lower() or None,
             role=(_text(row, "role") or "member").lower(),
             status=_status(row, "status"),
@@ -248,13 +249,13 @@ def rows_of(value: Any) -> list[Row]:
 
 
 def _id(row: Row) -> int:
-    number = _whole(row, "id")
+    number = whole(row, "id")
     if number is None:
         raise Unreadable("wrong_shape", "a record without an id")
     return number
 
 
-def _whole(row: Row, key: str) -> int | None:
+def whole(row: Row, key: str) -> int | None:
     """A JSON integer, or its digits in a string (PHP writes both)."""
     value = row.get(key)
     if isinstance(value, bool):
@@ -295,38 +296,55 @@ def _money(row: Row, key: str, integer_money: str) -> Money | None:
         return Money(_decimal(value), currency)
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable("wrong_shape", "an amount that is neither text nor a whole number")
-    amount = Decimal(value)
-    return Money(amount.scaleb(-2) if integer_money == "cents" else amount, currency)
+    places = -2 if integer_money == "cents" else 0
+    return Money(_sound(Decimal(f"{value}e{places}")), currency)
 
 
 def _decimal(text: str) -> Decimal:
     try:
-        amount = Decimal(text.strip())
+        return _sound(Decimal(text.strip()))
     except InvalidOperation:
         raise Unreadable("wrong_shape", "an amount that is no decimal number") from None
-    if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
+
+
+def _sound(amount: Decimal) -> Decimal:
+    exponent = amount.as_tuple().exponent
+    # Looked at by its digits: arithmetic on 1e9999999 would overflow.
+    if isinstance(exponent, str) or exponent < -MOST_DIGITS or amount.adjusted() >= MOST_DIGITS:
         raise Unreadable("wrong_shape", "an amount out of all proportion")
     return amount
 
 
 def _moment(row: Row, key: str) -> datetime | None:
-    """ISO 8601; without an offset it is UTC; a bare day is its first moment in UTC."""
-    text = _text(row, key)
-    if not text or text.startswith("0000"):  # WordPress's empty date
+    """ISO 8601; without an offset it is UTC; a bare day lasts to its end, as people mean it."""
+    text = _date_text(row, key)
+    if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(
+            f"{text}T23:59:59" if len(text) == len("YYYY-MM-DD") else text
+        )
     except ValueError:
         raise Unreadable("wrong_shape", f"{key} is no date") from None
+    if found.year not in YEARS:
+        raise Unreadable("wrong_shape", f"{key} is out of all proportion")
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _day(row: Row, key: str) -> date | None:
     """`YYYY-MM-DD`; of a full time, the day that is written there."""
-    text = _text(row, key)
-    if not text or text.startswith("0000"):
-        return None
+    text = _date_text(row, key)
     try:
-        return date.fromisoformat(text[:10])
+        return date.fromisoformat(text[:10]) if text else None
     except ValueError:
         raise Unreadable("wrong_shape", f"{key} is no day") from None
+
+
+def _date_text(row: Row, key: str) -> str | None:
+    """None for no date. Anything but text is refused: taken for none, an end would never come."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise Unreadable("wrong_shape", f"{key} is no date")
+    text = _text(row, key)
+    empty = ("0000", "-0001")  # WordPress's, and what PHP makes of it
+    return None if text and text.startswith(empty) else text

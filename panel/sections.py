@@ -34,13 +34,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Shown:
-    """`items` in order; `hidden` were filtered; `read` of `stated` records were read at all."""
+    """`items` in order; `hidden` were filtered; `read` of `stated` were read, some when `cut`."""
 
     items: tuple[Item, ...]
     hidden: int = 0
     totals: tuple[Money, ...] = ()
     read: int = 0
     stated: int | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Section:
     none_shown: str
     hidden: tuple[str, str]
     record: str
+    total: str = "Total"
 
     @property
     def template(self) -> str:
@@ -93,8 +95,7 @@ def _licenses(value: Listed[License], moment: Moment) -> Shown:
 
 def _shown(value: Listed[Any], items: list[Item], amounts: tuple[Money, ...] = ()) -> Shown:
     read = len(value.rows)
-    stated = value.total if value.cut else None
-    return Shown(tuple(items), read - len(items), amounts, read, stated)
+    return Shown(tuple(items), read - len(items), amounts, read, value.total, value.cut)
 
 
 def _newest(record: Order | Quote) -> tuple[bool, float, int]:
@@ -139,8 +140,9 @@ SECTIONS = {
             choose=_quotes,
             empty="No quotes",
             none_shown="No pending quotes",
-            hidden=("%(count)d settled quote hidden", "%(count)d settled quotes hidden"),
+            hidden=("%(count)d other quote hidden", "%(count)d other quotes hidden"),
             record="quote",
+            total="Total pending",
         ),
         Section(
             "licenses",
@@ -149,7 +151,7 @@ SECTIONS = {
             choose=_licenses,
             empty="No licenses",
             none_shown="No active licenses",
-            hidden=("%(count)d inactive license hidden", "%(count)d inactive licenses hidden"),
+            hidden=("%(count)d other license hidden", "%(count)d other licenses hidden"),
             record="license",
         ),
     )

@@ -1,5 +1,6 @@
 """The settings, read once from the environment: every fault is named at once, no value printed."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 SHORTEST_SECRET = 24
+LONGEST_NUMBER = 18  # digits
+HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 RECORDS = ("organization", "order", "quote", "license")
 
 
@@ -60,58 +63,49 @@ class Settings:
 
 def _secrets(text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not parts or any(len(part) < SHORTEST_SECRET or not part.isascii() for part in parts):
-        raise ValueError(
-            f"one secret, or several with commas, of {SHORTEST_SECRET} ASCII characters or more"
-        )
-    return parts
+    _must(bool(parts) and all(len(part) >= SHORTEST_SECRET for part in parts))
+    return tuple(_token(part) for part in parts)
 
 
 def _token(text: str) -> str:
-    # A token goes into a header: anything but printable ASCII would break the request, or split it.
-    if text and (not text.isascii() or not text.isprintable() or " " in text):
-        raise ValueError("printable ASCII characters without spaces")
+    # It goes into a header: anything but printable ASCII would break the request, or split it.
+    _must(text.isascii() and text.isprintable() and " " not in text)
     return text
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    whole = parts.scheme in ("http", "https") and parts.hostname and _port_is_right(text)
-    if not whole or parts.username or parts.query or parts.fragment:
-        raise ValueError("an http:// or https:// address without user, query and fragment")
+    _must(parts.scheme in ("http", "https") and bool(HOST.fullmatch(parts.netloc.lower())))
+    _must(parts.port != 0 and not parts.query and not parts.fragment and text.isprintable())
     return text.rstrip("/")
 
 
-def _port_is_right(text: str) -> bool:
-    try:
-        return urlsplit(text).port != 0
-    except ValueError:
-        return False
-
-
 def origin(url: str) -> str:
-    """`scheme://host[:port]` of an address."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    """`scheme://host[:port]` as a browser writes it: lower case, without the usual port."""
+    parts = urlsplit(url.lower())
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
 
 
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    for part in found:
-        # It is written into a response header (frame-ancestors): nothing but an origin may pass.
-        if any(char in part for char in " ;,'\"*\\") or origin(_url(part)) != part.lower():
-            raise ValueError("origins such as https://chat.example.com, separated by commas")
-    return found
+    # They are written into a response header: nothing but an origin may pass.
+    _must(not any(urlsplit(_url(part)).path for part in found))
+    return tuple(origin(part) for part in found)
 
 
 def _optional_url(text: str) -> str:
     return _url(text) if text else ""
 
 
+def _number(text: str) -> int:
+    _must(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
+    return int(text)
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
+        _must(least <= _number(text) <= most)
         return int(text)
 
     return parse
@@ -119,8 +113,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _choice(*options: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text not in options:
-            raise ValueError("one of " + ", ".join(repr(option) for option in options))
+        _must(text in options)
         return text
 
     return parse
@@ -131,85 +124,140 @@ def _yes(text: str) -> bool:
 
 
 def _cache_url(text: str) -> str:
-    known = (text.startswith("file:") and len(text) > len("file:")) or text == "memory:"
-    if not known and not (text.startswith(("redis://", "rediss://")) and urlsplit(text).hostname):
-        raise ValueError("file:PATH, redis://HOST:PORT/N or memory:")
+    if text.startswith(("redis://", "rediss://")):
+        parts = urlsplit(text)
+        _must(bool(parts.hostname) and parts.port != 0)
+    else:
+        _must(text == "memory:" or (text.startswith("file:") and text != "file:"))
     return text
 
 
 def _database_url(text: str) -> str:
-    sqlite = text.startswith("sqlite:///") and len(text) > len("sqlite:///")
-    if not sqlite and not (text.startswith("postgresql://") and urlsplit(text).path.strip("/")):
-        raise ValueError("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+    if text.startswith("postgresql://"):
+        parts = urlsplit(text)
+        _must(bool(parts.path.strip("/")) and parts.port != 0)
+    else:
+        _must(text.startswith("sqlite:///") and text != "sqlite:///")
     return text
 
 
 def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("a time zone's name such as America/Sao_Paulo") from None
+    except (KeyError, OSError):
+        raise ValueError from None
 
 
 def _ids(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if any(not part.isascii() or not part.isdigit() for part in parts):
-        raise ValueError("whole numbers separated by commas")
-    return tuple(int(part) for part in parts)
+    return tuple(_number(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _template(text: str) -> str:
-    # The id may stand anywhere but in the host: a record must not choose where a click leads.
-    if text and ("{id}" not in text.partition("//")[2].partition("/")[2] or not _fills(text)):
-        raise ValueError("an http:// or https:// address with {id} behind the host")
+    if text:
+        # The id may stand anywhere but in the host: a record must not choose where a click leads.
+        host, _, path = text.partition("//")[2].partition("/")
+        _must("{" not in host and "{id}" in path and "{" not in path.replace("{id}", ""))
+        _url(f"{text.partition('//')[0]}//{host}")
+        _must(text.isprintable() and not set(text) & set(" '\"<>"))
     return text
 
 
-def _fills(text: str) -> bool:
-    filled = text.replace("{id}", "1")
-    return "{" not in filled and urlsplit(filled).scheme in ("http", "https")
+def _must(right: bool) -> None:
+    """What would be right stands in the table, so that no library's words, and no value, do."""
+    if not right:
+        raise ValueError
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the table: its name outside, its field inside, and `None` where it is required."""
+    """A row: its name outside, its field inside, what is right, `None` where it is required."""
 
     name: str
     field: str
     parse: Callable[[str], Any]
+    right: str
     default: str | None = None
 
 
+ADDRESS = "an http:// or https:// address without user, query and fragment"
+TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
+PROOFS = ("shared-secret", "access-token", "chatwoot-session")
+
 VARIABLES = (
-    Variable("CHATWOOT_CONTACT_VIEW_SECRET", "secrets", _secrets),
-    Variable("MIDDAG_API_URL", "middag_api_url", _url),
-    Variable("CHATWOOT_URL", "chatwoot_url", _url),
-    Variable("CHATWOOT_ACCOUNT_ID", "chatwoot_account_id", _whole(1, 2**31)),
-    Variable("CHATWOOT_API_TOKEN", "chatwoot_api_token", _token),
-    Variable("CHATWOOT_WEBHOOK_SECRET", "chatwoot_webhook_secret", _token, ""),
-    Variable("CHATWOOT_FRAME_ORIGINS", "frame_origins", _origins, ""),
-    Variable("PANEL_URL", "panel_url", _optional_url, ""),
-    Variable("PANEL_CACHE_URL", "cache_url", _cache_url, "file:var/cache"),
-    Variable("PANEL_DATABASE_URL", "database_url", _database_url, "sqlite:///var/panel.db"),
-    Variable("PANEL_WORKER", "worker", _choice("", "inside", "separate"), ""),
     Variable(
-        "PANEL_AGENT_PROOF",
-        "agent_proof",
-        _choice("shared-secret", "access-token", "chatwoot-session"),
-        "shared-secret",
+        "CHATWOOT_CONTACT_VIEW_SECRET",
+        "secrets",
+        _secrets,
+        f"one secret, or several with commas, each of {SHORTEST_SECRET} printable ASCII "
+        "characters or more",
     ),
-    Variable("PANEL_EXPIRING_DAYS", "expiring_days", _whole(1, 3650), "30"),
-    Variable("PANEL_TIMEZONE", "timezone", _zone, "America/Sao_Paulo"),
-    Variable("PANEL_LOCALE", "locale", _choice("", "en", "pt_BR"), ""),
-    Variable("MIDDAG_INTEGER_MONEY", "integer_money", _choice("cents", "units"), "cents"),
-    Variable("PANEL_TRUSTED_PROXIES", "trusted_proxies", _whole(0, 10), "0"),
-    Variable("PANEL_SESSION_HOURS", "session_hours", _whole(1, 720), "12"),
-    Variable("PANEL_KEEP_DAYS", "keep_days", _whole(1, 3650), "90"),
-    Variable("PANEL_INBOXES", "inboxes", _ids, ""),
-    Variable("PANEL_CHECK_INBOX", "check_inbox", _yes, "yes"),
-    Variable("CHATWOOT_CALLS_PER_MINUTE", "calls_per_minute", _whole(1, 100_000), "300"),
+    Variable("MIDDAG_API_URL", "middag_api_url", _url, ADDRESS),
+    Variable("CHATWOOT_URL", "chatwoot_url", _url, ADDRESS),
+    Variable("CHATWOOT_ACCOUNT_ID", "chatwoot_account_id", _whole(1, 2**31), "a whole number"),
+    Variable("CHATWOOT_API_TOKEN", "chatwoot_api_token", _token, TOKEN),
+    Variable("CHATWOOT_WEBHOOK_SECRET", "chatwoot_webhook_secret", _token, TOKEN, ""),
+    Variable(
+        "CHATWOOT_FRAME_ORIGINS",
+        "frame_origins",
+        _origins,
+        "origins such as https://chat.example.com, separated by commas",
+        "",
+    ),
+    Variable("PANEL_URL", "panel_url", _optional_url, ADDRESS, ""),
+    Variable(
+        "PANEL_CACHE_URL",
+        "cache_url",
+        _cache_url,
+        "file:PATH, redis://HOST:PORT/N or memory:",
+        "file:var/cache",
+    ),
+    Variable(
+        "PANEL_DATABASE_URL",
+        "database_url",
+        _database_url,
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",
+        "sqlite:///var/panel.db",
+    ),
+    Variable("PANEL_WORKER", "worker", _choice("", "inside", "separate"), "inside or separate", ""),
+    Variable("PANEL_AGENT_PROOF", "agent_proof", _choice(*PROOFS), " or ".join(PROOFS), PROOFS[0]),
+    Variable(
+        "PANEL_EXPIRING_DAYS", "expiring_days", _whole(1, 3650), "a number from 1 to 3650", "30"
+    ),
+    Variable(
+        "PANEL_TIMEZONE", "timezone", _zone, "a name such as America/Sao_Paulo", "America/Sao_Paulo"
+    ),
+    Variable("PANEL_LOCALE", "locale", _choice("", "en", "pt_BR"), "en or pt_BR", ""),
+    Variable(
+        "MIDDAG_INTEGER_MONEY",
+        "integer_money",
+        _choice("cents", "units"),
+        "cents or units",
+        "cents",
+    ),
+    Variable(
+        "PANEL_TRUSTED_PROXIES", "trusted_proxies", _whole(0, 10), "a number from 0 to 10", "0"
+    ),
+    Variable(
+        "PANEL_SESSION_HOURS", "session_hours", _whole(1, 720), "a number from 1 to 720", "12"
+    ),
+    Variable("PANEL_KEEP_DAYS", "keep_days", _whole(1, 3650), "a number from 1 to 3650", "90"),
+    Variable("PANEL_INBOXES", "inboxes", _ids, "whole numbers separated by commas", ""),
+    Variable("PANEL_CHECK_INBOX", "check_inbox", _yes, "yes or no", "yes"),
+    Variable(
+        "CHATWOOT_CALLS_PER_MINUTE",
+        "calls_per_minute",
+        _whole(1, 100_000),
+        "a number from 1 to 100000",
+        "300",
+    ),
     *(
-        Variable(f"MIDDAG_LINK_{record.upper()}", f"link_{record}", _template, "")
+        Variable(
+            f"MIDDAG_LINK_{record.upper()}",
+            f"link_{record}",
+            _template,
+            "an http:// or https:// address with {id} behind the host",
+            "",
+        )
         for record in RECORDS
     ),
 )
@@ -222,23 +270,15 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     for variable in VARIABLES:
         text = environ.get(variable.name, "").strip()
         if not text and variable.default is None:
-            faults.append(f"{variable.name} is missing: {_expected(variable)}")
+            faults.append(f"{variable.name} is missing: it should be {variable.right}")
             continue
         try:
             values[variable.field] = variable.parse(text or variable.default or "")
-        except ValueError as wrong:
-            faults.append(f"{variable.name} should be {wrong}")
+        except ValueError:
+            faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
     return Settings(**_derived(values))
-
-
-def _expected(variable: Variable) -> str:
-    try:
-        variable.parse("")
-    except ValueError as wrong:
-        return f"it should be {wrong}"
-    return "it is required"
 
 
 def _derived(values: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from panel.cache import Ask
 from panel.errors import GiveUp, Missing, PanelError, Refused
 from panel.formats import Formats, choose_locale
 from panel.identity import Candidate
-from panel.middag import ORGANIZATION
 from panel.sections import SECTIONS, Moment, Part, Section, part_of, part_without
 from panel.services import services
-from panel.visits import Hints, Visit, Visits, number_in
+from panel.visits import Hints, Unpicked, Visit, Visits, number_in
 
 bp = Blueprint("panel", __name__)
 NEXT_SECONDS = 15
@@ -56,7 +55,7 @@ def changes() -> Response:
     seal = _sealed()
     touched = [
         f"touched-{name}"
-        for name, version in _seen(request.args.get("seen", ""))
+        for name, version in _seen(request.args.get("seen", "")).items()
         if seal.organization
         and services().cache.changed(
             services().office.topic(SECTIONS[name].document, seal.organization), version
@@ -77,12 +76,21 @@ def links() -> tuple[str, int] | str:
         organization = number_in(request.form, "organization")
         visit = _visits().again(seal)
         try:
-            _visits().say(visit, organization, action, scope)
-        except Missing as error:
+            notice = _visits().say(visit, organization, action, scope)
+        except Unpicked as error:
             return _drawn(visit, seal.organization, error.code), 422
-        return _drawn(_visits().again(seal), organization if action == "pick" else 0)
+        chosen = organization if action == "pick" else 0
+        return _drawn(_visits().again(seal), chosen, notice)
     except PanelError as error:
         return _without(error)
+
+
+@bp.after_request
+def mark(answer: Response) -> Response:
+    """Only what carries this mark may replace a part of the panel: no proxy's page, no JSON."""
+    if answer.mimetype == "text/html":
+        answer.headers["X-Panel"] = "1"
+    return answer
 
 
 @bp.errorhandler(Unsealed)
@@ -155,12 +163,12 @@ def _drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
 def _ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = candidate.trust != "proven"
     parts = [_kept(section, candidate.organization, masked) for section in SECTIONS.values()]
-    known = services().office.peek(ORGANIZATION, candidate.organization)
+    shown = parts[0].shown
     return render_template(
         "contact.html",
         visit=visit,
         candidate=candidate,
-        name=known.value.name if known else "",
+        name=shown.items[0].record.name if shown else "",
         parts=parts,
         seal=_seal(visit, candidate),
         notice=notice,
@@ -217,9 +225,9 @@ def _seal(visit: Visit, candidate: Candidate | None = None) -> str:
     return services().access.seal(named or replace(visit.seal, organization=0, trust="unproven"))
 
 
-def _seen(text: str) -> list[tuple[str, str]]:
+def _seen(text: str) -> dict[str, str]:
     pairs = (pair.partition(":")[::2] for pair in text[:2000].split(","))
-    return [(name, version) for name, version in pairs if name in SECTIONS]
+    return {name: version for name, version in pairs if name in SECTIONS}
 
 
 def _status(error: PanelError) -> int:

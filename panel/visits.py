@@ -11,7 +11,7 @@ from panel import identity
 from panel.access import Denied, Seal
 from panel.cache import Ask
 from panel.chatwoot import Agent, Conversation
-from panel.errors import Missing
+from panel.errors import GiveUp, Missing, PanelError
 from panel.identity import Found
 from panel.links import CONTACT, CONVERSATION, PICKED, REFUSED, Link
 from panel.middag import ORGANIZATION
@@ -49,9 +49,9 @@ class Hints:
 
 
 def number_in(form: Mapping[str, str], name: str, otherwise: str = "") -> int:
-    """A positive whole number of nine digits at most, or `otherwise` where the field is missing."""
+    """A positive whole number, or `otherwise` where the field is missing."""
     text = form.get(name) or otherwise
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or (int(text) < 1 and not otherwise):
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or (int(text) < 1 and not otherwise):
         raise Denied("bad_request", f"{name} should be a whole number")
     return int(text)
 
@@ -62,6 +62,10 @@ class Visit:
     agent: Agent
     conversation: Conversation
     found: Found
+
+
+class Unpicked(GiveUp):
+    """The organization that an agent named cannot be picked now; `code` says why."""
 
 
 class Visits:
@@ -93,8 +97,11 @@ class Visits:
         links = self._services.links.of(conversation.id, conversation.contact.id)
         return Visit(seal, agent, conversation, identity.identify(conversation, links))
 
-    def say(self, visit: Visit, organization: int, action: str, scope: str) -> None:
-        """Pick, refuse or undo: our table first, then the conversation's attributes in Chatwoot."""
+    def say(self, visit: Visit, organization: int, action: str, scope: str) -> str:
+        """Pick, refuse or undo: our table first, then the conversation's attributes in Chatwoot.
+
+        Returns a notice for the agent, mostly empty. Raises `Unpicked`.
+        """
         if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
             raise Denied("bad_request", "unknown action or scope")
         number, person = visit.conversation.id, visit.conversation.contact.id
@@ -107,11 +114,18 @@ class Visits:
             for where, subject in subjects.items():
                 link = Link(where, subject, organization, state, agent=visit.agent.id)
                 self._services.links.put(link)
-        self._tell_chatwoot(visit.conversation, organization, name)
+        try:
+            self._tell_chatwoot(visit.conversation, organization, name)
+        except PanelError:
+            return "chatwoot_not_told"
+        return ""
 
     def _name(self, organization: int) -> str:
         """Only an organization that the back office knows can be picked."""
-        return self._services.office.read(ORGANIZATION, organization, Ask.GLANCE).value.name
+        try:
+            return self._services.office.read(ORGANIZATION, organization, Ask.GLANCE).value.name
+        except PanelError as error:
+            raise Unpicked(error.code, error.detail) from error
 
     def _tell_chatwoot(self, conversation: Conversation, organization: int, name: str) -> None:
         """A pick is written; with no name, our keys go if they name this organization."""

@@ -54,7 +54,7 @@
     timers.forEach(clearTimeout);
     if (context.theme) document.documentElement.dataset.theme = context.theme;
     const sender = (context.conversation.meta || {}).sender || {};
-    const agent = context.currentAgent || {};
+    const agent = context.currentAgent || context.current_agent || {}; // mobile: snake case, deeply
     show({
       conversation: context.conversation.id,
       contact: (context.contact || {}).id || sender.id,
@@ -66,10 +66,14 @@
 
   // -- the panel ----------------------------------------------------------------------------
 
+  const SETTLED = ["ready", "choose", "unlinked", "denied"];
+  let asking = false;
+
   function show(asked) {
     const known = visit && Object.keys(asked).every((name) => asked[name] === visit[name]);
     const standing = panel().dataset.panel;
-    if (known && standing !== "failed" && Date.now() - since < STALE) return;
+    const settled = asking || SETTLED.includes(standing);
+    if (known && settled && Date.now() - since < STALE) return;
     open(asked, known && standing === "ready" ? "outerMorph" : "outerHTML");
   }
 
@@ -81,6 +85,7 @@
     if (!ready && visit && asked.conversation !== visit.conversation) clear();
     visit = asked;
     since = Date.now();
+    asking = true;
     window.htmx.ajax("POST", meta("panel-root") + "contact", { target: "#panel", source: "#panel", swap, values });
   }
 
@@ -97,54 +102,106 @@
     else askUntilAnswered();
   }
 
-  // -- what leaves --------------------------------------------------------------------------
+  // -- what leaves, and what may land ---------------------------------------------------------
+
+  const toContact = (request) => request.action.endsWith("/contact");
+  const owner = (element) => ((element.closest("[data-for]") || {}).dataset || {}).for;
 
   document.addEventListener("htmx:config:request", (event) => {
-    const { request, sourceElement } = event.detail.ctx;
-    const toContact = request.action.endsWith("/contact");
+    const { ctx } = event.detail;
+    const { request, sourceElement } = ctx;
     const sealed = sourceElement.closest("[data-seal]");
-    const proof = toContact ? key : sealed && sealed.dataset.seal;
+    const proof = toContact(request) ? key : sealed && sealed.dataset.seal;
     if (proof) request.headers.Authorization = `Bearer ${proof}`;
     delete request.headers["HX-Current-URL"];
-    if (toContact && visit && !request.body.get("agent_email")) request.body.set("agent_email", visit.agent_email);
+    if (toContact(request) && visit && !request.body.get("agent_email")) request.body.set("agent_email", visit.agent_email);
     if (sourceElement.id === "live") request.body.set("seen", shown());
+    ctx.sentFor = owner(sourceElement);
   });
 
-  // A seal that no longer holds: prove ourselves anew, but not in a circle.
-  document.addEventListener("htmx:after:request", (event) => {
-    const { response } = event.detail.ctx;
-    if (response && response.status === 401 && Date.now() - since > 5000) again();
+  // Morphing keeps the elements: what was asked for another organization, or before the trust
+  // changed, must not land in them. And only our own fragments may: no proxy's page, no JSON.
+  document.addEventListener("htmx:before:response", (event) => {
+    const { ctx } = event.detail;
+    const { status, headers } = ctx.response;
+    if (toContact(ctx.request)) asking = false;
+    const next = Number(headers.get("X-Panel-Next"));
+    if (next > 0) wait = next;
+    if (status === 204) return;
+    if (status === 401) event.preventDefault(), proveAgain(ctx);
+    else if (headers.get("X-Panel") !== "1") event.preventDefault(), lose(ctx, `http_${status}`);
+    else if (ctx.sentFor && owner(ctx.sourceElement) !== ctx.sentFor) event.preventDefault();
+    else tries = 0;
   });
+
+  document.addEventListener("htmx:error", (event) => {
+    const { ctx } = event.detail;
+    if (!ctx || !ctx.request || !ctx.sourceElement.isConnected) return;
+    if (event.detail.error && event.detail.error.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
+    if (toContact(ctx.request)) asking = false;
+    lose(ctx, "network");
+  });
+
+  // A seal that no longer holds: prove ourselves anew, ever more slowly if that does not help.
+  let tries = 0;
+  let proving = null;
+
+  function proveAgain(ctx) {
+    if (ctx.sourceElement.closest("form")) say("again");
+    clearTimeout(proving);
+    proving = setTimeout(again, tries ? Math.min(60, 2 ** tries) * 1000 : 0);
+    tries += 1;
+  }
+
+  // No answer of ours came: say so where it was awaited, and leave what stands.
+  function lose(ctx, code) {
+    const section = ctx.sourceElement.closest("[data-section]");
+    const whole = toContact(ctx.request) && panel().dataset.panel !== "ready";
+    const words = document.getElementById(whole ? "lost" : "lost-part").content.cloneNode(true);
+    words.querySelector("[data-lost]").textContent = code;
+    if (whole) return panel().replaceWith(words);
+    const place = section || panel();
+    if (ctx.sourceElement.id === "live" || place.querySelector("[data-lost-part]")) return;
+    if (section && section.dataset.state === "loading") {
+      section.dataset.state = "failed";
+      section.dataset.code = code;
+      section.querySelectorAll(".skeleton").forEach((bones) => bones.remove());
+    }
+    section ? section.querySelector("header").after(words) : place.prepend(words);
+  }
 
   // -- the visibility clock: only a visible panel asks what has changed ------------------------
 
   let wait = 15;
   let clock = null;
+  let inView = true; // Chatwoot hides our tab by display: the document stays "visible" then
 
   function shown() {
-    return [...panel().querySelectorAll("[data-section][data-version]")]
-      .map((section) => `${section.dataset.section}:${section.dataset.version}`).join(",");
+    return [...panel().querySelectorAll("[data-section]")]
+      .map((section) => `${section.dataset.section}:${section.dataset.version || ""}`).join(",");
   }
 
   function tick() {
     clearTimeout(clock);
-    if (document.hidden) return;
+    if (document.hidden || !inView) return;
     const live = document.getElementById("live");
     if (live) live.dispatchEvent(new CustomEvent("panel:ask"));
     clock = setTimeout(tick, wait * 1000);
   }
 
-  document.addEventListener("htmx:after:request", (event) => {
-    const next = event.detail.ctx.response && event.detail.ctx.response.headers.get("X-Panel-Next");
-    if (Number(next) > 0) wait = Number(next);
-  });
-
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
+  function comeBack() {
+    if (document.hidden || !inView) return;
     ask();
     if (visit && Date.now() - since > STALE) again();
     tick();
-  });
+  }
+
+  document.addEventListener("visibilitychange", comeBack);
+  new IntersectionObserver((entries) => {
+    const before = inView;
+    inView = entries[entries.length - 1].isIntersecting;
+    if (inView && !before) comeBack();
+  }).observe(document.documentElement);
 
   // -- ages and copying ---------------------------------------------------------------------
 
@@ -158,6 +215,12 @@
       age.textContent = words.format(-Math.floor(seconds / size), unit);
     }
   }
+
+  function say(word) {
+    return document.getElementById("said").textContent = document.getElementById("words").dataset[word];
+  }
+
+  let unsay = null;
 
   // The async clipboard is blocked in Chatwoot's frame (contracts §1.3): select and copy.
   function copy(text) {
@@ -181,9 +244,9 @@
     if (button.dataset.action === "copy") {
       const done = copy(button.dataset.copy);
       button.focus();
-      const words = document.getElementById("words").dataset;
-      button.dataset.said = document.getElementById("said").textContent = done ? words.copied : words.notCopied;
-      setTimeout(() => delete button.dataset.said, 2000);
+      button.dataset.said = say(done ? "copied" : "notCopied");
+      clearTimeout(unsay);
+      unsay = setTimeout(() => delete button.dataset.said, 2000);
     }
   });
 

@@ -54,6 +54,7 @@ HOUSE = (
     "panel.sync.engine",
     "panel.sync.passes",
     "panel.sync.hooks",
+    "panel.sync.webhooks",
     # for people
     "panel.installation",
     "panel.commands",
@@ -71,6 +72,7 @@ ONLY_IN = {
     "flask_caching": {"panel.cache"},
     # the cache hands the application to flask-caching, which needs one
     "flask": {"app", "panel.cache", "panel.commands", "panel.services", "panel.sync.hooks"}
+    | {"panel.sync.webhooks"}
     | {"panel.health", "panel.views"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

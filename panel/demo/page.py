@@ -19,6 +19,7 @@ from panel.demo import conversations
 from panel.demo.backoffice import SECTIONS, BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.faults import FAULTS
+from panel.demo.hooks import Plugin
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.world import Call, Json, answer
 from panel.demo.worlds import AGENT, break_as_told
@@ -39,7 +40,10 @@ class Page:
             "chatwoot": self._chatwoot,
             "heal": self._heal,
             "reset": self._reset,
+            "hook": self._hook,
         }
+        self.plugin: Plugin | None = None  # comes with the port
+        self.rung: Json | None = None  # the last hook, and how the panel answered
 
     def __call__(self, call: Call) -> Response:
         response = self._post(call) if call.method == "POST" else self._get(call)
@@ -109,6 +113,8 @@ class Page:
             "sections": SECTIONS,
             "faults": faults,
             "down": self.chat.down,
+            "deeds": {name: deed[0] for name, deed in self._deeds().items()},
+            "rung": self.rung,
         }
 
     def _fault(self, body: Json) -> None:
@@ -119,6 +125,15 @@ class Page:
             self.office.heal(number)
             if name:
                 self.office.fault(name, number, section)
+
+    def _deeds(self) -> dict[str, Any]:
+        return dict(self.plugin.deeds) if self.plugin else {}
+
+    def _hook(self, body: Json) -> None:
+        """`deed` is done to `organization`, and the panel is told."""
+        if self.plugin is None:
+            raise KeyError("no panel to ring at")
+        self.rung = self.plugin.do(body["deed"], int(body["organization"]))
 
     def _chatwoot(self, body: Json) -> None:
         self.chat.down = body.get("down") is True

@@ -12,7 +12,8 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import click
 from werkzeug.utils import import_string
 
 from panel.access import launch_url
+from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
 from panel.demo.worlds import ADMIN_TOKEN, Server, demo_worlds, serve
@@ -38,7 +40,8 @@ class House:
     def __init__(self, secret: str) -> None:
         self.secret = secret
         self.office, self.chat = demo_worlds(datetime.now(UTC).date(), secret)
-        self.chat.page = Page(self.chat, self.office)
+        self.page = Page(self.chat, self.office)
+        self.chat.page = self.page
         # Comes last, because its settings hold the port.
         self.panel: WSGIApplication = answer(503)
 
@@ -57,6 +60,16 @@ class House:
         self.chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
         # By name, as gunicorn does it: nothing imports the room that knows everyone.
         self.panel = import_string("app:create_app")(settings)
+        self.page.plugin = Plugin(self.office, f"http://127.0.0.1:{port}", self.secret)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Passes are executed meanwhile, as in a web process of a single-machine installation."""
+        import_string("app:start_work")(self.panel)
+        try:
+            yield
+        finally:
+            import_string("app:stop_work")(self.panel)
 
     def close(self) -> None:
         """The server stops: nobody hangs on."""
@@ -106,8 +119,9 @@ def main(port: int | None) -> None:
         taken = f"port {port}" if port else f"any port from {FIRST_PORT} to {LAST_PORT}"
         click.echo(f"The demo cannot listen on {taken}: {os.strerror(fault.errno or 0)}.", err=True)
         sys.exit(2)
-    with tempfile.TemporaryDirectory(prefix="panel-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="panel-demo-", ignore_cleanup_errors=True) as folder:
         house.move_in(server.port, folder)
-        click.echo(f"Open http://localhost:{server.port}/ (Ctrl-C ends the demo)")
-        signal.sigwait(_STOPS)
+        with house.working():
+            click.echo(f"Open http://localhost:{server.port}/ (Ctrl-C ends the demo)")
+            signal.sigwait(_STOPS)
         server.stop()

@@ -20,6 +20,12 @@ export function startBench(state, page) {
   bench.chatwoot.addEventListener('change', () => post('chatwoot', { down: bench.chatwoot.checked }));
   bench.heal.addEventListener('click', () => post('heal', {}));
   bench.reset.addEventListener('click', () => post('reset', {}));
+  for (const [deed, label] of Object.entries(state.bench.deeds)) {
+    const button = Object.assign(document.createElement('button'), { type: 'button', textContent: label });
+    button.dataset.deed = deed;
+    button.addEventListener('click', () => post('hook', { deed, organization: page.current().organizations[0] }));
+    bench.hooks.append(button);
+  }
   bench.width.addEventListener('change', () => { document.body.dataset.width = bench.width.value; });
   bench.theme.checked = matchMedia('(prefers-color-scheme: dark)').matches;
   bench.theme.addEventListener('change', () => { dress(); page.themed(); });
@@ -59,4 +65,7 @@ export function drawBench(state, row) {
   bench.fault.value = found[0]?.fault || '';
   bench.section.value = found.length === 1 ? found[0].section || '' : '';
   bench.chatwoot.checked = state.bench.down;
+  const rung = state.bench.rung;
+  bench.rung.textContent = rung ? `${rung.event}: ${rung.status} ${rung.answer.status || rung.answer.error.code}` : '';
+  bench.hooks.hidden = row.organizations.length === 0;
 }

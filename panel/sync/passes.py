@@ -1,0 +1,190 @@
+"""What the engine runs: passes with everything they need, and the look at all organizations.
+
+Also the rehearsal: a pass whose writes to Chatwoot are noted instead of sent, over a copy of our
+own tables. What a rehearsal notes is exactly what a pass would do, because it is one.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import create_engine
+
+from panel import journal
+from panel.cache import Ask
+from panel.chatwoot import Chatwoot, Contact
+from panel.db import metadata, transaction
+from panel.directory import Directory, organizations, people
+from panel.errors import Missing, PanelError
+from panel.flights import Local
+from panel.http import Client
+from panel.links import Links, links
+from panel.middag import DOCUMENTS, ORGANIZATION
+from panel.services import Services
+from panel.sync.budget import Budget
+from panel.sync.contacts import DELETED, Contacts
+from panel.sync.engine import Door
+from panel.sync.events import find
+
+log = logging.getLogger(__name__)
+MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
+RECONCILE, BACKFILL = "reconcile", "backfill"
+
+
+class TooManyGone(Exception):
+    """`gone` of `known` organizations would be cleared."""
+
+    def __init__(self, gone: int, known: int) -> None:
+        super().__init__(f"{gone} of {known} known organizations would be cleared")
+
+
+@dataclass(frozen=True)
+class Note:
+    """One call that a rehearsed pass would have made to Chatwoot, or why it could not."""
+
+    organization: int
+    method: str
+    path: str
+    body: Any
+
+
+class Passes:
+    """`contacts` speaks to Chatwoot through a client of its own: behind the budget of calls."""
+
+    def __init__(self, services: Services, door: Door) -> None:
+        self._services = services
+        self._door = door
+        settings = services.settings
+        budget = Budget(settings.calls_per_minute)
+        headers = Chatwoot.headers(settings.chatwoot_api_token)
+        self._client = Client(settings.chatwoot_url, headers, gate=budget.take)
+        chatwoot = Chatwoot(self._client, services.cache, settings.chatwoot_account_id)
+        self._contacts = Contacts(
+            settings,
+            services.office,
+            chatwoot,
+            services.directory,
+            services.links,
+            services.cache.flights,
+        )
+
+    def bring_in_line(self, organization: int) -> None:
+        """One pass; its sections are touched again, for the plugin may ring before its own data
+        is visible."""
+        kinds = self._ringing(organization)
+        try:
+            self._contacts.bring_in_line(organization, kinds)
+        finally:
+            for section in {name for kind in kinds for name in _touches(kind)}:
+                self._services.cache.touch(organization, section)
+
+    def warm(self, organization: int) -> None:
+        """Bring the panel's kept copies up to date, so that it is there before the agent looks."""
+        for document in DOCUMENTS:
+            with suppress(PanelError):
+                self._services.office.read(document, organization, Ask.FRESH)
+
+    def reconcile(self, force: bool = False) -> int:
+        """Line up every known organization; returns how many. Raises `TooManyGone`."""
+        known = self._services.directory.known()
+        gone = [each for each in known if self._would_clear(each)]
+        if len(gone) > max(1.0, MOST_CLEARED * len(known)) and not force:
+            raise TooManyGone(len(gone), len(known))
+        for organization in known:
+            self._door.line_up(organization, DELETED if organization in gone else RECONCILE)
+        return len(known)
+
+    def daily(self) -> None:
+        """What the engine's schedule calls."""
+        try:
+            log.info("reconciling %d organizations", self.reconcile())
+        except TooManyGone as many:
+            log.error("reconciling stopped: %s; `flask sync reconcile --force` if right", many)
+
+    def rehearse(self, chosen: Iterable[int]) -> Iterable[Note]:
+        """What passes of these organizations would change in Chatwoot; nothing is written."""
+        for organization in chosen:
+            yield from self._rehearsed(organization)
+
+    def _ringing(self, organization: int) -> set[str]:
+        with transaction(self._services.engine) as connection:
+            return journal.ringing(connection, organization)
+
+    def _would_clear(self, organization: int) -> bool:
+        """Only what the plugin called deleted once, and the back office does not know any more."""
+        with transaction(self._services.engine) as connection:
+            told = journal.told(connection, organization, DELETED)
+        if not told:
+            return False
+        try:
+            self._services.office.now(ORGANIZATION, organization)
+        except Missing as error:
+            return error.code == "unknown_organization"
+        return False
+
+    def _rehearsed(self, organization: int) -> Iterable[Note]:
+        scratch = create_engine("sqlite://", connect_args={"check_same_thread": False})
+        metadata.create_all(scratch, tables=[organizations, people, links])
+        with transaction(self._services.engine) as source, scratch.begin() as target:
+            for table in (organizations, people, links):
+                rows = [dict(row) for row in source.execute(table.select()).mappings()]
+                if rows:
+                    target.execute(table.insert(), rows)
+        stage = Rehearsal(self._client, self._services.cache, self._services.settings)
+        contacts = Contacts(
+            self._services.settings,
+            self._services.office,
+            stage,
+            Directory(scratch),
+            Links(scratch),
+            Local(),
+        )
+        try:
+            contacts.bring_in_line(organization, self._ringing(organization))
+        except PanelError as error:
+            yield Note(organization, "", "could not be told", str(error))
+        finally:
+            scratch.dispose()
+        yield from (Note(organization, *each) for each in stage.noted)
+
+
+class Rehearsal(Chatwoot):
+    """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
+
+    def __init__(self, client: Client, cache: Any, settings: Any) -> None:
+        super().__init__(client, cache, settings.chatwoot_account_id)
+        self.noted: list[tuple[str, str, Any]] = []
+        self._made: dict[int, Contact] = {}
+        self._numbers = itertools.count(-1, -1)
+
+    def contact(self, number: int) -> Contact:
+        return self._made.get(number) or super().contact(number)
+
+    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
+        return {} if contact < 0 else super().open_conversations(contact)
+
+    def create_contact(self, fields: dict[str, Any]) -> Contact:
+        self.noted.append(("POST", "contacts", fields))
+        number = next(self._numbers)
+        email, phone = fields.get("email"), fields.get("phone_number")
+        told = fields.get("custom_attributes", {})
+        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
+        self._made[number] = made
+        return made
+
+    def update_contact(self, number: int, fields: dict[str, Any]) -> None:
+        self.noted.append(("PUT", f"contacts/{number}", fields))
+
+    def clear_contact(self, number: int, keys: list[str]) -> None:
+        self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
+
+    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
+        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+
+
+def _touches(kind: str) -> tuple[str, ...]:
+    found = find(kind)
+    return found.touches if found else ()

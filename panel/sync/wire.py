@@ -1,0 +1,167 @@
+"""What a hook looks like: all that we assume about its sender (design §4.4).
+
+The order is the defence: size, content type and proof are settled on the raw bytes, and only what a
+proven sender sent is parsed. Every way to be wrong is a `Refusal` with its answer. The names of the
+`headers` come in lower case.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any
+
+import msgspec
+from standardwebhooks import Webhook, WebhookVerificationError
+
+MOST_BYTES = 256 * 1024
+MOST_CHARACTERS = 200  # of an id, of an event's name
+MOST_ORGANIZATION = 2**31 - 1  # a database's integer
+SCHEME = re.compile("bearer +", re.IGNORECASE)
+
+
+class Refusal(Exception):
+    """Why a hook is not taken: an HTTP status, a short code, a sentence without its content."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Hook:
+    """`occurred_at`: epoch seconds, the sender's; the last two are None where it named none."""
+
+    id: str
+    kind: str
+    occurred_at: float
+    organization: int | None = None
+    subject: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    event: str
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: str | int | None = None
+    organization_id: Any = None
+    data: Any = None
+
+
+def check_size(size: int) -> None:
+    """`size`: bytes, announced or read. Raises 413."""
+    if size > MOST_BYTES:
+        raise Refusal(413, "too_large", f"a hook has at most {MOST_BYTES} bytes")
+
+
+def check_type(content_type: str) -> None:
+    """Raises 415."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "not_json", "Content-Type has to be application/json")
+
+
+def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> None:
+    """A Bearer, a Standard Webhooks signature, or both; each one brought must be right, or 401."""
+    bearer = headers.get("authorization")
+    signature = headers.get("webhook-signature")
+    proofs = []
+    if bearer is not None:
+        proofs.append(_bearer_is_right(bearer, secrets))
+    if signature is not None:
+        proofs.append(_signature_is_right(headers, body, secrets))
+    if not proofs or not all(proofs):
+        raise Refusal(401, "bad_proof", "neither a right Bearer nor a right signature")
+
+
+def _bearer_is_right(header: str, secrets: tuple[str, ...]) -> bool:
+    brought = SCHEME.sub("", header, count=1).strip().encode("utf-8", "replace")
+    # Every secret is compared, in constant time: neither how much nor which one matched shows.
+    return any([hmac.compare_digest(brought, secret.encode()) for secret in secrets])  # noqa: C419
+
+
+def _signature_is_right(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> bool:
+    named = {
+        name: headers.get(name, "")
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    }
+    return any([_verifies(secret, named, body) for secret in secrets])  # noqa: C419 as above
+
+
+def _verifies(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    try:
+        # The key is the secret's bytes; the library wants them in base64.
+        Webhook(base64.b64encode(secret.encode()).decode()).verify(body, headers, json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        return False  # ValueError: a signature or a body that is no text at all
+    return True
+
+
+def parse(headers: Mapping[str, str], body: bytes) -> Hook:
+    """Raises 422 for what cannot be read."""
+    try:
+        body.decode()  # msgspec does not look into the fields that it skips
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(422, "unreadable", _explain(error)) from None
+    return Hook(
+        id=_id(headers, envelope, body),
+        kind=_text(envelope.event, "event"),
+        occurred_at=envelope.timestamp.timestamp(),
+        organization=_organization(envelope),
+        subject=_subject(envelope),
+    )
+
+
+def _explain(error: Exception) -> str:
+    # msgspec names the place and the types, never a value.
+    return str(error) if isinstance(error, msgspec.DecodeError) else "not a readable JSON document"
+
+
+def _text(value: str, name: str) -> str:
+    # `isprintable` refuses control characters and halves of characters, which no database keeps.
+    if not value or len(value) > MOST_CHARACTERS or not value.isprintable():
+        raise Refusal(422, f"bad_{name}", f"{name}: 1 to {MOST_CHARACTERS} printable characters")
+    return value
+
+
+def _id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
+    brought = headers.get("webhook-id") or envelope.id
+    if brought is None or brought == "":
+        return f"sha256:{sha256(body).hexdigest()}"
+    return _text(str(brought), "id")
+
+
+def _organization(envelope: _Envelope) -> int | None:
+    data = envelope.data if isinstance(envelope.data, dict) else {}
+    inner = data.get("organization")
+    places = [
+        envelope.organization_id,
+        data.get("organization_id"),
+        inner.get("id") if isinstance(inner, dict) else None,
+        data.get("id") if envelope.event.startswith("organization.") else None,
+    ]
+    return next((found for found in map(_number, places) if found), None)
+
+
+def _number(value: Any) -> int | None:
+    """An id of the back office: a positive integer or its digits. True is no number."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    usable = type(value) is int and 0 < value <= MOST_ORGANIZATION
+    return value if usable else None
+
+
+def _subject(envelope: _Envelope) -> str | None:
+    """The id of the record that changed; for an organization's own hooks that is no news."""
+    if not isinstance(envelope.data, dict) or envelope.event.startswith("organization."):
+        return None
+    value = envelope.data.get("id")
+    # Longer than any id: not written down (and Python refuses to write out endless integers).
+    if type(value) is int and abs(value) < 10**MOST_CHARACTERS:
+        value = str(value)
+    fits = isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS and value.isprintable()
+    return value if fits else None
