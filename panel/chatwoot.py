@@ -219,10 +219,10 @@ def _contact(body: Any) -> Contact:
     found = _object(body)
     return Contact(
         id=_number(found, "id"),
-        name=str(found.get("name") or ""),
-        email=found.get("email") or None,
-        phone=found.get("phone_number") or None,
-        identifier=found.get("identifier") or None,
+        name=_text(found, "name") or "",
+        email=_text(found, "email"),
+        phone=_text(found, "phone_number"),
+        identifier=_text(found, "identifier"),
         attributes=_attributes(found),
     )
 
@@ -264,6 +264,11 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable("wrong_shape", "not an object")
     return value
+
+
+def _text(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    return value or None if isinstance(value, str) else None
 
 
 def _number(body: Any, key: str) -> int:

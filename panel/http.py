@@ -19,10 +19,8 @@ import msgspec
 import requests
 from prometheus_client import Counter
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidURL
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import LocationParseError
 
 from panel.errors import (
     Missing,
@@ -211,8 +209,10 @@ class Client:
                 **kwargs,
             ) as response:
                 yield response
-        except (requests.exceptions.ContentDecodingError, InvalidURL, LocationParseError) as error:
+        except requests.exceptions.ContentDecodingError as error:
             raise Unreadable("unreadable", type(error).__name__) from error
+        except ValueError as error:  # requests looks at a redirect's address by itself
+            raise Unreadable("redirected", "a redirect to nowhere") from error
         except requests.Timeout as error:
             raise Unreachable("timeout", type(error).__name__) from error
         except (requests.RequestException, OSError) as error:
@@ -225,7 +225,7 @@ def _read(response: requests.Response, by: Deadline) -> bytes:
 
     The socket's own timeout starts anew with each byte, so a timer shuts the socket down.
     """
-    watchdog = threading.Timer(by.left(), response.raw.shutdown)
+    watchdog = threading.Timer(by.left(), _end, (response,))
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -239,6 +239,11 @@ def _read(response: requests.Response, by: Deadline) -> bytes:
     if not by.left():
         raise Unreachable("timeout", "the body took too long")
     return bytes(body)
+
+
+def _end(response: requests.Response) -> None:
+    with suppress(OSError, ValueError):  # it may have ended by itself just now
+        response.raw.shutdown()
 
 
 def _judged(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
