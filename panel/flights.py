@@ -103,7 +103,10 @@ class Shared(Local):
             if not first:
                 yield False
                 return
-            lock = self._client.lock(f"panel:{key}", timeout=LEASE_SECONDS, sleep=POLL_SECONDS)
+            # Not bound to this thread: another one renews it.
+            lock = self._client.lock(
+                f"panel:{key}", timeout=LEASE_SECONDS, sleep=POLL_SECONDS, thread_local=False
+            )
             try:
                 held = lock.acquire(blocking_timeout=max(0.0, end - time.monotonic()))
             except redis.RedisError:

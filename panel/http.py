@@ -120,7 +120,7 @@ class Client:
         self._headers = {"Accept": "application/json", **headers}
         self._gate = gate
         self.breaker = Breaker()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False  # no .netrc may replace our Authorization, no proxy see it
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
@@ -211,8 +211,6 @@ class Client:
                 yield response
         except requests.exceptions.ContentDecodingError as error:
             raise Unreadable("unreadable", type(error).__name__) from error
-        except ValueError as error:  # requests looks at a redirect's address by itself
-            raise Unreadable("redirected", "a redirect to nowhere") from error
         except requests.Timeout as error:
             raise Unreachable("timeout", type(error).__name__) from error
         except (requests.RequestException, OSError) as error:
@@ -283,6 +281,11 @@ def _retry_at(header: str | None) -> float | None:
         return min(parsedate_to_datetime(header).timestamp(), time.time() + LONGEST_PAUSE)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Redirects are ours: requests would read their bodies first, past any deadline."""
 
 
 class _Patient:

@@ -184,7 +184,7 @@ def test_an_outage_shows_the_kept_copies_as_late_with_their_age_and_then_heals(
         section = panel.section(name)
         expect(section).to_have_attribute("data-code", "http_500")
         expect(section.locator("time[data-age]")).to_contain_text("ago")
-        expect(section.locator(".late")).to_contain_text("newer could not be had")
+        expect(section.locator(".late")).to_contain_text("could not be updated")
         expect(section.locator(".late code")).to_have_text("http_500")
     demo.office.heal()
     refresh_all(panel)

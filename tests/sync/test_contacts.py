@@ -61,7 +61,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     office, chat = BackOffice([SECRET]), Chatwoot()
     chat.tokens[ADMIN_TOKEN] = 1
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
-    chat.add_inbox(1, "Site", "Channel::WebWidget", [1])
+    chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
     company(office, 42, "Acme Ltda", "contato@acme.example")
     person(office, 42, 1, "ana@acme.example", "owner", 7)
     person(office, 42, 2, "bia@acme.example", "member", None)
@@ -172,7 +172,8 @@ def test_a_changed_entitlement_writes_the_difference_alone(bench: Bench) -> None
 def test_a_person_who_is_there_already_is_found_and_not_made_again(
     bench: Bench, key: str, value: str
 ) -> None:
-    number = bench.chat.add_contact(name="Ana", **{key: value})["id"]
+    fields: dict[str, Any] = {"name": "Ana", key: value}
+    number = bench.chat.add_contact(**fields)["id"]
 
     bench.run()
 

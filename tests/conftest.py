@@ -1,0 +1,312 @@
+"""The panel between its two built-in worlds, all on real sockets, and a visitor like a browser."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import redis
+import requests
+from flask import Flask
+from flask_caching import Cache as Store
+
+from app import create_app
+from panel.access import Access, launch_key
+from panel.cache import Cache
+from panel.chatwoot import Chatwoot as ChatwootClient
+from panel.demo.backoffice import BackOffice
+from panel.demo.chatwoot import Chatwoot
+from panel.demo.scenarios import SCENARIOS
+from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, Server, demo_worlds, serve
+from panel.flights import Local
+from panel.http import Breaker, Client
+from panel.middag import BackOffice as BackOfficeClient
+from panel.services import Services
+from panel.settings import Settings, from_env
+
+# No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
+hypothesis.settings.register_profile("calm", deadline=None, database=None)
+hypothesis.settings.load_profile("calm")
+
+API = "/wp-json/middag-account/v1"
+TODAY = datetime.now(UTC).date()
+
+
+class Clock:
+    """A clock that a test moves: seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Poll until the condition holds; fails when it does not within the deadline."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def environment(office_url: str, chat_url: str, folder: Path, **changes: str) -> dict[str, str]:
+    """The environment of a panel before these worlds, with its state in `folder`."""
+    return {
+        "CHATWOOT_CONTACT_VIEW_SECRET": SECRET,
+        "MIDDAG_API_URL": office_url + API,
+        "CHATWOOT_URL": chat_url,
+        "CHATWOOT_ACCOUNT_ID": "1",
+        "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+        "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
+        **changes,
+    }
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Both outside worlds on sockets."""
+
+    office: BackOffice
+    chat: Chatwoot
+    office_url: str
+    chat_url: str
+
+    @property
+    def calls(self) -> int:
+        return self.office.count() + self.chat.count()
+
+
+@dataclass
+class Panel:
+    """A panel on a socket, and what a browser in Chatwoot does with it."""
+
+    app: Flask
+    settings: Settings
+    url: str
+    office: BackOffice
+    chat: Chatwoot
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def calls(self) -> int:
+        """How often anybody outside was asked."""
+        return self.office.count() + self.chat.count()
+
+    @property
+    def services(self) -> Services:
+        built: Services = self.app.extensions["panel"]
+        return built
+
+    def ask(
+        self, method: str, path: str, bearer: str | None = None, **options: Any
+    ) -> requests.Response:
+        headers = {**({"Authorization": f"Bearer {bearer}"} if bearer else {})}
+        headers |= options.pop("headers", {})
+        options.setdefault("timeout", 30)
+        return requests.request(
+            method, self.url + path, headers=headers, allow_redirects=False, **options
+        )
+
+    def hints(self, scenario: str = "healthy", **changes: Any) -> dict[str, Any]:
+        row = SCENARIOS[scenario]
+        told = {"conversation": row.conversation, "contact": row.contact, "account": 1}
+        return {**told, "agent_id": AGENT, "agent_email": "", **changes}
+
+    def open(self, scenario: str = "healthy", **changes: Any) -> requests.Response:
+        key = launch_key(self.settings.secret)
+        return self.ask("POST", "/contact", key, data=self.hints(scenario, **changes))
+
+    def picked(self, scenario: str = "healthy", organization: int = 0) -> str:
+        """The seal of a confirmed customer: nothing is masked."""
+        organization = organization or SCENARIOS[scenario].organizations[0]
+        seal = seal_of(self.open(scenario).text)
+        return seal_of(self.say(seal, "pick", organization).text)
+
+    def say(
+        self, seal: str, action: str, organization: object, scope: str = "conversation"
+    ) -> requests.Response:
+        form = {"action": action, "organization": organization, "scope": scope}
+        return self.ask("POST", "/links", seal, data=form)
+
+    def section(self, name: str, seal: str, **query: Any) -> requests.Response:
+        return self.ask("GET", f"/sections/{name}", seal, params=query)
+
+    def refresh(self, name: str, seal: str) -> requests.Response:
+        return self.ask("POST", f"/sections/{name}/refresh", seal)
+
+
+def attribute(html: str, name: str) -> str | None:
+    """The first value of an attribute in the HTML."""
+    found = re.search(rf'\s{name}="([^"]*)"', html)
+    return found[1] if found else None
+
+
+def seal_of(html: str) -> str:
+    """The seal of the whole panel: it stands at the root."""
+    return attribute(html, "data-seal") or pytest.fail(f"no seal in {html[:400]}")
+
+
+def state_of(html: str) -> str | None:
+    return attribute(html, "data-state")
+
+
+def rows_of(html: str) -> list[int]:
+    return [int(row) for row in re.findall(r'data-row="(\d+)"', html)]
+
+
+@contextmanager
+def worlds_on_sockets() -> Iterator[Worlds]:
+    office, chat = demo_worlds(TODAY)
+    servers = serve(office.app), serve(chat.app)
+    yield Worlds(office, chat, servers[0].url, servers[1].url)
+    stop(servers)
+
+
+def stop(servers: Iterable[Server]) -> None:
+    """All at once: each takes a moment to notice."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Server.stop, servers))
+
+
+MakePanel = Callable[..., Panel]
+
+
+@contextmanager
+def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
+    servers: list[Server] = []
+    panels: list[Panel] = []
+
+    def make(clock: Clock | None = None, **changes: str) -> Panel:
+        settings = from_env(environment(worlds.office_url, worlds.chat_url, folder, **changes))
+        app = create_app(settings)
+        if clock:
+            app.extensions["panel"] = with_clock(app, clock)
+        servers.append(serve(app))
+        moment = clock or Clock()
+        panels.append(Panel(app, settings, servers[-1].url, worlds.office, worlds.chat, moment))
+        return panels[-1]
+
+    yield make
+    stop(servers)
+    for panel in panels:
+        panel.services.engine.dispose()
+
+
+@pytest.fixture
+def worlds() -> Iterator[Worlds]:
+    with worlds_on_sockets() as both:
+        yield both
+
+
+@pytest.fixture
+def make_panel(worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
+    """`make_panel(PANEL_LOCALE="en", …)`: one more panel before the same worlds."""
+    with panels_before(worlds, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def panel(make_panel: MakePanel) -> Panel:
+    """A panel as the settings make it."""
+    return make_panel()
+
+
+@pytest.fixture
+def clocked(make_panel: MakePanel) -> Panel:
+    """A panel whose cache runs on `panel.clock`, with a breaker that never opens."""
+    return make_panel(clock=Clock())
+
+
+@pytest.fixture(scope="module")
+def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    folder = tmp_path_factory.mktemp("standing")
+    with worlds_on_sockets() as both, panels_before(both, folder) as make:
+        yield make()
+
+
+@pytest.fixture
+def standing(_standing: Panel) -> Panel:
+    """One panel for a whole file, for tests that change nothing; nobody was asked anything yet."""
+    _standing.office.forget()
+    _standing.chat.forget()
+    return _standing
+
+
+def with_clock(app: Flask, clock: Clock) -> Services:
+    """The same services over a cache in memory with another clock, and a patient breaker."""
+    built: Services = app.extensions["panel"]
+    settings = built.settings
+    store = Store(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
+    kept = Cache(store, Local(), clock)
+    headers = {"Authorization": f"Bearer {settings.secret}"}
+    office = Client(settings.middag_api_url, headers)
+    office.breaker = Breaker(limit=10_000)
+    headers = ChatwootClient.headers(settings.chatwoot_api_token)
+    chatwoot = Client(settings.chatwoot_url, headers)
+    account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
+    return replace(
+        built,
+        cache=kept,
+        office=BackOfficeClient(office, kept, settings.integer_money),
+        chatwoot=account,
+        access=Access(settings, account),
+    )
+
+
+@dataclass
+class Redis:
+    """A redis-server of our own."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def keys(self, pattern: str) -> list[str]:
+        with redis.Redis.from_url(self.url, decode_responses=True) as client:
+            return [str(key) for key in client.scan_iter(pattern)]
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    started = start_redis(tmp_path_factory.mktemp("redis"))
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def start_redis(folder: Path) -> Redis:
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if not program:
+        pytest.skip("no redis-server here (tests/machine.sh)")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir"]
+    process = subprocess.Popen(
+        [*command, str(folder)], stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
+    )
+    started = Redis(process, f"redis://127.0.0.1:{port}/0")
+    wait_until(lambda: _pings(started.url))
+    return started
+
+
+def _pings(url: str) -> bool:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False

@@ -1,0 +1,69 @@
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine as Database
+
+from panel import db
+from panel.sync.engine import Engine
+from tests.sync import postgres
+from tests.sync.executor import settings_for
+from tests.sync.until import until
+
+BuildEngine = Callable[..., Engine]
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    folder = postgres.programs()
+    if folder is None:
+        pytest.skip(postgres.ABSENT)
+    with postgres.cluster(folder) as address:
+        url = postgres.create(address, "template")
+        # Tables are made once: each test gets a copy.
+        database = db.connect(url)
+        db.migrate(database)
+        Engine(settings_for(url), database).migrate()
+        database.dispose()
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/panel.db"
+    address: str = request.getfixturevalue("cluster")
+    return postgres.create(address, f"panel{next(_numbers)}", "template")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/panel.db"
+
+
+@pytest.fixture
+def build(url: str) -> Iterator[BuildEngine]:
+    """Makes engines on one database; they are stopped at the end."""
+    made: list[tuple[Engine, Database]] = []
+
+    def make(**options: object) -> Engine:
+        database = db.connect(url)
+        db.migrate(database)
+        engine = Engine(settings_for(url), database, **options)  # type: ignore[arg-type]
+        engine.migrate()
+        made.append((engine, database))
+        return engine
+
+    yield make
+    for engine, database in made:
+        halt(engine)
+        database.dispose()
+
+
+def halt(engine: Engine) -> None:
+    """Stop it when nothing runs: in the midst of a pass or a sweep, a connection would be lost."""
+    if engine._thread:  # what a killed process was at is not ours to wait for
+        until(lambda: not engine._client.list_workflows(status="PENDING"))
+    engine.stop(grace_seconds=0)

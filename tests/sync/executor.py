@@ -1,0 +1,80 @@
+"""A process of its own for the tests that kill: `python -m tests.sync.executor URL LOG COMMAND ...`
+
+run SECONDS [EXECUTOR]   executes passes, each of which takes so long and writes two lines to LOG
+ring PREFIX COUNT ORGS   keeps hooks PREFIX-1 ... of the organizations 1 ... ORGS, in turn
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from panel import db
+from panel.settings import Settings, from_env
+from panel.sync import engine as engines
+from panel.sync.wire import Hook
+
+SECRET = "a-secret-that-is-long-enough-for-us"
+
+
+def settings_for(url: str, **more: str) -> Settings:
+    return from_env(
+        {
+            "CHATWOOT_CONTACT_VIEW_SECRET": SECRET,
+            "MIDDAG_API_URL": "http://back-office.invalid",
+            "CHATWOOT_URL": "http://chatwoot.invalid",
+            "CHATWOOT_ACCOUNT_ID": "1",
+            "CHATWOOT_API_TOKEN": "token",
+            "PANEL_DATABASE_URL": url,
+            **more,
+        }
+    )
+
+
+def hook(name: str, organization: int | None, kind: str = "entitlement.renewed") -> Hook:
+    return Hook(name, kind, time.time(), organization)
+
+
+def open_engine(url: str) -> engines.Engine:
+    database = db.connect(url)
+    db.migrate(database)
+    engine = engines.Engine(settings_for(url), database)
+    engine.migrate()
+    return engine
+
+
+def say(log: Path, *words: object) -> None:
+    """One line, whole: many processes write to one file."""
+    line = " ".join(map(str, (*words, os.getpid(), time.time()))) + "\n"
+    with log.open("ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def run(url: str, log: Path, seconds: str, executor: str = engines.EXECUTOR) -> None:
+    engines.EXECUTOR = executor
+
+    def bring_in_line(organization: int) -> None:
+        say(log, "begin", organization)
+        time.sleep(float(seconds))
+        say(log, "end", organization)
+
+    engine = open_engine(url)
+    signal.signal(signal.SIGTERM, lambda *_: engine.stop())
+    say(log, "up", 0)
+    engine.run(bring_in_line)
+
+
+def ring(url: str, log: Path, prefix: str, count: str, organizations: str) -> None:
+    engine = open_engine(url)
+    say(log, "up", 0)
+    sys.stdin.read(1)  # so that several begin together
+    for number in range(int(count)):
+        name = f"{prefix}-{number}"
+        answer = engine.accept(hook(name, 1 + number % int(organizations)))
+        say(log, answer, name)
+
+
+if __name__ == "__main__":
+    command = run if sys.argv[3] == "run" else ring
+    command(sys.argv[1], Path(sys.argv[2]), *sys.argv[4:])

@@ -1,0 +1,81 @@
+"""A PostgreSQL cluster of our own for one test run: a free loopback port, its own folder."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+ABSENT = "NO POSTGRESQL HERE: nothing of this was tested with it (initdb and postgres not found)"
+
+
+def programs() -> Path | None:
+    """The folder of `initdb` and `postgres`; Debian keeps it off the PATH."""
+    folders = [Path(found).parent] if (found := shutil.which("initdb")) else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[str]:
+    """Yields an address to which a database's name can be appended."""
+    # It refuses to run as root, and pytest's own folders are closed to everyone else.
+    somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    who = somebody if os.geteuid() == 0 else {}
+    data = Path(tempfile.mkdtemp(prefix="panel-postgres-"))
+    if who:
+        shutil.chown(data, "postgres", "postgres")
+    init = f"{folder}/initdb -D {data}/data -U panel -A trust -E UTF8 --no-sync"
+    subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **who)
+    port = _free_port()
+    command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
+    # Thrown away afterwards, so nothing has to reach the disk.
+    quiet = "-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync=off"
+    server = subprocess.Popen(
+        [*command.split(), *quiet.split()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=data,
+        **who,
+    )
+    try:
+        address = f"postgresql://panel@127.0.0.1:{port}/"
+        _await(address)
+        yield address
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once; sessions that a test forgot are closed
+        server.wait(30)
+        shutil.rmtree(data)
+
+
+def create(address: str, name: str, template: str = "template0") -> str:
+    with psycopg.connect(f"{address}postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return f"{address}{name}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(address: str) -> None:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(f"{address}postgres").close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,194 @@
+"""Real processes, killed with SIGKILL: what was kept is answered, by one executor at a time."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from panel.sync.engine import Engine
+from tests.sync.conftest import BuildEngine
+from tests.sync.executor import hook
+from tests.sync.until import until
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def spawn(url: str, log: Path, build: BuildEngine) -> Iterator[Spawn]:
+    build()  # so that the tables are there
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-W", "error", "-m", "tests.sync.executor", url, str(log)]
+        one = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.PIPE)
+        made.append(one)
+        return one
+
+    yield start
+    for one in made:
+        one.kill()
+        one.wait()
+        assert one.stdin is not None
+        one.stdin.close()
+
+
+def lines(log: Path, word: str) -> list[tuple[str, int, float]]:
+    """(name, process, time) of every line that begins with `word`, in order."""
+    split = [line.split() for line in log.read_text().splitlines()]
+    return [(one[1], int(one[2]), float(one[3])) for one in split if one[0] == word]
+
+
+def answered(engine: Engine) -> bool:
+    return engine.stats().oldest_waiting is None
+
+
+def kill(one: "subprocess.Popen[bytes]") -> None:
+    one.send_signal(signal.SIGKILL)
+    one.wait()
+
+
+def test_a_pass_that_was_killed_is_done_again(spawn: Spawn, build: BuildEngine, log: Path) -> None:
+    engine = build()
+    for organization in (1, 2, 3):
+        engine.accept(hook(f"h{organization}", organization))
+    first = spawn("run", 600)
+    until(lambda: len(lines(log, "begin")) == 3)
+    engine.accept(hook("meanwhile", 1))
+    kill(first)
+    assert not lines(log, "end")
+    spawn("run", 0.05)
+    until(lambda: answered(engine))
+    assert engine.stats().done == 4
+    assert Counter(name for name, *_ in lines(log, "end")) == {"1": 2, "2": 1, "3": 1}
+
+
+def test_a_dead_executor_of_another_name_blocks_nobody(
+    spawn: Spawn, build: BuildEngine, log: Path
+) -> None:
+    """Trap 3: its pass would stay "running" for ever, and every later one of the organization."""
+    engine = build()
+    engine.accept(hook("h", 1))
+    first = spawn("run", 600, "somebody-else")
+    until(lambda: lines(log, "begin"))
+    kill(first)
+    spawn("run", 0.05)
+    until(lambda: answered(engine))
+    assert len(lines(log, "end")) == 1
+
+
+def test_of_two_only_one_executes_and_the_other_takes_over(
+    spawn: Spawn, build: BuildEngine, log: Path
+) -> None:
+    """Trap 2: two executors of one id would do everything twice."""
+    engine = build()
+    both = {one.pid: one for one in (spawn("run", 0.3), spawn("run", 0.3))}
+    until(lambda: len(lines(log, "up")) == 2)
+    for number in range(60):
+        engine.accept(hook(f"h{number}", 1 + number % 6))
+    until(lambda: answered(engine))
+    (pid,) = {pid for _, pid, _ in lines(log, "begin")}
+
+    for organization in range(1, 7):
+        engine.accept(hook(f"late{organization}", organization))
+    until(lambda: len(lines(log, "begin")) > len(lines(log, "end")))
+    killed = time.time()
+    kill(both.pop(pid))
+    until(lambda: answered(engine))
+    ((other, _),) = both.items()
+    after = [at for _, by, at in lines(log, "begin") if by == other]
+    assert min(after) - killed < 10
+    assert_no_overlap(log, dead=pid, died=killed)
+
+
+def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Path) -> None:
+    """The short form of the chaos: executors and doors die at random moments, hooks repeat."""
+    engine, dice = build(), random.Random(20261122)
+    names = [f"h{number}" for number in range(300)]
+    executors = [spawn("run", 0.02), spawn("run", 0.02)]
+    accepted: set[str] = set()
+    for number, name in enumerate(names):
+        if engine.accept(hook(name, 1 + number % 12)) == "accepted":
+            accepted.add(name)
+        if dice.random() < 0.3:
+            assert engine.accept(hook(dice.choice(sorted(accepted)), 5)) == "duplicate"
+        if number % 50 == 25:
+            until(lambda: any(lines(log, "up")))
+            time.sleep(dice.uniform(0.0, 0.7))  # any moment will do
+            kill(executors.pop(0))
+            executors.append(spawn("run", 0.02))
+    until(lambda: answered(engine), 60)
+    assert accepted == set(names)
+    assert engine.stats().done == len(names)
+    assert engine.buried() == []
+    ended = {name for name, *_ in lines(log, "end")}
+    assert ended == {str(organization) for organization in range(1, 13)}
+
+
+def test_one_id_in_several_processes_at_once_is_one_hook(
+    spawn: Spawn, build: BuildEngine, log: Path
+) -> None:
+    doors = [spawn("ring", "same", 100, 5) for _ in range(3)]
+    until(lambda: len(lines(log, "up")) == 3)
+    for door in doors:
+        assert door.stdin is not None
+        door.stdin.write(b"g")
+        door.stdin.flush()
+    for door in doors:
+        assert door.wait(60) == 0
+    assert Counter(name for name, *_ in lines(log, "accepted")) == {
+        f"same-{number}": 1 for number in range(100)
+    }
+    assert len(lines(log, "duplicate")) == 200
+    assert build().stats().waiting == 5
+
+
+def test_what_was_accepted_outlives_its_process(
+    spawn: Spawn, build: BuildEngine, log: Path
+) -> None:
+    door = spawn("ring", "h", 100_000, 5)
+    assert door.stdin is not None
+    door.stdin.write(b"g")
+    door.stdin.flush()
+    until(lambda: len(lines(log, "accepted")) > 50)
+    kill(door)
+    engine = build()
+    said = {name for name, *_ in lines(log, "accepted")}
+    assert {name: engine.accept(hook(name, 1)) for name in said} == dict.fromkeys(said, "duplicate")
+
+
+def assert_no_overlap(log: Path, dead: int, died: float) -> None:
+    """No two passes of one organization at once; those of the dead process ended with it."""
+    ends = lines(log, "end")
+    spans = []
+    for name, pid, begun in lines(log, "begin"):
+        ended = [at for n, p, at in ends if (n, p) == (name, pid) and at >= begun]
+        spans.append((name, begun, min(ended) if ended else died))
+        assert ended or pid == dead
+    for name, begun, over in spans:
+        others = [one for one in spans if one[0] == name and one[1] > begun]
+        assert all(one[1] >= over for one in others)
+
+
+def test_a_worker_that_is_asked_to_end_finishes_its_passes(
+    spawn: Spawn, build: BuildEngine, log: Path
+) -> None:
+    engine = build()
+    engine.accept(hook("h", 1))
+    one = spawn("run", 0.5)
+    until(lambda: lines(log, "begin"))
+    one.send_signal(signal.SIGTERM)
+    assert one.wait(20) == 0
+    assert answered(engine)

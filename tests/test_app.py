@@ -1,0 +1,175 @@
+"""The application as a whole: its headers, its files, its commands, and what it never tells."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from panel.access import launch_key
+from panel.demo.worlds import ADMIN_TOKEN, SECRET
+from tests.conftest import MakePanel, Panel, Worlds, environment, seal_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ROUTES = [
+    ("GET", "/", "none", 200),
+    ("POST", "/contact", "key", 200),
+    ("POST", "/contact", "none", 403),
+    ("GET", "/sections/orders", "seal", 200),
+    ("GET", "/sections/orders?wait=1", "seal", 200),
+    ("GET", "/sections/orders", "none", 401),
+    ("POST", "/sections/orders/refresh", "seal", 200),
+    ("GET", "/sections/nothing", "seal", 404),
+    ("GET", "/changes?seen=orders:x", "seal", 204),
+    ("GET", "/changes", "none", 401),
+    ("POST", "/links", "seal", 400),
+    ("POST", "/links", "none", 401),
+    ("GET", "/healthz", "none", 200),
+    ("GET", "/nothing", "none", 404),
+    ("PUT", "/contact", "none", 405),
+    ("HEAD", "/", "none", 200),
+    ("OPTIONS", "/contact", "none", 200),
+    ("GET", "/static/panel.js", "none", 200),
+    ("GET", "/static/nothing.js", "none", 404),
+]
+
+
+def asked(panel: Panel, method: str, path: str, proof: str) -> requests.Response:
+    bearer = {"none": None, "key": launch_key(SECRET)}.get(proof) if proof != "seal" else None
+    if proof == "seal":
+        bearer = seal_of(panel.open("healthy").text)
+    form = panel.hints() if path == "/contact" else None
+    return panel.ask(method, path, bearer, data=form)
+
+
+@pytest.mark.parametrize(("method", "path", "proof", "status"), ROUTES)
+def test_every_answer_carries_the_headers_that_protect_it(
+    standing: Panel, method: str, path: str, proof: str, status: int
+) -> None:
+    answer = asked(standing, method, path, proof)
+    assert answer.status_code == status
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    wanted = "no-cache" if path.startswith("/static/") else "no-store"
+    assert answer.headers["Cache-Control"] == wanted
+    assert "X-Frame-Options" not in answer.headers
+    assert "Set-Cookie" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    policy = policy_of(answer)
+    assert policy["default-src"] == ["'none'"]
+    assert policy["frame-ancestors"] == [standing.settings.chatwoot_url]
+
+
+def policy_of(answer: requests.Response) -> dict[str, list[str]]:
+    parts = [part.split() for part in answer.headers["Content-Security-Policy"].split(";")]
+    return {name: sources for name, *sources in parts}
+
+
+def test_the_policy_allows_what_is_ours_and_nothing_else(standing: Panel) -> None:
+    policy = policy_of(standing.ask("GET", "/"))
+    sources = {source for each in policy.values() for source in each}
+    assert sources == {"'none'", "'self'", standing.settings.chatwoot_url}
+    assert {name for name, each in policy.items() if each == ["'self'"]} == {
+        "script-src", "style-src", "img-src", "connect-src",
+    }  # fmt: skip
+    assert policy["base-uri"] == policy["form-action"] == ["'none'"]
+
+
+def test_only_the_origins_of_the_settings_may_frame_us(make_panel: MakePanel) -> None:
+    panel = make_panel(CHATWOOT_FRAME_ORIGINS="https://a.example, https://b.example:8443")
+    answer = panel.ask("GET", "/")
+    assert policy_of(answer)["frame-ancestors"] == ["https://a.example", "https://b.example:8443"]
+    assert 'content="https://a.example https://b.example:8443"' in answer.text
+
+
+def test_the_shell_holds_no_data_and_asks_nobody(standing: Panel) -> None:
+    answer = standing.ask("GET", "/", params={"conversation": "101", "k": launch_key(SECRET)})
+    assert standing.calls == 0
+    assert launch_key(SECRET) not in answer.text
+    for name in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+        assert name.startswith("/static/")
+        assert standing.ask("GET", name).status_code == 200
+
+
+def test_a_file_with_its_mark_is_kept_for_ever_and_any_other_asked_for_again(
+    standing: Panel,
+) -> None:
+    shell = standing.ask("GET", "/").text
+    files = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', shell)
+    assert len(files) == 3
+    for name in files:
+        kept = standing.ask("GET", name)
+        assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        wrong = standing.ask("GET", name[:-3] + "xyz")
+        assert wrong.headers["Cache-Control"] == "no-cache"
+        assert sha256(wrong.content).digest() == sha256(kept.content).digest()
+
+
+def test_an_unchanged_file_is_not_sent_again(standing: Panel) -> None:
+    mark = standing.ask("GET", "/static/panel.css").headers["ETag"]
+    again = standing.ask("GET", "/static/panel.css", headers={"If-None-Match": mark})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_behind_a_proxy_the_addresses_carry_its_prefix(make_panel: MakePanel) -> None:
+    told = {"X-Forwarded-Prefix": "/panel", "X-Forwarded-Proto": "https"}
+    believing = make_panel(PANEL_TRUSTED_PROXIES="1").ask("GET", "/", headers=told)
+    assert 'src="/panel/static/panel.js' in believing.text
+    careful = make_panel().ask("GET", "/", headers=told)
+    assert 'src="/static/panel.js' in careful.text
+
+
+def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
+    seal = panel.picked("healthy")
+    answers = [panel.ask("GET", "/"), panel.open("healthy"), panel.open("unlinked")]
+    answers += [panel.section(name, seal) for name in ("organization", "orders", "licenses")]
+    answers.append(panel.ask("GET", "/nothing"))
+    for answer in answers:
+        told = answer.text + repr(answer.headers)
+        for secret in (SECRET, launch_key(SECRET), ADMIN_TOKEN):
+            assert secret not in told
+
+
+def test_an_accident_of_ours_is_a_plain_500(panel: Panel) -> None:
+    """A broken answer that gets past us must still say nothing of the code."""
+    seal = panel.picked("healthy")
+    with panel.services.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE links RENAME COLUMN state TO gone")
+    answer = panel.say(seal, "pick", 42)
+    assert answer.status_code >= 500
+    assert "Traceback" not in answer.text
+    assert "sqlalchemy" not in answer.text.lower()
+
+
+def run(worlds: Worlds, folder: Path, *command: str, **changes: str) -> Any:
+    environ = environment(worlds.office_url, worlds.chat_url, folder, **changes)
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "app", *command],
+        cwd=ROOT,
+        env={**environ, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_launch_url_prints_the_one_address_to_register(worlds: Worlds, tmp_path: Path) -> None:
+    url = f"https://panel.example.com/#k={launch_key(SECRET)}"
+    said = run(worlds, tmp_path, "launch-url", PANEL_URL="https://panel.example.com/")
+    assert (said.returncode, said.stdout) == (0, url + "\n")
+    told = run(worlds, tmp_path, "launch-url", "--json", PANEL_URL="https://panel.example.com")
+    assert json.loads(told.stdout) == {"url": url}
+
+
+def test_launch_url_without_an_address_says_what_is_missing(worlds: Worlds, tmp_path: Path) -> None:
+    said = run(worlds, tmp_path, "launch-url")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "PANEL_URL" in said.stderr

@@ -1,0 +1,144 @@
+"""Real gunicorn processes before the built-in worlds: a thousand agents cost no more than one."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+import requests
+
+from panel.access import launch_key
+from panel.demo.worlds import AGENT, SECRET
+from panel.sections import SECTIONS
+from tests.conftest import Redis, Worlds, environment, seal_of, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+OPENINGS = 50
+
+
+@dataclass(frozen=True)
+class Served:
+    url: str
+    master: int  # the process whose children are the workers
+
+
+@contextmanager
+def gunicorn(environ: dict[str, str], workers: int = 1) -> Iterator[Served]:
+    """A panel that gunicorn serves as its file in the repository says."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", str(workers)]
+        process = subprocess.Popen(
+            [*command, "--bind", f"fd://{listener.fileno()}"],
+            cwd=ROOT,
+            env={**environ, "PATH": os.environ["PATH"]},
+            pass_fds=[listener.fileno()],
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            wait_until(lambda: requests.get(f"{url}/healthz", timeout=20).ok, 30)
+            yield Served(url, process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def sections_of(html: str) -> list[str]:
+    return re.findall(r'data-section="(\w+)" data-state="loading"', html)
+
+
+def open_like_a_browser(url: str) -> dict[str, str]:
+    """The panel, then the sections that load themselves, in parallel: name to state."""
+    hints = {"conversation": 101, "contact": 301, "account": 1, "agent_id": AGENT}
+    key = {"Authorization": f"Bearer {launch_key(SECRET)}"}
+    page = requests.post(f"{url}/contact", data=hints, headers=key, timeout=30).text
+    seal = {"Authorization": f"Bearer {seal_of(page)}"}
+    states = dict(re.findall(r'data-section="(\w+)" data-state="(\w+)"', page))
+
+    def load(name: str) -> None:
+        answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
+        states.update(re.findall(r'data-section="(\w+)" data-state="(\w+)"', answer.text))
+
+    loading = sections_of(page)
+    with ThreadPoolExecutor(len(loading) or 1) as pool:
+        list(pool.map(load, loading))
+    return states
+
+
+@pytest.fixture(params=["two workers over files", "two instances over redis"])
+def urls(request: pytest.FixtureRequest, worlds: Worlds, tmp_path: Path) -> Iterator[list[str]]:
+    office, chat = worlds.office_url, worlds.chat_url
+    with ExitStack() as stack:
+        if request.param == "two workers over files":
+            one = stack.enter_context(gunicorn(environment(office, chat, tmp_path), workers=2))
+            yield [one.url]
+        else:
+            server: Redis = request.getfixturevalue("redis_server")
+            with redis.Redis.from_url(server.url) as client:
+                client.flushall()
+            cache = {"PANEL_CACHE_URL": server.url}
+            settings = [
+                environment(office, chat, tmp_path / name, **cache) for name in ("one", "two")
+            ]
+            yield [stack.enter_context(gunicorn(each)).url for each in settings]
+
+
+def test_fifty_simultaneous_openings_make_four_calls(urls: list[str], worlds: Worlds) -> None:
+    worlds.office.delay = 0.3
+    turns = [urls[at % len(urls)] for at in range(OPENINGS)]
+    with ThreadPoolExecutor(OPENINGS) as pool:
+        opened = list(pool.map(open_like_a_browser, turns))
+    assert opened == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
+    paths = sorted(call.path.partition("/v1")[2] for call in worlds.office.calls)
+    assert paths == ["/licenses", "/orders", "/organizations/42", "/quotes"]
+
+
+def test_a_back_office_that_is_down_is_asked_as_rarely(urls: list[str], worlds: Worlds) -> None:
+    """Fifty agents before a broken back office wait once together, not one after the other."""
+    worlds.office.fault("500")
+    worlds.office.delay = 0.3
+    turns = [urls[at % len(urls)] for at in range(20)]
+    start = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        opened = list(pool.map(open_like_a_browser, turns))
+    assert time.monotonic() - start < 8
+    assert {state for states in opened for state in states.values()} == {"failed"}
+    assert worlds.office.count() <= 40
+
+
+def test_a_killed_worker_leaves_no_flight_behind(worlds: Worlds, tmp_path: Path) -> None:
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path)
+    with gunicorn(settings, workers=2) as served:
+        url = served.url
+        worlds.office.delay = 3
+        with ThreadPoolExecutor(8) as pool:
+            asking = [pool.submit(open_like_a_browser, url) for _ in range(2)]
+            wait_until(lambda: worlds.office.count("/orders"))
+            for pid in workers_of(served.master):
+                os.kill(pid, signal.SIGKILL)
+            for each in asking:
+                with pytest.raises(requests.RequestException):
+                    each.result(30)
+        worlds.office.delay = 0
+        wait_until(lambda: open_like_a_browser(url) == dict.fromkeys(SECTIONS, "fresh"), 20)
+
+
+def workers_of(master: int) -> list[int]:
+    pids = [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [int(pid) for pid in pids if _parent(pid) == master]
+
+
+def _parent(pid: str) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

@@ -1,0 +1,119 @@
+"""A visit: hints that are checked, and what an agent says, all of it or none."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.access import Denied, Seal
+from panel.demo.chatwoot import Failure
+from panel.demo.world import Call
+from panel.demo.worlds import AGENT
+from panel.errors import PanelError
+from panel.links import CONTACT, MATCHED, PICKED, Link
+from panel.visits import Hints, Visits, number_in
+from tests.conftest import Panel, attribute, seal_of
+
+FORM = {"conversation": "101", "contact": "301", "account": "1", "agent_id": "2"}
+
+
+def test_hints_are_numbers_and_an_email() -> None:
+    hints = Hints.from_form({**FORM, "agent_email": " Bruno@Suporte.example ", "organization": "7"})
+    assert hints == Hints(101, 301, 1, 2, "bruno@suporte.example", 7)
+    assert Hints.from_form(FORM).organization == 0
+
+
+@given(st.dictionaries(st.sampled_from([*FORM, "agent_email", "organization"]), st.text()))
+def test_a_form_is_understood_or_a_bad_request(form: dict[str, str]) -> None:
+    try:
+        hints = Hints.from_form(FORM | form)
+    except Denied as error:
+        understood = error.code == "bad_request"
+    else:
+        understood = hints.conversation > 0 and hints.agent_id > 0
+    assert understood
+
+
+@pytest.mark.parametrize("text", ["1", "42", "9" * 18, "007"])
+def test_a_number_is_positive_and_fits_into_a_database(text: str) -> None:
+    assert number_in({"n": text}, "n") == int(text)
+    for wrong in (text + "0" * 18, f"-{text}", f"{text}.0", f"{text} ", "0"):
+        with pytest.raises(Denied, match="bad_request"):
+            number_in({"n": wrong}, "n")
+
+
+def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Any:
+    visits = Visits(panel.services)
+    return visits, visits.again(Seal(AGENT, "shared-secret", 1, conversation, contact))
+
+
+def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
+    visits, here = visit(panel)
+    visits.say(here, 42, "pick", "contact")
+    links = panel.services.links.of(105, 305)
+    assert {(link.scope, link.organization, link.state, link.agent) for link in links} == {
+        ("conversation", 42, PICKED, AGENT),
+        ("contact", 42, PICKED, AGENT),
+    }
+    assert all(link.at > 1_700_000_000 for link in links)
+
+
+@pytest.mark.parametrize(
+    ("action", "scope"), [("steal", ""), ("", ""), ("PICK", ""), ("pick", "account")]
+)
+def test_an_unknown_action_or_scope_says_nothing(panel: Panel, action: str, scope: str) -> None:
+    visits, here = visit(panel)
+    with pytest.raises(Denied, match="bad_request"):
+        visits.say(here, 42, action, scope)
+    assert panel.services.links.of(105, 305) == []
+    assert panel.chat.writes == []
+
+
+def test_an_undone_pick_gives_way_to_the_match_before_it(panel: Panel) -> None:
+    panel.services.links.put(Link(CONTACT, 305, 43, MATCHED, "email"))
+    seal = seal_of(panel.open("unlinked").text)
+    assert attribute(panel.say(seal, "pick", 42).text, "data-organization") == "42"
+    undone = panel.say(seal, "undo", 42).text
+    assert attribute(undone, "data-organization") == "43"
+    assert attribute(undone, "data-link") == "matched"
+    assert "matched by" in undone
+
+
+def test_a_match_that_an_agent_refused_stays_refused(panel: Panel) -> None:
+    panel.services.links.put(Link(CONTACT, 305, 43, MATCHED, "email"))
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "refuse", 43, "contact")
+    panel.services.links.match(305, 43, "email")
+    assert attribute(panel.open("unlinked").text, "data-panel") == "unlinked"
+
+
+def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
+    panel: Panel,
+) -> None:
+    def refuse_writes(call: Call) -> Failure | None:
+        return Failure(500) if call.method == "POST" else None
+
+    panel.chat.failures = refuse_writes
+    seal = seal_of(panel.open("unlinked").text)
+    told = panel.say(seal, "pick", 42)
+    assert attribute(told.text, "data-link") == "picked"
+    assert 'role="alert"' in told.text
+    assert "Chatwoot" in told.text
+    assert panel.chat.conversations[105]["custom_attributes"] == {}
+    assert attribute(panel.open("unlinked").text, "data-link") == "picked"
+
+
+def test_without_the_database_nobody_is_told_that_nothing_is_linked(panel: Panel) -> None:
+    panel.picked("unlinked", 42)
+    with panel.services.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE links")
+    answer = panel.open("unlinked")
+    assert attribute(answer.text, "data-panel") == "failed"
+    assert attribute(answer.text, "data-code") == "database"
+    assert "Chatwoot could not be asked" not in answer.text
+
+
+def test_a_visit_needs_the_contact_that_the_conversation_has(panel: Panel) -> None:
+    with pytest.raises(PanelError, match="another_contact"):
+        visit(panel, 105, 301)
