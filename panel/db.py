@@ -25,9 +25,12 @@ def connect(url: str) -> Engine:
     """The engine behind `PANEL_DATABASE_URL`; on SQLite the file's folder is made."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        waits = {"connect_timeout": 5}
+        return create_engine(
+            address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=waits
+        )
     Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": 30})
+    engine = create_engine(address, connect_args={"timeout": 5})
     event.listen(engine, "connect", _sqlite_settings)
     return engine
 
@@ -38,7 +41,7 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
     # builds of SQLite ship NORMAL for WAL, which does not (dependencies §1.5, trap 6).
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 

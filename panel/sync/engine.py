@@ -172,7 +172,9 @@ class Door:
             "app_version": VERSION,
         }
         try:
-            self._client.enqueue(options, organization)
+            # In a transaction of ours: by itself the client waits for a locked file without end.
+            with self._writing(0) as connection:
+                self._client.enqueue_in_transaction(connection, options, organization)
         except TROUBLE as error:
             log.info("organization %s is not warmed: %s", organization, type(error).__name__)
 
