@@ -40,7 +40,7 @@ V = TypeVar("V")
 
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
-MOST_LANDINGS = 1000
+MOST_LANDINGS = 64  # of the last moments: whoever waited for one takes it at once
 REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 KINDS_OF_ERROR = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
@@ -240,9 +240,9 @@ class Cache:
 
     def works(self) -> bool:
         """Does the store keep what it is given? (for `readyz`)"""
-        mark = secrets.token_hex(8)
-        self._set("works", mark, 60)
-        return self._get("works") == [mark]
+        mark = secrets.token_hex(8)  # of this very look: others look as well
+        self._set(f"works:{mark}", mark, 1)
+        return self._get(f"works:{mark}") == [mark]
 
     def _settle(
         self, topic: Topic[T], state: _State[T], ask: Ask, asked: float
@@ -403,10 +403,14 @@ class _Json(BaseSerializer):
         return self.loads(file.read())
 
 
-def build(url: str, app: Flask) -> Cache:
-    """The cache behind `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (one process)."""
+def build(url: str, app: Flask, whose: str = "") -> Cache:
+    """The cache behind `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (one process).
+
+    `whose` keeps installations apart that share one Redis.
+    """
+    prefix = f"panel:{blake2s(whose.encode(), digest_size=6).hexdigest()}:"
     scheme, _, rest = url.partition(":")
-    config: dict[str, Any] = {"CACHE_KEY_PREFIX": "panel:", "CACHE_SERIALIZER": _Json()}
+    config: dict[str, Any] = {"CACHE_KEY_PREFIX": prefix, "CACHE_SERIALIZER": _Json()}
     flights: Flights = Local()
     if scheme == "file":
         folder = Path(rest)
@@ -420,10 +424,10 @@ def build(url: str, app: Flask) -> Cache:
     if scheme == "memory":
         config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
     else:
-        # A Redis that hangs must cost 0.2 s, not the library's patience with its retries.
-        patience = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "retry": None}
+        # A Redis that hangs must cost 0.3 s, not the library's patience with its retries.
+        patience = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3, "retry": None}
         config |= {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": patience}
-        flights = Shared(redis.Redis.from_url(url, **patience))
+        flights = Shared(redis.Redis.from_url(url, **patience), prefix)
     return Cache(Store(app, config=config), flights)
 
 

@@ -92,9 +92,10 @@ class Files(Local):
 class Shared(Local):
     """Over machines, through Redis: `SET NX PX` with an owner's token (redis-py's own lock)."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = "panel:") -> None:
         super().__init__()
         self._client = client
+        self._prefix = prefix
 
     @contextmanager
     def hold(self, key: str, seconds: float) -> Iterator[bool]:
@@ -105,7 +106,10 @@ class Shared(Local):
                 return
             # Not bound to this thread: another one renews it.
             lock = self._client.lock(
-                f"panel:{key}", timeout=LEASE_SECONDS, sleep=POLL_SECONDS, thread_local=False
+                f"{self._prefix}{key}",
+                timeout=LEASE_SECONDS,
+                sleep=POLL_SECONDS,
+                thread_local=False,
             )
             try:
                 held = lock.acquire(blocking_timeout=max(0.0, end - time.monotonic()))

@@ -144,7 +144,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class License:
-    """`expires` is None for a lifetime license; `limit` is None for unlimited activations."""
+    """`expires` is None for a lifetime license; `limit` is None when `unlimited`, or not stated."""
 
     id: int
     key: str | None
@@ -152,6 +152,7 @@ class License:
     status: Status
     expires: datetime | None
     limit: int | None
+    unlimited: bool
     used: int | None
     domains: tuple[str, ...]
     entitlement: str | None
@@ -183,6 +184,8 @@ class License:
             status=_status(row, "status") or Status("unknown", ""),
             expires=_moment(row, "expires_at"),
             limit=limit if limit and limit > 0 else None,
+            # How "no limit" is written is not documented: null, 0 and -1 are all taken for it.
+            unlimited="activations_limit" in row and (limit or 0) <= 0,
             used=whole(row, "activations_count"),
             domains=tuple(str(name) for name in domains) if isinstance(domains, list) else (),
             entitlement=_text(row, "entitlement_code"),

@@ -30,7 +30,8 @@ class Services:
 
 
 def build(settings: Settings, app: Flask) -> Services:
-    kept = cache.build(settings.cache_url, app)
+    both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
+    kept = cache.build(settings.cache_url, app, whose=both)
     engine = db.connect(settings.database_url)
     db.migrate(engine)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
