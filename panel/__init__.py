@@ -3,11 +3,11 @@
 The map, in reading order. Imports point towards the top of this list, never down it:
 
     plain values    settings · errors · models · labels · formats
-    tools           http · flights · cache · db · links · directory · journal
+    tools           breaker · http · flights · cache · db · links · directory · journal
     outside worlds  middag (the back office) · chatwoot
     hall            access (proofs and seals) · services: the shared objects, built once
     reading wing    sections · identity · visits · views · health
-    writing wing    sync: wire · events · budget · contacts · engine · passes · hooks
+    writing wing    sync: see its own map
     for people      installation · commands · demo
 
 `app.create_app` knows everyone; the two wings do not know each other.

@@ -22,7 +22,8 @@ from panel.errors import PanelError, Unauthorized
 from panel.installation import Installation
 from panel.journal import Buried
 from panel.services import Services
-from panel.sync.engine import Engine, NotKept, Stats
+from panel.sync.door import NotKept, Stats
+from panel.sync.engine import Engine
 from panel.sync.passes import BACKFILL, Note, Passes, TooManyGone
 
 FOUND, COULD_NOT = 1, 2

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from panel.breaker import Breaker
 from panel.errors import (
     Missing,
     PanelError,
@@ -52,49 +53,6 @@ class Deadline:
 
     def left(self) -> float:
         return max(0.0, self._end - time.monotonic())
-
-
-@dataclass
-class Breaker:
-    """After `limit` failures in a row within `window` seconds nobody calls for `pause` seconds.
-
-    Then one caller goes first, as a probe; the others wait for its result or for one more pause.
-    Any answer that is no 5xx counts as a sign of life.
-    """
-
-    limit: int = 10
-    pause: float = 15.0
-    window: float = 60.0
-    _failures: list[float] = field(default_factory=list)
-    _until: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def check(self) -> None:
-        with self._lock:
-            now = time.time()
-            if now < self._until:
-                raise Paused(detail="no call while the other side is unwell", retry_at=self._until)
-            if self._until:
-                # This caller is the probe: it leases one more pause, so that only one goes first.
-                self._until = now + self.pause
-
-    def alive(self) -> None:
-        with self._lock:
-            self._failures.clear()
-            self._until = 0.0
-
-    def failed(self) -> None:
-        with self._lock:
-            now = time.time()
-            self._failures = [at for at in self._failures if at > now - self.window] + [now]
-            if len(self._failures) >= self.limit:
-                self._until = now + self.pause
-
-    @property
-    def paused_until(self) -> float:
-        """Epoch seconds, 0 while calls go through."""
-        with self._lock:
-            return self._until if self._until > time.time() else 0.0
 
 
 @dataclass(frozen=True)

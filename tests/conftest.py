@@ -23,6 +23,7 @@ from flask_caching import Cache as Store
 
 from app import create_app
 from panel.access import Access, launch_key
+from panel.breaker import Breaker
 from panel.cache import Cache
 from panel.chatwoot import Chatwoot as ChatwootClient
 from panel.demo.backoffice import BackOffice
@@ -30,7 +31,7 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, Server, demo_worlds, serve
 from panel.flights import Local
-from panel.http import Breaker, Client
+from panel.http import Client
 from panel.middag import BackOffice as BackOfficeClient
 from panel.services import Services
 from panel.settings import Settings, from_env

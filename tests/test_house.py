@@ -27,6 +27,7 @@ HOUSE = (
     "panel.labels",
     "panel.formats",
     # tools
+    "panel.breaker",
     "panel.http",
     "panel.flights",
     "panel.cache",
@@ -49,8 +50,11 @@ HOUSE = (
     # writing wing
     "panel.sync.wire",
     "panel.sync.events",
-    "panel.sync.budget",
+    "panel.sync.people",
     "panel.sync.contacts",
+    "panel.sync.budget",
+    "panel.sync.door",
+    "panel.sync.lease",
     "panel.sync.engine",
     "panel.sync.passes",
     "panel.sync.hooks",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from panel.breaker import Breaker
 from panel.errors import (
     Missing,
     PanelError,
@@ -25,7 +26,7 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
-from panel.http import LARGEST_ANSWER, Breaker, Client, Deadline
+from panel.http import LARGEST_ANSWER, Client, Deadline
 from tests.conftest import wait_until
 
 Script = bytes | Callable[[socket.socket], None]

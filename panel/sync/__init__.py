@@ -2,7 +2,13 @@
 
 wire        what a hook looks like: all we assume about the sender
 events      the kinds of hooks: what each touches, and whether Chatwoot must learn of it
-contacts    one pass: an organization's contacts, attributes and conversations in line
-engine      the durable engine: keeps hooks, runs passes, waits, tries again, buries
-hooks       the door: check, keep, touch, answer
+people      an organization's people as Chatwoot shall know them
+contacts    one pass: contacts, attributes and conversations in line
+budget      calls per minute towards Chatwoot
+door        the durable engine, keeping: a hook and its pass in one transaction
+lease       who executes
+engine      the durable engine, executing: runs passes, waits, tries again, buries
+passes      what the engine runs; reconcile, warm, rehearse
+hooks       the plugin's door: check, keep, touch, answer
+webhooks    Chatwoot's door
 """

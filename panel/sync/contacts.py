@@ -7,11 +7,8 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-import phonenumbers
 
 from panel.chatwoot import Chatwoot, Contact, Taken
 from panel.directory import Directory, Known, Person
@@ -19,45 +16,15 @@ from panel.errors import GiveUp, Missing, Unreachable
 from panel.flights import Flights
 from panel.links import PICKED, REFUSED, Links
 from panel.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
-from panel.models import Collaborator, Entitlement, Organization
+from panel.models import Entitlement, Organization
 from panel.settings import Settings
+from panel.sync.people import ID, NAME, OURS, STATUSES, Wanted, attributes, e164, persons
 
 log = logging.getLogger(__name__)
 
-COMPANY = "organization"
 DELETED = "organization.deleted"
-ROLES = (COMPANY, "owner", "admin", "member", "guest")  # the weightiest first (contracts §11)
-STATUSES = ("suspended", "active", "expired", "cancelled")  # the first that any entitlement has
-ID, NAME = "middag_organization_id", "middag_organization"
-OURS = (
-    ID,
-    NAME,
-    "middag_role",
-    "middag_billing_entity",
-    "middag_plan",
-    "middag_entitlement_status",
-    "middag_active_entitlements",
-    "middag_next_expiry",
-)
 PATIENCE = 30.0  # seconds for a contact that another pass is writing
 LOST_VALUES = 3  # identifier, e-mail, phone: no contact can be refused more of them
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A person as the back office names them. `identifier` is set only where there is none."""
-
-    key: str
-    role: str
-    name: str
-    email: str | None = None
-    phone: str | None = None
-    identifier: str | None = None
-
-    def values(self) -> dict[str, str]:
-        """What finds this person in Chatwoot, in the order of looking."""
-        found = {"identifier": self.identifier, "email": self.email, "phone_number": self.phone}
-        return {key: value for key, value in found.items() if value}
 
 
 class Contacts:
@@ -282,71 +249,6 @@ class _Alone:
         self._hold.__exit__(*error)
 
 
-def persons(truth: Organization, people: tuple[Collaborator, ...]) -> list[Wanted]:
-    """The company's own contact, then each collaborator with an e-mail; one e-mail, one person.
-
-    An e-mail that a collaborator has is theirs: the company's contact goes without it.
-    """
-    seats: dict[str, Wanted] = {}
-    for each in sorted(people, key=lambda one: (_weight(one.role), one.id)):
-        if each.email and each.role in ROLES:
-            seats.setdefault(each.email, _collaborator(each))
-    email = (truth.email or "").lower() or None
-    company = Wanted(
-        key=COMPANY,
-        role=COMPANY,
-        name=truth.name,
-        email=None if email in seats else email,
-        phone=e164(truth.phone, truth.country),
-        identifier=f"middag:organization:{truth.id}",
-    )
-    return [company, *seats.values()]
-
-
-def _collaborator(each: Collaborator) -> Wanted:
-    email = each.email or ""
-    return Wanted(
-        key=f"collaborator:{each.id}",
-        role=each.role,
-        name=each.name or email.partition("@")[0],
-        email=email,
-        phone=e164(each.phone, None),
-        identifier=f"middag:user:{each.user_id}" if each.user_id else None,
-    )
-
-
-def attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
-    """What a contact of these organizations may know about itself (design §4.5).
-
-    Where several organizations differ in plan or billing entity, neither is said.
-    """
-    known = [one for one, _ in {one.id: (one, seat) for one, seat in seats}.values()]
-    if not known:
-        return {}
-    statuses = {one.entitlement_status for one in known}
-    expiries = [one.next_expiry for one in known if one.next_expiry]
-    found = {
-        ID: ",".join(str(one.id) for one in known),
-        NAME: ", ".join(one.name for one in known),
-        "middag_role": min((seat.role for _, seat in seats), key=_weight),
-        "middag_billing_entity": _same(one.billing_entity for one in known),
-        "middag_plan": _same(one.plan for one in known),
-        "middag_entitlement_status": next((s for s in STATUSES if s in statuses), "none"),
-        "middag_active_entitlements": sum(one.active_entitlements for one in known),
-        "middag_next_expiry": min(expiries).isoformat() if expiries else None,
-    }
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def _same(values: Any) -> str | None:
-    found = set(values)
-    return found.pop() if len(found) == 1 else None
-
-
-def _weight(role: str) -> int:
-    return ROLES.index(role) if role in ROLES else len(ROLES)
-
-
 def _empty_ones(contact: Contact, wanted: Wanted) -> dict[str, str]:
     present = {
         "identifier": contact.identifier,
@@ -365,14 +267,3 @@ def _without(fields: dict[str, Any], taken: Taken) -> dict[str, Any]:
         raise taken
     log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
     return rest
-
-
-def e164(text: str | None, country: str | None) -> str | None:
-    """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else."""
-    try:
-        number = phonenumbers.parse(text or "", country or "BR")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -16,7 +16,8 @@ from prometheus_client import Counter
 from panel.cache import Cache
 from panel.settings import Settings
 from panel.sync import events, wire
-from panel.sync.engine import Engine, NotKept
+from panel.sync.door import NotKept
+from panel.sync.engine import Engine
 
 log = logging.getLogger(__name__)
 

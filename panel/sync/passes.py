@@ -26,7 +26,7 @@ from panel.middag import DOCUMENTS, ORGANIZATION
 from panel.services import Services
 from panel.sync.budget import Budget
 from panel.sync.contacts import DELETED, Contacts
-from panel.sync.engine import Door
+from panel.sync.door import Door
 from panel.sync.events import find
 
 log = logging.getLogger(__name__)

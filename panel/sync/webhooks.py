@@ -16,7 +16,8 @@ from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
 from panel.services import services
-from panel.sync.engine import Engine, NotKept
+from panel.sync.door import NotKept
+from panel.sync.engine import Engine
 
 bp = Blueprint("webhooks", __name__)
 TOLERANCE = 300  # seconds, either way

@@ -23,7 +23,8 @@ from panel.http import Client as Http
 from panel.links import CONTACT, CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.middag import BackOffice as Office
 from panel.settings import from_env
-from panel.sync.contacts import DELETED, OURS, Contacts, e164
+from panel.sync.contacts import DELETED, Contacts
+from panel.sync.people import OURS, e164
 
 API = "/wp-json/middag-account/v1"
 UPDATED = ["organization.updated"]

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, select, text
 
 from panel import journal
 from panel.errors import Refused, TryLater, Unwell
+from panel.sync import door, lease
 from panel.sync import engine as engines
 from panel.sync.engine import WAITS, Engine
 from tests.sync.conftest import BuildEngine, halt
@@ -569,7 +570,7 @@ def test_a_row_without_its_pass_is_not_kept(build: BuildEngine) -> None:
     schema = "" if engine._on_sqlite else "dbos."
     with engine._database.begin() as connection:
         connection.execute(text(f"ALTER TABLE {schema}workflow_status RENAME TO gone"))
-    with pytest.raises(engines.NotKept):
+    with pytest.raises(door.NotKept):
         engine.accept(hook("h", 1))
     assert rows(engine) == []
     with engine._database.begin() as connection:
@@ -644,7 +645,7 @@ def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         go.set()
         until(lambda: chatwoot.ran)
-        with pytest.raises(engines.NotKept):
+        with pytest.raises(door.NotKept):
             engine.accept(hook("refused", 1))
         connection.rollback()
     foreign.dispose()
@@ -663,15 +664,15 @@ def test_when_the_database_restarts_the_lease_is_taken_anew(
     engine.start(chatwoot)
     engine.accept(hook("before", 1))
     until(lambda: answered(engine))
-    lease = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {engines.LEASE_KEY}"
+    held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {lease.LEASE_KEY}"
     with psycopg.connect(url, autocommit=True) as connection:
-        (held_by,) = connection.execute(lease.encode()).fetchone() or (None,)
+        (held_by,) = connection.execute(held.encode()).fetchone() or (None,)
         assert held_by
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        until(lambda: (one := connection.execute(lease.encode()).fetchone()) and one[0] != held_by)
+        until(lambda: (one := connection.execute(held.encode()).fetchone()) and one[0] != held_by)
     assert engine.accept(hook("after", 2)) == "accepted"
     until(lambda: answered(engine))
     assert chatwoot.count(2) == 1

@@ -1,0 +1,222 @@
+"""Keeping hooks: the journal is the record, DBOS Transact does the work behind four methods.
+
+One transaction inserts the hook's row and, unless a pass of that organization waits already,
+enqueues one. So an organization has one pass running and one waiting at most, and a thousand hooks
+melt into a few. Nothing is executed here: that is `engine`.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from uuid import uuid4
+
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
+from dbos import error as dbos_errors
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel import journal
+from panel.journal import BURIED, DONE, IGNORED, WAITING, Entry
+from panel.sync.events import find
+from panel.sync.wire import Hook
+
+log = logging.getLogger(__name__)
+
+APPLICATION, PASSES, PASS = "panel", "passes", "pass"
+WARM, WARM_SECONDS = "warm", 60  # an organization is warmed once a minute at most
+# A constant, never computed: work that another version began would be left lying (dependencies
+# §1.5, trap 4).
+VERSION = "1"
+ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
+TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
+
+
+class NotKept(Exception):
+    """The hook could not be kept: the sender has to bring it again."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Passes by state, hooks by outcome. Times: epoch seconds.
+
+    `retrying`: (organization, when it is tried next), the next one first; `done`: hooks of the
+    last day; `buried`: hooks given up; `oldest_waiting`: when the oldest unanswered hook came.
+    """
+
+    waiting: int
+    running: int
+    retrying: tuple[tuple[int, float], ...]
+    buried: int
+    done: int
+    oldest_waiting: float | None
+
+
+class Door:
+    """Keeps hooks and looks after them; every process may have one. Executes nothing."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._url = database.url.render_as_string(hide_password=False)
+        self._on_sqlite = database.dialect.name == "sqlite"
+        self._client = DBOSClient(
+            system_database_engine=database,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            retry_connection_errors=False,  # the door says 503 rather than wait
+            lazy=True,
+        )
+
+    def migrate(self) -> None:
+        """Create or update the engine's own tables, after `db.migrate`; many may do it at once."""
+        DBOS.migrate(self._url)
+
+    def accept(self, hook: Hook) -> str:
+        """Keep the hook durably: "accepted", "duplicate" or "ignored".
+
+        Raises `NotKept`: it was not, or in the worst case it was, and a repetition is a duplicate.
+        """
+        entry = _entry(hook, self._clock())
+        if not self._keep(entry):
+            return "duplicate"
+        return "ignored" if entry.status == IGNORED else "accepted"
+
+    def line_up(self, organization: int, kind: str, hook_id: str = "") -> bool:
+        """A ring of our own (`kind`: backfill, reconcile ...); False when its id was kept before.
+
+        Without an id every call is a new one. Raises `NotKept`.
+        """
+        now = self._clock()
+        return self._keep(Entry(hook_id or f"{kind}:{uuid4()}", kind, organization, None, now, now))
+
+    def warm(self, organization: int) -> None:
+        """Have the worker bring the kept copies up to date, soon; nothing is lost when it fails."""
+        minute = int(self._clock() // WARM_SECONDS)
+        options: EnqueueOptions = {
+            "workflow_name": WARM,
+            "workflow_id": f"{WARM}:{organization}:{minute}",
+            "queue_name": WARM,
+            "app_version": VERSION,
+        }
+        try:
+            # In a transaction of ours: by itself the client waits for a locked file without end.
+            with self._writing(0) as connection:
+                self._client.enqueue_in_transaction(connection, options, organization)
+        except TROUBLE as error:
+            log.info("organization %s is not warmed: %s", organization, type(error).__name__)
+
+    def _keep(self, entry: Entry) -> bool:
+        try:
+            with self._writing(entry.organization or 0) as connection:
+                new = journal.keep(connection, entry) is not None
+                if new and entry.status == WAITING and entry.organization:
+                    self._want(connection, entry.organization)
+        except TROUBLE as error:
+            raise NotKept(type(error).__name__) from error
+        return new
+
+    def _want(self, connection: Connection, organization: int) -> None:
+        pass_id = str(uuid4())
+        if journal.wait(connection, organization, pass_id):
+            self._enqueue(connection, organization, pass_id)
+
+    def _next(self, connection: Connection, organization: int, delay: float | None = None) -> None:
+        pass_id = str(uuid4())
+        journal.postpone(connection, organization, pass_id)
+        self._enqueue(connection, organization, pass_id, delay)
+
+    def _enqueue(
+        self, connection: Connection, organization: int, pass_id: str, delay: float | None = None
+    ) -> None:
+        options: EnqueueOptions = {
+            "workflow_name": PASS,
+            "workflow_id": pass_id,
+            "queue_name": PASSES,
+            "queue_partition_key": str(organization),
+            "app_version": VERSION,
+        }
+        if delay is not None:
+            options["delay_seconds"] = delay
+        self._client.enqueue_in_transaction(connection, options, organization)
+
+    def _writing(self, organization: int) -> AbstractContextManager[Connection]:
+        return journal.writing(self._database, organization)
+
+    def stats(self) -> Stats:
+        """How things stand."""
+        with self._database.connect() as connection:
+            counts = journal.counts(connection, self._clock())
+        passes = self._passes(ACTIVE)
+        retrying = [
+            (int(one.queue_partition_key or 0), (one.delay_until_epoch_ms or 0) / 1000)
+            for one in passes
+            if one.status == "DELAYED"
+        ]
+        return Stats(
+            waiting=sum(one.status == "ENQUEUED" for one in passes),
+            running=sum(one.status == "PENDING" for one in passes),
+            retrying=tuple(sorted(retrying, key=lambda one: one[1])),
+            **asdict(counts),
+        )
+
+    def buried(self) -> list[journal.Buried]:
+        """What was given up, the latest first."""
+        with self._database.connect() as connection:
+            return journal.buried(connection)
+
+    def replay(self, buried_id: str) -> bool:
+        """Run a buried pass again (its id, or that of one of its hooks), with all its tries.
+
+        False when there is nothing to replay: an unknown id, or a hook without an organization.
+        """
+        with self._database.connect() as connection:
+            found = journal.find_buried(connection, buried_id)
+        if found is None:
+            return False
+        organization, pass_id = found
+        with self._writing(organization) as connection:
+            if not journal.put_back(connection, pass_id):
+                return False
+            alone = journal.wait(connection, organization, pass_id)
+        if alone:
+            self._rewind(organization, pass_id)
+        return True
+
+    def _rewind(self, organization: int, pass_id: str) -> None:
+        # Not `resume`: to a workflow that has ended it does nothing, and says nothing (trap 8). A
+        # death right before this leaves waiting hooks without a pass, which `_mend` finds.
+        key = str(organization)
+        try:
+            self._client.rewind_workflow(pass_id, queue_name=PASSES, queue_partition_key=key)
+        except dbos_errors.DBOSException:  # it is gone, or about to end: another one, then
+            with self._writing(organization) as connection:
+                self._next(connection, organization)
+
+    def _passes(self, states: list[str]) -> list[WorkflowStatus]:
+        return self._client.list_workflows(
+            status=states, name=PASS, load_input=False, load_output=False
+        )
+
+
+def _entry(hook: Hook, now: float) -> Entry:
+    kind = find(hook.kind)
+    status, reason = WAITING, None
+    if kind is None:
+        status = IGNORED
+    elif hook.organization is None:
+        status, reason = BURIED, "no_organization"
+    elif not kind.learns:
+        status = DONE
+    return Entry(
+        hook_id=hook.id,
+        kind=hook.kind,
+        organization=hook.organization,
+        subject=hook.subject,
+        occurred_at=hook.occurred_at,
+        received_at=now,
+        status=status,
+        reason=reason,
+    )
