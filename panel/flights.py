@@ -56,13 +56,8 @@ class Local:
                 self._waiting[key] = (lock, count - 1)
 
 
-class Files(Local):
-    """Over the processes of this machine; one thread of each process polls the file."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
+class Wider(Local):
+    """Over more than this process; one thread of each process asks for all."""
 
     @contextmanager
     def hold(self, key: str, seconds: float) -> Iterator[bool]:
@@ -71,25 +66,38 @@ class Files(Local):
             if not first:
                 yield False
                 return
-            lock = FileLock(self._folder / blake2s(key.encode(), digest_size=16).hexdigest())
-            held = self._acquire(lock, max(0.0, end - time.monotonic()))
-            try:
+            with self._beyond(key, max(0.0, end - time.monotonic())) as held:
                 yield held
-            finally:
-                lock.release()
 
-    @staticmethod
-    def _acquire(lock: FileLock, seconds: float) -> bool:
+    def _beyond(self, key: str, seconds: float) -> AbstractContextManager[bool]:
+        raise NotImplementedError
+
+
+class Files(Wider):
+    """Over the processes of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+
+    @contextmanager
+    def _beyond(self, key: str, seconds: float) -> Iterator[bool]:
+        lock = FileLock(self._folder / blake2s(key.encode(), digest_size=16).hexdigest())
         try:
             lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
+            held = True
         except Timeout:
-            return False
+            held = False
         except OSError:
-            return True  # a broken disk costs an extra call, never an answer
-        return True
+            held = True  # a broken disk costs an extra call, never an answer
+        try:
+            yield held
+        finally:
+            lock.release()
 
 
-class Shared(Local):
+class Shared(Wider):
     """Over machines, through Redis: `SET NX PX` with an owner's token (redis-py's own lock)."""
 
     def __init__(self, client: redis.Redis, prefix: str = "panel:") -> None:
@@ -98,31 +106,23 @@ class Shared(Local):
         self._prefix = prefix
 
     @contextmanager
-    def hold(self, key: str, seconds: float) -> Iterator[bool]:
-        end = time.monotonic() + seconds
-        with super().hold(key, seconds) as first:
-            if not first:
-                yield False
-                return
-            # Not bound to this thread: another one renews it.
-            lock = self._client.lock(
-                f"{self._prefix}{key}",
-                timeout=LEASE_SECONDS,
-                sleep=POLL_SECONDS,
-                thread_local=False,
-            )
-            try:
-                held = lock.acquire(blocking_timeout=max(0.0, end - time.monotonic()))
-            except redis.RedisError:
-                held = True  # Redis gone: every process asks for itself
-            done = threading.Event()
-            threading.Thread(target=_renew, args=(lock, done), daemon=True).start()
-            try:
-                yield held
-            finally:
-                done.set()
-                with suppress(LockError, redis.RedisError):
-                    lock.release()
+    def _beyond(self, key: str, seconds: float) -> Iterator[bool]:
+        # Not bound to this thread: another one renews it.
+        lock = self._client.lock(
+            f"{self._prefix}{key}", timeout=LEASE_SECONDS, sleep=POLL_SECONDS, thread_local=False
+        )
+        try:
+            held = lock.acquire(blocking_timeout=seconds)
+        except redis.RedisError:
+            held = True  # Redis gone: every process asks for itself
+        done = threading.Event()
+        threading.Thread(target=_renew, args=(lock, done), daemon=True).start()
+        try:
+            yield held
+        finally:
+            done.set()
+            with suppress(LockError, redis.RedisError):
+                lock.release()
 
 
 def _renew(lock: Lock, done: threading.Event) -> None:
