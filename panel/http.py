@@ -161,7 +161,7 @@ class Client:
                 method,
                 url,
                 headers=headers,
-                timeout=(min(CONNECT_SECONDS, left), left),
+                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
                 allow_redirects=False,
                 stream=True,
                 **kwargs,

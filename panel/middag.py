@@ -23,7 +23,9 @@ from panel.models import (
     whole,
 )
 
-MOST_PAGES = 10
+MOST_PAGES = 10  # of a section: an agent waits
+EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
+PASS_SECONDS = 120.0
 PAGE_ROWS = 20  # the documented default of `per_page` (§2.3)
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,6 +53,7 @@ class Document(Generic[T]):
     lifetimes: Lifetimes
     parse: Callable[[Any, str], T]
     listed: bool = True
+    most_pages: int = MOST_PAGES
 
     def topic(self, organization: int, integer_money: str) -> Topic[T]:
         def parse(body: Any) -> T:
@@ -95,9 +98,14 @@ COLLABORATORS = Document(
     "organizations/{id}/collaborators",
     Lifetimes(0),
     _list(lambda row, _: Collaborator.from_json(row)),
+    most_pages=EVERY_PAGE,
 )
 ENTITLEMENTS = Document(
-    "entitlements", "entitlements", Lifetimes(0), _list(lambda row, _: Entitlement.from_json(row))
+    "entitlements",
+    "entitlements",
+    Lifetimes(0),
+    _list(lambda row, _: Entitlement.from_json(row)),
+    most_pages=EVERY_PAGE,
 )
 
 
@@ -126,7 +134,9 @@ class BackOffice:
 
     def now(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
-        return document.parse(self._fetch(document, organization, Deadline()), self._integer_money)
+        return document.parse(
+            self._fetch(document, organization, Deadline(PASS_SECONDS)), self._integer_money
+        )
 
     def topic(self, document: Document[T], organization: int) -> Topic[T]:
         return document.topic(organization, self._integer_money)
@@ -134,7 +144,7 @@ class BackOffice:
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
         path = document.path.format(id=organization)
         if document.listed:
-            return self._pages(path, organization, by)
+            return self._pages(path, organization, by, document.most_pages)
         body = self._data(self._get(path, organization, by, {}))
         if not isinstance(body, dict) or body.get("id") is None:
             raise Unreadable("wrong_shape", "no organization in the answer")
@@ -142,11 +152,11 @@ class BackOffice:
             raise Unreadable("foreign_rows", "another organization than the one asked for")
         return body
 
-    def _pages(self, path: str, organization: int, by: Deadline) -> dict[str, Any]:
-        """Every page, up to `MOST_PAGES`; one failing page fails the list."""
+    def _pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
+        """Every page, up to `most`; one failing page fails the list."""
         rows: dict[str, Row] = {}
         total: int | None = None
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, most + 1):
             # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
             body = self._get(path, organization, by, {"page": page})
             found = rows_of(self._data(body))

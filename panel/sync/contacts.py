@@ -54,7 +54,8 @@ class Contacts:
             if DELETED in kinds and error.code == "unknown_organization":
                 return self._depart(organization)
             raise
-        people = self._office.now(COLLABORATORS, organization).rows
+        listed = self._office.now(COLLABORATORS, organization)
+        people = listed.rows
         entitlements = self._office.now(ENTITLEMENTS, organization).rows
         known = self._known(truth, entitlements)
         self._directory.learn(known)
@@ -62,7 +63,9 @@ class Contacts:
         before = self._directory.people_of(organization)
         refused = [why for person in wanted if (why := self._seat(known, person, before))]
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
-        gone = set(before) - {person.key for person in wanted} if people else set()
+        # Nor is one that names fewer people than it counts.
+        whole = people and not listed.cut
+        gone = set(before) - {person.key for person in wanted} if whole else set()
         refused += [why for key in sorted(gone) if (why := self._unseat(known, before[key]))]
         if refused:
             raise GiveUp("contact_refused", "; ".join(refused))

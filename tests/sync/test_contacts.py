@@ -326,6 +326,17 @@ def test_the_last_organization_gone_clears_ours_and_nothing_else(bench: Bench) -
     assert bench.told(email="ana@acme.example") == {"vip": "yes"}
 
 
+def test_the_people_of_every_page_are_people_of_the_organization(bench: Bench) -> None:
+    for number in range(10, 55):
+        person(bench.office, 42, number, f"p{number}@acme.example", "member", None)
+
+    bench.run()
+    bench.run()
+
+    assert len(bench.chat.contacts) == 3 + 45
+    assert bench.told(email="p54@acme.example")["middag_organization_id"] == "42"
+
+
 def test_an_empty_list_of_collaborators_clears_nobody(bench: Bench) -> None:
     bench.run()
     for number in (1, 2):
