@@ -37,16 +37,25 @@ foreach ( MIDDAG_PANEL_ACTIONS as $middag_panel_action => $middag_panel_event ) 
 
 /** Make the hook and send it after the request, so that nobody waits for the panel. */
 function middag_panel_ring( $event, $entity ) {
+	$organization = middag_panel_number( $entity, 'organization_id' );
+	if ( ! $organization || ! middag_panel_is_set_up() ) {
+		return; // An entitlement may belong to nobody: then there is nothing to bring in line.
+	}
 	$hook = array(
 		'event'     => $event,
 		'timestamp' => gmdate( 'Y-m-d\TH:i:s\Z' ),
 		'id'        => wp_generate_uuid4(),
 		'data'      => array(
 			'id'              => middag_panel_number( $entity, 'id' ),
-			'organization_id' => middag_panel_number( $entity, 'organization_id' ),
+			'organization_id' => $organization,
 		),
 	);
 	wp_schedule_single_event( time(), 'middag_panel_send', array( wp_json_encode( $hook ), 0 ) );
+}
+
+/** Without its constants the plugin stays silent: an error in WordPress's scheduler would end other jobs. */
+function middag_panel_is_set_up() {
+	return defined( 'MIDDAG_PANEL_URL' ) && defined( 'CHATWOOT_CONTACT_VIEW_SECRET' );
 }
 
 /** A number of the entity, whether it is an array, has a getter, or plain properties. */
@@ -63,8 +72,18 @@ function middag_panel_number( $entity, $name ) {
 	return is_numeric( $value ) ? (int) $value : null;
 }
 
-/** Post the hook; what the panel could not keep is scheduled again, with the same id. */
+/**
+ * Post the hook. The next try is scheduled first and taken back when the panel has kept the hook, so
+ * that a request that dies in between loses nothing; the id is the same, so a repetition is harmless.
+ */
 function middag_panel_send( $body, $try ) {
+	if ( ! middag_panel_is_set_up() ) {
+		return;
+	}
+	$next = array( $body, $try + 1 );
+	if ( isset( MIDDAG_PANEL_WAITS[ $try ] ) ) {
+		wp_schedule_single_event( time() + MIDDAG_PANEL_WAITS[ $try ] + wp_rand( 0, 30 ), 'middag_panel_send', $next );
+	}
 	$answer = wp_remote_post(
 		rtrim( MIDDAG_PANEL_URL, '/' ) . '/sync/hooks',
 		array(
@@ -78,11 +97,12 @@ function middag_panel_send( $body, $try ) {
 		)
 	);
 	$status = is_wp_error( $answer ) ? 0 : wp_remote_retrieve_response_code( $answer );
-	$heals  = 0 === $status || 429 === $status || $status >= 500;
-	if ( $heals && isset( MIDDAG_PANEL_WAITS[ $try ] ) ) {
-		$wait = MIDDAG_PANEL_WAITS[ $try ] + wp_rand( 0, 30 );
-		wp_schedule_single_event( time() + $wait, 'middag_panel_send', array( $body, $try + 1 ) );
-	} elseif ( $status < 200 || $status >= 300 ) {
+	// 401 as well: the secret may be being rotated. Anything else would be answered the same again.
+	$heals = in_array( $status, array( 0, 401, 429 ), true ) || $status >= 500;
+	if ( ! $heals ) {
+		wp_clear_scheduled_hook( 'middag_panel_send', $next );
+	}
+	if ( $status < 200 || $status >= 300 ) {
 		error_log( 'MIDDAG panel: a hook was not taken, status ' . $status );
 	}
 }

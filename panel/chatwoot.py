@@ -96,14 +96,14 @@ class Chatwoot:
         Chatwoot up to 4.15 replaces the whole object (§3.5), so what is there goes back with it.
         """
         path = f"conversations/{number}"
-        present = _attributes(self._get(path, Deadline()))
+        present = _attributes(self._get(path))
         merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
         if merged != present:
             self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
 
     def contact(self, number: int) -> Contact:
         """Raises `Missing` for one that was deleted or merged into another."""
-        return _contact(_object(self._get(f"contacts/{number}", Deadline())).get("payload"))
+        return _contact(_object(self._get(f"contacts/{number}")).get("payload"))
 
     def find(self, key: str, value: str) -> Contact | None:
         """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
@@ -138,7 +138,7 @@ class Chatwoot:
 
     def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
         """Attributes of the contact's open conversations among its last 20, by display id."""
-        rows = _object(self._get(f"contacts/{contact}/conversations", Deadline())).get("payload")
+        rows = _object(self._get(f"contacts/{contact}/conversations")).get("payload")
         if not isinstance(rows, list):
             raise Unreadable("wrong_shape", "no list of conversations")
         open_ones = [row for row in rows if _object(row).get("status") == "open"]
@@ -146,7 +146,7 @@ class Chatwoot:
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
-        return self._get(path, Deadline()) if method == "GET" else self._send(method, path, body)
+        return self._get(path) if method == "GET" else self._send(method, path, body)
 
     def _write(self, method: str, path: str, body: Any) -> Any:
         try:
@@ -173,7 +173,7 @@ class Chatwoot:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
 
-    def _get(self, path: str, by: Deadline) -> Any:
+    def _get(self, path: str, by: Deadline | None = None) -> Any:
         return self._client.get(f"api/v1/accounts/{self._account}/{path}", by=by).body
 
     def _send(self, method: str, path: str, body: Any) -> Any:

@@ -4,18 +4,21 @@ Exit codes: 0 fine, 1 found something, 2 could not.
 """
 
 import json
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import wraps
 from itertools import islice
 from typing import Any, NoReturn
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
 
 from panel import access
 from panel.errors import PanelError, Unauthorized
@@ -41,6 +44,19 @@ def register(app: Flask, shared: Services, engine: Engine, passes: Passes) -> No
     app.cli.add_command(group)
 
 
+def _honest(command: Callable[..., None]) -> Callable[..., None]:
+    """What cannot be asked is a sentence and exit code 2: a traceback's 1 would mean "found"."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (SQLAlchemyError, PanelError, NotKept) as error:
+            _stop(f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
+
+    return run
+
+
 def _stop(message: str, code: int = COULD_NOT) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)
@@ -62,6 +78,7 @@ def _installing(app: Flask, shared: Services) -> None:
 
     @app.cli.command("launch-url")
     @as_json
+    @_honest
     def launch_url(as_json: bool) -> None:
         """Print the one address to register in Chatwoot as a dashboard app."""
         if not settings.panel_url:
@@ -73,6 +90,7 @@ def _installing(app: Flask, shared: Services) -> None:
     @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
     @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
     @as_json
+    @_honest
     def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
         """Create or correct in Chatwoot what the panel and the passes need."""
         if not settings.panel_url:
@@ -111,6 +129,7 @@ def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool
 
 def _working(group: AppGroup, engine: Engine, passes: Passes) -> None:
     @group.command("worker")
+    @_honest
     def worker() -> None:
         """Execute passes until told to stop (PANEL_WORKER=separate)."""
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,6 +141,7 @@ def _working(group: AppGroup, engine: Engine, passes: Passes) -> None:
 def _looking(group: AppGroup, engine: Engine) -> None:
     @group.command("status")
     @as_json
+    @_honest
     def status(as_json: bool) -> None:
         """What waits, runs, is tried again, was buried, was done in the last day."""
         stats = engine.stats()
@@ -132,6 +152,7 @@ def _looking(group: AppGroup, engine: Engine) -> None:
     @click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
     @click.option("--replay-all", is_flag=True, help="Run all of them again.")
     @as_json
+    @_honest
     def buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
         """What was given up, with its reason; and run it again."""
         listed = engine.buried()
@@ -177,6 +198,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes)
     @group.command("backfill")
     @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
     @as_json
+    @_honest
     def backfill(ids: tuple[str, ...], as_json: bool) -> None:
         """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
         numbers = _numbers(ids)
@@ -191,6 +213,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes)
     @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
     @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
     @as_json
+    @_honest
     def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
         """Bring every known organization in line (the engine does so daily)."""
         if dry_run:
@@ -206,6 +229,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes)
     @group.command("drift")
     @click.argument("ids", nargs=-1, metavar="[ID ...]")
     @as_json
+    @_honest
     def drift(ids: tuple[str, ...], as_json: bool) -> None:
         """What differs between the back office and Chatwoot; nothing is written."""
         _report(passes.rehearse(_numbers(ids) if ids else shared.directory.known()), as_json)
@@ -233,7 +257,7 @@ def _numbers(words: tuple[str, ...]) -> list[int]:
                 texts += source.read().split()
         except OSError as error:
             _stop(f"{word} cannot be read: {error.strerror}")
-    wrong = [text for text in texts if not (text.isascii() and text.isdigit() and int(text))]
+    wrong = [text for text in texts if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII)]
     if wrong:
         _stop(f"{wrong[0]!r} is no organization's id")
     return list(dict.fromkeys(int(text) for text in texts))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -53,6 +54,15 @@ class Deadline:
 
     def left(self) -> float:
         return max(0.0, self._end - time.monotonic())
+
+    def last_longer(self, seconds: float) -> None:
+        self._end += seconds
+
+
+def _seconds(wait: Callable[[], None]) -> float:
+    begun = time.monotonic()
+    wait()
+    return time.monotonic() - begun
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ class Client:
 
     def send(self, method: str, path: str, body: Any = None, by: Any = None) -> Answer:
         """A write: asked once, since only the caller knows whether repeating it is safe."""
-        return self._attempt(method, path, by or Deadline(), json=body)
+        return self._attempt(method, path, by, json=body)
 
     @staticmethod
     def _pause_before_retry(error: TryLater) -> float:
@@ -108,11 +118,12 @@ class Client:
             return RETRY_AFTER_SECONDS
         return max(0.0, error.retry_at - time.time())
 
-    def _attempt(self, method: str, path: str, by: Deadline, **kwargs: Any) -> Answer:
-        if not by.left():
+    def _attempt(self, method: str, path: str, by: Deadline | None, **kwargs: Any) -> Answer:
+        if by and not by.left():
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
-        self._gate()
         self.breaker.check()
+        by = by or Deadline()
+        by.last_longer(_seconds(self._gate))  # a turn waited for is not the other side's time
         try:
             answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
         except (Unreachable, Unwell) as error:
@@ -253,16 +264,20 @@ class _Patient:
         sock, seconds = getattr(self, "sock", None), getattr(self, "timeout", None)
         if sock is None or not isinstance(seconds, int | float):
             return super().getresponse()  # type: ignore[misc]  # of urllib3's connection
-        watchdog = threading.Timer(seconds, _shut, (sock,))
+        late = threading.Event()
+        watchdog = threading.Timer(seconds, _shut, (sock, late))
         watchdog.daemon = True
         watchdog.start()
         try:
             return super().getresponse()  # type: ignore[misc]
+        except (OSError, HTTPException) as error:
+            raise TimeoutError("headers") if late.is_set() else error from None
         finally:
             watchdog.cancel()
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 

@@ -59,7 +59,7 @@ def identify(conversation: Conversation, links: list[Link]) -> Found:
     # A pick for this very conversation outweighs an older "no" for the contact.
     here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
     usable = [link for link in links if link.organization not in refused]
-    for level in (here, _of(usable, PICKED), _of(usable, MATCHED)):
+    for level in (here, _of(usable, PICKED), _matched(usable)):
         if level:
             linked = tuple(_linked(link, conversation) for link in level)
             return Found(_once(linked), tuple(refused.values()))
@@ -68,6 +68,11 @@ def identify(conversation: Conversation, links: list[Link]) -> Found:
 
 def _of(links: Iterable[Link], state: str) -> list[Link]:
     return [link for link in links if link.state == state]
+
+
+def _matched(links: list[Link]) -> list[Link]:
+    """Of contacts alone: that of a conversation only notes what we wrote there."""
+    return [link for link in _of(links, MATCHED) if link.scope != CONVERSATION]
 
 
 def _linked(link: Link, conversation: Conversation) -> Candidate:

@@ -131,7 +131,7 @@ class Installation:
         by_hand += " `flask --app app launch-url` prints"
         body = {"dashboard_app": {"title": TITLE, "content": content}}
         what = f"dashboard app {TITLE}"
-        rows = [row for row in self._rows("dashboard_apps") if row.get("title") == TITLE]
+        rows = [row for row in self._rows("dashboard_apps") if self._is_our_app(row)]
         if not rows:
             yield Step("create", what, by_hand, "POST", "dashboard_apps", body)
         elif rows[0].get("content") != content:
@@ -163,7 +163,14 @@ class Installation:
             ours = {(MODELS[each.model], each.key) for each in DEFINITIONS}
             return (row.get("attribute_model"), row["attribute_key"]) in ours
         webhook = f"{self._settings.panel_url}{WEBHOOK_PATH}"
-        return row.get("title") == TITLE or row.get("url") == webhook
+        return self._is_our_app(row) or row.get("url") == webhook
+
+    def _is_our_app(self, row: dict[str, Any]) -> bool:
+        """By title and address: somebody else's app may have our name."""
+        content = row.get("content") if isinstance(row.get("content"), list) else []
+        urls = [str(item.get("url")) for item in content or () if isinstance(item, dict)]
+        ours = [url for url in urls if url.startswith(f"{self._settings.panel_url}/")]
+        return row.get("title") == TITLE and bool(ours)
 
 
 def _define(verb: str, wanted: Definition, method: str, path: str) -> Step:

@@ -77,11 +77,17 @@ class Links:
         }
         with transaction(self._engine) as connection:
             statement = insert(self._engine, links).values(**values)
-            connection.execute(statement.on_conflict_do_nothing())
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["scope", "subject", "organization"],
+                    set_={"rests_on": rests_on, "at": values["at"]},
+                    where=and_(links.c.state == MATCHED, links.c.rests_on != rests_on),
+                )
+            )
 
-    def unmatch(self, contact: int, organization: int) -> None:
+    def unmatch(self, subject: int, organization: int, scope: str = CONTACT) -> None:
         """The pass no longer finds them together. What agents said stays."""
-        row = and_(links.c.scope == CONTACT, links.c.subject == contact)
+        row = and_(links.c.scope == scope, links.c.subject == subject)
         matched = and_(links.c.organization == organization, links.c.state == MATCHED)
         with transaction(self._engine) as connection:
             connection.execute(delete(links).where(row, matched))

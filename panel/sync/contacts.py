@@ -6,7 +6,7 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +14,35 @@ from panel.chatwoot import Chatwoot, Contact, Taken
 from panel.directory import Directory, Known, Person
 from panel.errors import GiveUp, Missing, Unreachable
 from panel.flights import Flights
-from panel.links import PICKED, REFUSED, Links
+from panel.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
 from panel.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
 from panel.models import Entitlement, Organization
 from panel.settings import Settings
-from panel.sync.people import ID, NAME, OURS, STATUSES, Wanted, attributes, e164, persons
+from panel.sync.people import (
+    COMPANY,
+    ID,
+    NAME,
+    OURS,
+    STATUSES,
+    Wanted,
+    attributes,
+    e164,
+    key_of,
+    persons,
+)
 
 log = logging.getLogger(__name__)
 
 DELETED = "organization.deleted"
 PATIENCE = 30.0  # seconds for a contact that another pass is writing
 LOST_VALUES = 3  # identifier, e-mail, phone: no contact can be refused more of them
+
+
+Leaving = Callable[[Person], bool]
+
+
+def _nobody(_seat: Person) -> bool:
+    return False
 
 
 class Contacts:
@@ -65,8 +83,9 @@ class Contacts:
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
         # Nor is one that names fewer people than it counts.
         whole = people and not listed.cut
-        gone = set(before) - {person.key for person in wanted} if whole else set()
-        refused += [why for key in sorted(gone) if (why := self._unseat(known, before[key]))]
+        named = {COMPANY, *(key_of(each) for each in people)}
+        gone = set(before) - named if whole else set()
+        refused += [why for key in sorted(gone) if (why := self._unseat(before[key]))]
         if refused:
             raise GiveUp("contact_refused", "; ".join(refused))
         return None
@@ -107,102 +126,135 @@ class Contacts:
         # Two organizations of one person must not both find nobody and create somebody.
         with self._alone(f"person:{wanted.email or wanted.identifier}"):
             try:
-                number, rests_on = self._found(wanted, stored)
-                number = number or self._created(known, wanted).id
+                number = self._found(wanted, stored) or self._created(known, wanted).id
             except Taken as error:
                 return f"{wanted.key}: {error.detail}"
+            if stored and stored.contact != number and (why := self._release(stored)):
+                return why
             seat = Person(known.id, wanted.key, number, wanted.role, wanted.email, wanted.phone)
             if seat != stored:
                 self._directory.seat(seat)
-            self._links.match(number, known.id, rests_on)
         try:
-            self._tell(number, wanted)
+            contact = self._tell(number, wanted)
         except Taken as error:
             return f"contact {number}: {error.detail}"
+        self._links.match(number, known.id, _rests_on(contact, wanted))
         self._link_conversations(number)
         return ""
 
-    def _found(self, wanted: Wanted, stored: Person | None) -> tuple[int | None, str]:
-        """The contact's number, and the key that the link rests on (design §4.6)."""
-        rests_on = "email" if wanted.email else "phone" if wanted.phone else "identifier"
-        if stored:
-            return stored.contact, rests_on
+    def _found(self, wanted: Wanted, stored: Person | None) -> int | None:
+        """The contact's number: stored, by identifier, e-mail, phone.
+
+        A website visitor can write any `identifier` (contracts/chatwoot.md §3.4): one who shows
+        another e-mail is somebody else, and one who shows none comes after the e-mail's owner.
+        """
+        if stored and stored.email == wanted.email:
+            return stored.contact
+        nameless = None
         for key, value in wanted.values().items():
             contact = self._chatwoot.find(key, value)
-            if contact:
-                return contact.id, {"phone_number": "phone"}.get(key, key)
-        return None, rests_on
+            if contact and (key == "email" or not wanted.email or contact.email == wanted.email):
+                return contact.id
+            if contact and not contact.email:
+                nameless = nameless or contact.id
+        return nameless
 
     def _created(self, known: Known, wanted: Wanted) -> Contact:
         """A new contact, its attributes in the same call; without the values that others own."""
         fields: dict[str, Any] = {"name": wanted.name, **wanted.values()}
         seat = Person(known.id, wanted.key, 0, wanted.role)
         fields["custom_attributes"] = attributes([(known, seat)])
+        telling = "email" if wanted.email else "identifier"  # what makes this person this person
         for _ in range(LOST_VALUES):
             try:
                 return self._chatwoot.create_contact(fields)
             except Taken as taken:
-                owner = self._owner(fields, taken)
-                if owner:
-                    return owner
+                if telling in taken.attributes:
+                    owner = self._chatwoot.find(telling, fields[telling])
+                    if owner:
+                        return owner
+                    raise
                 fields = _without(fields, taken)
         return self._chatwoot.create_contact(fields)
 
-    def _owner(self, fields: dict[str, Any], taken: Taken) -> Contact | None:
-        """Who owns the identifier or e-mail is this person; a shared phone proves nothing."""
-        for key in ("identifier", "email"):
-            if key in taken.attributes and key in fields:
-                owner = self._chatwoot.find(key, fields[key])
-                if owner:
-                    return owner
-        return None
+    def _tell(
+        self, number: int, wanted: Wanted | None = None, leaving: Leaving = _nobody
+    ) -> Contact:
+        """Write the difference: attributes, and what was empty. One writer per contact.
 
-    def _tell(self, number: int, wanted: Wanted | None = None) -> None:
-        """Write the difference: attributes, and what was empty. One writer per contact."""
+        Returns the contact as it was before. Organizations that an agent refused for it are left
+        out: what is written here can be read by whoever it is (design §4.5).
+        """
         with self._alone(f"contact:{number}"):
             contact = self._chatwoot.contact(number)
-            right = attributes(self._directory.seats_of(number))
+            right = attributes([each for each in self._seats(number) if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
             fields: dict[str, Any] = _empty_ones(contact, wanted) if wanted else {}
             if changed:
                 fields["custom_attributes"] = changed
-            for _ in range(LOST_VALUES + 1):
-                if not fields:
-                    break
-                try:
-                    self._chatwoot.update_contact(number, fields)
-                    break
-                except Taken as taken:
-                    fields = _without(fields, taken)
+            self._update(number, fields)
             gone = [key for key in OURS if key in contact.attributes and key not in right]
             if gone:
                 self._chatwoot.clear_contact(number, gone)
+            return contact
+
+    def _update(self, number: int, fields: dict[str, Any]) -> None:
+        while fields:
+            try:
+                return self._chatwoot.update_contact(number, fields)
+            except Taken as taken:
+                fields = _without(fields, taken)
+        return None
+
+    def _seats(self, number: int) -> list[tuple[Known, Person]]:
+        said = self._links.of(0, number)
+        refused = {link.organization for link in said if link.state == REFUSED}
+        return [each for each in self._directory.seats_of(number) if each[0].id not in refused]
 
     # -- who left --------------------------------------------------------------------------------
 
-    def _unseat(self, known: Known, person: Person) -> str:
+    def _unseat(self, person: Person) -> str:
         """The list no longer names this person: this organization goes, others stay."""
-        self._directory.unseat(known.id, [person.key])
-        others = [seat for _, seat in self._directory.seats_of(person.contact)]
-        if all(seat.organization != known.id for seat in others):
-            self._links.unmatch(person.contact, known.id)
-        return self._told(person.contact, known.id)
+        why = self._release(person)
+        if not why:
+            self._directory.unseat(person.organization, [person.key])
+        return why
+
+    def _release(self, person: Person) -> str:
+        """Tell the contact that this seat ends. Chatwoot first, our tables after: a try that fails
+        in between finds the seat again."""
+
+        def ends(seat: Person) -> bool:
+            return (seat.organization, seat.key) == (person.organization, person.key)
+
+        rest = [seat for _, seat in self._directory.seats_of(person.contact) if not ends(seat)]
+        stays = any(seat.organization == person.organization for seat in rest)
+        why = self._told(person.contact, 0 if stays else person.organization, ends)
+        if not why and not stays:
+            self._links.unmatch(person.contact, person.organization)
+        return why
 
     def _depart(self, organization: int) -> None:
         """Confirmed twice, by the hook and by the back office's own 404: everything of it goes."""
+
+        def ends(seat: Person) -> bool:
+            return seat.organization == organization
+
         contacts = {person.contact for person in self._directory.people_of(organization).values()}
+        told = [self._told(each, organization, ends, for_good=True) for each in sorted(contacts)]
+        if any(told):
+            raise GiveUp("contact_refused", "; ".join(why for why in told if why))
         self._directory.forget(organization)
         self._links.forget(organization)
-        refused = [
-            why for contact in sorted(contacts) if (why := self._told(contact, organization))
-        ]
-        if refused:
-            raise GiveUp("contact_refused", "; ".join(refused))
 
-    def _told(self, contact: int, organization: int) -> str:
+    def _told(
+        self, contact: int, organization: int, leaving: Leaving, for_good: bool = False
+    ) -> str:
+        """Clear what the contact and its conversations say of a seat; `organization` 0: stays."""
         try:
-            self._tell(contact)
-            self._unlink_conversations(contact, organization)
+            self._tell(contact, leaving=leaving)
+            if organization:
+                self._unlink_conversations(contact, organization, for_good)
         except Taken as error:
             return f"contact {contact}: {error.detail}"
         except Missing:
@@ -213,25 +265,34 @@ class Contacts:
 
     def _link_conversations(self, contact: int) -> None:
         """Open conversations name the organization; what an agent decided is left alone."""
-        seats = {str(known.id): known.name for known, _ in self._directory.seats_of(contact)}
+        seats = {str(known.id): known.name for known, _ in self._seats(contact)}
         for number, present in self._chatwoot.open_conversations(contact).items():
-            named = str(present.get(ID, ""))
-            # Of several organizations only one that the conversation names already is right.
-            number_of = next(iter(seats)) if len(seats) == 1 else named
-            if number_of not in seats or self._decided(number, contact):
+            said = self._links.of(number, contact)
+            if _decided(said, seats):
                 continue
-            right = {ID: number_of, NAME: seats[number_of]}
-            if any(present.get(key) != value for key, value in right.items()):
-                self._chatwoot.change_conversation(number, dict(right))
+            named = str(present.get(ID, ""))
+            if len(seats) > 1 and _is_ours(said, named):
+                # We named it while we knew of one organization alone: now it is the agent's.
+                self._unname(number, int(named))
+                continue
+            # Of several organizations only one that the conversation names already is right.
+            right = next(iter(seats)) if len(seats) == 1 else named
+            if right not in seats or (named == right and present.get(NAME) == seats[right]):
+                continue
+            self._chatwoot.change_conversation(number, {ID: right, NAME: seats[right]})
+            if named != right:
+                self._links.put(Link(CONVERSATION, number, int(right), MATCHED))
 
-    def _unlink_conversations(self, contact: int, organization: int) -> None:
+    def _unname(self, conversation: int, organization: int) -> None:
+        self._chatwoot.change_conversation(conversation, {ID: None, NAME: None})
+        self._links.unmatch(conversation, organization, CONVERSATION)
+
+    def _unlink_conversations(self, contact: int, organization: int, for_good: bool) -> None:
         for number, present in self._chatwoot.open_conversations(contact).items():
-            if str(present.get(ID, "")) == str(organization) and not self._decided(number, contact):
-                self._chatwoot.change_conversation(number, {ID: None, NAME: None})
-
-    def _decided(self, conversation: int, contact: int) -> bool:
-        said = self._links.of(conversation, contact)
-        return any(link.state in (PICKED, REFUSED) for link in said)
+            said = self._links.of(number, contact)
+            mine = str(present.get(ID, "")) == str(organization)
+            if mine and (for_good or not _decided(said, {str(organization): ""})):
+                self._unname(number, organization)
 
     def _alone(self, key: str) -> "_Alone":
         return _Alone(self._flights, key)
@@ -252,15 +313,33 @@ class _Alone:
         self._hold.__exit__(*error)
 
 
+def _decided(said: list[Link], seats: Collection[str]) -> bool:
+    """Did an agent say something about this conversation, or pick another one for the contact?"""
+    words = [link for link in said if link.state in (PICKED, REFUSED)]
+    here = any(link.scope == CONVERSATION for link in words)
+    picked = [str(link.organization) for link in words if link.state == PICKED]
+    return here or any(each not in seats for each in picked)
+
+
+def _is_ours(said: list[Link], named: str) -> bool:
+    noted = [link for link in said if link.scope == CONVERSATION and link.state == MATCHED]
+    return any(str(link.organization) == named for link in noted)
+
+
+def _rests_on(contact: Contact, wanted: Wanted) -> str:
+    """The key that ties this contact to the person, by what the contact shows now (§4.6)."""
+    if wanted.email and contact.email == wanted.email:
+        return "email"
+    return "phone" if wanted.phone and contact.phone == wanted.phone else "identifier"
+
+
 def _empty_ones(contact: Contact, wanted: Wanted) -> dict[str, str]:
-    present = {
-        "identifier": contact.identifier,
-        "email": contact.email,
-        "phone_number": contact.phone,
-        "name": contact.name,
-    }
+    present = {"identifier": contact.identifier, "name": contact.name}
+    if _rests_on(contact, wanted) != "identifier":
+        # Never into a contact that shows nothing but an identifier: a visitor may have written it.
+        present |= {"email": contact.email, "phone_number": contact.phone}
     fill = {**wanted.values(), "name": wanted.name}
-    return {key: value for key, value in fill.items() if not present[key]}
+    return {key: fill[key] for key, value in present.items() if not value and key in fill}
 
 
 def _without(fields: dict[str, Any], taken: Taken) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel import journal
-from panel.errors import GiveUp, TryLater
+from panel.errors import GiveUp, TryLater, Unauthorized, Unreadable
 from panel.journal import DAY, IDS_DAYS
 from panel.settings import Settings
 from panel.sync.door import ACTIVE, APPLICATION, PASS, PASSES, TROUBLE, VERSION, WARM, Door
@@ -294,6 +294,9 @@ def _try(organization: int, bring_in_line: BringInLine) -> _Outcome:
         bring_in_line(organization)
     except TryLater as error:
         return {"reason": str(error), "later": True, "retry_at": error.retry_at}
+    except (Unreadable, Unauthorized) as error:
+        # A plugin being updated, a proxy's page, a secret being rotated: mostly they heal.
+        return {"reason": str(error), "later": True, "retry_at": None}
     except GiveUp as error:
         return {"reason": str(error), "later": False, "retry_at": None}
     except Exception as error:

@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
 
 from panel import journal
 from panel.cache import Ask
@@ -91,7 +92,7 @@ class Passes:
         """Line up every known organization; returns how many. Raises `TooManyGone`."""
         known = self._services.directory.known()
         gone = [each for each in known if self._would_clear(each)]
-        if len(gone) > max(1.0, MOST_CLEARED * len(known)) and not force:
+        if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
         for organization in known:
             self._door.line_up(organization, DELETED if organization in gone else RECONCILE)
@@ -106,8 +107,21 @@ class Passes:
 
     def rehearse(self, chosen: Iterable[int]) -> Iterable[Note]:
         """What passes of these organizations would change in Chatwoot; nothing is written."""
-        for organization in chosen:
-            yield from self._rehearsed(organization)
+        scratch = self._copied()
+        stage = Rehearsal(self._client, self._services.cache, self._services.settings)
+        contacts = Contacts(
+            self._services.settings,
+            self._services.office,
+            stage,
+            Directory(scratch),
+            Links(scratch),
+            Local(),
+        )
+        try:
+            for organization in chosen:
+                yield from self._rehearsed(organization, contacts, stage)
+        finally:
+            scratch.dispose()
 
     def _ringing(self, organization: int) -> set[str]:
         with transaction(self._services.engine) as connection:
@@ -125,30 +139,28 @@ class Passes:
             return error.code == "unknown_organization"
         return False
 
-    def _rehearsed(self, organization: int) -> Iterable[Note]:
-        scratch = create_engine("sqlite://", connect_args={"check_same_thread": False})
+    def _copied(self) -> Engine:
+        """Our own tables as they are now, in memory."""
+        scratch = create_engine(
+            "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
+        )
         metadata.create_all(scratch, tables=[organizations, people, links])
         with transaction(self._services.engine) as source, scratch.begin() as target:
             for table in (organizations, people, links):
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if rows:
                     target.execute(table.insert(), rows)
-        stage = Rehearsal(self._client, self._services.cache, self._services.settings)
-        contacts = Contacts(
-            self._services.settings,
-            self._services.office,
-            stage,
-            Directory(scratch),
-            Links(scratch),
-            Local(),
-        )
+        return scratch
+
+    def _rehearsed(
+        self, organization: int, contacts: Contacts, stage: "Rehearsal"
+    ) -> Iterable[Note]:
         try:
             contacts.bring_in_line(organization, self._ringing(organization))
         except PanelError as error:
             yield Note(organization, "", "could not be told", str(error))
-        finally:
-            scratch.dispose()
         yield from (Note(organization, *each) for each in stage.noted)
+        stage.noted.clear()
 
 
 class Rehearsal(Chatwoot):
@@ -159,6 +171,11 @@ class Rehearsal(Chatwoot):
         self.noted: list[tuple[str, str, Any]] = []
         self._made: dict[int, Contact] = {}
         self._numbers = itertools.count(-1, -1)
+
+    def find(self, key: str, value: str) -> Contact | None:
+        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
+        made = [each for each in self._made.values() if getattr(each, known) == value]
+        return made[0] if made else super().find(key, value)
 
     def contact(self, number: int) -> Contact:
         return self._made.get(number) or super().contact(number)

@@ -9,7 +9,8 @@ from panel.directory import Known, Person
 from panel.models import Collaborator, Organization
 
 COMPANY = "organization"
-ROLES = (COMPANY, "owner", "admin", "member", "guest")  # the weightiest first (contracts §11)
+ROLES = ("owner", "admin", "member", "guest", COMPANY)  # the weightiest first (contracts §11)
+INVITED = "pending"  # has not accepted yet: no person of the organization
 STATUSES = ("suspended", "active", "expired", "cancelled")  # the first that any entitlement has
 ID, NAME = "middag_organization_id", "middag_organization"
 OURS = (
@@ -48,7 +49,7 @@ def persons(truth: Organization, people: tuple[Collaborator, ...]) -> list[Wante
     """
     seats: dict[str, Wanted] = {}
     for each in sorted(people, key=lambda one: (_weight(one.role), one.id)):
-        if each.email and each.role in ROLES:
+        if each.email and each.role != INVITED:
             seats.setdefault(each.email, _collaborator(each))
     email = (truth.email or "").lower() or None
     company = Wanted(
@@ -62,11 +63,16 @@ def persons(truth: Organization, people: tuple[Collaborator, ...]) -> list[Wante
     return [company, *seats.values()]
 
 
+def key_of(each: Collaborator) -> str:
+    """The seat's name in our directory."""
+    return f"collaborator:{each.id}"
+
+
 def _collaborator(each: Collaborator) -> Wanted:
     email = each.email or ""
     return Wanted(
-        key=f"collaborator:{each.id}",
-        role=each.role,
+        key=key_of(each),
+        role=each.role if each.role in ROLES else "member",
         name=each.name or email.partition("@")[0],
         email=email,
         phone=e164(each.phone, None),
