@@ -217,9 +217,9 @@ def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes)
     def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
         """Bring every known organization in line (the engine does so daily)."""
         if dry_run:
-            _report(passes.rehearse(shared.directory.known()), as_json)
+            _report(passes.rehearse(_watched(shared.directory.known())), as_json)
         try:
-            count = passes.reconcile(force)
+            count = passes.reconcile(force, _watched)
         except TooManyGone as many:
             _stop(f"Stopped: {many}. If that is right: --force.", FOUND)
         except (NotKept, PanelError) as error:
@@ -232,7 +232,14 @@ def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes)
     @_honest
     def drift(ids: tuple[str, ...], as_json: bool) -> None:
         """What differs between the back office and Chatwoot; nothing is written."""
-        _report(passes.rehearse(_numbers(ids) if ids else shared.directory.known()), as_json)
+        chosen = _numbers(ids) if ids else shared.directory.known()
+        _report(passes.rehearse(_watched(chosen)), as_json)
+
+
+def _watched(ids: list[int]) -> Iterable[int]:
+    """The ids again, with a progress bar on standard error."""
+    with click.progressbar(ids, label="organizations", file=sys.stderr) as bar:
+        yield from bar
 
 
 def _report(notes: Iterable[Note], as_json: bool) -> NoReturn:

@@ -100,7 +100,7 @@ def test_the_database_is_durable_and_lets_readers_read(tmp_path: Path) -> None:
         }
     engine.dispose()
     assert pragmas == {
-        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000,
+        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000,
     }  # fmt: skip
 
 

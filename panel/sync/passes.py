@@ -6,7 +6,7 @@ own tables. What a rehearsal notes is exactly what a pass would do, because it i
 
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +32,7 @@ from panel.sync.events import find
 
 log = logging.getLogger(__name__)
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
+Watch = Callable[[list[int]], Iterable[int]]
 RECONCILE, BACKFILL = "reconcile", "backfill"
 
 
@@ -88,13 +89,16 @@ class Passes:
             with suppress(PanelError):
                 self._services.office.read(document, organization, Ask.FRESH)
 
-    def reconcile(self, force: bool = False) -> int:
-        """Line up every known organization; returns how many. Raises `TooManyGone`."""
+    def reconcile(self, force: bool = False, watch: Watch = iter) -> int:
+        """Line up every known organization; returns how many. Raises `TooManyGone`.
+
+        `watch` is given the ids and yields them again: for who wants to see how far it is.
+        """
         known = self._services.directory.known()
         gone = [each for each in known if self._would_clear(each)]
         if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
-        for organization in known:
+        for organization in watch(known):
             self._door.line_up(organization, DELETED if organization in gone else RECONCILE)
         return len(known)
 
