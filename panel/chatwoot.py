@@ -125,7 +125,7 @@ class Chatwoot:
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `Taken` when another contact owns one of the values."""
-        payload = _object(self._write("POST", "contacts", fields)).get("payload")
+        payload = _object(self._write("POST", "contacts", fields, again=False)).get("payload")
         return _contact(_object(payload).get("contact"))
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
@@ -146,11 +146,11 @@ class Chatwoot:
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
-        return self._get(path) if method == "GET" else self._send(method, path, body)
+        return self._get(path) if method == "GET" else self._send(method, path, body, again=False)
 
-    def _write(self, method: str, path: str, body: Any) -> Any:
+    def _write(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         try:
-            return self._send(method, path, body)
+            return self._send(method, path, body, again)
         except Unreadable as error:
             words = error.body if isinstance(error.body, dict) else {}
             if error.code == "http_422":
@@ -176,8 +176,10 @@ class Chatwoot:
     def _get(self, path: str, by: Deadline | None = None) -> Any:
         return self._client.get(f"api/v1/accounts/{self._account}/{path}", by=by).body
 
-    def _send(self, method: str, path: str, body: Any) -> Any:
-        return self._client.send(method, f"api/v1/accounts/{self._account}/{path}", body).body
+    def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
+        """`again`: what may as well be done twice is tried once more; only making is not of it."""
+        call = self._client.repeat if again else self._client.send
+        return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
 
 
 def _conversation(body: Any) -> Conversation:

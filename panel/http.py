@@ -96,9 +96,16 @@ class Client:
 
     def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
         """GET with one retry for what may heal, inside the deadline `by`."""
+        return self._repeated("GET", path, by, params=params, headers=headers)
+
+    def repeat(self, method: str, path: str, body: Any) -> Answer:
+        """Like `get`, for a question by POST, or a write that may as well be done twice."""
+        return self._repeated(method, path, None, json=body)
+
+    def _repeated(self, method: str, path: str, by: Deadline | None, **kwargs: Any) -> Answer:
         by = by or Deadline()
         try:
-            return self._attempt("GET", path, by, params=params, headers=headers)
+            return self._attempt(method, path, by, **kwargs)
         except Paused:
             raise
         except TryLater as first:
@@ -106,7 +113,7 @@ class Client:
             if pause >= by.left():
                 raise
             time.sleep(pause)
-        return self._attempt("GET", path, by, params=params, headers=headers)
+        return self._attempt(method, path, by, **kwargs)
 
     def send(self, method: str, path: str, body: Any = None, by: Any = None) -> Answer:
         """A write: asked once, since only the caller knows whether repeating it is safe."""
