@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import commands, health, services, views
+from panel import actions, commands, drawing, health, services, views
 from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync import hooks, webhooks
@@ -19,6 +19,7 @@ from panel.sync.passes import Passes
 
 LARGEST_FORM = 64 * 1024
 YEAR = 365 * 86400
+ROUTES = (views, actions)  # importing them hangs their routes onto `drawing.bp`
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     panel = _panel(settings, app)
     app.extensions["panel"] = panel
-    for blueprint in (views.bp, health.bp, hooks.bp, webhooks.bp):
+    for blueprint in (drawing.bp, health.bp, hooks.bp, webhooks.bp):
         app.register_blueprint(blueprint)
     commands.register(app, panel, panel.sync, panel.passes)
     _serve_static(app)

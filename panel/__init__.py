@@ -3,10 +3,10 @@
 The map, in reading order. Imports point towards the top of this list, never down it:
 
     plain values    settings · errors · models · labels · formats
-    tools           breaker · http · flights · cache · db · links · directory · journal
+    tools           breaker · http · flights · cache · db · links · directory · audit · journal
     outside worlds  middag (the back office) · chatwoot
     hall            access (proofs and seals) · services: the shared objects, built once
-    reading wing    sections · identity · visits · views · health
+    reading wing    sections · identity · visits · drawing · views · actions · health
     writing wing    sync: see its own map
     for people      installation · commands · demo
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from panel import cache, db
 from panel.access import Access
+from panel.audit import Audit
 from panel.cache import Cache
 from panel.chatwoot import Chatwoot
 from panel.directory import Directory
@@ -26,6 +27,7 @@ class Services:
     chatwoot: Chatwoot
     links: Links
     directory: Directory
+    audit: Audit
     access: Access
 
 
@@ -45,6 +47,7 @@ def build(settings: Settings, app: Flask) -> Services:
         chatwoot=account,
         links=Links(engine),
         directory=Directory(engine),
+        audit=Audit(engine),
         access=Access(settings, account),
     )
 

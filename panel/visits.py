@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from panel import identity
 from panel.access import Denied, Seal
+from panel.audit import Entry
 from panel.cache import Ask
 from panel.chatwoot import Agent, Conversation
 from panel.errors import GiveUp, Missing, PanelError
@@ -114,6 +115,9 @@ class Visits:
             for where, subject in subjects.items():
                 link = Link(where, subject, organization, state, agent=visit.agent.id)
                 self._services.links.put(link)
+        self._services.audit.note(
+            Entry(action, visit.agent.id, number, organization, visit.seal.proof, note=scope)
+        )
         try:
             self._tell_chatwoot(visit.conversation, organization, name)
         except PanelError:

@@ -34,6 +34,7 @@ HOUSE = (
     "panel.db",
     "panel.links",
     "panel.directory",
+    "panel.audit",
     "panel.journal",
     # the outside worlds
     "panel.middag",
@@ -45,7 +46,9 @@ HOUSE = (
     "panel.sections",
     "panel.identity",
     "panel.visits",
+    "panel.drawing",
     "panel.views",
+    "panel.actions",
     "panel.health",
     # writing wing
     "panel.sync.wire",
@@ -65,7 +68,10 @@ HOUSE = (
     "panel.demo",
     "app",
 )
-READING_WING = ("panel.sections", "panel.identity", "panel.visits", "panel.views", "panel.health")
+READING_WING = (
+    *("panel.sections", "panel.identity", "panel.visits", "panel.drawing"),
+    *("panel.views", "panel.actions", "panel.health"),
+)
 WRITING_WING = ("panel.sync",)
 MAPS = {"panel", "panel.sync"}  # their __init__.py holds a docstring and nothing else
 
@@ -77,7 +83,7 @@ ONLY_IN = {
     # the cache hands the application to flask-caching, which needs one
     "flask": {"app", "panel.cache", "panel.commands", "panel.services", "panel.sync.hooks"}
     | {"panel.sync.webhooks"}
-    | {"panel.health", "panel.views"},
+    | {"panel.health", "panel.drawing", "panel.views", "panel.actions"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 

@@ -6,6 +6,7 @@ own tables. What a rehearsal notes is exactly what a pass would do, because it i
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from panel.sync.door import Door
 from panel.sync.events import find
 
 log = logging.getLogger(__name__)
+DAY = 86400
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 Watch = Callable[[list[int]], Iterable[int]]
 RECONCILE, BACKFILL = "reconcile", "backfill"
@@ -104,6 +106,8 @@ class Passes:
 
     def daily(self) -> None:
         """What the engine's schedule calls."""
+        kept = self._services.settings.keep_days * DAY
+        self._services.audit.prune(time.time() - kept)
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:
