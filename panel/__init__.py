@@ -8,7 +8,7 @@ The map, in reading order. Imports point towards the top of this list, never dow
     hall            access (proofs and seals) · services: the shared objects, built once
     reading wing    sections · identity · visits · drawing · views · actions · health
     writing wing    sync: see its own map
-    for people      installation · commands · demo
+    for people      terminal · installation · commands · demo
 
 `app.create_app` knows everyone; the two wings do not know each other.
 """

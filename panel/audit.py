@@ -5,6 +5,7 @@ The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Engine, Float, Integer, String, Table, delete, select
@@ -71,8 +72,8 @@ class Audit:
 
     def entries(
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0
-    ) -> list[Entry]:
-        """Newest first. Raises `Unreachable("database")`."""
+    ) -> Iterator[Entry]:
+        """Newest first, as they are read. Raises `Unreachable("database")`."""
         wanted = [access_log.c.at >= since]
         if agent is not None:
             wanted.append(access_log.c.agent == agent)
@@ -81,7 +82,9 @@ class Audit:
         columns = [column for column in access_log.c if column.name != "id"]
         newest = select(*columns).where(*wanted).order_by(access_log.c.id.desc())
         with transaction(self._engine) as connection:
-            return [Entry(**row) for row in connection.execute(newest).mappings()]
+            some = connection.execution_options(yield_per=1000)
+            for row in some.execute(newest).mappings():
+                yield Entry(**row)
 
     def prune(self, before: float) -> int:
         """Forget what is older than this; how many rows that were."""

@@ -1,73 +1,30 @@
-"""`flask --app app …`: for the administrator. Prints for a person, or JSON with `--json`.
+"""`flask --app app …`: for the administrator."""
 
-Exit codes: 0 fine, 1 found something, 2 could not.
-"""
-
-import json
-import re
-import signal
+import csv
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, date, datetime
-from functools import wraps
-from itertools import islice
-from typing import Any, NoReturn
+from datetime import datetime
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
-from sqlalchemy.exc import SQLAlchemyError
 
 from panel import access
+from panel.audit import Entry
 from panel.errors import PanelError, Unauthorized
 from panel.installation import Installation
-from panel.journal import Buried
 from panel.services import Services
-from panel.sync.door import NotKept, Stats
+from panel.sync import commands as sync
 from panel.sync.engine import Engine
-from panel.sync.passes import BACKFILL, Note, Passes, TooManyGone
-
-FOUND, COULD_NOT = 1, 2
-CHUNK = 50  # passes that a backfill keeps waiting: hooks that arrive meanwhile do not queue behind
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+from panel.sync.passes import Passes
+from panel.terminal import COULD_NOT, as_json, honest, moment, say, stop
 
 
 def register(app: Flask, shared: Services, engine: Engine, passes: Passes) -> None:
     """Hang the commands onto the application."""
     _installing(app, shared)
-    group = AppGroup("sync", help="The writing wing: hooks, passes, what Chatwoot knows.")
-    _working(group, engine, passes)
-    _looking(group, engine)
-    _bringing(group, shared, engine, passes)
-    app.cli.add_command(group)
-
-
-def _honest(command: Callable[..., None]) -> Callable[..., None]:
-    """What cannot be asked is a sentence and exit code 2: a traceback's 1 would mean "found"."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except (SQLAlchemyError, PanelError, NotKept) as error:
-            _stop(f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
-
-    return run
-
-
-def _stop(message: str, code: int = COULD_NOT) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
-
-
-def _say(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
-    if as_json:
-        click.echo(json.dumps(value, default=str))
-        return
-    for line in draw():
-        click.echo(line)
+    _accounting(app, shared)
+    app.cli.add_command(sync.group(shared, engine, passes))
 
 
 # -- setting Chatwoot up -------------------------------------------------------------------------
@@ -78,23 +35,23 @@ def _installing(app: Flask, shared: Services) -> None:
 
     @app.cli.command("launch-url")
     @as_json
-    @_honest
+    @honest
     def launch_url(as_json: bool) -> None:
         """Print the one address to register in Chatwoot as a dashboard app."""
         if not settings.panel_url:
-            _stop("PANEL_URL is empty: set it to where this panel is reached.")
+            stop("PANEL_URL is empty: set it to where this panel is reached.")
         url = access.launch_url(settings, settings.panel_url)
-        _say({"url": url}, as_json, lambda: [url])
+        say({"url": url}, as_json, lambda: [url])
 
     @app.cli.command("setup")
     @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
     @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
     @as_json
-    @_honest
+    @honest
     def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
         """Create or correct in Chatwoot what the panel and the passes need."""
         if not settings.panel_url:
-            _stop("PANEL_URL is empty: set it to where this panel is reached.")
+            stop("PANEL_URL is empty: set it to where this panel is reached.")
         installation = Installation(settings, shared.chatwoot)
         try:
             steps = installation.removal() if remove else installation.plan()
@@ -105,10 +62,10 @@ def _installing(app: Flask, shared: Services) -> None:
                 except Unauthorized:
                     by_hand.append(step.by_hand)
         except PanelError as error:
-            _stop(f"Chatwoot could not be asked: {error}")
+            stop(f"Chatwoot could not be asked: {error}")
         done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
         told = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
-        _say(told, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
+        say(told, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
         sys.exit(COULD_NOT if by_hand else 0)
 
 
@@ -124,161 +81,45 @@ def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool
         yield f"  {secret}"
 
 
-# -- the worker ----------------------------------------------------------------------------------
+# -- who was shown what --------------------------------------------------------------------------
 
 
-def _working(group: AppGroup, engine: Engine, passes: Passes) -> None:
-    @group.command("worker")
-    @_honest
-    def worker() -> None:
-        """Execute passes until told to stop (PANEL_WORKER=separate)."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
-        click.echo("executing passes; Ctrl-C stops")
-        engine.run(passes.bring_in_line, passes.daily, passes.warm)
-
-
-def _looking(group: AppGroup, engine: Engine) -> None:
-    @group.command("status")
+def _accounting(app: Flask, shared: Services) -> None:
+    @app.cli.command("access")
+    @click.option("--agent", type=int, metavar="ID", help="Only what this agent was shown.")
+    @click.option("--organization", type=int, metavar="ID", help="Only this organization.")
+    @click.option("--since", type=click.DateTime(), help="Only from then on (local time).")
+    @click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
     @as_json
-    @_honest
-    def status(as_json: bool) -> None:
-        """What waits, runs, is tried again, was buried, was done in the last day."""
-        stats = engine.stats()
-        _say(asdict(stats), as_json, lambda: _status_lines(stats))
-        sys.exit(FOUND if stats.buried else 0)
-
-    @group.command("buried")
-    @click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
-    @click.option("--replay-all", is_flag=True, help="Run all of them again.")
-    @as_json
-    @_honest
-    def buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
-        """What was given up, with its reason; and run it again."""
-        listed = engine.buried()
-        chosen = [replay] if replay else [each.id for each in listed] if replay_all else []
-        if chosen:
-            replayed = [each for each in chosen if engine.replay(each)]
-            told = {"replayed": replayed}
-            _say(told, as_json, lambda: [f"{len(replayed)} of {len(chosen)} run again"])
-            sys.exit(0 if replayed else FOUND)
-        told_all = [asdict(each) for each in listed]
-        _say(told_all, as_json, lambda: _buried_lines(listed))
-        sys.exit(FOUND if listed else 0)
+    @honest
+    def access_log(
+        agent: int | None,
+        organization: int | None,
+        since: datetime | None,
+        as_csv: bool,
+        as_json: bool,
+    ) -> None:
+        """Who was shown which customer, how proven and how matched; newest first."""
+        found = shared.audit.entries(agent, organization, since.timestamp() if since else 0.0)
+        if as_csv:
+            writer = csv.DictWriter(sys.stdout, list(_entry(Entry("", 0))))
+            writer.writeheader()
+            writer.writerows(_entry(each) for each in found)
+            return
+        told = [_entry(each) for each in found] if as_json else []
+        say(told, as_json, lambda: _entry_lines(found))
 
 
-def _status_lines(stats: Stats) -> Iterable[str]:
-    yield f"waiting   {stats.waiting}"
-    yield f"running   {stats.running}"
-    yield f"retrying  {len(stats.retrying)}"
-    for organization, at in stats.retrying[:10]:
-        yield f"          organization {organization}, next try {_time(at)}"
-    yield f"buried    {stats.buried}"
-    yield f"done      {stats.done} in the last day"
-    if stats.oldest_waiting:
-        yield f"oldest    waiting since {_time(stats.oldest_waiting)}"
+def _entry(entry: Entry) -> dict[str, object]:
+    return {"at": moment(entry.at), **{k: v for k, v in asdict(entry).items() if k != "at"}}
 
 
-def _buried_lines(listed: list[Buried]) -> Iterable[str]:
-    if not listed:
-        yield "Nothing is buried."
-    for each in listed:
-        whose = f"organization {each.organization}" if each.organization else "no organization"
-        yield f"{each.id}  {whose}  {each.hooks} hooks  {_time(each.buried_at)}  {each.reason}"
-
-
-def _time(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
-
-
-# -- bringing many in line -----------------------------------------------------------------------
-
-
-def _bringing(group: AppGroup, shared: Services, engine: Engine, passes: Passes) -> None:
-    @group.command("backfill")
-    @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
-    @as_json
-    @_honest
-    def backfill(ids: tuple[str, ...], as_json: bool) -> None:
-        """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
-        numbers = _numbers(ids)
-        try:
-            lined_up = _line_up(engine, numbers, quiet=as_json)
-        except NotKept as error:
-            _stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
-        told = {"organizations": len(numbers), "lined_up": lined_up}
-        _say(told, as_json, lambda: [f"{lined_up} lined up, {len(numbers) - lined_up} were before"])
-
-    @group.command("reconcile")
-    @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
-    @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
-    @as_json
-    @_honest
-    def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
-        """Bring every known organization in line (the engine does so daily)."""
-        if dry_run:
-            _report(passes.rehearse(_watched(shared.directory.known())), as_json)
-        try:
-            count = passes.reconcile(force, _watched)
-        except TooManyGone as many:
-            _stop(f"Stopped: {many}. If that is right: --force.", FOUND)
-        except (NotKept, PanelError) as error:
-            _stop(f"Could not: {error}")
-        _say({"lined_up": count}, as_json, lambda: [f"{count} organizations lined up"])
-
-    @group.command("drift")
-    @click.argument("ids", nargs=-1, metavar="[ID ...]")
-    @as_json
-    @_honest
-    def drift(ids: tuple[str, ...], as_json: bool) -> None:
-        """What differs between the back office and Chatwoot; nothing is written."""
-        chosen = _numbers(ids) if ids else shared.directory.known()
-        _report(passes.rehearse(_watched(chosen)), as_json)
-
-
-def _watched(ids: list[int]) -> Iterable[int]:
-    """The ids again, with a progress bar on standard error."""
-    with click.progressbar(ids, label="organizations", file=sys.stderr) as bar:
-        yield from bar
-
-
-def _report(notes: Iterable[Note], as_json: bool) -> NoReturn:
-    try:
-        found = list(notes)
-    except PanelError as error:
-        _stop(f"Could not: {error}")
-    lines = [f"organization {n.organization}: {n.method} {n.path} {n.body}" for n in found]
-    _say([asdict(note) for note in found], as_json, lambda: lines or ["Everything is in line."])
-    sys.exit(FOUND if found else 0)
-
-
-def _numbers(words: tuple[str, ...]) -> list[int]:
-    """Ids as arguments, from a file, or from standard input (`-`)."""
-    texts: list[str] = []
-    for word in words or ("-",):
-        if word.isdigit():
-            texts.append(word)
-            continue
-        try:
-            with click.open_file(word) as source:
-                texts += source.read().split()
-        except OSError as error:
-            _stop(f"{word} cannot be read: {error.strerror}")
-    wrong = [text for text in texts if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII)]
-    if wrong:
-        _stop(f"{wrong[0]!r} is no organization's id")
-    return list(dict.fromkeys(int(text) for text in texts))
-
-
-def _line_up(engine: Engine, numbers: list[int], quiet: bool) -> int:
-    """A few at a time; each under an id of the day, which is how a second run knows the first."""
-    today, left, new = date.today().isoformat(), iter(numbers), 0  # noqa: DTZ011 a mere label
-    with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
-        while chunk := list(islice(left, CHUNK)):
-            for number in chunk:
-                new += engine.line_up(number, BACKFILL, f"{BACKFILL}:{today}:{number}")
-            if not quiet:
-                bar.update(len(chunk))
-            while engine.stats().waiting > CHUNK:
-                time.sleep(1)
-    return new
+def _entry_lines(found: Iterable[Entry]) -> Iterable[str]:
+    each = None
+    for each in found:
+        whom = f"agent {each.agent}  {each.what}"
+        where = f"organization {each.organization}  conversation {each.conversation}"
+        how = " ".join(part for part in (each.proof, each.link, each.source, each.note) if part)
+        yield f"{moment(each.at)}  {whom}  {where}  {how}".rstrip()
+    if each is None:
+        yield "Nothing was shown."

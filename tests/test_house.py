@@ -63,6 +63,8 @@ HOUSE = (
     "panel.sync.hooks",
     "panel.sync.webhooks",
     # for people
+    "panel.terminal",
+    "panel.sync.commands",
     "panel.installation",
     "panel.commands",
     "panel.demo",
@@ -82,7 +84,7 @@ ONLY_IN = {
     "flask_caching": {"panel.cache"},
     # the cache hands the application to flask-caching, which needs one
     "flask": {"app", "panel.cache", "panel.commands", "panel.services", "panel.sync.hooks"}
-    | {"panel.sync.webhooks"}
+    | {"panel.sync.webhooks", "panel.sync.commands"}
     | {"panel.health", "panel.drawing", "panel.views", "panel.actions"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

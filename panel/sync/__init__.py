@@ -11,4 +11,5 @@ engine      the durable engine, executing: runs passes, waits, tries again, buri
 passes      what the engine runs; reconcile, warm, rehearse
 hooks       the plugin's door: check, keep, touch, answer
 webhooks    Chatwoot's door
+commands    `flask sync …`
 """
