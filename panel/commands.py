@@ -61,6 +61,8 @@ def _installing(app: Flask, shared: Services) -> None:
                     secret = installation.carry_out(step) or secret
                 except Unauthorized:
                     by_hand.append(step.by_hand)
+        except Unauthorized:
+            stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
         except PanelError as error:
             stop(f"Chatwoot could not be asked: {error}")
         done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]

@@ -81,10 +81,12 @@ class Installation:
 
     def plan(self) -> list[Step]:
         """What is missing or wrong. What may not even be read is planned as missing."""
+        self._chatwoot.agents()  # any role may list them: who may not has no valid token
         return [*self._definitions(), *self._app(), *self._webhook()]
 
     def removal(self) -> list[Step]:
         """Everything of ours that stands in Chatwoot. Values stay in the contacts."""
+        self._chatwoot.agents()
         paths = ("custom_attribute_definitions", "dashboard_apps", "webhooks")
         return [step for path in paths for step in self._ours_in(path)]
 

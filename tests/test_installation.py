@@ -229,3 +229,11 @@ def test_no_secret_of_ours_is_printed(panel: Panel) -> None:
     everything = setup(panel).output + setup(panel, "--dry-run").output
     assert panel.settings.secret not in everything
     assert panel.settings.chatwoot_api_token not in everything
+
+
+def test_a_token_that_chatwoot_does_not_know_is_said_so(make: MakePanel) -> None:
+    panel = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys")
+    for options in ((), ("--remove",), ("--dry-run",)):
+        refused = setup(panel, *options)
+        assert refused.exit_code == 2
+        assert "Chatwoot does not accept CHATWOOT_API_TOKEN." in refused.stderr
