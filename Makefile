@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test run check lock
+.PHONY: demo test run check bench lock
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -19,6 +19,13 @@ check: .venv/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/python -m pytest -q tests/test_deploy.py -k accepts
+
+# Some minutes, on loopback alone; a minute: make bench ARGS=--quick
+bench: .venv/.installed
+	$(BIN)/python -m bench $(ARGS)
 
 # Needs uv. Newer versions of everything: make lock UPGRADE=--upgrade
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url

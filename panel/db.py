@@ -18,6 +18,9 @@ from sqlalchemy.sql.dml import Insert
 from panel.errors import Unreachable
 
 metadata = MetaData()
+# Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
+# wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
+WAITS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
 
 
@@ -25,9 +28,8 @@ def connect(url: str) -> Engine:
     """The engine behind `PANEL_DATABASE_URL`; on SQLite the file's folder is made."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        waits = {"connect_timeout": 5}
         return create_engine(
-            address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=waits
+            address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=WAITS
         )
     Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": 5})

@@ -9,6 +9,7 @@ have_chromium() {
         have google-chrome || have google-chrome-stable
 }
 # Debian keeps the server's programs off the PATH
+have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 have_postgres() { have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 say() { echo "tests/machine.sh: $*" >&2; }
@@ -18,6 +19,10 @@ missing() {
     have redis-server || echo redis-server
     have_postgres || echo postgresql
     have php || echo php-cli
+    have_nginx || echo nginx-light
+    have openssl || echo openssl
+    have systemd-analyze || echo systemd
+    have nginx || [ -x /usr/sbin/nginx ] || echo nginx
 }
 
 install() {

@@ -25,7 +25,7 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[str]:
+def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
     """Yields an address to which a database's name can be appended."""
     # It refuses to run as root, and pytest's own folders are closed to everyone else.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
@@ -37,8 +37,8 @@ def cluster(folder: Path) -> Iterator[str]:
     subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **who)
     port = _free_port()
     command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
-    # Thrown away afterwards, so nothing has to reach the disk.
-    quiet = "-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync=off"
+    # Thrown away afterwards, so mostly nothing has to reach the disk.
+    quiet = f"-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync={fsync}"
     server = subprocess.Popen(
         [*command.split(), *quiet.split()],
         stdout=subprocess.DEVNULL,
