@@ -1,0 +1,15 @@
+"""`make bench`: how fast, how cheap, how large; every figure against a rival of the same run.
+
+Everything runs on loopback and is stopped at the end. In reading order:
+
+    figures.py     samples, marks, the table and its JSON
+    wire.py        a client that costs less than what it measures
+    machine.py     what is started: gunicorn, worker, Redis, PostgreSQL; its CPU time and memory
+    rival.py       the bare Flask views that the panel is measured against
+    variants.py    the panel with other lifetimes
+    stage.py       the built-in worlds, many organizations, panels and what a browser does with them
+    reading.py     the rows of the reading wing
+    scale.py       the rows that ask how the cost grows
+    writing.py     the rows of the writing wing
+    rows.py        ROWS: the table of the benchmark
+"""

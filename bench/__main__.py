@@ -1,0 +1,94 @@
+"""`python -m bench [--quick] [--rows section,hooks] [--json PATH]`
+
+Exit code 1: a row missed its mark; 2: a row could not be measured, although what it needs is there.
+"""
+
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.figures import Figure, missed, table
+from bench.rows import ROWS, Row
+from bench.stage import Stage
+from bench.writing import Absent
+
+NAMES = [row.name for row in ROWS]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="About a minute: fewer repetitions, smaller numbers.")
+@click.option("--rows", default="", help="Only these, separated by commas.")
+@click.option("--json", "path", default="var/bench.json", type=click.Path(path_type=Path))
+def main(quick: bool, rows: str, path: Path) -> None:
+    """Measure the panel against its rivals, on loopback; nothing stays behind."""
+    wanted = rows.split(",") if rows else [row.name for row in ROWS if row.quick or not quick]
+    if unknown := set(wanted) - set(NAMES):
+        raise click.BadParameter(f"no such row: {', '.join(sorted(unknown))}; {', '.join(NAMES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    begun = time.monotonic()
+    figures, absent, broken = _measure([row for row in ROWS if row.name in wanted], quick)
+    report: dict[str, Any] = {
+        "machine": _machine(),
+        "quick": quick,
+        "seconds": round(time.monotonic() - begun),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows_told = [figure.document() for figure in figures]
+    report |= {"absent": absent, "broken": broken, "rows": rows_told}
+    path.write_text(json.dumps(report, indent=2))
+    click.echo(f"\n{table(figures)}\n")
+    for row, why in (absent | broken).items():
+        click.echo(f"not measured: {row}: {why}")
+    failed = missed(figures)
+    click.echo(f"missed: {'; '.join(failed) or 'none'}. {report['seconds']} s; {path}")
+    sys.exit(2 if broken else 1 if failed else 0)
+
+
+def _measure(
+    rows: Sequence[Row], quick: bool
+) -> tuple[list[Figure], dict[str, str], dict[str, str]]:
+    """The figures; the rows for which something is not installed; those that broke."""
+    figures: list[Figure] = []
+    absent: dict[str, str] = {}
+    broken: dict[str, str] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="panel-bench-") as folder,
+        closing(Stage(Path(folder), quick)) as stage,
+    ):
+        for row in rows:
+            begun = time.monotonic()
+            try:
+                figures += row.figures(stage)
+            except Absent as why:
+                absent[row.name] = str(why)
+            except Exception as error:  # noqa: BLE001 (what the other rows tell is not lost)
+                broken[row.name] = repr(error)
+                traceback.print_exc()
+            click.echo(f"{row.name}: {time.monotonic() - begun:.0f} s", err=True)
+    return figures, absent, broken
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+    }
+
+
+if __name__ == "__main__":
+    main()

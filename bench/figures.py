@@ -1,0 +1,137 @@
+"""Samples, what they must reach, and how they are shown: one table, one JSON document."""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Which of many values stands for them.
+PICKS: dict[str, Callable[[Sequence[float]], float]] = {
+    "median": statistics.median,
+    "p95": lambda values: percentile(values, 95),
+    "mean": statistics.fmean,
+    "most": max,
+}
+SIGNS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda value, limit: value >= limit,
+    "<=": lambda value, limit: value <= limit,
+    "=": lambda value, limit: value == limit,
+}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that `percent` of all do not exceed (nearest rank)."""
+    rank = math.ceil(len(values) * percent / 100)
+    return sorted(values)[max(rank, 1) - 1]
+
+
+def alternate(ours: Callable[[], T], theirs: Callable[[], T], times: int) -> list[tuple[T, T]]:
+    """`times` pairs, taken in turns, so that whatever else the machine does strikes both."""
+    pairs = []
+    for turn in range(times):
+        if turn % 2:
+            second = theirs()
+            pairs.append((ours(), second))
+        else:
+            pairs.append((ours(), theirs()))
+    return pairs
+
+
+def ratios(pairs: Sequence[tuple[float, float]]) -> list[float]:
+    return [ours / theirs for ours, theirs in pairs]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a row must reach; `pick` says which of its values is held against it."""
+
+    sign: str
+    limit: float
+    pick: str = "median"
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.limit:g}"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The values of one measurement, and what else a reader should know."""
+
+    values: Sequence[float]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. Without a mark it is reported, not judged."""
+
+    row: str
+    line: str
+    against: str
+    shape: str
+    samples: Samples
+    mark: Mark | None = None
+
+    @property
+    def value(self) -> float:
+        return PICKS[self.mark.pick if self.mark else "median"](self.samples.values)
+
+    @property
+    def reached(self) -> bool | None:
+        """None where nothing had to be reached."""
+        return SIGNS[self.mark.sign](self.value, self.mark.limit) if self.mark else None
+
+    def document(self) -> dict[str, Any]:
+        values = self.samples.values
+        return {
+            "row": self.row,
+            "line": self.line,
+            "against": self.against,
+            "shape": self.shape,
+            "value": self.value,
+            "least": min(values),
+            "most": max(values),
+            "values": list(values),
+            "must": str(self.mark or ""),
+            "reached": self.reached,
+            "note": self.samples.note,
+        }
+
+
+WORDS = {True: "reached", False: "MISSED", None: "reported"}
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """For people: what it is, its value with the spread, and whether it is enough."""
+    head = ("row", "on", "value", "least .. most", "must", "")
+    rows = [head, *(_cells(figure) for figure in figures)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
+    lines = []
+    for row, figure in zip(rows, (None, *figures), strict=True):
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+        if figure:
+            lines.append(f"    against {figure.against}")
+            lines += [f"    {line}" for line in figure.samples.note.splitlines()]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def missed(figures: Sequence[Figure]) -> list[str]:
+    """What did not reach its mark; anything in here fails the run."""
+    return [f"{figure.line} ({figure.shape})" for figure in figures if figure.reached is False]
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
+    values = figure.samples.values
+    spread = f"{min(values):.3g} .. {max(values):.3g}"
+    must = str(figure.mark or "")
+    return (
+        figure.line,
+        figure.shape,
+        f"{figure.value:.3g}",
+        spread,
+        must,
+        WORDS[figure.reached],
+    )

@@ -1,0 +1,234 @@
+"""The rows of the reading wing: how fast a panel is there, and what that costs."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from threading import Thread
+
+from bench.figures import Samples, alternate, ratios
+from bench.machine import Served
+from bench.stage import (
+    HEALTHY,
+    Panel,
+    Stage,
+    Visit,
+    open_all,
+    open_panel,
+    section_request,
+)
+from bench.wire import at_once, load, request
+from panel.demo.worlds import ADMIN_TOKEN
+from panel.sections import SECTIONS
+
+CONNECTIONS = 8
+AGENTS = 200
+
+
+def rate(
+    served: Served, requests: Sequence[bytes], seconds: float, *statuses: int
+) -> tuple[float, float]:
+    """Requests per second, and milliseconds of the server's CPU for each."""
+    before = served.cpu
+    done = load(served.port, requests, CONNECTIONS, seconds).only(*statuses)
+    return done.rate, 1000 * (served.cpu - before) / len(done.times)
+
+
+def warm_section(stage: Stage, shape: str) -> list[Samples]:
+    """All four sections in turn, fresh, nothing masked; compressed as a browser wants them."""
+    panel = stage.standing(shape)
+    seal = panel.warmed(HEALTHY, picked=True)
+    requests = {f"/sections/{name}": section_request(name, seal) for name in SECTIONS}
+    return [_against_bare(stage, panel, seal, requests, 200)]
+
+
+def changes(stage: Stage, shape: str) -> list[Samples]:
+    """A panel that shows what is kept asks, and nothing has changed."""
+    panel = stage.standing(shape)
+    seal = panel.warmed(HEALTHY, picked=True)
+    seen = seen_of(open_panel(panel.port, HEALTHY).sections)
+    asked = request("GET", f"/changes?seen={seen}&idle=0", seal)
+    if "hx-trigger" in panel.ask(asked).headers:
+        raise RuntimeError("something has changed")
+    return [_against_bare(stage, panel, seal, {"/changes": asked}, 204)]
+
+
+def seen_of(sections: dict[str, tuple[str, str]]) -> str:
+    return ",".join(f"{name}:{version}" for name, (_, version) in sections.items())
+
+
+def _against_bare(
+    stage: Stage, panel: Panel, seal: str, requests: dict[str, bytes], status: int
+) -> Samples:
+    answers = {path: panel.ask(sent) for path, sent in requests.items()}
+    seconds, sent = 0.5 if stage.quick else 2.0, list(requests.values())
+    mine: list[tuple[float, float]] = []
+    bare: list[tuple[float, float]] = []
+
+    def ours() -> float:
+        panel.freshen(seal)
+        mine.append(rate(panel.served, sent, seconds, status))
+        return mine[-1][0]
+
+    with stage.rival(answers) as rival:
+
+        def theirs() -> float:
+            bare.append(rate(rival, sent, seconds, status))
+            return bare[-1][0]
+
+        alternate(ours, theirs, 1)  # threads, pools and caches of both are warm from here on
+        mine.clear()
+        bare.clear()
+        pairs = alternate(ours, theirs, stage.times(3, 9))
+    # The wall's clock also sees what else the machine does; the CPU's hardly.
+    costs = statistics.median(b[1] / a[1] for a, b in zip(mine, bare, strict=True))
+    note = f"{_speed(mine)}; bare {_speed(bare)}; by CPU {costs:.2f}"
+    size = sum(len(answer.body) for answer in answers.values()) // len(answers)
+    return Samples(ratios(pairs), f"{note}; {size} bytes, {CONNECTIONS} connections")
+
+
+def _speed(slices: Sequence[tuple[float, float]]) -> str:
+    best = max(slices)
+    return f"{best[0]:.0f}/s with {best[1]:.2f} ms of CPU each"
+
+
+def warm_open(stage: Stage, shape: str) -> list[Samples]:
+    panel = stage.standing(shape)
+    seal = panel.warmed(HEALTHY, picked=True)
+    sections = [section_request(name, seal) for name in SECTIONS]
+    panel.timed(HEALTHY.request, *sections)
+    pairs = alternate(
+        lambda: panel.timed(HEALTHY.request),
+        lambda: panel.timed(*sections),
+        stage.times(20, 100),
+    )
+    asked = _chatwoot_milliseconds(stage)
+    ours, theirs = (1000 * statistics.median(values) for values in zip(*pairs, strict=True))
+    note = (
+        f"{ours:.1f} ms; four sections {theirs:.1f} ms; the built-in Chatwoot takes {asked:.1f} ms"
+    )
+    return [Samples(ratios(pairs), f"{note} of the opening")]
+
+
+def _chatwoot_milliseconds(stage: Stage) -> float:
+    """What asking the built-in Chatwoot for the conversation takes without a panel."""
+    port = int(stage.chat_url.rpartition(":")[2])
+    path = f"/api/v1/accounts/1/conversations/{HEALTHY.conversation}"
+    sent = request("GET", path, Api_Access_Token=ADMIN_TOKEN)
+    times = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        at_once(port, [sent])
+        times.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(times)
+
+
+def cold_open(stage: Stage, shape: str) -> list[Samples]:
+    """Organizations that nobody has asked for; the seconds are ratios to the delay of one."""
+    panel = stage.standing(shape)
+    panel.warmed(HEALTHY)
+    values = []
+    stage.office.delay = 1.0
+    try:
+        for visit in stage.newcomers(stage.times(3, 9)):
+            opened = open_panel(panel.port, visit)
+            _expect(opened.sections, "fresh")
+            values.append(opened.seconds / stage.office.delay)
+    finally:
+        stage.office.delay = 0.0
+    return [Samples(values, "POST /contact and its four sections, each over a new connection")]
+
+
+def _expect(sections: dict[str, tuple[str, str]], wanted: str) -> None:
+    states = {name: state for name, (state, _) in sections.items()}
+    if states != dict.fromkeys(SECTIONS, wanted):
+        raise RuntimeError(f"not {wanted}: {states}")
+
+
+def herd(stage: Stage, shape: str) -> list[Samples]:
+    calls, slowest = [], 0.0
+    with stage.panel(stage.environ(shape), workers=2) as panel:
+        stage.office.delay = 0.3
+        try:
+            for visit in stage.newcomers(stage.times(1, 5)):
+                stage.office.forget()
+                opened = open_all(panel.port, [visit] * AGENTS)
+                for each in opened:
+                    _expect(each.sections, "fresh")
+                slowest = max(slowest, *(each.seconds for each in opened))
+                calls.append(float(stage.office.count()))
+        finally:
+            stage.office.delay = 0.0
+    return [
+        Samples(calls, f"the last of {AGENTS} had everything after {slowest:.1f} s (delay 0.3 s)")
+    ]
+
+
+def hanging(stage: Stage, shape: str) -> list[Samples]:
+    """Copies that have outlived their time, and nobody who could tell anything newer.
+
+    As in a browser, each opening then asks once more for its late sections: they hang.
+    """
+    warm = stage.standing(shape)
+    visits, calm = (stage.newcomers(stage.times(4, 12)) for _ in range(2))
+    with stage.panel(stage.environ(shape), "bench.variants:aged()") as aged:
+        for panel, some in ((aged, visits), (warm, calm)):
+            for visit in some:
+                _expect(open_panel(panel.port, visit).sections, "fresh")
+        for visit in visits:
+            stage.office.fault("hang", visit.organization)
+        try:
+            pairs = _hanging_pairs(warm.port, aged.port, visits, calm)
+        finally:
+            for visit in visits:
+                stage.office.heal(visit.organization)
+    worst = max(ours for ours, _ in pairs) * 1000
+    return [Samples(ratios(pairs), f"{worst:.0f} ms at most; all four sections drawn, as late")]
+
+
+def _hanging_pairs(
+    warm: int, aged: int, visits: Sequence[Visit], calm: Sequence[Visit]
+) -> list[tuple[float, float]]:
+    """Of both, the second opening of a conversation; `warm` and `aged`: ports."""
+    turns, calm_turns, following = iter(visits), iter(calm), list[Thread]()
+
+    def useful() -> float:
+        opened = open_panel(aged, next(turns))
+        _expect(opened.sections, "late")
+        thread = Thread(target=_follow, args=(aged, opened.seal))
+        thread.start()
+        following.append(thread)
+        return opened.seconds
+
+    pairs = alternate(useful, lambda: open_panel(warm, next(calm_turns)).seconds, len(visits))
+    for thread in following:
+        thread.join()
+    return pairs
+
+
+def _follow(port: int, seal: str) -> None:
+    at_once(port, [section_request(name, seal, wait=True) for name in SECTIONS])
+
+
+def uncached(stage: Stage, shape: str) -> list[Samples]:
+    """One agent opens panel after panel; the back office takes 300 ms for each answer."""
+    warm = stage.standing(shape)
+    warm.warmed(HEALTHY)
+    stage.office.delay = 0.3
+    try:
+        with stage.panel(stage.environ(shape), "bench.variants:uncached()") as never:
+            pairs = alternate(
+                lambda: _opens_per_second(warm.port, 20),
+                lambda: _opens_per_second(never.port, 2),
+                stage.times(2, 5),
+            )
+    finally:
+        stage.office.delay = 0.0
+    ours, theirs = (max(values) for values in zip(*pairs, strict=True))
+    return [Samples(ratios(pairs), f"{ours:.0f} opens/s, uncached {theirs:.1f}")]
+
+
+def _opens_per_second(port: int, number: int) -> float:
+    begun = time.perf_counter()
+    for _ in range(number):
+        _expect(open_panel(port, HEALTHY).sections, "fresh")
+    return number / (time.perf_counter() - begun)

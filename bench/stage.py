@@ -1,0 +1,245 @@
+"""The built-in worlds with as many organizations as a row needs, and panels before them."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bench import machine, rival
+from bench.machine import Served
+from bench.wire import Answer, Connection, at_once, request
+from panel.access import launch_key
+from panel.demo.backoffice import BackOffice
+from panel.demo.chatwoot import Chatwoot
+from panel.demo.companies import Maker, load, small
+from panel.demo.scenarios import SCENARIOS, WEB
+from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, demo_worlds, serve
+from panel.sections import SECTIONS
+
+FILES, REDIS = "files", "redis"
+API = "/wp-json/middag-account/v1"
+FIRST = 1000  # organizations of ours; those of the demo are smaller
+REDIS_DATABASES = 15  # one for each panel: they are installations of their own
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A conversation with a contact of an organization."""
+
+    conversation: int
+    contact: int
+    organization: int
+
+    @property
+    def request(self) -> bytes:
+        """What the panel posts when Chatwoot has said which conversation is open."""
+        hints = {"conversation": self.conversation, "contact": self.contact}
+        form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
+        return request("POST", "/contact", launch_key(SECRET), form)
+
+
+_healthy = SCENARIOS["healthy"]
+HEALTHY = Visit(_healthy.conversation, _healthy.contact, _healthy.organizations[0])
+
+
+def section_request(name: str, seal: str, wait: bool = False) -> bytes:
+    return request("GET", f"/sections/{name}{'?wait=1' if wait else ''}", seal)
+
+
+def seal_of(html: str) -> str:
+    found = re.search(r'data-seal="([^"]+)"', html)
+    if not found:
+        raise RuntimeError(f"no panel: {html[:300]}")
+    return found[1]
+
+
+def drawn(html: str) -> dict[str, tuple[str, str]]:
+    """State and version of every section that is shown."""
+    states = re.findall(r'data-section="(\w+)" data-state="(\w+)"(?: data-version="(\w*)")?', html)
+    return {name: (state, version) for name, state, version in states}
+
+
+@dataclass
+class Panel:
+    """A panel that gunicorn serves, and what a browser does with it."""
+
+    served: Served
+    environ: Mapping[str, str]
+    connection: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connection = Connection(self.port)
+
+    @property
+    def port(self) -> int:
+        return self.served.port
+
+    def ask(self, sent: bytes) -> Answer:
+        """Raises unless the answer is a 2xx."""
+        answer = self.connection.ask(sent)
+        if answer.status not in (200, 202, 204):
+            raise RuntimeError(f"{sent[:60]!r}: {answer.status} {answer.text[:300]}")
+        return answer
+
+    def timed(self, *several: bytes) -> float:
+        """Seconds for these requests, one after the other."""
+        begun = time.perf_counter()
+        for sent in several:
+            self.ask(sent)
+        return time.perf_counter() - begun
+
+    def seal(self, visit: Visit, picked: bool = False) -> str:
+        """Of an opened panel; `picked`: an agent has confirmed it, so nothing is masked."""
+        seal = seal_of(self.ask(visit.request).text)
+        if picked:
+            form = {"action": "pick", "organization": visit.organization, "scope": "conversation"}
+            seal = seal_of(self.ask(request("POST", "/links", seal, form)).text)
+        return seal
+
+    def freshen(self, seal: str) -> None:
+        """Read every section anew: from now on its copy is fresh."""
+        for name in SECTIONS:
+            self.ask(request("POST", f"/sections/{name}/refresh", seal))
+
+    def warmed(self, visit: Visit, picked: bool = False) -> str:
+        """The seal of a visit whose sections are all kept."""
+        seal = self.seal(visit, picked)
+        self.freshen(seal)
+        return seal
+
+
+@dataclass(frozen=True)
+class Opened:
+    """`seconds`: until the last section was answered; `calls`: how many requests that took."""
+
+    seconds: float
+    seal: str
+    sections: dict[str, tuple[str, str]]
+
+
+def open_panel(port: int, visit: Visit) -> Opened:
+    """As a browser does it: the panel, then at once every section that is not drawn yet."""
+    begun = time.perf_counter()
+    (answer,) = at_once(port, [visit.request])
+    html = answer.text
+    seal, sections = seal_of(html), drawn(html)
+    missing = [name for name, (state, _) in sections.items() if state == "loading"]
+    for late in at_once(port, [section_request(name, seal) for name in missing]):
+        sections |= drawn(late.text)
+    return Opened(time.perf_counter() - begun, seal, sections)
+
+
+class Stage:
+    """`quick`: fewer repetitions. Everything started here ends with `close`."""
+
+    def __init__(self, folder: Path, quick: bool) -> None:
+        self.folder = folder
+        self.quick = quick
+        self._stack = ExitStack()
+        self.office, self.chat = demo_worlds(datetime.now(UTC).date())
+        office, chat = serve(self.office.app), serve(self.chat.app)
+        self._stack.callback(office.stop)
+        self._stack.callback(chat.stop)
+        self.office_url, self.chat_url = office.url, chat.url
+        self._numbers, self._names = count(FIRST), count(1)
+        self._databases = count(0)
+        self._standing: dict[str, Panel] = {}
+        self.redis_url = self._redis()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _redis(self) -> str | None:
+        program = machine.redis_program()
+        if not program:
+            return None
+        log = self.folder / "redis.log"
+        return self._stack.enter_context(machine.redis_server(program, self.folder, log))
+
+    def times(self, quick: int, whole: int) -> int:
+        return quick if self.quick else whole
+
+    def newcomers(self, number: int) -> list[Visit]:
+        """So many organizations that nobody has asked for, each with a conversation."""
+        return [add(self.office, self.chat, next(self._numbers)) for _ in range(number)]
+
+    def environ(self, shape: str, **changes: str) -> dict[str, str]:
+        """The settings of one more installation before our worlds."""
+        folder = self.folder / f"panel{next(self._names)}"
+        folder.mkdir()
+        cache = f"file:{folder / 'cache'}"
+        if shape == REDIS:
+            cache = f"{self.redis_url}/{next(self._databases) % REDIS_DATABASES}"
+        return environment(self.office_url, self.chat_url, folder, cache) | changes
+
+    @contextmanager
+    def panel(
+        self,
+        environ: Mapping[str, str],
+        application: str = "app:create_app()",
+        workers: int = 1,
+    ) -> Iterator[Panel]:
+        log = self.folder / "gunicorn.log"
+        with machine.gunicorn(application, environ, log, workers) as served:
+            panel = Panel(served, environ)
+            try:
+                yield panel
+            finally:
+                panel.connection.close()
+
+    def standing(self, shape: str) -> Panel:
+        """One panel for all rows that only read."""
+        if shape not in self._standing:
+            made = self._stack.enter_context(self.panel(self.environ(shape)))
+            self._standing[shape] = made
+        return self._standing[shape]
+
+    @contextmanager
+    def rival(self, answers: dict[str, Answer] | None = None) -> Iterator[Served]:
+        """The bare views, answering these bytes by path."""
+        environ = rival.record(self.folder, answers or {})
+        application, log = "bench.rival:create_app()", self.folder / "rival.log"
+        settings = machine.RIVAL_SETTINGS
+        with machine.gunicorn(application, environ, log, settings=settings) as served:
+            yield served
+
+
+def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dict[str, str]:
+    return {
+        "CHATWOOT_CONTACT_VIEW_SECRET": SECRET,
+        "MIDDAG_API_URL": office_url + API,
+        "CHATWOOT_URL": chat_url,
+        "CHATWOOT_ACCOUNT_ID": "1",
+        "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+        "CHATWOOT_CALLS_PER_MINUTE": "100000",
+        "PANEL_CACHE_URL": cache,
+        "PANEL_WORKER": "separate",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
+    }
+
+
+def add(office: BackOffice, chat: Chatwoot, number: int) -> Visit:
+    """An organization with a few rows, and a conversation of somebody who claims it."""
+    today = datetime.now(UTC).date()
+    load(office, small(Maker(today, number), f"Empresa {number} Ltda", f"empresa{number}.example"))
+    contact: dict[str, Any] = chat.add_contact(
+        number,
+        name=f"Pessoa {number}",
+        email=f"pessoa{number}@correio.example",
+        custom_attributes={"middag_organization_id": str(number)},
+        contact_inboxes=[{"inbox": chat.inboxes[WEB], "source_id": f"widget-{number}"}],
+    )
+    chat.add_conversation(contact["id"], WEB, number)
+    return Visit(number, contact["id"], number)
+
+
+def open_all(port: int, visits: list[Visit]) -> list[Opened]:
+    """All at the same moment, each as a browser of its own."""
+    with ThreadPoolExecutor(len(visits)) as pool:
+        return list(pool.map(lambda visit: open_panel(port, visit), visits))

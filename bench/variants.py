@@ -1,0 +1,28 @@
+"""The panel with other lifetimes, which are no setting: to see what keeping copies is worth."""
+
+from flask import Flask
+
+from app import create_app
+from panel import chatwoot, middag
+from panel.cache import Lifetimes
+
+NOTHING = Lifetimes(fresh=0, empty=0, kept=0, refused=0)
+AGED = Lifetimes(fresh=0, empty=0)
+
+
+def uncached() -> Flask:
+    """Nothing is kept: neither the back office's answers nor Chatwoot's."""
+    chatwoot.CHECKED = NOTHING
+    return _with(NOTHING)
+
+
+def aged() -> Flask:
+    """Every kept copy has outlived its time."""
+    return _with(AGED)
+
+
+def _with(lifetimes: Lifetimes) -> Flask:
+    for document in middag.DOCUMENTS:
+        # Frozen, as nothing of the panel ever changes it.
+        object.__setattr__(document, "lifetimes", lifetimes)
+    return create_app()

@@ -1,0 +1,211 @@
+"""A client that costs less than what it measures: prepared bytes out, length-delimited bytes in.
+
+One thread serves all connections of a load, so on two cores the server has one for itself.
+"""
+
+import select
+import socket
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from itertools import cycle
+from urllib.parse import urlencode
+
+HOST = "127.0.0.1"
+PATIENCE = 60.0  # seconds without a byte: something is broken
+# As a browser sends them, without what has no influence here.
+USUAL = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "HX-Request": "true"}
+
+
+def request(
+    method: str,
+    path: str,
+    bearer: str = "",
+    form: Mapping[str, object] | None = None,
+    body: bytes = b"",
+    **headers: str,
+) -> bytes:
+    """The bytes of one request; `Content_Type` names the header Content-Type."""
+    if form is not None:
+        body = urlencode(form).encode()
+        headers["Content_Type"] = "application/x-www-form-urlencoded"
+    sent = {"Host": HOST, **USUAL}
+    if bearer:
+        sent["Authorization"] = f"Bearer {bearer}"
+    if method == "POST":
+        sent["Content-Length"] = str(len(body))
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    head: bytes
+    body: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """By name in lower case."""
+        pairs = (line.partition(":")[::2] for line in self.head.decode("latin1").split("\r\n")[1:])
+        return {name.lower(): value.strip() for name, value in pairs if name}
+
+    @property
+    def text(self) -> str:
+        packed = self.headers.get("content-encoding") == "gzip"
+        return (zlib.decompress(self.body, 31) if packed else self.body).decode()
+
+
+class Connection:
+    """One kept connection; it is made anew when the server has closed it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket = self._connect()
+        self._sent = b""
+        self._got = bytearray()
+
+    def _connect(self) -> socket.socket:
+        made = socket.create_connection((HOST, self._port), timeout=PATIENCE)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def renew(self) -> None:
+        self._socket.close()
+        self._socket = self._connect()
+        self._got.clear()
+
+    def send(self, sent: bytes) -> None:
+        self._sent = sent
+        try:
+            self._socket.sendall(sent)
+        except (BrokenPipeError, ConnectionResetError):
+            self.renew()
+            self._socket.sendall(sent)
+
+    def receive(self) -> Answer | None:
+        """What is there of the answer; None while some of it is missing. Blocks for the first byte.
+
+        A kept connection may be closed by the server at the moment it is used: then once more.
+        """
+        try:
+            part = self._socket.recv(1 << 16)
+        except ConnectionResetError:
+            part = b""
+        if not part:
+            if self._got:
+                raise ConnectionError("the answer was cut off")
+            self.renew()
+            self._socket.sendall(self._sent)
+            return None
+        self._got += part
+        answer = _parsed(self._got)
+        if answer:
+            self._got.clear()
+            if b"\nConnection: close" in answer.head:
+                self.renew()
+        return answer
+
+    def ask(self, sent: bytes) -> Answer:
+        self.send(sent)
+        return self.awaited()
+
+    def awaited(self) -> Answer:
+        while (answer := self.receive()) is None:
+            pass
+        return answer
+
+
+def _parsed(got: bytearray) -> Answer | None:
+    end = got.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head, status = bytes(got[:end]), int(got[9:12])
+    # As gunicorn and Flask write it: of one spelling, and never without a length but for a 204.
+    at = head.find(b"\nContent-Length: ")
+    length = int(head[at + 17 :].partition(b"\r\n")[0]) if at >= 0 else 0
+    if at < 0 and status != 204:
+        raise ConnectionError(f"an answer without a length: {head[:200]!r}")
+    whole = len(got) >= end + 4 + length
+    return Answer(status, head, bytes(got[end + 4 :])) if whole else None
+
+
+@dataclass
+class Load:
+    """What came of a load: answers by status, and the seconds each took."""
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.times) / self.seconds
+
+    def only(self, *statuses: int) -> "Load":
+        """Itself, if every answer was one of these: a fast error is no result."""
+        if set(self.statuses) - set(statuses):
+            raise RuntimeError(f"unexpected answers: {dict(self.statuses)}")
+        return self
+
+
+def load(
+    port: int,
+    requests: Iterable[bytes],
+    connections: int,
+    seconds: float = 0.0,
+    count: int = 0,
+) -> Load:
+    """These requests in turn, over and over or to their end, for so long or so many times."""
+    todo, done = cycle(requests) if seconds or count else iter(requests), Load()
+    most = count or float("inf")
+    with ExitStack() as stack:
+        idle = [stack.enter_context(closing(Connection(port))) for _ in range(connections)]
+        sent: dict[Connection, float] = {}
+        begun = now = time.perf_counter()
+        until, given = begun + (seconds or float("inf")), 0
+        while True:
+            while idle and given < most and now < until and (following := next(todo, None)):
+                one = idle.pop()
+                one.send(following)
+                given, sent[one] = given + 1, now
+            if not sent:
+                break
+            for one in ready(sent):
+                answer = one.receive()
+                now = time.perf_counter()
+                if answer:
+                    done.times.append(now - sent.pop(one))
+                    done.statuses[answer.status] += 1
+                    idle.append(one)
+        done.seconds = time.perf_counter() - begun
+    return done
+
+
+def ready(waiting: Iterable[Connection], seconds: float = PATIENCE) -> list[Connection]:
+    """Those for which something has come; raises `TimeoutError` when nothing does for long."""
+    # Not a selector: a connection that was made anew would have to be registered anew.
+    found, _, _ = select.select(list(waiting), [], [], seconds)
+    if not found and seconds >= PATIENCE:
+        raise TimeoutError(f"no answer for {PATIENCE:.0f} s")
+    return found
+
+
+def at_once(port: int, requests: Sequence[bytes]) -> list[Answer]:
+    """Each over a connection of its own, all at the same time; the answers in order."""
+    with ExitStack() as stack:
+        made = [stack.enter_context(closing(Connection(port))) for _ in requests]
+        for one, sent in zip(made, requests, strict=True):
+            one.send(sent)
+        return [one.awaited() for one in made]

@@ -1,0 +1,212 @@
+"""The rows of the writing wing: how many hooks the door takes, and how soon an agent sees them."""
+
+import json
+import random
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+from playwright.sync_api import Frame, sync_playwright
+
+from bench import machine
+from bench.figures import Samples, alternate, percentile, ratios
+from bench.reading import CONNECTIONS
+from bench.stage import API, HEALTHY, Panel, Stage
+from bench.wire import HOST, Load, load, request
+from panel import db, journal
+from panel.access import launch_url
+from panel.demo.backoffice import BackOffice
+from panel.demo.companies import Maker
+from panel.demo.page import Page as ChatwootPage
+from panel.demo.world import Call, Json
+from panel.demo.worlds import SECRET, demo_worlds, serve
+from panel.settings import from_env
+from tests.sync import postgres
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PEOPLE = 19  # and the company's own contact
+HOOKS = 1000
+FRAME = "iframe#dashboard-app--frame-0-0"
+# When the row stood in the page, by the machine's clock, which is ours too.
+WATCH = """(id) => { window.benchSeen = new Promise((done) => {
+  const watch = new MutationObserver(() => {
+    if (!document.querySelector(`[data-row="${id}"]`)) return;
+    watch.disconnect();
+    done(Date.now());
+  });
+  watch.observe(document.documentElement, {childList: true, subtree: true, attributes: true});
+}); }"""
+
+_numbers = count(1)
+
+
+class Absent(Exception):
+    """What the row needs is not installed."""
+
+
+def hook_request(organization: int, event: str = "order.updated") -> bytes:
+    hook = {
+        "id": f"bench-{next(_numbers)}",
+        "event": event,
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "data": {"organization_id": organization, "id": organization * 100 + 1},
+    }
+    body = json.dumps(hook).encode()
+    return request("POST", "/sync/hooks", SECRET, body=body, Content_Type="application/json")
+
+
+def hooks(stage: Stage, shape: str) -> list[Samples]:
+    """Hooks of a thousand organizations in turn, every id new; nobody executes passes meanwhile."""
+    environ = stage.environ(shape)
+    with stage.panel(environ) as panel, stage.rival() as rival:
+        turns = stage.times(3, 9)
+        load(panel.port, [hook_request(1) for _ in range(50)], CONNECTIONS).only(202)
+        taken = alternate(lambda: _ring(stage, panel.port), lambda: _ring(stage, rival.port), turns)
+    rates = [(ours.rate, theirs.rate) for ours, theirs in taken]
+    slow = [tuple(1000 * percentile(each.times, 99) for each in pair) for pair in taken]
+    ours, theirs = max(rates)
+    took = ", bare ".join(f"{statistics.median(each):.0f} ms" for each in zip(*slow, strict=True))
+    return [
+        Samples(ratios(rates), f"{ours:.0f} hooks/s, bare {theirs:.0f}; {CONNECTIONS} connections"),
+        Samples([ours / theirs for ours, theirs in slow], took),
+    ]
+
+
+def _ring(stage: Stage, port: int) -> Load:
+    sent = (hook_request(1 + number % 1000) for number in _numbers)
+    return load(port, sent, CONNECTIONS, 1.0 if stage.quick else 3.0).only(202)
+
+
+def hooks_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
+    """The same door on PostgreSQL, fsynced, in turns with the one on SQLite."""
+    folder = postgres.programs()
+    if folder is None:
+        raise Absent("no PostgreSQL here")
+    sqlite = stage.environ(shape)
+    with postgres.cluster(folder, fsync="on") as address:
+        url = postgres.create(address, "bench")
+        other = stage.environ(shape, PANEL_DATABASE_URL=url)
+        with stage.panel(sqlite) as here, stage.panel(other) as there:
+            taken = alternate(
+                lambda: _ring(stage, there.port), lambda: _ring(stage, here.port), stage.times(2, 5)
+            )
+    rates = [(ours.rate, theirs.rate) for ours, theirs in taken]
+    return [Samples(ratios(rates), f"{max(rates)[0]:.0f} hooks/s")]
+
+
+def melting(stage: Stage, shape: str) -> list[Samples]:
+    """A thousand hooks of one organization that Chatwoot does not know yet; a worker works."""
+    (visit,) = stage.newcomers(1)
+    maker = Maker(datetime.now(UTC).date(), visit.organization)
+    for at in range(3, PEOPLE + 1):
+        email = f"pessoa{at}@empresa{visit.organization}.example"
+        stage.office.put("collaborators", visit.organization, maker.collaborator(at, email))
+    environ = stage.environ(shape)
+    with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "worker.log"):
+        stage.chat.forget()
+        sent = [hook_request(visit.organization, "entitlement.renewed") for _ in range(HOOKS)]
+        load(panel.port, sent, CONNECTIONS).only(202)
+        _await_done(environ, HOOKS)
+    writes = [call for call in stage.chat.calls if _writes(call)]
+    contacts = [row for row in stage.chat.contacts.values() if _belongs(row, visit.organization)]
+    number = len(contacts) - 1  # the visitor's own claim is none of our doing
+    if number != PEOPLE + 1:
+        raise RuntimeError(f"{number} contacts")
+    return [Samples([len(writes) / number], f"{len(writes)} writes for {number} contacts")]
+
+
+def _writes(call: Call) -> bool:
+    return call.method != "GET" and not call.path.endswith("/filter")
+
+
+def _belongs(contact: Json, organization: int) -> bool:
+    return bool(contact["custom_attributes"].get("middag_organization_id") == str(organization))
+
+
+def _await_done(environ: dict[str, str], number: int) -> None:
+    database = db.connect(environ["PANEL_DATABASE_URL"])
+
+    def done() -> bool:
+        with database.connect() as connection:
+            return journal.counts(connection, time.time()).done >= number
+
+    try:
+        machine.wait_until(done, 120)
+    finally:
+        database.dispose()
+
+
+# -- in a browser --------------------------------------------------------------------------------
+
+
+def in_a_browser(stage: Stage, shape: str) -> list[Samples]:
+    """From the sender's request to the changed row on the screen, at any moment of the clock."""
+    program = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if program is None:
+        raise Absent("no Chromium here")
+    seconds = []
+    with (
+        _shop_window(stage, shape) as shown,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as chromium,
+    ):
+        page = chromium.new_page()
+        page.goto(f"{shown.chat_url}/?scenario=healthy&tab=app")
+        page.frame_locator(FRAME).locator("[data-section=orders][data-state=fresh]").wait_for()
+        frame = next(each for each in page.frames if each.url.startswith(shown.panel_url))
+        for _ in range(stage.times(10, 40)):
+            page.wait_for_timeout(random.uniform(0, 2000))  # noqa: S311 (no secret)
+            seconds.append(_seen_after(shown, frame))
+    middle = statistics.median(seconds)
+    return [Samples(seconds, f"seconds; half of {len(seconds)} within {middle:.2f}")]
+
+
+@dataclass(frozen=True)
+class ShopWindow:
+    """Worlds whose Chatwoot has its page, with our panel in its frame."""
+
+    office: BackOffice
+    chat_url: str
+    panel: Panel
+
+    @property
+    def panel_url(self) -> str:
+        return f"http://{HOST}:{self.panel.port}"
+
+
+@contextmanager
+def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
+    office, chat = demo_worlds(datetime.now(UTC).date())
+    chat.page = ChatwootPage(chat, office)
+    servers = serve(office.app), serve(chat.app)
+    # Two sites for the browser, as in life: localhost frames 127.0.0.1.
+    chat_url = f"http://localhost:{servers[1].port}"
+    worlds = {"MIDDAG_API_URL": servers[0].url + API, "CHATWOOT_URL": chat_url}
+    environ = stage.environ(shape, PANEL_WORKER="inside", **worlds)
+    try:
+        with stage.panel(environ) as panel:
+            shown = ShopWindow(office, chat_url, panel)
+            frame = {"type": "frame", "url": launch_url(from_env(environ), shown.panel_url)}
+            chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
+            yield shown
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def _seen_after(shown: ShopWindow, frame: Frame) -> float:
+    """One row takes the place of another, and the plugin rings."""
+    rows = shown.office.rows("orders", HEALTHY.organization)
+    old, number = rows[0], max(row["id"] for row in rows) + 1
+    with shown.office.lock:
+        rows[0] = {**old, "id": number}
+    frame.evaluate(WATCH, number)
+    begun = time.time()
+    shown.panel.ask(hook_request(HEALTHY.organization))
+    appeared: float = frame.evaluate("window.benchSeen")
+    return appeared / 1000 - begun
