@@ -1,4 +1,4 @@
-"""Who is looking: proofs, and the seals that they end in (design §4.2, §4.3).
+"""Who may look: launch keys, and the seals that every proof ends in (design §4.2, §4.3).
 
 A launch key is derived from the shared secret, so the address that Chatwoot keeps never holds the
 secret. A seal is our signed statement of half an hour: this agent, proven so, may see this
@@ -6,8 +6,10 @@ organization from this conversation and contact. Every accepted secret verifies,
 """
 
 import hmac
+import time
 from base64 import urlsafe_b64encode
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
@@ -15,10 +17,24 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from panel.cache import Ask
 from panel.chatwoot import Agent, Chatwoot, Conversation
 from panel.errors import GiveUp, Missing
+from panel.memory import Memory
 from panel.settings import Settings
 
 SEAL_SECONDS = 30 * 60
+# A seal that held is not checked again for a moment: with what `chatwoot.CHECKED` allows, who was
+# removed is refused within the minute. What did not hold is never remembered.
+OPENED_SECONDS = 10.0
+MOST_OPENED = 4096
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
+ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
+CHATWOOT_SESSION = "chatwoot-session"
+# What convinces us, tried in this order, by the setting. Who uses Chatwoot's mobile app has no
+# session of the dashboard: they can sign in with their token as well, which proves as much.
+PROOFS = {
+    SHARED_SECRET: (SHARED_SECRET,),
+    ACCESS_TOKEN: (ACCESS_TOKEN,),
+    CHATWOOT_SESSION: (CHATWOOT_SESSION, ACCESS_TOKEN),
+}
 ADMINISTRATOR = "administrator"
 
 
@@ -26,6 +42,12 @@ class Denied(GiveUp):
     """The viewer may not see this. `code` is shown; the caller answers 401 or 403."""
 
     code = "denied"
+
+
+class Unproven(Denied):
+    """No proof, or none that holds: where agents can sign in, they are offered to."""
+
+    code = "no_proof"
 
 
 class Unsealed(GiveUp):
@@ -36,7 +58,10 @@ class Unsealed(GiveUp):
 
 @dataclass(frozen=True)
 class Seal:
-    """`organization` 0: proven, but no organization found yet. `trust`: see `identity`."""
+    """`organization` 0: proven, but no organization found yet. `trust`: see `identity`.
+
+    `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
+    """
 
     agent: int
     proof: str
@@ -45,6 +70,7 @@ class Seal:
     contact: int
     organization: int = 0
     trust: str = "unproven"
+    uncovered: tuple[str, ...] = ()
 
 
 def launch_key(secret: str) -> str:
@@ -64,28 +90,23 @@ def bearer(header: str | None) -> str:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def prove(settings: Settings, header: str | None) -> str:
-    """The name of the proof that the request brings; raises `Denied`."""
-    if settings.agent_proof != SHARED_SECRET:
-        raise Denied("proof_unavailable", f"{settings.agent_proof} is not built yet")
-    given = bearer(header).encode()
-    # Every key is compared, in constant time: the clock must not tell which one was nearly right.
-    right = [hmac.compare_digest(given, launch_key(each).encode()) for each in settings.secrets]
-    if not any(right):
-        raise Denied("no_proof" if not given else "wrong_proof")
-    return SHARED_SECRET
+def signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
+    """Signs with the first secret, verifies with all; one purpose's words fit no other."""
+    keys = [launch_key(f"{purpose} {secret}") for secret in reversed(settings.secrets)]
+    return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
 
 
 class Access:
     """Seals, and the checks that stand behind each of them."""
 
-    def __init__(self, settings: Settings, chatwoot: Chatwoot) -> None:
+    def __init__(
+        self, settings: Settings, chatwoot: Chatwoot, clock: Callable[[], float] = time.time
+    ) -> None:
         self._settings = settings
         self._chatwoot = chatwoot
-        keys = [launch_key(f"seal {secret}") for secret in reversed(settings.secrets)]
-        self._signer = URLSafeTimedSerializer(
-            keys, salt="seal", signer_kwargs={"digest_method": sha256}
-        )
+        self._clock = clock
+        self._signer = signer(settings, "seal")
+        self._opened = Memory[Seal](MOST_OPENED, clock)
 
     def seal(self, seal: Seal) -> str:
         return str(self._signer.dumps(asdict(seal)))
@@ -95,15 +116,34 @@ class Access:
 
         Raises `Unsealed` (401), or another `PanelError` when Chatwoot cannot be asked.
         """
+        digest = sha256((header or "").encode()).digest()
+        known = self._opened.get(digest)
+        if known:
+            return known
+        seal, left = self._verified(header)
+        self._check(seal)
+        self._opened.put(digest, seal, self._clock() + min(left, OPENED_SECONDS))
+        return seal
+
+    def _verified(self, header: str | None) -> tuple[Seal, float]:
+        """What our signature stands behind, and for how many seconds still."""
         try:
-            seal = Seal(**self._signer.loads(bearer(header), max_age=SEAL_SECONDS))
+            said, signed = self._signer.loads(
+                bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
+            )
+            seal = Seal(**said)
+            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
         except SignatureExpired:
             raise Unsealed("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
             raise Unsealed("seal_invalid") from None
-        now = (self._settings.chatwoot_account_id, self._settings.agent_proof)
-        if (seal.account, seal.proof) != now:
+        settings = self._settings
+        here = seal.account == settings.chatwoot_account_id
+        if not here or seal.proof not in PROOFS[settings.agent_proof]:
             raise Unsealed("seal_invalid")
+        return seal, signed.timestamp() + SEAL_SECONDS - time.time()
+
+    def _check(self, seal: Seal) -> None:
         try:
             conversation = self._chatwoot.conversation(seal.conversation, Ask.FRESH)
             self.admit(seal.agent, conversation)
@@ -111,7 +151,6 @@ class Access:
             raise Unsealed("agent_removed", refused.code) from refused
         if conversation.contact.id != seal.contact:
             raise Unsealed("agent_removed", "the conversation has another contact now")
-        return seal
 
     def admit(self, agent: int, conversation: Conversation) -> Agent:
         """The agent, if they are listed and may see this conversation; raises `Denied`."""

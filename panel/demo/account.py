@@ -60,6 +60,7 @@ class Account:
     def __init__(self, account_id: int = 1) -> None:
         self.account_id = account_id
         self.version = "4.15.1"
+        self.status = "active"
         self.merge = False
         self.contacts: dict[int, Json] = {}
         self.conversations: dict[int, Json] = {}

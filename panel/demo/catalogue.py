@@ -170,6 +170,29 @@ def _plain(name: str, mail: str) -> Recipe:
     return lambda make: small(make, name, mail)
 
 
+def _place(city: str, state: str, mail: str) -> Recipe:
+    name = f"Escola Técnica {city} Ltda"
+    return lambda make: small(make, name, mail, city=city, state=state)
+
+
+# Nobody of them writes: they are what passes have seen before, so that a search finds something.
+NEIGHBOURS: dict[int, Recipe] = {
+    71: _plain("Instituto São Bento Ltda", "saobento.example"),
+    72: _plain("Colégio Água Verde Ltda", "aguaverde.example"),
+    73: _plain("Acme Escolas Ltda", "acme-escolas.example"),
+    74: _place("Natal", "RN", "tecnatal.example"),
+    75: _place("Recife", "PE", "tecrecife.example"),
+    76: _place("Belém", "PA", "tecbelem.example"),
+    77: _place("Manaus", "AM", "tecmanaus.example"),
+    78: _place("Cuiabá", "MT", "teccuiaba.example"),
+    79: _place("Vitória", "ES", "tecvitoria.example"),
+    80: _place("Maceió", "AL", "tecmaceio.example"),
+    81: _place("Aracaju", "SE", "tecaracaju.example"),
+    82: _place("Palmas", "TO", "tecpalmas.example"),
+    83: _place("Macapá", "AP", "tecmacapa.example"),
+    84: _place("Goiânia", "GO", "tecgoiania.example"),
+}
+
 COMPANIES: dict[int, Recipe] = {
     42: _acme,
     43: _empty,
@@ -189,4 +212,5 @@ COMPANIES: dict[int, Recipe] = {
     59: _plain("Sumida Serviços Ltda", "sumida.example"),
     60: _plain("Fechada Holding Ltda", "fechada.example"),
     61: _plain("Silêncio Estúdio Ltda", "silencio.example"),
+    **NEIGHBOURS,
 }

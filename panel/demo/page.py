@@ -11,7 +11,7 @@ import mimetypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from werkzeug.wrappers import Response
 
@@ -25,6 +25,8 @@ from panel.demo.world import Call, Json, answer
 from panel.demo.worlds import AGENT, break_as_told
 
 _STATIC = Path(__file__).parent / "static"
+_SESSION_COOKIE = "cw_d_session_info"
+_LEFT_AS_IT_IS = "#$&+/:<=>?@[]^`{|}!'()*"  # of what js-cookie escapes, it gives these back
 _FILES = {path.name: path for path in _STATIC.iterdir()}
 
 
@@ -56,11 +58,21 @@ class Page:
         if call.path.startswith("/demo/static/"):
             return _file(call.path.removeprefix("/demo/static/"))
         if call.path == self.home:
-            return _file("dashboard.html")
+            return self._dashboard()
         if call.path in ("/", "/app"):
             asked = f"?{urlencode(call.query)}" if call.query else ""
             return answer(302, None, Location=self.home + asked)
         return answer(404, {"error": "Not found"})
+
+    def _dashboard(self) -> Response:
+        """The page, and the cookie in which the real one keeps its session (contracts §4, E)."""
+        page = _file("dashboard.html")
+        session = next((key for key, agent in self.chat.sessions.items() if agent == AGENT), None)
+        if session:
+            names = ("access-token", "client", "uid")
+            told = quote(json.dumps(dict(zip(names, session, strict=True))), safe=_LEFT_AS_IT_IS)
+            page.headers.add("Set-Cookie", f"{_SESSION_COOKIE}={told}; Path=/; SameSite=Lax")
+        return page
 
     def _post(self, call: Call) -> Response:
         action = self._actions.get(call.path.removeprefix("/demo/"))

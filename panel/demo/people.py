@@ -16,13 +16,13 @@ def profile(account: Account, user: Json) -> Json:
         "id": account.account_id,
         "name": "Demo",
         "role": user["role"],
-        "status": "active",
+        "status": account.status,
         "permissions": [user["role"]],
     }
     return {
         **{key: user[key] for key in ("id", "name", "email", "role", "confirmed")},
         "account_id": account.account_id,
-        "accounts": [place],
+        "accounts": user.get("accounts", [place]),
         "access_token": token,
         "pubsub_token": f"pubsub-{user['id']}",
     }

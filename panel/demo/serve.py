@@ -20,25 +20,29 @@ from typing import TYPE_CHECKING
 import click
 from werkzeug.utils import import_string
 
-from panel.access import launch_url
+from panel.access import ACCESS_TOKEN, CHATWOOT_SESSION, PROOFS, SHARED_SECRET, launch_url
+from panel.demo.catalogue import NEIGHBOURS
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
-from panel.demo.worlds import ADMIN_TOKEN, Server, demo_worlds, serve
+from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, demo_worlds, serve
 from panel.settings import Settings, from_env
+from panel.sync.passes import BACKFILL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 FIRST_PORT, LAST_PORT = 8000, 8019
+MOUNT = "/panel"
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class House:
     """The WSGI app on the one port: who answers depends on the Host header."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, proof: str = SHARED_SECRET) -> None:
         self.secret = secret
+        self.proof = proof
         self.office, self.chat = demo_worlds(datetime.now(UTC).date(), secret)
         self.page = Page(self.chat, self.office)
         self.chat.page = self.page
@@ -47,16 +51,18 @@ class House:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "").partition(":")[0]
+        if host == "localhost" and environ.get("PATH_INFO", "").startswith(f"{MOUNT}/"):
+            return self.panel(_forwarded(environ), start_response)
         if host == "localhost":
             return self.chat(environ, start_response)
         if environ.get("PATH_INFO", "").startswith("/wp-json/"):
             return self.office(environ, start_response)
         return self.panel(environ, start_response)
 
-    def move_in(self, port: int, folder: str) -> None:
-        """Start the panel and register it in Chatwoot."""
-        settings = settings_for(port, self.secret, folder)
-        frame = {"type": "frame", "url": launch_url(settings, f"http://127.0.0.1:{port}")}
+    def move_in(self, port: int, folder: str, front: int = 0) -> None:
+        """Start the panel and register it in Chatwoot; `front`: the port of a proxy before both."""
+        settings = settings_for(port, self.secret, folder, self.proof, front or port)
+        frame = {"type": "frame", "url": launch_url(settings, settings.panel_url)}
         self.chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
         # By name, as gunicorn does it: nothing imports the room that knows everyone.
         self.panel = import_string("app:create_app")(settings)
@@ -66,6 +72,9 @@ class House:
     def working(self) -> Iterator[None]:
         """Passes are executed meanwhile, as in a web process of a single-machine installation."""
         import_string("app:start_work")(self.panel)
+        sync = self.panel.extensions["panel"].sync  # type: ignore[attr-defined]
+        for organization in NEIGHBOURS:
+            sync.line_up(organization, BACKFILL)
         try:
             yield
         finally:
@@ -77,16 +86,31 @@ class House:
         self.chat.close()
 
 
-def settings_for(port: int, secret: str, folder: str) -> Settings:
+def _forwarded(environ: WSGIEnvironment) -> WSGIEnvironment:
+    """What a proxy does that has the panel mounted under Chatwoot's own host."""
+    return environ | {
+        "PATH_INFO": environ["PATH_INFO"].removeprefix(MOUNT),
+        "HTTP_X_FORWARDED_PREFIX": MOUNT,
+        "HTTP_X_FORWARDED_HOST": environ["HTTP_HOST"],
+        "HTTP_X_FORWARDED_PROTO": "http",
+        "HTTP_X_FORWARDED_FOR": environ["REMOTE_ADDR"],
+    }
+
+
+def settings_for(port: int, secret: str, folder: str, proof: str, front: int) -> Settings:
     """The panel's settings, made as from the environment."""
+    mounted = proof == CHATWOOT_SESSION
+    panel_url = f"http://localhost:{front}{MOUNT}" if mounted else f"http://127.0.0.1:{front}"
     return from_env(
         {
             "CHATWOOT_CONTACT_VIEW_SECRET": secret,
             "MIDDAG_API_URL": f"http://127.0.0.1:{port}/wp-json/middag-account/v1",
-            "CHATWOOT_URL": f"http://localhost:{port}",
+            "CHATWOOT_URL": f"http://localhost:{front}",
             "CHATWOOT_ACCOUNT_ID": "1",
             "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
-            "PANEL_URL": f"http://127.0.0.1:{port}",
+            "PANEL_URL": panel_url,
+            "PANEL_AGENT_PROOF": proof,
+            "PANEL_TRUSTED_PROXIES": "1" if mounted else "0",
             "PANEL_CACHE_URL": f"file:{folder}/cache",
             "PANEL_DATABASE_URL": f"sqlite:///{folder}/panel.db",
         }
@@ -107,12 +131,13 @@ def bind(house: House, port: int | None) -> Server:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; without it: a free one.")
-def main(port: int | None) -> None:
+@click.option("--proof", type=click.Choice(PROOFS), default=SHARED_SECRET, show_default=True)
+def main(port: int | None, proof: str) -> None:
     """Serve the panel with a built-in back office and a built-in Chatwoot."""
     # Blocked in every thread and waited for below: a handler that sets an Event can be interrupted
     # by the second signal while it holds the Event's lock, and then waits for itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    house = House(secrets.token_urlsafe(24))
+    house = House(secrets.token_urlsafe(24), proof)
     try:
         server = bind(house, port)
     except OSError as fault:
@@ -123,5 +148,7 @@ def main(port: int | None) -> None:
         house.move_in(server.port, folder)
         with house.working():
             click.echo(f"Open http://localhost:{server.port}/ (Ctrl-C ends the demo)")
+            if proof == ACCESS_TOKEN:
+                click.echo(f"Bruno's access token: {AGENT_TOKEN}")
             signal.sigwait(_STOPS)
         server.stop()

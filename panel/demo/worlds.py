@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SECRET = "demo-secret-of-at-least-24-characters"
 ADMIN_TOKEN = "demo-administrator-token"
+AGENT_TOKEN = "demo-agent-token"
 AGENT = 2  # the agent whose browser the demo page plays
 
 
@@ -111,7 +112,7 @@ def break_as_told(office: BackOffice, chat: Chatwoot) -> None:
 def _staff(chat: Account, token: str) -> None:
     """The service's administrator, two agents of the inboxes and one of none."""
     chat.add_agent(1, "Painel MIDDAG", "painel@suporte.example", "administrator", token)
-    chat.add_agent(AGENT, "Bruno Lima", "bruno@suporte.example", token="demo-agent-token")
+    chat.add_agent(AGENT, "Bruno Lima", "bruno@suporte.example", token=AGENT_TOKEN)
     chat.add_agent(3, "Carla Dias", "carla@suporte.example", token="demo-second-agent-token")
     chat.add_agent(4, "Diego Reis", "diego@suporte.example", token="demo-outsider-token")
     chat.sessions["demo-session", "demo-client", "bruno@suporte.example"] = AGENT

@@ -1,0 +1,318 @@
+"""Each proof in a real browser: in Chatwoot's frame, in its mobile app, under its own host."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, Route, expect
+
+from panel.demo.scenarios import SCENARIOS
+from panel.demo.serve import MOUNT, House
+from panel.demo.worlds import AGENT_TOKEN, SECRET, serve
+from tests.browser.conftest import FRAME, Demo, OpenWindow, Panel, Seen, Window, find_chromium
+from tests.browser.test_opening import say_in_app
+from tests.conftest import wait_until
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "nginx"
+MakeDemo = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
+    """`demo_with("access-token")`: the demo as its command line makes it."""
+    with ExitStack() as stack:
+
+        def make(proof: str, front: int = 0) -> Demo:
+            house = House(SECRET, proof)
+            server = serve(house)
+            stack.callback(server.stop)
+            house.move_in(server.port, str(tmp_path), front)
+            found = Demo(house, server)
+            stack.callback(found.services.engine.dispose)
+            return found
+
+        yield make
+
+
+def sign_in(panel: Panel, token: str = AGENT_TOKEN) -> None:
+    panel.find("#token").fill(token)
+    panel.find("[data-action=sign-in]").click()
+
+
+def expect_code(panel: Panel, code: str) -> None:
+    expect(panel.root).to_have_attribute("data-code", code)
+
+
+def expect_customer(panel: Panel) -> None:
+    panel.expect_root("ready")
+    panel.expect_state("fresh")
+
+
+# -- access-token ------------------------------------------------------------------------------
+
+
+def test_an_agent_signs_in_once_in_the_frame_and_signs_out_again(
+    demo_with: MakeDemo, page: Page, seen: Seen
+) -> None:
+    demo = demo_with("access-token")
+    panel = demo.open(page)
+    expect_code(panel, "no_proof")
+    sign_in(panel, "nonsense")
+    expect_code(panel, "wrong_token")
+    assert panel.find("#token").input_value() == ""
+    sign_in(panel)
+    expect_customer(panel)
+    expect(panel.find(".session")).to_contain_text("Signed in as Bruno Lima")
+    demo.switch(page, "empty")
+    panel.expect_root("ready")
+    panel.settle()
+    panel.find("[data-action=sign-out]").click()
+    expect_code(panel, "signed_out")
+    demo.switch(page, "healthy")
+    expect_code(panel, "no_proof")
+    sent = [each for each in seen.sent() if AGENT_TOKEN in each]
+    assert [(each.method, each.url) for each in sent] == [("POST", f"{demo.panel_url}/sign-in")]
+
+
+def test_a_session_that_ends_under_an_open_panel_asks_to_sign_in_and_goes_on(
+    demo_with: MakeDemo, page: Page
+) -> None:
+    demo = demo_with("access-token")
+    panel = demo.open(page)
+    sign_in(panel)
+    expect_customer(panel)
+    page.context.clear_cookies()
+    demo.switch(page, "expiring")
+    expect_code(panel, "no_proof")
+    sign_in(panel)
+    expect_customer(panel)
+    expect(panel.root).to_have_attribute(
+        "data-conversation", str(SCENARIOS["expiring"].conversation)
+    )
+
+
+def test_a_browser_without_third_party_cookies_keeps_the_session(
+    demo_with: MakeDemo, browser: Browser
+) -> None:
+    """`Partitioned`: the cookie is kept for the panel inside this Chatwoot, and nowhere else."""
+    demo = demo_with("access-token")
+    strict = browser.browser_type.launch(
+        executable_path=find_chromium(), args=["--test-third-party-cookie-phaseout"]
+    )
+    try:
+        page = strict.new_page()
+        panel = demo.open(page)
+        sign_in(panel)
+        expect_customer(panel)
+        [cookie] = [each for each in page.context.cookies() if each["name"] == "__Host-panel"]
+        assert cookie["partitionKey"] == "http://localhost"
+        assert (cookie["httpOnly"], cookie["secure"]) == (True, True)
+    finally:
+        strict.close()
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_so(demo_with: MakeDemo, page: Page) -> None:
+    demo = demo_with("access-token")
+
+    def without_cookie(route: Route) -> None:
+        answer = route.fetch()
+        page.context.clear_cookies()
+        kept = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
+        route.fulfill(response=answer, headers=kept)
+
+    page.context.route("**/sign-in", without_cookie)
+    panel = demo.open(page)
+    sign_in(panel)
+    expect_code(panel, "cookie_refused")
+
+
+# -- chatwoot-session --------------------------------------------------------------------------
+
+
+def test_under_chatwoots_own_host_the_panel_opens_without_a_click(
+    demo_with: MakeDemo, page: Page, seen: Seen
+) -> None:
+    demo = demo_with("chatwoot-session")
+    panel = mounted(demo, page)
+    expect_customer(panel)
+    panel.refresh("orders")
+    panel.settle()
+    panel.confirm()
+    asked = [each.url for each in seen.sent(MOUNT + "/")]
+    assert f"{demo.chatwoot_url}{MOUNT}/contact" in asked
+    assert [each.url for each in seen.sent() if demo.panel_url in each.url] == []
+
+
+def mounted(demo: Demo, page: Page, scenario: str = "healthy") -> Panel:
+    found = demo.open(page, scenario)
+    return Panel(page, found.inside, demo.chatwoot_url + MOUNT)
+
+
+def test_under_chatwoots_own_host_a_planted_script_neither_runs_nor_asks_chatwoot(
+    demo_with: MakeDemo, page: Page, seen: Seen
+) -> None:
+    """What a visitor uploads stands on the same host: 'self' would let the panel run it."""
+    demo = demo_with("chatwoot-session")
+    panel = mounted(demo, page)
+    expect_customer(panel)
+    seen.forget()
+    panel.frame.evaluate(
+        """() => {
+          const planted = document.createElement("script");
+          planted.src = "/demo/static/frame.js";
+          document.head.append(planted);
+          const inline = document.createElement("script");
+          inline.text = "window.hit = 1";
+          document.head.append(inline);
+          fetch("/api/v1/profile").catch(() => {});
+        }"""
+    )
+
+    def heard() -> bool:
+        page.wait_for_timeout(20)  # the driver hears only while it is waited for
+        return len(seen.violations) >= 3
+
+    wait_until(heard)
+    found = sorted((each["directive"], each["blocked"]) for each in seen.violations)
+    assert found == [
+        ("connect-src", f"{demo.chatwoot_url}/api/v1/profile"),
+        ("script-src-elem", f"{demo.chatwoot_url}/demo/static/frame.js"),
+        ("script-src-elem", "inline"),
+    ]
+    assert panel.frame.evaluate("window.hit") is None
+    seen.forget()
+
+
+# -- the mobile app ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def phone(open_window: OpenWindow) -> Window:
+    small = {"width": 320, "height": 700}
+    return open_window(locale="pt-BR", viewport=small, is_mobile=True, has_touch=True)
+
+
+def test_in_the_mobile_app_an_agent_signs_in_with_a_token(
+    demo_with: MakeDemo, phone: Window
+) -> None:
+    demo = demo_with("access-token")
+    panel = demo.open_in_app(phone.page)
+    phone.page.wait_for_function("window.asked.length > 0")
+    say_in_app(phone.page, demo.context("healthy"))
+    expect_code(panel, "no_proof")
+    panel.find("#where summary").click()
+    assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sign_in(panel)
+    expect_customer(panel)
+
+
+def test_in_the_mobile_app_without_a_dashboard_a_token_signs_in_too(
+    demo_with: MakeDemo, phone: Window
+) -> None:
+    demo = demo_with("chatwoot-session")
+    panel = demo.open_in_app(phone.page)
+    phone.page.wait_for_function("window.asked.length > 0")
+    say_in_app(phone.page, demo.context("healthy"))
+    expect_code(panel, "no_proof")
+    sign_in(panel)
+    expect_customer(panel)
+    [cookie] = [each for each in phone.page.context.cookies() if "panel" in each["name"]]
+    assert (cookie["name"], cookie["path"]) == ("__Secure-panel", f"{MOUNT}/")
+
+
+def test_in_a_page_of_its_own_the_session_of_the_dashboard_counts(
+    demo_with: MakeDemo, phone: Window
+) -> None:
+    demo = demo_with("chatwoot-session")
+    phone.page.goto(demo.chatwoot_url)  # the dashboard leaves its cookie
+    panel = demo.open_in_app(phone.page)
+    phone.page.wait_for_function("window.asked.length > 0")
+    say_in_app(phone.page, demo.context("healthy"))
+    expect_customer(panel)
+
+
+# -- a real proxy ------------------------------------------------------------------------------
+
+CONFIGURATION = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+{user}
+events {{}}
+http {{
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/a; uwsgi_temp_path {folder}/b; scgi_temp_path {folder}/c;
+    access_log off;
+    server {{
+        listen 127.0.0.1:{front};
+        location {mount}/ {{
+            include {proxy};
+            proxy_set_header Host 127.0.0.1;
+            proxy_set_header X-Forwarded-Prefix {mount};
+            proxy_pass http://127.0.0.1:{port}/;
+        }}
+        location / {{
+            proxy_set_header Host $http_host;
+            proxy_pass http://127.0.0.1:{port};
+        }}
+    }}
+}}
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def nginx(folder: Path, front: int, port: int) -> Iterator[None]:
+    """Chatwoot's host with the panel mounted below it, and the headers of our own example."""
+    path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
+    program = shutil.which("nginx", path=path) or pytest.skip("no nginx here (tests/machine.sh)")
+    user = "user root;" if os.geteuid() == 0 else ""
+    places = {"folder": folder, "front": front, "port": port, "mount": MOUNT, "user": user}
+    conf = folder / "nginx.conf"
+    conf.write_text(CONFIGURATION.format(proxy=DEPLOY / "panel-proxy.conf", **places))
+    command = [program, "-e", f"{folder}/error.log", "-p", str(folder), "-c", str(conf)]
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.RequestException:
+        return False
+
+
+def test_behind_a_real_nginx_the_panel_opens_under_chatwoots_own_host(
+    demo_with: MakeDemo, page: Page, seen: Seen, tmp_path: Path
+) -> None:
+    front = free_port()
+    demo = demo_with("chatwoot-session", front)
+    with nginx(tmp_path, front, demo.server.port):
+        url = f"http://localhost:{front}"
+        wait_until(lambda: answers(f"{url}{MOUNT}/healthz"), 20)
+        page.goto(f"{url}/?scenario=healthy&tab=app")
+        panel = Panel(page, page.frame_locator(FRAME), url + MOUNT)
+        expect_customer(panel)
+        panel.confirm()
+        hosts = {each.url.partition("/app")[0].partition("/demo")[0] for each in seen.sent()}
+        assert {host for host in hosts if not host.startswith(url)} == set()
+        [told] = {each.headers["cookie"] for each in seen.sent(f"{MOUNT}/contact")}
+        assert "cw_d_session_info=" in told
+        # The dashboard ends: so does the panel, at the next opening after a minute at the latest.
+        page.context.clear_cookies()
+        page.locator("[data-conversation][data-scenario=empty]").click()
+        expect_code(panel, "no_proof")
