@@ -9,6 +9,9 @@ The only importer of `flask_caching`. Three keys for each topic (a section of an
 A read stores its copy under the token that it saw *before* it began, so a touch that arrives during
 a read leaves that copy touched. Only JSON is stored, never pickles: a planted file must not run.
 Any trouble with the store counts as "absent": it costs speed, never truth.
+
+What a process saw under an organization's mark (see `marks`) it need not read and parse again while
+that mark stands, so most questions ask for the mark alone.
 """
 
 import logging
@@ -16,7 +19,7 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -30,17 +33,25 @@ from cachelib.serializers import BaseSerializer
 from flask import Flask
 from flask_caching import Cache as Store
 
-from panel import errors
-from panel.flights import Files, Flights, Local, Shared
+from panel import errors, flights, marks
+from panel.flights import Flights
 from panel.http import READ_SECONDS, Deadline
+from panel.marks import InProcess, Marks
+from panel.memory import Memory
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 V = TypeVar("V")
 
+PARTS = ("token", "copy", "note")
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
+SWEPT = ("copies", "flights", "marks")
 MOST_LANDINGS = 64  # of the last moments: whoever waited for one takes it at once
+REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's mark may come too early
+MOST_SEEN = 4096  # without their values: for those who only ask what has changed
+MOST_PARSED = 256  # with them: they may be large
+AGAIN_SECONDS = 15.0  # open panels send nobody sooner after what has just failed
 REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 KINDS_OF_ERROR = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
@@ -117,6 +128,10 @@ class Note(msgspec.Struct, frozen=True):
         final = issubclass(KINDS_OF_ERROR.get(self.kind, Exception), errors.GiveUp)
         return final and now < self.at + life.refused
 
+    @property
+    def wait_until(self) -> float:
+        return max(self.retry_at or 0.0, self.at + AGAIN_SECONDS)
+
     def error(self, life: Lifetimes) -> errors.PanelError:
         kind = KINDS_OF_ERROR.get(self.kind, errors.Unreadable)
         again = self.at + life.refused if issubclass(kind, errors.GiveUp) else self.retry_at
@@ -167,15 +182,22 @@ class Cache:
         flights: Flights,
         clock: Callable[[], float] = time.time,
         sweep: Callable[[], object] = lambda: None,
+        marks: Marks | None = None,
     ) -> None:
-        """`sweep` is called in a thread of its own, once an hour of writing."""
+        """`sweep` is called in a thread of its own, once an hour of writing.
+
+        `flights` and `marks` reach as far as the store does; without marks: this process.
+        """
         self._store = store
         self.flights = flights
+        self._marks = marks or InProcess()
         self._clock = clock
         self._sweep = sweep
         self._next_sweep = 0.0
         self._resting_until = 0.0
         self._landings: dict[str, _Landing[Any]] = {}
+        self._seen = Memory[_State[Any]](MOST_SEEN, clock)
+        self._parsed = Memory[_State[Any]](MOST_PARSED, clock)
 
     def read(self, topic: Topic[T], ask: Ask, fetch: Callable[[Deadline], Any]) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per topic.
@@ -183,13 +205,13 @@ class Cache:
         Raises what `fetch` raised, when no copy may stand in for it.
         """
         asked, by = self._clock(), Deadline(READ_SECONDS)
-        found = self._settle(topic, self._look(topic), ask, asked)
+        found = self._settle(topic, self._recall(topic), ask, asked)
         if found:
             return found
         with self.flights.hold(topic.key("flight"), by.left()) as alone:
             # Whoever waited here takes what landed meanwhile, a failure too: asking again one
             # after the other would let fifty openings of a broken section take fifty deadlines.
-            state = self._look(topic)
+            [state] = self._look(topic)
             landed = self._settle(topic, state, ask, asked) or self._landed(topic, state, asked)
             if landed:
                 return landed
@@ -215,28 +237,38 @@ class Cache:
 
     def peek(self, topic: Topic[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
-        return self._settle(topic, self._look(topic), Ask.PEEK, self._clock())
+        return self._settle(topic, self._recall(topic), Ask.PEEK, self._clock())
 
-    def changed(self, topic: Topic[T], seen: str) -> bool:
-        """Does a panel that shows version `seen` have a reason to ask? The cache alone answers."""
-        state, now = self._look(topic, parsed=False), self._clock()
+    def changed(self, *shown: tuple[Topic[Any], str]) -> list[bool]:
+        """Does a panel that shows these versions have a reason to ask? The cache alone answers.
+
+        All are topics of one organization: mostly, its mark tells that nothing was written.
+        """
+        states = self._recall_all([topic for topic, _ in shown], self._seen)
+        pairs = zip(shown, states, strict=True)
+        return [self._is_news(topic, state, seen) for (topic, seen), state in pairs]
+
+    def _is_news(self, topic: Topic[Any], state: _State[Any], seen: str) -> bool:
+        now = self._clock()
         if seen != state.version(now, topic.lifetimes):
             return True
         # Nobody is sent to ask before the other side wants to be asked again.
         note = state.note
-        told = note and (note.lasts(now, topic.lifetimes) or (note.retry_at or 0.0) > now)
+        told = note and (note.lasts(now, topic.lifetimes) or note.wait_until > now)
         return not told and not self._is_fresh(topic, state, Ask.FRESH, now)
 
     def version(self, topic: Topic[T]) -> str:
         """The version that a section showing the present state carries."""
-        return self._look(topic, parsed=False).version(self._clock(), topic.lifetimes)
+        [state] = self._recall_all([topic], self._seen)
+        return state.version(self._clock(), topic.lifetimes)
 
     def touch(self, organization: int, name: str) -> bool:
         """Mark a section of an organization as out of date; one that is being read as well.
 
         False when the store did not take it.
         """
-        return self._set(f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS)
+        entry = f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS
+        return self._write(organization, entry)
 
     def works(self) -> bool:
         """Does the store keep what it is given? (for `readyz`)"""
@@ -274,7 +306,7 @@ class Cache:
         if not seen:
             # Before the flight: a touch that comes from now on replaces this token.
             state = replace(state, token=secrets.token_hex(8))
-            self._set(topic.key("token"), state.token, TOKEN_SECONDS)
+            self._write(topic.organization, (topic.key("token"), state.token, TOKEN_SECONDS))
         try:
             body = fetch(by)
             value = topic.parse(body)
@@ -283,7 +315,7 @@ class Cache:
         digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the flight: see the module.
         copy = Copy(body, self._clock(), state.token, digest, topic.is_empty(value))
-        self._set(topic.key("copy"), copy, topic.lifetimes.kept)
+        self._write(topic.organization, (topic.key("copy"), copy, topic.lifetimes.kept))
         reading = self._reading(topic, _State(state.token, copy, None, value))
         self._land(topic, seen, reading)
         return reading
@@ -293,10 +325,11 @@ class Cache:
     ) -> Reading[T]:
         kind = type(error).__name__
         note = Note(kind, error.code, self._clock(), state.token, error.retry_at)
-        self._set(topic.key("note"), note, topic.lifetimes.refused)
+        entries: list[tuple[str, Any, int]] = [(topic.key("note"), note, topic.lifetimes.refused)]
         if _forbids_copies(error):
             # Not merely hidden: a later outage must not bring back what we may not show.
-            self._set(topic.key("copy"), None, 1)
+            entries.append((topic.key("copy"), None, 1))
+        self._write(topic.organization, *entries)
         told = note.error(topic.lifetimes)
         told.detail = error.detail
         try:
@@ -325,8 +358,37 @@ class Cache:
         version = state.version(self._clock(), topic.lifetimes)
         return Reading(state.value, state.copy.at, version, late, retry_at, follow)
 
-    def _look(self, topic: Topic[T], parsed: bool = True) -> _State[T]:
-        token, copied, noted = self._get(topic.key("token"), topic.key("copy"), topic.key("note"))
+    def _recall(self, topic: Topic[T]) -> _State[T]:
+        [state] = self._recall_all([topic], self._parsed)
+        return state
+
+    def _recall_all(
+        self, topics: Sequence[Topic[Any]], memory: Memory[_State[Any]]
+    ) -> list[_State[Any]]:
+        """Topics of one organization, as they were seen under its mark, or looked at now."""
+        if not topics:
+            return []
+        # Read before the keys: a mark that is younger than what we saw would vouch for it.
+        mark = self._mark_of(topics[0].organization)
+        known = [memory.get((mark, topic.name)) if mark else None for topic in topics]
+        if all(known):
+            return [state for state in known if state]
+        states = self._look(*topics, parsed=memory is self._parsed)
+        if mark:
+            until = self._clock() + REMEMBERED_SECONDS
+            for topic, state in zip(topics, states, strict=True):
+                memory.put((mark, topic.name), state, until)
+        return states
+
+    def _look(self, *topics: Topic[Any], parsed: bool = True) -> list[_State[Any]]:
+        found = iter(self._get(*(topic.key(part) for topic in topics for part in PARTS)))
+        return [
+            self._state(topic, next(found), next(found), next(found), parsed) for topic in topics
+        ]
+
+    def _state(
+        self, topic: Topic[V], token: object, copied: object, noted: object, parsed: bool
+    ) -> _State[V]:
         token = token if isinstance(token, str) else ""
         usable = self._usable(topic, copied, parsed)
         copy, value = usable or (None, None)
@@ -346,7 +408,9 @@ class Cache:
         except (msgspec.ValidationError, errors.PanelError, RecursionError):
             return None
         # The store forgets by its own clock, and late: age is ours to judge.
-        return (copy, value) if copy.at > self._clock() - topic.lifetimes.kept else None
+        kept = copy.at > self._clock() - topic.lifetimes.kept
+        # Nobody needs the body any more, and it is not remembered.
+        return (msgspec.structs.replace(copy, body=None), value) if kept else None
 
     def _get(self, *keys: str) -> list[Any]:
         if self._clock() < self._resting_until:
@@ -356,6 +420,27 @@ class Cache:
         except Exception as error:  # noqa: BLE001 any trouble with the store counts as absent
             self._trouble(error)
             return [None] * len(keys)
+
+    def _mark_of(self, organization: int) -> str | None:
+        if self._clock() < self._resting_until:
+            return None
+        try:
+            return self._marks.of(organization)
+        except (OSError, redis.RedisError) as error:
+            self._trouble(error)
+            return None
+
+    def _write(self, organization: int, *entries: tuple[str, Any, int]) -> bool:
+        """Key, value and seconds of each; False when the store took not all of them."""
+        try:
+            self._marks.drop(organization)
+            kept = [self._set(*entry) for entry in entries]
+            self._marks.renew(organization)
+        except (OSError, redis.RedisError) as error:
+            # A store that hangs costs one wait here, not one for each entry.
+            self._trouble(error)
+            return False
+        return all(kept)
 
     def _set(self, key: str, value: Any, seconds: int) -> bool:
         self._sweep_hourly()
@@ -403,7 +488,7 @@ class _Json(BaseSerializer):
         return self.loads(file.read())
 
 
-def build(url: str, app: Flask, whose: str = "") -> Cache:
+def build(url: str, app: Flask, whose: str = "", clock: Callable[[], float] = time.time) -> Cache:
     """The cache behind `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (one process).
 
     `whose` keeps installations apart that share one Redis.
@@ -411,33 +496,38 @@ def build(url: str, app: Flask, whose: str = "") -> Cache:
     prefix = f"panel:{blake2s(whose.encode(), digest_size=6).hexdigest()}:"
     scheme, _, rest = url.partition(":")
     config: dict[str, Any] = {"CACHE_KEY_PREFIX": prefix, "CACHE_SERIALIZER": _Json()}
-    flights: Flights = Local()
     if scheme == "file":
         folder = Path(rest)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Threshold 0: beyond any other, cachelib lists the whole folder at every write.
         config |= {"CACHE_TYPE": "FileSystemCache", "CACHE_THRESHOLD": 0}
         config["CACHE_DIR"] = str(folder / "copies")
-        flights = Files(folder / "flights")
-        sweep = partial(sweep_files, folder, time.time)
-        return Cache(Store(app, config=config), flights, sweep=sweep)
+        return Cache(
+            Store(app, config=config),
+            flights.Files(folder / "flights"),
+            clock,
+            partial(sweep_files, folder, time.time),
+            marks.Files(folder / "marks"),
+        )
     if scheme == "memory":
         config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
-    else:
-        # A Redis that hangs must cost 0.3 s, not the library's patience with its retries.
-        patience = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3, "retry": None}
-        config |= {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": patience}
-        flights = Shared(redis.Redis.from_url(url, **patience), prefix)
-    return Cache(Store(app, config=config), flights)
+        return Cache(Store(app, config=config), flights.Local(), clock)
+    # A Redis that hangs must cost 0.3 s, not the library's patience with its retries.
+    patience = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3, "retry": None}
+    config |= {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": patience}
+    client = redis.Redis.from_url(url, **patience)
+    shared = flights.Shared(client, prefix), marks.Shared(client, prefix)
+    return Cache(Store(app, config=config), shared[0], clock, marks=shared[1])
 
 
 def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     """Remove what has expired, and count it: cachelib does so only when a key is read again.
 
-    A copy's file begins with its expiry (cachelib 0.17, `file.py`); a lock's says when it was held.
+    A copy's file begins with its expiry (cachelib 0.17, `file.py`); a lock and a mark are as old as
+    their file.
     """
     removed = 0
-    for path in [*folder.glob("copies/*"), *folder.glob("flights/*")]:
+    for path in [path for part in SWEPT for path in folder.glob(f"{part}/*")]:
         try:
             if _outlived(path, clock()):
                 path.unlink()
@@ -448,8 +538,8 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
 
 
 def _outlived(path: Path, now: float) -> bool:
-    if path.parent.name == "flights":
-        return path.stat().st_mtime < now - TOKEN_SECONDS
+    if path.parent.name != "copies":
+        return path.lstat().st_mtime < now - TOKEN_SECONDS
     with path.open("rb") as file:
         head = file.read(4)
     expires = struct.unpack("I", head)[0] if len(head) == 4 else 0

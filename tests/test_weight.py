@@ -1,0 +1,170 @@
+"""What goes over the wire: compressed, once, and little of it. Counted on the socket."""
+
+import gzip
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import brotli  # type: ignore[import-untyped]
+import pytest
+
+from panel.access import launch_key
+from panel.assets import WORTH_BYTES
+from panel.demo.worlds import SECRET
+from panel.sections import SECTIONS
+from tests.conftest import Panel, Worlds, environment, seal_of, worlds_on_sockets
+from tests.test_processes import gunicorn
+
+COLD_OPEN_BYTES = 25 * 1024
+HEADER_BYTES = 700
+CHROMIUM = "gzip, deflate, br, zstd"
+
+
+@dataclass
+class Answer:
+    """One answer as it came: `received` counts every byte of it, status line and headers too."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    received: int
+
+    @property
+    def text(self) -> str:
+        unpack = {"gzip": gzip.decompress, "br": brotli.decompress}
+        encoding = self.headers.get("content-encoding", "")
+        return (unpack[encoding](self.body) if encoding else self.body).decode()
+
+
+@dataclass
+class Wire:
+    """A browser's connection to one server, byte by byte."""
+
+    url: str
+    encodings: str = CHROMIUM
+    received: int = 0
+    bodies: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, path: str, form: dict[str, object] | None = None, bearer: str = "") -> Answer:
+        host = urlsplit(self.url)
+        body = urlencode(form).encode() if form else b""
+        lines = [f"{'POST' if form else 'GET'} {path} HTTP/1.1", f"Host: {host.netloc}"]
+        lines += [f"Accept-Encoding: {self.encodings}", "Connection: close"]
+        lines += [f"Authorization: Bearer {bearer}"] * bool(bearer)
+        lines += ["Content-Type: application/x-www-form-urlencoded"] * bool(form)
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        with socket.create_connection((host.hostname or "", host.port or 80), 30) as wire:
+            wire.sendall("\r\n".join(lines).encode() + body)
+            raw = b"".join(iter(lambda: wire.recv(65536), b""))
+        self.received += len(raw)
+        self.bodies += len(raw.partition(b"\r\n\r\n")[2])
+        self.asked.append(path)
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        first, *more = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in more)}
+        return Answer(int(first.split()[1]), headers, rest, len(raw))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Worlds]]:
+    folder = tmp_path_factory.mktemp("weight")
+    with worlds_on_sockets() as worlds:
+        environ = environment(worlds.office_url, worlds.chat_url, folder)
+        with gunicorn(environ) as panel:
+            yield panel.url, worlds
+
+
+def test_a_whole_cold_open_is_light(served: tuple[str, Worlds], standing: Panel) -> None:
+    wire = Wire(served[0])
+    shell = wire.ask("/").text
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', shell):
+        assert wire.ask(address).headers["content-encoding"] == "br"
+    page = wire.ask("/contact", standing.hints("healthy"), launch_key(SECRET)).text
+    loading = re.findall(r'data-section="(\w+)" data-state="loading"', page)
+    assert loading == list(SECTIONS)
+    for name in loading:
+        assert 'data-state="fresh"' in wire.ask(f"/sections/{name}", bearer=seal_of(page)).text
+    assert len(wire.asked) == 9
+    print(f"a cold open: {wire.bodies} bytes, {wire.received} with headers")  # noqa: T201
+    # HTTP/2 sends a header that it has sent before as one byte; gunicorn's HTTP/1.1 repeats them.
+    assert wire.bodies <= COLD_OPEN_BYTES
+    assert wire.received - wire.bodies <= len(wire.asked) * HEADER_BYTES
+
+
+def test_our_files_are_kept_for_ever_and_come_as_the_browser_can_read_them(
+    served: tuple[str, Worlds],
+) -> None:
+    shell = Wire(served[0]).ask("/").text
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', shell)
+    assert len(addresses) == 3
+    for address in addresses:
+        packed, plain = Wire(served[0]).ask(address), Wire(served[0], "identity").ask(address)
+        for answer in (packed, plain):
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+            assert answer.headers["vary"] == "Accept-Encoding"
+        assert "content-encoding" not in plain.headers
+        assert packed.text.encode() == plain.body
+        if "/vendor/" in address:
+            assert plain.body == Path(urlsplit(address).path.lstrip("/")).read_bytes()
+        assert packed.headers["etag"] != plain.headers["etag"]
+        assert packed.received < plain.received / 2
+
+
+@pytest.mark.parametrize(
+    ("encodings", "packed"),
+    [
+        ("gzip", "gzip"),
+        (CHROMIUM, "br"),
+        ("br;q=0.5, gzip;q=0.8, *;q=0.1", "gzip"),
+        ("br;q=0, gzip;q=0.8", "gzip"),
+        ("*", "br"),
+        ("gzip;q=0", None),
+        ("identity", None),
+        ("zstd", None),
+        ("", None),
+    ],
+)
+def test_html_is_compressed_for_who_takes_it(
+    served: tuple[str, Worlds], encodings: str, packed: str | None
+) -> None:
+    answer = Wire(served[0], encodings).ask("/")
+    assert answer.headers.get("content-encoding") == packed
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert "</html>" in answer.text
+    assert int(answer.headers["content-length"]) == len(answer.body)
+
+
+def test_nothing_but_html_and_our_files_is_compressed(served: tuple[str, Worlds]) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/sections/orders", "/sync/hooks", "/nowhere"):
+        answer = Wire(served[0]).ask(path)
+        assert "content-encoding" not in answer.headers, path
+
+
+def test_what_fits_into_a_packet_is_left_as_it_is(standing: Panel) -> None:
+    with standing.app.test_request_context("/", headers={"Accept-Encoding": "gzip"}):
+        for size, packed in ((WORTH_BYTES, False), (WORTH_BYTES + 1, True)):
+            answer = standing.app.process_response(standing.app.make_response("x" * size))
+            assert (answer.content_encoding == "gzip") is packed
+
+
+def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel) -> None:
+    """Compressed secrets: each answer carries another seal (see `assets.shrink`)."""
+    seals = {seal_of(standing.open(scenario).text) for scenario in ("healthy", "empty", "two")}
+    assert len(seals) == 3
+
+
+def test_our_own_files_leave_without_their_comments_and_are_whole_otherwise(
+    served: tuple[str, Worlds],
+) -> None:
+    plain = Wire(served[0], "identity")
+    script, style = (plain.ask(f"/static/panel.{kind}").text for kind in ("js", "css"))
+    assert not re.findall(r"^\s|^//", script, re.MULTILINE)
+    assert "/*" not in style
+    source = Path("static/panel.js").read_text()
+    lines = [line.strip() for line in source.splitlines()]
+    kept = [line for line in lines if line and not line.startswith("//")]
+    assert script.splitlines() == kept
