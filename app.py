@@ -1,16 +1,17 @@
 """create_app: the one room that knows everyone; the only reader of the environment."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass
-from hashlib import blake2s
-from pathlib import Path
+from functools import lru_cache, partial
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, request, send_from_directory
+from flask import Flask, Response, abort, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import actions, commands, drawing, health, services, views
+from panel import actions, assets, commands, drawing, health, services, signing, views
 from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync import hooks, webhooks
@@ -18,8 +19,8 @@ from panel.sync.engine import Engine
 from panel.sync.passes import Passes
 
 LARGEST_FORM = 64 * 1024
-YEAR = 365 * 86400
-ROUTES = (views, actions)  # importing them hangs their routes onto `drawing.bp`
+MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
+ROUTES = (views, actions, signing)  # importing them hangs their routes onto `drawing.bp`
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (drawing.bp, health.bp, hooks.bp, webhooks.bp):
         app.register_blueprint(blueprint)
     commands.register(app, panel, panel.sync, panel.passes)
-    _serve_static(app)
+    assets.register(app)
+    app.before_request(_refuse_strange_mounts)
     app.register_error_handler(HTTPException, _explain)
     app.after_request(_headers(settings))
     if settings.trusted_proxies:
@@ -83,24 +85,6 @@ def settings_or_exit() -> Settings:
         sys.exit(2)
 
 
-def _serve_static(app: Flask) -> None:
-    folder = Path(app.root_path, "static")
-    marks = {
-        path.relative_to(folder).as_posix(): blake2s(path.read_bytes(), digest_size=6).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-    @app.get("/static/<path:name>")
-    def static(name: str) -> Response:
-        answer = send_from_directory(folder, name, max_age=0)
-        if name in marks and request.args.get("v") == marks[name]:
-            answer.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
-        return answer
-
-    app.add_template_global(lambda name: app.url_for("static", name=name, v=marks[name]), "asset")
-
-
 def _explain(error: HTTPException) -> Response:
     code = error.name.lower().replace(" ", "_")
     answer = jsonify({"error": {"code": code, "detail": error.description or ""}})
@@ -111,23 +95,50 @@ def _explain(error: HTTPException) -> Response:
     return answer
 
 
-def _headers(settings: Settings):  # type: ignore[no-untyped-def]
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors " + " ".join(settings.frame_origins),
-        )
+def _path(url: str) -> str:
+    return urlsplit(url).path
+
+
+def _policy(settings: Settings, mount: str) -> str:
+    files = asked = "'self'"
+    if mount:
+        # 'self' would be all of Chatwoot's host, with every file that a visitor has uploaded. The
+        # address as we know it too: a proxy may not pass the port on.
+        told = settings.panel_url
+        ours = dict.fromkeys((mount, told if _path(told) == _path(mount) else mount))
+        files, asked = (" ".join(f"{one}/{path}" for one in ours) for path in ("static/", ""))
+    parts = (
+        "default-src 'none'",
+        f"script-src {files}",
+        f"style-src {files}",
+        f"img-src {files}",
+        f"connect-src {asked}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors " + " ".join(settings.frame_origins),
     )
+    return "; ".join(parts)
+
+
+def _mount() -> str:
+    """The address that we are mounted below; empty for a host of our own. Without a slash."""
+    root = request.root_path.rstrip("/")
+    return f"{request.scheme}://{request.host}{root}" if root else ""
+
+
+def _refuse_strange_mounts() -> None:
+    """It stands in pages and in the policy: what no proxy of ours would say is not repeated."""
+    if not MOUNT.fullmatch(_mount()):
+        abort(400)
+
+
+def _headers(settings: Settings):  # type: ignore[no-untyped-def]
+    policy = lru_cache(maxsize=64)(partial(_policy, settings))  # every answer carries it
 
     def add(answer: Response) -> Response:
+        mount = _mount() if MOUNT.fullmatch(_mount()) else ""
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
-        answer.headers["Content-Security-Policy"] = policy
+        answer.headers["Content-Security-Policy"] = policy(mount)
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"

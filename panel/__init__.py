@@ -2,11 +2,14 @@
 
 The map, in reading order. Imports point towards the top of this list, never down it:
 
-    plain values    settings · errors · models · labels · formats
-    tools           breaker · http · flights · cache · db · links · directory · audit · journal
+    plain values    settings · errors · models · labels · phones · formats · pace
+    tools           breaker · http · flights · memory · marks · cache · db · links · directory ·
+                    terms · audit · attempts · journal
     outside worlds  middag (the back office) · chatwoot
-    hall            access (proofs and seals) · services: the shared objects, built once
-    reading wing    sections · identity · visits · drawing · views · actions · health
+    hall            access (who may look: seals) · sessions · profiles · proofs (who is looking) ·
+                    services: the shared objects, built once
+    reading wing    sections · identity · visits · verdicts · search · drawing · signing · views ·
+                    actions · assets · health
     writing wing    sync: see its own map
     for people      terminal · installation · commands · demo
 

@@ -11,8 +11,11 @@ from typing import Any, TypeVar
 from panel.cache import Ask, Cache, Lifetimes, Topic
 from panel.errors import GiveUp, Unreachable, Unreadable
 from panel.http import Client, Deadline
+from panel.models import clean
 
-CHECKED = Lifetimes(fresh=60, empty=60, kept=60, refused=5)
+# Forty, and up to eight of a slow answer, and ten in `access`: within the minute of design §4.2.
+LONGEST_NAME = 255  # characters that a contact may have (§3.3)
+CHECKED = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 T = TypeVar("T")
 
 
@@ -77,18 +80,28 @@ class Chatwoot:
         return self._client.breaker.paused_until
 
     def conversation(self, number: int, ask: Ask = Ask.NEW) -> Conversation:
-        """The conversation with its contact, asked anew unless `ask` allows a minute's age."""
+        """The conversation with its contact, asked anew unless `ask` allows some age."""
         path = f"conversations/{number}"
-        return self._checked("conversation", number, path, ask, _conversation, _conversation_kept)
+        return self._checked(
+            "chatwoot-conversation", number, path, ask, _conversation, _conversation_kept
+        )
 
     def agents(self) -> dict[int, Agent]:
-        return self._checked("agents", self._account, "agents", Ask.FRESH, _agents, _agents_kept)
+        return self._checked(
+            "chatwoot-agents", self._account, "agents", Ask.FRESH, _agents, _agents_kept
+        )
 
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
         path = f"inbox_members/{inbox}"
-        ids = self._checked("members", inbox, path, Ask.FRESH, _whole_numbers, _ids)
+        ids = self._checked("chatwoot-members", inbox, path, Ask.FRESH, _whole_numbers, _ids)
         return frozenset(ids)
+
+    def sources(self, contact: int, inbox: int) -> frozenset[str]:
+        """How the channel of this inbox calls the contact: addresses, numbers (`source_id`)."""
+        path = f"contacts/{contact}"
+        joined = self._checked("chatwoot-sources", contact, path, Ask.FRESH, _pairs, _sources)
+        return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
         """Set our keys, or remove those that are None: read, merge, write.
@@ -167,7 +180,7 @@ class Chatwoot:
         keep: Callable[[Any], Any],
     ) -> T:
         """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        topic = Topic(f"chatwoot-{name}", number, CHECKED, parse)
+        topic = Topic(name, number, CHECKED, parse)
         reading = self._cache.read(topic, ask, lambda by: keep(self._get(path, by)))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
@@ -235,7 +248,7 @@ def _agents(body: Any) -> dict[int, Agent]:
     agents = [
         Agent(
             _number(row, "id"),
-            str(row.get("name") or ""),
+            clean(str(row.get("name") or "")),
             str(row.get("email") or "").lower(),
             str(row.get("role") or ""),
         )
@@ -257,6 +270,21 @@ def _whole_numbers(body: Any) -> list[int]:
     return body
 
 
+def _sources(body: Any) -> list[list[Any]]:
+    """Pairs of inbox and source of a contact; what is not said is not known."""
+    joined = _object(_object(body).get("payload")).get("contact_inboxes")
+    rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
+    inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
+    pairs = zip(inboxes, rows, strict=True)
+    return [[inbox.get("id"), str(row.get("source_id") or "")] for inbox, row in pairs]
+
+
+def _pairs(body: Any) -> list[tuple[Any, str]]:
+    if not isinstance(body, list):
+        raise Unreadable("wrong_shape", "no list of sources")
+    return [(inbox, source) for inbox, source in body if source]
+
+
 def _attributes(body: Any) -> dict[str, Any]:
     found = _object(body).get("custom_attributes")
     return found if isinstance(found, dict) else {}
@@ -270,7 +298,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _text(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
-    return value or None if isinstance(value, str) else None
+    return clean(value) or None if isinstance(value, str) else None
 
 
 def _number(body: Any, key: str) -> int:

@@ -4,12 +4,14 @@ The one owner of the tables `organizations` and `people`. A contact's attributes
 here, so a person of several organizations comes out the same whichever pass ran last.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Date,
     Engine,
     Integer,
@@ -18,8 +20,11 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    literal,
+    null,
     or_,
     select,
+    union_all,
 )
 
 from panel.db import metadata, transaction, upsert
@@ -49,7 +54,11 @@ people = Table(
     Column("role", String(16), nullable=False),
     Column("email", Text, index=True),
     Column("phone", String(16), index=True),
+    Column("identifier", Text, index=True),
 )
+
+KEYS = ("email", "phone", "identifier")
+COMPANY = "organization"  # the role of the company's own contact
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,25 @@ class Person:
     role: str
     email: str | None = None
     phone: str | None = None
+    identifier: str | None = None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What tells who somebody is: `email` in lower case, `phone` in E.164."""
+
+    email: str | None = None
+    phone: str | None = None
+    identifier: str | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """An organization that knows one of the keys; `key`: which; `role`: of whom it is there."""
+
+    organization: int
+    key: str
+    role: str
 
 
 class Directory:
@@ -135,7 +163,50 @@ class Directory:
             rows = connection.execute(select(people).where(same)).mappings()
             return [Person(**row) for row in rows]
 
+    def matches(self, keys: Keys) -> list[Match]:
+        """Who knows these keys, by ascending organization; a person's role before the company's.
+
+        One question: people and companies, each by its indexed columns.
+        """
+        wanted = {name: value for name, value in vars(keys).items() if value}
+        own = {name: value for name, value in wanted.items() if name in organizations.c}
+        if not wanted:
+            return []
+        columns = [people.c[name] for name in KEYS]
+        either = [
+            select(people.c.organization, people.c.role, *columns).where(_any(people, wanted))
+        ]
+        if own:
+            company = select(
+                organizations.c.id,
+                literal(COMPANY),
+                organizations.c.email,
+                organizations.c.phone,
+                null(),
+            )
+            either.append(company.where(_any(organizations, own)))
+        with transaction(self._engine) as connection:
+            rows = list(connection.execute(union_all(*either)).mappings())
+        found: dict[tuple[int, str], Match] = {}
+        for row in sorted(rows, key=lambda row: (row["organization"], row["role"] == COMPANY)):
+            for key in (name for name in wanted if row[name] == wanted[name]):
+                match = Match(row["organization"], key, row["role"])
+                found.setdefault((match.organization, key), match)
+        return list(found.values())
+
+    def named(self, wanted: Collection[int]) -> dict[int, Known]:
+        """Those of the organizations that a pass has seen, by id."""
+        if not wanted:
+            return {}
+        with transaction(self._engine) as connection:
+            here = select(organizations).where(organizations.c.id.in_(wanted))
+            return {row["id"]: Known(**row) for row in connection.execute(here).mappings()}
+
     def known(self) -> list[int]:
         """The ids of every organization that a pass has seen."""
         with transaction(self._engine) as connection:
             return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
+
+
+def _any(table: Table, wanted: Mapping[str, str]) -> ColumnElement[bool]:
+    return or_(*(table.c[name] == value for name, value in wanted.items()))

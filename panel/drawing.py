@@ -6,26 +6,39 @@ from the request.
 """
 
 import time
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, g, render_template, request
+from markupsafe import Markup, escape
 
 from panel import audit, labels
-from panel.access import Denied, Seal, Unsealed
+from panel.access import Denied, Seal, Unproven, Unsealed, bearer
 from panel.audit import Entry
 from panel.errors import GiveUp, Missing, PanelError, Refused
 from panel.formats import Formats, choose_locale
 from panel.identity import Candidate
+from panel.models import clean
 from panel.sections import SECTIONS, Moment, Part, Section, part_of, part_without
 from panel.services import services
 from panel.visits import Visit, Visits
 
 bp = Blueprint("panel", __name__)
+LONGEST_SHOWN = 300
+# Classes of letters and marks that turn the direction of what stands around them.
+TURNING = {"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
+ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429}
 
 
 def visits() -> Visits:
     return Visits(services())
+
+
+def given() -> str:
+    """The seal of the request, as it came."""
+    return bearer(request.headers.get("Authorization"))
 
 
 def sealed() -> Seal:
@@ -70,24 +83,53 @@ def link_to(record: str, number: int) -> str:
     return template.replace("{id}", str(number))
 
 
+@bp.app_template_filter()
+def apart(value: object) -> Markup:
+    """A value of another world in a line of ours: what runs the other way turns only itself.
+
+    It may be anything; not all of it is shown when it is long.
+    """
+    text = clean(str(value))[:LONGEST_SHOWN]
+    turns = any(unicodedata.bidirectional(each) in TURNING for each in text)
+    return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
+
+
+@bp.app_template_global()
+def isolated(text: str, values: Mapping[str, object]) -> Markup:
+    """The translated text with each value kept apart."""
+    return escape(text) % {name: apart(value) for name, value in values.items()}
+
+
 # -- drawing -----------------------------------------------------------------------------------
 
 
 def without(error: PanelError) -> tuple[str, int]:
     """No panel: the viewer is refused, or something could not be asked."""
     template = "denied.html" if isinstance(error, Denied) else "failed.html"
-    return render_template(template, error=error, now=time.time()), status_of(error)
+    signs_in = services().proofs.takes_tokens
+    if signs_in and isinstance(error, Unproven):
+        template = "signin.html"
+    html = render_template(
+        template, error=error, code=error.code, signs_in=signs_in, now=time.time()
+    )
+    return html, status_of(error)
 
 
 def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     """The panel: one organization, a choice between several, or none."""
     found = visit.found
+    notice = notice or ("" if visit.links_known else "links_unknown")
     candidate = found.get(chosen) or (found.candidates[0] if len(found.candidates) == 1 else None)
     if candidate:
         return _ready(visit, candidate, notice)
     template = "choose.html" if found.candidates else "unlinked.html"
+    for each in found.candidates:  # a card shows its organization, too
+        services().audit.try_note(entry_of(audit.SHOWN, visit.seal, each))
+    names = _names(found.candidates)
+    part = _loading(SECTIONS["organization"])
     cards = [
-        (each, _seal(visit, each), _loading(SECTIONS["organization"])) for each in found.candidates
+        (each, _seal(visit, each), part, names.get(each.organization, ""))
+        for each in found.candidates
     ]
     return render_template(
         template,
@@ -102,20 +144,35 @@ def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
 def _ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = candidate.trust != "proven"
     parts = [_kept(section, candidate.organization, masked) for section in SECTIONS.values()]
-    shown = parts[0].shown
     services().audit.try_note(entry_of(audit.SHOWN, visit.seal, candidate))
     return render_template(
         "contact.html",
         visit=visit,
         candidate=candidate,
-        name=shown.items[0].record.name if shown else "",
-        parts=parts,
+        name=_name(candidate, parts[0]),
+        sections=[section_drawn(part, candidate.organization) for part in parts],
         seal=_seal(visit, candidate),
         notice=notice,
         agents=services().chatwoot.agents(),
         moment=moment(),
         now=time.time(),
     )
+
+
+def _name(candidate: Candidate, part: Part) -> str:
+    """As the back office says it, else as the passes learned it, else nothing."""
+    if part.shown:
+        return str(part.shown.items[0].record.name)
+    return _names([candidate]).get(candidate.organization, "")
+
+
+def _names(candidates: Iterable[Candidate]) -> dict[int, str]:
+    """What the passes learned; a silent database knows no names."""
+    try:
+        known = services().directory.named([each.organization for each in candidates])
+    except PanelError:
+        return {}
+    return {number: each.name for number, each in known.items()}
 
 
 def entry_of(what: str, seal: Seal, candidate: Candidate, note: str = "") -> Entry:
@@ -140,6 +197,27 @@ def _kept(section: Section, organization: int, masked: bool) -> Part:
     return part_of(section, reading, moment(), masked) if reading else _loading(section)
 
 
+def section_drawn(part: Part, organization: int, uncovered: str = "") -> Markup:
+    """One section; drawn once a second for all who are shown the same.
+
+    A touch sends every open panel of an organization here at once. Nothing in it is finer than a
+    second, and nothing tells one agent from another, but for the seal of what they uncovered.
+    """
+    now = time.time()
+    fmt: Formats = words()["fmt"]  # type: ignore[assignment]  # one of several kinds of words
+    said = [value for name, value in vars(part).items() if name not in ("section", "shown")]
+    key = (organization, part.section.name, *said, fmt.locale, request.script_root, int(now))
+    known = None if uncovered else services().drawn.get(key)
+    if known is not None:
+        return known
+    html = render_template(
+        part.section.template, part=part, moment=moment(), now=now, uncovered=uncovered
+    )
+    if not uncovered:
+        services().drawn.put(key, Markup(html), now + 1)  # noqa: S704 (our own template made it)
+    return Markup(html)  # noqa: S704 (as above)
+
+
 def _loading(section: Section) -> Part:
     return Part(section, "loading")
 
@@ -161,8 +239,8 @@ def _seal(visit: Visit, candidate: Candidate | None = None) -> str:
 
 
 def status_of(error: PanelError) -> int:
-    if error.code == "bad_request":
-        return 400
+    if error.code in ODD_STATUSES:
+        return ODD_STATUSES[error.code]
     if isinstance(error, Denied | Refused):
         return 403
     if isinstance(error, Missing):

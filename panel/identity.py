@@ -1,15 +1,19 @@
 """Which organizations does this conversation belong to, how do we know, and may it be disclosed?
 
 Our own links come first. What stands in Chatwoot's attributes or `identifier` is a *claim*: a
-website visitor can write all three (contracts/chatwoot.md §3.4), so it is shown as claimed.
+website visitor can write all three (contracts/chatwoot.md §3.4), so it is shown as claimed. Last
+comes who knows the contact's e-mail or phone; where the channel proves that key, it comes before
+every claim.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from panel.chatwoot import Conversation
+from panel.chatwoot import Contact, Conversation
+from panel.directory import Keys, Match
 from panel.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
+from panel.phones import e164
 
 ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
@@ -17,14 +21,18 @@ IDENTIFIER = re.compile(r"middag:organization:([1-9][0-9]{0,17})")
 CLAIMED = "claimed"
 MOST_CANDIDATES = 10
 
-# The one table of trust: what a channel proves about the person who writes in it. A link is proven
-# when it rests on one of these keys; `contact` stands for a link that an agent put on the contact.
+# The one table of trust: which key of the person who writes a channel proves. A match is proven
+# when the organization knows that key as the contact shows it *now*, a pick for the contact when
+# it is the key that the contact had when the agent picked: a visitor can change what stands there.
 PHONE_CHANNELS = ("Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms", "Channel::Telegram")
 PROVES = {
-    **dict.fromkeys(PHONE_CHANNELS, frozenset({"phone", "contact"})),
-    "Channel::Email": frozenset({"email", "contact"}),
+    **dict.fromkeys(PHONE_CHANNELS, frozenset({"phone"})),
+    "Channel::Email": frozenset({"email"}),
 }
-SIGNED = frozenset({"identifier", "email", "contact"})  # `hmac_verified`: the website signed them
+# `hmac_verified`. The website signs the identifier alone (Chatwoot's `valid_hmac?`): who has been
+# given a signature can send any e-mail with it. An e-mail is signed where it is the identifier.
+SIGNED = frozenset({"identifier", "email"})
+NAMELESS = ("Channel::Telegram",)  # its sources are Telegram's own numbers, no phones
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Candidate:
     """One organization that the conversation may belong to.
 
     `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
+    Of a match, `value` is the key, `role` whose it is, `fits` how many organizations know it.
     """
 
     organization: int
@@ -40,6 +49,9 @@ class Candidate:
     trust: str
     agent: int | None = None
     at: float | None = None
+    value: str = ""
+    role: str = ""
+    fits: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,16 +66,68 @@ class Found:
         return named[0] if named else None
 
 
-def identify(conversation: Conversation, links: list[Link]) -> Found:
+def keys_of(contact: Contact) -> Keys:
+    """What the contact shows now, in the form in which the passes learned it."""
+    email = (contact.email or "").strip().lower()
+    return Keys(email or None, e164(contact.phone), contact.identifier)
+
+
+def proved(conversation: Conversation, sources: Collection[str] = ()) -> dict[str, str]:
+    """The keys that the channel proves, with their values.
+
+    `sources`: the addresses by which this contact is known in this inbox. A contact that took over
+    another's conversations (by a merge, which a visitor can bring about) shows more of them, or
+    another one than its e-mail or phone: then nothing is proven.
+    """
+    keys = vars(keys_of(conversation.contact))
+    names = PROVES.get(conversation.channel, frozenset())
+    found = {name: keys[name] for name in names if keys[name]}
+    if conversation.channel not in NAMELESS:
+        found = {name: value for name, value in found.items() if _all_are(value, sources)}
+    if conversation.signed and keys["identifier"]:
+        found["identifier"] = keys["identifier"]
+        if keys["email"] == keys["identifier"].lower():
+            found["email"] = keys["email"]
+    return found
+
+
+def _all_are(value: str, sources: Collection[str]) -> bool:
+    return all(_address(each) == value for each in sources)
+
+
+def _address(source: str) -> str:
+    """WhatsApp names a phone by its digits alone, Twilio as `whatsapp:+5561…`."""
+    bare = source.lower().removeprefix("whatsapp:").removeprefix("+")
+    return (e164(f"+{bare}") or bare) if bare.isdecimal() else bare
+
+
+def identify(
+    conversation: Conversation,
+    links: list[Link],
+    matches: Collection[Match] = (),
+    sources: Collection[str] = (),
+) -> Found:
+    """`matches`: who knows the contact's keys; `sources`: see `proved`."""
+    # An identifier that nobody signed is a claim, whoever knows it.
+    matches = [each for each in matches if each.key != "identifier" or conversation.signed]
+    look = _Look(conversation, matches, proved(conversation, sources))
     refused = {link.organization: link for link in links if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
     here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
     usable = [link for link in links if link.organization not in refused]
-    for level in (here, _of(usable, PICKED), _matched(usable)):
-        if level:
-            linked = tuple(_linked(link, conversation) for link in level)
-            return Found(_once(linked), tuple(refused.values()))
-    return Found(_claims(conversation, set(refused)), tuple(refused.values()))
+    candidates = [look.picked(link) for link in here or _of(usable, PICKED)]
+    if not candidates:
+        stored = [look.matched(link.organization, link.rests_on) for link in _matched(usable)]
+        known = [each.organization for each in matches if each.organization not in refused]
+        matched = [*stored, *(look.matched(each) for each in known)]
+        candidates = [each for each in matched if each.trust == "proven"] or matched
+        if not stored and candidates == matched and not _any_proven(matched):
+            candidates = [*matched, *_claims(conversation, set(refused))]
+    return Found(_once(candidates), tuple(refused.values()))
+
+
+def _any_proven(candidates: Iterable[Candidate]) -> bool:
+    return any(each.trust == "proven" for each in candidates)
 
 
 def _of(links: Iterable[Link], state: str) -> list[Link]:
@@ -75,25 +139,43 @@ def _matched(links: list[Link]) -> list[Link]:
     return [link for link in _of(links, MATCHED) if link.scope != CONVERSATION]
 
 
-def _linked(link: Link, conversation: Conversation) -> Candidate:
-    return Candidate(
-        organization=link.organization,
-        link=link.state,
-        source=link.rests_on or link.scope,
-        trust=_trust(link, conversation),
-        agent=link.agent,
-        at=link.at,
-    )
+@dataclass(frozen=True)
+class _Look:
+    """What is known at this opening; `proved` by the channel, name and value."""
 
+    conversation: Conversation
+    matches: Collection[Match]
+    proved: dict[str, str]
 
-def _trust(link: Link, conversation: Conversation) -> str:
-    if link.state == PICKED and link.scope == CONVERSATION:
-        return "proven"
-    proves = PROVES.get(conversation.channel, frozenset())
-    if conversation.signed:
-        proves |= SIGNED
-    key = "contact" if link.state == PICKED else link.rests_on
-    return "proven" if key in proves else "unproven"
+    def picked(self, link: Link) -> Candidate:
+        here = link.scope == CONVERSATION
+        proven = self._same_contact(link) if here else self._same_person(link)
+        trust = "proven" if proven else "unproven"
+        return Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+
+    def matched(self, organization: int, rests_on: str = "") -> Candidate:
+        """By the best key that the organization knows now: one that is proven, or the stored."""
+        known = {each.key: each for each in self.matches if each.organization == organization}
+        key = next((key for key in known if key in self.proved), "")
+        trust = "proven" if key else "unproven"
+        key = key or (rests_on if rests_on in known else next(iter(known), ""))
+        if not key:  # the contact shows another key than when the pass found it
+            return Candidate(organization, MATCHED, rests_on, trust)
+        return Candidate(
+            organization,
+            MATCHED,
+            source=key,
+            trust=trust,
+            value=getattr(keys_of(self.conversation.contact), key),
+            role=known[key].role,
+            fits=len({each.organization for each in self.matches if each.key == key}),
+        )
+
+    def _same_contact(self, link: Link) -> bool:
+        return link.contact in (0, self.conversation.contact.id)
+
+    def _same_person(self, link: Link) -> bool:
+        return any(getattr(link, key) == value for key, value in self.proved.items())
 
 
 def _claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:

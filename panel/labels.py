@@ -59,6 +59,20 @@ REASONS = {
     "no_such_conversation": "Chatwoot knows no such conversation.",
     "another_contact": "The conversation has another contact. Open it again.",
     "bad_request": "Chatwoot's message could not be understood.",
+    "another_agent": "You are signed in here as somebody else than in Chatwoot. Please sign out.",
+    "too_many_proofs": "Too many wrong proofs from your address. Wait a minute, then try again.",
+    "no_sign_in": "This panel does not ask for signing in. Reopen the tab in Chatwoot.",
+}
+
+# Why an agent is asked to sign in (again); without a word where there is nothing to explain.
+SIGN_IN = {
+    "session_expired": "Your session has ended. Please sign in again.",
+    "signed_out": "You are signed out.",
+    "wrong_token": "Chatwoot does not know this access token. It may be incomplete or reset.",
+    "not_in_account": "This Chatwoot user is not in this account, or the account is suspended.",
+    "not_an_agent": "You are not in this account's list of agents.",
+    "dashboard_session_ended": "Your Chatwoot session has ended. Sign in there again, or here.",
+    "cookie_refused": "Your browser did not keep the session. Allow cookies for this address.",
 }
 
 # What goes wrong when an agent names an organization.
@@ -67,4 +81,35 @@ NOTICES = {
     "unknown_organization": "The back office knows no organization with this id.",
     "denied": "The back office refuses to show this organization.",
     "chatwoot_not_told": "Remembered here, but Chatwoot could not be told.",
+    "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
+    "stands in Chatwoot.",
 }
+
+# How an organization was found: by which key, or where a claim stands.
+SOURCES = {
+    "email": "e-mail",
+    "phone": "phone",
+    "identifier": "identifier",
+    "conversation attribute": "conversation attribute",
+    "contact attribute": "contact attribute",
+    "contact": "contact",
+    "conversation": "conversation",
+    "tax id": "tax id",
+    "entitlement code": "entitlement code",
+}
+
+# Who the person is in the organization (contracts/middag.md §11).
+ROLES = {
+    "owner": "owner",
+    "admin": "administrator",
+    "member": "member",
+    "guest": "guest",
+    "organization": "the company itself",
+}
+
+# Why an agent may see what is masked; what is kept is the English.
+UNCOVER_REASONS = (
+    "Customer named the order number",
+    "Customer confirmed the tax id",
+    "Called back on the registered phone",
+)

@@ -5,9 +5,23 @@ organization.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Engine, Float, String, Table, and_, delete, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Float,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    or_,
+    select,
+    update,
+)
 
 from panel.db import insert, metadata, transaction, upsert
 
@@ -24,7 +38,13 @@ links = Table(
     Column("rests_on", String(12), nullable=False, default=""),
     Column("agent", BigInteger),
     Column("at", Float, nullable=False),
+    Column("contact", BigInteger, nullable=False, default=0, index=True),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("identifier", Text),
 )
+
+KEYS = ["scope", "subject", "organization"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,7 @@ class Link:
     """`scope` with `subject`: which conversation (display id) or contact, in Chatwoot's numbers.
 
     `rests_on`: the key that a match was made by (`email`, `phone`, `identifier`), empty for a pick.
+    `contact`, `email`, `phone`, `identifier`: who the contact was when an agent said it.
     """
 
     scope: str
@@ -41,6 +62,10 @@ class Link:
     rests_on: str = ""
     agent: int | None = None
     at: float = 0.0
+    contact: int = 0
+    email: str | None = None
+    phone: str | None = None
+    identifier: str | None = None
 
 
 class Links:
@@ -79,7 +104,7 @@ class Links:
             statement = insert(self._engine, links).values(**values)
             connection.execute(
                 statement.on_conflict_do_update(
-                    index_elements=["scope", "subject", "organization"],
+                    index_elements=KEYS,
                     set_={"rests_on": rests_on, "at": values["at"]},
                     where=and_(links.c.state == MATCHED, links.c.rests_on != rests_on),
                 )
@@ -97,14 +122,31 @@ class Links:
         with transaction(self._engine) as connection:
             connection.execute(delete(links).where(links.c.organization == organization))
 
-    def remove(self, conversation: int, contact: int, organization: int) -> None:
-        """Undo: forget what agents said about this organization here. Matches stay."""
-        here = or_(
-            and_(links.c.scope == CONVERSATION, links.c.subject == conversation),
-            and_(links.c.scope == CONTACT, links.c.subject == contact),
-        )
-        said = links.c.state.in_((PICKED, REFUSED))
+    def take_back(self, said: Iterable[Link]) -> None:
+        """Undo: these rows go, unless somebody has said something newer meanwhile."""
         with transaction(self._engine) as connection:
-            connection.execute(
-                delete(links).where(here, said, links.c.organization == organization)
-            )
+            for link in said:
+                row = and_(links.c.scope == link.scope, links.c.subject == link.subject)
+                same = and_(links.c.organization == link.organization, links.c.at == link.at)
+                connection.execute(delete(links).where(row, same))
+
+    def merged(self, old: int, new: int) -> None:
+        """Chatwoot merged contact `old` into `new`: the ties follow.
+
+        Where both have one, the newest word stands, and an agent's before a pass's.
+        """
+        with transaction(self._engine) as connection:
+            of_old = and_(links.c.scope == CONTACT, links.c.subject == old)
+            for row in list(connection.execute(select(links).where(of_old)).mappings()):
+                values = {**row, "subject": new, "contact": new}
+                moved = insert(self._engine, links).values(**values)
+                rest = {name: values[name] for name in values if name not in KEYS}
+                matched = links.c.state == MATCHED
+                newer = or_(matched, links.c.at < row["at"])
+                if row["state"] == MATCHED:
+                    newer = and_(matched, links.c.at < row["at"])
+                connection.execute(
+                    moved.on_conflict_do_update(index_elements=KEYS, set_=rest, where=newer)
+                )
+            connection.execute(delete(links).where(of_old))
+            connection.execute(update(links).where(links.c.contact == old).values(contact=new))

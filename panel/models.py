@@ -19,6 +19,9 @@ ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
 MOST_DIGITS = 15  # before the point; as many behind it are as absurd
 YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
 
+BLANKS = re.compile("[ \t-\r\x85\u2028\u2029]+")  # not the hard blank of amounts
+UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 Row = dict[str, Any]
 
 
@@ -270,7 +273,15 @@ def whole(row: Row, key: str) -> int | None:
 
 def _text(row: Row, key: str) -> str | None:
     value = row.get(key)
-    return value.strip() or None if isinstance(value, str) else None
+    return clean(value) or None if isinstance(value, str) else None
+
+
+def clean(text: str) -> str:
+    """One line without control characters or halves of characters, which nothing can show or keep.
+
+    Marks of direction stay: names may need them, and what is shown is isolated.
+    """
+    return UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", BLANKS.sub(" ", text).strip())
 
 
 def _name_in(value: Any) -> str | None:

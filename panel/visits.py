@@ -1,25 +1,22 @@
-"""A visit: a proven agent before a conversation, what we found there, and what the agent says.
+"""A visit: a proven agent before a conversation, and what we found there.
 
 What the page sends are hints: ids to look up in Chatwoot, never evidence.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panel import identity
 from panel.access import Denied, Seal
-from panel.audit import Entry
-from panel.cache import Ask
 from panel.chatwoot import Agent, Conversation
-from panel.errors import GiveUp, Missing, PanelError
+from panel.errors import Missing, PanelError, Unreachable
 from panel.identity import Found
-from panel.links import CONTACT, CONVERSATION, PICKED, REFUSED, Link
-from panel.middag import ORGANIZATION
+from panel.links import CONVERSATION, Link
 from panel.services import Services
 
 LONGEST_EMAIL = 254
-ACTIONS = ("pick", "refuse", "undo")
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,14 @@ def number_in(form: Mapping[str, str], name: str, otherwise: str = "") -> int:
 
 @dataclass(frozen=True)
 class Visit:
+    """`links_known` False: our table could not be read, so what is found are claims alone."""
+
     seal: Seal
     agent: Agent
     conversation: Conversation
     found: Found
-
-
-class Unpicked(GiveUp):
-    """The organization that an agent named cannot be picked now; `code` says why."""
+    links_known: bool = True
+    links: tuple[Link, ...] = ()
 
 
 class Visits:
@@ -93,51 +90,57 @@ class Visits:
         except Missing:
             raise Denied("no_such_conversation") from None
         if conversation.contact.id != seal.contact:
-            raise Denied("another_contact")
+            if not self._merged(conversation, seal.contact):
+                raise Denied("another_contact")
+            seal = replace(seal, contact=conversation.contact.id)
         agent = self._services.access.admit(seal.agent, conversation)
-        links = self._services.links.of(conversation.id, conversation.contact.id)
-        return Visit(seal, agent, conversation, identity.identify(conversation, links))
+        return self._look(Visit(seal, agent, conversation, Found(())))
 
-    def say(self, visit: Visit, organization: int, action: str, scope: str) -> str:
-        """Pick, refuse or undo: our table first, then the conversation's attributes in Chatwoot.
-
-        Returns a notice for the agent, mostly empty. Raises `Unpicked`.
-        """
-        if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
-            raise Denied("bad_request", "unknown action or scope")
-        number, person = visit.conversation.id, visit.conversation.contact.id
-        name = self._name(organization) if action == "pick" else ""
-        if action == "undo":
-            self._services.links.remove(number, person, organization)
-        else:
-            state = PICKED if action == "pick" else REFUSED
-            subjects = {CONVERSATION: number} | ({CONTACT: person} if scope == CONTACT else {})
-            for where, subject in subjects.items():
-                link = Link(where, subject, organization, state, agent=visit.agent.id)
-                self._services.links.put(link)
-        self._services.audit.note(
-            Entry(action, visit.agent.id, number, organization, visit.seal.proof, note=scope)
-        )
+    def _look(self, visit: Visit) -> Visit:
+        """Without the database, claims are all that we know; with none of them, we know nothing."""
+        conversation = visit.conversation
         try:
-            self._tell_chatwoot(visit.conversation, organization, name)
+            links = self._links(conversation)
+            matches = self._services.directory.matches(identity.keys_of(conversation.contact))
+        except Unreachable:
+            claims = identity.identify(conversation, [])
+            if not claims.candidates:  # nobody must read that nothing is linked
+                raise
+            return replace(visit, found=claims, links_known=False)
+        known = links or matches
+        sources = self._sources(conversation) if known else frozenset()
+        found = identity.identify(conversation, links, matches, sources)
+        return replace(visit, found=found, links=tuple(links))
+
+    def _sources(self, conversation: Conversation) -> frozenset[str]:
+        """How the channel calls the contact, asked where that can prove anything."""
+        if conversation.channel not in identity.PROVES:
+            return frozenset()
+        try:
+            return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
-            return "chatwoot_not_told"
-        return ""
+            return frozenset({UNKNOWN})  # the same as nobody's: nothing is proven by it
 
-    def _name(self, organization: int) -> str:
-        """Only an organization that the back office knows can be picked."""
+    # -- contacts that Chatwoot merged ---------------------------------------------------------
+
+    def _links(self, conversation: Conversation) -> list[Link]:
+        """Ours; those of a contact that was merged into the present one have followed it."""
+        links, present = self._services.links, conversation.contact.id
+        found = links.of(conversation.id, present)
+        said_of = {each.contact for each in found if each.scope == CONVERSATION} - {0, present}
+        moved = [each for each in said_of if self._gone(each)]
+        for old in moved:
+            links.merged(old, present)
+        return links.of(conversation.id, present) if moved else found
+
+    def _merged(self, conversation: Conversation, contact: int) -> bool:
+        """Only a contact that we knew here ourselves: else any number that is free would do."""
+        said = self._services.links.of(conversation.id, 0)
+        return any(link.contact == contact for link in said) and self._gone(contact)
+
+    def _gone(self, contact: int) -> bool:
         try:
-            return self._services.office.read(ORGANIZATION, organization, Ask.GLANCE).value.name
-        except PanelError as error:
-            raise Unpicked(error.code, error.detail) from error
-
-    def _tell_chatwoot(self, conversation: Conversation, organization: int, name: str) -> None:
-        """A pick is written; with no name, our keys go if they name this organization."""
-        named = str(conversation.attributes.get(identity.ATTRIBUTE, ""))
-        if not name and named != str(organization):
-            return
-        values = {
-            identity.ATTRIBUTE: str(organization) if name else None,
-            identity.NAME_ATTRIBUTE: name or None,
-        }
-        self._services.chatwoot.change_conversation(conversation.id, values)
+            self._services.chatwoot.contact(contact)
+        except Missing:
+            return True
+        return False

@@ -15,6 +15,7 @@
   history.replaceState(null, "", location.pathname + location.search);
 
   let visit = null; // what the shown or awaited panel was asked for
+  let told = {}; // all that was said to ask for it
   let since = 0;
   let timers = [];
 
@@ -51,6 +52,7 @@
   window.addEventListener("message", (event) => {
     const context = isChatwoot(event) && contextOf(event);
     if (!context || !context.conversation) return;
+    stir();
     timers.forEach(clearTimeout);
     if (context.theme) document.documentElement.dataset.theme = context.theme;
     const sender = (context.conversation.meta || {}).sender || {};
@@ -79,10 +81,11 @@
 
   // A panel of the same conversation is morphed in place; for another one the old is thrown away,
   // so that answers still under way for it find nothing to land in.
-  function open(asked, swap) {
+  function open(asked, swap, more = {}) {
     const ready = swap === "outerMorph";
-    const values = { ...asked, organization: (ready && panel().dataset.organization) || 0 };
+    const values = told = { ...asked, ...more, organization: (ready && panel().dataset.organization) || 0 };
     if (!ready && visit && asked.conversation !== visit.conversation) clear();
+    clearTimeout(proving);
     visit = asked;
     since = Date.now();
     asking = true;
@@ -102,6 +105,9 @@
     else askUntilAnswered();
   }
 
+  // The agent has just signed in: a session that is still missing was not kept by the browser.
+  document.addEventListener("panel:proven", () => visit && open(visit, "outerHTML", { signed_in: 1 }));
+
   // -- what leaves, and what may land ---------------------------------------------------------
 
   const toContact = (request) => request.action.endsWith("/contact");
@@ -114,8 +120,13 @@
     const proof = toContact(request) ? key : sealed && sealed.dataset.seal;
     if (proof) request.headers.Authorization = `Bearer ${proof}`;
     delete request.headers["HX-Current-URL"];
+    // htmx adds every field inside the panel: what was typed there, a token above all, stays here.
+    if (sourceElement === panel()) [...request.body.keys()].filter((name) => !(name in told)).forEach((name) => request.body.delete(name));
     if (toContact(request) && visit && !request.body.get("agent_email")) request.body.set("agent_email", visit.agent_email);
-    if (sourceElement.id === "live") request.body.set("seen", shown());
+    if (sourceElement.id === "live") {
+      request.body.set("seen", shown());
+      request.body.set("idle", Math.floor((Date.now() - stirred) / 1000));
+    }
     ctx.sentFor = owner(sourceElement);
   });
 
@@ -125,8 +136,10 @@
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
     if (toContact(ctx.request)) asking = false;
-    const next = Number(headers.get("X-Panel-Next"));
-    if (next > 0) wait = next;
+    if (ctx.sourceElement.id === "live") {
+      if (headers.get("HX-Trigger")) stirred = Date.now();
+      askIn(Number(headers.get("X-Panel-Next")) || Math.min(LATE, 2 * wait));
+    }
     if (status === 204) return;
     if (status === 401) event.preventDefault(), proveAgain(ctx);
     else if (headers.get("X-Panel") !== "1") event.preventDefault(), lose(ctx, `http_${status}`);
@@ -139,6 +152,7 @@
     if (!ctx || !ctx.request || !ctx.sourceElement.isConnected) return;
     if (event.detail.error && event.detail.error.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
     if (toContact(ctx.request)) asking = false;
+    if (ctx.sourceElement.id === "live") askIn(Math.min(LATE, 2 * wait));
     lose(ctx, "network");
   });
 
@@ -149,7 +163,8 @@
   function proveAgain(ctx) {
     if (ctx.sourceElement.closest("form")) say("again");
     clearTimeout(proving);
-    proving = setTimeout(again, tries ? Math.min(60, 2 ** tries) * 1000 : 0);
+    ask(); // the contact may have been merged into another: Chatwoot knows
+    proving = setTimeout(again, tries ? Math.min(60, 2 ** tries) * 1000 : 100);
     tries += 1;
   }
 
@@ -172,12 +187,19 @@
 
   // -- the visibility clock: only a visible panel asks what has changed ------------------------
 
-  let wait = 15;
+  // How soon to ask again is the server's to say: sooner while there are signs of life.
+  const SOON = 1.5;
+  const LATE = 15;
+  const IDLE = 300 * 1000; // up to here the server's answer does not depend on it
+  let wait = SOON;
   let clock = null;
+  let askedAt = 0;
+  let stirred = Date.now();
   let inView = true; // Chatwoot hides our tab by display: the document stays "visible" then
 
+  // What is under way will say by itself what it is.
   function shown() {
-    return [...panel().querySelectorAll("[data-section]")]
+    return [...panel().querySelectorAll("[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))")]
       .map((section) => `${section.dataset.section}:${section.dataset.version || ""}`).join(",");
   }
 
@@ -186,12 +208,30 @@
     if (document.hidden || !inView) return;
     const live = document.getElementById("live");
     if (live) live.dispatchEvent(new CustomEvent("panel:ask"));
+    askedAt = Date.now();
+    askIn(wait);
+  }
+
+  function askIn(seconds) {
+    wait = seconds;
+    clearTimeout(clock);
     clock = setTimeout(tick, wait * 1000);
+  }
+
+  function stir() {
+    const idle = Date.now() - stirred;
+    stirred = Date.now();
+    if (idle > IDLE && stirred - askedAt > SOON * 1000) tick();
+  }
+
+  for (const sign of ["pointermove", "pointerdown", "wheel", "keydown"]) {
+    document.addEventListener(sign, stir, { passive: true, capture: true });
   }
 
   function comeBack() {
     if (document.hidden || !inView) return;
     ask();
+    stirred = Date.now();
     if (visit && Date.now() - since > STALE) again();
     tick();
   }
@@ -202,6 +242,55 @@
     inView = entries[entries.length - 1].isIntersecting;
     if (inView && !before) comeBack();
   }).observe(document.documentElement);
+
+  // -- what has changed in sight: marked and said for a moment -----------------------------------
+
+  const MARKED = 8000;
+  const DRAWN = ["fresh", "late", "empty"];
+  let before = {};
+
+  // Only what is comparable is compared: the same customer, equally masked, drawn before.
+  function drawn() {
+    return [...panel().querySelectorAll("[data-section]")].filter((section) => DRAWN.includes(section.dataset.state));
+  }
+
+  function nameOf(section) {
+    return `${owner(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
+  }
+
+  function textOf(row) {
+    const copy = row.cloneNode(true);
+    copy.querySelectorAll("[data-age]").forEach((age) => age.remove()); // it changes by itself
+    return copy.textContent.replace(/\s+/g, " ");
+  }
+
+  function rowsOf(section) {
+    return new Map([...section.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, textOf(row)]));
+  }
+
+  function markNews(section, old) {
+    const words = document.getElementById("words").dataset;
+    const counts = { isNew: 0, isChanged: 0 };
+    for (const row of section.querySelectorAll("[data-row]")) {
+      if (old.get(row.dataset.row) === textOf(row)) continue;
+      const kind = old.has(row.dataset.row) ? "isChanged" : "isNew";
+      const place = row.querySelector(".what, .name") || row;
+      place.dataset.news = words[kind];
+      counts[kind] += 1;
+      setTimeout(() => delete place.dataset.news, MARKED);
+    }
+    const told = Object.keys(counts).filter((kind) => counts[kind]).map((kind) => `${counts[kind]} ${words[kind]}`);
+    if (told.length) document.getElementById("said").textContent = `${section.querySelector("h2").textContent}: ${told.join(", ")}`;
+  }
+
+  document.addEventListener("htmx:before:swap", () => {
+    before = Object.fromEntries(drawn().map((section) => [nameOf(section), rowsOf(section)]));
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    for (const section of drawn()) if (before[nameOf(section)]) markNews(section, before[nameOf(section)]);
+    before = {};
+  });
 
   // -- ages and copying ---------------------------------------------------------------------
 
@@ -250,7 +339,10 @@
     }
   });
 
+  // Opened by the agent's own hand: elsewhere the keyboard is Chatwoot's, and stays with it.
+  document.addEventListener("toggle", ({ target }) => target.id === "change" && target.open && target.querySelector("input").focus(), true);
+
   window.addEventListener("load", askUntilAnswered);
   setInterval(agesAgain, 15000);
-  clock = setTimeout(tick, wait * 1000);
+  askIn(wait);
 })();

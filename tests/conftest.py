@@ -23,6 +23,7 @@ from flask_caching import Cache as Store
 
 from app import create_app
 from panel.access import Access, launch_key
+from panel.attempts import Attempts
 from panel.breaker import Breaker
 from panel.cache import Cache
 from panel.chatwoot import Chatwoot as ChatwootClient
@@ -266,7 +267,13 @@ def with_clock(app: Flask, clock: Clock) -> Services:
         cache=kept,
         office=BackOfficeClient(office, kept, settings.integer_money),
         chatwoot=account,
-        access=Access(settings, account),
+        access=Access(settings, account, clock),
+        proofs=replace(
+            built.proofs,
+            chatwoot=account,
+            cache=kept,
+            attempts=Attempts(built.engine, settings.secret, clock),
+        ),
     )
 
 

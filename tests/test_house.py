@@ -25,30 +25,43 @@ HOUSE = (
     "panel.errors",
     "panel.models",
     "panel.labels",
+    "panel.phones",
     "panel.formats",
+    "panel.pace",
     # tools
     "panel.breaker",
     "panel.http",
     "panel.flights",
+    "panel.memory",
+    "panel.marks",
     "panel.cache",
     "panel.db",
     "panel.links",
     "panel.directory",
+    "panel.terms",
     "panel.audit",
+    "panel.attempts",
     "panel.journal",
     # the outside worlds
     "panel.middag",
     "panel.chatwoot",
     # hall
     "panel.access",
+    "panel.sessions",
+    "panel.profiles",
+    "panel.proofs",
     "panel.services",
     # reading wing
     "panel.sections",
     "panel.identity",
     "panel.visits",
+    "panel.verdicts",
+    "panel.search",
     "panel.drawing",
+    "panel.signing",
     "panel.views",
     "panel.actions",
+    "panel.assets",
     "panel.health",
     # writing wing
     "panel.sync.wire",
@@ -71,8 +84,15 @@ HOUSE = (
     "app",
 )
 READING_WING = (
-    *("panel.sections", "panel.identity", "panel.visits", "panel.drawing"),
-    *("panel.views", "panel.actions", "panel.health"),
+    *(
+        "panel.sections",
+        "panel.identity",
+        "panel.visits",
+        "panel.verdicts",
+        "panel.search",
+        "panel.drawing",
+    ),
+    *("panel.signing", "panel.views", "panel.actions", "panel.health", "panel.assets"),
 )
 WRITING_WING = ("panel.sync",)
 MAPS = {"panel", "panel.sync"}  # their __init__.py holds a docstring and nothing else
@@ -85,7 +105,8 @@ ONLY_IN = {
     # the cache hands the application to flask-caching, which needs one
     "flask": {"app", "panel.cache", "panel.commands", "panel.services", "panel.sync.hooks"}
     | {"panel.sync.webhooks", "panel.sync.commands"}
-    | {"panel.health", "panel.drawing", "panel.views", "panel.actions"},
+    | {"panel.health", "panel.assets", "panel.drawing", "panel.signing"}
+    | {"panel.views", "panel.actions"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
@@ -96,6 +117,7 @@ TOP_LEVEL = {
     "README.md",
     "SECURITY.md",
     "app.py",
+    "bench",
     "deploy",
     "docs",
     "gunicorn.conf.py",

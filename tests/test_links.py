@@ -52,18 +52,61 @@ def test_a_number_of_a_contact_is_no_number_of_a_conversation(links: Links) -> N
     assert links.of(101, 301) == []
 
 
-def test_undo_forgets_what_agents_said_of_this_organization_and_keeps_matches(
-    links: Links,
-) -> None:
-    links.put(Link(CONVERSATION, 101, 42, REFUSED))
-    links.put(Link(CONTACT, 301, 42, PICKED))
-    links.put(Link(CONTACT, 301, 43, PICKED))
-    links.put(Link(CONVERSATION, 102, 42, PICKED))
-    links.put(Link(CONTACT, 301, 44, MATCHED))
-    links.remove(101, 301, 42)
-    links.remove(101, 301, 44)
-    assert states(links) == {(CONTACT, 43, PICKED), (CONTACT, 44, MATCHED)}
+def test_only_what_is_taken_back_is_forgotten(links: Links) -> None:
+    said = Link(CONVERSATION, 101, 42, REFUSED, at=5.0)
+    stays = [Link(CONTACT, 301, 42, PICKED), Link(CONTACT, 301, 43, PICKED)]
+    other = Link(CONVERSATION, 102, 42, PICKED)
+    for each in (said, *stays, other, Link(CONTACT, 301, 44, MATCHED)):
+        links.put(each)
+    links.take_back([said])
+    assert states(links) == {
+        (CONTACT, 42, PICKED), (CONTACT, 43, PICKED), (CONTACT, 44, MATCHED),
+    }  # fmt: skip
     assert states(links, 102, 999) == {(CONVERSATION, 42, PICKED)}
+
+
+def test_what_somebody_said_meanwhile_is_not_taken_back(links: Links) -> None:
+    said = Link(CONVERSATION, 101, 42, REFUSED, agent=2, at=5.0)
+    links.put(said)
+    links.put(Link(CONVERSATION, 101, 42, PICKED, agent=3, at=6.0))
+    links.take_back([said])
+    assert states(links) == {(CONVERSATION, 42, PICKED)}
+
+
+# -- contacts that Chatwoot merged -------------------------------------------------------------
+
+
+def test_ties_follow_a_merged_contact(links: Links) -> None:
+    links.put(Link(CONTACT, 301, 42, PICKED, at=5.0, contact=301, email="ana@acme.example"))
+    links.put(Link(CONVERSATION, 101, 42, PICKED, at=5.0, contact=301))
+    links.put(Link(CONVERSATION, 102, 43, REFUSED, at=6.0, contact=999))
+    links.merged(301, 302)
+    assert links.of(0, 301) == []
+    moved = links.of(101, 302)
+    assert {(each.scope, each.subject, each.contact) for each in moved} == {
+        (CONTACT, 302, 302), (CONVERSATION, 101, 302),
+    }  # fmt: skip
+    assert {each.email for each in moved} == {"ana@acme.example", None}
+    assert links.of(102, 0)[0].contact == 999
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stands"),
+    [
+        ((PICKED, 5.0), (REFUSED, 6.0), REFUSED),
+        ((REFUSED, 6.0), (PICKED, 5.0), REFUSED),
+        ((MATCHED, 9.0), (PICKED, 5.0), PICKED),
+        ((PICKED, 5.0), (MATCHED, 9.0), PICKED),
+        ((MATCHED, 9.0), (REFUSED, 5.0), REFUSED),
+    ],
+)
+def test_of_two_words_about_merged_contacts_the_newest_stands_and_an_agents_before_a_pass(
+    links: Links, old: tuple[str, float], new: tuple[str, float], stands: str
+) -> None:
+    links.put(Link(CONTACT, 301, 42, old[0], at=old[1]))
+    links.put(Link(CONTACT, 302, 42, new[0], at=new[1]))
+    links.merged(301, 302)
+    assert states(links, 0, 302) == {(CONTACT, 42, stands)}
 
 
 def test_many_agents_can_pick_at_once(links: Links) -> None:

@@ -131,7 +131,7 @@ def test_an_unlinked_conversation_says_what_was_looked_at(panel: Panel) -> None:
     assert panel_of(answer)[0] == "unlinked"
     assert "eduardo.mota@correio.example" in answer.text
     assert "+5531988880005" in answer.text
-    assert 'name="organization"' in answer.text
+    assert 'name="q"' in answer.text
     assert panel.office.calls == []
 
 
@@ -383,7 +383,8 @@ def test_a_seal_that_does_not_hold_is_a_401_and_the_back_office_is_not_asked(
 
 def test_a_seal_with_any_sign_changed_is_invalid(standing: Panel) -> None:
     seal = seal_of(standing.open("healthy").text)
-    for at in range(0, len(seal), 7):
+    # Without the last sign: base64 has two bits there that mean nothing.
+    for at in range(0, len(seal) - 1, 7):
         other = "A" if seal[at] != "A" else "B"
         answer = standing.section("orders", seal[:at] + other + seal[at + 1 :])
         assert answer.status_code == 401, at
@@ -681,7 +682,7 @@ def ask_changes(panel: Panel, seal: str, seen: dict[str, str]) -> list[str]:
     told = ",".join(f"{name}:{version}" for name, version in seen.items())
     answer = panel.ask("GET", "/changes", seal, params={"seen": told})
     assert (answer.status_code, answer.text) == (204, "")
-    assert int(answer.headers["X-Panel-Next"]) > 0
+    assert 0 < float(answer.headers["X-Panel-Next"]) <= 16.5
     return answer.headers.get("HX-Trigger", "").replace(",", " ").split()
 
 

@@ -1,7 +1,5 @@
 """A visit: hints that are checked, and what an agent says, all of it or none."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,8 @@ from panel.demo.world import Call
 from panel.demo.worlds import AGENT
 from panel.errors import PanelError
 from panel.links import CONTACT, MATCHED, PICKED, Link
-from panel.visits import Hints, Visits, number_in
+from panel.verdicts import Verdicts
+from panel.visits import Hints, Visit, Visits, number_in
 from tests.conftest import Panel, attribute, seal_of
 
 FORM = {"conversation": "101", "contact": "301", "account": "1", "agent_id": "2"}
@@ -43,14 +42,14 @@ def test_a_number_is_positive_and_fits_into_a_database(text: str) -> None:
             number_in({"n": wrong}, "n")
 
 
-def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Any:
-    visits = Visits(panel.services)
-    return visits, visits.again(Seal(AGENT, "shared-secret", 1, conversation, contact))
+def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Visit:
+    seal = Seal(AGENT, "shared-secret", 1, conversation, contact)
+    return Visits(panel.services).again(seal)
 
 
 def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
-    visits, here = visit(panel)
-    visits.say(here, 42, "pick", "contact")
+    here = visit(panel)
+    Verdicts(panel.services).say(here, 42, "pick", "contact")
     links = panel.services.links.of(105, 305)
     assert {(link.scope, link.organization, link.state, link.agent) for link in links} == {
         ("conversation", 42, PICKED, AGENT),
@@ -63,9 +62,9 @@ def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
     ("action", "scope"), [("steal", ""), ("", ""), ("PICK", ""), ("pick", "account")]
 )
 def test_an_unknown_action_or_scope_says_nothing(panel: Panel, action: str, scope: str) -> None:
-    visits, here = visit(panel)
+    here = visit(panel)
     with pytest.raises(Denied, match="bad_request"):
-        visits.say(here, 42, action, scope)
+        Verdicts(panel.services).say(here, 42, action, scope)
     assert panel.services.links.of(105, 305) == []
     assert panel.chat.writes == []
 
@@ -104,16 +103,94 @@ def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
     assert attribute(panel.open("unlinked").text, "data-link") == "picked"
 
 
-def test_without_the_database_nobody_is_told_that_nothing_is_linked(panel: Panel) -> None:
-    panel.picked("unlinked", 42)
+def lose_links(panel: Panel) -> None:
     with panel.services.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE links")
+
+
+def test_without_the_database_nobody_is_told_that_nothing_is_linked(panel: Panel) -> None:
+    lose_links(panel)
     answer = panel.open("unlinked")
     assert attribute(answer.text, "data-panel") == "failed"
     assert attribute(answer.text, "data-code") == "database"
     assert "Chatwoot could not be asked" not in answer.text
 
 
+def test_without_the_database_a_pick_is_a_claim_and_the_panel_says_why(panel: Panel) -> None:
+    panel.picked("unlinked", 42)
+    lose_links(panel)
+    page = panel.open("unlinked").text
+    assert attribute(page, "data-organization") == "42"
+    assert (attribute(page, "data-link"), attribute(page, "data-trust")) == ("claimed", "unproven")
+    assert "cannot be read now" in page
+    assert "Nobody has confirmed" not in page
+
+
 def test_a_visit_needs_the_contact_that_the_conversation_has(panel: Panel) -> None:
     with pytest.raises(PanelError, match="another_contact"):
         visit(panel, 105, 301)
+
+
+# -- undo takes back the newest word, and what stood before stands again -------------------------
+
+
+def shown(html: str) -> tuple[str | None, ...]:
+    return tuple(attribute(html, name) for name in ("data-panel", "data-organization", "data-link"))
+
+
+def test_undoing_a_pick_brings_an_older_refusal_back(panel: Panel) -> None:
+    seal = seal_of(panel.open("healthy").text)
+    panel.say(seal, "refuse", 42, "contact")
+    assert shown(panel.say(seal, "pick", 42).text) == ("ready", "42", "picked")
+    undone = panel.say(seal, "undo", 42).text
+    assert shown(undone)[0] == "unlinked"
+    assert 'data-refused="42"' in undone
+
+
+def test_a_pick_for_the_contact_is_undone_from_another_conversation_of_it(panel: Panel) -> None:
+    panel.chat.add_conversation(305, 1, 905)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    other = panel.open("unlinked", conversation=905).text
+    assert shown(other) == ("ready", "42", "picked")
+    assert shown(panel.say(seal_of(other), "undo", 42).text)[0] == "unlinked"
+    # What was said of the first conversation itself was said there, and stays.
+    assert shown(panel.open("unlinked").text) == ("ready", "42", "picked")
+    assert shown(panel.say(seal, "undo", 42).text)[0] == "unlinked"
+    assert panel.services.links.of(105, 305) == []
+
+
+def test_a_refusal_for_the_contact_holds_in_its_other_conversations_until_undone(
+    panel: Panel,
+) -> None:
+    panel.chat.add_conversation(301, 1, 901)
+    panel.say(seal_of(panel.open("healthy").text), "refuse", 42, "contact")
+    other = panel.open("healthy", conversation=901).text
+    assert shown(other)[0] == "unlinked"
+    panel.say(seal_of(other), "undo", 42)
+    assert shown(panel.open("healthy", conversation=901).text)[0] == "unlinked", "the claim is gone"
+    assert panel.services.links.of(901, 301) == []
+
+
+def test_a_pick_for_the_contact_is_written_into_the_contact_and_taken_out_again(
+    panel: Panel,
+) -> None:
+    told = panel.chat.contacts[305]
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    assert told["custom_attributes"] == expected
+    panel.say(seal, "undo", 42)
+    assert told["custom_attributes"] == {}
+
+
+def test_every_word_of_an_agent_leaves_a_row(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    for action, scope in (("pick", "contact"), ("undo", ""), ("refuse", "conversation")):
+        panel.say(seal, action, 42, scope)
+    rows = [row for row in panel.services.audit.entries() if row.what != "shown"]
+    assert [(row.what, row.agent, row.organization, row.note) for row in rows] == [
+        ("refuse", AGENT, 42, "conversation"),
+        ("undo", AGENT, 42, "contact"),
+        ("pick", AGENT, 42, "contact"),
+    ]

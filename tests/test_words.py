@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
-from panel import identity, labels, links
+from panel import directory, identity, labels, links, terms
 from panel.chatwoot import Contact, Conversation
 from panel.formats import CATALOGS, LOCALES, Formats
 from panel.models import Organization
@@ -61,8 +61,9 @@ def in_formats() -> Iterator[Text]:
 
 
 def in_tables() -> Iterator[Text]:
-    for table in (labels.STATUSES, labels.CAUSES, labels.REASONS, labels.NOTICES):
+    for table in (labels.STATUSES, labels.CAUSES, labels.REASONS, labels.SIGN_IN, labels.NOTICES):
         yield from table.values()
+    yield from (*labels.SOURCES.values(), *labels.ROLES.values(), *labels.UNCOVER_REASONS)
     for section in SECTIONS.values():
         yield from (section.title, section.empty, section.none_shown, section.total)
         yield section.hidden
@@ -70,23 +71,28 @@ def in_tables() -> Iterator[Text]:
         yield Organization(1, "", country=country).tax_label
 
 
-def sources() -> Iterator[Text]:
-    """How an organization was found: the claims, and what a link can rest on."""
+def sources() -> set[str]:
+    """How an organization was found: the claims, what a link rests on, and what a search finds."""
     claim = {identity.ATTRIBUTE: "42"}
+    found = {*directory.KEYS, *identity.SIGNED, links.CONVERSATION, links.CONTACT}
     for here, there, identifier in (
         (claim, {}, None),
         ({}, claim, None),
         ({}, {}, "middag:organization:42"),
     ):
         person = Contact(1, "", None, None, identifier, there)
-        found = identity.identify(Conversation(1, 1, "", False, person, here), [])
-        yield from (candidate.source for candidate in found.candidates)
-    yield from frozenset().union(*identity.PROVES.values(), identity.SIGNED)
-    yield from (links.CONVERSATION, links.CONTACT)
+        claims = identity.identify(Conversation(1, 1, "", False, person, here), []).candidates
+        found |= {candidate.source for candidate in claims}
+    kinds = terms.terms_of(1, ["Acme"], "11", ["a@b.example"], ["+5561999990001"], ["PLG-2"])
+    return found | set(kinds.values()) - {terms.ID, terms.NAME}
+
+
+def test_every_way_to_find_an_organization_has_a_name() -> None:
+    assert sources() == set(labels.SOURCES)
 
 
 def used() -> set[Text]:
-    said: set[Text] = {*in_templates(), *in_formats(), *in_tables(), *sources()}
+    said: set[Text] = {*in_templates(), *in_formats(), *in_tables()}
     return said - {"", ("", "")}
 
 

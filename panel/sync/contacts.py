@@ -10,26 +10,26 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from panel.chatwoot import Chatwoot, Contact, Taken
-from panel.directory import Directory, Known, Person
+from panel.chatwoot import LONGEST_NAME, Chatwoot, Contact, Taken
+from panel.directory import COMPANY, Directory, Known, Person
 from panel.errors import GiveUp, Missing, Unreachable
 from panel.flights import Flights
 from panel.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
 from panel.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
 from panel.models import Entitlement, Organization
+from panel.phones import e164
 from panel.settings import Settings
 from panel.sync.people import (
-    COMPANY,
     ID,
     NAME,
     OURS,
     STATUSES,
     Wanted,
     attributes,
-    e164,
     key_of,
     persons,
 )
+from panel.terms import Terms, terms_of
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Contacts:
         office: BackOffice,
         chatwoot: Chatwoot,
         directory: Directory,
+        terms: Terms,
         links: Links,
         flights: Flights,
     ) -> None:
@@ -61,6 +62,7 @@ class Contacts:
         self._office = office
         self._chatwoot = chatwoot
         self._directory = directory
+        self._terms = terms
         self._links = links
         self._flights = flights
 
@@ -76,8 +78,9 @@ class Contacts:
         people = listed.rows
         entitlements = self._office.now(ENTITLEMENTS, organization).rows
         known = self._known(truth, entitlements)
-        self._directory.learn(known)
         wanted = persons(truth, people)
+        self._directory.learn(known)
+        self._terms.learn(organization, _terms(truth, known, wanted, entitlements))
         before = self._directory.people_of(organization)
         refused = [why for person in wanted if (why := self._seat(known, person, before))]
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
@@ -97,7 +100,7 @@ class Contacts:
         statuses = {each.status.value for each in entitlements}
         return Known(
             id=truth.id,
-            name=truth.name,
+            name=truth.name[:LONGEST_NAME],
             billing_entity=truth.billing_entity,
             plan=truth.plan,
             tax_id=truth.tax_id,
@@ -131,7 +134,7 @@ class Contacts:
                 return f"{wanted.key}: {error.detail}"
             if stored and stored.contact != number and (why := self._release(stored)):
                 return why
-            seat = Person(known.id, wanted.key, number, wanted.role, wanted.email, wanted.phone)
+            seat = Person(known.id, wanted.key, number, wanted.role, *wanted.found_by())
             if seat != stored:
                 self._directory.seat(seat)
         try:
@@ -161,7 +164,7 @@ class Contacts:
 
     def _created(self, known: Known, wanted: Wanted) -> Contact:
         """A new contact, its attributes in the same call; without the values that others own."""
-        fields: dict[str, Any] = {"name": wanted.name, **wanted.values()}
+        fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], **wanted.values()}
         seat = Person(known.id, wanted.key, 0, wanted.role)
         fields["custom_attributes"] = attributes([(known, seat)])
         telling = "email" if wanted.email else "identifier"  # what makes this person this person
@@ -187,7 +190,8 @@ class Contacts:
         """
         with self._alone(f"contact:{number}"):
             contact = self._chatwoot.contact(number)
-            right = attributes([each for each in self._seats(number) if not leaving(each[1])])
+            seats = [*self._seats(number), *self._picked(number)]
+            right = attributes([each for each in seats if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
             fields: dict[str, Any] = _empty_ones(contact, wanted) if wanted else {}
             if changed:
@@ -210,6 +214,14 @@ class Contacts:
         said = self._links.of(0, number)
         refused = {link.organization for link in said if link.state == REFUSED}
         return [each for each in self._directory.seats_of(number) if each[0].id not in refused]
+
+    def _picked(self, number: int) -> list[tuple[Known, Person]]:
+        """What an agent picked for the contact, where no list of people names it: as a guest."""
+        said = self._links.of(0, number)
+        seated = {known.id for known, _ in self._directory.seats_of(number)}
+        picked = {link.organization for link in said if link.state == PICKED} - seated
+        known = self._directory.named(picked)
+        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
 
     # -- who left --------------------------------------------------------------------------------
 
@@ -245,6 +257,7 @@ class Contacts:
         if any(told):
             raise GiveUp("contact_refused", "; ".join(why for why in told if why))
         self._directory.forget(organization)
+        self._terms.forget(organization)
         self._links.forget(organization)
 
     def _told(
@@ -313,6 +326,22 @@ class _Alone:
         self._hold.__exit__(*error)
 
 
+def _terms(
+    truth: Organization,
+    known: Known,
+    wanted: list[Wanted],
+    entitlements: tuple[Entitlement, ...],
+) -> dict[str, str]:
+    return terms_of(
+        truth.id,
+        [truth.name, truth.legal_name],
+        truth.tax_id,
+        [known.email, *(each.email for each in wanted)],
+        [known.phone, *(each.phone for each in wanted)],
+        [each.code for each in entitlements],
+    )
+
+
 def _decided(said: list[Link], seats: Collection[str]) -> bool:
     """Did an agent say something about this conversation, or pick another one for the contact?"""
     words = [link for link in said if link.state in (PICKED, REFUSED)]
@@ -338,7 +367,7 @@ def _empty_ones(contact: Contact, wanted: Wanted) -> dict[str, str]:
     if _rests_on(contact, wanted) != "identifier":
         # Never into a contact that shows nothing but an identifier: a visitor may have written it.
         present |= {"email": contact.email, "phone_number": contact.phone}
-    fill = {**wanted.values(), "name": wanted.name}
+    fill = {**wanted.values(), "name": wanted.name[:LONGEST_NAME]}
     return {key: fill[key] for key, value in present.items() if not value and key in fill}
 
 

@@ -30,6 +30,7 @@ from panel.sync.budget import Budget
 from panel.sync.contacts import DELETED, Contacts
 from panel.sync.door import Door
 from panel.sync.events import find
+from panel.terms import Terms, terms
 
 log = logging.getLogger(__name__)
 DAY = 86400
@@ -71,6 +72,7 @@ class Passes:
             services.office,
             chatwoot,
             services.directory,
+            services.terms,
             services.links,
             services.cache.flights,
         )
@@ -122,6 +124,7 @@ class Passes:
             self._services.office,
             stage,
             Directory(scratch),
+            Terms(scratch),
             Links(scratch),
             Local(),
         )
@@ -152,7 +155,7 @@ class Passes:
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-        metadata.create_all(scratch, tables=[organizations, people, links])
+        metadata.create_all(scratch, tables=[organizations, people, links, terms])
         with transaction(self._services.engine) as source, scratch.begin() as target:
             for table in (organizations, people, links):
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import phonenumbers
-
-from panel.directory import Known, Person
+from panel.directory import COMPANY, Known, Person
 from panel.models import Collaborator, Organization
+from panel.phones import e164
 
-COMPANY = "organization"
 ROLES = ("owner", "admin", "member", "guest", COMPANY)  # the weightiest first (contracts §11)
 INVITED = "pending"  # has not accepted yet: no person of the organization
 STATUSES = ("suspended", "active", "expired", "cancelled")  # the first that any entitlement has
@@ -35,6 +33,10 @@ class Wanted:
     email: str | None = None
     phone: str | None = None
     identifier: str | None = None
+
+    def found_by(self) -> tuple[str | None, str | None, str | None]:
+        """What the directory keeps of them."""
+        return self.email, self.phone, self.identifier
 
     def values(self) -> dict[str, str]:
         """What finds this person in Chatwoot, in the order of looking."""
@@ -75,7 +77,7 @@ def _collaborator(each: Collaborator) -> Wanted:
         role=each.role if each.role in ROLES else "member",
         name=each.name or email.partition("@")[0],
         email=email,
-        phone=e164(each.phone, None),
+        phone=e164(each.phone),
         identifier=f"middag:user:{each.user_id}" if each.user_id else None,
     )
 
@@ -110,14 +112,3 @@ def _same(values: Any) -> str | None:
 
 def _weight(role: str) -> int:
     return ROLES.index(role) if role in ROLES else len(ROLES)
-
-
-def e164(text: str | None, country: str | None) -> str | None:
-    """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else."""
-    try:
-        number = phonenumbers.parse(text or "", country or "BR")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

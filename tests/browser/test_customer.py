@@ -1,11 +1,13 @@
-"""Which customer is this: claimed, picked, refused, chosen, linked by hand; masked until known."""
+"""Which customer is this: claimed, matched, picked, refused, searched; masked until known."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
 from panel.identity import ATTRIBUTE
+from panel.sync.contacts import Contacts
 from tests.browser.conftest import Demo, Panel
+from tests.browser.test_looks import TOO_WIDE
 
 AMOUNTS = ("1,250.00", "3,480.50", "5,400.00")
 
@@ -138,6 +140,10 @@ def test_the_panel_that_was_looked_at_stays_when_the_tab_is_shown_again(
 # -- none --------------------------------------------------------------------------------------
 
 
+def search(panel: Panel, words: str) -> None:
+    panel.find("#query").fill(words)
+
+
 def test_an_unlinked_conversation_says_what_was_looked_at_and_takes_an_id(
     demo: Demo, page: Page
 ) -> None:
@@ -146,7 +152,10 @@ def test_an_unlinked_conversation_says_what_was_looked_at_and_takes_an_id(
     expect(panel.root).to_contain_text("eduardo.mota@correio.example")
     expect(panel.root).to_contain_text("+5531988880005")
     assert demo.office.calls == []
-    panel.find("input[name=organization]").fill("42")
+    search(panel, "42")
+    result = panel.find("[data-result='42']")
+    expect(result).to_contain_text("Acme Ltda")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-link", "picked")
@@ -154,26 +163,139 @@ def test_an_unlinked_conversation_says_what_was_looked_at_and_takes_an_id(
     assert written(demo, 105) == "42"
 
 
-def test_an_id_that_the_back_office_does_not_know_is_not_linked(demo: Demo, page: Page) -> None:
+def test_an_id_that_nobody_knows_is_not_found_and_nothing_is_linked(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "unlinked")
-    panel.find("input[name=organization]").fill("999")
-    panel.find("[data-action=pick]").click()
-    expect(panel.find("[role=alert]")).to_contain_text("knows no organization with this id")
-    panel.expect_root("unlinked")
+    search(panel, "999")
+    expect(panel.find("[data-nothing]")).to_contain_text("Nothing found for “999”")
+    expect(panel.find("[data-action=pick]")).to_have_count(0)
     assert written(demo, 105) is None
 
 
-def test_an_id_cannot_be_linked_while_the_back_office_is_down_and_the_form_stays(
-    demo: Demo, page: Page
-) -> None:
+def test_while_the_back_office_is_down_an_id_is_not_called_unknown(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "unlinked")
     demo.office.fault("500", 42)
-    panel.find("input[name=organization]").fill("42")
-    with page.expect_response("**/links"):
-        panel.find("[data-action=pick]").click()
-    expect(panel.find("[role=alert]")).to_contain_text("back office")
-    panel.expect_root("unlinked")
-    expect(panel.find("input[name=organization]")).to_be_visible()
+    search(panel, "42")
+    expect(panel.find("#results")).to_contain_text("could not be asked")
+    expect(panel.find("[data-nothing]")).to_have_count(0)
+    expect(panel.find("#query")).to_have_value("42")
+
+
+# -- searched, seen, uncovered -----------------------------------------------------------------
+
+
+def learn(demo: Demo, *organizations: int) -> None:
+    """The real pass, without its engine."""
+    shared = demo.services
+    tools = (shared.directory, shared.terms, shared.links, shared.cache.flights)
+    contacts = Contacts(shared.settings, shared.office, shared.chatwoot, *tools)
+    for organization in organizations:
+        contacts.bring_in_line(organization, ())
+
+
+def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: Demo) -> None:
+    learn(demo, 71, 73, 74)
+    panel.find("#change > summary").click()
+    expect(panel.find("#query")).to_be_focused()
+    panel.page.keyboard.type("tecnica NAT", delay=20)
+    expect(panel.find("[data-result]")).to_have_count(1)
+    expect(panel.find("[data-result='74']")).to_contain_text("Escola Técnica Natal")
+    panel.find("[data-result='74'] [data-scope=contact]").click()
+    expect(panel.root).to_have_attribute("data-organization", "74")
+    expect(panel.find(".identity")).to_contain_text("picked by Bruno Lima")
+    panel.settle()
+    expect(panel.find("#query")).to_be_hidden()
+    assert written(demo, 101) == "74"
+    assert demo.chat.contacts[301]["custom_attributes"][ATTRIBUTE] == "74"
+
+
+def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
+    demo: Demo, page: Page
+) -> None:
+    learn(demo, 45)
+    demo.chat.contacts[304]["custom_attributes"] = {}
+    panel = demo.open(page, "two")
+    panel.expect_root("ready")
+    expect(panel.root).to_have_attribute("data-link", "matched")
+    expect(panel.root).to_have_attribute("data-trust", "proven")
+    line = "Prado Consultoria Ltda — matched by e-mail daniela@prado.example, 1 of 1"
+    expect(panel.find(".identity p")).to_have_text(line, use_inner_text=True)
+
+
+def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
+    panel: Panel, demo: Demo
+) -> None:
+    orders = panel.section("orders")
+    orders.locator("[data-action=reveal]").click()
+    orders.locator("select").select_option(label="Other")
+    orders.locator("[data-action=uncover]").click()
+    expect(panel.find("[data-uncovered]")).to_have_count(0)
+    orders.locator("[name=detail]").fill("She read the order aloud")
+    orders.locator("[data-action=uncover]").click()
+    expect(orders).to_contain_text("1,250.00")
+    expect(orders.locator("[data-masked]")).to_have_count(0)
+    expect(panel.section("quotes").locator("[data-masked]").first).to_be_visible()
+    [row] = [each for each in demo.services.audit.entries() if each.what == "uncovered"]
+    assert (row.agent, row.organization, row.note) == (2, 42, "orders: She read the order aloud")
+    with panel.page.expect_response("**/sections/orders/refresh"):
+        panel.refresh("orders")
+    panel.settle()
+    expect(orders).to_contain_text("1,250.00")
+    panel.page.reload()
+    panel.expect_state("fresh")
+    expect(orders.locator("[data-masked]").first).to_be_visible()
+    assert "1,250.00" not in markup(panel)
+
+
+def test_an_open_panel_shows_the_same_picked_customer_after_its_contact_was_merged(
+    panel: Panel, demo: Demo
+) -> None:
+    panel.confirm()
+    body = {"base_contact_id": 302, "mergee_contact_id": 301}
+    demo.services.chatwoot.administer("POST", "actions/contact_merge", body)
+    demo.services.chatwoot.conversation(101)  # what was kept of it is from before
+    with panel.page.expect_response("**/contact"):
+        panel.refresh("orders")
+    expect(panel.root).to_have_attribute("data-link", "picked")
+    expect(panel.root).to_have_attribute("data-organization", "42")
+    panel.expect_state("fresh")
+    expect(panel.find("[data-masked]")).to_have_count(0)
+
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)><script>alert(2)</script>\u202eetxeT\u2066\x07 שלום " + "W" * 900
+)
+
+
+def test_a_hostile_company_runs_nothing_and_breaks_nothing(demo: Demo, page: Page) -> None:
+    for name in ("name", "legal_name", "plan", "city", "cnpj", "verification_status"):
+        demo.office.organizations[42][name] = HOSTILE
+    demo.office.orders[42][0] |= {"status": HOSTILE, "payment_method": HOSTILE}
+    demo.office.quotes[42][0]["line_items"] = [{"product_name": HOSTILE}]
+    demo.office.licenses[42][0] |= {"product_name": HOSTILE, "license_key": HOSTILE}
+    alerts: list[str] = []
+
+    def alerted(dialog: Dialog) -> None:
+        alerts.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", alerted)
+    panel = demo.open(page, width=360)
+    panel.expect_state("fresh")
+    panel.confirm()
+    panel.find("#change > summary").click()
+    search(panel, "42")
+    expect(panel.find("[data-result='42']")).to_be_visible()
+    assert alerts == []
+    assert panel.find("script[src=''], img").count() == 0
+    assert panel.frame.evaluate(TOO_WIDE) == []
+    # What turns its own letters leaves those of its neighbours in their order.
+    row = panel.find("[data-row='4201'] .detail").first.evaluate(
+        """(line) => { const found = document.createRange(), text = line.firstChild;
+           const left = (at) => { found.setStart(text, at); found.setEnd(text, at + 1);
+             return found.getBoundingClientRect().left; };
+           return left(0) < left(2); }"""
+    )
+    assert row
 
 
 def test_confirming_while_the_back_office_is_down_leaves_the_panel_as_it_stands(

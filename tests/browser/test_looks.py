@@ -206,6 +206,7 @@ def test_tab_reaches_every_control_in_reading_order(demo: Demo, page: Page) -> N
     panel.confirm()
     assert walk(panel) == [
         "undo",
+        "summary",
         "organization refresh",
         "orders refresh",
         "orders summary",

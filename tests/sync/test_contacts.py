@@ -24,7 +24,8 @@ from panel.links import CONTACT, CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.middag import BackOffice as Office
 from panel.settings import from_env
 from panel.sync.contacts import DELETED, Contacts
-from panel.sync.people import OURS, e164
+from panel.sync.people import OURS
+from panel.terms import Terms
 
 API = "/wp-json/middag-account/v1"
 UPDATED = ["organization.updated"]
@@ -91,7 +92,8 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
     bearer = {"Authorization": f"Bearer {SECRET}"}
     reader = Office(Http(settings.middag_api_url, bearer), kept, "cents")
     directory, links = Directory(engine), Links(engine)
-    contacts = Contacts(settings, reader, account, directory, links, Local())
+    tools = (directory, Terms(engine), links, Local())
+    contacts = Contacts(settings, reader, account, *tools)
     return Bench(office, chat, contacts, links, directory)
 
 
@@ -258,20 +260,15 @@ def test_attributes_of_others_are_never_touched(bench: Bench) -> None:
     assert bench.told(email="ana@acme.example")["vip"] == "yes"
 
 
-@pytest.mark.parametrize(
-    ("text", "country", "right"),
-    [
-        ("+55 61 99999-0000", None, "+5561999990000"),
-        ("(61) 99999-0000", "BR", "+5561999990000"),
-        ("(415) 555-2671", "US", "+14155552671"),
-        ("99", "BR", None),
-        (None, None, None),
-    ],
-)
-def test_phones_become_e164_or_nothing(
-    text: str | None, country: str | None, right: str | None
-) -> None:
-    assert e164(text, country) == right
+def test_what_an_agent_picked_for_a_contact_stays_beside_its_seats(bench: Bench) -> None:
+    company(bench.office, 45, "Bela Ltda")
+    bench.run()
+    bench.run(45)
+    ana = next(each for each in bench.chat.contacts.values() if each["email"] == "ana@acme.example")
+    bench.links.put(Link(CONTACT, ana["id"], 45, PICKED, agent=2))
+    bench.run()
+    assert bench.told(email="ana@acme.example")["middag_organization_id"] == "42,45"
+    assert bench.told(email="ana@acme.example")["middag_role"] == "owner"
 
 
 # -- people of several organizations, and those who leave ----------------------------------------

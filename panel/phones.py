@@ -1,0 +1,36 @@
+"""Phone numbers in the one form in which they can be compared."""
+
+import phonenumbers
+
+BRAZIL = 55
+OLD_LENGTH = 10  # area and eight digits
+MOBILE = "6789"  # how eight digits of a mobile begin
+
+
+def e164(text: str | None, country: str | None = None) -> str | None:
+    """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else.
+
+    WhatsApp still calls many Brazilian mobiles by eight digits; since 2016 they have a ninth.
+    """
+    try:
+        number = phonenumbers.parse(text or "", country or "BR")
+    except phonenumbers.NumberParseException:
+        return None
+    digits = str(number.national_number)
+    if number.country_code == BRAZIL and len(digits) == OLD_LENGTH and digits[2] in MOBILE:
+        number.national_number = int(f"{digits[:2]}9{digits[2:]}")
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def written(phone: str) -> tuple[str, ...]:
+    """How people write an E.164 number, in digits: with its country, without, in Brazil also
+    without the area."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return ()
+    national = str(number.national_number)
+    local = (national[2:],) if number.country_code == BRAZIL else ()
+    return (f"{number.country_code}{national}", national, *local)

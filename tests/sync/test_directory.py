@@ -1,0 +1,76 @@
+"""What the passes learned, asked by keys and by words: the same on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from panel import db
+from panel.directory import Directory, Keys, Known, Match, Person
+from panel.links import CONTACT, MATCHED, PICKED, Link, Links
+from panel.terms import Terms, terms_of
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Engine]:
+    engine = db.connect(url)
+    db.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def known(number: int, email: str | None = None, phone: str | None = None) -> Known:
+    return Known(number, f"Company {number}", None, None, None, email, phone, None, "none", 0, None)
+
+
+def test_keys_find_people_and_companies_with_the_role_of_the_person(database: Engine) -> None:
+    directory = Directory(database)
+    directory.learn(known(42, "oi@acme.example", "+556133220042"))
+    directory.learn(known(45, "ana@acme.example"))
+    directory.seat(Person(42, "collaborator:1", 301, "owner", "ana@acme.example", None, "user:1"))
+    directory.seat(Person(42, "organization", 300, "organization", None, "+556133220042"))
+    assert directory.matches(Keys()) == []
+    assert directory.matches(Keys("nobody@acme.example", "+5511", "user:9")) == []
+    assert directory.matches(Keys(email="ana@acme.example")) == [
+        Match(42, "email", "owner"),
+        Match(45, "email", "organization"),
+    ]
+    every = directory.matches(Keys("oi@acme.example", "+556133220042", "user:1"))
+    assert {(match.key, match.role) for match in every} == {
+        ("identifier", "owner"),
+        ("email", "organization"),
+        ("phone", "organization"),
+    }
+    assert set(directory.named([42, 99])) == {42}
+    assert directory.named([]) == {}
+
+
+def test_words_are_ordered_by_bytes_whatever_the_database_speaks(database: Engine) -> None:
+    terms = Terms(database)
+    names = {1: "Ação Educação", 2: "acao-sul", 3: "Zênite", 4: "日本語学校", 5: "a_b c"}
+    for number, name in names.items():
+        terms.learn(number, terms_of(number, [name], None, [f"x{number}@y.example"], [], []))
+        terms.learn(number, terms_of(number, [name], None, [f"x{number}@y.example"], [], []))
+
+    def found(query: str) -> list[int]:
+        return [hit.organization for hit in terms.find(query).rows]
+
+    assert found("ACAO") == [1, 2]
+    assert found("acao s") == [2]
+    assert found("zen") == [3]
+    assert found("日本") == [4]
+    assert found("x5@y") == [5]
+    assert found("@y.example") == [1, 2, 3, 4, 5]
+    terms.forget(1)
+    assert found("ação") == [2]
+
+
+def test_ties_of_a_merged_contact_follow_it(database: Engine) -> None:
+    links = Links(database)
+    links.put(Link(CONTACT, 301, 42, PICKED, at=5.0, contact=301, email="ana@acme.example"))
+    links.put(Link(CONTACT, 302, 42, MATCHED, at=9.0))
+    links.merged(301, 302)
+    [link] = links.of(0, 302)
+    assert (link.state, link.contact, link.email) == (PICKED, 302, "ana@acme.example")
+    links.take_back([link])
+    assert links.of(0, 302) == []

@@ -1,0 +1,33 @@
+"""Phone numbers in one form, however they are written."""
+
+import pytest
+
+from panel.phones import e164, written
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "number"),
+    [
+        ("+55 61 99999-0001", None, "+5561999990001"),
+        ("(61) 99999-0001", None, "+5561999990001"),
+        ("061 99999 0001", "BR", "+5561999990001"),
+        ("+55 61 9999-0001", None, "+5561999990001"),  # before the ninth digit
+        ("+556133220042", None, "+556133220042"),  # a landline has eight digits
+        ("512-555-0107", "US", "+15125550107"),
+        ("+1 512 555 0107", None, "+15125550107"),
+        ("12", None, None),
+        ("ramal 4", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_phone_number_is_one_text_or_none(
+    text: str | None, country: str | None, number: str | None
+) -> None:
+    assert e164(text, country) == number
+
+
+def test_a_number_is_written_with_its_country_without_and_in_brazil_without_its_area() -> None:
+    assert written("+5561999990001") == ("5561999990001", "61999990001", "999990001")
+    assert written("+15125550107") == ("15125550107", "5125550107")
+    assert written("nothing") == ()
