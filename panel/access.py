@@ -6,6 +6,7 @@ organization from this conversation and contact. Every accepted secret verifies,
 """
 
 import hmac
+import math
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from hashlib import sha256
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from panel.cache import Ask
-from panel.chatwoot import Agent, Chatwoot, Conversation
+from panel.chatwoot import ADMINISTRATOR, Agent, Chatwoot, Conversation
 from panel.errors import GiveUp, Missing
 from panel.memory import Memory
 from panel.settings import Settings
@@ -35,7 +36,6 @@ PROOFS = {
     ACCESS_TOKEN: (ACCESS_TOKEN,),
     CHATWOOT_SESSION: (CHATWOOT_SESSION, ACCESS_TOKEN),
 }
-ADMINISTRATOR = "administrator"
 
 
 class Denied(GiveUp):
@@ -60,6 +60,7 @@ class Unsealed(GiveUp):
 class Seal:
     """`organization` 0: proven, but no organization found yet. `trust`: see `identity`.
 
+    `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
     `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
     """
 
@@ -71,6 +72,7 @@ class Seal:
     organization: int = 0
     trust: str = "unproven"
     uncovered: tuple[str, ...] = ()
+    since: int = 0
 
 
 def launch_key(secret: str) -> str:
@@ -109,7 +111,8 @@ class Access:
         self._opened = Memory[Seal](MOST_OPENED, clock)
 
     def seal(self, seal: Seal) -> str:
-        return str(self._signer.dumps(asdict(seal)))
+        """`since` 0: proven now."""
+        return str(self._signer.dumps({**asdict(seal), "since": seal.since or int(time.time())}))
 
     def opened(self, header: str | None) -> Seal:
         """The seal of a request, with its agent and conversation checked within the minute.
@@ -141,7 +144,10 @@ class Access:
         here = seal.account == settings.chatwoot_account_id
         if not here or seal.proof not in PROOFS[settings.agent_proof]:
             raise Unsealed("seal_invalid")
-        return seal, signed.timestamp() + SEAL_SECONDS - time.time()
+        left = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
+        if left < 0:
+            raise Unsealed("seal_expired")
+        return seal, left
 
     def _check(self, seal: Seal) -> None:
         try:

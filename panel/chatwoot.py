@@ -16,6 +16,7 @@ from panel.models import clean
 # Forty, and up to eight of a slow answer, and ten in `access`: within the minute of design §4.2.
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 CHECKED = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
+ADMINISTRATOR = "administrator"
 T = TypeVar("T")
 
 

@@ -124,7 +124,7 @@ def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
         return _ready(visit, candidate, notice)
     template = "choose.html" if found.candidates else "unlinked.html"
     for each in found.candidates:  # a card shows its organization, too
-        services().audit.try_note(entry_of(audit.SHOWN, visit.seal, each))
+        services().audit.try_note(_shown(visit.seal, each))
     names = _names(found.candidates)
     part = _loading(SECTIONS["organization"])
     cards = [
@@ -144,7 +144,7 @@ def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
 def _ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = candidate.trust != "proven"
     parts = [_kept(section, candidate.organization, masked) for section in SECTIONS.values()]
-    services().audit.try_note(entry_of(audit.SHOWN, visit.seal, candidate))
+    services().audit.try_note(_shown(visit.seal, candidate))
     return render_template(
         "contact.html",
         visit=visit,
@@ -175,16 +175,15 @@ def _names(candidates: Iterable[Candidate]) -> dict[int, str]:
     return {number: each.name for number, each in known.items()}
 
 
-def entry_of(what: str, seal: Seal, candidate: Candidate, note: str = "") -> Entry:
+def _shown(seal: Seal, candidate: Candidate) -> Entry:
     return Entry(
-        what,
+        audit.SHOWN,
         seal.agent,
         seal.conversation,
         candidate.organization,
         seal.proof,
         candidate.link,
         candidate.source,
-        note,
     )
 
 

@@ -29,9 +29,6 @@ PROVES = {
     **dict.fromkeys(PHONE_CHANNELS, frozenset({"phone"})),
     "Channel::Email": frozenset({"email"}),
 }
-# `hmac_verified`. The website signs the identifier alone (Chatwoot's `valid_hmac?`): who has been
-# given a signature can send any e-mail with it. An e-mail is signed where it is the identifier.
-SIGNED = frozenset({"identifier", "email"})
 NAMELESS = ("Channel::Telegram",)  # its sources are Telegram's own numbers, no phones
 
 
@@ -84,6 +81,8 @@ def proved(conversation: Conversation, sources: Collection[str] = ()) -> dict[st
     found = {name: keys[name] for name in names if keys[name]}
     if conversation.channel not in NAMELESS:
         found = {name: value for name, value in found.items() if _all_are(value, sources)}
+    # `hmac_verified`: the website signs the identifier alone (Chatwoot's `valid_hmac?`); who has a
+    # signature of their own can send any e-mail with it, unless the e-mail is the identifier.
     if conversation.signed and keys["identifier"]:
         found["identifier"] = keys["identifier"]
         if keys["email"] == keys["identifier"].lower():
@@ -121,7 +120,7 @@ def identify(
         known = [each.organization for each in matches if each.organization not in refused]
         matched = [*stored, *(look.matched(each) for each in known)]
         candidates = [each for each in matched if each.trust == "proven"] or matched
-        if not stored and candidates == matched and not _any_proven(matched):
+        if not stored and not _any_proven(matched):
             candidates = [*matched, *_claims(conversation, set(refused))]
     return Found(_once(candidates), tuple(refused.values()))
 

@@ -8,7 +8,7 @@ brought is kept or told, not even in an error.
 from collections.abc import Mapping
 from typing import Any
 
-from panel.chatwoot import Chatwoot
+from panel.chatwoot import ADMINISTRATOR, Chatwoot
 from panel.errors import Missing, Refused, Unauthorized, Unreadable
 from panel.http import Client, Deadline
 
@@ -53,9 +53,14 @@ class Profiles:
             raise Unreadable("wrong_shape", "no profile")
         rows = [row for row in accounts if isinstance(row, dict)]
         ours = [row for row in rows if row.get("id") == self._account]
-        if not ours or ours[0].get("status", "active") != "active":
+        # The account's own role: that of the profile may be another account's.
+        if not ours or ours[0].get("status", "active") != "active" or not _serves(ours[0]):
             raise Unauthorized(NOT_IN_ACCOUNT)
         return number
+
+
+def _serves(row: dict[str, Any]) -> bool:
+    return row.get("role") in ("agent", ADMINISTRATOR)
 
 
 def _fits(value: str) -> bool:

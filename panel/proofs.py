@@ -83,11 +83,11 @@ class Proofs:
 
     def prove(self, shown: Shown) -> Proof:
         """Raises `Unproven` or `Denied`; `PanelError` when Chatwoot could not be asked."""
-        refusal = Unproven("no_proof")
+        refusal: Denied = Unproven("no_proof")
         for name in PROOFS[self.settings.agent_proof]:
             try:
                 return Proof(name, WAYS[name](self, shown))
-            except Unproven as error:
+            except Denied as error:
                 refusal = error if error.code != "no_proof" else refusal
         raise refusal
 

@@ -52,6 +52,7 @@
   window.addEventListener("message", (event) => {
     const context = isChatwoot(event) && contextOf(event);
     if (!context || !context.conversation) return;
+    if (!window.htmx) return tooEarly();
     stir();
     timers.forEach(clearTimeout);
     if (context.theme) document.documentElement.dataset.theme = context.theme;
@@ -90,6 +91,11 @@
     since = Date.now();
     asking = true;
     window.htmx.ajax("POST", meta("panel-root") + "contact", { target: "#panel", source: "#panel", swap, values });
+  }
+
+  // Before the page has loaded nothing is lost: we ask anew then. After that, htmx never came.
+  function tooEarly() {
+    if (document.readyState === "complete") fail("script");
   }
 
   function clear() {
@@ -168,13 +174,21 @@
     tries += 1;
   }
 
+  function lost(template, code) {
+    const words = document.getElementById(template).content.cloneNode(true);
+    words.querySelector("[data-lost]").textContent = code;
+    return words;
+  }
+
+  function fail(code) {
+    panel().replaceWith(lost("lost", code));
+  }
+
   // No answer of ours came: say so where it was awaited, and leave what stands.
   function lose(ctx, code) {
     const section = ctx.sourceElement.closest("[data-section]");
-    const whole = toContact(ctx.request) && panel().dataset.panel !== "ready";
-    const words = document.getElementById(whole ? "lost" : "lost-part").content.cloneNode(true);
-    words.querySelector("[data-lost]").textContent = code;
-    if (whole) return panel().replaceWith(words);
+    if (toContact(ctx.request) && panel().dataset.panel !== "ready") return fail(code);
+    const words = lost("lost-part", code);
     const place = section || panel();
     if (ctx.sourceElement.id === "live" || place.querySelector("[data-lost-part]")) return;
     if (section && section.dataset.state === "loading") {

@@ -1,15 +1,17 @@
 """Launch keys and seals: what convinces us, and what does not."""
 
 import string
+import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.access import Seal, Unsealed, bearer, launch_key, launch_url
+from panel.access import SEAL_SECONDS, Seal, Unsealed, bearer, launch_key, launch_url
 from panel.demo.worlds import AGENT, SECRET
 from panel.settings import Settings, from_env
-from tests.conftest import Panel
+from tests.conftest import Panel, attribute, rows_of, seal_of
 
 OTHER = "another-secret-of-24-characters"
 
@@ -70,7 +72,8 @@ SEAL = Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven")
 
 def test_a_seal_says_what_was_sealed(standing: Panel) -> None:
     access = standing.services.access
-    assert access.opened(f"Bearer {access.seal(SEAL)}") == SEAL
+    opened = access.opened(f"Bearer {access.seal(SEAL)}")
+    assert replace(opened, since=0) == SEAL
 
 
 @given(st.text(max_size=300))
@@ -82,3 +85,39 @@ def test_nothing_else_opens(standing_access: Panel, text: str) -> None:
 @pytest.fixture(scope="module")
 def standing_access(_standing: Panel) -> Panel:
     return _standing
+
+
+def test_a_seal_made_of_a_seal_lives_no_longer_than_the_proof(panel: Panel) -> None:
+    access, now = panel.services.access, int(time.time())
+    seal = access.opened(f"Bearer {seal_of(panel.open().text)}")
+    assert now <= seal.since <= now + 60
+    older = replace(seal, since=now - SEAL_SECONDS + 600)
+    made = panel.say(access.seal(older), "pick", 42).text
+    assert access.opened(f"Bearer {seal_of(made)}").since == older.since
+    uncovering = {"section": "orders", "reason": "Called back"}
+    shown = panel.ask("POST", "/uncover", access.seal(older), data=uncovering).text
+    assert access.opened(f"Bearer {seal_of(shown)}").since == older.since
+    over = access.seal(replace(seal, since=now - SEAL_SECONDS - 1))
+    assert panel.section("orders", over).json() == {"error": {"code": "seal_expired"}}
+
+
+@pytest.mark.parametrize("proof", ["none", "forged", "another's seal"])
+def test_organization_ids_cannot_be_enumerated(standing: Panel, proof: str) -> None:
+    """Whether an id exists is told to proven agents alone, who search; a seal opens its own."""
+    own = seal_of(standing.open("healthy").text)
+    bearer = {"none": None, "forged": "a.b.c", "another's seal": own}[proof]
+    told = set()
+    for number in (42, 45, 51, 999_999):
+        query = {"organization": number, "org": number, "q": number}
+        answer = standing.ask("GET", f"/sections/organization?id={number}", bearer, params=query)
+        told.add((answer.status_code, tuple(rows_of(answer.text))))
+    assert told == ({(200, (42,))} if proof == "another's seal" else {(401, ())})
+
+
+def test_an_organization_that_does_not_fit_is_not_told_from_one_that_does_not_exist(
+    standing: Panel,
+) -> None:
+    pages = [standing.open("unlinked", organization=number) for number in (42, 45, 999_999)]
+    assert {attribute(page.text, "data-panel") for page in pages} == {"unlinked"}
+    known = str(standing.office.organizations[42]["name"])
+    assert not [page for page in pages if known in page.text]

@@ -615,6 +615,27 @@ def test_a_known_session_of_the_dashboard_passes_over_the_limit_and_an_unknown_o
     assert panel.chat.count("/api/v1/profile") == 0
 
 
+def test_who_is_signed_in_passes_although_too_many_sessions_of_the_dashboard_were_wrong(
+    clocked_with: MakeClocked,
+) -> None:
+    panel = clocked_with("chatwoot-session")
+    signed = Browser(panel, "203.0.113.9")
+    signed.sign_in()
+    for _ in range(MOST + 1):
+        wrong(Browser(panel, "203.0.113.9"), "Chatwoot session")
+    both = f"{signed.cookies}; {dashboard({**SESSION, 'client': 'outdated'})}"
+    assert shown(replace(signed, cookies=both).open())[0] == "ready"
+
+
+def test_a_token_of_somebody_who_serves_no_customers_signs_nobody_in(
+    clocked_with: MakeClocked,
+) -> None:
+    panel = clocked_with("access-token")
+    panel.chat.agents[AGENT]["role"] = "auditor"
+    answer = Browser(panel, "203.0.113.9").sign_in()
+    assert (answer.status_code, shown(answer)[1]) == (403, "not_in_account")
+
+
 def test_a_missing_proof_is_no_wrong_one(clocked_with: MakeClocked) -> None:
     for proof in PROOFS:
         browser = Browser(clocked_with(proof), "203.0.113.9")

@@ -363,10 +363,9 @@ def _rests_on(contact: Contact, wanted: Wanted) -> str:
 
 
 def _empty_ones(contact: Contact, wanted: Wanted) -> dict[str, str]:
+    # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would be told
+    # the other by Chatwoot, which sends a visitor their own contact (contracts/chatwoot.md §3.4).
     present = {"identifier": contact.identifier, "name": contact.name}
-    if _rests_on(contact, wanted) != "identifier":
-        # Never into a contact that shows nothing but an identifier: a visitor may have written it.
-        present |= {"email": contact.email, "phone_number": contact.phone}
     fill = {**wanted.values(), "name": wanted.name[:LONGEST_NAME]}
     return {key: fill[key] for key, value in present.items() if not value and key in fill}
 

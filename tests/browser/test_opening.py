@@ -252,6 +252,34 @@ def test_in_the_mobile_app_the_page_asks_its_host_and_hears_itself(
     panel.expect_state("fresh")
 
 
+def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
+    demo: Demo, open_window: OpenWindow
+) -> None:
+    page, held = open_window().page, list[Route]()
+    page.route("**/vendor/htmx*", lambda route: held.append(route))
+    page.goto(demo.launch_url, wait_until="commit")
+    page.wait_for_selector("#panel[data-panel=waiting]", state="attached")
+    page.wait_for_function("document.querySelector('script[defer]')")
+    say_in_app(page, demo.context("healthy"))
+    page.evaluate("new Promise((done) => setTimeout(done))")  # so that it has been heard
+    held[0].continue_()
+    page.wait_for_load_state("load")
+    say_in_app(page, demo.context("healthy"))
+    panel = Panel(page, page, demo.panel_url)
+    panel.expect_root("ready")
+    panel.expect_state("fresh")
+
+
+def test_scripts_that_never_came_are_said_so(demo: Demo, open_window: OpenWindow) -> None:
+    page = open_window().page
+    page.route("**/vendor/htmx*", lambda route: route.fulfill(status=404))
+    page.goto(demo.launch_url)
+    say_in_app(page, demo.context("healthy"))
+    panel = Panel(page, page, demo.panel_url)
+    panel.expect_root("failed")
+    expect(panel.find("[data-lost]")).to_have_text("script")
+
+
 # -- switching ---------------------------------------------------------------------------------
 
 
