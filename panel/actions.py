@@ -26,7 +26,8 @@ def links() -> tuple[str, int] | str:
         organization = number_in(request.form, "organization")
         visit = visits().again(seal)
         try:
-            notice = Verdicts(services()).say(visit, organization, action, scope)
+            undone = request.form.get("at", "")
+            notice = Verdicts(services()).say(visit, organization, action, scope, undone)
         except Unpicked as error:
             return drawn(visit, seal.organization, error.code), 422
         chosen = organization if action == "pick" else 0

@@ -8,7 +8,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Engine, Float, Integer, String, Table, delete, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    String,
+    Table,
+    delete,
+    select,
+)
 
 from panel.db import metadata, transaction
 from panel.errors import PanelError
@@ -53,15 +64,20 @@ class Entry:
     at: float = 0.0
 
 
+def write(connection: Connection, entry: Entry) -> None:
+    """One row, in the transaction of what it tells of."""
+    values = {**vars(entry), "at": entry.at or time.time(), "note": entry.note[:LONGEST_NOTE]}
+    connection.execute(access_log.insert().values(**values))
+
+
 class Audit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def note(self, entry: Entry) -> None:
         """Keep one row. Raises `Unreachable("database")`."""
-        values = {**vars(entry), "at": entry.at or time.time(), "note": entry.note[:LONGEST_NOTE]}
         with transaction(self._engine) as connection:
-            connection.execute(access_log.insert().values(**values))
+            write(connection, entry)
 
     def try_note(self, entry: Entry) -> None:
         """For what must go on without the database too: a panel is shown, the gap is logged."""

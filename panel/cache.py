@@ -262,13 +262,14 @@ class Cache:
         [state] = self._recall_all([topic], self._seen)
         return state.version(self._clock(), topic.lifetimes)
 
-    def touch(self, organization: int, name: str) -> bool:
-        """Mark a section of an organization as out of date; one that is being read as well.
+    def touch(self, organization: int, *names: str) -> bool:
+        """Mark sections of an organization as out of date; those that are being read as well.
 
         False when the store did not take it.
         """
-        entry = f"token:{organization}:{name}", secrets.token_hex(8), TOKEN_SECONDS
-        return self._write(organization, entry)
+        keys = (f"token:{organization}:{name}" for name in names)
+        entries = [(key, secrets.token_hex(8), TOKEN_SECONDS) for key in keys]
+        return self._write(organization, *entries)
 
     def works(self) -> bool:
         """Does the store keep what it is given? (for `readyz`)"""

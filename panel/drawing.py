@@ -7,7 +7,7 @@ from the request.
 
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -125,12 +125,7 @@ def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     template = "choose.html" if found.candidates else "unlinked.html"
     for each in found.candidates:  # a card shows its organization, too
         services().audit.try_note(_shown(visit.seal, each))
-    names = _names(found.candidates)
-    part = _loading(SECTIONS["organization"])
-    cards = [
-        (each, _seal(visit, each), part, names.get(each.organization, ""))
-        for each in found.candidates
-    ]
+    cards = [_card(visit, each) for each in found.candidates]
     return render_template(
         template,
         visit=visit,
@@ -138,7 +133,16 @@ def drawn(visit: Visit, chosen: int = 0, notice: str = "") -> str:
         seal=_seal(visit),
         notice=notice,
         agents=services().chatwoot.agents(),
+        moment=moment(),
+        now=time.time(),
     )
+
+
+def _card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, Part, str]:
+    """One of several that fit, with the seal that opens it and its name."""
+    masked = candidate.trust != "proven"
+    part = _kept(SECTIONS["organization"], candidate.organization, masked)
+    return candidate, _seal(visit, candidate), part, _name(candidate, part)
 
 
 def _ready(visit: Visit, candidate: Candidate, notice: str) -> str:
@@ -163,16 +167,11 @@ def _name(candidate: Candidate, part: Part) -> str:
     """As the back office says it, else as the passes learned it, else nothing."""
     if part.shown:
         return str(part.shown.items[0].record.name)
-    return _names([candidate]).get(candidate.organization, "")
-
-
-def _names(candidates: Iterable[Candidate]) -> dict[int, str]:
-    """What the passes learned; a silent database knows no names."""
     try:
-        known = services().directory.named([each.organization for each in candidates])
+        known = services().directory.named([candidate.organization])
     except PanelError:
-        return {}
-    return {number: each.name for number, each in known.items()}
+        return ""  # a silent database knows no names
+    return "".join(each.name for each in known.values())
 
 
 def _shown(seal: Seal, candidate: Candidate) -> Entry:

@@ -110,7 +110,8 @@ def identify(
     # An identifier that nobody signed is a claim, whoever knows it.
     matches = [each for each in matches if each.key != "identifier" or conversation.signed]
     look = _Look(conversation, matches, proved(conversation, sources))
-    refused = {link.organization: link for link in links if link.state == REFUSED}
+    # The newest word is the one that is shown, and that an undo takes back.
+    refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
     here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
     usable = [link for link in links if link.organization not in refused]

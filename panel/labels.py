@@ -112,4 +112,5 @@ UNCOVER_REASONS = (
     "Customer named the order number",
     "Customer confirmed the tax id",
     "Called back on the registered phone",
+    "Other",
 )

@@ -1,16 +1,19 @@
 """The ties between Chatwoot and organizations: what a pass matched, an agent picked or refused.
 
-The one owner of the table `links`: one row at most per subject (conversation, contact) and
-organization.
+The one owner of the table `links`: of each subject (conversation, contact) and organization one
+row at most that an agent said, and one that a pass found. Neither overwrites the other.
 """
 
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
+    Connection,
     Engine,
     Float,
     String,
@@ -27,6 +30,7 @@ from panel.db import insert, metadata, transaction, upsert
 
 CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
+AGENT, PASS = "agent", "pass"
 
 links = Table(
     "links",
@@ -34,6 +38,7 @@ links = Table(
     Column("scope", String(12), primary_key=True),
     Column("subject", BigInteger, primary_key=True),
     Column("organization", BigInteger, primary_key=True),
+    Column("said_by", String(5), primary_key=True),
     Column("state", String(8), nullable=False),
     Column("rests_on", String(12), nullable=False, default=""),
     Column("agent", BigInteger),
@@ -44,7 +49,7 @@ links = Table(
     Column("identifier", Text),
 )
 
-KEYS = ["scope", "subject", "organization"]
+KEYS = [column.name for column in links.primary_key]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,44 @@ class Link:
     phone: str | None = None
     identifier: str | None = None
 
+    @property
+    def said_by(self) -> str:
+        return PASS if self.state == MATCHED else AGENT
+
+
+def write(connection: Connection, said: Iterable[Link]) -> None:
+    """The newest word about a subject and organization stands.
+
+    Of the picks of a subject too: a pick ends its other picks, and leaves refusals and matches.
+    """
+    for link in said:
+        if link.state == PICKED:
+            picked = and_(*_about(link), links.c.state == PICKED)
+            others = and_(picked, links.c.organization != link.organization)
+            connection.execute(delete(links).where(others))
+        connection.execute(upsert(connection.engine, links, _row(link)))
+
+
+def take_back(connection: Connection, said: Iterable[Link]) -> list[Link]:
+    """Undo: these words go, but for those over which somebody has said something newer meanwhile.
+
+    Returns those that went.
+    """
+    return [link for link in said if connection.execute(delete(links).where(*_same(link))).rowcount]
+
+
+def _about(link: Link) -> list[ColumnElement[bool]]:
+    return [links.c.scope == link.scope, links.c.subject == link.subject]
+
+
+def _same(link: Link) -> list[ColumnElement[bool]]:
+    key = [getattr(links.c, name) == getattr(link, name) for name in KEYS]
+    return [*key, links.c.at == link.at]
+
+
+def _row(link: Link) -> dict[str, Any]:
+    return {**vars(link), "said_by": link.said_by, "at": link.at or time.time()}
+
 
 class Links:
     """Raises `Unreachable("database")` when the database cannot be asked."""
@@ -80,60 +123,44 @@ class Links:
             and_(links.c.scope == CONVERSATION, links.c.subject == conversation),
             and_(links.c.scope == CONTACT, links.c.subject == contact),
         )
+        columns = [column for column in links.c if column.name != "said_by"]
+        newest = select(*columns).where(here).order_by(links.c.at.desc())
         with transaction(self._engine) as connection:
-            rows = connection.execute(select(links).where(here).order_by(links.c.at.desc()))
-            return [Link(**row) for row in rows.mappings()]
+            return [Link(**row) for row in connection.execute(newest).mappings()]
 
-    def put(self, link: Link) -> None:
-        """Write what an agent said; the newest word about this subject and organization stands."""
-        values = {**vars(link), "at": link.at or time.time()}
+    def put(self, *said: Link) -> None:
+        """All of it or none; see `write`."""
         with transaction(self._engine) as connection:
-            connection.execute(upsert(self._engine, links, values))
+            write(connection, said)
 
     def match(self, contact: int, organization: int, rests_on: str) -> None:
-        """Write what a pass found; an agent's word about them is never overwritten."""
-        values = {
-            "scope": CONTACT,
-            "subject": contact,
-            "organization": organization,
-            "state": MATCHED,
-            "rests_on": rests_on,
-            "at": time.time(),
-        }
+        """Write what a pass found; a match that stands already is not touched."""
+        values = _row(Link(CONTACT, contact, organization, MATCHED, rests_on))
+        found = insert(self._engine, links).values(**values)
+        changed = found.on_conflict_do_update(
+            index_elements=KEYS,
+            set_={"rests_on": rests_on, "at": values["at"]},
+            where=links.c.rests_on != rests_on,
+        )
         with transaction(self._engine) as connection:
-            statement = insert(self._engine, links).values(**values)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=KEYS,
-                    set_={"rests_on": rests_on, "at": values["at"]},
-                    where=and_(links.c.state == MATCHED, links.c.rests_on != rests_on),
-                )
-            )
+            connection.execute(changed)
 
     def unmatch(self, subject: int, organization: int, scope: str = CONTACT) -> None:
         """The pass no longer finds them together. What agents said stays."""
-        row = and_(links.c.scope == scope, links.c.subject == subject)
-        matched = and_(links.c.organization == organization, links.c.state == MATCHED)
+        about = _about(Link(scope, subject, organization, MATCHED))
+        found = and_(links.c.organization == organization, links.c.said_by == PASS)
         with transaction(self._engine) as connection:
-            connection.execute(delete(links).where(row, matched))
+            connection.execute(delete(links).where(*about, found))
 
     def forget(self, organization: int) -> None:
         """The organization is gone for good: so is every tie to it."""
         with transaction(self._engine) as connection:
             connection.execute(delete(links).where(links.c.organization == organization))
 
-    def take_back(self, said: Iterable[Link]) -> None:
-        """Undo: these rows go, unless somebody has said something newer meanwhile."""
-        with transaction(self._engine) as connection:
-            for link in said:
-                row = and_(links.c.scope == link.scope, links.c.subject == link.subject)
-                same = and_(links.c.organization == link.organization, links.c.at == link.at)
-                connection.execute(delete(links).where(row, same))
-
     def merged(self, old: int, new: int) -> None:
         """Chatwoot merged contact `old` into `new`: the ties follow.
 
-        Where both have one, the newest word stands, and an agent's before a pass's.
+        Where both have one, the newest word of agents stands, and the newest of passes.
         """
         with transaction(self._engine) as connection:
             of_old = and_(links.c.scope == CONTACT, links.c.subject == old)
@@ -141,12 +168,9 @@ class Links:
                 values = {**row, "subject": new, "contact": new}
                 moved = insert(self._engine, links).values(**values)
                 rest = {name: values[name] for name in values if name not in KEYS}
-                matched = links.c.state == MATCHED
-                newer = or_(matched, links.c.at < row["at"])
-                if row["state"] == MATCHED:
-                    newer = and_(matched, links.c.at < row["at"])
+                older = links.c.at < row["at"]
                 connection.execute(
-                    moved.on_conflict_do_update(index_elements=KEYS, set_=rest, where=newer)
+                    moved.on_conflict_do_update(index_elements=KEYS, set_=rest, where=older)
                 )
             connection.execute(delete(links).where(of_old))
             connection.execute(update(links).where(links.c.contact == old).values(contact=new))

@@ -1,19 +1,21 @@
-"""What an agent says about the customer: pick, refuse, undo. Our table first, then Chatwoot."""
+"""What an agent says about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
 
 import time
 
-from panel import identity
+from panel import audit, identity, links
 from panel.access import Denied
 from panel.audit import Entry
 from panel.cache import Ask
 from panel.chatwoot import LONGEST_NAME, Contact, Conversation
-from panel.errors import GiveUp, PanelError
-from panel.links import CONTACT, CONVERSATION, PICKED, REFUSED, Link
+from panel.db import transaction
+from panel.errors import GiveUp, PanelError, Unreachable
+from panel.links import AGENT, CONTACT, CONVERSATION, PICKED, REFUSED, Link
 from panel.middag import ORGANIZATION
 from panel.services import Services
 from panel.visits import Visit
 
 ACTIONS = ("pick", "refuse", "undo")
+PATIENCE = 3.0  # seconds for a contact that a pass is writing
 
 
 class Unpicked(GiveUp):
@@ -26,33 +28,44 @@ class Verdicts:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def say(self, visit: Visit, organization: int, action: str, scope: str) -> str:
-        """Pick, refuse or undo: our table first, then Chatwoot's attributes.
+    def say(
+        self, visit: Visit, organization: int, action: str, scope: str, undone: str = ""
+    ) -> str:
+        """Pick, refuse or undo: our tables first, then Chatwoot's attributes.
 
-        Returns a notice for the agent, mostly empty. Raises `Unpicked`.
+        `undone`: the moment of the word that is taken back, as the panel showed it; else the
+        newest. Returns a notice for the agent, mostly empty. Raises `Unpicked`.
         """
         if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
             raise Denied("bad_request", "unknown action or scope")
         name = self._name(organization) if action == "pick" else ""
         if action == "undo":
-            said = _newest(visit, organization)
-            self._services.links.take_back(said)
+            said = _undone(visit, organization, undone)
         else:
             said = _said(visit, organization, PICKED if action == "pick" else REFUSED, scope)
-            for link in said:
-                self._services.links.put(link)
-        note = CONTACT if any(link.scope == CONTACT for link in said) else CONVERSATION
-        number = visit.conversation.id
-        self._services.audit.note(
-            Entry(action, visit.agent.id, number, organization, visit.seal.proof, note=note)
-        )
+        scopes = self._keep(visit, organization, action, said)
         try:
-            self._tell_conversation(visit.conversation, organization, name)
-            if note == CONTACT:
+            if scopes:
+                self._tell_conversation(visit.conversation, organization, name)
+            if CONTACT in scopes:
                 self._tell_contact(visit.conversation.contact, organization, name)
         except PanelError:
             return "chatwoot_not_told"
         return ""
+
+    def _keep(self, visit: Visit, organization: int, action: str, said: list[Link]) -> set[str]:
+        """What is said, with its row in the access log, or neither; the scopes it changed."""
+        with transaction(self._services.engine) as connection:
+            if action == "undo":
+                said = links.take_back(connection, said)
+            else:
+                links.write(connection, said)
+            scopes = {link.scope for link in said}
+            if scopes:
+                who, where, how = visit.agent.id, visit.conversation.id, visit.seal.proof
+                note = CONTACT if CONTACT in scopes else CONVERSATION
+                audit.write(connection, Entry(action, who, where, organization, how, note=note))
+        return scopes
 
     def _name(self, organization: int) -> str:
         """Only an organization that the back office knows can be picked."""
@@ -75,21 +88,31 @@ class Verdicts:
 
     def _tell_contact(self, contact: Contact, organization: int, name: str) -> None:
         """The same for the contact, beside the organizations that the passes seated it in."""
+        # The lock of the passes (`sync.contacts`): one writer per contact.
+        with self._services.cache.flights.hold(f"contact:{contact.id}", PATIENCE) as alone:
+            if not alone:
+                raise Unreachable("contact_busy", "a pass writes this contact")
+            names = self._right(contact, organization, name)
+            values = {
+                identity.ATTRIBUTE: ",".join(map(str, names)),
+                identity.NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
+            }
+            if names:
+                self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
+            elif str(contact.attributes.get(identity.ATTRIBUTE, "")) == str(organization):
+                self._services.chatwoot.clear_contact(contact.id, list(values))
+
+    def _right(self, contact: Contact, organization: int, name: str) -> dict[int, str]:
+        """The organizations that the contact belongs to now, ascending, by name where we know it;
+        `name`: of the one that was picked just now."""
         said = self._services.links.of(0, contact.id)
         refused = {link.organization for link in said if link.state == REFUSED}
         picked = {link.organization for link in said if link.state == PICKED}
         seats = {known.id for known, _ in self._services.directory.seats_of(contact.id)}
         right = sorted((seats - refused) | picked)
         known = self._services.directory.named(right)
-        names = {number: each.name for number, each in known.items()} | {organization: name}
-        values = {
-            identity.ATTRIBUTE: ",".join(map(str, right)),
-            identity.NAME_ATTRIBUTE: ", ".join(filter(None, map(names.get, right))),
-        }
-        if right:
-            self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
-        elif str(contact.attributes.get(identity.ATTRIBUTE, "")) == str(organization):
-            self._services.chatwoot.clear_contact(contact.id, list(values))
+        names = {number: known[number].name if number in known else "" for number in right}
+        return names | ({organization: name} if name and organization in names else {})
 
 
 def _said(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
@@ -106,13 +129,15 @@ def _said(visit: Visit, organization: int, state: str, scope: str) -> list[Link]
     ]
 
 
-def _newest(visit: Visit, organization: int) -> list[Link]:
-    """What `undo` takes back: the pick that is shown, else the refusal, and its twin of the same
-    moment. What was said before stands again."""
-    shown = visit.found.get(organization)
-    state = PICKED if shown and shown.link == PICKED else REFUSED
-    said = [
-        each for each in visit.links if (each.organization, each.state) == (organization, state)
-    ]
-    here = [each for each in said if each.scope == CONVERSATION] or said
-    return [each for each in said if each.at == here[0].at]
+def _undone(visit: Visit, organization: int, moment: str) -> list[Link]:
+    """The agent's word of that `moment`, none where it is gone; without one the newest: the pick
+    that is shown, else the refusal. With its twin, that of the contact or of the conversation."""
+    mine = [each for each in visit.links if each.organization == organization]
+    words = [each for each in mine if each.said_by == AGENT]
+    if not moment:
+        shown = visit.found.get(organization)
+        state = PICKED if shown and shown.link == PICKED else REFUSED
+        said = [each for each in words if each.state == state]
+        here = [each for each in said if each.scope == CONVERSATION] or said
+        moment = str(here[0].at) if here else ""
+    return [each for each in words if str(each.at) == moment]

@@ -129,6 +129,7 @@
     // htmx adds every field inside the panel: what was typed there, a token above all, stays here.
     if (sourceElement === panel()) [...request.body.keys()].filter((name) => !(name in told)).forEach((name) => request.body.delete(name));
     if (toContact(request) && visit && !request.body.get("agent_email")) request.body.set("agent_email", visit.agent_email);
+    if (sourceElement.matches("form")) acted = placeOf(sourceElement);
     if (sourceElement.id === "live") {
       request.body.set("seen", shown());
       request.body.set("idle", Math.floor((Date.now() - stirred) / 1000));
@@ -304,7 +305,32 @@
   document.addEventListener("htmx:after:swap", () => {
     for (const section of drawn()) if (before[nameOf(section)]) markNews(section, before[nameOf(section)]);
     before = {};
+    nameAll();
+    goOn();
   });
+
+  // Whose name nobody knew when the panel was drawn is named by its section.
+  function nameAll() {
+    for (const unnamed of document.querySelectorAll("[data-unnamed]")) {
+      const known = unnamed.closest(".choice, #panel").querySelector("[data-name]");
+      if (known) unnamed.textContent = known.dataset.name, delete unnamed.dataset.unnamed;
+    }
+  }
+
+  // A form that has been sent is replaced, and the keyboard's place with it: it goes on at the
+  // heading of what came.
+  let acted = "";
+
+  function placeOf(form) {
+    const section = form.closest("[data-section]");
+    return section ? `[data-section=${section.dataset.section}] h2` : "#panel :is(h1, .identity strong)";
+  }
+
+  function goOn() {
+    const heading = acted && document.activeElement === document.body && document.querySelector(acted);
+    if (heading) heading.tabIndex = -1, heading.focus();
+    acted = "";
+  }
 
   // -- ages and copying ---------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ HOUSE = (
     "panel.sync.people",
     "panel.sync.contacts",
     "panel.sync.budget",
+    "panel.sync.turns",
     "panel.sync.door",
     "panel.sync.lease",
     "panel.sync.engine",

@@ -115,6 +115,11 @@ def test_what_was_refused_is_not_offered_again(scope: str) -> None:
     assert [each.organization for each in identify(conversation(), [no]).refused] == [42]
 
 
+def test_of_two_refusals_the_newest_is_shown() -> None:
+    newest, older = replace(link(42, REFUSED), at=2.0), link(42, REFUSED, CONTACT)
+    assert identify(conversation(), [newest, older]).refused == (newest,)
+
+
 def test_a_pick_here_outweighs_a_no_for_the_contact() -> None:
     picked = found(conversation(), link(42, REFUSED, CONTACT), link(42, PICKED))
     assert picked == [(42, "picked", "proven")]

@@ -6,24 +6,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from panel import db
 from panel.errors import Unreachable
-from panel.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
+from panel.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links, take_back
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Iterator[Links]:
+def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = db.connect(f"sqlite:///{tmp_path / 'deeper' / 'panel.db'}")
     db.migrate(engine)
-    yield Links(engine)
+    yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def links(engine: Engine) -> Links:
+    return Links(engine)
 
 
 def states(links: Links, conversation: int = 101, contact: int = 301) -> set[tuple[str, int, str]]:
     found = links.of(conversation, contact)
     return {(link.scope, link.organization, link.state) for link in found}
+
+
+def taken_back(engine: Engine, *said: Link) -> list[Link]:
+    with db.transaction(engine) as connection:
+        return take_back(connection, said)
 
 
 def test_a_link_comes_back_as_it_was_put(links: Links) -> None:
@@ -52,25 +62,72 @@ def test_a_number_of_a_contact_is_no_number_of_a_conversation(links: Links) -> N
     assert links.of(101, 301) == []
 
 
-def test_only_what_is_taken_back_is_forgotten(links: Links) -> None:
+def test_only_what_is_taken_back_is_forgotten(engine: Engine, links: Links) -> None:
     said = Link(CONVERSATION, 101, 42, REFUSED, at=5.0)
-    stays = [Link(CONTACT, 301, 42, PICKED), Link(CONTACT, 301, 43, PICKED)]
+    stays = [Link(CONTACT, 301, 42, PICKED), Link(CONTACT, 301, 43, REFUSED)]
     other = Link(CONVERSATION, 102, 42, PICKED)
     for each in (said, *stays, other, Link(CONTACT, 301, 44, MATCHED)):
         links.put(each)
-    links.take_back([said])
+    assert taken_back(engine, said) == [said]
     assert states(links) == {
-        (CONTACT, 42, PICKED), (CONTACT, 43, PICKED), (CONTACT, 44, MATCHED),
+        (CONTACT, 42, PICKED), (CONTACT, 43, REFUSED), (CONTACT, 44, MATCHED),
     }  # fmt: skip
     assert states(links, 102, 999) == {(CONVERSATION, 42, PICKED)}
 
 
-def test_what_somebody_said_meanwhile_is_not_taken_back(links: Links) -> None:
+def test_what_somebody_said_meanwhile_is_not_taken_back(engine: Engine, links: Links) -> None:
     said = Link(CONVERSATION, 101, 42, REFUSED, agent=2, at=5.0)
     links.put(said)
     links.put(Link(CONVERSATION, 101, 42, PICKED, agent=3, at=6.0))
-    links.take_back([said])
+    assert taken_back(engine, said) == []
     assert states(links) == {(CONVERSATION, 42, PICKED)}
+
+
+def test_a_pick_puts_an_end_to_the_other_picks_of_its_subject_alone(links: Links) -> None:
+    stays = [
+        Link(CONVERSATION, 101, 43, REFUSED),
+        Link(CONVERSATION, 101, 44, MATCHED),
+        Link(CONVERSATION, 102, 42, PICKED),
+        Link(CONTACT, 101, 42, PICKED),
+        Link(CONTACT, 301, 42, PICKED),
+    ]
+    links.put(Link(CONVERSATION, 101, 42, PICKED), *stays)
+    links.put(Link(CONVERSATION, 101, 45, PICKED))
+    assert states(links) == {
+        (CONVERSATION, 45, PICKED), (CONVERSATION, 43, REFUSED), (CONVERSATION, 44, MATCHED),
+        (CONTACT, 42, PICKED),
+    }  # fmt: skip
+    links.put(Link(CONVERSATION, 101, 46, REFUSED))
+    assert (CONVERSATION, 45, PICKED) in states(links), "a refusal ends no pick"
+    assert states(links, 102, 101) == {(CONVERSATION, 42, PICKED), (CONTACT, 42, PICKED)}
+
+
+@pytest.mark.parametrize("state", [PICKED, REFUSED])
+def test_what_an_agent_says_stands_beside_what_a_pass_found(
+    engine: Engine, links: Links, state: str
+) -> None:
+    said = Link(CONTACT, 301, 42, state, agent=2, at=5.0)
+    links.match(301, 42, "email")
+    links.put(said)
+    links.match(301, 42, "phone")
+    assert states(links) == {(CONTACT, 42, MATCHED), (CONTACT, 42, state)}
+    taken_back(engine, said)
+    [match] = links.of(101, 301)
+    assert (match.state, match.rests_on, match.agent) == (MATCHED, "phone", None)
+
+
+def test_what_a_pass_no_longer_finds_is_gone_and_what_an_agent_said_stays(links: Links) -> None:
+    links.match(301, 42, "email")
+    links.put(Link(CONTACT, 301, 42, PICKED))
+    links.unmatch(301, 42)
+    assert states(links) == {(CONTACT, 42, PICKED)}
+
+
+def test_a_match_that_is_found_again_is_no_newer(links: Links) -> None:
+    links.match(301, 42, "email")
+    before = links.of(101, 301)
+    links.match(301, 42, "email")
+    assert links.of(101, 301) == before
 
 
 # -- contacts that Chatwoot merged -------------------------------------------------------------
@@ -93,20 +150,24 @@ def test_ties_follow_a_merged_contact(links: Links) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "stands"),
     [
-        ((PICKED, 5.0), (REFUSED, 6.0), REFUSED),
-        ((REFUSED, 6.0), (PICKED, 5.0), REFUSED),
-        ((MATCHED, 9.0), (PICKED, 5.0), PICKED),
-        ((PICKED, 5.0), (MATCHED, 9.0), PICKED),
-        ((MATCHED, 9.0), (REFUSED, 5.0), REFUSED),
+        ((PICKED, 5.0), (REFUSED, 6.0), {REFUSED}),
+        ((REFUSED, 6.0), (PICKED, 5.0), {REFUSED}),
+        ((MATCHED, 9.0), (MATCHED, 5.0), {MATCHED}),
+        ((MATCHED, 9.0), (PICKED, 5.0), {MATCHED, PICKED}),
+        ((PICKED, 5.0), (MATCHED, 9.0), {MATCHED, PICKED}),
+        ((MATCHED, 9.0), (REFUSED, 5.0), {MATCHED, REFUSED}),
     ],
 )
-def test_of_two_words_about_merged_contacts_the_newest_stands_and_an_agents_before_a_pass(
-    links: Links, old: tuple[str, float], new: tuple[str, float], stands: str
+def test_of_two_words_about_merged_contacts_the_newest_stands_and_a_pass_takes_none_from_an_agent(
+    links: Links, old: tuple[str, float], new: tuple[str, float], stands: set[str]
 ) -> None:
     links.put(Link(CONTACT, 301, 42, old[0], at=old[1]))
     links.put(Link(CONTACT, 302, 42, new[0], at=new[1]))
     links.merged(301, 302)
-    assert states(links, 0, 302) == {(CONTACT, 42, stands)}
+    assert states(links, 0, 302) == {(CONTACT, 42, state) for state in stands}
+    assert {each.at for each in links.of(0, 302)} == (
+        {5.0, 9.0} if len(stands) == 2 else {max(old[1], new[1])}
+    )
 
 
 def test_many_agents_can_pick_at_once(links: Links) -> None:

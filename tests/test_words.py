@@ -74,7 +74,7 @@ def in_tables() -> Iterator[Text]:
 def sources() -> set[str]:
     """How an organization was found: the claims, what a link rests on, and what a search finds."""
     claim = {identity.ATTRIBUTE: "42"}
-    found = {*directory.KEYS, *identity.SIGNED, links.CONVERSATION, links.CONTACT}
+    found = {*directory.KEYS, links.CONVERSATION, links.CONTACT}
     for here, there, identifier in (
         (claim, {}, None),
         ({}, claim, None),

@@ -5,6 +5,7 @@ events      the kinds of hooks: what each touches, and whether Chatwoot must lea
 people      an organization's people as Chatwoot shall know them
 contacts    one pass: contacts, attributes and conversations in line
 budget      calls per minute towards Chatwoot
+turns       one fsync for many
 door        the durable engine, keeping: a hook and its pass in one transaction
 lease       who executes
 engine      the durable engine, executing: runs passes, waits, tries again, buries

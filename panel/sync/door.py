@@ -7,7 +7,7 @@ melt into a few. Nothing is executed here: that is `engine`.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from uuid import uuid4
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from panel import journal
 from panel.journal import BURIED, DONE, IGNORED, WAITING, Entry
 from panel.sync.events import find
+from panel.sync.turns import Turns
 from panel.sync.wire import Hook
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Door:
         self._clock = clock
         self._url = database.url.render_as_string(hide_password=False)
         self._on_sqlite = database.dialect.name == "sqlite"
+        self._turns = Turns(self._keep_all)
         self._client = DBOSClient(
             system_database_engine=database,
             serializer=DBOSPortableJSONSerializer(),
@@ -110,12 +112,20 @@ class Door:
 
     def _keep(self, entry: Entry) -> bool:
         try:
-            with self._writing(entry.organization or 0) as connection:
-                new = journal.keep(connection, entry) is not None
-                if new and entry.status == WAITING and entry.organization:
-                    self._want(connection, entry.organization)
+            # SQLite has one writer; PostgreSQL has many, and gathers their commits by itself.
+            return self._turns.do(entry) if self._on_sqlite else self._keep_all([entry])[0]
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
+
+    def _keep_all(self, entries: Sequence[Entry]) -> list[bool]:
+        """In one transaction; which of them are new. All are kept when this returns, or none is."""
+        with self._writing(entries[0].organization or 0) as connection:
+            return [self._kept(connection, entry) for entry in entries]
+
+    def _kept(self, connection: Connection, entry: Entry) -> bool:
+        new = journal.keep(connection, entry) is not None
+        if new and entry.status == WAITING and entry.organization:
+            self._want(connection, entry.organization)
         return new
 
     def _want(self, connection: Connection, organization: int) -> None:

@@ -108,8 +108,7 @@ def _body(request: Request) -> bytes:
 def _touch(cache: Cache, hook: wire.Hook) -> None:
     kind = events.find(hook.kind)
     if kind is not None and hook.organization is not None:
-        for section in kind.touches:
-            cache.touch(hook.organization, section)
+        cache.touch(hook.organization, *kind.touches)
 
 
 def _strikes() -> Strikes:

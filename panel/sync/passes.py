@@ -84,8 +84,8 @@ class Passes:
         try:
             self._contacts.bring_in_line(organization, kinds)
         finally:
-            for section in {name for kind in kinds for name in _touches(kind)}:
-                self._services.cache.touch(organization, section)
+            sections = {name for kind in kinds for name in _touches(kind)}
+            self._services.cache.touch(organization, *sections)
 
     def warm(self, organization: int) -> None:
         """Bring the panel's kept copies up to date, so that it is there before the agent looks."""

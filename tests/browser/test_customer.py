@@ -221,21 +221,34 @@ def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
     expect(panel.find(".identity p")).to_have_text(line, use_inner_text=True)
 
 
+def test_the_keyboard_goes_on_at_the_customer_after_a_word_about_them(panel: Panel) -> None:
+    panel.find("[data-action=pick][data-scope=conversation]").press("Enter")
+    expect(panel.root).to_have_attribute("data-link", "picked")
+    expect(panel.find(".identity strong")).to_be_focused()
+
+
+def test_a_customer_whom_no_pass_has_seen_is_named_as_soon_as_read(demo: Demo, page: Page) -> None:
+    panel = demo.open(page)
+    expect(panel.find(".identity strong")).to_have_text(str(demo.office.organizations[42]["name"]))
+
+
 def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
     panel: Panel, demo: Demo
 ) -> None:
     orders = panel.section("orders")
     orders.locator("[data-action=reveal]").click()
-    orders.locator("select").select_option(label="Other")
     orders.locator("[data-action=uncover]").click()
     expect(panel.find("[data-uncovered]")).to_have_count(0)
+    orders.locator("select").select_option(label="Other")
     orders.locator("[name=detail]").fill("She read the order aloud")
     orders.locator("[data-action=uncover]").click()
     expect(orders).to_contain_text("1,250.00")
     expect(orders.locator("[data-masked]")).to_have_count(0)
+    expect(orders.locator("h2")).to_be_focused()
     expect(panel.section("quotes").locator("[data-masked]").first).to_be_visible()
     [row] = [each for each in demo.services.audit.entries() if each.what == "uncovered"]
-    assert (row.agent, row.organization, row.note) == (2, 42, "orders: She read the order aloud")
+    assert (row.agent, row.organization) == (2, 42)
+    assert row.note == "orders: Other: She read the order aloud"
     with panel.page.expect_response("**/sections/orders/refresh"):
         panel.refresh("orders")
     panel.settle()

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from panel import db
 from panel.directory import Directory, Keys, Known, Match, Person
-from panel.links import CONTACT, MATCHED, PICKED, Link, Links
+from panel.links import CONTACT, MATCHED, PICKED, Link, Links, take_back
 from panel.terms import Terms, terms_of
 
 
@@ -70,7 +70,18 @@ def test_ties_of_a_merged_contact_follow_it(database: Engine) -> None:
     links.put(Link(CONTACT, 301, 42, PICKED, at=5.0, contact=301, email="ana@acme.example"))
     links.put(Link(CONTACT, 302, 42, MATCHED, at=9.0))
     links.merged(301, 302)
-    [link] = links.of(0, 302)
-    assert (link.state, link.contact, link.email) == (PICKED, 302, "ana@acme.example")
-    links.take_back([link])
-    assert links.of(0, 302) == []
+    matched, picked = links.of(0, 302)
+    assert (picked.state, picked.contact, picked.email) == (PICKED, 302, "ana@acme.example")
+    with db.transaction(database) as connection:
+        assert [take_back(connection, [picked]) for _ in range(2)] == [[picked], []]
+    assert links.of(0, 302) == [matched]
+
+
+def test_a_pick_over_a_pick_and_a_match_found_again(database: Engine) -> None:
+    links = Links(database)
+    for rests_on in ("email", "email", "phone"):
+        links.match(301, 42, rests_on)
+    for organization in (42, 45):
+        links.put(Link(CONTACT, 301, organization, PICKED))
+    found = {(link.organization, link.state, link.rests_on) for link in links.of(0, 301)}
+    assert found == {(45, PICKED, ""), (42, MATCHED, "phone")}
