@@ -5,6 +5,7 @@ import mimetypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
 
@@ -61,7 +62,13 @@ def _asset(path: Path) -> Asset:
         plain = UNREAD[path.suffix].sub(b"", plain)
     mark = blake2s(plain, digest_size=6).hexdigest()
     kind = mimetypes.guess_type(path.name)[0] or "text/plain"
-    return Asset(mark, kind, plain, {name: best(plain) for name, (_, best) in PACKERS.items()})
+    return Asset(mark, kind, plain, _packed(plain))
+
+
+@lru_cache(maxsize=32)
+def _packed(plain: bytes) -> dict[str, bytes]:
+    """Once for a process: the best is the slowest."""
+    return {name: best(plain) for name, (_, best) in PACKERS.items()}
 
 
 def _answer(asset: Asset) -> Response:

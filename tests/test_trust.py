@@ -15,7 +15,14 @@ from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
 from panel.links import CONTACT, PICKED
 from panel.sections import SECTIONS
-from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
+from tests.conftest import (
+    Panel,
+    attribute,
+    panels_before,
+    rows_of,
+    seal_of,
+    worlds_on_sockets,
+)
 from tests.test_search import learn
 
 MAIL, WHATSAPP = 3, 2
@@ -341,3 +348,14 @@ def test_a_pick_of_a_merged_contact_proves_nothing_in_a_mailbox_that_it_never_ha
     [link] = [each for each in panel.services.links.of(0, 304) if each.scope == CONTACT]
     assert (link.state, link.email) == (PICKED, "eduardo.mota@correio.example")
     assert told(panel.open("two").text) == ("ready", "42", "picked", "unproven")
+
+
+def test_what_one_may_see_is_not_drawn_for_another_in_the_same_moment(panel: Panel) -> None:
+    """A section is drawn once a second for all who are shown the same: not for these three."""
+    masked, proven = seal_of(panel.open().text), panel.picked()
+    elsewhere = panel.picked("many")
+    for _ in range(3):
+        mine = panel.section("orders", proven).text
+        assert "data-masked" not in mine
+        assert "data-masked" in panel.section("orders", masked).text
+        assert not set(rows_of(mine)) & set(rows_of(panel.section("orders", elsewhere).text))
