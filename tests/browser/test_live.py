@@ -131,22 +131,30 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
 # -- how often it asks ---------------------------------------------------------------------------
 
 
+def until_held(panel: Panel, held: list[Route]) -> None:
+    """Two seconds on the panel's clock, and what the browser takes to hear and to tell us."""
+    panel.page.clock.run_for(2_000)
+    for _ in range(30):
+        if held:
+            return
+        panel.page.clock.run_for(100)
+        panel.expect_root("ready")
+    pytest.fail("nothing was asked")
+
+
 def test_a_visible_panel_asks_every_other_second_one_question_at_a_time(
     clocked: Panel, seen: Seen
 ) -> None:
     held: list[Route] = []
     clocked.page.route("**/changes*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
-    with clocked.page.expect_request("**/changes*"):
-        clocked.page.clock.run_for(2_000)
+    until_held(clocked, held)
     for _ in range(6):
         clocked.page.clock.run_for(2_000)  # in all, less than a request may take
         clocked.expect_root("ready")
     assert len(held) == 1
     with clocked.page.expect_response("**/changes*"):
         held.pop().continue_()
-    with clocked.page.expect_request("**/changes*"):
-        clocked.page.clock.run_for(2_000)
-    assert len(held) == 1
+    until_held(clocked, held)
     clocked.page.unroute_all(behavior="ignoreErrors")
 
 
@@ -178,12 +186,10 @@ def test_a_panel_says_how_long_nobody_has_stirred_and_asks_at_once_when_somebody
     assert int(parse_qs(urlsplit(late.value.url).query)["idle"][0]) >= 3000
     clocked.page.clock.run_for(2_000)
     clocked.settle()
-    before = len(questions(seen))
     with clocked.page.expect_response("**/changes*") as stirred:
         clocked.section("orders").locator("h2").hover()
     assert parse_qs(urlsplit(stirred.value.url).query)["idle"] == ["0"]
     assert float(stirred.value.headers["x-panel-next"]) < 2
-    assert len(questions(seen)) == before + 1
 
 
 def test_a_panel_that_is_not_answered_asks_ever_more_slowly(clocked: Panel, seen: Seen) -> None:
