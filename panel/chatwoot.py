@@ -272,7 +272,8 @@ def _whole_numbers(body: Any) -> list[int]:
 
 
 def _sources(body: Any) -> list[list[Any]]:
-    """Pairs of inbox and source of a contact; what is not said is not known."""
+    """Pairs of inbox and source of a contact. Where Chatwoot says none, the channel's word stands:
+    a visitor cannot bring that about, and its own answer for one contact always names them."""
     joined = _object(_object(body).get("payload")).get("contact_inboxes")
     rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
     inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
