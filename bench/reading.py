@@ -95,9 +95,10 @@ def warm_open(stage: Stage, shape: str) -> list[Samples]:
     panel = stage.standing(shape)
     seal = panel.warmed(HEALTHY, picked=True)
     sections = [section_request(name, seal) for name in SECTIONS]
-    panel.timed(HEALTHY.request, *sections)
+    visit = HEALTHY.before(stage.chat)
+    panel.timed(visit.request, *sections)
     pairs = alternate(
-        lambda: panel.timed(HEALTHY.request),
+        lambda: panel.timed(visit.request),
         lambda: panel.timed(*sections),
         stage.times(20, 100),
     )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from bench import machine, rival
 from bench.machine import Served
 from bench.wire import Answer, Connection, at_once, request
 from panel.access import launch_key
+from panel.demo import conversations
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import Maker, load, small
@@ -30,17 +31,30 @@ REDIS_DATABASES = 15  # one for each panel: they are installations of their own
 
 @dataclass(frozen=True)
 class Visit:
-    """A conversation with a contact of an organization."""
+    """A conversation with a contact of an organization; `customer`: as the dashboard shows them."""
 
     conversation: int
     contact: int
     organization: int
+    customer: str = ""
+
+    def before(self, chat: Chatwoot) -> "Visit":
+        """With what `panel.js` would say of the customer at this moment."""
+        row = chat.conversations[self.conversation]
+        shown = conversations.shown(chat, row, messages=False)
+        sender, claim = shown["meta"]["sender"], "middag_organization_id"
+        keys = [sender[name] for name in ("id", "email", "phone_number", "identifier")]
+        claims = [each["custom_attributes"].get(claim) for each in (shown, sender)]
+        signed = 1 if shown["meta"]["hmac_verified"] else None
+        said = ["" if each is None else str(each) for each in (*keys, *claims, signed)]
+        return replace(self, customer="\t".join(said))
 
     @property
     def request(self) -> bytes:
         """What the panel posts when Chatwoot has said which conversation is open."""
         hints = {"conversation": self.conversation, "contact": self.contact}
         form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
+        form |= {"customer": self.customer} if self.customer else {}
         return request("POST", "/contact", launch_key(SECRET), form)
 
 
@@ -236,7 +250,7 @@ def add(office: BackOffice, chat: Chatwoot, number: int) -> Visit:
         contact_inboxes=[{"inbox": chat.inboxes[WEB], "source_id": f"widget-{number}"}],
     )
     chat.add_conversation(contact["id"], WEB, number)
-    return Visit(number, contact["id"], number)
+    return Visit(number, contact["id"], number).before(chat)
 
 
 def open_all(port: int, visits: list[Visit]) -> list[Opened]:

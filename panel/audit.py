@@ -43,6 +43,7 @@ access_log = Table(
     Column("source", String(24), nullable=False),
     Column("note", String(LONGEST_NOTE), nullable=False),
 )
+_INSERT = access_log.insert()  # made once: with its values it takes three times as long
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Entry:
 def write(connection: Connection, entry: Entry) -> None:
     """One row, in the transaction of what it tells of."""
     values = {**vars(entry), "at": entry.at or time.time(), "note": entry.note[:LONGEST_NOTE]}
-    connection.execute(access_log.insert().values(**values))
+    connection.execute(_INSERT, values)
 
 
 class Audit:

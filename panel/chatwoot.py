@@ -82,26 +82,26 @@ class Chatwoot:
 
     def conversation(self, number: int, ask: Ask = Ask.NEW) -> Conversation:
         """The conversation with its contact, asked anew unless `ask` allows some age."""
-        path = f"conversations/{number}"
-        return self._checked(
-            "chatwoot-conversation", number, path, ask, _conversation, _conversation_kept
-        )
+        return self._checked(_topic(number), f"conversations/{number}", _conversation_kept, ask)
+
+    def kept_conversation(self, number: int) -> Conversation | None:
+        """As it was when somebody asked for it within `CHECKED`; nobody is asked now."""
+        kept = self._cache.peek(_topic(number))
+        return kept.value if kept and not kept.late else None
 
     def agents(self) -> dict[int, Agent]:
-        return self._checked(
-            "chatwoot-agents", self._account, "agents", Ask.FRESH, _agents, _agents_kept
-        )
+        topic = Topic("chatwoot-agents", self._account, CHECKED, _agents)
+        return self._checked(topic, "agents", _agents_kept)
 
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
-        path = f"inbox_members/{inbox}"
-        ids = self._checked("chatwoot-members", inbox, path, Ask.FRESH, _whole_numbers, _ids)
-        return frozenset(ids)
+        topic = Topic("chatwoot-members", inbox, CHECKED, _whole_numbers)
+        return frozenset(self._checked(topic, f"inbox_members/{inbox}", _ids))
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
         """How the channel of this inbox calls the contact: addresses, numbers (`source_id`)."""
-        path = f"contacts/{contact}"
-        joined = self._checked("chatwoot-sources", contact, path, Ask.FRESH, _pairs, _sources)
+        topic = Topic("chatwoot-sources", contact, CHECKED, _pairs)
+        joined = self._checked(topic, f"contacts/{contact}", _sources)
         return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
@@ -172,16 +172,9 @@ class Chatwoot:
             raise
 
     def _checked(
-        self,
-        name: str,
-        number: int,
-        path: str,
-        ask: Ask,
-        parse: Callable[[Any], T],
-        keep: Callable[[Any], Any],
+        self, topic: Topic[T], path: str, keep: Callable[[Any], Any], ask: Ask = Ask.FRESH
     ) -> T:
         """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        topic = Topic(name, number, CHECKED, parse)
         reading = self._cache.read(topic, ask, lambda by: keep(self._get(path, by)))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
@@ -194,6 +187,10 @@ class Chatwoot:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
         call = self._client.repeat if again else self._client.send
         return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
+
+
+def _topic(conversation: int) -> Topic[Conversation]:
+    return Topic("chatwoot-conversation", conversation, CHECKED, _conversation)
 
 
 def _conversation(body: Any) -> Conversation:

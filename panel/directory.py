@@ -4,14 +4,17 @@ The one owner of the tables `organizations` and `people`. A contact's attributes
 here, so a person of several organizations comes out the same whichever pass ran last.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    CompoundSelect,
     Date,
     Engine,
     Integer,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     literal,
     null,
@@ -169,24 +173,10 @@ class Directory:
         One question: people and companies, each by its indexed columns.
         """
         wanted = {name: value for name, value in vars(keys).items() if value}
-        own = {name: value for name, value in wanted.items() if name in organizations.c}
         if not wanted:
             return []
-        columns = [people.c[name] for name in KEYS]
-        either = [
-            select(people.c.organization, people.c.role, *columns).where(_any(people, wanted))
-        ]
-        if own:
-            company = select(
-                organizations.c.id,
-                literal(COMPANY),
-                organizations.c.email,
-                organizations.c.phone,
-                null(),
-            )
-            either.append(company.where(_any(organizations, own)))
         with transaction(self._engine) as connection:
-            rows = list(connection.execute(union_all(*either)).mappings())
+            rows = list(connection.execute(_knowing(tuple(wanted)), wanted).mappings())
         found: dict[tuple[int, str], Match] = {}
         for row in sorted(rows, key=lambda row: (row["organization"], row["role"] == COMPANY)):
             for key in (name for name in wanted if row[name] == wanted[name]):
@@ -208,5 +198,23 @@ class Directory:
             return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
 
 
-def _any(table: Table, wanted: Mapping[str, str]) -> ColumnElement[bool]:
-    return or_(*(table.c[name] == value for name, value in wanted.items()))
+@cache
+def _knowing(names: tuple[str, ...]) -> CompoundSelect[Any]:
+    """Made once: building a statement takes five times as long as asking it."""
+    columns = [people.c[name] for name in KEYS]
+    either = [select(people.c.organization, people.c.role, *columns).where(_any(people, names))]
+    own = [name for name in names if name in organizations.c]
+    if own:
+        company = select(
+            organizations.c.id,
+            literal(COMPANY),
+            organizations.c.email,
+            organizations.c.phone,
+            null(),
+        )
+        either.append(company.where(_any(organizations, own)))
+    return union_all(*either)
+
+
+def _any(table: Table, names: Iterable[str]) -> ColumnElement[bool]:
+    return or_(*(table.c[name] == bindparam(name) for name in names))

@@ -63,6 +63,18 @@ class Found:
         return named[0] if named else None
 
 
+def customer(conversation: Conversation) -> str:
+    """All that decides here who the customer is, as `panel.js` says it of what the dashboard shows.
+
+    No evidence, for anybody can say it; but a kept copy that says the same is not outdated.
+    """
+    who = conversation.contact
+    claims = (each.get(ATTRIBUTE) for each in (conversation.attributes, who.attributes))
+    signed = 1 if conversation.signed else None
+    said = (who.id, who.email, who.phone, who.identifier, *claims, signed)
+    return "\t".join("" if each is None else str(each) for each in said)
+
+
 def keys_of(contact: Contact) -> Keys:
     """What the contact shows now, in the form in which the passes learned it."""
     email = (contact.email or "").strip().lower()

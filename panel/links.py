@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     or_,
     select,
@@ -50,6 +51,17 @@ links = Table(
 )
 
 KEYS = [column.name for column in links.primary_key]
+# Made once: building a statement takes five times as long as asking it.
+_OF = (
+    select(*(column for column in links.c if column.name != "said_by"))
+    .where(
+        or_(
+            and_(links.c.scope == CONVERSATION, links.c.subject == bindparam("conversation")),
+            and_(links.c.scope == CONTACT, links.c.subject == bindparam("of_contact")),
+        )
+    )
+    .order_by(links.c.at.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -119,14 +131,9 @@ class Links:
 
     def of(self, conversation: int, contact: int) -> list[Link]:
         """Every link of this conversation and of this contact, refused ones too; newest first."""
-        here = or_(
-            and_(links.c.scope == CONVERSATION, links.c.subject == conversation),
-            and_(links.c.scope == CONTACT, links.c.subject == contact),
-        )
-        columns = [column for column in links.c if column.name != "said_by"]
-        newest = select(*columns).where(here).order_by(links.c.at.desc())
+        here = {"conversation": conversation, "of_contact": contact}
         with transaction(self._engine) as connection:
-            return [Link(**row) for row in connection.execute(newest).mappings()]
+            return [Link(**row) for row in connection.execute(_OF, here).mappings()]
 
     def put(self, *said: Link) -> None:
         """All of it or none; see `write`."""

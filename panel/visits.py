@@ -21,7 +21,7 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Hints:
-    """`organization` 0: none chosen yet."""
+    """`organization` 0: none chosen yet; `customer`: see `identity.customer`."""
 
     conversation: int
     contact: int
@@ -29,6 +29,7 @@ class Hints:
     agent_id: int
     agent_email: str = ""
     organization: int = 0
+    customer: str = ""
 
     @classmethod
     def from_form(cls, form: Mapping[str, str]) -> "Hints":
@@ -43,6 +44,7 @@ class Hints:
             agent_id=number_in(form, "agent_id"),
             agent_email=email,
             organization=number_in(form, "organization", otherwise="0"),
+            customer=form.get("customer", ""),
         )
 
 
@@ -73,20 +75,23 @@ class Visits:
         self._services = services
 
     def arrive(self, hints: Hints, proof: str) -> Visit:
-        """Ask Chatwoot whether that conversation holds that contact, and who that agent is."""
+        """Does that conversation hold that contact, and who is that agent, as Chatwoot says?"""
         account = self._services.settings.chatwoot_account_id
         if hints.account != account:
             raise Denied("another_account")
         seal = Seal(hints.agent_id, proof, account, hints.conversation, hints.contact)
-        visit = self.again(seal)
+        visit = self.again(seal, hints.customer)
         if hints.agent_email and hints.agent_email != visit.agent.email:
             raise Denied("not_an_agent")
         return visit
 
-    def again(self, seal: Seal) -> Visit:
-        """The same agent before the same conversation, asked anew."""
+    def again(self, seal: Seal, customer: str = "") -> Visit:
+        """The same agent before the same conversation, asked anew.
+
+        A copy of a moment ago will do where it says what the dashboard shows (`customer`).
+        """
         try:
-            conversation = self._services.chatwoot.conversation(seal.conversation)
+            conversation = self._conversation(seal.conversation, customer)
         except Missing:
             raise Denied("no_such_conversation") from None
         if conversation.contact.id != seal.contact:
@@ -95,6 +100,12 @@ class Visits:
             seal = replace(seal, contact=conversation.contact.id)
         agent = self._services.access.admit(seal.agent, conversation)
         return self._look(Visit(seal, agent, conversation, Found(())))
+
+    def _conversation(self, number: int, customer: str) -> Conversation:
+        kept = self._services.chatwoot.kept_conversation(number)
+        if kept and identity.customer(kept) == customer:
+            return kept
+        return self._services.chatwoot.conversation(number)
 
     def _look(self, visit: Visit) -> Visit:
         """Without the database, claims are all that we know; with none of them, we know nothing."""

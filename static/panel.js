@@ -5,6 +5,7 @@
   const ASK = "chatwoot-dashboard-app:fetch-info"; // exactly this string (contracts/chatwoot.md §1.4)
   const ASK_AT = [0, 250, 1000, 3000];
   const SILENCE = 8000;
+  const OURS = "middag_organization_id";
   const STALE = 20 * 60 * 1000; // well before a seal's half hour ends
   const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
   const framed = window.parent !== window;
@@ -56,16 +57,25 @@
     stir();
     timers.forEach(clearTimeout);
     if (context.theme) document.documentElement.dataset.theme = context.theme;
-    const sender = (context.conversation.meta || {}).sender || {};
+    const about = context.conversation.meta || {};
+    const who = (context.contact || {}).id ? context.contact : about.sender || {};
     const agent = context.currentAgent || context.current_agent || {}; // mobile: snake case, deeply
     show({
       conversation: context.conversation.id,
-      contact: (context.contact || {}).id || sender.id,
+      contact: who.id,
       account: context.conversation.account_id,
       agent_id: agent.id,
       agent_email: agent.email || "",
+      customer: customer(who, context.conversation.custom_attributes, about.hmac_verified),
     });
   });
+
+  // All that decides who the customer is: where it is what the server has read a moment ago, it
+  // need not ask Chatwoot again (`identity.customer`); where it changes, the panel opens anew.
+  function customer(who, attributes, signed) {
+    const claims = [attributes, who.custom_attributes].map((each) => (each || {})[OURS]);
+    return [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""].join("\t");
+  }
 
   // -- the panel ----------------------------------------------------------------------------
 
@@ -77,7 +87,8 @@
     const standing = panel().dataset.panel;
     const settled = asking || SETTLED.includes(standing);
     if (known && settled && Date.now() - since < STALE) return;
-    open(asked, known && standing === "ready" ? "outerMorph" : "outerHTML");
+    const here = visit && asked.conversation === visit.conversation && asked.contact === visit.contact;
+    open(asked, here && standing === "ready" ? "outerMorph" : "outerHTML");
   }
 
   // A panel of the same conversation is morphed in place; for another one the old is thrown away,

@@ -1,15 +1,22 @@
 """There before the agent looks: what a warm open asks of others, and over how many connections."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from panel import identity
+from panel.chatwoot import _conversation
+from panel.demo import conversations
+from panel.demo.chatwoot import Chatwoot
+from panel.demo.scenarios import SCENARIOS
 from panel.http import POOL, Client
 from panel.sections import SECTIONS
 from tests.conftest import Panel
+
+HEALTHY = SCENARIOS["healthy"]
 
 
 def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) -> None:
@@ -23,6 +30,68 @@ def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) 
     assert page.count('data-state="fresh"') == len(SECTIONS)
     assert panel.office.calls == []
     assert panel.chat.count() == 1, "the conversation, asked anew"
+
+
+def shown(panel: Panel) -> str:
+    """What the dashboard shows of the customer, as it last came from Chatwoot."""
+    return identity.customer(panel.services.chatwoot.conversation(HEALTHY.conversation))
+
+
+def opened(panel: Panel, customer: str) -> int:
+    """How often Chatwoot is asked for an opening whose dashboard shows this."""
+    panel.chat.forget()
+    assert panel.open(customer=customer).ok
+    return panel.chat.count()
+
+
+def test_a_warm_open_asks_nobody_while_the_dashboard_shows_what_is_known(clocked: Panel) -> None:
+    clocked.open()
+    customer = shown(clocked)
+    assert opened(clocked, customer) == 0
+    clocked.clock.advance(39)
+    assert opened(clocked, customer) == 0
+    clocked.clock.advance(2)
+    assert opened(clocked, customer) > 0, "who sees what is checked within the minute"
+
+
+@pytest.mark.parametrize("said", ["", "another", "another\t\t\t\t\t\t"])
+def test_who_does_not_say_the_same_does_not_get_the_copy(panel: Panel, said: str) -> None:
+    panel.open()
+    assert opened(panel, shown(panel) + said if said == "another" else said) == 1
+
+
+CHANGES: dict[str, Callable[[Chatwoot], None]] = {
+    "email": lambda chat: chat.contacts[HEALTHY.contact].update(email="outra@empresa.example"),
+    "phone": lambda chat: chat.contacts[HEALTHY.contact].update(phone_number="+5561987654321"),
+    "identifier": lambda chat: chat.contacts[HEALTHY.contact].update(identifier="middag:user:9"),
+    "claim of the contact": lambda chat: chat.contacts[HEALTHY.contact].update(
+        custom_attributes={identity.ATTRIBUTE: "45"}
+    ),
+    "claim of the conversation": lambda chat: chat.conversations[HEALTHY.conversation].update(
+        custom_attributes={identity.ATTRIBUTE: "45"}
+    ),
+    "signature": lambda chat: chat.conversations[HEALTHY.conversation].update(hmac_verified=True),
+    "contact": lambda chat: chat.conversations[HEALTHY.conversation].update(contact_id=302),
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_whatever_changes_who_the_customer_is_is_asked_of_chatwoot_again(
+    panel: Panel, changed: str
+) -> None:
+    """The dashboard shows the change before anybody can open the panel."""
+    panel.open()
+    before = shown(panel)
+    CHANGES[changed](panel.chat)
+    kept = panel.services.chatwoot.kept_conversation(HEALTHY.conversation)
+    assert kept is not None
+    assert identity.customer(kept) == before, "the copy is outdated"
+    row = panel.chat.conversations[HEALTHY.conversation]
+    told = conversations.shown(panel.chat, row, messages=False)
+    panel.chat.forget()
+    panel.open(customer=identity.customer(_conversation(told)))
+    assert f"/conversations/{HEALTHY.conversation}" in panel.chat.calls[0].path
+    assert shown(panel) != before
 
 
 class Kept(ThreadingHTTPServer):
