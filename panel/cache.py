@@ -4,10 +4,11 @@ The only importer of `flask_caching`. Three keys for each topic (a section of an
 
     copy    `Copy`: the last good answer
     note    `Note`: how the last flight failed
-    token   random text, replaced by a touch
+    token   random text, removed by a touch; no two reads that found none write the same
 
-A read stores its copy under the token that it saw *before* it began, so a touch that arrives during
-a read leaves that copy touched. Only JSON is stored, never pickles: a planted file must not run.
+A read stores its copy under the token that it saw *before* it began, or wrote when there was none.
+So a touch that arrives during a read leaves that copy touched, and one of what nobody has read for
+long has nothing to do. Only JSON is stored, never pickles: a planted file must not run.
 Any trouble with the store counts as "absent": it costs speed, never truth.
 
 What a process saw under an organization's mark (see `marks`) it need not read and parse again while
@@ -165,6 +166,7 @@ class _Landing(Generic[T]):
     """How a flight of this process ended, for the threads that waited for it.
 
     They find it in the store as well, unless that is down: then fifty readers would fly in turn.
+    `token`: the one that the store kept; empty when it kept none, as those who waited see none.
     """
 
     at: float
@@ -267,9 +269,17 @@ class Cache:
 
         False when the store did not take it.
         """
-        keys = (f"token:{organization}:{name}" for name in names)
-        entries = [(key, secrets.token_hex(8), TOKEN_SECONDS) for key in keys]
-        return self._write(organization, *entries)
+        if not names:
+            return True
+        try:
+            self._marks.drop(organization)
+            self._store.unlink(*(f"token:{organization}:{name}" for name in names))
+            # Once more: another writer may have set one, under which the tokens were seen.
+            self._marks.drop(organization)
+        except Exception as error:  # noqa: BLE001 any trouble with the store
+            self._trouble(error)
+            return False
+        return True
 
     def works(self) -> bool:
         """Does the store keep what it is given? (for `readyz`)"""
@@ -303,26 +313,27 @@ class Cache:
     def _fly(
         self, topic: Topic[T], state: _State[T], fetch: Callable[[Deadline], Any], by: Deadline
     ) -> Reading[T]:
-        seen = state.token
-        if not seen:
-            # Before the flight: a touch that comes from now on replaces this token.
+        kept = state.token
+        if not kept:
+            # Before the flight: a touch that comes from now on removes this token.
             state = replace(state, token=secrets.token_hex(8))
-            self._write(topic.organization, (topic.key("token"), state.token, TOKEN_SECONDS))
+            entry = (topic.key("token"), state.token, TOKEN_SECONDS)
+            kept = state.token if self._write(topic.organization, entry) else ""
         try:
             body = fetch(by)
             value = topic.parse(body)
         except errors.PanelError as error:
-            return self._crash(topic, state, seen, error)
+            return self._crash(topic, state, kept, error)
         digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the flight: see the module.
         copy = Copy(body, self._clock(), state.token, digest, topic.is_empty(value))
         self._write(topic.organization, (topic.key("copy"), copy, topic.lifetimes.kept))
         reading = self._reading(topic, _State(state.token, copy, None, value))
-        self._land(topic, seen, reading)
+        self._land(topic, kept, reading)
         return reading
 
     def _crash(
-        self, topic: Topic[T], state: _State[T], seen: str, error: errors.PanelError
+        self, topic: Topic[T], state: _State[T], kept: str, error: errors.PanelError
     ) -> Reading[T]:
         kind = type(error).__name__
         note = Note(kind, error.code, self._clock(), state.token, error.retry_at)
@@ -336,9 +347,9 @@ class Cache:
         try:
             reading = self._late(topic, _State(state.token, state.copy, note, state.value), told)
         except errors.PanelError:
-            self._land(topic, seen, None, told)
+            self._land(topic, kept, None, told)
             raise
-        self._land(topic, seen, reading)
+        self._land(topic, kept, reading)
         return reading
 
     def _late(self, topic: Topic[T], state: _State[T], error: errors.PanelError) -> Reading[T]:

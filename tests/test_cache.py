@@ -239,6 +239,133 @@ def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(kept: Kept) -> Non
     assert kept.read().late is None
 
 
+class Interrupted(InProcess):
+    """At its moment number `at`, before or after one of its steps, somebody else comes between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0
+        self.intrude: Callable[[], object] = lambda: None
+
+    def moment(self) -> None:
+        self.at -= 1
+        if self.at == 0:
+            self.intrude()
+
+    def of(self, organization: int) -> str | None:
+        self.moment()
+        mark = super().of(organization)
+        self.moment()
+        return mark
+
+    def drop(self, organization: int) -> None:
+        self.moment()
+        super().drop(organization)
+        self.moment()
+
+    def renew(self, organization: int) -> None:
+        self.moment()
+        super().renew(organization)
+        self.moment()
+
+
+@dataclass
+class Between:
+    """Two processes over one store, and the moments of its marks."""
+
+    reader: Kept
+    door: Kept
+    marks: Interrupted
+
+    def ring(self) -> None:
+        self.door.office.answer = [2]
+        self.door.touch()
+
+
+@pytest.fixture
+def between() -> Between:
+    app, marks, clock, office = Flask("test"), Interrupted(), Clock(), Office()
+    cache.build("memory:", app)
+    [store] = app.extensions["cache"]
+    reader, door = (Kept(Cache(store, Local(), clock, marks=marks), clock, office) for _ in "ab")
+    return Between(reader, door, marks)
+
+
+@pytest.mark.parametrize(
+    ("known", "at"), [(True, at) for at in range(1, 8)] + [(False, at) for at in range(1, 12)]
+)
+def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
+    between: Between, known: bool, at: int
+) -> None:
+    reader, marks = between.reader, between.marks
+    if known:
+        reader.read()
+        reader.clock.advance(1)
+
+    def fetch(by: object) -> Any:
+        answer = reader.office(by)
+        marks.moment()  # the answer is there, and has not landed
+        return answer
+
+    marks.at, marks.intrude = at, between.ring
+    shown = reader.cache.read(ORDERS, Ask.NEW, fetch)
+    assert marks.at <= 0, "it was rung"
+    if shown.value == [1]:
+        assert is_news(reader.cache, shown.version)
+        assert is_news(between.door.cache, shown.version)
+    assert reader.read().value == between.door.read().value == [2]
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
+    between: Between, at: int
+) -> None:
+    reader, marks = between.reader, between.marks
+    reader.read()
+
+    def read() -> None:
+        reader.read(Ask.NEW, replace(ORDERS, name="quotes"))  # there is a mark again
+        reader.read()  # and what it shows is remembered under it
+
+    marks.at, marks.intrude = at, read
+    between.ring()
+    assert marks.at <= 0, "it was read"
+    assert reader.read().value == [2]
+
+
+def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kept) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(by: object) -> Any:
+        answer = kept.office(by)
+        begun.set()
+        assert end.wait(10)
+        return answer
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.cache.read, ORDERS, Ask.GLANCE, slow)
+        assert begun.wait(10)
+        second = pool.submit(kept.cache.read, ORDERS, Ask.GLANCE, kept.office)
+        wait_until(lambda: waiting(kept.cache) == 2)
+        kept.office.answer = [2]
+        kept.touch()
+        end.set()
+        assert (first.result(10).value, second.result(10).value) == ([1], [2])
+
+
+def waiting(cache: Cache) -> int:
+    """How many threads want to read the orders."""
+    flights = cache.flights
+    assert isinstance(flights, Local)
+    return flights._waiting.get(ORDERS.key("flight"), (None, 0))[1]
+
+
+def test_a_touch_of_what_nobody_has_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    built = over(f"file:{tmp_path}", Clock())
+    assert built.touch(42, "orders", "licenses")
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+
+
 def test_a_touch_during_a_failing_read_is_not_swallowed_either(kept: Kept) -> None:
     def touched_meanwhile(_by: object) -> Rows:
         kept.touch()
@@ -435,10 +562,10 @@ def test_what_was_written_without_its_mark_is_seen_all_the_same(
     mine, yours = both
     version = yours.read().version
     assert not is_news(yours.cache, version)
-    mine.touch()
+    mine.office.answer = [2]
+    mine.read(Ask.NEW)
     marks_of(url).drop(42)  # as if the writer had died before the last of its steps
     assert is_news(yours.cache, version)
-    mine.office.answer = [2]
     assert yours.read().value == [2]
 
 
@@ -696,7 +823,7 @@ def test_without_redis_the_answers_are_slower_and_still_right(own_redis: Redis, 
     office.answer = [2]
     assert built.read(ORDERS, Ask.GLANCE, office).value == [2]
     assert time.monotonic() - start < 1.5
-    built.touch(42, "orders")
+    assert not built.touch(42, "orders")
     office.answer = Unwell()
     with pytest.raises(Unwell):
         built.read(ORDERS, Ask.GLANCE, office)

@@ -7,7 +7,7 @@ melt into a few. Nothing is executed here: that is `engine`.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from uuid import uuid4
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel import journal
+from panel import db, journal
 from panel.journal import BURIED, DONE, IGNORED, WAITING, Entry
 from panel.sync.events import find
 from panel.sync.turns import Turns
@@ -73,7 +73,8 @@ class Door:
         )
 
     def migrate(self) -> None:
-        """Create or update the engine's own tables, after `db.migrate`; many may do it at once."""
+        """Create or update every table, the engine's too; many may do it at once."""
+        db.migrate(self._database)
         DBOS.migrate(self._url)
 
     def accept(self, hook: Hook) -> str:
@@ -120,18 +121,15 @@ class Door:
     def _keep_all(self, entries: Sequence[Entry]) -> list[bool]:
         """In one transaction; which of them are new. All are kept when this returns, or none is."""
         with self._writing(entries[0].organization or 0) as connection:
-            return [self._kept(connection, entry) for entry in entries]
-
-    def _kept(self, connection: Connection, entry: Entry) -> bool:
-        new = journal.keep(connection, entry) is not None
-        if new and entry.status == WAITING and entry.organization:
-            self._want(connection, entry.organization)
+            new = journal.keep(connection, entries)
+            kept = [entry for entry, is_new in zip(entries, new, strict=True) if is_new]
+            self._want(connection, {e.organization for e in kept if e.status == WAITING})
         return new
 
-    def _want(self, connection: Connection, organization: int) -> None:
-        pass_id = str(uuid4())
-        if journal.wait(connection, organization, pass_id):
-            self._enqueue(connection, organization, pass_id)
+    def _want(self, connection: Connection, organizations: Iterable[int | None]) -> None:
+        wanted = {each: str(uuid4()) for each in organizations if each}
+        for organization in journal.wait(connection, wanted):
+            self._enqueue(connection, organization, wanted[organization])
 
     def _next(self, connection: Connection, organization: int, delay: float | None = None) -> None:
         pass_id = str(uuid4())
@@ -190,7 +188,7 @@ class Door:
         with self._writing(organization) as connection:
             if not journal.put_back(connection, pass_id):
                 return False
-            alone = journal.wait(connection, organization, pass_id)
+            alone = journal.wait(connection, {organization: pass_id})
         if alone:
             self._rewind(organization, pass_id)
         return True

@@ -244,7 +244,7 @@ class Engine(Door):
             log.warning("organization %s: buried: %s", organization, outcome["reason"])
             reason, now = outcome["reason"], self._clock()
             if journal.bury(connection, organization, first, reason, me, now):
-                self._want(connection, organization)
+                self._want(connection, [organization])
             return reason
 
     def _try_again(self, connection: Connection, organization: int, retry_at: float | None) -> bool:

@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from panel import journal, services
+from panel.cache import Ask
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
@@ -70,8 +71,9 @@ class Wing:
             return sorted((row[0], row[1]) for row in rows)
 
     def versions(self, organization: int) -> list[str]:
-        topics = [self.services.office.topic(document, organization) for document in DOCUMENTS]
-        return [self.services.cache.version(topic) for topic in topics]
+        """What somebody sees who reads the sections now."""
+        read = self.services.office.read
+        return [read(document, organization, Ask.FRESH).version for document in DOCUMENTS]
 
 
 def inhabited() -> tuple[BackOffice, Chatwoot]:
