@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import actions, assets, commands, drawing, health, services, signing, views
+from panel import actions, assets, commands, db, drawing, health, services, signing, views
 from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync import hooks, webhooks
@@ -19,6 +19,8 @@ from panel.sync.engine import Engine
 from panel.sync.passes import Passes
 
 LARGEST_FORM = 64 * 1024
+# What is fetched is no page; opened as one, it could neither act nor be framed.
+FETCHED = "default-src 'none'; frame-ancestors 'none'"
 MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
 ROUTES = (views, actions, signing)  # importing them hangs their routes onto `drawing.bp`
 
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _panel(settings: Settings, app: Flask) -> Panel:
     shared = services.build(settings, app)
     engine = Engine(settings, shared.engine)
-    engine.migrate()
+    db.prepare(shared.engine, engine.migrate)
     return Panel(**vars(shared), sync=engine, passes=Passes(shared, engine))
 
 
@@ -133,18 +135,19 @@ def _refuse_strange_mounts() -> None:
 
 
 def _headers(settings: Settings):  # type: ignore[no-untyped-def]
-    policy = lru_cache(maxsize=64)(partial(_policy, settings))  # every answer carries it
+    policy = lru_cache(maxsize=64)(partial(_policy, settings))  # every shell carries it
 
     def add(answer: Response) -> Response:
+        headers, shell = answer.headers, request.endpoint == "panel.shell"
         mount = _mount() if MOUNT.fullmatch(_mount()) else ""
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
-        answer.headers["Content-Security-Policy"] = policy(mount)
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        answer.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-        if "immutable" not in answer.headers.get("Cache-Control", ""):
+        headers["Content-Security-Policy"] = policy(mount) if shell else FETCHED
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        if "immutable" not in headers.get("Cache-Control", ""):
             static = request.path.startswith("/static/")
-            answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
+            headers["Cache-Control"] = "no-cache" if static else "no-store"
         return answer
 
     return add

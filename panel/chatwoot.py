@@ -96,7 +96,8 @@ class Chatwoot:
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
         topic = Topic("chatwoot-members", inbox, CHECKED, _whole_numbers)
-        return frozenset(self._checked(topic, f"inbox_members/{inbox}", _ids))
+        ids = self._checked(topic, f"inbox_members/{inbox}", _ids)
+        return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
         """How the channel of this inbox calls the contact: addresses, numbers (`source_id`)."""

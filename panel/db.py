@@ -3,8 +3,11 @@
 Each table has one owner (`links`, `journal`, `access`), who defines it on `metadata`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,12 @@ from sqlalchemy.sql.dml import Insert
 
 from panel.errors import Unreachable
 
+log = logging.getLogger(__name__)
 metadata = MetaData()
 # Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
 # wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
 WAITS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
+AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its tables
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
 
 
@@ -32,7 +37,8 @@ def connect(url: str) -> Engine:
             address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=WAITS
         )
     Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": 5})
+    # The connection that was used last, so that few are open and their pages are warm.
+    engine = create_engine(address, connect_args={"timeout": 5}, pool_use_lifo=True)
     event.listen(engine, "connect", _sqlite_settings)
     return engine
 
@@ -45,6 +51,9 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # Each connection keeps the pages that it has read: a quarter of a MiB is plenty, by itself it
+    # would be two. The system keeps the file anyway.
+    cursor.execute("PRAGMA cache_size=-256")
     cursor.close()
 
 
@@ -57,6 +66,30 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         metadata.create_all(connection)
+
+
+def prepare(engine: Engine, tables: Callable[[], None]) -> None:
+    """Make the tables: now, or as soon as a PostgreSQL that is away has come back.
+
+    A panel that starts meanwhile shows what stands in Chatwoot, and puts hooks off. A file that
+    SQLite cannot open does not come back by itself: raises `SQLAlchemyError`.
+    """
+    try:
+        tables()
+    except SQLAlchemyError as error:
+        if engine.dialect.name == "sqlite":
+            raise
+        log.warning("the database is away, its tables wait for it: %s", type(error).__name__)
+        threading.Thread(target=_later, args=(tables,), name="tables", daemon=True).start()
+
+
+def _later(tables: Callable[[], None]) -> None:
+    while True:
+        time.sleep(AGAIN_SECONDS)
+        with suppress(SQLAlchemyError):
+            tables()
+            log.warning("the database is there, and so are its tables")
+            return
 
 
 def missing_tables(engine: Engine) -> set[str]:

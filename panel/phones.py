@@ -1,5 +1,7 @@
 """Phone numbers in the one form in which they can be compared."""
 
+from functools import lru_cache
+
 import phonenumbers
 
 BRAZIL = 55
@@ -7,6 +9,7 @@ OLD_LENGTH = 10  # area and eight digits
 MOBILE = "6789"  # how eight digits of a mobile begin
 
 
+@lru_cache(maxsize=1024)  # an opening asks for the same one three times
 def e164(text: str | None, country: str | None = None) -> str | None:
     """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else.
 

@@ -47,7 +47,6 @@ def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
     kept = cache.build(settings.cache_url, app, whose=both)
     engine = db.connect(settings.database_url)
-    db.migrate(engine)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id)

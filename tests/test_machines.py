@@ -58,14 +58,17 @@ class Machines:
     two: str
 
     def open(self, url: str, scenario: str = "healthy") -> requests.Response:
-        row = SCENARIOS[scenario]
-        hints = {"conversation": row.conversation, "contact": row.contact, "account": 1}
-        form = {**hints, "agent_id": AGENT}
-        return ask("POST", f"{url}/contact", launch_key(SECRET), data=form)
+        return open_at(url, scenario)
 
     def pick(self, url: str, seal: str, organization: int) -> requests.Response:
         form = {"action": "pick", "organization": organization, "scope": "conversation"}
         return ask("POST", f"{url}/links", seal, data=form)
+
+
+def open_at(url: str, scenario: str = "healthy") -> requests.Response:
+    row = SCENARIOS[scenario]
+    hints = {"conversation": row.conversation, "contact": row.contact, "account": 1}
+    return ask("POST", f"{url}/contact", launch_key(SECRET), data={**hints, "agent_id": AGENT})
 
 
 def ask(method: str, url: str, bearer: str, **options: Any) -> requests.Response:
@@ -263,3 +266,22 @@ def test_without_postgresql_the_panel_still_shows_and_hooks_are_put_off(
     ready = ask("GET", f"{machines.two}/readyz", SECRET)
     assert (ready.status_code, ready.json()["parts"]["database"]) == (200, "away")
     assert time.monotonic() - begun < 30
+
+
+def test_a_panel_that_starts_without_its_database_shows_claims_until_it_comes(
+    tmp_path: Path,
+) -> None:
+    programs = postgres.programs()
+    if programs is None:
+        pytest.skip(postgres.ABSENT)
+    with postgres.cluster(programs) as address, worlds_on_sockets() as worlds:
+        settings = environment(
+            worlds.office_url, worlds.chat_url, tmp_path, PANEL_DATABASE_URL=f"{address}later"
+        )
+        with gunicorn(settings) as served:
+            page = open_at(served.url)
+            assert attribute(page.text, "data-link") == "claimed"
+            assert "cannot be read now" in page.text
+            assert ring(served.url, "order.created", 42).status_code == 503
+            postgres.create(address, "later")
+            wait_until(lambda: ring(served.url, "order.created", 42).status_code == 202, 30)
