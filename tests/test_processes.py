@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.conftest import Redis, Worlds, environment, seal_of, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENINGS = 50
+HEAP = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,34 @@ def test_a_killed_worker_leaves_no_flight_behind(worlds: Worlds, tmp_path: Path)
             assert any(isinstance(each, requests.RequestException) for each in endings)
         worlds.office.delay = 0
         wait_until(lambda: open_like_a_browser(url) == dict.fromkeys(SECTIONS, "fresh"), 20)
+
+
+def test_a_worker_keeps_one_heap_however_many_threads_it_has(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    with gunicorn(environment(worlds.office_url, worlds.chat_url, tmp_path)) as served:
+        with ThreadPoolExecutor(16) as agents:
+            list(agents.map(open_like_a_browser, [served.url] * 32))
+        [worker] = workers_of(served.master)
+        threads = list(Path(f"/proc/{worker}/task").iterdir())
+        assert len(threads) > 8
+        assert further_heaps(worker) == []
+
+
+def further_heaps(pid: int) -> list[str]:
+    """glibc's heaps besides the first: 64 MB each, at an address that is a multiple of that.
+
+    What is used of one is mapped for writing, the rest behind it without any right.
+    """
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    maps = [re.match(r"(\w+)-(\w+) (\S+)", line) for line in lines]
+    spans = [(int(each[1], 16), int(each[2], 16), each[3]) for each in maps if each]
+    return [
+        f"{start:x}"
+        for (start, end, rights), (following, last, closed) in pairwise(spans)
+        if (rights, closed) == ("rw-p", "---p") and end == following
+        if start % HEAP == 0 and last == start + HEAP
+    ]
 
 
 def workers_of(master: int) -> list[int]:
