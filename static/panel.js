@@ -7,9 +7,13 @@
   const SILENCE = 8000;
   const OURS = "middag_organization_id";
   const STALE = 20 * 60 * 1000; // well before a seal's half hour ends
-  const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
-  const framed = window.parent !== window;
-  const panel = () => document.getElementById("panel");
+  const on = (name, act, options) => document.addEventListener(name, act, options);
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const meta = (name) => find(`meta[name=panel-${name}]`).content;
+  const panel = () => find("#panel");
+  const isReady = () => panel().dataset.panel === "ready";
+  const framed = parent !== window;
 
   // The launch key lives here only: out of the address before htmx can send it anywhere.
   const key = new URLSearchParams(location.hash.slice(1)).get("k") || "";
@@ -23,8 +27,8 @@
   // -- the bridge ---------------------------------------------------------------------------
 
   function ask() {
-    if (framed) window.parent.postMessage(ASK, "*");
-    else if (window.ReactNativeWebView) window.ReactNativeWebView.postMessage(ASK);
+    if (framed) parent.postMessage(ASK, "*");
+    else window.ReactNativeWebView?.postMessage(ASK);
   }
 
   function askUntilAnswered() {
@@ -35,45 +39,45 @@
 
   // In a browser the parent speaks, from an origin that we were told; in Chatwoot's mobile app there
   // is no parent, and the message comes from this page itself (contracts §1.6).
-  function isChatwoot(event) {
-    if (!framed) return event.source === window && event.origin === location.origin;
-    const origins = meta("panel-origins").split(" ");
-    return event.source === window.parent && origins.includes(event.origin);
+  function isChatwoot({ source, origin }) {
+    const origins = framed ? meta("origins").split(" ") : [location.origin];
+    return source === parent && origins.includes(origin);
   }
 
-  function contextOf(event) {
+  function contextOf({ data }) {
     try {
-      const message = typeof event.data === "string" ? JSON.parse(event.data) : null;
-      return message && message.event === "appContext" ? message.data : null;
+      const message = JSON.parse(data);
+      return message.event === "appContext" && message.data;
     } catch {
-      return null;
+      return null; // not a word of Chatwoot's
     }
   }
 
-  window.addEventListener("message", (event) => {
+  addEventListener("message", (event) => {
     const context = isChatwoot(event) && contextOf(event);
-    if (!context || !context.conversation) return;
+    const conversation = context?.conversation;
+    if (!conversation) return;
     if (!window.htmx) return tooEarly();
     stir();
     timers.forEach(clearTimeout);
     if (context.theme) document.documentElement.dataset.theme = context.theme;
-    const about = context.conversation.meta || {};
-    const who = (context.contact || {}).id ? context.contact : about.sender || {};
+    const about = conversation.meta || {};
+    const who = context.contact?.id ? context.contact : about.sender || {};
     const agent = context.currentAgent || context.current_agent || {}; // mobile: snake case, deeply
     show({
-      conversation: context.conversation.id,
+      conversation: conversation.id,
       contact: who.id,
-      account: context.conversation.account_id,
+      account: conversation.account_id,
       agent_id: agent.id,
       agent_email: agent.email || "",
-      customer: customer(who, context.conversation.custom_attributes, about.hmac_verified),
+      customer: customer(who, conversation.custom_attributes, about.hmac_verified),
     });
   });
 
   // All that decides who the customer is: where it is what the server has read a moment ago, it
   // need not ask Chatwoot again (`identity.customer`); where it changes, the panel opens anew.
   function customer(who, attributes, signed) {
-    const claims = [attributes, who.custom_attributes].map((each) => (each || {})[OURS]);
+    const claims = [attributes, who.custom_attributes].map((each) => each?.[OURS]);
     return [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""].join("\t");
   }
 
@@ -84,24 +88,23 @@
 
   function show(asked) {
     const known = visit && Object.keys(asked).every((name) => asked[name] === visit[name]);
-    const standing = panel().dataset.panel;
-    const settled = asking || SETTLED.includes(standing);
+    const settled = asking || SETTLED.includes(panel().dataset.panel);
     if (known && settled && Date.now() - since < STALE) return;
-    const here = visit && asked.conversation === visit.conversation && asked.contact === visit.contact;
-    open(asked, here && standing === "ready" ? "outerMorph" : "outerHTML");
+    const here = asked.conversation === visit?.conversation && asked.contact === visit.contact;
+    open(asked, here && isReady());
   }
 
   // A panel of the same conversation is morphed in place; for another one the old is thrown away,
   // so that answers still under way for it find nothing to land in.
-  function open(asked, swap, more = {}) {
-    const ready = swap === "outerMorph";
-    const values = told = { ...asked, ...more, organization: (ready && panel().dataset.organization) || 0 };
-    if (!ready && visit && asked.conversation !== visit.conversation) clear();
+  function open(asked, morphs, more) {
+    told = { ...asked, ...more, organization: (morphs && panel().dataset.organization) || 0 };
+    if (!morphs && visit && asked.conversation !== visit.conversation) clear();
     clearTimeout(proving);
     visit = asked;
     since = Date.now();
     asking = true;
-    window.htmx.ajax("POST", meta("panel-root") + "contact", { target: "#panel", source: "#panel", swap, values });
+    const swap = morphs ? "outerMorph" : "outerHTML";
+    htmx.ajax("POST", meta("root") + "contact", { target: "#panel", source: "#panel", swap, values: told });
   }
 
   // Before the page has loaded nothing is lost: we ask anew then. After that, htmx never came.
@@ -118,59 +121,59 @@
   }
 
   function again() {
-    if (visit) open(visit, panel().dataset.panel === "ready" ? "outerMorph" : "outerHTML");
+    if (visit) open(visit, isReady());
     else askUntilAnswered();
   }
 
   // The agent has just signed in: a session that is still missing was not kept by the browser.
-  document.addEventListener("panel:proven", () => visit && open(visit, "outerHTML", { signed_in: 1 }));
+  on("panel:proven", () => visit && open(visit, false, { signed_in: 1 }));
 
   // -- what leaves, and what may land ---------------------------------------------------------
 
   const toContact = (request) => request.action.endsWith("/contact");
-  const owner = (element) => ((element.closest("[data-for]") || {}).dataset || {}).for;
+  const owner = (element) => element.closest("[data-for]")?.dataset.for;
+  const isLive = (ctx) => ctx.sourceElement.id === "live";
 
-  document.addEventListener("htmx:config:request", (event) => {
-    const { ctx } = event.detail;
+  on("htmx:config:request", ({ detail: { ctx } }) => {
     const { request, sourceElement } = ctx;
-    const sealed = sourceElement.closest("[data-seal]");
-    const proof = toContact(request) ? key : sealed && sealed.dataset.seal;
-    if (proof) request.headers.Authorization = `Bearer ${proof}`;
-    delete request.headers["HX-Current-URL"];
+    const { body, headers } = request;
+    const proof = toContact(request) ? key : sourceElement.closest("[data-seal]")?.dataset.seal;
+    if (proof) headers.Authorization = `Bearer ${proof}`;
+    delete headers["HX-Current-URL"];
     // htmx adds every field inside the panel: what was typed there, a token above all, stays here.
-    if (sourceElement === panel()) [...request.body.keys()].filter((name) => !(name in told)).forEach((name) => request.body.delete(name));
-    if (toContact(request) && visit && !request.body.get("agent_email")) request.body.set("agent_email", visit.agent_email);
-    if (sourceElement.matches("form")) acted = placeOf(sourceElement);
-    if (sourceElement.id === "live") {
-      request.body.set("seen", shown());
-      request.body.set("idle", Math.floor((Date.now() - stirred) / 1000));
+    if (sourceElement === panel()) [...body.keys()].forEach((name) => name in told || body.delete(name));
+    if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
+    if (sourceElement.matches("form")) ctx.goOn = placeOf(sourceElement);
+    if (isLive(ctx)) {
+      body.set("seen", shown());
+      body.set("idle", Math.floor((Date.now() - stirred) / 1000));
     }
     ctx.sentFor = owner(sourceElement);
   });
 
   // Morphing keeps the elements: what was asked for another organization, or before the trust
   // changed, must not land in them. And only our own fragments may: no proxy's page, no JSON.
-  document.addEventListener("htmx:before:response", (event) => {
+  on("htmx:before:response", (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
     if (toContact(ctx.request)) asking = false;
-    if (ctx.sourceElement.id === "live") {
+    if (isLive(ctx)) {
       if (headers.get("HX-Trigger")) stirred = Date.now();
-      askIn(Number(headers.get("X-Panel-Next")) || Math.min(LATE, 2 * wait));
+      askIn(Number(headers.get("X-Panel-Next")) || later());
     }
     if (status === 204) return;
-    if (status === 401) event.preventDefault(), proveAgain(ctx);
-    else if (headers.get("X-Panel") !== "1") event.preventDefault(), lose(ctx, `http_${status}`);
-    else if (ctx.sentFor && owner(ctx.sourceElement) !== ctx.sentFor) event.preventDefault();
-    else tries = 0;
+    const ours = headers.get("X-Panel") === "1";
+    if (ours && status !== 401 && (!ctx.sentFor || owner(ctx.sourceElement) === ctx.sentFor)) return tries = 0;
+    event.preventDefault();
+    if (status === 401) proveAgain(ctx);
+    else if (!ours) lose(ctx, `http_${status}`);
   });
 
-  document.addEventListener("htmx:error", (event) => {
-    const { ctx } = event.detail;
-    if (!ctx || !ctx.request || !ctx.sourceElement.isConnected) return;
-    if (event.detail.error && event.detail.error.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
+  on("htmx:error", ({ detail: { ctx, error } }) => {
+    if (!ctx?.request || !ctx.sourceElement.isConnected) return;
+    if (error?.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
     if (toContact(ctx.request)) asking = false;
-    if (ctx.sourceElement.id === "live") askIn(Math.min(LATE, 2 * wait));
+    if (isLive(ctx)) askIn(later());
     lose(ctx, "network");
   });
 
@@ -186,27 +189,29 @@
     tries += 1;
   }
 
+  const copyOf = (template) => find(template).content.cloneNode(true);
+
   function lost(template, code) {
-    const words = document.getElementById(template).content.cloneNode(true);
+    const words = copyOf(template);
     words.querySelector("[data-lost]").textContent = code;
     return words;
   }
 
   function fail(code) {
-    panel().replaceWith(lost("lost", code));
+    panel().replaceWith(lost("#lost", code));
   }
 
   // No answer of ours came: say so where it was awaited, and leave what stands.
   function lose(ctx, code) {
     const section = ctx.sourceElement.closest("[data-section]");
-    if (toContact(ctx.request) && panel().dataset.panel !== "ready") return fail(code);
-    const words = lost("lost-part", code);
+    if (toContact(ctx.request) && !isReady()) return fail(code);
+    const words = lost("#lost-part", code);
     const place = section || panel();
-    if (ctx.sourceElement.id === "live" || place.querySelector("[data-lost-part]")) return;
-    if (section && section.dataset.state === "loading") {
+    if (isLive(ctx) || place.querySelector("[data-lost-part]")) return;
+    if (section?.dataset.state === "loading") {
       section.dataset.state = "failed";
       section.dataset.code = code;
-      section.querySelectorAll(".skeleton").forEach((bones) => bones.remove());
+      section.querySelector(".skeleton").remove();
     }
     section ? section.querySelector("header").after(words) : place.prepend(words);
   }
@@ -225,15 +230,16 @@
 
   // What is under way will say by itself what it is.
   function shown() {
-    return [...panel().querySelectorAll("[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))")]
-      .map((section) => `${section.dataset.section}:${section.dataset.version || ""}`).join(",");
+    return all("[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))")
+      .map(({ dataset }) => `${dataset.section}:${dataset.version || ""}`).join(",");
   }
+
+  const later = () => Math.min(LATE, 2 * wait);
 
   function tick() {
     clearTimeout(clock);
     if (document.hidden || !inView) return;
-    const live = document.getElementById("live");
-    if (live) live.dispatchEvent(new CustomEvent("panel:ask"));
+    find("#live")?.dispatchEvent(new CustomEvent("panel:ask"));
     askedAt = Date.now();
     askIn(wait);
   }
@@ -251,7 +257,7 @@
   }
 
   for (const sign of ["pointermove", "pointerdown", "wheel", "keydown"]) {
-    document.addEventListener(sign, stir, { passive: true, capture: true });
+    on(sign, stir, { passive: true, capture: true });
   }
 
   function comeBack() {
@@ -262,67 +268,62 @@
     tick();
   }
 
-  document.addEventListener("visibilitychange", comeBack);
+  on("visibilitychange", comeBack);
   new IntersectionObserver((entries) => {
     const before = inView;
-    inView = entries[entries.length - 1].isIntersecting;
+    inView = entries.at(-1).isIntersecting;
     if (inView && !before) comeBack();
   }).observe(document.documentElement);
 
   // -- what has changed in sight: marked and said for a moment -----------------------------------
 
   const MARKED = 8000;
-  const DRAWN = ["fresh", "late", "empty"];
-  let before = {};
+  let before = new Map();
 
   // Only what is comparable is compared: the same customer, equally masked, drawn before.
-  function drawn() {
-    return [...panel().querySelectorAll("[data-section]")].filter((section) => DRAWN.includes(section.dataset.state));
-  }
-
-  function nameOf(section) {
-    return `${owner(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
-  }
+  const drawn = () => all("[data-state=fresh], [data-state=late], [data-state=empty]");
+  const nameOf = (section) => `${owner(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
+  const rowsOf = (section) => new Map(all("[data-row]", section).map((row) => [row.dataset.row, textOf(row)]));
 
   function textOf(row) {
     const copy = row.cloneNode(true);
-    copy.querySelectorAll("[data-age]").forEach((age) => age.remove()); // it changes by itself
+    all("[data-age]", copy).forEach((age) => age.remove()); // it changes by itself
     return copy.textContent.replace(/\s+/g, " ");
   }
 
-  function rowsOf(section) {
-    return new Map([...section.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, textOf(row)]));
-  }
-
   function markNews(section, old) {
-    const words = document.getElementById("words").dataset;
-    const counts = { isNew: 0, isChanged: 0 };
-    for (const row of section.querySelectorAll("[data-row]")) {
-      if (old.get(row.dataset.row) === textOf(row)) continue;
-      const kind = old.has(row.dataset.row) ? "isChanged" : "isNew";
+    const words = find("#words").dataset;
+    const counts = new Map();
+    for (const row of all("[data-row]", section)) {
+      const known = old.get(row.dataset.row);
+      if (known === textOf(row)) continue;
+      const word = known === undefined ? words.isNew : words.isChanged;
       const place = row.querySelector(".what, .name") || row;
-      place.dataset.news = words[kind];
-      counts[kind] += 1;
+      place.dataset.news = word;
+      counts.set(word, (counts.get(word) || 0) + 1);
       setTimeout(() => delete place.dataset.news, MARKED);
     }
-    const told = Object.keys(counts).filter((kind) => counts[kind]).map((kind) => `${counts[kind]} ${words[kind]}`);
-    if (told.length) document.getElementById("said").textContent = `${section.querySelector("h2").textContent}: ${told.join(", ")}`;
+    const told = [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
+    if (told) find("#said").textContent = `${section.querySelector("h2").textContent}: ${told}`;
   }
 
-  document.addEventListener("htmx:before:swap", () => {
-    before = Object.fromEntries(drawn().map((section) => [nameOf(section), rowsOf(section)]));
+  on("htmx:before:swap", () => {
+    before = new Map(drawn().map((section) => [nameOf(section), rowsOf(section)]));
   });
 
-  document.addEventListener("htmx:after:swap", () => {
-    for (const section of drawn()) if (before[nameOf(section)]) markNews(section, before[nameOf(section)]);
-    before = {};
+  on("htmx:after:swap", ({ detail: { ctx } }) => {
+    for (const section of drawn()) {
+      const old = before.get(nameOf(section));
+      if (old) markNews(section, old);
+    }
+    before.clear();
     nameAll();
-    goOn();
+    if (ctx.goOn && document.activeElement === document.body) goOn(find(ctx.goOn));
   });
 
   // Whose name nobody knew when the panel was drawn is named by its section.
   function nameAll() {
-    for (const unnamed of document.querySelectorAll("[data-unnamed]")) {
+    for (const unnamed of all("[data-unnamed]")) {
       const known = unnamed.closest(".choice, #panel").querySelector("[data-name]");
       if (known) unnamed.textContent = known.dataset.name, delete unnamed.dataset.unnamed;
     }
@@ -330,17 +331,13 @@
 
   // A form that has been sent is replaced, and the keyboard's place with it: it goes on at the
   // heading of what came.
-  let acted = "";
-
   function placeOf(form) {
     const section = form.closest("[data-section]");
     return section ? `[data-section=${section.dataset.section}] h2` : "#panel :is(h1, .identity strong)";
   }
 
-  function goOn() {
-    const heading = acted && document.activeElement === document.body && document.querySelector(acted);
+  function goOn(heading) {
     if (heading) heading.tabIndex = -1, heading.focus();
-    acted = "";
   }
 
   // -- ages and copying ---------------------------------------------------------------------
@@ -349,7 +346,7 @@
 
   function agesAgain() {
     const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
-    for (const age of document.querySelectorAll("time[data-age]")) {
+    for (const age of all("time[data-age]")) {
       const seconds = Math.max(1, (Date.now() - Date.parse(age.dateTime)) / 1000);
       const [, unit, size] = STEPS.find(([limit]) => seconds < limit);
       age.textContent = words.format(-Math.floor(seconds / size), unit);
@@ -357,7 +354,7 @@
   }
 
   function say(word) {
-    return document.getElementById("said").textContent = document.getElementById("words").dataset[word];
+    return find("#said").textContent = find("#words").dataset[word];
   }
 
   let unsay = null;
@@ -374,7 +371,7 @@
     return done;
   }
 
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     const button = event.target.closest("[data-action]");
     if (!button) return;
     if (button.dataset.action === "ask") {
@@ -390,10 +387,19 @@
     }
   });
 
-  // Opened by the agent's own hand: elsewhere the keyboard is Chatwoot's, and stays with it.
-  document.addEventListener("toggle", ({ target }) => target.id === "change" && target.open && target.querySelector("input").focus(), true);
+  // What is asked before something is uncovered is the same everywhere: it stands in the shell.
+  on("beforetoggle", ({ target: form }) => {
+    if (form.firstChild) return;
+    form.append(copyOf("#uncover"));
+    form.querySelector("strong").textContent = form.getAttribute("aria-label");
+    form.elements.section.value = form.closest("section").dataset.section;
+    form.querySelector("[popovertargetaction]").popoverTargetElement = form;
+  }, true);
 
-  window.addEventListener("load", askUntilAnswered);
+  // Opened by the agent's own hand: elsewhere the keyboard is Chatwoot's, and stays with it.
+  on("toggle", ({ target }) => target.id === "change" && target.open && target.querySelector("input").focus(), true);
+
+  addEventListener("load", askUntilAnswered);
   setInterval(agesAgain, 15000);
   askIn(wait);
 })();

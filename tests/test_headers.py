@@ -15,6 +15,8 @@ from tests.conftest import MakePanel, Panel, seal_of
 
 PERMISSIONS = "camera=(), microphone=(), geolocation=()"
 STORE, ASK = "no-store", "no-cache"
+# What is fetched, and no page: opened as one, it could neither do anything nor be framed.
+LOCKED = {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,9 @@ def test_every_answer_carries_the_headers_that_protect_it(standing: Panel, row: 
         assert name not in headers
     assert "Location" not in headers
     assert headers.get("X-Panel") == ("1" if row.type == HTML else None)
+    if (row.rule, row.status) != ("/", 200):
+        assert policy_of(answer) == LOCKED
+        return
     assert policy_of(answer) == {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
@@ -117,6 +122,15 @@ def test_every_answer_carries_the_headers_that_protect_it(standing: Panel, row: 
         "form-action": ["'none'"],
         "frame-ancestors": [standing.settings.chatwoot_url],
     }
+
+
+def test_a_file_that_is_kept_for_ever_is_protected_and_has_no_entity_tag(standing: Panel) -> None:
+    """It is never asked for again, so nobody needs to know whether it is still the same."""
+    for name in re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', standing.ask("GET", "/").text):
+        answer = standing.ask("GET", name)
+        assert policy_of(answer) == LOCKED
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "ETag" not in answer.headers
 
 
 def test_only_the_origins_of_the_settings_may_frame_us(make_panel: MakePanel) -> None:
@@ -145,12 +159,13 @@ def test_under_a_prefix_the_policy_names_our_own_path_and_never_the_whole_host(
     make_panel: MakePanel,
 ) -> None:
     panel = make_panel(PANEL_TRUSTED_PROXIES="1")
-    for path in ("/", "/healthz", "/nothing", "/static/panel.js"):
-        policy = policy_of(panel.ask("GET", path, headers=FORWARDED))
-        files = ["https://chat.example.com/panel/static/"]
-        assert policy["script-src"] == policy["style-src"] == policy["img-src"] == files
-        assert policy["connect-src"] == ["https://chat.example.com/panel/"]
-        assert "'self'" not in [source for sources in policy.values() for source in sources]
+    policy = policy_of(panel.ask("GET", "/", headers=FORWARDED))
+    files = ["https://chat.example.com/panel/static/"]
+    assert policy["script-src"] == policy["style-src"] == policy["img-src"] == files
+    assert policy["connect-src"] == ["https://chat.example.com/panel/"]
+    assert "'self'" not in [source for sources in policy.values() for source in sources]
+    for path in ("/healthz", "/nothing", "/static/panel.js"):
+        assert policy_of(panel.ask("GET", path, headers=FORWARDED)) == LOCKED
 
 
 @pytest.mark.parametrize(
@@ -211,7 +226,7 @@ def test_a_mount_that_no_proxy_would_say_is_refused_and_not_repeated(
         told = answer.text + repr(answer.headers)
         assert "evil" not in told
         assert "script-src *" not in told
-        assert policy_of(answer)["script-src"] == ["'self'"]
+        assert policy_of(answer).get("script-src", ["'self'"]) == ["'self'"]
 
 
 def test_what_a_client_says_of_its_mount_is_not_believed_without_a_proxy(

@@ -96,5 +96,5 @@ def test_an_id_that_is_no_number_reaches_no_link(make_panel: MakePanel, number: 
         rows[42][0]["id"] = number
     for name in SECTIONS:
         page = panel.refresh(name, seal).text
-        for link in re.findall(r'href="([^"]*)"', page):
+        for link in re.findall(r'<a href="([^"]*)"', page):
             assert re.fullmatch(r"https://account\.example/records/[0-9]+\?from=chat", link)

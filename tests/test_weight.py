@@ -18,9 +18,14 @@ from panel.sections import SECTIONS
 from tests.conftest import Panel, Worlds, environment, seal_of, worlds_on_sockets
 from tests.test_processes import gunicorn
 
-COLD_OPEN_BYTES = 25 * 1024
-HEADER_BYTES = 700
+# Of a cold open's nine answers: their bodies; and with every header, as HTTP/1.1 repeats them.
+# htmx alone is 12,001 and 12,944 of it. HTTP/2 sends a header that it has sent before as a byte.
+COLD_OPEN_BYTES = {"br": (23_600, 27_500), "gzip": (26_000, 30_000)}
 CHROMIUM = "gzip, deflate, br, zstd"
+COMMENTS = {
+    "panel.js": re.compile(r"(?:^|\s)//.*$", re.MULTILINE),
+    "panel.css": re.compile(r"/\*.*?\*/", re.DOTALL),
+}
 
 
 @dataclass
@@ -78,21 +83,31 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Worl
             yield panel.url, worlds
 
 
-def test_a_whole_cold_open_is_light(served: tuple[str, Worlds], standing: Panel) -> None:
-    wire = Wire(served[0])
+@pytest.mark.parametrize("encoding", COLD_OPEN_BYTES)
+def test_a_whole_cold_open_is_light(standing: Panel, tmp_path: Path, encoding: str) -> None:
+    with worlds_on_sockets() as worlds:
+        environ = environment(worlds.office_url, worlds.chat_url, tmp_path)
+        with gunicorn(environ) as panel:
+            wire = cold_open(Wire(panel.url, encoding), standing.hints("healthy"))
+    whole = f"with {encoding}: {wire.bodies} bytes of bodies, {wire.received} with headers"
+    print(whole)  # noqa: T201
+    bodies, received = COLD_OPEN_BYTES[encoding]
+    assert wire.bodies <= bodies, whole
+    assert wire.received <= received, whole
+
+
+def cold_open(wire: Wire, hints: dict[str, object]) -> Wire:
+    """What a browser asks for until a panel that nobody has opened before is whole."""
     shell = wire.ask("/").text
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', shell):
-        assert wire.ask(address).headers["content-encoding"] == "br"
-    page = wire.ask("/contact", standing.hints("healthy"), launch_key(SECRET)).text
+        assert wire.ask(address).headers["content-encoding"] == wire.encodings
+    page = wire.ask("/contact", hints, launch_key(SECRET)).text
     loading = re.findall(r'data-section="(\w+)" data-state="loading"', page)
     assert loading == list(SECTIONS)
     for name in loading:
         assert 'data-state="fresh"' in wire.ask(f"/sections/{name}", bearer=seal_of(page)).text
     assert len(wire.asked) == 9
-    print(f"a cold open: {wire.bodies} bytes, {wire.received} with headers")  # noqa: T201
-    # HTTP/2 sends a header that it has sent before as one byte; gunicorn's HTTP/1.1 repeats them.
-    assert wire.bodies <= COLD_OPEN_BYTES
-    assert wire.received - wire.bodies <= len(wire.asked) * HEADER_BYTES
+    return wire
 
 
 def test_our_files_are_kept_for_ever_and_come_as_the_browser_can_read_them(
@@ -110,7 +125,6 @@ def test_our_files_are_kept_for_ever_and_come_as_the_browser_can_read_them(
         assert packed.text.encode() == plain.body
         if "/vendor/" in address:
             assert plain.body == Path(urlsplit(address).path.lstrip("/")).read_bytes()
-        assert packed.headers["etag"] != plain.headers["etag"]
         assert packed.received < plain.received / 2
 
 
@@ -133,7 +147,7 @@ def test_html_is_compressed_for_who_takes_it(
 ) -> None:
     answer = Wire(served[0], encodings).ask("/")
     assert answer.headers.get("content-encoding") == packed
-    assert answer.headers["vary"] == "Accept-Encoding"
+    assert "no-store" in answer.headers["cache-control"]  # so nobody keeps it for another browser
     assert "</html>" in answer.text
     assert int(answer.headers["content-length"]) == len(answer.body)
 
@@ -157,14 +171,19 @@ def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel
     assert len(seals) == 3
 
 
-def test_our_own_files_leave_without_their_comments_and_are_whole_otherwise(
-    served: tuple[str, Worlds],
+@pytest.mark.parametrize("name", ["panel.js", "panel.css"])
+def test_our_own_files_leave_without_comments_and_spaces_and_are_whole_otherwise(
+    served: tuple[str, Worlds], name: str
 ) -> None:
-    plain = Wire(served[0], "identity")
-    script, style = (plain.ask(f"/static/panel.{kind}").text for kind in ("js", "css"))
-    assert not re.findall(r"^\s|^//", script, re.MULTILINE)
-    assert "/*" not in style
-    source = Path("static/panel.js").read_text()
-    lines = [line.strip() for line in source.splitlines()]
-    kept = [line for line in lines if line and not line.startswith("//")]
-    assert script.splitlines() == kept
+    sent = Wire(served[0], "identity").ask(f"/static/{name}").text
+    source = Path("static", name).read_text()
+    assert not re.findall(r"^\s|^//|/\*|\s{2}", sent, re.MULTILINE)
+    assert len(sent) < 0.85 * len(source)
+    bare = re.sub(r"\s|;(?=\s*})", "", COMMENTS[name].sub("", source))
+    assert re.sub(r"\s|;(?=})", "", sent) == bare
+
+
+def test_an_answer_holds_no_indentation(standing: Panel) -> None:
+    shell, page = standing.ask("GET", "/").text, standing.open().text
+    for html in (shell, page, standing.section("orders", seal_of(page)).text):
+        assert not re.findall(r"^[ \t]", html, re.MULTILINE)

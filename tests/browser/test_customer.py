@@ -232,6 +232,17 @@ def test_a_customer_whom_no_pass_has_seen_is_named_as_soon_as_read(demo: Demo, p
     expect(panel.find(".identity strong")).to_have_text(str(demo.office.organizations[42]["name"]))
 
 
+def test_a_reason_that_is_being_chosen_outlives_news_of_its_section(panel: Panel) -> None:
+    orders = panel.section("orders")
+    orders.locator("[data-action=reveal]").click()
+    orders.locator("select").select_option(label="Other")
+    with panel.page.expect_response("**/sections/orders"):
+        panel.frame.evaluate("document.body.dispatchEvent(new Event('touched-orders'))")
+    panel.settle()
+    expect(orders.locator(".other")).to_be_visible()
+    expect(orders.locator("select")).to_have_value("Other")
+
+
 def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
     panel: Panel, demo: Demo
 ) -> None:
