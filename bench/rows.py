@@ -74,6 +74,7 @@ ROWS: tuple[Row, ...] = (
         "open",
         reading.warm_open,
         Line("warm open, time", "four warm sections one after another", Mark("<=", 1.0)),
+        Line("the same, with Chatwoot asked for the conversation", "the same four sections"),
     ),
     _row(
         "cold",

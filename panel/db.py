@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +79,30 @@ def prepare(engine: Engine, tables: Callable[[], None]) -> None:
     except SQLAlchemyError as error:
         if engine.dialect.name == "sqlite":
             raise
-        log.warning("the database is away, its tables wait for it: %s", type(error).__name__)
-        threading.Thread(target=_later, args=(tables,), name="tables", daemon=True).start()
+        why = _why(error)
+        log.warning("the database is away, its tables wait for it: %s", why)
+        threading.Thread(target=_later, args=(tables, why), name="tables", daemon=True).start()
 
 
-def _later(tables: Callable[[], None]) -> None:
+def _later(tables: Callable[[], None], why: str) -> None:
+    """`why` they could not be made so far: what is new of it is logged."""
     while True:
         time.sleep(AGAIN_SECONDS)
-        with suppress(SQLAlchemyError):
+        try:
             tables()
+        except Exception as error:  # noqa: BLE001 (it may heal, and nobody else tries again)
+            if why != _why(error):
+                why = _why(error)
+                log.warning("the tables cannot be made: %s", why)
+        else:
             log.warning("the database is there, and so are its tables")
             return
+
+
+def _why(error: Exception) -> str:
+    """In the driver's words, which name user and host and never the password."""
+    words = str(getattr(error, "orig", None) or error).splitlines() or [""]
+    return f"{type(error).__name__}: {words[0]}"
 
 
 def missing_tables(engine: Engine) -> set[str]:

@@ -102,7 +102,7 @@ class Visits:
         return self._look(Visit(seal, agent, conversation, Found(())))
 
     def _conversation(self, number: int, customer: str) -> Conversation:
-        kept = self._services.chatwoot.kept_conversation(number)
+        kept = customer and self._services.chatwoot.kept_conversation(number)
         if kept and identity.customer(kept) == customer:
             return kept
         return self._services.chatwoot.conversation(number)

@@ -75,10 +75,11 @@
   });
 
   // All that decides who the customer is: where it is what the server has read a moment ago, it
-  // need not ask Chatwoot again (`identity.customer`); where it changes, the panel opens anew.
+  // need not ask Chatwoot again (`identity.customer`); where it changes, the panel opens anew. What
+  // a visitor wrote may be endless; cut, it is never the same.
   function customer(who, attributes, signed) {
     const claims = [attributes, who.custom_attributes].map((each) => each?.[OURS]);
-    return [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""].join("\t");
+    return [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""].join("\t").slice(0, 2000);
   }
 
   // -- the panel ----------------------------------------------------------------------------
@@ -90,15 +91,15 @@
     const known = visit && Object.keys(asked).every((name) => asked[name] === visit[name]);
     const settled = asking || SETTLED.includes(panel().dataset.panel);
     if (known && settled && Date.now() - since < STALE) return;
-    const here = asked.conversation === visit?.conversation && asked.contact === visit.contact;
-    open(asked, here && isReady());
+    open(asked, known && isReady());
   }
 
-  // A panel of the same conversation is morphed in place; for another one the old is thrown away,
-  // so that answers still under way for it find nothing to land in.
+  // A panel of the same customer is morphed in place; that of another conversation is thrown away,
+  // so that answers still under way for it find nothing to land in. So is one that is still asked
+  // for: htmx would let the newer question wait, for an element that the older answer replaces.
   function open(asked, morphs, more) {
     told = { ...asked, ...more, organization: (morphs && panel().dataset.organization) || 0 };
-    if (!morphs && visit && asked.conversation !== visit.conversation) clear();
+    if (!morphs && visit && (asking || asked.conversation !== visit.conversation)) clear();
     clearTimeout(proving);
     visit = asked;
     since = Date.now();

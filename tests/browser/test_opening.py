@@ -3,10 +3,11 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Error, Page, Route, expect
 from werkzeug.wrappers import Response
 
 from panel.demo.scenarios import SCENARIOS
@@ -109,6 +110,53 @@ def test_a_customer_who_changed_in_chatwoot_is_looked_up_when_chatwoot_says_so(
     expect(panel.root).to_have_attribute("data-organization", "42")
     panel.settle()
     assert len(seen.sent("/contact")) == 1
+
+
+def change(demo: Demo, scenario: str, organization: int) -> None:
+    """Somebody claims another organization in this conversation."""
+    row = demo.chat.conversations[SCENARIOS[scenario].conversation]
+    row["custom_attributes"]["middag_organization_id"] = str(organization)
+
+
+def test_a_customer_who_changes_while_the_sections_load_gets_their_own(
+    demo: Demo, page: Page
+) -> None:
+    panel = demo.open_quiet(page)
+    demo.office.delay = 1.0
+    say(panel, demo.context("currencies"))
+    panel.expect_state("loading")
+    change(demo, "currencies", 42)
+    say(panel, demo.context("currencies"))
+    expect(panel.root).to_have_attribute("data-organization", "42")
+    panel.expect_state("fresh")
+    assert all(number.startswith("42") for number in numbers_of(panel))
+
+
+def test_a_customer_who_changes_while_the_panel_is_asked_for_is_the_one_that_is_shown(
+    demo: Demo, page: Page
+) -> None:
+    """An answer that was made before the change comes after the news of it."""
+    panel = demo.open_quiet(page)
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/contact", lambda route: held.append((route, route.fetch())), times=1)
+    with page.expect_request("**/contact"):
+        say(panel, demo.context("currencies"))
+    while not held:  # Playwright works while it waits
+        page.wait_for_timeout(10)
+    change(demo, "currencies", 42)
+    say(panel, demo.context("currencies"))
+    (route, former) = held[0]
+    with suppress(Error):  # nobody may be waiting for it any more
+        route.fulfill(response=former)
+    expect(panel.root).to_have_attribute("data-organization", "42")
+
+
+def test_a_customer_of_many_words_can_be_opened(demo: Demo, page: Page) -> None:
+    """A website visitor may write whatever they like into an attribute."""
+    row = demo.chat.conversations[SCENARIOS["healthy"].conversation]
+    row["custom_attributes"]["middag_organization_id"] = ["9" * 200] * 500
+    panel = demo.open(page)
+    panel.expect_root("ready")
 
 
 def test_slow_sections_say_so_after_a_while_and_show_when_they_are_there(
