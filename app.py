@@ -138,10 +138,10 @@ def _headers(settings: Settings):  # type: ignore[no-untyped-def]
     policy = lru_cache(maxsize=64)(partial(_policy, settings))  # every shell carries it
 
     def add(answer: Response) -> Response:
-        headers, shell = answer.headers, request.endpoint == "panel.shell"
-        mount = _mount() if MOUNT.fullmatch(_mount()) else ""
+        headers = answer.headers
+        is_page = request.endpoint == "panel.shell" and answer.status_code == 200
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
-        headers["Content-Security-Policy"] = policy(mount) if shell else FETCHED
+        headers["Content-Security-Policy"] = policy(_mount()) if is_page else FETCHED
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"

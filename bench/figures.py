@@ -66,7 +66,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. Without a mark it is reported, not judged."""
+    """One line of the table. Without a mark, or not `judged` by it, it is reported."""
 
     row: str
     line: str
@@ -74,6 +74,11 @@ class Figure:
     shape: str
     samples: Samples
     mark: Mark | None = None
+    judged: bool = True
+
+    @property
+    def must(self) -> str:
+        return str(self.mark) if self.mark and self.judged else ""
 
     @property
     def value(self) -> float:
@@ -82,7 +87,9 @@ class Figure:
     @property
     def reached(self) -> bool | None:
         """None where nothing had to be reached."""
-        return SIGNS[self.mark.sign](self.value, self.mark.limit) if self.mark else None
+        if not self.mark or not self.judged:
+            return None
+        return SIGNS[self.mark.sign](self.value, self.mark.limit)
 
     def document(self) -> dict[str, Any]:
         values = self.samples.values
@@ -95,7 +102,7 @@ class Figure:
             "least": min(values),
             "most": max(values),
             "values": list(values),
-            "must": str(self.mark or ""),
+            "must": self.must,
             "reached": self.reached,
             "note": self.samples.note,
         }
@@ -126,12 +133,11 @@ def missed(figures: Sequence[Figure]) -> list[str]:
 def _cells(figure: Figure) -> tuple[str, ...]:
     values = figure.samples.values
     spread = f"{min(values):.3g} .. {max(values):.3g}"
-    must = str(figure.mark or "")
     return (
         figure.line,
         figure.shape,
         f"{figure.value:.3g}",
         spread,
-        must,
+        figure.must,
         WORDS[figure.reached],
     )

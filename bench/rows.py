@@ -23,6 +23,7 @@ class Line:
 class Row:
     """`measure` gives the samples of each line. `on_redis`: how often it is measured there too.
 
+    What Redis costs beside files is reported; `judged`: this row has to be reached there as well.
     `quick`: is it part of a quick run?
     """
 
@@ -31,10 +32,19 @@ class Row:
     lines: tuple[Line, ...]
     on_redis: str = WHOLE
     quick: bool = True
+    judged: bool = False
 
     def figures(self, stage: Stage) -> list[Figure]:
         return [
-            Figure(self.name, line.what, line.against, shape, samples, line.mark)
+            Figure(
+                self.name,
+                line.what,
+                line.against,
+                shape,
+                samples,
+                line.mark,
+                judged=shape == FILES or self.judged,
+            )
             for shape in self._shapes(stage)
             for line, samples in zip(self.lines, self.measure(stage, shape), strict=True)
         ]
@@ -50,8 +60,9 @@ def _row(
     *lines: Line,
     on_redis: str = WHOLE,
     quick: bool = True,
+    judged: bool = False,
 ) -> Row:
-    return Row(name, measure, lines, on_redis, quick)
+    return Row(name, measure, lines, on_redis, quick, judged)
 
 
 _BARE = "a bare Flask view that returns the same bytes, same gunicorn settings"
@@ -146,6 +157,7 @@ ROWS: tuple[Row, ...] = (
         "kept",
         scale.kept_organizations,
         Line("cost of a warm request, 20,000 kept organizations", "with 100", Mark("<=", 1.1)),
+        judged=True,
     ),
     _row(
         "memory",
