@@ -56,7 +56,7 @@ class Attempts:
         log.warning("a wrong %s from %s", way, address or "an unknown address")
         minute = int(self._clock()) // MINUTE
         row = {"who": self._who(way, address), "minute": minute, "count": 1}
-        once_more = insert(self._engine, attempts).values(**row)
+        once_more = insert(self._engine.dialect.name, attempts).values(**row)
         once_more = once_more.on_conflict_do_update(
             index_elements=["who", "minute"], set_={"count": attempts.c.count + 1}
         )

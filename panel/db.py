@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -100,14 +100,12 @@ def _later(tables: Callable[[], None], why: str) -> None:
 
 
 def _why(error: Exception) -> str:
-    """In the driver's words, which name user and host and never the password."""
-    words = str(getattr(error, "orig", None) or error).splitlines() or [""]
-    return f"{type(error).__name__}: {words[0]}"
+    """In the driver's words, which name user and host and never the password.
 
-
-def missing_tables(engine: Engine) -> set[str]:
-    """Names of our tables that the database does not have (for the doctor and `readyz`)."""
-    return set(metadata.tables) - set(inspect(engine).get_table_names())
+    What others say of their troubles may hold anything, the address of the database too.
+    """
+    words = str(getattr(error, "orig", "")).splitlines() or [""]
+    return f"{type(error).__name__}: {words[0]}".removesuffix(": ")
 
 
 @contextmanager
@@ -120,9 +118,9 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise Unreachable("database", type(error).__name__) from error
 
 
-def insert(engine: Engine, table: Table) -> Any:
+def insert(dialect: str, table: Table) -> Any:
     """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
-    made = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    made = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return made(table)
 
 
@@ -130,6 +128,6 @@ def upsert(engine: Engine, table: Table, values: Mapping[str, Any]) -> Insert:
     """Insert the row, or replace the one with the same primary key."""
     keys = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in keys}
-    statement = insert(engine, table).values(**values)
+    statement = insert(engine.dialect.name, table).values(**values)
     replaced: Insert = statement.on_conflict_do_update(index_elements=keys, set_=rest)
     return replaced

@@ -200,7 +200,7 @@ class Directory:
 
 @cache
 def _knowing(names: tuple[str, ...]) -> CompoundSelect[Any]:
-    """Made once: building a statement takes five times as long as asking it."""
+    """Made once: building it takes longer than asking it."""
     columns = [people.c[name] for name in KEYS]
     either = [select(people.c.organization, people.c.role, *columns).where(_any(people, names))]
     own = [name for name in names if name in organizations.c]

@@ -36,9 +36,8 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from panel.db import metadata
+from panel.db import insert, metadata
 
 WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
 IDS_DAYS = 30  # how long an id is remembered, whatever the settings say
@@ -49,7 +48,6 @@ POLL_SECONDS = 0.005
 _turn = threading.Lock()
 _PATIENTLY = text(f"SET LOCAL lock_timeout = '{PATIENCE:.0f}s'")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 hooks = Table(
     "hooks",
@@ -330,13 +328,13 @@ def sweep(connection: Connection, keep_days: int, now: float) -> bool:
 
 @cache  # building a statement takes longer than running it
 def _keeping(dialect: str) -> Any:
-    new = _INSERTS[dialect](hooks).on_conflict_do_nothing(index_elements=["hook_id"])
+    new = insert(dialect, hooks).on_conflict_do_nothing(index_elements=["hook_id"])
     return new.returning(hooks.c.hook_id)
 
 
 @cache
 def _marking(dialect: str) -> Any:
-    new = _INSERTS[dialect](passes)
+    new = insert(dialect, passes)
     marked = new.on_conflict_do_update(
         index_elements=["organization"],
         set_={"waiting": new.excluded.waiting},

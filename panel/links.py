@@ -51,7 +51,7 @@ links = Table(
 )
 
 KEYS = [column.name for column in links.primary_key]
-# Made once: building a statement takes five times as long as asking it.
+# Made once: building it takes longer than asking it.
 _OF = (
     select(*(column for column in links.c if column.name != "said_by"))
     .where(
@@ -143,7 +143,7 @@ class Links:
     def match(self, contact: int, organization: int, rests_on: str) -> None:
         """Write what a pass found; a match that stands already is not touched."""
         values = _row(Link(CONTACT, contact, organization, MATCHED, rests_on))
-        found = insert(self._engine, links).values(**values)
+        found = insert(self._engine.dialect.name, links).values(**values)
         changed = found.on_conflict_do_update(
             index_elements=KEYS,
             set_={"rests_on": rests_on, "at": values["at"]},
@@ -173,7 +173,7 @@ class Links:
             of_old = and_(links.c.scope == CONTACT, links.c.subject == old)
             for row in list(connection.execute(select(links).where(of_old)).mappings()):
                 values = {**row, "subject": new, "contact": new}
-                moved = insert(self._engine, links).values(**values)
+                moved = insert(self._engine.dialect.name, links).values(**values)
                 rest = {name: values[name] for name in values if name not in KEYS}
                 older = links.c.at < row["at"]
                 connection.execute(
