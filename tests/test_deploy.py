@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from panel.demo.worlds import SECRET
 from panel.settings import VARIABLES, SettingsError, from_env
 from panel.sync.webhooks import LARGEST
 from tests.conftest import Worlds, environment, seal_of, wait_until, worlds_on_sockets
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(DEPLOY / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PANELS = ["panel-a", "panel-b"]
 NAMES = {variable.name for variable in VARIABLES}
 OF_COMPOSE = {"POSTGRES_PASSWORD"}
 REQUIRED = {variable.name for variable in VARIABLES if variable.default is None}
@@ -45,11 +47,6 @@ def run(*command: object, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in command], check=False, capture_output=True, text=True, **more
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 # -- the settings ------------------------------------------------------------------------------
@@ -85,7 +82,7 @@ def filled() -> dict[str, str]:
     return {**example(), **{name: told[name] for name in REQUIRED}}
 
 
-@pytest.mark.parametrize("name", ["panel", "worker"])
+@pytest.mark.parametrize("name", [*PANELS, "worker"])
 def test_compose_gives_the_panel_settings_that_it_understands(name: str) -> None:
     given = SERVICES[name]["environment"]
     assert set(given) <= NAMES
@@ -122,11 +119,28 @@ def test_no_container_can_write_or_gain_more_than_it_needs(name: str) -> None:
     assert "ports" not in service or name == "nginx"
 
 
-def test_there_are_two_panels_and_they_get_the_time_that_gunicorn_gives_a_request() -> None:
-    assert SERVICES["panel"]["deploy"]["replicas"] == 2
+def test_nginx_finds_two_panels_under_one_name_and_waits_for_both() -> None:
+    """Two services, not two replicas: compose replaces all replicas at once."""
+    assert [name for name in SERVICES if name.startswith("panel")] == PANELS
+    for name in PANELS:
+        assert SERVICES[name]["networks"]["outside"]["aliases"] == ["panel"]
+        # Anything more (`restart`) would end nginx each time that one of them is replaced.
+        assert SERVICES["nginx"]["depends_on"][name] == {"condition": "service_healthy"}
+    assert "server panel:8000 resolve;" in (DEPLOY / "nginx/compose.conf").read_text()
+
+
+def test_nobody_asks_a_registry_for_the_image_that_is_built_here() -> None:
+    ours = [name for name in SERVICES if SERVICES[name]["image"] == "middag-contact-panel"]
+    assert ours == [*PANELS, "worker"]
+    assert [name for name in ours if "build" in SERVICES[name]] == ["panel-a"]
+    assert {SERVICES[name]["pull_policy"] for name in ours if name != "panel-a"} == {"never"}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_gets_the_time_that_gunicorn_gives_a_request(name: str) -> None:
     given: dict[str, Any] = {}
     exec((ROOT / "gunicorn.conf.py").read_text(), given)
-    assert int(SERVICES["panel"]["stop_grace_period"].rstrip("s")) > given["graceful_timeout"] + 5
+    assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > given["graceful_timeout"] + 5
     [alive] = re.findall(r"keepalive_timeout (\d+)s", (DEPLOY / "nginx/panel.conf").read_text())
     assert int(alive) < given["keepalive"]
 
@@ -204,6 +218,7 @@ class Nginx:
             r"listen \[::\].*;": "",
             r"127\.0\.0\.1:8000|panel:8000": f"127.0.0.1:{panel}",
             r"127\.0\.0\.1:3000": f"127.0.0.1:{chatwoot}",
+            r"(?<=\d) resolve(?=;)|http2 on;": "",  # an older nginx knows neither
             r"/etc/nginx|/var/log/nginx|(?<= )/tmp(?=/)": str(folder),
             r"/dev/stdout": f"{folder}/panel.log",
         }
@@ -326,7 +341,8 @@ def image_running(folder: Path, worlds: Worlds, listener: socket.socket) -> Iter
 def _healthy(image: Path, port: int) -> bool:
     """What the image's own HEALTHCHECK says."""
     [check] = re.findall(r"CMD (\[.*\])", dockerfile("HEALTHCHECK")[0])
-    env = {"PATH": os.environ["PATH"], "PORT": str(port)}
+    # A proxy as Docker puts it into every container, when its client is told of one.
+    env = {"PATH": os.environ["PATH"], "PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
     return run(sys.executable, *json.loads(check)[1:], env=env, cwd=image).returncode == 0
 
 
@@ -406,6 +422,31 @@ def test_the_panel_is_told_the_way_that_a_request_really_came(
     found = dict(each.split(": ", 1) for each in rest if ": " in each)
     way = {name: value for name, value in found.items() if name in told or "orwarded" in name}
     assert way == told
+
+
+@contextmanager
+def deaf_machine() -> Iterator[int]:
+    """A port where nobody answers, as that of a machine that vanished: its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
+        for _ in range(4):
+            knock = waiting.enter_context(socket.socket())
+            knock.setblocking(False)
+            knock.connect_ex(deaf.getsockname())
+        yield int(deaf.getsockname()[1])
+
+
+def test_a_machine_that_vanished_costs_a_moment_and_no_request(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    nginx = Nginx(tmp_path, mirror.port, mirror.port)
+    conf = tmp_path / "panel.conf"
+    alive = f"server 127.0.0.1:{mirror.port};"
+    with deaf_machine() as port:
+        gone = alive.replace(str(mirror.port), str(port))
+        conf.write_text(conf.read_text().replace(alive, f"{gone} {alive}", 1))
+        with nginx.running():
+            answers = [nginx.ask("POST", "/contact").status_code for _ in range(3)]
+    assert answers == [200, 200, 200]
 
 
 @pytest.mark.parametrize(("host", "mount"), [(OWN, ""), (CHAT, "/panel")])
