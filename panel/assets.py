@@ -1,8 +1,12 @@
 """What leaves small: our files, compressed once and kept for ever, and the HTML of every answer."""
 
 import gzip
+import json
+import logging
 import mimetypes
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +17,7 @@ import brotli  # type: ignore[import-untyped]
 import zopfli.gzip  # type: ignore[import-untyped]
 from flask import Flask, Response, abort, request
 from jinja2.ext import Extension
-from rjsmin import jsmin  # type: ignore[import-untyped]
+from werkzeug.http import parse_accept_header
 
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # what is smaller fits into one packet as it is
@@ -23,12 +27,15 @@ PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
     "br": (lambda plain: brotli.compress(plain, quality=5, lgwin=15), brotli.compress),
     "gzip": (lambda plain: gzip.compress(plain, 5, mtime=0), zopfli.gzip.compress),
 }
-# Our own files leave without what only their readers in the repository need: comments and spaces.
-_STYLE = re.compile(rb"\s*/\*.*?\*/\s*|(?<=[{}:;,>])\s+|\s+(?=[{}>])|;\s*(?=})", re.DOTALL)
-UNREAD: dict[str, Callable[[bytes], bytes]] = {
-    ".js": jsmin,
-    ".css": lambda style: _STYLE.sub(b"", style),
-}
+# Our own files leave without what only their readers in the repository need: comments, spaces, long
+# names. What does it is a program of Go: in a web process it would hold 8 MB and five threads, and
+# hang in each fork of gunicorn's. So it has a process of its own, for the tenth part of a second.
+MINIFY = """
+import json, sys, minify
+print(json.dumps([minify.string(kind, text) for kind, text in json.load(sys.stdin)]))
+"""
+MINIFY_SECONDS = 20
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,16 +77,39 @@ def register(app: Flask) -> None:
 
 
 def _assets(folder: Path) -> dict[str, Asset]:
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    return {name: _asset(path) for name, path in files.items() if path.is_file()}
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
+    sent = minified(tuple((_kind(name), plain.decode()) for name, plain in ours.items()))
+    files |= dict(zip(ours, sent, strict=True))
+    return {name: _asset(_kind(name), plain) for name, plain in files.items()}
 
 
-def _asset(path: Path) -> Asset:
-    plain = path.read_bytes()
-    if path.parent.name == "static" and path.suffix in UNREAD:
-        plain = UNREAD[path.suffix](plain)
+def _kind(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "text/plain"
+
+
+@lru_cache(maxsize=1)
+def minified(files: tuple[tuple[str, str], ...]) -> list[bytes]:
+    """The texts of `(kind, text)`, shorter; as they are where the library is missing."""
+    command = [sys.executable, "-c", MINIFY]
+    try:
+        made = subprocess.run(  # noqa: S603 (our own words)
+            command,
+            input=json.dumps(files).encode(),
+            capture_output=True,
+            check=True,
+            timeout=MINIFY_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        why = (getattr(error, "stderr", b"") or b"").decode().splitlines()[-1:]
+        log.warning("our files leave as they are written: %s %s", error, why)
+        return [text.encode() for _, text in files]
+    return [text.encode() for text in json.loads(made.stdout)]
+
+
+def _asset(kind: str, plain: bytes) -> Asset:
     mark = blake2s(plain, digest_size=6).hexdigest()
-    kind = mimetypes.guess_type(path.name)[0] or "text/plain"
     return Asset(mark, kind, plain, _packed(plain))
 
 
@@ -87,6 +117,13 @@ def _asset(path: Path) -> Asset:
 def _packed(plain: bytes) -> dict[str, bytes]:
     """Once for a process: the best is the slowest."""
     return {name: best(plain) for name, (_, best) in PACKERS.items()}
+
+
+@lru_cache(maxsize=64)
+def _quickly(plain: bytes, encoding: str) -> bytes:
+    """Once for all who ask for the same section at the same moment, as after a touch."""
+    pack, _ = PACKERS[encoding]
+    return pack(plain)
 
 
 def _answer(asset: Asset) -> Response:
@@ -113,15 +150,20 @@ def shrink(answer: Response) -> Response:
         return answer
     plain, encoding = answer.get_data(), _encoding()
     if len(plain) > WORTH_BYTES and encoding:
-        quickly, _ = PACKERS[encoding]
         same = request.endpoint == "panel.shell"  # for everyone of a language
-        answer.set_data(_packed(plain)[encoding] if same else quickly(plain))
+        answer.set_data(_packed(plain)[encoding] if same else _quickly(plain, encoding))
         answer.content_encoding = encoding
     return answer
 
 
 def _encoding() -> str:
     """What the browser likes best of what we speak; empty for none."""
-    accepted = {name: request.accept_encodings.quality(name) for name in PACKERS}
+    return _liked(request.headers.get("Accept-Encoding", ""))
+
+
+@lru_cache(maxsize=64)  # browsers send the same few headers
+def _liked(encodings: str) -> str:
+    wanted = parse_accept_header(encodings)
+    accepted = {name: wanted.quality(name) for name in PACKERS}
     best = max(accepted, key=lambda name: accepted[name])
     return best if accepted[best] > 0 else ""

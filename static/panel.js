@@ -84,12 +84,12 @@
 
   // -- the panel ----------------------------------------------------------------------------
 
-  const SETTLED = ["ready", "choose", "unlinked", "denied"];
+  const UNSETTLED = ["waiting", "failed"];
   let asking = false;
 
   function show(asked) {
     const known = visit && Object.keys(asked).every((name) => asked[name] === visit[name]);
-    const settled = asking || SETTLED.includes(panel().dataset.panel);
+    const settled = asking || !UNSETTLED.includes(panel().dataset.panel);
     if (known && settled && Date.now() - since < STALE) return;
     open(asked, known && isReady());
   }
@@ -258,7 +258,7 @@
   }
 
   for (const sign of ["pointermove", "pointerdown", "wheel", "keydown"]) {
-    on(sign, stir, { passive: true, capture: true });
+    on(sign, stir, true);
   }
 
   function comeBack() {
@@ -389,12 +389,14 @@
   });
 
   // What is asked before something is uncovered is the same everywhere: it stands in the shell.
-  on("beforetoggle", ({ target: form }) => {
-    if (form.firstChild) return;
-    form.append(copyOf("#uncover"));
-    form.querySelector("strong").textContent = form.getAttribute("aria-label");
+  on("beforetoggle", ({ target }) => {
+    if (target.firstChild) return;
+    target.append(copyOf("#uncover"));
+    const form = target.firstElementChild;
+    form.querySelector("strong").textContent = target.getAttribute("aria-label");
     form.elements.section.value = form.closest("section").dataset.section;
-    form.querySelector("[popovertargetaction]").popoverTargetElement = form;
+    form.querySelector("[popovertargetaction]").popoverTargetElement = target;
+    htmx.process(form);
   }, true);
 
   // Opened by the agent's own hand: elsewhere the keyboard is Chatwoot's, and stays with it.
