@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,6 +26,7 @@ metadata = MetaData()
 # Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
 # wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
 WAITS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
+ANSWER_SECONDS = 8.0  # of PostgreSQL to one statement; nothing that we ask takes a second
 AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its tables
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
 
@@ -33,14 +35,31 @@ def connect(url: str) -> Engine:
     """The engine behind `PANEL_DATABASE_URL`; on SQLite the file's folder is made."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(
+        engine = create_engine(
             address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=WAITS
         )
+        event.listen(engine, "do_connect", _patiently)
+        return engine
     Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
     # The connection that was used last, so that few are open and their pages are warm.
     engine = create_engine(address, connect_args={"timeout": 5}, pool_use_lifo=True)
     event.listen(engine, "connect", _sqlite_settings)
     return engine
+
+
+class _Patient(psycopg.Connection[Any]):
+    """Gives up a server that is frozen: its machine goes on to acknowledge what it is sent."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, timeout or ANSWER_SECONDS)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()  # else the pool would ask it to roll back, and wait again
+            raise
+
+
+def _patiently(_dialect: object, _record: object, given: Any, named: Any) -> Any:
+    return _Patient.connect(*given, **named)
 
 
 def _sqlite_settings(connection: Any, _record: object) -> None:
