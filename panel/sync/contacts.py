@@ -14,21 +14,13 @@ from panel.chatwoot import LONGEST_NAME, Chatwoot, Contact, Taken
 from panel.directory import COMPANY, Directory, Known, Person
 from panel.errors import GiveUp, Missing, Unreachable
 from panel.flights import Flights
-from panel.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
+from panel.links import PICKED, REFUSED, Links
 from panel.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
 from panel.models import Entitlement, Organization
 from panel.phones import e164
 from panel.settings import Settings
-from panel.sync.people import (
-    ID,
-    NAME,
-    OURS,
-    STATUSES,
-    Wanted,
-    attributes,
-    key_of,
-    persons,
-)
+from panel.sync.conversations import Conversations
+from panel.sync.people import OURS, STATUSES, Wanted, attributes, key_of, persons
 from panel.terms import Terms, terms_of
 
 log = logging.getLogger(__name__)
@@ -36,7 +28,6 @@ log = logging.getLogger(__name__)
 DELETED = "organization.deleted"
 PATIENCE = 30.0  # seconds for a contact that another pass is writing
 LOST_VALUES = 3  # identifier, e-mail, phone: no contact can be refused more of them
-
 
 Leaving = Callable[[Person], bool]
 
@@ -65,6 +56,7 @@ class Contacts:
         self._terms = terms
         self._links = links
         self._flights = flights
+        self._conversations = Conversations(chatwoot, links)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
@@ -142,7 +134,8 @@ class Contacts:
         except Taken as error:
             return f"contact {number}: {error.detail}"
         self._links.match(number, known.id, _rests_on(contact, wanted))
-        self._link_conversations(number)
+        seats = {str(each.id): each.name for each, _ in self._seats(number)}
+        self._conversations.name(number, seats)
         return ""
 
     def _found(self, wanted: Wanted, stored: Person | None) -> int | None:
@@ -267,45 +260,12 @@ class Contacts:
         try:
             self._tell(contact, leaving=leaving)
             if organization:
-                self._unlink_conversations(contact, organization, for_good)
+                self._conversations.unname(contact, organization, for_good)
         except Taken as error:
             return f"contact {contact}: {error.detail}"
         except Missing:
             log.info("contact %d is gone, nothing to clear", contact)
         return ""
-
-    # -- conversations ---------------------------------------------------------------------------
-
-    def _link_conversations(self, contact: int) -> None:
-        """Open conversations name the organization; what an agent decided is left alone."""
-        seats = {str(known.id): known.name for known, _ in self._seats(contact)}
-        for number, present in self._chatwoot.open_conversations(contact).items():
-            said = self._links.of(number, contact)
-            if _decided(said, seats):
-                continue
-            named = str(present.get(ID, ""))
-            if len(seats) > 1 and _is_ours(said, named):
-                # We named it while we knew of one organization alone: now it is the agent's.
-                self._unname(number, int(named))
-                continue
-            # Of several organizations only one that the conversation names already is right.
-            right = next(iter(seats)) if len(seats) == 1 else named
-            if right not in seats or (named == right and present.get(NAME) == seats[right]):
-                continue
-            self._chatwoot.change_conversation(number, {ID: right, NAME: seats[right]})
-            if named != right:
-                self._links.put(Link(CONVERSATION, number, int(right), MATCHED))
-
-    def _unname(self, conversation: int, organization: int) -> None:
-        self._chatwoot.change_conversation(conversation, {ID: None, NAME: None})
-        self._links.unmatch(conversation, organization, CONVERSATION)
-
-    def _unlink_conversations(self, contact: int, organization: int, for_good: bool) -> None:
-        for number, present in self._chatwoot.open_conversations(contact).items():
-            said = self._links.of(number, contact)
-            mine = str(present.get(ID, "")) == str(organization)
-            if mine and (for_good or not _decided(said, {str(organization): ""})):
-                self._unname(number, organization)
 
     def _alone(self, key: str) -> "_Alone":
         return _Alone(self._flights, key)
@@ -340,19 +300,6 @@ def _terms(
         [known.phone, *(each.phone for each in wanted)],
         [each.code for each in entitlements],
     )
-
-
-def _decided(said: list[Link], seats: Collection[str]) -> bool:
-    """Did an agent say something about this conversation, or pick another one for the contact?"""
-    words = [link for link in said if link.state in (PICKED, REFUSED)]
-    here = any(link.scope == CONVERSATION for link in words)
-    picked = [str(link.organization) for link in words if link.state == PICKED]
-    return here or any(each not in seats for each in picked)
-
-
-def _is_ours(said: list[Link], named: str) -> bool:
-    noted = [link for link in said if link.scope == CONVERSATION and link.state == MATCHED]
-    return any(str(link.organization) == named for link in noted)
 
 
 def _rests_on(contact: Contact, wanted: Wanted) -> str:
