@@ -21,6 +21,11 @@ from panel.sync.passes import Passes
 LARGEST_FORM = 64 * 1024
 # What is fetched is no page; opened as one, it could neither act nor be framed.
 FETCHED = "default-src 'none'; frame-ancestors 'none'"
+PROTECTIVE = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+]
 MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
 ROUTES = (views, actions, signing)  # importing them hangs their routes onto `drawing.bp`
 
@@ -142,12 +147,9 @@ def _headers(settings: Settings):  # type: ignore[no-untyped-def]
         is_page = request.endpoint == "panel.shell" and answer.status_code == 200
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
         headers["Content-Security-Policy"] = policy(_mount()) if is_page else FETCHED
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        headers.extend(PROTECTIVE)
         if "immutable" not in headers.get("Cache-Control", ""):
-            static = request.path.startswith("/static/")
-            headers["Cache-Control"] = "no-cache" if static else "no-store"
+            headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
         return answer
 
     return add

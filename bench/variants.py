@@ -4,7 +4,7 @@ from flask import Flask
 
 from app import create_app
 from panel import chatwoot, middag
-from panel.cache import Lifetimes
+from panel.copies import Lifetimes
 
 NOTHING = Lifetimes(fresh=0, empty=0, kept=0, refused=0)
 AGED = Lifetimes(fresh=0, empty=0)

@@ -3,8 +3,8 @@
 The map, in reading order. Imports point towards the top of this list, never down it:
 
     plain values    settings · errors · models · labels · phones · formats · pace
-    tools           breaker · http · flights · memory · marks · cache · db · links · directory ·
-                    terms · audit · attempts · journal
+    tools           breaker · http · flights · memory · marks · copies · store · cache · db ·
+                    links · directory · terms · audit · attempts · journal
     outside worlds  middag (the back office) · chatwoot
     hall            access (who may look: seals) · sessions · profiles · proofs (who is looking) ·
                     services: the shared objects, built once

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from panel.cache import Ask, Cache, Lifetimes, Topic
+from panel.cache import Ask, Cache
+from panel.copies import Lifetimes, Topic
 from panel.errors import GiveUp, Unreachable, Unreadable
 from panel.http import Client, Deadline
 from panel.models import clean

@@ -9,10 +9,13 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup, escape
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from panel import audit, labels
 from panel.access import Denied, Seal, Unproven, Unsealed, bearer
@@ -67,13 +70,19 @@ def unchecked(error: PanelError) -> tuple[dict[str, dict[str, str]], int]:
 @bp.app_context_processor
 def words() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
-    if "formats" not in g:
-        settings = services().settings
-        wanted = [value for value, _ in request.accept_languages]
-        locale = choose_locale(settings.locale, wanted)
-        g.formats = Formats(locale, settings.timezone)
-    fmt: Formats = g.formats
+    fmt = _formats()
     return {"fmt": fmt, "_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+
+
+def _formats() -> Formats:
+    settings = services().settings
+    return _in(request.headers.get("Accept-Language", ""), settings.locale, settings.timezone)
+
+
+@lru_cache(maxsize=64)  # browsers send the same few headers
+def _in(languages: str, fixed: str, zone: tzinfo) -> Formats:
+    wanted = parse_accept_header(languages, LanguageAccept).values()
+    return Formats(choose_locale(fixed, list(wanted)), zone)
 
 
 @bp.app_template_global()
@@ -202,9 +211,9 @@ def section_drawn(part: Part, organization: int, uncovered: str = "") -> Markup:
     second, and nothing tells one agent from another, but for the seal of what they uncovered.
     """
     now = time.time()
-    fmt: Formats = words()["fmt"]  # type: ignore[assignment]  # one of several kinds of words
+    locale = _formats().locale
     said = [value for name, value in vars(part).items() if name not in ("section", "shown")]
-    key = (organization, part.section.name, *said, fmt.locale, request.script_root, int(now))
+    key = (organization, part.section.name, *said, locale, request.script_root, int(now))
     known = None if uncovered else services().drawn.get(key)
     if known is not None:
         return known

@@ -4,6 +4,7 @@
 that dies releases the others: the kernel frees a file lock, Redis forgets a lease.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 import redis
-from filelock import FileLock, Timeout
+from filelock import lock_descriptor
 from redis.exceptions import LockError
 from redis.lock import Lock
 
 LEASE_SECONDS = 3.0  # renewed while its holder lives: who dies frees the others well before
 POLL_SECONDS = 0.02
+OPENED = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class Flights(Protocol):
@@ -83,18 +85,30 @@ class Files(Wider):
 
     @contextmanager
     def _beyond(self, key: str, seconds: float) -> Iterator[bool]:
-        lock = FileLock(self._folder / blake2s(key.encode(), digest_size=16).hexdigest())
+        path = self._folder / blake2s(key.encode(), digest_size=16).hexdigest()
+        file, held = None, True  # a broken disk costs an extra call, never an answer
         try:
-            lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
-            held = True
-        except Timeout:
-            held = False
-        except OSError:
-            held = True  # a broken disk costs an extra call, never an answer
-        try:
+            with suppress(OSError):
+                # Truncated, so that it is as old as its last use: see `store.sweep_files`.
+                file = os.open(path, OPENED, 0o600)
+                held = locked(file, seconds)
             yield held
         finally:
-            lock.release()
+            if file is not None:
+                os.close(file)
+
+
+def locked(file: int, seconds: float, poll: float = POLL_SECONDS) -> bool:
+    """Take the kernel's lock of an open file, if it can be had in time; closing gives it back.
+
+    Not a `FileLock`: that takes 0.1 ms each time, this a hundredth of it.
+    """
+    end = time.monotonic() + seconds
+    while not lock_descriptor(file, blocking=False):
+        if time.monotonic() > end:
+            return False
+        time.sleep(poll)
+    return True
 
 
 class Shared(Wider):

@@ -29,7 +29,7 @@ def ready() -> ResponseReturnValue:
     shared = services()
     parts = {
         "database": "ok" if _database_answers() else "away",
-        "cache": "ok" if shared.cache.works() else "away",
+        "cache": "ok" if shared.cache.store.works() else "away",
         "back_office": "paused" if shared.office.paused_until else "ok",
         "chatwoot": "paused" if shared.chatwoot.paused_until else "ok",
     }

@@ -4,15 +4,14 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import io
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +19,7 @@ import msgspec
 import requests
 from prometheus_client import Counter
 from requests.adapters import HTTPAdapter
+from requests.utils import default_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -85,14 +85,12 @@ class Client:
         """`gate` is passed before each call: it may wait, or raise."""
         self._base = base.rstrip("/") + "/"
         self._host = urlsplit(base).hostname or ""
-        self._headers = {"Accept": "application/json", **headers}
+        self._headers = {**default_headers(), "Accept": "application/json", **headers}
         self._gate = gate
         self.breaker = Breaker()
-        self._session = _Session()
-        self._session.trust_env = False  # no .netrc may replace our Authorization, no proxy see it
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_connections=4, pool_maxsize=POOL))
+        # Without a session: no cookies, no redirects of its own (it would read their bodies first,
+        # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=POOL)
 
     def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
         """GET with one retry for what may heal, inside the deadline `by`."""
@@ -175,15 +173,9 @@ class Client:
         left = by.left() or 0.001
         headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
         try:
-            with self._session.request(
-                method,
-                url,
-                headers=headers,
-                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
-                allow_redirects=False,
-                stream=True,
-                **kwargs,
-            ) as response:
+            prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
+            timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+            with self._adapter.send(prepared, stream=True, timeout=timeout) as response:
                 yield response
         except requests.exceptions.ContentDecodingError as error:
             raise Unreadable("unreadable", type(error).__name__) from error
@@ -195,29 +187,17 @@ class Client:
 
 
 def _read(response: requests.Response, by: Deadline) -> bytes:
-    """The whole body, decoded; a drip-feeding server is cut off at the deadline.
-
-    The socket's own timeout starts anew with each byte, so a timer shuts the socket down.
-    """
-    watchdog = threading.Timer(by.left(), _end, (response,))
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        body = bytearray()
-        for chunk in response.iter_content(65536):
-            body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise Unreadable("too_large", f"more than {LARGEST_ANSWER} bytes")
-    finally:
-        watchdog.cancel()
+    """The whole body, decoded, before the deadline."""
+    received: Any = response.raw
+    received._original_response.until(by)  # a `_TimelyAnswer`
+    body = bytearray()
+    for chunk in response.iter_content(65536):
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise Unreadable("too_large", f"more than {LARGEST_ANSWER} bytes")
     if not by.left():
         raise Unreachable("timeout", "the body took too long")
     return bytes(body)
-
-
-def _end(response: requests.Response) -> None:
-    with suppress(OSError, ValueError):  # it may have ended by itself just now
-        response.raw.shutdown()
 
 
 def _judged(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
@@ -259,42 +239,49 @@ def _retry_at(header: str | None) -> float | None:
         return None
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Redirects are ours: requests would read their bodies first, past any deadline."""
+class _Timely(io.RawIOBase):
+    """What a socket sends until a moment; a socket's own timeout would start anew at each byte."""
+
+    def __init__(self, sock: socket.socket, by: Deadline) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self.by = by
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int | None:
+        left = self.by.left()
+        if not left:
+            raise TimeoutError
+        self._sock.settimeout(min(left, READ_SECONDS))
+        return self._raw.readinto(into)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
-class _Patient:
-    """A connection whose headers must have come when its read timeout ends, however they drip."""
+class _TimelyAnswer(HTTPResponse):
+    """Its headers must have come before the read timeout ends, however they drip."""
 
-    def getresponse(self) -> Any:
-        sock, seconds = getattr(self, "sock", None), getattr(self, "timeout", None)
-        if sock is None or not isinstance(seconds, int | float):
-            return super().getresponse()  # type: ignore[misc]  # of urllib3's connection
-        late = threading.Event()
-        watchdog = threading.Timer(seconds, _shut, (sock, late))
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            return super().getresponse()  # type: ignore[misc]
-        except (OSError, HTTPException) as error:
-            raise TimeoutError("headers") if late.is_set() else error from None
-        finally:
-            watchdog.cancel()
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self._timely = _Timely(sock, Deadline(sock.gettimeout() or READ_SECONDS))
+        self.fp = io.BufferedReader(self._timely)
+
+    def until(self, by: Deadline) -> None:
+        """The rest must have come before this deadline."""
+        self._timely.by = by
 
 
-def _shut(sock: socket.socket, late: threading.Event) -> None:
-    late.set()
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+class _Plain(HTTPConnection):
+    response_class = _TimelyAnswer
 
 
-class _Plain(_Patient, HTTPConnection):
-    pass
-
-
-class _Secure(_Patient, HTTPSConnection):
-    pass
+class _Secure(HTTPSConnection):
+    response_class = _TimelyAnswer
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from panel.cache import Ask, Cache, Lifetimes, Reading, Topic
+from panel.cache import Ask, Cache
+from panel.copies import Lifetimes, Reading, Topic
 from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
 from panel.http import Client, Deadline
 from panel.models import (

@@ -24,8 +24,9 @@ from panel.access import (
     launch_key,
 )
 from panel.attempts import Attempts
-from panel.cache import Ask, Cache, Topic
+from panel.cache import Ask, Cache
 from panel.chatwoot import CHECKED, Chatwoot
+from panel.copies import Topic
 from panel.errors import Unauthorized, Unreachable
 from panel.http import Deadline
 from panel.profiles import NOT_IN_ACCOUNT, Profiles

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from panel import middag
-from panel.cache import Reading
+from panel.copies import Reading
 from panel.errors import PanelError, Refused
 from panel.middag import Document, Listed
 from panel.models import License, Money, Order, Organization, Quote, totals

@@ -59,8 +59,8 @@ def refresh(name: str) -> Response:
 @bp.get("/changes")
 def changes() -> Response:
     """Which of the shown sections have a reason to ask again; when to ask this again."""
-    organization = sealed().organization
-    seen = _seen(request.args.get("seen", "")) if organization else {}
+    organization, asked = sealed().organization, request.args
+    seen = _seen(asked.get("seen", "")) if organization else {}
     office, cache = services().office, services().cache
     shown = [
         (office.topic(SECTIONS[name].document, organization), version)
@@ -68,8 +68,8 @@ def changes() -> Response:
     ]
     news = zip(seen, cache.changed(*shown), strict=True)
     touched = [f"touched-{name}" for name, is_news in news if is_news]
-    answer = make_response("", 204)
-    seconds = pause(_idle(request.args.get("idle", "")), LOAD.share(), random.random())  # noqa: S311
+    answer = Response(status=204)
+    seconds = pause(_idle(asked.get("idle", "")), LOAD.share(), random.random())  # noqa: S311
     answer.headers["X-Panel-Next"] = f"{seconds:.1f}"
     if touched:
         answer.headers["HX-Trigger"] = ", ".join(touched)

@@ -18,7 +18,8 @@ import redis
 from flask import Flask
 
 from panel import cache
-from panel.cache import Ask, Cache, Lifetimes, Reading, Topic
+from panel.cache import Ask, Cache
+from panel.copies import Lifetimes, Reading, Topic
 from panel.errors import (
     GiveUp,
     Missing,
@@ -32,6 +33,7 @@ from panel.errors import (
 )
 from panel.flights import Local
 from panel.marks import Files, InProcess, Marks, Shared
+from panel.store import Store, sweep_files
 from tests.conftest import Clock, Redis, start_redis, wait_until
 
 Rows = list[Any]
@@ -287,7 +289,8 @@ def between() -> Between:
     app, marks, clock, office = Flask("test"), Interrupted(), Clock(), Office()
     cache.build("memory:", app)
     [store] = app.extensions["cache"]
-    reader, door = (Kept(Cache(store, Local(), clock, marks=marks), clock, office) for _ in "ab")
+    caches = [Cache(Store(store, clock, marks=marks), Local(), clock) for _ in "ab"]
+    reader, door = (Kept(each, clock, office) for each in caches)
     return Between(reader, door, marks)
 
 
@@ -300,7 +303,7 @@ def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
     reader, marks = between.reader, between.marks
     if known:
         reader.read()
-        reader.clock.advance(1)
+        reader.clock.advance(ORDERS.lifetimes.fresh + 1)
 
     def fetch(by: object) -> Any:
         answer = reader.office(by)
@@ -308,7 +311,7 @@ def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
         return answer
 
     marks.at, marks.intrude = at, between.ring
-    shown = reader.cache.read(ORDERS, Ask.NEW, fetch)
+    shown = reader.cache.read(ORDERS, Ask.FRESH, fetch)
     assert marks.at <= 0, "it was rung"
     if shown.value == [1]:
         assert is_news(reader.cache, shown.version)
@@ -616,7 +619,7 @@ def test_a_touch_that_comes_between_the_mark_and_the_keys_is_not_overlooked() ->
     app, marks, clock = Flask("test"), Rung(), Clock()
     cache.build("memory:", app)
     [store] = app.extensions["cache"]
-    kept = Kept(Cache(store, Local(), clock, marks=marks), clock, Office())
+    kept = Kept(Cache(Store(store, clock, marks=marks), Local(), clock), clock, Office())
     version = kept.read().version
     marks.ring = kept.touch
     assert is_news(kept.cache, version)
@@ -637,7 +640,7 @@ def test_a_writer_that_dies_before_its_new_mark_leaves_none() -> None:
     app, marks, clock = Flask("test"), Dying(), Clock()
     cache.build("memory:", app)
     [store] = app.extensions["cache"]
-    kept = Kept(Cache(store, Local(), clock, marks=marks), clock, Office())
+    kept = Kept(Cache(Store(store, clock, marks=marks), Local(), clock), clock, Office())
     version = kept.read().version
     assert not is_news(kept.cache, version)
     marks.dead = True
@@ -883,10 +886,12 @@ def test_the_sweep_removes_what_has_expired_and_nothing_else(tmp_path: Path) -> 
     copy, *_ = [path for path in (tmp_path / "copies").iterdir() if b"body" in path.read_bytes()]
     lock, *_ = (tmp_path / "flights").iterdir()
     every = {path for path in tmp_path.rglob("*") if not path.is_dir()}
-    assert cache.sweep_files(tmp_path, time.time) == 0
-    assert cache.sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 1
+    os.utime(lock, (1, 1))
+    built.read(ORDERS, Ask.NEW, Office())  # a lock is as old as its last use
+    assert sweep_files(tmp_path, time.time) == 0
+    assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 1
     assert every - {path for path in tmp_path.rglob("*") if not path.is_dir()} == {copy}
-    assert cache.sweep_files(tmp_path, lambda: time.time() + 49 * 3600) == len(every) - 1
+    assert sweep_files(tmp_path, lambda: time.time() + 49 * 3600) == len(every) - 1
     assert not lock.exists()
 
 
@@ -895,7 +900,7 @@ def test_a_sweep_of_what_is_no_cache_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "copies" / "x").write_bytes(b"")
     (tmp_path / "copies" / "folder").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
-    assert cache.sweep_files(tmp_path, lambda: time.time() + 60) == 0
-    cache.sweep_files(tmp_path, lambda: time.time() + 10**8)
+    assert sweep_files(tmp_path, lambda: time.time() + 60) == 0
+    sweep_files(tmp_path, lambda: time.time() + 10**8)
     assert (tmp_path / "notes.txt").exists()
-    assert cache.sweep_files(tmp_path / "nowhere", time.time) == 0
+    assert sweep_files(tmp_path / "nowhere", time.time) == 0

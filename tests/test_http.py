@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import ssl
 import threading
 import time
 import tracemalloc
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +28,8 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
-from panel.http import LARGEST_ANSWER, Client, Deadline
-from tests.conftest import wait_until
+from panel.http import LARGEST_ANSWER, Client, Deadline, _Adapter
+from tests.conftest import certify, wait_until
 
 Script = bytes | Callable[[socket.socket], None]
 HTML = b"<!DOCTYPE html><title>Briefly unavailable</title>"
@@ -66,12 +68,13 @@ class Scripted:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        scheme = "https" if isinstance(self.listener, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def run(self) -> None:
         with suppress(OSError):
             while True:
-                connection, _ = self.listener.accept()
+                connection, _ = self.listener.accept()  # over TLS, it shakes hands here
                 thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
                 thread.start()
 
@@ -96,8 +99,10 @@ Serve = Callable[..., Scripted]
 def scripted() -> Iterator[Serve]:
     made: list[Scripted] = []
 
-    def serve(*scripts: Script) -> Scripted:
-        server = Scripted(socket.create_server(("127.0.0.1", 0)), scripts)
+    def serve(*scripts: Script, tls: ssl.SSLContext | None = None) -> Scripted:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener = tls.wrap_socket(listener, server_side=True) if tls else listener
+        server = Scripted(listener, scripts)
         threading.Thread(target=server.run, daemon=True).start()
         made.append(server)
         return server
@@ -265,6 +270,52 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(
         client(server).get("orders", by=Deadline(0.6))
     assert error.value.code == "timeout"
     assert 0.4 < time.monotonic() - start < 1.5
+
+
+def test_a_server_that_drips_over_tls_is_left_at_the_deadline(
+    scripted: Serve, tmp_path: Path
+) -> None:
+    certificate, key = certify(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    endless = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b" ")
+    server = scripted(answer(b"[1]"), endless, tls=context)
+    trusting = client(server)
+    trusting._adapter = Trusting(certificate)
+    assert trusting.get("orders").body == [1]
+    start = time.monotonic()
+    with pytest.raises(Unreachable, match="timeout"):
+        trusting.get("orders", by=Deadline(0.6))
+    assert 0.4 < time.monotonic() - start < 1.5
+    with pytest.raises(Unreachable):
+        client(server).get("orders")  # nobody vouches for that certificate
+
+
+class Trusting(_Adapter):
+    def __init__(self, certificate: Path) -> None:
+        super().__init__()
+        self._certificate = certificate
+
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["verify"] = str(self._certificate)
+        return super().send(*args, **kwargs)
+
+
+def test_a_body_may_take_as_long_as_its_reader_has_though_headers_may_not(scripted: Serve) -> None:
+    """A pass of the writing wing has two minutes for what an agent waits eight seconds for."""
+    by = Deadline(0.5)  # when the call begins, and so for the headers
+
+    def slow(connection: socket.socket) -> None:
+        by.last_longer(5)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n")
+        for _ in range(15):
+            connection.sendall(b" ")
+            time.sleep(0.06)
+        connection.sendall(b"7")
+
+    server = scripted(slow)
+    assert client(server).get("orders", by=by).body == 7
+    assert len(server.requests) == 1
 
 
 def test_a_redirect_is_followed_without_waiting_for_its_body(scripted: Serve) -> None:

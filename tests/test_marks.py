@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from panel.cache import sweep_files
 from panel.marks import MOST_MARKS, Files, InProcess, Marks, Shared
+from panel.store import sweep_files
 from tests.conftest import Redis
 
 
