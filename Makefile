@@ -8,9 +8,10 @@ BIN := .venv/bin
 demo: .venv/.installed
 	$(BIN)/python -m panel.demo
 
+# Two processes, a file at a time; all in one, for a debugger: make test ARGS="-n 0 tests/test_x.py"
 test: .venv/.installed
 	tests/machine.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 run: .venv/.installed
 	exec $(BIN)/gunicorn "app:create_app()"

@@ -3,14 +3,15 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,15 @@ import hypothesis
 import pytest
 import redis
 import requests
+from cachelib import SimpleCache
 from flask import Flask
-from flask_caching import Cache as Store
+from flask.sansio.app import App
+from flask.templating import Environment
+from flask_caching import Cache as FlaskCache
+from jinja2 import MemcachedBytecodeCache
 
 from app import create_app
+from panel import db
 from panel.access import Access, launch_key
 from panel.attempts import Attempts
 from panel.breaker import Breaker
@@ -36,10 +42,27 @@ from panel.http import Client
 from panel.middag import BackOffice as BackOfficeClient
 from panel.services import Services
 from panel.settings import Settings, from_env
+from panel.store import Store
+from panel.sync.door import Door
+from tests.ports import free_port
 
 # No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
+
+# Hundreds of panels start in one process: what each would compile anew for itself is kept.
+KEPT = SimpleCache(threshold=1000, default_timeout=0)
+COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]  # but for what `set` returns
+
+
+class Compiling(Environment):
+    """Flask's own Jinja; a template whose source changes is compiled anew."""
+
+    def __init__(self, app: App, **options: Any) -> None:
+        super().__init__(app, bytecode_cache=COMPILED, **options)
+
+
+Flask.jinja_environment = Compiling
 
 API = "/wp-json/middag-account/v1"
 TODAY = datetime.now(UTC).date()
@@ -78,6 +101,28 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
         **changes,
     }
+
+
+@cache
+def tables() -> bytes:
+    """An SQLite file in which the tables of everyone are made, as every panel makes its own.
+
+    They are made once in a run, for they cost more than most tests that need them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "panel.db")
+        database = db.connect(f"sqlite:///{file}")
+        Door(database).migrate()
+        database.dispose()
+        return file.read_bytes()
+
+
+def with_tables(folder: Path) -> Path:
+    """The folder, with a `panel.db` as after a first start, unless there is one."""
+    file = folder / "panel.db"
+    if not file.exists():
+        file.write_bytes(tables())
+    return folder
 
 
 @dataclass(frozen=True)
@@ -194,6 +239,8 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     servers: list[Server] = []
     panels: list[Panel] = []
 
+    with_tables(folder)
+
     def make(clock: Clock | None = None, **changes: str) -> Panel:
         settings = from_env(environment(worlds.office_url, worlds.chat_url, folder, **changes))
         app = create_app(settings)
@@ -254,8 +301,8 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     """The same services over a cache in memory with another clock, and a patient breaker."""
     built: Services = app.extensions["panel"]
     settings = built.settings
-    store = Store(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
-    kept = Cache(store, Local(), clock)
+    backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
+    kept = Cache(Store(backend, clock), Local(), clock)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
     office.breaker = Breaker(limit=10_000)
@@ -301,8 +348,7 @@ def start_redis(folder: Path) -> Redis:
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if not program:
         pytest.skip("no redis-server here (tests/machine.sh)")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir"]
     process = subprocess.Popen(
         [*command, str(folder)], stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
@@ -318,3 +364,15 @@ def _pings(url: str) -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
+
+
+def certify(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
+    openssl = shutil.which("openssl", path=path) or pytest.skip("no openssl (tests/machine.sh)")
+    certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
+    command = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([openssl, *command.split(), *names, *files], check=True, capture_output=True)
+    return certificate, key

@@ -123,7 +123,7 @@ def test_a_served_panel_writes_no_canary_and_names_no_version(
         )
         try:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            wait_until(lambda: requests.get(f"{url}/healthz", timeout=20).ok, 60)
+            wait_until(lambda: requests.get(f"{url}/healthz", timeout=60).ok, 60)
             panel = Served(twin.app, twin.settings, url, planted.office, planted.chat)
             answers = list(everything(panel))
         finally:

@@ -78,7 +78,7 @@ def test_what_was_said_in_a_conversation_is_not_kept(
     chatwoot.agents()
     kept = b"".join(path.read_bytes() for path in (tmp_path / "cache" / "copies").iterdir())
     assert b"Ana Souza" in kept
-    assert b"4111" not in kept
+    assert b"my card" not in kept
     assert b"a face" not in kept
 
 

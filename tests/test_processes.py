@@ -47,7 +47,7 @@ def gunicorn(environ: dict[str, str], workers: int = 1) -> Iterator[Served]:
         )
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            wait_until(lambda: requests.get(f"{url}/healthz", timeout=20).ok, 30)
+            wait_until(lambda: requests.get(f"{url}/healthz", timeout=60).ok, 60)
             yield Served(url, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)

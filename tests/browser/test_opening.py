@@ -55,16 +55,16 @@ def test_the_panel_is_its_own_site_and_asks_nobody_else(
 
 
 def test_the_sections_load_side_by_side(demo: Demo, page: Page) -> None:
-    demo.office.delay = 1.0
+    demo.office.delay = 2.0
     page.goto(f"{demo.chatwoot_url}/?scenario=healthy&tab=messages")
     began = time.monotonic()
     page.locator("[data-tab=app]").click()
     panel = Panel(page, page.frame_locator("iframe"), demo.panel_url)
     panel.expect_state("fresh")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8, "less than one after the other"
     arrived = [call.at for call in demo.office.calls]
     assert len(arrived) == 4
-    assert max(arrived) - min(arrived) < 1.0, "each came before the first was answered"
+    assert max(arrived) - min(arrived) < 2.0, "each came before the first was answered"
 
 
 def test_a_second_opening_draws_the_kept_copies_and_asks_nobody(
@@ -162,12 +162,21 @@ def test_a_customer_of_many_words_can_be_opened(demo: Demo, page: Page) -> None:
 def test_slow_sections_say_so_after_a_while_and_show_when_they_are_there(
     demo: Demo, page: Page
 ) -> None:
-    panel = demo.open(page, "slow")
-    panel.expect_state("loading")
-    expect(panel.section("orders").locator(".slow")).to_be_hidden()
-    expect(panel.section("orders").locator(".slow")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/sections/orders", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    panel = demo.open(page)
+    panel.expect_state("loading", "orders")
+    slow = panel.section("orders").locator(".slow")
+    # However long it took us to come here: as it stands a tenth of a second before its time.
+    turned = """(line) => {
+      line.getAnimations()[0].currentTime = 1400;
+      return getComputedStyle(line).visibility;
+    }"""
+    assert slow.evaluate(turned) == "hidden"
+    expect(slow).to_be_visible()
+    held[0].continue_()
     panel.expect_state("fresh")
-    expect(panel.section("orders").locator(".slow")).to_be_hidden()
+    expect(slow).to_be_hidden()
 
 
 def test_everything_empty_says_so_four_times_honestly(demo: Demo, page: Page) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,8 @@ from panel.demo.serve import MOUNT, House
 from panel.demo.worlds import AGENT_TOKEN, SECRET, serve
 from tests.browser.conftest import FRAME, Demo, OpenWindow, Panel, Seen, Window, find_chromium
 from tests.browser.test_opening import say_in_app
-from tests.conftest import wait_until
+from tests.conftest import wait_until, with_tables
+from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nginx"
 MakeDemo = Callable[..., Demo]
@@ -32,7 +32,7 @@ def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
             house = House(SECRET, proof)
             server = serve(house)
             stack.callback(server.stop)
-            house.move_in(server.port, str(tmp_path), front)
+            house.move_in(server.port, str(with_tables(tmp_path)), front)
             found = Demo(house, server)
             stack.callback(found.services.engine.dispose)
             return found
@@ -264,11 +264,6 @@ http {{
     }}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @contextmanager

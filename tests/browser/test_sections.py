@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from panel.sections import SECTIONS as TABLE
 from tests.browser.conftest import SECTIONS, Demo, Panel, Seen
@@ -97,17 +97,21 @@ def test_a_list_that_was_closed_again_stays_closed(demo: Demo, page: Page) -> No
 
 
 def test_an_impatient_agent_causes_one_request(panel: Panel, demo: Demo, seen: Seen) -> None:
-    demo.office.delay = 0.5
+    held: list[Route] = []
+    panel.page.route("**/refresh", lambda route: held.append(route))  # noqa: PLW0108 (counted)
     demo.office.forget()
     with asked(seen, demo, panel) as requests:
         for _ in range(4):
             panel.refresh("orders")
+        for route in held:
+            route.continue_()
     assert requests == ["POST /sections/orders/refresh"]
     assert len(demo.office.calls) == 1
 
 
-def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel, demo: Demo) -> None:
-    demo.office.fault("slow", 42)
+def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel) -> None:
+    held: list[Route] = []
+    panel.page.route("**/refresh", lambda route: held.append(route))  # noqa: PLW0108 (counted)
     places = [row.bounding_box() for row in panel.find("[data-row]").all()]
     panel.refresh("orders")
     expect(panel.section("orders").locator(".slow")).to_be_visible()
@@ -115,6 +119,7 @@ def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel, de
     now = [row.bounding_box() for row in panel.find("[data-row]").all()]
     assert now == places, "nothing jumps while the agent reads"
     expect(panel.section("quotes").locator(".slow")).to_be_hidden()
+    held[0].continue_()
     panel.settle()
     expect(panel.section("orders").locator(".slow")).to_be_hidden()
 
@@ -259,9 +264,9 @@ def test_a_touched_section_comes_anew_into_the_open_panel_and_only_that_one(
     panel: Panel, demo: Demo, seen: Seen
 ) -> None:
     demo.office.put("orders", 42, {**demo.office.orders[42][0], "id": 4299})
-    touch(demo, "orders")
     demo.office.forget()
     with asked(seen, demo, panel) as requests:
+        touch(demo, "orders")  # in here: the panel's own clock may be the first to ask
         panel.shown_again()
         expect(panel.rows("orders")).to_have_count(4)
     assert requests == ["GET /sections/orders"]

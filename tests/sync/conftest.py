@@ -7,6 +7,7 @@ from sqlalchemy import Engine as Database
 
 from panel import db
 from panel.sync.engine import Engine
+from tests.conftest import with_tables
 from tests.sync import postgres
 from tests.sync.executor import settings_for
 from tests.sync.until import until
@@ -33,14 +34,14 @@ def cluster() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/panel.db"
+        return f"sqlite:///{with_tables(tmp_path)}/panel.db"
     address: str = request.getfixturevalue("cluster")
     return postgres.create(address, f"panel{next(_numbers)}", "template")
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/panel.db"
+    return f"sqlite:///{with_tables(tmp_path)}/panel.db"
 
 
 @pytest.fixture

@@ -369,7 +369,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         environ = environment(office.url, chat.url, tmp_path)
         changes = {"PANEL_DATABASE_URL": url, "PANEL_WORKER": worker, "HOME": str(tmp_path)}
         one = stack.enter_context(house(calm(environ, **changes)))
-        until(lambda: requests.get(f"{one.url}/healthz", timeout=30).ok, 30)
+        until(lambda: requests.get(f"{one.url}/healthz", timeout=60).ok, 60)
         yield Scene(told, one, url, tmp_path)
 
 

@@ -26,6 +26,7 @@ from panel.settings import from_env
 from panel.sync.contacts import DELETED, Contacts
 from panel.sync.people import OURS
 from panel.terms import Terms
+from tests.conftest import with_tables
 
 API = "/wp-json/middag-account/v1"
 UPDATED = ["organization.updated"]
@@ -82,12 +83,11 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
             "CHATWOOT_URL": chat_at,
             "CHATWOOT_ACCOUNT_ID": "1",
             "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
-            "PANEL_DATABASE_URL": f"sqlite:///{folder}/panel.db",
+            "PANEL_DATABASE_URL": f"sqlite:///{with_tables(folder)}/panel.db",
         }
     )
     kept = cache.build("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
-    db.migrate(engine)
     account = Client(Http(chat_at, Client.headers(ADMIN_TOKEN)), kept, 1)
     bearer = {"Authorization": f"Bearer {SECRET}"}
     reader = Office(Http(settings.middag_api_url, bearer), kept, "cents")

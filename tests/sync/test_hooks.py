@@ -18,7 +18,8 @@ from sqlalchemy import create_engine
 from werkzeug.test import TestResponse
 
 from panel import cache, db
-from panel.cache import Ask, Cache, Lifetimes, Topic
+from panel.cache import Ask, Cache
+from panel.copies import Lifetimes, Topic
 from panel.settings import Settings
 from panel.sync import hooks
 from panel.sync.engine import Engine
