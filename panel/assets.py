@@ -119,13 +119,6 @@ def _packed(plain: bytes) -> dict[str, bytes]:
     return {name: best(plain) for name, (_, best) in PACKERS.items()}
 
 
-@lru_cache(maxsize=64)
-def _quickly(plain: bytes, encoding: str) -> bytes:
-    """Once for all who ask for the same section at the same moment, as after a touch."""
-    pack, _ = PACKERS[encoding]
-    return pack(plain)
-
-
 def _answer(asset: Asset) -> Response:
     encoding = _encoding()
     answer = Response(asset.packed.get(encoding, asset.plain), mimetype=asset.kind)
@@ -150,8 +143,9 @@ def shrink(answer: Response) -> Response:
         return answer
     plain, encoding = answer.get_data(), _encoding()
     if len(plain) > WORTH_BYTES and encoding:
+        quickly, _ = PACKERS[encoding]
         same = request.endpoint == "panel.shell"  # for everyone of a language
-        answer.set_data(_packed(plain)[encoding] if same else _quickly(plain, encoding))
+        answer.set_data(_packed(plain)[encoding] if same else quickly(plain))
         answer.content_encoding = encoding
     return answer
 

@@ -72,6 +72,8 @@ def write(connection: Connection, entry: Entry) -> None:
 
 
 class Audit:
+    """`engine` may be a hasty one (see `db`); what agents say goes with what it is about."""
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 

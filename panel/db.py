@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,9 +42,23 @@ def connect(url: str) -> Engine:
         event.listen(engine, "do_connect", _patiently)
         return engine
     Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
+    # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
+    # which does not (dependencies §1.5, trap 6).
+    return _sqlite(address, "FULL")
+
+
+def hasty(engine: Engine) -> Engine:
+    """The same database, for rows of which a power cut may take the last: they wait for no disk.
+
+    On SQLite, where waiting is what a short transaction mostly does; they survive every other end.
+    """
+    return _sqlite(engine.url, "NORMAL") if engine.dialect.name == "sqlite" else engine
+
+
+def _sqlite(address: URL, synchronous: str) -> Engine:
     # The connection that was used last, so that few are open and their pages are warm.
     engine = create_engine(address, connect_args={"timeout": 5}, pool_use_lifo=True)
-    event.listen(engine, "connect", _sqlite_settings)
+    event.listen(engine, "connect", partial(_sqlite_settings, synchronous))
     return engine
 
 
@@ -62,12 +77,10 @@ def _patiently(_dialect: object, _record: object, given: Any, named: Any) -> Any
     return _Patient.connect(*given, **named)
 
 
-def _sqlite_settings(connection: Any, _record: object) -> None:
+def _sqlite_settings(synchronous: str, connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # WAL lets readers go on while one writes; FULL makes a commit survive a power cut: some
-    # builds of SQLite ship NORMAL for WAL, which does not (dependencies §1.5, trap 6).
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA journal_mode=WAL")  # readers go on while one writes
+    cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
     # Each connection keeps the pages that it has read: a quarter of a MiB is plenty, by itself it

@@ -59,7 +59,7 @@ def build(settings: Settings, app: Flask) -> Services:
         links=Links(engine),
         directory=Directory(engine),
         terms=Terms(engine),
-        audit=Audit(engine),
+        audit=Audit(db.hasty(engine)),
         access=Access(settings, account),
         proofs=Proofs(
             settings,

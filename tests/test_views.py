@@ -345,7 +345,8 @@ def forged(secret: str, payload: object, signer: type[TimestampSigner] = Timesta
         signer=signer,
         signer_kwargs={"digest_method": sha256},
     )
-    return str(maker.dumps(payload))
+    said = list(payload.values()) if isinstance(payload, dict) else payload
+    return str(maker.dumps(said))
 
 
 CLAIMS = vars(Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven"))
