@@ -466,7 +466,7 @@ def test_what_a_client_says_about_its_way_is_not_believed(
 
 
 @pytest.mark.parametrize(("host", "mount"), [(OWN, ""), (CHAT, "/panel")])
-@pytest.mark.parametrize(("size", "status"), [(256, 202), (257, 413), (300, 413)])
+@pytest.mark.parametrize(("size", "status"), [(256, 202), (257, 413), (900, 413)])
 def test_a_hook_of_256_kilobytes_passes_and_a_larger_one_is_refused(
     nginx: Nginx, host: str, mount: str, size: int, status: int
 ) -> None:

@@ -22,6 +22,9 @@ from panel.sync.engine import Engine
 log = logging.getLogger(__name__)
 
 HOOKS = Counter("panel_hooks", "Hooks by their answer", ["answer"])
+# Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
+# is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
+MOST_READ = 1024 * 1024
 AGAIN_SECONDS = "30"  # when to bring a hook again that could not be kept
 STRIKES, STRIKES_SECONDS = 20, 60.0
 MOST_ADDRESSES = 10_000  # remembered at once: nobody fills our memory with addresses
@@ -84,9 +87,9 @@ def receive() -> ResponseReturnValue:
 
 
 def _read(request: Request, secrets: tuple[str, ...]) -> wire.Hook:
-    wire.check_size(request.content_length or 0)
-    body = _body(request)
-    wire.check_size(len(body))
+    announced = request.content_length or 0
+    body = _body(request) if announced <= MOST_READ else b""
+    wire.check_size(max(announced, len(body)))
     wire.check_type(request.headers.get("Content-Type", ""))
     headers = {name.lower(): value for name, value in request.headers}
     wire.check_proof(headers, body, secrets)
@@ -94,13 +97,10 @@ def _read(request: Request, secrets: tuple[str, ...]) -> wire.Hook:
 
 
 def _body(request: Request) -> bytes:
-    """At most one byte too many, however much is sent: a chunked body announces no length."""
-    request.max_content_length = 2 * wire.MOST_BYTES  # the application's own may be smaller
+    """All of it, up to `MOST_READ`, however much is sent: a chunked body announces no length."""
+    request.max_content_length = MOST_READ  # the application's own is smaller
     body = bytearray()
-    while len(body) <= wire.MOST_BYTES:
-        part = request.stream.read(wire.MOST_BYTES + 1 - len(body))
-        if not part:
-            break
+    while len(body) < MOST_READ and (part := request.stream.read(MOST_READ - len(body))):
         body += part
     return bytes(body)
 

@@ -195,12 +195,25 @@ def test_a_large_body_is_not_even_read(client: FlaskClient) -> None:
     assert body.taken == 0
 
 
-def test_of_a_chunked_body_no_more_is_read_than_needed(client: FlaskClient) -> None:
+def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
+    client: FlaskClient,
+) -> None:
     body = Endless()
     there = CHUNKED | {"wsgi.input": body}
     answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
     refusal(answer, 413, "too_large")
-    assert body.taken == 256 * 1024 + 1
+    assert body.taken == 1024 * 1024
+
+
+def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
+    client: FlaskClient,
+) -> None:
+    """gunicorn closes on who is still sending: they would hear a reset instead."""
+    body = Endless()
+    there = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    refusal(answer, 413, "too_large")
+    assert body.taken == 900 * 1024
 
 
 def test_a_chunked_body_is_taken(client: FlaskClient) -> None:
