@@ -146,7 +146,7 @@ def _headers(settings: Settings):  # type: ignore[no-untyped-def]
         headers = answer.headers
         is_page = request.endpoint == "panel.shell" and answer.status_code == 200
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
-        headers["Content-Security-Policy"] = policy(_mount()) if is_page else FETCHED
+        headers.add("Content-Security-Policy", policy(_mount()) if is_page else FETCHED)
         headers.extend(PROTECTIVE)
         if "immutable" not in headers.get("Cache-Control", ""):
             headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"

@@ -9,6 +9,7 @@ Three keys for each topic (a section of an organization):
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2s
 from typing import Any, Generic, TypeVar
 
@@ -113,7 +114,15 @@ class State(Generic[T]):
 
     def version(self, now: float, life: Lifetimes) -> str:
         """Opaque; the same for everyone who would be shown the same thing."""
-        told = self.note.code if self.note and self.note.lasts(now, life) else ""
+        if self.note and self.note.lasts(now, life):
+            return self._digest(self.note.code)
+        return self._untold
+
+    @cached_property  # asked for every second, where nothing changes
+    def _untold(self) -> str:
+        return self._digest("")
+
+    def _digest(self, told: str) -> str:
         seen = f"{self.token}/{self.copy.print if self.copy else ''}/{told}"
         return blake2s(seen.encode(), digest_size=8).hexdigest()
 

@@ -6,6 +6,7 @@ What is kept is the back office's own JSON; it is parsed after the cache.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from panel.cache import Ask, Cache
@@ -45,7 +46,7 @@ class Listed(Generic[R]):
         return self.more or (self.total is not None and self.total > len(self.rows))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document(Generic[T]):
     """One kind of document. `path` may hold `{id}`, the organization's."""
 
@@ -56,6 +57,7 @@ class Document(Generic[T]):
     listed: bool = True
     most_pages: int = MOST_PAGES
 
+    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
     def topic(self, organization: int, integer_money: str) -> Topic[T]:
         def parse(body: Any) -> T:
             return self.parse(body, integer_money)
