@@ -22,7 +22,7 @@ from panel.access import launch_key
 from panel.demo.worlds import SECRET
 from panel.settings import VARIABLES, SettingsError, from_env
 from panel.sync.webhooks import LARGEST
-from tests.conftest import Worlds, environment, seal_of, wait_until, worlds_on_sockets
+from tests.conftest import Worlds, certify, environment, seal_of, wait_until, worlds_on_sockets
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -235,12 +235,7 @@ class Nginx:
     def _certify(self) -> None:
         folder = self.folder / "certificates"
         folder.mkdir()
-        self.certificate = folder / "fullchain.pem"
-        command = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
-        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-        files = ["-keyout", str(folder / "privkey.pem"), "-out", str(self.certificate)]
-        made = [program("openssl"), *command.split(), *names, *files]
-        subprocess.run(made, check=True, capture_output=True)
+        self.certificate, _ = certify(folder)
 
     def command(self, conf: str) -> list[str]:
         # `-e`: not into the log of an nginx that belongs to the machine
