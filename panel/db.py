@@ -27,7 +27,7 @@ metadata = MetaData()
 # Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
 # wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
 WAITS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
-ANSWER_SECONDS = 8.0  # of PostgreSQL to one statement; nothing that we ask takes a second
+ANSWER_SECONDS = 8.0  # of PostgreSQL to one statement; it is given up then
 AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its tables
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
 

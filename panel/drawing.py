@@ -76,11 +76,11 @@ def words() -> dict[str, object]:
 
 def _formats() -> Formats:
     settings = services().settings
-    return _in(request.headers.get("Accept-Language", ""), settings.locale, settings.timezone)
+    return _spoken(request.headers.get("Accept-Language", ""), settings.locale, settings.timezone)
 
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
-def _in(languages: str, fixed: str, zone: tzinfo) -> Formats:
+def _spoken(languages: str, fixed: str, zone: tzinfo) -> Formats:
     wanted = parse_accept_header(languages, LanguageAccept).values()
     return Formats(choose_locale(fixed, list(wanted)), zone)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from panel.errors import Unreachable
 from tests.sync.postgres import create
 
 PATIENCE = 0.5
+THAW_SECONDS = 15
 _numbers = count()
 
 
@@ -31,14 +33,20 @@ class Servers:
         self.frozen.append(number)
         return number
 
+    def thaw(self) -> None:
+        for number in self.frozen:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGCONT)
+
 
 @pytest.fixture
 def servers() -> Iterator[Servers]:
     made = Servers()
+    thaw = threading.Timer(THAW_SECONDS, made.thaw)  # who waits for them fails, and does not hang
+    thaw.start()
     yield made
-    for number in made.frozen:
-        with suppress(ProcessLookupError):
-            os.kill(number, signal.SIGCONT)
+    thaw.cancel()
+    made.thaw()
 
 
 @pytest.fixture
