@@ -11,12 +11,15 @@ from flask import Flask, Response, abort, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel import actions, assets, commands, db, drawing, health, services, signing, views
+from panel import services
+from panel.cli import commands
+from panel.data import db
 from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
-from panel.sync import hooks, webhooks
-from panel.sync.engine import Engine
-from panel.sync.passes import Passes
+from panel.sync import chatwoot_hooks, plugin_hooks
+from panel.sync.jobs import Jobs
+from panel.sync.worker import Worker
+from panel.web import actions, assets, health, panel, rendering, sign_in
 
 LARGEST_FORM = 64 * 1024
 # What is fetched is no page; opened as one, it could neither act nor be framed.
@@ -27,15 +30,15 @@ PROTECTIVE = [
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 ]
 MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
-ROUTES = (views, actions, signing)  # importing them hangs their routes onto `drawing.bp`
+ROUTES = (panel, actions, sign_in)  # importing them hangs their routes onto `drawing.bp`
 
 
 @dataclass(frozen=True)
 class Panel(Services):
     """The shared objects and the engine of the writing wing, which the reading wing never sees."""
 
-    sync: Engine
-    passes: Passes
+    sync: Worker
+    passes: Jobs
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -48,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     panel = _panel(settings, app)
     app.extensions["panel"] = panel
-    for blueprint in (drawing.bp, health.bp, hooks.bp, webhooks.bp):
+    for blueprint in (rendering.bp, health.bp, plugin_hooks.bp, chatwoot_hooks.bp):
         app.register_blueprint(blueprint)
     commands.register(app, panel, panel.sync, panel.passes)
     assets.register(app)
@@ -64,16 +67,16 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _panel(settings: Settings, app: Flask) -> Panel:
     shared = services.build(settings, app)
-    engine = Engine(settings, shared.engine)
-    db.prepare(shared.engine, engine.migrate)
-    return Panel(**vars(shared), sync=engine, passes=Passes(shared, engine))
+    engine = Worker(settings, shared.database)
+    db.prepare(shared.database, engine.migrate)
+    return Panel(**vars(shared), sync=engine, passes=Jobs(shared, engine))
 
 
 def start_work(app: Flask) -> None:
     """Execute passes in this web process, when it is its turn (`PANEL_WORKER=inside`)."""
     panel: Panel = app.extensions["panel"]
     if panel.settings.worker == "inside":
-        panel.sync.start(panel.passes.bring_in_line, panel.passes.daily, panel.passes.warm)
+        panel.sync.start(panel.passes.bring_in_line, panel.passes.run_nightly, panel.passes.warm)
 
 
 def stop_work(app: Flask) -> None:

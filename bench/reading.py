@@ -19,7 +19,7 @@ from bench.stage import (
 )
 from bench.wire import at_once, load, request
 from panel.demo.worlds import ADMIN_TOKEN
-from panel.sections import SECTIONS
+from panel.web.sections import SECTIONS
 
 CONNECTIONS = 8
 AGENTS = 200

@@ -17,14 +17,14 @@ from bench.reading import CONNECTIONS, rate, seen_of
 from bench.stage import FIRST, Panel, Stage, Visit, drawn, open_panel, section_request
 from bench.wire import Answer, Connection, load, ready, request
 from panel import services
-from panel.access import SHARED_SECRET, Seal
-from panel.cache import Ask
+from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.cache.policy import CacheControl
+from panel.deadline import Deadline
 from panel.demo.companies import Maker, small
 from panel.demo.worlds import AGENT
-from panel.http import Deadline
-from panel.middag import DOCUMENTS
-from panel.sections import SECTIONS
 from panel.settings import from_env
+from panel.upstream.middag import DOCUMENTS
+from panel.web.sections import SECTIONS
 
 OPEN_PANELS = 200
 WINDOW = 5.0  # seconds for which the CPU time is looked at
@@ -163,14 +163,14 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
     bodies, begun = _bodies(), time.monotonic()
     for organization in range(FAR, FAR + number):
         for document in DOCUMENTS:
-            topic, body = shared.office.topic(document, organization), bodies[document.name]
-            shared.cache.read(topic, Ask.FRESH, partial(_answer, body))
+            topic, body = shared.back_office.resource(document, organization), bodies[document.name]
+            shared.cache.read(topic, CacheControl.FRESH, partial(_answer, body))
     seconds = time.monotonic() - begun
-    shared.engine.dispose()
+    shared.database.dispose()
 
     def seal(organization: int, visit: Visit) -> str:
         told = Seal(AGENT, SHARED_SECRET, 1, visit.conversation, visit.contact, organization)
-        return shared.access.seal(told)
+        return shared.seals.seal(told)
 
     return seconds, seal
 

@@ -14,14 +14,14 @@ from typing import Any
 from bench import machine, rival
 from bench.machine import Served
 from bench.wire import Answer, Connection, at_once, request
-from panel.access import launch_key
+from panel.auth.tokens import derive_launch_key
 from panel.demo import conversations
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import Maker, load, small
 from panel.demo.scenarios import SCENARIOS, WEB
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, demo_worlds, serve
-from panel.sections import SECTIONS
+from panel.web.sections import SECTIONS
 
 FILES, REDIS = "files", "redis"
 API = "/wp-json/middag-account/v1"
@@ -55,7 +55,7 @@ class Visit:
         hints = {"conversation": self.conversation, "contact": self.contact}
         form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
         form |= {"customer": self.customer} if self.customer else {}
-        return request("POST", "/contact", launch_key(SECRET), form)
+        return request("POST", "/contact", derive_launch_key(SECRET), form)
 
 
 _healthy = SCENARIOS["healthy"]
@@ -234,7 +234,7 @@ def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dic
         "CHATWOOT_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": cache,
         "PANEL_WORKER": "separate",
-        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.data.db'}",
     }
 
 

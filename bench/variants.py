@@ -3,8 +3,8 @@
 from flask import Flask
 
 from app import create_app
-from panel import chatwoot, middag
-from panel.copies import Lifetimes
+from panel.cache.entries import Lifetimes
+from panel.upstream import chatwoot, middag
 
 NOTHING = Lifetimes(fresh=0, empty=0, kept=0, refused=0)
 AGED = Lifetimes(fresh=0, empty=0)
@@ -12,7 +12,7 @@ AGED = Lifetimes(fresh=0, empty=0)
 
 def uncached() -> Flask:
     """Nothing is kept: neither the back office's answers nor Chatwoot's."""
-    chatwoot.CHECKED = NOTHING
+    chatwoot.ACCESS_LIFETIMES = NOTHING
     return _with(NOTHING)
 
 

@@ -18,8 +18,8 @@ from bench.figures import Samples, alternate, percentile, ratios
 from bench.reading import CONNECTIONS
 from bench.stage import API, HEALTHY, Panel, Stage
 from bench.wire import HOST, Load, load, request
-from panel import db, journal
-from panel.access import launch_url
+from panel.auth.tokens import make_launch_url
+from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
 from panel.demo.companies import Maker
 from panel.demo.page import Page as ChatwootPage
@@ -133,7 +133,7 @@ def _await_done(environ: dict[str, str], number: int) -> None:
 
     def done() -> bool:
         with database.connect() as connection:
-            return journal.counts(connection, time.time()).done >= number
+            return inbox.count_hooks(connection, time.time()).done >= number
 
     try:
         machine.wait_until(done, 120)
@@ -191,7 +191,7 @@ def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
     try:
         with stage.panel(environ) as panel:
             shown = ShopWindow(office, chat_url, panel)
-            frame = {"type": "frame", "url": launch_url(from_env(environ), shown.panel_url)}
+            frame = {"type": "frame", "url": make_launch_url(from_env(environ), shown.panel_url)}
             chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
             yield shown
     finally:

@@ -1,17 +1,22 @@
 """The MIDDAG contact panel for Chatwoot: who is talking, from the back office, beside the chat.
 
-The map, in reading order. Imports point towards the top of this list, never down it:
+The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    plain values    settings · errors · models · labels · phones · formats · pace
-    tools           breaker · http · flights · memory · marks · copies · store · cache · db ·
-                    links · directory · terms · audit · attempts · journal
-    outside worlds  middag (the back office) · chatwoot
-    hall            access (who may look: seals) · sessions · profiles · proofs (who is looking) ·
-                    services: the shared objects, built once
-    reading wing    sections · identity · visits · verdicts · search · drawing · signing · views ·
-                    actions · assets · health
-    writing wing    sync: see its own map
-    for people      terminal · installation · commands · demo
+    .           settings · errors · models · phones · deadline · locks
+    cache/      ttl_cache · entries · generations · backend · policy
+    upstream/   circuit_breaker · transport · client · middag · chatwoot
+    data/       db · links · directory · search_index · audit_log · inbox
+    auth/       tokens · sessions · whoami · throttle · methods
+    .           services
+    customer/   matching · lookup · decisions · search
+    web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
+                actions · health · assets · security_headers
+    sync/       wire · events · people · conversations · reconcile · rate_limit · group_commit ·
+                intake · leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    .           routes
+    cli/        output · setup · sync · commands
+    demo/       the built-in back office and the built-in Chatwoot
 
-`app.create_app` knows everyone; the two wings do not know each other.
+`customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
+`app.create_app` knows everyone.
 """

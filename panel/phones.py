@@ -27,7 +27,7 @@ def e164(text: str | None, country: str | None = None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def written(phone: str) -> tuple[str, ...]:
+def write_forms(phone: str) -> tuple[str, ...]:
     """How people write an E.164 number, in digits: with its country, without, in Brazil also
     without the area."""
     try:

@@ -7,22 +7,23 @@ from flask import Flask, current_app
 from markupsafe import Markup
 from sqlalchemy import Engine
 
-from panel import cache, db
-from panel.access import Access
-from panel.attempts import Attempts
-from panel.audit import Audit
-from panel.cache import Cache
-from panel.chatwoot import Chatwoot
-from panel.directory import Directory
-from panel.http import Client
-from panel.links import Links
-from panel.memory import Memory
-from panel.middag import BackOffice
-from panel.profiles import Profiles
-from panel.proofs import Proofs
-from panel.sessions import Sessions
+from panel.auth.methods import Authenticator
+from panel.auth.sessions import Sessions
+from panel.auth.throttle import Throttle
+from panel.auth.tokens import Seals
+from panel.auth.whoami import Profiles
+from panel.cache import policy
+from panel.cache.policy import Cache
+from panel.cache.ttl_cache import TtlCache
+from panel.data import db
+from panel.data.audit_log import AuditLog
+from panel.data.directory import Directory
+from panel.data.links import Links
+from panel.data.search_index import SearchIndex
 from panel.settings import Settings
-from panel.terms import Terms
+from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.client import Client
+from panel.upstream.middag import BackOffice
 
 MOST_DRAWN = 256  # sections, for a second
 
@@ -31,21 +32,21 @@ MOST_DRAWN = 256  # sections, for a second
 class Services:
     settings: Settings
     cache: Cache
-    engine: Engine
-    office: BackOffice
+    database: Engine
+    back_office: BackOffice
     chatwoot: Chatwoot
     links: Links
     directory: Directory
-    terms: Terms
-    audit: Audit
-    access: Access
-    proofs: Proofs
-    drawn: Memory[Markup]
+    search_index: SearchIndex
+    audit_log: AuditLog
+    seals: Seals
+    authenticator: Authenticator
+    rendered: TtlCache[Markup]
 
 
 def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
-    kept = cache.build(settings.cache_url, app, whose=both)
+    kept = policy.build(settings.cache_url, app, whose=both)
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
@@ -53,24 +54,24 @@ def build(settings: Settings, app: Flask) -> Services:
     return Services(
         settings=settings,
         cache=kept,
-        engine=engine,
-        office=BackOffice(office, kept, settings.integer_money),
+        database=engine,
+        back_office=BackOffice(office, kept, settings.integer_money),
         chatwoot=account,
         links=Links(engine),
         directory=Directory(engine),
-        terms=Terms(engine),
-        audit=Audit(db.hasty(engine)),
-        access=Access(settings, account),
-        proofs=Proofs(
+        search_index=SearchIndex(engine),
+        audit_log=AuditLog(db.connect_without_sync(engine)),
+        seals=Seals(settings, account),
+        authenticator=Authenticator(
             settings,
             account,
             kept,
             Sessions(settings),
             # Without our token: with it, Chatwoot would answer that every stranger is us.
             Profiles(Client(settings.chatwoot_url, {}), settings.chatwoot_account_id),
-            Attempts(engine, settings.secret),
+            Throttle(engine, settings.secret),
         ),
-        drawn=Memory(MOST_DRAWN),
+        rendered=TtlCache(MOST_DRAWN),
     )
 
 

@@ -63,20 +63,20 @@ class Settings:
 
 def _secrets(text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    _must(bool(parts) and all(len(part) >= SHORTEST_SECRET for part in parts))
+    _require(bool(parts) and all(len(part) >= SHORTEST_SECRET for part in parts))
     return tuple(_token(part) for part in parts)
 
 
 def _token(text: str) -> str:
     # It goes into a header: anything but printable ASCII would break the request, or split it.
-    _must(text.isascii() and text.isprintable() and " " not in text)
+    _require(text.isascii() and text.isprintable() and " " not in text)
     return text
 
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    _must(parts.scheme in ("http", "https") and bool(HOST.fullmatch(parts.netloc.lower())))
-    _must(parts.port != 0 and not parts.query and not parts.fragment and text.isprintable())
+    _require(parts.scheme in ("http", "https") and bool(HOST.fullmatch(parts.netloc.lower())))
+    _require(parts.port != 0 and not parts.query and not parts.fragment and text.isprintable())
     return text.rstrip("/")
 
 
@@ -90,7 +90,7 @@ def origin(url: str) -> str:
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
     # They are written into a response header: nothing but an origin may pass.
-    _must(not any(urlsplit(_url(part)).path for part in found))
+    _require(not any(urlsplit(_url(part)).path for part in found))
     return tuple(origin(part) for part in found)
 
 
@@ -99,13 +99,13 @@ def _optional_url(text: str) -> str:
 
 
 def _number(text: str) -> int:
-    _must(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
+    _require(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
     return int(text)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        _must(least <= _number(text) <= most)
+        _require(least <= _number(text) <= most)
         return int(text)
 
     return parse
@@ -113,7 +113,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _choice(*options: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        _must(text in options)
+        _require(text in options)
         return text
 
     return parse
@@ -126,18 +126,18 @@ def _yes(text: str) -> bool:
 def _cache_url(text: str) -> str:
     if text.startswith(("redis://", "rediss://")):
         parts = urlsplit(text)
-        _must(bool(parts.hostname) and parts.port != 0)
+        _require(bool(parts.hostname) and parts.port != 0)
     else:
-        _must(text == "memory:" or (text.startswith("file:") and text != "file:"))
+        _require(text == "memory:" or (text.startswith("file:") and text != "file:"))
     return text
 
 
 def _database_url(text: str) -> str:
     if text.startswith("postgresql://"):
         parts = urlsplit(text)
-        _must(bool(parts.path.strip("/")) and parts.port != 0)
+        _require(bool(parts.path.strip("/")) and parts.port != 0)
     else:
-        _must(text.startswith("sqlite:///") and text != "sqlite:///")
+        _require(text.startswith("sqlite:///") and text != "sqlite:///")
     return text
 
 
@@ -156,13 +156,13 @@ def _template(text: str) -> str:
     if text:
         # The id may stand anywhere but in the host: a record must not choose where a click leads.
         host, _, path = text.partition("//")[2].partition("/")
-        _must("{" not in host and "{id}" in path and "{" not in path.replace("{id}", ""))
+        _require("{" not in host and "{id}" in path and "{" not in path.replace("{id}", ""))
         _url(f"{text.partition('//')[0]}//{host}")
-        _must(text.isprintable() and not set(text) & set(" '\"<>"))
+        _require(text.isprintable() and not set(text) & set(" '\"<>"))
     return text
 
 
-def _must(right: bool) -> None:
+def _require(right: bool) -> None:
     """What would be right stands in the table, so that no library's words, and no value, do."""
     if not right:
         raise ValueError
@@ -181,7 +181,7 @@ class Variable:
 
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
-PROOFS = ("shared-secret", "access-token", "chatwoot-session")
+PROOF_NAMES = ("shared-secret", "access-token", "chatwoot-session")
 
 VARIABLES = (
     Variable(
@@ -219,7 +219,13 @@ VARIABLES = (
         "sqlite:///var/panel.db",
     ),
     Variable("PANEL_WORKER", "worker", _choice("", "inside", "separate"), "inside or separate", ""),
-    Variable("PANEL_AGENT_PROOF", "agent_proof", _choice(*PROOFS), " or ".join(PROOFS), PROOFS[0]),
+    Variable(
+        "PANEL_AGENT_PROOF",
+        "agent_proof",
+        _choice(*PROOF_NAMES),
+        " or ".join(PROOF_NAMES),
+        PROOF_NAMES[0],
+    ),
     Variable(
         "PANEL_EXPIRING_DAYS", "expiring_days", _whole(1, 3650), "a number from 1 to 3650", "30"
     ),

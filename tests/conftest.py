@@ -27,23 +27,23 @@ from flask_caching import Cache as FlaskCache
 from jinja2 import MemcachedBytecodeCache
 
 from app import create_app
-from panel import db
-from panel.access import Access, launch_key
-from panel.attempts import Attempts
-from panel.breaker import Breaker
-from panel.cache import Cache
-from panel.chatwoot import Chatwoot as ChatwootClient
+from panel.auth.throttle import Throttle
+from panel.auth.tokens import Seals, derive_launch_key
+from panel.cache.backend import CacheBackend
+from panel.cache.policy import Cache
+from panel.data import db
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, Server, demo_worlds, serve
-from panel.flights import Local
-from panel.http import Client
-from panel.middag import BackOffice as BackOfficeClient
+from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.settings import Settings, from_env
-from panel.store import Store
-from panel.sync.door import Door
+from panel.sync.intake import Intake
+from panel.upstream.chatwoot import Chatwoot as ChatwootClient
+from panel.upstream.circuit_breaker import CircuitBreaker
+from panel.upstream.client import Client
+from panel.upstream.middag import BackOffice as BackOfficeClient
 from tests.ports import free_port
 
 # No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
@@ -98,7 +98,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
         "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
-        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.data.db'}",
         **changes,
     }
 
@@ -110,16 +110,16 @@ def tables() -> bytes:
     They are made once in a run, for they cost more than most tests that need them.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "panel.db")
+        file = Path(folder, "panel.data.db")
         database = db.connect(f"sqlite:///{file}")
-        Door(database).migrate()
+        Intake(database).migrate()
         database.dispose()
         return file.read_bytes()
 
 
 def with_tables(folder: Path) -> Path:
     """The folder, with a `panel.db` as after a first start, unless there is one."""
-    file = folder / "panel.db"
+    file = folder / "panel.data.db"
     if not file.exists():
         file.write_bytes(tables())
     return folder
@@ -176,7 +176,7 @@ class Panel:
         return {**told, "agent_id": AGENT, "agent_email": "", **changes}
 
     def open(self, scenario: str = "healthy", **changes: Any) -> requests.Response:
-        key = launch_key(self.settings.secret)
+        key = derive_launch_key(self.settings.secret)
         return self.ask("POST", "/contact", key, data=self.hints(scenario, **changes))
 
     def picked(self, scenario: str = "healthy", organization: int = 0) -> str:
@@ -254,7 +254,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     yield make
     stop(servers)
     for panel in panels:
-        panel.services.engine.dispose()
+        panel.services.database.dispose()
 
 
 @pytest.fixture
@@ -302,24 +302,24 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     built: Services = app.extensions["panel"]
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
-    kept = Cache(Store(backend, clock), Local(), clock)
+    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
-    office.breaker = Breaker(limit=10_000)
+    office.breaker = CircuitBreaker(limit=10_000)
     headers = ChatwootClient.headers(settings.chatwoot_api_token)
     chatwoot = Client(settings.chatwoot_url, headers)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
     return replace(
         built,
         cache=kept,
-        office=BackOfficeClient(office, kept, settings.integer_money),
+        back_office=BackOfficeClient(office, kept, settings.integer_money),
         chatwoot=account,
-        access=Access(settings, account, clock),
-        proofs=replace(
-            built.proofs,
+        seals=Seals(settings, account, clock),
+        authenticator=replace(
+            built.authenticator,
             chatwoot=account,
             cache=kept,
-            attempts=Attempts(built.engine, settings.secret, clock),
+            attempts=Throttle(built.database, settings.secret, clock),
         ),
     )
 

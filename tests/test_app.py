@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from panel.access import launch_key
+from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import ADMIN_TOKEN, SECRET
 from tests.conftest import MakePanel, Panel, Worlds, environment
 
@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_the_shell_holds_no_data_and_asks_nobody(standing: Panel) -> None:
-    answer = standing.ask("GET", "/", params={"conversation": "101", "k": launch_key(SECRET)})
+    answer = standing.ask(
+        "GET", "/", params={"conversation": "101", "k": derive_launch_key(SECRET)}
+    )
     assert standing.calls == 0
-    assert launch_key(SECRET) not in answer.text
+    assert derive_launch_key(SECRET) not in answer.text
     for name in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
         assert name.startswith("/static/")
         assert standing.ask("GET", name).status_code == 200
@@ -60,14 +62,14 @@ def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
     answers.append(panel.ask("GET", "/nothing"))
     for answer in answers:
         told = answer.text + repr(answer.headers)
-        for secret in (SECRET, launch_key(SECRET), ADMIN_TOKEN):
+        for secret in (SECRET, derive_launch_key(SECRET), ADMIN_TOKEN):
             assert secret not in told
 
 
 def test_an_accident_of_ours_is_a_plain_500(panel: Panel) -> None:
     """A broken answer that gets past us must still say nothing of the code."""
     seal = panel.picked("healthy")
-    with panel.services.engine.begin() as connection:
+    with panel.services.database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE links RENAME COLUMN state TO gone")
     answer = panel.say(seal, "pick", 42)
     assert answer.status_code >= 500
@@ -89,7 +91,7 @@ def run(worlds: Worlds, folder: Path, *command: str, **changes: str) -> Any:
 
 
 def test_launch_url_prints_the_one_address_to_register(worlds: Worlds, tmp_path: Path) -> None:
-    url = f"https://panel.example.com/#k={launch_key(SECRET)}"
+    url = f"https://panel.example.com/#k={derive_launch_key(SECRET)}"
     said = run(worlds, tmp_path, "launch-url", PANEL_URL="https://panel.example.com/")
     assert (said.returncode, said.stdout) == (0, url + "\n")
     told = run(worlds, tmp_path, "launch-url", "--json", PANEL_URL="https://panel.example.com")

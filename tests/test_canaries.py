@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from panel.access import launch_key
+from panel.auth.methods import DASHBOARD_COOKIE
+from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT
-from panel.proofs import DASHBOARD_COOKIE
+from tests.auth.test_methods import Browser, dashboard, shown
 from tests.conftest import MakePanel, Panel, Worlds, environment, wait_until
-from tests.test_proofs import Browser, dashboard, shown
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "app:create_app()")
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ TOKEN, SERVICE, HOOKS = "canary-agent-token", "canary-service-token", "canary-we
 SESSION = {"access-token": "canary-session", "client": "canary-client", "uid": "canary@x.example"}
 GUESSES = ("canary-guessed-token", "canary-guessed-session")
 CANARIES = (
-    *(SECRET, OLDER, launch_key(SECRET), launch_key(OLDER), TOKEN, SERVICE, HOOKS),
+    *(SECRET, OLDER, derive_launch_key(SECRET), derive_launch_key(OLDER), TOKEN, SERVICE, HOOKS),
     *(*SESSION.values(), *GUESSES, f"pubsub-{AGENT}"),
 )
 PLANTED = {
@@ -56,7 +56,7 @@ def told(answer: requests.Response) -> str:
 def everything(panel: Panel) -> Iterator[requests.Response]:
     """Every kind of answer: right and wrong proofs, strange addresses, health, hooks."""
     guest, agent = Browser(panel), Browser(panel, cookies=dashboard(SESSION))
-    for key in (launch_key(SECRET), launch_key(OLDER), SECRET, GUESSES[0]):
+    for key in (derive_launch_key(SECRET), derive_launch_key(OLDER), SECRET, GUESSES[0]):
         yield guest.post("/contact", key, **panel.hints())
         yield panel.ask("GET", "/sections/orders", key, params={"token": TOKEN, "k": key})
         yield panel.ask("GET", "/readyz", key)

@@ -18,10 +18,10 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
-from panel.access import launch_key
+from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import SECRET
 from panel.settings import VARIABLES, SettingsError, from_env
-from panel.sync.webhooks import LARGEST
+from panel.sync.chatwoot_hooks import LARGEST
 from tests.conftest import Worlds, certify, environment, seal_of, wait_until, worlds_on_sockets
 from tests.ports import free_port
 
@@ -391,7 +391,7 @@ def test_a_panel_opens_through_nginx(nginx: Nginx, host: str, mount: str) -> Non
     for address in re.findall(r'(?:src|href)="([^"]+)"', shell):
         assert address.startswith(f"{mount}/static/")
         assert nginx.ask("GET", address, host).status_code == 200
-    key = {"Authorization": f"Bearer {launch_key(SECRET)}"}
+    key = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
     hints = {"conversation": "101", "contact": "301", "account": "1", "agent_id": "2"}
     page = nginx.ask("POST", f"{mount}/contact", host, headers=key, data=hints)
     assert page.status_code == 200

@@ -14,7 +14,7 @@ import requests
 
 from app import Panel as Shared
 from panel.demo.worlds import SECRET
-from panel.sync.events import KINDS, find
+from panel.sync.events import KINDS, find_kind
 from panel.sync.wire import MOST_BYTES
 from tests.conftest import Panel, panels_before, worlds_on_sockets
 
@@ -64,7 +64,7 @@ def test_accepted_then_duplicate(panel: Panel) -> None:
 def test_a_known_kind_without_an_organization_is_kept_and_buried(panel: Panel) -> None:
     assert ring(panel, id="d2", data={}).json()["status"] == "accepted"
     shared: Shared = panel.app.extensions["panel"]
-    assert ("d2", "no_organization") in [(row.id, row.reason) for row in shared.sync.buried()]
+    assert ("d2", "no_organization") in [(row.id, row.reason) for row in shared.sync.list_buried()]
 
 
 def test_valid_but_no_kind_of_ours_is_ignored(panel: Panel) -> None:
@@ -135,7 +135,7 @@ def test_the_organization_is_found_in_each_of_the_places(
     told = {"id": f"place {fields}", "data": {}} | fields
     assert ring(panel, **told).status_code == 202
     shared: Shared = panel.app.extensions["panel"]
-    assert told["id"] not in [row.id for row in shared.sync.buried()]
+    assert told["id"] not in [row.id for row in shared.sync.list_buried()]
 
 
 def test_the_kinds_are_those_that_the_text_says() -> None:
@@ -241,7 +241,7 @@ def test_php_can_read_the_sender(php: str) -> None:
 def test_every_kind_that_it_sends_is_one_of_ours() -> None:
     kinds = re.findall(r"'middag/[\w/]+'\s*=> '([\w.]+)'", PLUGIN.read_text())
     assert len(kinds) >= 10
-    assert [kind for kind in kinds if not find(kind)] == []
+    assert [kind for kind in kinds if not find_kind(kind)] == []
 
 
 def test_what_it_sends_is_taken(php: str, panel: Panel, tmp_path: Path) -> None:

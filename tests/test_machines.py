@@ -24,7 +24,7 @@ import requests
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from panel.access import launch_key
+from panel.auth.tokens import derive_launch_key
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import AGENT, SECRET
 from tests.conftest import (
@@ -68,7 +68,9 @@ class Machines:
 def open_at(url: str, scenario: str = "healthy") -> requests.Response:
     row = SCENARIOS[scenario]
     hints = {"conversation": row.conversation, "contact": row.contact, "account": 1}
-    return ask("POST", f"{url}/contact", launch_key(SECRET), data={**hints, "agent_id": AGENT})
+    return ask(
+        "POST", f"{url}/contact", derive_launch_key(SECRET), data={**hints, "agent_id": AGENT}
+    )
 
 
 def ask(method: str, url: str, bearer: str, **options: Any) -> requests.Response:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.phones import e164, written
+from panel.phones import e164, write_forms
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,6 @@ def test_a_phone_number_is_one_text_or_none(
 
 
 def test_a_number_is_written_with_its_country_without_and_in_brazil_without_its_area() -> None:
-    assert written("+5561999990001") == ("5561999990001", "61999990001", "999990001")
-    assert written("+15125550107") == ("15125550107", "5125550107")
-    assert written("nothing") == ()
+    assert write_forms("+5561999990001") == ("5561999990001", "61999990001", "999990001")
+    assert write_forms("+15125550107") == ("15125550107", "5125550107")
+    assert write_forms("nothing") == ()

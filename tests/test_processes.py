@@ -18,9 +18,9 @@ import pytest
 import redis
 import requests
 
-from panel.access import launch_key
+from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
-from panel.sections import SECTIONS
+from panel.web.sections import SECTIONS
 from tests.conftest import Redis, Worlds, environment, seal_of, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +61,7 @@ def sections_of(html: str) -> list[str]:
 def open_like_a_browser(url: str) -> dict[str, str]:
     """The panel, then the sections that load themselves, in parallel: name to state."""
     hints = {"conversation": 101, "contact": 301, "account": 1, "agent_id": AGENT}
-    key = {"Authorization": f"Bearer {launch_key(SECRET)}"}
+    key = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
     page = requests.post(f"{url}/contact", data=hints, headers=key, timeout=30).text
     seal = {"Authorization": f"Bearer {seal_of(page)}"}
     states = dict(re.findall(r'data-section="(\w+)" data-state="(\w+)"', page))

@@ -7,13 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from panel import identity
-from panel.chatwoot import _conversation
+from panel.customer import matching
 from panel.demo import conversations
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
-from panel.http import POOL, Client
-from panel.sections import SECTIONS
+from panel.upstream.chatwoot import _parse_conversation
+from panel.upstream.client import POOL, Client
+from panel.web.sections import SECTIONS
 from tests.conftest import Panel
 
 HEALTHY = SCENARIOS["healthy"]
@@ -34,7 +34,7 @@ def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) 
 
 def shown(panel: Panel) -> str:
     """What the dashboard shows of the customer, as it last came from Chatwoot."""
-    return identity.customer(panel.services.chatwoot.conversation(HEALTHY.conversation))
+    return matching.describe_customer(panel.services.chatwoot.conversation(HEALTHY.conversation))
 
 
 def opened(panel: Panel, customer: str) -> int:
@@ -65,10 +65,10 @@ CHANGES: dict[str, Callable[[Chatwoot], None]] = {
     "phone": lambda chat: chat.contacts[HEALTHY.contact].update(phone_number="+5561987654321"),
     "identifier": lambda chat: chat.contacts[HEALTHY.contact].update(identifier="middag:user:9"),
     "claim of the contact": lambda chat: chat.contacts[HEALTHY.contact].update(
-        custom_attributes={identity.ATTRIBUTE: "45"}
+        custom_attributes={matching.ATTRIBUTE: "45"}
     ),
     "claim of the conversation": lambda chat: chat.conversations[HEALTHY.conversation].update(
-        custom_attributes={identity.ATTRIBUTE: "45"}
+        custom_attributes={matching.ATTRIBUTE: "45"}
     ),
     "signature": lambda chat: chat.conversations[HEALTHY.conversation].update(hmac_verified=True),
     "contact": lambda chat: chat.conversations[HEALTHY.conversation].update(contact_id=302),
@@ -83,13 +83,13 @@ def test_whatever_changes_who_the_customer_is_is_asked_of_chatwoot_again(
     panel.open()
     before = shown(panel)
     CHANGES[changed](panel.chat)
-    kept = panel.services.chatwoot.kept_conversation(HEALTHY.conversation)
+    kept = panel.services.chatwoot.peek_conversation(HEALTHY.conversation)
     assert kept is not None
-    assert identity.customer(kept) == before, "the copy is outdated"
+    assert matching.describe_customer(kept) == before, "the copy is outdated"
     row = panel.chat.conversations[HEALTHY.conversation]
     told = conversations.shown(panel.chat, row, messages=False)
     panel.chat.forget()
-    panel.open(customer=identity.customer(_conversation(told)))
+    panel.open(customer=matching.describe_customer(_parse_conversation(told)))
     assert f"/conversations/{HEALTHY.conversation}" in panel.chat.calls[0].path
     assert shown(panel) != before
 

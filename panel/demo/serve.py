@@ -20,14 +20,20 @@ from typing import TYPE_CHECKING
 import click
 from werkzeug.utils import import_string
 
-from panel.access import ACCESS_TOKEN, CHATWOOT_SESSION, PROOFS, SHARED_SECRET, launch_url
+from panel.auth.tokens import (
+    ACCEPTED_PROOFS,
+    ACCESS_TOKEN,
+    CHATWOOT_SESSION,
+    SHARED_SECRET,
+    make_launch_url,
+)
 from panel.demo.catalogue import NEIGHBOURS
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, demo_worlds, serve
 from panel.settings import Settings, from_env
-from panel.sync.passes import BACKFILL
+from panel.sync.jobs import BACKFILL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -62,7 +68,7 @@ class House:
     def move_in(self, port: int, folder: str, front: int = 0) -> None:
         """Start the panel and register it in Chatwoot; `front`: the port of a proxy before both."""
         settings = settings_for(port, self.secret, folder, self.proof, front or port)
-        frame = {"type": "frame", "url": launch_url(settings, settings.panel_url)}
+        frame = {"type": "frame", "url": make_launch_url(settings, settings.panel_url)}
         self.chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
         # By name, as gunicorn does it: nothing imports the room that knows everyone.
         self.panel = import_string("app:create_app")(settings)
@@ -131,7 +137,9 @@ def bind(house: House, port: int | None) -> Server:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; without it: a free one.")
-@click.option("--proof", type=click.Choice(PROOFS), default=SHARED_SECRET, show_default=True)
+@click.option(
+    "--proof", type=click.Choice(ACCEPTED_PROOFS), default=SHARED_SECRET, show_default=True
+)
 def main(port: int | None, proof: str) -> None:
     """Serve the panel with a built-in back office and a built-in Chatwoot."""
     # Blocked in every thread and waited for below: a handler that sets an Event can be interrupted

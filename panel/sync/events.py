@@ -7,7 +7,12 @@ a doorbell: we go and read the present truth, so a row too many costs a call and
 
 from dataclasses import dataclass
 
-ORGANIZATION, ORDERS, QUOTES, LICENSES = "organization", "orders", "quotes", "licenses"
+ORGANIZATION_SECTION, ORDERS_SECTION, QUOTES_SECTION, LICENSES_SECTION = (
+    "organization",
+    "orders",
+    "quotes",
+    "licenses",
+)
 
 
 @dataclass(frozen=True)
@@ -20,33 +25,41 @@ class Kind:
 
 
 KINDS = (
-    Kind("organization.created", (ORGANIZATION,), learns=True),
-    Kind("organization.updated", (ORGANIZATION,), learns=True),
-    Kind("organization.verified", (ORGANIZATION,), learns=True),
-    Kind("organization.deleted", (ORGANIZATION, ORDERS, QUOTES, LICENSES), learns=True),
+    Kind("organization.created", (ORGANIZATION_SECTION,), learns=True),
+    Kind("organization.updated", (ORGANIZATION_SECTION,), learns=True),
+    Kind("organization.verified", (ORGANIZATION_SECTION,), learns=True),
+    Kind(
+        "organization.deleted",
+        (ORGANIZATION_SECTION, ORDERS_SECTION, QUOTES_SECTION, LICENSES_SECTION),
+        learns=True,
+    ),
     # A license follows its entitlement, and the plan is said to hang on one.
-    Kind("entitlement.activated", (LICENSES, ORGANIZATION), learns=True),
-    Kind("entitlement.suspended", (LICENSES, ORGANIZATION), learns=True),
-    Kind("entitlement.expired", (LICENSES, ORGANIZATION), learns=True),
-    Kind("entitlement.cancelled", (LICENSES, ORGANIZATION), learns=True),
-    Kind("entitlement.renewed", (LICENSES, ORGANIZATION), learns=True),
-    Kind("entitlement.*", (LICENSES, ORGANIZATION), learns=True),
-    Kind("order.created", (ORDERS,)),
+    Kind("entitlement.activated", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("entitlement.suspended", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("entitlement.expired", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("entitlement.cancelled", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("entitlement.renewed", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("entitlement.*", (LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("order.created", (ORDERS_SECTION,)),
     # Payment makes entitlements, and with them licenses, "within seconds" (§5.4).
-    Kind("order.paid", (ORDERS, LICENSES, ORGANIZATION), learns=True),
-    Kind("order.refunded", (ORDERS, LICENSES, ORGANIZATION), learns=True),
-    Kind("order.*", (ORDERS, LICENSES, ORGANIZATION), learns=True),
-    Kind("quote.created", (QUOTES,)),
+    Kind("order.paid", (ORDERS_SECTION, LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("order.refunded", (ORDERS_SECTION, LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("order.*", (ORDERS_SECTION, LICENSES_SECTION, ORGANIZATION_SECTION), learns=True),
+    Kind("quote.created", (QUOTES_SECTION,)),
     # An accepted quote has an order (`order_id`, §4.3).
-    Kind("quote.accepted", (QUOTES, ORDERS)),
-    Kind("quote.paid", (QUOTES, ORDERS, LICENSES, ORGANIZATION), learns=True),
-    Kind("quote.expired", (QUOTES,)),
-    Kind("quote.*", (QUOTES, ORDERS)),
+    Kind("quote.accepted", (QUOTES_SECTION, ORDERS_SECTION)),
+    Kind(
+        "quote.paid",
+        (QUOTES_SECTION, ORDERS_SECTION, LICENSES_SECTION, ORGANIZATION_SECTION),
+        learns=True,
+    ),
+    Kind("quote.expired", (QUOTES_SECTION,)),
+    Kind("quote.*", (QUOTES_SECTION, ORDERS_SECTION)),
     # On a site of the customer: the entitlement, all that Chatwoot knows of, stays as it is.
-    Kind("license.activated", (LICENSES,)),
-    Kind("license.deactivated", (LICENSES,)),
-    Kind("license.expired", (LICENSES,)),
-    Kind("license.*", (LICENSES,)),
+    Kind("license.activated", (LICENSES_SECTION,)),
+    Kind("license.deactivated", (LICENSES_SECTION,)),
+    Kind("license.expired", (LICENSES_SECTION,)),
+    Kind("license.*", (LICENSES_SECTION,)),
     Kind("collaborator.added", learns=True),
     Kind("collaborator.updated", learns=True),
     Kind("collaborator.removed", learns=True),
@@ -61,7 +74,7 @@ KINDS = (
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 
-def find(event: str) -> Kind | None:
+def find_kind(event: str) -> Kind | None:
     """The row of this event, or that of its group; None when it is no kind of ours."""
     group, _, rest = event.partition(".")
     return _BY_NAME.get(event) or (_BY_NAME.get(f"{group}.*") if rest else None)

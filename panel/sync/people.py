@@ -3,17 +3,28 @@
 from dataclasses import dataclass
 from typing import Any
 
-from panel.directory import COMPANY, Known, Person
+from panel.data.directory import COMPANY, Known, Person
 from panel.models import Collaborator, Organization
 from panel.phones import e164
 
-ROLES = ("owner", "admin", "member", "guest", COMPANY)  # the weightiest first (contracts §11)
+ROLES_BY_WEIGHT = (
+    "owner",
+    "admin",
+    "member",
+    "guest",
+    COMPANY,
+)  # the weightiest first (contracts §11)
 INVITED = "pending"  # has not accepted yet: no person of the organization
-STATUSES = ("suspended", "active", "expired", "cancelled")  # the first that any entitlement has
-ID, NAME = "middag_organization_id", "middag_organization"
-OURS = (
-    ID,
-    NAME,
+STATUSES_BY_WEIGHT = (
+    "suspended",
+    "active",
+    "expired",
+    "cancelled",
+)  # the first that any entitlement has
+ID_ATTRIBUTE, NAME_ATTRIBUTE = "middag_organization_id", "middag_organization"
+OUR_ATTRIBUTES = (
+    ID_ATTRIBUTE,
+    NAME_ATTRIBUTE,
     "middag_role",
     "middag_billing_entity",
     "middag_plan",
@@ -24,7 +35,7 @@ OURS = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredPerson:
     """A person as the back office names them. `identifier` is set only where there is none."""
 
     key: str
@@ -44,17 +55,17 @@ class Wanted:
         return {key: value for key, value in found.items() if value}
 
 
-def persons(truth: Organization, people: tuple[Collaborator, ...]) -> list[Wanted]:
+def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[DesiredPerson]:
     """The company's own contact, then each collaborator with an e-mail; one e-mail, one person.
 
     An e-mail that a collaborator has is theirs: the company's contact goes without it.
     """
-    seats: dict[str, Wanted] = {}
-    for each in sorted(people, key=lambda one: (_weight(one.role), one.id)):
+    seats: dict[str, DesiredPerson] = {}
+    for each in sorted(people, key=lambda one: (_weigh(one.role), one.id)):
         if each.email and each.role != INVITED:
-            seats.setdefault(each.email, _collaborator(each))
+            seats.setdefault(each.email, _make_person(each))
     email = (truth.email or "").lower() or None
-    company = Wanted(
+    company = DesiredPerson(
         key=COMPANY,
         role=COMPANY,
         name=truth.name,
@@ -65,16 +76,16 @@ def persons(truth: Organization, people: tuple[Collaborator, ...]) -> list[Wante
     return [company, *seats.values()]
 
 
-def key_of(each: Collaborator) -> str:
+def make_key(each: Collaborator) -> str:
     """The seat's name in our directory."""
     return f"collaborator:{each.id}"
 
 
-def _collaborator(each: Collaborator) -> Wanted:
+def _make_person(each: Collaborator) -> DesiredPerson:
     email = each.email or ""
-    return Wanted(
-        key=key_of(each),
-        role=each.role if each.role in ROLES else "member",
+    return DesiredPerson(
+        key=make_key(each),
+        role=each.role if each.role in ROLES_BY_WEIGHT else "member",
         name=each.name or email.partition("@")[0],
         email=email,
         phone=e164(each.phone),
@@ -82,7 +93,7 @@ def _collaborator(each: Collaborator) -> Wanted:
     )
 
 
-def attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
+def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
     """What a contact of these organizations may know about itself (design §4.5).
 
     Where several organizations differ in plan or billing entity, neither is said.
@@ -93,22 +104,22 @@ def attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
     statuses = {one.entitlement_status for one in known}
     expiries = [one.next_expiry for one in known if one.next_expiry]
     found = {
-        ID: ",".join(str(one.id) for one in known),
-        NAME: ", ".join(one.name for one in known),
-        "middag_role": min((seat.role for _, seat in seats), key=_weight),
-        "middag_billing_entity": _same(one.billing_entity for one in known),
-        "middag_plan": _same(one.plan for one in known),
-        "middag_entitlement_status": next((s for s in STATUSES if s in statuses), "none"),
+        ID_ATTRIBUTE: ",".join(str(one.id) for one in known),
+        NAME_ATTRIBUTE: ", ".join(one.name for one in known),
+        "middag_role": min((seat.role for _, seat in seats), key=_weigh),
+        "middag_billing_entity": _common_value(one.billing_entity for one in known),
+        "middag_plan": _common_value(one.plan for one in known),
+        "middag_entitlement_status": next((s for s in STATUSES_BY_WEIGHT if s in statuses), "none"),
         "middag_active_entitlements": sum(one.active_entitlements for one in known),
         "middag_next_expiry": min(expiries).isoformat() if expiries else None,
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _same(values: Any) -> str | None:
+def _common_value(values: Any) -> str | None:
     found = set(values)
     return found.pop() if len(found) == 1 else None
 
 
-def _weight(role: str) -> int:
-    return ROLES.index(role) if role in ROLES else len(ROLES)
+def _weigh(role: str) -> int:
+    return ROLES_BY_WEIGHT.index(role) if role in ROLES_BY_WEIGHT else len(ROLES_BY_WEIGHT)

@@ -108,11 +108,11 @@ def parse(headers: Mapping[str, str], body: bytes) -> Hook:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(422, "unreadable", _explain(error)) from None
     return Hook(
-        id=_id(headers, envelope, body),
-        kind=_text(envelope.event, "event"),
+        id=_read_id(headers, envelope, body),
+        kind=_check_text(envelope.event, "event"),
         occurred_at=envelope.timestamp.timestamp(),
-        organization=_organization(envelope),
-        subject=_subject(envelope),
+        organization=_read_organization(envelope),
+        subject=_read_subject(envelope),
     )
 
 
@@ -121,21 +121,21 @@ def _explain(error: Exception) -> str:
     return str(error) if isinstance(error, msgspec.DecodeError) else "not a readable JSON document"
 
 
-def _text(value: str, name: str) -> str:
+def _check_text(value: str, name: str) -> str:
     # `isprintable` refuses control characters and halves of characters, which no database keeps.
     if not value or len(value) > MOST_CHARACTERS or not value.isprintable():
         raise Refusal(422, f"bad_{name}", f"{name}: 1 to {MOST_CHARACTERS} printable characters")
     return value
 
 
-def _id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
+def _read_id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
     brought = headers.get("webhook-id") or envelope.id
     if brought is None or brought == "":
         return f"sha256:{sha256(body).hexdigest()}"
-    return _text(str(brought), "id")
+    return _check_text(str(brought), "id")
 
 
-def _organization(envelope: _Envelope) -> int | None:
+def _read_organization(envelope: _Envelope) -> int | None:
     data = envelope.data if isinstance(envelope.data, dict) else {}
     inner = data.get("organization")
     places = [
@@ -144,10 +144,10 @@ def _organization(envelope: _Envelope) -> int | None:
         inner.get("id") if isinstance(inner, dict) else None,
         data.get("id") if envelope.event.startswith("organization.") else None,
     ]
-    return next((found for found in map(_number, places) if found), None)
+    return next((found for found in map(_read_number, places) if found), None)
 
 
-def _number(value: Any) -> int | None:
+def _read_number(value: Any) -> int | None:
     """An id of the back office: a positive integer or its digits. True is no number."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
@@ -155,7 +155,7 @@ def _number(value: Any) -> int | None:
     return value if usable else None
 
 
-def _subject(envelope: _Envelope) -> str | None:
+def _read_subject(envelope: _Envelope) -> str | None:
     """The id of the record that changed; for an organization's own hooks that is no news."""
     if not isinstance(envelope.data, dict) or envelope.event.startswith("organization."):
         return None

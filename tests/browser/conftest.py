@@ -363,7 +363,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     found = Demo(house, server)
     yield found
     server.stop()
-    found.services.engine.dispose()
+    found.services.database.dispose()
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from playwright.sync_api import Dialog, Page, expect
 
+from panel.customer.matching import ATTRIBUTE
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
-from panel.identity import ATTRIBUTE
-from panel.sync.contacts import Contacts
+from panel.sync.reconcile import Reconciler
 from tests.browser.conftest import Demo, Panel
 from tests.browser.test_looks import TOO_WIDE
 
@@ -186,8 +186,8 @@ def test_while_the_back_office_is_down_an_id_is_not_called_unknown(demo: Demo, p
 def learn(demo: Demo, *organizations: int) -> None:
     """The real pass, without its engine."""
     shared = demo.services
-    tools = (shared.directory, shared.terms, shared.links, shared.cache.flights)
-    contacts = Contacts(shared.settings, shared.office, shared.chatwoot, *tools)
+    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    contacts = Reconciler(shared.settings, shared.back_office, shared.chatwoot, *tools)
     for organization in organizations:
         contacts.bring_in_line(organization, ())
 
@@ -257,7 +257,7 @@ def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
     expect(orders.locator("[data-masked]")).to_have_count(0)
     expect(orders.locator("h2")).to_be_focused()
     expect(panel.section("quotes").locator("[data-masked]").first).to_be_visible()
-    [row] = [each for each in demo.services.audit.entries() if each.what == "uncovered"]
+    [row] = [each for each in demo.services.audit_log.entries() if each.what == "uncovered"]
     assert (row.agent, row.organization) == (2, 42)
     assert row.note == "orders: Other: She read the order aloud"
     with panel.page.expect_response("**/sections/orders/refresh"):

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from panel.access import Seal
+from panel.auth.tokens import Seal
 from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 
 
@@ -210,8 +210,8 @@ def test_a_panel_that_is_not_answered_asks_ever_more_slowly(clocked: Panel, seen
 def test_a_panel_that_was_left_open_overnight_works_in_the_morning(
     clocked: Panel, demo: Demo, seen: Seen
 ) -> None:
-    access = demo.services.access
-    seal = access.opened(f"Bearer {clocked.root.get_attribute('data-seal')}")
+    access = demo.services.seals
+    seal = access.open(f"Bearer {clocked.root.get_attribute('data-seal')}")
     other = Seal(seal.agent, seal.proof, seal.account, 999, seal.contact, seal.organization)
     clocked.page.locator("[data-tab=messages]").click()
     clocked.page.clock.fast_forward("10:00:00")

@@ -34,7 +34,7 @@ def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
             stack.callback(server.stop)
             house.move_in(server.port, str(with_tables(tmp_path)), front)
             found = Demo(house, server)
-            stack.callback(found.services.engine.dispose)
+            stack.callback(found.services.database.dispose)
             return found
 
         yield make

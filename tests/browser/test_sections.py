@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from panel.sections import SECTIONS as TABLE
+from panel.web.sections import SECTIONS as TABLE
 from tests.browser.conftest import SECTIONS, Demo, Panel, Seen
 
 EMPTY_TEXTS = [text for row in TABLE.values() for text in (row.empty, row.none_shown) if text]

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine as Database
 
-from panel import db
-from panel.sync.engine import Engine
+from panel.data import db
+from panel.sync.worker import Worker
 from tests.conftest import with_tables
 from tests.sync import postgres
 from tests.sync.executor import settings_for
 from tests.sync.until import until
 
-BuildEngine = Callable[..., Engine]
+BuildEngine = Callable[..., Worker]
 _numbers = count(1)
 
 
@@ -26,7 +26,7 @@ def cluster() -> Iterator[str]:
         # Tables are made once: each test gets a copy.
         database = db.connect(url)
         db.migrate(database)
-        Engine(settings_for(url), database).migrate()
+        Worker(settings_for(url), database).migrate()
         database.dispose()
         yield address
 
@@ -47,12 +47,12 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def build(url: str) -> Iterator[BuildEngine]:
     """Makes engines on one database; they are stopped at the end."""
-    made: list[tuple[Engine, Database]] = []
+    made: list[tuple[Worker, Database]] = []
 
-    def make(**options: object) -> Engine:
+    def make(**options: object) -> Worker:
         database = db.connect(url)
         db.migrate(database)
-        engine = Engine(settings_for(url), database, **options)  # type: ignore[arg-type]
+        engine = Worker(settings_for(url), database, **options)  # type: ignore[arg-type]
         engine.migrate()
         made.append((engine, database))
         return engine
@@ -63,7 +63,7 @@ def build(url: str) -> Iterator[BuildEngine]:
         database.dispose()
 
 
-def halt(engine: Engine) -> None:
+def halt(engine: Worker) -> None:
     """Stop it when nothing runs: in the midst of a pass or a sweep, a connection would be lost."""
     if engine._thread:  # what a killed process was at is not ours to wait for
         until(lambda: not engine._client.list_workflows(status="PENDING"))

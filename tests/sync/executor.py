@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from panel import db
+from panel.data import db
 from panel.settings import Settings, from_env
-from panel.sync import engine as engines
+from panel.sync import worker as engines
 from panel.sync.wire import Hook
 
 SECRET = "a-secret-that-is-long-enough-for-us"
@@ -36,10 +36,10 @@ def hook(name: str, organization: int | None, kind: str = "entitlement.renewed")
     return Hook(name, kind, time.time(), organization)
 
 
-def open_engine(url: str) -> engines.Engine:
+def open_engine(url: str) -> engines.Worker:
     database = db.connect(url)
     db.migrate(database)
-    engine = engines.Engine(settings_for(url), database)
+    engine = engines.Worker(settings_for(url), database)
     engine.migrate()
     return engine
 

@@ -28,15 +28,17 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import create_app
-from panel import commands, db, journal, services
+from panel import services
+from panel.cli import commands
+from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
 from panel.settings import from_env
-from panel.sync.door import Door
-from panel.sync.engine import Engine
-from panel.sync.passes import Passes
+from panel.sync.intake import Intake
+from panel.sync.jobs import Jobs
+from panel.sync.worker import Worker
 from tests.conftest import environment
 from tests.sync import postgres
 from tests.sync.until import until
@@ -68,7 +70,7 @@ def impatient() -> Flask:
     """The application as it is, with an engine that waits seconds where ours waits minutes."""
     app = create_app()
     built = app.extensions["panel"]
-    engine = Engine(built.settings, built.engine, waits=WAITS)
+    engine = Worker(built.settings, built.database, waits=WAITS)
     app.extensions["panel"] = replace(built, sync=engine)
     commands.register(app, built, engine, built.passes)
     return app
@@ -303,7 +305,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
     database = db.connect(url)
     try:
         with database.connect() as connection:
-            rows = connection.execute(select(journal.hooks)).all()
+            rows = connection.execute(select(inbox.hooks)).all()
     finally:
         database.dispose()
     return {row.hook_id: (row.status, row.reason) for row in rows}
@@ -312,7 +314,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 def settled(url: str) -> float:
     """Seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
-    door = Door(database)
+    door = Intake(database)
     until(lambda: door.stats().oldest_waiting is None, SIZE.settle)
     database.dispose()
     return time.monotonic() - begun
@@ -325,11 +327,11 @@ def clean_run(told: Story, folder: Path) -> Chatwoot:
     with on_sockets(told.office, chat) as (office_at, chat_at):
         settings = from_env(calm(environment(office_at.url, chat_at.url, folder)))
         shared = services.build(settings, Flask("clean"))
-        door = Engine(settings, shared.engine)
+        door = Worker(settings, shared.database)
         door.migrate()
         for company in told.companies:
-            Passes(shared, door).bring_in_line(company.number)
-        shared.engine.dispose()
+            Jobs(shared, door).bring_in_line(company.number)
+        shared.database.dispose()
     return chat
 
 
@@ -360,7 +362,7 @@ class Scene:
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     worker, _, database = request.param.partition(" on ")
     told = story(seed=20261122)
-    url = f"sqlite:///{tmp_path / 'panel.db'}"
+    url = f"sqlite:///{tmp_path / 'panel.data.db'}"
     if database == "postgresql":
         from_cluster: str = request.getfixturevalue("cluster")
         url = postgres.create(from_cluster, f"chaos_{worker}", "template")

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from panel.sync.events import KINDS, LICENSES, ORDERS, ORGANIZATION, QUOTES, find
+from panel.sync.events import (
+    KINDS,
+    LICENSES_SECTION,
+    ORDERS_SECTION,
+    ORGANIZATION_SECTION,
+    QUOTES_SECTION,
+    find_kind,
+)
 
 # contracts/middag.md §7, the complete catalogue
 CATALOGUE = [
@@ -20,7 +27,12 @@ OURS = [
     *("collaborator.added", "collaborator.updated", "collaborator.removed"),
     "organization.deleted",
 ]
-GROUPS = {"order": ORDERS, "quote": QUOTES, "license": LICENSES, "entitlement": LICENSES}
+GROUPS = {
+    "order": ORDERS_SECTION,
+    "quote": QUOTES_SECTION,
+    "license": LICENSES_SECTION,
+    "entitlement": LICENSES_SECTION,
+}
 
 
 def test_the_table_is_the_catalogue_and_ours() -> None:
@@ -32,14 +44,14 @@ def test_the_table_is_the_catalogue_and_ours() -> None:
 
 @pytest.mark.parametrize("name", [*CATALOGUE, *OURS])
 def test_a_kind_of_the_catalogue_has_its_own_row(name: str) -> None:
-    kind = find(name)
+    kind = find_kind(name)
     assert kind is not None
     assert kind.name == name
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_any_other_kind_of_a_group_touches_its_section(group: str) -> None:
-    kind = find(f"{group}.never_heard_of")
+    kind = find_kind(f"{group}.never_heard_of")
     assert kind is not None
     assert GROUPS[group] in kind.touches
 
@@ -48,12 +60,12 @@ def test_any_other_kind_of_a_group_touches_its_section(group: str) -> None:
     "name", ["", "order", "order.", ".", "orders.paid", "organization.merged", "ticket.reopened"]
 )
 def test_anything_else_is_no_kind_of_ours(name: str) -> None:
-    assert find(name) is None
+    assert find_kind(name) is None
 
 
 def test_the_sections_are_those_of_the_panel() -> None:
     touched = {section for kind in KINDS for section in kind.touches}
-    assert touched == {ORGANIZATION, ORDERS, QUOTES, LICENSES}
+    assert touched == {ORGANIZATION_SECTION, ORDERS_SECTION, QUOTES_SECTION, LICENSES_SECTION}
     # The wings do not import each other, so the names are compared as they are written.
     written = Path("panel/sections.py").read_text(encoding="utf-8")
     assert all(re.search(rf"[\"']{section}[\"']", written) for section in touched)

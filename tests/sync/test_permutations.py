@@ -12,18 +12,18 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from panel import http
-from panel.breaker import Breaker
+from panel.data.links import CONVERSATION, PICKED, Link
 from panel.demo.backoffice import SECTIONS, BackOffice
 from panel.demo.chatwoot import Chatwoot, Failure, never
 from panel.demo.faults import FAULTS
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
 from panel.errors import PanelError, TryLater
-from panel.links import CONVERSATION, PICKED, Link
-from panel.sync.contacts import DELETED
 from panel.sync.events import KINDS
-from panel.sync.people import OURS
-from tests.sync.test_contacts import SOON, Bench, build, company, entitlement, person
+from panel.sync.people import OUR_ATTRIBUTES
+from panel.sync.reconcile import DELETED
+from panel.upstream import client
+from panel.upstream.circuit_breaker import CircuitBreaker
+from tests.sync.test_reconcile import SOON, Bench, build, company, entitlement, person
 
 GONE, ACME, BETA, GAMMA = 41, 42, 43, 44
 EVENTS = sorted(kind.name for kind in KINDS if kind.learns and "*" not in kind.name)
@@ -83,7 +83,7 @@ class Worlds:
             at, chat_at = (server.url for server in self.servers)
             bench = build(self.office, self.chat, at, chat_at, Path(folder))
             client = bench.contacts._office._client
-            client.breaker = Breaker(limit=10_000)
+            client.breaker = CircuitBreaker(limit=10_000)
             yield bench
             bench.directory._engine.dispose()
 
@@ -99,7 +99,7 @@ class Worlds:
 def _impatient() -> Iterator[None]:
     """The wait before a second try is proven in test_http; here it would add up to a minute."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http, "RETRY_AFTER_SECONDS", 0.02)
+        patch.setattr(client, "RETRY_AFTER_SECONDS", 0.02)
         yield
 
 
@@ -278,7 +278,7 @@ def test_a_deleted_organization_is_cleared_although_chatwoot_failed_meanwhile(
         acme.run(ACME, DELETED)
     acme.run(ACME, DELETED)
     kept = [row["custom_attributes"] for row in acme.chat.contacts.values()]
-    assert [told for told in kept if set(told) & set(OURS)] == []
+    assert [told for told in kept if set(told) & set(OUR_ATTRIBUTES)] == []
     assert acme.chat.conversations[1]["custom_attributes"] == {"topic": "billing"}
 
 
@@ -302,7 +302,7 @@ def test_who_left_keeps_the_conversation_that_an_agent_picked(acme: Bench) -> No
 def test_a_back_office_that_hangs_clears_nothing(
     worlds: Worlds, acme: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(client, "READ_SECONDS", 1.0)
     right = worlds.end()
     acme.office.fault("hang", ACME)
     with pytest.raises(TryLater, match="timeout"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.sync.engine import Engine
+from panel.sync.worker import Worker
 from tests.sync.conftest import BuildEngine
 from tests.sync.executor import hook
 from tests.sync.until import until
@@ -51,7 +51,7 @@ def lines(log: Path, word: str) -> list[tuple[str, int, float]]:
     return [(one[1], int(one[2]), float(one[3])) for one in split if one[0] == word]
 
 
-def answered(engine: Engine) -> bool:
+def answered(engine: Worker) -> bool:
     return engine.stats().oldest_waiting is None
 
 
@@ -132,7 +132,7 @@ def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Pa
     until(lambda: answered(engine), 60)
     assert accepted == set(names)
     assert engine.stats().done == len(names)
-    assert engine.buried() == []
+    assert engine.list_buried() == []
     ended = {name for name, *_ in lines(log, "end")}
     assert ended == {str(organization) for organization in range(1, 13)}
 

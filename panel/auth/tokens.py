@@ -1,0 +1,175 @@
+"""Who may look: launch keys, and the seals that every proof ends in (design §4.2, §4.3).
+
+A launch key is derived from the shared secret, so the address that Chatwoot keeps never holds the
+secret. A seal is our signed statement of half an hour: this agent, proven so, may see this
+organization from this conversation and contact. Every accepted secret verifies, the first signs.
+"""
+
+import hmac
+import math
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from panel.cache.policy import CacheControl
+from panel.cache.ttl_cache import TtlCache
+from panel.errors import GiveUp, Missing
+from panel.settings import Settings
+from panel.upstream.chatwoot import ADMINISTRATOR, Agent, Chatwoot, Conversation
+
+SEAL_SECONDS = 30 * 60
+# A seal that held is not checked again for a moment: with what `chatwoot.CHECKED` allows, who was
+# removed is refused within the minute. What did not hold is never remembered.
+CHECKED_SECONDS = 10.0
+MOST_CHECKED = 4096
+SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
+ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
+CHATWOOT_SESSION = "chatwoot-session"
+# What convinces us, tried in this order, by the setting. Who uses Chatwoot's mobile app has no
+# session of the dashboard: they can sign in with their token as well, which proves as much.
+ACCEPTED_PROOFS = {
+    SHARED_SECRET: (SHARED_SECRET,),
+    ACCESS_TOKEN: (ACCESS_TOKEN,),
+    CHATWOOT_SESSION: (CHATWOOT_SESSION, ACCESS_TOKEN),
+}
+
+
+class Denied(GiveUp):
+    """The viewer may not see this. `code` is shown; the caller answers 401 or 403."""
+
+    code = "denied"
+
+
+class Unproven(Denied):
+    """No proof, or none that holds: where agents can sign in, they are offered to."""
+
+    code = "no_proof"
+
+
+class InvalidSeal(GiveUp):
+    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel shall prove itself anew."""
+
+    code = "seal_invalid"
+
+
+@dataclass(frozen=True)
+class Seal:
+    """`organization` 0: proven, but no organization found yet. `trust`: see `identity`.
+
+    `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
+    `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
+    """
+
+    agent: int
+    proof: str
+    account: int
+    conversation: int
+    contact: int
+    organization: int = 0
+    trust: str = "unproven"
+    uncovered: tuple[str, ...] = ()
+    since: int = 0
+
+
+@cache
+def derive_launch_key(secret: str) -> str:
+    digest = hmac.new(secret.encode(), b"middag panel: launch key", sha256).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def make_launch_url(settings: Settings, base: str) -> str:
+    """The address to register as dashboard app; only `shared-secret` needs the key in it."""
+    key = derive_launch_key(settings.secret) if settings.agent_proof == SHARED_SECRET else ""
+    return f"{base.rstrip('/')}/" + (f"#k={key}" if key else "")
+
+
+def parse_bearer(header: str | None) -> str:
+    """What stands behind `Bearer `, or nothing."""
+    scheme, _, value = (header or "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def make_signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
+    """Signs with the first secret, verifies with all; one purpose's words fit no other."""
+    keys = [derive_launch_key(f"{purpose} {secret}") for secret in reversed(settings.secrets)]
+    return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
+
+
+class Seals:
+    """Seals, and the checks that stand behind each of them."""
+
+    def __init__(
+        self, settings: Settings, chatwoot: Chatwoot, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._chatwoot = chatwoot
+        self._clock = clock
+        self._signer = make_signer(settings, "seal")
+        self._checked = TtlCache[Seal](MOST_CHECKED, clock)
+
+    def seal(self, seal: Seal) -> str:
+        """`since` 0: proven now. The values alone are signed: every request carries a seal."""
+        proven = replace(seal, since=seal.since or int(time.time()))
+        return str(self._signer.dumps(list(vars(proven).values())))
+
+    def open(self, header: str | None) -> Seal:
+        """The seal of a request, with its agent and conversation checked within the minute.
+
+        Raises `Unsealed` (401), or another `PanelError` when Chatwoot cannot be asked.
+        """
+        digest = sha256((header or "").encode()).digest()
+        known = self._checked.get(digest)
+        if known:
+            return known
+        seal, left = self._verify(header)
+        self._check(seal)
+        self._checked.put(digest, seal, self._clock() + min(left, CHECKED_SECONDS))
+        return seal
+
+    def _verify(self, header: str | None) -> tuple[Seal, float]:
+        """What our signature stands behind, and for how many seconds still."""
+        try:
+            said, signed = self._signer.loads(
+                parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
+            )
+            seal = Seal(*said)
+            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
+        except SignatureExpired:
+            raise InvalidSeal("seal_expired") from None
+        except (BadSignature, TypeError, ValueError):
+            raise InvalidSeal("seal_invalid") from None
+        settings = self._settings
+        here = seal.account == settings.chatwoot_account_id
+        if not here or seal.proof not in ACCEPTED_PROOFS[settings.agent_proof]:
+            raise InvalidSeal("seal_invalid")
+        left = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
+        if left < 0:
+            raise InvalidSeal("seal_expired")
+        return seal, left
+
+    def _check(self, seal: Seal) -> None:
+        try:
+            conversation = self._chatwoot.conversation(seal.conversation, CacheControl.FRESH)
+            self.admit(seal.agent, conversation)
+        except (Denied, Missing) as refused:
+            raise InvalidSeal("agent_removed", refused.code) from refused
+        if conversation.contact.id != seal.contact:
+            raise InvalidSeal("agent_removed", "the conversation has another contact now")
+
+    def admit(self, agent: int, conversation: Conversation) -> Agent:
+        """The agent, if they are listed and may see this conversation; raises `Denied`."""
+        found = self._chatwoot.agents().get(agent)
+        if found is None:
+            raise Denied("not_an_agent")
+        if self._settings.inboxes and conversation.inbox not in self._settings.inboxes:
+            raise Denied("inbox_not_served")
+        # Chatwoot shows every inbox to administrators, member or not.
+        checked = self._settings.check_inbox and found.role != ADMINISTRATOR
+        if checked and agent not in self._chatwoot.members(conversation.inbox):
+            raise Denied("not_in_inbox")
+        return found

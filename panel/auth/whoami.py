@@ -1,0 +1,69 @@
+"""Whose credentials are these? `GET /api/v1/profile`, asked with somebody's own.
+
+Sources: contracts/chatwoot.md §3.1 (access token) and §4, option E (a dashboard's session). The
+answer holds more secrets of that user: nothing but the id leaves this module, and nothing that was
+brought is kept or told, not even in an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from panel.deadline import Deadline
+from panel.errors import Missing, Refused, Unauthorized, Unreadable
+from panel.upstream.chatwoot import ADMINISTRATOR, Chatwoot
+from panel.upstream.client import Client
+
+LONGEST = 512  # characters of one credential
+
+
+NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot, but none of our (active) account
+
+
+class Profiles:
+    """`client` must bring no token of ours: else every stranger would be us.
+
+    Who is nobody, or nobody of our account, is an `Unauthorized`; other `PanelError`s: not asked.
+    """
+
+    def __init__(self, client: Client, account: int) -> None:
+        self._client = client
+        self._account = account
+
+    def find_by_token(self, token: str) -> int:
+        """The id of the user with this access token."""
+        return self._ask_profile(Chatwoot.headers(token))
+
+    def find_by_session(self, session: Mapping[str, str], by: Deadline | None = None) -> int:
+        """The id of the user with this dashboard session (`access-token`, `client`, `uid`)."""
+        return self._ask_profile(session, by)
+
+    def _ask_profile(self, credentials: Mapping[str, str], by: Deadline | None = None) -> int:
+        # What is no header is not sent: it could split one, and libraries quote it in their errors.
+        if not all(_fits_header(value) for value in credentials.values()):
+            raise Unauthorized
+        try:
+            body = self._client.get("api/v1/profile", headers=credentials, by=by).body
+        except (Unauthorized, Refused, Missing):
+            raise Unauthorized from None
+        return self._read_member(body)
+
+    def _read_member(self, body: Any) -> int:
+        profile = body if isinstance(body, dict) else {}
+        number, accounts = profile.get("id"), profile.get("accounts")
+        if type(number) is not int or not isinstance(accounts, list):  # True would be an int
+            raise Unreadable("wrong_shape", "no profile")
+        rows = [row for row in accounts if isinstance(row, dict)]
+        ours = [row for row in rows if row.get("id") == self._account]
+        # The account's own role: that of the profile may be another account's.
+        if not ours or ours[0].get("status", "active") != "active" or not _is_agent(ours[0]):
+            raise Unauthorized(NOT_IN_ACCOUNT)
+        return number
+
+
+def _is_agent(row: dict[str, Any]) -> bool:
+    return row.get("role") in ("agent", ADMINISTRATOR)
+
+
+def _fits_header(value: str) -> bool:
+    printable = value.isascii() and value.isprintable() and " " not in value
+    return printable and 0 < len(value) <= LONGEST

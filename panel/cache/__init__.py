@@ -1,0 +1,1 @@
+"""Kept copies of the outside worlds' answers: keys, lifetimes, single flight, stale-while-revalidate."""

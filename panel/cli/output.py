@@ -1,0 +1,53 @@
+"""How every command speaks: for a person, or JSON with `--json`; a failure is a sentence.
+
+Exit codes: 0 fine, 1 found something, 2 could not.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.errors import PanelError
+from panel.sync.intake import NotKept
+
+FOUND, COULD_NOT = 1, 2
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+
+
+def report_failures(command: Callable[..., None]) -> Callable[..., None]:
+    """What cannot be asked is a sentence and exit code 2: a traceback's 1 would mean "found"."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (SQLAlchemyError, PanelError, NotKept) as error:
+            stop(f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
+
+    return run
+
+
+def stop(message: str, code: int = COULD_NOT) -> NoReturn:
+    """End here: the message goes to standard error."""
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def echo(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
+    """The value for a program, or the lines that `draw` makes of it for a person."""
+    if as_json:
+        click.echo(json.dumps(value, default=str))
+        return
+    for line in draw():
+        click.echo(line)
+
+
+def format_time(epoch: float) -> str:
+    """To the second, in UTC."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Which organization is this conversation about: identification, an agent's decisions, search."""

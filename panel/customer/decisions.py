@@ -1,0 +1,146 @@
+"""What an agent says about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
+
+import time
+
+from panel.auth.tokens import Denied
+from panel.cache.policy import CacheControl
+from panel.customer import matching
+from panel.customer.lookup import Visit
+from panel.data import audit_log, links
+from panel.data.audit_log import AuditEntry
+from panel.data.db import transaction
+from panel.data.links import BY_AGENT, CONTACT, CONVERSATION, PICKED, REFUSED, Link
+from panel.errors import GiveUp, PanelError, Unreachable
+from panel.services import Services
+from panel.upstream.chatwoot import LONGEST_NAME, Contact, Conversation
+from panel.upstream.middag import ORGANIZATION
+
+ACTIONS = ("pick", "refuse", "undo")
+CONTACT_SECONDS = 3.0  # seconds for a contact that a pass is writing
+
+
+class CannotPick(GiveUp):
+    """The organization that an agent named cannot be picked now; `code` says why."""
+
+
+class Decisions:
+    """Raises `Denied`, or `PanelError` when the database is silent."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def decide(
+        self, visit: Visit, organization: int, action: str, scope: str, undone: str = ""
+    ) -> str:
+        """Pick, refuse or undo: our tables first, then Chatwoot's attributes.
+
+        `undone`: the moment of the word that is taken back, as the panel showed it; else the
+        newest. Returns a notice for the agent, mostly empty. Raises `Unpicked`.
+        """
+        if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
+            raise Denied("bad_request", "unknown action or scope")
+        name = self._fetch_name(organization) if action == "pick" else ""
+        if action == "undo":
+            said = _find_undone(visit, organization, undone)
+        else:
+            said = _make_links(visit, organization, PICKED if action == "pick" else REFUSED, scope)
+        scopes = self._record(visit, organization, action, said)
+        try:
+            if scopes:
+                self._write_conversation(visit.conversation, organization, name)
+            if CONTACT in scopes:
+                self._write_contact(visit.conversation.contact, organization, name)
+        except PanelError:
+            return "chatwoot_not_told"
+        return ""
+
+    def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> set[str]:
+        """What is said, with its row in the access log, or neither; the scopes it changed."""
+        with transaction(self._services.database) as connection:
+            if action == "undo":
+                said = links.take_back(connection, said)
+            else:
+                links.write(connection, said)
+            scopes = {link.scope for link in said}
+            if scopes:
+                who, where, how = visit.agent.id, visit.conversation.id, visit.seal.proof
+                note = CONTACT if CONTACT in scopes else CONVERSATION
+                audit_log.write_entry(
+                    connection, AuditEntry(action, who, where, organization, how, note=note)
+                )
+        return scopes
+
+    def _fetch_name(self, organization: int) -> str:
+        """Only an organization that the back office knows can be picked."""
+        try:
+            found = self._services.back_office.read(ORGANIZATION, organization, CacheControl.GLANCE)
+        except PanelError as error:
+            raise CannotPick(error.code, error.detail) from error
+        return found.value.name[:LONGEST_NAME]
+
+    def _write_conversation(self, conversation: Conversation, organization: int, name: str) -> None:
+        """A pick is written; with no name, our keys go if they name this organization."""
+        named = str(conversation.attributes.get(matching.ATTRIBUTE, ""))
+        if not name and named != str(organization):
+            return
+        values = {
+            matching.ATTRIBUTE: str(organization) if name else None,
+            matching.NAME_ATTRIBUTE: name or None,
+        }
+        self._services.chatwoot.change_conversation(conversation.id, values)
+
+    def _write_contact(self, contact: Contact, organization: int, name: str) -> None:
+        """The same for the contact, beside the organizations that the passes seated it in."""
+        # The lock of the passes (`sync.contacts`): one writer per contact.
+        with self._services.cache.flights.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
+            if not alone:
+                raise Unreachable("contact_busy", "a pass writes this contact")
+            names = self._list_organizations(contact, organization, name)
+            values = {
+                matching.ATTRIBUTE: ",".join(map(str, names)),
+                matching.NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
+            }
+            if names:
+                self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
+            elif str(contact.attributes.get(matching.ATTRIBUTE, "")) == str(organization):
+                self._services.chatwoot.clear_contact(contact.id, list(values))
+
+    def _list_organizations(self, contact: Contact, organization: int, name: str) -> dict[int, str]:
+        """The organizations that the contact belongs to now, ascending, by name where we know it;
+        `name`: of the one that was picked just now."""
+        said = self._services.links.find(0, contact.id)
+        refused = {link.organization for link in said if link.state == REFUSED}
+        picked = {link.organization for link in said if link.state == PICKED}
+        seats = {known.id for known, _ in self._services.directory.memberships_of(contact.id)}
+        right = sorted((seats - refused) | picked)
+        known = self._services.directory.get_organizations(right)
+        names = {number: known[number].name if number in known else "" for number in right}
+        return names | ({organization: name} if name and organization in names else {})
+
+
+def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
+    """What is said now: of the conversation always, of the contact if that was meant."""
+    contact = visit.conversation.contact
+    subjects = {CONVERSATION: visit.conversation.id}
+    if scope == CONTACT:
+        subjects[CONTACT] = contact.id
+    keys = vars(matching.read_keys(contact))
+    now = time.time()
+    return [
+        Link(where, subject, organization, state, "", visit.agent.id, now, contact.id, **keys)
+        for where, subject in subjects.items()
+    ]
+
+
+def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:
+    """The agent's word of that `moment`, none where it is gone; without one the newest: the pick
+    that is shown, else the refusal. With its twin, that of the contact or of the conversation."""
+    mine = [each for each in visit.links if each.organization == organization]
+    words = [each for each in mine if each.said_by == BY_AGENT]
+    if not moment:
+        shown = visit.found.get(organization)
+        state = PICKED if shown and shown.link == PICKED else REFUSED
+        said = [each for each in words if each.state == state]
+        here = [each for each in said if each.scope == CONVERSATION] or said
+        moment = str(here[0].at) if here else ""
+    return [each for each in words if str(each.at) == moment]

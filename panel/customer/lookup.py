@@ -1,0 +1,159 @@
+"""A visit: a proven agent before a conversation, and what we found there.
+
+What the page sends are hints: ids to look up in Chatwoot, never evidence.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from panel.auth.tokens import Denied, Seal
+from panel.customer import matching
+from panel.customer.matching import Identification
+from panel.data.links import CONVERSATION, Link
+from panel.errors import Missing, PanelError, Unreachable
+from panel.services import Services
+from panel.upstream.chatwoot import Agent, Conversation
+
+LONGEST_EMAIL = 254
+UNKNOWN_SOURCE = "?"
+
+
+@dataclass(frozen=True)
+class Hints:
+    """`organization` 0: none chosen yet; `customer`: see `identity.customer`."""
+
+    conversation: int
+    contact: int
+    account: int
+    agent_id: int
+    agent_email: str = ""
+    organization: int = 0
+    customer: str = ""
+
+    @classmethod
+    def from_form(cls, form: Mapping[str, str]) -> "Hints":
+        """Raises `Denied("bad_request")`."""
+        email = form.get("agent_email", "").strip().lower()
+        if len(email) > LONGEST_EMAIL:
+            raise Denied("bad_request", "agent_email is too long")
+        return cls(
+            conversation=parse_number(form, "conversation"),
+            contact=parse_number(form, "contact"),
+            account=parse_number(form, "account"),
+            agent_id=parse_number(form, "agent_id"),
+            agent_email=email,
+            organization=parse_number(form, "organization", otherwise="0"),
+            customer=form.get("customer", ""),
+        )
+
+
+def parse_number(form: Mapping[str, str], name: str, otherwise: str = "") -> int:
+    """A positive whole number, or `otherwise` where the field is missing."""
+    text = form.get(name) or otherwise
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or (int(text) < 1 and not otherwise):
+        raise Denied("bad_request", f"{name} should be a whole number")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """`links_known` False: our table could not be read, so what is found are claims alone."""
+
+    seal: Seal
+    agent: Agent
+    conversation: Conversation
+    found: Identification
+    links_known: bool = True
+    links: tuple[Link, ...] = ()
+
+
+class Lookup:
+    """Every method raises `Denied`, or `PanelError` when Chatwoot or the database is silent."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def look_up(self, hints: Hints, proof: str) -> Visit:
+        """Does that conversation hold that contact, and who is that agent, as Chatwoot says?"""
+        account = self._services.settings.chatwoot_account_id
+        if hints.account != account:
+            raise Denied("another_account")
+        seal = Seal(hints.agent_id, proof, account, hints.conversation, hints.contact)
+        visit = self.repeat(seal, hints.customer)
+        if hints.agent_email and hints.agent_email != visit.agent.email:
+            raise Denied("not_an_agent")
+        return visit
+
+    def repeat(self, seal: Seal, customer: str = "") -> Visit:
+        """The same agent before the same conversation, asked anew.
+
+        A copy of a moment ago will do where it says what the dashboard shows (`customer`).
+        """
+        try:
+            conversation = self._conversation(seal.conversation, customer)
+        except Missing:
+            raise Denied("no_such_conversation") from None
+        if conversation.contact.id != seal.contact:
+            if not self._is_merged(conversation, seal.contact):
+                raise Denied("another_contact")
+            seal = replace(seal, contact=conversation.contact.id)
+        agent = self._services.seals.admit(seal.agent, conversation)
+        return self._identify(Visit(seal, agent, conversation, Identification(())))
+
+    def _conversation(self, number: int, customer: str) -> Conversation:
+        kept = customer and self._services.chatwoot.peek_conversation(number)
+        if kept and matching.describe_customer(kept) == customer:
+            return kept
+        return self._services.chatwoot.conversation(number)
+
+    def _identify(self, visit: Visit) -> Visit:
+        """Without the database, claims are all that we know; with none of them, we know nothing."""
+        conversation = visit.conversation
+        try:
+            links = self._links(conversation)
+            matches = self._services.directory.find_matches(
+                matching.read_keys(conversation.contact)
+            )
+        except Unreachable:
+            claims = matching.identify(conversation, [])
+            if not claims.candidates:  # nobody must read that nothing is linked
+                raise
+            return replace(visit, found=claims, links_known=False)
+        known = links or matches
+        sources = self._sources(conversation) if known else frozenset()
+        found = matching.identify(conversation, links, matches, sources)
+        return replace(visit, found=found, links=tuple(links))
+
+    def _sources(self, conversation: Conversation) -> frozenset[str]:
+        """How the channel calls the contact, asked where that can prove anything."""
+        if conversation.channel not in matching.PROVES:
+            return frozenset()
+        try:
+            return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
+        except PanelError:
+            return frozenset({UNKNOWN_SOURCE})  # the same as nobody's: nothing is proven by it
+
+    # -- contacts that Chatwoot merged ---------------------------------------------------------
+
+    def _links(self, conversation: Conversation) -> list[Link]:
+        """Ours; those of a contact that was merged into the present one have followed it."""
+        links, present = self._services.links, conversation.contact.id
+        found = links.find(conversation.id, present)
+        said_of = {each.contact for each in found if each.scope == CONVERSATION} - {0, present}
+        moved = [each for each in said_of if self._is_gone(each)]
+        for old in moved:
+            links.follow_merge(old, present)
+        return links.find(conversation.id, present) if moved else found
+
+    def _is_merged(self, conversation: Conversation, contact: int) -> bool:
+        """Only a contact that we knew here ourselves: else any number that is free would do."""
+        said = self._services.links.find(conversation.id, 0)
+        return any(link.contact == contact for link in said) and self._is_gone(contact)
+
+    def _is_gone(self, contact: int) -> bool:
+        try:
+            self._services.chatwoot.contact(contact)
+        except Missing:
+            return True
+        return False

@@ -1,0 +1,75 @@
+"""Which organization do these words mean? Over what the passes learned, and by id also anew."""
+
+from dataclasses import dataclass
+
+from panel.cache.policy import CacheControl
+from panel.data.directory import Known
+from panel.data.search_index import BY_ID, BY_NAME, BY_TAX_ID, Hit, parse_query
+from panel.errors import Missing, PanelError
+from panel.services import Services
+from panel.upstream.middag import ORGANIZATION
+
+LONGEST_ID = 18
+
+
+@dataclass(frozen=True)
+class Result:
+    """`tax_id`: there is one. `why`: kind and word, where the words are not seen anyway; of a tax
+    id the kind alone, for it is masked."""
+
+    organization: int
+    name: str
+    city: str | None
+    plan: str | None
+    tax_id: bool
+    why: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """`asked` False: too little to search by; `code`: why the back office could not be asked."""
+
+    query: str
+    rows: tuple[Result, ...] = ()
+    more: bool = False
+    asked: bool = True
+    code: str = ""
+
+
+def search(services: Services, query: str) -> Results:
+    """Raises `Unreachable("database")`: what cannot be searched is not "nothing found"."""
+    query = " ".join(query.split())
+    wanted = parse_query(query)
+    if not wanted:
+        return Results(query, asked=False)
+    hits = services.search_index.find(query)
+    known = services.directory.get_organizations([hit.organization for hit in hits.rows])
+    rows = [
+        _make_result(known[hit.organization], hit) for hit in hits.rows if hit.organization in known
+    ]
+    number = wanted[0][0] if wanted[0][0].isdigit() and len(wanted) == 1 else ""
+    if not number or len(number) > LONGEST_ID or any(str(each) == number for each in known):
+        return Results(query, tuple(rows), hits.more)
+    named, code = _search_by_id(services, int(number))
+    return Results(query, (*named, *rows), hits.more, code=code)
+
+
+def _make_result(known: Known, hit: Hit) -> Result:
+    seen = BY_NAME in hit.matched or BY_ID in hit.matched
+    why = (
+        [] if seen else [(kind, "" if kind == BY_TAX_ID else w) for kind, w in hit.matched.items()]
+    )
+    return Result(known.id, known.name, known.city, known.plan, bool(known.tax_id), tuple(why))
+
+
+def _search_by_id(services: Services, number: int) -> tuple[list[Result], str]:
+    """What no pass has seen yet may be known at the back office all the same."""
+    if not number:
+        return [], ""
+    try:
+        found = services.back_office.read(ORGANIZATION, number, CacheControl.GLANCE).value
+    except Missing:
+        return [], ""
+    except PanelError as error:
+        return [], error.code
+    return [Result(found.id, found.name, found.city, found.plan, bool(found.tax_id))], ""

@@ -1,0 +1,1 @@
+"""Our own database: connections, migrations, and the tables, each with one owner."""

@@ -1,0 +1,111 @@
+"""Who was shown what, how proven and how matched, and what agents said: ids only, no names.
+
+The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    String,
+    Table,
+    delete,
+    select,
+)
+
+from panel.data.db import metadata, transaction
+from panel.errors import PanelError
+
+log = logging.getLogger(__name__)
+
+SHOWN, UNCOVERED, SIGNED_IN, SIGNED_OUT = "shown", "uncovered", "signed_in", "signed_out"
+LONGEST_NOTE = 200
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("what", String(16), nullable=False),
+    Column("agent", BigInteger, nullable=False, index=True),
+    Column("conversation", BigInteger, nullable=False),
+    Column("organization", BigInteger, nullable=False, index=True),
+    Column("proof", String(20), nullable=False),
+    Column("link", String(12), nullable=False),
+    Column("source", String(24), nullable=False),
+    Column("note", String(LONGEST_NOTE), nullable=False),
+)
+_INSERT = access_log.insert()  # made once: with its values it would be made at every opening
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One row. `what`: `shown`, `uncovered`, `pick`, `refuse`, `undo`, `signed_in`, `signed_out`.
+
+    0 and empty where there is none. `link` with `source`: how the organization was found
+    (`matched` by `email`); `note`: the scope of a pick, the section and reason of an uncovering.
+    """
+
+    what: str
+    agent: int
+    conversation: int = 0
+    organization: int = 0
+    proof: str = ""
+    link: str = ""
+    source: str = ""
+    note: str = ""
+    at: float = 0.0
+
+
+def write_entry(connection: Connection, entry: AuditEntry) -> None:
+    """One row, in the transaction of what it tells of."""
+    values = {**vars(entry), "at": entry.at or time.time(), "note": entry.note[:LONGEST_NOTE]}
+    connection.execute(_INSERT, values)
+
+
+class AuditLog:
+    """`engine` may be a hasty one (see `db`); what agents say goes with what it is about."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, entry: AuditEntry) -> None:
+        """Keep one row. Raises `Unreachable("database")`."""
+        with transaction(self._engine) as connection:
+            write_entry(connection, entry)
+
+    def try_record(self, entry: AuditEntry) -> None:
+        """For what must go on without the database too: a panel is shown, the gap is logged."""
+        try:
+            self.record(entry)
+        except PanelError as error:
+            log.warning("the access log did not keep %s: %s", entry, error.code)
+
+    def entries(
+        self, agent: int | None = None, organization: int | None = None, since: float = 0.0
+    ) -> Iterator[AuditEntry]:
+        """Newest first, as they are read. Raises `Unreachable("database")`."""
+        wanted = [access_log.c.at >= since]
+        if agent is not None:
+            wanted.append(access_log.c.agent == agent)
+        if organization is not None:
+            wanted.append(access_log.c.organization == organization)
+        columns = [column for column in access_log.c if column.name != "id"]
+        newest = select(*columns).where(*wanted).order_by(access_log.c.id.desc())
+        with transaction(self._engine) as connection:
+            some = connection.execution_options(yield_per=1000)
+            for row in some.execute(newest).mappings():
+                yield AuditEntry(**row)
+
+    def prune(self, before: float) -> int:
+        """Forget what is older than this; how many rows that were."""
+        with transaction(self._engine) as connection:
+            return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

@@ -1,0 +1,167 @@
+"""The database: one SQLAlchemy engine, its SQLite settings, and the tables of everyone, made once.
+
+Each table has one owner (`links`, `journal`, `access`), who defines it on `metadata`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from filelock import FileLock
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import Insert
+
+from panel.errors import Unreachable
+
+log = logging.getLogger(__name__)
+metadata = MetaData()
+# Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
+# wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
+CONNECT_OPTIONS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
+ANSWER_SECONDS = 8.0  # of PostgreSQL to one statement; it is given up then
+MIGRATE_AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its tables
+ADVISORY_LOCK = 7_242_001  # any constant of ours: who creates tables on PostgreSQL
+
+
+def connect(url: str) -> Engine:
+    """The engine behind `PANEL_DATABASE_URL`; on SQLite the file's folder is made."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        engine = create_engine(
+            address, pool_size=8, max_overflow=24, pool_pre_ping=True, connect_args=CONNECT_OPTIONS
+        )
+        event.listen(engine, "do_connect", _connect_patiently)
+        return engine
+    Path(address.database or "panel.data.db").parent.mkdir(parents=True, exist_ok=True)
+    # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
+    # which does not (dependencies §1.5, trap 6).
+    return _connect_sqlite(address, "FULL")
+
+
+def connect_without_sync(engine: Engine) -> Engine:
+    """The same database, for rows of which a power cut may take the last: they wait for no disk.
+
+    On SQLite, where waiting is what a short transaction mostly does; they survive every other end.
+    """
+    return _connect_sqlite(engine.url, "NORMAL") if engine.dialect.name == "sqlite" else engine
+
+
+def _connect_sqlite(address: URL, synchronous: str) -> Engine:
+    # The connection that was used last, so that few are open and their pages are warm.
+    engine = create_engine(address, connect_args={"timeout": 5}, pool_use_lifo=True)
+    event.listen(engine, "connect", partial(_set_pragmas, synchronous))
+    return engine
+
+
+class _PatientConnection(psycopg.Connection[Any]):
+    """Gives up a server that is frozen: its machine goes on to acknowledge what it is sent."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, timeout or ANSWER_SECONDS)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()  # else the pool would ask it to roll back, and wait again
+            raise
+
+
+def _connect_patiently(_dialect: object, _record: object, given: Any, named: Any) -> Any:
+    return _PatientConnection.connect(*given, **named)
+
+
+def _set_pragmas(synchronous: str, connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")  # readers go on while one writes
+    cursor.execute(f"PRAGMA synchronous={synchronous}")
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    # Each connection keeps the pages that it has read: a quarter of a MiB is plenty, by itself it
+    # would be two. The system keeps the file anyway.
+    cursor.execute("PRAGMA cache_size=-256")
+    cursor.close()
+
+
+def migrate(engine: Engine) -> None:
+    """Create what is missing. Several processes may start at once: one does it, the others wait."""
+    if engine.dialect.name == "sqlite":
+        with FileLock(f"{engine.url.database}.lock", timeout=60):
+            metadata.create_all(engine)
+        return
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        metadata.create_all(connection)
+
+
+def prepare(engine: Engine, tables: Callable[[], None]) -> None:
+    """Make the tables: now, or as soon as a PostgreSQL that is away has come back.
+
+    A panel that starts meanwhile shows what stands in Chatwoot, and puts hooks off. A file that
+    SQLite cannot open does not come back by itself: raises `SQLAlchemyError`.
+    """
+    try:
+        tables()
+    except SQLAlchemyError as error:
+        if engine.dialect.name == "sqlite":
+            raise
+        why = _describe(error)
+        log.warning("the database is away, its tables wait for it: %s", why)
+        threading.Thread(
+            target=_prepare_later, args=(tables, why), name="tables", daemon=True
+        ).start()
+
+
+def _prepare_later(tables: Callable[[], None], why: str) -> None:
+    """`why` they could not be made so far: what is new of it is logged."""
+    while True:
+        time.sleep(MIGRATE_AGAIN_SECONDS)
+        try:
+            tables()
+        except Exception as error:  # noqa: BLE001 (it may heal, and nobody else tries again)
+            if why != _describe(error):
+                why = _describe(error)
+                log.warning("the tables cannot be made: %s", why)
+        else:
+            log.warning("the database is there, and so are its tables")
+            return
+
+
+def _describe(error: Exception) -> str:
+    """In the driver's words, which name user and host and never the password.
+
+    What others say of their troubles may hold anything, the address of the database too.
+    """
+    words = str(getattr(error, "orig", "")).splitlines() or [""]
+    return f"{type(error).__name__}: {words[0]}".removesuffix(": ")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction; raises `Unreachable("database")` when the database cannot be asked."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise Unreachable("database", type(error).__name__) from error
+
+
+def insert(dialect: str, table: Table) -> Any:
+    """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
+    made = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return made(table)
+
+
+def upsert(engine: Engine, table: Table, values: Mapping[str, Any]) -> Insert:
+    """Insert the row, or replace the one with the same primary key."""
+    keys = [column.name for column in table.primary_key]
+    rest = {name: value for name, value in values.items() if name not in keys}
+    statement = insert(engine.dialect.name, table).values(**values)
+    replaced: Insert = statement.on_conflict_do_update(index_elements=keys, set_=rest)
+    return replaced

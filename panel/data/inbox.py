@@ -1,0 +1,359 @@
+"""The hooks that were kept, and how far each organization has been brought in line.
+
+The one owner of two tables. `hooks` is the record: who rang, when, and what became of it; never the
+payload. `passes` has one row for each organization that ever rang: which pass of it waits, which
+one runs, and how often it failed. Every function works inside its caller's transaction (`writing`),
+so that a row and the pass it asks for are kept together or not at all. Times are epoch seconds.
+"""
+
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from panel.data.db import insert, metadata
+from panel.locks import lock_file
+
+WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
+IDS_DAYS = 30  # how long an id is remembered, whatever the settings say
+DAY_SECONDS = 24 * 3600.0
+SWEPT_AT_ONCE = 1000  # rows: a long delete would keep the door waiting for its turn
+WRITE_SECONDS = 5.0  # seconds: the plugin hangs up not much later; `db` gives SQLite no more
+WRITE_POLL_SECONDS = 0.005
+_thread_lock = threading.Lock()
+_SET_LOCK_TIMEOUT = text(f"SET LOCAL lock_timeout = '{WRITE_SECONDS:.0f}s'")
+_TAKE_ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("hook_id", String(200), nullable=False, unique=True),
+    Column("kind", String(200), nullable=False),
+    Column("organization", Integer),
+    Column("subject", String(200)),
+    Column("occurred_at", Float, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("reason", Text),
+    Column("finished_at", Float),
+    Column("pass_id", String(40)),  # the pass that buried it
+    Index("hooks_of_organization", "organization", "status", "seq"),
+    Index("hooks_by_status", "status", "received_at"),
+    sqlite_autoincrement=True,  # a sequence number that was swept must not come again
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    Column("organization", Integer, primary_key=True, autoincrement=False),
+    Column("waiting", String(40)),
+    Column("running", String(40)),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("first", Integer, nullable=False, default=0),
+)
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """One row to keep; `organization` and `subject` are None where the hook named none."""
+
+    hook_id: str
+    kind: str
+    organization: int | None
+    subject: str | None
+    occurred_at: float
+    received_at: float
+    status: str = WAITING
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class HookCounts:
+    """Hooks: buried ones, those done in the last day, and when the oldest waiting one came."""
+
+    buried: int
+    done: int
+    oldest_waiting: float | None
+
+
+@dataclass(frozen=True)
+class BuriedHooks:
+    """What was given up together: the hooks of one pass, or one hook that never had a pass.
+
+    `id`: what a replay asks for; `hooks`: how many; `since`: when the first of them came.
+    """
+
+    id: str
+    organization: int | None
+    reason: str
+    hooks: int
+    since: float
+    buried_at: float
+
+
+@contextmanager
+def write_transaction(database: Engine, organization: int) -> Iterator[Connection]:
+    """A transaction, committed at the end; one at a time for an organization (0: for none).
+
+    Were there two, a hook could come out with a lower sequence than one that is answered already.
+    Raises `OSError` or `SQLAlchemyError` when it cannot have its turn within `PATIENCE`.
+    """
+    if database.dialect.name == "sqlite":
+        with _take_writer_lock(str(database.url.database)), database.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+        return
+    with database.begin() as connection:
+        connection.execute(_SET_LOCK_TIMEOUT)
+        connection.execute(_TAKE_ADVISORY_LOCK, {"name": f"panel:{organization}"})
+        yield connection
+
+
+@contextmanager
+def _take_writer_lock(file: str) -> Iterator[None]:
+    # SQLite has one writer; those who wait for it sleep, and are served at random. Queueing before
+    # its door, threads first, then processes, takes the tail off (dependencies §1.3).
+    if not _thread_lock.acquire(timeout=WRITE_SECONDS):
+        raise TimeoutError
+    try:
+        lock = os.open(f"{file}.writing.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not lock_file(lock, WRITE_SECONDS, WRITE_POLL_SECONDS):
+                raise TimeoutError
+            # Is it there? SQLite would go on writing into a file that nobody finds any more.
+            os.stat(file)  # noqa: PTH116 (at every hook, and a path takes longer to make)
+            yield
+        finally:
+            os.close(lock)  # and with it the kernel's lock
+    finally:
+        _thread_lock.release()
+
+
+def insert_hooks(connection: Connection, entries: Sequence[InboxRow]) -> list[bool]:
+    """Which of them are new; the id of any other was kept before."""
+    rows = [_make_row(entry) for entry in entries]
+    new = set(connection.scalars(_insert_statement(connection.dialect.name), rows))
+    answers = []
+    for entry in entries:
+        answers.append(entry.hook_id in new)
+        new.discard(entry.hook_id)  # whoever brings it twice at once: the second is none
+    return answers
+
+
+def mark_waiting(connection: Connection, wanted: Mapping[int, str]) -> list[int]:
+    """Set the waiting marks: passes by organization. Returns those that had no pass waiting yet."""
+    rows = [{"organization": one, "waiting": pass_id} for one, pass_id in wanted.items()]
+    return (
+        list(connection.scalars(_waiting_statement(connection.dialect.name), rows)) if rows else []
+    )
+
+
+def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple[int, int] | None:
+    """A pass starts: clear its mark and note how far the hooks go, before it reads the truth.
+
+    Returns the highest sequence now, and as it was at the first of the tries that this pass belongs
+    to; None when another pass has taken its place, so that this one has nothing to do.
+    """
+    row = connection.execute(_select_pass(organization)).one_or_none()
+    # `running`: the process died right after this very step, and does it again.
+    if row is None or pass_id not in (row.waiting, row.running):
+        return None
+    through = connection.scalar(select(func.max(hooks.c.seq)).where(_is_waiting(organization))) or 0
+    first = through if row.tries == 0 else row.first
+    waiting = None if row.waiting == pass_id else row.waiting
+    _update_pass(connection, organization, waiting=waiting, running=pass_id, first=first)
+    return through, first
+
+
+def finish_pass(connection: Connection, organization: int, through: int, now: float) -> None:
+    """The hooks up to `through` are answered, and the organization's failures forgotten."""
+    connection.execute(
+        update(hooks)
+        .where(_is_waiting(organization), hooks.c.seq <= through)
+        .values(status=DONE, finished_at=now)
+    )
+    _update_pass(connection, organization, running=None, tries=0)
+
+
+def count_failure(connection: Connection, organization: int) -> int:
+    """A try ended that may be repeated; returns how many of them have failed so far."""
+    row = connection.execute(_select_pass(organization)).one()
+    _update_pass(connection, organization, tries=row.tries + 1, running=None)
+    return int(row.tries) + 1
+
+
+def postpone_pass(connection: Connection, organization: int, pass_id: str) -> None:
+    """The next try is `pass_id`. One that waits already is overtaken: it would come too soon."""
+    _update_pass(connection, organization, waiting=pass_id)
+
+
+def bury_hooks(
+    connection: Connection, organization: int, through: int, reason: str, pass_id: str, now: float
+) -> bool:
+    """Give up on the hooks up to `through`; True when younger ones of the organization remain."""
+    connection.execute(
+        update(hooks)
+        .where(_is_waiting(organization), hooks.c.seq <= through)
+        .values(status=BURIED, reason=reason, finished_at=now, pass_id=pass_id)
+    )
+    _update_pass(connection, organization, running=None, tries=0)
+    return (
+        connection.scalar(select(hooks.c.seq).where(_is_waiting(organization)).limit(1)) is not None
+    )
+
+
+def find_buried(connection: Connection, buried_id: str) -> tuple[int, str] | None:
+    """(organization, pass) of a buried pass, by its id or by that of one of its hooks."""
+    asked = or_(hooks.c.pass_id == buried_id, hooks.c.hook_id == buried_id)
+    row = connection.execute(select(hooks).where(hooks.c.status == BURIED, asked)).first()
+    return (row.organization, row.pass_id) if row and row.pass_id else None
+
+
+def unbury_hooks(connection: Connection, pass_id: str) -> bool:
+    """Let the hooks that a pass buried wait again; False when there is none any more."""
+    statement = (
+        update(hooks)
+        .where(hooks.c.status == BURIED, hooks.c.pass_id == pass_id)
+        .values(status=WAITING, reason=None, finished_at=None, pass_id=None)
+    )
+    return connection.execute(statement).rowcount > 0
+
+
+def list_buried(connection: Connection) -> list[BuriedHooks]:
+    """What was given up and not replayed, the latest first."""
+    one = func.coalesce(hooks.c.pass_id, hooks.c.hook_id)
+    latest = func.max(hooks.c.finished_at)
+    rows = connection.execute(
+        select(
+            one.label("id"),
+            func.max(hooks.c.organization).label("organization"),
+            func.max(hooks.c.reason).label("reason"),
+            func.count().label("hooks"),
+            func.min(hooks.c.received_at).label("since"),
+            latest.label("buried_at"),
+        )
+        .where(hooks.c.status == BURIED)
+        .group_by(one)
+        .order_by(latest.desc())
+    )
+    return [BuriedHooks(**row) for row in rows.mappings()]
+
+
+def count_hooks(connection: Connection, now: float) -> HookCounts:
+    """For people: see `Counts`."""
+    done_lately = and_(hooks.c.status == DONE, hooks.c.finished_at > now - DAY_SECONDS)
+    return HookCounts(
+        buried=_count(connection, hooks.c.status == BURIED),
+        done=_count(connection, done_lately),
+        oldest_waiting=connection.scalar(
+            select(func.min(hooks.c.received_at)).where(hooks.c.status == WAITING)
+        ),
+    )
+
+
+def list_waiting(connection: Connection) -> dict[int, int]:
+    """Organizations with waiting hooks, each with the highest sequence among them."""
+    rows = connection.execute(
+        select(hooks.c.organization, func.max(hooks.c.seq))
+        .where(hooks.c.status == WAITING)
+        .group_by(hooks.c.organization)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def list_waiting_kinds(connection: Connection, organization: int) -> set[str]:
+    """The kinds of the hooks of an organization that wait for its pass."""
+    return set(connection.scalars(select(hooks.c.kind).where(_is_waiting(organization)).distinct()))
+
+
+def was_received(connection: Connection, organization: int, kind: str) -> bool:
+    """Was a hook of this kind ever kept for the organization, whatever became of it?"""
+    here = and_(hooks.c.organization == organization, hooks.c.kind == kind)
+    return connection.scalar(select(hooks.c.seq).where(here).limit(1)) is not None
+
+
+def clear_lost_pass(connection: Connection, organization: int, living: Collection[str]) -> str:
+    """Forget passes that the engine does not know as `living` any more; returns the last one."""
+    row = connection.execute(_select_pass(organization)).one_or_none()
+    if row is None:
+        return ""
+    dead = [one for one in (row.waiting, row.running) if one and one not in living]
+    for column in ("waiting", "running"):
+        if getattr(row, column) in dead:
+            _update_pass(connection, organization, **{column: None})
+    return dead[0] if dead else ""
+
+
+def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool:
+    """Delete some finished rows that are old enough; True when there may be more of them."""
+    old = now - max(keep_days, IDS_DAYS) * DAY_SECONDS
+    chosen = (
+        select(hooks.c.seq)
+        .where(hooks.c.status != WAITING, hooks.c.received_at < old)
+        .limit(SWEPT_AT_ONCE)
+    )
+    return connection.execute(delete(hooks).where(hooks.c.seq.in_(chosen))).rowcount > 0
+
+
+@cache  # building a statement takes longer than running it
+def _insert_statement(dialect: str) -> Any:
+    new = insert(dialect, hooks).on_conflict_do_nothing(index_elements=["hook_id"])
+    return new.returning(hooks.c.hook_id)
+
+
+@cache
+def _waiting_statement(dialect: str) -> Any:
+    new = insert(dialect, passes)
+    marked = new.on_conflict_do_update(
+        index_elements=["organization"],
+        set_={"waiting": new.excluded.waiting},
+        where=passes.c.waiting.is_(None),
+    )
+    return marked.returning(passes.c.organization)
+
+
+def _make_row(entry: InboxRow) -> dict[str, Any]:
+    finished = None if entry.status == WAITING else entry.received_at
+    return {**vars(entry), "finished_at": finished}
+
+
+def _select_pass(organization: int) -> Select[Any]:
+    return select(passes).where(passes.c.organization == organization)
+
+
+def _is_waiting(organization: int) -> ColumnElement[bool]:
+    return and_(hooks.c.organization == organization, hooks.c.status == WAITING)
+
+
+def _update_pass(connection: Connection, organization: int, **values: str | int | None) -> None:
+    connection.execute(update(passes).where(passes.c.organization == organization).values(**values))
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(hooks).where(condition)) or 0

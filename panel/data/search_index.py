@@ -1,0 +1,197 @@
+"""Search terms: the words by which an organization can be found. The one owner of table `terms`.
+
+A query is cut into words as the texts were; each word is a prefix, hence a range of an index, and
+an organization must have them all. Upper case and accents make no difference.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Engine,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+)
+
+from panel.data.db import metadata, transaction
+from panel.models import clean
+from panel.phones import e164, write_forms
+
+BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
+    *("id", "name", "tax id"),
+    *("email", "phone", "entitlement code"),
+)
+LONGEST_WORD = 200
+LONGEST_QUERY = 100
+MOST_WORDS = 6
+MOST_FOUND = 10
+LAST_CHARACTER = "\U0010ffff"  # behind every word that goes on
+
+# By bytes in both databases: a range of prefixes needs an order that knows no language.
+terms = Table(
+    "terms",
+    metadata,
+    Column("word", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("organization", BigInteger, primary_key=True, index=True),
+    Column("kind", String(16), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """`matched`: the words that were found, by their kind (`name`, `email`, `tax id`, …)."""
+
+    organization: int
+    matched: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """`more`: there are others beyond these."""
+
+    rows: tuple[Hit, ...] = ()
+    more: bool = False
+
+
+def fold(text: str) -> str:
+    """Without case and accents: `São` and `SAO` are the same."""
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(each for each in apart if not unicodedata.combining(each))
+
+
+def split_words(text: str) -> list[str]:
+    """E-mails stay whole, `@acme` is a domain; a token without letters is its digits; the rest is
+    cut at every sign."""
+    found: list[str] = []
+    for token in fold(text).split():
+        if "@" in token:
+            found.append(token)
+        elif any(each.isalpha() for each in token):
+            found += re.findall(r"[^\W_]+", token)
+        else:
+            found.append(_keep_digits(token))
+    return [word[:LONGEST_WORD] for word in dict.fromkeys(found) if word]
+
+
+def parse_query(query: str) -> list[list[str]]:
+    """The words of a query, each with what may stand for it; nothing where it says too little.
+
+    A number may be written with blanks: as a whole it is one word, and maybe a phone.
+    """
+    query = clean(query[:LONGEST_QUERY])
+    digits = _keep_digits(query)
+    if digits and not any(each.isalpha() for each in query) and "@" not in query:
+        phone = _keep_digits(e164(query) or "")
+        return [list(dict.fromkeys([digits, phone] if phone else [digits]))]
+    found = [[word] for word in split_words(query)[:MOST_WORDS]]
+    return found if any(len(word) > 1 for [word] in found) else []
+
+
+def _keep_digits(text: str) -> str:
+    return re.sub(r"[^0-9]", "", text)
+
+
+def make_terms(
+    organization: int,
+    names: Iterable[str | None],
+    tax_id: str | None,
+    emails: Iterable[str | None],
+    phones: Iterable[str | None],
+    codes: Iterable[str | None],
+) -> dict[str, str]:
+    """Every word by which this organization shall be found, with its kind. `phones` in E.164."""
+    found = [*((word, BY_ENTITLEMENT) for word in _split_all(codes))]
+    found += [(form, BY_PHONE) for phone in phones if phone for form in write_forms(phone)]
+    for email in filter(None, emails):
+        found += [(fold(email), BY_EMAIL), ("@" + fold(email).partition("@")[2], BY_EMAIL)]
+    if tax_id:
+        found += [
+            (_keep_digits(tax_id), BY_TAX_ID),
+            ("".join(re.findall(r"\w", fold(tax_id))), BY_TAX_ID),
+        ]
+    # What comes last stands: a word of the name is the name's, whatever else it is.
+    found += [*((word, BY_NAME) for word in _split_all(names)), (str(organization), BY_ID)]
+    return {word[:LONGEST_WORD]: kind for word, kind in found if word}
+
+
+def _split_all(texts: Iterable[str | None]) -> Iterator[str]:
+    for text in texts:
+        yield from split_words(text or "")
+
+
+class SearchIndex:
+    """Raises `Unreachable("database")` when the database cannot be asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def replace_terms(self, organization: int, found: Mapping[str, str]) -> None:
+        """Replace what leads to this organization, as a set; what is the same is not written."""
+        mine = terms.c.organization == organization
+        with transaction(self._engine) as connection:
+            stored = select(terms.c.word, terms.c.kind).where(mine)
+            before = {row.word: row.kind for row in connection.execute(stored)}
+            gone = [word for word, kind in before.items() if found.get(word) != kind]
+            new = [word for word, kind in found.items() if before.get(word) != kind]
+            for at in range(0, len(gone), 500):
+                some = terms.c.word.in_(gone[at : at + 500])
+                connection.execute(delete(terms).where(mine, some))
+            rows = [{"word": w, "organization": organization, "kind": found[w]} for w in new]
+            if rows:
+                connection.execute(terms.insert(), rows)
+
+    def forget(self, organization: int) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(delete(terms).where(terms.c.organization == organization))
+
+    def find(self, query: str) -> Hits:
+        """The first `MOST_FOUND` that have every word: the named id, whole words, then the rest."""
+        wanted = parse_query(query)
+        if not wanted:
+            return Hits()
+        with transaction(self._engine) as connection:
+            numbers = list(connection.scalars(select_matching(wanted).limit(MOST_FOUND + 1)))
+            ranges = or_(*(_match_prefix(each) for each in wanted))
+            why = select(terms.c.organization, terms.c.kind, func.min(terms.c.word)).where(
+                terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
+            )
+            grouped = why.group_by(terms.c.organization, terms.c.kind)
+            matched: dict[int, dict[str, str]] = {number: {} for number in numbers[:MOST_FOUND]}
+            for number, kind, word in connection.execute(grouped):
+                matched[number][kind] = word
+        rows = tuple(Hit(number, kinds) for number, kinds in matched.items())
+        return Hits(rows, len(numbers) > MOST_FOUND)
+
+
+def select_matching(wanted: list[list[str]]) -> Select[Any]:
+    """Ids of the organizations that have a word for each of `wanted`, the likeliest first."""
+    first, *rest = sorted(wanted, key=lambda each: -len(each[0]))
+    whole = terms.c.word.in_(first)
+    likely = func.max(case((and_(whole, terms.c.kind == BY_ID), 2), (whole, 1), else_=0))
+    others = [select(terms.c.organization).where(_match_prefix(each)) for each in rest]
+    return (
+        select(terms.c.organization)
+        .where(_match_prefix(first), *(terms.c.organization.in_(each) for each in others))
+        .group_by(terms.c.organization)
+        .order_by(likely.desc(), terms.c.organization)
+    )
+
+
+def _match_prefix(alternatives: list[str]) -> ColumnElement[bool]:
+    return or_(
+        *(and_(terms.c.word >= each, terms.c.word < each + LAST_CHARACTER) for each in alternatives)
+    )

@@ -1,0 +1,39 @@
+"""The budget of calls towards Chatwoot: the passes share it, opening a panel never waits for it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+WINDOW = 60.0
+
+
+class RateLimit:
+    """At most `calls` in any minute. One process executes passes at a time, so memory is enough."""
+
+    def __init__(
+        self,
+        calls: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._sleep = sleep
+        self._taken: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Wait for one's turn: at once, or when the call that is a minute old makes room."""
+        while wait := self._try():
+            self._sleep(wait)
+
+    def _try(self) -> float:
+        with self._lock:
+            now = self._clock()
+            while self._taken and self._taken[0] <= now - WINDOW:
+                self._taken.popleft()
+            if len(self._taken) >= self._calls:
+                return self._taken[0] + WINDOW - now + 0.001
+            self._taken.append(now)
+            return 0.0

@@ -1,0 +1,342 @@
+"""One pass: read the present truth of an organization, and bring its contacts in Chatwoot in line.
+
+Only the difference is written, so any order and repetition of passes ends in the same Chatwoot. A
+contact's attributes are computed from the directory, behind one lock per contact: Chatwoot merges
+them key by key without a lock of its own (contracts/chatwoot.md §3.3).
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from panel.data.directory import COMPANY, Directory, Known, Person
+from panel.data.links import PICKED, REFUSED, Links
+from panel.data.search_index import SearchIndex, make_terms
+from panel.errors import GiveUp, Missing, Unreachable
+from panel.locks import Locks
+from panel.models import Entitlement, Organization
+from panel.phones import e164
+from panel.settings import Settings
+from panel.sync.conversations import Conversations
+from panel.sync.people import (
+    OUR_ATTRIBUTES,
+    STATUSES_BY_WEIGHT,
+    DesiredPerson,
+    list_people,
+    make_attributes,
+    make_key,
+)
+from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
+from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
+
+log = logging.getLogger(__name__)
+
+DELETED = "organization.deleted"
+CONTACT_LOCK_SECONDS = 30.0  # seconds for a contact that another pass is writing
+MOST_REFUSALS = 3  # identifier, e-mail, phone: no contact can be refused more of them
+
+Leaving = Callable[[Person], bool]
+
+
+def _nobody(_seat: Person) -> bool:
+    return False
+
+
+class Reconciler:
+    """Brings organizations in line. `flights` gives one writer per contact, over processes too."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        office: BackOffice,
+        chatwoot: Chatwoot,
+        directory: Directory,
+        terms: SearchIndex,
+        links: Links,
+        flights: Locks,
+    ) -> None:
+        self._settings = settings
+        self._office = office
+        self._chatwoot = chatwoot
+        self._directory = directory
+        self._terms = terms
+        self._links = links
+        self._flights = flights
+        self._conversations = Conversations(chatwoot, links)
+
+    def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
+        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
+        try:
+            truth = self._office.fetch(ORGANIZATION, organization)
+        except Missing as error:
+            if DELETED in kinds and error.code == "unknown_organization":
+                return self._clear_organization(organization)
+            raise
+        listed = self._office.fetch(COLLABORATORS, organization)
+        people = listed.rows
+        entitlements = self._office.fetch(ENTITLEMENTS, organization).rows
+        known = self._describe(truth, entitlements)
+        wanted = list_people(truth, people)
+        self._directory.put_organization(known)
+        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
+        before = self._directory.people_of(organization)
+        refused = [why for person in wanted if (why := self._bring_person(known, person, before))]
+        # An empty list is no evidence that everybody left: a broken plugin answers so too.
+        # Nor is one that names fewer people than it counts.
+        whole = people and not listed.cut
+        named = {COMPANY, *(make_key(each) for each in people)}
+        gone = set(before) - named if whole else set()
+        refused += [why for key in sorted(gone) if (why := self._remove_person(before[key]))]
+        if refused:
+            raise GiveUp("contact_refused", "; ".join(refused))
+        return None
+
+    def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
+        now = datetime.now(UTC)
+        active = [each for each in entitlements if each.status.value == "active"]
+        ahead = [each.expires for each in active if each.expires and each.expires > now]
+        statuses = {each.status.value for each in entitlements}
+        return Known(
+            id=truth.id,
+            name=truth.name[:LONGEST_NAME],
+            billing_entity=truth.billing_entity,
+            plan=truth.plan,
+            tax_id=truth.tax_id,
+            email=(truth.email or "").lower() or None,
+            phone=e164(truth.phone, truth.country),
+            city=truth.city,
+            entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
+            active_entitlements=len(active),
+            next_expiry=min(ahead).astimezone(self._settings.timezone).date() if ahead else None,
+        )
+
+    # -- one person ------------------------------------------------------------------------------
+
+    def _bring_person(self, known: Known, wanted: DesiredPerson, before: dict[str, Person]) -> str:
+        """Find or make the contact, tell it what it may know; returns why Chatwoot refused."""
+        stored = before.get(wanted.key)
+        try:
+            return self._place_person(known, wanted, stored)
+        except Missing:
+            if not stored:
+                raise Unreachable("contact_moved", wanted.key) from None
+            # Merged into another, or deleted: found anew, or made anew.
+            return self._bring_person(known, wanted, {})
+
+    def _place_person(self, known: Known, wanted: DesiredPerson, stored: Person | None) -> str:
+        # Two organizations of one person must not both find nobody and create somebody.
+        with self._lock(f"person:{wanted.email or wanted.identifier}"):
+            try:
+                number = (
+                    self._find_contact(wanted, stored) or self._create_contact(known, wanted).id
+                )
+            except ValuesRefused as error:
+                return f"{wanted.key}: {error.detail}"
+            if stored and stored.contact != number and (why := self._end_membership(stored)):
+                return why
+            seat = Person(known.id, wanted.key, number, wanted.role, *wanted.found_by())
+            if seat != stored:
+                self._directory.put_person(seat)
+        try:
+            contact = self._update_contact(number, wanted)
+        except ValuesRefused as error:
+            return f"contact {number}: {error.detail}"
+        self._links.match(number, known.id, _find_key(contact, wanted))
+        seats = {str(each.id): each.name for each, _ in self._find_memberships(number)}
+        self._conversations.write_name(number, seats)
+        return ""
+
+    def _find_contact(self, wanted: DesiredPerson, stored: Person | None) -> int | None:
+        """The contact's number: stored, by identifier, e-mail, phone.
+
+        A website visitor can write any `identifier` (contracts/chatwoot.md §3.4): one who shows
+        another e-mail is somebody else, and one who shows none comes after the e-mail's owner.
+        """
+        if stored and stored.email == wanted.email:
+            return stored.contact
+        nameless = None
+        for key, value in wanted.values().items():
+            contact = self._chatwoot.find_contact(key, value)
+            if contact and (key == "email" or not wanted.email or contact.email == wanted.email):
+                return contact.id
+            if contact and not contact.email:
+                nameless = nameless or contact.id
+        return nameless
+
+    def _create_contact(self, known: Known, wanted: DesiredPerson) -> Contact:
+        """A new contact, its attributes in the same call; without the values that others own."""
+        fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], **wanted.values()}
+        seat = Person(known.id, wanted.key, 0, wanted.role)
+        fields["custom_attributes"] = make_attributes([(known, seat)])
+        telling = "email" if wanted.email else "identifier"  # what makes this person this person
+        for _ in range(MOST_REFUSALS):
+            try:
+                return self._chatwoot.create_contact(fields)
+            except ValuesRefused as taken:
+                if telling in taken.attributes:
+                    owner = self._chatwoot.find_contact(telling, fields[telling])
+                    if owner:
+                        return owner
+                    raise
+                fields = _leave_out(fields, taken)
+        return self._chatwoot.create_contact(fields)
+
+    def _update_contact(
+        self, number: int, wanted: DesiredPerson | None = None, leaving: Leaving = _nobody
+    ) -> Contact:
+        """Write the difference: attributes, and what was empty. One writer per contact.
+
+        Returns the contact as it was before. Organizations that an agent refused for it are left
+        out: what is written here can be read by whoever it is (design §4.5).
+        """
+        with self._lock(f"contact:{number}"):
+            contact = self._chatwoot.contact(number)
+            seats = [*self._find_memberships(number), *self._find_picked(number)]
+            right = make_attributes([each for each in seats if not leaving(each[1])])
+            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
+            fields: dict[str, Any] = _fill_empty(contact, wanted) if wanted else {}
+            if changed:
+                fields["custom_attributes"] = changed
+            self._send_update(number, fields)
+            gone = [key for key in OUR_ATTRIBUTES if key in contact.attributes and key not in right]
+            if gone:
+                self._chatwoot.clear_contact(number, gone)
+            return contact
+
+    def _send_update(self, number: int, fields: dict[str, Any]) -> None:
+        while fields:
+            try:
+                return self._chatwoot.update_contact(number, fields)
+            except ValuesRefused as taken:
+                fields = _leave_out(fields, taken)
+        return None
+
+    def _find_memberships(self, number: int) -> list[tuple[Known, Person]]:
+        said = self._links.find(0, number)
+        refused = {link.organization for link in said if link.state == REFUSED}
+        return [
+            each for each in self._directory.memberships_of(number) if each[0].id not in refused
+        ]
+
+    def _find_picked(self, number: int) -> list[tuple[Known, Person]]:
+        """What an agent picked for the contact, where no list of people names it: as a guest."""
+        said = self._links.find(0, number)
+        seated = {known.id for known, _ in self._directory.memberships_of(number)}
+        picked = {link.organization for link in said if link.state == PICKED} - seated
+        known = self._directory.get_organizations(picked)
+        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+
+    # -- who left --------------------------------------------------------------------------------
+
+    def _remove_person(self, person: Person) -> str:
+        """The list no longer names this person: this organization goes, others stay."""
+        why = self._end_membership(person)
+        if not why:
+            self._directory.remove_people(person.organization, [person.key])
+        return why
+
+    def _end_membership(self, person: Person) -> str:
+        """Tell the contact that this seat ends. Chatwoot first, our tables after: a try that fails
+        in between finds the seat again."""
+
+        def ends(seat: Person) -> bool:
+            return (seat.organization, seat.key) == (person.organization, person.key)
+
+        rest = [
+            seat for _, seat in self._directory.memberships_of(person.contact) if not ends(seat)
+        ]
+        stays = any(seat.organization == person.organization for seat in rest)
+        why = self._clear_contact(person.contact, 0 if stays else person.organization, ends)
+        if not why and not stays:
+            self._links.unmatch(person.contact, person.organization)
+        return why
+
+    def _clear_organization(self, organization: int) -> None:
+        """Confirmed twice, by the hook and by the back office's own 404: everything of it goes."""
+
+        def ends(seat: Person) -> bool:
+            return seat.organization == organization
+
+        contacts = {person.contact for person in self._directory.people_of(organization).values()}
+        told = [
+            self._clear_contact(each, organization, ends, for_good=True)
+            for each in sorted(contacts)
+        ]
+        if any(told):
+            raise GiveUp("contact_refused", "; ".join(why for why in told if why))
+        self._directory.forget(organization)
+        self._terms.forget(organization)
+        self._links.forget(organization)
+
+    def _clear_contact(
+        self, contact: int, organization: int, leaving: Leaving, for_good: bool = False
+    ) -> str:
+        """Clear what the contact and its conversations say of a seat; `organization` 0: stays."""
+        try:
+            self._update_contact(contact, leaving=leaving)
+            if organization:
+                self._conversations.clear_name(contact, organization, for_good)
+        except ValuesRefused as error:
+            return f"contact {contact}: {error.detail}"
+        except Missing:
+            log.info("contact %d is gone, nothing to clear", contact)
+        return ""
+
+    def _lock(self, key: str) -> "_Alone":
+        return _Alone(self._flights, key)
+
+
+class _Alone:
+    """One holder per key; who cannot have it in time tries the pass again later."""
+
+    def __init__(self, flights: Locks, key: str) -> None:
+        self._hold = flights.hold(key, CONTACT_LOCK_SECONDS)
+
+    def __enter__(self) -> None:
+        if not self._hold.__enter__():
+            self._hold.__exit__(None, None, None)
+            raise Unreachable("contact_busy", "another pass writes this contact")
+
+    def __exit__(self, *error: Any) -> None:
+        self._hold.__exit__(*error)
+
+
+def _make_terms(
+    truth: Organization,
+    known: Known,
+    wanted: list[DesiredPerson],
+    entitlements: tuple[Entitlement, ...],
+) -> dict[str, str]:
+    return make_terms(
+        truth.id,
+        [truth.name, truth.legal_name],
+        truth.tax_id,
+        [known.email, *(each.email for each in wanted)],
+        [known.phone, *(each.phone for each in wanted)],
+        [each.code for each in entitlements],
+    )
+
+
+def _find_key(contact: Contact, wanted: DesiredPerson) -> str:
+    """The key that ties this contact to the person, by what the contact shows now (§4.6)."""
+    if wanted.email and contact.email == wanted.email:
+        return "email"
+    return "phone" if wanted.phone and contact.phone == wanted.phone else "identifier"
+
+
+def _fill_empty(contact: Contact, wanted: DesiredPerson) -> dict[str, str]:
+    # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would be told
+    # the other by Chatwoot, which sends a visitor their own contact (contracts/chatwoot.md §3.4).
+    present = {"identifier": contact.identifier, "name": contact.name}
+    fill = {**wanted.values(), "name": wanted.name[:LONGEST_NAME]}
+    return {key: fill[key] for key, value in present.items() if not value and key in fill}
+
+
+def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
+    """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
+    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
+    if len(rest) == len(fields):
+        raise taken
+    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
+    return rest

@@ -1,0 +1,75 @@
+"""The socket deadline: an adapter of requests whose answers have to arrive before a moment.
+
+It replaces parts of urllib3 and http.client: see docs/decisions.md, 2026-11-23.
+"""
+
+import io
+import socket
+from http.client import HTTPResponse
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from panel.deadline import READ_SECONDS, Deadline
+
+
+class _TimelyReader(io.RawIOBase):
+    """What a socket sends until a moment; a socket's own timeout would start anew at each byte."""
+
+    def __init__(self, sock: socket.socket, by: Deadline) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self.by = by
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int | None:
+        left = self.by.left()
+        if not left:
+            raise TimeoutError
+        self._sock.settimeout(min(left, READ_SECONDS))
+        return self._raw.readinto(into)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class TimelyAnswer(HTTPResponse):
+    """Its headers must have come before the read timeout ends, however they drip."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self._timely = _TimelyReader(sock, Deadline(sock.gettimeout() or READ_SECONDS))
+        self.fp = io.BufferedReader(self._timely)
+
+    def until(self, by: Deadline) -> None:
+        """The rest must have come before this deadline."""
+        self._timely.by = by
+
+
+class _Plain(HTTPConnection):
+    response_class = TimelyAnswer
+
+
+class _Secure(HTTPSConnection):
+    response_class = TimelyAnswer
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class TimelyAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = {"http": _PlainPool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = pools

@@ -1,0 +1,74 @@
+"""What an agent does about the customer: pick, undo, refuse, search, uncover."""
+
+from dataclasses import replace
+
+from flask import Response, make_response, render_template, request
+
+from panel.cache.policy import CacheControl
+from panel.customer import search
+from panel.customer.decisions import CannotPick, Decisions
+from panel.customer.lookup import parse_number
+from panel.data import audit_log
+from panel.data.audit_log import AuditEntry
+from panel.errors import PanelError
+from panel.services import services
+from panel.web.panel import answer_section
+from panel.web.rendering import bp, make_lookup, open_seal, render_panel, render_refusal
+from panel.web.sections import SECTIONS
+
+REASON_LENGTHS = range(3, 201)
+
+
+@bp.post("/links")
+def decide() -> tuple[str, int] | str:
+    seal = open_seal()
+    try:
+        action, scope = request.form.get("action", ""), request.form.get("scope", "")
+        organization = parse_number(request.form, "organization")
+        visit = make_lookup().repeat(seal)
+        try:
+            undone = request.form.get("at", "")
+            notice = Decisions(services()).decide(visit, organization, action, scope, undone)
+        except CannotPick as error:
+            return render_panel(visit, seal.organization, error.code), 422
+        chosen = organization if action == "pick" else 0
+        return render_panel(make_lookup().repeat(seal), chosen, notice)
+    except PanelError as error:
+        return render_refusal(error)
+
+
+@bp.get("/search")
+def search_organizations() -> tuple[str, int] | str:
+    """What cannot be searched now is said, and is not "nothing found"."""
+    open_seal()
+    query = request.args.get("q", "")
+    try:
+        results = search.search(services(), query)
+    except PanelError as error:
+        return render_template("search.html", error=error, results=None), 503
+    return render_template("search.html", error=None, results=results)
+
+
+@bp.post("/uncover")
+def uncover_section() -> Response:
+    """One section unmasked, for a reason that is kept first: without its row nothing is shown."""
+    seal = open_seal()
+    name = request.form.get("section", "")
+    given = (request.form.get("reason", ""), request.form.get("detail", ""))
+    reason = ": ".join(part for part in (each.strip() for each in given) if part)
+    if name not in SECTIONS or not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    if len(reason) not in REASON_LENGTHS or not reason.isprintable():
+        return make_response({"error": {"code": "no_reason", "detail": "3 to 200 characters"}}, 422)
+    services().audit_log.record(
+        AuditEntry(
+            audit_log.UNCOVERED,
+            seal.agent,
+            seal.conversation,
+            seal.organization,
+            seal.proof,
+            note=f"{name}: {reason}",
+        )
+    )
+    opened = replace(seal, uncovered=(name,))
+    return answer_section(name, opened, services().seals.seal(opened), CacheControl.FRESH)

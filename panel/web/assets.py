@@ -1,0 +1,163 @@
+"""What leaves small: our files, compressed once and kept for ever, and the HTML of every answer."""
+
+import gzip
+import json
+import logging
+import mimetypes
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2s
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+import zopfli.gzip  # type: ignore[import-untyped]
+from flask import Flask, Response, abort, request
+from jinja2.ext import Extension
+from werkzeug.http import parse_accept_header
+
+YEAR = 365 * 86400
+WORTH_BYTES = 500  # what is smaller fits into one packet as it is
+# The first that the browser takes: at once for an answer, thoroughly for what stays the same.
+PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    # An answer's window is 32 kB, as gzip's: few are longer, and 0.3 MB do for it instead of 1.4.
+    "br": (lambda plain: brotli.compress(plain, quality=5, lgwin=15), brotli.compress),
+    "gzip": (lambda plain: gzip.compress(plain, 5, mtime=0), zopfli.gzip.compress),
+}
+# Our own files leave without what only their readers in the repository need: comments, spaces, long
+# names. What does it is a program of Go: in a web process it would hold 8 MB and five threads, and
+# hang in each fork of gunicorn's. So it has a process of its own, for the tenth part of a second.
+MINIFY = """
+import json, sys, minify
+print(json.dumps([minify.string(kind, text) for kind, text in json.load(sys.stdin)]))
+"""
+MINIFY_SECONDS = 20
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of `static/`. `mark`: a digest of its bytes, in its address; `packed` by encoding."""
+
+    mark: str
+    kind: str
+    plain: bytes
+    packed: dict[str, bytes]
+
+
+class Unindented(Extension):
+    """Templates are read without their indentation, so no answer holds it."""
+
+    def preprocess(
+        self,
+        source: str,
+        name: str | None,  # noqa: ARG002 (Jinja's signature)
+        filename: str | None = None,  # noqa: ARG002 (the same)
+    ) -> str:
+        return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
+
+
+def register(app: Flask) -> None:
+    """`/static/<name>`, `asset(name)` for templates, and compressed HTML from every route."""
+    assets = _read_assets(Path(app.root_path, "static"))
+
+    @app.get("/static/<path:name>")
+    def static(name: str) -> Response:
+        return _answer_file(assets[name] if name in assets else abort(404))
+
+    def address(name: str) -> str:
+        return app.url_for("static", name=name, v=assets[name].mark)
+
+    app.jinja_env.add_extension(Unindented)
+    app.add_template_global(address, "asset")
+    app.after_request(compress_answer)
+
+
+def _read_assets(folder: Path) -> dict[str, Asset]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
+    sent = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
+    files |= dict(zip(ours, sent, strict=True))
+    return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
+
+
+def _guess_kind(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "text/plain"
+
+
+@lru_cache(maxsize=1)
+def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
+    """The texts of `(kind, text)`, shorter; as they are where the library is missing."""
+    command = [sys.executable, "-c", MINIFY]
+    try:
+        made = subprocess.run(  # noqa: S603 (our own words)
+            command,
+            input=json.dumps(files).encode(),
+            capture_output=True,
+            check=True,
+            timeout=MINIFY_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        why = (getattr(error, "stderr", b"") or b"").decode().splitlines()[-1:]
+        log.warning("our files leave as they are written: %s %s", error, why)
+        return [text.encode() for _, text in files]
+    return [text.encode() for text in json.loads(made.stdout)]
+
+
+def _make_asset(kind: str, plain: bytes) -> Asset:
+    mark = blake2s(plain, digest_size=6).hexdigest()
+    return Asset(mark, kind, plain, _pack(plain))
+
+
+@lru_cache(maxsize=32)
+def _pack(plain: bytes) -> dict[str, bytes]:
+    """Once for a process: the best is the slowest."""
+    return {name: best(plain) for name, (_, best) in PACKERS.items()}
+
+
+def _answer_file(asset: Asset) -> Response:
+    encoding = _choose_encoding()
+    answer = Response(asset.packed.get(encoding, asset.plain), mimetype=asset.kind)
+    answer.vary.add("Accept-Encoding")
+    if encoding:
+        answer.content_encoding = encoding
+    if request.args.get("v") == asset.mark:
+        answer.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        return answer
+    answer.set_etag(f"{asset.mark}{encoding}")
+    answer.make_conditional(request)
+    return answer
+
+
+def compress_answer(answer: Response) -> Response:
+    """The HTML of an answer, compressed where the browser takes that.
+
+    Compressed lengths betray secrets (BREACH) only to who can have the same answer made again and
+    again: ours need a header or an `Origin` that no foreign page can send, and each has a new seal.
+    """
+    if answer.mimetype != "text/html" or answer.status_code == 204:
+        return answer
+    plain, encoding = answer.get_data(), _choose_encoding()
+    if len(plain) > WORTH_BYTES and encoding:
+        quickly, _ = PACKERS[encoding]
+        same = request.endpoint == "panel.shell"  # for everyone of a language
+        answer.set_data(_pack(plain)[encoding] if same else quickly(plain))
+        answer.content_encoding = encoding
+    return answer
+
+
+def _choose_encoding() -> str:
+    """What the browser likes best of what we speak; empty for none."""
+    return _prefer_encoding(request.headers.get("Accept-Encoding", ""))
+
+
+@lru_cache(maxsize=64)  # browsers send the same few headers
+def _prefer_encoding(encodings: str) -> str:
+    wanted = parse_accept_header(encodings)
+    accepted = {name: wanted.quality(name) for name in PACKERS}
+    best = max(accepted, key=lambda name: accepted[name])
+    return best if accepted[best] > 0 else ""

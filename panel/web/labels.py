@@ -1,0 +1,116 @@
+"""What statuses, codes and reasons are called, in English; translated where they are drawn.
+
+What stands in no table is shown as it came: unknown is kept, not dropped.
+"""
+
+# contracts/middag.md §5
+STATUS_LABELS = {
+    "pending": "pending",
+    "processing": "processing",
+    "on-hold": "on hold",
+    "sent": "sent",
+    "viewed": "viewed",
+    "lapsed": "lapsed",
+    "active": "active",
+    "expiring": "expiring",
+    "expired": "expired",
+    "disabled": "disabled",
+    "verified": "verified",
+    "under-review": "under review",
+    "rejected": "rejected",
+}
+
+# The colours of contracts/middag.md §6; where the guide names none (orders), by what must be done.
+BADGES = {
+    "orders": {"pending": "amber", "on-hold": "amber", "processing": "blue"},
+    "quotes": {"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
+    "licenses": {"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
+    "organization": {"verified": "teal", "pending": "amber", "under-review": "amber"}
+    | {"rejected": "ruby"},
+}
+
+# Why something newer, or anything at all, could not be had: by the code that is shown beside it.
+CAUSES = {
+    "timeout": "The back office took too long.",
+    "network": "The back office cannot be reached.",
+    "rate_limited": "The back office asks us to slow down.",
+    "paused": "The back office was unwell several times, so it is left alone for a moment.",
+    "unreadable": "The back office sent something unreadable.",
+    "wrong_shape": "The back office sent something unexpected.",
+    "too_large": "The back office sent too much.",
+    "foreign_rows": "The back office mixed in another organization.",
+    "unauthorized": "The back office does not accept our secret.",
+    "no_route": "The back office's plugin does not answer here.",
+    "redirected": "The back office points elsewhere.",
+    "http_500": "The back office has an internal error.",
+    "http_502": "The back office is down.",
+    "http_503": "The back office is down.",
+    "http_504": "The back office took too long.",
+}
+
+# Why a viewer is refused.
+REASONS = {
+    "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
+    "wrong_proof": "The address of this dashboard app is out of date. Ask an administrator.",
+    "not_an_agent": "You are not in this account's list of agents.",
+    "not_in_inbox": "You are not a member of this conversation's inbox.",
+    "inbox_not_served": "This panel does not serve this inbox.",
+    "another_account": "This conversation belongs to another Chatwoot account.",
+    "no_such_conversation": "Chatwoot knows no such conversation.",
+    "another_contact": "The conversation has another contact. Open it again.",
+    "bad_request": "Chatwoot's message could not be understood.",
+    "another_agent": "You are signed in here as somebody else than in Chatwoot. Please sign out.",
+    "too_many_proofs": "Too many wrong proofs from your address. Wait a minute, then try again.",
+    "no_sign_in": "This panel does not ask for signing in. Reopen the tab in Chatwoot.",
+}
+
+# Why an agent is asked to sign in (again); without a word where there is nothing to explain.
+SIGN_IN = {
+    "session_expired": "Your session has ended. Please sign in again.",
+    "signed_out": "You are signed out.",
+    "wrong_token": "Chatwoot does not know this access token. It may be incomplete or reset.",
+    "not_in_account": "This Chatwoot user is not in this account, or the account is suspended.",
+    "not_an_agent": "You are not in this account's list of agents.",
+    "dashboard_session_ended": "Your Chatwoot session has ended. Sign in there again, or here.",
+    "cookie_refused": "Your browser did not keep the session. Allow cookies for this address.",
+}
+
+# What goes wrong when an agent names an organization.
+NOTICES = {
+    **CAUSES,
+    "unknown_organization": "The back office knows no organization with this id.",
+    "denied": "The back office refuses to show this organization.",
+    "chatwoot_not_told": "Remembered here, but Chatwoot could not be told.",
+    "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
+    "stands in Chatwoot.",
+}
+
+# How an organization was found: by which key, or where a claim stands.
+SOURCES = {
+    "email": "e-mail",
+    "phone": "phone",
+    "identifier": "identifier",
+    "conversation attribute": "conversation attribute",
+    "contact attribute": "contact attribute",
+    "contact": "contact",
+    "conversation": "conversation",
+    "tax id": "tax id",
+    "entitlement code": "entitlement code",
+}
+
+# Who the person is in the organization (contracts/middag.md §11).
+ROLE_LABELS = {
+    "owner": "owner",
+    "admin": "administrator",
+    "member": "member",
+    "guest": "guest",
+    "organization": "the company itself",
+}
+
+# Why an agent may see what is masked; what is kept is the English.
+UNCOVER_REASONS = (
+    "Customer named the order number",
+    "Customer confirmed the tax id",
+    "Called back on the registered phone",
+    "Other",
+)

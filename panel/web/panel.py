@@ -1,0 +1,112 @@
+"""What the browser asks for: the shell, the panel of a conversation, its sections, changes."""
+
+import random
+
+from flask import Response, make_response, render_template, request
+from prometheus_client import Counter
+
+from panel.auth.tokens import Seal
+from panel.cache.policy import CacheControl
+from panel.customer.lookup import Hints
+from panel.errors import PanelError
+from panel.services import services
+from panel.web import sign_in
+from panel.web.polling import CpuLoad, choose_pause
+from panel.web.rendering import (
+    bp,
+    choose_status,
+    make_lookup,
+    open_seal,
+    read_bearer,
+    read_moment,
+    read_version,
+    render_panel,
+    render_section,
+)
+from panel.web.sections import SECTIONS, make_failed_view, make_view
+
+LONGEST_IDLE = 6  # digits
+CPU_LOAD = CpuLoad()
+SECTIONS_SHOWN = Counter(
+    "panel_sections", "Sections that were asked for, by state", ["section", "state"]
+)
+
+
+@bp.get("/")
+def show_shell() -> str:
+    return render_template("shell.html", origins=services().settings.frame_origins)
+
+
+@bp.post("/contact")
+def show_contact() -> Response | str:
+    try:
+        proof = sign_in.prove_agent()
+        hints = Hints.from_form(request.form)
+        proof.confirm(hints.agent_id)
+        return render_panel(make_lookup().look_up(hints, proof.name), hints.organization)
+    except PanelError as error:
+        return sign_in.answer_refusal(error)
+
+
+@bp.get("/sections/<name>")
+def show_section(name: str) -> Response:
+    return answer_section(
+        name,
+        open_seal(),
+        read_bearer(),
+        CacheControl.FRESH if "wait" in request.args else CacheControl.GLANCE,
+    )
+
+
+@bp.post("/sections/<name>/refresh")
+def refresh_section(name: str) -> Response:
+    return answer_section(name, open_seal(), read_bearer(), CacheControl.NEW)
+
+
+@bp.get("/changes")
+def show_changes() -> Response:
+    """Which of the shown sections have a reason to ask again; when to ask this again."""
+    organization, asked = open_seal().organization, request.args
+    seen = _parse_seen(asked.get("seen", "")) if organization else {}
+    office, cache = services().back_office, services().cache
+    shown = [
+        (office.resource(SECTIONS[name].document, organization), version)
+        for name, version in seen.items()
+    ]
+    news = zip(seen, cache.changed(*shown), strict=True)
+    touched = [f"touched-{name}" for name, is_news in news if is_news]
+    answer = Response(status=204)
+    seconds = choose_pause(_parse_idle(asked.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
+    answer.headers["X-Panel-Next"] = f"{seconds:.1f}"
+    if touched:
+        answer.headers["HX-Trigger"] = ", ".join(touched)
+    return answer
+
+
+def answer_section(name: str, seal: Seal, own_seal: str, ask: CacheControl) -> Response:
+    """One section as the seal allows it; `own_seal` says so itself when it goes back with it."""
+    section = SECTIONS.get(name)
+    if section is None or not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    uncovered = seal.trust != "proven" and name in seal.uncovered
+    masked = seal.trust != "proven" and not uncovered
+    status = 200
+    try:
+        reading = services().back_office.read(section.document, seal.organization, ask)
+        part = make_view(section, reading, read_moment(), masked)
+    except PanelError as error:
+        part = make_failed_view(section, error, read_version(section, seal.organization))
+        status = choose_status(error)
+    SECTIONS_SHOWN.labels(name, part.state).inc()
+    html = render_section(part, seal.organization, own_seal if uncovered else "")
+    return make_response(html, status)
+
+
+def _parse_idle(text: str) -> float:
+    """What the panel says of itself; one that says nothing of use is taken for alive."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_IDLE else 0.0
+
+
+def _parse_seen(text: str) -> dict[str, str]:
+    pairs = (pair.partition(":")[::2] for pair in text[:2000].split(","))
+    return {name: version for name, version in pairs if name in SECTIONS}

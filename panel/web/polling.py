@@ -1,0 +1,54 @@
+"""When an open panel should ask again what has changed: soon while somebody works with it.
+
+Every panel asks by itself, so the answer to each says when to come back: later when nobody has
+moved for a while, and when this process has its hands full.
+"""
+
+import time
+from collections.abc import Callable
+
+SOON_SECONDS = 1.5  # a touch shows within two, with the section's own request
+LATE_SECONDS = 15.0
+IDLE_SECONDS = 300.0  # up to here an agent may just be reading
+BUSY_SHARE = 0.6  # of one core
+POLL_JITTER = 0.1  # so that panels which were opened together do not march in step
+WINDOW_SECONDS = 2.0
+
+
+def choose_pause(idle: float, share: float, chance: float) -> float:
+    """Seconds until a panel asks again.
+
+    `idle`: seconds since its last sign of life; `share`: what we use of one core; `chance`: 0 to 1.
+    """
+    calm = max(1.0, idle / IDLE_SECONDS)
+    over = max(0.0, min(share, 1.0) - BUSY_SHARE) / (1.0 - BUSY_SHARE)
+    busy = 1.0 + over * (LATE_SECONDS / SOON_SECONDS - 1.0)
+    seconds = min(LATE_SECONDS, SOON_SECONDS * max(calm, busy))
+    return seconds * (1.0 + POLL_JITTER * (2.0 * chance - 1.0))
+
+
+class CpuLoad:
+    """Which share of one core this process has used lately; `cpu` and `clock` count seconds.
+
+    Without a lock: threads that measure at the same moment find the same, and one of them wins.
+    """
+
+    def __init__(
+        self,
+        cpu: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cpu = cpu
+        self._clock = clock
+        self._window = clock(), cpu(), 0.0
+
+    def share(self) -> float:
+        """Of the last window, which is at least two seconds long; 0 before there is one."""
+        since, used, share = self._window
+        now = self._clock()
+        if now - since < WINDOW_SECONDS:
+            return share
+        cpu = self._cpu()
+        share = (cpu - used) / (now - since)
+        self._window = now, cpu, share
+        return share

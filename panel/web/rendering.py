@@ -1,0 +1,262 @@
+"""How every answer of the reading wing is drawn: the panel of a visit, its parts, a refusal.
+
+The blueprint lives here, with what holds for each of its routes; `views` and `actions` hang the
+routes onto it. Every answer but the shell needs a proof or a seal; ids come from the seal, never
+from the request.
+"""
+
+import time
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+from flask import Blueprint, Response, render_template, request
+from markupsafe import Markup, escape
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from panel.auth.tokens import Denied, InvalidSeal, Seal, Unproven, parse_bearer
+from panel.customer.lookup import Lookup, Visit
+from panel.customer.matching import Candidate
+from panel.data import audit_log
+from panel.data.audit_log import AuditEntry
+from panel.errors import GiveUp, Missing, PanelError, Refused
+from panel.models import clean
+from panel.services import services
+from panel.web import labels
+from panel.web.formats import Formats, choose_locale
+from panel.web.sections import SECTIONS, Moment, Section, SectionView, make_failed_view, make_view
+
+bp = Blueprint("panel", __name__)
+LONGEST_SHOWN = 300
+# Classes of letters and marks that turn the direction of what stands around them.
+TURNING_CLASSES = {"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
+ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429}
+
+
+def make_lookup() -> Lookup:
+    return Lookup(services())
+
+
+def read_bearer() -> str:
+    """The seal of the request, as it came."""
+    return parse_bearer(request.headers.get("Authorization"))
+
+
+def open_seal() -> Seal:
+    return services().seals.open(request.headers.get("Authorization"))
+
+
+@bp.after_request
+def mark_as_ours(answer: Response) -> Response:
+    """Only what carries this mark may replace a part of the panel: no proxy's page, no JSON."""
+    if answer.mimetype == "text/html":
+        answer.headers["X-Panel"] = "1"
+    return answer
+
+
+@bp.errorhandler(InvalidSeal)
+def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], int]:
+    return {"error": {"code": error.code}}, 401
+
+
+@bp.errorhandler(PanelError)
+def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]], int]:
+    """Chatwoot cannot tell whether the seal still holds: nothing is shown, what stands stays."""
+    return {"error": {"code": error.code, "detail": "the seal could not be checked"}}, 503
+
+
+@bp.app_context_processor
+def provide_globals() -> dict[str, object]:
+    """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
+    fmt = _choose_formats()
+    return {"fmt": fmt, "_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+
+
+def _choose_formats() -> Formats:
+    settings = services().settings
+    return _make_formats(
+        request.headers.get("Accept-Language", ""), settings.locale, settings.timezone
+    )
+
+
+@lru_cache(maxsize=64)  # browsers send the same few headers
+def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
+    wanted = parse_accept_header(languages, LanguageAccept).values()
+    return Formats(choose_locale(fixed, list(wanted)), zone)
+
+
+@bp.app_template_global()
+def make_link(record: str, number: int) -> str:
+    """The configured deep link of a record, or nothing."""
+    template: str = getattr(services().settings, f"link_{record}")
+    return template.replace("{id}", str(number))
+
+
+@bp.app_template_filter()
+def isolate(value: object) -> Markup:
+    """A value of another world in a line of ours: what runs the other way turns only itself.
+
+    It may be anything; not all of it is shown when it is long.
+    """
+    text = clean(str(value))[:LONGEST_SHOWN]
+    turns = any(unicodedata.bidirectional(each) in TURNING_CLASSES for each in text)
+    return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
+
+
+@bp.app_template_global()
+def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
+    """The translated text with each value kept apart."""
+    return escape(text) % {name: isolate(value) for name, value in values.items()}
+
+
+# -- drawing -----------------------------------------------------------------------------------
+
+
+def render_refusal(error: PanelError) -> tuple[str, int]:
+    """No panel: the viewer is refused, or something could not be asked."""
+    template = "denied.html" if isinstance(error, Denied) else "failed.html"
+    signs_in = services().authenticator.takes_tokens
+    if signs_in and isinstance(error, Unproven):
+        template = "signin.html"
+    html = render_template(
+        template, error=error, code=error.code, signs_in=signs_in, now=time.time()
+    )
+    return html, choose_status(error)
+
+
+def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
+    """The panel: one organization, a choice between several, or none."""
+    found = visit.found
+    notice = notice or ("" if visit.links_known else "links_unknown")
+    candidate = found.get(chosen) or (found.candidates[0] if len(found.candidates) == 1 else None)
+    if candidate:
+        return _render_ready(visit, candidate, notice)
+    template = "choose.html" if found.candidates else "unlinked.html"
+    for each in found.candidates:  # a card shows its organization, too
+        services().audit_log.try_record(_make_entry(visit.seal, each))
+    cards = [_make_card(visit, each) for each in found.candidates]
+    return render_template(
+        template,
+        visit=visit,
+        cards=cards,
+        seal=_sign_seal(visit),
+        notice=notice,
+        agents=services().chatwoot.agents(),
+        moment=read_moment(),
+        now=time.time(),
+    )
+
+
+def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, SectionView, str]:
+    """One of several that fit, with the seal that opens it and its name."""
+    masked = candidate.trust != "proven"
+    part = _peek_view(SECTIONS["organization"], candidate.organization, masked)
+    return candidate, _sign_seal(visit, candidate), part, _find_name(candidate, part)
+
+
+def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
+    masked = candidate.trust != "proven"
+    parts = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
+    services().audit_log.try_record(_make_entry(visit.seal, candidate))
+    return render_template(
+        "contact.html",
+        visit=visit,
+        candidate=candidate,
+        name=_find_name(candidate, parts[0]),
+        sections=[render_section(part, candidate.organization) for part in parts],
+        seal=_sign_seal(visit, candidate),
+        notice=notice,
+        agents=services().chatwoot.agents(),
+        moment=read_moment(),
+        now=time.time(),
+    )
+
+
+def _find_name(candidate: Candidate, part: SectionView) -> str:
+    """As the back office says it, else as the passes learned it, else nothing."""
+    if part.shown:
+        return str(part.shown.items[0].record.name)
+    try:
+        known = services().directory.get_organizations([candidate.organization])
+    except PanelError:
+        return ""  # a silent database knows no names
+    return "".join(each.name for each in known.values())
+
+
+def _make_entry(seal: Seal, candidate: Candidate) -> AuditEntry:
+    return AuditEntry(
+        audit_log.SHOWN,
+        seal.agent,
+        seal.conversation,
+        candidate.organization,
+        seal.proof,
+        candidate.link,
+        candidate.source,
+    )
+
+
+def _peek_view(section: Section, organization: int, masked: bool) -> SectionView:
+    """A kept copy is drawn at once; without one the section loads itself."""
+    try:
+        reading = services().back_office.peek(section.document, organization)
+    except PanelError as error:
+        return make_failed_view(section, error, read_version(section, organization))
+    return (
+        make_view(section, reading, read_moment(), masked)
+        if reading
+        else _make_loading_view(section)
+    )
+
+
+def render_section(part: SectionView, organization: int, uncovered: str = "") -> Markup:
+    """One section; drawn once a second for all who are shown the same.
+
+    A touch sends every open panel of an organization here at once. Nothing in it is finer than a
+    second, and nothing tells one agent from another, but for the seal of what they uncovered.
+    """
+    now = time.time()
+    locale = _choose_formats().locale
+    said = [value for name, value in vars(part).items() if name not in ("section", "shown")]
+    key = (organization, part.section.name, *said, locale, request.script_root, int(now))
+    known = None if uncovered else services().rendered.get(key)
+    if known is not None:
+        return known
+    html = render_template(
+        part.section.template, part=part, moment=read_moment(), now=now, uncovered=uncovered
+    )
+    if not uncovered:
+        services().rendered.put(key, Markup(html), now + 1)  # noqa: S704 (our own template made it)
+    return Markup(html)  # noqa: S704 (as above)
+
+
+def _make_loading_view(section: Section) -> SectionView:
+    return SectionView(section, "loading")
+
+
+def read_version(section: Section, organization: int) -> str:
+    return services().cache.version(services().back_office.resource(section.document, organization))
+
+
+def read_moment() -> Moment:
+    settings = services().settings
+    return Moment(datetime.now(UTC).astimezone(settings.timezone), settings.expiring_days)
+
+
+def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
+    named = candidate and replace(
+        visit.seal, organization=candidate.organization, trust=candidate.trust
+    )
+    return services().seals.seal(named or replace(visit.seal, organization=0, trust="unproven"))
+
+
+def choose_status(error: PanelError) -> int:
+    if error.code in ODD_STATUSES:
+        return ODD_STATUSES[error.code]
+    if isinstance(error, Denied | Refused):
+        return 403
+    if isinstance(error, Missing):
+        return 404
+    return 502 if isinstance(error, GiveUp) else 503

@@ -1,0 +1,199 @@
+"""SECTIONS: what the panel shows. A section is a row here and a template, never a branch.
+
+Each `choose` takes the document's value and the moment, and says which records are shown, in which
+order, and how many its filter hid.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from panel.cache.entries import Reading
+from panel.errors import PanelError, Refused
+from panel.models import License, Money, Order, Organization, Quote, totals
+from panel.upstream import middag
+from panel.upstream.middag import Document, Listed
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Now, in the zone of the setting, and the window of "approaching expiration"."""
+
+    now: datetime
+    expiring_days: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """A record with what the rules say of it: ``, `lapsed`, `expiring`, `expired`."""
+
+    record: Any
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`items` in order; `hidden` were filtered; `read` of `stated` were read, some when `cut`."""
+
+    items: tuple[Item, ...]
+    hidden: int = 0
+    totals: tuple[Money, ...] = ()
+    read: int = 0
+    stated: int | None = None
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """`title`, `empty` and `hidden` are in English, translated where they are drawn."""
+
+    name: str
+    title: str
+    document: Document[Any]
+    choose: Callable[[Any, Moment], Selection]
+    empty: str
+    none_shown: str
+    hidden: tuple[str, str]
+    record: str
+    total: str = "Total"
+
+    @property
+    def template(self) -> str:
+        return f"sections/{self.name}.html"
+
+
+def _select_organization(value: Organization, _: Moment) -> Selection:
+    return Selection((Item(value),))
+
+
+def _select_orders(value: Listed[Order], _: Moment) -> Selection:
+    active = sorted((order for order in value.rows if order.active), key=_sort_newest)
+    amounts = totals([order.total for order in active if order.total])
+    return _make_selection(value, [Item(order) for order in active], amounts)
+
+
+def _select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
+    today = moment.now.date()
+    pending = sorted((each for each in value.rows if each.pending(today)), key=_sort_newest)
+    lapsed = sorted((each for each in value.rows if each.lapsed(today)), key=_sort_newest)
+    amounts = totals([quote.total for quote in pending if quote.total])
+    items = [Item(quote) for quote in pending] + [Item(quote, "lapsed") for quote in lapsed]
+    return _make_selection(value, items, amounts)
+
+
+def _select_licenses(value: Listed[License], moment: Moment) -> Selection:
+    now, days = moment.now, moment.expiring_days
+    expiring = [each for each in value.rows if each.expiring(now, days)]
+    lasting = [each for each in value.rows if each.active(now) and each not in expiring]
+    expired = [each for each in value.rows if each.recently_expired(now, days)]
+    items = [Item(each, "expiring") for each in sorted(expiring, key=_sort_soonest)]
+    items += [Item(each) for each in sorted(lasting, key=_sort_soonest)]
+    items += [Item(each, "expired") for each in sorted(expired, key=_sort_soonest, reverse=True)]
+    return _make_selection(value, items)
+
+
+def _make_selection(
+    value: Listed[Any], items: list[Item], amounts: tuple[Money, ...] = ()
+) -> Selection:
+    read = len(value.rows)
+    return Selection(tuple(items), read - len(items), amounts, read, value.total, value.cut)
+
+
+def _sort_newest(record: Order | Quote) -> tuple[bool, float, int]:
+    """Newest first; what has no date comes last, the higher id first."""
+    created = record.created
+    return created is None, -created.timestamp() if created else 0.0, -record.id
+
+
+def _sort_soonest(each: License) -> tuple[bool, float, int]:
+    """Next to expire first; what never expires comes last."""
+    expires = each.expires
+    return expires is None, expires.timestamp() if expires else 0.0, each.id
+
+
+SECTIONS = {
+    section.name: section
+    for section in (
+        Section(
+            "organization",
+            title="Organization",
+            document=middag.ORGANIZATION,
+            choose=_select_organization,
+            empty="",
+            none_shown="",
+            hidden=("", ""),
+            record="organization",
+        ),
+        Section(
+            "orders",
+            title="Active orders",
+            document=middag.ORDERS,
+            choose=_select_orders,
+            empty="No orders",
+            none_shown="No active orders",
+            hidden=("%(count)d closed order hidden", "%(count)d closed orders hidden"),
+            record="order",
+        ),
+        Section(
+            "quotes",
+            title="Pending quotes",
+            document=middag.QUOTES,
+            choose=_select_quotes,
+            empty="No quotes",
+            none_shown="No pending quotes",
+            hidden=("%(count)d other quote hidden", "%(count)d other quotes hidden"),
+            record="quote",
+            total="Total pending",
+        ),
+        Section(
+            "licenses",
+            title="Licenses",
+            document=middag.LICENSES,
+            choose=_select_licenses,
+            empty="No licenses",
+            none_shown="No active licenses",
+            hidden=("%(count)d other license hidden", "%(count)d other licenses hidden"),
+            record="license",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """A section as it is drawn: one of the states of design §4.3, and what that state needs."""
+
+    section: Section
+    state: str
+    version: str = ""
+    shown: Selection | None = None
+    read_at: float | None = None
+    code: str = ""
+    retry_at: float | None = None
+    follow: bool = False
+    masked: bool = True
+
+
+def make_view(section: Section, reading: Reading[Any], moment: Moment, masked: bool) -> SectionView:
+    """`empty` is what the back office itself said: a filter that hides all rows makes none."""
+    shown = section.choose(reading.value, moment)
+    none = isinstance(reading.value, Listed) and not reading.value.rows
+    state = "late" if reading.late else "empty" if none else "fresh"
+    return SectionView(
+        section,
+        state,
+        reading.version,
+        shown,
+        reading.read_at,
+        reading.late or "",
+        reading.retry_at,
+        reading.follow,
+        masked,
+    )
+
+
+def make_failed_view(section: Section, error: PanelError, version: str) -> SectionView:
+    """No truth and no copy: the section says so, never that there is nothing."""
+    state = "denied" if isinstance(error, Refused) else "failed"
+    return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)

@@ -1,0 +1,116 @@
+"""Signing in and out, and what every request brings as its proof.
+
+`POST /sign-in` takes an agent's access token once and gives a session; see `sessions` and `proofs`.
+Every POST of the reading wing must come from a page of ours.
+"""
+
+import time
+
+from flask import Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.auth.methods import DASHBOARD_COOKIE, Credentials, Proof
+from panel.auth.sessions import Cookie
+from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET, Denied, Unproven
+from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
+from panel.errors import PanelError
+from panel.services import services
+from panel.settings import origin
+from panel.web.rendering import bp, render_refusal
+
+
+@bp.before_request
+def from_our_own_page() -> ResponseReturnValue | None:
+    """A page of another site may not post in an agent's name: cookies would go with it."""
+    if request.method != "POST":
+        return None
+    given, settings = request.headers.get("Origin"), services().settings
+    own = {origin(request.host_url.rstrip("/"))}
+    if settings.panel_url:
+        own.add(origin(settings.panel_url))
+    by_cookie = settings.agent_proof != SHARED_SECRET
+    if given in own or (given is None and not by_cookie):
+        return None
+    return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
+
+
+def prove_agent() -> Proof:
+    """Raises `Unproven` or `Denied`; `PanelError` when Chatwoot could not be asked."""
+    shown = Credentials(
+        authorization=request.headers.get("Authorization"),
+        session=_read_session(),
+        dashboard=request.cookies.get(DASHBOARD_COOKIE, ""),
+        address=request.remote_addr or "",
+    )
+    try:
+        return services().authenticator.prove(shown)
+    except Unproven as error:
+        # Just signed in, and yet no session: the browser has not kept it.
+        if error.code == "no_proof" and "signed_in" in request.form:
+            raise Unproven("cookie_refused") from None
+        raise
+
+
+def answer_refusal(error: PanelError) -> Response:
+    """Why nothing is shown. A session that does not hold is not sent again."""
+    answer = make_response(render_refusal(error))
+    if error.retry_at and answer.status_code in (429, 503):
+        answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))
+    if isinstance(error, Unproven) and _read_session():
+        _forget_session(answer)
+    return answer
+
+
+@bp.post("/sign-in")
+def sign_in() -> Response:
+    """The panel asks for itself anew when it hears `panel:proven`."""
+    try:
+        token = request.form.get("token", "")
+        agent = services().authenticator.sign_in(token, request.remote_addr or "")
+    except PanelError as error:
+        return answer_refusal(error)
+    services().audit_log.try_record(AuditEntry(SIGNED_IN, agent, proof=ACCESS_TOKEN))
+    answer = make_response("", 204)
+    answer.headers["HX-Trigger"] = "panel:proven"
+    _set_session(answer, services().authenticator.sessions.make(agent), _session_cookie().max_age)
+    return answer
+
+
+@bp.post("/sign-out")
+def sign_out() -> Response:
+    if not services().authenticator.takes_tokens:
+        return answer_refusal(Denied("no_sign_in"))
+    answer = make_response(render_template("signin.html", code="signed_out"))
+    try:
+        agent = services().authenticator.sessions.agent(_read_session())
+        services().audit_log.try_record(AuditEntry(SIGNED_OUT, agent, proof=ACCESS_TOKEN))
+    except Unproven:
+        pass  # it had ended by itself
+    _forget_session(answer)
+    return answer
+
+
+def _session_cookie() -> Cookie:
+    return services().authenticator.sessions.cookie(request.root_path.rstrip("/"))
+
+
+def _read_session() -> str:
+    return request.cookies.get(_session_cookie().name, "")
+
+
+def _forget_session(answer: Response) -> None:
+    _set_session(answer, "", 0)
+
+
+def _set_session(answer: Response, value: str, seconds: int) -> None:
+    cookie = _session_cookie()
+    answer.set_cookie(
+        cookie.name,
+        value,
+        max_age=seconds,
+        path=cookie.path,
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )

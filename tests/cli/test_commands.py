@@ -1,0 +1,326 @@
+"""Every command: what it prints for people and for programs, and its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from app import Panel as Shared
+from panel.auth.tokens import derive_launch_key
+from panel.demo.worlds import serve
+from panel.sync.jobs import BACKFILL, RECONCILE
+from panel.sync.reconcile import DELETED
+from panel.sync.worker import Worker
+from tests.conftest import MakePanel, Panel, Worlds, environment, panels_before, wait_until
+from tests.sync.executor import hook
+from tests.sync.test_jobs import inhabited
+from tests.sync.test_reconcile import company
+
+ROOT = Path(__file__).resolve().parents[2]
+PANEL_URL = "https://panel.example.com"
+FINE, FOUND, COULD_NOT = 0, 1, 2
+
+
+@pytest.fixture
+def worlds() -> Iterator[Worlds]:
+    """Acme (42) and Beta (45), and people of theirs."""
+    office, chat = inhabited()
+    servers = serve(office), serve(chat)
+    yield Worlds(office, chat, servers[0].url, servers[1].url)
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def make(worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
+    with panels_before(worlds, tmp_path) as maker:
+        yield maker
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
+def shared(panel: Panel) -> Shared:
+    built: Shared = panel.app.extensions["panel"]
+    return built
+
+
+def run(panel: Panel, line: str, **options: Any) -> Result:
+    return panel.app.test_cli_runner().invoke(args=line.split(), **options)
+
+
+def read(panel: Panel, line: str, code: int = FINE, **options: Any) -> Any:
+    """The JSON that a command prints; nothing else stands on its standard output."""
+    answer = run(panel, f"{line} --json", **options)
+    assert answer.exit_code == code, answer.output
+    return json.loads(answer.stdout)
+
+
+def bury(panel: Panel, name: str = "lost") -> None:
+    """A hook without an organization, and one whose pass cannot go well."""
+    shared(panel).sync.accept(hook(name, None))
+
+
+def work(panel: Panel) -> None:
+    """The engine answers everything that waits."""
+    built = shared(panel)
+    engine = Worker(built.settings, built.database)
+    engine.start(built.passes.bring_in_line)
+    wait_until(lambda: engine.stats().oldest_waiting is None, 20)
+    engine.stop()
+
+
+# -- launch-url ----------------------------------------------------------------------------------
+
+
+def test_launch_url_prints_the_one_address(panel: Panel) -> None:
+    right = f"{PANEL_URL}/#k={derive_launch_key(panel.settings.secret)}"
+    assert run(panel, "launch-url").stdout == f"{right}\n"
+    assert read(panel, "launch-url") == {"url": right}
+
+
+def test_launch_url_without_an_address_could_not(make: MakePanel) -> None:
+    answer = run(make(), "launch-url")
+    assert (answer.exit_code, answer.stdout) == (COULD_NOT, "")
+    assert "PANEL_URL" in answer.stderr
+
+
+# -- setup ---------------------------------------------------------------------------------------
+
+
+def test_setup_prints_json_for_programs(panel: Panel) -> None:
+    told = read(panel, "setup")
+    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run"}
+    assert told["webhook_secret"]
+    assert read(panel, "setup") == {
+        "steps": [],
+        "by_hand": [],
+        "webhook_secret": "",
+        "dry_run": False,
+    }
+
+
+# -- sync status, sync buried ----------------------------------------------------------------------
+
+
+def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
+    told = read(panel, "sync status")
+    assert told == asdict(shared(panel).sync.stats()) | {"retrying": []}
+    lines = run(panel, "sync status").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        *(["waiting", "0"], ["running", "0"], ["retrying", "0"]),
+        *(["buried", "0"], ["done", "0"]),
+    ]
+
+
+def test_status_tells_what_waits_and_since_when(panel: Panel) -> None:
+    shared(panel).sync.accept(hook("h", 42))
+    told = read(panel, "sync status")
+    assert (told["waiting"], told["done"]) == (1, 0)
+    assert told["oldest_waiting"] == pytest.approx(panel.clock.now, abs=60)
+    assert "oldest    waiting since 20" in run(panel, "sync status").stdout
+
+
+def test_status_tells_who_is_tried_again_and_when(panel: Panel) -> None:
+    built = shared(panel)
+    panel.chat.down = True
+    built.sync.accept(hook("h", 42))
+    built.sync.start(built.passes.bring_in_line)
+    wait_until(lambda: built.sync.stats().retrying, 20)
+    built.sync.stop()
+    ((organization, at),) = read(panel, "sync status")["retrying"]
+    assert (organization, at > panel.clock.now) == (42, True)
+    assert "organization 42, next try 20" in run(panel, "sync status").stdout
+
+
+def test_status_with_something_buried_has_found_something(panel: Panel) -> None:
+    bury(panel)
+    assert read(panel, "sync status", FOUND)["buried"] == 1
+
+
+def test_buried_is_fine_when_nothing_is(panel: Panel) -> None:
+    assert read(panel, "sync buried") == []
+    assert run(panel, "sync buried").stdout == "Nothing is buried.\n"
+
+
+def test_buried_lists_each_with_its_reason(panel: Panel) -> None:
+    bury(panel)
+    (row,) = read(panel, "sync buried", FOUND)
+    assert (row["id"], row["reason"], row["organization"]) == ("lost", "no_organization", None)
+    assert "no organization  1 hooks" in run(panel, "sync buried").stdout
+
+
+@pytest.mark.parametrize("option", ["--replay {id}", "--replay-all"])
+def test_what_was_buried_can_be_run_again(panel: Panel, option: str) -> None:
+    panel.office.fault("403", 42)
+    shared(panel).sync.accept(hook("h", 42))
+    work(panel)
+    (row,) = read(panel, "sync buried", FOUND)
+    panel.office.heal()
+    told = read(panel, "sync buried " + option.format(id=row["id"]))
+    assert told == {"replayed": [row["id"]]}
+    work(panel)
+    assert (read(panel, "sync buried"), read(panel, "sync status")["done"]) == ([], 1)
+
+
+def test_what_cannot_be_run_again_is_said(panel: Panel) -> None:
+    bury(panel)
+    for name in ("lost", "no-such-id"):
+        answer = run(panel, f"sync buried --replay {name}")
+        assert (answer.exit_code, answer.stdout) == (FOUND, "0 of 1 run again\n")
+
+
+def test_to_run_everything_again_where_nothing_is_buried_is_fine(panel: Panel) -> None:
+    assert run(panel, "sync buried --replay-all").exit_code == FINE
+
+
+# -- sync backfill ---------------------------------------------------------------------------------
+
+
+def kinds(panel: Panel) -> list[tuple[int, str]]:
+    with shared(panel).database.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT organization, kind FROM hooks ORDER BY seq")
+        return [(row[0], row[1]) for row in rows]
+
+
+def test_backfill_takes_ids_as_arguments(panel: Panel) -> None:
+    assert read(panel, "sync backfill 42 45 42") == {"organizations": 2, "lined_up": 2}
+    assert kinds(panel) == [(42, BACKFILL), (45, BACKFILL)]
+
+
+def test_backfill_takes_ids_from_a_file(panel: Panel, tmp_path: Path) -> None:
+    (tmp_path / "ids").write_text("42\n45\n\n")
+    assert read(panel, f"sync backfill {tmp_path / 'ids'}")["lined_up"] == 2
+
+
+@pytest.mark.parametrize("argument", ["-", ""])
+def test_backfill_takes_ids_from_standard_input(panel: Panel, argument: str) -> None:
+    told = read(panel, f"sync backfill {argument}", input="42\n45\n")
+    assert told["organizations"] == 2
+
+
+def test_backfill_goes_on_where_it_was(panel: Panel) -> None:
+    run(panel, "sync backfill 42")
+    assert read(panel, "sync backfill 42 45") == {"organizations": 2, "lined_up": 1}
+    assert "0 lined up, 2 were before" in run(panel, "sync backfill 42 45").stdout
+
+
+@pytest.mark.parametrize("argument", ["no-such-file", "0", "²"])
+def test_backfill_of_what_is_no_id_could_not(panel: Panel, argument: str) -> None:
+    answer = run(panel, f"sync backfill 42 {argument}")
+    assert (answer.exit_code, answer.stdout) == (COULD_NOT, "")
+    assert kinds(panel) == []
+
+
+def test_backfill_of_an_id_beyond_any_could_not(panel: Panel) -> None:
+    answer = run(panel, f"sync backfill {10**25}")
+    assert answer.exit_code == COULD_NOT
+    assert answer.exception is None or isinstance(answer.exception, SystemExit)
+
+
+def test_backfill_shows_its_progress(panel: Panel) -> None:
+    answer = run(panel, "sync backfill 42 45")
+    assert "lining up" in answer.stderr
+    assert "lining up" not in answer.stdout
+
+
+# -- sync reconcile, sync drift --------------------------------------------------------------------
+
+
+def test_reconcile_lines_up_every_known_organization(panel: Panel) -> None:
+    for number in (42, 45):
+        shared(panel).passes.bring_in_line(number)
+    assert read(panel, "sync reconcile") == {"lined_up": 2}
+    assert kinds(panel) == [(42, RECONCILE), (45, RECONCILE)]
+
+
+def test_reconcile_stops_before_it_clears_many_and_goes_on_with_force(panel: Panel) -> None:
+    for number in (42, 45):
+        shared(panel).passes.bring_in_line(number)
+        shared(panel).sync.accept(hook(f"bye-{number}", number, DELETED))
+        panel.office.remove("organization", number, number)
+    stopped = run(panel, "sync reconcile")
+    assert stopped.exit_code == FOUND
+    assert "2 of 2 known organizations would be cleared" in stopped.stderr
+    assert read(panel, "sync reconcile --force") == {"lined_up": 2}
+
+
+@pytest.mark.parametrize("line", ["sync reconcile --dry-run", "sync drift", "sync drift 42"])
+def test_what_differs_is_printed_and_nothing_written(panel: Panel, line: str) -> None:
+    shared(panel).passes.bring_in_line(42)
+    company(panel.office, 42, "Acme & Sons", "office@42.example")
+    panel.chat.forget()
+    rows = read(panel, line, FOUND)
+    assert {(row["organization"], row["method"]) for row in rows} == {(42, "PUT")}
+    assert "Acme & Sons" in run(panel, line).stdout
+    assert (panel.chat.writes, kinds(panel)) == ([], [])
+
+
+@pytest.mark.parametrize("line", ["sync reconcile --dry-run", "sync drift"])
+def test_where_nothing_differs_all_is_fine(panel: Panel, line: str) -> None:
+    shared(panel).passes.bring_in_line(42)
+    assert run(panel, line).stdout == "Everything is in line.\n"
+    assert read(panel, line) == []
+
+
+def test_drift_that_cannot_ask_chatwoot_says_so(panel: Panel) -> None:
+    panel.chat.down = True
+    (row,) = read(panel, "sync drift 42", FOUND)
+    assert row["path"] == "could not be told"
+
+
+DATABASE = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", "sync drift")
+
+
+@pytest.mark.parametrize("line", DATABASE)
+def test_a_database_that_is_broken_is_a_sentence_and_no_traceback(
+    panel: Panel, tmp_path: Path, line: str
+) -> None:
+    shared(panel).database.dispose()
+    for file in tmp_path.glob("panel.db*"):
+        file.unlink()
+    (tmp_path / "panel.data.db").write_bytes(b"this is no database, nor ever was one")
+    answer = run(panel, line)
+    assert isinstance(answer.exception, SystemExit)
+    assert answer.exit_code == COULD_NOT
+
+
+# -- as processes ----------------------------------------------------------------------------------
+
+
+def flask(line: str) -> list[str]:
+    return [sys.executable, "-m", "flask", "--app", "app", *line.split()]
+
+
+def test_the_worker_executes_passes_until_it_is_told_to_stop(
+    worlds: Worlds, panel: Panel, tmp_path: Path
+) -> None:
+    environ = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
+    environ |= {"PATH": os.environ["PATH"]}
+    command = flask("sync worker")
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) as worker:
+        shared(panel).sync.accept(hook("h", 42))
+        wait_until(lambda: shared(panel).sync.stats().done == 1, 20)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == FINE
+    assert len(panel.chat.contacts) == 4
+
+
+def test_faulty_settings_end_every_command_with_two(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "CHATWOOT_URL": "nonsense"}
+    command = flask("sync status")
+    options: dict[str, Any] = {"cwd": ROOT, "env": environ, "capture_output": True, "timeout": 60}
+    ended = subprocess.run(command, check=False, **options)
+    assert ended.returncode == COULD_NOT
+    assert b"CHATWOOT_URL" in ended.stderr
+    assert b"Traceback" not in ended.stderr

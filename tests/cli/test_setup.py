@@ -1,0 +1,246 @@
+"""`setup` against the built-in Chatwoot: what it makes, corrects, leaves alone, removes, tells."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from panel.auth.tokens import make_launch_url
+from panel.cli.setup import DEFINITIONS, EVENTS, MODELS, TYPES
+from panel.demo.chatwoot import Chatwoot
+from panel.demo.world import Json
+from panel.sync.people import OUR_ATTRIBUTES
+from tests.conftest import MakePanel, Panel, Worlds, panels_before, worlds_on_sockets
+
+PANEL_URL = "https://panel.example.com"
+HOOK_URL = f"{PANEL_URL}/sync/chatwoot"
+FOREIGN_APP = {
+    "id": 1,
+    "title": "CRM",
+    "content": [{"type": "frame", "url": "https://crm.example"}],
+}
+FOREIGN_HOOK = {"id": 2, "name": "ERP", "url": "https://erp.example/x", "subscriptions": EVENTS[:1]}
+FOREIGN_KEY = {"id": 3, "attribute_key": "vip", "attribute_model": "contact_attribute"}
+
+
+@pytest.fixture(scope="module")
+def _worlds() -> Iterator[Worlds]:
+    with worlds_on_sockets() as both:
+        yield both
+
+
+@pytest.fixture
+def make(_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
+    """Panels before an account in which only others have set something up."""
+    chat = _worlds.chat
+    chat.definitions = {3: {**FOREIGN_KEY, "attribute_display_type": "text"}}
+    chat.dashboard_apps, chat.webhooks = {1: deepcopy(FOREIGN_APP)}, {2: deepcopy(FOREIGN_HOOK)}
+    chat.forget()
+    with panels_before(_worlds, tmp_path) as maker:
+        yield maker
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
+def setup(panel: Panel, *options: str) -> Result:
+    return panel.app.test_cli_runner().invoke(args=["setup", *options])
+
+
+def told(panel: Panel, *options: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(setup(panel, *options, "--json").stdout)
+    return answer
+
+
+def standing(chat: Chatwoot) -> tuple[dict[int, Json], ...]:
+    return deepcopy((chat.definitions, chat.dashboard_apps, chat.webhooks))
+
+
+def webhook(chat: Chatwoot) -> Json:
+    (row,) = [row for row in chat.webhooks.values() if row["url"] == HOOK_URL]
+    return row
+
+
+def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
+    assert setup(panel).exit_code == 0
+    rows = panel.chat.definitions.values()
+    made = {(row["attribute_model"], row["attribute_key"]): row for row in rows}
+    for wanted in DEFINITIONS:
+        row = made[MODELS[wanted.model], wanted.key]
+        assert row["attribute_display_type"] == TYPES[wanted.type]
+        assert row["attribute_values"] == list(wanted.values)
+    assert len(made) == len(DEFINITIONS) + 1
+
+
+def test_every_attribute_that_a_pass_writes_has_its_definition() -> None:
+    of_contacts = {each.key for each in DEFINITIONS if MODELS[each.model] == "contact_attribute"}
+    assert of_contacts == set(OUR_ATTRIBUTES)
+
+
+def test_it_registers_the_launch_address_and_the_webhook(panel: Panel) -> None:
+    setup(panel)
+    (app,) = [row for row in panel.chat.dashboard_apps.values() if row["title"] == "MIDDAG"]
+    url = make_launch_url(panel.settings, PANEL_URL)
+    assert app["content"] == [{"type": "frame", "url": url}]
+    assert sorted(webhook(panel.chat)["subscriptions"]) == sorted(EVENTS)
+
+
+def test_a_second_run_finds_nothing_to_do(panel: Panel) -> None:
+    setup(panel)
+    panel.chat.forget()
+    again = setup(panel)
+    assert (again.exit_code, panel.chat.writes) == (0, [])
+    assert "Nothing to do" in again.stdout
+
+
+def test_the_webhooks_secret_is_printed_once(panel: Panel) -> None:
+    first = setup(panel).stdout
+    secret = webhook(panel.chat)["secret"]
+    assert first.count(secret) == 1
+    assert "CHATWOOT_WEBHOOK_SECRET" in first
+    assert secret not in setup(panel).stdout
+    assert told(panel)["webhook_secret"] == ""
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(panel: Panel) -> None:
+    before = standing(panel.chat)
+    plan = setup(panel, "--dry-run")
+    assert plan.exit_code == 0
+    assert plan.stdout.count("would create") == len(DEFINITIONS) + 2
+    assert (panel.chat.writes, standing(panel.chat)) == ([], before)
+
+
+def test_the_plan_is_what_is_then_done(panel: Panel) -> None:
+    assert told(panel, "--dry-run")["steps"] == told(panel)["steps"]
+
+
+def test_what_somebody_changed_is_corrected(panel: Panel) -> None:
+    setup(panel)
+    secret, chat = webhook(panel.chat)["secret"], panel.chat
+    webhook(chat)["subscriptions"] = ["message_created"]
+    for row in chat.definitions.values():
+        if row["attribute_key"] == "middag_billing_entity":
+            row["attribute_values"] = ["middag_br"]
+    assert [step.partition(" ")[0] for step in told(panel)["steps"]] == ["correct", "correct"]
+    assert sorted(webhook(chat)["subscriptions"]) == sorted(EVENTS)
+    assert webhook(chat)["secret"] == secret
+
+
+def test_a_new_launch_key_corrects_the_app_instead_of_adding_one(
+    make: MakePanel, panel: Panel
+) -> None:
+    setup(panel)
+    other = make(
+        PANEL_URL=PANEL_URL, CHATWOOT_CONTACT_VIEW_SECRET="another-secret-of-24-characters"
+    )
+    setup(other)
+    (app,) = [row for row in panel.chat.dashboard_apps.values() if row["title"] == "MIDDAG"]
+    assert app["content"][0]["url"] == make_launch_url(other.settings, PANEL_URL)
+
+
+def test_what_is_not_ours_is_never_touched(panel: Panel) -> None:
+    for options in ([], ["--remove"]):
+        setup(panel, *options)
+        assert panel.chat.dashboard_apps[1] == FOREIGN_APP
+        assert panel.chat.webhooks[2] == FOREIGN_HOOK
+        assert panel.chat.definitions[3]["attribute_key"] == "vip"
+
+
+def test_removing_undoes_what_was_made(panel: Panel) -> None:
+    before = standing(panel.chat)
+    setup(panel)
+    assert setup(panel, "--remove").exit_code == 0
+    assert standing(panel.chat) == before
+
+
+def test_removing_can_be_rehearsed_and_repeated(panel: Panel) -> None:
+    setup(panel)
+    before = standing(panel.chat)
+    rehearsed = told(panel, "--remove", "--dry-run")["steps"]
+    assert standing(panel.chat) == before
+    assert told(panel, "--remove")["steps"] == rehearsed
+    assert told(panel, "--remove")["steps"] == []
+
+
+def test_removing_leaves_the_contacts_values(panel: Panel) -> None:
+    contact = next(iter(panel.chat.contacts.values()))
+    contact["custom_attributes"] = {"middag_plan": "Gold"}
+    setup(panel)
+    setup(panel, "--remove")
+    assert contact["custom_attributes"] == {"middag_plan": "Gold"}
+
+
+# -- where it may not, or cannot -----------------------------------------------------------------
+
+
+def test_an_agents_token_says_what_to_click_by_hand(make: MakePanel) -> None:
+    by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
+    answer = setup(by_agent)
+    assert (answer.exit_code, by_agent.chat.writes) == (2, [])
+    for word in (
+        *OUR_ATTRIBUTES,
+        "Dashboard apps",
+        "MIDDAG",
+        HOOK_URL,
+        *EVENTS,
+        "middag_br, middag_global",
+    ):
+        assert word in answer.stdout
+
+
+def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
+    make: MakePanel, panel: Panel
+) -> None:
+    """Definitions and apps may be read by agents; webhooks may not, and are asked for."""
+    setup(panel)
+    by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
+    (line,) = told(by_agent)["by_hand"]
+    assert HOOK_URL in line
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--remove"]])
+def test_a_chatwoot_that_is_down_is_said(panel: Panel, options: list[str]) -> None:
+    with down(panel.chat):
+        answer = setup(panel, *options)
+    assert answer.exit_code == 2
+    assert "Chatwoot could not be asked" in answer.stderr
+
+
+def test_without_an_address_of_the_panel_it_says_so(make: MakePanel) -> None:
+    answer = setup(make())
+    assert answer.exit_code == 2
+    assert "PANEL_URL" in answer.stderr
+
+
+@contextmanager
+def down(chat: Chatwoot) -> Iterator[None]:
+    chat.down = True
+    yield
+    chat.down = False
+
+
+def test_a_wrong_token_is_said_and_nothing_is_done(make: MakePanel) -> None:
+    stranger = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys-token")
+    assert setup(stranger).exit_code == 2
+    assert stranger.chat.writes == []
+
+
+def test_no_secret_of_ours_is_printed(panel: Panel) -> None:
+    everything = setup(panel).output + setup(panel, "--dry-run").output
+    assert panel.settings.secret not in everything
+    assert panel.settings.chatwoot_api_token not in everything
+
+
+def test_a_token_that_chatwoot_does_not_know_is_said_so(make: MakePanel) -> None:
+    panel = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys")
+    for options in ((), ("--remove",), ("--dry-run",)):
+        refused = setup(panel, *options)
+        assert refused.exit_code == 2
+        assert "Chatwoot does not accept CHATWOOT_API_TOKEN." in refused.stderr

@@ -1,0 +1,324 @@
+"""A visit: hints that are checked, and what an agent says, all of it or none."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.auth.tokens import Denied, Seal
+from panel.customer.decisions import Decisions
+from panel.customer.lookup import Hints, Lookup, Visit, parse_number
+from panel.data.directory import Person
+from panel.data.links import CONTACT, MATCHED, PICKED, REFUSED, Link
+from panel.demo.chatwoot import Failure
+from panel.demo.world import Call
+from panel.demo.worlds import AGENT
+from panel.errors import PanelError
+from tests.conftest import Panel, attribute, seal_of
+from tests.customer.test_search import learn
+
+FORM = {"conversation": "101", "contact": "301", "account": "1", "agent_id": "2"}
+
+
+def test_hints_are_numbers_and_an_email() -> None:
+    hints = Hints.from_form({**FORM, "agent_email": " Bruno@Suporte.example ", "organization": "7"})
+    assert hints == Hints(101, 301, 1, 2, "bruno@suporte.example", 7)
+    assert Hints.from_form(FORM).organization == 0
+
+
+@given(st.dictionaries(st.sampled_from([*FORM, "agent_email", "organization"]), st.text()))
+def test_a_form_is_understood_or_a_bad_request(form: dict[str, str]) -> None:
+    try:
+        hints = Hints.from_form(FORM | form)
+    except Denied as error:
+        understood = error.code == "bad_request"
+    else:
+        understood = hints.conversation > 0 and hints.agent_id > 0
+    assert understood
+
+
+@pytest.mark.parametrize("text", ["1", "42", "9" * 18, "007"])
+def test_a_number_is_positive_and_fits_into_a_database(text: str) -> None:
+    assert parse_number({"n": text}, "n") == int(text)
+    for wrong in (text + "0" * 18, f"-{text}", f"{text}.0", f"{text} ", "0"):
+        with pytest.raises(Denied, match="bad_request"):
+            parse_number({"n": wrong}, "n")
+
+
+def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Visit:
+    seal = Seal(AGENT, "shared-secret", 1, conversation, contact)
+    return Lookup(panel.services).repeat(seal)
+
+
+def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
+    here = visit(panel)
+    Decisions(panel.services).decide(here, 42, "pick", "contact")
+    links = panel.services.links.find(105, 305)
+    assert {(link.scope, link.organization, link.state, link.agent) for link in links} == {
+        ("conversation", 42, PICKED, AGENT),
+        ("contact", 42, PICKED, AGENT),
+    }
+    assert all(link.at > 1_700_000_000 for link in links)
+
+
+@pytest.mark.parametrize(
+    ("action", "scope"), [("steal", ""), ("", ""), ("PICK", ""), ("pick", "account")]
+)
+def test_an_unknown_action_or_scope_says_nothing(panel: Panel, action: str, scope: str) -> None:
+    here = visit(panel)
+    with pytest.raises(Denied, match="bad_request"):
+        Decisions(panel.services).decide(here, 42, action, scope)
+    assert panel.services.links.find(105, 305) == []
+    assert panel.chat.writes == []
+
+
+def test_an_undone_pick_gives_way_to_the_match_before_it(panel: Panel) -> None:
+    panel.services.links.put(Link(CONTACT, 305, 43, MATCHED, "email"))
+    seal = seal_of(panel.open("unlinked").text)
+    assert attribute(panel.say(seal, "pick", 42).text, "data-organization") == "42"
+    undone = panel.say(seal, "undo", 42).text
+    assert attribute(undone, "data-organization") == "43"
+    assert attribute(undone, "data-link") == "matched"
+    assert "matched by" in undone
+
+
+def test_a_match_that_an_agent_refused_stays_refused(panel: Panel) -> None:
+    panel.services.links.put(Link(CONTACT, 305, 43, MATCHED, "email"))
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "refuse", 43, "contact")
+    panel.services.links.match(305, 43, "email")
+    assert attribute(panel.open("unlinked").text, "data-panel") == "unlinked"
+
+
+def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
+    panel: Panel,
+) -> None:
+    def refuse_writes(call: Call) -> Failure | None:
+        return Failure(500) if call.method == "POST" else None
+
+    panel.chat.failures = refuse_writes
+    seal = seal_of(panel.open("unlinked").text)
+    told = panel.say(seal, "pick", 42)
+    assert attribute(told.text, "data-link") == "picked"
+    assert 'role="alert"' in told.text
+    assert "Chatwoot" in told.text
+    assert panel.chat.conversations[105]["custom_attributes"] == {}
+    assert attribute(panel.open("unlinked").text, "data-link") == "picked"
+
+
+def lose_links(panel: Panel) -> None:
+    with panel.services.database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE links")
+
+
+def test_without_the_database_nobody_is_told_that_nothing_is_linked(panel: Panel) -> None:
+    lose_links(panel)
+    answer = panel.open("unlinked")
+    assert attribute(answer.text, "data-panel") == "failed"
+    assert attribute(answer.text, "data-code") == "database"
+    assert "Chatwoot could not be asked" not in answer.text
+
+
+def test_without_the_database_a_pick_is_a_claim_and_the_panel_says_why(panel: Panel) -> None:
+    panel.picked("unlinked", 42)
+    lose_links(panel)
+    page = panel.open("unlinked").text
+    assert attribute(page, "data-organization") == "42"
+    assert (attribute(page, "data-link"), attribute(page, "data-trust")) == ("claimed", "unproven")
+    assert "cannot be read now" in page
+    assert "Nobody has confirmed" not in page
+
+
+def test_a_visit_needs_the_contact_that_the_conversation_has(panel: Panel) -> None:
+    with pytest.raises(PanelError, match="another_contact"):
+        visit(panel, 105, 301)
+
+
+# -- a pick over a pick ------------------------------------------------------------------------
+
+
+def test_a_second_pick_for_the_conversation_takes_the_place_of_the_first(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42)
+    assert shown(panel.say(seal, "pick", 45).text) == ("ready", "45", "picked")
+    assert shown(panel.open("unlinked").text) == ("ready", "45", "picked")
+    assert shown(panel.say(seal, "undo", 45).text)[0] == "unlinked"
+
+
+def test_a_second_pick_for_the_contact_takes_the_place_of_the_first_everywhere(
+    panel: Panel,
+) -> None:
+    panel.chat.add_conversation(305, 1, 905)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    panel.say(seal, "pick", 45, "contact")
+    for conversation in (105, 905):
+        html = panel.open("unlinked", conversation=conversation).text
+        assert shown(html) == ("ready", "45", "picked"), conversation
+    told = panel.chat.contacts[305]["custom_attributes"]
+    assert told["middag_organization_id"] == "45"
+
+
+# -- undo takes back one word of an agent, and what other words and the passes say shows again ---
+
+
+def shown(html: str) -> tuple[str | None, ...]:
+    return tuple(attribute(html, name) for name in ("data-panel", "data-organization", "data-link"))
+
+
+def test_undoing_a_pick_brings_an_older_refusal_of_the_contact_back(panel: Panel) -> None:
+    seal = seal_of(panel.open("healthy").text)
+    panel.say(seal, "refuse", 42, "contact")
+    assert shown(panel.say(seal, "pick", 42).text) == ("ready", "42", "picked")
+    undone = panel.say(seal, "undo", 42).text
+    assert shown(undone)[0] == "unlinked"
+    assert 'data-refused="42"' in undone
+
+
+def press_undo(panel: Panel, html: str) -> str:
+    """What the first button "Undo" in this page sends, and the panel that comes back."""
+    forms = re.findall(r"<form.*?</form>", html, re.DOTALL)
+    form = next(form for form in forms if 'data-action="undo"' in form)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    return panel.ask("POST", "/links", seal_of(html), data=fields).text
+
+
+def test_a_double_click_on_undo_takes_nothing_back_that_a_colleague_said(panel: Panel) -> None:
+    panel.services.links.put(Link(CONTACT, 301, 42, REFUSED, agent=3, contact=301))
+    seal = seal_of(panel.open("healthy").text)
+    picked = panel.say(seal, "pick", 42).text
+    for _ in range(2):
+        html = press_undo(panel, picked)
+        assert shown(html)[0] == "unlinked"
+        assert 'data-refused="42"' in html
+    [stays] = panel.services.links.find(101, 301)
+    assert (stays.state, stays.agent) == (REFUSED, 3)
+    assert [row.what for row in panel.services.audit_log.entries()].count("undo") == 1
+    press_undo(panel, html)
+    assert panel.services.links.find(101, 301) == []
+
+
+def test_an_undone_refusal_is_the_one_that_was_shown(panel: Panel) -> None:
+    theirs = Link(CONTACT, 301, 42, REFUSED, agent=3, at=5.0, contact=301)
+    panel.services.links.put(theirs)
+    seal = seal_of(panel.open("healthy").text)
+    refused = panel.say(seal, "refuse", 42).text
+    assert "Bruno Lima said" in refused
+    for _ in range(2):
+        press_undo(panel, refused)
+        assert panel.services.links.find(101, 301) == [theirs]
+
+
+@pytest.mark.parametrize("at", ["", "5.0", "6.0", "nan", "soon"])
+def test_an_undo_with_nothing_to_take_back_changes_nothing(panel: Panel, at: str) -> None:
+    panel.services.links.put(Link(CONTACT, 301, 42, MATCHED, "email", at=5.0))
+    panel.services.chatwoot.change_conversation(101, {"middag_organization_id": "42"})
+    before, writes = panel.open("healthy").text, len(panel.chat.writes)
+    form = {"action": "undo", "organization": "42", "at": at}
+    undone = panel.ask("POST", "/links", seal_of(before), data=form)
+    assert undone.status_code == 200
+    assert shown(undone.text) == shown(before)
+    assert len(panel.chat.writes) == writes
+    assert len(panel.services.links.find(101, 301)) == 1
+    assert [row for row in panel.services.audit_log.entries() if row.what == "undo"] == []
+
+
+def test_an_undone_pick_for_the_contact_gives_way_to_the_match_of_the_same_organization(
+    panel: Panel,
+) -> None:
+    learn(panel, 42)
+    panel.services.links.match(301, 42, "email")
+    matched = panel.services.links.find(101, 301)
+    seal = seal_of(panel.open("healthy").text)
+    assert shown(panel.say(seal, "pick", 42, "contact").text) == ("ready", "42", "picked")
+    assert shown(panel.say(seal, "undo", 42).text) == ("ready", "42", "matched")
+    assert panel.services.links.find(101, 301) == matched
+    assert {each.state for each in matched} == {MATCHED}
+
+
+def test_an_undone_pick_leaves_the_name_of_the_organization_that_the_passes_seated(
+    panel: Panel,
+) -> None:
+    learn(panel, 42)
+    panel.services.directory.put_person(Person(42, "guest", 305, "guest"))
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    panel.say(seal, "undo", 42)
+    expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    assert panel.chat.contacts[305]["custom_attributes"] == expected
+
+
+def test_a_pick_for_the_contact_is_undone_from_another_conversation_of_it(panel: Panel) -> None:
+    panel.chat.add_conversation(305, 1, 905)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    other = panel.open("unlinked", conversation=905).text
+    assert shown(other) == ("ready", "42", "picked")
+    assert shown(panel.say(seal_of(other), "undo", 42).text)[0] == "unlinked"
+    # What was said of the first conversation itself was said there, and stays.
+    assert shown(panel.open("unlinked").text) == ("ready", "42", "picked")
+    assert shown(panel.say(seal, "undo", 42).text)[0] == "unlinked"
+    assert panel.services.links.find(105, 305) == []
+
+
+def test_a_refusal_for_the_contact_holds_in_its_other_conversations_until_undone(
+    panel: Panel,
+) -> None:
+    panel.chat.add_conversation(301, 1, 901)
+    panel.say(seal_of(panel.open("healthy").text), "refuse", 42, "contact")
+    other = panel.open("healthy", conversation=901).text
+    assert shown(other)[0] == "unlinked"
+    panel.say(seal_of(other), "undo", 42)
+    assert shown(panel.open("healthy", conversation=901).text)[0] == "unlinked", "the claim is gone"
+    assert panel.services.links.find(901, 301) == []
+
+
+def test_a_pick_for_the_contact_is_written_into_the_contact_and_taken_out_again(
+    panel: Panel,
+) -> None:
+    told = panel.chat.contacts[305]
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    assert told["custom_attributes"] == expected
+    panel.say(seal, "undo", 42)
+    assert told["custom_attributes"] == {}
+
+
+def test_every_word_of_an_agent_leaves_a_row(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    for action, scope in (("pick", "contact"), ("undo", ""), ("refuse", "conversation")):
+        panel.say(seal, action, 42, scope)
+    rows = [row for row in panel.services.audit_log.entries() if row.what != "shown"]
+    assert [(row.what, row.agent, row.organization, row.note) for row in rows] == [
+        ("refuse", AGENT, 42, "conversation"),
+        ("undo", AGENT, 42, "contact"),
+        ("pick", AGENT, 42, "contact"),
+    ]
+
+
+def test_a_word_that_leaves_no_row_is_not_said(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    with panel.services.database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE access_log")
+    for action in ("pick", "refuse"):
+        answer = panel.say(seal, action, 42, "contact")
+        assert answer.status_code == 503
+        assert attribute(answer.text, "data-code") == "database"
+    assert panel.services.links.find(105, 305) == []
+    assert panel.chat.writes == []
+
+
+def test_a_contact_that_a_pass_is_writing_is_not_written_beside_it(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("panel.customer.decisions.CONTACT_SECONDS", 0.1)
+    seal = seal_of(panel.open("unlinked").text)
+    with panel.services.cache.flights.hold("contact:305", 1) as alone:
+        assert alone
+        told = panel.say(seal, "pick", 42, "contact")
+    assert "Chatwoot could not be told" in told.text
+    assert panel.chat.contacts[305]["custom_attributes"] == {}
+    panel.say(seal, "pick", 42, "contact")
+    assert panel.chat.contacts[305]["custom_attributes"]["middag_organization_id"] == "42"

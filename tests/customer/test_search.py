@@ -1,0 +1,138 @@
+"""Searching: over what the passes learned, by id also anew; and what it never says."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import pytest
+import requests
+from sqlalchemy import text
+
+from panel.sync.reconcile import Reconciler
+from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
+
+LEARNED = (42, 45, 48)
+
+
+def learn(panel: Panel, *organizations: int) -> None:
+    """The real pass, without its engine."""
+    shared = panel.services
+    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
+    for organization in organizations:
+        contacts.bring_in_line(organization, ())
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """One panel for the file, which has learned a few organizations."""
+    with worlds_on_sockets() as worlds, panels_before(worlds, tmp_path_factory.mktemp("p")) as make:
+        panel = make()
+        learn(panel, *LEARNED)
+        yield panel
+
+
+def ask(panel: Panel, query: str) -> requests.Response:
+    seal = seal_of(panel.open("unlinked").text)
+    return panel.ask("GET", "/search", seal, params={"q": query})
+
+
+def results(answer: requests.Response) -> list[int]:
+    return [int(each) for each in re.findall(r'data-result="(\d+)"', answer.text)]
+
+
+def test_what_a_pass_learned_is_found_by_each_of_its_words(searched: Panel) -> None:
+    document = searched.office.organizations[45]
+    code = searched.office.entitlements[45][0]["code"]
+    for query in ("prado cons", document["cnpj"], document["email"], document["phone"], code):
+        answer = ask(searched, query)
+        assert (answer.status_code, results(answer)) == (200, [45]), query
+    assert results(ask(searched, "daniela@prado.example")) == [42, 45]
+
+
+def test_a_result_says_who_it_is_and_offers_to_pick_it(searched: Panel) -> None:
+    html = ask(searched, "financeiro@prado").text
+    for said in ("Prado Consultoria Ltda", "Goiânia", "Basic", "Found by", "e-mail"):
+        assert said in html
+    assert html.count('data-action="pick"') == 2
+    assert 'value="contact"' in html
+
+
+def test_no_result_names_the_tax_id_that_found_it(searched: Panel) -> None:
+    written = searched.office.organizations[45]["cnpj"]
+    digits = re.sub(r"\D", "", written)
+    html = ask(searched, written[:6]).text
+    assert "Tax id" in html
+    assert "data-masked" in html
+    assert written not in html
+    assert digits not in html
+
+
+def test_a_found_organization_is_picked_with_the_seal_of_the_panel(searched: Panel) -> None:
+    seal = seal_of(searched.open("unlinked").text)
+    assert results(searched.ask("GET", "/search", seal, params={"q": "prado"})) == [45]
+    picked = searched.say(seal, "pick", 45)
+    assert attribute(picked.text, "data-link") == "picked"
+    assert "Prado Consultoria Ltda" in picked.text
+    searched.say(seal, "undo", 45)
+
+
+def test_an_id_that_no_pass_has_seen_is_asked_of_the_back_office(panel: Panel) -> None:
+    answer = ask(panel, "46")
+    assert results(answer) == [46]
+    assert panel.office.count() == 1
+    assert results(ask(panel, "999999")) == []
+    assert "Nothing found" in ask(panel, "999999").text
+
+
+def test_when_the_back_office_cannot_be_asked_for_an_id_it_is_said(panel: Panel) -> None:
+    panel.office.fault("500", 46)
+    answer = ask(panel, "46")
+    assert "Nothing found" not in answer.text
+    assert "could not be asked" in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "a", " ", "-"])
+def test_too_little_asks_nobody_and_says_nothing(panel: Panel, query: str) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    before = panel.calls
+    answer = panel.ask("GET", "/search", seal, params={"q": query})
+    assert (answer.status_code, results(answer)) == (200, [])
+    assert "Nothing found" not in answer.text
+    assert panel.calls == before
+
+
+def test_nothing_found_names_the_words_and_what_was_searched(searched: Panel) -> None:
+    answer = ask(searched, "<b>zzzz</b>")
+    assert "Nothing found for “&lt;b&gt;zzzz&lt;/b&gt;”" in answer.text
+    assert "brought in line" in unescape(answer.text)
+
+
+def test_a_silent_database_is_not_nothing_found(panel: Panel) -> None:
+    learn(panel, 45)
+    seal = seal_of(panel.open("unlinked").text)
+    with panel.services.database.begin() as connection:
+        connection.execute(text("DROP TABLE terms"))
+    answer = panel.ask("GET", "/search", seal, params={"q": "prado"})
+    assert answer.status_code == 503
+    assert answer.headers["X-Panel"] == "1"
+    assert "Cannot be searched" in answer.text
+    assert "Nothing found" not in answer.text
+
+
+def test_without_a_seal_nothing_is_searched(searched: Panel) -> None:
+    for bearer in (None, "forged", "x" * 5000):
+        answer = searched.ask("GET", "/search", bearer, params={"q": "prado"})
+        assert answer.status_code == 401
+        assert answer.json() == {"error": {"code": "seal_invalid"}}
+
+
+def test_an_organization_that_is_gone_for_good_is_not_found_any_more(panel: Panel) -> None:
+    learn(panel, 45)
+    assert results(ask(panel, "prado")) == [45]
+    panel.office.remove("organization", 45, 45)
+    shared = panel.services
+    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
+    contacts.bring_in_line(45, ("organization.deleted",))
+    assert results(ask(panel, "prado")) == []

@@ -1,0 +1,93 @@
+"""What the passes learned, asked by keys and by words: the same on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from panel.data import db
+from panel.data.directory import Directory, Keys, Known, Match, Person
+from panel.data.links import CONTACT, MATCHED, PICKED, Link, Links, take_back
+from panel.data.search_index import SearchIndex, make_terms
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Engine]:
+    engine = db.connect(url)
+    db.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def known(number: int, email: str | None = None, phone: str | None = None) -> Known:
+    return Known(number, f"Company {number}", None, None, None, email, phone, None, "none", 0, None)
+
+
+def test_keys_find_people_and_companies_with_the_role_of_the_person(database: Engine) -> None:
+    directory = Directory(database)
+    directory.put_organization(known(42, "oi@acme.example", "+556133220042"))
+    directory.put_organization(known(45, "ana@acme.example"))
+    directory.put_person(
+        Person(42, "collaborator:1", 301, "owner", "ana@acme.example", None, "user:1")
+    )
+    directory.put_person(Person(42, "organization", 300, "organization", None, "+556133220042"))
+    assert directory.find_matches(Keys()) == []
+    assert directory.find_matches(Keys("nobody@acme.example", "+5511", "user:9")) == []
+    assert directory.find_matches(Keys(email="ana@acme.example")) == [
+        Match(42, "email", "owner"),
+        Match(45, "email", "organization"),
+    ]
+    every = directory.find_matches(Keys("oi@acme.example", "+556133220042", "user:1"))
+    assert {(match.key, match.role) for match in every} == {
+        ("identifier", "owner"),
+        ("email", "organization"),
+        ("phone", "organization"),
+    }
+    assert set(directory.get_organizations([42, 99])) == {42}
+    assert directory.get_organizations([]) == {}
+
+
+def test_words_are_ordered_by_bytes_whatever_the_database_speaks(database: Engine) -> None:
+    terms = SearchIndex(database)
+    names = {1: "Ação Educação", 2: "acao-sul", 3: "Zênite", 4: "日本語学校", 5: "a_b c"}
+    for number, name in names.items():
+        terms.replace_terms(
+            number, make_terms(number, [name], None, [f"x{number}@y.example"], [], [])
+        )
+        terms.replace_terms(
+            number, make_terms(number, [name], None, [f"x{number}@y.example"], [], [])
+        )
+
+    def found(query: str) -> list[int]:
+        return [hit.organization for hit in terms.find(query).rows]
+
+    assert found("ACAO") == [1, 2]
+    assert found("acao s") == [2]
+    assert found("zen") == [3]
+    assert found("日本") == [4]
+    assert found("x5@y") == [5]
+    assert found("@y.example") == [1, 2, 3, 4, 5]
+    terms.forget(1)
+    assert found("ação") == [2]
+
+
+def test_ties_of_a_merged_contact_follow_it(database: Engine) -> None:
+    links = Links(database)
+    links.put(Link(CONTACT, 301, 42, PICKED, at=5.0, contact=301, email="ana@acme.example"))
+    links.put(Link(CONTACT, 302, 42, MATCHED, at=9.0))
+    links.follow_merge(301, 302)
+    matched, picked = links.find(0, 302)
+    assert (picked.state, picked.contact, picked.email) == (PICKED, 302, "ana@acme.example")
+    with db.transaction(database) as connection:
+        assert [take_back(connection, [picked]) for _ in range(2)] == [[picked], []]
+    assert links.find(0, 302) == [matched]
+
+
+def test_a_pick_over_a_pick_and_a_match_found_again(database: Engine) -> None:
+    links = Links(database)
+    for rests_on in ("email", "email", "phone"):
+        links.match(301, 42, rests_on)
+    for organization in (42, 45):
+        links.put(Link(CONTACT, 301, organization, PICKED))
+    found = {(link.organization, link.state, link.rests_on) for link in links.find(0, 301)}
+    assert found == {(45, PICKED, ""), (42, MATCHED, "phone")}

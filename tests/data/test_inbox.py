@@ -1,0 +1,200 @@
+"""The journal's rows and marks; through the engine it is tested on both databases in tests/sync."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, select
+
+from panel.data import db, inbox
+from panel.data.inbox import InboxRow
+
+NOW = 1_800_000_000.0
+ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    database = db.connect(f"sqlite:///{tmp_path}/panel.db")
+    db.migrate(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def connection(database: Engine) -> Iterator[Connection]:
+    with inbox.write_transaction(database, 7) as connection:
+        yield connection
+
+
+def keep(connection: Connection, *names: str, organization: int | None = 7) -> list[int]:
+    entries = [replace(ENTRY, hook_id=name, organization=organization) for name in names]
+    assert inbox.insert_hooks(connection, entries) == [True] * len(names)
+    named = select(inbox.hooks.c.seq).where(inbox.hooks.c.hook_id.in_(names))
+    return list(connection.scalars(named.order_by(inbox.hooks.c.seq)))
+
+
+def wait(connection: Connection, organization: int, pass_id: str) -> bool:
+    return inbox.mark_waiting(connection, {organization: pass_id}) == [organization]
+
+
+def statuses(connection: Connection) -> dict[str, str]:
+    columns = select(inbox.hooks.c.hook_id, inbox.hooks.c.status)
+    return {row[0]: row[1] for row in connection.execute(columns)}
+
+
+def test_an_id_is_kept_once(connection: Connection) -> None:
+    assert inbox.insert_hooks(connection, [ENTRY]) == [True]
+    assert inbox.insert_hooks(connection, [replace(ENTRY, kind="order.refunded")]) == [False]
+    others = [replace(ENTRY, hook_id=name) for name in ("h2", "h1", "h3", "h2")]
+    assert inbox.insert_hooks(connection, others) == [True, False, True, False]
+    assert set(statuses(connection)) == {"h1", "h2", "h3"}
+
+
+def test_no_payload_is_kept() -> None:
+    assert {column.name for column in inbox.hooks.columns} == {
+        "seq",
+        "hook_id",
+        "kind",
+        "organization",
+        "subject",
+        "occurred_at",
+        "received_at",
+        "status",
+        "reason",
+        "finished_at",
+        "pass_id",
+    }
+
+
+def test_only_one_pass_waits(connection: Connection) -> None:
+    assert wait(connection, 7, "first") is True
+    assert wait(connection, 7, "second") is False
+    assert wait(connection, 8, "another organization's") is True
+    inbox.begin_pass(connection, 7, "first")
+    assert wait(connection, 7, "second") is True
+    assert set(inbox.mark_waiting(connection, {7: "a", 10: "b", 8: "c", 11: "d"})) == {10, 11}
+    assert inbox.mark_waiting(connection, {}) == []
+
+
+def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Connection) -> None:
+    keep(connection, "a", "b")
+    keep(connection, "foreign", organization=8)
+    wait(connection, 7, "pass")
+    begun = inbox.begin_pass(connection, 7, "pass")
+    keep(connection, "late")
+    assert begun is not None
+    inbox.finish_pass(connection, 7, begun[0], NOW)
+    assert statuses(connection) == {
+        "a": "done",
+        "b": "done",
+        "foreign": "waiting",
+        "late": "waiting",
+    }
+
+
+def test_a_pass_that_begins_again_after_a_death_is_the_same(connection: Connection) -> None:
+    keep(connection, "a")
+    wait(connection, 7, "pass")
+    first = inbox.begin_pass(connection, 7, "pass")
+    keep(connection, "b")
+    wait(connection, 7, "next")
+    again = inbox.begin_pass(connection, 7, "pass")
+    assert first is not None
+    assert again is not None
+    assert again[0] > first[0]
+    # And it has not taken the mark of the one that waits now.
+    assert wait(connection, 7, "third") is False
+
+
+def test_an_overtaken_pass_has_nothing_to_do(connection: Connection) -> None:
+    keep(connection, "a")
+    wait(connection, 7, "early")
+    inbox.postpone_pass(connection, 7, "late")
+    assert inbox.begin_pass(connection, 7, "early") is None
+    assert inbox.begin_pass(connection, 7, "late") is not None
+    assert inbox.begin_pass(connection, 9, "nobody's") is None
+
+
+def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> None:
+    keep(connection, "elder")
+    wait(connection, 7, "one")
+    begun = inbox.begin_pass(connection, 7, "one")
+    assert begun is not None
+    assert inbox.count_failure(connection, 7) == 1
+    inbox.postpone_pass(connection, 7, "two")
+    keep(connection, "younger")
+    through, first = inbox.begin_pass(connection, 7, "two") or (0, 0)
+    assert through > first == begun[1]
+    assert inbox.count_failure(connection, 7) == 2
+    assert inbox.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
+    assert statuses(connection) == {"elder": "buried", "younger": "waiting"}
+    # From here on it is the younger one's turn.
+    wait(connection, 7, "three")
+    through, first = inbox.begin_pass(connection, 7, "three") or (0, 0)
+    assert through == first
+    assert inbox.count_failure(connection, 7) == 1
+
+
+def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
+    first, second = keep(connection, "a", "b")
+    inbox.bury_hooks(connection, 7, second, "denied", "pass", NOW + 9)
+    lone = InboxRow("lost", "order.paid", None, None, NOW, NOW + 1, inbox.BURIED, "no_organization")
+    inbox.insert_hooks(connection, [lone])
+    assert inbox.list_buried(connection) == [
+        inbox.BuriedHooks("pass", 7, "denied", 2, NOW, NOW + 9),
+        inbox.BuriedHooks("lost", None, "no_organization", 1, NOW + 1, NOW + 1),
+    ]
+    assert inbox.find_buried(connection, "b") == (7, "pass")
+    assert inbox.find_buried(connection, "lost") is None
+    assert inbox.unbury_hooks(connection, "pass") is True
+    assert inbox.unbury_hooks(connection, "pass") is False
+    assert inbox.list_waiting(connection) == {7: second}
+    assert first < second
+
+
+def test_counts(connection: Connection) -> None:
+    (seq,) = keep(connection, "a")
+    assert inbox.count_hooks(connection, NOW) == inbox.HookCounts(0, 0, NOW)
+    inbox.finish_pass(connection, 7, seq, NOW)
+    assert inbox.count_hooks(connection, NOW) == inbox.HookCounts(0, 1, None)
+    assert inbox.count_hooks(connection, NOW + inbox.DAY_SECONDS) == inbox.HookCounts(0, 0, None)
+
+
+def test_the_sweep_keeps_what_waits_and_every_id_for_thirty_days(connection: Connection) -> None:
+    (seq,) = keep(connection, "done")
+    inbox.finish_pass(connection, 7, seq, NOW)
+    keep(connection, "waiting")
+    inbox.delete_old_hooks(connection, 1, NOW + 30 * inbox.DAY_SECONDS)
+    assert set(statuses(connection)) == {"done", "waiting"}
+    inbox.delete_old_hooks(connection, 60, NOW + 31 * inbox.DAY_SECONDS)
+    assert set(statuses(connection)) == {"done", "waiting"}
+    inbox.delete_old_hooks(connection, 1, NOW + 31 * inbox.DAY_SECONDS)
+    assert set(statuses(connection)) == {"waiting"}
+
+
+def test_who_cannot_have_the_file_in_time_gives_up(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PATIENCE", 0.05)
+    theirs = FileLock(f"{database.url.database}.writing.lock")  # of another process, as it were
+    with theirs, pytest.raises(TimeoutError), inbox.write_transaction(database, 7):
+        pass
+    with inbox.write_transaction(database, 7) as connection:
+        assert keep(connection, "a")
+    theirs.acquire(timeout=0)
+    theirs.release()
+
+
+def test_a_transaction_that_breaks_leaves_nothing(database: Engine) -> None:
+    def break_down() -> None:
+        with inbox.write_transaction(database, 7) as connection:
+            keep(connection, "a")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_down()
+    with inbox.write_transaction(database, 7) as connection:
+        assert statuses(connection) == {}

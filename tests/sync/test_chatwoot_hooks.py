@@ -1,0 +1,385 @@
+"""Chatwoot's own webhooks: whom we believe, what is worth a pass, what warms, what is free."""
+
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from app import Panel as Shared
+from panel.data import inbox
+from panel.demo.world import Json
+from panel.demo.worlds import serve
+from panel.sync.worker import Worker
+from tests.conftest import MakePanel, Panel, Worlds, panels_before
+from tests.sync.test_jobs import inhabited
+from tests.sync.until import until
+
+SECRET = "a-secret-that-chatwoot-made-up"
+BUSY = {"last_activity_at": {"previous_value": 1, "current_value": 2}}
+
+
+@dataclass
+class Door:
+    """A panel on a socket, and Chatwoot who posts to it."""
+
+    panel: Panel
+
+    @property
+    def shared(self) -> Shared:
+        built: Shared = self.panel.app.extensions["panel"]
+        return built
+
+    def post(self, raw: bytes, **headers: str) -> requests.Response:
+        url = f"{self.panel.url}/sync/chatwoot"
+        told = {"Content-Type": "application/json", **headers}
+        return requests.post(url, data=raw, headers=told, timeout=30)
+
+    def tell(self, event: str, delivery: str = "", **fields: Any) -> requests.Response:
+        raw = json.dumps({"event": event, "account": {"id": 1}, **fields}).encode()
+        return self.post(raw, **signature(raw, delivery=delivery or str(uuid4())))
+
+    def passes(self, event: str, **fields: Any) -> int:
+        """How many passes this event lines up."""
+        answer = self.tell(event, **fields)
+        assert answer.status_code == 202, answer.text
+        lined_up: int = answer.json()["passes"]
+        return lined_up
+
+    def contact(self, email: str) -> Json:
+        (row,) = [row for row in self.panel.chat.contacts.values() if row["email"] == email]
+        return row
+
+    def kept(self) -> list[tuple[int, str, str]]:
+        with self.shared.database.connect() as connection:
+            columns = select(inbox.hooks.c.organization, inbox.hooks.c.kind)
+            rows = connection.execute(columns.add_columns(inbox.hooks.c.hook_id).order_by("seq"))
+            return [tuple(row) for row in rows]
+
+    def warmed(self) -> int:
+        return len(self.shared.sync._client.list_workflows(name="warm"))
+
+    def run(self) -> None:
+        """What the worker would do for every waiting hook."""
+        for organization, _, _ in self.kept():
+            self.shared.passes.bring_in_line(organization)
+
+
+def signature(
+    raw: bytes, at: float | None = None, secret: str = SECRET, delivery: str = "d1"
+) -> dict[str, str]:
+    stamp = str(int(time.time() if at is None else at))
+    made = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+    return {
+        "X-Chatwoot-Delivery": delivery,
+        "X-Chatwoot-Timestamp": stamp,
+        "X-Chatwoot-Signature": f"sha256={made}",
+    }
+
+
+@contextmanager
+def doors(folder: Path) -> Iterator[MakePanel]:
+    office, chat = inhabited()
+    servers = serve(office), serve(chat)
+    worlds = Worlds(office, chat, servers[0].url, servers[1].url)
+    with panels_before(worlds, folder) as make:
+        yield make
+    for server in servers:
+        server.stop()
+
+
+def opened(make: MakePanel) -> Door:
+    """Both organizations are known already; the engine's clock stands still."""
+    panel = make(CHATWOOT_WEBHOOK_SECRET=SECRET)
+    shared: Shared = panel.app.extensions["panel"]
+    shared.passes.bring_in_line(42)
+    shared.passes.bring_in_line(45)
+    engine = Worker(shared.settings, shared.database, clock=panel.clock)
+    panel.app.extensions["panel"] = replace(shared, sync=engine)
+    panel.chat.forget()
+    return Door(panel)
+
+
+@pytest.fixture
+def make_door(tmp_path: Path) -> Iterator[MakePanel]:
+    with doors(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def door(make_door: MakePanel) -> Door:
+    return opened(make_door)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One door for the whole file, for tests that do not look at what it keeps."""
+    with doors(tmp_path_factory.mktemp("standing")) as make:
+        yield opened(make)
+
+
+def talk(door: Door, email: str, number: int = 900, **fields: Any) -> Json:
+    """A new conversation, as its webhook tells of it."""
+    contact = door.contact(email)
+    door.panel.chat.add_conversation(contact["id"], 1, number)
+    return {"id": number, "inbox_id": 1, "meta": {"sender": contact}, **fields}
+
+
+def message(door: Door, email: str, **fields: Any) -> Json:
+    sender = door.contact(email)
+    conversation = {"id": 900, "meta": {"sender": sender}}
+    told = {"message_type": "incoming", "private": False, "sender": sender}
+    return told | {"conversation": conversation, "content": "Hello?"} | fields
+
+
+def news(door: Door, email: str, *changed: str, **fields: Any) -> Json:
+    """`contact_updated` of a contact, with the keys that changed."""
+    values = {"previous_value": None, "current_value": "x"}
+    return {
+        **door.contact(email),
+        "changed_attributes": [{key: values} for key in changed],
+    } | fields
+
+
+# -- whom we believe -----------------------------------------------------------------------------
+
+RAW = b'{"event": "message_created"}'
+
+
+def test_a_right_signature_is_let_in(standing: Door) -> None:
+    assert standing.post(RAW, **signature(RAW)).status_code == 202
+
+
+def test_a_signature_over_the_body_alone_is_not_enough(standing: Door) -> None:
+    made = "sha256=" + hmac.new(SECRET.encode(), RAW, sha256).hexdigest()
+    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Signature": made}))
+
+
+def test_a_changed_body_is_refused(standing: Door) -> None:
+    refused(standing.post(RAW + b" ", **signature(RAW)))
+
+
+def test_a_changed_stamp_is_refused(standing: Door) -> None:
+    stamp = str(int(time.time()) - 1)
+    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Timestamp": stamp}))
+
+
+@pytest.mark.parametrize("seconds", [-310, 310])
+def test_an_old_stamp_and_one_from_the_future_are_refused(standing: Door, seconds: float) -> None:
+    refused(standing.post(RAW, **signature(RAW, time.time() + seconds)))
+
+
+@pytest.mark.parametrize("seconds", [-280, 280])
+def test_clocks_may_differ_by_some_minutes(standing: Door, seconds: float) -> None:
+    assert standing.post(RAW, **signature(RAW, time.time() + seconds)).status_code == 202
+
+
+def test_no_headers_are_refused(standing: Door) -> None:
+    refused(standing.post(RAW))
+
+
+@pytest.mark.parametrize("name", ["X-Chatwoot-Timestamp", "X-Chatwoot-Signature"])
+@pytest.mark.parametrize("value", ["", "x", "sha256=", "-1", "9" * 400, "²"])
+def test_odd_headers_are_refused(standing: Door, name: str, value: str) -> None:
+    refused(standing.post(RAW, **signature(RAW) | {name: value.encode().decode("latin-1")}))
+
+
+def test_another_secret_is_refused(standing: Door) -> None:
+    refused(standing.post(RAW, **signature(RAW, secret="another")))
+
+
+def test_the_secret_of_the_plugin_opens_nothing_here(standing: Door) -> None:
+    bearer = f"Bearer {standing.panel.settings.secret}"
+    refused(standing.post(RAW, Authorization=bearer))
+
+
+@pytest.mark.parametrize("secret", ["", SECRET])
+def test_without_a_secret_in_the_settings_everything_is_refused(
+    make_door: MakePanel, secret: str
+) -> None:
+    refused(Door(make_door()).post(RAW, **signature(RAW, secret=secret)))
+
+
+def refused(answer: requests.Response) -> None:
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "wrong_signature"
+    assert SECRET not in answer.text
+
+
+# -- what cannot be read ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'"text"', b"[" * 5000])
+def test_what_is_no_json_object_is_a_clear_refusal(standing: Door, raw: bytes) -> None:
+    answer = standing.post(raw, **signature(raw))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable")
+
+
+def test_what_is_far_too_large_is_a_clear_refusal(standing: Door) -> None:
+    answer = standing.post(b" " * (1024 * 1024 + 1))
+    assert answer.status_code == 413
+
+
+def test_a_conversation_with_its_messages_is_not_too_large(standing: Door) -> None:
+    fields = message(standing, "ana@acme.example", content="x" * 300_000)
+    assert standing.tell("message_created", **fields).status_code == 202
+
+
+ODD: list[Json] = [
+    {},
+    {"meta": 7},
+    {"meta": {"sender": []}},
+    {"meta": {"sender": {"id": "1"}}},
+    {"meta": {"sender": {"id": True}}},
+    {"meta": {"sender": {"id": 10**30}}},
+    {"conversation": []},
+    {"conversation": 5},
+    {"id": None, "email": 5, "phone_number": []},
+    {"id": 10**30, "email": "ana@acme.example"},
+    {"changed_attributes": {"email": 1}},
+    {"changed_attributes": [["email"], None, {"email": None}]},
+]
+
+
+@pytest.mark.parametrize("fields", ODD, ids=str)
+@pytest.mark.parametrize(
+    "event", ["conversation_created", "contact_created", "contact_updated", "message_created", "x"]
+)
+def test_odd_events_break_nothing(standing: Door, event: str, fields: Json) -> None:
+    assert standing.tell(event, message_type="incoming", **fields).status_code < 500
+
+
+# -- what is worth a pass ------------------------------------------------------------------------
+
+
+def test_a_new_conversation_of_a_known_contact_gets_linked(door: Door) -> None:
+    assert door.passes("conversation_created", **talk(door, "bia@acme.example")) == 1
+    door.run()
+    told = door.panel.chat.conversations[900]["custom_attributes"]
+    assert told == {"middag_organization_id": "42", "middag_organization": "Acme"}
+
+
+def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:
+    door.panel.chat.add_contact(77, name="Zoe", email="zoe@somewhere.example")
+    assert door.passes("conversation_created", **talk(door, "zoe@somewhere.example")) == 0
+
+
+def test_a_new_contact_with_a_known_email_gets_its_attributes(door: Door) -> None:
+    """Somebody deleted her contact, and she writes again."""
+    del door.panel.chat.contacts[door.contact("bia@acme.example")["id"]]
+    anew = door.panel.chat.add_contact(950, name="Bia", email="bia@acme.example")
+    fields = anew | {"email": "Bia@Acme.example"}
+    assert door.passes("contact_created", **fields) == 1
+    door.run()
+    assert door.contact("bia@acme.example")["custom_attributes"]["middag_organization_id"] == "42"
+
+
+def test_a_contact_that_takes_on_a_known_email_gets_its_attributes(door: Door) -> None:
+    del door.panel.chat.contacts[door.contact("bia@acme.example")["id"]]
+    door.panel.chat.add_contact(950, name="Visitor", email="bia@acme.example")
+    assert door.passes("contact_updated", **news(door, "bia@acme.example", "email")) == 1
+    door.run()
+    assert door.contact("bia@acme.example")["custom_attributes"]["middag_role"] == "member"
+
+
+def test_a_person_of_two_organizations_has_both_brought_in_line(door: Door) -> None:
+    assert door.passes("conversation_created", **talk(door, "ana@acme.example")) == 2
+    assert [organization for organization, _, _ in door.kept()] == [42, 45]
+
+
+def test_the_same_delivery_twice_is_one(door: Door) -> None:
+    fields = talk(door, "bia@acme.example")
+    for _ in range(3):
+        door.tell("conversation_created", delivery="d7", **fields)
+    assert door.kept() == [(42, "chatwoot.conversation_created", "chatwoot:d7:42")]
+
+
+def test_two_deliveries_are_two(door: Door) -> None:
+    for _ in range(2):
+        door.tell("conversation_created", **talk(door, "bia@acme.example"))
+    assert len(door.kept()) == 2
+
+
+# -- what costs nothing --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changed", [["last_activity_at"], ["last_activity_at", "updated_at"], []])
+def test_mere_activity_costs_nothing(door: Door, changed: list[str]) -> None:
+    for _ in range(5):
+        assert door.passes("contact_updated", **news(door, "ana@acme.example", *changed)) == 0
+    assert door.kept() == []
+
+
+def test_our_own_echoes_cost_nothing(door: Door) -> None:
+    for row in list(door.panel.chat.contacts.values()):
+        assert door.passes("contact_created", **row) == 0
+        values = ["custom_attributes", "identifier", "email", "phone_number", "name"]
+        assert door.passes("contact_updated", **news(door, row["email"], *values)) == 0
+    assert (door.kept(), door.warmed(), door.panel.chat.calls) == ([], 0, [])
+
+
+@pytest.mark.parametrize(
+    "event", ["conversation_updated", "contact_deleted", "webwidget_triggered"]
+)
+def test_other_events_cost_nothing(door: Door, event: str) -> None:
+    assert door.passes(event, **talk(door, "ana@acme.example")) == 0
+    assert (door.kept(), door.warmed()) == ([], 0)
+
+
+# -- what warms ----------------------------------------------------------------------------------
+
+
+def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
+    for _ in range(5):
+        door.tell("message_created", **message(door, "bia@acme.example"))
+    assert (door.warmed(), door.kept()) == (1, [])
+    door.panel.clock.advance(60)
+    door.tell("message_created", **message(door, "bia@acme.example"))
+    assert door.warmed() == 2
+
+
+def test_a_message_warms_each_organization_of_the_person(door: Door) -> None:
+    door.tell("message_created", **message(door, "ana@acme.example"))
+    assert door.warmed() == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"message_type": "outgoing"},
+        {"message_type": "template"},
+        {"message_type": "outgoing", "private": True},
+        {"private": True},
+    ],
+    ids=str,
+)
+def test_an_agents_message_and_a_note_warm_nothing(door: Door, fields: Json) -> None:
+    door.tell("message_created", **message(door, "bia@acme.example", **fields))
+    assert (door.warmed(), door.kept()) == (0, [])
+
+
+def test_a_new_conversation_warms_too(door: Door) -> None:
+    door.tell("conversation_created", **talk(door, "bia@acme.example"))
+    assert door.warmed() == 1
+
+
+def test_the_worker_has_the_copies_there_before_the_agent_opens(door: Door) -> None:
+    shared = door.shared
+    shared.sync.start(shared.passes.bring_in_line, None, shared.passes.warm)
+    door.panel.office.forget()
+    door.tell("message_created", **message(door, "bia@acme.example"))
+    until(lambda: door.panel.office.count("/quotes") and door.panel.office.count("/licenses"))
+    until(lambda: not shared.sync._client.list_workflows(status=["ENQUEUED", "PENDING"]))
+    shared.sync.stop()
+    assert sorted(call.path.rpartition("/")[2] for call in door.panel.office.calls) == [
+        *("42", "licenses", "orders", "quotes"),
+    ]

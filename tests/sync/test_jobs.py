@@ -1,0 +1,426 @@
+"""Passes with all they need: what many hooks cost, the look at all, the rehearsal, the budget."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from dbos import DBOSClient
+from flask import Flask
+from sqlalchemy import select
+
+from panel import services
+from panel.cache.policy import CacheControl
+from panel.data import inbox
+from panel.deadline import Deadline
+from panel.demo.backoffice import BackOffice
+from panel.demo.chatwoot import Chatwoot
+from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
+from panel.errors import PanelError, TryLater, Unreachable
+from panel.services import Services
+from panel.settings import from_env
+from panel.sync.intake import Intake
+from panel.sync.jobs import RECONCILE, Jobs, PlannedCall, TooManyGone
+from panel.sync.rate_limit import RateLimit
+from panel.sync.reconcile import DELETED
+from panel.sync.wire import Hook
+from panel.sync.worker import Worker
+from panel.upstream.client import Client
+from panel.upstream.middag import DOCUMENTS
+from tests.conftest import Clock, environment
+from tests.sync.executor import hook
+from tests.sync.test_reconcile import SOON, company, entitlement, person
+from tests.sync.until import until
+from tests.test_processes import gunicorn
+
+BEARER = {"Authorization": f"Bearer {SECRET}"}
+
+
+def ring(organization: int, kind: str = "entitlement.renewed", name: str = "") -> Hook:
+    return hook(name or f"{kind}-{organization}-{time.monotonic_ns()}", organization, kind)
+
+
+@dataclass
+class Wing:
+    """The writing wing of one process, between two worlds on sockets."""
+
+    office: BackOffice
+    chat: Chatwoot
+    services: Services
+    engine: Worker
+    passes: Jobs
+    environ: dict[str, str]
+
+    def run(self, organization: int) -> None:
+        self.passes.bring_in_line(organization)
+
+    def attributes(self, email: str) -> dict[str, Any]:
+        (row,) = [row for row in self.chat.contacts.values() if row["email"] == email]
+        told: dict[str, Any] = row["custom_attributes"]
+        return told
+
+    def waiting(self) -> list[tuple[int, str]]:
+        """(organization, kind) of every hook that waits."""
+        with self.services.database.connect() as connection:
+            columns = select(inbox.hooks.c.organization, inbox.hooks.c.kind)
+            rows = connection.execute(columns.where(inbox.hooks.c.status == inbox.WAITING))
+            return sorted((row[0], row[1]) for row in rows)
+
+    def versions(self, organization: int) -> list[str]:
+        """What somebody sees who reads the sections now."""
+        read = self.services.back_office.read
+        return [read(document, organization, CacheControl.FRESH).version for document in DOCUMENTS]
+
+
+def inhabited() -> tuple[BackOffice, Chatwoot]:
+    """Acme (42) of three people, one of whom is in Beta (45) too."""
+    office, chat = BackOffice([SECRET]), Chatwoot()
+    chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
+    chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
+    for number, name in ((42, "Acme"), (45, "Beta")):
+        company(office, number, name, f"office@{number}.example")
+        entitlement(office, number, number, "active", SOON)
+    person(office, 42, 1, "ana@acme.example", "owner", 7)
+    person(office, 42, 2, "bia@acme.example", "member", None)
+    person(office, 42, 3, "caio@acme.example", "guest", None)
+    person(office, 45, 9, "ana@acme.example", "admin", 7)
+    return office, chat
+
+
+@pytest.fixture
+def sockets() -> Iterator[tuple[Server, Server]]:
+    office, chat = inhabited()
+    servers = serve(office), serve(chat)
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def wing(sockets: tuple[Server, Server], url: str, tmp_path: Path) -> Iterator[Wing]:
+    office_at, chat_at = sockets
+    environ = environment(office_at.url, chat_at.url, tmp_path, PANEL_DATABASE_URL=url)
+    settings = from_env(environ)
+    shared = services.build(settings, Flask("wing"))
+    engine = Worker(settings, shared.database)
+    engine.migrate()
+    office, chat = office_at.app, chat_at.app
+    assert isinstance(office, BackOffice)
+    assert isinstance(chat, Chatwoot)
+    yield Wing(office, chat, shared, engine, Jobs(shared, engine), environ)
+    shared.database.dispose()
+
+
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+def started(wing: Wing) -> threading.Thread:
+    """The engine at work; `wing.engine.stop()` ends it."""
+    run = (wing.passes.bring_in_line, wing.passes.run_nightly, wing.passes.warm)
+    thread = threading.Thread(target=wing.engine.run, args=run)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def working(wing: Wing) -> Iterator[Wing]:
+    thread = started(wing)
+    yield wing
+    wing.engine.stop()
+    thread.join()
+
+
+def answered(engine: Intake) -> bool:
+    return engine.stats().oldest_waiting is None
+
+
+# -- many hooks ----------------------------------------------------------------------------------
+
+
+def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
+    begun = time.monotonic()
+    environ = {**wing.environ, "PANEL_WORKER": "inside"}
+    with gunicorn(environ, workers=2) as served, ThreadPoolExecutor(16) as senders:
+        posted = list(senders.map(poster(served.url), range(1000)))
+        assert set(posted) == {202}
+        until(lambda: answered(wing.engine), 60)
+    assert time.monotonic() - begun < 60
+    assert len(wing.chat.writes) <= 8
+    assert len(wing.chat.contacts) == 4
+    assert wing.engine.stats().done == 1000
+
+
+def poster(url: str) -> Callable[[int], int]:
+    def post(number: int) -> int:
+        told = {"id": f"h{number}", "event": "entitlement.renewed", "data": {"organization_id": 42}}
+        told |= {"timestamp": "2026-05-04T14:30:00Z"}
+        return requests.post(f"{url}/sync/hooks", json=told, headers=BEARER, timeout=30).status_code
+
+    return post
+
+
+def test_two_organizations_of_one_person_rung_at_once_are_one_contact(working: Wing) -> None:
+    working.chat.delay = 0.01
+    for number in range(20):
+        working.engine.accept(ring(42 if number % 2 else 45, name=f"h{number}"))
+    until(lambda: answered(working.engine), 30)
+    assert working.attributes("ana@acme.example")["middag_organization_id"] == "42,45"
+    assert len(working.chat.contacts) == 5
+
+
+@on_sqlite
+def test_a_pass_touches_what_its_hooks_name_once_more(wing: Wing) -> None:
+    wing.engine.accept(ring(42, "order.refunded"))
+    before = wing.versions(42)
+    wing.run(42)
+    changed = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
+    names = [document.name for document in DOCUMENTS]
+    assert dict(zip(names, changed, strict=True)) == {
+        "organization": True,
+        "orders": True,
+        "quotes": False,
+        "licenses": True,
+    }
+
+
+@on_sqlite
+def test_a_pass_that_fails_touches_them_too(wing: Wing) -> None:
+    wing.engine.accept(ring(42, "entitlement.renewed"))
+    wing.chat.down = True
+    before = wing.versions(42)
+    with pytest.raises(TryLater):
+        wing.run(42)
+    assert wing.versions(42) != before
+
+
+# -- the look at everyone --------------------------------------------------------------------------
+
+
+def known(wing: Wing, count: int) -> list[int]:
+    """So many organizations that a pass has seen."""
+    numbers = list(range(100, 100 + count))
+    for number in numbers:
+        company(wing.office, number, f"Company {number}")
+        wing.run(number)
+    return numbers
+
+
+def gone(wing: Wing, numbers: list[int]) -> None:
+    """The plugin called them deleted, and the back office does not know them any more."""
+    for number in numbers:
+        wing.engine.accept(ring(number, DELETED))
+        wing.office.remove("organization", number, number)
+
+
+@on_sqlite
+def test_reconciling_lines_up_everyone_once(wing: Wing) -> None:
+    numbers = known(wing, 5)
+    assert wing.passes.reconcile() == 5
+    assert wing.waiting() == [(number, RECONCILE) for number in numbers]
+
+
+@on_sqlite
+def test_reconciling_stops_when_more_than_a_twentieth_would_go(wing: Wing) -> None:
+    numbers = known(wing, 40)
+    gone(wing, numbers[:3])
+    before = wing.waiting()
+    with pytest.raises(TooManyGone, match="3 of 40"):
+        wing.passes.reconcile()
+    assert wing.waiting() == before
+
+
+@on_sqlite
+def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
+    numbers = known(wing, 40)
+    gone(wing, numbers[:2])
+    assert wing.passes.reconcile() == 40
+    gone(wing, numbers[2:6])
+    assert wing.passes.reconcile(force=True) == 40
+    told = [number for number, kind in wing.waiting() if kind == DELETED]
+    assert sorted(set(told)) == numbers[:6]
+
+
+@on_sqlite
+def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
+    known(wing, 3)
+    wing.office.organizations.clear()
+    assert wing.passes.reconcile() == 3
+    assert {kind for _, kind in wing.waiting()} == {RECONCILE}
+
+
+@on_sqlite
+@pytest.mark.parametrize("fault", ["rest_no_route", "403", "html", "wordpress401"])
+def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
+    """Were each hook of a deletion followed by such an answer, nothing is lined up as deleted."""
+    for number in known(wing, 3):
+        wing.engine.accept(ring(number, DELETED, name=f"told-{number}"))
+    before = wing.waiting()
+    wing.office.fault(fault)
+    with suppress(PanelError):  # to stop is as right as to go on; `TooManyGone` is no PanelError
+        wing.passes.reconcile()
+    assert [row for row in wing.waiting() if row[1] == DELETED] == before
+
+
+def test_the_daily_look_is_scheduled_at_night(working: Wing) -> None:
+    client = DBOSClient(system_database_url=working.environ["PANEL_DATABASE_URL"])
+    until(lambda: len(client.list_schedules()) == 2)
+    found = {row["schedule_name"]: row["schedule"] for row in client.list_schedules()}
+    client.destroy()
+    assert found["reconcile"] == "23 4 * * *"
+
+
+@on_sqlite
+def test_the_daily_look_stops_quietly_when_too_many_would_go(
+    wing: Wing, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone(wing, known(wing, 3))
+    wing.passes.run_nightly()
+    assert "3 of 3 known organizations would be cleared" in caplog.text
+
+
+# -- the rehearsal -------------------------------------------------------------------------------
+
+
+def really(wing: Wing, numbers: list[int]) -> list[tuple[str, str]]:
+    """(method, path below the account) of what passes of these organizations then write."""
+    wing.chat.forget()
+    for number in numbers:
+        wing.run(number)
+    paths = [(call.method, call.path) for call in wing.chat.writes]
+    return [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
+
+
+def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
+    return [(note.method, note.path) for note in notes]
+
+
+def drifted(wing: Wing) -> None:
+    """Everything that a pass can find changed: names, people, entitlements, what agents did."""
+    wing.run(42)
+    contact = next(row for row in wing.chat.contacts.values() if row["email"] == "ana@acme.example")
+    wing.chat.add_conversation(contact["id"])
+    contact["custom_attributes"]["middag_role"] = "guest"
+    contact["custom_attributes"]["middag_plan"] = "Gold"
+    wing.office.remove("collaborators", 42, 2)
+    person(wing.office, 42, 4, "duda@acme.example", "member", None)
+    entitlement(wing.office, 42, 50, "suspended", None)
+
+
+@on_sqlite
+@pytest.mark.parametrize("before", [lambda _wing: None, drifted], ids=["new", "drifted"])
+def test_a_rehearsal_notes_what_a_pass_then_does(
+    wing: Wing, before: Callable[[Wing], None]
+) -> None:
+    before(wing)
+    notes = list(wing.passes.dry_run([42]))
+    assert len(notes) >= 4
+    assert noted(notes) == really(wing, [42])
+
+
+@on_sqlite
+def test_a_rehearsal_writes_nothing(wing: Wing) -> None:
+    drifted(wing)
+    wing.chat.forget()
+    people = wing.services.directory.people_of(42)
+    list(wing.passes.dry_run([42, 45, 7]))
+    assert wing.chat.writes == []
+    assert wing.services.directory.people_of(42) == people
+    assert wing.services.directory.list_organizations() == [42]
+    assert wing.waiting() == []
+
+
+@on_sqlite
+def test_a_rehearsal_of_two_makes_nobody_twice_either(wing: Wing) -> None:
+    notes = list(wing.passes.dry_run([42, 45]))
+    done = really(wing, [42, 45])
+    assert noted(notes).count(("POST", "contacts")) == done.count(("POST", "contacts"))
+
+
+@on_sqlite
+def test_a_rehearsal_after_the_pass_notes_nothing(wing: Wing) -> None:
+    drifted(wing)
+    wing.run(42)
+    assert list(wing.passes.dry_run([42])) == []
+
+
+@on_sqlite
+def test_a_rehearsal_says_what_could_not_be_told(wing: Wing) -> None:
+    wing.office.fault("403", 42)
+    (note,) = wing.passes.dry_run([42])
+    assert (note.organization, note.path) == (42, "could not be told")
+
+
+# -- the budget ----------------------------------------------------------------------------------
+
+
+class Minutes(Clock):
+    """Time passes only in sleep: how long somebody waited is what it shows afterwards."""
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+def test_no_minute_has_more_calls_than_the_budget() -> None:
+    clock, at = Minutes(), []
+    budget = RateLimit(5, clock, clock.sleep)
+    for number in range(23):
+        budget.take()
+        at.append(clock.now)
+        clock.advance(number % 4)
+    for first, sixth in zip(at, at[5:], strict=False):
+        assert sixth - first >= 60
+
+
+def test_within_the_budget_nobody_waits() -> None:
+    clock = Minutes()
+    begun, budget = clock.now, RateLimit(5, clock, clock.sleep)
+    for _ in range(5):
+        budget.take()
+    assert clock.now == begun
+
+
+def test_many_threads_share_one_budget() -> None:
+    tired: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        tired.append(seconds)
+        raise Unreachable("tired")
+
+    budget = RateLimit(100, Clock(), sleep)
+    with ThreadPoolExecutor(16) as threads:
+        takes = [threads.submit(budget.take) for _ in range(160)]
+    assert sum(take.exception() is None for take in takes) == 100
+
+
+def test_who_waited_for_a_turn_has_the_whole_time_for_the_call(
+    sockets: tuple[Server, Server],
+) -> None:
+    """Else a spent budget looks like a Chatwoot that does not answer, and the breaker opens."""
+    client = Client(sockets[1].url, {}, gate=lambda: time.sleep(0.4))
+    assert client.get("api", by=Deadline(0.3)).status == 200
+
+
+@on_sqlite
+def test_opening_a_panel_does_not_wait_for_the_budget(wing: Wing) -> None:
+    settings = from_env({**wing.environ, "CHATWOOT_CALLS_PER_MINUTE": "1"})
+    shared = services.build(settings, Flask("other"))
+    passes = Jobs(shared, wing.engine)
+    number = wing.chat.add_contact(name="Ana", email="ana@acme.example")["id"]
+    talk = wing.chat.add_conversation(number)["id"]
+
+    def waits() -> None:
+        with suppress(Exception):  # long after this test, when the worlds are gone
+            passes.bring_in_line(42)
+
+    threading.Thread(target=waits, daemon=True).start()
+    until(lambda: wing.chat.calls)
+    begun = time.monotonic()
+    assert shared.chatwoot.conversation(talk).contact.id == number
+    assert shared.chatwoot.agents()
+    assert time.monotonic() - begun < 2

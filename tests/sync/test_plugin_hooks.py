@@ -1,0 +1,393 @@
+"""The door: every row of the table of answers (design §4.4), and what is true when it answers."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
+from sqlalchemy import create_engine
+from werkzeug.test import TestResponse
+
+from panel.cache import policy
+from panel.cache.entries import Lifetimes, Resource
+from panel.cache.policy import Cache, CacheControl
+from panel.data import db
+from panel.settings import Settings
+from panel.sync import plugin_hooks
+from panel.sync.plugin_hooks import WrongProofs
+from panel.sync.worker import Worker
+from tests.sync.executor import SECRET, settings_for
+from tests.sync.test_wire import signed
+
+STAMP = "2026-05-04T14:30:00Z"
+BEARER = {"Authorization": f"Bearer {SECRET}"}
+JSON = {"Content-Type": "application/json"}
+SECTIONS = ("organization", "orders", "quotes", "licenses")
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+Ring = Callable[..., TestResponse]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Stands for the application's shared objects."""
+
+    settings: Settings
+    cache: Cache
+    sync: Worker
+
+
+@pytest.fixture
+def app(sqlite_url: str) -> Iterator[Flask]:
+    database = db.connect(sqlite_url)
+    db.migrate(database)
+    settings = settings_for(sqlite_url, CHATWOOT_CONTACT_VIEW_SECRET=f"{SECRET},{'o' * 30}")
+    engine = Worker(settings, database)
+    engine.migrate()
+    app = Flask("door")
+    app.config["MAX_CONTENT_LENGTH"] = 1024  # of the panel's forms: hooks have their own
+    app.extensions["panel"] = Panel(settings, policy.build("memory:", app), engine)
+    app.register_blueprint(plugin_hooks.bp)
+    yield app
+    database.dispose()
+
+
+@pytest.fixture
+def panel(app: Flask) -> Iterator[Panel]:
+    with app.app_context():
+        yield app.extensions["panel"]
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def ring(client: FlaskClient) -> Ring:
+    def post(
+        body: bytes | None = None, headers: dict[str, str] = BEARER, **fields: Any
+    ) -> TestResponse:
+        document = {"event": "order.paid", "timestamp": STAMP, "id": "h1", **fields}
+        raw = json.dumps(document).encode() if body is None else body
+        return client.post("/sync/hooks", data=raw, headers=JSON | headers)
+
+    return post
+
+
+def kept(panel: Panel) -> int:
+    with panel.sync._database.connect() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM hooks").scalar_one())
+
+
+def versions(panel: Panel, organization: int = 42) -> list[str]:
+    """What somebody sees who reads the sections now."""
+    life = Lifetimes(60)
+    topics = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
+    return [
+        panel.cache.read(topic, CacheControl.FRESH, lambda _by: [1]).version for topic in topics
+    ]
+
+
+def touched(panel: Panel, before: list[str]) -> set[str]:
+    pairs = zip(SECTIONS, before, versions(panel), strict=True)
+    return {name for name, old, new in pairs if old != new}
+
+
+def refusal(answer: TestResponse, status: int, code: str) -> None:
+    assert answer.status_code == status
+    assert answer.json is not None
+    assert set(answer.json) == {"error"}
+    assert set(answer.json["error"]) == {"code", "detail"}
+    assert answer.json["error"]["code"] == code
+    assert SECRET not in answer.text
+
+
+def counted(word: str) -> float:
+    return REGISTRY.get_sample_value("panel_hooks_total", {"answer": word}) or 0.0
+
+
+# -- taken -------------------------------------------------------------------------------------
+
+
+def test_a_hook_is_accepted_and_its_sections_are_touched(ring: Ring, panel: Panel) -> None:
+    before = versions(panel)
+    answer = ring(data={"organization_id": 42})
+    assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
+    assert kept(panel) == 1
+    assert touched(panel, before) == {"orders", "licenses", "organization"}
+    assert panel.sync.stats().waiting == 1
+
+
+def test_a_repetition_is_a_duplicate_and_touches_again(ring: Ring, panel: Panel) -> None:
+    ring(data={"organization_id": 42})
+    before = versions(panel)
+    answer = ring(data={"organization_id": 42})
+    assert (answer.status_code, answer.json) == (200, {"status": "duplicate", "id": "h1"})
+    assert kept(panel) == 1
+    assert touched(panel, before) == {"orders", "licenses", "organization"}
+
+
+def test_what_is_no_kind_of_ours_is_kept_as_ignored(ring: Ring, panel: Panel) -> None:
+    before = versions(panel)
+    answer = ring(event="weather.changed", data={"organization_id": 42})
+    assert (answer.status_code, answer.json) == (202, {"status": "ignored", "id": "h1"})
+    assert kept(panel) == 1
+    assert touched(panel, before) == set()
+
+
+def test_a_kind_of_ours_without_an_organization_is_kept_and_buried(
+    ring: Ring, panel: Panel
+) -> None:
+    answer = ring(data={"organization_id": "somebody"})
+    assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
+    assert [one.reason for one in panel.sync.list_buried()] == ["no_organization"]
+
+
+def test_a_signature_opens_as_well(ring: Ring, panel: Panel) -> None:
+    body = json.dumps({"event": "order.paid", "timestamp": STAMP, "id": "body"}).encode()
+    answer = ring(body, signed(body, SECRET, name="msg_7"))
+    assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "msg_7"})
+    assert ring(body, signed(body, "o" * 30, name="msg_8")).status_code == 202
+
+
+def test_the_body_s_hash_is_the_last_id(ring: Ring, panel: Panel) -> None:
+    first, second = ring(id=None), ring(id=None)
+    assert first.json is not None
+    assert first.json["id"].startswith("sha256:")
+    assert second.json == {"status": "duplicate", "id": first.json["id"]}
+
+
+def test_a_hook_of_the_largest_size_is_taken(ring: Ring, panel: Panel) -> None:
+    head = json.dumps({"event": "order.paid", "timestamp": STAMP}).encode()
+    assert ring(head + b" " * (256 * 1024 - len(head))).status_code == 202
+
+
+# -- refused -----------------------------------------------------------------------------------
+
+
+def test_one_byte_more_is_refused(ring: Ring, panel: Panel) -> None:
+    refusal(ring(b" " * (256 * 1024 + 1)), 413, "too_large")
+    assert kept(panel) == 0
+
+
+class Endless:
+    """A body that would never end; counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int) -> bytes:
+        part = min(size, 10_000)
+        self.taken += part
+        return b" " * part
+
+
+def test_a_large_body_is_not_even_read(client: FlaskClient) -> None:
+    body = Endless()
+    there = {"wsgi.input": body, "CONTENT_LENGTH": "1000000000"}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    refusal(answer, 413, "too_large")
+    assert body.taken == 0
+
+
+def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
+    client: FlaskClient,
+) -> None:
+    body = Endless()
+    there = CHUNKED | {"wsgi.input": body}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    refusal(answer, 413, "too_large")
+    assert body.taken == 1024 * 1024
+
+
+def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
+    client: FlaskClient,
+) -> None:
+    """gunicorn closes on who is still sending: they would hear a reset instead."""
+    body = Endless()
+    there = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    refusal(answer, 413, "too_large")
+    assert body.taken == 900 * 1024
+
+
+def test_a_chunked_body_is_taken(client: FlaskClient) -> None:
+    body = json.dumps({"event": "order.paid", "timestamp": STAMP}).encode()
+    there = CHUNKED | {"wsgi.input": BytesIO(body)}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    assert answer.status_code == 202
+
+
+def test_another_content_type_is_refused(client: FlaskClient, panel: Panel) -> None:
+    answer = client.post("/sync/hooks", data="{}", headers=BEARER, content_type="text/plain")
+    refusal(answer, 415, "not_json")
+    refusal(client.post("/sync/hooks", data="{}", headers=BEARER), 415, "not_json")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
+def test_without_a_right_proof_nothing_is_read(
+    ring: Ring, panel: Panel, headers: dict[str, str]
+) -> None:
+    answer = ring(b"not even JSON", headers)
+    refusal(answer, 401, "bad_proof")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert kept(panel) == 0
+
+
+def test_a_right_bearer_with_a_wrong_signature_is_refused(ring: Ring) -> None:
+    refusal(ring(headers=BEARER | signed(b"another body", SECRET)), 401, "bad_proof")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"[" * 100_000, b"\xff", b'{"event": "a.b"}'])
+def test_what_cannot_be_read_is_refused_and_counted(ring: Ring, panel: Panel, body: bytes) -> None:
+    before = counted("unreadable")
+    refusal(ring(body), 422, "unreadable")
+    assert counted("unreadable") == before + 1
+    assert kept(panel) == 0
+
+
+def test_a_long_id_is_refused(ring: Ring, panel: Panel) -> None:
+    refusal(ring(id="x" * 201), 422, "bad_id")
+    assert kept(panel) == 0
+
+
+def test_only_posts_are_taken(client: FlaskClient) -> None:
+    assert client.get("/sync/hooks").status_code == 405
+
+
+# -- wrong proofs ------------------------------------------------------------------------------
+
+
+def test_too_many_wrong_proofs_are_told_to_stop(ring: Ring, client: FlaskClient) -> None:
+    wrong = {"Authorization": "Bearer wrong"}
+    for _ in range(plugin_hooks.MOST_WRONG):
+        refusal(ring(headers=wrong), 401, "bad_proof")
+    answer = ring(headers=wrong)
+    refusal(answer, 429, "too_many")
+    assert answer.headers["Retry-After"] == "60"
+    # The plugin may share the address, behind a proxy that we do not know of.
+    assert ring().status_code == 202
+    elsewhere = client.post(
+        "/sync/hooks", data=b"{}", headers=JSON | wrong, environ_base={"REMOTE_ADDR": "10.0.0.9"}
+    )
+    refusal(elsewhere, 401, "bad_proof")
+
+
+def test_strikes_are_forgotten_after_a_minute() -> None:
+    now = [0.0]
+    strikes = WrongProofs(clock=lambda: now[0])
+    assert [strikes.is_blocked("a") for _ in range(plugin_hooks.MOST_WRONG + 2)][-3:] == [
+        False,
+        True,
+        True,
+    ]
+    now[0] = plugin_hooks.WRONG_SECONDS + 1
+    assert strikes.is_blocked("a") is False
+
+
+def test_no_number_of_addresses_fills_the_memory() -> None:
+    strikes = WrongProofs()
+    for number in range(plugin_hooks.MOST_ADDRESSES * 2 + 1):
+        strikes.is_blocked(str(number))
+    assert len(strikes._wrong) <= plugin_hooks.MOST_ADDRESSES
+
+
+# -- it could not be kept ----------------------------------------------------------------------
+
+
+def not_kept(answer: TestResponse) -> None:
+    refusal(answer, 503, "not_kept")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_503_while_somebody_else_holds_the_database(
+    ring: Ring, panel: Panel, sqlite_url: str
+) -> None:
+    ring(id="before")
+    before = versions(panel)
+    foreign = create_engine(sqlite_url)
+    with foreign.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        not_kept(ring(data={"organization_id": 42}))
+        assert touched(panel, before) == set()
+        connection.rollback()
+    foreign.dispose()
+    # Nothing of it was kept: the repetition is the first.
+    assert ring(data={"organization_id": 42}).status_code == 202
+
+
+@pytest.mark.parametrize("gone", ["the folder", "the file"])
+def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path, gone: str) -> None:
+    """Its connections are open still: SQLite would write on, into a file without a name."""
+    ring(id="before")
+    if gone == "the file":
+        (tmp_path / "panel.data.db").unlink()
+    else:
+        shutil.rmtree(tmp_path)
+    not_kept(ring())
+
+
+def test_503_when_a_table_is_missing(ring: Ring, panel: Panel) -> None:
+    with panel.sync._database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE hooks")
+    not_kept(ring())
+
+
+def test_503_when_the_database_does_not_answer(
+    panel: Panel, ring: Ring, client: FlaskClient
+) -> None:
+    url = "postgresql://panel@127.0.0.1:1/panel"
+    away = Panel(panel.settings, panel.cache, Worker(settings_for(url), db.connect(url)))
+    client.application.extensions["panel"] = away
+    not_kept(ring())
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from flask import Flask
+from tests.sync import test_hooks
+from panel import cache, db
+from panel.sync import hooks
+from panel.sync.engine import Engine
+
+url, folder = sys.argv[1], Path(sys.argv[2])
+settings = test_hooks.settings_for(url)
+database = db.connect(url)
+db.migrate(database)
+engine = Engine(settings, database)
+engine.migrate()
+app = Flask("door")
+app.extensions["panel"] = test_hooks.Panel(settings, cache.build("memory:", app), engine)
+app.register_blueprint(hooks.bp)
+
+def ring(name):
+    body = {"event": "order.paid", "timestamp": test_hooks.STAMP, "id": name}
+    answer = app.test_client().post("/sync/hooks", json=body, headers=test_hooks.BEARER)
+    print(answer.status_code)
+
+ring("first")
+for path in folder.iterdir():
+    path.chmod(0o444)
+folder.chmod(0o555)
+if os.geteuid() == 0:
+    os.seteuid(65534)  # for root nothing is read-only
+ring("second")
+database.dispose()
+ring("third")
+"""
+
+
+def test_503_when_the_disk_is_read_only(sqlite_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", READ_ONLY, sqlite_url, str(tmp_path)]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    tmp_path.chmod(0o755)
+    assert asked.stdout.split() == ["202", "503", "503"], asked.stderr

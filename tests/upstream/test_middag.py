@@ -1,0 +1,318 @@
+"""The back office's API: pages, envelopes, errors, and whose rows they are."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+from werkzeug.wrappers import Request, Response
+
+from panel.cache import policy
+from panel.cache.policy import CacheControl
+from panel.demo.worlds import SECRET, Server, serve
+from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
+from panel.upstream.client import Client
+from panel.upstream.middag import (
+    COLLABORATORS,
+    DOCUMENTS,
+    ENTITLEMENTS,
+    LICENSES,
+    ORDERS,
+    ORGANIZATION,
+    QUOTES,
+    BackOffice,
+    Document,
+)
+from tests.conftest import API, Worlds
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Answer = Any
+Say = Callable[..., BackOffice]
+
+
+class Teller:
+    """A back office that says what it is told to: a document, or one made of the page's number."""
+
+    def __init__(self, said: Any, status: int = 200) -> None:
+        self.said = said
+        self.status = status
+        self.pages: list[int] = []
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        page = int(Request(environ).args.get("page", "0"))
+        self.pages.append(page)
+        said = self.said(page) if callable(self.said) else self.said
+        body = said if isinstance(said, str) else json.dumps(said)
+        return Response(body, self.status)(environ, start)
+
+
+def reader(url: str) -> BackOffice:
+    kept = policy.build("memory:", Flask("test"))
+    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
+    servers: list[Server] = []
+
+    def say(said: Any, status: int = 200) -> tuple[BackOffice, Teller]:
+        teller = Teller(said, status)
+        servers.append(serve(teller))
+        return reader(servers[-1].url), teller
+
+    yield say
+    for server in servers:
+        server.stop()
+
+
+Told = Callable[..., tuple[BackOffice, Teller]]
+
+
+@pytest.fixture
+def office(worlds: Worlds) -> BackOffice:
+    return reader(worlds.office_url + API)
+
+
+def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int = 42) -> list[int]:
+    return [row.id for row in office.read(document, organization, CacheControl.NEW).value.rows]
+
+
+def row(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": number, "status": "pending", **fields}
+
+
+# -- what is asked -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (ORGANIZATION, "/organizations/42"),
+        (ORDERS, "/orders"),
+        (QUOTES, "/quotes"),
+        (LICENSES, "/licenses"),
+        (COLLABORATORS, "/organizations/42/collaborators"),
+        (ENTITLEMENTS, "/entitlements"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_organization_is_named_in_header_and_query(
+    worlds: Worlds, office: BackOffice, document: Document[Any], path: str
+) -> None:
+    office.fetch(document, 42)
+    [call] = worlds.office.calls
+    assert (call.method, call.path) == ("GET", API + path)
+    assert call.headers["x-middag-organization"] == call.query["org"] == "42"
+    assert call.headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_every_document_is_read_of_the_healthy_company(office: BackOffice) -> None:
+    assert office.fetch(ORGANIZATION, 42).name == "Acme Ltda"
+    assert len(office.fetch(ORDERS, 42).rows) == 17
+    assert len(office.fetch(QUOTES, 42).rows) == 10
+    assert len(office.fetch(LICENSES, 42).rows) == 4
+    assert len(office.fetch(COLLABORATORS, 42).rows) == 5
+    assert len(office.fetch(ENTITLEMENTS, 42).rows) == 4
+
+
+def test_what_is_asked_now_is_not_kept(worlds: Worlds, office: BackOffice) -> None:
+    office.fetch(ORDERS, 42)
+    assert office.peek(ORDERS, 42) is None
+    assert worlds.office.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fresh"), [("organization", 300), ("orders", 60), ("quotes", 60), ("licenses", 300)]
+)
+def test_the_times_to_live_stand_in_one_table(name: str, fresh: int) -> None:
+    [life] = [document.lifetimes for document in DOCUMENTS if document.name == name]
+    assert (life.fresh, life.empty, life.kept, life.refused) == (fresh, 30, 86400, 30)
+
+
+# -- pages -------------------------------------------------------------------------------------
+
+
+def pages_of(total: int, size: int = 20, meta: Any = None) -> Callable[[int], Any]:
+    def page(number: int) -> dict[str, Any]:
+        rows = [row(at) for at in range(1, total + 1)][(number - 1) * size : number * size]
+        told = {"page": number, "per_page": size, "total": total, "pages": -(-total // size)}
+        return {"data": rows, "meta": told | (meta or {})}
+
+    return page
+
+
+@pytest.mark.parametrize(("total", "asked"), [(0, 1), (1, 1), (20, 1), (21, 2), (200, 10)])
+def test_pages_are_walked_until_the_last(told: Told, total: int, asked: int) -> None:
+    office, teller = told(pages_of(total))
+    found = office.fetch(ORDERS, 42)
+    assert (len(found.rows), found.total, found.cut) == (total, total, False)
+    assert teller.pages == list(range(1, asked + 1))
+
+
+def test_after_ten_pages_the_list_is_cut(told: Told) -> None:
+    office, teller = told(pages_of(250))
+    found = office.fetch(ORDERS, 42)
+    assert (len(found.rows), found.total, found.cut) == (200, 250, True)
+    assert len(teller.pages) == 10
+
+
+def test_numbers_may_come_as_digits_in_strings(told: Told) -> None:
+    office, _ = told(pages_of(50, meta={"total": "50", "pages": "3"}))
+    found = office.fetch(ORDERS, 42)
+    assert (len(found.rows), found.total) == (50, 50)
+
+
+def test_a_list_that_is_shorter_than_counted_says_so(told: Told) -> None:
+    office, _ = told({"data": [row(1)], "meta": {"total": 60}})
+    assert office.fetch(ORDERS, 42).cut is True
+
+
+@pytest.mark.parametrize("meta", [None, [], {}, "x", {"pages": None, "total": None}, {"pages": -1}])
+def test_a_list_without_usable_meta_is_one_page(told: Told, meta: Any) -> None:
+    office, teller = told({"data": [row(1)], "meta": meta})
+    assert ids(office) == [1]
+    assert len(teller.pages) == 1
+
+
+def test_a_row_that_moved_to_the_next_page_is_counted_once(told: Told) -> None:
+    def page(number: int) -> Any:
+        rows = {1: [row(1), row(2)], 2: [row(2), row(3)]}[number]
+        return {"data": rows, "meta": {"pages": 2, "total": 3}}
+
+    office, _ = told(page)
+    assert ids(office) == [1, 2, 3]
+
+
+def test_a_page_that_is_empty_ends_the_walk(told: Told) -> None:
+    def page(number: int) -> Any:
+        return {"data": [row(1)] if number == 1 else [], "meta": {"pages": 9, "total": 1}}
+
+    office, teller = told(page)
+    assert ids(office) == [1]
+    assert teller.pages == [1, 2]
+
+
+def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(told: Told) -> None:
+    """20 is the documented page size: what lies behind the last row is not known."""
+
+    def page(number: int) -> Any:
+        return {"data": [row(at) for at in range(1, 51)][(number - 1) * 20 : number * 20]}
+
+    office, _ = told(page)
+    found = office.fetch(ORDERS, 42)
+    assert len(found.rows) == 50 or found.cut
+
+
+# -- whose rows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("owner", [43, "43", 0, "", [], {"id": 42}, True])
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_row_of_another_organization_spoils_the_whole_answer(
+    told: Told, owner: Any, page: int
+) -> None:
+    def pages(number: int) -> Any:
+        foreign = {"organization_id": owner} if number == page else {}
+        return {"data": [row(number), row(9, **foreign)], "meta": {"pages": 2, "total": 4}}
+
+    office, _ = told(pages)
+    with pytest.raises(Unreadable) as error:
+        office.fetch(ORDERS, 42)
+    assert error.value.code == "foreign_rows"
+
+
+@pytest.mark.parametrize("owner", [42, "42", None])
+def test_a_row_of_ours_or_of_nobody_is_shown(told: Told, owner: Any) -> None:
+    office, _ = told({"data": [row(1, organization_id=owner)]})
+    assert ids(office) == [1]
+
+
+@pytest.mark.parametrize("number", [43, "43"])
+def test_an_organization_with_another_id_is_not_the_one(told: Told, number: Any) -> None:
+    office, _ = told({"data": {"id": number, "name": "Other"}})
+    with pytest.raises(Unreadable, match="foreign_rows"):
+        office.fetch(ORGANIZATION, 42)
+
+
+# -- envelopes and errors ----------------------------------------------------------------------
+
+SHAPES: dict[str, Any] = {
+    "no envelope": [row(1)],
+    "no data": {"success": True},
+    "null": None,
+    "text": "hello",
+    "null for data": {"data": None},
+    "text for data": {"data": "none"},
+    "numbers for rows": {"data": [1, 2]},
+    "failure with 200": {"success": False, "data": []},
+    "rows without ids": {"data": [{"status": "pending"}]},
+    "none of those counted": {"data": [], "meta": {"total": 7}},
+    "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
+}
+
+
+@pytest.mark.parametrize("document", [ORGANIZATION, ORDERS], ids=lambda each: each.name)
+@pytest.mark.parametrize("name", SHAPES)
+def test_another_shape_is_never_read_as_nothing(
+    told: Told, document: Document[Any], name: str
+) -> None:
+    office, _ = told(SHAPES[name])
+    with pytest.raises(Unreadable) as error:
+        office.fetch(document, 42)
+    assert error.value.code == ("unreadable" if name == "text" else "wrong_shape")
+
+
+@pytest.mark.parametrize(
+    "document", [{"data": []}, {"success": True, "data": [], "meta": None, "errors": None}]
+)
+def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
+    office, _ = told(document)
+    reading = office.read(ORDERS, 42, CacheControl.NEW)
+    assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
+
+
+def envelope(code: Any) -> dict[str, Any]:
+    return {"success": False, "data": None, "errors": {"code": code, "detail": "x"}}
+
+
+def native(code: str) -> dict[str, Any]:
+    return {"code": code, "message": "x", "data": {"status": 404}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (404, envelope("NOT_FOUND"), Missing, "unknown_organization"),
+        (404, native("rest_no_route"), Unreadable, "no_route"),
+        (404, native("NOT_FOUND"), Unreadable, "no_route"),
+        (404, envelope("OTHER"), Unreadable, "no_route"),
+        (404, envelope(None), Unreadable, "no_route"),
+        (404, {"errors": "NOT_FOUND"}, Unreadable, "no_route"),
+        (404, "<html>", Unreadable, "no_route"),
+        (404, "", Unreadable, "no_route"),
+        (404, [], Unreadable, "no_route"),
+        (401, envelope("AUTHENTICATION_ERROR"), Unauthorized, "unauthorized"),
+        (401, native("unauthorized"), Unauthorized, "unauthorized"),
+        (403, envelope("AUTHORIZATION_ERROR"), Refused, "denied"),
+        (403, native("forbidden"), Refused, "denied"),
+        (400, envelope("VALIDATION_ERROR"), Unreadable, "http_400"),
+        (422, envelope("VALIDATION_ERROR"), Unreadable, "http_422"),
+        (409, envelope("CONFLICT"), Unreadable, "http_409"),
+        (204, "", Unreadable, "wrong_shape"),
+    ],
+    ids=lambda value: re.sub(r"\W+", " ", str(value))[:24],
+)
+def test_both_error_shapes_are_understood(
+    told: Told, status: int, body: Any, kind: type[PanelError], code: str
+) -> None:
+    office, teller = told(body, status)
+    documents: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS)
+    for document in documents:
+        with pytest.raises(kind) as error:
+            office.fetch(document, 42)
+        assert error.value.code == code
+    assert len(teller.pages) == 2
