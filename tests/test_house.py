@@ -27,7 +27,7 @@ ONLY_IN = {
     "flask_caching": ("panel.cache.policy",),
     "cachetools": ("panel.cache.ttl_cache",),
     "alembic": ("panel.data.migrations",),
-    "dbos": ("panel.sync.intake", "panel.sync.worker"),
+    "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
         *("app", "panel.services", "panel.routes", "panel.web", "panel.cli"),
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks"),

@@ -41,7 +41,7 @@ def connect(url: str) -> Engine:
         )
         event.listen(engine, "do_connect", _connect_patiently)
         return engine
-    Path(address.database or "panel.data.db").parent.mkdir(parents=True, exist_ok=True)
+    Path(address.database or "panel.db").parent.mkdir(parents=True, exist_ok=True)
     # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
     # which does not (dependencies §1.5, trap 6).
     return _connect_sqlite(address, "FULL")

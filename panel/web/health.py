@@ -3,7 +3,7 @@
 import hmac
 import ipaddress
 
-from flask import Blueprint, Response, make_response, request
+from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import select
@@ -13,16 +13,13 @@ from panel.data import db
 from panel.errors import PanelError
 from panel.services import services
 
-bp = Blueprint("health", __name__)
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
-@bp.get("/healthz")
 def answer_alive() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@bp.get("/readyz")
 def answer_ready() -> ResponseReturnValue:
     """200 as long as the panel can show something: a part that is away makes it `degraded`."""
     if not _may_know():
@@ -38,7 +35,6 @@ def answer_ready() -> ResponseReturnValue:
     return {"status": "ready" if fine else "degraded", "parts": parts}
 
 
-@bp.get("/metrics")
 def answer_metrics() -> ResponseReturnValue:
     if not _may_know():
         return _refuse()

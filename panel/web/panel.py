@@ -13,7 +13,6 @@ from panel.services import services
 from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
-    bp,
     choose_status,
     make_lookup,
     open_seal,
@@ -32,12 +31,10 @@ SECTIONS_SHOWN = Counter(
 )
 
 
-@bp.get("/")
 def show_shell() -> str:
     return render_template("shell.html", origins=services().settings.frame_origins)
 
 
-@bp.post("/contact")
 def show_contact() -> Response | str:
     try:
         proof = sign_in.prove_agent()
@@ -48,7 +45,6 @@ def show_contact() -> Response | str:
         return sign_in.answer_refusal(error)
 
 
-@bp.get("/sections/<name>")
 def show_section(name: str) -> Response:
     return answer_section(
         name,
@@ -58,12 +54,10 @@ def show_section(name: str) -> Response:
     )
 
 
-@bp.post("/sections/<name>/refresh")
 def refresh_section(name: str) -> Response:
     return answer_section(name, open_seal(), read_bearer(), CacheControl.NEW)
 
 
-@bp.get("/changes")
 def show_changes() -> Response:
     """Which of the shown sections have a reason to ask again; when to ask this again."""
     organization, asked = open_seal().organization, request.args

@@ -55,7 +55,7 @@ def in_templates() -> Iterator[Text]:
 
 
 def in_formats() -> Iterator[Text]:
-    for node in ast.walk(ast.parse((ROOT / "panel/formats.py").read_text())):
+    for node in ast.walk(ast.parse((ROOT / "panel/web/formats.py").read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             first = node.args[0] if node.args else None
             if node.func.attr == "gettext" and isinstance(first, ast.Constant):
