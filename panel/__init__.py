@@ -4,10 +4,10 @@ The map, in reading order. A module imports what stands before it, never what co
 
     .           settings · errors · models · phones · deadline · locks
     cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · transport · client · middag · chatwoot
+    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot
     data/       db · links · directory · search_index · audit_log · inbox
     auth/       tokens · sessions · whoami · throttle · methods
-    .           services
+    .           services · checks
     customer/   matching · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers

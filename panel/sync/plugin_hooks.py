@@ -19,7 +19,7 @@ from panel.sync.intake import Intake, NotKept
 
 log = logging.getLogger(__name__)
 
-HOOKS = Counter("panel_hooks", "Hooks by their answer", ["answer"])
+HOOKS_ANSWERED = Counter("panel_hooks", "Hooks by their answer", ["answer"])
 # Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
 # is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
 MOST_READ = 1024 * 1024
@@ -63,7 +63,7 @@ def receive_hook() -> ResponseReturnValue:
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
-    HOOKS.labels(status).inc()
+    HOOKS_ANSWERED.labels(status).inc()
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 
@@ -101,6 +101,6 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
             retry_after = f"{WRONG_SECONDS:.0f}"
     if retry_after:
         headers["Retry-After"] = retry_after
-    HOOKS.labels(refusal.code).inc()
+    HOOKS_ANSWERED.labels(refusal.code).inc()
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

@@ -19,6 +19,9 @@ from panel.upstream.client import Client
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 ADMINISTRATOR = "administrator"
+# The custom attributes that say which organization a contact or conversation belongs to.
+ID_ATTRIBUTE = "middag_organization_id"
+NAME_ATTRIBUTE = "middag_organization"
 T = TypeVar("T")
 
 

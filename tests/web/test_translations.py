@@ -14,7 +14,7 @@ from jinja2 import Environment, nodes
 from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models import Organization
-from panel.upstream.chatwoot import Contact, Conversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 from panel.web import labels
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -81,7 +81,7 @@ def in_tables() -> Iterator[Text]:
 
 def sources() -> set[str]:
     """How an organization was found: the claims, what a link rests on, and what a search finds."""
-    claim = {matching.ATTRIBUTE: "42"}
+    claim = {ID_ATTRIBUTE: "42"}
     found = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
     for here, there, identifier in (
         (claim, {}, None),
