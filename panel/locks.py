@@ -1,4 +1,4 @@
-"""One flight at a time per topic: a lock over threads, over processes, over machines.
+"""One flight at a time per resource: a lock over threads, over processes, over machines.
 
 `hold(key, seconds)` yields True to its one holder, False to who could not have it in time. A holder
 that dies releases the others: the kernel frees a file lock, Redis forgets a lease.

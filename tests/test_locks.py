@@ -101,16 +101,16 @@ def test_a_flight_that_fails_lets_the_next_one_go(flights: Locks, key: str) -> N
 HOLD_FILES = """
 import sys, time
 from pathlib import Path
-from panel.flights import Files
-with Files(Path(sys.argv[1])).hold("k", 5) as alone:
+from panel.locks import FileLocks
+with FileLocks(Path(sys.argv[1])).hold("k", 5) as alone:
     print(alone, flush=True)
     time.sleep(60)
 """
 HOLD_REDIS = """
 import sys, time
 import redis
-from panel.flights import Shared
-with Shared(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
+from panel.locks import RedisLocks
+with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
     print(alone, flush=True)
     time.sleep(60)
 """

@@ -1,6 +1,6 @@
 """What is kept of one answer of an outside world, and what a reader gets of it: plain values.
 
-Three keys for each topic (a section of an organization):
+Three keys for each resource (a section of an organization):
 
     copy    `Copy`: the last good answer
     note    `Note`: how the last flight failed
@@ -128,12 +128,12 @@ class State(Generic[T]):
 
     @classmethod
     def of(
-        cls, topic: Resource[T], stored: tuple[object, object, object], now: float, parsed: bool
+        cls, resource: Resource[T], stored: tuple[object, object, object], now: float, parsed: bool
     ) -> "State[T]":
         """What is `stored` for each of `PARTS`; `parsed` False: nobody needs the value."""
         said, copied, noted = stored
         token = said if isinstance(said, str) else ""
-        copy, value = _usable(topic, copied, now, parsed) or (None, None)
+        copy, value = _usable(resource, copied, now, parsed) or (None, None)
         try:
             note = msgspec.convert(noted, Note)
         except msgspec.ValidationError:
@@ -143,14 +143,14 @@ class State(Generic[T]):
 
 
 def _usable(
-    topic: Resource[T], copied: object, now: float, parsed: bool
+    resource: Resource[T], copied: object, now: float, parsed: bool
 ) -> tuple[Copy, T | None] | None:
     try:
         copy = msgspec.convert(copied, Copy)
-        value = topic.parse(copy.body) if parsed else None
+        value = resource.parse(copy.body) if parsed else None
     except (msgspec.ValidationError, errors.PanelError, RecursionError):
         return None
     # The store forgets by its own clock, and late: age is ours to judge.
-    kept = copy.at > now - topic.lifetimes.kept
+    kept = copy.at > now - resource.lifetimes.kept
     # Nobody needs the body any more, and it is not remembered.
     return (msgspec.structs.replace(copy, body=None), value) if kept else None

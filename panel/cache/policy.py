@@ -44,10 +44,12 @@ MOST_PARSED = 256  # with them: they may be large
 class CacheControl(Enum):
     """What a reader accepts."""
 
-    PEEK = "peek"  # the cache alone
-    GLANCE = "glance"  # an aged copy at once; waits only for what is absent or touched
+    ONLY_IF_CACHED = "only-if-cached"  # the cache alone
+    STALE_WHILE_REVALIDATE = (
+        "stale-while-revalidate"  # an aged copy at once; waits only for what is absent or touched
+    )
     FRESH = "fresh"  # waits for an answer within its time to live
-    NEW = "new"  # waits for an answer that lands after the question
+    NO_CACHE = "no-cache"  # waits for an answer that lands after the question
 
 
 @dataclass(frozen=True)
@@ -77,31 +79,35 @@ class Cache:
         self._parsed = TtlCache[State[Any]](MOST_PARSED, clock)
 
     def read(
-        self, topic: Resource[T], ask: CacheControl, fetch: Callable[[Deadline], Any]
+        self, resource: Resource[T], control: CacheControl, fetch: Callable[[Deadline], Any]
     ) -> Reading[T]:
-        """`fetch` returns a JSON document or raises `PanelError`; at most one runs per topic.
+        """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
         Raises what `fetch` raised, when no copy may stand in for it.
         """
         asked, by = self._clock(), Deadline(READ_SECONDS)
-        # What landed before the question is no answer to `NEW`, but for a refusal: seen below.
-        found = ask is not CacheControl.NEW and self._settle(topic, self._recall(topic), ask, asked)
+        # What landed before the question is no answer to `NO_CACHE`, but for a refusal: seen below.
+        found = control is not CacheControl.NO_CACHE and self._settle(
+            resource, self._recall(resource), control, asked
+        )
         if found:
             return found
-        with self.flights.hold(topic.key("flight"), by.left()) as alone:
+        with self.flights.hold(resource.key("flight"), by.left()) as alone:
             # Whoever waited here takes what landed meanwhile, a failure too: asking again one
             # after the other would let fifty openings of a broken section take fifty deadlines.
-            [state] = self._look(topic)
-            landed = self._settle(topic, state, ask, asked) or self._landed(topic, state, asked)
+            [state] = self._look(resource)
+            landed = self._settle(resource, state, control, asked) or self._landed(
+                resource, state, asked
+            )
             if landed:
                 return landed
             if not alone:
                 hangs = errors.Unreachable("timeout", "another read of this section hangs")
-                return self._late(topic, state, hangs)
-            return self._fly(topic, state, fetch, by)
+                return self._late(resource, state, hangs)
+            return self._fly(resource, state, fetch, by)
 
-    def _landed(self, topic: Resource[T], state: State[T], asked: float) -> Reading[T] | None:
-        landing = self._landings.get(topic.key("flight"))
+    def _landed(self, resource: Resource[T], state: State[T], asked: float) -> Reading[T] | None:
+        landing = self._landings.get(resource.key("flight"))
         if landing is None or landing.at < asked or landing.token != state.token:
             return None
         if landing.error:
@@ -109,38 +115,40 @@ class Cache:
         return landing.reading
 
     def _land(
-        self, topic: Resource[T], token: str, reading: Reading[T] | None, error: Any = None
+        self, resource: Resource[T], token: str, reading: Reading[T] | None, error: Any = None
     ) -> None:
         if len(self._landings) >= MOST_LANDINGS:
             self._landings.clear()
-        self._landings[topic.key("flight")] = _Landing(self._clock(), token, reading, error)
+        self._landings[resource.key("flight")] = _Landing(self._clock(), token, reading, error)
 
-    def peek(self, topic: Resource[T]) -> Reading[T] | None:
+    def peek(self, resource: Resource[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
-        return self._settle(topic, self._recall(topic), CacheControl.PEEK, self._clock())
+        return self._settle(
+            resource, self._recall(resource), CacheControl.ONLY_IF_CACHED, self._clock()
+        )
 
     def changed(self, *shown: tuple[Resource[Any], str]) -> list[bool]:
         """Does a panel that shows these versions have a reason to ask? The cache alone answers.
 
-        All are topics of one organization: mostly, its mark tells that nothing was written.
+        All are resources of one organization: mostly, its mark tells that nothing was written.
         """
-        states = self._recall_all([topic for topic, _ in shown], self._seen)
+        states = self._recall_all([resource for resource, _ in shown], self._seen)
         pairs = zip(shown, states, strict=True)
-        return [self._is_news(topic, state, seen) for (topic, seen), state in pairs]
+        return [self._is_news(resource, state, seen) for (resource, seen), state in pairs]
 
-    def _is_news(self, topic: Resource[Any], state: State[Any], seen: str) -> bool:
+    def _is_news(self, resource: Resource[Any], state: State[Any], seen: str) -> bool:
         now = self._clock()
-        if seen != state.version(now, topic.lifetimes):
+        if seen != state.version(now, resource.lifetimes):
             return True
         # Nobody is sent to ask before the other side wants to be asked again.
         note = state.note
-        told = note and (note.lasts(now, topic.lifetimes) or note.wait_until > now)
-        return not told and not self._is_fresh(topic, state, CacheControl.FRESH, now)
+        told = note and (note.lasts(now, resource.lifetimes) or note.wait_until > now)
+        return not told and not self._is_fresh(resource, state, CacheControl.FRESH, now)
 
-    def version(self, topic: Resource[T]) -> str:
+    def version(self, resource: Resource[T]) -> str:
         """The version that a section showing the present state carries."""
-        [state] = self._recall_all([topic], self._seen)
-        return state.version(self._clock(), topic.lifetimes)
+        [state] = self._recall_all([resource], self._seen)
+        return state.version(self._clock(), resource.lifetimes)
 
     def touch(self, organization: int, *names: str) -> bool:
         """Mark sections of an organization as out of date; those that are being read as well.
@@ -151,80 +159,82 @@ class Cache:
         return not keys or self.store.remove(organization, *keys)
 
     def _settle(
-        self, topic: Resource[T], state: State[T], ask: CacheControl, asked: float
+        self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
     ) -> Reading[T] | None:
-        """What `ask` accepts of this state; None means that somebody must fly."""
-        life, note = topic.lifetimes, state.note
+        """What `control` accepts of this state; None means that somebody must fly."""
+        life, note = resource.lifetimes, state.note
         if note and (note.lasts(self._clock(), life) or note.at >= asked):
-            return self._late(topic, state, note.error(life))
+            return self._late(resource, state, note.error(life))
         if state.copy is None or state.value is None or state.touched:
             return None
-        if self._is_fresh(topic, state, ask, asked):
-            return self._reading(topic, state)
-        if ask in (CacheControl.PEEK, CacheControl.GLANCE):
-            return self._reading(topic, state, late="aged", follow=True)
+        if self._is_fresh(resource, state, control, asked):
+            return self._reading(resource, state)
+        if control in (CacheControl.ONLY_IF_CACHED, CacheControl.STALE_WHILE_REVALIDATE):
+            return self._reading(resource, state, late="aged", follow=True)
         return None
 
     def _is_fresh(
-        self, topic: Resource[T], state: State[T], ask: CacheControl, asked: float
+        self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
     ) -> bool:
         if state.copy is None or state.touched:
             return False
-        if ask is CacheControl.NEW:
+        if control is CacheControl.NO_CACHE:
             return state.copy.at >= asked
-        life = topic.lifetimes
+        life = resource.lifetimes
         return self._clock() < state.copy.at + (life.empty if state.copy.empty else life.fresh)
 
     def _fly(
-        self, topic: Resource[T], state: State[T], fetch: Callable[[Deadline], Any], by: Deadline
+        self, resource: Resource[T], state: State[T], fetch: Callable[[Deadline], Any], by: Deadline
     ) -> Reading[T]:
         kept = state.token
         if not kept:
             # Before the flight: a touch that comes from now on removes this token.
             state = replace(state, token=secrets.token_hex(8))
-            entry = (topic.key("token"), state.token, TOKEN_SECONDS)
-            kept = state.token if self.store.put(topic.organization, entry) else ""
+            entry = (resource.key("token"), state.token, TOKEN_SECONDS)
+            kept = state.token if self.store.put(resource.organization, entry) else ""
         try:
             body = fetch(by)
-            value = topic.parse(body)
+            value = resource.parse(body)
         except errors.PanelError as error:
-            return self._crash(topic, state, kept, error)
+            return self._crash(resource, state, kept, error)
         digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the flight: see the module.
-        copy = Copy(body, self._clock(), state.token, digest, topic.is_empty(value))
-        self.store.put(topic.organization, (topic.key("copy"), copy, topic.lifetimes.kept))
-        reading = self._reading(topic, State(state.token, copy, None, value))
-        self._land(topic, kept, reading)
+        copy = Copy(body, self._clock(), state.token, digest, resource.is_empty(value))
+        self.store.put(resource.organization, (resource.key("copy"), copy, resource.lifetimes.kept))
+        reading = self._reading(resource, State(state.token, copy, None, value))
+        self._land(resource, kept, reading)
         return reading
 
     def _crash(
-        self, topic: Resource[T], state: State[T], kept: str, error: errors.PanelError
+        self, resource: Resource[T], state: State[T], kept: str, error: errors.PanelError
     ) -> Reading[T]:
         kind = type(error).__name__
         note = Note(kind, error.code, self._clock(), state.token, error.retry_at)
-        entries: list[tuple[str, Any, int]] = [(topic.key("note"), note, topic.lifetimes.refused)]
+        entries: list[tuple[str, Any, int]] = [
+            (resource.key("note"), note, resource.lifetimes.refused)
+        ]
         if _forbids_copies(error):
             # Not merely hidden: a later outage must not bring back what we may not show.
-            entries.append((topic.key("copy"), None, 1))
-        self.store.put(topic.organization, *entries)
-        told = note.error(topic.lifetimes)
+            entries.append((resource.key("copy"), None, 1))
+        self.store.put(resource.organization, *entries)
+        told = note.error(resource.lifetimes)
         told.detail = error.detail
         try:
-            reading = self._late(topic, State(state.token, state.copy, note, state.value), told)
+            reading = self._late(resource, State(state.token, state.copy, note, state.value), told)
         except errors.PanelError:
-            self._land(topic, kept, None, told)
+            self._land(resource, kept, None, told)
             raise
-        self._land(topic, kept, reading)
+        self._land(resource, kept, reading)
         return reading
 
-    def _late(self, topic: Resource[T], state: State[T], error: errors.PanelError) -> Reading[T]:
+    def _late(self, resource: Resource[T], state: State[T], error: errors.PanelError) -> Reading[T]:
         if state.copy is None or state.value is None or _forbids_copies(error):
             raise error
-        return self._reading(topic, state, late=error.code, retry_at=error.retry_at)
+        return self._reading(resource, state, late=error.code, retry_at=error.retry_at)
 
     def _reading(
         self,
-        topic: Resource[T],
+        resource: Resource[T],
         state: State[T],
         late: str | None = None,
         retry_at: float | None = None,
@@ -232,37 +242,39 @@ class Cache:
     ) -> Reading[T]:
         if state.copy is None or state.value is None:
             raise ValueError("a reading needs a copy")
-        version = state.version(self._clock(), topic.lifetimes)
+        version = state.version(self._clock(), resource.lifetimes)
         return Reading(state.value, state.copy.at, version, late, retry_at, follow)
 
-    def _recall(self, topic: Resource[T]) -> State[T]:
-        [state] = self._recall_all([topic], self._parsed)
+    def _recall(self, resource: Resource[T]) -> State[T]:
+        [state] = self._recall_all([resource], self._parsed)
         return state
 
     def _recall_all(
-        self, topics: Sequence[Resource[Any]], memory: TtlCache[State[Any]]
+        self, resources: Sequence[Resource[Any]], memory: TtlCache[State[Any]]
     ) -> list[State[Any]]:
-        """Topics of one organization, as they were seen under its mark, or looked at now."""
-        if not topics:
+        """Resources of one organization, as they were seen under its mark, or looked at now."""
+        if not resources:
             return []
         # Read before the keys: a mark that is younger than what we saw would vouch for it.
-        mark = self.store.generation_of(topics[0].organization)
-        known = [memory.get((mark, topic.name)) if mark else None for topic in topics]
+        mark = self.store.generation_of(resources[0].organization)
+        known = [memory.get((mark, resource.name)) if mark else None for resource in resources]
         if all(known):
             return [state for state in known if state]
-        states = self._look(*topics, parsed=memory is self._parsed)
+        states = self._look(*resources, parsed=memory is self._parsed)
         if mark:
             until = self._clock() + REMEMBERED_SECONDS
-            for topic, state in zip(topics, states, strict=True):
-                memory.put((mark, topic.name), state, until)
+            for resource, state in zip(resources, states, strict=True):
+                memory.put((mark, resource.name), state, until)
         return states
 
-    def _look(self, *topics: Resource[Any], parsed: bool = True) -> list[State[Any]]:
-        found = iter(self.store.get(*(topic.key(part) for topic in topics for part in PARTS)))
+    def _look(self, *resources: Resource[Any], parsed: bool = True) -> list[State[Any]]:
+        found = iter(
+            self.store.get(*(resource.key(part) for resource in resources for part in PARTS))
+        )
         now = self._clock()
-        # One iterator, three times: the values of `PARTS`, topic by topic.
-        stored = zip(topics, zip(found, found, found, strict=True), strict=True)
-        return [State.of(topic, values, now, parsed) for topic, values in stored]
+        # One iterator, three times: the values of `PARTS`, resource by resource.
+        stored = zip(resources, zip(found, found, found, strict=True), strict=True)
+        return [State.of(resource, values, now, parsed) for resource, values in stored]
 
 
 def _forbids_copies(error: errors.PanelError) -> bool:

@@ -76,22 +76,24 @@ class Kept:
     office: Office
 
     def read(
-        self, ask: CacheControl = CacheControl.GLANCE, topic: Resource[Rows] = ORDERS
+        self,
+        control: CacheControl = CacheControl.STALE_WHILE_REVALIDATE,
+        resource: Resource[Rows] = ORDERS,
     ) -> Reading[Rows]:
         self.clock.advance(0.001)
-        return self.cache.read(topic, ask, self.office)
+        return self.cache.read(resource, control, self.office)
 
-    def fail(self, ask: CacheControl = CacheControl.GLANCE) -> PanelError:
+    def fail(self, control: CacheControl = CacheControl.STALE_WHILE_REVALIDATE) -> PanelError:
         with pytest.raises(PanelError) as error:
-            self.read(ask)
+            self.read(control)
         return error.value
 
     def touch(self) -> None:
         self.cache.touch(42, "orders")
 
 
-def is_news(cache: Cache, seen: str, topic: Resource[Rows] = ORDERS) -> bool:
-    [news] = cache.changed((topic, seen))
+def is_news(cache: Cache, seen: str, resource: Resource[Rows] = ORDERS) -> bool:
+    [news] = cache.changed((resource, seen))
     return news
 
 
@@ -153,7 +155,7 @@ def test_an_answer_is_fresh_for_its_time_to_live(kept: Kept, answer: Rows, secon
 def test_an_aged_copy_is_shown_at_once_and_asks_to_be_followed(kept: Kept) -> None:
     kept.read()
     kept.clock.advance(61)
-    aged = kept.read(CacheControl.GLANCE)
+    aged = kept.read(CacheControl.STALE_WHILE_REVALIDATE)
     assert (aged.value, aged.late, aged.follow, kept.office.asked) == ([1], "aged", True, 1)
     kept.office.answer = [2]
     assert kept.read(CacheControl.FRESH).value == [2]
@@ -192,7 +194,7 @@ def test_a_peek_never_asks(kept: Kept) -> None:
 def test_new_waits_for_an_answer_that_lands_after_the_question(kept: Kept) -> None:
     kept.read()
     kept.office.answer = [2]
-    assert kept.read(CacheControl.NEW).value == [2]
+    assert kept.read(CacheControl.NO_CACHE).value == [2]
     assert kept.read().value == [2]
     assert kept.office.asked == 2
 
@@ -200,8 +202,8 @@ def test_new_waits_for_an_answer_that_lands_after_the_question(kept: Kept) -> No
 def test_organizations_and_sections_are_kept_apart(kept: Kept) -> None:
     kept.read()
     kept.office.answer = [2]
-    assert kept.read(topic=replace(ORDERS, organization=43)).value == [2]
-    assert kept.read(topic=replace(ORDERS, name="quotes")).value == [2]
+    assert kept.read(resource=replace(ORDERS, organization=43)).value == [2]
+    assert kept.read(resource=replace(ORDERS, name="quotes")).value == [2]
     assert kept.read().value == [1]
 
 
@@ -240,7 +242,7 @@ def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(kept: Kept) -> Non
         kept.touch()
         return ["old"]
 
-    before = kept.cache.read(ORDERS, CacheControl.GLANCE, touched_meanwhile)
+    before = kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
     assert before.value == ["old"]
     assert is_news(kept.cache, before.version)
     kept.office.answer = ["new"]
@@ -334,7 +336,7 @@ def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     reader.read()
 
     def read() -> None:
-        reader.read(CacheControl.NEW, replace(ORDERS, name="quotes"))  # there is a mark again
+        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))  # there is a mark again
         reader.read()  # and what it shows is remembered under it
 
     marks.at, marks.intrude = at, read
@@ -353,9 +355,11 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kep
         return answer
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(kept.cache.read, ORDERS, CacheControl.GLANCE, slow)
+        first = pool.submit(kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow)
         assert begun.wait(10)
-        second = pool.submit(kept.cache.read, ORDERS, CacheControl.GLANCE, kept.office)
+        second = pool.submit(
+            kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, kept.office
+        )
         wait_until(lambda: waiting(kept.cache) == 2)
         kept.office.answer = [2]
         kept.touch()
@@ -382,7 +386,7 @@ def test_a_touch_during_a_failing_read_is_not_swallowed_either(kept: Kept) -> No
         raise Unreadable
 
     with pytest.raises(Unreadable):
-        kept.cache.read(ORDERS, CacheControl.GLANCE, touched_meanwhile)
+        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
     assert kept.read().value == [1]
 
 
@@ -406,8 +410,8 @@ def test_what_may_heal_is_never_kept(kept: Kept, error: PanelError) -> None:
 def test_what_repeats_itself_is_remembered_for_half_a_minute(kept: Kept, error: PanelError) -> None:
     kept.office.answer = error
     failed = kept.clock.now
-    for ask in (CacheControl.GLANCE, CacheControl.FRESH, CacheControl.NEW):
-        again = kept.fail(ask)
+    for control in (CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE):
+        again = kept.fail(control)
         assert (type(again), again.code) == (type(error), error.code)
         assert again.retry_at == pytest.approx(failed + 30, abs=1)
     kept.clock.advance(29)
@@ -431,7 +435,7 @@ def test_a_touch_ends_the_memory_of_a_failure(kept: Kept) -> None:
 def test_a_copy_stands_in_for_what_repeats_itself(kept: Kept, error: PanelError) -> None:
     kept.read()
     kept.office.answer = error
-    assert [kept.read(CacheControl.NEW).late for _ in range(3)] == [error.code] * 3
+    assert [kept.read(CacheControl.NO_CACHE).late for _ in range(3)] == [error.code] * 3
     assert kept.read().late == error.code
     assert kept.office.asked == 2
 
@@ -440,7 +444,7 @@ def test_a_copy_stands_in_for_what_repeats_itself(kept: Kept, error: PanelError)
 def test_a_copy_that_may_not_be_shown_is_gone_for_good(kept: Kept, error: PanelError) -> None:
     kept.read()
     kept.office.answer = error
-    assert kept.fail(CacheControl.NEW).code == error.code
+    assert kept.fail(CacheControl.NO_CACHE).code == error.code
     kept.clock.advance(31)
     kept.office.answer = Unwell("http_500")
     assert kept.fail().code == "http_500"
@@ -449,13 +453,13 @@ def test_a_copy_that_may_not_be_shown_is_gone_for_good(kept: Kept, error: PanelE
 def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
     kept.read()
     kept.office.answer = {"not": "a list"}
-    late = kept.read(CacheControl.NEW)
+    late = kept.read(CacheControl.NO_CACHE)
     assert (late.value, late.late) == ([1], "wrong_shape")
 
 
 def test_an_accident_while_reading_leaves_no_flight_behind(kept: Kept) -> None:
     with pytest.raises(ZeroDivisionError):
-        kept.cache.read(ORDERS, CacheControl.GLANCE, lambda _by: 1 / 0)
+        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, lambda _by: 1 / 0)
     assert kept.read().value == [1]
 
 
@@ -482,9 +486,9 @@ def test_who_shows_the_same_has_the_same_version(url: str) -> None:
 
 def test_an_answer_that_is_the_same_as_before_has_the_same_version(kept: Kept) -> None:
     before = kept.read().version
-    assert kept.read(CacheControl.NEW).version == before
+    assert kept.read(CacheControl.NO_CACHE).version == before
     kept.office.answer = [2]
-    assert kept.read(CacheControl.NEW).version != before
+    assert kept.read(CacheControl.NO_CACHE).version != before
 
 
 def test_nothing_has_changed_for_who_shows_what_is_there(kept: Kept) -> None:
@@ -533,7 +537,7 @@ def test_what_may_heal_is_asked_again_by_open_panels_every_quarter_of_a_minute(k
 def test_a_copy_that_became_late_is_news_for_who_shows_it_as_fresh(kept: Kept) -> None:
     fresh = kept.read().version
     kept.office.answer = Unauthorized()
-    late = kept.read(CacheControl.NEW)
+    late = kept.read(CacheControl.NO_CACHE)
     assert late.version != fresh
     assert is_news(kept.cache, fresh)
     assert not is_news(kept.cache, late.version)
@@ -561,7 +565,7 @@ def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept])
     mine.read()
     assert yours.read().value == [2]
     mine.office.answer = Refused()
-    assert mine.fail(CacheControl.NEW).code == yours.fail().code == "denied"
+    assert mine.fail(CacheControl.NO_CACHE).code == yours.fail().code == "denied"
     assert yours.office.asked == 3
 
 
@@ -573,7 +577,7 @@ def test_what_was_written_without_its_mark_is_seen_all_the_same(
     version = yours.read().version
     assert not is_news(yours.cache, version)
     mine.office.answer = [2]
-    mine.read(CacheControl.NEW)
+    mine.read(CacheControl.NO_CACHE)
     marks_of(url).drop(42)  # as if the writer had died before the last of its steps
     assert is_news(yours.cache, version)
     assert yours.read().value == [2]
@@ -663,7 +667,7 @@ def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -
     built = policy.build(url, Flask("test"))
     reader = built if url == "memory:" else policy.build(url, Flask("other"))
     office = Office()
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
 
     def write(number: int) -> None:
         for _ in range(20):
@@ -671,14 +675,14 @@ def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -
                 built.touch(42, "orders")
             else:
                 reader.changed((ORDERS, "x"))
-                reader.read(ORDERS, CacheControl.GLANCE, office)
+                reader.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
     built.touch(42, "orders")
     office.answer = ["last"]
-    assert reader.read(ORDERS, CacheControl.GLANCE, office).value == ["last"]
-    assert built.read(ORDERS, CacheControl.GLANCE, office).value == ["last"]
+    assert reader.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == ["last"]
+    assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == ["last"]
     assert reader.version(ORDERS) == built.version(ORDERS)
 
 
@@ -699,15 +703,17 @@ def together(reads: int, read: Callable[[], Any]) -> list[Any]:
         return list(pool.map(go, range(reads)))
 
 
-@pytest.mark.parametrize("ask", [CacheControl.GLANCE, CacheControl.FRESH, CacheControl.NEW])
-def test_simultaneous_reads_make_one_call(url: str, ask: CacheControl) -> None:
+@pytest.mark.parametrize(
+    "control", [CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE]
+)
+def test_simultaneous_reads_make_one_call(url: str, control: CacheControl) -> None:
     built, office = policy.build(url, Flask("test")), Office()
 
     def slow(by: object) -> Any:
         time.sleep(0.2)
         return office(by)
 
-    readings = together(50, lambda: built.read(ORDERS, ask, slow).value)
+    readings = together(50, lambda: built.read(ORDERS, control, slow).value)
     assert readings == [[1]] * 50
     assert office.asked == 1
 
@@ -720,7 +726,9 @@ def test_a_failure_is_shared_by_those_who_waited(url: str, error: PanelError) ->
         time.sleep(0.2)
         return office(by)
 
-    assert together(20, lambda: built.read(ORDERS, CacheControl.NEW, slow)) == [error.code] * 20
+    assert (
+        together(20, lambda: built.read(ORDERS, CacheControl.NO_CACHE, slow)) == [error.code] * 20
+    )
     assert office.asked == 1
 
 
@@ -804,14 +812,14 @@ def test_only_json_is_written(tmp_path: Path) -> None:
     kept.read()
     kept.touch()
     kept.office.answer = Unauthorized()
-    kept.read(CacheControl.NEW)
+    kept.read(CacheControl.NO_CACHE)
     bodies = [path.read_bytes()[4:] for path in (tmp_path / "copies").iterdir()]
     assert len([json.loads(body) for body in bodies]) == 3
 
 
 def test_nobody_else_on_the_machine_reads_the_files(tmp_path: Path) -> None:
     policy.build(f"file:{tmp_path / 'cache'}", Flask("test")).read(
-        ORDERS, CacheControl.GLANCE, Office()
+        ORDERS, CacheControl.STALE_WHILE_REVALIDATE, Office()
     )
     for path in (tmp_path / "cache").rglob("*"):
         assert path.lstat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
@@ -833,27 +841,30 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 @pytest.mark.parametrize("how", ["down", "hung"])
 def test_without_redis_the_answers_are_slower_and_still_right(own_redis: Redis, how: str) -> None:
     built, office = policy.build(own_redis.url, Flask("test")), Office()
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     own_redis.process.send_signal(signal.SIGKILL if how == "down" else signal.SIGSTOP)
     start = time.monotonic()
     office.answer = [2]
-    assert built.read(ORDERS, CacheControl.GLANCE, office).value == [2]
+    assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == [2]
     assert time.monotonic() - start < 1.5
     assert not built.touch(42, "orders")
     office.answer = Unwell()
     with pytest.raises(Unwell):
-        built.read(ORDERS, CacheControl.GLANCE, office)
+        built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     assert built.peek(ORDERS) is None
 
 
 def test_many_readers_of_a_hung_redis_do_not_queue_behind_it(own_redis: Redis) -> None:
     built, office = policy.build(own_redis.url, Flask("test")), Office()
-    topics = [replace(ORDERS, organization=number) for number in range(1, 21)]
+    resources = [replace(ORDERS, organization=number) for number in range(1, 21)]
     own_redis.process.send_signal(signal.SIGSTOP)
     start = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
         values = pool.map(
-            lambda topic: built.read(topic, CacheControl.GLANCE, office).value, topics
+            lambda resource: (
+                built.read(resource, CacheControl.STALE_WHILE_REVALIDATE, office).value
+            ),
+            resources,
         )
         assert list(values) == [[1]] * 20
     assert time.monotonic() - start < 3
@@ -862,9 +873,13 @@ def test_many_readers_of_a_hung_redis_do_not_queue_behind_it(own_redis: Redis) -
 def test_redis_is_used_again_when_it_is_back(own_redis: Redis) -> None:
     built, office = policy.build(own_redis.url, Flask("test")), Office()
     own_redis.process.send_signal(signal.SIGSTOP)
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     own_redis.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: built.read(ORDERS, CacheControl.GLANCE, office) == built.peek(ORDERS))
+    wait_until(
+        lambda: (
+            built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office) == built.peek(ORDERS)
+        )
+    )
 
 
 def test_a_folder_that_is_gone_costs_speed_only(tmp_path: Path) -> None:
@@ -872,7 +887,7 @@ def test_a_folder_that_is_gone_costs_speed_only(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("in the way")
     for _ in range(2):
-        assert built.read(ORDERS, CacheControl.GLANCE, office).value == [1]
+        assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == [1]
     built.touch(42, "orders")
     assert office.asked == 2
 
@@ -886,7 +901,9 @@ def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path
         time.sleep(0.4)
         return office(by)
 
-    readings = together(30, lambda: built.read(ORDERS, CacheControl.GLANCE, slow).value)
+    readings = together(
+        30, lambda: built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow).value
+    )
     assert readings == [[1]] * 30
     assert office.asked < 10
 
@@ -896,13 +913,13 @@ def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path
 
 def test_the_sweep_removes_what_has_expired_and_nothing_else(tmp_path: Path) -> None:
     built = policy.build(f"file:{tmp_path}", Flask("test"))
-    built.read(ORDERS, CacheControl.GLANCE, Office())
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, Office())
     built.touch(43, "orders")
     copy, *_ = [path for path in (tmp_path / "copies").iterdir() if b"body" in path.read_bytes()]
     lock, *_ = (tmp_path / "flights").iterdir()
     every = {path for path in tmp_path.rglob("*") if not path.is_dir()}
     os.utime(lock, (1, 1))
-    built.read(ORDERS, CacheControl.NEW, Office())  # a lock is as old as its last use
+    built.read(ORDERS, CacheControl.NO_CACHE, Office())  # a lock is as old as its last use
     assert sweep_files(tmp_path, time.time) == 0
     assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 1
     assert every - {path for path in tmp_path.rglob("*") if not path.is_dir()} == {copy}

@@ -82,14 +82,14 @@ def test_what_was_said_in_a_conversation_is_not_kept(
     assert b"a face" not in kept
 
 
-@pytest.mark.parametrize("ask", [CacheControl.NEW, CacheControl.FRESH])
-def test_nobody_is_let_in_on_an_old_list(clocked: Panel, ask: CacheControl) -> None:
+@pytest.mark.parametrize("control", [CacheControl.NO_CACHE, CacheControl.FRESH])
+def test_nobody_is_let_in_on_an_old_list(clocked: Panel, control: CacheControl) -> None:
     chatwoot = clocked.services.chatwoot
     chatwoot.conversation(101)
     chatwoot.agents()
     clocked.clock.advance(61)
     clocked.chat.down = True
-    for call in (chatwoot.agents, lambda: chatwoot.conversation(101, ask)):
+    for call in (chatwoot.agents, lambda: chatwoot.conversation(101, control)):
         with pytest.raises(TryLater):
             call()
 
@@ -100,7 +100,7 @@ def test_a_conversation_that_must_be_new_is_not_taken_from_the_cache(
     chatwoot.conversation(101)
     worlds.chat.down = True
     with pytest.raises(TryLater):
-        chatwoot.conversation(101, CacheControl.NEW)
+        chatwoot.conversation(101, CacheControl.NO_CACHE)
 
 
 def test_a_conversation_that_is_gone_is_missing(worlds: Worlds, chatwoot: Chatwoot) -> None:
@@ -109,7 +109,7 @@ def test_a_conversation_that_is_gone_is_missing(worlds: Worlds, chatwoot: Chatwo
     chatwoot.conversation(101)
     del worlds.chat.conversations[101]
     with pytest.raises(Missing):
-        chatwoot.conversation(101, CacheControl.NEW)
+        chatwoot.conversation(101, CacheControl.NO_CACHE)
 
 
 def test_a_wrong_token_is_unauthorized(worlds: Worlds, tmp_path: Path) -> None:

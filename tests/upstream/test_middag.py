@@ -78,7 +78,7 @@ def office(worlds: Worlds) -> BackOffice:
 
 
 def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int = 42) -> list[int]:
-    return [row.id for row in office.read(document, organization, CacheControl.NEW).value.rows]
+    return [row.id for row in office.read(document, organization, CacheControl.NO_CACHE).value.rows]
 
 
 def row(number: int, **fields: Any) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def test_another_shape_is_never_read_as_nothing(
 )
 def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
     office, _ = told(document)
-    reading = office.read(ORDERS, 42, CacheControl.NEW)
+    reading = office.read(ORDERS, 42, CacheControl.NO_CACHE)
     assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
 
 
