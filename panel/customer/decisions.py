@@ -94,7 +94,7 @@ class Decisions:
     def _write_contact(self, contact: Contact, organization: int, name: str) -> None:
         """The same for the contact, beside the organizations that the passes seated it in."""
         # The lock of the passes (`sync.contacts`): one writer per contact.
-        with self._services.cache.flights.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
+        with self._services.cache.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
             names = self._list_organizations(contact, organization, name)

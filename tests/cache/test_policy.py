@@ -135,11 +135,11 @@ def test_what_is_kept_is_not_asked_again(kept: Kept) -> None:
     assert (second.late, second.follow, kept.office.asked) == (None, False, 1)
 
 
-def test_read_at_is_when_the_answer_landed(kept: Kept) -> None:
-    landed = kept.read().read_at
-    assert landed == kept.clock.now
+def test_read_at_is_when_the_answer_came(kept: Kept) -> None:
+    came = kept.read().read_at
+    assert came == kept.clock.now
     kept.clock.advance(30)
-    assert kept.read().read_at == landed
+    assert kept.read().read_at == came
 
 
 @pytest.mark.parametrize(("answer", "seconds"), [([1], 60), ([], 30)], ids=["rows", "empty"])
@@ -191,7 +191,7 @@ def test_a_peek_never_asks(kept: Kept) -> None:
     assert kept.office.asked == 1
 
 
-def test_new_waits_for_an_answer_that_lands_after_the_question(kept: Kept) -> None:
+def test_new_waits_for_an_answer_that_comes_after_the_question(kept: Kept) -> None:
     kept.read()
     kept.office.answer = [2]
     assert kept.read(CacheControl.NO_CACHE).value == [2]
@@ -265,9 +265,9 @@ class Interrupted(ProcessGenerations):
 
     def get(self, organization: int) -> str | None:
         self.moment()
-        mark = super().get(organization)
+        generation = super().get(organization)
         self.moment()
-        return mark
+        return generation
 
     def drop(self, organization: int) -> None:
         self.moment()
@@ -282,25 +282,28 @@ class Interrupted(ProcessGenerations):
 
 @dataclass
 class Between:
-    """Two processes over one store, and the moments of its marks."""
+    """Two processes over one store, and the moments of its generations."""
 
     reader: Kept
-    door: Kept
-    marks: Interrupted
+    toucher: Kept
+    generations: Interrupted
 
-    def ring(self) -> None:
-        self.door.office.answer = [2]
-        self.door.touch()
+    def touch(self) -> None:
+        self.toucher.office.answer = [2]
+        self.toucher.touch()
 
 
 @pytest.fixture
 def between() -> Between:
-    app, marks, clock, office = Flask("test"), Interrupted(), Clock(), Office()
+    app, generations, clock, office = Flask("test"), Interrupted(), Clock(), Office()
     policy.build("memory:", app)
     [store] = app.extensions["cache"]
-    caches = [Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock) for _ in "ab"]
-    reader, door = (Kept(each, clock, office) for each in caches)
-    return Between(reader, door, marks)
+    caches = [
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock)
+        for _ in "ab"
+    ]
+    reader, toucher = (Kept(each, clock, office) for each in caches)
+    return Between(reader, toucher, generations)
 
 
 @pytest.mark.parametrize(
@@ -309,39 +312,39 @@ def between() -> Between:
 def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
     between: Between, known: bool, at: int
 ) -> None:
-    reader, marks = between.reader, between.marks
+    reader, generations = between.reader, between.generations
     if known:
         reader.read()
         reader.clock.advance(ORDERS.lifetimes.fresh + 1)
 
     def fetch(by: object) -> Any:
         answer = reader.office(by)
-        marks.moment()  # the answer is there, and has not landed
+        generations.moment()  # the answer is there, and is not stored
         return answer
 
-    marks.at, marks.intrude = at, between.ring
+    generations.at, generations.intrude = at, between.touch
     shown = reader.cache.read(ORDERS, CacheControl.FRESH, fetch)
-    assert marks.at <= 0, "it was rung"
+    assert generations.at <= 0, "it was touched"
     if shown.value == [1]:
         assert is_news(reader.cache, shown.version)
-        assert is_news(between.door.cache, shown.version)
-    assert reader.read().value == between.door.read().value == [2]
+        assert is_news(between.toucher.cache, shown.version)
+    assert reader.read().value == between.toucher.read().value == [2]
 
 
 @pytest.mark.parametrize("at", range(1, 5))
 def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     between: Between, at: int
 ) -> None:
-    reader, marks = between.reader, between.marks
+    reader, generations = between.reader, between.generations
     reader.read()
 
     def read() -> None:
-        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))  # there is a mark again
+        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))  # a generation again
         reader.read()  # and what it shows is remembered under it
 
-    marks.at, marks.intrude = at, read
-    between.ring()
-    assert marks.at <= 0, "it was read"
+    generations.at, generations.intrude = at, read
+    between.touch()
+    assert generations.at <= 0, "it was read"
     assert reader.read().value == [2]
 
 
@@ -369,9 +372,10 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kep
 
 def waiting(cache: Cache) -> int:
     """How many threads want to read the orders."""
-    flights = cache.flights
-    assert isinstance(flights, ThreadLocks)
-    return flights._waiting.get(ORDERS.key("flight"), (None, 0))[1]
+    locks = cache.locks
+    assert isinstance(locks, ThreadLocks)
+    _, count = locks._waiting.get(ORDERS.lock_key, (None, 0))
+    return count
 
 
 def test_a_touch_of_what_nobody_has_read_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -457,7 +461,7 @@ def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
     assert (late.value, late.late) == ([1], "wrong_shape")
 
 
-def test_an_accident_while_reading_leaves_no_flight_behind(kept: Kept) -> None:
+def test_an_accident_while_reading_leaves_no_lock_behind(kept: Kept) -> None:
     with pytest.raises(ZeroDivisionError):
         kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, lambda _by: 1 / 0)
     assert kept.read().value == [1]
@@ -570,7 +574,7 @@ def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept])
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_what_was_written_without_its_mark_is_seen_all_the_same(
+def test_what_was_written_without_its_generation_is_seen_all_the_same(
     url: str, both: tuple[Kept, Kept]
 ) -> None:
     mine, yours = both
@@ -578,12 +582,12 @@ def test_what_was_written_without_its_mark_is_seen_all_the_same(
     assert not is_news(yours.cache, version)
     mine.office.answer = [2]
     mine.read(CacheControl.NO_CACHE)
-    marks_of(url).drop(42)  # as if the writer had died before the last of its steps
+    generations_of(url).drop(42)  # as if the writer had died before the last of its steps
     assert is_news(yours.cache, version)
     assert yours.read().value == [2]
 
 
-def marks_of(url: str) -> Generations:
+def generations_of(url: str) -> Generations:
     if url.startswith("file:"):
         return FileGenerations(Path(url.removeprefix("file:")) / "marks")
     with redis.Redis.from_url(url) as client:
@@ -592,7 +596,7 @@ def marks_of(url: str) -> Generations:
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_under_its_mark_an_organization_is_not_read_again_for_ten_seconds(url: str) -> None:
+def test_under_its_generation_an_organization_is_not_read_again_for_ten_seconds(url: str) -> None:
     clock = Clock()
     kept = Kept(over(url, clock), clock, Office())
     version = kept.read().version
@@ -613,28 +617,30 @@ def lose_copies(url: str) -> None:
         client.delete(*(key for key in client.keys("*") if b":mark:" not in key))
 
 
-class Rung(ProcessGenerations):
-    """Somebody rings just before the mark is read."""
+class Overtaken(ProcessGenerations):
+    """Somebody touches just before the generation is read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ring: Callable[[], object] = lambda: None
+        self.overtake: Callable[[], object] = lambda: None
 
     def get(self, organization: int) -> str | None:
-        ring, self.ring = self.ring, lambda: None
-        ring()
+        overtake, self.overtake = self.overtake, lambda: None
+        overtake()
         return super().get(organization)
 
 
-def test_a_touch_that_comes_between_the_mark_and_the_keys_is_not_overlooked() -> None:
-    app, marks, clock = Flask("test"), Rung(), Clock()
+def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked() -> None:
+    app, generations, clock = Flask("test"), Overtaken(), Clock()
     policy.build("memory:", app)
     [store] = app.extensions["cache"]
     kept = Kept(
-        Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock), clock, Office()
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
+        clock,
+        Office(),
     )
     version = kept.read().version
-    marks.ring = kept.touch
+    generations.overtake = kept.touch
     assert is_news(kept.cache, version)
     assert is_news(kept.cache, version)
 
@@ -649,16 +655,18 @@ class Dying(ProcessGenerations):
             super().renew(organization)
 
 
-def test_a_writer_that_dies_before_its_new_mark_leaves_none() -> None:
-    app, marks, clock = Flask("test"), Dying(), Clock()
+def test_a_writer_that_dies_before_its_new_generation_leaves_none() -> None:
+    app, generations, clock = Flask("test"), Dying(), Clock()
     policy.build("memory:", app)
     [store] = app.extensions["cache"]
     kept = Kept(
-        Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock), clock, Office()
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
+        clock,
+        Office(),
     )
     version = kept.read().version
     assert not is_news(kept.cache, version)
-    marks.dead = True
+    generations.dead = True
     kept.touch()
     assert is_news(kept.cache, version)
 
@@ -686,7 +694,7 @@ def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -
     assert reader.version(ORDERS) == built.version(ORDERS)
 
 
-# -- one flight --------------------------------------------------------------------------------
+# -- single flight --------------------------------------------------------------------------------
 
 
 def together(reads: int, read: Callable[[], Any]) -> list[Any]:
