@@ -1,4 +1,4 @@
-"""Generations: gone while something is written, another one afterwards, the same for every process."""
+"""Generations: gone during a write, another one afterwards, the same for every process."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from flask import Flask
 
 from panel.cache import policy
 from panel.cache.backend import CacheBackend, sweep_files
-from panel.cache.entries import Lifetimes, Reading, Resource
+from panel.cache.entries import Copy, Entry, Failure, Lifetimes, Reading, Resource
 from panel.cache.generations import (
     FileGenerations,
     Generations,
@@ -454,6 +455,123 @@ def test_a_copy_that_may_not_be_shown_is_gone_for_good(kept: Kept, error: PanelE
     assert kept.fail().code == "http_500"
 
 
+@pytest.mark.parametrize("error", [*PASSING, *FINAL], ids=str)
+@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
+def test_a_failure_keeps_the_copy_for_every_process(
+    both: tuple[Kept, Kept], error: PanelError
+) -> None:
+    mine, yours = both
+    mine.read()
+    mine.office.answer = error
+    for _ in range(3):
+        assert mine.read(CacheControl.NO_CACHE).late == error.code
+    mine.clock.advance(ORDERS.lifetimes.refused + 1)
+    kept = yours.cache.peek(ORDERS)
+    assert kept is not None
+    assert (kept.value, kept.late) == ([1], None)
+
+
+def test_an_answer_ends_the_memory_of_a_failure(kept: Kept) -> None:
+    kept.office.answer = Unauthorized()
+    kept.fail()
+    kept.clock.advance(ORDERS.lifetimes.refused)
+    kept.office.answer = [1]
+    assert kept.read().late is None
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert (stored["copy"]["body"], stored["failure"]) == ([1], None)
+
+
+def test_no_copy_lives_on_from_failure_to_failure(kept: Kept) -> None:
+    kept.read()
+    kept.office.answer = Unwell()
+    kept.clock.advance(ORDERS.lifetimes.kept - 1)
+    assert kept.read(CacheControl.NO_CACHE).value == [1]
+    kept.clock.advance(1)
+    kept.fail()
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+
+
+def test_the_store_keeps_an_entry_until_both_parts_have_expired() -> None:
+    life = Lifetimes(fresh=5, kept=40, refused=30)
+    copy = Copy([1], at=1000.0, token="t", digest="d", empty=False)
+    failure = Failure("Unwell", "http_500", at=1020.5, token="t")
+    assert Entry(copy).seconds_left(1000.0, life) == 40
+    assert Entry(copy, failure).seconds_left(1020.5, life) == 30
+    assert Entry(copy, failure).seconds_left(1005.5, life) == 45 - 5
+    assert Entry(None, failure).seconds_left(1020.5, life) == 30
+    future = msgspec.structs.replace(copy, at=1e300)
+    assert Entry(future).seconds_left(1000.0, life) == 40
+
+
+def test_a_failure_is_forgotten_in_time_though_its_copy_lives_on(kept: Kept) -> None:
+    kept.read()
+    kept.clock.advance(61)
+    kept.office.answer = Unwell("http_503", retry_at=kept.clock.now + 600)
+    shown = kept.read(CacheControl.FRESH).version
+    kept.clock.advance(ORDERS.lifetimes.refused - 1)
+    assert not is_news(kept.cache, shown)
+    kept.clock.advance(11)
+    assert is_news(kept.cache, shown)
+
+
+def test_a_writer_that_lost_its_lock_brings_no_forbidden_copy_back(between: Between) -> None:
+    slow, other = between.reader, between.toucher
+    slow.read()
+    slow.clock.advance(1)
+
+    def overtaken(_by: object) -> Rows:
+        other.office.answer = Refused()
+        assert other.fail(CacheControl.NO_CACHE).code == "denied"
+        raise Unwell("http_500")
+
+    slow.cache.read(ORDERS, CacheControl.NO_CACHE, overtaken)
+    [stored] = slow.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+    slow.clock.advance(31)
+    other.office.answer = Unwell("http_500")
+    assert slow.fail().code == other.fail().code == "http_500"
+
+
+@dataclass
+class Flaky:
+    """A store that may be away while it is read."""
+
+    store: Any
+    away: bool = False
+
+    def get_many(self, *keys: str) -> Any:
+        if self.away:
+            raise redis.ConnectionError
+        return self.store.get_many(*keys)
+
+    def set(self, key: str, value: Any, timeout: int) -> Any:
+        return self.store.set(key, value, timeout=timeout)
+
+    def unlink(self, *keys: str) -> Any:
+        return self.store.unlink(*keys)
+
+
+def test_a_failure_does_not_overwrite_what_could_not_be_read() -> None:
+    app, clock = Flask("test"), Clock()
+    policy.build("memory:", app)
+    [store] = app.extensions["cache"]
+    flaky = Flaky(store)
+    kept = Kept(Cache(CacheBackend(flaky, clock), ThreadLocks(), clock), clock, Office())
+    kept.read()
+    clock.advance(1)
+
+    def fails(_by: object) -> Rows:
+        flaky.away = True
+        raise Unwell("http_500")
+
+    assert kept.cache.read(ORDERS, CacheControl.NO_CACHE, fails).late == "http_500"
+    flaky.away = False
+    clock.advance(2)
+    assert kept.read().value == [1]
+    assert kept.office.asked == 1
+
+
 def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
     kept.read()
     kept.office.answer = {"not": "a list"}
@@ -754,19 +872,25 @@ class Bomb:
 
 
 def planted(marker: Path) -> dict[str, bytes]:
-    copy = {"body": [9], "at": time.time(), "token": "0", "print": "x", "empty": False}
+    copy = {"body": [9], "at": time.time(), "token": "0", "digest": "x", "empty": False}
+
+    def entry(**changes: object) -> bytes:
+        return json.dumps({"copy": {**copy, **changes}, "failure": None}).encode()
+
     return {
         "pickle": pickle.dumps(Bomb(str(marker))),
         "flagged pickle": b"!" + pickle.dumps(Bomb(str(marker))),
         "nothing": b"",
         "garbage": os.urandom(64),
-        "half": json.dumps(copy).encode()[:-9],
+        "half": entry()[:-9],
         "number": b"7",
         "deep": b"[" * 100_000,
-        "no body": json.dumps({**copy, "body": {"not": "a list"}}).encode(),
-        "text for time": json.dumps({**copy, "at": "now"}).encode(),
-        "missing field": json.dumps({"body": [9]}).encode(),
-        "no UTF-8": b'{"body": "\xff\xfe"}',
+        "no body": entry(body={"not": "a list"}),
+        "text for time": entry(at="now"),
+        "missing field": json.dumps({"copy": {"body": [9]}}).encode(),
+        "text for a failure": json.dumps({"copy": copy, "failure": "timeout"}).encode(),
+        "a copy of an earlier version": json.dumps({**copy, "print": "x"}).encode(),
+        "no UTF-8": b'{"copy": {"body": "\xff\xfe"}}',
     }
 
 
@@ -822,7 +946,7 @@ def test_only_json_is_written(tmp_path: Path) -> None:
     kept.office.answer = Unauthorized()
     kept.read(CacheControl.NO_CACHE)
     bodies = [path.read_bytes()[4:] for path in (tmp_path / "copies").iterdir()]
-    assert len([json.loads(body) for body in bodies]) == 3
+    assert len([json.loads(body) for body in bodies]) == 2
 
 
 def test_nobody_else_on_the_machine_reads_the_files(tmp_path: Path) -> None:
@@ -832,6 +956,36 @@ def test_nobody_else_on_the_machine_reads_the_files(tmp_path: Path) -> None:
     for path in (tmp_path / "cache").rglob("*"):
         assert path.lstat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+OLD_COPY = {"body": [9], "print": "x", "empty": False}
+OLD_NOTE = {"kind": "Unauthorized", "code": "unauthorized", "retry_at": None}
+
+
+def leave_old_keys(kept: Kept) -> None:
+    """As an earlier version left them, which had a key each for the copy and the failure."""
+    token = {"at": kept.clock.now, "token": "0123456789abcdef"}
+    kept.cache.store.put(42, "token:42:orders", token["token"], 48 * 3600)
+    kept.cache.store.put(42, "copy:42:orders", {**OLD_COPY, **token}, 24 * 3600)
+    kept.cache.store.put(42, "note:42:orders", {**OLD_NOTE, **token}, 30)
+
+
+def test_what_an_earlier_version_kept_counts_as_absent(kept: Kept) -> None:
+    leave_old_keys(kept)
+    assert kept.cache.peek(ORDERS) is None
+    assert is_news(kept.cache, kept.cache.version(ORDERS))
+    assert kept.read().value == [1]
+    assert kept.read(CacheControl.FRESH).late is None
+    assert kept.office.asked == 1
+
+
+def test_what_an_earlier_version_kept_is_swept(tmp_path: Path) -> None:
+    clock = Clock()
+    leave_old_keys(Kept(over(f"file:{tmp_path}", clock), clock, Office()))
+    assert len(list((tmp_path / "copies").iterdir())) == 3
+    assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 2
+    assert sweep_files(tmp_path, lambda: time.time() + 49 * 3600) == 2
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 # -- a store that is down ----------------------------------------------------------------------
@@ -913,6 +1067,23 @@ def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path
         30, lambda: built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow).value
     )
     assert readings == [[1]] * 30
+    assert office.asked < 10
+
+
+@pytest.mark.parametrize("error", [Unwell("http_500"), Unreadable()], ids=str)
+def test_without_a_store_those_who_waited_share_the_failure_all_the_same(
+    tmp_path: Path, error: PanelError
+) -> None:
+    built, office = policy.build(f"file:{tmp_path / 'cache'}", Flask("test")), Office(error)
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").write_text("in the way")
+
+    def slow(by: object) -> Any:
+        time.sleep(0.4)
+        return office(by)
+
+    control = CacheControl.STALE_WHILE_REVALIDATE
+    assert together(30, lambda: built.read(ORDERS, control, slow)) == [error.code] * 30
     assert office.asked < 10
 
 
