@@ -1,5 +1,6 @@
 """The shared objects: built once per process, found by kind in whatever serves a request."""
 
+import time
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -12,7 +13,7 @@ from panel.auth.sessions import Sessions
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals
 from panel.auth.whoami import Profiles
-from panel.cache import policy
+from panel.cache import backend
 from panel.cache.policy import Cache
 from panel.cache.ttl_cache import TtlCache
 from panel.data import db
@@ -51,14 +52,15 @@ class Services:
 
 def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
-    kept = policy.build(settings.cache_url, app, whose=both)
+    store, locks = backend.connect(settings.cache_url, app, whose=both, clock=time.time)
+    kept = Cache(store, locks, time.time)
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id)
     return Services(
         settings=settings,
-        locks=kept.flights,
+        locks=locks,
         cache=kept,
         database=engine,
         back_office=BackOffice(office, kept, settings.integer_money),

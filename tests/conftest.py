@@ -30,6 +30,7 @@ from jinja2 import MemcachedBytecodeCache
 from app import create_app
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals, derive_launch_key
+from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
 from panel.data import db
@@ -103,6 +104,10 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
         **changes,
     }
+
+
+def build_cache(url: str, app: Flask, clock: Callable[[], float] = time.time) -> Cache:
+    return Cache(*backend.connect(url, app, "", clock), clock)
 
 
 def no_worlds(folder: Path, **changes: str) -> Settings:

@@ -24,7 +24,7 @@ MOST_MODULES = 12  # directly in `panel/`
 ONLY_IN = {
     "requests": ("panel.upstream.client", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
-    "flask_caching": ("panel.cache.policy",),
+    "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
     "alembic": ("panel.data.migrations",),
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),

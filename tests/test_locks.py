@@ -1,4 +1,4 @@
-"""One flight at a time: over threads, over processes, and when the holder dies."""
+"""Single flight: over threads, over processes, and when the holder dies."""
 
 import signal
 import subprocess
@@ -40,7 +40,7 @@ def key(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_only_one_flies_at_a_time(locks: Locks, key: str) -> None:
+def test_only_one_holds_at_a_time(locks: Locks, key: str) -> None:
     flying, most, turns = 0, 0, []
 
     def fly(number: int) -> None:
@@ -84,12 +84,12 @@ def test_no_time_left_is_no_wait(locks: Locks, key: str) -> None:
         assert alone is True
 
 
-def test_another_topic_does_not_wait(locks: Locks, key: str) -> None:
+def test_another_key_does_not_wait(locks: Locks, key: str) -> None:
     with locks.hold(key, 1) as one, locks.hold(f"{key} other", 1) as other:
         assert (one, other) == (True, True)
 
 
-def test_a_flight_that_fails_lets_the_next_one_go(locks: Locks, key: str) -> None:
+def test_a_holder_that_fails_lets_the_next_one_go(locks: Locks, key: str) -> None:
     with pytest.raises(ZeroDivisionError), locks.hold(key, 1):
         raise ZeroDivisionError
     with locks.hold(key, 0.5) as alone:
@@ -117,7 +117,7 @@ with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
 
 
 def holder(script: str, argument: str) -> "subprocess.Popen[str]":
-    """A process that holds the flight "k" until it is killed."""
+    """A process that holds the lock "k" until it is killed."""
     command = [sys.executable, "-c", script, argument]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -152,18 +152,18 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 
 def test_a_lease_in_redis_ends_by_itself(own_redis: Redis) -> None:
     kill(holder(HOLD_REDIS, own_redis.url))
-    held = shared(own_redis.url)
-    with held.hold("k", 0.3) as alone:
+    locks = shared(own_redis.url)
+    with locks.hold("k", 0.3) as alone:
         assert alone is False
     with redis.Redis.from_url(own_redis.url) as client:
         [lease] = client.keys("*")
         assert 0 < client.pttl(lease) <= REDIS_LEASE_SECONDS * 1000
         client.pexpire(lease, 200)
-    with held.hold("k", 3) as alone:
+    with locks.hold("k", 3) as alone:
         assert alone is True
 
 
-def test_a_flyer_killed_in_redis_releases_the_others_within_the_deadline(
+def test_a_holder_killed_in_redis_releases_the_others_within_the_deadline(
     own_redis: Redis,
 ) -> None:
     kill(holder(HOLD_REDIS, own_redis.url))
@@ -188,17 +188,17 @@ def test_a_lease_that_went_to_somebody_else_is_not_taken_from_them(own_redis: Re
 
 @pytest.mark.parametrize("how", ["down", "hung"])
 def test_without_redis_everybody_flies_for_themselves(own_redis: Redis, how: str) -> None:
-    held = shared(own_redis.url)
+    locks = shared(own_redis.url)
     own_redis.process.send_signal(signal.SIGKILL if how == "down" else signal.SIGSTOP)
     start = time.monotonic()
-    with held.hold("k", READ_SECONDS) as alone:
+    with locks.hold("k", READ_SECONDS) as alone:
         assert alone is True
     assert time.monotonic() - start < 1
 
 
 def test_a_folder_that_is_gone_costs_calls_and_no_answer(tmp_path: Path) -> None:
-    held = FileLocks(tmp_path / "flights")
+    locks = FileLocks(tmp_path / "flights")
     (tmp_path / "flights").rmdir()
     (tmp_path / "flights").write_text("in the way")
-    with held.hold("k", 1) as alone:
+    with locks.hold("k", 1) as alone:
         assert alone is True

@@ -79,7 +79,9 @@ class Decisions:
     def _fetch_name(self, organization: int) -> str:
         """Only an organization that the back office knows can be picked."""
         try:
-            found = self._services.back_office.read(ORGANIZATION, organization, CacheControl.GLANCE)
+            found = self._services.back_office.read(
+                ORGANIZATION, organization, CacheControl.STALE_WHILE_REVALIDATE
+            )
         except PanelError as error:
             raise CannotPick(error.code, error.detail) from error
         return found.value.name[:LONGEST_NAME]

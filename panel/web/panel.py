@@ -50,12 +50,12 @@ def show_section(name: str) -> Response:
         name,
         open_seal(),
         read_bearer(),
-        CacheControl.FRESH if "wait" in request.args else CacheControl.GLANCE,
+        CacheControl.FRESH if "wait" in request.args else CacheControl.STALE_WHILE_REVALIDATE,
     )
 
 
 def refresh_section(name: str) -> Response:
-    return answer_section(name, open_seal(), read_bearer(), CacheControl.NEW)
+    return answer_section(name, open_seal(), read_bearer(), CacheControl.NO_CACHE)
 
 
 def show_changes() -> Response:
@@ -77,7 +77,7 @@ def show_changes() -> Response:
     return answer
 
 
-def answer_section(name: str, seal: Seal, own_seal: str, ask: CacheControl) -> Response:
+def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) -> Response:
     """One section as the seal allows it; `own_seal` says so itself when it goes back with it."""
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
@@ -86,7 +86,7 @@ def answer_section(name: str, seal: Seal, own_seal: str, ask: CacheControl) -> R
     masked = seal.trust != "proven" and not uncovered
     status = 200
     try:
-        reading = services().back_office.read(section.document, seal.organization, ask)
+        reading = services().back_office.read(section.document, seal.organization, control)
         part = make_view(section, reading, read_moment(), masked)
     except PanelError as error:
         part = make_failed_view(section, error, read_version(section, seal.organization))

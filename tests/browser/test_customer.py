@@ -186,7 +186,7 @@ def test_while_the_back_office_is_down_an_id_is_not_called_unknown(demo: Demo, p
 def learn(demo: Demo, *organizations: int) -> None:
     """The real pass, without its engine."""
     shared = demo.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
     contacts = Reconciler(shared.settings, shared.back_office, shared.chatwoot, *tools)
     for organization in organizations:
         contacts.bring_in_line(organization, ())

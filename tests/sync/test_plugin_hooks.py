@@ -95,9 +95,10 @@ def kept(panel: Panel) -> int:
 def versions(panel: Panel, organization: int = 42) -> list[str]:
     """What somebody sees who reads the sections now."""
     life = Lifetimes(60)
-    topics = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
+    resources = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
     return [
-        panel.cache.read(topic, CacheControl.FRESH, lambda _by: [1]).version for topic in topics
+        panel.cache.read(resource, CacheControl.FRESH, lambda _by: [1]).version
+        for resource in resources
     ]
 
 
