@@ -6,7 +6,7 @@ What is kept is the back office's own JSON; it is parsed after the cache.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 from panel.cache.entries import Lifetimes, Reading, Resource
@@ -25,6 +25,7 @@ from panel.models import (
     whole,
 )
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 
 MOST_PAGES = 10  # of a section: an agent waits
 EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
@@ -116,10 +117,17 @@ ENTITLEMENTS = Document(
 class BackOffice:
     """What the back office knows of an organization: `read` through the cache, `now` without it."""
 
-    def __init__(self, client: Client, cache: Cache, integer_money: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        integer_money: str,
+        failures: FailureLog | None = None,
+    ) -> None:
         self._client = client
         self._cache = cache
         self._integer_money = integer_money
+        self._failures = failures or FailureLog()
 
     @property
     def paused_until(self) -> float:
@@ -131,6 +139,7 @@ class BackOffice:
             self.resource(document, organization),
             control,
             lambda by: self._fetch(document, organization, by),
+            partial(self._report, document, organization),
         )
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
@@ -138,9 +147,15 @@ class BackOffice:
 
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
-        return document.parse(
-            self._fetch(document, organization, Deadline(PASS_SECONDS)), self._integer_money
-        )
+        try:
+            body = self._fetch(document, organization, Deadline(PASS_SECONDS))
+            return document.parse(body, self._integer_money)
+        except PanelError as error:
+            self._report(document, organization, error)
+            raise
+
+    def _report(self, document: Document[Any], organization: int, error: PanelError) -> None:
+        self._failures.report(self._client.host, document.name, organization, error)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
