@@ -42,7 +42,7 @@ class Sessions:
     def make(self, agent: int) -> str:
         return str(self._signer.dumps({"agent": agent, "account": self._account}))
 
-    def agent(self, value: str) -> int:
+    def find_agent(self, value: str) -> int:
         """Whose session it is; raises `Unproven`: `session_expired`, or `wrong_session`."""
         try:
             told: Any = self._signer.loads(value, max_age=self._seconds)

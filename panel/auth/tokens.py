@@ -112,7 +112,7 @@ class Seals:
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
 
-    def seal(self, seal: Seal) -> str:
+    def sign(self, seal: Seal) -> str:
         """`since` 0: proven now. The values alone are signed: every request carries a seal."""
         proven = replace(seal, since=seal.since or int(time.time()))
         return str(self._signer.dumps(list(vars(proven).values())))

@@ -89,7 +89,7 @@ class AuditLog:
         except PanelError as error:
             log.warning("the access log did not keep %s: %s", entry, error.code)
 
-    def entries(
+    def list_entries(
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0
     ) -> Iterator[AuditEntry]:
         """Newest first, as they are read. Raises `Unreachable("database")`."""

@@ -21,8 +21,8 @@ from panel.models import (
     Organization,
     Quote,
     Row,
-    rows_of,
-    whole,
+    read_rows,
+    read_whole,
 )
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
@@ -79,7 +79,7 @@ def _parse_organization(body: Any, _: str) -> Organization:
 
 def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
     def parse(body: Any, integer_money: str) -> Listed[R]:
-        rows = rows_of(body.get("rows") if isinstance(body, dict) else None)
+        rows = read_rows(body.get("rows") if isinstance(body, dict) else None)
         total = body.get("total")
         made = tuple(make(row, integer_money) for row in rows)
         return Listed(made, total if isinstance(total, int) else None, body.get("more") is True)
@@ -163,22 +163,22 @@ class BackOffice:
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
         path = document.path.format(id=organization)
         if document.listed:
-            return self._pages(path, organization, by, document.most_pages)
-        body = self._data(self._get(path, organization, by, {}))
+            return self._fetch_pages(path, organization, by, document.most_pages)
+        body = self._read_data(self._get(path, organization, by, {}))
         if not isinstance(body, dict) or body.get("id") is None:
             raise Unreadable("wrong_shape", "no organization in the answer")
         if str(body["id"]) != str(organization):
             raise Unreadable("foreign_rows", "another organization than the one asked for")
         return body
 
-    def _pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
+    def _fetch_pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
         """Every page, up to `most`; one failing page fails the list."""
         rows: dict[str, Row] = {}
         total: int | None = None
         for page in range(1, most + 1):
             # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
             body = self._get(path, organization, by, {"page": page})
-            found = rows_of(self._data(body))
+            found = read_rows(self._read_data(body))
             _check_owner(found, organization)
             before = len(rows)
             # Rows move between pages while we walk them: the same id twice is one row.
@@ -210,7 +210,7 @@ class BackOffice:
         return body
 
     @staticmethod
-    def _data(body: dict[str, Any]) -> Any:
+    def _read_data(body: dict[str, Any]) -> Any:
         """The envelope's `data`. Only what is there can be empty: a missing `data` is no `[]`."""
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
@@ -228,7 +228,11 @@ def _check_owner(rows: list[Row], organization: int) -> None:
 def _read_counts(body: Row) -> tuple[int | None, int | None]:
     """Pages and rows in all, as far as `meta` says."""
     meta = body.get("meta")
-    return (whole(meta, "pages"), whole(meta, "total")) if isinstance(meta, dict) else (None, None)
+    return (
+        (read_whole(meta, "pages"), read_whole(meta, "total"))
+        if isinstance(meta, dict)
+        else (None, None)
+    )
 
 
 def _tell_missing(error: PanelError) -> PanelError:

@@ -68,4 +68,4 @@ def uncover_section() -> Response:
         )
     )
     opened = replace(seal, uncovered=(name,))
-    return answer_section(name, opened, services().seals.seal(opened), CacheControl.FRESH)
+    return answer_section(name, opened, services().seals.sign(opened), CacheControl.FRESH)

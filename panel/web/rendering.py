@@ -250,7 +250,7 @@ def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     named = candidate and replace(
         visit.seal, organization=candidate.organization, trust=candidate.trust
     )
-    return services().seals.seal(named or replace(visit.seal, organization=0, trust="unproven"))
+    return services().seals.sign(named or replace(visit.seal, organization=0, trust="unproven"))
 
 
 def choose_status(error: PanelError) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from panel.cache.entries import Reading
 from panel.errors import PanelError, Refused
-from panel.models import License, Money, Order, Organization, Quote, totals
+from panel.models import License, Money, Order, Organization, Quote, sum_amounts
 from panel.upstream import middag
 from panel.upstream.middag import Document, Listed
 
@@ -69,7 +69,7 @@ def _select_organization(value: Organization, _: Moment) -> Selection:
 
 def _select_orders(value: Listed[Order], _: Moment) -> Selection:
     active = sorted((order for order in value.rows if order.active), key=_sort_newest)
-    amounts = totals([order.total for order in active if order.total])
+    amounts = sum_amounts([order.total for order in active if order.total])
     return _make_selection(value, [Item(order) for order in active], amounts)
 
 
@@ -77,7 +77,7 @@ def _select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
     today = moment.now.date()
     pending = sorted((each for each in value.rows if each.pending(today)), key=_sort_newest)
     lapsed = sorted((each for each in value.rows if each.lapsed(today)), key=_sort_newest)
-    amounts = totals([quote.total for quote in pending if quote.total])
+    amounts = sum_amounts([quote.total for quote in pending if quote.total])
     items = [Item(quote) for quote in pending] + [Item(quote, "lapsed") for quote in lapsed]
     return _make_selection(value, items, amounts)
 

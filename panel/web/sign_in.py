@@ -62,7 +62,7 @@ def sign_out() -> Response:
         return answer_refusal(Denied("no_sign_in"))
     answer = make_response(render_template("signin.html", code="signed_out"))
     try:
-        agent = services().authenticator.sessions.agent(_read_session())
+        agent = services().authenticator.sessions.find_agent(_read_session())
         services().audit_log.try_record(AuditEntry(SIGNED_OUT, agent, proof=ACCESS_TOKEN))
     except Unproven:
         pass  # it had ended by itself
