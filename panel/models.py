@@ -1,4 +1,4 @@
-"""What the back office tells us, as plain values, and the rules on them.
+"""The models: what the back office tells us, parsed into plain values, and the rules on them.
 
 Each `from_json` takes the back office's JSON (contracts/middag.md §4), tolerates every
 contradiction of §14 there, and raises `Unreadable("wrong_shape")` for what cannot be trusted.

@@ -1,4 +1,4 @@
-"""Phone numbers in the one form in which they can be compared."""
+"""Phone numbers, normalized to E.164 so that they can be compared."""
 
 from functools import lru_cache
 

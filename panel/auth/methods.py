@@ -1,8 +1,8 @@
-"""How a request proves that its viewer is an agent: `WAYS`, a row for each kind of proof.
+"""Authentication methods: how a request proves that its viewer is an agent. `METHODS` has a row each.
 
 Whatever the proof, it ends in the same seals; nothing behind this module asks which one it was. A
 proof that names the agent outweighs what the page says about them. A missing proof is no wrong one;
-wrong ones are counted by address (`attempts`) and logged, never with what was brought.
+wrong ones are counted by address (`throttle`) and logged, never with what was brought.
 """
 
 import hmac

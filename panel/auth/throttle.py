@@ -1,4 +1,4 @@
-"""Wrong proofs by address, counted over all processes; who brings too many is not listened to.
+"""The throttle: failed proofs are counted by address over all processes; too many are refused.
 
 The one owner of the table `attempts`. An address is kept as a keyed digest, and for minutes only.
 Each way of proving counts for itself: a neighbour's outdated tab must not keep anybody from

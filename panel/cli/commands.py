@@ -1,4 +1,4 @@
-"""`flask --app app …`: the commands for the administrator, and which there are."""
+"""The administrator's commands, `flask --app app …`: addresses, setup, access log."""
 
 import csv
 import sys

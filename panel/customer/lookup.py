@@ -1,4 +1,4 @@
-"""A visit: a proven agent before a conversation, and what we found there.
+"""The look-up of a conversation: a proven agent is before it, and which customer is found there.
 
 What the page sends are hints: ids to look up in Chatwoot, never evidence.
 """

@@ -1,4 +1,4 @@
-"""Which organizations does this conversation belong to, how do we know, and may it be disclosed?
+"""Matching a conversation to organizations: which ones, by what evidence, and with which trust.
 
 Our own links come first. What stands in Chatwoot's attributes or `identifier` is a *claim*: a
 website visitor can write all three (contracts/chatwoot.md §3.4), so it is shown as claimed. Last

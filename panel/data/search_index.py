@@ -1,4 +1,4 @@
-"""Search terms: the words by which an organization can be found. The one owner of table `terms`.
+"""The search index: which words lead to which organization (an inverted index, table `terms`).
 
 A query is cut into words as the texts were; each word is a prefix, hence a range of an index, and
 an organization must have them all. Upper case and accents make no difference.

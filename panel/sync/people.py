@@ -1,4 +1,4 @@
-"""An organization's people as Chatwoot shall know them, and what they may know of themselves."""
+"""The desired state of an organization's people in Chatwoot: contacts and their attributes."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""One pass: read the present truth of an organization, and bring its contacts in Chatwoot in line.
+"""Reconciliation of one organization: read the back office, write the difference into Chatwoot.
 
 Only the difference is written, so any order and repetition of passes ends in the same Chatwoot. A
 contact's attributes are computed from the directory, behind one lock per contact: Chatwoot merges

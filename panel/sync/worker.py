@@ -1,4 +1,4 @@
-"""The worker: it runs the passes of the durable queue (DBOS Transact), and tries again or buries.
+"""The worker: it runs the passes of the durable queue (DBOS Transact), retries or buries them.
 
 A try that fails and may heal is done again by a further pass, which the engine holds back durably:
 between its tries an organization occupies no thread and no slot.

@@ -1,4 +1,4 @@
-"""The calls that we make to Chatwoot (facts: contracts/chatwoot.md §3), answered as plain values.
+"""The client of Chatwoot's API (facts: contracts/chatwoot.md §3); it answers plain values.
 
 What decides who may look (agents, members of an inbox, the conversation) is kept for `CHECKED`
 seconds and never shown late: when Chatwoot cannot be asked, nobody is let in on an old list.
@@ -18,7 +18,7 @@ from panel.models import clean
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
-# Forty, and up to eight of a slow answer, and ten in `access`: within the minute of design §4.2.
+# Forty, and up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 ADMINISTRATOR = "administrator"

@@ -1,4 +1,4 @@
-"""JSON over HTTP: deadline, one retry, size cap, breaker; every failure is one of our errors.
+"""The HTTP client for JSON: deadline, one retry, size cap, circuit breaker, one tree of errors.
 
 The only importer of `requests`. Libraries' own retries know no deadline, hence the small loop here
 (docs/decisions.md, 2026-11-22).

@@ -1,4 +1,4 @@
-"""What an agent does about the customer: pick, undo, refuse, search, uncover."""
+"""The routes of what an agent does: pick, undo, refuse, search, uncover."""
 
 from dataclasses import replace
 

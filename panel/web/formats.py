@@ -1,4 +1,4 @@
-"""How values look to people: words, money, days and ages in the agent's language (Babel)."""
+"""Formats of values in the agent's language (Babel): words, money, days and ages."""
 
 import io
 from datetime import MAXYEAR, UTC, date, datetime, tzinfo

@@ -1,4 +1,4 @@
-"""What statuses, codes and reasons are called, in English; translated where they are drawn.
+"""Labels: what statuses, codes and reasons are called, in English; translated when rendered.
 
 What stands in no table is shown as it came: unknown is kept, not dropped.
 """

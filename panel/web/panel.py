@@ -1,4 +1,4 @@
-"""What the browser asks for: the shell, the panel of a conversation, its sections, changes."""
+"""The routes of the panel: the shell, the panel of a conversation, its sections, changes."""
 
 import random
 

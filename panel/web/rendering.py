@@ -1,4 +1,4 @@
-"""How every answer of the reading wing is rendered: the panel of a visit, its sections, a refusal.
+"""Rendering of every answer of the reading wing: the panel, its sections, a refusal.
 
 Every answer but the shell needs a proof or a seal; ids come from the seal, never from the request.
 """

@@ -1,6 +1,6 @@
-"""Signing in and out, and what every request brings as its proof.
+"""The routes of signing in and out, and what every request brings as its proof.
 
-`POST /sign-in` takes an agent's access token once and gives a session; see `sessions` and `proofs`.
+`POST /sign-in` takes an agent's access token once and gives a session; see `auth`.
 """
 
 import time
