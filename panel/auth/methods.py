@@ -1,4 +1,4 @@
-"""Authentication methods: how a request proves that its viewer is an agent. `METHODS` has a row each.
+"""Authentication methods: how a request proves that its viewer is an agent; `METHODS` lists them.
 
 Whatever the proof, it ends in the same seals; nothing behind this module asks which one it was. A
 proof that names the agent outweighs what the page says about them. A missing proof is no wrong one;

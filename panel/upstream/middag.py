@@ -1,4 +1,4 @@
-"""The client of the back office's REST API, through the cache (facts: contracts/middag.md §2 to §4).
+"""The client of the back office, read through the cache (facts: contracts/middag.md §2 to §4).
 
 `DOCUMENTS` says where each document is found, how it is parsed, and how long an answer is fresh.
 What is kept is the back office's own JSON; it is parsed after the cache.
