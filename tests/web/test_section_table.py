@@ -12,12 +12,7 @@ from panel.settings import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.middag import DOCUMENTS
 from panel.web import labels
-from panel.web.rendering import (
-    SharedKey,
-    make_shared_key,
-    read_moment,
-    render_section,
-)
+from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
 from panel.web.sections import SECTIONS, Section, SectionView, make_view
 from tests.conftest import MakePanel, Panel, seal_of
 
@@ -125,25 +120,30 @@ def test_the_selection_follows_from_the_version(panel: Panel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("organization", "second", "request_of"),
+    ("name", "section", "organization", "second", "request_of"),
     [
-        (43, 0, {}),
-        (42, 1, {}),
-        (42, 0, {"headers": {"Accept-Language": "pt-BR"}}),
-        (42, 0, {"environ_overrides": {"SCRIPT_NAME": "/panel"}}),
+        ("section", "quotes", 42, 0, {}),
+        ("organization", "orders", 43, 0, {}),
+        ("second", "orders", 42, 1, {}),
+        ("locale", "orders", 42, 0, {"headers": {"Accept-Language": "pt-BR"}}),
+        ("script_root", "orders", 42, 0, {"environ_overrides": {"SCRIPT_NAME": "/panel"}}),
     ],
-    ids=["organization", "second", "locale", "script_root"],
+    ids=str,
 )
-def test_where_when_and_in_which_language_is_in_the_key(
-    standing: Panel, organization: int, second: int, request_of: dict[str, Any]
+def test_what_where_when_and_in_which_language_is_in_the_key(
+    standing: Panel,
+    name: str,
+    section: str,
+    organization: int,
+    second: int,
+    request_of: dict[str, Any],
 ) -> None:
-    view = SectionView(SECTIONS["orders"], "loading")
     with standing.app.test_request_context():
-        usual = make_shared_key(view, 42, NOW)
+        usual = make_shared_key(SectionView(SECTIONS["orders"], "loading"), 42, NOW)
     with standing.app.test_request_context(**request_of):
+        view = SectionView(SECTIONS[section], "loading")
         other = make_shared_key(view, organization, NOW + second)
-    differing = [name for name in vars(usual) if getattr(usual, name) != getattr(other, name)]
-    assert len(differing) == 1
+    assert [each for each in vars(usual) if getattr(usual, each) != getattr(other, each)] == [name]
 
 
 def test_nothing_of_an_agent_is_in_the_key(standing: Panel) -> None:
