@@ -20,15 +20,6 @@ STATUS_LABELS = {
     "rejected": "rejected",
 }
 
-# The colours of contracts/middag.md §6; where the guide names none (orders), by what must be done.
-BADGES = {
-    "orders": {"pending": "amber", "on-hold": "amber", "processing": "blue"},
-    "quotes": {"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
-    "licenses": {"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
-    "organization": {"verified": "teal", "pending": "amber", "under-review": "amber"}
-    | {"rejected": "ruby"},
-}
-
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.
 CAUSES = {
     "timeout": "The back office took too long.",
