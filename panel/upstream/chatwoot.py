@@ -18,8 +18,8 @@ from panel.models import clean
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
-# Forty, and up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
+# And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
