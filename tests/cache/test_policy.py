@@ -208,6 +208,15 @@ def test_organizations_and_sections_are_kept_apart(kept: Kept) -> None:
     assert kept.read().value == [1]
 
 
+def test_who_asked_only_what_has_changed_gets_the_value_all_the_same(kept: Kept) -> None:
+    version = kept.read().version
+    assert not is_news(kept.cache, version)
+    shown = kept.cache.peek(ORDERS)
+    assert shown is not None
+    assert shown.value == [1]
+    assert kept.office.asked == 1
+
+
 # -- touch -------------------------------------------------------------------------------------
 
 
