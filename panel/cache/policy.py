@@ -277,14 +277,31 @@ class Cache:
         generation = self.store.generation_of(resources[0].organization)
         if not generation:
             return self._load(resources, parsed)
-        known = {each.name: self._memory.get((generation, each.name)) for each in resources}
-        missing = [each for each in resources if not _suffices(known[each.name], parsed)]
-        if missing:
-            until = self._clock() + REMEMBERED_SECONDS
-            for resource, state in zip(missing, self._load(missing, parsed), strict=True):
-                self._memory.put((generation, resource.name), state, until)
-                known[resource.name] = state
-        return [state for state in known.values() if state]
+        known = [self._memory.get((generation, each.name)) for each in resources]
+        states = [each for each in known if each and (not parsed or each.is_parsed)]
+        if len(states) == len(resources):
+            return states
+        return self._complete(resources, known, generation, parsed)
+
+    def _complete(
+        self,
+        resources: Sequence[Resource[Any]],
+        known: list[State[Any] | None],
+        generation: str,
+        parsed: bool,
+    ) -> list[State[Any]]:
+        """The states that are known, and those that are not, which are loaded and remembered."""
+        found: dict[str, State[Any]] = {}
+        for resource, state in zip(resources, known, strict=True):
+            # One with its value stays, so that who looks without values costs nobody a parse.
+            if state and (not parsed or state.is_parsed):
+                found[resource.name] = state
+        missing = [each for each in resources if each.name not in found]
+        until = self._clock() + REMEMBERED_SECONDS
+        for resource, loaded in zip(missing, self._load(missing, parsed), strict=True):
+            self._memory.put((generation, resource.name), loaded, until)
+            found[resource.name] = loaded
+        return [found[each.name] for each in resources]
 
     def _load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
         keys = [key for each in resources for key in (each.token_key, each.entry_key)]
@@ -293,10 +310,6 @@ class Cache:
         # One iterator, twice: token and entry, resource by resource.
         stored = zip(resources, found, found, strict=True)
         return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
-
-
-def _suffices(state: State[Any] | None, parsed: bool) -> bool:
-    return state is not None and (not parsed or state.is_parsed)
 
 
 def _weigh(state: State[Any]) -> int:

@@ -217,6 +217,23 @@ def test_who_asked_only_what_has_changed_gets_the_value_all_the_same(kept: Kept)
     assert kept.office.asked == 1
 
 
+def test_a_look_without_values_costs_nobody_a_parse(kept: Kept) -> None:
+    parsed: list[object] = []
+
+    def counted(body: Any) -> Rows:
+        parsed.append(body)
+        return parse(body)
+
+    orders = replace(ORDERS, parse=counted)
+    quotes = replace(orders, name="quotes")
+    kept.read(resource=orders)
+    kept.cache.peek(orders)
+    before = len(parsed)
+    kept.cache.changed((orders, ""), (quotes, ""))
+    kept.cache.peek(orders)
+    assert len(parsed) == before
+
+
 # -- touch -------------------------------------------------------------------------------------
 
 
