@@ -3,20 +3,25 @@
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import services
 from panel.cli import commands
 from panel.data import db
+from panel.data.migrations.version import WrongSchema
 from panel.services import Services
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync import chatwoot_hooks, plugin_hooks
+from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.sync.worker import Worker
 from panel.web import actions, assets, health, panel, rendering, sign_in
@@ -39,10 +44,15 @@ class Panel(Services):
 
     sync: Worker
     passes: Jobs
+    preparation: db.Preparation
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application. Faulty settings: every fault on standard error, exit code 2."""
+    """The WSGI application. Faulty settings: every fault on standard error, exit code 2.
+
+    The database is not touched before `start_work` or the first request, whichever comes first:
+    commands use the application too, and must not upgrade anything.
+    """
     settings = settings or settings_or_exit()
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a wrong address is a 404, not a redirect
@@ -55,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     commands.register(app, panel, panel.sync, panel.passes)
     assets.register(app)
+    app.before_request(partial(_prepare_database, panel))
     app.before_request(_refuse_strange_mounts)
     app.register_error_handler(HTTPException, _explain)
     app.after_request(_headers(settings))
@@ -68,13 +79,27 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _panel(settings: Settings, app: Flask) -> Panel:
     shared = services.build(settings, app)
     engine = Worker(settings, shared.database)
-    db.prepare(shared.database, engine.migrate)
-    return Panel(**vars(shared), sync=engine, passes=Jobs(shared, engine))
+    preparation = db.Preparation(shared.database, engine.migrate)
+    return Panel(**vars(shared), sync=engine, passes=Jobs(shared, engine), preparation=preparation)
+
+
+def _prepare_database(panel: Panel) -> None:
+    """For servers that call `create_app` alone; after `start_work` it is done."""
+    try:
+        panel.preparation.ensure()
+    except WrongSchema as error:
+        db.end_process(error)
+        abort(503)
 
 
 def start_work(app: Flask) -> None:
-    """Execute passes in this web process, when it is its turn (`PANEL_WORKER=inside`)."""
+    """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
+
+    A database that has left us behind: one sentence on standard error, exit code 2.
+    """
     panel: Panel = app.extensions["panel"]
+    with _exit_when_refused():
+        panel.preparation.ensure()
     if panel.settings.worker == "inside":
         panel.sync.start(panel.passes.bring_in_line, panel.passes.run_nightly, panel.passes.warm)
 
@@ -92,6 +117,32 @@ def settings_or_exit() -> Settings:
     except SettingsError as error:
         sys.stderr.write("The settings are not right:\n")
         sys.stderr.writelines(f"  - {fault}\n" for fault in error.faults)
+        sys.exit(2)
+
+
+def migrate_or_exit() -> None:
+    """Upgrade the database before workers are forked; one that is away is left to them.
+
+    A database that has left us behind: one sentence on standard error, exit code 2.
+    """
+    database = db.connect(settings_or_exit().database_url)
+    with _exit_when_refused():
+        db.migrate_if_there(database, Intake(database).migrate)
+
+
+def refuse_newer_or_exit() -> None:
+    """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
+    database = db.connect(settings_or_exit().database_url)
+    with _exit_when_refused(), suppress(SQLAlchemyError):  # away: whoever uses it says so
+        db.refuse_newer(database)
+
+
+@contextmanager
+def _exit_when_refused() -> Iterator[None]:
+    try:
+        yield
+    except WrongSchema as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
 
 

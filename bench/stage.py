@@ -234,7 +234,7 @@ def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dic
         "CHATWOOT_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": cache,
         "PANEL_WORKER": "separate",
-        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.data.db'}",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
     }
 
 

@@ -98,7 +98,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
         "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
-        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.data.db'}",
+        "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
         **changes,
     }
 
@@ -110,7 +110,7 @@ def tables() -> bytes:
     They are made once in a run, for they cost more than most tests that need them.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "panel.data.db")
+        file = Path(folder, "panel.db")
         database = db.connect(f"sqlite:///{file}")
         Intake(database).migrate()
         database.dispose()
@@ -119,7 +119,7 @@ def tables() -> bytes:
 
 def with_tables(folder: Path) -> Path:
     """The folder, with a `panel.db` as after a first start, unless there is one."""
-    file = folder / "panel.data.db"
+    file = folder / "panel.db"
     if not file.exists():
         file.write_bytes(tables())
     return folder

@@ -11,7 +11,15 @@ from flask import Flask
 
 from panel.auth import tokens
 from panel.cli import sync
-from panel.cli.output import COULD_NOT, as_json, echo, format_time, report_failures, stop
+from panel.cli.output import (
+    COULD_NOT,
+    as_json,
+    echo,
+    format_time,
+    needs_database,
+    report_failures,
+    stop,
+)
 from panel.cli.setup import Setup
 from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError, Unauthorized
@@ -94,6 +102,7 @@ def _accounting(app: Flask, shared: Services) -> None:
     @click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
     @as_json
     @report_failures
+    @needs_database
     def access_log(
         agent: int | None,
         organization: int | None,

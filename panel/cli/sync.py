@@ -13,7 +13,16 @@ from typing import NoReturn
 import click
 from flask.cli import AppGroup
 
-from panel.cli.output import FOUND, as_json, echo, format_time, report_failures, stop
+from panel.cli.output import (
+    FOUND,
+    as_json,
+    echo,
+    format_time,
+    needs_database,
+    report_failures,
+    stop,
+)
+from panel.data import db
 from panel.data.inbox import BuriedHooks
 from panel.errors import PanelError
 from panel.services import Services
@@ -38,6 +47,8 @@ def _working(group: AppGroup, engine: Worker, passes: Jobs) -> None:
     @report_failures
     def worker() -> None:
         """Execute passes until told to stop (PANEL_WORKER=separate)."""
+        # Before the handlers: whoever waits for the database has nothing to finish when told to.
+        db.prepare_patiently(engine.migrate)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: engine.stop())
         click.echo("executing passes; Ctrl-C stops")
@@ -48,6 +59,7 @@ def _looking(group: AppGroup, engine: Worker) -> None:
     @group.command("status")
     @as_json
     @report_failures
+    @needs_database
     def status(as_json: bool) -> None:
         """What waits, runs, is tried again, was buried, was done in the last day."""
         stats = engine.stats()
@@ -59,6 +71,7 @@ def _looking(group: AppGroup, engine: Worker) -> None:
     @click.option("--replay-all", is_flag=True, help="Run all of them again.")
     @as_json
     @report_failures
+    @needs_database
     def buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
         """What was given up, with its reason; and run it again."""
         listed = engine.list_buried()
@@ -101,6 +114,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Worker, passes: Jobs) -
     @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
     @as_json
     @report_failures
+    @needs_database
     def backfill(ids: tuple[str, ...], as_json: bool) -> None:
         """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
         numbers = _numbers(ids)
@@ -116,6 +130,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Worker, passes: Jobs) -
     @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
     @as_json
     @report_failures
+    @needs_database
     def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
         """Bring every known organization in line (the engine does so daily)."""
         if dry_run:
@@ -132,6 +147,7 @@ def _bringing(group: AppGroup, shared: Services, engine: Worker, passes: Jobs) -
     @click.argument("ids", nargs=-1, metavar="[ID ...]")
     @as_json
     @report_failures
+    @needs_database
     def drift(ids: tuple[str, ...], as_json: bool) -> None:
         """What differs between the back office and Chatwoot; nothing is written."""
         chosen = _numbers(ids) if ids else shared.directory.list_organizations()

@@ -289,7 +289,7 @@ def test_a_database_that_is_broken_is_a_sentence_and_no_traceback(
     shared(panel).database.dispose()
     for file in tmp_path.glob("panel.db*"):
         file.unlink()
-    (tmp_path / "panel.data.db").write_bytes(b"this is no database, nor ever was one")
+    (tmp_path / "panel.db").write_bytes(b"this is no database, nor ever was one")
     answer = run(panel, line)
     assert isinstance(answer.exception, SystemExit)
     assert answer.exit_code == COULD_NOT

@@ -12,7 +12,7 @@ from tests.conftest import wait_until
 def test_the_tables_are_tried_until_they_can_be_made_and_each_reason_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(db, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(db, "MIGRATE_AGAIN_SECONDS", 0.01)
     away = OperationalError("", {}, Exception("connection refused\nis it running?"))
     odd = RuntimeError("postgresql://panel:the-password@db/panel")
     reasons: list[Exception] = [away, away, odd, away]

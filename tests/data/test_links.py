@@ -24,7 +24,7 @@ from panel.errors import Unreachable
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = db.connect(f"sqlite:///{tmp_path / 'deeper' / 'panel.data.db'}")
+    engine = db.connect(f"sqlite:///{tmp_path / 'deeper' / 'panel.db'}")
     db.migrate(engine)
     yield engine
     engine.dispose()
@@ -192,7 +192,7 @@ def test_many_agents_can_pick_at_once(links: Links) -> None:
 
 
 def test_links_are_still_there_after_a_restart(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'panel.data.db'}"
+    url = f"sqlite:///{tmp_path / 'panel.db'}"
     for _ in range(2):
         engine = db.connect(url)
         db.migrate(engine)
@@ -209,7 +209,7 @@ def test_the_database_is_durable_and_lets_readers_read(
     tmp_path: Path, hasty: bool, synchronous: int
 ) -> None:
     """Whatever is hasty may lose its last rows in a power cut, and nothing else may."""
-    lasting = db.connect(f"sqlite:///{tmp_path / 'panel.data.db'}")
+    lasting = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     engine = db.connect_without_sync(lasting) if hasty else lasting
     with engine.connect() as connection:
         pragmas = {
@@ -224,8 +224,8 @@ def test_the_database_is_durable_and_lets_readers_read(
 
 
 def test_a_database_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
-    (tmp_path / "panel.data.db").write_bytes(b"not a database, but long enough to look at" * 100)
-    engine = db.connect(f"sqlite:///{tmp_path / 'panel.data.db'}")
+    (tmp_path / "panel.db").write_bytes(b"not a database, but long enough to look at" * 100)
+    engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     links = Links(engine)
     with pytest.raises(Unreachable) as error:
         links.find(101, 301)

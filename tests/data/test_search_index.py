@@ -41,7 +41,7 @@ def found(terms: SearchIndex, query: str) -> list[int]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = db.connect(f"sqlite:///{tmp_path / 'panel.data.db'}")
+    engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     db.migrate(engine)
     yield engine
     engine.dispose()

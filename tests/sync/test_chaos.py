@@ -362,7 +362,7 @@ class Scene:
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     worker, _, database = request.param.partition(" on ")
     told = story(seed=20261122)
-    url = f"sqlite:///{tmp_path / 'panel.data.db'}"
+    url = f"sqlite:///{tmp_path / 'panel.db'}"
     if database == "postgresql":
         from_cluster: str = request.getfixturevalue("cluster")
         url = postgres.create(from_cluster, f"chaos_{worker}", "template")

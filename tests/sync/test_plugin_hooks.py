@@ -329,7 +329,7 @@ def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path,
     """Its connections are open still: SQLite would write on, into a file without a name."""
     ring(id="before")
     if gone == "the file":
-        (tmp_path / "panel.data.db").unlink()
+        (tmp_path / "panel.db").unlink()
     else:
         shutil.rmtree(tmp_path)
     not_kept(ring())
