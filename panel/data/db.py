@@ -116,8 +116,8 @@ def migrate(engine: Engine) -> None:
         with _begin_upgrade(engine) as connection:
             # Again, now that we are alone: who came first has done it, maybe for a newer program.
             if version.read_version(connection).schema < version.SCHEMA:
-                # Not before it is needed: Alembic is 8 MB in every process.
-                import_module("panel.data.migrations.upgrade").upgrade(connection, metadata)
+                # Not before it is needed: Alembic is 4 MB in every process.
+                import_module("panel.data.migrations.upgrade").upgrade(connection)
     refuse_newer(engine)
 
 

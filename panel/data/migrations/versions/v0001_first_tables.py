@@ -6,6 +6,9 @@ in many transactions on SQLite. So this step makes what is missing too.
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.schema import SchemaItem
+
+from panel.data.migrations.version import WrongSchema
 
 revision = "0001"
 down_revision = None
@@ -25,7 +28,7 @@ def upgrade() -> None:
 
 
 def _make_links() -> None:
-    op.create_table(
+    _make_table(
         "links",
         sa.Column("scope", sa.String(12), nullable=False),
         sa.Column("subject", sa.BigInteger, nullable=False),
@@ -40,13 +43,12 @@ def _make_links() -> None:
         sa.Column("phone", sa.Text),
         sa.Column("identifier", sa.Text),
         sa.PrimaryKeyConstraint("scope", "subject", "organization", "said_by"),
-        if_not_exists=True,
     )
     _make_index("links", "contact")
 
 
 def _make_organizations() -> None:
-    op.create_table(
+    _make_table(
         "organizations",
         sa.Column("id", sa.BigInteger, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
@@ -59,14 +61,13 @@ def _make_organizations() -> None:
         sa.Column("entitlement_status", sa.String(12), nullable=False),
         sa.Column("active_entitlements", sa.Integer, nullable=False),
         sa.Column("next_expiry", sa.Date),
-        if_not_exists=True,
     )
     _make_index("organizations", "email")
     _make_index("organizations", "phone")
 
 
 def _make_people() -> None:
-    op.create_table(
+    _make_table(
         "people",
         sa.Column("organization", sa.BigInteger, nullable=False),
         sa.Column("key", sa.String(32), nullable=False),
@@ -76,14 +77,13 @@ def _make_people() -> None:
         sa.Column("phone", sa.String(16)),
         sa.Column("identifier", sa.Text),
         sa.PrimaryKeyConstraint("organization", "key"),
-        if_not_exists=True,
     )
     for column in ("contact", "email", "phone", "identifier"):
         _make_index("people", column)
 
 
 def _make_terms() -> None:
-    op.create_table(
+    _make_table(
         "terms",
         # By bytes in both databases: a range of prefixes needs an order that knows no language.
         sa.Column(
@@ -94,13 +94,12 @@ def _make_terms() -> None:
         sa.Column("organization", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.PrimaryKeyConstraint("word", "organization"),
-        if_not_exists=True,
     )
     _make_index("terms", "organization")
 
 
 def _make_access_log() -> None:
-    op.create_table(
+    _make_table(
         "access_log",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("at", sa.Float, nullable=False),
@@ -112,26 +111,24 @@ def _make_access_log() -> None:
         sa.Column("link", sa.String(12), nullable=False),
         sa.Column("source", sa.String(24), nullable=False),
         sa.Column("note", sa.String(200), nullable=False),
-        if_not_exists=True,
     )
     for column in ("at", "agent", "organization"):
         _make_index("access_log", column)
 
 
 def _make_attempts() -> None:
-    op.create_table(
+    _make_table(
         "attempts",
         sa.Column("who", sa.String(32), nullable=False),
         sa.Column("minute", sa.BigInteger, nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("who", "minute"),
-        if_not_exists=True,
     )
     _make_index("attempts", "minute")
 
 
 def _make_hooks() -> None:
-    op.create_table(
+    _make_table(
         "hooks",
         sa.Column("seq", sa.Integer, primary_key=True),
         sa.Column("hook_id", sa.String(200), nullable=False),
@@ -146,22 +143,35 @@ def _make_hooks() -> None:
         sa.Column("pass_id", sa.String(40)),
         sa.UniqueConstraint("hook_id"),
         sqlite_autoincrement=True,  # a sequence number that was swept must not come again
-        if_not_exists=True,
     )
     _make_index("hooks", "organization", "status", "seq", name="hooks_of_organization")
     _make_index("hooks", "status", "received_at", name="hooks_by_status")
 
 
 def _make_passes() -> None:
-    op.create_table(
+    _make_table(
         "passes",
         sa.Column("organization", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("waiting", sa.String(40)),
         sa.Column("running", sa.String(40)),
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("first", sa.Integer, nullable=False),
-        if_not_exists=True,
     )
+
+
+def _make_table(name: str, *parts: SchemaItem, **options: bool) -> None:
+    """Unless it is there. Raises `WrongSchema` when one of that name is not ours."""
+    found = sa.inspect(op.get_bind())
+    if not found.has_table(name):
+        op.create_table(name, *parts, **options)
+        return
+    columns = {column["name"] for column in found.get_columns(name)}
+    for part in parts:
+        if isinstance(part, sa.Column) and part.name not in columns:
+            raise WrongSchema(
+                f"The table {name} in the database has no column {part.name}, so it is another "
+                "program's: set PANEL_DATABASE_URL to a database of the panel's own."
+            )
 
 
 def _make_index(table: str, *columns: str, name: str = "") -> None:
