@@ -163,8 +163,11 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
     bodies, begun = _bodies(), time.monotonic()
     for organization in range(FAR, FAR + number):
         for document in DOCUMENTS:
-            topic, body = shared.back_office.resource(document, organization), bodies[document.name]
-            shared.cache.read(topic, CacheControl.FRESH, partial(_answer, body))
+            resource, body = (
+                shared.back_office.resource(document, organization),
+                bodies[document.name],
+            )
+            shared.cache.read(resource, CacheControl.FRESH, partial(_answer, body))
     seconds = time.monotonic() - begun
     shared.database.dispose()
 

@@ -26,7 +26,7 @@ from panel.demo.page import Page as ChatwootPage
 from panel.demo.world import Call, Json
 from panel.demo.worlds import SECRET, demo_worlds, serve
 from panel.settings import from_env
-from tests.sync import postgres
+from tests import postgres
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PEOPLE = 19  # and the company's own contact

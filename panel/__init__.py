@@ -4,15 +4,16 @@ The map, in reading order. A module imports what stands before it, never what co
 
     .           settings · errors · models · phones · deadline · locks
     cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · transport · client · middag · chatwoot
+    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot
     data/       migrations · db · links · directory · search_index · audit_log · inbox
     auth/       tokens · sessions · whoami · throttle · methods
-    .           services
+    .           services · checks
     customer/   matching · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
     sync/       wire · events · people · conversations · reconcile · rate_limit · group_commit ·
-                intake · leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+                pass_queue · intake · leader · worker · dry_run · jobs · plugin_hooks ·
+                chatwoot_hooks
     .           routes
     cli/        output · setup · sync · commands
     demo/       the built-in back office and the built-in Chatwoot

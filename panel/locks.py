@@ -1,4 +1,4 @@
-"""One flight at a time per topic: a lock over threads, over processes, over machines.
+"""Single flight: one holder at a time of each key, over threads, over processes, over machines.
 
 `hold(key, seconds)` yields True to its one holder, False to who could not have it in time. A holder
 that dies releases the others: the kernel frees a file lock, Redis forgets a lease.
@@ -89,7 +89,7 @@ class FileLocks(ProcessLocks):
         file, held = None, True  # a broken disk costs an extra call, never an answer
         try:
             with suppress(OSError):
-                # Truncated, so that it is as old as its last use: see `store.sweep_files`.
+                # Truncated, so that it is as old as its last use: see `backend.sweep_files`.
                 file = os.open(path, OPEN_FLAGS, 0o600)
                 held = lock_file(file, seconds)
             yield held

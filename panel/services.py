@@ -1,7 +1,8 @@
-"""The shared objects, built once per process and found by everyone who serves a request."""
+"""The shared objects: built once per process, found by kind in whatever serves a request."""
 
+import time
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from panel.auth.sessions import Sessions
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals
 from panel.auth.whoami import Profiles
-from panel.cache import policy
+from panel.cache import backend
 from panel.cache.policy import Cache
 from panel.cache.ttl_cache import TtlCache
 from panel.data import db
@@ -20,17 +21,22 @@ from panel.data.audit_log import AuditLog
 from panel.data.directory import Directory
 from panel.data.links import Links
 from panel.data.search_index import SearchIndex
+from panel.locks import Locks
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice
 
-MOST_DRAWN = 256  # sections, for a second
+MOST_RENDERED = 256  # sections, for a second
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Services:
+    """What both wings use."""
+
     settings: Settings
+    locks: Locks
     cache: Cache
     database: Engine
     back_office: BackOffice
@@ -46,13 +52,15 @@ class Services:
 
 def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
-    kept = policy.build(settings.cache_url, app, whose=both)
+    store, locks = backend.connect(settings.cache_url, app, whose=both, clock=time.time)
+    kept = Cache(store, locks, time.time)
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id)
     return Services(
         settings=settings,
+        locks=locks,
         cache=kept,
         database=engine,
         back_office=BackOffice(office, kept, settings.integer_money),
@@ -71,10 +79,21 @@ def build(settings: Settings, app: Flask) -> Services:
             Profiles(Client(settings.chatwoot_url, {}), settings.chatwoot_account_id),
             Throttle(engine, settings.secret),
         ),
-        rendered=TtlCache(MOST_DRAWN),
+        rendered=TtlCache(MOST_RENDERED),
     )
 
 
+def register(app: Flask, *shared: object) -> None:
+    """Let `get` find these objects, each by its kind."""
+    found = app.extensions.setdefault("panel", {})
+    found.update({type(each): each for each in shared})
+
+
+def get(kind: type[T], app: Flask | None = None) -> T:
+    """The shared object of this kind; without `app`, of the application that serves us now."""
+    return cast(T, (app or current_app).extensions["panel"][kind])
+
+
 def services() -> Services:
-    """Those of the application that serves this request."""
-    return cast(Services, current_app.extensions["panel"])
+    """What both wings use, of the application that serves us now."""
+    return get(Services)

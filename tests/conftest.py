@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from jinja2 import MemcachedBytecodeCache
 from app import create_app
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals, derive_launch_key
+from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
 from panel.data import db
@@ -37,14 +39,15 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, Server, demo_worlds, serve
 from panel.locks import ThreadLocks
-from panel.services import Services
+from panel.services import Services, get, register
 from panel.settings import Settings, from_env
-from panel.sync.intake import Intake
 from panel.upstream.chatwoot import Chatwoot as ChatwootClient
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice as BackOfficeClient
+from tests import postgres
 from tests.ports import free_port
+from tests.sync.engine import make_engine
 
 # No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
@@ -103,6 +106,15 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
     }
 
 
+def build_cache(url: str, app: Flask, clock: Callable[[], float] = time.time) -> Cache:
+    return Cache(*backend.connect(url, app, "", clock), clock)
+
+
+def no_worlds(folder: Path, **changes: str) -> Settings:
+    """The settings of a panel that nobody outside answers."""
+    return from_env(environment("http://a.invalid", "http://b.invalid", folder, **changes))
+
+
 @cache
 def tables() -> bytes:
     """An SQLite file in which the tables of everyone are made, as every panel makes its own.
@@ -112,7 +124,9 @@ def tables() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "panel.db")
         database = db.connect(f"sqlite:///{file}")
-        Intake(database).migrate()
+        make_engine(
+            from_env(environment("http://a.invalid", "http://b.invalid", Path(folder))), database
+        ).migrate()
         database.dispose()
         return file.read_bytes()
 
@@ -157,8 +171,7 @@ class Panel:
 
     @property
     def services(self) -> Services:
-        built: Services = self.app.extensions["panel"]
-        return built
+        return get(Services, self.app)
 
     def ask(
         self, method: str, path: str, bearer: str | None = None, **options: Any
@@ -245,7 +258,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
         settings = from_env(environment(worlds.office_url, worlds.chat_url, folder, **changes))
         app = create_app(settings)
         if clock:
-            app.extensions["panel"] = with_clock(app, clock)
+            register(app, with_clock(app, clock))
         servers.append(serve(app))
         moment = clock or Clock()
         panels.append(Panel(app, settings, servers[-1].url, worlds.office, worlds.chat, moment))
@@ -299,7 +312,7 @@ def standing(_standing: Panel) -> Panel:
 
 def with_clock(app: Flask, clock: Clock) -> Services:
     """The same services over a cache in memory with another clock, and a patient breaker."""
-    built: Services = app.extensions["panel"]
+    built = get(Services, app)
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
     kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock)
@@ -376,3 +389,33 @@ def certify(folder: Path) -> tuple[Path, Path]:
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([openssl, *command.split(), *names, *files], check=True, capture_output=True)
     return certificate, key
+
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    folder = postgres.programs()
+    if folder is None:
+        pytest.skip(postgres.ABSENT)
+    with postgres.cluster(folder) as address:
+        url = postgres.create(address, "template")
+        # Tables are made once: each test gets a copy.
+        database = db.connect(url)
+        make_engine(no_worlds(Path(), PANEL_DATABASE_URL=url), database).migrate()
+        database.dispose()
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{with_tables(tmp_path)}/panel.db"
+    address: str = request.getfixturevalue("cluster")
+    return postgres.create(address, f"panel{next(_numbers)}", "template")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{with_tables(tmp_path)}/panel.db"

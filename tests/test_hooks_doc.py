@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from app import Panel as Shared
 from panel.demo.worlds import SECRET
+from panel.services import get
 from panel.sync.events import KINDS, find_kind
+from panel.sync.intake import Intake
 from panel.sync.wire import MOST_BYTES
 from tests.conftest import Panel, panels_before, worlds_on_sockets
 
@@ -63,8 +64,9 @@ def test_accepted_then_duplicate(panel: Panel) -> None:
 
 def test_a_known_kind_without_an_organization_is_kept_and_buried(panel: Panel) -> None:
     assert ring(panel, id="d2", data={}).json()["status"] == "accepted"
-    shared: Shared = panel.app.extensions["panel"]
-    assert ("d2", "no_organization") in [(row.id, row.reason) for row in shared.sync.list_buried()]
+    assert ("d2", "no_organization") in [
+        (row.id, row.reason) for row in get(Intake, panel.app).list_buried()
+    ]
 
 
 def test_valid_but_no_kind_of_ours_is_ignored(panel: Panel) -> None:
@@ -134,8 +136,7 @@ def test_the_organization_is_found_in_each_of_the_places(
 ) -> None:
     told = {"id": f"place {fields}", "data": {}} | fields
     assert ring(panel, **told).status_code == 202
-    shared: Shared = panel.app.extensions["panel"]
-    assert told["id"] not in [row.id for row in shared.sync.list_buried()]
+    assert told["id"] not in [row.id for row in get(Intake, panel.app).list_buried()]
 
 
 def test_the_kinds_are_those_that_the_text_says() -> None:

@@ -24,10 +24,10 @@ MOST_MODULES = 12  # directly in `panel/`
 ONLY_IN = {
     "requests": ("panel.upstream.client", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
-    "flask_caching": ("panel.cache.policy",),
+    "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
     "alembic": ("panel.data.migrations",),
-    "dbos": ("panel.sync.intake", "panel.sync.worker"),
+    "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
         *("app", "panel.services", "panel.routes", "panel.web", "panel.cli"),
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks"),
@@ -58,6 +58,7 @@ TOP_LEVEL = {
 }
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 README_LINES = 150
+MOST_WORD_LINES = 40
 HTMX = "static/vendor/htmx-4.0.1.min.js"
 HTMX_SHA384 = "Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"
 
@@ -266,6 +267,31 @@ def test_no_module_has_a_vague_name() -> None:
     files = [*MODULES.values(), *(ROOT / "tests").glob("**/*.py")]
     parts = {path: {*path.stem.split("_"), path.parent.name} for path in files}
     assert [path for path, words in parts.items() if words & VAGUE] == []
+
+
+def test_a_name_stands_for_one_thing() -> None:
+    """A class or a constant of one module is called like none of another module."""
+    places: dict[str, set[str]] = {}
+    for name in BEHIND_THE_FACES:
+        for defined in _defined_in(TREES[name]):
+            places.setdefault(defined, set()).add(name)
+    assert {word: found for word, found in places.items() if len(found) > 1} == {}
+
+
+def _defined_in(tree: ast.Module) -> Iterator[str]:
+    """Classes and constants of a module; type variables and logs are the same everywhere."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else ()
+        for target in targets:
+            found = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+            yield from (each for each in found if len(each) > 1 and each != "log")
+
+
+def test_the_words_are_few() -> None:
+    lines = (ROOT / "docs/words.md").read_text(encoding="utf-8").splitlines()
+    assert 0 < len(lines) <= MOST_WORD_LINES
 
 
 def test_only_what_the_house_names_stands_at_the_top_level() -> None:

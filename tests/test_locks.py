@@ -1,4 +1,4 @@
-"""One flight at a time: over threads, over processes, and when the holder dies."""
+"""Single flight: over threads, over processes, and when the holder dies."""
 
 import signal
 import subprocess
@@ -25,7 +25,7 @@ def shared(url: str) -> RedisLocks:
 
 
 @pytest.fixture(params=["threads", "files", "redis"])
-def flights(request: pytest.FixtureRequest, tmp_path: Path) -> Locks:
+def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Locks:
     if request.param == "threads":
         return ThreadLocks()
     if request.param == "files":
@@ -40,12 +40,12 @@ def key(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_only_one_flies_at_a_time(flights: Locks, key: str) -> None:
+def test_only_one_holds_at_a_time(locks: Locks, key: str) -> None:
     flying, most, turns = 0, 0, []
 
     def fly(number: int) -> None:
         nonlocal flying, most
-        with flights.hold(key, 10) as alone:
+        with locks.hold(key, 10) as alone:
             flying += 1
             most = max(most, flying)
             turns.append((number, alone))
@@ -58,11 +58,11 @@ def test_only_one_flies_at_a_time(flights: Locks, key: str) -> None:
     assert sorted(turns) == [(number, True) for number in range(20)]
 
 
-def test_who_waits_in_vain_is_told_so_in_time(flights: Locks, key: str) -> None:
+def test_who_waits_in_vain_is_told_so_in_time(locks: Locks, key: str) -> None:
     landed, took_off = threading.Event(), threading.Event()
 
     def fly() -> None:
-        with flights.hold(key, 1):
+        with locks.hold(key, 1):
             took_off.set()
             landed.wait(10)
 
@@ -70,29 +70,29 @@ def test_who_waits_in_vain_is_told_so_in_time(flights: Locks, key: str) -> None:
     thread.start()
     took_off.wait(5)
     start = time.monotonic()
-    with flights.hold(key, 0.3) as alone:
+    with locks.hold(key, 0.3) as alone:
         assert alone is False
     assert 0.25 < time.monotonic() - start < 1
     landed.set()
     thread.join()
-    with flights.hold(key, 0.3) as alone:
+    with locks.hold(key, 0.3) as alone:
         assert alone is True
 
 
-def test_no_time_left_is_no_wait(flights: Locks, key: str) -> None:
-    with flights.hold(key, 0) as alone:
+def test_no_time_left_is_no_wait(locks: Locks, key: str) -> None:
+    with locks.hold(key, 0) as alone:
         assert alone is True
 
 
-def test_another_topic_does_not_wait(flights: Locks, key: str) -> None:
-    with flights.hold(key, 1) as one, flights.hold(f"{key} other", 1) as other:
+def test_another_key_does_not_wait(locks: Locks, key: str) -> None:
+    with locks.hold(key, 1) as one, locks.hold(f"{key} other", 1) as other:
         assert (one, other) == (True, True)
 
 
-def test_a_flight_that_fails_lets_the_next_one_go(flights: Locks, key: str) -> None:
-    with pytest.raises(ZeroDivisionError), flights.hold(key, 1):
+def test_a_holder_that_fails_lets_the_next_one_go(locks: Locks, key: str) -> None:
+    with pytest.raises(ZeroDivisionError), locks.hold(key, 1):
         raise ZeroDivisionError
-    with flights.hold(key, 0.5) as alone:
+    with locks.hold(key, 0.5) as alone:
         assert alone is True
 
 
@@ -101,23 +101,23 @@ def test_a_flight_that_fails_lets_the_next_one_go(flights: Locks, key: str) -> N
 HOLD_FILES = """
 import sys, time
 from pathlib import Path
-from panel.flights import Files
-with Files(Path(sys.argv[1])).hold("k", 5) as alone:
+from panel.locks import FileLocks
+with FileLocks(Path(sys.argv[1])).hold("k", 5) as alone:
     print(alone, flush=True)
     time.sleep(60)
 """
 HOLD_REDIS = """
 import sys, time
 import redis
-from panel.flights import Shared
-with Shared(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
+from panel.locks import RedisLocks
+with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
     print(alone, flush=True)
     time.sleep(60)
 """
 
 
 def holder(script: str, argument: str) -> "subprocess.Popen[str]":
-    """A process that holds the flight "k" until it is killed."""
+    """A process that holds the lock "k" until it is killed."""
     command = [sys.executable, "-c", script, argument]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -152,18 +152,18 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 
 def test_a_lease_in_redis_ends_by_itself(own_redis: Redis) -> None:
     kill(holder(HOLD_REDIS, own_redis.url))
-    flights = shared(own_redis.url)
-    with flights.hold("k", 0.3) as alone:
+    locks = shared(own_redis.url)
+    with locks.hold("k", 0.3) as alone:
         assert alone is False
     with redis.Redis.from_url(own_redis.url) as client:
         [lease] = client.keys("*")
         assert 0 < client.pttl(lease) <= REDIS_LEASE_SECONDS * 1000
         client.pexpire(lease, 200)
-    with flights.hold("k", 3) as alone:
+    with locks.hold("k", 3) as alone:
         assert alone is True
 
 
-def test_a_flyer_killed_in_redis_releases_the_others_within_the_deadline(
+def test_a_holder_killed_in_redis_releases_the_others_within_the_deadline(
     own_redis: Redis,
 ) -> None:
     kill(holder(HOLD_REDIS, own_redis.url))
@@ -188,17 +188,17 @@ def test_a_lease_that_went_to_somebody_else_is_not_taken_from_them(own_redis: Re
 
 @pytest.mark.parametrize("how", ["down", "hung"])
 def test_without_redis_everybody_flies_for_themselves(own_redis: Redis, how: str) -> None:
-    flights = shared(own_redis.url)
+    locks = shared(own_redis.url)
     own_redis.process.send_signal(signal.SIGKILL if how == "down" else signal.SIGSTOP)
     start = time.monotonic()
-    with flights.hold("k", READ_SECONDS) as alone:
+    with locks.hold("k", READ_SECONDS) as alone:
         assert alone is True
     assert time.monotonic() - start < 1
 
 
 def test_a_folder_that_is_gone_costs_calls_and_no_answer(tmp_path: Path) -> None:
-    flights = FileLocks(tmp_path / "flights")
+    locks = FileLocks(tmp_path / "flights")
     (tmp_path / "flights").rmdir()
     (tmp_path / "flights").write_text("in the way")
-    with flights.hold("k", 1) as alone:
+    with locks.hold("k", 1) as alone:
         assert alone is True

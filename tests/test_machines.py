@@ -27,6 +27,7 @@ from redis.retry import Retry
 from panel.auth.tokens import derive_launch_key
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import AGENT, SECRET
+from tests import postgres
 from tests.conftest import (
     Redis,
     Worlds,
@@ -39,7 +40,6 @@ from tests.conftest import (
     wait_until,
     worlds_on_sockets,
 )
-from tests.sync import postgres
 from tests.test_processes import gunicorn, open_like_a_browser
 
 ROOT = Path(__file__).resolve().parent.parent

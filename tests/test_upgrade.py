@@ -18,15 +18,13 @@ from sqlalchemy import Engine, text
 from app import create_app
 from panel.data import db
 from panel.data.migrations.version import WrongSchema
+from panel.services import Services, get
 from panel.settings import from_env
+from tests import postgres
 from tests.conftest import Worlds, environment, wait_until, with_tables
 from tests.data.newer import write_revision
 from tests.ports import free_port
-from tests.sync import postgres
-from tests.sync.conftest import cluster
 from tests.test_processes import workers_of
-
-__all__ = ["cluster"]
 
 ROOT = Path(__file__).resolve().parent.parent
 REFUSED = 2
@@ -158,7 +156,7 @@ def test_any_other_server_has_its_tables_at_the_first_request(tmp_path: Path) ->
     app = create_app(from_env(environment(OFFICE, CHAT, tmp_path)))
     assert not (tmp_path / "panel.db").exists()
     assert app.test_client().get("/healthz").status_code == 200
-    database = app.extensions["panel"].database
+    database = get(Services, app).database
     db.require_current(database)
     database.dispose()
 
@@ -171,7 +169,7 @@ def test_any_other_server_ends_on_too_new_a_database(
     monkeypatch.setattr(os, "kill", lambda pid, number: ended.append((pid, number)))
     app = create_app(from_env(environment(OFFICE, CHAT, tmp_path)))
     assert app.test_client().get("/healthz").status_code == 503
-    app.extensions["panel"].database.dispose()
+    get(Services, app).database.dispose()
     assert ended == [(os.getpid(), signal.SIGTERM)]
     assert_refused(capsys.readouterr().err)
 

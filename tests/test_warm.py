@@ -11,7 +11,7 @@ from panel.customer import matching
 from panel.demo import conversations
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
-from panel.upstream.chatwoot import _parse_conversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE, _parse_conversation
 from panel.upstream.client import POOL, Client
 from panel.web.sections import SECTIONS
 from tests.conftest import Panel
@@ -65,10 +65,10 @@ CHANGES: dict[str, Callable[[Chatwoot], None]] = {
     "phone": lambda chat: chat.contacts[HEALTHY.contact].update(phone_number="+5561987654321"),
     "identifier": lambda chat: chat.contacts[HEALTHY.contact].update(identifier="middag:user:9"),
     "claim of the contact": lambda chat: chat.contacts[HEALTHY.contact].update(
-        custom_attributes={matching.ATTRIBUTE: "45"}
+        custom_attributes={ID_ATTRIBUTE: "45"}
     ),
     "claim of the conversation": lambda chat: chat.conversations[HEALTHY.conversation].update(
-        custom_attributes={matching.ATTRIBUTE: "45"}
+        custom_attributes={ID_ATTRIBUTE: "45"}
     ),
     "signature": lambda chat: chat.conversations[HEALTHY.conversation].update(hmac_verified=True),
     "contact": lambda chat: chat.conversations[HEALTHY.conversation].update(contact_id=302),

@@ -1,1 +1,1 @@
-"""Authentication and authorization: who is looking, and the signed tokens that say what they may see."""
+"""Authentication and authorization: who is looking, and the signed tokens that let them."""

@@ -120,15 +120,15 @@ class Authenticator:
         if found is None:
             raise Unproven("no_proof")
         headers = {"access-token": found.token, "client": found.client, "uid": found.uid}
-        topic = Resource(f"session-{self._digest(headers)}", 0, ACCESS_LIFETIMES, int)
+        resource = Resource(f"session-{self._digest(headers)}", 0, ACCESS_LIFETIMES, int)
 
-        def ask(by: Deadline) -> int:
+        def fetch(by: Deadline) -> int:
             return self.profiles.find_by_session(headers, by)
 
         try:
-            if self.cache.peek(topic) is None:
+            if self.cache.peek(resource) is None:
                 self._listen("Chatwoot session", shown.address)
-            reading = self.cache.read(topic, CacheControl.FRESH, ask)
+            reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
             raise self._wrong("Chatwoot session", shown.address, refusal) from None

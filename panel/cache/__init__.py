@@ -1,1 +1,1 @@
-"""Kept copies of the outside worlds' answers: keys, lifetimes, single flight, stale-while-revalidate."""
+"""Kept copies of the upstreams' answers: lifetimes, single flight, stale-while-revalidate."""

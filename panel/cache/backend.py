@@ -1,28 +1,39 @@
-"""Where kept copies lie: flask-caching over files, Redis or memory, behind marks.
+"""The cache backend: flask-caching over files, Redis or memory, and a generation per organization.
 
-Any trouble with it counts as "absent": it costs speed, never truth. Only JSON is stored, never
-pickles: a planted file must not run.
+The only importer of `flask_caching`. Any trouble with the store counts as "absent": it costs speed,
+never truth. Only JSON is stored, never pickles: a planted file must not run.
 """
 
 import logging
 import secrets
 import struct
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import redis
 from cachelib.serializers import BaseSerializer
+from flask_caching import Cache as FlaskCache
 
-from panel.cache.generations import Generations, ProcessGenerations
+from panel.cache.generations import (
+    FileGenerations,
+    Generations,
+    ProcessGenerations,
+    RedisGenerations,
+)
+from panel.locks import FileLocks, Locks, RedisLocks, ThreadLocks
 
 log = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
-SWEPT = ("copies", "flights", "marks")
+# Folders of entries, locks and generations: their names stay, so that an update finds them.
+ENTRIES, LOCKS, GENERATIONS = "copies", "flights", "marks"
 REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
@@ -37,29 +48,37 @@ class KeyValueStore(Protocol):
 
 
 class CacheBackend:
-    """Safe for threads and processes. An organization's mark is gone while something is written."""
+    """Safe for threads and processes.
+
+    An organization has no generation while something is written.
+    """
 
     def __init__(
         self,
         backend: KeyValueStore,
         clock: Callable[[], float],
         sweep: Callable[[], object] = lambda: None,
-        marks: Generations | None = None,
+        generations: Generations | None = None,
     ) -> None:
         """`sweep` is called in a thread of its own, once an hour of writing.
 
-        `marks` reach as far as the backend does; without them: this process.
+        `generations` reach as far as the backend does; without them: this process.
         """
         self._backend = backend
-        self._marks = marks or ProcessGenerations()
+        self._generations = generations or ProcessGenerations()
         self._clock = clock
         self._sweep = sweep
         self._next_sweep = 0.0
         self._resting_until = 0.0
 
+    @property
+    def is_resting(self) -> bool:
+        """Is it left alone, since it did not answer a moment ago?"""
+        return self._clock() < self._resting_until
+
     def get(self, *keys: str) -> list[Any]:
         """A value for each key, None for what is not there."""
-        if self._clock() < self._resting_until:
+        if self.is_resting:
             return [None] * len(keys)
         try:
             return list(self._backend.get_many(*keys))
@@ -68,33 +87,33 @@ class CacheBackend:
             return [None] * len(keys)
 
     def generation_of(self, organization: int) -> str | None:
-        if self._clock() < self._resting_until:
+        if self.is_resting:
             return None
         try:
-            return self._marks.get(organization)
+            return self._generations.get(organization)
         except (OSError, redis.RedisError) as error:
             self._trouble(error)
             return None
 
-    def put(self, organization: int, *entries: tuple[str, Any, int]) -> bool:
-        """Key, value and seconds of each; False when not all of them were taken."""
+    def put(self, organization: int, key: str, value: Any, seconds: int) -> bool:
+        """False when the store did not take it."""
         try:
-            self._marks.drop(organization)
-            kept = [self._set(*entry) for entry in entries]
-            self._marks.renew(organization)
+            self._generations.drop(organization)
+            kept = self._set(key, value, seconds)
+            self._generations.renew(organization)
         except (OSError, redis.RedisError) as error:
-            # A store that hangs costs one wait here, not one for each entry.
+            # A store that hangs costs one wait here, not one for each step.
             self._trouble(error)
             return False
-        return all(kept)
+        return kept
 
     def remove(self, organization: int, *keys: str) -> bool:
         """False when they could not be removed."""
         try:
-            self._marks.drop(organization)
+            self._generations.drop(organization)
             self._backend.unlink(*keys)
             # Once more: another writer may have set one, under which the keys were seen.
-            self._marks.drop(organization)
+            self._generations.drop(organization)
         except Exception as error:  # noqa: BLE001 any trouble with the store
             self._trouble(error)
             return False
@@ -102,9 +121,9 @@ class CacheBackend:
 
     def works(self) -> bool:
         """Does it keep what it is given? (for `readyz`)"""
-        mark = secrets.token_hex(8)  # of this very look: others look as well
-        self._set(f"works:{mark}", mark, 1)
-        return self.get(f"works:{mark}") == [mark]
+        probe = secrets.token_hex(8)  # of this very look: others look as well
+        self._set(f"works:{probe}", probe, 1)
+        return self.get(f"works:{probe}") == [probe]
 
     def _set(self, key: str, value: Any, seconds: int) -> bool:
         self._sweep_hourly()
@@ -151,11 +170,12 @@ class JsonSerializer(BaseSerializer):
 def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     """Remove what has expired, and count it: cachelib does so only when a key is read again.
 
-    A copy's file begins with its expiry (cachelib 0.17, `file.py`); a lock and a mark are as old as
-    their file.
+    An entry's file begins with its expiry (cachelib 0.17, `file.py`); a lock and a generation are
+    as old as their file.
     """
     removed = 0
-    for path in [path for part in SWEPT for path in folder.glob(f"{part}/*")]:
+    folders = (ENTRIES, LOCKS, GENERATIONS)
+    for path in [path for part in folders for path in folder.glob(f"{part}/*")]:
         try:
             if _is_expired(path, clock()):
                 path.unlink()
@@ -166,10 +186,52 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
 
 
 def _is_expired(path: Path, now: float) -> bool:
-    if path.parent.name != "copies":
+    if path.parent.name != ENTRIES:
         return path.lstat().st_mtime < now - TOKEN_SECONDS
     with path.open("rb") as file:
         head = file.read(4)
     expires = struct.unpack("I", head)[0] if len(head) == 4 else 0
-    # What is too short to be a copy may be one that is being written: it gets an hour.
+    # What is too short to be an entry may be one that is being written: it gets an hour.
     return 0 < expires < now or (not expires and path.stat().st_mtime < now - SWEEP_SECONDS)
+
+
+def connect(
+    url: str, app: Any, whose: str, clock: Callable[[], float]
+) -> tuple[CacheBackend, Locks]:
+    """What lies behind `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (one process).
+
+    `whose` keeps installations apart that share one Redis; `app` is the Flask application.
+    """
+    prefix = f"panel:{blake2s(whose.encode(), digest_size=6).hexdigest()}:"
+    scheme, _, rest = url.partition(":")
+    config = {"CACHE_KEY_PREFIX": prefix, "CACHE_SERIALIZER": JsonSerializer()}
+    if scheme == "file":
+        return _connect_files(Path(rest), app, config, clock)
+    if scheme == "memory":
+        config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
+        return CacheBackend(FlaskCache(app, config=config), clock), ThreadLocks()
+    return _connect_redis(url, app, config, clock)
+
+
+def _connect_files(
+    folder: Path, app: Any, config: dict[str, Any], clock: Callable[[], float]
+) -> tuple[CacheBackend, Locks]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Threshold 0: beyond any other, cachelib lists the whole folder at every write.
+    config = {**config, "CACHE_TYPE": "FileSystemCache", "CACHE_THRESHOLD": 0}
+    store = FlaskCache(app, config={**config, "CACHE_DIR": str(folder / ENTRIES)})
+    sweep = partial(sweep_files, folder, time.time)
+    generations = FileGenerations(folder / GENERATIONS)
+    return CacheBackend(store, clock, sweep, generations), FileLocks(folder / LOCKS)
+
+
+def _connect_redis(
+    url: str, app: Any, config: dict[str, Any], clock: Callable[[], float]
+) -> tuple[CacheBackend, Locks]:
+    # A Redis that hangs must cost 0.3 s, not the library's patience with its retries.
+    patience = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3, "retry": None}
+    config = {**config, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url}
+    store = FlaskCache(app, config={**config, "CACHE_OPTIONS": patience})
+    client, prefix = redis.Redis.from_url(url, **patience), config["CACHE_KEY_PREFIX"]
+    generations = RedisGenerations(client, prefix)
+    return CacheBackend(store, clock, generations=generations), RedisLocks(client, prefix)

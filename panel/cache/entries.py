@@ -1,12 +1,12 @@
-"""What is kept of one answer of an outside world, and what a reader gets of it: plain values.
+"""A cache entry: what is kept of one upstream answer, and what a reader gets of it; plain values.
 
-Three keys for each topic (a section of an organization):
+Two keys for each resource (a section of an organization):
 
-    copy    `Copy`: the last good answer
-    note    `Note`: how the last flight failed
-    token   random text, removed by a touch; no two reads that found none write the same
+    entry   `Entry`: the last good answer and the last failure; written by the holder of the lock
+    token   random text; an invalidation removes it, and waits for no lock
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,6 @@ from panel import errors
 
 T = TypeVar("T")
 
-PARTS = ("token", "copy", "note")
 ASK_AGAIN_SECONDS = 15.0  # open panels send nobody sooner after what has just failed
 KINDS_OF_ERROR = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
@@ -44,8 +43,22 @@ class Resource(Generic[T]):
     parse: Callable[[Any], T]
     is_empty: Callable[[T], bool] = lambda _value: False
 
-    def key(self, part: str) -> str:
-        return f"{part}:{self.organization}:{self.name}"
+    @property
+    def entry_key(self) -> str:
+        return f"entry:{self.organization}:{self.name}"
+
+    @property
+    def token_key(self) -> str:
+        return make_token_key(self.organization, self.name)
+
+    @property
+    def lock_key(self) -> str:
+        # Its prefix stays: during an update, processes of both versions share the lock.
+        return f"flight:{self.organization}:{self.name}"
+
+
+def make_token_key(organization: int, name: str) -> str:
+    return f"token:{organization}:{name}"
 
 
 @dataclass(frozen=True)
@@ -65,17 +78,23 @@ class Reading(Generic[T]):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """The last good answer: when it landed, under which token, and a digest of its body."""
+    """The last good answer: when it came, under which token, and a digest of its body."""
 
     body: Any
     at: float
     token: str
-    print: str
+    digest: str
     empty: bool
 
+    def expires_at(self, life: Lifetimes) -> float:
+        return self.at + life.kept
 
-class Note(msgspec.Struct, frozen=True):
-    """How the last flight failed: for who waited for it, and a while longer if it would again."""
+
+class Failure(msgspec.Struct, frozen=True):
+    """A negative cache entry: how the last read failed.
+
+    It answers who waited for that read, and who comes a while later if it would fail again.
+    """
 
     kind: str
     code: str
@@ -83,74 +102,122 @@ class Note(msgspec.Struct, frozen=True):
     token: str
     retry_at: float | None = None
 
-    def lasts(self, now: float, life: Lifetimes) -> bool:
-        final = issubclass(KINDS_OF_ERROR.get(self.kind, Exception), errors.GiveUp)
-        return final and now < self.at + life.refused
+    @property
+    def is_final(self) -> bool:
+        return issubclass(KINDS_OF_ERROR.get(self.kind, Exception), errors.GiveUp)
 
     @property
     def wait_until(self) -> float:
         return max(self.retry_at or 0.0, self.at + ASK_AGAIN_SECONDS)
 
-    def error(self, life: Lifetimes) -> errors.PanelError:
+    def expires_at(self, life: Lifetimes) -> float:
+        return self.at + life.refused
+
+    def is_remembered(self, now: float, life: Lifetimes) -> bool:
+        return self.is_final and now < self.expires_at(life)
+
+    def make_error(self, life: Lifetimes) -> errors.PanelError:
         kind = KINDS_OF_ERROR.get(self.kind, errors.Unreadable)
-        again = self.at + life.refused if issubclass(kind, errors.GiveUp) else self.retry_at
+        again = self.expires_at(life) if issubclass(kind, errors.GiveUp) else self.retry_at
         error: errors.PanelError = kind(self.code, retry_at=again)
         return error
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What is stored of a resource, under one key."""
+
+    copy: Copy | None = None
+    failure: Failure | None = None
+
+    def seconds_left(self, now: float, life: Lifetimes) -> int:
+        """How long the store has to keep it: until both of its parts have expired."""
+        parts = [part.expires_at(life) for part in (self.copy, self.failure) if part]
+        # A copy that was planted may claim to come from the future.
+        left = min(max(parts, default=now) - now, max(life.kept, life.refused))
+        return max(1, math.ceil(left))
+
+    @classmethod
+    def parse(cls, stored: object) -> "Entry":
+        """What has another shape (planted, cut off, of another version) counts as absent."""
+        try:
+            return msgspec.convert(stored, cls)
+        except (msgspec.ValidationError, RecursionError):
+            return cls()
+
+
 @dataclass(frozen=True)
 class State(Generic[T]):
-    """One look at the three keys; `copy` and `note` are None when absent, unusable or outdated."""
+    """One look at both keys; `copy` and `failure` are None when absent, unusable or outdated.
+
+    `value` is None without a copy, and where nobody needed it.
+    """
 
     token: str
     copy: Copy | None
-    note: Note | None
+    failure: Failure | None
     value: T | None
 
     @property
-    def touched(self) -> bool:
-        # Without a token we cannot know, so it counts as touched: that costs one read.
+    def is_parsed(self) -> bool:
+        return self.copy is None or self.value is not None
+
+    @property
+    def is_invalidated(self) -> bool:
+        # Without a token we cannot know, so it counts as such: that costs one read.
         return self.copy is not None and (not self.token or self.copy.token != self.token)
 
-    def version(self, now: float, life: Lifetimes) -> str:
+    @property
+    def read_at(self) -> float:
+        """When the last read ended, well or not."""
+        parts = [part.at for part in (self.copy, self.failure) if part]
+        return max(parts, default=0.0)
+
+    def make_version(self, now: float, life: Lifetimes) -> str:
         """Opaque; the same for everyone who would be shown the same thing."""
-        if self.note and self.note.lasts(now, life):
-            return self._digest(self.note.code)
-        return self._untold
+        if self.failure and self.failure.is_remembered(now, life):
+            return self._digest(self.failure.code)
+        return self._version_without_failure
 
     @cached_property  # asked for every second, where nothing changes
-    def _untold(self) -> str:
+    def _version_without_failure(self) -> str:
         return self._digest("")
 
-    def _digest(self, told: str) -> str:
-        seen = f"{self.token}/{self.copy.print if self.copy else ''}/{told}"
+    def _digest(self, failure: str) -> str:
+        seen = f"{self.token}/{self.copy.digest if self.copy else ''}/{failure}"
         return blake2s(seen.encode(), digest_size=8).hexdigest()
 
     @classmethod
-    def of(
-        cls, topic: Resource[T], stored: tuple[object, object, object], now: float, parsed: bool
+    def make(
+        cls, resource: Resource[T], token: object, stored: object, now: float, parsed: bool
     ) -> "State[T]":
-        """What is `stored` for each of `PARTS`; `parsed` False: nobody needs the value."""
-        said, copied, noted = stored
-        token = said if isinstance(said, str) else ""
-        copy, value = _usable(topic, copied, now, parsed) or (None, None)
-        try:
-            note = msgspec.convert(noted, Note)
-        except msgspec.ValidationError:
-            return cls(token, copy, None, value)
-        outdated = note.token != token or (copy is not None and copy.at > note.at)
-        return cls(token, copy, None if outdated else note, value)
+        """Of what is `stored` under both keys; `parsed` False: nobody needs the value."""
+        token = token if isinstance(token, str) else ""
+        entry = Entry.parse(stored)
+        copy, value = _parse_copy(resource, entry.copy, now, parsed) or (None, None)
+        failure = entry.failure
+        if failure and _is_outdated(failure, token, copy, now, resource.lifetimes):
+            failure = None
+        return cls(token, copy, failure, value)
 
 
-def _usable(
-    topic: Resource[T], copied: object, now: float, parsed: bool
+def _is_outdated(
+    failure: Failure, token: str, copy: Copy | None, now: float, life: Lifetimes
+) -> bool:
+    if failure.token != token or (copy is not None and copy.at > failure.at):
+        return True
+    # Beside a copy the store keeps it for longer: its age is ours to judge.
+    return now >= failure.expires_at(life)
+
+
+def _parse_copy(
+    resource: Resource[T], copy: Copy | None, now: float, parsed: bool
 ) -> tuple[Copy, T | None] | None:
-    try:
-        copy = msgspec.convert(copied, Copy)
-        value = topic.parse(copy.body) if parsed else None
-    except (msgspec.ValidationError, errors.PanelError, RecursionError):
-        return None
+    """A usable copy without its body, which nobody needs any more, and its value."""
     # The store forgets by its own clock, and late: age is ours to judge.
-    kept = copy.at > now - topic.lifetimes.kept
-    # Nobody needs the body any more, and it is not remembered.
-    return (msgspec.structs.replace(copy, body=None), value) if kept else None
+    if copy is None or now >= copy.expires_at(resource.lifetimes):
+        return None
+    try:
+        value = resource.parse(copy.body) if parsed else None
+    except (errors.PanelError, RecursionError):
+        return None
+    return msgspec.structs.replace(copy, body=None), value

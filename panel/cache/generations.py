@@ -1,8 +1,9 @@
-"""One mark for each organization: as long as it stands, nothing of its kept copies was written.
+"""The generation of an organization's entries: while it stands, none of them was written.
 
-Random text, gone while something is written, another one afterwards. So what was seen under a mark
-may be believed while that mark stands; a writer that dies in between leaves none. One small
-question stands for a dozen: an open panel asks every other second whether anything has changed.
+Random text, gone while something is written, another one afterwards. So what was seen under a
+generation may be believed while that one stands; a writer that dies in between leaves none. One
+small question stands for a dozen: an open panel asks every other second whether anything has
+changed.
 """
 
 import os
@@ -18,7 +19,7 @@ MOST_GENERATIONS = 100_000
 
 
 class Generations(Protocol):
-    """`of` raises nothing but a trouble with the store: an `OSError` or a `RedisError`."""
+    """`get` raises nothing but a trouble with the store: an `OSError` or a `RedisError`."""
 
     def get(self, organization: int) -> str | None: ...
 
@@ -31,24 +32,25 @@ class ProcessGenerations:
     """In this process."""
 
     def __init__(self) -> None:
-        self._marks: dict[int, str] = {}
+        self._generations: dict[int, str] = {}
 
     def get(self, organization: int) -> str | None:
-        return self._marks.get(organization)
+        return self._generations.get(organization)
 
     def drop(self, organization: int) -> None:
-        self._marks.pop(organization, None)
+        self._generations.pop(organization, None)
 
     def renew(self, organization: int) -> None:
-        if len(self._marks) >= MOST_GENERATIONS:
-            self._marks.clear()
-        self._marks[organization] = secrets.token_hex(8)
+        if len(self._generations) >= MOST_GENERATIONS:
+            self._generations.clear()
+        self._generations[organization] = secrets.token_hex(8)
 
 
 class FileGenerations:
-    """On this machine. A mark is where a symbolic link points to: made and read in one step each.
+    """On this machine. A generation is where a symbolic link points to.
 
-    Reading a file takes four steps, each of which lets another thread go first.
+    It is made and read in one step each. Reading a file takes four, each of which lets another
+    thread go first.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,9 +68,9 @@ class FileGenerations:
             os.unlink(f"{self._folder}/{organization}")  # noqa: PTH108 (as above: at every hook)
 
     def renew(self, organization: int) -> None:
-        mark = secrets.token_hex(8)
-        new = Path(self._folder, f"{organization}.{mark}")
-        new.symlink_to(mark)
+        generation = secrets.token_hex(8)
+        new = Path(self._folder, f"{organization}.{generation}")
+        new.symlink_to(generation)
         new.replace(Path(self._folder, str(organization)))
 
 
@@ -77,11 +79,11 @@ class RedisGenerations:
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
-        self._prefix = f"{prefix}mark:"
+        self._prefix = f"{prefix}mark:"  # stays, so that both versions share it during an update
 
     def get(self, organization: int) -> str | None:
-        mark = self._client.get(f"{self._prefix}{organization}")
-        return mark.decode() if isinstance(mark, bytes) else None
+        found = self._client.get(f"{self._prefix}{organization}")
+        return found.decode() if isinstance(found, bytes) else None
 
     def drop(self, organization: int) -> None:
         self._client.delete(f"{self._prefix}{organization}")

@@ -1,4 +1,4 @@
-"""`flask --app app …`: for the administrator."""
+"""`flask --app app …`: the commands for the administrator, and which there are."""
 
 import csv
 import sys
@@ -8,8 +8,9 @@ from datetime import datetime
 
 import click
 from flask import Flask
+from flask.cli import with_appcontext
 
-from panel.auth import tokens
+from panel.auth.tokens import make_launch_url
 from panel.cli import sync
 from panel.cli.output import (
     COULD_NOT,
@@ -20,63 +21,70 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
-from panel.cli.setup import Setup
+from panel.cli.setup import Setup, Step
 from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError, Unauthorized
-from panel.services import Services
-from panel.sync.jobs import Jobs
-from panel.sync.worker import Worker
+from panel.services import services
 
 
-def register(app: Flask, shared: Services, engine: Worker, passes: Jobs) -> None:
+def register(app: Flask) -> None:
     """Hang the commands onto the application."""
-    _installing(app, shared)
-    _accounting(app, shared)
-    app.cli.add_command(sync.group(shared, engine, passes))
+    for command in (launch_url, setup, access, sync.group):
+        app.cli.add_command(command)
 
 
 # -- setting Chatwoot up -------------------------------------------------------------------------
 
 
-def _installing(app: Flask, shared: Services) -> None:
-    settings = shared.settings
+@click.command("launch-url")
+@as_json
+@with_appcontext
+@report_failures
+def launch_url(as_json: bool) -> None:
+    """Print the one address to register in Chatwoot as a dashboard app."""
+    _require_panel_url()
+    settings = services().settings
+    url = make_launch_url(settings, settings.panel_url)
+    echo({"url": url}, as_json, lambda: [url])
 
-    @app.cli.command("launch-url")
-    @as_json
-    @report_failures
-    def launch_url(as_json: bool) -> None:
-        """Print the one address to register in Chatwoot as a dashboard app."""
-        if not settings.panel_url:
-            stop("PANEL_URL is empty: set it to where this panel is reached.")
-        url = tokens.make_launch_url(settings, settings.panel_url)
-        echo({"url": url}, as_json, lambda: [url])
 
-    @app.cli.command("setup")
-    @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
-    @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
-    @as_json
-    @report_failures
-    def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
-        """Create or correct in Chatwoot what the panel and the passes need."""
-        if not settings.panel_url:
-            stop("PANEL_URL is empty: set it to where this panel is reached.")
-        installation = Setup(settings, shared.chatwoot)
+@click.command("setup")
+@click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
+@click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
+@as_json
+@with_appcontext
+@report_failures
+def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
+    """Create or correct in Chatwoot what the panel and the passes need."""
+    _require_panel_url()
+    plan = Setup(services().settings, services().chatwoot)
+    try:
+        steps = plan.plan_removal() if remove else plan.plan()
+        by_hand, secret = _carry_out(plan, [] if dry_run else steps)
+    except Unauthorized:
+        stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
+    except PanelError as error:
+        stop(f"Chatwoot could not be asked: {error}")
+    done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
+    result = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
+    echo(result, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
+    sys.exit(COULD_NOT if by_hand else 0)
+
+
+def _require_panel_url() -> None:
+    if not services().settings.panel_url:
+        stop("PANEL_URL is empty: set it to where this panel is reached.")
+
+
+def _carry_out(plan: Setup, steps: Iterable[Step]) -> tuple[list[str], str]:
+    """What an administrator has to do by hand, and the webhook's secret where one was made."""
+    by_hand, secret = [], ""
+    for step in steps:
         try:
-            steps = installation.plan_removal() if remove else installation.plan()
-            by_hand, secret = [], ""
-            for step in [] if dry_run else steps:
-                try:
-                    secret = installation.carry_out(step) or secret
-                except Unauthorized:
-                    by_hand.append(step.by_hand)
+            secret = plan.carry_out(step) or secret
         except Unauthorized:
-            stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
-        except PanelError as error:
-            stop(f"Chatwoot could not be asked: {error}")
-        done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
-        told = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
-        echo(told, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
-        sys.exit(COULD_NOT if by_hand else 0)
+            by_hand.append(step.by_hand)
+    return by_hand, secret
 
 
 def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool) -> Iterable[str]:
@@ -94,43 +102,45 @@ def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool
 # -- who was shown what --------------------------------------------------------------------------
 
 
-def _accounting(app: Flask, shared: Services) -> None:
-    @app.cli.command("access")
-    @click.option("--agent", type=int, metavar="ID", help="Only what this agent was shown.")
-    @click.option("--organization", type=int, metavar="ID", help="Only this organization.")
-    @click.option("--since", type=click.DateTime(), help="Only from then on (local time).")
-    @click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
-    @as_json
-    @report_failures
-    @needs_database
-    def access_log(
-        agent: int | None,
-        organization: int | None,
-        since: datetime | None,
-        as_csv: bool,
-        as_json: bool,
-    ) -> None:
-        """Who was shown which customer, how proven and how matched; newest first."""
-        found = shared.audit_log.entries(agent, organization, since.timestamp() if since else 0.0)
-        if as_csv:
-            writer = csv.DictWriter(sys.stdout, list(_entry(AuditEntry("", 0))))
-            writer.writeheader()
-            writer.writerows(_entry(each) for each in found)
-            return
-        told = [_entry(each) for each in found] if as_json else []
-        echo(told, as_json, lambda: _entry_lines(found))
+@click.command("access")
+@click.option("--agent", type=int, metavar="ID", help="Only what this agent was shown.")
+@click.option("--organization", type=int, metavar="ID", help="Only this organization.")
+@click.option("--since", type=click.DateTime(), help="Only from then on (local time).")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def access(
+    agent: int | None,
+    organization: int | None,
+    since: datetime | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Who was shown which customer, how proven and how matched; newest first."""
+    start = since.timestamp() if since else 0.0
+    entries = services().audit_log.entries(agent, organization, start)
+    if as_csv:
+        writer = csv.DictWriter(sys.stdout, list(_make_row(AuditEntry("", 0))))
+        writer.writeheader()
+        writer.writerows(_make_row(entry) for entry in entries)
+        return
+    rows = [_make_row(entry) for entry in entries] if as_json else []
+    echo(rows, as_json, lambda: _entry_lines(entries))
 
 
-def _entry(entry: AuditEntry) -> dict[str, object]:
+def _make_row(entry: AuditEntry) -> dict[str, object]:
     return {"at": format_time(entry.at), **{k: v for k, v in asdict(entry).items() if k != "at"}}
 
 
-def _entry_lines(found: Iterable[AuditEntry]) -> Iterable[str]:
-    each = None
-    for each in found:
-        whom = f"agent {each.agent}  {each.what}"
-        where = f"organization {each.organization}  conversation {each.conversation}"
-        how = " ".join(part for part in (each.proof, each.link, each.source, each.note) if part)
-        yield f"{format_time(each.at)}  {whom}  {where}  {how}".rstrip()
-    if each is None:
+def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
+    entry = None
+    for entry in entries:
+        whom = f"agent {entry.agent}  {entry.what}"
+        where = f"organization {entry.organization}  conversation {entry.conversation}"
+        parts = (entry.proof, entry.link, entry.source, entry.note)
+        how = " ".join(part for part in parts if part)
+        yield f"{format_time(entry.at)}  {whom}  {where}  {how}".rstrip()
+    if entry is None:
         yield "Nothing was shown."

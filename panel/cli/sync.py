@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NoReturn
 
 import click
-from flask.cli import AppGroup
+from flask.cli import with_appcontext
 
 from panel.cli.output import (
     FOUND,
@@ -22,68 +22,67 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
-from panel.data import db
+from panel.data.db import Preparation
 from panel.data.inbox import BuriedHooks
 from panel.errors import PanelError
-from panel.services import Services
-from panel.sync.intake import NotKept, Stats
-from panel.sync.jobs import BACKFILL, Jobs, PlannedCall, TooManyGone
+from panel.services import get, services
+from panel.sync.dry_run import DryRun, PlannedCall
+from panel.sync.intake import Intake, NotKept, Stats
+from panel.sync.jobs import BACKFILL, Jobs, TooManyGone
 from panel.sync.worker import Worker
 
 CHUNK = 50  # passes that a backfill keeps waiting: hooks that arrive meanwhile do not queue behind
 
 
-def group(shared: Services, engine: Worker, passes: Jobs) -> AppGroup:
-    """The commands of the writing wing."""
-    made = AppGroup("sync", help="The writing wing: hooks, passes, what Chatwoot knows.")
-    _working(made, engine, passes)
-    _looking(made, engine)
-    _bringing(made, shared, engine, passes)
-    return made
+@click.group("sync")
+def group() -> None:
+    """The writing wing: hooks, passes, what Chatwoot knows."""
 
 
-def _working(group: AppGroup, engine: Worker, passes: Jobs) -> None:
-    @group.command("worker")
-    @report_failures
-    def worker() -> None:
-        """Execute passes until told to stop (PANEL_WORKER=separate)."""
-        # Before the handlers: whoever waits for the database has nothing to finish when told to.
-        db.prepare_patiently(engine.migrate)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
-        click.echo("executing passes; Ctrl-C stops")
-        engine.run(passes.bring_in_line, passes.run_nightly, passes.warm)
+@group.command("worker")
+@with_appcontext
+@report_failures
+def run_worker() -> None:
+    """Execute passes until told to stop (PANEL_WORKER=separate)."""
+    # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    get(Preparation).wait()
+    worker, jobs = get(Worker), get(Jobs)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    click.echo("executing passes; Ctrl-C stops")
+    worker.run(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
 
 
-def _looking(group: AppGroup, engine: Worker) -> None:
-    @group.command("status")
-    @as_json
-    @report_failures
-    @needs_database
-    def status(as_json: bool) -> None:
-        """What waits, runs, is tried again, was buried, was done in the last day."""
-        stats = engine.stats()
-        echo(asdict(stats), as_json, lambda: _status_lines(stats))
-        sys.exit(FOUND if stats.buried else 0)
+@group.command("status")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def show_status(as_json: bool) -> None:
+    """What waits, runs, is tried again, was buried, was done in the last day."""
+    stats = get(Intake).stats()
+    echo(asdict(stats), as_json, lambda: _status_lines(stats))
+    sys.exit(FOUND if stats.buried else 0)
 
-    @group.command("buried")
-    @click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
-    @click.option("--replay-all", is_flag=True, help="Run all of them again.")
-    @as_json
-    @report_failures
-    @needs_database
-    def buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
-        """What was given up, with its reason; and run it again."""
-        listed = engine.list_buried()
-        chosen = [replay] if replay else [each.id for each in listed] if replay_all else []
-        if chosen:
-            replayed = [each for each in chosen if engine.replay(each)]
-            told = {"replayed": replayed}
-            echo(told, as_json, lambda: [f"{len(replayed)} of {len(chosen)} run again"])
-            sys.exit(0 if replayed else FOUND)
-        told_all = [asdict(each) for each in listed]
-        echo(told_all, as_json, lambda: _buried_lines(listed))
-        sys.exit(FOUND if listed else 0)
+
+@group.command("buried")
+@click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
+@click.option("--replay-all", is_flag=True, help="Run all of them again.")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def show_buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
+    """What was given up, with its reason; and run it again."""
+    buried = get(Intake).list_buried()
+    chosen = [replay] if replay else [each.id for each in buried] if replay_all else []
+    if chosen:
+        replayed = [each for each in chosen if get(Intake).replay(each)]
+        lines = [f"{len(replayed)} of {len(chosen)} run again"]
+        echo({"replayed": replayed}, as_json, lambda: lines)
+        sys.exit(0 if replayed else FOUND)
+    echo([asdict(each) for each in buried], as_json, lambda: _buried_lines(buried))
+    sys.exit(FOUND if buried else 0)
 
 
 def _status_lines(stats: Stats) -> Iterable[str]:
@@ -103,66 +102,71 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
         yield "Nothing is buried."
     for each in listed:
         whose = f"organization {each.organization}" if each.organization else "no organization"
-        yield f"{each.id}  {whose}  {each.hooks} hooks  {format_time(each.buried_at)}  {each.reason}"
+        when = format_time(each.buried_at)
+        yield f"{each.id}  {whose}  {each.hooks} hooks  {when}  {each.reason}"
 
 
 # -- bringing many in line -----------------------------------------------------------------------
 
 
-def _bringing(group: AppGroup, shared: Services, engine: Worker, passes: Jobs) -> None:
-    @group.command("backfill")
-    @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
-    @as_json
-    @report_failures
-    @needs_database
-    def backfill(ids: tuple[str, ...], as_json: bool) -> None:
-        """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
-        numbers = _numbers(ids)
-        try:
-            lined_up = _line_up(engine, numbers, quiet=as_json)
-        except NotKept as error:
-            stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
-        told = {"organizations": len(numbers), "lined_up": lined_up}
-        echo(told, as_json, lambda: [f"{lined_up} lined up, {len(numbers) - lined_up} were before"])
-
-    @group.command("reconcile")
-    @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
-    @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
-    @as_json
-    @report_failures
-    @needs_database
-    def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
-        """Bring every known organization in line (the engine does so daily)."""
-        if dry_run:
-            _report(passes.dry_run(_watched(shared.directory.list_organizations())), as_json)
-        try:
-            count = passes.reconcile(force, _watched)
-        except TooManyGone as many:
-            stop(f"Stopped: {many}. If that is right: --force.", FOUND)
-        except (NotKept, PanelError) as error:
-            stop(f"Could not: {error}")
-        echo({"lined_up": count}, as_json, lambda: [f"{count} organizations lined up"])
-
-    @group.command("drift")
-    @click.argument("ids", nargs=-1, metavar="[ID ...]")
-    @as_json
-    @report_failures
-    @needs_database
-    def drift(ids: tuple[str, ...], as_json: bool) -> None:
-        """What differs between the back office and Chatwoot; nothing is written."""
-        chosen = _numbers(ids) if ids else shared.directory.list_organizations()
-        _report(passes.dry_run(_watched(chosen)), as_json)
+@group.command("backfill")
+@click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def backfill(ids: tuple[str, ...], as_json: bool) -> None:
+    """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
+    numbers = _read_numbers(ids)
+    try:
+        new = _line_up(get(Intake), numbers, quiet=as_json)
+    except NotKept as error:
+        stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
+    result = {"organizations": len(numbers), "lined_up": new}
+    echo(result, as_json, lambda: [f"{new} lined up, {len(numbers) - new} were before"])
 
 
-def _watched(ids: list[int]) -> Iterable[int]:
+@group.command("reconcile")
+@click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
+@click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
+    """Bring every known organization in line (the worker does so daily)."""
+    if dry_run:
+        _report(get(DryRun).run(_watch(services().directory.list_organizations())), as_json)
+    try:
+        count = get(Jobs).reconcile(force, _watch)
+    except TooManyGone as many:
+        stop(f"Stopped: {many}. If that is right: --force.", FOUND)
+    except (NotKept, PanelError) as error:
+        stop(f"Could not: {error}")
+    echo({"lined_up": count}, as_json, lambda: [f"{count} organizations lined up"])
+
+
+@group.command("drift")
+@click.argument("ids", nargs=-1, metavar="[ID ...]")
+@as_json
+@with_appcontext
+@report_failures
+@needs_database
+def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
+    """What differs between the back office and Chatwoot; nothing is written."""
+    chosen = _read_numbers(ids) if ids else services().directory.list_organizations()
+    _report(get(DryRun).run(_watch(chosen)), as_json)
+
+
+def _watch(ids: list[int]) -> Iterable[int]:
     """The ids again, with a progress bar on standard error."""
     with click.progressbar(ids, label="organizations", file=sys.stderr) as bar:
         yield from bar
 
 
-def _report(notes: Iterable[PlannedCall], as_json: bool) -> NoReturn:
+def _report(calls: Iterable[PlannedCall], as_json: bool) -> NoReturn:
     try:
-        found = list(notes)
+        found = list(calls)
     except PanelError as error:
         stop(f"Could not: {error}")
     lines = [f"organization {n.organization}: {n.method} {n.path} {n.body}" for n in found]
@@ -170,7 +174,7 @@ def _report(notes: Iterable[PlannedCall], as_json: bool) -> NoReturn:
     sys.exit(FOUND if found else 0)
 
 
-def _numbers(words: tuple[str, ...]) -> list[int]:
+def _read_numbers(words: tuple[str, ...]) -> list[int]:
     """Ids as arguments, from a file, or from standard input (`-`)."""
     texts: list[str] = []
     for word in words or ("-",):
@@ -188,15 +192,15 @@ def _numbers(words: tuple[str, ...]) -> list[int]:
     return list(dict.fromkeys(int(text) for text in texts))
 
 
-def _line_up(engine: Worker, numbers: list[int], quiet: bool) -> int:
+def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> int:
     """A few at a time; each under an id of the day, which is how a second run knows the first."""
     today, left, new = date.today().isoformat(), iter(numbers), 0  # noqa: DTZ011 a mere label
     with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
         while chunk := list(islice(left, CHUNK)):
             for number in chunk:
-                new += engine.line_up(number, BACKFILL, f"{BACKFILL}:{today}:{number}")
+                new += intake.line_up(number, BACKFILL, f"{BACKFILL}:{today}:{number}")
             if not quiet:
                 bar.update(len(chunk))
-            while engine.stats().waiting > CHUNK:
+            while intake.stats().waiting > CHUNK:
                 time.sleep(1)
     return new

@@ -12,7 +12,13 @@ from panel.data.db import transaction
 from panel.data.links import BY_AGENT, CONTACT, CONVERSATION, PICKED, REFUSED, Link
 from panel.errors import GiveUp, PanelError, Unreachable
 from panel.services import Services
-from panel.upstream.chatwoot import LONGEST_NAME, Contact, Conversation
+from panel.upstream.chatwoot import (
+    ID_ATTRIBUTE,
+    LONGEST_NAME,
+    NAME_ATTRIBUTE,
+    Contact,
+    Conversation,
+)
 from panel.upstream.middag import ORGANIZATION
 
 ACTIONS = ("pick", "refuse", "undo")
@@ -73,36 +79,38 @@ class Decisions:
     def _fetch_name(self, organization: int) -> str:
         """Only an organization that the back office knows can be picked."""
         try:
-            found = self._services.back_office.read(ORGANIZATION, organization, CacheControl.GLANCE)
+            found = self._services.back_office.read(
+                ORGANIZATION, organization, CacheControl.STALE_WHILE_REVALIDATE
+            )
         except PanelError as error:
             raise CannotPick(error.code, error.detail) from error
         return found.value.name[:LONGEST_NAME]
 
     def _write_conversation(self, conversation: Conversation, organization: int, name: str) -> None:
         """A pick is written; with no name, our keys go if they name this organization."""
-        named = str(conversation.attributes.get(matching.ATTRIBUTE, ""))
+        named = str(conversation.attributes.get(ID_ATTRIBUTE, ""))
         if not name and named != str(organization):
             return
         values = {
-            matching.ATTRIBUTE: str(organization) if name else None,
-            matching.NAME_ATTRIBUTE: name or None,
+            ID_ATTRIBUTE: str(organization) if name else None,
+            NAME_ATTRIBUTE: name or None,
         }
         self._services.chatwoot.change_conversation(conversation.id, values)
 
     def _write_contact(self, contact: Contact, organization: int, name: str) -> None:
         """The same for the contact, beside the organizations that the passes seated it in."""
         # The lock of the passes (`sync.contacts`): one writer per contact.
-        with self._services.cache.flights.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
+        with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
             names = self._list_organizations(contact, organization, name)
             values = {
-                matching.ATTRIBUTE: ",".join(map(str, names)),
-                matching.NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
+                ID_ATTRIBUTE: ",".join(map(str, names)),
+                NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
             }
             if names:
                 self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
-            elif str(contact.attributes.get(matching.ATTRIBUTE, "")) == str(organization):
+            elif str(contact.attributes.get(ID_ATTRIBUTE, "")) == str(organization):
                 self._services.chatwoot.clear_contact(contact.id, list(values))
 
     def _list_organizations(self, contact: Contact, organization: int, name: str) -> dict[int, str]:

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
 from panel.phones import e164
-from panel.upstream.chatwoot import Contact, Conversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
-ATTRIBUTE = "middag_organization_id"
-NAME_ATTRIBUTE = "middag_organization"
 IDENTIFIER = re.compile(r"middag:organization:([1-9][0-9]{0,17})")
 CLAIMED = "claimed"
 MOST_CANDIDATES = 10
@@ -69,7 +67,7 @@ def describe_customer(conversation: Conversation) -> str:
     No evidence, for anybody can say it; but a kept copy that says the same is not outdated.
     """
     who = conversation.contact
-    claims = (each.get(ATTRIBUTE) for each in (conversation.attributes, who.attributes))
+    claims = (each.get(ID_ATTRIBUTE) for each in (conversation.attributes, who.attributes))
     signed = 1 if conversation.signed else None
     said = (who.id, who.email, who.phone, who.identifier, *claims, signed)
     return "\t".join("" if each is None else str(each) for each in said)
@@ -195,8 +193,11 @@ class _Evidence:
 def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:
     contact = conversation.contact
     sources = (
-        ("conversation attribute", _parse_numbers(conversation.attributes.get(ATTRIBUTE))),
-        ("contact attribute", _parse_numbers(contact.attributes.get(ATTRIBUTE))),
+        (
+            "conversation attribute",
+            _parse_numbers(conversation.attributes.get(ID_ATTRIBUTE)),
+        ),
+        ("contact attribute", _parse_numbers(contact.attributes.get(ID_ATTRIBUTE))),
         ("identifier", IDENTIFIER.fullmatch(contact.identifier or "")),
     )
     for source, found in sources:

@@ -67,7 +67,9 @@ def _search_by_id(services: Services, number: int) -> tuple[list[Result], str]:
     if not number:
         return [], ""
     try:
-        found = services.back_office.read(ORGANIZATION, number, CacheControl.GLANCE).value
+        found = services.back_office.read(
+            ORGANIZATION, number, CacheControl.STALE_WHILE_REVALIDATE
+        ).value
     except Missing:
         return [], ""
     except PanelError as error:

@@ -213,6 +213,10 @@ class Preparation:
                 prepare(self._engine, self._migrate)
                 self._is_done = True
 
+    def wait(self) -> None:
+        """Return when the database is upgraded, however long it takes. Raises `WrongSchema`."""
+        prepare_patiently(self._migrate)
+
 
 def prepare(engine: Engine, migrate: Callable[[], None]) -> None:
     """Upgrade the database: now, or as soon as a PostgreSQL that is away has come back.

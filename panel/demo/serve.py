@@ -32,7 +32,9 @@ from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, demo_worlds, serve
+from panel.services import get
 from panel.settings import Settings, from_env
+from panel.sync.intake import Intake
 from panel.sync.jobs import BACKFILL
 
 if TYPE_CHECKING:
@@ -78,9 +80,9 @@ class House:
     def working(self) -> Iterator[None]:
         """Passes are executed meanwhile, as in a web process of a single-machine installation."""
         import_string("app:start_work")(self.panel)
-        sync = self.panel.extensions["panel"].sync  # type: ignore[attr-defined]
+        intake = get(Intake, self.panel)  # type: ignore[arg-type]
         for organization in NEIGHBOURS:
-            sync.line_up(organization, BACKFILL)
+            intake.line_up(organization, BACKFILL)
         try:
             yield
         finally:

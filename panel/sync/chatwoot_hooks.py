@@ -1,4 +1,4 @@
-"""The other door: `POST /sync/chatwoot`, Chatwoot's own webhooks (contracts/chatwoot.md §2).
+"""Chatwoot's own webhooks, `POST /sync/chatwoot` (contracts/chatwoot.md §2).
 
 They come once, in any order, and our own writes come back as events. What is worth a pass lines one
 up under the delivery's id; a customer who writes has the kept copies warmed; the rest is free.
@@ -7,26 +7,23 @@ up under the delivery's id; a customer who writes has the kept copies warmed; th
 import hmac
 import time
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from flask import Blueprint, current_app, request
+from flask import request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
-from panel.services import services
-from panel.sync.intake import NotKept
-from panel.sync.worker import Worker
+from panel.services import get, services
+from panel.sync.intake import Intake, NotKept
 
-bp = Blueprint("webhooks", __name__)
 TOLERANCE = 300  # seconds, either way
 LONGEST_STAMP = 12  # digits
 LARGEST = 1024 * 1024  # a conversation comes with its last messages
 IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
 
 
-@bp.post("/sync/chatwoot")
 def receive_webhook() -> ResponseReturnValue:
     secret = services().settings.chatwoot_webhook_secret
     request.max_content_length = LARGEST
@@ -63,7 +60,7 @@ def _read_delivery(raw: bytes) -> str:
 def _line_up(event: dict[str, Any], delivery: str) -> int:
     """How many passes were lined up."""
     name = str(event.get("event"))
-    engine = cast(Worker, current_app.extensions["panel"].sync)
+    intake = get(Intake)
     wanted: set[int] = set()
     if name == "conversation_created":
         wanted = _find_seated(_find_sender(event))
@@ -71,10 +68,10 @@ def _line_up(event: dict[str, Any], delivery: str) -> int:
         wanted = _find_unseated(event)
     for organization in sorted(wanted):
         hook_id = f"chatwoot:{delivery}:{organization}"
-        engine.line_up(organization, f"chatwoot.{name}", hook_id)
+        intake.line_up(organization, f"chatwoot.{name}", hook_id)
     if name == "conversation_created" or _is_from_customer(event):
         for organization in _find_seated(_find_sender(event)):
-            engine.enqueue_warming(organization)
+            intake.enqueue_warming(organization)
     return len(wanted)
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
-from panel.sync.people import ID_ATTRIBUTE, NAME_ATTRIBUTE
-from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, Chatwoot
 
 
 class Conversations:

@@ -1,38 +1,27 @@
-"""Keeping hooks: the journal is the record, DBOS Transact does the work behind four methods.
+"""The intake of the transactional inbox: keep a hook and enqueue its pass in one transaction.
 
-One transaction inserts the hook's row and, unless a pass of that organization waits already,
-enqueues one. So an organization has one pass running and one waiting at most, and a thousand hooks
-melt into a few. Nothing is executed here: that is `engine`.
+So an organization has one pass running and one waiting at most, and a thousand hooks melt into a
+few. Nothing is executed here: that is `worker`.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from uuid import uuid4
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
-from dbos import error as dbos_errors
-from sqlalchemy import Connection
-from sqlalchemy import Engine as Database
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
-from panel.data import db, inbox
+from panel.data import inbox
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, InboxRow
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
+from panel.sync.pass_queue import ACTIVE, TROUBLE, PassQueue
 from panel.sync.wire import Hook
 
 log = logging.getLogger(__name__)
 
-APPLICATION, PASS_QUEUE, PASS_WORKFLOW = "panel", "passes", "pass"
-WARM_QUEUE, WARM_SECONDS = "warm", 60  # an organization is warmed once a minute at most
-# A constant, never computed: work that another version began would be left lying (dependencies
-# §1.5, trap 4).
-VERSION = "1"
-ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
-TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
+WARM_SECONDS = 60  # an organization is warmed once a minute at most
 
 
 class NotKept(Exception):
@@ -58,34 +47,24 @@ class Stats:
 class Intake:
     """Keeps hooks and looks after them; every process may have one. Executes nothing."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Engine, queue: PassQueue, clock: Callable[[], float] = time.time
+    ) -> None:
         self._database = database
+        self._queue = queue
         self._clock = clock
-        self._url = database.url.render_as_string(hide_password=False)
         self._on_sqlite = database.dialect.name == "sqlite"
-        self._turns = GroupCommit(self._keep_all)
-        self._client = DBOSClient(
-            system_database_engine=database,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=APPLICATION,
-            retry_connection_errors=False,  # the door says 503 rather than wait
-            lazy=True,
-        )
-
-    def migrate(self) -> None:
-        """Create or update every table, the engine's too; many may do it at once."""
-        db.migrate(self._database)
-        DBOS.migrate(self._url)
+        self._commits = GroupCommit(self._keep_all)
 
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
 
         Raises `NotKept`: it was not, or in the worst case it was, and a repetition is a duplicate.
         """
-        entry = _make_row(hook, self._clock())
-        if not self._keep(entry):
+        row = _make_row(hook, self._clock())
+        if not self._keep(row):
             return "duplicate"
-        return "ignored" if entry.status == IGNORED else "accepted"
+        return "ignored" if row.status == IGNORED else "accepted"
 
     def line_up(self, organization: int, kind: str, hook_id: str = "") -> bool:
         """A ring of our own (`kind`: backfill, reconcile ...); False when its id was kept before.
@@ -93,84 +72,50 @@ class Intake:
         Without an id every call is a new one. Raises `NotKept`.
         """
         now = self._clock()
-        return self._keep(
-            InboxRow(hook_id or f"{kind}:{uuid4()}", kind, organization, None, now, now)
-        )
+        hook_id = hook_id or f"{kind}:{uuid4()}"
+        return self._keep(InboxRow(hook_id, kind, organization, None, now, now))
 
     def enqueue_warming(self, organization: int) -> None:
         """Have the worker bring the kept copies up to date, soon; nothing is lost when it fails."""
         minute = int(self._clock() // WARM_SECONDS)
-        options: EnqueueOptions = {
-            "workflow_name": WARM_QUEUE,
-            "workflow_id": f"{WARM_QUEUE}:{organization}:{minute}",
-            "queue_name": WARM_QUEUE,
-            "app_version": VERSION,
-        }
         try:
             # In a transaction of ours: by itself the client waits for a locked file without end.
-            with self._write(0) as connection:
-                self._client.enqueue_in_transaction(connection, options, organization)
+            with inbox.write_transaction(self._database, 0) as connection:
+                name = f"warm:{organization}:{minute}"
+                self._queue.enqueue_warming(connection, organization, name)
         except TROUBLE as error:
             log.info("organization %s is not warmed: %s", organization, type(error).__name__)
 
-    def _keep(self, entry: InboxRow) -> bool:
+    def _keep(self, row: InboxRow) -> bool:
         try:
             # SQLite has one writer; PostgreSQL has many, and gathers their commits by itself.
-            return self._turns.submit(entry) if self._on_sqlite else self._keep_all([entry])[0]
+            return self._commits.submit(row) if self._on_sqlite else self._keep_all([row])[0]
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
 
-    def _keep_all(self, entries: Sequence[InboxRow]) -> list[bool]:
+    def _keep_all(self, rows: Sequence[InboxRow]) -> list[bool]:
         """In one transaction; which of them are new. All are kept when this returns, or none is."""
-        with self._write(entries[0].organization or 0) as connection:
-            new = inbox.insert_hooks(connection, entries)
-            kept = [entry for entry, is_new in zip(entries, new, strict=True) if is_new]
-            self._enqueue_passes(connection, {e.organization for e in kept if e.status == WAITING})
+        with inbox.write_transaction(self._database, rows[0].organization or 0) as connection:
+            new = inbox.insert_hooks(connection, rows)
+            kept = [row for row, is_new in zip(rows, new, strict=True) if is_new]
+            waiting = {row.organization for row in kept if row.status == WAITING}
+            self._queue.enqueue_passes(connection, waiting)
         return new
-
-    def _enqueue_passes(self, connection: Connection, organizations: Iterable[int | None]) -> None:
-        wanted = {each: str(uuid4()) for each in organizations if each}
-        for organization in inbox.mark_waiting(connection, wanted):
-            self._enqueue(connection, organization, wanted[organization])
-
-    def _enqueue_next(
-        self, connection: Connection, organization: int, delay: float | None = None
-    ) -> None:
-        pass_id = str(uuid4())
-        inbox.postpone_pass(connection, organization, pass_id)
-        self._enqueue(connection, organization, pass_id, delay)
-
-    def _enqueue(
-        self, connection: Connection, organization: int, pass_id: str, delay: float | None = None
-    ) -> None:
-        options: EnqueueOptions = {
-            "workflow_name": PASS_WORKFLOW,
-            "workflow_id": pass_id,
-            "queue_name": PASS_QUEUE,
-            "queue_partition_key": str(organization),
-            "app_version": VERSION,
-        }
-        if delay is not None:
-            options["delay_seconds"] = delay
-        self._client.enqueue_in_transaction(connection, options, organization)
-
-    def _write(self, organization: int) -> AbstractContextManager[Connection]:
-        return inbox.write_transaction(self._database, organization)
 
     def stats(self) -> Stats:
         """How things stand."""
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, self._clock())
-        passes = self._list_workflows(ACTIVE)
+        passes = self._queue.list_passes(ACTIVE)
         retrying = [
-            (int(one.queue_partition_key or 0), (one.delay_until_epoch_ms or 0) / 1000)
-            for one in passes
-            if one.status == "DELAYED"
+            (int(each.queue_partition_key or 0), (each.delay_until_epoch_ms or 0) / 1000)
+            for each in passes
+            if each.status == "DELAYED"
         ]
         return Stats(
-            waiting=sum(one.status == "ENQUEUED" for one in passes),
-            running=sum(one.status == "PENDING" for one in passes),
-            retrying=tuple(sorted(retrying, key=lambda one: one[1])),
+            waiting=sum(each.status == "ENQUEUED" for each in passes),
+            running=sum(each.status == "PENDING" for each in passes),
+            retrying=tuple(sorted(retrying, key=lambda row: row[1])),
             **asdict(counts),
         )
 
@@ -189,28 +134,16 @@ class Intake:
         if found is None:
             return False
         organization, pass_id = found
-        with self._write(organization) as connection:
+        with inbox.write_transaction(self._database, organization) as connection:
             if not inbox.unbury_hooks(connection, pass_id):
                 return False
-            alone = inbox.mark_waiting(connection, {organization: pass_id})
-        if alone:
-            self._rewind(organization, pass_id)
+            is_alone = inbox.mark_waiting(connection, {organization: pass_id})
+        # A death right before this leaves waiting hooks without a pass: the worker's sweep finds
+        # them.
+        if is_alone and not self._queue.rewind(organization, pass_id):
+            with inbox.write_transaction(self._database, organization) as connection:
+                self._queue.enqueue_next(connection, organization)
         return True
-
-    def _rewind(self, organization: int, pass_id: str) -> None:
-        # Not `resume`: to a workflow that has ended it does nothing, and says nothing (trap 8). A
-        # death right before this leaves waiting hooks without a pass, which `_mend` finds.
-        key = str(organization)
-        try:
-            self._client.rewind_workflow(pass_id, queue_name=PASS_QUEUE, queue_partition_key=key)
-        except dbos_errors.DBOSException:  # it is gone, or about to end: another one, then
-            with self._write(organization) as connection:
-                self._enqueue_next(connection, organization)
-
-    def _list_workflows(self, states: list[str]) -> list[WorkflowStatus]:
-        return self._client.list_workflows(
-            status=states, name=PASS_WORKFLOW, load_input=False, load_output=False
-        )
 
 
 def _make_row(hook: Hook, now: float) -> InboxRow:

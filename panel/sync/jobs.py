@@ -1,35 +1,20 @@
-"""What the engine runs: passes with everything they need, and the look at all organizations.
+"""The jobs that the worker runs: a pass, warming the cache, the nightly reconciliation."""
 
-Also the rehearsal: a pass whose writes to Chatwoot are noted instead of sent, over a copy of our
-own tables. What a rehearsal notes is exactly what a pass would do, because it is one.
-"""
-
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import StaticPool
 
 from panel.cache.policy import CacheControl
 from panel.data import inbox
-from panel.data.db import metadata, transaction
-from panel.data.directory import Directory, organizations, people
-from panel.data.links import Links, links
-from panel.data.search_index import SearchIndex, terms
+from panel.data.db import transaction
 from panel.errors import Missing, PanelError
-from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.events import find_kind
 from panel.sync.intake import Intake
-from panel.sync.rate_limit import RateLimit
+from panel.sync.rate_limit import make_limited_client
 from panel.sync.reconcile import DELETED, Reconciler
-from panel.upstream.chatwoot import Chatwoot, Contact
-from panel.upstream.client import Client
+from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.middag import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
@@ -46,35 +31,23 @@ class TooManyGone(Exception):
         super().__init__(f"{gone} of {known} known organizations would be cleared")
 
 
-@dataclass(frozen=True)
-class PlannedCall:
-    """One call that a rehearsed pass would have made to Chatwoot, or why it could not."""
-
-    organization: int
-    method: str
-    path: str
-    body: Any
-
-
 class Jobs:
-    """`contacts` speaks to Chatwoot through a client of its own: behind the budget of calls."""
+    """They speak to Chatwoot through a client of their own, behind the limit of calls a minute."""
 
-    def __init__(self, services: Services, door: Intake) -> None:
+    def __init__(self, services: Services, intake: Intake) -> None:
         self._services = services
-        self._door = door
+        self._intake = intake
         settings = services.settings
-        budget = RateLimit(settings.calls_per_minute)
-        headers = Chatwoot.headers(settings.chatwoot_api_token)
-        self._client = Client(settings.chatwoot_url, headers, gate=budget.take)
-        chatwoot = Chatwoot(self._client, services.cache, settings.chatwoot_account_id)
-        self._contacts = Reconciler(
+        client = make_limited_client(settings)
+        chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
+        self._reconciler = Reconciler(
             settings,
             services.back_office,
             chatwoot,
             services.directory,
             services.search_index,
             services.links,
-            services.cache.flights,
+            services.locks,
         )
 
     def bring_in_line(self, organization: int) -> None:
@@ -82,7 +55,7 @@ class Jobs:
         is visible."""
         kinds = self._waiting_kinds(organization)
         try:
-            self._contacts.bring_in_line(organization, kinds)
+            self._reconciler.bring_in_line(organization, kinds)
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
             self._services.cache.touch(organization, *sections)
@@ -103,36 +76,17 @@ class Jobs:
         if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
         for organization in watch(known):
-            self._door.line_up(organization, DELETED if organization in gone else RECONCILE)
+            self._intake.line_up(organization, DELETED if organization in gone else RECONCILE)
         return len(known)
 
     def run_nightly(self) -> None:
-        """What the engine's schedule calls."""
+        """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:
             log.error("reconciling stopped: %s; `flask sync reconcile --force` if right", many)
-
-    def dry_run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
-        """What passes of these organizations would change in Chatwoot; nothing is written."""
-        scratch = self._copy_tables()
-        stage = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
-        contacts = Reconciler(
-            self._services.settings,
-            self._services.back_office,
-            stage,
-            Directory(scratch),
-            SearchIndex(scratch),
-            Links(scratch),
-            ThreadLocks(),
-        )
-        try:
-            for organization in chosen:
-                yield from self._dry_run_one(organization, contacts, stage)
-        finally:
-            scratch.dispose()
 
     def _waiting_kinds(self, organization: int) -> set[str]:
         with transaction(self._services.database) as connection:
@@ -149,68 +103,6 @@ class Jobs:
         except Missing as error:
             return error.code == "unknown_organization"
         return False
-
-    def _copy_tables(self) -> Engine:
-        """Our own tables as they are now, in memory."""
-        scratch = create_engine(
-            "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
-        )
-        metadata.create_all(scratch, tables=[organizations, people, links, terms])
-        with transaction(self._services.database) as source, scratch.begin() as target:
-            for table in (organizations, people, links):
-                rows = [dict(row) for row in source.execute(table.select()).mappings()]
-                if rows:
-                    target.execute(table.insert(), rows)
-        return scratch
-
-    def _dry_run_one(
-        self, organization: int, contacts: Reconciler, stage: "DryRunChatwoot"
-    ) -> Iterable[PlannedCall]:
-        try:
-            contacts.bring_in_line(organization, self._waiting_kinds(organization))
-        except PanelError as error:
-            yield PlannedCall(organization, "", "could not be told", str(error))
-        yield from (PlannedCall(organization, *each) for each in stage.noted)
-        stage.noted.clear()
-
-
-class DryRunChatwoot(Chatwoot):
-    """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
-
-    def __init__(self, client: Client, cache: Any, settings: Any) -> None:
-        super().__init__(client, cache, settings.chatwoot_account_id)
-        self.noted: list[tuple[str, str, Any]] = []
-        self._made: dict[int, Contact] = {}
-        self._numbers = itertools.count(-1, -1)
-
-    def find_contact(self, key: str, value: str) -> Contact | None:
-        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
-        made = [each for each in self._made.values() if getattr(each, known) == value]
-        return made[0] if made else super().find_contact(key, value)
-
-    def contact(self, number: int) -> Contact:
-        return self._made.get(number) or super().contact(number)
-
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        return {} if contact < 0 else super().open_conversations(contact)
-
-    def create_contact(self, fields: dict[str, Any]) -> Contact:
-        self.noted.append(("POST", "contacts", fields))
-        number = next(self._numbers)
-        email, phone = fields.get("email"), fields.get("phone_number")
-        told = fields.get("custom_attributes", {})
-        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
-        self._made[number] = made
-        return made
-
-    def update_contact(self, number: int, fields: dict[str, Any]) -> None:
-        self.noted.append(("PUT", f"contacts/{number}", fields))
-
-    def clear_contact(self, number: int, keys: list[str]) -> None:
-        self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
-
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
-        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
 
 
 def _list_touched(kind: str) -> tuple[str, ...]:

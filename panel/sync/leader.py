@@ -1,4 +1,4 @@
-"""Who executes passes: one process at a time, and the next one when it dies."""
+"""Leader election: one process at a time executes passes, and another one when it dies."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,22 +10,22 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-LEADER_POLL_SECONDS = 1.0  # how often one asks for the lease, and how often its holder looks at it
+LEADER_POLL_SECONDS = 1.0  # how often a process tries to become it, and looks whether it still is
 LEADER_KEY = 7_242_002  # on PostgreSQL, where it is an advisory lock: any constant of ours
-# Of the session that holds the lease: a machine that vanished must not hold it for hours.
+# Of the leader's session: a machine that vanished must not be the leader for hours.
 KEEPALIVES = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 
 
 @contextmanager
-def lead(database: Database, told: Event) -> Iterator[Callable[[], bool]]:
-    """Held by one process at most: two with one executor id would do all work twice (trap 2).
+def lead(database: Database, stopping: Event) -> Iterator[Callable[[], bool]]:
+    """Be the leader. Two of them with one executor id would do all work twice (trap 2).
 
-    Waits for it; raises `Timeout` when `told` to stop meanwhile. Yields a look at whether it is
-    still held.
+    Waits for it; raises `Timeout` when `stopping` is set meanwhile. Yields a function that tells
+    whether this process still is the leader.
     """
     if database.dialect.name == "sqlite":
         lock = FileLock(f"{database.url.database}.executing.lock")
-        with lock.acquire(poll_interval=LEADER_POLL_SECONDS, cancel_check=told.is_set):
+        with lock.acquire(poll_interval=LEADER_POLL_SECONDS, cancel_check=stopping.is_set):
             yield lambda: True
         return
     with database.connect() as connection:
@@ -33,12 +33,12 @@ def lead(database: Database, told: Event) -> Iterator[Callable[[], bool]]:
         for setting in KEEPALIVES:
             connection.execute(text(f"SET {setting}"))
         while not connection.scalar(text(f"SELECT pg_try_advisory_lock({LEADER_KEY})")):
-            if told.wait(LEADER_POLL_SECONDS):
+            if stopping.wait(LEADER_POLL_SECONDS):
                 raise Timeout("executing")
         try:
             yield partial(_is_answering, connection)
         finally:
-            connection.invalidate()  # the end of the session is what gives the lease back
+            connection.invalidate()  # the end of the session is what lets another one lead
 
 
 def _is_answering(connection: Connection) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from panel.data.directory import COMPANY, Known, Person
 from panel.models import Collaborator, Organization
 from panel.phones import e164
+from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE
 
 ROLES_BY_WEIGHT = (
     "owner",
@@ -21,7 +22,6 @@ STATUSES_BY_WEIGHT = (
     "expired",
     "cancelled",
 )  # the first that any entitlement has
-ID_ATTRIBUTE, NAME_ATTRIBUTE = "middag_organization_id", "middag_organization"
 OUR_ATTRIBUTES = (
     ID_ATTRIBUTE,
     NAME_ATTRIBUTE,

@@ -1,4 +1,4 @@
-"""The door for hooks: `POST /sync/hooks` (design §4.4). Check, keep, touch, answer.
+"""The plugin's hooks, `POST /sync/hooks` (design §4.4): check, keep, touch, answer.
 
 A 2xx means: it is on the disk. Whatever goes wrong before that is said, and nothing is kept.
 """
@@ -7,42 +7,25 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, cast
 
-from flask import Blueprint, Request, current_app, request
+from flask import Request, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import Counter
 
 from panel.cache.policy import Cache
-from panel.settings import Settings
+from panel.services import get, services
 from panel.sync import events, wire
-from panel.sync.intake import NotKept
-from panel.sync.worker import Worker
+from panel.sync.intake import Intake, NotKept
 
 log = logging.getLogger(__name__)
 
-HOOKS = Counter("panel_hooks", "Hooks by their answer", ["answer"])
+HOOKS_ANSWERED = Counter("panel_hooks", "Hooks by their answer", ["answer"])
 # Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
 # is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
 MOST_READ = 1024 * 1024
 RETRY_AFTER = "30"  # when to bring a hook again that could not be kept
 MOST_WRONG, WRONG_SECONDS = 20, 60.0
 MOST_ADDRESSES = 10_000  # remembered at once: nobody fills our memory with addresses
-
-bp = Blueprint("hooks", __name__)
-
-
-class Panel(Protocol):
-    """What of the shared objects (`app.extensions["panel"]`) this door needs."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def cache(self) -> Cache: ...
-
-    @property
-    def sync(self) -> Worker: ...
 
 
 class WrongProofs:
@@ -57,7 +40,7 @@ class WrongProofs:
         self._clock = clock
         self._wrong: dict[str, deque[float]] = {}
 
-    def is_blocked(self, address: str) -> bool:
+    def add(self, address: str) -> bool:
         """Count one more; True when there were too many."""
         if len(self._wrong) >= MOST_ADDRESSES:
             self._wrong.clear()
@@ -67,13 +50,11 @@ class WrongProofs:
         return len(mine) > MOST_WRONG and mine[0] > now - WRONG_SECONDS
 
 
-@bp.post("/sync/hooks")
 def receive_hook() -> ResponseReturnValue:
     """The one route; every answer is counted by its word or code."""
-    panel = cast(Panel, current_app.extensions["panel"])
     try:
-        hook = _read(request, panel.settings.secrets)
-        status = panel.sync.accept(hook)
+        hook = _read(request, services().settings.secrets)
+        status = get(Intake).accept(hook)
     except wire.Refusal as refusal:
         return _refuse(refusal)
     except NotKept as trouble:
@@ -81,8 +62,8 @@ def receive_hook() -> ResponseReturnValue:
         again = wire.Refusal(503, "not_kept", "it could not be kept, bring it again")
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
-    _touch(panel.cache, hook)
-    HOOKS.labels(status).inc()
+    _touch(services().cache, hook)
+    HOOKS_ANSWERED.labels(status).inc()
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 
@@ -111,19 +92,15 @@ def _touch(cache: Cache, hook: wire.Hook) -> None:
         cache.touch(hook.organization, *kind.touches)
 
 
-def _strikes() -> WrongProofs:
-    return cast(WrongProofs, current_app.extensions.setdefault("panel_strikes", WrongProofs()))
-
-
 def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue:
     headers = {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-        if _strikes().is_blocked(request.remote_addr or ""):
+        if get(WrongProofs).add(request.remote_addr or ""):
             refusal = wire.Refusal(429, "too_many", "too many wrong proofs from this address")
             retry_after = f"{WRONG_SECONDS:.0f}"
     if retry_after:
         headers["Retry-After"] = retry_after
-    HOOKS.labels(refusal.code).inc()
+    HOOKS_ANSWERED.labels(refusal.code).inc()
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

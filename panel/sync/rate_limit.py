@@ -1,9 +1,13 @@
-"""The budget of calls towards Chatwoot: the passes share it, opening a panel never waits for it."""
+"""The rate limit of calls to Chatwoot: passes share it, opening a panel never waits for it."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+
+from panel.settings import Settings
+from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.client import Client
 
 WINDOW = 60.0
 
@@ -37,3 +41,10 @@ class RateLimit:
                 return self._taken[0] + WINDOW - now + 0.001
             self._taken.append(now)
             return 0.0
+
+
+def make_limited_client(settings: Settings) -> Client:
+    """A client of Chatwoot whose calls wait for their turn."""
+    limit = RateLimit(settings.calls_per_minute)
+    headers = Chatwoot.headers(settings.chatwoot_api_token)
+    return Client(settings.chatwoot_url, headers, gate=limit.take)

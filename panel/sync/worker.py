@@ -1,10 +1,10 @@
-"""The executing side of the durable engine (DBOS Transact): it runs the passes that `door` keeps.
+"""The worker: it runs the passes of the durable queue (DBOS Transact), and tries again or buries.
 
 A try that fails and may heal is done again by a further pass, which the engine holds back durably:
 between its tries an organization occupies no thread and no slot.
 
-Passes are executed by one process at a time, whoever holds the lease: a web process (`inside`), or
-`sync worker`. When it dies, the kernel or the database hands the lease on, and the work with it.
+Passes are executed by one process at a time, the leader: a web process (`inside`), or `sync
+worker`. When it dies, the kernel or the database makes another one the leader.
 """
 
 import logging
@@ -26,39 +26,36 @@ from dbos import (
 )
 from filelock import Timeout
 from sqlalchemy import Connection
-from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import inbox
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
 from panel.errors import GiveUp, TryLater, Unauthorized, Unreadable
 from panel.settings import Settings
-from panel.sync.intake import (
+from panel.sync.leader import LEADER_POLL_SECONDS, lead
+from panel.sync.pass_queue import (
     ACTIVE,
     APPLICATION,
-    PASS_QUEUE,
+    AT_ONCE,
     PASS_WORKFLOW,
     TROUBLE,
     VERSION,
     WARM_QUEUE,
-    Intake,
+    PassQueue,
 )
-from panel.sync.leader import LEADER_POLL_SECONDS, lead
 
 log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
 
-# Constants, never computed: work that another version or executor began would be left lying
-# (dependencies §1.5, traps 3 and 4).
+# A constant, never computed: work that another executor began would be left lying (dependencies
+# §1.5, trap 3).
 EXECUTOR = "panel"
 # Seconds between the tries of an organization: more than 24 h in all, and never more than a good
 # hour late once the trouble is over. Each is longer by up to JITTER, so that a thousand spread.
 RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
 RETRY_JITTER = 0.25
-QUEUE_POLL_SECONDS = 0.4
-AT_ONCE = 16  # passes that run at once; one that waits for its next try is none of them
 DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
 FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
@@ -97,24 +94,23 @@ class _Outcome(TypedDict):
     retry_at: float | None
 
 
-class Worker(Intake):
-    """The door of this process, and the one that executes passes once `start` or `run` is called.
-
-    That is one process at a time: two with one executor id would do all work twice (trap 2).
-    """
+class Worker:
+    """Executes passes once `start` or `run` is called, whenever this process is the leader."""
 
     _grace_seconds = 5
 
     def __init__(
         self,
         settings: Settings,
-        database: Database,
+        queue: PassQueue,
         waits: Sequence[float] = RETRY_WAITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(database, clock)
         self._settings = settings
+        self._queue = queue
+        self._database = queue.database
         self._waits = waits
+        self._clock = clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -137,38 +133,30 @@ class Worker(Intake):
     def run(
         self, bring_in_line: BringInLine, reconcile: Reconcile = None, warm: BringInLine = _ignore
     ) -> None:
-        """Execute passes until `stop`, whenever this process has the lease; blocks.
+        """Execute passes until `stop`, whenever this process is the leader; blocks.
 
         `bring_in_line(organization)` raises `TryLater` for what may heal; anything else is buried.
         `reconcile()` is called once a day, at night; `warm(organization)` after a customer wrote.
         """
         while not self._stopping.is_set():
             try:
-                with lead(self._database, self._stopping) as held:
-                    self._execute(held, Work(bring_in_line, reconcile, warm))
+                with lead(self._database, self._stopping) as is_leader:
+                    self._execute(is_leader, Work(bring_in_line, reconcile, warm))
             except Timeout:
-                continue  # told to stop while another process had the lease
+                continue  # told to stop while another process was the leader
             except TROUBLE as error:
                 log.warning("no passes can be executed now: %s", type(error).__name__)
                 self._stopping.wait(DATABASE_REST_SECONDS)
 
-    def _execute(self, held: Callable[[], bool], work: Work) -> None:
-        self._client.register_queue(
-            PASS_QUEUE,
-            partition_concurrency=1,
-            worker_concurrency=AT_ONCE,
-            polling_interval_sec=QUEUE_POLL_SECONDS,
-        )
-        self._client.register_queue(
-            WARM_QUEUE, worker_concurrency=AT_ONCE // 4, polling_interval_sec=1.0
-        )
+    def _execute(self, is_leader: Callable[[], bool], work: Work) -> None:
+        self._queue.register_queues()
         DBOS(config=self._config())
         try:
             schedules = self._register(work)
             DBOS.launch()
             DBOS.apply_schedules(schedules)
-            self._take_over()
-            while held() and not self._stopping.wait(LEADER_POLL_SECONDS):
+            self._queue.take_over(EXECUTOR)
+            while is_leader() and not self._stopping.wait(LEADER_POLL_SECONDS):
                 pass
         finally:
             grace = self._grace_seconds
@@ -177,14 +165,14 @@ class Worker(Intake):
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {
             "name": APPLICATION,
-            "system_database_url": self._url,
+            "system_database_url": self._queue.url,
             "application_version": VERSION,
             "executor_id": EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
             "sys_db_pool_size": AT_ONCE // 2,
             "log_level": "WARNING",
         }
-        if self._on_sqlite:
+        if self._database.dialect.name == "sqlite":
             config["db_engine_kwargs"] = {"pool_events": [(_set_durable, "connect")]}
         return config
 
@@ -219,17 +207,6 @@ class Worker(Intake):
             nightly,
         ]
 
-    def _take_over(self) -> None:
-        # We hold the lease, so whoever began these is dead, and blocks its organizations (trap 3).
-        # Those of our own id the engine takes up by itself.
-        left = [
-            one.workflow_id
-            for one in self._list_workflows(["PENDING"])
-            if one.executor_id != EXECUTOR
-        ]
-        if left:
-            self._client.resume_workflows(left, queue_name=PASS_QUEUE)
-
     def _run_pass(self, organization: int, bring_in_line: BringInLine) -> str:
         """One try; returns why it was buried, or nothing.
 
@@ -243,12 +220,12 @@ class Worker(Intake):
         return DBOS.run_step(STUBBORN, self._settle, organization, me, begun, outcome)
 
     def _begin(self, organization: int, me: str) -> list[int]:
-        with self._write(organization) as connection:
+        with inbox.write_transaction(self._database, organization) as connection:
             return list(inbox.begin_pass(connection, organization, me) or ())
 
     def _settle(self, organization: int, me: str, begun: list[int], outcome: _Outcome) -> str:
         through, first = begun
-        with self._write(organization) as connection:
+        with inbox.write_transaction(self._database, organization) as connection:
             if not outcome["reason"]:
                 inbox.finish_pass(connection, organization, through, self._clock())
                 return ""
@@ -259,7 +236,7 @@ class Worker(Intake):
             log.warning("organization %s: buried: %s", organization, outcome["reason"])
             reason, now = outcome["reason"], self._clock()
             if inbox.bury_hooks(connection, organization, first, reason, me, now):
-                self._enqueue_passes(connection, [organization])
+                self._queue.enqueue_passes(connection, [organization])
             return reason
 
     def _try_again(self, connection: Connection, organization: int, retry_at: float | None) -> bool:
@@ -269,7 +246,7 @@ class Worker(Intake):
         asked = (retry_at or 0.0) - self._clock()  # of us, by who refused (Retry-After)
         spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (spreads load, hides nothing)
         delay = max(self._waits[tries - 1], min(asked, self._waits[-1])) * spread
-        self._enqueue_next(connection, organization, delay)
+        self._queue.enqueue_next(connection, organization, delay)
         return True
 
     def sweep(self) -> None:
@@ -278,28 +255,24 @@ class Worker(Intake):
         keep_days, now = self._settings.keep_days, self._clock()
         more = True
         while more:
-            with self._write(0) as connection:
+            with inbox.write_transaction(self._database, 0) as connection:
                 more = inbox.delete_old_hooks(connection, keep_days, now)
         # What went well is worth nothing to the engine: the journal is the record.
-        self._delete_workflows(["SUCCESS"], now - DAY_SECONDS)
-        self._delete_workflows(FAILED, now - max(keep_days, IDS_DAYS) * DAY_SECONDS)
-
-    def _delete_workflows(self, states: list[str], before: float) -> None:
-        until = datetime.fromtimestamp(before, UTC).isoformat()
-        while old := self._client.list_workflows(
-            status=states, completed_before=until, limit=500, load_input=False, load_output=False
-        ):
-            self._client.delete_workflows([one.workflow_id for one in old])
+        self._queue.delete_finished(["SUCCESS"], _format_time(now - DAY_SECONDS))
+        kept = max(keep_days, IDS_DAYS) * DAY_SECONDS
+        self._queue.delete_finished(FAILED, _format_time(now - kept))
 
     def _bury_lost(self) -> None:
         """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
         with self._database.connect() as connection:
             waiting = inbox.list_waiting(connection)
         # In this order: a pass of theirs that has ended by now has settled them first.
-        living = {one.workflow_id: one.queue_partition_key for one in self._list_workflows(ACTIVE)}
+        living = {
+            one.workflow_id: one.queue_partition_key for one in self._queue.list_passes(ACTIVE)
+        }
         for organization in waiting.keys() - {int(key or 0) for key in living.values()}:
             through, now = waiting[organization], self._clock()
-            with self._write(organization) as connection:
+            with inbox.write_transaction(self._database, organization) as connection:
                 last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
                 inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
 
@@ -319,6 +292,10 @@ def _run_try(organization: int, bring_in_line: BringInLine) -> _Outcome:
         log.exception("organization %s: a pass broke", organization)
         return {"reason": f"unexpected {type(error).__name__}", "later": False, "retry_at": None}
     return {"reason": "", "later": False, "retry_at": None}
+
+
+def _format_time(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat()
 
 
 def _set_durable(connection: Any, _record: object) -> None:

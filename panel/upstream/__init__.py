@@ -1,1 +1,1 @@
-"""The outside worlds over HTTP: the back office (MIDDAG Account) and Chatwoot, behind circuit breakers."""
+"""The outside worlds over HTTP: the back office (MIDDAG Account) and Chatwoot."""

@@ -19,6 +19,9 @@ from panel.upstream.client import Client
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 ADMINISTRATOR = "administrator"
+# The custom attributes that say which organization a contact or conversation belongs to.
+ID_ATTRIBUTE = "middag_organization_id"
+NAME_ATTRIBUTE = "middag_organization"
 T = TypeVar("T")
 
 
@@ -82,10 +85,12 @@ class Chatwoot:
         """Epoch seconds, 0 while calls go through."""
         return self._client.breaker.paused_until
 
-    def conversation(self, number: int, ask: CacheControl = CacheControl.NEW) -> Conversation:
-        """The conversation with its contact, asked anew unless `ask` allows some age."""
+    def conversation(
+        self, number: int, control: CacheControl = CacheControl.NO_CACHE
+    ) -> Conversation:
+        """The conversation with its contact, asked anew unless `control` allows some age."""
         return self._read_cached(
-            _conversation_resource(number), f"conversations/{number}", _strip_conversation, ask
+            _conversation_resource(number), f"conversations/{number}", _strip_conversation, control
         )
 
     def peek_conversation(self, number: int) -> Conversation | None:
@@ -94,19 +99,19 @@ class Chatwoot:
         return kept.value if kept and not kept.late else None
 
     def agents(self) -> dict[int, Agent]:
-        topic = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
-        return self._read_cached(topic, "agents", _strip_agents)
+        resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
+        return self._read_cached(resource, "agents", _strip_agents)
 
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
-        topic = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, _parse_numbers)
-        ids = self._read_cached(topic, f"inbox_members/{inbox}", _read_ids)
+        resource = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, _parse_numbers)
+        ids = self._read_cached(resource, f"inbox_members/{inbox}", _read_ids)
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
         """How the channel of this inbox calls the contact: addresses, numbers (`source_id`)."""
-        topic = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
-        joined = self._read_cached(topic, f"contacts/{contact}", _read_sources)
+        resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
+        joined = self._read_cached(resource, f"contacts/{contact}", _read_sources)
         return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
@@ -182,13 +187,13 @@ class Chatwoot:
 
     def _read_cached(
         self,
-        topic: Resource[T],
+        resource: Resource[T],
         path: str,
         keep: Callable[[Any], Any],
-        ask: CacheControl = CacheControl.FRESH,
+        control: CacheControl = CacheControl.FRESH,
     ) -> T:
         """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        reading = self._cache.read(topic, ask, lambda by: keep(self._get(path, by)))
+        reading = self._cache.read(resource, control, lambda by: keep(self._get(path, by)))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value

@@ -125,11 +125,11 @@ class BackOffice:
     def paused_until(self) -> float:
         return self._client.breaker.paused_until
 
-    def read(self, document: Document[T], organization: int, ask: CacheControl) -> Reading[T]:
+    def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
         """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
         return self._cache.read(
             self.resource(document, organization),
-            ask,
+            control,
             lambda by: self._fetch(document, organization, by),
         )
 

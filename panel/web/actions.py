@@ -13,13 +13,12 @@ from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError
 from panel.services import services
 from panel.web.panel import answer_section
-from panel.web.rendering import bp, make_lookup, open_seal, render_panel, render_refusal
+from panel.web.rendering import make_lookup, open_seal, render_panel, render_refusal
 from panel.web.sections import SECTIONS
 
 REASON_LENGTHS = range(3, 201)
 
 
-@bp.post("/links")
 def decide() -> tuple[str, int] | str:
     seal = open_seal()
     try:
@@ -37,7 +36,6 @@ def decide() -> tuple[str, int] | str:
         return render_refusal(error)
 
 
-@bp.get("/search")
 def search_organizations() -> tuple[str, int] | str:
     """What cannot be searched now is said, and is not "nothing found"."""
     open_seal()
@@ -49,7 +47,6 @@ def search_organizations() -> tuple[str, int] | str:
     return render_template("search.html", error=None, results=results)
 
 
-@bp.post("/uncover")
 def uncover_section() -> Response:
     """One section unmasked, for a reason that is kept first: without its row nothing is shown."""
     seal = open_seal()

@@ -19,6 +19,8 @@ from flask import Flask, Response, abort, request
 from jinja2.ext import Extension
 from werkzeug.http import parse_accept_header
 
+from panel import services
+
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # what is smaller fits into one packet as it is
 # The first that the browser takes: at once for an answer, thoroughly for what stays the same.
@@ -60,13 +62,14 @@ class Unindented(Extension):
         return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
-def register(app: Flask) -> None:
-    """`/static/<name>`, `asset(name)` for templates, and compressed HTML from every route."""
-    assets = _read_assets(Path(app.root_path, "static"))
+class StaticFiles(dict[str, Asset]):
+    """Every file of `static/`, by its name."""
 
-    @app.get("/static/<path:name>")
-    def static(name: str) -> Response:
-        return _answer_file(assets[name] if name in assets else abort(404))
+
+def register(app: Flask) -> None:
+    """`asset(name)` for templates, what `show_file` shows, compressed HTML from every route."""
+    assets = _read_assets(Path(app.root_path, "static"))
+    services.register(app, assets)
 
     def address(name: str) -> str:
         return app.url_for("static", name=name, v=assets[name].mark)
@@ -76,13 +79,20 @@ def register(app: Flask) -> None:
     app.after_request(compress_answer)
 
 
-def _read_assets(folder: Path) -> dict[str, Asset]:
+def show_file(name: str) -> Response:
+    """One of our files; kept for ever by browsers where the address names its digest."""
+    assets = services.get(StaticFiles)
+    return _answer_file(assets[name] if name in assets else abort(404))
+
+
+def _read_assets(folder: Path) -> StaticFiles:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
     sent = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, sent, strict=True))
-    return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
+    assets = {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
+    return StaticFiles(assets)
 
 
 def _guess_kind(name: str) -> str:

@@ -3,56 +3,36 @@
 import hmac
 import ipaddress
 
-from flask import Blueprint, Response, make_response, request
+from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import select
 
 from panel.auth import tokens
-from panel.data import db
-from panel.errors import PanelError
+from panel.checks import run_checks
 from panel.services import services
 
-bp = Blueprint("health", __name__)
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
-@bp.get("/healthz")
 def answer_alive() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@bp.get("/readyz")
 def answer_ready() -> ResponseReturnValue:
     """200 as long as the panel can show something: a part that is away makes it `degraded`."""
     if not _may_know():
         return _refuse()
-    shared = services()
-    parts = {
-        "database": "ok" if _database_answers() else "away",
-        "cache": "ok" if shared.cache.store.works() else "away",
-        "back_office": "paused" if shared.back_office.paused_until else "ok",
-        "chatwoot": "paused" if shared.chatwoot.paused_until else "ok",
-    }
+    parts = run_checks(services(), cheap_only=True)
     fine = all(state == "ok" for state in parts.values())
     return {"status": "ready" if fine else "degraded", "parts": parts}
 
 
-@bp.get("/metrics")
 def answer_metrics() -> ResponseReturnValue:
     if not _may_know():
         return _refuse()
     answer = make_response(generate_latest())
     answer.headers["Content-Type"] = CONTENT_TYPE_LATEST
     return answer
-
-
-def _database_answers() -> bool:
-    try:
-        with db.transaction(services().database) as connection:
-            return connection.scalar(select(1)) == 1
-    except PanelError:
-        return False
 
 
 def _may_know() -> bool:

@@ -13,7 +13,6 @@ from panel.services import services
 from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
-    bp,
     choose_status,
     make_lookup,
     open_seal,
@@ -32,12 +31,10 @@ SECTIONS_SHOWN = Counter(
 )
 
 
-@bp.get("/")
 def show_shell() -> str:
     return render_template("shell.html", origins=services().settings.frame_origins)
 
 
-@bp.post("/contact")
 def show_contact() -> Response | str:
     try:
         proof = sign_in.prove_agent()
@@ -48,22 +45,19 @@ def show_contact() -> Response | str:
         return sign_in.answer_refusal(error)
 
 
-@bp.get("/sections/<name>")
 def show_section(name: str) -> Response:
     return answer_section(
         name,
         open_seal(),
         read_bearer(),
-        CacheControl.FRESH if "wait" in request.args else CacheControl.GLANCE,
+        CacheControl.FRESH if "wait" in request.args else CacheControl.STALE_WHILE_REVALIDATE,
     )
 
 
-@bp.post("/sections/<name>/refresh")
 def refresh_section(name: str) -> Response:
-    return answer_section(name, open_seal(), read_bearer(), CacheControl.NEW)
+    return answer_section(name, open_seal(), read_bearer(), CacheControl.NO_CACHE)
 
 
-@bp.get("/changes")
 def show_changes() -> Response:
     """Which of the shown sections have a reason to ask again; when to ask this again."""
     organization, asked = open_seal().organization, request.args
@@ -83,7 +77,7 @@ def show_changes() -> Response:
     return answer
 
 
-def answer_section(name: str, seal: Seal, own_seal: str, ask: CacheControl) -> Response:
+def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) -> Response:
     """One section as the seal allows it; `own_seal` says so itself when it goes back with it."""
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
@@ -92,7 +86,7 @@ def answer_section(name: str, seal: Seal, own_seal: str, ask: CacheControl) -> R
     masked = seal.trust != "proven" and not uncovered
     status = 200
     try:
-        reading = services().back_office.read(section.document, seal.organization, ask)
+        reading = services().back_office.read(section.document, seal.organization, control)
         part = make_view(section, reading, read_moment(), masked)
     except PanelError as error:
         part = make_failed_view(section, error, read_version(section, seal.organization))

@@ -1,8 +1,6 @@
-"""How every answer of the reading wing is drawn: the panel of a visit, its parts, a refusal.
+"""How every answer of the reading wing is rendered: the panel of a visit, its sections, a refusal.
 
-The blueprint lives here, with what holds for each of its routes; `views` and `actions` hang the
-routes onto it. Every answer but the shell needs a proof or a seal; ids come from the seal, never
-from the request.
+Every answer but the shell needs a proof or a seal; ids come from the seal, never from the request.
 """
 
 import time
@@ -29,11 +27,21 @@ from panel.web import labels
 from panel.web.formats import Formats, choose_locale
 from panel.web.sections import SECTIONS, Moment, Section, SectionView, make_failed_view, make_view
 
-bp = Blueprint("panel", __name__)
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
 TURNING_CLASSES = {"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
 ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429}
+
+
+def register(pages: Blueprint) -> None:
+    """What holds for every route of the panel: its mark, its errors, what templates may use."""
+    pages.after_request(mark_as_ours)
+    pages.register_error_handler(InvalidSeal, answer_invalid_seal)
+    pages.register_error_handler(PanelError, answer_unchecked_seal)
+    pages.app_context_processor(provide_globals)
+    pages.add_app_template_global(make_link)
+    pages.add_app_template_global(isolate_values)
+    pages.add_app_template_filter(isolate)
 
 
 def make_lookup() -> Lookup:
@@ -49,7 +57,6 @@ def open_seal() -> Seal:
     return services().seals.open(request.headers.get("Authorization"))
 
 
-@bp.after_request
 def mark_as_ours(answer: Response) -> Response:
     """Only what carries this mark may replace a part of the panel: no proxy's page, no JSON."""
     if answer.mimetype == "text/html":
@@ -57,18 +64,15 @@ def mark_as_ours(answer: Response) -> Response:
     return answer
 
 
-@bp.errorhandler(InvalidSeal)
 def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], int]:
     return {"error": {"code": error.code}}, 401
 
 
-@bp.errorhandler(PanelError)
 def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]], int]:
     """Chatwoot cannot tell whether the seal still holds: nothing is shown, what stands stays."""
     return {"error": {"code": error.code, "detail": "the seal could not be checked"}}, 503
 
 
-@bp.app_context_processor
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = _choose_formats()
@@ -88,14 +92,12 @@ def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
     return Formats(choose_locale(fixed, list(wanted)), zone)
 
 
-@bp.app_template_global()
 def make_link(record: str, number: int) -> str:
     """The configured deep link of a record, or nothing."""
     template: str = getattr(services().settings, f"link_{record}")
     return template.replace("{id}", str(number))
 
 
-@bp.app_template_filter()
 def isolate(value: object) -> Markup:
     """A value of another world in a line of ours: what runs the other way turns only itself.
 
@@ -106,7 +108,6 @@ def isolate(value: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
 
 
-@bp.app_template_global()
 def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
     """The translated text with each value kept apart."""
     return escape(text) % {name: isolate(value) for name, value in values.items()}

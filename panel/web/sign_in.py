@@ -1,37 +1,19 @@
 """Signing in and out, and what every request brings as its proof.
 
 `POST /sign-in` takes an agent's access token once and gives a session; see `sessions` and `proofs`.
-Every POST of the reading wing must come from a page of ours.
 """
 
 import time
 
 from flask import Response, make_response, render_template, request
-from flask.typing import ResponseReturnValue
 
 from panel.auth.methods import DASHBOARD_COOKIE, Credentials, Proof
 from panel.auth.sessions import Cookie
-from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET, Denied, Unproven
+from panel.auth.tokens import ACCESS_TOKEN, Denied, Unproven
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.errors import PanelError
 from panel.services import services
-from panel.settings import origin
-from panel.web.rendering import bp, render_refusal
-
-
-@bp.before_request
-def from_our_own_page() -> ResponseReturnValue | None:
-    """A page of another site may not post in an agent's name: cookies would go with it."""
-    if request.method != "POST":
-        return None
-    given, settings = request.headers.get("Origin"), services().settings
-    own = {origin(request.host_url.rstrip("/"))}
-    if settings.panel_url:
-        own.add(origin(settings.panel_url))
-    by_cookie = settings.agent_proof != SHARED_SECRET
-    if given in own or (given is None and not by_cookie):
-        return None
-    return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
+from panel.web.rendering import render_refusal
 
 
 def prove_agent() -> Proof:
@@ -61,7 +43,6 @@ def answer_refusal(error: PanelError) -> Response:
     return answer
 
 
-@bp.post("/sign-in")
 def sign_in() -> Response:
     """The panel asks for itself anew when it hears `panel:proven`."""
     try:
@@ -76,7 +57,6 @@ def sign_in() -> Response:
     return answer
 
 
-@bp.post("/sign-out")
 def sign_out() -> Response:
     if not services().authenticator.takes_tokens:
         return answer_refusal(Denied("no_sign_in"))

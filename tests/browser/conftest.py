@@ -35,7 +35,7 @@ from panel.demo.page import Page as ChatwootPage
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.serve import House
 from panel.demo.worlds import SECRET, Server, serve
-from panel.services import Services
+from panel.services import Services, get
 from tests.conftest import with_tables
 
 HERE = Path(__file__).parent
@@ -288,8 +288,7 @@ class Demo:
 
     @property
     def services(self) -> Services:
-        found: Services = self.house.panel.extensions["panel"]  # type: ignore[attr-defined]
-        return found
+        return get(Services, self.house.panel)  # type: ignore[arg-type]
 
     @property
     def chatwoot_url(self) -> str:

@@ -2,10 +2,10 @@
 
 from playwright.sync_api import Dialog, Page, expect
 
-from panel.customer.matching import ATTRIBUTE
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
 from panel.sync.reconcile import Reconciler
+from panel.upstream.chatwoot import ID_ATTRIBUTE
 from tests.browser.conftest import Demo, Panel
 from tests.browser.test_looks import TOO_WIDE
 
@@ -13,7 +13,7 @@ AMOUNTS = ("1,250.00", "3,480.50", "5,400.00")
 
 
 def written(demo: Demo, conversation: int) -> object:
-    return demo.chat.conversations[conversation]["custom_attributes"].get(ATTRIBUTE)
+    return demo.chat.conversations[conversation]["custom_attributes"].get(ID_ATTRIBUTE)
 
 
 def keys(demo: Demo, organization: int) -> list[str]:
@@ -186,7 +186,7 @@ def test_while_the_back_office_is_down_an_id_is_not_called_unknown(demo: Demo, p
 def learn(demo: Demo, *organizations: int) -> None:
     """The real pass, without its engine."""
     shared = demo.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
     contacts = Reconciler(shared.settings, shared.back_office, shared.chatwoot, *tools)
     for organization in organizations:
         contacts.bring_in_line(organization, ())
@@ -205,7 +205,7 @@ def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: De
     panel.settle()
     expect(panel.find("#query")).to_be_hidden()
     assert written(demo, 101) == "74"
-    assert demo.chat.contacts[301]["custom_attributes"][ATTRIBUTE] == "74"
+    assert demo.chat.contacts[301]["custom_attributes"][ID_ATTRIBUTE] == "74"
 
 
 def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from flask import Flask
 
-from panel.cache import policy
 from panel.cache.backend import CacheBackend, sweep_files
-from panel.cache.entries import Lifetimes, Reading, Resource
+from panel.cache.entries import Copy, Entry, Failure, Lifetimes, Reading, Resource
 from panel.cache.generations import (
     FileGenerations,
     Generations,
@@ -39,7 +39,7 @@ from panel.errors import (
     Unwell,
 )
 from panel.locks import ThreadLocks
-from tests.conftest import Clock, Redis, start_redis, wait_until
+from tests.conftest import Clock, Redis, build_cache, start_redis, wait_until
 
 Rows = list[Any]
 
@@ -76,28 +76,30 @@ class Kept:
     office: Office
 
     def read(
-        self, ask: CacheControl = CacheControl.GLANCE, topic: Resource[Rows] = ORDERS
+        self,
+        control: CacheControl = CacheControl.STALE_WHILE_REVALIDATE,
+        resource: Resource[Rows] = ORDERS,
     ) -> Reading[Rows]:
         self.clock.advance(0.001)
-        return self.cache.read(topic, ask, self.office)
+        return self.cache.read(resource, control, self.office)
 
-    def fail(self, ask: CacheControl = CacheControl.GLANCE) -> PanelError:
+    def fail(self, control: CacheControl = CacheControl.STALE_WHILE_REVALIDATE) -> PanelError:
         with pytest.raises(PanelError) as error:
-            self.read(ask)
+            self.read(control)
         return error.value
 
     def touch(self) -> None:
         self.cache.touch(42, "orders")
 
 
-def is_news(cache: Cache, seen: str, topic: Resource[Rows] = ORDERS) -> bool:
-    [news] = cache.changed((topic, seen))
+def is_news(cache: Cache, seen: str, resource: Resource[Rows] = ORDERS) -> bool:
+    [news] = cache.changed((resource, seen))
     return news
 
 
 def over(url: str, clock: Clock) -> Cache:
     """The cache behind the address, on our clock."""
-    return policy.build(url, Flask("test"), clock=clock)
+    return build_cache(url, Flask("test"), clock=clock)
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
@@ -133,11 +135,11 @@ def test_what_is_kept_is_not_asked_again(kept: Kept) -> None:
     assert (second.late, second.follow, kept.office.asked) == (None, False, 1)
 
 
-def test_read_at_is_when_the_answer_landed(kept: Kept) -> None:
-    landed = kept.read().read_at
-    assert landed == kept.clock.now
+def test_read_at_is_when_the_answer_came(kept: Kept) -> None:
+    came = kept.read().read_at
+    assert came == kept.clock.now
     kept.clock.advance(30)
-    assert kept.read().read_at == landed
+    assert kept.read().read_at == came
 
 
 @pytest.mark.parametrize(("answer", "seconds"), [([1], 60), ([], 30)], ids=["rows", "empty"])
@@ -153,7 +155,7 @@ def test_an_answer_is_fresh_for_its_time_to_live(kept: Kept, answer: Rows, secon
 def test_an_aged_copy_is_shown_at_once_and_asks_to_be_followed(kept: Kept) -> None:
     kept.read()
     kept.clock.advance(61)
-    aged = kept.read(CacheControl.GLANCE)
+    aged = kept.read(CacheControl.STALE_WHILE_REVALIDATE)
     assert (aged.value, aged.late, aged.follow, kept.office.asked) == ([1], "aged", True, 1)
     kept.office.answer = [2]
     assert kept.read(CacheControl.FRESH).value == [2]
@@ -189,10 +191,10 @@ def test_a_peek_never_asks(kept: Kept) -> None:
     assert kept.office.asked == 1
 
 
-def test_new_waits_for_an_answer_that_lands_after_the_question(kept: Kept) -> None:
+def test_new_waits_for_an_answer_that_comes_after_the_question(kept: Kept) -> None:
     kept.read()
     kept.office.answer = [2]
-    assert kept.read(CacheControl.NEW).value == [2]
+    assert kept.read(CacheControl.NO_CACHE).value == [2]
     assert kept.read().value == [2]
     assert kept.office.asked == 2
 
@@ -200,8 +202,8 @@ def test_new_waits_for_an_answer_that_lands_after_the_question(kept: Kept) -> No
 def test_organizations_and_sections_are_kept_apart(kept: Kept) -> None:
     kept.read()
     kept.office.answer = [2]
-    assert kept.read(topic=replace(ORDERS, organization=43)).value == [2]
-    assert kept.read(topic=replace(ORDERS, name="quotes")).value == [2]
+    assert kept.read(resource=replace(ORDERS, organization=43)).value == [2]
+    assert kept.read(resource=replace(ORDERS, name="quotes")).value == [2]
     assert kept.read().value == [1]
 
 
@@ -240,7 +242,7 @@ def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(kept: Kept) -> Non
         kept.touch()
         return ["old"]
 
-    before = kept.cache.read(ORDERS, CacheControl.GLANCE, touched_meanwhile)
+    before = kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
     assert before.value == ["old"]
     assert is_news(kept.cache, before.version)
     kept.office.answer = ["new"]
@@ -263,9 +265,9 @@ class Interrupted(ProcessGenerations):
 
     def get(self, organization: int) -> str | None:
         self.moment()
-        mark = super().get(organization)
+        generation = super().get(organization)
         self.moment()
-        return mark
+        return generation
 
     def drop(self, organization: int) -> None:
         self.moment()
@@ -280,25 +282,28 @@ class Interrupted(ProcessGenerations):
 
 @dataclass
 class Between:
-    """Two processes over one store, and the moments of its marks."""
+    """Two processes over one store, and the moments of its generations."""
 
     reader: Kept
-    door: Kept
-    marks: Interrupted
+    toucher: Kept
+    generations: Interrupted
 
-    def ring(self) -> None:
-        self.door.office.answer = [2]
-        self.door.touch()
+    def touch(self) -> None:
+        self.toucher.office.answer = [2]
+        self.toucher.touch()
 
 
 @pytest.fixture
 def between() -> Between:
-    app, marks, clock, office = Flask("test"), Interrupted(), Clock(), Office()
-    policy.build("memory:", app)
+    app, generations, clock, office = Flask("test"), Interrupted(), Clock(), Office()
+    build_cache("memory:", app)
     [store] = app.extensions["cache"]
-    caches = [Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock) for _ in "ab"]
-    reader, door = (Kept(each, clock, office) for each in caches)
-    return Between(reader, door, marks)
+    caches = [
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock)
+        for _ in "ab"
+    ]
+    reader, toucher = (Kept(each, clock, office) for each in caches)
+    return Between(reader, toucher, generations)
 
 
 @pytest.mark.parametrize(
@@ -307,39 +312,39 @@ def between() -> Between:
 def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
     between: Between, known: bool, at: int
 ) -> None:
-    reader, marks = between.reader, between.marks
+    reader, generations = between.reader, between.generations
     if known:
         reader.read()
         reader.clock.advance(ORDERS.lifetimes.fresh + 1)
 
     def fetch(by: object) -> Any:
         answer = reader.office(by)
-        marks.moment()  # the answer is there, and has not landed
+        generations.moment()  # the answer is there, and is not stored
         return answer
 
-    marks.at, marks.intrude = at, between.ring
+    generations.at, generations.intrude = at, between.touch
     shown = reader.cache.read(ORDERS, CacheControl.FRESH, fetch)
-    assert marks.at <= 0, "it was rung"
+    assert generations.at <= 0, "it was touched"
     if shown.value == [1]:
         assert is_news(reader.cache, shown.version)
-        assert is_news(between.door.cache, shown.version)
-    assert reader.read().value == between.door.read().value == [2]
+        assert is_news(between.toucher.cache, shown.version)
+    assert reader.read().value == between.toucher.read().value == [2]
 
 
 @pytest.mark.parametrize("at", range(1, 5))
 def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     between: Between, at: int
 ) -> None:
-    reader, marks = between.reader, between.marks
+    reader, generations = between.reader, between.generations
     reader.read()
 
     def read() -> None:
-        reader.read(CacheControl.NEW, replace(ORDERS, name="quotes"))  # there is a mark again
+        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))  # a generation again
         reader.read()  # and what it shows is remembered under it
 
-    marks.at, marks.intrude = at, read
-    between.ring()
-    assert marks.at <= 0, "it was read"
+    generations.at, generations.intrude = at, read
+    between.touch()
+    assert generations.at <= 0, "it was read"
     assert reader.read().value == [2]
 
 
@@ -353,9 +358,11 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kep
         return answer
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(kept.cache.read, ORDERS, CacheControl.GLANCE, slow)
+        first = pool.submit(kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow)
         assert begun.wait(10)
-        second = pool.submit(kept.cache.read, ORDERS, CacheControl.GLANCE, kept.office)
+        second = pool.submit(
+            kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, kept.office
+        )
         wait_until(lambda: waiting(kept.cache) == 2)
         kept.office.answer = [2]
         kept.touch()
@@ -365,9 +372,10 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kep
 
 def waiting(cache: Cache) -> int:
     """How many threads want to read the orders."""
-    flights = cache.flights
-    assert isinstance(flights, ThreadLocks)
-    return flights._waiting.get(ORDERS.key("flight"), (None, 0))[1]
+    locks = cache._locks
+    assert isinstance(locks, ThreadLocks)
+    _, count = locks._waiting.get(ORDERS.lock_key, (None, 0))
+    return count
 
 
 def test_a_touch_of_what_nobody_has_read_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -382,7 +390,7 @@ def test_a_touch_during_a_failing_read_is_not_swallowed_either(kept: Kept) -> No
         raise Unreadable
 
     with pytest.raises(Unreadable):
-        kept.cache.read(ORDERS, CacheControl.GLANCE, touched_meanwhile)
+        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
     assert kept.read().value == [1]
 
 
@@ -406,8 +414,8 @@ def test_what_may_heal_is_never_kept(kept: Kept, error: PanelError) -> None:
 def test_what_repeats_itself_is_remembered_for_half_a_minute(kept: Kept, error: PanelError) -> None:
     kept.office.answer = error
     failed = kept.clock.now
-    for ask in (CacheControl.GLANCE, CacheControl.FRESH, CacheControl.NEW):
-        again = kept.fail(ask)
+    for control in (CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE):
+        again = kept.fail(control)
         assert (type(again), again.code) == (type(error), error.code)
         assert again.retry_at == pytest.approx(failed + 30, abs=1)
     kept.clock.advance(29)
@@ -431,7 +439,7 @@ def test_a_touch_ends_the_memory_of_a_failure(kept: Kept) -> None:
 def test_a_copy_stands_in_for_what_repeats_itself(kept: Kept, error: PanelError) -> None:
     kept.read()
     kept.office.answer = error
-    assert [kept.read(CacheControl.NEW).late for _ in range(3)] == [error.code] * 3
+    assert [kept.read(CacheControl.NO_CACHE).late for _ in range(3)] == [error.code] * 3
     assert kept.read().late == error.code
     assert kept.office.asked == 2
 
@@ -440,22 +448,139 @@ def test_a_copy_stands_in_for_what_repeats_itself(kept: Kept, error: PanelError)
 def test_a_copy_that_may_not_be_shown_is_gone_for_good(kept: Kept, error: PanelError) -> None:
     kept.read()
     kept.office.answer = error
-    assert kept.fail(CacheControl.NEW).code == error.code
+    assert kept.fail(CacheControl.NO_CACHE).code == error.code
     kept.clock.advance(31)
     kept.office.answer = Unwell("http_500")
     assert kept.fail().code == "http_500"
 
 
+@pytest.mark.parametrize("error", [*PASSING, *FINAL], ids=str)
+@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
+def test_a_failure_keeps_the_copy_for_every_process(
+    both: tuple[Kept, Kept], error: PanelError
+) -> None:
+    mine, yours = both
+    mine.read()
+    mine.office.answer = error
+    for _ in range(3):
+        assert mine.read(CacheControl.NO_CACHE).late == error.code
+    mine.clock.advance(ORDERS.lifetimes.refused + 1)
+    kept = yours.cache.peek(ORDERS)
+    assert kept is not None
+    assert (kept.value, kept.late) == ([1], None)
+
+
+def test_an_answer_ends_the_memory_of_a_failure(kept: Kept) -> None:
+    kept.office.answer = Unauthorized()
+    kept.fail()
+    kept.clock.advance(ORDERS.lifetimes.refused)
+    kept.office.answer = [1]
+    assert kept.read().late is None
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert (stored["copy"]["body"], stored["failure"]) == ([1], None)
+
+
+def test_no_copy_lives_on_from_failure_to_failure(kept: Kept) -> None:
+    kept.read()
+    kept.office.answer = Unwell()
+    kept.clock.advance(ORDERS.lifetimes.kept - 1)
+    assert kept.read(CacheControl.NO_CACHE).value == [1]
+    kept.clock.advance(1)
+    kept.fail()
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+
+
+def test_the_store_keeps_an_entry_until_both_parts_have_expired() -> None:
+    life = Lifetimes(fresh=5, kept=40, refused=30)
+    copy = Copy([1], at=1000.0, token="t", digest="d", empty=False)
+    failure = Failure("Unwell", "http_500", at=1020.5, token="t")
+    assert Entry(copy).seconds_left(1000.0, life) == 40
+    assert Entry(copy, failure).seconds_left(1020.5, life) == 30
+    assert Entry(copy, failure).seconds_left(1005.5, life) == 45 - 5
+    assert Entry(None, failure).seconds_left(1020.5, life) == 30
+    future = msgspec.structs.replace(copy, at=1e300)
+    assert Entry(future).seconds_left(1000.0, life) == 40
+
+
+def test_a_failure_is_forgotten_in_time_though_its_copy_lives_on(kept: Kept) -> None:
+    kept.read()
+    kept.clock.advance(61)
+    kept.office.answer = Unwell("http_503", retry_at=kept.clock.now + 600)
+    shown = kept.read(CacheControl.FRESH).version
+    kept.clock.advance(ORDERS.lifetimes.refused - 1)
+    assert not is_news(kept.cache, shown)
+    kept.clock.advance(11)
+    assert is_news(kept.cache, shown)
+
+
+def test_a_writer_that_lost_its_lock_brings_no_forbidden_copy_back(between: Between) -> None:
+    slow, other = between.reader, between.toucher
+    slow.read()
+    slow.clock.advance(1)
+
+    def overtaken(_by: object) -> Rows:
+        other.office.answer = Refused()
+        assert other.fail(CacheControl.NO_CACHE).code == "denied"
+        raise Unwell("http_500")
+
+    slow.cache.read(ORDERS, CacheControl.NO_CACHE, overtaken)
+    [stored] = slow.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+    slow.clock.advance(31)
+    other.office.answer = Unwell("http_500")
+    assert slow.fail().code == other.fail().code == "http_500"
+
+
+@dataclass
+class Flaky:
+    """A store that may be away while it is read."""
+
+    store: Any
+    away: bool = False
+
+    def get_many(self, *keys: str) -> Any:
+        if self.away:
+            raise redis.ConnectionError
+        return self.store.get_many(*keys)
+
+    def set(self, key: str, value: Any, timeout: int) -> Any:
+        return self.store.set(key, value, timeout=timeout)
+
+    def unlink(self, *keys: str) -> Any:
+        return self.store.unlink(*keys)
+
+
+def test_a_failure_does_not_overwrite_what_could_not_be_read() -> None:
+    app, clock = Flask("test"), Clock()
+    build_cache("memory:", app)
+    [store] = app.extensions["cache"]
+    flaky = Flaky(store)
+    kept = Kept(Cache(CacheBackend(flaky, clock), ThreadLocks(), clock), clock, Office())
+    kept.read()
+    clock.advance(1)
+
+    def fails(_by: object) -> Rows:
+        flaky.away = True
+        raise Unwell("http_500")
+
+    assert kept.cache.read(ORDERS, CacheControl.NO_CACHE, fails).late == "http_500"
+    flaky.away = False
+    clock.advance(2)
+    assert kept.read().value == [1]
+    assert kept.office.asked == 1
+
+
 def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
     kept.read()
     kept.office.answer = {"not": "a list"}
-    late = kept.read(CacheControl.NEW)
+    late = kept.read(CacheControl.NO_CACHE)
     assert (late.value, late.late) == ([1], "wrong_shape")
 
 
-def test_an_accident_while_reading_leaves_no_flight_behind(kept: Kept) -> None:
+def test_an_accident_while_reading_leaves_no_lock_behind(kept: Kept) -> None:
     with pytest.raises(ZeroDivisionError):
-        kept.cache.read(ORDERS, CacheControl.GLANCE, lambda _by: 1 / 0)
+        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, lambda _by: 1 / 0)
     assert kept.read().value == [1]
 
 
@@ -482,9 +607,9 @@ def test_who_shows_the_same_has_the_same_version(url: str) -> None:
 
 def test_an_answer_that_is_the_same_as_before_has_the_same_version(kept: Kept) -> None:
     before = kept.read().version
-    assert kept.read(CacheControl.NEW).version == before
+    assert kept.read(CacheControl.NO_CACHE).version == before
     kept.office.answer = [2]
-    assert kept.read(CacheControl.NEW).version != before
+    assert kept.read(CacheControl.NO_CACHE).version != before
 
 
 def test_nothing_has_changed_for_who_shows_what_is_there(kept: Kept) -> None:
@@ -533,7 +658,7 @@ def test_what_may_heal_is_asked_again_by_open_panels_every_quarter_of_a_minute(k
 def test_a_copy_that_became_late_is_news_for_who_shows_it_as_fresh(kept: Kept) -> None:
     fresh = kept.read().version
     kept.office.answer = Unauthorized()
-    late = kept.read(CacheControl.NEW)
+    late = kept.read(CacheControl.NO_CACHE)
     assert late.version != fresh
     assert is_news(kept.cache, fresh)
     assert not is_news(kept.cache, late.version)
@@ -561,25 +686,25 @@ def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept])
     mine.read()
     assert yours.read().value == [2]
     mine.office.answer = Refused()
-    assert mine.fail(CacheControl.NEW).code == yours.fail().code == "denied"
+    assert mine.fail(CacheControl.NO_CACHE).code == yours.fail().code == "denied"
     assert yours.office.asked == 3
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_what_was_written_without_its_mark_is_seen_all_the_same(
+def test_what_was_written_without_its_generation_is_seen_all_the_same(
     url: str, both: tuple[Kept, Kept]
 ) -> None:
     mine, yours = both
     version = yours.read().version
     assert not is_news(yours.cache, version)
     mine.office.answer = [2]
-    mine.read(CacheControl.NEW)
-    marks_of(url).drop(42)  # as if the writer had died before the last of its steps
+    mine.read(CacheControl.NO_CACHE)
+    generations_of(url).drop(42)  # as if the writer had died before the last of its steps
     assert is_news(yours.cache, version)
     assert yours.read().value == [2]
 
 
-def marks_of(url: str) -> Generations:
+def generations_of(url: str) -> Generations:
     if url.startswith("file:"):
         return FileGenerations(Path(url.removeprefix("file:")) / "marks")
     with redis.Redis.from_url(url) as client:
@@ -588,7 +713,7 @@ def marks_of(url: str) -> Generations:
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_under_its_mark_an_organization_is_not_read_again_for_ten_seconds(url: str) -> None:
+def test_under_its_generation_an_organization_is_not_read_again_for_ten_seconds(url: str) -> None:
     clock = Clock()
     kept = Kept(over(url, clock), clock, Office())
     version = kept.read().version
@@ -609,28 +734,30 @@ def lose_copies(url: str) -> None:
         client.delete(*(key for key in client.keys("*") if b":mark:" not in key))
 
 
-class Rung(ProcessGenerations):
-    """Somebody rings just before the mark is read."""
+class Overtaken(ProcessGenerations):
+    """Somebody touches just before the generation is read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ring: Callable[[], object] = lambda: None
+        self.overtake: Callable[[], object] = lambda: None
 
     def get(self, organization: int) -> str | None:
-        ring, self.ring = self.ring, lambda: None
-        ring()
+        overtake, self.overtake = self.overtake, lambda: None
+        overtake()
         return super().get(organization)
 
 
-def test_a_touch_that_comes_between_the_mark_and_the_keys_is_not_overlooked() -> None:
-    app, marks, clock = Flask("test"), Rung(), Clock()
-    policy.build("memory:", app)
+def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked() -> None:
+    app, generations, clock = Flask("test"), Overtaken(), Clock()
+    build_cache("memory:", app)
     [store] = app.extensions["cache"]
     kept = Kept(
-        Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock), clock, Office()
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
+        clock,
+        Office(),
     )
     version = kept.read().version
-    marks.ring = kept.touch
+    generations.overtake = kept.touch
     assert is_news(kept.cache, version)
     assert is_news(kept.cache, version)
 
@@ -645,25 +772,27 @@ class Dying(ProcessGenerations):
             super().renew(organization)
 
 
-def test_a_writer_that_dies_before_its_new_mark_leaves_none() -> None:
-    app, marks, clock = Flask("test"), Dying(), Clock()
-    policy.build("memory:", app)
+def test_a_writer_that_dies_before_its_new_generation_leaves_none() -> None:
+    app, generations, clock = Flask("test"), Dying(), Clock()
+    build_cache("memory:", app)
     [store] = app.extensions["cache"]
     kept = Kept(
-        Cache(CacheBackend(store, clock, marks=marks), ThreadLocks(), clock), clock, Office()
+        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
+        clock,
+        Office(),
     )
     version = kept.read().version
     assert not is_news(kept.cache, version)
-    marks.dead = True
+    generations.dead = True
     kept.touch()
     assert is_news(kept.cache, version)
 
 
 def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -> None:
-    built = policy.build(url, Flask("test"))
-    reader = built if url == "memory:" else policy.build(url, Flask("other"))
+    built = build_cache(url, Flask("test"))
+    reader = built if url == "memory:" else build_cache(url, Flask("other"))
     office = Office()
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
 
     def write(number: int) -> None:
         for _ in range(20):
@@ -671,18 +800,18 @@ def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -
                 built.touch(42, "orders")
             else:
                 reader.changed((ORDERS, "x"))
-                reader.read(ORDERS, CacheControl.GLANCE, office)
+                reader.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
     built.touch(42, "orders")
     office.answer = ["last"]
-    assert reader.read(ORDERS, CacheControl.GLANCE, office).value == ["last"]
-    assert built.read(ORDERS, CacheControl.GLANCE, office).value == ["last"]
+    assert reader.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == ["last"]
+    assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == ["last"]
     assert reader.version(ORDERS) == built.version(ORDERS)
 
 
-# -- one flight --------------------------------------------------------------------------------
+# -- single flight --------------------------------------------------------------------------------
 
 
 def together(reads: int, read: Callable[[], Any]) -> list[Any]:
@@ -699,28 +828,32 @@ def together(reads: int, read: Callable[[], Any]) -> list[Any]:
         return list(pool.map(go, range(reads)))
 
 
-@pytest.mark.parametrize("ask", [CacheControl.GLANCE, CacheControl.FRESH, CacheControl.NEW])
-def test_simultaneous_reads_make_one_call(url: str, ask: CacheControl) -> None:
-    built, office = policy.build(url, Flask("test")), Office()
+@pytest.mark.parametrize(
+    "control", [CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE]
+)
+def test_simultaneous_reads_make_one_call(url: str, control: CacheControl) -> None:
+    built, office = build_cache(url, Flask("test")), Office()
 
     def slow(by: object) -> Any:
         time.sleep(0.2)
         return office(by)
 
-    readings = together(50, lambda: built.read(ORDERS, ask, slow).value)
+    readings = together(50, lambda: built.read(ORDERS, control, slow).value)
     assert readings == [[1]] * 50
     assert office.asked == 1
 
 
 @pytest.mark.parametrize("error", [Unwell("http_500"), Unreadable()], ids=str)
 def test_a_failure_is_shared_by_those_who_waited(url: str, error: PanelError) -> None:
-    built, office = policy.build(url, Flask("test")), Office(error)
+    built, office = build_cache(url, Flask("test")), Office(error)
 
     def slow(by: object) -> Any:
         time.sleep(0.2)
         return office(by)
 
-    assert together(20, lambda: built.read(ORDERS, CacheControl.NEW, slow)) == [error.code] * 20
+    assert (
+        together(20, lambda: built.read(ORDERS, CacheControl.NO_CACHE, slow)) == [error.code] * 20
+    )
     assert office.asked == 1
 
 
@@ -738,19 +871,25 @@ class Bomb:
 
 
 def planted(marker: Path) -> dict[str, bytes]:
-    copy = {"body": [9], "at": time.time(), "token": "0", "print": "x", "empty": False}
+    copy = {"body": [9], "at": time.time(), "token": "0", "digest": "x", "empty": False}
+
+    def entry(**changes: object) -> bytes:
+        return json.dumps({"copy": {**copy, **changes}, "failure": None}).encode()
+
     return {
         "pickle": pickle.dumps(Bomb(str(marker))),
         "flagged pickle": b"!" + pickle.dumps(Bomb(str(marker))),
         "nothing": b"",
         "garbage": os.urandom(64),
-        "half": json.dumps(copy).encode()[:-9],
+        "half": entry()[:-9],
         "number": b"7",
         "deep": b"[" * 100_000,
-        "no body": json.dumps({**copy, "body": {"not": "a list"}}).encode(),
-        "text for time": json.dumps({**copy, "at": "now"}).encode(),
-        "missing field": json.dumps({"body": [9]}).encode(),
-        "no UTF-8": b'{"body": "\xff\xfe"}',
+        "no body": entry(body={"not": "a list"}),
+        "text for time": entry(at="now"),
+        "missing field": json.dumps({"copy": {"body": [9]}}).encode(),
+        "text for a failure": json.dumps({"copy": copy, "failure": "timeout"}).encode(),
+        "a copy of an earlier version": json.dumps({**copy, "print": "x"}).encode(),
+        "no UTF-8": b'{"copy": {"body": "\xff\xfe"}}',
     }
 
 
@@ -804,18 +943,48 @@ def test_only_json_is_written(tmp_path: Path) -> None:
     kept.read()
     kept.touch()
     kept.office.answer = Unauthorized()
-    kept.read(CacheControl.NEW)
+    kept.read(CacheControl.NO_CACHE)
     bodies = [path.read_bytes()[4:] for path in (tmp_path / "copies").iterdir()]
-    assert len([json.loads(body) for body in bodies]) == 3
+    assert len([json.loads(body) for body in bodies]) == 2
 
 
 def test_nobody_else_on_the_machine_reads_the_files(tmp_path: Path) -> None:
-    policy.build(f"file:{tmp_path / 'cache'}", Flask("test")).read(
-        ORDERS, CacheControl.GLANCE, Office()
+    build_cache(f"file:{tmp_path / 'cache'}", Flask("test")).read(
+        ORDERS, CacheControl.STALE_WHILE_REVALIDATE, Office()
     )
     for path in (tmp_path / "cache").rglob("*"):
         assert path.lstat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+OLD_COPY = {"body": [9], "print": "x", "empty": False}
+OLD_NOTE = {"kind": "Unauthorized", "code": "unauthorized", "retry_at": None}
+
+
+def leave_old_keys(kept: Kept) -> None:
+    """As an earlier version left them, which had a key each for the copy and the failure."""
+    token = {"at": kept.clock.now, "token": "0123456789abcdef"}
+    kept.cache.store.put(42, "token:42:orders", token["token"], 48 * 3600)
+    kept.cache.store.put(42, "copy:42:orders", {**OLD_COPY, **token}, 24 * 3600)
+    kept.cache.store.put(42, "note:42:orders", {**OLD_NOTE, **token}, 30)
+
+
+def test_what_an_earlier_version_kept_counts_as_absent(kept: Kept) -> None:
+    leave_old_keys(kept)
+    assert kept.cache.peek(ORDERS) is None
+    assert is_news(kept.cache, kept.cache.version(ORDERS))
+    assert kept.read().value == [1]
+    assert kept.read(CacheControl.FRESH).late is None
+    assert kept.office.asked == 1
+
+
+def test_what_an_earlier_version_kept_is_swept(tmp_path: Path) -> None:
+    clock = Clock()
+    leave_old_keys(Kept(over(f"file:{tmp_path}", clock), clock, Office()))
+    assert len(list((tmp_path / "copies").iterdir())) == 3
+    assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 2
+    assert sweep_files(tmp_path, lambda: time.time() + 49 * 3600) == 2
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 # -- a store that is down ----------------------------------------------------------------------
@@ -832,53 +1001,60 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.mark.parametrize("how", ["down", "hung"])
 def test_without_redis_the_answers_are_slower_and_still_right(own_redis: Redis, how: str) -> None:
-    built, office = policy.build(own_redis.url, Flask("test")), Office()
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built, office = build_cache(own_redis.url, Flask("test")), Office()
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     own_redis.process.send_signal(signal.SIGKILL if how == "down" else signal.SIGSTOP)
     start = time.monotonic()
     office.answer = [2]
-    assert built.read(ORDERS, CacheControl.GLANCE, office).value == [2]
+    assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == [2]
     assert time.monotonic() - start < 1.5
     assert not built.touch(42, "orders")
     office.answer = Unwell()
     with pytest.raises(Unwell):
-        built.read(ORDERS, CacheControl.GLANCE, office)
+        built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     assert built.peek(ORDERS) is None
 
 
 def test_many_readers_of_a_hung_redis_do_not_queue_behind_it(own_redis: Redis) -> None:
-    built, office = policy.build(own_redis.url, Flask("test")), Office()
-    topics = [replace(ORDERS, organization=number) for number in range(1, 21)]
+    built, office = build_cache(own_redis.url, Flask("test")), Office()
+    resources = [replace(ORDERS, organization=number) for number in range(1, 21)]
     own_redis.process.send_signal(signal.SIGSTOP)
     start = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
         values = pool.map(
-            lambda topic: built.read(topic, CacheControl.GLANCE, office).value, topics
+            lambda resource: (
+                built.read(resource, CacheControl.STALE_WHILE_REVALIDATE, office).value
+            ),
+            resources,
         )
         assert list(values) == [[1]] * 20
     assert time.monotonic() - start < 3
 
 
 def test_redis_is_used_again_when_it_is_back(own_redis: Redis) -> None:
-    built, office = policy.build(own_redis.url, Flask("test")), Office()
+    built, office = build_cache(own_redis.url, Flask("test")), Office()
     own_redis.process.send_signal(signal.SIGSTOP)
-    built.read(ORDERS, CacheControl.GLANCE, office)
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office)
     own_redis.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: built.read(ORDERS, CacheControl.GLANCE, office) == built.peek(ORDERS))
+    wait_until(
+        lambda: (
+            built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office) == built.peek(ORDERS)
+        )
+    )
 
 
 def test_a_folder_that_is_gone_costs_speed_only(tmp_path: Path) -> None:
-    built, office = policy.build(f"file:{tmp_path / 'cache'}", Flask("test")), Office()
+    built, office = build_cache(f"file:{tmp_path / 'cache'}", Flask("test")), Office()
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("in the way")
     for _ in range(2):
-        assert built.read(ORDERS, CacheControl.GLANCE, office).value == [1]
+        assert built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, office).value == [1]
     built.touch(42, "orders")
     assert office.asked == 2
 
 
 def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path: Path) -> None:
-    built, office = policy.build(f"file:{tmp_path / 'cache'}", Flask("test")), Office()
+    built, office = build_cache(f"file:{tmp_path / 'cache'}", Flask("test")), Office()
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("in the way")
 
@@ -886,8 +1062,27 @@ def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path
         time.sleep(0.4)
         return office(by)
 
-    readings = together(30, lambda: built.read(ORDERS, CacheControl.GLANCE, slow).value)
+    readings = together(
+        30, lambda: built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow).value
+    )
     assert readings == [[1]] * 30
+    assert office.asked < 10
+
+
+@pytest.mark.parametrize("error", [Unwell("http_500"), Unreadable()], ids=str)
+def test_without_a_store_those_who_waited_share_the_failure_all_the_same(
+    tmp_path: Path, error: PanelError
+) -> None:
+    built, office = build_cache(f"file:{tmp_path / 'cache'}", Flask("test")), Office(error)
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").write_text("in the way")
+
+    def slow(by: object) -> Any:
+        time.sleep(0.4)
+        return office(by)
+
+    control = CacheControl.STALE_WHILE_REVALIDATE
+    assert together(30, lambda: built.read(ORDERS, control, slow)) == [error.code] * 30
     assert office.asked < 10
 
 
@@ -895,14 +1090,14 @@ def test_without_a_store_those_who_waited_share_the_answer_all_the_same(tmp_path
 
 
 def test_the_sweep_removes_what_has_expired_and_nothing_else(tmp_path: Path) -> None:
-    built = policy.build(f"file:{tmp_path}", Flask("test"))
-    built.read(ORDERS, CacheControl.GLANCE, Office())
+    built = build_cache(f"file:{tmp_path}", Flask("test"))
+    built.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, Office())
     built.touch(43, "orders")
     copy, *_ = [path for path in (tmp_path / "copies").iterdir() if b"body" in path.read_bytes()]
     lock, *_ = (tmp_path / "flights").iterdir()
     every = {path for path in tmp_path.rglob("*") if not path.is_dir()}
     os.utime(lock, (1, 1))
-    built.read(ORDERS, CacheControl.NEW, Office())  # a lock is as old as its last use
+    built.read(ORDERS, CacheControl.NO_CACHE, Office())  # a lock is as old as its last use
     assert sweep_files(tmp_path, time.time) == 0
     assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 1
     assert every - {path for path in tmp_path.rglob("*") if not path.is_dir()} == {copy}

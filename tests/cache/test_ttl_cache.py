@@ -31,6 +31,13 @@ def test_the_oldest_gives_way(clock: Clock) -> None:
     assert [memory.get(name) for name in "abc"] == [2, None, 3]
 
 
+def test_what_weighs_more_leaves_room_for_fewer(clock: Clock) -> None:
+    memory = TtlCache[str](10, clock, len)
+    for name in "abcd":
+        memory.put(name, name * 4, clock.now + 10)
+    assert [memory.get(name) for name in "abcd"] == [None, None, "cccc", "dddd"]
+
+
 def test_what_is_over_leaves_when_something_comes(clock: Clock) -> None:
     memory = TtlCache[int](100, clock)
     for number in range(8):

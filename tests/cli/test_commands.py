@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from app import Panel as Shared
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import serve
-from panel.sync.jobs import BACKFILL, RECONCILE
+from panel.services import get
+from panel.sync.intake import Intake
+from panel.sync.jobs import BACKFILL, RECONCILE, Jobs
+from panel.sync.pass_queue import PassQueue
 from panel.sync.reconcile import DELETED
 from panel.sync.worker import Worker
 from tests.conftest import MakePanel, Panel, Worlds, environment, panels_before, wait_until
+from tests.sync.engine import engine_of
 from tests.sync.executor import hook
 from tests.sync.test_jobs import inhabited
 from tests.sync.test_reconcile import company
@@ -50,11 +53,6 @@ def panel(make: MakePanel) -> Panel:
     return make(PANEL_URL=PANEL_URL)
 
 
-def shared(panel: Panel) -> Shared:
-    built: Shared = panel.app.extensions["panel"]
-    return built
-
-
 def run(panel: Panel, line: str, **options: Any) -> Result:
     return panel.app.test_cli_runner().invoke(args=line.split(), **options)
 
@@ -68,16 +66,15 @@ def read(panel: Panel, line: str, code: int = FINE, **options: Any) -> Any:
 
 def bury(panel: Panel, name: str = "lost") -> None:
     """A hook without an organization, and one whose pass cannot go well."""
-    shared(panel).sync.accept(hook(name, None))
+    get(Intake, panel.app).accept(hook(name, None))
 
 
 def work(panel: Panel) -> None:
     """The engine answers everything that waits."""
-    built = shared(panel)
-    engine = Worker(built.settings, built.database)
-    engine.start(built.passes.bring_in_line)
-    wait_until(lambda: engine.stats().oldest_waiting is None, 20)
-    engine.stop()
+    worker, jobs = Worker(panel.settings, get(PassQueue, panel.app)), get(Jobs, panel.app)
+    worker.start(jobs.bring_in_line)
+    wait_until(lambda: get(Intake, panel.app).stats().oldest_waiting is None, 20)
+    worker.stop()
 
 
 # -- launch-url ----------------------------------------------------------------------------------
@@ -115,7 +112,7 @@ def test_setup_prints_json_for_programs(panel: Panel) -> None:
 
 def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
     told = read(panel, "sync status")
-    assert told == asdict(shared(panel).sync.stats()) | {"retrying": []}
+    assert told == asdict(get(Intake, panel.app).stats()) | {"retrying": []}
     lines = run(panel, "sync status").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [
         *(["waiting", "0"], ["running", "0"], ["retrying", "0"]),
@@ -124,7 +121,7 @@ def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
 
 
 def test_status_tells_what_waits_and_since_when(panel: Panel) -> None:
-    shared(panel).sync.accept(hook("h", 42))
+    get(Intake, panel.app).accept(hook("h", 42))
     told = read(panel, "sync status")
     assert (told["waiting"], told["done"]) == (1, 0)
     assert told["oldest_waiting"] == pytest.approx(panel.clock.now, abs=60)
@@ -132,12 +129,12 @@ def test_status_tells_what_waits_and_since_when(panel: Panel) -> None:
 
 
 def test_status_tells_who_is_tried_again_and_when(panel: Panel) -> None:
-    built = shared(panel)
+    engine = engine_of(panel.app)
     panel.chat.down = True
-    built.sync.accept(hook("h", 42))
-    built.sync.start(built.passes.bring_in_line)
-    wait_until(lambda: built.sync.stats().retrying, 20)
-    built.sync.stop()
+    engine.intake.accept(hook("h", 42))
+    engine.worker.start(get(Jobs, panel.app).bring_in_line)
+    wait_until(lambda: engine.intake.stats().retrying, 20)
+    engine.worker.stop()
     ((organization, at),) = read(panel, "sync status")["retrying"]
     assert (organization, at > panel.clock.now) == (42, True)
     assert "organization 42, next try 20" in run(panel, "sync status").stdout
@@ -163,7 +160,7 @@ def test_buried_lists_each_with_its_reason(panel: Panel) -> None:
 @pytest.mark.parametrize("option", ["--replay {id}", "--replay-all"])
 def test_what_was_buried_can_be_run_again(panel: Panel, option: str) -> None:
     panel.office.fault("403", 42)
-    shared(panel).sync.accept(hook("h", 42))
+    get(Intake, panel.app).accept(hook("h", 42))
     work(panel)
     (row,) = read(panel, "sync buried", FOUND)
     panel.office.heal()
@@ -188,7 +185,7 @@ def test_to_run_everything_again_where_nothing_is_buried_is_fine(panel: Panel) -
 
 
 def kinds(panel: Panel) -> list[tuple[int, str]]:
-    with shared(panel).database.connect() as connection:
+    with panel.services.database.connect() as connection:
         rows = connection.exec_driver_sql("SELECT organization, kind FROM hooks ORDER BY seq")
         return [(row[0], row[1]) for row in rows]
 
@@ -239,15 +236,15 @@ def test_backfill_shows_its_progress(panel: Panel) -> None:
 
 def test_reconcile_lines_up_every_known_organization(panel: Panel) -> None:
     for number in (42, 45):
-        shared(panel).passes.bring_in_line(number)
+        get(Jobs, panel.app).bring_in_line(number)
     assert read(panel, "sync reconcile") == {"lined_up": 2}
     assert kinds(panel) == [(42, RECONCILE), (45, RECONCILE)]
 
 
 def test_reconcile_stops_before_it_clears_many_and_goes_on_with_force(panel: Panel) -> None:
     for number in (42, 45):
-        shared(panel).passes.bring_in_line(number)
-        shared(panel).sync.accept(hook(f"bye-{number}", number, DELETED))
+        get(Jobs, panel.app).bring_in_line(number)
+        get(Intake, panel.app).accept(hook(f"bye-{number}", number, DELETED))
         panel.office.remove("organization", number, number)
     stopped = run(panel, "sync reconcile")
     assert stopped.exit_code == FOUND
@@ -257,7 +254,7 @@ def test_reconcile_stops_before_it_clears_many_and_goes_on_with_force(panel: Pan
 
 @pytest.mark.parametrize("line", ["sync reconcile --dry-run", "sync drift", "sync drift 42"])
 def test_what_differs_is_printed_and_nothing_written(panel: Panel, line: str) -> None:
-    shared(panel).passes.bring_in_line(42)
+    get(Jobs, panel.app).bring_in_line(42)
     company(panel.office, 42, "Acme & Sons", "office@42.example")
     panel.chat.forget()
     rows = read(panel, line, FOUND)
@@ -268,7 +265,7 @@ def test_what_differs_is_printed_and_nothing_written(panel: Panel, line: str) ->
 
 @pytest.mark.parametrize("line", ["sync reconcile --dry-run", "sync drift"])
 def test_where_nothing_differs_all_is_fine(panel: Panel, line: str) -> None:
-    shared(panel).passes.bring_in_line(42)
+    get(Jobs, panel.app).bring_in_line(42)
     assert run(panel, line).stdout == "Everything is in line.\n"
     assert read(panel, line) == []
 
@@ -286,7 +283,7 @@ DATABASE = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", 
 def test_a_database_that_is_broken_is_a_sentence_and_no_traceback(
     panel: Panel, tmp_path: Path, line: str
 ) -> None:
-    shared(panel).database.dispose()
+    panel.services.database.dispose()
     for file in tmp_path.glob("panel.db*"):
         file.unlink()
     (tmp_path / "panel.db").write_bytes(b"this is no database, nor ever was one")
@@ -309,8 +306,8 @@ def test_the_worker_executes_passes_until_it_is_told_to_stop(
     environ |= {"PATH": os.environ["PATH"]}
     command = flask("sync worker")
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) as worker:
-        shared(panel).sync.accept(hook("h", 42))
-        wait_until(lambda: shared(panel).sync.stats().done == 1, 20)
+        get(Intake, panel.app).accept(hook("h", 42))
+        wait_until(lambda: get(Intake, panel.app).stats().done == 1, 20)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == FINE
     assert len(panel.chat.contacts) == 4

@@ -315,7 +315,7 @@ def test_a_contact_that_a_pass_is_writing_is_not_written_beside_it(
 ) -> None:
     monkeypatch.setattr("panel.customer.decisions.CONTACT_SECONDS", 0.1)
     seal = seal_of(panel.open("unlinked").text)
-    with panel.services.cache.flights.hold("contact:305", 1) as alone:
+    with panel.services.locks.hold("contact:305", 1) as alone:
         assert alone
         told = panel.say(seal, "pick", 42, "contact")
     assert "Chatwoot could not be told" in told.text

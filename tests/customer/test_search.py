@@ -17,7 +17,7 @@ LEARNED = (42, 45, 48)
 def learn(panel: Panel, *organizations: int) -> None:
     """The real pass, without its engine."""
     shared = panel.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
     contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
     for organization in organizations:
         contacts.bring_in_line(organization, ())
@@ -132,7 +132,7 @@ def test_an_organization_that_is_gone_for_good_is_not_found_any_more(panel: Pane
     assert results(ask(panel, "prado")) == [45]
     panel.office.remove("organization", 45, 45)
     shared = panel.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.cache.flights)
+    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
     contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
     contacts.bring_in_line(45, ("organization.deleted",))
     assert results(ask(panel, "prado")) == []

@@ -13,6 +13,8 @@ from panel.data.db import connect, migrate
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import AGENT
 from panel.errors import Unreachable
+from panel.services import get
+from panel.sync.jobs import Jobs
 from tests.conftest import MakePanel, Panel, seal_of
 
 HEALTHY = SCENARIOS["healthy"]
@@ -98,7 +100,7 @@ def test_the_daily_work_forgets_what_the_setting_says(make_panel: MakePanel) -> 
         panel.services.audit_log.record(
             AuditEntry("shown", days, at=panel.clock.now - days * 86400)
         )
-    panel.app.extensions["panel"].passes.run_nightly()
+    get(Jobs, panel.app).run_nightly()
     assert [row.agent for row in logged(panel)] == [1]
 
 

@@ -178,7 +178,7 @@ def test_the_sweep_keeps_what_waits_and_every_id_for_thirty_days(connection: Con
 def test_who_cannot_have_the_file_in_time_gives_up(
     database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PATIENCE", 0.05)
+    monkeypatch.setattr(inbox, "WRITE_SECONDS", 0.05)
     theirs = FileLock(f"{database.url.database}.writing.lock")  # of another process, as it were
     with theirs, pytest.raises(TimeoutError), inbox.write_transaction(database, 7):
         pass

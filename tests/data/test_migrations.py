@@ -29,9 +29,9 @@ from panel.data.links import CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.data.migrations import upgrade, version
 from panel.data.migrations.version import Version, WrongSchema
 from panel.data.search_index import SearchIndex
+from tests import postgres
 from tests.conftest import wait_until
 from tests.data.newer import our_tables, write_revision
-from tests.sync import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"

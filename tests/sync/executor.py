@@ -12,8 +12,9 @@ from pathlib import Path
 
 from panel.data import db
 from panel.settings import Settings, from_env
-from panel.sync import worker as engines
+from panel.sync import worker as workers
 from panel.sync.wire import Hook
+from tests.sync.engine import Engine, make_engine
 
 SECRET = "a-secret-that-is-long-enough-for-us"
 
@@ -36,10 +37,10 @@ def hook(name: str, organization: int | None, kind: str = "entitlement.renewed")
     return Hook(name, kind, time.time(), organization)
 
 
-def open_engine(url: str) -> engines.Worker:
+def open_engine(url: str) -> Engine:
     database = db.connect(url)
     db.migrate(database)
-    engine = engines.Worker(settings_for(url), database)
+    engine = make_engine(settings_for(url), database)
     engine.migrate()
     return engine
 
@@ -51,8 +52,8 @@ def say(log: Path, *words: object) -> None:
         file.write(line.encode())
 
 
-def run(url: str, log: Path, seconds: str, executor: str = engines.EXECUTOR) -> None:
-    engines.EXECUTOR = executor
+def run(url: str, log: Path, seconds: str, executor: str = workers.EXECUTOR) -> None:
+    workers.EXECUTOR = executor
 
     def bring_in_line(organization: int) -> None:
         say(log, "begin", organization)
@@ -60,9 +61,9 @@ def run(url: str, log: Path, seconds: str, executor: str = engines.EXECUTOR) -> 
         say(log, "end", organization)
 
     engine = open_engine(url)
-    signal.signal(signal.SIGTERM, lambda *_: engine.stop())
+    signal.signal(signal.SIGTERM, lambda *_: engine.worker.stop())
     say(log, "up", 0)
-    engine.run(bring_in_line)
+    engine.worker.run(bring_in_line)
 
 
 def ring(url: str, log: Path, prefix: str, count: str, organizations: str) -> None:
@@ -71,7 +72,7 @@ def ring(url: str, log: Path, prefix: str, count: str, organizations: str) -> No
     sys.stdin.read(1)  # so that several begin together
     for number in range(int(count)):
         name = f"{prefix}-{number}"
-        answer = engine.accept(hook(name, 1 + number % int(organizations)))
+        answer = engine.intake.accept(hook(name, 1 + number % int(organizations)))
         say(log, answer, name)
 
 

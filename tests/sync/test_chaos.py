@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,20 @@ from sqlalchemy import select
 
 from app import create_app
 from panel import services
-from panel.cli import commands
 from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
+from panel.services import Services, get, register
 from panel.settings import from_env
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
+from panel.sync.pass_queue import PassQueue
 from panel.sync.worker import Worker
+from tests import postgres
 from tests.conftest import environment
-from tests.sync import postgres
+from tests.sync.engine import make_engine
 from tests.sync.until import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,10 +71,7 @@ WAITS = (0.5, 1.0, 2.0, 4.0, *[4.0] * 20)  # seconds between the tries, in the s
 def impatient() -> Flask:
     """The application as it is, with an engine that waits seconds where ours waits minutes."""
     app = create_app()
-    built = app.extensions["panel"]
-    engine = Worker(built.settings, built.database, waits=WAITS)
-    app.extensions["panel"] = replace(built, sync=engine)
-    commands.register(app, built, engine, built.passes)
+    register(app, Worker(get(Services, app).settings, get(PassQueue, app), waits=WAITS))
     return app
 
 
@@ -314,8 +313,8 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 def settled(url: str) -> float:
     """Seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
-    door = Intake(database)
-    until(lambda: door.stats().oldest_waiting is None, SIZE.settle)
+    intake = Intake(database, PassQueue(database))
+    until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
     database.dispose()
     return time.monotonic() - begun
 
@@ -327,10 +326,10 @@ def clean_run(told: Story, folder: Path) -> Chatwoot:
     with on_sockets(told.office, chat) as (office_at, chat_at):
         settings = from_env(calm(environment(office_at.url, chat_at.url, folder)))
         shared = services.build(settings, Flask("clean"))
-        door = Worker(settings, shared.database)
-        door.migrate()
+        engine = make_engine(settings, shared.database)
+        engine.migrate()
         for company in told.companies:
-            Jobs(shared, door).bring_in_line(company.number)
+            Jobs(shared, engine.intake).bring_in_line(company.number)
         shared.database.dispose()
     return chat
 

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from app import Panel as Shared
 from panel.data import inbox
 from panel.demo.world import Json
 from panel.demo.worlds import serve
-from panel.sync.worker import Worker
+from panel.services import Services, get, register
+from panel.sync.jobs import Jobs
 from tests.conftest import MakePanel, Panel, Worlds, panels_before
+from tests.sync.engine import engine_of, make_engine
 from tests.sync.test_jobs import inhabited
 from tests.sync.until import until
 
@@ -35,9 +36,8 @@ class Door:
     panel: Panel
 
     @property
-    def shared(self) -> Shared:
-        built: Shared = self.panel.app.extensions["panel"]
-        return built
+    def shared(self) -> Services:
+        return self.panel.services
 
     def post(self, raw: bytes, **headers: str) -> requests.Response:
         url = f"{self.panel.url}/sync/chatwoot"
@@ -66,12 +66,12 @@ class Door:
             return [tuple(row) for row in rows]
 
     def warmed(self) -> int:
-        return len(self.shared.sync._client.list_workflows(name="warm"))
+        return len(engine_of(self.panel.app).queue.client.list_workflows(name="warm"))
 
     def run(self) -> None:
         """What the worker would do for every waiting hook."""
         for organization, _, _ in self.kept():
-            self.shared.passes.bring_in_line(organization)
+            get(Jobs, self.panel.app).bring_in_line(organization)
 
 
 def signature(
@@ -100,11 +100,10 @@ def doors(folder: Path) -> Iterator[MakePanel]:
 def opened(make: MakePanel) -> Door:
     """Both organizations are known already; the engine's clock stands still."""
     panel = make(CHATWOOT_WEBHOOK_SECRET=SECRET)
-    shared: Shared = panel.app.extensions["panel"]
-    shared.passes.bring_in_line(42)
-    shared.passes.bring_in_line(45)
-    engine = Worker(shared.settings, shared.database, clock=panel.clock)
-    panel.app.extensions["panel"] = replace(shared, sync=engine)
+    get(Jobs, panel.app).bring_in_line(42)
+    get(Jobs, panel.app).bring_in_line(45)
+    engine = make_engine(panel.settings, panel.services.database, clock=panel.clock)
+    register(panel.app, engine.queue, engine.intake, engine.worker)
     panel.chat.forget()
     return Door(panel)
 
@@ -373,13 +372,13 @@ def test_a_new_conversation_warms_too(door: Door) -> None:
 
 
 def test_the_worker_has_the_copies_there_before_the_agent_opens(door: Door) -> None:
-    shared = door.shared
-    shared.sync.start(shared.passes.bring_in_line, None, shared.passes.warm)
+    engine, jobs = engine_of(door.panel.app), get(Jobs, door.panel.app)
+    engine.worker.start(jobs.bring_in_line, None, jobs.warm)
     door.panel.office.forget()
     door.tell("message_created", **message(door, "bia@acme.example"))
     until(lambda: door.panel.office.count("/quotes") and door.panel.office.count("/licenses"))
-    until(lambda: not shared.sync._client.list_workflows(status=["ENQUEUED", "PENDING"]))
-    shared.sync.stop()
+    until(lambda: not engine.queue.client.list_workflows(status=["ENQUEUED", "PENDING"]))
+    engine.worker.stop()
     assert sorted(call.path.rpartition("/")[2] for call in door.panel.office.calls) == [
         *("42", "licenses", "orders", "quotes"),
     ]

@@ -67,7 +67,7 @@ def test_the_sections_are_those_of_the_panel() -> None:
     touched = {section for kind in KINDS for section in kind.touches}
     assert touched == {ORGANIZATION_SECTION, ORDERS_SECTION, QUOTES_SECTION, LICENSES_SECTION}
     # The wings do not import each other, so the names are compared as they are written.
-    written = Path("panel/sections.py").read_text(encoding="utf-8")
+    written = Path("panel/web/sections.py").read_text(encoding="utf-8")
     assert all(re.search(rf"[\"']{section}[\"']", written) for section in touched)
 
 

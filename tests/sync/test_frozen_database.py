@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from panel.data import db
 from panel.errors import Unreachable
-from tests.sync.postgres import create
+from tests.postgres import create
 
 PATIENCE = 0.5
 THAW_SECONDS = 15

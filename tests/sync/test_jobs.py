@@ -25,15 +25,15 @@ from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
 from panel.errors import PanelError, TryLater, Unreachable
 from panel.services import Services
 from panel.settings import from_env
-from panel.sync.intake import Intake
-from panel.sync.jobs import RECONCILE, Jobs, PlannedCall, TooManyGone
+from panel.sync.dry_run import DryRun, PlannedCall
+from panel.sync.jobs import RECONCILE, Jobs, TooManyGone
 from panel.sync.rate_limit import RateLimit
 from panel.sync.reconcile import DELETED
 from panel.sync.wire import Hook
-from panel.sync.worker import Worker
 from panel.upstream.client import Client
 from panel.upstream.middag import DOCUMENTS
 from tests.conftest import Clock, environment
+from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import hook
 from tests.sync.test_reconcile import SOON, company, entitlement, person
 from tests.sync.until import until
@@ -53,7 +53,7 @@ class Wing:
     office: BackOffice
     chat: Chatwoot
     services: Services
-    engine: Worker
+    engine: Engine
     passes: Jobs
     environ: dict[str, str]
 
@@ -108,12 +108,12 @@ def wing(sockets: tuple[Server, Server], url: str, tmp_path: Path) -> Iterator[W
     environ = environment(office_at.url, chat_at.url, tmp_path, PANEL_DATABASE_URL=url)
     settings = from_env(environ)
     shared = services.build(settings, Flask("wing"))
-    engine = Worker(settings, shared.database)
+    engine = make_engine(settings, shared.database)
     engine.migrate()
     office, chat = office_at.app, chat_at.app
     assert isinstance(office, BackOffice)
     assert isinstance(chat, Chatwoot)
-    yield Wing(office, chat, shared, engine, Jobs(shared, engine), environ)
+    yield Wing(office, chat, shared, engine, Jobs(shared, engine.intake), environ)
     shared.database.dispose()
 
 
@@ -123,7 +123,7 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def started(wing: Wing) -> threading.Thread:
     """The engine at work; `wing.engine.stop()` ends it."""
     run = (wing.passes.bring_in_line, wing.passes.run_nightly, wing.passes.warm)
-    thread = threading.Thread(target=wing.engine.run, args=run)
+    thread = threading.Thread(target=wing.engine.worker.run, args=run)
     thread.start()
     return thread
 
@@ -132,12 +132,12 @@ def started(wing: Wing) -> threading.Thread:
 def working(wing: Wing) -> Iterator[Wing]:
     thread = started(wing)
     yield wing
-    wing.engine.stop()
+    wing.engine.worker.stop()
     thread.join()
 
 
-def answered(engine: Intake) -> bool:
-    return engine.stats().oldest_waiting is None
+def answered(engine: Engine) -> bool:
+    return engine.intake.stats().oldest_waiting is None
 
 
 # -- many hooks ----------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
     assert time.monotonic() - begun < 60
     assert len(wing.chat.writes) <= 8
     assert len(wing.chat.contacts) == 4
-    assert wing.engine.stats().done == 1000
+    assert wing.engine.intake.stats().done == 1000
 
 
 def poster(url: str) -> Callable[[int], int]:
@@ -168,7 +168,7 @@ def poster(url: str) -> Callable[[int], int]:
 def test_two_organizations_of_one_person_rung_at_once_are_one_contact(working: Wing) -> None:
     working.chat.delay = 0.01
     for number in range(20):
-        working.engine.accept(ring(42 if number % 2 else 45, name=f"h{number}"))
+        working.engine.intake.accept(ring(42 if number % 2 else 45, name=f"h{number}"))
     until(lambda: answered(working.engine), 30)
     assert working.attributes("ana@acme.example")["middag_organization_id"] == "42,45"
     assert len(working.chat.contacts) == 5
@@ -176,7 +176,7 @@ def test_two_organizations_of_one_person_rung_at_once_are_one_contact(working: W
 
 @on_sqlite
 def test_a_pass_touches_what_its_hooks_name_once_more(wing: Wing) -> None:
-    wing.engine.accept(ring(42, "order.refunded"))
+    wing.engine.intake.accept(ring(42, "order.refunded"))
     before = wing.versions(42)
     wing.run(42)
     changed = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
@@ -191,7 +191,7 @@ def test_a_pass_touches_what_its_hooks_name_once_more(wing: Wing) -> None:
 
 @on_sqlite
 def test_a_pass_that_fails_touches_them_too(wing: Wing) -> None:
-    wing.engine.accept(ring(42, "entitlement.renewed"))
+    wing.engine.intake.accept(ring(42, "entitlement.renewed"))
     wing.chat.down = True
     before = wing.versions(42)
     with pytest.raises(TryLater):
@@ -214,7 +214,7 @@ def known(wing: Wing, count: int) -> list[int]:
 def gone(wing: Wing, numbers: list[int]) -> None:
     """The plugin called them deleted, and the back office does not know them any more."""
     for number in numbers:
-        wing.engine.accept(ring(number, DELETED))
+        wing.engine.intake.accept(ring(number, DELETED))
         wing.office.remove("organization", number, number)
 
 
@@ -259,7 +259,7 @@ def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
 def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
     """Were each hook of a deletion followed by such an answer, nothing is lined up as deleted."""
     for number in known(wing, 3):
-        wing.engine.accept(ring(number, DELETED, name=f"told-{number}"))
+        wing.engine.intake.accept(ring(number, DELETED, name=f"told-{number}"))
     before = wing.waiting()
     wing.office.fault(fault)
     with suppress(PanelError):  # to stop is as right as to go on; `TooManyGone` is no PanelError
@@ -318,7 +318,7 @@ def test_a_rehearsal_notes_what_a_pass_then_does(
     wing: Wing, before: Callable[[Wing], None]
 ) -> None:
     before(wing)
-    notes = list(wing.passes.dry_run([42]))
+    notes = list(DryRun(wing.services).run([42]))
     assert len(notes) >= 4
     assert noted(notes) == really(wing, [42])
 
@@ -328,7 +328,7 @@ def test_a_rehearsal_writes_nothing(wing: Wing) -> None:
     drifted(wing)
     wing.chat.forget()
     people = wing.services.directory.people_of(42)
-    list(wing.passes.dry_run([42, 45, 7]))
+    list(DryRun(wing.services).run([42, 45, 7]))
     assert wing.chat.writes == []
     assert wing.services.directory.people_of(42) == people
     assert wing.services.directory.list_organizations() == [42]
@@ -337,7 +337,7 @@ def test_a_rehearsal_writes_nothing(wing: Wing) -> None:
 
 @on_sqlite
 def test_a_rehearsal_of_two_makes_nobody_twice_either(wing: Wing) -> None:
-    notes = list(wing.passes.dry_run([42, 45]))
+    notes = list(DryRun(wing.services).run([42, 45]))
     done = really(wing, [42, 45])
     assert noted(notes).count(("POST", "contacts")) == done.count(("POST", "contacts"))
 
@@ -346,13 +346,13 @@ def test_a_rehearsal_of_two_makes_nobody_twice_either(wing: Wing) -> None:
 def test_a_rehearsal_after_the_pass_notes_nothing(wing: Wing) -> None:
     drifted(wing)
     wing.run(42)
-    assert list(wing.passes.dry_run([42])) == []
+    assert list(DryRun(wing.services).run([42])) == []
 
 
 @on_sqlite
 def test_a_rehearsal_says_what_could_not_be_told(wing: Wing) -> None:
     wing.office.fault("403", 42)
-    (note,) = wing.passes.dry_run([42])
+    (note,) = DryRun(wing.services).run([42])
     assert (note.organization, note.path) == (42, "could not be told")
 
 
@@ -410,7 +410,7 @@ def test_who_waited_for_a_turn_has_the_whole_time_for_the_call(
 def test_opening_a_panel_does_not_wait_for_the_budget(wing: Wing) -> None:
     settings = from_env({**wing.environ, "CHATWOOT_CALLS_PER_MINUTE": "1"})
     shared = services.build(settings, Flask("other"))
-    passes = Jobs(shared, wing.engine)
+    passes = Jobs(shared, wing.engine.intake)
     number = wing.chat.add_contact(name="Ana", email="ana@acme.example")["id"]
     talk = wing.chat.add_conversation(number)["id"]
 

@@ -17,14 +17,14 @@ from prometheus_client import REGISTRY
 from sqlalchemy import create_engine
 from werkzeug.test import TestResponse
 
-from panel.cache import policy
+from app import create_app
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.data import db
-from panel.settings import Settings
+from panel.services import Services, get, register
 from panel.sync import plugin_hooks
 from panel.sync.plugin_hooks import WrongProofs
-from panel.sync.worker import Worker
+from tests.sync.engine import Engine, engine_of, make_engine
 from tests.sync.executor import SECRET, settings_for
 from tests.sync.test_wire import signed
 
@@ -38,32 +38,36 @@ Ring = Callable[..., TestResponse]
 
 @dataclass(frozen=True)
 class Panel:
-    """Stands for the application's shared objects."""
+    """The shared objects of an application."""
 
-    settings: Settings
-    cache: Cache
-    sync: Worker
+    app: Flask
+
+    @property
+    def cache(self) -> Cache:
+        return get(Services, self.app).cache
+
+    @property
+    def sync(self) -> Engine:
+        return engine_of(self.app)
+
+
+def make_app(url: str) -> Flask:
+    """The whole application over a cache in memory; nobody outside is there."""
+    secrets = f"{SECRET},{'o' * 30}"
+    more = {"PANEL_CACHE_URL": "memory:", "CHATWOOT_CONTACT_VIEW_SECRET": secrets}
+    return create_app(settings_for(url, **more))
 
 
 @pytest.fixture
 def app(sqlite_url: str) -> Iterator[Flask]:
-    database = db.connect(sqlite_url)
-    db.migrate(database)
-    settings = settings_for(sqlite_url, CHATWOOT_CONTACT_VIEW_SECRET=f"{SECRET},{'o' * 30}")
-    engine = Worker(settings, database)
-    engine.migrate()
-    app = Flask("door")
-    app.config["MAX_CONTENT_LENGTH"] = 1024  # of the panel's forms: hooks have their own
-    app.extensions["panel"] = Panel(settings, policy.build("memory:", app), engine)
-    app.register_blueprint(plugin_hooks.bp)
+    app = make_app(sqlite_url)
     yield app
-    database.dispose()
+    get(Services, app).database.dispose()
 
 
 @pytest.fixture
-def panel(app: Flask) -> Iterator[Panel]:
-    with app.app_context():
-        yield app.extensions["panel"]
+def panel(app: Flask) -> Panel:
+    return Panel(app)
 
 
 @pytest.fixture
@@ -84,16 +88,17 @@ def ring(client: FlaskClient) -> Ring:
 
 
 def kept(panel: Panel) -> int:
-    with panel.sync._database.connect() as connection:
+    with panel.sync.database.connect() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM hooks").scalar_one())
 
 
 def versions(panel: Panel, organization: int = 42) -> list[str]:
     """What somebody sees who reads the sections now."""
     life = Lifetimes(60)
-    topics = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
+    resources = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
     return [
-        panel.cache.read(topic, CacheControl.FRESH, lambda _by: [1]).version for topic in topics
+        panel.cache.read(resource, CacheControl.FRESH, lambda _by: [1]).version
+        for resource in resources
     ]
 
 
@@ -124,7 +129,7 @@ def test_a_hook_is_accepted_and_its_sections_are_touched(ring: Ring, panel: Pane
     assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
     assert kept(panel) == 1
     assert touched(panel, before) == {"orders", "licenses", "organization"}
-    assert panel.sync.stats().waiting == 1
+    assert panel.sync.intake.stats().waiting == 1
 
 
 def test_a_repetition_is_a_duplicate_and_touches_again(ring: Ring, panel: Panel) -> None:
@@ -149,7 +154,7 @@ def test_a_kind_of_ours_without_an_organization_is_kept_and_buried(
 ) -> None:
     answer = ring(data={"organization_id": "somebody"})
     assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
-    assert [one.reason for one in panel.sync.list_buried()] == ["no_organization"]
+    assert [one.reason for one in panel.sync.intake.list_buried()] == ["no_organization"]
 
 
 def test_a_signature_opens_as_well(ring: Ring, panel: Panel) -> None:
@@ -284,19 +289,19 @@ def test_too_many_wrong_proofs_are_told_to_stop(ring: Ring, client: FlaskClient)
 def test_strikes_are_forgotten_after_a_minute() -> None:
     now = [0.0]
     strikes = WrongProofs(clock=lambda: now[0])
-    assert [strikes.is_blocked("a") for _ in range(plugin_hooks.MOST_WRONG + 2)][-3:] == [
+    assert [strikes.add("a") for _ in range(plugin_hooks.MOST_WRONG + 2)][-3:] == [
         False,
         True,
         True,
     ]
     now[0] = plugin_hooks.WRONG_SECONDS + 1
-    assert strikes.is_blocked("a") is False
+    assert strikes.add("a") is False
 
 
 def test_no_number_of_addresses_fills_the_memory() -> None:
     strikes = WrongProofs()
     for number in range(plugin_hooks.MOST_ADDRESSES * 2 + 1):
-        strikes.is_blocked(str(number))
+        strikes.add(str(number))
     assert len(strikes._wrong) <= plugin_hooks.MOST_ADDRESSES
 
 
@@ -336,42 +341,30 @@ def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path,
 
 
 def test_503_when_a_table_is_missing(ring: Ring, panel: Panel) -> None:
-    with panel.sync._database.begin() as connection:
+    with panel.sync.database.begin() as connection:
         connection.exec_driver_sql("DROP TABLE hooks")
     not_kept(ring())
 
 
-def test_503_when_the_database_does_not_answer(
-    panel: Panel, ring: Ring, client: FlaskClient
-) -> None:
+def test_503_when_the_database_does_not_answer(panel: Panel, ring: Ring) -> None:
     url = "postgresql://panel@127.0.0.1:1/panel"
-    away = Panel(panel.settings, panel.cache, Worker(settings_for(url), db.connect(url)))
-    client.application.extensions["panel"] = away
+    away = make_engine(settings_for(url), db.connect(url))
+    register(panel.app, away.queue, away.intake, away.worker)
     not_kept(ring())
 
 
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from flask import Flask
-from tests.sync import test_hooks
-from panel import cache, db
-from panel.sync import hooks
-from panel.sync.engine import Engine
+from tests.sync import test_plugin_hooks as hooks
 
 url, folder = sys.argv[1], Path(sys.argv[2])
-settings = test_hooks.settings_for(url)
-database = db.connect(url)
-db.migrate(database)
-engine = Engine(settings, database)
-engine.migrate()
-app = Flask("door")
-app.extensions["panel"] = test_hooks.Panel(settings, cache.build("memory:", app), engine)
-app.register_blueprint(hooks.bp)
+app = hooks.make_app(url)
+database = hooks.Panel(app).sync.database
 
 def ring(name):
-    body = {"event": "order.paid", "timestamp": test_hooks.STAMP, "id": name}
-    answer = app.test_client().post("/sync/hooks", json=body, headers=test_hooks.BEARER)
+    body = {"event": "order.paid", "timestamp": hooks.STAMP, "id": name}
+    answer = app.test_client().post("/sync/hooks", json=body, headers=hooks.BEARER)
     print(answer.status_code)
 
 ring("first")

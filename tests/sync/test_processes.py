@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from panel.sync.worker import Worker
 from tests.sync.conftest import BuildEngine
+from tests.sync.engine import Engine
 from tests.sync.executor import hook
 from tests.sync.until import until
 
@@ -51,8 +51,8 @@ def lines(log: Path, word: str) -> list[tuple[str, int, float]]:
     return [(one[1], int(one[2]), float(one[3])) for one in split if one[0] == word]
 
 
-def answered(engine: Worker) -> bool:
-    return engine.stats().oldest_waiting is None
+def answered(engine: Engine) -> bool:
+    return engine.intake.stats().oldest_waiting is None
 
 
 def kill(one: "subprocess.Popen[bytes]") -> None:
@@ -63,15 +63,15 @@ def kill(one: "subprocess.Popen[bytes]") -> None:
 def test_a_pass_that_was_killed_is_done_again(spawn: Spawn, build: BuildEngine, log: Path) -> None:
     engine = build()
     for organization in (1, 2, 3):
-        engine.accept(hook(f"h{organization}", organization))
+        engine.intake.accept(hook(f"h{organization}", organization))
     first = spawn("run", 600)
     until(lambda: len(lines(log, "begin")) == 3)
-    engine.accept(hook("meanwhile", 1))
+    engine.intake.accept(hook("meanwhile", 1))
     kill(first)
     assert not lines(log, "end")
     spawn("run", 0.05)
     until(lambda: answered(engine))
-    assert engine.stats().done == 4
+    assert engine.intake.stats().done == 4
     assert Counter(name for name, *_ in lines(log, "end")) == {"1": 2, "2": 1, "3": 1}
 
 
@@ -80,7 +80,7 @@ def test_a_dead_executor_of_another_name_blocks_nobody(
 ) -> None:
     """Trap 3: its pass would stay "running" for ever, and every later one of the organization."""
     engine = build()
-    engine.accept(hook("h", 1))
+    engine.intake.accept(hook("h", 1))
     first = spawn("run", 600, "somebody-else")
     until(lambda: lines(log, "begin"))
     kill(first)
@@ -97,12 +97,12 @@ def test_of_two_only_one_executes_and_the_other_takes_over(
     both = {one.pid: one for one in (spawn("run", 0.3), spawn("run", 0.3))}
     until(lambda: len(lines(log, "up")) == 2)
     for number in range(60):
-        engine.accept(hook(f"h{number}", 1 + number % 6))
+        engine.intake.accept(hook(f"h{number}", 1 + number % 6))
     until(lambda: answered(engine))
     (pid,) = {pid for _, pid, _ in lines(log, "begin")}
 
     for organization in range(1, 7):
-        engine.accept(hook(f"late{organization}", organization))
+        engine.intake.accept(hook(f"late{organization}", organization))
     until(lambda: len(lines(log, "begin")) > len(lines(log, "end")))
     killed = time.time()
     kill(both.pop(pid))
@@ -120,10 +120,10 @@ def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Pa
     executors = [spawn("run", 0.02), spawn("run", 0.02)]
     accepted: set[str] = set()
     for number, name in enumerate(names):
-        if engine.accept(hook(name, 1 + number % 12)) == "accepted":
+        if engine.intake.accept(hook(name, 1 + number % 12)) == "accepted":
             accepted.add(name)
         if dice.random() < 0.3:
-            assert engine.accept(hook(dice.choice(sorted(accepted)), 5)) == "duplicate"
+            assert engine.intake.accept(hook(dice.choice(sorted(accepted)), 5)) == "duplicate"
         if number % 50 == 25:
             until(lambda: any(lines(log, "up")))
             time.sleep(dice.uniform(0.0, 0.7))  # any moment will do
@@ -131,8 +131,8 @@ def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Pa
             executors.append(spawn("run", 0.02))
     until(lambda: answered(engine), 60)
     assert accepted == set(names)
-    assert engine.stats().done == len(names)
-    assert engine.list_buried() == []
+    assert engine.intake.stats().done == len(names)
+    assert engine.intake.list_buried() == []
     ended = {name for name, *_ in lines(log, "end")}
     assert ended == {str(organization) for organization in range(1, 13)}
 
@@ -152,7 +152,7 @@ def test_one_id_in_several_processes_at_once_is_one_hook(
         f"same-{number}": 1 for number in range(100)
     }
     assert len(lines(log, "duplicate")) == 200
-    assert build().stats().waiting == 5
+    assert build().intake.stats().waiting == 5
 
 
 def test_what_was_accepted_outlives_its_process(
@@ -166,7 +166,9 @@ def test_what_was_accepted_outlives_its_process(
     kill(door)
     engine = build()
     said = {name for name, *_ in lines(log, "accepted")}
-    assert {name: engine.accept(hook(name, 1)) for name in said} == dict.fromkeys(said, "duplicate")
+    assert {name: engine.intake.accept(hook(name, 1)) for name in said} == dict.fromkeys(
+        said, "duplicate"
+    )
 
 
 def assert_no_overlap(log: Path, dead: int, died: float) -> None:
@@ -186,7 +188,7 @@ def test_a_worker_that_is_asked_to_end_finishes_its_passes(
     spawn: Spawn, build: BuildEngine, log: Path
 ) -> None:
     engine = build()
-    engine.accept(hook("h", 1))
+    engine.intake.accept(hook("h", 1))
     one = spawn("run", 0.5)
     until(lambda: lines(log, "begin"))
     one.send_signal(signal.SIGTERM)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from panel.cache import policy
 from panel.data import db
 from panel.data.directory import Directory
 from panel.data.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
@@ -27,7 +26,7 @@ from panel.sync.reconcile import DELETED, Reconciler
 from panel.upstream.chatwoot import Chatwoot as Client
 from panel.upstream.client import Client as Http
 from panel.upstream.middag import BackOffice as Office
-from tests.conftest import with_tables
+from tests.conftest import build_cache, with_tables
 
 API = "/wp-json/middag-account/v1"
 UPDATED = ["organization.updated"]
@@ -87,7 +86,7 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
             "PANEL_DATABASE_URL": f"sqlite:///{with_tables(folder)}/panel.db",
         }
     )
-    kept = policy.build("memory:", Flask("bench"))
+    kept = build_cache("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
     account = Client(Http(chat_at, Client.headers(ADMIN_TOKEN)), kept, 1)
     bearer = {"Authorization": f"Bearer {SECRET}"}

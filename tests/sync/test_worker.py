@@ -14,10 +14,11 @@ from sqlalchemy import create_engine, select, text
 
 from panel.data import inbox
 from panel.errors import Refused, TryLater, Unwell
-from panel.sync import intake, leader
+from panel.sync import intake, leader, pass_queue
 from panel.sync import worker as engines
-from panel.sync.worker import RETRY_WAITS, Worker
+from panel.sync.worker import RETRY_WAITS
 from tests.sync.conftest import BuildEngine, halt
+from tests.sync.engine import Engine
 from tests.sync.executor import hook
 from tests.sync.until import until
 
@@ -47,8 +48,8 @@ def chatwoot() -> Chatwoot:
     return Chatwoot()
 
 
-def answered(engine: Worker) -> bool:
-    return engine.stats().oldest_waiting is None
+def answered(engine: Engine) -> bool:
+    return engine.intake.stats().oldest_waiting is None
 
 
 def raising(error: Exception) -> Callable[[int], None]:
@@ -58,9 +59,9 @@ def raising(error: Exception) -> Callable[[int], None]:
     return act
 
 
-def rows(engine: Worker) -> list[tuple[str, str]]:
+def rows(engine: Engine) -> list[tuple[str, str]]:
     """(id, status) of every hook, in the order in which they were kept."""
-    with engine._database.connect() as connection:
+    with engine.database.connect() as connection:
         columns = select(inbox.hooks.c.hook_id, inbox.hooks.c.status)
         return [(row[0], row[1]) for row in connection.execute(columns.order_by("seq"))]
 
@@ -72,8 +73,8 @@ def test_a_hook_is_answered_by_a_pass_within_a_second(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
     engine = build()
-    engine.start(chatwoot)
-    engine.accept(hook("first", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("first", 1))
     until(lambda: answered(engine))
 
     delays = [delay(engine, chatwoot, organization) for organization in (2, 3, 4)]
@@ -81,23 +82,23 @@ def test_a_hook_is_answered_by_a_pass_within_a_second(
     assert min(delays) < 1.0
     until(lambda: answered(engine))
     assert {status for _, status in rows(engine)} == {"done"}
-    assert engine.stats().done == 4
+    assert engine.intake.stats().done == 4
 
 
-def delay(engine: Worker, chatwoot: Chatwoot, organization: int) -> float:
+def delay(engine: Engine, chatwoot: Chatwoot, organization: int) -> float:
     """Seconds from a hook to the beginning of its pass."""
     rung = time.time()
-    assert engine.accept(hook(f"of {organization}", organization)) == "accepted"
+    assert engine.intake.accept(hook(f"of {organization}", organization)) == "accepted"
     until(lambda: chatwoot.count(organization))
     return chatwoot.ran[-1][1] - rung
 
 
 def test_a_thousand_hooks_melt_into_a_few_passes(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
-    engine.start(chatwoot)
+    engine.worker.start(chatwoot)
     chatwoot.act = lambda _organization: time.sleep(0.1)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: engine.accept(hook(f"h{n}", 7)), range(1000)))
+        answers = list(pool.map(lambda n: engine.intake.accept(hook(f"h{n}", 7)), range(1000)))
     assert answers == ["accepted"] * 1000
     until(lambda: answered(engine), 30)
     assert {status for _, status in rows(engine)} == {"done"}
@@ -108,8 +109,8 @@ def test_a_thousand_hooks_melt_into_a_few_passes(build: BuildEngine, chatwoot: C
 def test_while_a_pass_waits_nothing_else_is_enqueued(build: BuildEngine) -> None:
     engine = build()
     for number in range(50):
-        engine.accept(hook(f"h{number}", 7))
-    assert engine.stats().waiting == 1
+        engine.intake.accept(hook(f"h{number}", 7))
+    assert engine.intake.stats().waiting == 1
 
 
 def test_a_hook_during_a_pass_has_its_own_pass_afterwards(
@@ -122,12 +123,12 @@ def test_a_hook_during_a_pass_has_its_own_pass_afterwards(
         assert go.wait(20)
 
     chatwoot.act = act
-    engine.start(chatwoot)
-    engine.accept(hook("before", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("before", 1))
     assert inside.wait(20)
     # It may be about something that this pass has read already.
-    engine.accept(hook("during", 1))
-    assert engine.stats().waiting == 1
+    engine.intake.accept(hook("during", 1))
+    assert engine.intake.stats().waiting == 1
     go.set()
     until(lambda: answered(engine))
     assert chatwoot.count(1) == 2
@@ -140,22 +141,22 @@ def test_several_organizations_are_worked_on_at_once(
     engine, together = build(), threading.Barrier(8)
     chatwoot.act = lambda _organization: (together.wait(20), None)[1]
     for organization in range(1, 9):
-        engine.accept(hook(f"h{organization}", organization))
-    engine.start(chatwoot)
+        engine.intake.accept(hook(f"h{organization}", organization))
+    engine.worker.start(chatwoot)
     until(lambda: answered(engine))
     assert not together.broken
 
 
 def test_a_ring_of_our_own_is_a_hook_too(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
-    assert engine.line_up(5, "backfill") is True
-    assert engine.line_up(5, "backfill") is True
-    assert engine.line_up(5, "backfill", "of today") is True
-    assert engine.line_up(5, "backfill", "of today") is False
-    engine.start(chatwoot)
+    assert engine.intake.line_up(5, "backfill") is True
+    assert engine.intake.line_up(5, "backfill") is True
+    assert engine.intake.line_up(5, "backfill", "of today") is True
+    assert engine.intake.line_up(5, "backfill", "of today") is False
+    engine.worker.start(chatwoot)
     until(lambda: answered(engine))
     assert chatwoot.count(5) == 1
-    assert engine.stats().done == 3
+    assert engine.intake.stats().done == 3
 
 
 # -- the same, again and at once ---------------------------------------------------------------
@@ -166,22 +167,22 @@ def test_an_id_is_one_hook_also_when_it_comes_at_once(build: BuildEngine) -> Non
 
     def ring(_number: int) -> str:
         together.wait(20)
-        return engine.accept(hook("the same", 3))
+        return engine.intake.accept(hook("the same", 3))
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ring, range(16)))
     assert sorted(answers) == ["accepted"] + ["duplicate"] * 15
-    assert engine.stats().waiting == 1
+    assert engine.intake.stats().waiting == 1
 
 
 def test_what_needs_no_pass_is_settled_at_once(build: BuildEngine) -> None:
     engine = build()
-    assert engine.accept(hook("a", 1, "ticket.created")) == "accepted"
-    assert engine.accept(hook("b", 1, "license.activated")) == "accepted"
-    assert engine.accept(hook("c", 1, "weather.changed")) == "ignored"
-    assert engine.accept(hook("d", None, "weather.changed")) == "ignored"
-    assert engine.accept(hook("e", None)) == "accepted"
-    assert engine.accept(hook("c", 1, "weather.changed")) == "duplicate"
+    assert engine.intake.accept(hook("a", 1, "ticket.created")) == "accepted"
+    assert engine.intake.accept(hook("b", 1, "license.activated")) == "accepted"
+    assert engine.intake.accept(hook("c", 1, "weather.changed")) == "ignored"
+    assert engine.intake.accept(hook("d", None, "weather.changed")) == "ignored"
+    assert engine.intake.accept(hook("e", None)) == "accepted"
+    assert engine.intake.accept(hook("c", 1, "weather.changed")) == "duplicate"
     assert [status for _, status in rows(engine)] == [
         "done",
         "done",
@@ -189,8 +190,8 @@ def test_what_needs_no_pass_is_settled_at_once(build: BuildEngine) -> None:
         "ignored",
         "buried",
     ]
-    assert engine.stats().waiting == 0
-    (lost,) = engine.list_buried()
+    assert engine.intake.stats().waiting == 0
+    (lost,) = engine.intake.list_buried()
     assert (lost.id, lost.organization, lost.reason) == ("e", None, "no_organization")
 
 
@@ -210,13 +211,13 @@ def test_what_may_heal_is_tried_again(build: BuildEngine, chatwoot: Chatwoot) ->
             raise Unwell("http_503")
 
     chatwoot.act = act
-    engine.start(chatwoot)
-    engine.accept(hook("h", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("h", 1))
     until(lambda: answered(engine))
     assert chatwoot.count(1) == 3
-    assert engine.list_buried() == []
+    assert engine.intake.list_buried() == []
     # The failures are forgotten: the next trouble has all its tries.
-    with engine._database.connect() as connection:
+    with engine.database.connect() as connection:
         assert connection.scalar(select(inbox.passes.c.tries)) == 0
 
 
@@ -224,18 +225,18 @@ def test_waits_are_durable_and_jittered(build: BuildEngine, chatwoot: Chatwoot) 
     engine = build(waits=(3600.0,))
     chatwoot.act = raising(TryLater("timeout"))
     for organization in range(1, 13):
-        engine.accept(hook(f"h{organization}", organization))
+        engine.intake.accept(hook(f"h{organization}", organization))
     begun = time.time()
-    engine.start(chatwoot)
-    until(lambda: len(engine.stats().retrying) == 12)
-    retrying = engine.stats().retrying
+    engine.worker.start(chatwoot)
+    until(lambda: len(engine.intake.stats().retrying) == 12)
+    retrying = engine.intake.stats().retrying
     waits = [at - begun for _, at in retrying]
     assert min(waits) >= 3600.0
     assert max(waits) <= 3600.0 * (1 + engines.RETRY_JITTER) + 30
     assert max(waits) - min(waits) > 60
     halt(engine)
     # Nothing of it lives in this process.
-    assert sorted(build().stats().retrying) == sorted(retrying)
+    assert sorted(build().intake.stats().retrying) == sorted(retrying)
 
 
 def test_the_wait_respects_when_we_were_told_to_come_back(
@@ -243,9 +244,9 @@ def test_the_wait_respects_when_we_were_told_to_come_back(
 ) -> None:
     engine = build(waits=(1.0, 3600.0))
     chatwoot.act = raising(TryLater("rate_limited", retry_at=time.time() + 600))
-    engine.accept(hook("h", 1))
-    engine.start(chatwoot)
-    ((_, at),) = until(lambda: engine.stats().retrying)
+    engine.intake.accept(hook("h", 1))
+    engine.worker.start(chatwoot)
+    ((_, at),) = until(lambda: engine.intake.stats().retrying)
     assert at > time.time() + 500
 
 
@@ -254,7 +255,7 @@ def test_a_healthy_organization_never_waits_behind_ones_that_back_off(
 ) -> None:
     """Trap 7: far more of them than can run at once, and none holds a slot or a thread."""
     engine = build(waits=(3600.0,))
-    sick = range(1, engines.AT_ONCE * 3)
+    sick = range(1, pass_queue.AT_ONCE * 3)
 
     def act(organization: int) -> None:
         if organization in sick:
@@ -262,11 +263,11 @@ def test_a_healthy_organization_never_waits_behind_ones_that_back_off(
 
     chatwoot.act = act
     for organization in sick:
-        engine.accept(hook(f"h{organization}", organization))
-    engine.start(chatwoot)
-    until(lambda: len(engine.stats().retrying) == len(sick))
+        engine.intake.accept(hook(f"h{organization}", organization))
+    engine.worker.start(chatwoot)
+    until(lambda: len(engine.intake.stats().retrying) == len(sick))
     assert min(delay(engine, chatwoot, healthy) for healthy in (1000, 1001, 1002)) < 1.0
-    until(lambda: engine.stats().running == 0)
+    until(lambda: engine.intake.stats().running == 0)
 
 
 def test_hooks_do_not_hasten_the_next_try(build: BuildEngine, chatwoot: Chatwoot) -> None:
@@ -280,17 +281,17 @@ def test_hooks_do_not_hasten_the_next_try(build: BuildEngine, chatwoot: Chatwoot
         raise TryLater("timeout")
 
     chatwoot.act = act
-    engine.start(chatwoot)
-    engine.accept(hook("before", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("before", 1))
     assert inside.wait(20)
-    engine.accept(hook("during", 1))
+    engine.intake.accept(hook("during", 1))
     go.set()
-    until(lambda: engine.stats().retrying)
-    engine.accept(hook("after", 1))
+    until(lambda: engine.intake.stats().retrying)
+    engine.intake.accept(hook("after", 1))
     # The pass that was enqueued during the try finds itself overtaken, and ends.
-    until(lambda: engine.stats().waiting + engine.stats().running == 0)
+    until(lambda: engine.intake.stats().waiting + engine.intake.stats().running == 0)
     assert chatwoot.count(1) == 1
-    assert len(engine.stats().retrying) == 1
+    assert len(engine.intake.stats().retrying) == 1
     assert [status for _, status in rows(engine)] == ["waiting"] * 3
 
 
@@ -302,14 +303,14 @@ def test_after_the_last_try_the_hooks_are_buried_with_the_reason(
 ) -> None:
     engine = build(waits=(0.1, 0.1))
     chatwoot.act = raising(Unwell("http_500", "it said so"))
-    engine.start(chatwoot)
-    engine.accept(hook("a", 1))
-    engine.accept(hook("b", 1))
-    (lost,) = until(engine.list_buried)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("a", 1))
+    engine.intake.accept(hook("b", 1))
+    (lost,) = until(engine.intake.list_buried)
     assert chatwoot.count(1) == 3
     assert (lost.organization, lost.hooks, lost.reason) == (1, 2, "http_500: it said so")
     assert answered(engine)
-    assert engine.stats().buried == 2
+    assert engine.intake.stats().buried == 2
 
 
 def test_a_younger_hook_is_not_buried_with_the_elder(
@@ -323,10 +324,10 @@ def test_a_younger_hook_is_not_buried_with_the_elder(
             raise Unwell("http_500")
 
     chatwoot.act = act
-    engine.accept(hook("elder", 1))
-    engine.start(chatwoot)
+    engine.intake.accept(hook("elder", 1))
+    engine.worker.start(chatwoot)
     until(lambda: chatwoot.count(1) == 1)
-    engine.accept(hook("younger", 1))
+    engine.intake.accept(hook("younger", 1))
     until(lambda: answered(engine))
     assert rows(engine) == [("elder", "buried"), ("younger", "done")]
 
@@ -334,9 +335,9 @@ def test_a_younger_hook_is_not_buried_with_the_elder(
 def test_what_will_not_heal_is_buried_at_once(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
     chatwoot.act = raising(Refused("denied", "no administrator"))
-    engine.start(chatwoot)
-    engine.accept(hook("h", 1))
-    (lost,) = until(engine.list_buried)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("h", 1))
+    (lost,) = until(engine.intake.list_buried)
     assert lost.reason == "denied: no administrator"
     assert chatwoot.count(1) == 1
 
@@ -346,9 +347,9 @@ def test_a_pass_that_breaks_is_buried_without_telling_what_it_held(
 ) -> None:
     engine = build()
     chatwoot.act = raising(KeyError("maria@example.com"))
-    engine.start(chatwoot)
-    engine.accept(hook("h", 1))
-    (lost,) = until(engine.list_buried)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("h", 1))
+    (lost,) = until(engine.intake.list_buried)
     assert lost.reason == "unexpected KeyError"
     assert "a pass broke" in caplog.text
 
@@ -360,45 +361,45 @@ def test_a_buried_pass_is_replayed_in_place(
     """Trap 8: resuming it would do nothing, and say nothing."""
     engine = build()
     chatwoot.act = raising(Refused("denied"))
-    engine.start(chatwoot)
-    engine.accept(hook("a", 1))
-    (lost,) = until(engine.list_buried)
-    until(lambda: engine._client.list_workflows(status="ERROR"))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("a", 1))
+    (lost,) = until(engine.intake.list_buried)
+    until(lambda: engine.queue.client.list_workflows(status="ERROR"))
 
     chatwoot.act = lambda _organization: None
-    assert engine.replay("a" if by_hook else lost.id) is True
+    assert engine.intake.replay("a" if by_hook else lost.id) is True
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done")]
-    assert engine.list_buried() == []
-    until(lambda: [one.workflow_id for one in engine._client.list_workflows(status="SUCCESS")])
-    assert [one.workflow_id for one in engine._client.list_workflows()] == [lost.id]
-    assert engine.replay(lost.id) is False
+    assert engine.intake.list_buried() == []
+    until(lambda: [one.workflow_id for one in engine.queue.client.list_workflows(status="SUCCESS")])
+    assert [one.workflow_id for one in engine.queue.client.list_workflows()] == [lost.id]
+    assert engine.intake.replay(lost.id) is False
 
 
 def test_a_replay_has_all_its_tries_again(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build(waits=(0.1, 0.1))
     chatwoot.act = raising(Unwell("http_500"))
-    engine.start(chatwoot)
-    engine.accept(hook("a", 1))
-    (lost,) = until(engine.list_buried)
-    assert engine.replay(lost.id)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("a", 1))
+    (lost,) = until(engine.intake.list_buried)
+    assert engine.intake.replay(lost.id)
     until(lambda: chatwoot.count(1) == 6)
-    (lost,) = until(engine.list_buried)
+    (lost,) = until(engine.intake.list_buried)
     assert lost.hooks == 1
 
 
 def test_a_replay_joins_the_pass_that_waits(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
     chatwoot.act = raising(Refused("denied"))
-    engine.start(chatwoot)
-    engine.accept(hook("a", 1))
-    (lost,) = until(engine.list_buried)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("a", 1))
+    (lost,) = until(engine.intake.list_buried)
     halt(engine)
     engine = build()
-    engine.accept(hook("b", 1))
-    assert engine.replay(lost.id)
-    assert engine.stats().waiting == 1
-    engine.start(chatwoot := Chatwoot())
+    engine.intake.accept(hook("b", 1))
+    assert engine.intake.replay(lost.id)
+    assert engine.intake.stats().waiting == 1
+    engine.worker.start(chatwoot := Chatwoot())
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done"), ("b", "done")]
     assert chatwoot.count(1) == 1
@@ -406,24 +407,24 @@ def test_a_replay_joins_the_pass_that_waits(build: BuildEngine, chatwoot: Chatwo
 
 def test_what_cannot_be_replayed_is_said(build: BuildEngine) -> None:
     engine = build()
-    engine.accept(hook("lost", None))
-    assert engine.replay("lost") is False
-    assert engine.replay("nobody") is False
+    engine.intake.accept(hook("lost", None))
+    assert engine.intake.replay("lost") is False
+    assert engine.intake.replay("nobody") is False
 
 
 def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
     engine = build()
-    engine.accept(hook("a", 1))
-    (waiting,) = engine._client.list_workflows(status="ENQUEUED")
-    engine._client.cancel_workflow(waiting.workflow_id)
-    engine.sweep()
-    (lost,) = engine.list_buried()
+    engine.intake.accept(hook("a", 1))
+    (waiting,) = engine.queue.client.list_workflows(status="ENQUEUED")
+    engine.queue.client.cancel_workflow(waiting.workflow_id)
+    engine.worker.sweep()
+    (lost,) = engine.intake.list_buried()
     assert lost.reason == "lost its pass"
-    engine.start(chatwoot)
-    engine.accept(hook("b", 1))
-    assert engine.replay(lost.id)
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("b", 1))
+    assert engine.intake.replay(lost.id)
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done"), ("b", "done")]
 
@@ -431,13 +432,13 @@ def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
 def test_the_sweep_leaves_living_passes_alone(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build(waits=(3600.0,))
     chatwoot.act = raising(TryLater("timeout"))
-    engine.accept(hook("retrying", 1))
-    engine.start(chatwoot)
-    until(lambda: engine.stats().retrying)
+    engine.intake.accept(hook("retrying", 1))
+    engine.worker.start(chatwoot)
+    until(lambda: engine.intake.stats().retrying)
     halt(engine)
     engine = build()
-    engine.accept(hook("waiting", 2))
-    engine.sweep()
+    engine.intake.accept(hook("waiting", 2))
+    engine.worker.sweep()
     assert [status for _, status in rows(engine)] == ["waiting", "waiting"]
 
 
@@ -447,24 +448,24 @@ def test_the_sweep_leaves_living_passes_alone(build: BuildEngine, chatwoot: Chat
 def test_finished_work_is_deleted(build: BuildEngine, chatwoot: Chatwoot) -> None:
     """Trap 9; ids are remembered for 30 days all the same."""
     engine = build()
-    engine.start(chatwoot)
-    engine.accept(hook("good", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("good", 1))
     until(lambda: answered(engine))
     chatwoot.act = raising(Refused("denied"))
-    engine.accept(hook("bad", 2))
-    (lost,) = until(engine.list_buried)
-    until(lambda: engine._client.list_workflows(status="ERROR"))
-    until(lambda: engine._client.list_workflows(status="SUCCESS"))
+    engine.intake.accept(hook("bad", 2))
+    (lost,) = until(engine.intake.list_buried)
+    until(lambda: engine.queue.client.list_workflows(status="ERROR"))
+    until(lambda: engine.queue.client.list_workflows(status="SUCCESS"))
     halt(engine)
 
-    build(clock=lambda: time.time() + 2 * DAY).sweep()
-    assert engine._client.list_workflows(status="SUCCESS") == []
-    build(clock=lambda: time.time() + 29 * DAY).sweep()
-    assert engine.accept(hook("good", 1)) == "duplicate"
-    assert [one.id for one in engine.list_buried()] == [lost.id]
-    assert len(engine._client.list_workflows(status="ERROR")) == 1
-    build(clock=lambda: time.time() + 91 * DAY).sweep()
-    assert engine._client.list_workflows() == []
+    build(clock=lambda: time.time() + 2 * DAY).worker.sweep()
+    assert engine.queue.client.list_workflows(status="SUCCESS") == []
+    build(clock=lambda: time.time() + 29 * DAY).worker.sweep()
+    assert engine.intake.accept(hook("good", 1)) == "duplicate"
+    assert [one.id for one in engine.intake.list_buried()] == [lost.id]
+    assert len(engine.queue.client.list_workflows(status="ERROR")) == 1
+    build(clock=lambda: time.time() + 91 * DAY).worker.sweep()
+    assert engine.queue.client.list_workflows() == []
     assert rows(engine) == []
 
 
@@ -474,8 +475,8 @@ def test_a_sweep_deletes_many_rows_little_by_little(
     monkeypatch.setattr(inbox, "SWEPT_AT_ONCE", 10)
     engine = build()
     for number in range(35):
-        engine.accept(hook(f"h{number}", 1, "ticket.created"))
-    build(clock=lambda: time.time() + 91 * DAY).sweep()
+        engine.intake.accept(hook(f"h{number}", 1, "ticket.created"))
+    build(clock=lambda: time.time() + 91 * DAY).worker.sweep()
     assert rows(engine) == []
 
 
@@ -483,19 +484,19 @@ def test_the_engine_sweeps_and_reconciles_by_its_own_clock(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
     engine, reconciled = build(clock=lambda: time.time() + 91 * DAY), threading.Event()
-    engine.start(chatwoot, reconciled.set)
-    engine.accept(hook("old", 1, "ticket.created"))
-    until(lambda: len(engine._client.list_schedules()) == 2)
-    plans = engine._client.list_schedules()
+    engine.worker.start(chatwoot, reconciled.set)
+    engine.intake.accept(hook("old", 1, "ticket.created"))
+    until(lambda: len(engine.queue.client.list_schedules()) == 2)
+    plans = engine.queue.client.list_schedules()
     assert {(one["schedule_name"], one["cron_timezone"]) for one in plans} == {
         ("sweep", None),
         ("reconcile", "America/Sao_Paulo"),
     }
     # As they fire: under the same names, on the engine's own queue.
-    with engine._database.begin() as connection:
+    with engine.database.begin() as connection:
         connection.execute(text("UPDATE hooks SET received_at = received_at - 91 * 86400"))
-    engine._client.trigger_schedule("reconcile")
-    engine._client.trigger_schedule("sweep")
+    engine.queue.client.trigger_schedule("reconcile")
+    engine.queue.client.trigger_schedule("sweep")
     assert reconciled.wait(20)
     until(lambda: rows(engine) == [])
 
@@ -503,9 +504,9 @@ def test_the_engine_sweeps_and_reconciles_by_its_own_clock(
 def test_nothing_is_pickled_and_versions_are_constant(build: BuildEngine) -> None:
     """Traps 4 and 5: a version computed from the code would leave all of this lying."""
     engine = build()
-    engine.accept(hook("h", 1))
-    prefix = "" if engine._on_sqlite else "dbos."
-    with engine._database.connect() as connection:
+    engine.intake.accept(hook("h", 1))
+    prefix = "" if engine.on_sqlite else "dbos."
+    with engine.database.connect() as connection:
         kept = connection.execute(
             text(
                 "SELECT serialization, application_version, queue_partition_key "
@@ -518,13 +519,13 @@ def test_nothing_is_pickled_and_versions_are_constant(build: BuildEngine) -> Non
 def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot: Chatwoot) -> None:
     """Trap 4: the functions are other ones after each start, the version is not."""
     engine = build()
-    engine.start(lambda _organization: None)
-    engine.accept(hook("a", 1))
+    engine.worker.start(lambda _organization: None)
+    engine.intake.accept(hook("a", 1))
     until(lambda: answered(engine))
     halt(engine)
-    engine.accept(hook("b", 2))
+    engine.intake.accept(hook("b", 2))
     later = build()
-    later.start(chatwoot)
+    later.worker.start(chatwoot)
     until(lambda: answered(later))
     assert chatwoot.count(2) == 1
 
@@ -532,12 +533,12 @@ def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot:
 def test_sequence_numbers_are_never_used_again(build: BuildEngine) -> None:
     """Trap 1, as far as it is left: what a pass answers is told by the sequence, not by a clock."""
     engine = build()
-    engine.accept(hook("a", 1, "ticket.created"))
-    with engine._database.begin() as connection:
+    engine.intake.accept(hook("a", 1, "ticket.created"))
+    with engine.database.begin() as connection:
         first = connection.scalar(select(inbox.hooks.c.seq))
         connection.execute(inbox.hooks.delete())
-    engine.accept(hook("b", 1, "ticket.created"))
-    with engine._database.connect() as connection:
+    engine.intake.accept(hook("b", 1, "ticket.created"))
+    with engine.database.connect() as connection:
         second = connection.scalar(select(inbox.hooks.c.seq))
     assert first is not None
     assert second is not None
@@ -550,16 +551,16 @@ def test_executing_begins_when_the_database_is_back(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "REST_SECONDS", 0.2)
+    monkeypatch.setattr(engines, "DATABASE_REST_SECONDS", 0.2)
     engine = build()
-    engine.accept(hook("h", 1))
-    schema = "" if engine._on_sqlite else "dbos."
-    with engine._database.begin() as connection:
+    engine.intake.accept(hook("h", 1))
+    schema = "" if engine.on_sqlite else "dbos."
+    with engine.database.begin() as connection:
         connection.execute(text(f"ALTER TABLE {schema}queues RENAME TO gone"))
-    engine.start(chatwoot)
+    engine.worker.start(chatwoot)
     until(lambda: "no passes can be executed now" in caplog.text)
     assert chatwoot.ran == []
-    with engine._database.begin() as connection:
+    with engine.database.begin() as connection:
         connection.execute(text(f"ALTER TABLE {schema}gone RENAME TO queues"))
     until(lambda: answered(engine))
 
@@ -567,20 +568,20 @@ def test_executing_begins_when_the_database_is_back(
 def test_a_row_without_its_pass_is_not_kept(build: BuildEngine) -> None:
     """One transaction: else a hook would be accepted that nothing will ever answer."""
     engine = build()
-    schema = "" if engine._on_sqlite else "dbos."
-    with engine._database.begin() as connection:
+    schema = "" if engine.on_sqlite else "dbos."
+    with engine.database.begin() as connection:
         connection.execute(text(f"ALTER TABLE {schema}workflow_status RENAME TO gone"))
     with pytest.raises(intake.NotKept):
-        engine.accept(hook("h", 1))
+        engine.intake.accept(hook("h", 1))
     assert rows(engine) == []
-    with engine._database.begin() as connection:
+    with engine.database.begin() as connection:
         connection.execute(text(f"ALTER TABLE {schema}gone RENAME TO workflow_status"))
-    assert engine.accept(hook("h", 1)) == "accepted"
+    assert engine.intake.accept(hook("h", 1)) == "accepted"
 
 
 def test_an_organization_has_one_writer_at_a_time(build: BuildEngine) -> None:
     """Else a hook is kept with a lower sequence than one that a pass has answered, and lost."""
-    database, order = build()._database, list[str]()
+    database, order = build().database, list[str]()
 
     def write(name: str) -> None:
         with inbox.write_transaction(database, 7):
@@ -600,15 +601,15 @@ def test_an_organization_has_one_writer_at_a_time(build: BuildEngine) -> None:
 def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> None:
     """Trap 6: read back from the connections that write, ours and those of DBOS."""
     engine = build()
-    with inbox.write_transaction(engine._database, 1) as connection:
+    with inbox.write_transaction(engine.database, 1) as connection:
         asked = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "busy_timeout")
         ]
     assert asked == ["wal", 2, 5000]
-    engine.start(chatwoot)
-    until(engine._client.list_schedules)
-    instance = DBOS(config=engine._config())  # the one that runs: there is one per process
+    engine.worker.start(chatwoot)
+    until(engine.queue.client.list_schedules)
+    instance = DBOS(config=engine.worker._config())  # the one that runs: there is one per process
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
@@ -616,8 +617,8 @@ def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> 
 
 def test_dbos_tells_its_life_story_to_nobody(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
-    engine.start(chatwoot)
-    engine.accept(hook("h", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("h", 1))
     until(lambda: answered(engine))
     theirs = logging.getLogger("dbos")
     assert [type(one) for one in theirs.handlers] == [logging.NullHandler]
@@ -629,7 +630,7 @@ def test_dbos_tells_its_life_story_to_nobody(build: BuildEngine, chatwoot: Chatw
 def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
     build: BuildEngine, chatwoot: Chatwoot, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PATIENCE", 0.2)
+    monkeypatch.setattr(inbox, "WRITE_SECONDS", 0.2)
     engine, inside, go = build(), threading.Event(), threading.Event()
 
     def act(_organization: int) -> None:
@@ -637,8 +638,8 @@ def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
         assert go.wait(20)
 
     chatwoot.act = act
-    engine.start(chatwoot)
-    engine.accept(hook("h", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("h", 1))
     assert inside.wait(20)
     foreign = create_engine(url)
     with foreign.connect() as connection:
@@ -646,7 +647,7 @@ def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
         go.set()
         until(lambda: chatwoot.ran)
         with pytest.raises(intake.NotKept):
-            engine.accept(hook("refused", 1))
+            engine.intake.accept(hook("refused", 1))
         connection.rollback()
     foreign.dispose()
     until(lambda: answered(engine))
@@ -661,8 +662,8 @@ def test_when_the_database_restarts_the_lease_is_taken_anew(
     build: BuildEngine, chatwoot: Chatwoot, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = build()
-    engine.start(chatwoot)
-    engine.accept(hook("before", 1))
+    engine.worker.start(chatwoot)
+    engine.intake.accept(hook("before", 1))
     until(lambda: answered(engine))
     held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {leader.LEADER_KEY}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -673,6 +674,6 @@ def test_when_the_database_restarts_the_lease_is_taken_anew(
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         until(lambda: (one := connection.execute(held.encode()).fetchone()) and one[0] != held_by)
-    assert engine.accept(hook("after", 2)) == "accepted"
+    assert engine.intake.accept(hook("after", 2)) == "accepted"
     until(lambda: answered(engine))
     assert chatwoot.count(2) == 1

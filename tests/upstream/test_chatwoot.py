@@ -8,13 +8,12 @@ import pytest
 from flask import Flask
 from werkzeug.wrappers import Response
 
-from panel.cache import policy
 from panel.cache.policy import CacheControl
 from panel.demo.worlds import ADMIN_TOKEN, Server, serve
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.client import Client
-from tests.conftest import Panel, Worlds
+from tests.conftest import Panel, Worlds, build_cache
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -23,7 +22,7 @@ BASE = "/api/v1/accounts/1"
 
 
 def client(url: str, folder: Path, token: str = ADMIN_TOKEN) -> Chatwoot:
-    kept = policy.build(f"file:{folder / 'cache'}", Flask("test"))
+    kept = build_cache(f"file:{folder / 'cache'}", Flask("test"))
     return Chatwoot(Client(url, Chatwoot.headers(token)), kept, 1)
 
 
@@ -82,14 +81,14 @@ def test_what_was_said_in_a_conversation_is_not_kept(
     assert b"a face" not in kept
 
 
-@pytest.mark.parametrize("ask", [CacheControl.NEW, CacheControl.FRESH])
-def test_nobody_is_let_in_on_an_old_list(clocked: Panel, ask: CacheControl) -> None:
+@pytest.mark.parametrize("control", [CacheControl.NO_CACHE, CacheControl.FRESH])
+def test_nobody_is_let_in_on_an_old_list(clocked: Panel, control: CacheControl) -> None:
     chatwoot = clocked.services.chatwoot
     chatwoot.conversation(101)
     chatwoot.agents()
     clocked.clock.advance(61)
     clocked.chat.down = True
-    for call in (chatwoot.agents, lambda: chatwoot.conversation(101, ask)):
+    for call in (chatwoot.agents, lambda: chatwoot.conversation(101, control)):
         with pytest.raises(TryLater):
             call()
 
@@ -100,7 +99,7 @@ def test_a_conversation_that_must_be_new_is_not_taken_from_the_cache(
     chatwoot.conversation(101)
     worlds.chat.down = True
     with pytest.raises(TryLater):
-        chatwoot.conversation(101, CacheControl.NEW)
+        chatwoot.conversation(101, CacheControl.NO_CACHE)
 
 
 def test_a_conversation_that_is_gone_is_missing(worlds: Worlds, chatwoot: Chatwoot) -> None:
@@ -109,7 +108,7 @@ def test_a_conversation_that_is_gone_is_missing(worlds: Worlds, chatwoot: Chatwo
     chatwoot.conversation(101)
     del worlds.chat.conversations[101]
     with pytest.raises(Missing):
-        chatwoot.conversation(101, CacheControl.NEW)
+        chatwoot.conversation(101, CacheControl.NO_CACHE)
 
 
 def test_a_wrong_token_is_unauthorized(worlds: Worlds, tmp_path: Path) -> None:

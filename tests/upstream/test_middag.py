@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from werkzeug.wrappers import Request, Response
 
-from panel.cache import policy
 from panel.cache.policy import CacheControl
 from panel.demo.worlds import SECRET, Server, serve
 from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
@@ -25,7 +24,7 @@ from panel.upstream.middag import (
     BackOffice,
     Document,
 )
-from tests.conftest import API, Worlds
+from tests.conftest import API, Worlds, build_cache
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -51,7 +50,7 @@ class Teller:
 
 
 def reader(url: str) -> BackOffice:
-    kept = policy.build("memory:", Flask("test"))
+    kept = build_cache("memory:", Flask("test"))
     return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
 
 
@@ -78,7 +77,7 @@ def office(worlds: Worlds) -> BackOffice:
 
 
 def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int = 42) -> list[int]:
-    return [row.id for row in office.read(document, organization, CacheControl.NEW).value.rows]
+    return [row.id for row in office.read(document, organization, CacheControl.NO_CACHE).value.rows]
 
 
 def row(number: int, **fields: Any) -> dict[str, Any]:
@@ -271,7 +270,7 @@ def test_another_shape_is_never_read_as_nothing(
 )
 def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
     office, _ = told(document)
-    reading = office.read(ORDERS, 42, CacheControl.NEW)
+    reading = office.read(ORDERS, 42, CacheControl.NO_CACHE)
     assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
 
 

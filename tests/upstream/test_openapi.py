@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.wrappers import Response
 
-from app import Panel as Shared
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.world import Call, Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
+from panel.services import get
+from panel.sync.intake import Intake
+from panel.sync.jobs import Jobs
 from panel.sync.reconcile import DELETED
 from tests.conftest import Worlds, panels_before
 from tests.sync.executor import hook
@@ -165,7 +168,7 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
         assert runner.invoke(args=["setup"]).exit_code == 0
         spoil(chat)
         assert runner.invoke(args=["setup"]).exit_code == 0
-        live(panel.app.extensions["panel"], office, chat)
+        live(panel.app, office, chat)
         assert panel.open(conversation=900, contact=1).status_code == 200
         assert runner.invoke(args=["setup", "--remove"]).exit_code == 0
     for server in servers:
@@ -180,23 +183,23 @@ def spoil(chat: Chatwoot) -> None:
     next(iter(chat.definitions.values()))["attribute_display_type"] = "link"
 
 
-def live(shared: Shared, office: BackOffice, chat: Chatwoot) -> None:
+def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
     """An organization comes, changes, and goes; its people with and without anything."""
     company(office, 42, "Acme", "office@acme.example", phone="+55 61 99999-0000", plan="Gold")
     person(office, 42, 1, "ana@acme.example", "owner", 7)
     person(office, 42, 2, "bia@acme.example", "member", None)
     chat.add_contact(1, name="", email="ana@acme.example")
     chat.add_conversation(1, 1, 900, custom_attributes={"topic": "billing"})
-    shared.passes.bring_in_line(42)
+    get(Jobs, app).bring_in_line(42)
     entitlement(office, 42, 1, "active", "2030-01-01T00:00:00Z")
     office.remove("collaborators", 42, 2)
-    shared.passes.bring_in_line(42)
-    shared.sync.accept(hook("bye", 42, DELETED))
+    get(Jobs, app).bring_in_line(42)
+    get(Intake, app).accept(hook("bye", 42, DELETED))
     office.remove("organization", 42, 42)
-    shared.passes.bring_in_line(42)
+    get(Jobs, app).bring_in_line(42)
     company(office, 42, "Acme", "office@acme.example")
     person(office, 42, 1, "ana@acme.example", "owner", 7)
-    shared.passes.bring_in_line(42)
+    get(Jobs, app).bring_in_line(42)
 
 
 def test_every_described_call_is_made_at_least_once(exchanges: list[Exchange]) -> None:

@@ -14,7 +14,7 @@ from jinja2 import Environment, nodes
 from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models import Organization
-from panel.upstream.chatwoot import Contact, Conversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 from panel.web import labels
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -55,7 +55,7 @@ def in_templates() -> Iterator[Text]:
 
 
 def in_formats() -> Iterator[Text]:
-    for node in ast.walk(ast.parse((ROOT / "panel/formats.py").read_text())):
+    for node in ast.walk(ast.parse((ROOT / "panel/web/formats.py").read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             first = node.args[0] if node.args else None
             if node.func.attr == "gettext" and isinstance(first, ast.Constant):
@@ -81,7 +81,7 @@ def in_tables() -> Iterator[Text]:
 
 def sources() -> set[str]:
     """How an organization was found: the claims, what a link rests on, and what a search finds."""
-    claim = {matching.ATTRIBUTE: "42"}
+    claim = {ID_ATTRIBUTE: "42"}
     found = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
     for here, there, identifier in (
         (claim, {}, None),

@@ -1,0 +1,51 @@
+"""Every route, its method and its handler: the table of contents of what others may ask of us."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from panel.sync import chatwoot_hooks, plugin_hooks
+from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
+
+View = Callable[..., Any]
+Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
+
+# What the browser of an agent asks for; each but the shell needs a proof or a seal.
+PANEL: tuple[Route, ...] = (
+    ("GET", "/", "shell", panel.show_shell),
+    ("POST", "/contact", "contact", panel.show_contact),
+    ("GET", "/sections/<name>", "section", panel.show_section),
+    ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("GET", "/changes", "changes", panel.show_changes),
+    ("POST", "/links", "links", actions.decide),
+    ("GET", "/search", "find", actions.search_organizations),
+    ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("POST", "/sign-in", "sign_in", sign_in.sign_in),
+    ("POST", "/sign-out", "sign_out", sign_in.sign_out),
+)
+FILES: tuple[Route, ...] = (("GET", "/static/<path:name>", "static", assets.show_file),)
+HOOKS: tuple[Route, ...] = (
+    ("POST", "/sync/hooks", "plugin_hooks", plugin_hooks.receive_hook),
+    ("POST", "/sync/chatwoot", "chatwoot_hooks", chatwoot_hooks.receive_webhook),
+)
+MACHINES: tuple[Route, ...] = (
+    ("GET", "/healthz", "healthz", health.answer_alive),
+    ("GET", "/readyz", "readyz", health.answer_ready),
+    ("GET", "/metrics", "metrics", health.answer_metrics),
+)
+
+
+def register(app: Flask) -> None:
+    """Hang every route onto the application, and onto the panel's what holds for each of them."""
+    pages = Blueprint("panel", __name__)
+    pages.before_request(csrf.refuse_foreign_pages)
+    rendering.register(pages)
+    _add(pages, PANEL)
+    app.register_blueprint(pages)
+    _add(app, (*FILES, *HOOKS, *MACHINES))
+
+
+def _add(target: Flask | Blueprint, routes: Iterable[Route]) -> None:
+    for method, path, endpoint, view in routes:
+        target.add_url_rule(path, endpoint, view, methods=[method])

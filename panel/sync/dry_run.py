@@ -1,0 +1,129 @@
+"""The dry run of a pass: its writes to Chatwoot are noted instead of sent.
+
+It works over a copy of our own tables. What it notes is exactly what a pass would do, because it is
+one.
+"""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from panel.data import inbox
+from panel.data.db import metadata, transaction
+from panel.data.directory import Directory, organizations, people
+from panel.data.links import Links, links
+from panel.data.search_index import SearchIndex, terms
+from panel.errors import PanelError
+from panel.locks import ThreadLocks
+from panel.services import Services
+from panel.sync.rate_limit import make_limited_client
+from panel.sync.reconcile import Reconciler
+from panel.upstream.chatwoot import Chatwoot, Contact
+from panel.upstream.client import Client
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """One call to Chatwoot that a pass would make, or why it could not."""
+
+    organization: int
+    method: str
+    path: str
+    body: Any
+
+
+class DryRunChatwoot(Chatwoot):
+    """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
+
+    def __init__(self, client: Client, cache: Any, settings: Any) -> None:
+        super().__init__(client, cache, settings.chatwoot_account_id)
+        self.noted: list[tuple[str, str, Any]] = []
+        self._made: dict[int, Contact] = {}
+        self._numbers = itertools.count(-1, -1)
+
+    def find_contact(self, key: str, value: str) -> Contact | None:
+        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
+        made = [each for each in self._made.values() if getattr(each, known) == value]
+        return made[0] if made else super().find_contact(key, value)
+
+    def contact(self, number: int) -> Contact:
+        return self._made.get(number) or super().contact(number)
+
+    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
+        return {} if contact < 0 else super().open_conversations(contact)
+
+    def create_contact(self, fields: dict[str, Any]) -> Contact:
+        self.noted.append(("POST", "contacts", fields))
+        number = next(self._numbers)
+        email, phone = fields.get("email"), fields.get("phone_number")
+        told = fields.get("custom_attributes", {})
+        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
+        self._made[number] = made
+        return made
+
+    def update_contact(self, number: int, fields: dict[str, Any]) -> None:
+        self.noted.append(("PUT", f"contacts/{number}", fields))
+
+    def clear_contact(self, number: int, keys: list[str]) -> None:
+        self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
+
+    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
+        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+
+
+class DryRun:
+    """Passes that write nothing. Raises `PanelError` when the database cannot be asked."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._client = make_limited_client(services.settings)
+
+    def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
+        """What passes of these organizations would change in Chatwoot; nothing is written."""
+        scratch = self._copy_tables()
+        chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
+        reconciler = Reconciler(
+            self._services.settings,
+            self._services.back_office,
+            chatwoot,
+            Directory(scratch),
+            SearchIndex(scratch),
+            Links(scratch),
+            ThreadLocks(),
+        )
+        try:
+            for organization in chosen:
+                yield from self._run_pass(organization, reconciler, chatwoot)
+        finally:
+            scratch.dispose()
+
+    def _run_pass(
+        self, organization: int, reconciler: Reconciler, chatwoot: DryRunChatwoot
+    ) -> Iterable[PlannedCall]:
+        try:
+            reconciler.bring_in_line(organization, self._waiting_kinds(organization))
+        except PanelError as error:
+            yield PlannedCall(organization, "", "could not be told", str(error))
+        yield from (PlannedCall(organization, *each) for each in chatwoot.noted)
+        chatwoot.noted.clear()
+
+    def _waiting_kinds(self, organization: int) -> set[str]:
+        with transaction(self._services.database) as connection:
+            return inbox.list_waiting_kinds(connection, organization)
+
+    def _copy_tables(self) -> Engine:
+        """Our own tables as they are now, in memory."""
+        scratch = create_engine(
+            "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
+        )
+        metadata.create_all(scratch, tables=[organizations, people, links, terms])
+        with transaction(self._services.database) as source, scratch.begin() as target:
+            for table in (organizations, people, links):
+                rows = [dict(row) for row in source.execute(table.select()).mappings()]
+                if rows:
+                    target.execute(table.insert(), rows)
+        return scratch

@@ -1,0 +1,50 @@
+"""The durable engine as a whole, as a web process and the worker have it between them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import time
+
+from flask import Flask
+from sqlalchemy import Engine as Database
+
+from panel.data import db
+from panel.services import Services, get
+from panel.settings import Settings
+from panel.sync.intake import Intake
+from panel.sync.pass_queue import PassQueue
+from panel.sync.worker import RETRY_WAITS, Worker
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`intake` keeps hooks, `worker` runs their passes, `queue` lies between them."""
+
+    database: Database
+    queue: PassQueue
+    intake: Intake
+    worker: Worker
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database.dialect.name == "sqlite"
+
+    def migrate(self) -> None:
+        db.migrate(self.database)
+        self.queue.migrate()
+
+
+def make_engine(
+    settings: Settings,
+    database: Database,
+    waits: Sequence[float] = RETRY_WAITS,
+    clock: Callable[[], float] = time,
+) -> Engine:
+    queue = PassQueue(database)
+    intake = Intake(database, queue, clock)
+    return Engine(database, queue, intake, Worker(settings, queue, waits, clock))
+
+
+def engine_of(app: Flask) -> Engine:
+    """The one of this application."""
+    database = get(Services, app).database
+    return Engine(database, get(PassQueue, app), get(Intake, app), get(Worker, app))
