@@ -12,9 +12,10 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, ins
 SCHEMA = 1  # of this program: its newest revision
 VERSION_TABLE = "alembic_version"
 
-metadata = MetaData()
 compatibility = Table(
-    "compatibility", metadata, Column("oldest_code", Integer, primary_key=True, autoincrement=False)
+    "compatibility",
+    MetaData(),  # of its own: `db.metadata` has the tables that revisions make
+    Column("oldest_code", Integer, primary_key=True, autoincrement=False),
 )
 
 
@@ -44,7 +45,7 @@ def read_version(connection: Connection) -> Version:
 
 def write_oldest_code(connection: Connection, oldest_code: int) -> None:
     """In the transaction of the upgrade that it belongs to."""
-    metadata.create_all(connection)
+    compatibility.create(connection, checkfirst=True)
     connection.execute(delete(compatibility))
     connection.execute(compatibility.insert(), {"oldest_code": oldest_code})
 
