@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, MetaData, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, select, text
 from sqlalchemy.exc import OperationalError
 
 from panel.auth.throttle import Throttle
@@ -56,7 +56,7 @@ def run_file(engine: Engine, name: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             if statement.strip():
-                connection.exec_driver_sql(statement.replace("%", "%%"))
+                connection.exec_driver_sql(statement)
 
 
 def make_old(engine: Engine) -> None:
@@ -79,16 +79,27 @@ def read_version(engine: Engine) -> Version:
         return version.read_version(connection)
 
 
-def describe(engine: Engine) -> dict[str, Any]:
-    """All tables with their columns and indexes, for comparing before and after."""
-    found = inspect(engine)
-    return {
-        name: (
-            [(column["name"], str(column["type"])) for column in found.get_columns(name)],
-            sorted(str(index["name"]) for index in found.get_indexes(name)),
-        )
-        for name in found.get_table_names()
-    }
+CATALOGUE = {
+    "sqlite": ["SELECT tbl_name, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"],
+    "postgresql": [
+        """SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,
+        is_nullable, column_default, collation_name
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+        "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    ],
+}
+
+
+def describe(engine: Engine) -> dict[str, list[str]]:
+    """All that the database's catalogue says of each table, for comparing before and after."""
+    found: dict[str, list[str]] = {}
+    with engine.connect() as connection:
+        for question in CATALOGUE[engine.dialect.name]:
+            for table, *rest in connection.execute(text(question)):
+                found.setdefault(table, []).append(" ".join(" ".join(map(str, rest)).split()))
+    return {table: sorted(rest) for table, rest in found.items()}
 
 
 def differences(engine: Engine) -> list[Any]:
@@ -133,15 +144,6 @@ def test_the_first_revision_makes_what_there_was_before_there_were_versions(
     new = describe(engine)
     assert {name: new[name] for name in old} == old
     assert new.keys() - old.keys() == {"alembic_version", "compatibility"}
-
-
-def test_numbers_of_hooks_never_come_again_on_sqlite(tmp_path: Path) -> None:
-    engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
-    db.migrate(engine)
-    with engine.connect() as connection:
-        made = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'hooks'"))
-    engine.dispose()
-    assert "AUTOINCREMENT" in str(made)
 
 
 def test_revisions_are_numbered_and_name_the_oldest_program_that_may_run_on_them() -> None:
@@ -326,7 +328,7 @@ def test_an_upgrade_that_is_killed_leaves_the_old_schema_and_is_done_by_the_next
     run_newer(engine, folder)
     assert read_version(engine) == Version(2, 2)
     assert read_rows(engine) == rows
-    assert "ix_links_note" in describe(engine)["links"][1]
+    assert "ix_links_note" in repr(describe(engine)["links"])
 
 
 def test_who_reads_goes_on_while_an_upgrade_is_under_way_on_sqlite(tmp_path: Path) -> None:

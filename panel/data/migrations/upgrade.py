@@ -28,7 +28,8 @@ def upgrade(connection: Connection) -> None:
     context = MigrationContext.configure(connection)
     done = context.get_current_revision() or "base"
     for script in reversed(list(scripts.iterate_revisions("head", done))):
-        log.warning("upgrading the database to schema %s", script.revision)
+        if done != "base":  # a first start is no news
+            log.warning("upgrading the database to schema %s", script.revision)
         with Operations.context(context):
             script.module.upgrade()
         context.stamp(scripts, script.revision)
