@@ -173,7 +173,7 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
 
     def seal(organization: int, visit: Visit) -> str:
         told = Seal(AGENT, SHARED_SECRET, 1, visit.conversation, visit.contact, organization)
-        return shared.seals.seal(told)
+        return shared.seals.sign(told)
 
     return seconds, seal
 

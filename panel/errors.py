@@ -1,4 +1,4 @@
-"""What can go wrong with the outside worlds, divided by what the caller does about it.
+"""The tree of errors: what can go wrong outside, divided by what the caller does about it.
 
 PanelError                 code: short, repeatable by an agent to an administrator
 ├── TryLater               may heal by itself: never remembered; a kept copy may stand in

@@ -1,4 +1,4 @@
-"""What the back office tells us, as plain values, and the rules on them.
+"""The models: what the back office tells us, parsed into plain values, and the rules on them.
 
 Each `from_json` takes the back office's JSON (contracts/middag.md §4), tolerates every
 contradiction of §14 there, and raises `Unreadable("wrong_shape")` for what cannot be trusted.
@@ -69,22 +69,22 @@ class Organization:
 
     @classmethod
     def from_json(cls, row: Row) -> "Organization":
-        number = _id(row)
+        number = _read_id(row)
         return cls(
             id=number,
-            name=_text(row, "name") or _text(row, "legal_name") or f"#{number}",
-            legal_name=_text(row, "legal_name"),
-            tax_id=_text(row, "cnpj") or _text(row, "tax_id"),
-            status=_status(row, "status"),
-            verification=_status(row, "verification_status"),
-            plan=_text(row, "plan") or _name_in(row.get("plan")),
-            billing_entity=_text(row, "billing_entity") or _text(row, "company"),
-            email=_text(row, "email"),
-            phone=_text(row, "phone"),
-            city=_text(row, "city"),
-            state=_text(row, "state"),
-            country=_text(row, "country"),
-            owner_id=whole(row, "owner_id"),
+            name=_read_text(row, "name") or _read_text(row, "legal_name") or f"#{number}",
+            legal_name=_read_text(row, "legal_name"),
+            tax_id=_read_text(row, "cnpj") or _read_text(row, "tax_id"),
+            status=_read_status(row, "status"),
+            verification=_read_status(row, "verification_status"),
+            plan=_read_text(row, "plan") or _read_name(row.get("plan")),
+            billing_entity=_read_text(row, "billing_entity") or _read_text(row, "company"),
+            email=_read_text(row, "email"),
+            phone=_read_text(row, "phone"),
+            city=_read_text(row, "city"),
+            state=_read_text(row, "state"),
+            country=_read_text(row, "country"),
+            owner_id=read_whole(row, "owner_id"),
         )
 
 
@@ -105,12 +105,12 @@ class Order:
     @classmethod
     def from_json(cls, row: Row, integer_money: str) -> "Order":
         return cls(
-            id=_id(row),
-            status=_status(row, "status") or Status("unknown", ""),
-            total=_money(row, "total", integer_money),
-            created=_moment(row, "date_created") or _moment(row, "created_at"),
-            payment_method=_text(row, "payment_method"),
-            items=whole(row, "items_count"),
+            id=_read_id(row),
+            status=_read_status(row, "status") or Status("unknown", ""),
+            total=_read_money(row, "total", integer_money),
+            created=_read_moment(row, "date_created") or _read_moment(row, "created_at"),
+            payment_method=_read_text(row, "payment_method"),
+            items=read_whole(row, "items_count"),
         )
 
 
@@ -134,13 +134,13 @@ class Quote:
     @classmethod
     def from_json(cls, row: Row, integer_money: str) -> "Quote":
         lines = row.get("line_items")
-        names = [_text(line, "product_name") for line in rows_of(lines)] if lines else []
+        names = [_read_text(line, "product_name") for line in read_rows(lines)] if lines else []
         return cls(
-            id=_id(row),
-            status=_status(row, "status") or Status("unknown", ""),
-            total=_money(row, "total", integer_money),
-            valid_until=_day(row, "valid_until"),
-            created=_moment(row, "created_at"),
+            id=_read_id(row),
+            status=_read_status(row, "status") or Status("unknown", ""),
+            total=_read_money(row, "total", integer_money),
+            valid_until=_read_day(row, "valid_until"),
+            created=_read_moment(row, "created_at"),
             products=tuple(name for name in names if name),
         )
 
@@ -179,19 +179,19 @@ class License:
     @classmethod
     def from_json(cls, row: Row) -> "License":
         domains = row.get("activated_domains")
-        limit = whole(row, "activations_limit")
+        limit = read_whole(row, "activations_limit")
         return cls(
-            id=_id(row),
-            key=_text(row, "license_key"),
-            product=_text(row, "product_name"),
-            status=_status(row, "status") or Status("unknown", ""),
-            expires=_moment(row, "expires_at"),
+            id=_read_id(row),
+            key=_read_text(row, "license_key"),
+            product=_read_text(row, "product_name"),
+            status=_read_status(row, "status") or Status("unknown", ""),
+            expires=_read_moment(row, "expires_at"),
             limit=limit if limit and limit > 0 else None,
             # How "no limit" is written is not documented: null, 0 and -1 are all taken for it.
             unlimited="activations_limit" in row and (limit or 0) <= 0,
-            used=whole(row, "activations_count"),
+            used=read_whole(row, "activations_count"),
             domains=tuple(str(name) for name in domains) if isinstance(domains, list) else (),
-            entitlement=_text(row, "entitlement_code"),
+            entitlement=_read_text(row, "entitlement_code"),
         )
 
 
@@ -206,11 +206,11 @@ class Entitlement:
     @classmethod
     def from_json(cls, row: Row) -> "Entitlement":
         return cls(
-            id=_id(row),
-            code=_text(row, "code"),
-            product=_text(row, "product_name"),
-            status=_status(row, "status") or Status("unknown", ""),
-            expires=_moment(row, "expires_at"),
+            id=_read_id(row),
+            code=_read_text(row, "code"),
+            product=_read_text(row, "product_name"),
+            status=_read_status(row, "status") or Status("unknown", ""),
+            expires=_read_moment(row, "expires_at"),
         )
 
 
@@ -229,17 +229,17 @@ class Collaborator:
     @classmethod
     def from_json(cls, row: Row) -> "Collaborator":
         return cls(
-            id=_id(row),
-            user_id=whole(row, "user_id"),
-            email=(_text(row, "email") or "").lower() or None,
-            role=(_text(row, "role") or "member").lower(),
-            status=_status(row, "status"),
-            name=_text(row, "name"),
-            phone=_text(row, "phone"),
+            id=_read_id(row),
+            user_id=read_whole(row, "user_id"),
+            email=(_read_text(row, "email") or "").lower() or None,
+            role=(_read_text(row, "role") or "member").lower(),
+            status=_read_status(row, "status"),
+            name=_read_text(row, "name"),
+            phone=_read_text(row, "phone"),
         )
 
 
-def totals(amounts: list[Money]) -> tuple[Money, ...]:
+def sum_amounts(amounts: list[Money]) -> tuple[Money, ...]:
     """One sum per currency, in order of first appearance; currencies are never added together."""
     sums: dict[str, Decimal] = {}
     for money in amounts:
@@ -247,21 +247,21 @@ def totals(amounts: list[Money]) -> tuple[Money, ...]:
     return tuple(Money(amount, currency) for currency, amount in sums.items())
 
 
-def rows_of(value: Any) -> list[Row]:
+def read_rows(value: Any) -> list[Row]:
     """The value itself, when it is a list of JSON objects."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise Unreadable("wrong_shape", "not a list of objects")
     return value
 
 
-def _id(row: Row) -> int:
-    number = whole(row, "id")
+def _read_id(row: Row) -> int:
+    number = read_whole(row, "id")
     if number is None:
         raise Unreadable("wrong_shape", "a record without an id")
     return number
 
 
-def whole(row: Row, key: str) -> int | None:
+def read_whole(row: Row, key: str) -> int | None:
     """A JSON integer, or its digits in a string (PHP writes both)."""
     value = row.get(key)
     if isinstance(value, bool):
@@ -271,7 +271,7 @@ def whole(row: Row, key: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _text(row: Row, key: str) -> str | None:
+def _read_text(row: Row, key: str) -> str | None:
     value = row.get(key)
     return clean(value) or None if isinstance(value, str) else None
 
@@ -284,20 +284,20 @@ def clean(text: str) -> str:
     return UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", BLANKS.sub(" ", text).strip())
 
 
-def _name_in(value: Any) -> str | None:
-    return _text(value, "name") if isinstance(value, dict) else None
+def _read_name(value: Any) -> str | None:
+    return _read_text(value, "name") if isinstance(value, dict) else None
 
 
-def _status(row: Row, key: str) -> Status | None:
+def _read_status(row: Row, key: str) -> Status | None:
     """`wc-On Hold`, `on_hold`, `On Hold` are all `on-hold` (contracts §5.2)."""
-    raw = _text(row, key)
+    raw = _read_text(row, key)
     if raw is None:
         return None
     value = re.sub(r"[\s_]+", "-", raw.lower()).removeprefix("wc-")
     return Status(value, raw)
 
 
-def _money(row: Row, key: str, integer_money: str) -> Money | None:
+def _read_money(row: Row, key: str, integer_money: str) -> Money | None:
     """A string is decimal major units; an integer is read by `MIDDAG_INTEGER_MONEY`.
 
     A float has already lost cents somewhere, so it is refused rather than shown (contracts §4.10).
@@ -305,23 +305,23 @@ def _money(row: Row, key: str, integer_money: str) -> Money | None:
     value = row.get(key)
     if value is None or value == "":
         return None
-    currency = (_text(row, "currency") or "").upper()
+    currency = (_read_text(row, "currency") or "").upper()
     if isinstance(value, str):
-        return Money(_decimal(value), currency)
+        return Money(_parse_decimal(value), currency)
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable("wrong_shape", "an amount that is neither text nor a whole number")
     places = -2 if integer_money == "cents" else 0
-    return Money(_sound(Decimal(f"{value}e{places}")), currency)
+    return Money(_check_amount(Decimal(f"{value}e{places}")), currency)
 
 
-def _decimal(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     try:
-        return _sound(Decimal(text.strip()))
+        return _check_amount(Decimal(text.strip()))
     except InvalidOperation:
         raise Unreadable("wrong_shape", "an amount that is no decimal number") from None
 
 
-def _sound(amount: Decimal) -> Decimal:
+def _check_amount(amount: Decimal) -> Decimal:
     exponent = amount.as_tuple().exponent
     # Looked at by its digits: arithmetic on 1e9999999 would overflow.
     if isinstance(exponent, str) or exponent < -MOST_DIGITS or amount.adjusted() >= MOST_DIGITS:
@@ -329,9 +329,9 @@ def _sound(amount: Decimal) -> Decimal:
     return amount
 
 
-def _moment(row: Row, key: str) -> datetime | None:
+def _read_moment(row: Row, key: str) -> datetime | None:
     """ISO 8601; without an offset it is UTC; a bare day lasts to its end, as people mean it."""
-    text = _date_text(row, key)
+    text = _read_date_text(row, key)
     if not text:
         return None
     try:
@@ -345,20 +345,20 @@ def _moment(row: Row, key: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def _day(row: Row, key: str) -> date | None:
+def _read_day(row: Row, key: str) -> date | None:
     """`YYYY-MM-DD`; of a full time, the day that is written there."""
-    text = _date_text(row, key)
+    text = _read_date_text(row, key)
     try:
         return date.fromisoformat(text[:10]) if text else None
     except ValueError:
         raise Unreadable("wrong_shape", f"{key} is no day") from None
 
 
-def _date_text(row: Row, key: str) -> str | None:
+def _read_date_text(row: Row, key: str) -> str | None:
     """None for no date. Anything but text is refused: taken for none, an end would never come."""
     value = row.get(key)
     if value is not None and not isinstance(value, str):
         raise Unreadable("wrong_shape", f"{key} is no date")
-    text = _text(row, key)
+    text = _read_text(row, key)
     empty = ("0000", "-0001")  # WordPress's, and what PHP makes of it
     return None if text and text.startswith(empty) else text

@@ -1,4 +1,4 @@
-"""Phone numbers in the one form in which they can be compared."""
+"""Phone numbers, normalized to E.164 so that they can be compared."""
 
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ MOBILE = "6789"  # how eight digits of a mobile begin
 
 
 @lru_cache(maxsize=1024)  # an opening asks for the same one three times
-def e164(text: str | None, country: str | None = None) -> str | None:
+def normalize_phone(text: str | None, country: str | None = None) -> str | None:
     """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else.
 
     WhatsApp still calls many Brazilian mobiles by eight digits; since 2016 they have a ninth.

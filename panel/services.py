@@ -25,6 +25,7 @@ from panel.locks import Locks
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice
 
 MOST_RENDERED = 256  # sections, for a second
@@ -57,13 +58,14 @@ def build(settings: Settings, app: Flask) -> Services:
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
-    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id)
+    failures = FailureLog()
+    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures)
     return Services(
         settings=settings,
         locks=locks,
         cache=kept,
         database=engine,
-        back_office=BackOffice(office, kept, settings.integer_money),
+        back_office=BackOffice(office, kept, settings.integer_money, failures),
         chatwoot=account,
         links=Links(engine),
         directory=Directory(engine),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 SHORTEST_SECRET = 24
 LONGEST_NUMBER = 18  # digits
 HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-RECORDS = ("organization", "order", "quote", "license")
+RECORDS = ("organization", "order", "quote", "license")  # those that may have a link
 
 
 class SettingsError(Exception):
@@ -23,7 +23,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of design §4.1, parsed. Secrets do not show in `repr`."""
+    """Every setting of design §4.1, parsed. Secrets do not show in `repr`.
+
+    `links`: the address of each kind of record that has one, with `{id}` in it.
+    """
 
     secrets: tuple[str, ...]
     middag_api_url: str
@@ -47,10 +50,7 @@ class Settings:
     inboxes: tuple[int, ...]
     check_inbox: bool
     calls_per_minute: int
-    link_organization: str
-    link_order: str
-    link_quote: str
-    link_license: str
+    links: Mapping[str, str]
 
     def __repr__(self) -> str:
         return f"Settings({self.middag_api_url!r}, {self.chatwoot_url!r})"
@@ -291,4 +291,6 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
     on_sqlite = values["database_url"].startswith("sqlite:")
     values["frame_origins"] = values["frame_origins"] or (origin(values["chatwoot_url"]),)
     values["worker"] = values["worker"] or ("inside" if on_sqlite else "separate")
+    links = {record: values.pop(f"link_{record}") for record in RECORDS}
+    values["links"] = {record: link for record, link in links.items() if link}
     return values

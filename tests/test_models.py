@@ -18,8 +18,8 @@ from panel.models import (
     Order,
     Organization,
     Quote,
-    rows_of,
-    totals,
+    read_rows,
+    sum_amounts,
 )
 
 NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
@@ -112,7 +112,7 @@ def test_whole_numbers_lose_no_cent(cents: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(-(10**17), 10**17), st.sampled_from(["BRL", "USD", ""]))))
 def test_totals_are_exact_and_never_cross_currencies(pairs: list[tuple[int, str]]) -> None:
-    sums = totals([Money(Decimal(cents).scaleb(-2), currency) for cents, currency in pairs])
+    sums = sum_amounts([Money(Decimal(cents).scaleb(-2), currency) for cents, currency in pairs])
     wanted = {currency: sum(c for c, each in pairs if each == currency) for _, currency in pairs}
     assert {money.currency: money.amount * 100 for money in sums} == wanted
 
@@ -214,7 +214,7 @@ def test_an_id_may_be_digits_in_a_string() -> None:
 @pytest.mark.parametrize("value", [None, {}, "rows", 3, [1], [None], [{}, "x"]])
 def test_rows_are_a_list_of_objects(value: object) -> None:
     with pytest.raises(Unreadable, match="wrong_shape"):
-        rows_of(value)
+        read_rows(value)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.phones import e164, write_forms
+from panel.phones import normalize_phone, write_forms
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from panel.phones import e164, write_forms
 def test_a_phone_number_is_one_text_or_none(
     text: str | None, country: str | None, number: str | None
 ) -> None:
-    assert e164(text, country) == number
+    assert normalize_phone(text, country) == number
 
 
 def test_a_number_is_written_with_its_country_without_and_in_brazil_without_its_area() -> None:

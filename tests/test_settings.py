@@ -148,8 +148,9 @@ def test_every_variable_has_a_faulty_value_in_the_table() -> None:
         ("PANEL_DATABASE_URL", "sqlite:////var/lib/panel.db", "worker", "inside"),
         ("PANEL_CACHE_URL", "redis://:word@cache:6379/1", "cache_url",
          "redis://:word@cache:6379/1"),
-        ("MIDDAG_LINK_ORDER", "https://a.example/o?id={id}", "link_order",
-         "https://a.example/o?id={id}"),
+        ("MIDDAG_LINK_ORDER", "https://a.example/o?id={id}", "links",
+         {"order": "https://a.example/o?id={id}"}),
+        ("MIDDAG_LINK_ORDER", "", "links", {}),
     ],
 )  # fmt: skip
 def test_a_right_value_is_parsed(name: str, value: str, field: str, parsed: object) -> None:

@@ -1,8 +1,8 @@
-"""How a request proves that its viewer is an agent: `WAYS`, a row for each kind of proof.
+"""Authentication methods: how a request proves that its viewer is an agent; `METHODS` lists them.
 
 Whatever the proof, it ends in the same seals; nothing behind this module asks which one it was. A
 proof that names the agent outweighs what the page says about them. A missing proof is no wrong one;
-wrong ones are counted by address (`attempts`) and logged, never with what was brought.
+wrong ones are counted by address (`throttle`) and logged, never with what was brought.
 """
 
 import hmac
@@ -100,19 +100,19 @@ class Authenticator:
         # Each is compared, in constant time: the clock must not tell which one was nearly right.
         right = [hmac.compare_digest(given, key) for key in keys]
         if not any(right):
-            raise self._wrong("launch key", shown.address, Unproven("wrong_proof"))
+            raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
 
     def by_session(self, shown: Credentials) -> int:
         if not shown.session:
             raise Unproven("no_proof")
         try:
-            return self.sessions.agent(shown.session)
+            return self.sessions.find_agent(shown.session)
         except Unproven as error:
             if error.code == "session_expired":
                 raise
             # After a rotation an old session looks forged: the agent reads that it has ended.
             ended = Unproven("session_expired")
-            raise self._wrong("session", shown.address, ended) from None
+            raise self._record_wrong("session", shown.address, ended) from None
 
     def by_dashboard(self, shown: Credentials) -> int:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
@@ -127,11 +127,11 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._listen("Chatwoot session", shown.address)
+                self._refuse_blocked("Chatwoot session", shown.address)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._wrong("Chatwoot session", shown.address, refusal) from None
+            raise self._record_wrong("Chatwoot session", shown.address, refusal) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -140,25 +140,25 @@ class Authenticator:
         """The agent with this access token, which is forgotten at once; raises as `prove` does."""
         if not self.takes_tokens:
             raise Denied("no_sign_in")
-        self._listen("access token", address)
+        self._refuse_blocked("access token", address)
         try:
             agent = self.profiles.find_by_token(token.strip())
         except Unauthorized as error:
-            raise self._wrong(
+            raise self._record_wrong(
                 "access token", address, _explain_refusal(error, "wrong_token")
             ) from None
         if agent not in self.chatwoot.agents():
             raise Unproven("not_an_agent")
         return agent
 
-    def _listen(self, way: str, address: str) -> None:
+    def _refuse_blocked(self, way: str, address: str) -> None:
         until = self.attempts.blocked_until(way, address)
         if until is not None:
             raise Denied("too_many_proofs", retry_at=until)
 
-    def _wrong(self, way: str, address: str, refusal: Denied) -> Denied:
+    def _record_wrong(self, way: str, address: str, refusal: Denied) -> Denied:
         """Count it, unless there were too many: then that is the refusal."""
-        self._listen(way, address)
+        self._refuse_blocked(way, address)
         self.attempts.record_failure(way, address)
         return refusal
 

@@ -1,4 +1,4 @@
-"""The session of an agent who has signed in: our signed statement, kept in a cookie.
+"""The session cookie of an agent who has signed in: a signed statement of ours.
 
 It holds the agent's id and the account, nothing that opens anything elsewhere. It serves a frame on
 another site and one on a sibling subdomain alike: `Partitioned` keeps it where browsers have done
@@ -26,7 +26,7 @@ class Cookie:
 
 
 class Sessions:
-    """Every accepted secret verifies, the first signs: see `access`."""
+    """Every accepted secret verifies, the first signs: see `tokens`."""
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.chatwoot_account_id
@@ -42,7 +42,7 @@ class Sessions:
     def make(self, agent: int) -> str:
         return str(self._signer.dumps({"agent": agent, "account": self._account}))
 
-    def agent(self, value: str) -> int:
+    def find_agent(self, value: str) -> int:
         """Whose session it is; raises `Unproven`: `session_expired`, or `wrong_session`."""
         try:
             told: Any = self._signer.loads(value, max_age=self._seconds)

@@ -1,4 +1,4 @@
-"""Wrong proofs by address, counted over all processes; who brings too many is not listened to.
+"""The throttle: failed proofs are counted by address over all processes; too many are refused.
 
 The one owner of the table `attempts`. An address is kept as a keyed digest, and for minutes only.
 Each way of proving counts for itself: a neighbour's outdated tab must not keep anybody from
@@ -42,7 +42,9 @@ class Throttle:
     def blocked_until(self, way: str, address: str) -> float | None:
         """When (epoch seconds) this address is listened to again; None: now."""
         minute = int(self._clock()) // MINUTE_SECONDS
-        mine = (attempts.c.who == self._who(way, address)) & (attempts.c.minute == minute)
+        mine = (attempts.c.who == self._digest_address(way, address)) & (
+            attempts.c.minute == minute
+        )
         try:
             with transaction(self._engine) as connection:
                 count = connection.scalar(select(attempts.c.count).where(mine)) or 0
@@ -55,7 +57,7 @@ class Throttle:
         """One more wrong proof. Logged without what was brought."""
         log.warning("a wrong %s from %s", way, address or "an unknown address")
         minute = int(self._clock()) // MINUTE_SECONDS
-        row = {"who": self._who(way, address), "minute": minute, "count": 1}
+        row = {"who": self._digest_address(way, address), "minute": minute, "count": 1}
         once_more = insert(self._engine.dialect.name, attempts).values(**row)
         once_more = once_more.on_conflict_do_update(
             index_elements=["who", "minute"], set_={"count": attempts.c.count + 1}
@@ -67,7 +69,7 @@ class Throttle:
         except PanelError as error:
             log.warning("a wrong proof was not counted: %s", error.code)
 
-    def _who(self, way: str, address: str) -> str:
+    def _digest_address(self, way: str, address: str) -> str:
         digest = hmac.new(self._key, f"{way} {_normalize_address(address)}".encode(), sha256)
         return digest.hexdigest()[:32]
 

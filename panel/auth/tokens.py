@@ -1,4 +1,4 @@
-"""Who may look: launch keys, and the seals that every proof ends in (design §4.2, §4.3).
+"""Signed tokens: the launch key that opens the panel, and the seal that says who may see what.
 
 A launch key is derived from the shared secret, so the address that Chatwoot keeps never holds the
 secret. A seal is our signed statement of half an hour: this agent, proven so, may see this
@@ -59,7 +59,7 @@ class InvalidSeal(GiveUp):
 
 @dataclass(frozen=True)
 class Seal:
-    """`organization` 0: proven, but no organization found yet. `trust`: see `identity`.
+    """`organization` 0: proven, but no organization found yet. `trust`: see `customer.matching`.
 
     `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
     `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
@@ -112,7 +112,7 @@ class Seals:
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
 
-    def seal(self, seal: Seal) -> str:
+    def sign(self, seal: Seal) -> str:
         """`since` 0: proven now. The values alone are signed: every request carries a seal."""
         proven = replace(seal, since=seal.since or int(time.time()))
         return str(self._signer.dumps(list(vars(proven).values())))

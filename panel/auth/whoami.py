@@ -1,4 +1,4 @@
-"""Whose credentials are these? `GET /api/v1/profile`, asked with somebody's own.
+"""Whose credentials are these? `GET /api/v1/profile` of Chatwoot, asked with the agent's own.
 
 Sources: contracts/chatwoot.md §3.1 (access token) and §4, option E (a dashboard's session). The
 answer holds more secrets of that user: nothing but the id leaves this module, and nothing that was

@@ -83,7 +83,7 @@ class CacheBackend:
         try:
             return list(self._backend.get_many(*keys))
         except Exception as error:  # noqa: BLE001 any trouble with the store counts as absent
-            self._trouble(error)
+            self._report_trouble(error)
             return [None] * len(keys)
 
     def generation_of(self, organization: int) -> str | None:
@@ -92,7 +92,7 @@ class CacheBackend:
         try:
             return self._generations.get(organization)
         except (OSError, redis.RedisError) as error:
-            self._trouble(error)
+            self._report_trouble(error)
             return None
 
     def put(self, organization: int, key: str, value: Any, seconds: int) -> bool:
@@ -103,7 +103,7 @@ class CacheBackend:
             self._generations.renew(organization)
         except (OSError, redis.RedisError) as error:
             # A store that hangs costs one wait here, not one for each step.
-            self._trouble(error)
+            self._report_trouble(error)
             return False
         return kept
 
@@ -115,7 +115,7 @@ class CacheBackend:
             # Once more: another writer may have set one, under which the keys were seen.
             self._generations.drop(organization)
         except Exception as error:  # noqa: BLE001 any trouble with the store
-            self._trouble(error)
+            self._report_trouble(error)
             return False
         return True
 
@@ -130,7 +130,7 @@ class CacheBackend:
         try:
             kept = bool(self._backend.set(key, value, timeout=seconds))
         except Exception as error:  # noqa: BLE001 as above
-            self._trouble(error)
+            self._report_trouble(error)
             return False
         if not kept:
             log.warning("the cache did not keep %s", key)
@@ -142,7 +142,7 @@ class CacheBackend:
             self._next_sweep = now + SWEEP_SECONDS
             threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
-    def _trouble(self, error: Exception) -> None:
+    def _report_trouble(self, error: Exception) -> None:
         log.warning("the cache cannot be used: %s", type(error).__name__)
         if isinstance(error, redis.RedisError):
             self._resting_until = self._clock() + REDIS_REST_SECONDS

@@ -33,6 +33,13 @@ MOST_STATES = 8192  # without their values: for those who only ask what has chan
 VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
 
 
+Report = Callable[[errors.PanelError], None]
+
+
+def _ignore(_error: errors.PanelError) -> None:
+    """For reads whose failures are nobody's news."""
+
+
 class CacheControl(Enum):
     """What a reader accepts."""
 
@@ -58,11 +65,16 @@ class Cache:
         self._memory = TtlCache[State[Any]](MOST_STATES, clock, _weigh)
 
     def read(
-        self, resource: Resource[T], control: CacheControl, fetch: Callable[[Deadline], Any]
+        self,
+        resource: Resource[T],
+        control: CacheControl,
+        fetch: Callable[[Deadline], Any],
+        report: Report = _ignore,
     ) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
-        Raises what `fetch` raised, when no copy may stand in for it.
+        Raises what `fetch` raised, when no copy may stand in for it. `report` hears once of each
+        failure, whoever waited for that read.
         """
         asked, by = self._clock(), Deadline(READ_SECONDS)
         # What came before the question is no answer to `NO_CACHE`, but for a refusal: seen below.
@@ -83,7 +95,7 @@ class Cache:
             if not alone:
                 hangs = errors.Unreachable("timeout", "another read of this section hangs")
                 return self._answer_late(resource, state, hangs)
-            return self._fetch_and_store(resource, state, fetch, by)
+            return self._fetch_and_store(resource, state, fetch, report, by)
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
@@ -188,7 +200,12 @@ class Cache:
     # -- the one holder of the lock -------------------------------------------------------------
 
     def _fetch_and_store(
-        self, resource: Resource[T], state: State[T], fetch: Callable[[Deadline], Any], by: Deadline
+        self,
+        resource: Resource[T],
+        state: State[T],
+        fetch: Callable[[Deadline], Any],
+        report: Report,
+        by: Deadline,
     ) -> Reading[T]:
         stored_token = state.token
         if not stored_token:
@@ -199,6 +216,7 @@ class Cache:
             body = fetch(by)
             value = resource.parse(body)
         except errors.PanelError as error:
+            report(error)
             return self._store_failure(resource, state, stored_token, error)
         digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the fetch: see the module.

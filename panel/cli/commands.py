@@ -1,4 +1,4 @@
-"""`flask --app app …`: the commands for the administrator, and which there are."""
+"""The administrator's commands, `flask --app app …`: addresses, setup, access log."""
 
 import csv
 import sys
@@ -120,7 +120,7 @@ def access(
 ) -> None:
     """Who was shown which customer, how proven and how matched; newest first."""
     start = since.timestamp() if since else 0.0
-    entries = services().audit_log.entries(agent, organization, start)
+    entries = services().audit_log.list_entries(agent, organization, start)
     if as_csv:
         writer = csv.DictWriter(sys.stdout, list(_make_row(AuditEntry("", 0))))
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""How every command speaks: for a person, or JSON with `--json`; a failure is a sentence.
+"""The output of commands: for a person, or JSON with `--json`; a failure is a sentence.
 
 Exit codes: 0 fine, 1 found something, 2 could not.
 """

@@ -1,4 +1,4 @@
-"""What must stand in Chatwoot for the panel and the passes: definitions, dashboard app, webhook.
+"""Setup of Chatwoot: the attribute definitions, dashboard app and webhook that the panel needs.
 
 A plan is made by comparing, then carried out; a second run finds nothing to do. What is not ours is
 never touched: definitions are ours by their key, the app by its title, the webhook by its address.

@@ -1,4 +1,4 @@
-"""`flask sync …`: the worker, what it does, and bringing many organizations in line."""
+"""The commands `flask --app app sync …`: the worker, its queue, dead letters, reconciliation."""
 
 import re
 import signal

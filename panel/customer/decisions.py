@@ -1,4 +1,4 @@
-"""What an agent says about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
+"""An agent's decisions about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
 
 import time
 
@@ -99,7 +99,7 @@ class Decisions:
 
     def _write_contact(self, contact: Contact, organization: int, name: str) -> None:
         """The same for the contact, beside the organizations that the passes seated it in."""
-        # The lock of the passes (`sync.contacts`): one writer per contact.
+        # The lock that passes hold too (`sync.reconcile`): one writer per contact.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")

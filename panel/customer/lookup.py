@@ -1,4 +1,4 @@
-"""A visit: a proven agent before a conversation, and what we found there.
+"""The look-up of a conversation: a proven agent is before it, and which customer is found there.
 
 What the page sends are hints: ids to look up in Chatwoot, never evidence.
 """
@@ -91,7 +91,7 @@ class Lookup:
         A copy of a moment ago will do where it says what the dashboard shows (`customer`).
         """
         try:
-            conversation = self._conversation(seal.conversation, customer)
+            conversation = self._read_conversation(seal.conversation, customer)
         except Missing:
             raise Denied("no_such_conversation") from None
         if conversation.contact.id != seal.contact:
@@ -101,7 +101,7 @@ class Lookup:
         agent = self._services.seals.admit(seal.agent, conversation)
         return self._identify(Visit(seal, agent, conversation, Identification(())))
 
-    def _conversation(self, number: int, customer: str) -> Conversation:
+    def _read_conversation(self, number: int, customer: str) -> Conversation:
         kept = customer and self._services.chatwoot.peek_conversation(number)
         if kept and matching.describe_customer(kept) == customer:
             return kept
@@ -111,7 +111,7 @@ class Lookup:
         """Without the database, claims are all that we know; with none of them, we know nothing."""
         conversation = visit.conversation
         try:
-            links = self._links(conversation)
+            links = self._find_links(conversation)
             matches = self._services.directory.find_matches(
                 matching.read_keys(conversation.contact)
             )
@@ -121,11 +121,11 @@ class Lookup:
                 raise
             return replace(visit, found=claims, links_known=False)
         known = links or matches
-        sources = self._sources(conversation) if known else frozenset()
+        sources = self._read_sources(conversation) if known else frozenset()
         found = matching.identify(conversation, links, matches, sources)
         return replace(visit, found=found, links=tuple(links))
 
-    def _sources(self, conversation: Conversation) -> frozenset[str]:
+    def _read_sources(self, conversation: Conversation) -> frozenset[str]:
         """How the channel calls the contact, asked where that can prove anything."""
         if conversation.channel not in matching.PROVES:
             return frozenset()
@@ -136,7 +136,7 @@ class Lookup:
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
-    def _links(self, conversation: Conversation) -> list[Link]:
+    def _find_links(self, conversation: Conversation) -> list[Link]:
         """Ours; those of a contact that was merged into the present one have followed it."""
         links, present = self._services.links, conversation.contact.id
         found = links.find(conversation.id, present)

@@ -1,4 +1,4 @@
-"""Which organizations does this conversation belong to, how do we know, and may it be disclosed?
+"""Matching a conversation to organizations: which ones, by what evidence, and with which trust.
 
 Our own links come first. What stands in Chatwoot's attributes or `identifier` is a *claim*: a
 website visitor can write all three (contracts/chatwoot.md §3.4), so it is shown as claimed. Last
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.phones import e164
+from panel.phones import normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
 IDENTIFIER = re.compile(r"middag:organization:([1-9][0-9]{0,17})")
@@ -76,7 +76,7 @@ def describe_customer(conversation: Conversation) -> str:
 def read_keys(contact: Contact) -> Keys:
     """What the contact shows now, in the form in which the passes learned it."""
     email = (contact.email or "").strip().lower()
-    return Keys(email or None, e164(contact.phone), contact.identifier)
+    return Keys(email or None, normalize_phone(contact.phone), contact.identifier)
 
 
 def prove_keys(conversation: Conversation, sources: Collection[str] = ()) -> dict[str, str]:
@@ -107,7 +107,7 @@ def _all_equal(value: str, sources: Collection[str]) -> bool:
 def _normalize_source(source: str) -> str:
     """WhatsApp names a phone by its digits alone, Twilio as `whatsapp:+5561…`."""
     bare = source.lower().removeprefix("whatsapp:").removeprefix("+")
-    return (e164(f"+{bare}") or bare) if bare.isdecimal() else bare
+    return (normalize_phone(f"+{bare}") or bare) if bare.isdecimal() else bare
 
 
 def identify(

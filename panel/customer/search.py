@@ -1,4 +1,4 @@
-"""Which organization do these words mean? Over what the passes learned, and by id also anew."""
+"""Search for an organization: in the search index, and by id at the back office too."""
 
 from dataclasses import dataclass
 

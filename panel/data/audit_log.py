@@ -1,4 +1,4 @@
-"""Who was shown what, how proven and how matched, and what agents said: ids only, no names.
+"""The audit log: who was shown what, how proven, and what agents decided; ids only, no names.
 
 The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
 """
@@ -72,7 +72,7 @@ def write_entry(connection: Connection, entry: AuditEntry) -> None:
 
 
 class AuditLog:
-    """`engine` may be a hasty one (see `db`); what agents say goes with what it is about."""
+    """`engine` may be one of `db.connect_without_sync`: only decisions wait for the disk."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -89,7 +89,7 @@ class AuditLog:
         except PanelError as error:
             log.warning("the access log did not keep %s: %s", entry, error.code)
 
-    def entries(
+    def list_entries(
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0
     ) -> Iterator[AuditEntry]:
         """Newest first, as they are read. Raises `Unreachable("database")`."""

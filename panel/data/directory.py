@@ -1,4 +1,4 @@
-"""What the passes learned: organizations, their people, and the Chatwoot contact of each.
+"""The directory: organizations, their people, and the Chatwoot contact of each, as passes saw them.
 
 The one owner of the tables `organizations` and `people`. A contact's attributes are computed from
 here, so a person of several organizations comes out the same whichever pass ran last.

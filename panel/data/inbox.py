@@ -1,4 +1,4 @@
-"""The hooks that were kept, and how far each organization has been brought in line.
+"""The transactional inbox: hooks that were kept, and how far each organization's passes have come.
 
 The one owner of two tables. `hooks` is the record: who rang, when, and what became of it; never the
 payload. `passes` has one row for each organization that ever rang: which pass of it waits, which

@@ -1,4 +1,4 @@
-"""The ties between Chatwoot and organizations: what a pass matched, an agent picked or refused.
+"""Links between Chatwoot and organizations: what a pass matched, an agent picked or refused.
 
 The one owner of the table `links`: of each subject (conversation, contact) and organization one
 row at most that an agent said, and one that a pass found. Neither overwrites the other.

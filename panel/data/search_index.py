@@ -1,4 +1,4 @@
-"""Search terms: the words by which an organization can be found. The one owner of table `terms`.
+"""The search index: which words lead to which organization (an inverted index, table `terms`).
 
 A query is cut into words as the texts were; each word is a prefix, hence a range of an index, and
 an organization must have them all. Upper case and accents make no difference.
@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from panel.data.db import metadata, transaction
 from panel.models import clean
-from panel.phones import e164, write_forms
+from panel.phones import normalize_phone, write_forms
 
 BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
     *("id", "name", "tax id"),
@@ -95,7 +95,7 @@ def parse_query(query: str) -> list[list[str]]:
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)
     if digits and not any(each.isalpha() for each in query) and "@" not in query:
-        phone = _keep_digits(e164(query) or "")
+        phone = _keep_digits(normalize_phone(query) or "")
         return [list(dict.fromkeys([digits, phone] if phone else [digits]))]
     found = [[word] for word in split_words(query)[:MOST_WORDS]]
     return found if any(len(word) > 1 for [word] in found) else []

@@ -1,4 +1,4 @@
-"""What a contact's open conversations say of its organization; what agents decided stays."""
+"""The organization's id and name on a contact's open conversations; agents' decisions stay."""
 
 from collections.abc import Collection, Mapping
 

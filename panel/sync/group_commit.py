@@ -1,4 +1,4 @@
-"""One after the other, and whoever has the turn does the work of all who wait (group commit).
+"""Group commit: whoever has the turn does the work of all who wait, in one transaction.
 
 One fsync then serves many hooks; who comes alone waits for nobody.
 """

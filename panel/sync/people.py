@@ -1,11 +1,11 @@
-"""An organization's people as Chatwoot shall know them, and what they may know of themselves."""
+"""The desired state of an organization's people in Chatwoot: contacts and their attributes."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import COMPANY, Known, Person
 from panel.models import Collaborator, Organization
-from panel.phones import e164
+from panel.phones import normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE
 
 ROLES_BY_WEIGHT = (
@@ -70,7 +70,7 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
         role=COMPANY,
         name=truth.name,
         email=None if email in seats else email,
-        phone=e164(truth.phone, truth.country),
+        phone=normalize_phone(truth.phone, truth.country),
         identifier=f"middag:organization:{truth.id}",
     )
     return [company, *seats.values()]
@@ -88,7 +88,7 @@ def _make_person(each: Collaborator) -> DesiredPerson:
         role=each.role if each.role in ROLES_BY_WEIGHT else "member",
         name=each.name or email.partition("@")[0],
         email=email,
-        phone=e164(each.phone),
+        phone=normalize_phone(each.phone),
         identifier=f"middag:user:{each.user_id}" if each.user_id else None,
     )
 

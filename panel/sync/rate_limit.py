@@ -29,10 +29,10 @@ class RateLimit:
 
     def take(self) -> None:
         """Wait for one's turn: at once, or when the call that is a minute old makes room."""
-        while wait := self._try():
+        while wait := self._try_take():
             self._sleep(wait)
 
-    def _try(self) -> float:
+    def _try_take(self) -> float:
         with self._lock:
             now = self._clock()
             while self._taken and self._taken[0] <= now - WINDOW:

@@ -1,4 +1,4 @@
-"""One pass: read the present truth of an organization, and bring its contacts in Chatwoot in line.
+"""Reconciliation of one organization: read the back office, write the difference into Chatwoot.
 
 Only the difference is written, so any order and repetition of passes ends in the same Chatwoot. A
 contact's attributes are computed from the directory, behind one lock per contact: Chatwoot merges
@@ -6,7 +6,8 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import GiveUp, Missing, Unreachable
 from panel.locks import Locks
 from panel.models import Entitlement, Organization
-from panel.phones import e164
+from panel.phones import normalize_phone
 from panel.settings import Settings
 from panel.sync.conversations import Conversations
 from panel.sync.people import (
@@ -44,7 +45,7 @@ def _nobody(_seat: Person) -> bool:
 
 
 class Reconciler:
-    """Brings organizations in line. `flights` gives one writer per contact, over processes too."""
+    """Brings organizations in line. `locks` give one writer per contact, over processes too."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Reconciler:
         directory: Directory,
         terms: SearchIndex,
         links: Links,
-        flights: Locks,
+        locks: Locks,
     ) -> None:
         self._settings = settings
         self._office = office
@@ -62,7 +63,7 @@ class Reconciler:
         self._directory = directory
         self._terms = terms
         self._links = links
-        self._flights = flights
+        self._locks = locks
         self._conversations = Conversations(chatwoot, links)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
@@ -104,7 +105,7 @@ class Reconciler:
             plan=truth.plan,
             tax_id=truth.tax_id,
             email=(truth.email or "").lower() or None,
-            phone=e164(truth.phone, truth.country),
+            phone=normalize_phone(truth.phone, truth.country),
             city=truth.city,
             entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
             active_entitlements=len(active),
@@ -283,23 +284,13 @@ class Reconciler:
             log.info("contact %d is gone, nothing to clear", contact)
         return ""
 
-    def _lock(self, key: str) -> "_Alone":
-        return _Alone(self._flights, key)
-
-
-class _Alone:
-    """One holder per key; who cannot have it in time tries the pass again later."""
-
-    def __init__(self, flights: Locks, key: str) -> None:
-        self._hold = flights.hold(key, CONTACT_LOCK_SECONDS)
-
-    def __enter__(self) -> None:
-        if not self._hold.__enter__():
-            self._hold.__exit__(None, None, None)
-            raise Unreachable("contact_busy", "another pass writes this contact")
-
-    def __exit__(self, *error: Any) -> None:
-        self._hold.__exit__(*error)
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[None]:
+        """One holder per key; a pass that cannot have it in time is tried again later."""
+        with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
+            if not alone:
+                raise Unreachable("contact_busy", "another pass writes this contact")
+            yield
 
 
 def _make_terms(

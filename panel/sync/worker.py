@@ -1,4 +1,4 @@
-"""The worker: it runs the passes of the durable queue (DBOS Transact), and tries again or buries.
+"""The worker: it runs the passes of the durable queue (DBOS Transact), retries or buries them.
 
 A try that fails and may heal is done again by a further pass, which the engine holds back durably:
 between its tries an organization occupies no thread and no slot.
@@ -69,7 +69,7 @@ BringInLine = Callable[[int], None]
 Reconcile = Callable[[], None] | None
 
 
-def _ignore(_organization: int) -> None:
+def _warm_none(_organization: int) -> None:
     """For who has nothing to warm."""
 
 
@@ -115,7 +115,10 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def start(
-        self, bring_in_line: BringInLine, reconcile: Reconcile = None, warm: BringInLine = _ignore
+        self,
+        bring_in_line: BringInLine,
+        reconcile: Reconcile = None,
+        warm: BringInLine = _warm_none,
     ) -> None:
         """`run` in a thread that does not keep the process alive."""
         self._thread = threading.Thread(
@@ -131,7 +134,10 @@ class Worker:
             self._thread.join()
 
     def run(
-        self, bring_in_line: BringInLine, reconcile: Reconcile = None, warm: BringInLine = _ignore
+        self,
+        bring_in_line: BringInLine,
+        reconcile: Reconcile = None,
+        warm: BringInLine = _warm_none,
     ) -> None:
         """Execute passes until `stop`, whenever this process is the leader; blocks.
 

@@ -1,22 +1,25 @@
-"""The calls that we make to Chatwoot (facts: contracts/chatwoot.md §3), answered as plain values.
+"""The client of Chatwoot's API (facts: contracts/chatwoot.md §3); it answers plain values.
 
 What decides who may look (agents, members of an inbox, the conversation) is kept for `CHECKED`
 seconds and never shown late: when Chatwoot cannot be asked, nobody is let in on an old list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
-from panel.errors import GiveUp, Unreachable, Unreadable
+from panel.errors import GiveUp, Missing, PanelError, Unreachable, Unreadable
 from panel.models import clean
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 
-# Forty, and up to eight of a slow answer, and ten in `access`: within the minute of design §4.2.
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
+# And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
@@ -70,10 +73,13 @@ class ValuesRefused(GiveUp):
 class Chatwoot:
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
-    def __init__(self, client: Client, cache: Cache, account: int) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, account: int, failures: FailureLog | None = None
+    ) -> None:
         self._client = client
         self._cache = cache
         self._account = account
+        self._failures = failures or FailureLog()
 
     @staticmethod
     def headers(token: str) -> dict[str, str]:
@@ -193,18 +199,42 @@ class Chatwoot:
         control: CacheControl = CacheControl.FRESH,
     ) -> T:
         """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        reading = self._cache.read(resource, control, lambda by: keep(self._get(path, by)))
+        reading = self._cache.read(
+            resource, control, lambda by: keep(self._fetch(path, by)), partial(self._report, path)
+        )
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
 
-    def _get(self, path: str, by: Deadline | None = None) -> Any:
+    def _get(self, path: str) -> Any:
+        with self._reporting(path):
+            return self._fetch(path)
+
+    def _fetch(self, path: str, by: Deadline | None = None) -> Any:
         return self._client.get(f"api/v1/accounts/{self._account}/{path}", by=by).body
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
         call = self._client.repeat if again else self._client.send
-        return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
+        with self._reporting(path):
+            return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
+
+    @contextmanager
+    def _reporting(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except PanelError as error:
+            self._report(path, error)
+            raise
+
+    def _report(self, path: str, error: PanelError) -> None:
+        """A contact that is gone and a value that is taken are answers, no failures."""
+        if isinstance(error, Missing) or error.code == "http_422":
+            return
+        parts = path.partition("?")[0].split("/")
+        document = "/".join(part for part in parts if not part.isdigit())
+        record = next((int(part) for part in parts if part.isdigit()), 0)
+        self._failures.report(self._client.host, document, record, error)
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:

@@ -1,4 +1,4 @@
-"""Leaving a host alone that is unwell."""
+"""A circuit breaker for each host: one that keeps failing is not asked for a while."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""JSON over HTTP: deadline, one retry, size cap, breaker; every failure is one of our errors.
+"""The HTTP client for JSON: deadline, one retry, size cap, circuit breaker, one tree of errors.
 
 The only importer of `requests`. Libraries' own retries know no deadline, hence the small loop here
 (docs/decisions.md, 2026-11-22).
@@ -66,7 +66,7 @@ class Client:
     ) -> None:
         """`gate` is passed before each call: it may wait, or raise."""
         self._base = base.rstrip("/") + "/"
-        self._host = urlsplit(base).hostname or ""
+        self.host = urlsplit(base).hostname or ""
         self._headers = {**default_headers(), "Accept": "application/json", **headers}
         self._gate = gate
         self.breaker = CircuitBreaker()
@@ -116,15 +116,15 @@ class Client:
         try:
             answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
         except (Unreachable, Unwell) as error:
-            CALLS.labels(self._host, error.code).inc()
+            CALLS.labels(self.host, error.code).inc()
             polite = error.code == "rate_limited"  # the other side lives
             (self.breaker.record_success if polite else self.breaker.record_failure)()
             raise
         except PanelError as error:
-            CALLS.labels(self._host, error.code).inc()
+            CALLS.labels(self.host, error.code).inc()
             self.breaker.record_success()
             raise
-        CALLS.labels(self._host, "ok").inc()
+        CALLS.labels(self.host, "ok").inc()
         self.breaker.record_success()
         return answer
 

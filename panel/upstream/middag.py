@@ -1,4 +1,4 @@
-"""The back office's REST API, read through the cache (facts: contracts/middag.md §2 to §4).
+"""The client of the back office, read through the cache (facts: contracts/middag.md §2 to §4).
 
 `DOCUMENTS` says where each document is found, how it is parsed, and how long an answer is fresh.
 What is kept is the back office's own JSON; it is parsed after the cache.
@@ -6,7 +6,7 @@ What is kept is the back office's own JSON; it is parsed after the cache.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 from panel.cache.entries import Lifetimes, Reading, Resource
@@ -21,10 +21,11 @@ from panel.models import (
     Organization,
     Quote,
     Row,
-    rows_of,
-    whole,
+    read_rows,
+    read_whole,
 )
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 
 MOST_PAGES = 10  # of a section: an agent waits
 EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
@@ -78,7 +79,7 @@ def _parse_organization(body: Any, _: str) -> Organization:
 
 def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
     def parse(body: Any, integer_money: str) -> Listed[R]:
-        rows = rows_of(body.get("rows") if isinstance(body, dict) else None)
+        rows = read_rows(body.get("rows") if isinstance(body, dict) else None)
         total = body.get("total")
         made = tuple(make(row, integer_money) for row in rows)
         return Listed(made, total if isinstance(total, int) else None, body.get("more") is True)
@@ -116,10 +117,17 @@ ENTITLEMENTS = Document(
 class BackOffice:
     """What the back office knows of an organization: `read` through the cache, `now` without it."""
 
-    def __init__(self, client: Client, cache: Cache, integer_money: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        integer_money: str,
+        failures: FailureLog | None = None,
+    ) -> None:
         self._client = client
         self._cache = cache
         self._integer_money = integer_money
+        self._failures = failures or FailureLog()
 
     @property
     def paused_until(self) -> float:
@@ -131,6 +139,7 @@ class BackOffice:
             self.resource(document, organization),
             control,
             lambda by: self._fetch(document, organization, by),
+            partial(self._report, document, organization),
         )
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
@@ -138,9 +147,15 @@ class BackOffice:
 
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
-        return document.parse(
-            self._fetch(document, organization, Deadline(PASS_SECONDS)), self._integer_money
-        )
+        try:
+            body = self._fetch(document, organization, Deadline(PASS_SECONDS))
+            return document.parse(body, self._integer_money)
+        except PanelError as error:
+            self._report(document, organization, error)
+            raise
+
+    def _report(self, document: Document[Any], organization: int, error: PanelError) -> None:
+        self._failures.report(self._client.host, document.name, organization, error)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
@@ -148,22 +163,22 @@ class BackOffice:
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
         path = document.path.format(id=organization)
         if document.listed:
-            return self._pages(path, organization, by, document.most_pages)
-        body = self._data(self._get(path, organization, by, {}))
+            return self._fetch_pages(path, organization, by, document.most_pages)
+        body = self._read_data(self._get(path, organization, by, {}))
         if not isinstance(body, dict) or body.get("id") is None:
             raise Unreadable("wrong_shape", "no organization in the answer")
         if str(body["id"]) != str(organization):
             raise Unreadable("foreign_rows", "another organization than the one asked for")
         return body
 
-    def _pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
+    def _fetch_pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
         """Every page, up to `most`; one failing page fails the list."""
         rows: dict[str, Row] = {}
         total: int | None = None
         for page in range(1, most + 1):
             # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
             body = self._get(path, organization, by, {"page": page})
-            found = rows_of(self._data(body))
+            found = read_rows(self._read_data(body))
             _check_owner(found, organization)
             before = len(rows)
             # Rows move between pages while we walk them: the same id twice is one row.
@@ -195,7 +210,7 @@ class BackOffice:
         return body
 
     @staticmethod
-    def _data(body: dict[str, Any]) -> Any:
+    def _read_data(body: dict[str, Any]) -> Any:
         """The envelope's `data`. Only what is there can be empty: a missing `data` is no `[]`."""
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
@@ -213,7 +228,11 @@ def _check_owner(rows: list[Row], organization: int) -> None:
 def _read_counts(body: Row) -> tuple[int | None, int | None]:
     """Pages and rows in all, as far as `meta` says."""
     meta = body.get("meta")
-    return (whole(meta, "pages"), whole(meta, "total")) if isinstance(meta, dict) else (None, None)
+    return (
+        (read_whole(meta, "pages"), read_whole(meta, "total"))
+        if isinstance(meta, dict)
+        else (None, None)
+    )
 
 
 def _tell_missing(error: PanelError) -> PanelError:

@@ -1,4 +1,4 @@
-"""What an agent does about the customer: pick, undo, refuse, search, uncover."""
+"""The routes of what an agent does: pick, undo, refuse, search, uncover."""
 
 from dataclasses import replace
 
@@ -68,4 +68,4 @@ def uncover_section() -> Response:
         )
     )
     opened = replace(seal, uncovered=(name,))
-    return answer_section(name, opened, services().seals.seal(opened), CacheControl.FRESH)
+    return answer_section(name, opened, services().seals.sign(opened), CacheControl.FRESH)

@@ -1,4 +1,4 @@
-"""What leaves small: our files, compressed once and kept for ever, and the HTML of every answer."""
+"""Static files, compressed once and cached for ever, and compression of every HTML answer."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Cross-site request forgery: a POST of the reading wing has to come from a page of ours.
+"""The check against cross-site request forgery: a POST has to come from a page of ours.
 
 The check reads `Origin`, which no page of another site can choose.
 """

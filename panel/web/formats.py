@@ -1,4 +1,4 @@
-"""How values look to people: words, money, days and ages in the agent's language (Babel)."""
+"""Formats of values in the agent's language (Babel): words, money, days and ages."""
 
 import io
 from datetime import MAXYEAR, UTC, date, datetime, tzinfo
@@ -23,7 +23,7 @@ remembered = lru_cache(maxsize=4096)
 
 
 @cache
-def _translations(locale: str) -> NullTranslations:
+def _load_translations(locale: str) -> NullTranslations:
     """Read from the catalog's text: no compiled file to forget."""
     path = CATALOGS / f"{locale}.po"
     if not path.exists():
@@ -48,7 +48,7 @@ class Formats:
     def __init__(self, locale: str, zone: tzinfo) -> None:
         self.locale = locale
         self.zone = zone
-        self._words = _translations(locale)
+        self._words = _load_translations(locale)
 
     @property
     def language(self) -> str:
@@ -62,40 +62,40 @@ class Formats:
         return self._words.ngettext(one, many, count)
 
     def money(self, money: Money) -> str:
-        return _money(money, self.locale)
+        return _format_money(money, self.locale)
 
     def day(self, moment: date | datetime | float) -> str:
         if isinstance(moment, float | int):
             moment = datetime.fromtimestamp(moment, UTC)
         if isinstance(moment, datetime):
-            moment = self._moved(moment).date()
-        return _day(moment, self.locale)
+            moment = self._move_to_zone(moment).date()
+        return _format_day(moment, self.locale)
 
     def clock(self, epoch: float) -> str:
         """The hour; with the day before it when that is not today."""
         moment = datetime.fromtimestamp(int(epoch), UTC).astimezone(self.zone)
         today = moment.date() == datetime.now(self.zone).date()
-        return _hour(moment.replace(tzinfo=None), today, self.locale)
+        return _format_hour(moment.replace(tzinfo=None), today, self.locale)
 
     def iso(self, epoch: float) -> str:
         return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
 
     def ago(self, epoch: float, now: float) -> str:
         """`5 minutes ago`, `há 5 minutos`."""
-        return _ago(min(-1, int(epoch - now)), self.locale)
+        return _format_ago(min(-1, int(epoch - now)), self.locale)
 
     def within(self, moment: datetime, now: datetime) -> str:
         """`in 12 days`, `12 days ago`: in calendar days of our zone, as people count."""
-        days = (self._moved(moment).date() - self._moved(now).date()).days
-        return _within(days, self.locale) if days else self.gettext("today")
+        days = (self._move_to_zone(moment).date() - self._move_to_zone(now).date()).days
+        return _format_within(days, self.locale) if days else self.gettext("today")
 
-    def _moved(self, moment: datetime) -> datetime:
+    def _move_to_zone(self, moment: datetime) -> datetime:
         """In our zone; the first and the last year of the calendar cannot be moved."""
         return moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment
 
 
 @remembered
-def _money(money: Money, locale: str) -> str:
+def _format_money(money: Money, locale: str) -> str:
     if not money.currency:
         return format_decimal(money.amount, format="#,##0.00", locale=locale)
     try:
@@ -105,24 +105,24 @@ def _money(money: Money, locale: str) -> str:
 
 
 @remembered
-def _day(day: date, locale: str) -> str:
+def _format_day(day: date, locale: str) -> str:
     return format_date(day, format="medium", locale=locale)
 
 
 @remembered
-def _hour(moment: datetime, today: bool, locale: str) -> str:
+def _format_hour(moment: datetime, today: bool, locale: str) -> str:
     if today:
         return format_time(moment.time(), format="medium", locale=locale)
     return format_datetime(moment, format="short", locale=locale)
 
 
 @remembered
-def _ago(seconds: int, locale: str) -> str:
+def _format_ago(seconds: int, locale: str) -> str:
     return format_timedelta(seconds, add_direction=True, locale=locale, threshold=1)
 
 
 @remembered
-def _within(days: int, locale: str) -> str:
+def _format_within(days: int, locale: str) -> str:
     return format_timedelta(
         days * 86400, granularity="day", add_direction=True, locale=locale, threshold=32
     )

@@ -1,4 +1,4 @@
-"""For machines: alive, the state of each part, figures (design §4.2)."""
+"""The routes for monitoring: alive, ready, metrics (design §4.2)."""
 
 import hmac
 import ipaddress

@@ -1,4 +1,4 @@
-"""What statuses, codes and reasons are called, in English; translated where they are drawn.
+"""Labels: what statuses, codes and reasons are called, in English; translated when rendered.
 
 What stands in no table is shown as it came: unknown is kept, not dropped.
 """
@@ -18,15 +18,6 @@ STATUS_LABELS = {
     "verified": "verified",
     "under-review": "under review",
     "rejected": "rejected",
-}
-
-# The colours of contracts/middag.md §6; where the guide names none (orders), by what must be done.
-BADGES = {
-    "orders": {"pending": "amber", "on-hold": "amber", "processing": "blue"},
-    "quotes": {"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
-    "licenses": {"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
-    "organization": {"verified": "teal", "pending": "amber", "under-review": "amber"}
-    | {"rejected": "ruby"},
 }
 
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.

@@ -1,4 +1,4 @@
-"""What the browser asks for: the shell, the panel of a conversation, its sections, changes."""
+"""The routes of the panel: the shell, the panel of a conversation, its sections, changes."""
 
 import random
 
@@ -87,12 +87,12 @@ def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) 
     status = 200
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
-        part = make_view(section, reading, read_moment(), masked)
+        view = make_view(section, reading, read_moment(), masked)
     except PanelError as error:
-        part = make_failed_view(section, error, read_version(section, seal.organization))
+        view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
-    SECTIONS_SHOWN.labels(name, part.state).inc()
-    html = render_section(part, seal.organization, own_seal if uncovered else "")
+    SECTIONS_SHOWN.labels(name, view.state).inc()
+    html = render_section(view, seal.organization, own_seal if uncovered else "")
     return make_response(html, status)
 
 

@@ -1,4 +1,4 @@
-"""When an open panel should ask again what has changed: soon while somebody works with it.
+"""The poll interval: when an open panel asks again what has changed.
 
 Every panel asks by itself, so the answer to each says when to come back: later when nobody has
 moved for a while, and when this process has its hands full.

@@ -1,4 +1,4 @@
-"""How every answer of the reading wing is rendered: the panel of a visit, its sections, a refusal.
+"""Rendering of every answer of the reading wing: the panel, its sections, a refusal.
 
 Every answer but the shell needs a proof or a seal; ids come from the seal, never from the request.
 """
@@ -6,7 +6,7 @@ Every answer but the shell needs a proof or a seal; ids come from the seal, neve
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
@@ -94,8 +94,7 @@ def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
 
 def make_link(record: str, number: int) -> str:
     """The configured deep link of a record, or nothing."""
-    template: str = getattr(services().settings, f"link_{record}")
-    return template.replace("{id}", str(number))
+    return services().settings.links.get(record, "").replace("{id}", str(number))
 
 
 def isolate(value: object) -> Markup:
@@ -146,40 +145,37 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
         seal=_sign_seal(visit),
         notice=notice,
         agents=services().chatwoot.agents(),
-        moment=read_moment(),
-        now=time.time(),
     )
 
 
-def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, SectionView, str]:
-    """One of several that fit, with the seal that opens it and its name."""
+def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, Markup, str]:
+    """One of several that fit, with the seal that opens it, its section and its name."""
     masked = candidate.trust != "proven"
-    part = _peek_view(SECTIONS["organization"], candidate.organization, masked)
-    return candidate, _sign_seal(visit, candidate), part, _find_name(candidate, part)
+    view = _peek_view(SECTIONS["organization"], candidate.organization, masked)
+    section = render_section(view, candidate.organization)
+    return candidate, _sign_seal(visit, candidate), section, _find_name(candidate, view)
 
 
 def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = candidate.trust != "proven"
-    parts = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
+    views = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
     services().audit_log.try_record(_make_entry(visit.seal, candidate))
     return render_template(
         "contact.html",
         visit=visit,
         candidate=candidate,
-        name=_find_name(candidate, parts[0]),
-        sections=[render_section(part, candidate.organization) for part in parts],
+        name=_find_name(candidate, views[0]),
+        sections=[render_section(view, candidate.organization) for view in views],
         seal=_sign_seal(visit, candidate),
         notice=notice,
         agents=services().chatwoot.agents(),
-        moment=read_moment(),
-        now=time.time(),
     )
 
 
-def _find_name(candidate: Candidate, part: SectionView) -> str:
+def _find_name(candidate: Candidate, view: SectionView) -> str:
     """As the back office says it, else as the passes learned it, else nothing."""
-    if part.shown:
-        return str(part.shown.items[0].record.name)
+    if view.selection:
+        return str(view.selection.items[0].record.name)
     try:
         known = services().directory.get_organizations([candidate.organization])
     except PanelError:
@@ -212,25 +208,66 @@ def _peek_view(section: Section, organization: int, masked: bool) -> SectionView
     )
 
 
-def render_section(part: SectionView, organization: int, uncovered: str = "") -> Markup:
-    """One section; drawn once a second for all who are shown the same.
+@dataclass(frozen=True)
+class SharedKey:
+    """All that the HTML of a section depends on, and nothing that tells one agent from another.
 
-    A touch sends every open panel of an organization here at once. Nothing in it is finer than a
-    second, and nothing tells one agent from another, but for the seal of what they uncovered.
+    `version` names the copy that was read and `second` the moment: the selection follows from both.
     """
-    now = time.time()
-    locale = _choose_formats().locale
-    said = [value for name, value in vars(part).items() if name not in ("section", "shown")]
-    key = (organization, part.section.name, *said, locale, request.script_root, int(now))
-    known = None if uncovered else services().rendered.get(key)
-    if known is not None:
-        return known
-    html = render_template(
-        part.section.template, part=part, moment=read_moment(), now=now, uncovered=uncovered
+
+    organization: int
+    section: str
+    state: str
+    version: str
+    read_at: float | None
+    code: str
+    retry_at: float | None
+    follow: bool
+    masked: bool
+    locale: str
+    script_root: str
+    second: int
+
+
+def render_section(view: SectionView, organization: int, uncovered: str = "") -> Markup:
+    """One section; rendered once a second for all who are shown the same.
+
+    A touch sends every open panel of an organization here at once. `uncovered`: the seal of the one
+    agent who may see it; such a section is shared with nobody.
+    """
+    now, rendered = time.time(), services().rendered
+    if uncovered:
+        return _render_view(view, now, uncovered)
+    key = make_shared_key(view, organization, now)
+    html = rendered.get(key)
+    if html is None:
+        html = _render_view(view, now)
+        rendered.put(key, html, now + 1)
+    return html
+
+
+def make_shared_key(view: SectionView, organization: int, now: float) -> SharedKey:
+    return SharedKey(
+        organization=organization,
+        section=view.section.name,
+        state=view.state,
+        version=view.version,
+        read_at=view.read_at,
+        code=view.code,
+        retry_at=view.retry_at,
+        follow=view.follow,
+        masked=view.masked,
+        locale=_choose_formats().locale,
+        script_root=request.script_root,
+        second=int(now),
     )
-    if not uncovered:
-        services().rendered.put(key, Markup(html), now + 1)  # noqa: S704 (our own template made it)
-    return Markup(html)  # noqa: S704 (as above)
+
+
+def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
+    html = render_template(
+        view.section.template, view=view, moment=read_moment(), now=now, uncovered=uncovered
+    )
+    return Markup(html)  # noqa: S704 (our own template made it)
 
 
 def _make_loading_view(section: Section) -> SectionView:
@@ -250,7 +287,7 @@ def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     named = candidate and replace(
         visit.seal, organization=candidate.organization, trust=candidate.trust
     )
-    return services().seals.seal(named or replace(visit.seal, organization=0, trust="unproven"))
+    return services().seals.sign(named or replace(visit.seal, organization=0, trust="unproven"))
 
 
 def choose_status(error: PanelError) -> int:

@@ -1,17 +1,19 @@
 """SECTIONS: what the panel shows. A section is a row here and a template, never a branch.
 
+Its document stands in `upstream.middag`, the hooks that touch it in `sync.events`.
+
 Each `choose` takes the document's value and the moment, and says which records are shown, in which
 order, and how many its filter hid.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from panel.cache.entries import Reading
 from panel.errors import PanelError, Refused
-from panel.models import License, Money, Order, Organization, Quote, totals
+from panel.models import License, Money, Order, Organization, Quote, sum_amounts
 from panel.upstream import middag
 from panel.upstream.middag import Document, Listed
 
@@ -46,7 +48,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Section:
-    """`title`, `empty` and `hidden` are in English, translated where they are drawn."""
+    """All that tells a section from another, but for its template.
+
+    The texts are in English, translated where they are drawn. `uncover`: the button that reveals
+    what is masked. `badges`: the colour of a status or a mark; slate, where none is named. `link`:
+    the kind of record that `Settings.links` may have an address of.
+    """
 
     name: str
     title: str
@@ -55,7 +62,9 @@ class Section:
     empty: str
     none_shown: str
     hidden: tuple[str, str]
-    record: str
+    uncover: str
+    badges: Mapping[str, str]
+    link: str = ""
     total: str = "Total"
 
     @property
@@ -69,7 +78,7 @@ def _select_organization(value: Organization, _: Moment) -> Selection:
 
 def _select_orders(value: Listed[Order], _: Moment) -> Selection:
     active = sorted((order for order in value.rows if order.active), key=_sort_newest)
-    amounts = totals([order.total for order in active if order.total])
+    amounts = sum_amounts([order.total for order in active if order.total])
     return _make_selection(value, [Item(order) for order in active], amounts)
 
 
@@ -77,7 +86,7 @@ def _select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
     today = moment.now.date()
     pending = sorted((each for each in value.rows if each.pending(today)), key=_sort_newest)
     lapsed = sorted((each for each in value.rows if each.lapsed(today)), key=_sort_newest)
-    amounts = totals([quote.total for quote in pending if quote.total])
+    amounts = sum_amounts([quote.total for quote in pending if quote.total])
     items = [Item(quote) for quote in pending] + [Item(quote, "lapsed") for quote in lapsed]
     return _make_selection(value, items, amounts)
 
@@ -112,6 +121,7 @@ def _sort_soonest(each: License) -> tuple[bool, float, int]:
     return expires is None, expires.timestamp() if expires else 0.0, each.id
 
 
+# The colours of contracts/middag.md §6; where the guide names none (orders), by what must be done.
 SECTIONS = {
     section.name: section
     for section in (
@@ -123,7 +133,14 @@ SECTIONS = {
             empty="",
             none_shown="",
             hidden=("", ""),
-            record="organization",
+            uncover="Show the tax id",
+            badges={
+                "verified": "teal",
+                "pending": "amber",
+                "under-review": "amber",
+                "rejected": "ruby",
+            },
+            link="organization",
         ),
         Section(
             "orders",
@@ -133,7 +150,9 @@ SECTIONS = {
             empty="No orders",
             none_shown="No active orders",
             hidden=("%(count)d closed order hidden", "%(count)d closed orders hidden"),
-            record="order",
+            uncover="Show the amounts",
+            badges={"pending": "amber", "on-hold": "amber", "processing": "blue"},
+            link="order",
         ),
         Section(
             "quotes",
@@ -143,7 +162,9 @@ SECTIONS = {
             empty="No quotes",
             none_shown="No pending quotes",
             hidden=("%(count)d other quote hidden", "%(count)d other quotes hidden"),
-            record="quote",
+            uncover="Show the amounts",
+            badges={"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
+            link="quote",
             total="Total pending",
         ),
         Section(
@@ -154,7 +175,9 @@ SECTIONS = {
             empty="No licenses",
             none_shown="No active licenses",
             hidden=("%(count)d other license hidden", "%(count)d other licenses hidden"),
-            record="license",
+            uncover="Show the license keys",
+            badges={"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
+            link="license",
         ),
     )
 }
@@ -167,7 +190,7 @@ class SectionView:
     section: Section
     state: str
     version: str = ""
-    shown: Selection | None = None
+    selection: Selection | None = None
     read_at: float | None = None
     code: str = ""
     retry_at: float | None = None
@@ -177,14 +200,14 @@ class SectionView:
 
 def make_view(section: Section, reading: Reading[Any], moment: Moment, masked: bool) -> SectionView:
     """`empty` is what the back office itself said: a filter that hides all rows makes none."""
-    shown = section.choose(reading.value, moment)
+    selection = section.choose(reading.value, moment)
     none = isinstance(reading.value, Listed) and not reading.value.rows
     state = "late" if reading.late else "empty" if none else "fresh"
     return SectionView(
         section,
         state,
         reading.version,
-        shown,
+        selection,
         reading.read_at,
         reading.late or "",
         reading.retry_at,

@@ -1,6 +1,6 @@
-"""Signing in and out, and what every request brings as its proof.
+"""The routes of signing in and out, and what every request brings as its proof.
 
-`POST /sign-in` takes an agent's access token once and gives a session; see `sessions` and `proofs`.
+`POST /sign-in` takes an agent's access token once and gives a session; see `auth`.
 """
 
 import time
@@ -62,7 +62,7 @@ def sign_out() -> Response:
         return answer_refusal(Denied("no_sign_in"))
     answer = make_response(render_template("signin.html", code="signed_out"))
     try:
-        agent = services().authenticator.sessions.agent(_read_session())
+        agent = services().authenticator.sessions.find_agent(_read_session())
         services().audit_log.try_record(AuditEntry(SIGNED_OUT, agent, proof=ACCESS_TOKEN))
     except Unproven:
         pass  # it had ended by itself

@@ -260,7 +260,7 @@ def test_signing_out_ends_the_session_and_leaves_a_row(clocked_with: MakeClocked
     assert (answer.status_code, shown(answer)) == (200, ("denied", "signed_out"))
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
     assert shown(browser.open())[1] == "no_proof"
-    rows = browser.panel.services.audit_log.entries(agent=AGENT)
+    rows = browser.panel.services.audit_log.list_entries(agent=AGENT)
     assert [(row.what, row.proof) for row in rows] == [
         ("signed_out", "access-token"),
         ("signed_in", "access-token"),

@@ -79,7 +79,7 @@ SEAL = Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven")
 
 def test_a_seal_says_what_was_sealed(standing: Panel) -> None:
     access = standing.services.seals
-    opened = access.open(f"Bearer {access.seal(SEAL)}")
+    opened = access.open(f"Bearer {access.sign(SEAL)}")
     assert replace(opened, since=0) == SEAL
 
 
@@ -99,12 +99,12 @@ def test_a_seal_made_of_a_seal_lives_no_longer_than_the_proof(panel: Panel) -> N
     seal = access.open(f"Bearer {seal_of(panel.open().text)}")
     assert now <= seal.since <= now + 60
     older = replace(seal, since=now - SEAL_SECONDS + 600)
-    made = panel.say(access.seal(older), "pick", 42).text
+    made = panel.say(access.sign(older), "pick", 42).text
     assert access.open(f"Bearer {seal_of(made)}").since == older.since
     uncovering = {"section": "orders", "reason": "Called back"}
-    shown = panel.ask("POST", "/uncover", access.seal(older), data=uncovering).text
+    shown = panel.ask("POST", "/uncover", access.sign(older), data=uncovering).text
     assert access.open(f"Bearer {seal_of(shown)}").since == older.since
-    over = access.seal(replace(seal, since=now - SEAL_SECONDS - 1))
+    over = access.sign(replace(seal, since=now - SEAL_SECONDS - 1))
     assert panel.section("orders", over).json() == {"error": {"code": "seal_expired"}}
 
 

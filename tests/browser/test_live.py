@@ -216,7 +216,7 @@ def test_a_panel_that_was_left_open_overnight_works_in_the_morning(
     clocked.page.locator("[data-tab=messages]").click()
     clocked.page.clock.fast_forward("10:00:00")
     # What a seal is worth after half an hour: nothing.
-    stale = access.seal(other)
+    stale = access.sign(other)
     clocked.root.evaluate("(panel, seal) => { panel.dataset.seal = seal; }", stale)
     change_orders(demo)
     clocked.page.locator("[data-tab=app]").click()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,15 @@ def test_organizations_and_sections_are_kept_apart(kept: Kept) -> None:
     assert kept.read().value == [1]
 
 
+def test_who_asked_only_what_has_changed_gets_the_value_all_the_same(kept: Kept) -> None:
+    version = kept.read().version
+    assert not is_news(kept.cache, version)
+    shown = kept.cache.peek(ORDERS)
+    assert shown is not None
+    assert shown.value == [1]
+    assert kept.office.asked == 1
+
+
 # -- touch -------------------------------------------------------------------------------------
 
 
@@ -345,6 +355,19 @@ def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     generations.at, generations.intrude = at, read
     between.touch()
     assert generations.at <= 0, "it was read"
+    assert reader.read().value == [2]
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_a_write_is_seen_whatever_is_read_between_its_steps(between: Between, at: int) -> None:
+    reader, writer, generations = between.reader, between.toucher, between.generations
+    version = reader.read().version
+    reader.clock.advance(1)
+    reader.office.answer = [2]
+    generations.at, generations.intrude = at, lambda: is_news(reader.cache, version)
+    writer.read(CacheControl.NO_CACHE)
+    assert generations.at <= 0, "it was read"
+    assert is_news(reader.cache, version)
     assert reader.read().value == [2]
 
 
@@ -571,6 +594,27 @@ def test_a_failure_does_not_overwrite_what_could_not_be_read() -> None:
     assert kept.office.asked == 1
 
 
+def test_a_copy_beside_a_failure_that_forbids_it_is_not_shown(kept: Kept) -> None:
+    kept.read()
+    token, entry = kept.cache.store.get(ORDERS.token_key, ORDERS.entry_key)
+    entry["failure"] = {"kind": "Refused", "code": "denied", "at": kept.clock.now, "token": token}
+    kept.cache.store.put(42, ORDERS.entry_key, entry, 60)
+    assert kept.fail().code == "denied"
+    with pytest.raises(Refused):
+        kept.cache.peek(ORDERS)
+
+
+def test_a_copy_that_came_after_a_failure_outdates_it(kept: Kept) -> None:
+    """As when a writer that lost its lock stores its failure beside the copy of another one."""
+    kept.read()
+    token, entry = kept.cache.store.get(ORDERS.token_key, ORDERS.entry_key)
+    failed = kept.clock.now - 1
+    entry["failure"] = {"kind": "Unreadable", "code": "old", "at": failed, "token": token}
+    kept.cache.store.put(42, ORDERS.entry_key, entry, 60)
+    assert kept.read(CacheControl.FRESH).late is None
+    assert kept.office.asked == 1
+
+
 def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
     kept.read()
     kept.office.answer = {"not": "a list"}
@@ -747,7 +791,10 @@ class Overtaken(ProcessGenerations):
         return super().get(organization)
 
 
-def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked() -> None:
+@pytest.mark.parametrize("renewed", [False, True], ids=["none", "a new one"])
+def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked(
+    renewed: bool,
+) -> None:
     app, generations, clock = Flask("test"), Overtaken(), Clock()
     build_cache("memory:", app)
     [store] = app.extensions["cache"]
@@ -757,7 +804,13 @@ def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooke
         Office(),
     )
     version = kept.read().version
-    generations.overtake = kept.touch
+
+    def overtake() -> None:
+        kept.touch()
+        if renewed:
+            kept.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
+
+    generations.overtake = overtake
     assert is_news(kept.cache, version)
     assert is_news(kept.cache, version)
 
@@ -854,6 +907,22 @@ def test_a_failure_is_shared_by_those_who_waited(url: str, error: PanelError) ->
     assert (
         together(20, lambda: built.read(ORDERS, CacheControl.NO_CACHE, slow)) == [error.code] * 20
     )
+    assert office.asked == 1
+
+
+@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
+def test_a_failure_is_shared_by_those_who_waited_in_another_process(url: str) -> None:
+    office = Office(Unwell("http_500"))
+    processes = cycle([build_cache(url, Flask("one")), build_cache(url, Flask("two"))])
+
+    def slow(by: object) -> Any:
+        time.sleep(0.4)
+        return office(by)
+
+    def read() -> Reading[Rows]:
+        return next(processes).read(ORDERS, CacheControl.NO_CACHE, slow)
+
+    assert together(6, read) == ["http_500"] * 6
     assert office.asked == 1
 
 

@@ -194,7 +194,7 @@ def test_a_double_click_on_undo_takes_nothing_back_that_a_colleague_said(panel: 
         assert 'data-refused="42"' in html
     [stays] = panel.services.links.find(101, 301)
     assert (stays.state, stays.agent) == (REFUSED, 3)
-    assert [row.what for row in panel.services.audit_log.entries()].count("undo") == 1
+    assert [row.what for row in panel.services.audit_log.list_entries()].count("undo") == 1
     press_undo(panel, html)
     assert panel.services.links.find(101, 301) == []
 
@@ -221,7 +221,7 @@ def test_an_undo_with_nothing_to_take_back_changes_nothing(panel: Panel, at: str
     assert shown(undone.text) == shown(before)
     assert len(panel.chat.writes) == writes
     assert len(panel.services.links.find(101, 301)) == 1
-    assert [row for row in panel.services.audit_log.entries() if row.what == "undo"] == []
+    assert [row for row in panel.services.audit_log.list_entries() if row.what == "undo"] == []
 
 
 def test_an_undone_pick_for_the_contact_gives_way_to_the_match_of_the_same_organization(
@@ -290,7 +290,7 @@ def test_every_word_of_an_agent_leaves_a_row(panel: Panel) -> None:
     seal = seal_of(panel.open("unlinked").text)
     for action, scope in (("pick", "contact"), ("undo", ""), ("refuse", "conversation")):
         panel.say(seal, action, 42, scope)
-    rows = [row for row in panel.services.audit_log.entries() if row.what != "shown"]
+    rows = [row for row in panel.services.audit_log.list_entries() if row.what != "shown"]
     assert [(row.what, row.agent, row.organization, row.note) for row in rows] == [
         ("refuse", AGENT, 42, "conversation"),
         ("undo", AGENT, 42, "contact"),

@@ -255,7 +255,7 @@ def uncover(panel: Panel, seal: str, section: str = "orders", reason: str = "nam
 
 
 def noted(panel: Panel) -> list[tuple[str, int, str]]:
-    rows = panel.services.audit_log.entries()
+    rows = panel.services.audit_log.list_entries()
     return [(row.what, row.organization, row.note) for row in rows if row.what == "uncovered"]
 
 

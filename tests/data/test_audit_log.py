@@ -28,7 +28,7 @@ def audit(tmp_path: Path) -> AuditLog:
 
 
 def logged(panel: Panel, **wanted: int) -> list[AuditEntry]:
-    return list(panel.services.audit_log.entries(**wanted))
+    return list(panel.services.audit_log.list_entries(**wanted))
 
 
 def run(panel: Panel, *words: str) -> Result:
@@ -82,16 +82,16 @@ def test_a_panel_is_shown_when_the_log_cannot_be_written(
 def test_rows_are_found_by_agent_organization_and_time(audit: AuditLog) -> None:
     for at, (agent, organization) in enumerate(((2, 42), (3, 42), (2, 45)), start=100):
         audit.record(AuditEntry("shown", agent, 1, organization, at=at))
-    assert [each.at for each in audit.entries()] == [102, 101, 100]
-    assert [each.organization for each in audit.entries(agent=2)] == [45, 42]
-    assert [each.agent for each in audit.entries(organization=42, since=101)] == [3]
+    assert [each.at for each in audit.list_entries()] == [102, 101, 100]
+    assert [each.organization for each in audit.list_entries(agent=2)] == [45, 42]
+    assert [each.agent for each in audit.list_entries(organization=42, since=101)] == [3]
 
 
 def test_what_is_old_is_forgotten(audit: AuditLog) -> None:
     for at in (100, 200, 300):
         audit.record(AuditEntry("shown", 2, at=at))
     assert audit.prune(before=200) == 1
-    assert [each.at for each in audit.entries()] == [300, 200]
+    assert [each.at for each in audit.list_entries()] == [300, 200]
 
 
 def test_the_daily_work_forgets_what_the_setting_says(make_panel: MakePanel) -> None:

@@ -1,16 +1,10 @@
-import re
 from pathlib import Path
 
 import pytest
 
-from panel.sync.events import (
-    KINDS,
-    LICENSES_SECTION,
-    ORDERS_SECTION,
-    ORGANIZATION_SECTION,
-    QUOTES_SECTION,
-    find_kind,
-)
+from panel.sync import events
+from panel.sync.events import KINDS, find_kind
+from panel.upstream.middag import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
 # contracts/middag.md §7, the complete catalogue
 CATALOGUE = [
@@ -27,19 +21,17 @@ OURS = [
     *("collaborator.added", "collaborator.updated", "collaborator.removed"),
     "organization.deleted",
 ]
-GROUPS = {
-    "order": ORDERS_SECTION,
-    "quote": QUOTES_SECTION,
-    "license": LICENSES_SECTION,
-    "entitlement": LICENSES_SECTION,
-}
+GROUPS = {"order": ORDERS, "quote": QUOTES, "license": LICENSES, "entitlement": LICENSES}
 
 
 def test_the_table_is_the_catalogue_and_ours() -> None:
-    named = [kind.name for kind in KINDS]
     assert len(CATALOGUE) == 24
-    assert len(named) == len(set(named))
-    assert set(named) == {*CATALOGUE, *OURS, *(f"{group}.*" for group in GROUPS)}
+    assert set(KINDS) == {*CATALOGUE, *OURS, *(f"{group}.*" for group in GROUPS)}
+
+
+def test_no_kind_has_two_rows() -> None:
+    written = Path(events.__file__).read_text(encoding="utf-8")
+    assert written.count('Kind("') == len(KINDS)
 
 
 @pytest.mark.parametrize("name", [*CATALOGUE, *OURS])
@@ -53,7 +45,7 @@ def test_a_kind_of_the_catalogue_has_its_own_row(name: str) -> None:
 def test_any_other_kind_of_a_group_touches_its_section(group: str) -> None:
     kind = find_kind(f"{group}.never_heard_of")
     assert kind is not None
-    assert GROUPS[group] in kind.touches
+    assert GROUPS[group] in kind.documents
 
 
 @pytest.mark.parametrize(
@@ -63,16 +55,32 @@ def test_anything_else_is_no_kind_of_ours(name: str) -> None:
     assert find_kind(name) is None
 
 
-def test_the_sections_are_those_of_the_panel() -> None:
-    touched = {section for kind in KINDS for section in kind.touches}
-    assert touched == {ORGANIZATION_SECTION, ORDERS_SECTION, QUOTES_SECTION, LICENSES_SECTION}
-    # The wings do not import each other, so the names are compared as they are written.
-    written = Path("panel/web/sections.py").read_text(encoding="utf-8")
-    assert all(re.search(rf"[\"']{section}[\"']", written) for section in touched)
+def test_every_document_of_the_panel_is_touched_and_no_other() -> None:
+    touched = {document for kind in KINDS.values() for document in kind.documents}
+    assert touched == set(DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "documents"),
+    [
+        ("order.created", [ORDERS]),
+        ("order.paid", [ORDERS, LICENSES, ORGANIZATION]),
+        ("quote.accepted", [QUOTES, ORDERS]),
+        ("license.expired", [LICENSES]),
+        ("organization.deleted", DOCUMENTS),
+        ("invoice.issued", []),
+    ],
+)
+def test_a_kind_touches_what_it_changes_and_nothing_more(
+    name: str, documents: list[Document[object]]
+) -> None:
+    kind = find_kind(name)
+    assert kind is not None
+    assert kind.touches == tuple(document.name for document in documents)
 
 
 def test_whatever_changes_contacts_or_entitlements_is_for_chatwoot_too() -> None:
-    for kind in KINDS:
+    for kind in KINDS.values():
         group = kind.name.partition(".")[0]
         if group in ("organization", "entitlement", "collaborator"):
             assert kind.learns, kind.name

@@ -26,7 +26,7 @@ from panel.upstream.circuit_breaker import CircuitBreaker
 from tests.sync.test_reconcile import SOON, Bench, build, company, entitlement, person
 
 GONE, ACME, BETA, GAMMA = 41, 42, 43, 44
-EVENTS = sorted(kind.name for kind in KINDS if kind.learns and "*" not in kind.name)
+EVENTS = sorted(kind.name for kind in KINDS.values() if kind.learns and "*" not in kind.name)
 # Those that answer late are as good as no answer, and each would cost many seconds.
 QUICK = sorted(name for name, fault in FAULTS.items() if not fault.wait)
 # What a fault answers in the words of an organization that is not there clears it when a hook says

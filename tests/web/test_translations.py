@@ -74,6 +74,7 @@ def in_tables() -> Iterator[Text]:
     yield from (*labels.SOURCES.values(), *labels.ROLE_LABELS.values(), *labels.UNCOVER_REASONS)
     for section in SECTIONS.values():
         yield from (section.title, section.empty, section.none_shown, section.total)
+        yield section.uncover
         yield section.hidden
     for country in ("BR", "US", "DE"):
         yield Organization(1, "", country=country).tax_label

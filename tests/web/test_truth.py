@@ -62,7 +62,7 @@ Asked = dict[tuple[str, int], requests.Response]
 def seal(panel: Panel, organization: int) -> str:
     """An agent's, for the healthy conversation: the organization stands in the seal alone."""
     said = Seal(AGENT, "shared-secret", 1, 101, 301, organization, "proven")
-    return panel.services.seals.seal(said)
+    return panel.services.seals.sign(said)
 
 
 def fill(panel: Panel, organization: int, rows: bool = True) -> None:

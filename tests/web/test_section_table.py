@@ -1,0 +1,173 @@
+"""The tables that make a section agree; its HTML is shared with those alone who see the same."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from jinja2 import StrictUndefined, UndefinedError
+
+from panel.auth.tokens import Seal
+from panel.cache.policy import CacheControl
+from panel.settings import RECORDS
+from panel.sync.events import KINDS
+from panel.upstream.middag import DOCUMENTS
+from panel.web import labels
+from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
+from panel.web.sections import SECTIONS, Section, SectionView, make_view
+from tests.conftest import MakePanel, Panel, seal_of
+
+COLOURS = {"amber", "blue", "ruby", "slate", "teal"}
+NOW = 1_800_000_000.25
+
+# -- the tables --------------------------------------------------------------------------------
+
+
+def test_every_document_that_passes_keep_warm_is_shown_and_no_other() -> None:
+    assert {section.document for section in SECTIONS.values()} == set(DOCUMENTS)
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=lambda section: section.name)
+def test_a_hook_touches_the_section_and_not_only_the_end_of_its_organization(
+    section: Section,
+) -> None:
+    touching = {kind.name for kind in KINDS.values() if section.document in kind.documents}
+    assert touching > {"organization.deleted"}
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=lambda section: section.name)
+def test_a_section_says_what_it_uncovers_and_how_its_statuses_look(section: Section) -> None:
+    assert section.uncover.startswith("Show ")
+    assert section.badges.keys() <= labels.STATUS_LABELS.keys()
+    assert set(section.badges.values()) <= COLOURS
+
+
+def test_every_link_that_can_be_set_belongs_to_a_section() -> None:
+    assert {section.link for section in SECTIONS.values()} - {""} == set(RECORDS)
+
+
+@pytest.mark.parametrize("link", ["", "invoice"])
+def test_a_section_without_a_configured_link_has_none(
+    make_panel: MakePanel, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    address = "https://account.example/{id}"
+    panel = make_panel(MIDDAG_LINK_ORDER=address, MIDDAG_LINK_QUOTE=address)
+    monkeypatch.setitem(SECTIONS, "orders", replace(SECTIONS["orders"], link=link))
+    orders, quotes = (panel.section(name, panel.picked()) for name in ("orders", "quotes"))
+    assert (orders.status_code, quotes.status_code) == (200, 200)
+    assert "<a " not in orders.text
+    assert "<a " in quotes.text
+
+
+def test_a_name_that_no_template_was_given_is_an_error(standing: Panel) -> None:
+    assert standing.app.jinja_env.undefined is StrictUndefined
+    with pytest.raises(UndefinedError), standing.app.test_request_context():
+        standing.app.jinja_env.get_template("sections/orders.html").render()
+
+
+# -- what is shared ----------------------------------------------------------------------------
+
+# Another value of each field, that a section may have at another time.
+OTHERS: dict[str, Any] = {
+    "state": "late",
+    "version": "another",
+    "read_at": NOW - 7200,
+    "code": "timeout",
+    "retry_at": NOW + 7200,
+    "follow": True,
+    "masked": False,
+}
+# The section is in the key by its name, and its selection by the version of what was read.
+NAMED = {"section": "name", "selection": "version"}
+
+
+def make_late_view(panel: Panel) -> SectionView:
+    """All that a view can say is shown when its section is late."""
+    reading = panel.services.back_office.read(SECTIONS["orders"].document, 42, CacheControl.FRESH)
+    view = make_view(SECTIONS["orders"], reading, read_moment(), masked=True)
+    return replace(view, state="late", read_at=NOW - 3600, code="network", retry_at=NOW + 3600)
+
+
+def test_every_field_of_a_view_is_in_the_key() -> None:
+    assert {field.name for field in fields(SectionView)} == {*OTHERS, *NAMED}
+    assert {field.name for field in fields(SharedKey)} == {
+        *(*OTHERS, "section"),
+        *("organization", "locale", "script_root", "second"),
+    }
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_changes_the_html_changes_the_key(standing: Panel, name: str) -> None:
+    with standing.app.test_request_context():
+        view = make_late_view(standing)
+        if name == "state":
+            view = replace(view, state="fresh")
+        changed = replace(view, **{name: OTHERS[name]})
+        keys = {make_shared_key(each, 42, NOW) for each in (view, changed)}
+        html = {render_section(each, 42, "a seal") for each in (view, changed)}
+    assert len(html) == 2, "the test shows what the field does"
+    assert len(keys) == 2
+
+
+def test_the_selection_follows_from_the_version(panel: Panel) -> None:
+    """It is the one thing that is drawn and not in the key itself."""
+    seal = panel.picked()
+    before = panel.section("orders", seal).text
+    panel.office.put("orders", 42, {**panel.office.orders[42][0], "id": 4299})
+    after = panel.refresh("orders", seal).text
+    versions = [html.partition('data-version="')[2].partition('"')[0] for html in (before, after)]
+    assert versions[0] != versions[1]
+    assert 'data-row="4299"' in after
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "organization", "second", "request_of"),
+    [
+        ("section", "quotes", 42, 0, {}),
+        ("organization", "orders", 43, 0, {}),
+        ("second", "orders", 42, 1, {}),
+        ("locale", "orders", 42, 0, {"headers": {"Accept-Language": "pt-BR"}}),
+        ("script_root", "orders", 42, 0, {"environ_overrides": {"SCRIPT_NAME": "/panel"}}),
+    ],
+    ids=str,
+)
+def test_what_where_when_and_in_which_language_is_in_the_key(
+    standing: Panel,
+    name: str,
+    section: str,
+    organization: int,
+    second: int,
+    request_of: dict[str, Any],
+) -> None:
+    with standing.app.test_request_context():
+        usual = make_shared_key(SectionView(SECTIONS["orders"], "loading"), 42, NOW)
+    with standing.app.test_request_context(**request_of):
+        view = SectionView(SECTIONS[section], "loading")
+        other = make_shared_key(view, organization, NOW + second)
+    assert [each for each in vars(usual) if getattr(usual, each) != getattr(other, each)] == [name]
+
+
+def test_nothing_of_an_agent_is_in_the_key(standing: Panel) -> None:
+    """Of a seal, the organization alone; its trust says whether the section is masked."""
+    names = {field.name for field in fields(SharedKey)}
+    assert names & {field.name for field in fields(Seal)} == {"organization"}
+    view, keys = SectionView(SECTIONS["orders"], "loading"), set()
+    for agent in ("one", "another"):
+        headers = {"Authorization": f"Bearer {agent}", "Cookie": f"panel={agent}"}
+        address = {"REMOTE_ADDR": f"10.0.0.{len(agent)}"}
+        with standing.app.test_request_context(headers=headers, environ_overrides=address):
+            keys.add(make_shared_key(view, 42, NOW))
+    assert len(keys) == 1
+
+
+def test_what_one_agent_has_uncovered_is_kept_for_nobody(panel: Panel) -> None:
+    seal = seal_of(panel.open().text)
+    panel.section("orders", seal)
+    kept = len(panel.services.rendered)
+    form = {"section": "orders", "reason": "Customer named the order number"}
+    answer = panel.ask("POST", "/uncover", seal, data=form)
+    assert "data-uncovered" in answer.text
+    assert len(panel.services.rendered) == kept
+    again = panel.section("orders", seal_of(answer.text))
+    assert "data-uncovered" in again.text
+    assert len(panel.services.rendered) <= kept
+    assert "data-seal" not in panel.section("orders", seal).text
