@@ -2,15 +2,21 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, abort, jsonify
 from jinja2 import StrictUndefined
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import routes, services
 from panel.cli import commands
 from panel.data import db
+from panel.data.migrations.version import WrongSchema
 from panel.services import get
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync.dry_run import DryRun
@@ -25,7 +31,11 @@ LARGEST_FORM = 64 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application. Faulty settings: every fault on standard error, exit code 2."""
+    """The WSGI application. Faulty settings: every fault on standard error, exit code 2.
+
+    The database is not touched before `start_work` or the first request, whichever comes first:
+    commands use the application too, and must not upgrade anything.
+    """
     settings = settings or settings_or_exit()
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a wrong address is a 404, not a redirect
@@ -33,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
     _build(settings, app)
+    app.before_request(partial(_prepare_database, get(db.Preparation, app)))
     routes.register(app)
     commands.register(app)
     assets.register(app)
@@ -52,16 +63,31 @@ def _build(settings: Settings, app: Flask) -> None:
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared), WrongProofs())
-    db.prepare(shared.database, lambda: _migrate(app))
+    preparation = db.Preparation(shared.database, partial(_migrate, shared.database, queue))
+    services.register(app, preparation)
 
 
-def _migrate(app: Flask) -> None:
-    db.migrate(get(services.Services, app).database)
-    get(PassQueue, app).migrate()
+def _migrate(database: Engine, queue: PassQueue) -> None:
+    db.migrate(database)
+    queue.migrate()
+
+
+def _prepare_database(preparation: db.Preparation) -> None:
+    """For servers that call `create_app` alone; after `start_work` it is done."""
+    try:
+        preparation.ensure()
+    except WrongSchema as error:
+        db.end_process(error)
+        abort(503)
 
 
 def start_work(app: Flask) -> None:
-    """Execute passes in this web process, when it is its turn (`PANEL_WORKER=inside`)."""
+    """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
+
+    A database that has left us behind: one sentence on standard error, exit code 2.
+    """
+    with _exit_when_refused():
+        get(db.Preparation, app).ensure()
     if get(services.Services, app).settings.worker == "inside":
         jobs = get(Jobs, app)
         get(Worker, app).start(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
@@ -79,6 +105,32 @@ def settings_or_exit() -> Settings:
     except SettingsError as error:
         sys.stderr.write("The settings are not right:\n")
         sys.stderr.writelines(f"  - {fault}\n" for fault in error.faults)
+        sys.exit(2)
+
+
+def migrate_or_exit() -> None:
+    """Upgrade the database before workers are forked; one that is away is left to them.
+
+    A database that has left us behind: one sentence on standard error, exit code 2.
+    """
+    database = db.connect(settings_or_exit().database_url)
+    with _exit_when_refused():
+        db.migrate_if_there(database, partial(_migrate, database, PassQueue(database)))
+
+
+def refuse_newer_or_exit() -> None:
+    """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
+    database = db.connect(settings_or_exit().database_url)
+    with _exit_when_refused(), suppress(SQLAlchemyError):  # away: whoever uses it says so
+        db.refuse_newer(database)
+
+
+@contextmanager
+def _exit_when_refused() -> Iterator[None]:
+    try:
+        yield
+    except WrongSchema as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
 
 

@@ -7,9 +7,12 @@ One process with many threads: a request mostly waits for the back office. Two p
 import ctypes
 import gc
 import importlib
+import multiprocessing
 import sys
 from pathlib import Path
 from typing import Any
+
+from gunicorn.errors import HaltServer
 
 worker_class = "gthread"
 workers = 1
@@ -49,18 +52,51 @@ MEGABYTE = 1 << 20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 
+REFUSED = 2  # the exit code of `app` for what another start would not change
+
 
 def on_starting(_server: object) -> None:
-    """Faulty settings end the start with code 2; else gunicorn would start workers for ever."""
+    """Faulty settings and a database that has left us behind end the start with code 2.
+
+    Found out by the workers, gunicorn would start others for ever. The database is upgraded here
+    too: a worker that takes longer than 30 s to start is killed.
+    """
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
     sys.path.insert(0, str(Path.cwd()))
     importlib.import_module("app").settings_or_exit()
+    code = _run_apart("migrate_or_exit")
+    if code:
+        sys.exit(code)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """One that takes the place of another: the database may have left us behind since we started.
+
+    The others are as old as we are, so all of us end, with code 2.
+    """
+    if worker.age > server.cfg.workers and _run_apart("refuse_newer_or_exit") == REFUSED:
+        raise HaltServer("the database needs a newer program", REFUSED)
+
+
+def _run_apart(task: str) -> int:
+    """Run a function of `app`; its exit code. In a process of its own, which leaves nothing here.
+
+    The database's connections would not survive the forks that follow.
+    """
+    target = getattr(importlib.import_module("app"), task)
+    process = multiprocessing.get_context("fork").Process(target=target)
+    process.start()
+    process.join()
+    return abs(process.exitcode or 0)
 
 
 def post_worker_init(worker: Any) -> None:
-    """The passes may run in this process from now on: after the fork, as their threads need it."""
+    """The passes may run in this process from now on: after the fork, as their threads need it.
+
+    Before the first request too: a database that was away at the start is tried once more.
+    """
     # What is there now stays. Looking through all of it took 0.07 s, each time with every thread
     # waiting, so Python did it seldom, and what requests leave behind in circles lay about.
     gc.collect()

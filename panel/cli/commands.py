@@ -12,7 +12,15 @@ from flask.cli import with_appcontext
 
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
-from panel.cli.output import COULD_NOT, as_json, echo, format_time, report_failures, stop
+from panel.cli.output import (
+    COULD_NOT,
+    as_json,
+    echo,
+    format_time,
+    needs_database,
+    report_failures,
+    stop,
+)
 from panel.cli.setup import Setup, Step
 from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError, Unauthorized
@@ -102,6 +110,7 @@ def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def access(
     agent: int | None,
     organization: int | None,

@@ -13,7 +13,10 @@ from typing import Any, NoReturn
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from panel.data import db
+from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError
+from panel.services import services
 from panel.sync.intake import NotKept
 
 FOUND, COULD_NOT = 1, 2
@@ -27,8 +30,24 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except WrongSchema as error:
+            stop(str(error))
         except (SQLAlchemyError, PanelError, NotKept) as error:
             stop(f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
+
+    return run
+
+
+def needs_database(command: Callable[..., None]) -> Callable[..., None]:
+    """The command looks into a database that is there: it neither makes nor upgrades one.
+
+    Below `report_failures`: raises `WrongSchema` and `SQLAlchemyError`.
+    """
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        db.require_current(services().database)
+        command(*args, **kwargs)
 
     return run
 

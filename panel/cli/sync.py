@@ -13,7 +13,16 @@ from typing import NoReturn
 import click
 from flask.cli import with_appcontext
 
-from panel.cli.output import FOUND, as_json, echo, format_time, report_failures, stop
+from panel.cli.output import (
+    FOUND,
+    as_json,
+    echo,
+    format_time,
+    needs_database,
+    report_failures,
+    stop,
+)
+from panel.data.db import Preparation
 from panel.data.inbox import BuriedHooks
 from panel.errors import PanelError
 from panel.services import get, services
@@ -35,6 +44,8 @@ def group() -> None:
 @report_failures
 def run_worker() -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
+    # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
@@ -46,6 +57,7 @@ def run_worker() -> None:
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def show_status(as_json: bool) -> None:
     """What waits, runs, is tried again, was buried, was done in the last day."""
     stats = get(Intake).stats()
@@ -59,6 +71,7 @@ def show_status(as_json: bool) -> None:
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def show_buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
     """What was given up, with its reason; and run it again."""
     buried = get(Intake).list_buried()
@@ -101,6 +114,7 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def backfill(ids: tuple[str, ...], as_json: bool) -> None:
     """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
     numbers = _read_numbers(ids)
@@ -118,6 +132,7 @@ def backfill(ids: tuple[str, ...], as_json: bool) -> None:
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
     """Bring every known organization in line (the worker does so daily)."""
     if dry_run:
@@ -136,6 +151,7 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
 @as_json
 @with_appcontext
 @report_failures
+@needs_database
 def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
     """What differs between the back office and Chatwoot; nothing is written."""
     chosen = _read_numbers(ids) if ids else services().directory.list_organizations()

@@ -1,11 +1,16 @@
 """The tables come with the database, whenever that is there."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from panel.data import db
+from panel.data.migrations.version import WrongSchema
 from tests.conftest import wait_until
 
 
@@ -32,7 +37,58 @@ def test_the_tables_are_tried_until_they_can_be_made_and_each_reason_is_logged_o
     ]
 
 
+def test_a_database_that_comes_back_too_new_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(db, "MIGRATE_AGAIN_SECONDS", 0.01)
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: ended.append((pid, number)))
+    engine = db.connect("postgresql://panel@127.0.0.1:1/panel")
+    reasons: list[Exception] = [
+        *(OperationalError("", {}, Exception("away")), OperationalError("", {}, Exception("away"))),
+        WrongSchema("It is too new."),
+    ]
+
+    def migrate() -> None:
+        raise reasons.pop(0)
+
+    db.prepare(engine, migrate)
+    wait_until(lambda: ended)
+    assert ended == [(os.getpid(), signal.SIGTERM)]
+    assert capsys.readouterr().err == "It is too new.\n"
+
+
+def test_a_process_prepares_its_database_once_whoever_comes_first() -> None:
+    engine = db.connect("postgresql://panel@127.0.0.1:1/panel")
+    calls: list[int] = []
+
+    def migrate() -> None:
+        calls.append(1)
+        time.sleep(0.1)
+
+    preparation = db.Preparation(engine, migrate)
+    with ThreadPoolExecutor(4) as pool:
+        several = [pool.submit(preparation.ensure) for _ in range(4)]
+        for each in several:
+            each.result(10)
+            assert calls == [1]
+    preparation.ensure()
+    assert calls == [1]
+
+
+def test_a_process_whose_database_could_not_be_prepared_tries_again(tmp_path: Path) -> None:
+    engine = db.connect(f"sqlite:///{tmp_path / 'folder'}")
+    (tmp_path / "folder").mkdir()
+    preparation = db.Preparation(engine, lambda: db.migrate(engine))
+    with pytest.raises(OperationalError):
+        preparation.ensure()
+    (tmp_path / "folder").rmdir()
+    preparation.ensure()
+    db.require_current(engine)
+    engine.dispose()
+
+
 def test_a_file_that_cannot_be_opened_ends_the_start(tmp_path: Path) -> None:
     engine = db.connect(f"sqlite:///{tmp_path}")
     with pytest.raises(OperationalError):
-        db.prepare(engine, lambda: db.metadata.create_all(engine))
+        db.prepare(engine, lambda: db.migrate(engine))

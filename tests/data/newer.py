@@ -1,0 +1,64 @@
+"""A program that is one schema ahead of us: its second revision is written by the test.
+
+As a process: `python -m tests.data.newer URL FOLDER` upgrades the database as its start would.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from sqlalchemy import MetaData
+
+from panel.auth import throttle
+from panel.data import audit_log, db, directory, inbox, links, search_index
+from panel.data.migrations import upgrade, version
+
+OWNERS = (audit_log, directory, inbox, links, search_index, throttle)
+
+REVISION = """
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, OLDEST_CODE = "0002", "0001", {oldest_code}
+here = Path(__file__).parent
+
+
+def upgrade():
+    op.create_table("notes", sa.Column("id", sa.Integer, primary_key=True))
+    op.add_column("links", sa.Column("note", sa.Text, nullable=False, server_default="none"))
+    op.execute("UPDATE links SET note = 'kept' WHERE agent IS NOT NULL")
+    with (here / "ran.txt").open("a") as file:
+        file.write("once\\n")
+    while (here / "wait.txt").exists():
+        time.sleep(0.01)
+    op.create_index("ix_links_note", "links", ["note"])
+"""
+
+
+def write_revision(folder: Path, oldest_code: int) -> Path:
+    """The folder, with a revision that adds a table, a column, a value and an index."""
+    folder.mkdir(exist_ok=True)
+    (folder / "v0002_notes.py").write_text(REVISION.format(oldest_code=oldest_code))
+    return folder
+
+
+def our_tables() -> MetaData:
+    """With the tables of every owner, whichever test runs alone."""
+    assert all(OWNERS)
+    return db.metadata
+
+
+def main(url: str, folder: str) -> None:
+    version.SCHEMA = 2
+    upgrade.FOLDERS.append(Path(folder))
+    Path(folder, f"started.{os.getpid()}").touch()
+    database = db.connect(url)
+    db.migrate(database)
+    database.dispose()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
