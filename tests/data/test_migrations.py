@@ -179,7 +179,7 @@ def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     assert sorted(known.list_organizations()) == [42, 9000000001]
     [hit] = SearchIndex(engine).find("ação").rows
     assert (hit.organization, hit.matched) == (42, {"name": "acao"})
-    [entry] = AuditLog(engine).entries()
+    [entry] = AuditLog(engine).list_entries()
     assert (entry.agent, entry.note) == (2, "não é nada")
     with engine.connect() as connection:
         assert inbox.count_hooks(connection, 1795000007.0).buried == 1
@@ -195,7 +195,7 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
     Links(engine).put(Link(CONVERSATION, 101, 42, REFUSED, agent=3))
     assert [link.state for link in Links(engine).find(101, 0)] == [REFUSED]
     AuditLog(engine).record(AuditEntry("shown", 3))
-    assert len(list(AuditLog(engine).entries())) == 2
+    assert len(list(AuditLog(engine).list_entries())) == 2
     throttle = Throttle(engine, "key", clock=lambda: 29916667 * 60.0)
     for _ in range(10):
         throttle.record_failure("key", "192.0.2.1")
