@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from app import create_app
 from panel.data import db
@@ -177,29 +177,23 @@ def test_any_other_server_ends_on_too_new_a_database(
 # -- the worker ------------------------------------------------------------------------------------
 
 
-def test_the_worker_upgrades(tmp_path: Path, worlds: Worlds) -> None:
-    environ = environ_in(tmp_path, PANEL_WORKER="separate")
-    with subprocess.Popen([*FLASK, "sync", "worker"], cwd=ROOT, env=environ) as worker:
-        engine = db.connect(sqlite_in(tmp_path))
-        wait_until(lambda: _has_tables(tmp_path), 60)
-        db.require_current(engine)
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
-        engine.dispose()
+@contextmanager
+def working(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`sync worker`, and its end, however the test ends."""
+    environ = environ_in(folder, PANEL_WORKER="separate", PANEL_DATABASE_URL=url)
+    command = [*FLASK, "sync", "worker"]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
 
-def _has_tables(folder: Path) -> bool:
-    if not (folder / "panel.db").exists():
-        return False
-    engine = db.connect(sqlite_in(folder))
-    try:
-        with engine.connect() as connection:
-            found = connection.scalar(
-                text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            )
-        return bool(found)
-    finally:
-        engine.dispose()
+def test_the_worker_upgrades(tmp_path: Path) -> None:
+    engine = db.connect(sqlite_in(tmp_path))
+    with working(tmp_path, sqlite_in(tmp_path)):
+        wait_until(lambda: _is_current(engine), 30)
+    engine.dispose()
 
 
 def test_the_worker_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
@@ -213,16 +207,12 @@ def test_the_worker_waits_for_a_database_that_is_away_and_then_upgrades_it(
     cluster: str, tmp_path: Path
 ) -> None:
     name = f"late{os.getpid()}"
-    environ = environ_in(tmp_path, PANEL_DATABASE_URL=f"{cluster}{name}")
-    command = [*FLASK, "sync", "worker"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE) as worker:
+    with working(tmp_path, f"{cluster}{name}") as worker:
         assert worker.stderr is not None
         assert b"cannot be made" in worker.stderr.readline()
         engine = db.connect(postgres.create(cluster, name))
-        wait_until(lambda: _is_current(engine), 60)
-        worker.send_signal(signal.SIGTERM)
-        worker.communicate(timeout=30)
-        engine.dispose()
+        wait_until(lambda: _is_current(engine), 30)
+    engine.dispose()
 
 
 def _is_current(engine: Engine) -> bool:
