@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import routes, services
 from panel.cli import commands
-from panel.data import db
+from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
 from panel.services import get
 from panel.settings import Settings, SettingsError, from_env
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
     _build(settings, app)
-    app.before_request(partial(_prepare_database, get(db.Preparation, app)))
+    app.before_request(partial(_prepare_database, get(schema.Preparation, app)))
     routes.register(app)
     commands.register(app)
     assets.register(app)
@@ -63,21 +63,21 @@ def _build(settings: Settings, app: Flask) -> None:
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared), WrongProofs())
-    preparation = db.Preparation(shared.database, partial(_migrate, shared.database, queue))
+    preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
 
 def _migrate(database: Engine, queue: PassQueue) -> None:
-    db.migrate(database)
+    schema.migrate(database)
     queue.migrate()
 
 
-def _prepare_database(preparation: db.Preparation) -> None:
+def _prepare_database(preparation: schema.Preparation) -> None:
     """For servers that call `create_app` alone; after `start_work` it is done."""
     try:
         preparation.ensure()
     except WrongSchema as error:
-        db.end_process(error)
+        schema.end_process(error)
         abort(503)
 
 
@@ -87,7 +87,7 @@ def start_work(app: Flask) -> None:
     A database that has left us behind: one sentence on standard error, exit code 2.
     """
     with _exit_when_refused():
-        get(db.Preparation, app).ensure()
+        get(schema.Preparation, app).ensure()
     if get(services.Services, app).settings.worker == "inside":
         jobs = get(Jobs, app)
         get(Worker, app).start(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
@@ -115,14 +115,14 @@ def migrate_or_exit() -> None:
     """
     database = db.connect(settings_or_exit().database_url)
     with _exit_when_refused():
-        db.migrate_if_there(database, partial(_migrate, database, PassQueue(database)))
+        schema.migrate_if_there(database, partial(_migrate, database, PassQueue(database)))
 
 
 def refuse_newer_or_exit() -> None:
     """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
     database = db.connect(settings_or_exit().database_url)
     with _exit_when_refused(), suppress(SQLAlchemyError):  # away: whoever uses it says so
-        db.refuse_newer(database)
+        schema.refuse_newer(database)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ The map, in reading order. A module imports what stands before it, never what co
     .           settings · errors · models · phones · deadline · locks
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot
-    data/       migrations · db · links · directory · search_index · audit_log · inbox
+    data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
     auth/       tokens · sessions · whoami · throttle · methods
     .           services · checks
     customer/   matching · lookup · decisions · search

@@ -16,7 +16,7 @@ import requests
 from sqlalchemy import Engine
 
 from app import create_app
-from panel.data import db
+from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
 from panel.services import Services, get
 from panel.settings import from_env
@@ -99,7 +99,7 @@ def test_gunicorn_upgrades_before_it_serves(tmp_path: Path) -> None:
     with gunicorn(tmp_path / "new") as (_, url):
         wait_until(lambda: is_well(url), 60)
         engine = db.connect(sqlite_in(tmp_path / "new"))
-        db.require_current(engine)
+        schema.require_current(engine)
         engine.dispose()
 
 
@@ -157,7 +157,7 @@ def test_any_other_server_has_its_tables_at_the_first_request(tmp_path: Path) ->
     assert not (tmp_path / "panel.db").exists()
     assert app.test_client().get("/healthz").status_code == 200
     database = get(Services, app).database
-    db.require_current(database)
+    schema.require_current(database)
     database.dispose()
 
 
@@ -217,7 +217,7 @@ def test_the_worker_waits_for_a_database_that_is_away_and_then_upgrades_it(
 
 def _is_current(engine: Engine) -> bool:
     try:
-        db.require_current(engine)
+        schema.require_current(engine)
     except WrongSchema:
         return False
     return True

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.data import db
+from panel.data import schema
 from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError
 from panel.services import services
@@ -46,7 +46,7 @@ def needs_database(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        db.require_current(services().database)
+        schema.require_current(services().database)
         command(*args, **kwargs)
 
     return run

@@ -22,8 +22,8 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
-from panel.data.db import Preparation
 from panel.data.inbox import BuriedHooks
+from panel.data.schema import Preparation
 from panel.errors import PanelError
 from panel.services import get, services
 from panel.sync.dry_run import DryRun, PlannedCall

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import MetaData
 
 from panel.auth import throttle
-from panel.data import audit_log, db, directory, inbox, links, search_index
+from panel.data import audit_log, db, directory, inbox, links, schema, search_index
 from panel.data.migrations import upgrade, version
 
 OWNERS = (audit_log, directory, inbox, links, search_index, throttle)
@@ -56,7 +56,7 @@ def main(url: str, folder: str) -> None:
     upgrade.FOLDERS.append(Path(folder))
     Path(folder, f"started.{os.getpid()}").touch()
     database = db.connect(url)
-    db.migrate(database)
+    schema.migrate(database)
     database.dispose()
 
 

@@ -9,7 +9,8 @@ import pytest
 from click.testing import Result
 
 from panel.data.audit_log import AuditEntry, AuditLog
-from panel.data.db import connect, migrate
+from panel.data.db import connect
+from panel.data.schema import migrate
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import AGENT
 from panel.errors import Unreachable

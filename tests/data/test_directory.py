@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from panel.data import db
+from panel.data import db, schema
 from panel.data.directory import Directory, Keys, Known, Match, Person
 from panel.data.links import CONTACT, MATCHED, PICKED, Link, Links, take_back
 from panel.data.search_index import SearchIndex, make_terms
@@ -14,7 +14,7 @@ from panel.data.search_index import SearchIndex, make_terms
 @pytest.fixture
 def database(url: str) -> Iterator[Engine]:
     engine = db.connect(url)
-    db.migrate(engine)
+    schema.migrate(engine)
     yield engine
     engine.dispose()
 

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, select
 
-from panel.data import db, inbox
+from panel.data import db, inbox, schema
 from panel.data.inbox import InboxRow
 
 NOW = 1_800_000_000.0
@@ -18,7 +18,7 @@ ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Engine]:
     database = db.connect(f"sqlite:///{tmp_path}/panel.db")
-    db.migrate(database)
+    schema.migrate(database)
     yield database
     database.dispose()
 

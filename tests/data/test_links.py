@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from panel.data import db
+from panel.data import db, schema
 from panel.data.links import (
     CONTACT,
     CONVERSATION,
@@ -25,7 +25,7 @@ from panel.errors import Unreachable
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = db.connect(f"sqlite:///{tmp_path / 'deeper' / 'panel.db'}")
-    db.migrate(engine)
+    schema.migrate(engine)
     yield engine
     engine.dispose()
 
@@ -195,7 +195,7 @@ def test_links_are_still_there_after_a_restart(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'panel.db'}"
     for _ in range(2):
         engine = db.connect(url)
-        db.migrate(engine)
+        schema.migrate(engine)
         links = Links(engine)
         links.put(Link(CONVERSATION, 101, 42, PICKED, at=5.0))
         engine.dispose()

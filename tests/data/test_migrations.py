@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, MetaData, select, text
 from sqlalchemy.exc import OperationalError
 
 from panel.auth.throttle import Throttle
-from panel.data import db, inbox
+from panel.data import db, inbox, schema
 from panel.data.audit_log import AuditEntry, AuditLog
 from panel.data.directory import Directory
 from panel.data.links import CONVERSATION, PICKED, REFUSED, Link, Links
@@ -128,7 +128,7 @@ def run_newer(engine: Engine, folder: Path) -> None:
 
 def test_the_revisions_make_what_the_models_say(engine: Engine) -> None:
     """Else somebody has changed a table without a revision, or a revision without its table."""
-    db.migrate(engine)
+    schema.migrate(engine)
     assert differences(engine) == []
 
 
@@ -140,7 +140,7 @@ def test_the_first_revision_makes_what_there_was_before_there_were_versions(
     with engine.begin() as connection:
         for name in old:
             connection.exec_driver_sql(f"DROP TABLE {name}")
-    db.migrate(engine)
+    schema.migrate(engine)
     new = describe(engine)
     assert {name: new[name] for name in old} == old
     assert new.keys() - old.keys() == {"alembic_version", "compatibility"}
@@ -163,7 +163,7 @@ def test_a_database_without_a_version_is_recognized_and_keeps_every_row(engine: 
     make_old(engine)
     before, tables = read_rows(engine), describe(engine)
     assert all(before.values())
-    db.migrate(engine)
+    schema.migrate(engine)
     assert read_rows(engine) == before
     assert {name: each for name, each in describe(engine).items() if name in tables} == tables
     assert read_version(engine) == Version(1, 1)
@@ -171,7 +171,7 @@ def test_a_database_without_a_version_is_recognized_and_keeps_every_row(engine: 
 
 def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     make_old(engine)
-    db.migrate(engine)
+    schema.migrate(engine)
     [picked, matched] = sorted(Links(engine).find(101, 301), key=lambda link: link.organization)
     assert (picked.state, picked.agent, picked.at) == (PICKED, 2, 1795000000.25)
     assert (matched.organization, matched.rests_on) == (45, "email")
@@ -191,7 +191,7 @@ def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
 
 def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
     make_old(engine)
-    db.migrate(engine)
+    schema.migrate(engine)
     Links(engine).put(Link(CONVERSATION, 101, 42, REFUSED, agent=3))
     assert [link.state for link in Links(engine).find(101, 0)] == [REFUSED]
     AuditLog(engine).record(AuditEntry("shown", 3))
@@ -213,7 +213,7 @@ def test_a_database_that_was_being_made_gets_the_rest(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE hooks")
         connection.exec_driver_sql("DROP INDEX ix_links_contact")
-    db.migrate(engine)
+    schema.migrate(engine)
     assert read_rows(engine)["people"]
     assert differences(engine) == []
 
@@ -224,7 +224,7 @@ def test_a_table_of_another_program_is_not_taken_for_ours(engine: Engine) -> Non
         connection.exec_driver_sql("CREATE TABLE people (id INTEGER, name TEXT)")
     before = describe(engine)
     with pytest.raises(WrongSchema, match=r"table people .* has no column"):
-        db.migrate(engine)
+        schema.migrate(engine)
     assert describe(engine) == before
 
 
@@ -233,7 +233,7 @@ def test_the_version_of_another_program_is_not_taken_for_ours(engine: Engine) ->
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('ae1027a6acf')")
     with pytest.raises(WrongSchema, match="belongs to another program"):
-        db.migrate(engine)
+        schema.migrate(engine)
 
 
 # -- a newer program upgrades ----------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_old_data_is_kept_and_an_older_program_that_is_allowed_still_works(
     engine: Engine, tmp_path: Path
 ) -> None:
     make_old(engine)
-    db.migrate(engine)
+    schema.migrate(engine)
     running, before = Links(engine), read_rows(engine)
     assert running.find(101, 301)
     run_newer(engine, write_revision(tmp_path / "revisions", oldest_code=1))
@@ -254,17 +254,17 @@ def test_old_data_is_kept_and_an_older_program_that_is_allowed_still_works(
         assert list(notes) == ["kept", "none"]
     # It was running meanwhile, it starts again, and it may be asked by a command.
     running.put(Link(CONVERSATION, 101, 42, REFUSED, agent=3))
-    db.migrate(engine)
-    db.require_current(engine)
+    schema.migrate(engine)
+    schema.require_current(engine)
 
 
 def test_a_program_that_is_too_old_is_refused_in_one_sentence(
     engine: Engine, tmp_path: Path
 ) -> None:
-    db.migrate(engine)
+    schema.migrate(engine)
     run_newer(engine, write_revision(tmp_path / "revisions", oldest_code=2))
     before = describe(engine)
-    for ask in (db.migrate, db.require_current, db.refuse_newer):
+    for ask in (schema.migrate, schema.require_current, schema.refuse_newer):
         with pytest.raises(WrongSchema, match="too new for this program") as error:
             ask(engine)
         assert "\n" not in str(error.value)
@@ -304,7 +304,7 @@ def test_an_older_program_that_waited_for_a_newer_one_finds_it_done(
     (folder / "wait.txt").touch()
     with start_newer(engine, folder) as process, ThreadPoolExecutor() as pool:
         wait_until((folder / "ran.txt").exists, 60)
-        older = pool.submit(db.migrate, engine)
+        older = pool.submit(schema.migrate, engine)
         time.sleep(0.5)
         (folder / "wait.txt").unlink()
         older.result(60)
@@ -333,7 +333,7 @@ def test_an_upgrade_that_is_killed_leaves_the_old_schema_and_is_done_by_the_next
 
 def test_who_reads_goes_on_while_an_upgrade_is_under_way_on_sqlite(tmp_path: Path) -> None:
     engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
-    db.migrate(engine)
+    schema.migrate(engine)
     Links(engine).put(Link(CONVERSATION, 101, 42, PICKED, agent=2))
     folder = write_revision(tmp_path / "revisions", oldest_code=1)
     (folder / "wait.txt").touch()
@@ -351,7 +351,7 @@ def test_a_change_gives_up_on_who_uses_the_table_rather_than_stop_everyone(
 ) -> None:
     """On PostgreSQL all others would queue behind it for as long as a transaction is open."""
     engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
-    db.migrate(engine)
+    schema.migrate(engine)
     folder = write_revision(tmp_path / "revisions", oldest_code=1)
     with engine.begin() as connection:
         _read_links(connection)
@@ -377,7 +377,7 @@ def test_programs_from_before_there_were_versions_are_waited_for_on_sqlite(tmp_p
     engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     with ThreadPoolExecutor() as pool:
         with FileLock(tmp_path / "panel.db.lock"):
-            waiting = pool.submit(db.migrate, engine)
+            waiting = pool.submit(schema.migrate, engine)
             time.sleep(0.3)
             assert not waiting.done()
         waiting.result(30)
@@ -390,7 +390,7 @@ def test_a_writer_is_waited_for_longer_than_in_a_request_on_sqlite(tmp_path: Pat
     with ThreadPoolExecutor() as pool:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            waiting = pool.submit(db.migrate, engine)
+            waiting = pool.submit(schema.migrate, engine)
             time.sleep(5.5)
             assert not waiting.done()
         waiting.result(30)
@@ -404,8 +404,8 @@ def test_an_upgrade_by_another_machine_is_waited_for_longer_than_in_a_request(
     engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
     with ThreadPoolExecutor() as pool:
         with engine.connect() as connection:
-            connection.execute(text(f"SELECT pg_advisory_lock({db.ADVISORY_LOCK})"))
-            waiting = pool.submit(db.migrate, engine)
+            connection.execute(text(f"SELECT pg_advisory_lock({schema.ADVISORY_LOCK})"))
+            waiting = pool.submit(schema.migrate, engine)
             time.sleep(1.5)
             assert not waiting.done()
             connection.invalidate()
@@ -416,13 +416,13 @@ def test_an_upgrade_by_another_machine_is_waited_for_longer_than_in_a_request(
 def test_an_upgrade_by_a_machine_that_is_frozen_is_not_waited_for_for_ever(
     cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "MIGRATE_SECONDS", 1)
+    monkeypatch.setattr(schema, "MIGRATE_SECONDS", 1)
     engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
     with ThreadPoolExecutor() as pool, engine.connect() as connection:
-        connection.execute(text(f"SELECT pg_advisory_lock({db.ADVISORY_LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_lock({schema.ADVISORY_LOCK})"))
         try:
             with pytest.raises(OperationalError, match="timeout"):
-                pool.submit(db.migrate, engine).result(10)
+                pool.submit(schema.migrate, engine).result(10)
         finally:
             connection.invalidate()  # who waits for it fails, and does not hang
     engine.dispose()
@@ -434,8 +434,8 @@ def test_an_upgrade_by_a_machine_that_is_frozen_is_not_waited_for_for_ever(
 def test_asking_makes_no_database(tmp_path: Path) -> None:
     engine = db.connect(f"sqlite:///{tmp_path / 'folder' / 'panel.db'}")
     with pytest.raises(WrongSchema, match="There is no database yet"):
-        db.require_current(engine)
-    db.refuse_newer(engine)
+        schema.require_current(engine)
+    schema.refuse_newer(engine)
     engine.dispose()
     assert list(tmp_path.iterdir()) == []
 
@@ -444,5 +444,5 @@ def test_asking_upgrades_nothing(engine: Engine) -> None:
     make_old(engine)
     before = describe(engine)
     with pytest.raises(WrongSchema, match="start the panel or the worker once"):
-        db.require_current(engine)
+        schema.require_current(engine)
     assert describe(engine) == before

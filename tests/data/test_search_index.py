@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from panel.data import db
+from panel.data import db, schema
 from panel.data.search_index import (
     LONGEST_QUERY,
     MOST_FOUND,
@@ -42,7 +42,7 @@ def found(terms: SearchIndex, query: str) -> list[int]:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
-    db.migrate(engine)
+    schema.migrate(engine)
     yield engine
     engine.dispose()
 

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine as Database
 
-from panel.data import db
+from panel.data import db, schema
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import settings_for
 from tests.sync.until import until
@@ -18,7 +18,7 @@ def build(url: str) -> Iterator[BuildEngine]:
 
     def make(**options: object) -> Engine:
         database = db.connect(url)
-        db.migrate(database)
+        schema.migrate(database)
         engine = make_engine(settings_for(url), database, **options)  # type: ignore[arg-type]
         engine.migrate()
         made.append((engine, database))

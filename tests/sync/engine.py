@@ -7,7 +7,7 @@ from time import time
 from flask import Flask
 from sqlalchemy import Engine as Database
 
-from panel.data import db
+from panel.data import schema
 from panel.services import Services, get
 from panel.settings import Settings
 from panel.sync.intake import Intake
@@ -29,7 +29,7 @@ class Engine:
         return self.database.dialect.name == "sqlite"
 
     def migrate(self) -> None:
-        db.migrate(self.database)
+        schema.migrate(self.database)
         self.queue.migrate()
 
 

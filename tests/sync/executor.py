@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from panel.data import db
+from panel.data import db, schema
 from panel.settings import Settings, from_env
 from panel.sync import worker as workers
 from panel.sync.wire import Hook
@@ -39,7 +39,7 @@ def hook(name: str, organization: int | None, kind: str = "entitlement.renewed")
 
 def open_engine(url: str) -> Engine:
     database = db.connect(url)
-    db.migrate(database)
+    schema.migrate(database)
     engine = make_engine(settings_for(url), database)
     engine.migrate()
     return engine
