@@ -34,6 +34,7 @@ from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
 from panel.data import db
+from panel.data.schema import Preparation
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
@@ -257,6 +258,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     def make(clock: Clock | None = None, **changes: str) -> Panel:
         settings = from_env(environment(worlds.office_url, worlds.chat_url, folder, **changes))
         app = create_app(settings)
+        get(Preparation, app).ensure()  # as gunicorn does before it serves
         if clock:
             register(app, with_clock(app, clock))
         servers.append(serve(app))
