@@ -273,6 +273,8 @@ def test_a_name_stands_for_one_thing() -> None:
     """A class or a constant of one module is called like none of another module."""
     places: dict[str, set[str]] = {}
     for name in BEHIND_THE_FACES:
+        if within(name, ("panel.data.migrations.versions",)):
+            continue  # each revision has the same three names, which Alembic asks for
         for defined in _defined_in(TREES[name]):
             places.setdefault(defined, set()).add(name)
     assert {word: found for word, found in places.items() if len(found) > 1} == {}

@@ -22,7 +22,7 @@ from panel.services import Services, get
 from panel.settings import from_env
 from tests import postgres
 from tests.conftest import Worlds, environment, wait_until, with_tables
-from tests.data.newer import write_revision
+from tests.data.newer import NEWER, write_revision
 from tests.ports import free_port
 from tests.test_processes import workers_of
 
@@ -104,7 +104,7 @@ def test_gunicorn_upgrades_before_it_serves(tmp_path: Path) -> None:
 
 
 def test_gunicorn_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
-    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=2)
+    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     with gunicorn(tmp_path) as (process, _):
         _, said = process.communicate(timeout=60)
     assert process.returncode == REFUSED
@@ -118,7 +118,7 @@ def test_gunicorn_that_is_allowed_serves_on_a_newer_database(tmp_path: Path) -> 
         wait_until(lambda: is_well(url), 60)
 
 
-@pytest.mark.parametrize("oldest_code", [1, 2])
+@pytest.mark.parametrize("oldest_code", [1, NEWER])
 def test_a_web_process_that_dies_is_replaced_only_while_it_is_allowed(
     tmp_path: Path, oldest_code: int
 ) -> None:
@@ -144,7 +144,7 @@ def test_gunicorn_ends_with_2_when_a_database_that_was_away_is_too_new(
     with gunicorn(tmp_path, PANEL_DATABASE_URL=url) as (process, address):
         wait_until(lambda: is_well(address), 60)
         made = postgres.create(cluster, f"newer{os.getpid()}", "template")
-        newer(made, tmp_path, oldest_code=2)
+        newer(made, tmp_path, oldest_code=NEWER)
         postgres.create(cluster, f"coming{os.getpid()}", f"newer{os.getpid()}")
         _, said = process.communicate(timeout=60)
     assert process.returncode == REFUSED
@@ -164,7 +164,7 @@ def test_any_other_server_has_its_tables_at_the_first_request(tmp_path: Path) ->
 def test_any_other_server_ends_on_too_new_a_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=2)
+    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     ended: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "kill", lambda pid, number: ended.append((pid, number)))
     app = create_app(from_env(environment(OFFICE, CHAT, tmp_path)))
@@ -197,7 +197,7 @@ def test_the_worker_upgrades(tmp_path: Path) -> None:
 
 
 def test_the_worker_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
-    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=2)
+    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     ended = run(tmp_path, "sync worker", PANEL_WORKER="separate")
     assert ended.returncode == REFUSED
     assert_refused(ended.stderr)
@@ -248,7 +248,7 @@ def test_a_command_on_an_older_schema_says_who_upgrades_it(tmp_path: Path) -> No
 
 
 def test_a_command_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
-    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=2)
+    newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     ended = run(tmp_path, "sync status")
     assert ended.returncode == REFUSED
     assert_refused(ended.stderr)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    false,
     or_,
     select,
     update,
@@ -48,6 +50,7 @@ links = Table(
     Column("email", Text),
     Column("phone", Text),
     Column("identifier", Text),
+    Column("disclosed", Boolean, nullable=False, default=False, server_default=false()),
 )
 
 PRIMARY_KEY = [column.name for column in links.primary_key]
@@ -70,6 +73,7 @@ class Link:
 
     `rests_on`: the key that a match was made by (`email`, `phone`, `identifier`), empty for a pick.
     `contact`, `email`, `phone`, `identifier`: who the contact was when an agent said it.
+    `disclosed`: a pick that may be written into Chatwoot, where the visitor can read it.
     """
 
     scope: str
@@ -83,6 +87,7 @@ class Link:
     email: str | None = None
     phone: str | None = None
     identifier: str | None = None
+    disclosed: bool = False
 
     @property
     def said_by(self) -> str:

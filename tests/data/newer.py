@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import MetaData
 
-from panel.auth import throttle
+from panel.auth import revocation, throttle
 from panel.data import audit_log, db, directory, inbox, links, schema, search_index
 from panel.data.migrations import upgrade, version
 
-OWNERS = (audit_log, directory, inbox, links, search_index, throttle)
+NEWER = version.SCHEMA + 1  # before a test changes it
+OWNERS = (audit_log, directory, inbox, links, revocation, search_index, throttle)
 
 REVISION = """
 import time
@@ -22,7 +23,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, OLDEST_CODE = "0002", "0001", {oldest_code}
+revision, down_revision, OLDEST_CODE = "{new}", "{old}", {oldest_code}
 here = Path(__file__).parent
 
 
@@ -41,7 +42,8 @@ def upgrade():
 def write_revision(folder: Path, oldest_code: int) -> Path:
     """The folder, with a revision that adds a table, a column, a value and an index."""
     folder.mkdir(exist_ok=True)
-    (folder / "v0002_notes.py").write_text(REVISION.format(oldest_code=oldest_code))
+    numbers = {"new": f"{NEWER:04}", "old": f"{NEWER - 1:04}", "oldest_code": oldest_code}
+    (folder / f"v{NEWER:04}_notes.py").write_text(REVISION.format(**numbers))
     return folder
 
 
@@ -52,7 +54,7 @@ def our_tables() -> MetaData:
 
 
 def main(url: str, folder: str) -> None:
-    version.SCHEMA = 2
+    version.SCHEMA = NEWER
     upgrade.FOLDERS.append(Path(folder))
     Path(folder, f"started.{os.getpid()}").touch()
     database = db.connect(url)

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 FOLDERS = [Path(__file__).parent / "versions"]
 
 
-def upgrade(connection: Connection) -> None:
-    """All of it in the transaction that the caller has begun, or nothing.
+def upgrade(connection: Connection, target: str = "head") -> None:
+    """All of it, up to a revision, in the transaction that the caller has begun, or nothing.
 
     A database without a version gets what it lacks of the first revision, then a version. Raises
     `WrongSchema` when a table there is not ours.
@@ -27,7 +27,7 @@ def upgrade(connection: Connection) -> None:
     scripts = ScriptDirectory(str(FOLDERS[0]), version_locations=FOLDERS)
     context = MigrationContext.configure(connection)
     done = context.get_current_revision() or "base"
-    for script in reversed(list(scripts.iterate_revisions("head", done))):
+    for script in reversed(list(scripts.iterate_revisions(target, done))):
         if done != "base":  # a first start is no news
             log.warning("upgrading the database to schema %s", script.revision)
         with Operations.context(context):
