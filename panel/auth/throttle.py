@@ -45,6 +45,9 @@ class Limit:
     most: int
 
 
+SEARCHES = Limit("search", 60)  # by agent: as somebody types it is a few for each customer
+
+
 def limit_failures(way: str) -> Limit:
     """Of wrong proofs by this way of proving."""
     return Limit(way, MOST_FAILURES)
