@@ -164,15 +164,18 @@ class Seals:
         return seal, left
 
     def _check(self, seal: Seal) -> None:
-        if self._revocations.has_ended(seal.agent, seal.generation):
-            raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
+        ended = self._revocations.has_ended(seal.agent, seal.generation)
         try:
             conversation = self._chatwoot.conversation(seal.conversation, CacheControl.FRESH)
             self.admit(seal.agent, conversation)
         except (Denied, Missing) as refused:
-            if refused.code == NOT_AN_AGENT:  # nothing of before lives on when they come back
+            if (
+                refused.code == NOT_AN_AGENT and not ended
+            ):  # nothing of before lives on when they come back
                 self._revocations.end(seal.agent, seal.generation)
             raise InvalidSeal("agent_removed", refused.code) from refused
+        if ended:
+            raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
 

@@ -221,6 +221,18 @@ def test_what_has_ended_opens_no_longer_than_the_silence(
     assert shown(copied.open())[1] == "session_expired"
 
 
+def test_what_was_opened_in_the_silence_goes_on_where_the_session_holds(browser: Browser) -> None:
+    browser.post("/sign-out")
+    browser.sign_in()
+    silence(browser.panel)
+    browser.panel.clock.advance(CHECKED_SECONDS)
+    seal = seal_of(browser.open().text)
+    answers_again(browser.panel)
+    Revocations(browser.panel.services.database).end(AGENT, 0)
+    browser.panel.clock.advance(CHECKED_SECONDS)
+    assert orders(browser, seal) == 200
+
+
 def test_who_signs_out_while_the_database_is_silent_is_told_that_it_is_here_alone(
     browser: Browser,
 ) -> None:
