@@ -169,9 +169,8 @@ class Seals:
             conversation = self._chatwoot.conversation(seal.conversation, CacheControl.FRESH)
             self.admit(seal.agent, conversation)
         except (Denied, Missing) as refused:
-            if (
-                refused.code == NOT_AN_AGENT and not ended
-            ):  # nothing of before lives on when they come back
+            # Nothing of before lives on when they come back.
+            if refused.code == NOT_AN_AGENT and not ended:
                 self._revocations.end(seal.agent, seal.generation)
             raise InvalidSeal("agent_removed", refused.code) from refused
         if ended:
