@@ -17,7 +17,7 @@ import msgspec
 
 from panel.auth.revocation import Revocations
 from panel.auth.sessions import Session, Sessions
-from panel.auth.throttle import Limit, Throttle, limit_failures
+from panel.auth.throttle import Limit, Throttle, limit_all_failures, limit_failures
 from panel.auth.tokens import (
     ACCEPTED_PROOFS,
     ACCESS_TOKEN,
@@ -167,11 +167,13 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked("Chatwoot session", shown.address)
+                self._refuse_blocked("Chatwoot session", shown.address, found.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong("Chatwoot session", shown.address, refusal) from None
+            raise self._record_wrong(
+                "Chatwoot session", shown.address, refusal, found.uid
+            ) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return Proof(CHATWOOT_SESSION, reading.value)
@@ -219,15 +221,19 @@ class Authenticator:
 
     # -- wrong proofs ----------------------------------------------------------------------------
 
-    def _refuse_blocked(self, way: str, address: str) -> None:
-        until = self.attempts.blocked_until(limit_failures(way), address)
+    def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
+        """`claimed`: whose it says it is; so a guest locks out no colleague in the same office."""
+        who = f"{address} {claimed}".rstrip()
+        until = self.attempts.blocked_until(limit_failures(way), who)
+        if claimed and until is None:
+            until = self.attempts.blocked_until(limit_all_failures(way), address)
         if until is not None:
             raise Denied("too_many_proofs", retry_at=until)
 
-    def _record_wrong(self, way: str, address: str, refusal: Denied) -> Denied:
+    def _record_wrong(self, way: str, address: str, refusal: Denied, claimed: str = "") -> Denied:
         """Count it, unless there were too many: then that is the refusal."""
-        self._refuse_blocked(way, address)
-        self.attempts.record_failure(way, address)
+        self._refuse_blocked(way, address, claimed)
+        self.attempts.record_failure(way, address, claimed)
         return refusal
 
     def _digest(self, headers: Mapping[str, str]) -> str:

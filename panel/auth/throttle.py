@@ -23,6 +23,7 @@ from panel.errors import PanelError
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 10  # wrong proofs of one kind, by minute and address
+MOST_FAILURES_OF_ALL = 60
 MINUTE_SECONDS = 60
 MOST_BLOCKED = 4096  # remembered at once by this process
 # As some load balancers write it: an address, with the port that the client had.
@@ -51,6 +52,11 @@ SEARCHES = Limit("search", 60)  # by agent: as somebody types it is a few for ea
 def limit_failures(way: str) -> Limit:
     """Of wrong proofs by this way of proving."""
     return Limit(way, MOST_FAILURES)
+
+
+def limit_all_failures(way: str) -> Limit:
+    """Where a proof says whose it is: of all that were said. The saying costs nothing."""
+    return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
 
 
 class Throttle:
@@ -102,10 +108,12 @@ class Throttle:
         self._blocked.put(digest, until, until)
         return until
 
-    def record_failure(self, way: str, address: str) -> None:
-        """One more wrong proof. Logged without what was brought."""
+    def record_failure(self, way: str, address: str, claimed: str = "") -> None:
+        """One more wrong proof; `claimed`: whose it says it is. Logged without what was brought."""
         log.warning("a wrong %s from %s", way, address or "an unknown address")
-        self.count(limit_failures(way), address)
+        self.count(limit_failures(way), f"{address} {claimed}".rstrip())
+        if claimed:
+            self.count(limit_all_failures(way), address)
 
     def _digest(self, limit: Limit, who: str) -> str:
         digest = hmac.new(self._key, f"{limit.name} {who}".encode(), sha256)

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from panel.auth.methods import PAIRS_BY_ADDRESS, PAIRS_BY_AGENT
-from panel.auth.throttle import MOST_FAILURES
+from panel.auth.throttle import MOST_FAILURES, MOST_FAILURES_OF_ALL
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
 from tests.auth.test_methods import Browser, dashboard, shown
@@ -150,11 +150,23 @@ def test_a_load_balancer_that_writes_the_port_too_parts_its_clients(
     assert sign_in(panel, other.format(40_000)) == 204
 
 
-def test_a_guest_with_wrong_cookies_locks_out_nobody_behind_a_proxy_of_no_trust(
-    make: Make,
+def bring(panel: Panel, times: int, uid: str = "x") -> set[int]:
+    """Wrong sessions of the dashboard that say whose they are."""
+    wrong = dashboard({"access-token": "x", "client": "x", "uid": uid})
+    return {Browser(panel, GUESSER, wrong).open().status_code for _ in range(times)}
+
+
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_a_guest_with_wrong_cookies_locks_out_no_colleague_of_the_office(
+    make: Make, proxies: str
 ) -> None:
-    panel = make(PANEL_AGENT_PROOF="chatwoot-session", PANEL_TRUSTED_PROXIES="0")
-    wrong = {"access-token": "x", "client": "x", "uid": "x"}
-    for _ in range(MOST_FAILURES + 1):
-        Browser(panel, GUESSER, dashboard(wrong)).open()
+    panel = make(PANEL_AGENT_PROOF="chatwoot-session", PANEL_TRUSTED_PROXIES=proxies)
+    assert bring(panel, MOST_FAILURES + 1) == {403, 429}
+    assert shown(Browser(panel, GUESSER, dashboard()).open())[0] == "ready"
+
+
+def test_who_brings_wrong_cookies_of_one_user_after_the_other_is_stopped(make: Make) -> None:
+    panel = make(PANEL_AGENT_PROOF="chatwoot-session")
+    told = [bring(panel, 1, f"user{at}") for at in range(MOST_FAILURES_OF_ALL + 1)]
+    assert told == [{403}] * MOST_FAILURES_OF_ALL + [{429}]
     assert shown(Browser(panel, COLLEAGUE, dashboard()).open())[0] == "ready"

@@ -618,7 +618,7 @@ def test_a_known_session_of_the_dashboard_passes_over_the_limit_and_an_unknown_o
         wrong(mine, "Chatwoot session")
     panel.chat.forget()
     assert shown(mine.open())[0] == "ready"
-    unknown = replace(mine, cookies=dashboard({**SESSION, "client": "new"}))
+    unknown = replace(mine, cookies=dashboard({**SESSION, "client": "new", "uid": "x"}))
     assert unknown.open().status_code == 429
     assert panel.chat.count("/api/v1/profile") == 0
 
