@@ -42,8 +42,9 @@ log = logging.getLogger(__name__)
 DASHBOARD_COOKIE = "cw_d_session_info"  # contracts/chatwoot.md §4, option E
 LONGEST_COOKIE = 4096
 # Chatwoot names right pairs; a merged contact or a deleted conversation makes a wrong one now and
-# then. By address and claimed agent, so that who guesses does not lock out the colleagues behind
-# the same address; by address alone much later, for the claim costs nothing.
+# then. By peer and claimed agent, so that who guesses does not lock out the colleagues behind the
+# same address, and no address that they make up helps; by address alone much later, for the claim
+# costs nothing.
 PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
 UNLISTED = 0  # who claims to be no agent at all: else each invented number had its own guesses
@@ -74,6 +75,16 @@ class Credentials:
     authorization: str | None
     session: str
     dashboard: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a conversation. `agent`: as the page says; `peer`: the other end of the
+    connection, or what a trusted proxy says of it; `address`: as in `Credentials`."""
+
+    agent: int
+    peer: str
     address: str
 
 
@@ -199,24 +210,23 @@ class Authenticator:
 
     # -- pairs of conversation and contact -------------------------------------------------------
 
-    def refuse_guesser(self, agent: int, address: str) -> None:
+    def refuse_guesser(self, asker: Asker) -> None:
         """Raises `Denied` where too many wrong pairs came from: a right one would tell as much."""
         blocked = self.attempts.blocked_here_until
-        until = blocked(PAIRS_BY_ADDRESS, address) or blocked(PAIRS_BY_AGENT, f"{agent} {address}")
-        strangers = blocked(PAIRS_BY_AGENT, f"{UNLISTED} {address}")
-        if strangers and agent not in self.chatwoot.agents():
+        until = blocked(PAIRS_BY_ADDRESS, asker.address)
+        until = until or blocked(PAIRS_BY_AGENT, f"{asker.agent} {asker.peer}")
+        strangers = blocked(PAIRS_BY_AGENT, f"{UNLISTED} {asker.peer}")
+        if strangers and asker.agent not in self.chatwoot.agents():
             until = strangers
         if until:
             raise Denied("too_many_guesses", retry_at=until)
 
-    def record_wrong_pair(
-        self, agent: int, address: str, pair: tuple[int, int], refusal: Denied
-    ) -> Denied:
+    def record_wrong_pair(self, asker: Asker, pair: tuple[int, int], refusal: Denied) -> Denied:
         """Count it, unless there were too many: then that is the refusal."""
-        log.warning("conversation %d without contact %d asked by agent %d", *pair, agent)
-        listed = agent if agent in self.chatwoot.agents() else UNLISTED
-        by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{listed} {address}")
-        until = self.attempts.count(PAIRS_BY_ADDRESS, address) or by_agent
+        log.warning("conversation %d without contact %d asked by agent %d", *pair, asker.agent)
+        listed = asker.agent if asker.agent in self.chatwoot.agents() else UNLISTED
+        by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{listed} {asker.peer}")
+        until = self.attempts.count(PAIRS_BY_ADDRESS, asker.address) or by_agent
         return Denied("too_many_guesses", retry_at=until) if until else refusal
 
     # -- wrong proofs ----------------------------------------------------------------------------

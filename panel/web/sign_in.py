@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from flask import Response, make_response, render_template, request
 
-from panel.auth.methods import DASHBOARD_COOKIE, Credentials, Proof
+from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
 from panel.auth.tokens import ACCESS_TOKEN, Denied, Unproven
@@ -43,15 +43,16 @@ def prove_agent() -> Proof:
 @contextmanager
 def limit_guesses(hints: Hints) -> Iterator[None]:
     """A conversation that Chatwoot does not have, or not with this contact, may be a guess."""
-    authenticator, agent, address = services().authenticator, hints.agent_id, _read_address()
-    authenticator.refuse_guesser(agent, address)
+    authenticator = services().authenticator
+    asker = Asker(hints.agent_id, _read_peer(), _read_address())
+    authenticator.refuse_guesser(asker)
     try:
         yield
     except Denied as error:
         if error.code not in TELLING_REFUSALS:
             raise
         pair = hints.conversation, hints.contact
-        raise authenticator.record_wrong_pair(agent, address, pair, error) from None
+        raise authenticator.record_wrong_pair(asker, pair, error) from None
 
 
 def _read_address() -> str:
@@ -61,11 +62,14 @@ def _read_address() -> str:
     stranger would lock out all agents. Its word is not trusted, but it parts them. Who makes it up
     escapes the count; what makes guessing hopeless is the length of what is guessed.
     """
-    peer = normalize_address(request.remote_addr or "")
     told = request.headers.get("X-Forwarded-For", "")
     if services().settings.trusted_proxies or not told:
-        return peer
-    return f"{normalize_address(told.rpartition(',')[2].strip())} by {peer}"
+        return _read_peer()
+    return f"{normalize_address(told.rpartition(',')[2].strip())} by {_read_peer()}"
+
+
+def _read_peer() -> str:
+    return normalize_address(request.remote_addr or "")
 
 
 def answer_refusal(error: PanelError) -> Response:

@@ -97,6 +97,16 @@ def test_another_process_counts_on_where_the_first_one_was(make: Make) -> None:
     assert ask(there).status_code == 429
 
 
+def test_no_address_that_a_guesser_makes_up_helps(make: Make) -> None:
+    panel = make(PANEL_TRUSTED_PROXIES="0")
+    answers = [
+        guess(panel, 1, address=f"198.51.100.{at}")[0] for at in range(PAIRS_BY_AGENT.most + 1)
+    ]
+    assert answers == [403] * PAIRS_BY_AGENT.most + [429]
+    assert ask(panel, address="198.51.100.99").status_code == 429
+    assert shown(ask(panel, agent_id=3))[0] == "ready"
+
+
 # -- addresses ---------------------------------------------------------------------------------
 
 
