@@ -594,6 +594,7 @@ def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
     for size, status in ((60, {400, 403}), (65, {413})):
         answer = nginx.ask("POST", f"{mount}/contact", host, data=b"x=" * (size * 512))
         assert answer.status_code in status
+        assert ("<center>nginx</center>" in answer.text) == (size > 64), "it has not passed it on"
     conf = "under-chatwoot.conf" if mount else "own-host.conf"
     for text in ((DEPLOY / "nginx" / name).read_text() for name in (conf, "compose.conf")):
         sizes = re.findall(r"location (\S+) {[^}]*client_body_buffer_size (\w+);", text)
