@@ -1,5 +1,6 @@
 """create_app: the composition root, which knows everyone; the only reader of the environment."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import routes, services
+from panel.auth.tokens import SHARED_SECRET
 from panel.cli import commands
 from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
@@ -26,6 +28,8 @@ from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.worker import Worker
 from panel.web import assets, security_headers
+
+log = logging.getLogger(__name__)
 
 LARGEST_FORM = 64 * 1024
 
@@ -88,7 +92,15 @@ def start_work(app: Flask) -> None:
     """
     with _exit_when_refused():
         get(schema.Preparation, app).ensure()
-    if get(services.Services, app).settings.worker == "inside":
+    settings = get(services.Services, app).settings
+    if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
+        # Its cookies need https, which gunicorn does not speak here.
+        log.warning(
+            "PANEL_TRUSTED_PROXIES is 0, but %s needs https, hence a proxy: name how many there "
+            "are, or wrong proofs of strangers count by what anybody says of their address",
+            settings.agent_proof,
+        )
+    if settings.worker == "inside":
         jobs = get(Jobs, app)
         get(Worker, app).start(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
 

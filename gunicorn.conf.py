@@ -39,6 +39,13 @@ accesslog = None
 # Its path is one per user: a second panel on the machine would take it from the first.
 control_socket_disable = True
 
+# By itself gunicorn takes SCRIPT_NAME and PATH_INFO from the headers of whoever comes from
+# loopback, and a proxy there passes on what its clients send: a request would say itself where we
+# are mounted. The mount comes in X-Forwarded-Prefix, which the proxy sets; no header with an
+# underscore gets in.
+forwarder_headers = ""
+header_map = "drop"
+
 # Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
 # else is PANEL_TRUSTED_PROXIES) and bind (gunicorn reads $PORT itself). gunicorn sends "Server:
 # gunicorn", without a version; an application cannot take it back, a proxy can.

@@ -6,7 +6,7 @@ The map, in reading order. A module imports what stands before it, never what co
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
-    auth/       tokens · sessions · revocation · whoami · throttle · methods
+    auth/       revocation · tokens · sessions · whoami · throttle · methods
     .           services · checks
     customer/   matching · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 
 from panel.auth.methods import Authenticator
+from panel.auth.revocation import Revocations
 from panel.auth.sessions import Sessions
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals
@@ -59,6 +60,7 @@ def build(settings: Settings, app: Flask) -> Services:
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
     failures = FailureLog()
+    revocations = Revocations(engine)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures)
     return Services(
         settings=settings,
@@ -71,7 +73,7 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(db.connect_without_sync(engine)),
-        seals=Seals(settings, account),
+        seals=Seals(settings, account, revocations),
         authenticator=Authenticator(
             settings,
             account,
@@ -80,6 +82,7 @@ def build(settings: Settings, app: Flask) -> Services:
             # Without our token: with it, Chatwoot would answer that every stranger is us.
             Profiles(Client(settings.chatwoot_url, {}), settings.chatwoot_account_id),
             Throttle(engine, settings.secret),
+            revocations,
         ),
         rendered=TtlCache(MOST_RENDERED),
     )

@@ -28,6 +28,7 @@ from flask_caching import Cache as FlaskCache
 from jinja2 import MemcachedBytecodeCache
 
 from app import create_app
+from panel.auth.revocation import Revocations
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals, derive_launch_key
 from panel.cache import backend
@@ -324,17 +325,19 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     headers = ChatwootClient.headers(settings.chatwoot_api_token)
     chatwoot = Client(settings.chatwoot_url, headers)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
+    revocations = Revocations(built.database, clock)
     return replace(
         built,
         cache=kept,
         back_office=BackOfficeClient(office, kept, settings.integer_money),
         chatwoot=account,
-        seals=Seals(settings, account, clock),
+        seals=Seals(settings, account, revocations, clock),
         authenticator=replace(
             built.authenticator,
             chatwoot=account,
             cache=kept,
             attempts=Throttle(built.database, settings.secret, clock),
+            revocations=revocations,
         ),
     )
 

@@ -9,9 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from app import create_app, start_work
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import ADMIN_TOKEN, SECRET
-from tests.conftest import MakePanel, Panel, Worlds, environment
+from tests.conftest import MakePanel, Panel, Worlds, environment, no_worlds, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,3 +105,25 @@ def test_launch_url_without_an_address_says_what_is_missing(worlds: Worlds, tmp_
     said = run(worlds, tmp_path, "launch-url")
     assert (said.returncode, said.stdout) == (2, "")
     assert "PANEL_URL" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("proof", "proxies", "warned"),
+    [
+        ("access-token", "0", True),
+        ("chatwoot-session", "0", True),
+        ("access-token", "1", False),
+        ("shared-secret", "0", False),
+    ],
+)
+def test_a_start_behind_a_proxy_that_nobody_named_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, proof: str, proxies: str, warned: bool
+) -> None:
+    settings = no_worlds(
+        with_tables(tmp_path),
+        PANEL_AGENT_PROOF=proof,
+        PANEL_TRUSTED_PROXIES=proxies,
+        PANEL_WORKER="separate",
+    )
+    start_work(create_app(settings))
+    assert bool([each for each in caplog.messages if "PANEL_TRUSTED_PROXIES" in each]) is warned

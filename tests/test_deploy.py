@@ -410,12 +410,14 @@ def test_the_panel_is_told_the_way_that_a_request_really_came(
     told |= {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
     told |= {"X-Forwarded-Host": host} | ({"X-Forwarded-Prefix": mount} if mount else {})
     with Nginx(tmp_path, mirror.port, mirror.port).running() as nginx:
-        headers = {**lies, "Authorization": "Bearer proof"}
+        mounts = {"SCRIPT_NAME": "/lie", "PATH_INFO": "/lie"}
+        headers = {**lies, **mounts, "Authorization": "Bearer proof"}
         sent = nginx.ask("GET", f"{mount}/changes?seen=a:b", host, headers=headers).text
     line, *rest = sent.splitlines()
     assert line == "GET /changes?seen=a:b HTTP/1.1"
     found = dict(each.split(": ", 1) for each in rest if ": " in each)
     way = {name: value for name, value in found.items() if name in told or "orwarded" in name}
+    assert not {"SCRIPT_NAME", "PATH_INFO"} & set(found)
     assert way == told
 
 
@@ -492,6 +494,112 @@ def test_the_figures_are_not_public(
     for way in (f"{mount}/{path}", f"{mount}//{path}", f"{mount}/./{path}?a=b"):
         assert nginx.ask("GET", way, host, headers=proof).status_code == 404
     assert requests.get(f"http://127.0.0.1:{image[1]}/{path}", timeout=30).status_code == 200
+
+
+# What a browser takes for a path below the mount, and what else means the same to some server.
+ESCAPES = [
+    "/panel/static/..%2f..%2frails/x.js",
+    "/panel/..%2Fapi/v1/profile",
+    "/panel/..%5capi",
+    "/panel/.%2e/api",
+    "/panel/%2e%2e/api",
+    "/panel/../api",
+    "/panel/static/../../api",
+    "/panel%2f..%2fapi",
+    "/%70anel/..%2fapi",
+    "/pan%65l/static/..%2f..%2fapi",
+    "//panel/..%2fapi",
+    "/panel/..\\api",
+    "/panel/..%2fcable",
+    "/panel/..%2f?a=b",
+    "/api/..%2fpanel/",
+    "/api/../panel/",
+    "/panel/x%2f..",
+]
+
+
+def ask_raw(nginx: Nginx, path: str, host: str, **headers: str) -> tuple[int, str]:
+    """The path as it is written here: clients of HTTP mend what they send."""
+    context = ssl.create_default_context(cafile=nginx.certificate)
+    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{told}Connection: close\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", nginx.tls), 30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
+    ):
+        wire.sendall(request.encode("latin-1"))
+        answer = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+    return int(answer.split()[1]), answer
+
+
+@pytest.mark.parametrize("path", ESCAPES)
+def test_an_encoded_slash_leads_nobody_out_of_the_mount(nginx: Nginx, path: str) -> None:
+    """Neither to Chatwoot, whose host it is (the mirror would tell), nor elsewhere in the panel."""
+    status, answer = ask_raw(nginx, path, CHAT)
+    assert status == 404, answer
+    assert "GET /" not in answer
+
+
+@pytest.mark.parametrize("path", ["/static/..%2fhealthz", "/x/.%2e/healthz", "/x/../healthz"])
+def test_a_host_of_our_own_knows_no_encoded_slash_either(nginx: Nginx, path: str) -> None:
+    status, answer = ask_raw(nginx, path, OWN)
+    assert (status, "X-Panel" in answer) == (404, False)
+
+
+@pytest.mark.parametrize(
+    "path", ["/panelists", "/app/x%2Fy?to=/panel/..%2f", "/panel-x/..%2fy", "/rails/a%2f..%2fb"]
+)
+def test_what_is_chatwoots_goes_to_chatwoot_as_it_is_written(nginx: Nginx, path: str) -> None:
+    status, answer = ask_raw(nginx, path, CHAT)
+    assert status == 200
+    assert f"GET {path} HTTP/1.1" in answer
+
+
+def test_a_query_may_hold_a_slash(nginx: Nginx, image: tuple[Path, int]) -> None:
+    for mount, host in (("", OWN), ("/panel", CHAT)):
+        status, answer = ask_raw(nginx, f"{mount}/changes?seen=a%2fb/../c", host)
+        assert (status, "seal_invalid" in answer) == (401, True)
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO", "Script-Name", "script_name"])
+@pytest.mark.parametrize(("host", "mount"), [(OWN, ""), (CHAT, "/panel")])
+def test_no_client_says_where_the_panel_is_mounted(
+    nginx: Nginx, host: str, mount: str, name: str
+) -> None:
+    """Else `/x/metrics` would pass the rule that hides `/metrics`."""
+    for path in ("/x/metrics", "/x/healthz"):
+        assert ask_raw(nginx, f"{mount}{path}", host, **{name: f"{mount}/x"})[0] == 404
+        assert ask_raw(nginx, f"{mount}{path}", host, **{name: "/x"})[0] == 404
+    status, answer = ask_raw(nginx, f"{mount}/healthz", host, **{name: "/metrics"})
+    assert (status, "alive" in answer) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+def test_gunicorn_itself_believes_nobody_about_its_mount(
+    image: tuple[Path, int], name: str
+) -> None:
+    """Who comes from loopback is a proxy, which passes on what its client sends."""
+    address = f"http://127.0.0.1:{image[1]}"
+    lie = {name: "/x"}
+    assert requests.get(f"{address}/x/healthz", headers=lie, timeout=30).status_code == 404
+    assert requests.get(f"{address}/healthz", headers=lie, timeout=30).json()["status"] == "alive"
+    assert "/x/static" not in requests.get(f"{address}/", headers=lie, timeout=30).text
+
+
+@pytest.mark.parametrize(("host", "mount"), [(OWN, ""), (CHAT, "/panel")])
+def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
+    nginx: Nginx, host: str, mount: str
+) -> None:
+    """What is posted without a proof, and dripped, lies in nginx's memory as long as it drips."""
+    for size, status in ((60, {400, 403}), (65, {413})):
+        answer = nginx.ask("POST", f"{mount}/contact", host, data=b"x=" * (size * 512))
+        assert answer.status_code in status
+        assert ("<center>nginx</center>" in answer.text) == (size > 64), "it has not passed it on"
+    conf = "under-chatwoot.conf" if mount else "own-host.conf"
+    for text in ((DEPLOY / "nginx" / name).read_text() for name in (conf, "compose.conf")):
+        sizes = re.findall(r"location (\S+) {[^}]*client_body_buffer_size (\w+);", text)
+        assert {size for path, size in sizes if "/sync/" not in path} == {"64k"}
+        assert {size for path, size in sizes if "/sync/" in path} == {"1m"}
 
 
 def test_no_log_holds_what_was_searched_nor_a_proof(nginx: Nginx) -> None:

@@ -2,10 +2,12 @@
 
 Whatever the proof, it ends in the same seals; nothing behind this module asks which one it was. A
 proof that names the agent outweighs what the page says about them. A missing proof is no wrong one;
-wrong ones are counted by address (`throttle`) and logged, never with what was brought.
+wrong ones are counted by address (`throttle`) and logged, never with what was brought. So are pairs
+of conversation and contact that do not belong together: who has the launch key could guess them.
 """
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,12 +15,14 @@ from urllib.parse import unquote
 
 import msgspec
 
-from panel.auth.sessions import Sessions
-from panel.auth.throttle import Throttle
+from panel.auth.revocation import Revocations
+from panel.auth.sessions import Session, Sessions
+from panel.auth.throttle import Limit, Throttle, limit_all_failures, limit_failures
 from panel.auth.tokens import (
     ACCEPTED_PROOFS,
     ACCESS_TOKEN,
     CHATWOOT_SESSION,
+    NOT_AN_AGENT,
     SHARED_SECRET,
     Denied,
     Unproven,
@@ -33,16 +37,29 @@ from panel.errors import Unauthorized, Unreachable
 from panel.settings import Settings
 from panel.upstream.chatwoot import ACCESS_LIFETIMES, Chatwoot
 
+log = logging.getLogger(__name__)
+
 DASHBOARD_COOKIE = "cw_d_session_info"  # contracts/chatwoot.md §4, option E
 LONGEST_COOKIE = 4096
+# Chatwoot names right pairs; a merged contact or a deleted conversation makes a wrong one now and
+# then. By peer and claimed agent, so that who guesses does not lock out the colleagues behind the
+# same address, and no address that they make up helps; by address alone much later, for the claim
+# costs nothing.
+PAIRS_BY_AGENT = Limit("wrong pair", 10)
+PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
+UNLISTED = 0  # who claims to be no agent at all: else each invented number had its own guesses
 
 
 @dataclass(frozen=True)
 class Proof:
-    """`name` stands in the seal; `agent` None: the page's word has to do (`shared-secret`)."""
+    """`name` stands in the seal; `agent` None: the page's word has to do (`shared-secret`).
+
+    `generation`: of the session that proves; None where there is none of ours.
+    """
 
     name: str
     agent: int | None = None
+    generation: int | None = None
 
     def confirm(self, hinted: int) -> None:
         """Raises `Denied` when the page names another agent than the proven one."""
@@ -52,11 +69,22 @@ class Proof:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request brings. `session`: our cookie's value; `address`: of the client."""
+    """What a request brings. `session`: our cookie's value; `address`: whose proofs are counted
+    together (`throttle.normalize_address`)."""
 
     authorization: str | None
     session: str
     dashboard: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a conversation. `agent`: as the page says; `peer`: the other end of the
+    connection, or what a trusted proxy says of it; `address`: as in `Credentials`."""
+
+    agent: int
+    peer: str
     address: str
 
 
@@ -76,6 +104,7 @@ class Authenticator:
     sessions: Sessions
     profiles: Profiles
     attempts: Throttle
+    revocations: Revocations
 
     @property
     def takes_tokens(self) -> bool:
@@ -87,12 +116,21 @@ class Authenticator:
         refusal: Denied = Unproven("no_proof")
         for name in ACCEPTED_PROOFS[self.settings.agent_proof]:
             try:
-                return Proof(name, METHODS[name](self, shown))
+                return METHODS[name](self, shown)
             except Denied as error:
                 refusal = error if error.code != "no_proof" else refusal
         raise refusal
 
-    def by_launch_key(self, shown: Credentials) -> None:
+    def find_generation(self, proof: Proof, agent: int) -> int:
+        """Which a seal carries that comes of this proof: a session's own, so that it ends with it.
+
+        0 while the database is silent: it is asked at the seal's first check.
+        """
+        if proof.generation is not None:
+            return proof.generation
+        return self.revocations.find(agent) or 0
+
+    def by_launch_key(self, shown: Credentials) -> Proof:
         given = parse_bearer(shown.authorization).encode()
         if not given:
             raise Unproven("no_proof")
@@ -101,12 +139,25 @@ class Authenticator:
         right = [hmac.compare_digest(given, key) for key in keys]
         if not any(right):
             raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
+        return Proof(SHARED_SECRET)
 
-    def by_session(self, shown: Credentials) -> int:
+    def by_session(self, shown: Credentials) -> Proof:
+        """A session that cannot be checked, for our database is silent, is believed: what it opens
+        then is what Chatwoot says itself, and ends with the session once it can be checked."""
+        session = self._parse_session(shown)
+        if self.revocations.has_ended(session.agent, session.generation):
+            raise Unproven("session_expired")
+        if session.agent not in self.chatwoot.agents():
+            # Nothing of before lives on when they come back.
+            self.revocations.end(session.agent, session.generation)
+            raise Unproven(NOT_AN_AGENT)
+        return Proof(ACCESS_TOKEN, session.agent, session.generation)
+
+    def _parse_session(self, shown: Credentials) -> Session:
         if not shown.session:
             raise Unproven("no_proof")
         try:
-            return self.sessions.find_agent(shown.session)
+            return self.sessions.parse(shown.session)
         except Unproven as error:
             if error.code == "session_expired":
                 raise
@@ -114,7 +165,7 @@ class Authenticator:
             ended = Unproven("session_expired")
             raise self._record_wrong("session", shown.address, ended) from None
 
-    def by_dashboard(self, shown: Credentials) -> int:
+    def by_dashboard(self, shown: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
         found = _parse_dashboard(shown.dashboard)
         if found is None:
@@ -127,17 +178,19 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked("Chatwoot session", shown.address)
+                self._refuse_blocked("Chatwoot session", shown.address, found.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong("Chatwoot session", shown.address, refusal) from None
+            raise self._record_wrong(
+                "Chatwoot session", shown.address, refusal, found.uid
+            ) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
-        return reading.value
+        return Proof(CHATWOOT_SESSION, reading.value)
 
-    def sign_in(self, token: str, address: str) -> int:
-        """The agent with this access token, which is forgotten at once; raises as `prove` does."""
+    def sign_in(self, token: str, address: str) -> Session:
+        """Of the agent with this access token, which is forgotten at once; raises as `prove`."""
         if not self.takes_tokens:
             raise Denied("no_sign_in")
         self._refuse_blocked("access token", address)
@@ -148,18 +201,49 @@ class Authenticator:
                 "access token", address, _explain_refusal(error, "wrong_token")
             ) from None
         if agent not in self.chatwoot.agents():
-            raise Unproven("not_an_agent")
-        return agent
+            raise Unproven(NOT_AN_AGENT)
+        return Session(agent, self.revocations.find(agent) or 0)
 
-    def _refuse_blocked(self, way: str, address: str) -> None:
-        until = self.attempts.blocked_until(way, address)
+    def sign_out(self, session: Session) -> bool:
+        """End all sessions and seals of this agent; False: our database is silent."""
+        return self.revocations.end(session.agent, session.generation)
+
+    # -- pairs of conversation and contact -------------------------------------------------------
+
+    def refuse_guesser(self, asker: Asker) -> None:
+        """Raises `Denied` where too many wrong pairs came from: a right one would tell as much."""
+        blocked = self.attempts.blocked_here_until
+        until = blocked(PAIRS_BY_ADDRESS, asker.address)
+        until = until or blocked(PAIRS_BY_AGENT, f"{asker.agent} {asker.peer}")
+        strangers = blocked(PAIRS_BY_AGENT, f"{UNLISTED} {asker.peer}")
+        if strangers and asker.agent not in self.chatwoot.agents():
+            until = strangers
+        if until:
+            raise Denied("too_many_guesses", retry_at=until)
+
+    def record_wrong_pair(self, asker: Asker, pair: tuple[int, int], refusal: Denied) -> Denied:
+        """Count it, unless there were too many: then that is the refusal."""
+        log.warning("conversation %d without contact %d asked by agent %d", *pair, asker.agent)
+        listed = asker.agent if asker.agent in self.chatwoot.agents() else UNLISTED
+        by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{listed} {asker.peer}")
+        until = self.attempts.count(PAIRS_BY_ADDRESS, asker.address) or by_agent
+        return Denied("too_many_guesses", retry_at=until) if until else refusal
+
+    # -- wrong proofs ----------------------------------------------------------------------------
+
+    def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
+        """`claimed`: whose it says it is; so a guest locks out no colleague in the same office."""
+        who = f"{address} {claimed}".rstrip()
+        until = self.attempts.blocked_until(limit_failures(way), who)
+        if claimed and until is None:
+            until = self.attempts.blocked_until(limit_all_failures(way), address)
         if until is not None:
             raise Denied("too_many_proofs", retry_at=until)
 
-    def _record_wrong(self, way: str, address: str, refusal: Denied) -> Denied:
+    def _record_wrong(self, way: str, address: str, refusal: Denied, claimed: str = "") -> Denied:
         """Count it, unless there were too many: then that is the refusal."""
-        self._refuse_blocked(way, address)
-        self.attempts.record_failure(way, address)
+        self._refuse_blocked(way, address, claimed)
+        self.attempts.record_failure(way, address, claimed)
         return refusal
 
     def _digest(self, headers: Mapping[str, str]) -> str:
@@ -181,8 +265,7 @@ def _explain_refusal(error: Unauthorized, unknown: str) -> Unproven:
     return Unproven(error.code if error.code == NOT_IN_ACCOUNT else unknown)
 
 
-# Each answers the proven agent's id, or None where the page's word about them has to do.
-METHODS: dict[str, Callable[[Authenticator, Credentials], int | None]] = {
+METHODS: dict[str, Callable[[Authenticator, Credentials], Proof]] = {
     SHARED_SECRET: Authenticator.by_launch_key,
     ACCESS_TOKEN: Authenticator.by_session,
     CHATWOOT_SESSION: Authenticator.by_dashboard,

@@ -1,11 +1,21 @@
 """Revocation: an agent's seals and sessions carry a generation, and end when that is raised.
 
-The one owner of the table `agent_generations`. An agent without a row is of generation 0.
+The one owner of the table `agent_generations`. An agent without a row is of generation 0, and so
+are the seals and sessions of programs from before there were generations.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, Table
+import logging
+import time
+from collections.abc import Callable
 
-from panel.data.db import metadata
+from sqlalchemy import BigInteger, Column, Engine, Integer, Table, select
+
+from panel.data.db import insert, metadata, transaction
+from panel.errors import PanelError
+
+log = logging.getLogger(__name__)
+
+SILENT_SECONDS = 10.0  # a database that did not answer is not asked again before
 
 agent_generations = Table(
     "agent_generations",
@@ -13,3 +23,59 @@ agent_generations = Table(
     Column("agent", BigInteger, primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
 )
+
+
+class Revocations:
+    """A database that does not answer ends nothing: that is logged, and open panels go on."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._silent_until = 0.0
+        self._raised: dict[int, int] = {}  # by this process: one number for each agent at most
+
+    def find(self, agent: int) -> int | None:
+        """The present generation; None: the database is silent."""
+        if self._clock() < self._silent_until:
+            return None
+        mine = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
+        try:
+            with transaction(self._engine) as connection:
+                return connection.scalar(mine) or 0
+        except PanelError as error:
+            # Each question may cost seconds, and every open panel has some.
+            self._silent_until = self._clock() + SILENT_SECONDS
+            log.warning("ended seals and sessions cannot be told now: %s", error.code)
+            return None
+
+    def has_ended(self, agent: int, generation: int) -> bool:
+        """Exactly the present one stands: a higher one is of a database that was restored since."""
+        present = self.find(agent)
+        if present is None:
+            return self.has_ended_here(agent, generation)
+        return generation != present
+
+    def has_ended_here(self, agent: int, generation: int) -> bool:
+        """As far as this process knows without asking: by its own hand."""
+        return generation < self._raised.get(agent, 0)
+
+    def end(self, agent: int, generation: int) -> bool:
+        """End what carries this generation; False: the database is silent, it ends by its time.
+
+        Only the present one is raised: whoever comes second, or with an older one, ends nothing.
+        """
+        raised = insert(self._engine.dialect.name, agent_generations)
+        raised = raised.values(agent=agent, generation=generation + 1).on_conflict_do_update(
+            index_elements=["agent"],
+            set_={"generation": generation + 1},
+            where=agent_generations.c.generation == generation,
+        )
+        try:
+            with transaction(self._engine) as connection:
+                connection.execute(raised)
+        except PanelError as error:
+            log.warning("seals and sessions of agent %d were not ended: %s", agent, error.code)
+            return False
+        # Afterwards: what is checked meanwhile, and remembered as present, has ended by this.
+        self._raised[agent] = max(generation + 1, self._raised.get(agent, 0))
+        return True

@@ -1,8 +1,9 @@
 """The session cookie of an agent who has signed in: a signed statement of ours.
 
-It holds the agent's id and the account, nothing that opens anything elsewhere. It serves a frame on
-another site and one on a sibling subdomain alike: `Partitioned` keeps it where browsers have done
-away with third-party cookies, and one that does not know the word takes an ordinary cookie.
+It holds the agent's id and generation and the account, nothing that opens anything elsewhere. It
+serves a frame on another site and one on a sibling subdomain alike: `Partitioned` keeps it where
+browsers have done away with third-party cookies, and one that does not know the word takes an
+ordinary cookie.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,14 @@ class Cookie:
     max_age: int
 
 
+@dataclass(frozen=True)
+class Session:
+    """Whose it is; `generation`: see `revocation`."""
+
+    agent: int
+    generation: int = 0
+
+
 class Sessions:
     """Every accepted secret verifies, the first signs: see `tokens`."""
 
@@ -39,18 +48,20 @@ class Sessions:
         # host that would send our session to Chatwoot with each of its requests.
         return Cookie("__Secure-panel" if root else "__Host-panel", f"{root}/", self._seconds)
 
-    def make(self, agent: int) -> str:
-        return str(self._signer.dumps({"agent": agent, "account": self._account}))
+    def make(self, session: Session) -> str:
+        return str(self._signer.dumps({**vars(session), "account": self._account}))
 
-    def find_agent(self, value: str) -> int:
-        """Whose session it is; raises `Unproven`: `session_expired`, or `wrong_session`."""
+    def parse(self, value: str) -> Session:
+        """What we signed; raises `Unproven`: `session_expired`, or `wrong_session`."""
         try:
             told: Any = self._signer.loads(value, max_age=self._seconds)
             agent, account = told["agent"], told["account"]
+            generation = told.get("generation", 0)
         except SignatureExpired:
             raise Unproven("session_expired") from None
-        except (BadSignature, KeyError, TypeError, ValueError):
+        except (BadSignature, AttributeError, KeyError, TypeError, ValueError):
             raise Unproven("wrong_session") from None
-        if account != self._account or type(agent) is not int:  # True would be an int
+        # True would be an int.
+        if account != self._account or {type(agent), type(generation)} != {int}:
             raise Unproven("wrong_session")
-        return agent
+        return Session(agent, generation)

@@ -1,26 +1,33 @@
-"""The throttle: failed proofs are counted by address over all processes; too many are refused.
+"""The throttle: what may be done a few times a minute is counted, over all processes.
 
-The one owner of the table `attempts`. An address is kept as a keyed digest, and for minutes only.
-Each way of proving counts for itself: a neighbour's outdated tab must not keep anybody from
+The one owner of the table `attempts`. By whom it was done is kept as a keyed digest, and for
+minutes only. Each limit counts for itself: a neighbour's outdated tab must not keep anybody from
 signing in. A right proof is never turned away for the count, where it can be told without asking.
 """
 
 import hmac
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import BigInteger, Column, Engine, Integer, String, Table, delete, select
 
+from panel.cache.ttl_cache import TtlCache
 from panel.data.db import insert, metadata, transaction
 from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 10  # wrong proofs of one kind, by minute and address
+MOST_FAILURES_OF_ALL = 60
 MINUTE_SECONDS = 60
+MOST_BLOCKED = 4096  # remembered at once by this process
+# As some load balancers write it: an address, with the port that the client had.
+WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 attempts = Table(
     "attempts",
@@ -31,6 +38,27 @@ attempts = Table(
 )
 
 
+@dataclass(frozen=True)
+class Limit:
+    """`most` times a minute for each who does it."""
+
+    name: str
+    most: int
+
+
+SEARCHES = Limit("search", 60)  # by agent: as somebody types it is a few for each customer
+
+
+def limit_failures(way: str) -> Limit:
+    """Of wrong proofs by this way of proving."""
+    return Limit(way, MOST_FAILURES)
+
+
+def limit_all_failures(way: str) -> Limit:
+    """Where a proof says whose it is: of all that were said. The saying costs nothing."""
+    return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
+
+
 class Throttle:
     """A database that does not answer limits nobody: that is logged, and agents go on working."""
 
@@ -38,26 +66,31 @@ class Throttle:
         self._engine = engine
         self._key = key.encode()
         self._clock = clock
+        self._blocked = TtlCache[float](MOST_BLOCKED, clock)
 
-    def blocked_until(self, way: str, address: str) -> float | None:
-        """When (epoch seconds) this address is listened to again; None: now."""
+    def blocked_until(self, limit: Limit, who: str) -> float | None:
+        """When (epoch seconds) they are listened to again; None: now."""
         minute = int(self._clock()) // MINUTE_SECONDS
-        mine = (attempts.c.who == self._digest_address(way, address)) & (
-            attempts.c.minute == minute
-        )
+        mine = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
         try:
             with transaction(self._engine) as connection:
                 count = connection.scalar(select(attempts.c.count).where(mine)) or 0
         except PanelError as error:
-            log.warning("wrong proofs are not limited now: %s", error.code)
+            log.warning("%s: not limited now: %s", limit.name, error.code)
             return None
-        return float((minute + 1) * MINUTE_SECONDS) if count >= MOST_FAILURES else None
+        return float((minute + 1) * MINUTE_SECONDS) if count >= limit.most else None
 
-    def record_failure(self, way: str, address: str) -> None:
-        """One more wrong proof. Logged without what was brought."""
-        log.warning("a wrong %s from %s", way, address or "an unknown address")
-        minute = int(self._clock()) // MINUTE_SECONDS
-        row = {"who": self._digest_address(way, address), "minute": minute, "count": 1}
+    def blocked_here_until(self, limit: Limit, who: str) -> float | None:
+        """The same, as far as this process knows by its own counting: nobody is asked.
+
+        So a guess that would be one too many finds out at most once more in each process.
+        """
+        return self._blocked.get(self._digest(limit, who))
+
+    def count(self, limit: Limit, who: str) -> float | None:
+        """Once more. When that was once too often: until when (epoch seconds); else None."""
+        minute, digest = int(self._clock()) // MINUTE_SECONDS, self._digest(limit, who)
+        row = {"who": digest, "minute": minute, "count": 1}
         once_more = insert(self._engine.dialect.name, attempts).values(**row)
         once_more = once_more.on_conflict_do_update(
             index_elements=["who", "minute"], set_={"count": attempts.c.count + 1}
@@ -65,19 +98,34 @@ class Throttle:
         try:
             with transaction(self._engine) as connection:
                 connection.execute(delete(attempts).where(attempts.c.minute < minute - 1))
-                connection.execute(once_more)
+                counted = connection.scalar(once_more.returning(attempts.c.count))
         except PanelError as error:
-            log.warning("a wrong proof was not counted: %s", error.code)
+            log.warning("%s: not counted: %s", limit.name, error.code)
+            return None
+        if counted <= limit.most:
+            return None
+        until = float((minute + 1) * MINUTE_SECONDS)
+        self._blocked.put(digest, until, until)
+        return until
 
-    def _digest_address(self, way: str, address: str) -> str:
-        digest = hmac.new(self._key, f"{way} {_normalize_address(address)}".encode(), sha256)
+    def record_failure(self, way: str, address: str, claimed: str = "") -> None:
+        """One more wrong proof; `claimed`: whose it says it is. Logged without what was brought."""
+        log.warning("a wrong %s from %s", way, address or "an unknown address")
+        self.count(limit_failures(way), f"{address} {claimed}".rstrip())
+        if claimed:
+            self.count(limit_all_failures(way), address)
+
+    def _digest(self, limit: Limit, who: str) -> str:
+        digest = hmac.new(self._key, f"{limit.name} {who}".encode(), sha256)
         return digest.hexdigest()[:32]
 
 
-def _normalize_address(address: str) -> str:
-    """An IPv6 host owns its whole /64 and can change its address at will."""
+def normalize_address(address: str) -> str:
+    """Whose wrong proofs are counted together: an IPv6 host owns its whole /64 and can change its
+    address at will, and every connection has a port of its own."""
+    with_port = WITH_PORT.fullmatch(address)
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
     except ValueError:
         return ""
     if isinstance(found, ipaddress.IPv6Address) and not found.ipv4_mapped:

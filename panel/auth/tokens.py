@@ -16,6 +16,7 @@ from hashlib import sha256
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
+from panel.auth.revocation import Revocations
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
 from panel.errors import GiveUp, Missing
@@ -27,6 +28,7 @@ SEAL_SECONDS = 30 * 60
 # removed is refused within the minute. What did not hold is never remembered.
 CHECKED_SECONDS = 10.0
 MOST_CHECKED = 4096
+NOT_AN_AGENT = "not_an_agent"
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
 ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
 CHATWOOT_SESSION = "chatwoot-session"
@@ -63,6 +65,7 @@ class Seal:
 
     `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
     `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
+    `generation`: of its agent, see `revocation`; another one than the present has ended.
     """
 
     agent: int
@@ -74,6 +77,7 @@ class Seal:
     trust: str = "unproven"
     uncovered: tuple[str, ...] = ()
     since: int = 0
+    generation: int = 0
 
 
 @cache
@@ -104,10 +108,15 @@ class Seals:
     """Seals, and the checks that stand behind each of them."""
 
     def __init__(
-        self, settings: Settings, chatwoot: Chatwoot, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        chatwoot: Chatwoot,
+        revocations: Revocations,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._chatwoot = chatwoot
+        self._revocations = revocations
         self._clock = clock
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
@@ -115,7 +124,9 @@ class Seals:
     def sign(self, seal: Seal) -> str:
         """`since` 0: proven now. The values alone are signed: every request carries a seal."""
         proven = replace(seal, since=seal.since or int(time.time()))
-        return str(self._signer.dumps(list(vars(proven).values())))
+        values = list(vars(proven).values())
+        # Without a generation it is as before there were any: older programs go on reading it.
+        return str(self._signer.dumps(values if proven.generation else values[:-1]))
 
     def open(self, header: str | None) -> Seal:
         """The seal of a request, with its agent and conversation checked within the minute.
@@ -124,7 +135,7 @@ class Seals:
         """
         digest = sha256((header or "").encode()).digest()
         known = self._checked.get(digest)
-        if known:
+        if known and not self._revocations.has_ended_here(known.agent, known.generation):
             return known
         seal, left = self._verify(header)
         self._check(seal)
@@ -153,11 +164,17 @@ class Seals:
         return seal, left
 
     def _check(self, seal: Seal) -> None:
+        ended = self._revocations.has_ended(seal.agent, seal.generation)
         try:
             conversation = self._chatwoot.conversation(seal.conversation, CacheControl.FRESH)
             self.admit(seal.agent, conversation)
         except (Denied, Missing) as refused:
+            # Nothing of before lives on when they come back.
+            if refused.code == NOT_AN_AGENT and not ended:
+                self._revocations.end(seal.agent, seal.generation)
             raise InvalidSeal("agent_removed", refused.code) from refused
+        if ended:
+            raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
 
@@ -165,7 +182,7 @@ class Seals:
         """The agent, if they are listed and may see this conversation; raises `Denied`."""
         found = self._chatwoot.agents().get(agent)
         if found is None:
-            raise Denied("not_an_agent")
+            raise Denied(NOT_AN_AGENT)
         if self._settings.inboxes and conversation.inbox not in self._settings.inboxes:
             raise Denied("inbox_not_served")
         # Chatwoot shows every inbox to administrators, member or not.

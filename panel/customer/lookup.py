@@ -74,12 +74,22 @@ class Lookup:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def look_up(self, hints: Hints, proof: str) -> Visit:
-        """Does that conversation hold that contact, and who is that agent, as Chatwoot says?"""
+    def look_up(self, hints: Hints, proof: str, generation: int) -> Visit:
+        """Does that conversation hold that contact, and who is that agent, as Chatwoot says?
+
+        `generation`: of the agent, for the seals that come of it.
+        """
         account = self._services.settings.chatwoot_account_id
         if hints.account != account:
             raise Denied("another_account")
-        seal = Seal(hints.agent_id, proof, account, hints.conversation, hints.contact)
+        seal = Seal(
+            hints.agent_id,
+            proof,
+            account,
+            hints.conversation,
+            hints.contact,
+            generation=generation,
+        )
         visit = self.repeat(seal, hints.customer)
         if hints.agent_email and hints.agent_email != visit.agent.email:
             raise Denied("not_an_agent")

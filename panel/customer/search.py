@@ -1,10 +1,13 @@
-"""Search for an organization: in the search index, and by id at the back office too."""
+"""Search for an organization: in the search index, and by id at the back office too.
+
+It says no more than the mask: of a masked kind, only that it was found by it.
+"""
 
 from dataclasses import dataclass
 
 from panel.cache.policy import CacheControl
 from panel.data.directory import Known
-from panel.data.search_index import BY_ID, BY_NAME, BY_TAX_ID, Hit, parse_query
+from panel.data.search_index import BY_ID, BY_NAME, BY_TAX_ID, WHOLE_WORDS, Hit, parse_query
 from panel.errors import Missing, PanelError
 from panel.services import Services
 from panel.upstream.middag import ORGANIZATION
@@ -14,8 +17,8 @@ LONGEST_ID = 18
 
 @dataclass(frozen=True)
 class Result:
-    """`tax_id`: there is one. `why`: kind and word, where the words are not seen anyway; of a tax
-    id the kind alone, for it is masked."""
+    """`tax_id`: there is one. `why`: kind and word, where the words are not seen anyway; of what is
+    masked the kind alone."""
 
     organization: int
     name: str
@@ -36,8 +39,21 @@ class Results:
     code: str = ""
 
 
-def search(services: Services, query: str) -> Results:
-    """Raises `Unreachable("database")`: what cannot be searched is not "nothing found"."""
+def find_masked_kinds(trust: str) -> frozenset[str]:
+    """A tax id always: whom a search finds, nobody has proven."""
+    return frozenset({BY_TAX_ID}) if trust == "proven" else WHOLE_WORDS
+
+
+def says_enough(query: str) -> bool:
+    """Is there a word to search by?"""
+    return bool(parse_query(query))
+
+
+def search(services: Services, query: str, masked: frozenset[str]) -> Results:
+    """`masked`: kinds of words that are not shown.
+
+    Raises `Unreachable("database")`: what cannot be searched is not "nothing found".
+    """
     query = " ".join(query.split())
     wanted = parse_query(query)
     if not wanted:
@@ -45,7 +61,9 @@ def search(services: Services, query: str) -> Results:
     hits = services.search_index.find(query)
     known = services.directory.get_organizations([hit.organization for hit in hits.rows])
     rows = [
-        _make_result(known[hit.organization], hit) for hit in hits.rows if hit.organization in known
+        _make_result(known[hit.organization], hit, masked)
+        for hit in hits.rows
+        if hit.organization in known
     ]
     number = wanted[0][0] if wanted[0][0].isdigit() and len(wanted) == 1 else ""
     if not number or len(number) > LONGEST_ID or any(str(each) == number for each in known):
@@ -54,11 +72,10 @@ def search(services: Services, query: str) -> Results:
     return Results(query, (*named, *rows), hits.more, code=code)
 
 
-def _make_result(known: Known, hit: Hit) -> Result:
+def _make_result(known: Known, hit: Hit, masked: frozenset[str]) -> Result:
     seen = BY_NAME in hit.matched or BY_ID in hit.matched
-    why = (
-        [] if seen else [(kind, "" if kind == BY_TAX_ID else w) for kind, w in hit.matched.items()]
-    )
+    told = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
+    why = [] if seen else told
     return Result(known.id, known.name, known.city, known.plan, bool(known.tax_id), tuple(why))
 
 

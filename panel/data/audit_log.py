@@ -5,12 +5,13 @@ The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Float,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     delete,
+    literal,
     select,
 )
 
@@ -26,7 +28,8 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-SHOWN, UNCOVERED, SIGNED_IN, SIGNED_OUT = "shown", "uncovered", "signed_in", "signed_out"
+SHOWN, UNCOVERED, SEARCHED = "shown", "uncovered", "searched"
+SIGNED_IN, SIGNED_OUT = "signed_in", "signed_out"
 LONGEST_NOTE = 200
 
 access_log = Table(
@@ -48,10 +51,12 @@ _INSERT = access_log.insert()  # made once: with its values it would be made at 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One row. `what`: `shown`, `uncovered`, `pick`, `refuse`, `undo`, `signed_in`, `signed_out`.
+    """One row. `what`: `shown`, `uncovered`, `searched`, `pick`, `refuse`, `undo`, `signed_in`,
+    `signed_out`.
 
     0 and empty where there is none. `link` with `source`: how the organization was found
-    (`matched` by `email`); `note`: the scope of a pick, the section and reason of an uncovering.
+    (`matched` by `email`); `note`: the scope of a pick, the section and reason of an uncovering,
+    how many a search found and which.
     """
 
     what: str
@@ -63,6 +68,24 @@ class AuditEntry:
     source: str = ""
     note: str = ""
     at: float = 0.0
+
+
+def note_found(organizations: Sequence[int], more: bool) -> str:
+    """`found 2: 42 45`, in whole ids: what does not fit is `…`. Never what was searched for."""
+    note = f"found {len(organizations)}{'+' if more else ''}:"
+    for number in organizations:
+        longer = f"{note} {number}"
+        if len(longer) > LONGEST_NOTE - len(" …"):
+            return f"{note} …"
+        note = longer
+    return note
+
+
+def _is_about(organization: int) -> ColumnElement[bool]:
+    """A search names whom it has found in its note."""
+    words = literal(" ") + access_log.c.note + " "
+    found = (access_log.c.what == SEARCHED) & words.like(f"% {organization} %")
+    return (access_log.c.organization == organization) | found
 
 
 def write_entry(connection: Connection, entry: AuditEntry) -> None:
@@ -97,7 +120,7 @@ class AuditLog:
         if agent is not None:
             wanted.append(access_log.c.agent == agent)
         if organization is not None:
-            wanted.append(access_log.c.organization == organization)
+            wanted.append(_is_about(organization))
         columns = [column for column in access_log.c if column.name != "id"]
         newest = select(*columns).where(*wanted).order_by(access_log.c.id.desc())
         with transaction(self._engine) as connection:

@@ -1,7 +1,9 @@
 """The search index: which words lead to which organization (an inverted index, table `terms`).
 
-A query is cut into words as the texts were; each word is a prefix, hence a range of an index, and
-an organization must have them all. Upper case and accents make no difference.
+A query is cut into words as the texts were, and an organization must have them all. Of names and
+ids each word is a prefix, hence a range of an index. What the mask may hide is found as a whole
+word alone: by prefixes it could be counted, digit by digit. Upper case and accents make no
+difference.
 """
 
 import re
@@ -35,6 +37,9 @@ BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
     *("id", "name", "tax id"),
     *("email", "phone", "entitlement code"),
 )
+# A phone's last five digits, too, would be counted in a minute. Whoever searches by one of these
+# has it before them in full: from the customer, from Chatwoot, from a document.
+WHOLE_WORDS = frozenset({BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT})
 LONGEST_WORD = 200
 LONGEST_QUERY = 100
 MOST_WORDS = 6
@@ -165,7 +170,7 @@ class SearchIndex:
             return Hits()
         with transaction(self._engine) as connection:
             numbers = list(connection.scalars(select_matching(wanted).limit(MOST_FOUND + 1)))
-            ranges = or_(*(_match_prefix(each) for each in wanted))
+            ranges = or_(*(_match(each) for each in wanted))
             why = select(terms.c.organization, terms.c.kind, func.min(terms.c.word)).where(
                 terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
             )
@@ -182,16 +187,24 @@ def select_matching(wanted: list[list[str]]) -> Select[Any]:
     first, *rest = sorted(wanted, key=lambda each: -len(each[0]))
     whole = terms.c.word.in_(first)
     likely = func.max(case((and_(whole, terms.c.kind == BY_ID), 2), (whole, 1), else_=0))
-    others = [select(terms.c.organization).where(_match_prefix(each)) for each in rest]
+    others = [select(terms.c.organization).where(_match(each)) for each in rest]
     return (
         select(terms.c.organization)
-        .where(_match_prefix(first), *(terms.c.organization.in_(each) for each in others))
+        .where(_match(first), *(terms.c.organization.in_(each) for each in others))
         .group_by(terms.c.organization)
         .order_by(likely.desc(), terms.c.organization)
     )
 
 
-def _match_prefix(alternatives: list[str]) -> ColumnElement[bool]:
+def _match(alternatives: list[str]) -> ColumnElement[bool]:
+    open_kind = terms.c.kind.not_in(sorted(WHOLE_WORDS))
     return or_(
-        *(and_(terms.c.word >= each, terms.c.word < each + LAST_CHARACTER) for each in alternatives)
+        *(
+            and_(
+                terms.c.word >= each,
+                terms.c.word < each + LAST_CHARACTER,
+                or_(terms.c.word == each, open_kind),
+            )
+            for each in alternatives
+        )
     )

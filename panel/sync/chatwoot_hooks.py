@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
+from panel.models import clean
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 
@@ -96,11 +97,16 @@ def _find_unseated(contact: dict[str, Any]) -> set[int]:
     Our own writes come back here, too: those contacts are seated, and cost nothing.
     """
     number = contact.get("id")
-    email, phone = contact.get("email"), contact.get("phone_number")
     seats = services().directory.find_people(
-        email.lower() if isinstance(email, str) else "", phone if isinstance(phone, str) else ""
+        _read_key(contact, "email").lower(), _read_key(contact, "phone_number")
     )
     return {seat.organization for seat in seats if seat.contact != number}
+
+
+def _read_key(contact: dict[str, Any], name: str) -> str:
+    """Nobody's where it holds what no database takes: a NUL, the half of a character."""
+    value = contact.get(name)
+    return value if isinstance(value, str) and value == clean(value) else ""
 
 
 def _identifies(event: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from flask import Request, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import Counter
 
+from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
 from panel.services import get, services
 from panel.sync import events, wire
@@ -96,7 +97,7 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
     headers = {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-        if get(WrongProofs).add(request.remote_addr or ""):
+        if get(WrongProofs).add(normalize_address(request.remote_addr or "")):
             refusal = wire.Refusal(429, "too_many", "too many wrong proofs from this address")
             retry_after = f"{WRONG_SECONDS:.0f}"
     if retry_after:

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 MOST_BYTES = 256 * 1024
 MOST_CHARACTERS = 200  # of an id, of an event's name
 MOST_ORGANIZATION = 2**31 - 1  # a database's integer
-SCHEME = re.compile("bearer +", re.IGNORECASE)
+BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class Refusal(Exception):
@@ -78,7 +78,8 @@ def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...
 
 
 def _bearer_is_right(header: str, secrets: tuple[str, ...]) -> bool:
-    brought = SCHEME.sub("", header, count=1).strip().encode("utf-8", "replace")
+    exact = BEARER.fullmatch(header)
+    brought = (exact[1] if exact else "").encode("utf-8", "replace")
     # Every secret is compared, in constant time: neither how much nor which one matched shows.
     return any([hmac.compare_digest(brought, secret.encode()) for secret in secrets])  # noqa: C419
 

@@ -1,9 +1,12 @@
 """The routes of what an agent does: pick, undo, refuse, search, uncover."""
 
+import time
 from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
+from panel.auth.throttle import SEARCHES
+from panel.auth.tokens import Denied, Seal
 from panel.cache.policy import CacheControl
 from panel.customer import search
 from panel.customer.decisions import CannotPick, Decisions
@@ -36,15 +39,42 @@ def decide() -> tuple[str, int] | str:
         return render_refusal(error)
 
 
-def search_organizations() -> tuple[str, int] | str:
+def search_organizations() -> Response:
     """What cannot be searched now is said, and is not "nothing found"."""
-    open_seal()
+    seal = open_seal()
     query = request.args.get("q", "")
     try:
-        results = search.search(services(), query)
+        if search.says_enough(query):
+            _limit_searches(seal)
+        results = search.search(services(), query, search.find_masked_kinds(seal.trust))
+        if results.asked:
+            # Without its row nothing is shown: who reads a customer list by searching is seen.
+            services().audit_log.record(_make_search_entry(seal, results))
     except PanelError as error:
-        return render_template("search.html", error=error, results=None), 503
-    return render_template("search.html", error=None, results=results)
+        return _answer_no_search(error)
+    return make_response(render_template("search.html", error=None, results=results))
+
+
+def _limit_searches(seal: Seal) -> None:
+    until = services().authenticator.attempts.count(SEARCHES, f"agent {seal.agent}")
+    if until:
+        raise Denied("too_many_searches", retry_at=until)
+
+
+def _make_search_entry(seal: Seal, results: search.Results) -> AuditEntry:
+    found = [row.organization for row in results.rows]
+    note = audit_log.note_found(found, results.more)
+    return AuditEntry(
+        audit_log.SEARCHED, seal.agent, seal.conversation, proof=seal.proof, note=note
+    )
+
+
+def _answer_no_search(error: PanelError) -> Response:
+    status = 429 if isinstance(error, Denied) else 503
+    answer = make_response(render_template("search.html", error=error, results=None), status)
+    if error.retry_at:
+        answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))
+    return answer
 
 
 def uncover_section() -> Response:

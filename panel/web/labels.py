@@ -52,6 +52,8 @@ REASONS = {
     "bad_request": "Chatwoot's message could not be understood.",
     "another_agent": "You are signed in here as somebody else than in Chatwoot. Please sign out.",
     "too_many_proofs": "Too many wrong proofs from your address. Wait a minute, then try again.",
+    "too_many_guesses": "Too many conversations were asked for with another contact than theirs. "
+    "Wait a minute, then try again.",
     "no_sign_in": "This panel does not ask for signing in. Reopen the tab in Chatwoot.",
 }
 
@@ -59,6 +61,8 @@ REASONS = {
 SIGN_IN = {
     "session_expired": "Your session has ended. Please sign in again.",
     "signed_out": "You are signed out.",
+    "signed_out_here": "You are signed out in this browser alone: the panel's database does not "
+    "answer. What is open elsewhere ends by itself.",
     "wrong_token": "Chatwoot does not know this access token. It may be incomplete or reset.",
     "not_in_account": "This Chatwoot user is not in this account, or the account is suspended.",
     "not_an_agent": "You are not in this account's list of agents.",

@@ -40,7 +40,10 @@ def show_contact() -> Response | str:
         proof = sign_in.prove_agent()
         hints = Hints.from_form(request.form)
         proof.confirm(hints.agent_id)
-        return render_panel(make_lookup().look_up(hints, proof.name), hints.organization)
+        generation = services().authenticator.find_generation(proof, hints.agent_id)
+        with sign_in.limit_guesses(hints):
+            visit = make_lookup().look_up(hints, proof.name, generation)
+        return render_panel(visit, hints.organization)
     except PanelError as error:
         return sign_in.answer_refusal(error)
 

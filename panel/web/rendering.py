@@ -30,7 +30,7 @@ from panel.web.sections import SECTIONS, Moment, Section, SectionView, make_fail
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
 TURNING_CLASSES = {"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
-ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429}
+ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429, "too_many_guesses": 429}
 
 
 def register(pages: Blueprint) -> None:

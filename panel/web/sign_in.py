@@ -4,16 +4,23 @@
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Response, make_response, render_template, request
 
-from panel.auth.methods import DASHBOARD_COOKIE, Credentials, Proof
+from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
+from panel.auth.throttle import normalize_address
 from panel.auth.tokens import ACCESS_TOKEN, Denied, Unproven
+from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.errors import PanelError
 from panel.services import services
 from panel.web.rendering import render_refusal
+
+# Refusals by which a guesser would learn which contact a conversation has.
+TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
 
 def prove_agent() -> Proof:
@@ -22,7 +29,7 @@ def prove_agent() -> Proof:
         authorization=request.headers.get("Authorization"),
         session=_read_session(),
         dashboard=request.cookies.get(DASHBOARD_COOKIE, ""),
-        address=request.remote_addr or "",
+        address=_read_address(),
     )
     try:
         return services().authenticator.prove(shown)
@@ -31,6 +38,38 @@ def prove_agent() -> Proof:
         if error.code == "no_proof" and "signed_in" in request.form:
             raise Unproven("cookie_refused") from None
         raise
+
+
+@contextmanager
+def limit_guesses(hints: Hints) -> Iterator[None]:
+    """A conversation that Chatwoot does not have, or not with this contact, may be a guess."""
+    authenticator = services().authenticator
+    asker = Asker(hints.agent_id, _read_peer(), _read_address())
+    authenticator.refuse_guesser(asker)
+    try:
+        yield
+    except Denied as error:
+        if error.code not in TELLING_REFUSALS:
+            raise
+        pair = hints.conversation, hints.contact
+        raise authenticator.record_wrong_pair(asker, pair, error) from None
+
+
+def _read_address() -> str:
+    """Whose attempts are counted together.
+
+    A proxy that we were not told of is one address for everybody behind it: ten wrong proofs of a
+    stranger would lock out all agents. Its word is not trusted, but it parts them. Who makes it up
+    escapes the count; what makes guessing hopeless is the length of what is guessed.
+    """
+    told = request.headers.get("X-Forwarded-For", "")
+    if services().settings.trusted_proxies or not told:
+        return _read_peer()
+    return f"{normalize_address(told.rpartition(',')[2].strip())} by {_read_peer()}"
+
+
+def _read_peer() -> str:
+    return normalize_address(request.remote_addr or "")
 
 
 def answer_refusal(error: PanelError) -> Response:
@@ -47,25 +86,29 @@ def sign_in() -> Response:
     """The panel asks for itself anew when it hears `panel:proven`."""
     try:
         token = request.form.get("token", "")
-        agent = services().authenticator.sign_in(token, request.remote_addr or "")
+        session = services().authenticator.sign_in(token, _read_address())
     except PanelError as error:
         return answer_refusal(error)
-    services().audit_log.try_record(AuditEntry(SIGNED_IN, agent, proof=ACCESS_TOKEN))
+    services().audit_log.try_record(AuditEntry(SIGNED_IN, session.agent, proof=ACCESS_TOKEN))
     answer = make_response("", 204)
     answer.headers["HX-Trigger"] = "panel:proven"
-    _set_session(answer, services().authenticator.sessions.make(agent), _session_cookie().max_age)
+    made = services().authenticator.sessions.make(session)
+    _set_session(answer, made, _session_cookie().max_age)
     return answer
 
 
 def sign_out() -> Response:
     if not services().authenticator.takes_tokens:
         return answer_refusal(Denied("no_sign_in"))
-    answer = make_response(render_template("signin.html", code="signed_out"))
+    code = "signed_out"
     try:
-        agent = services().authenticator.sessions.find_agent(_read_session())
-        services().audit_log.try_record(AuditEntry(SIGNED_OUT, agent, proof=ACCESS_TOKEN))
+        session = services().authenticator.sessions.parse(_read_session())
+        if not services().authenticator.sign_out(session):
+            code = "signed_out_here"
+        services().audit_log.try_record(AuditEntry(SIGNED_OUT, session.agent, proof=ACCESS_TOKEN))
     except Unproven:
         pass  # it had ended by itself
+    answer = make_response(render_template("signin.html", code=code))
     _forget_session(answer)
     return answer
 

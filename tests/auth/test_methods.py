@@ -18,7 +18,13 @@ from sqlalchemy import select
 
 from panel import settings as known
 from panel.auth.methods import DASHBOARD_COOKIE, METHODS
-from panel.auth.throttle import MOST_FAILURES, Throttle, attempts
+from panel.auth.throttle import (
+    MOST_FAILURES,
+    Throttle,
+    attempts,
+    limit_failures,
+    normalize_address,
+)
 from panel.auth.tokens import ACCEPTED_PROOFS, derive_launch_key
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, AGENT_TOKEN, SECRET
 from tests.conftest import (
@@ -372,7 +378,7 @@ def test_a_removed_agent_with_a_session_loses_access_within_a_minute(
     del browser.panel.chat.agents[AGENT]
     browser.panel.clock.advance(61)
     assert browser.panel.section("orders", seal).json() == {"error": {"code": "agent_removed"}}
-    assert shown(browser.open())[1] == "not_an_agent"
+    assert shown(browser.open())[1] == "session_expired"
 
 
 def test_an_agent_with_a_session_who_left_the_inbox_loses_access_within_a_minute(
@@ -612,7 +618,7 @@ def test_a_known_session_of_the_dashboard_passes_over_the_limit_and_an_unknown_o
         wrong(mine, "Chatwoot session")
     panel.chat.forget()
     assert shown(mine.open())[0] == "ready"
-    unknown = replace(mine, cookies=dashboard({**SESSION, "client": "new"}))
+    unknown = replace(mine, cookies=dashboard({**SESSION, "client": "new", "uid": "x"}))
     assert unknown.open().status_code == 429
     assert panel.chat.count("/api/v1/profile") == 0
 
@@ -678,6 +684,9 @@ def test_of_an_address_a_digest_is_kept_and_that_for_two_minutes(panel: Panel) -
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("203.0.113.9", "203.0.113.10", False),
         ("::ffff:203.0.113.9", "::ffff:203.0.113.10", False),
+        ("203.0.113.9:41000", "203.0.113.9:41001", True),
+        ("203.0.113.9:41000", "203.0.113.10:41000", False),
+        ("[2001:db8::1]:41000", "2001:db8::2", True),
         ("", "unix", True),
     ],
 )
@@ -686,8 +695,9 @@ def test_a_host_of_the_new_protocol_counts_with_its_whole_network(
 ) -> None:
     mine = Throttle(panel.services.database, SECRET, Clock())
     for _ in range(MOST_FAILURES):
-        mine.record_failure("launch key", one)
-    assert (mine.blocked_until("launch key", other) is not None) is same
+        mine.record_failure("launch key", normalize_address(one))
+    until = mine.blocked_until(limit_failures("launch key"), normalize_address(other))
+    assert (until is not None) is same
 
 
 # -- Origin ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, MetaData, select, text
 from sqlalchemy.exc import OperationalError
 
-from panel.auth.throttle import Throttle
+from panel.auth.throttle import Throttle, limit_failures
 from panel.data import db, inbox, schema
 from panel.data.audit_log import AuditEntry, AuditLog
 from panel.data.directory import Directory
@@ -208,7 +208,7 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
     throttle = Throttle(engine, "key", clock=lambda: 29916667 * 60.0)
     for _ in range(10):
         throttle.record_failure("key", "192.0.2.1")
-    assert throttle.blocked_until("key", "192.0.2.1")
+    assert throttle.blocked_until(limit_failures("key"), "192.0.2.1")
     with inbox.write_transaction(engine, 42) as connection:
         assert inbox.begin_pass(connection, 42, "pass-2") == (5, 5)
         inbox.finish_pass(connection, 42, 5, 1795000008.0)

@@ -60,22 +60,18 @@ FINDING = [
     ("educa", "name"),
     ("São Bento T", "name"),
     ("11.222.042/0001-90", "tax id"),
-    ("11222042", "tax id"),
-    ("11.222", "tax id"),
+    ("11222042000190", "tax id"),
     ("ana.souza@acme.example", "email"),
-    ("ANA.SOUZA@", "email"),
-    ("financeiro@acme", "email"),
+    ("ANA.SOUZA@acme.example", "email"),
     ("@acme.example", "email"),
-    ("@acme", "email"),
     ("+55 61 3322-0042", "phone"),
     ("(61) 3322-0042", "phone"),
     ("061 3322-0042", "phone"),
     ("6133220042", "phone"),
     ("3322-0042", "phone"),
     ("PLG-202604204", "entitlement code"),
-    ("plg-2026", "entitlement code"),
     ("202604204", "entitlement code"),
-    ("bento 11.222", "tax id"),
+    ("bento 11222042000190", "tax id"),
 ]
 
 
@@ -104,6 +100,21 @@ def test_an_organization_is_found_by_everything_that_is_known_of_it(
         "_",
         "b%o",
         "PLG-9",
+        # What the mask may hide is not found by its beginning: it could be counted.
+        "11222042",
+        "11.222",
+        "1122204200019",
+        "112220420001900",
+        "bento 11.222",
+        "ANA.SOUZA@",
+        "ana.souza@acme.exampl",
+        "financeiro@acme",
+        "@acme",
+        "61332200",
+        "3322-004",
+        "+55 61 3322-004",
+        "plg-2026",
+        "20260420",
     ],
 )
 def test_what_does_not_fit_finds_nothing(terms: SearchIndex, query: str) -> None:
@@ -141,7 +152,7 @@ def test_what_is_learned_anew_replaces_what_was_known(terms: SearchIndex) -> Non
     learn(terms)
     learn(terms, names=["Acme Ltda"], emails=[])
     assert found(terms, "bento") == found(terms, "ana.souza@acme.example") == []
-    assert found(terms, "acme") == found(terms, "11.222.042") == [42]
+    assert found(terms, "acme") == found(terms, "11.222.042/0001-90") == [42]
     terms.forget(42)
     assert found(terms, "acme") == []
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -255,6 +256,23 @@ ODD: list[Json] = [
 )
 def test_odd_events_break_nothing(standing: Door, event: str, fields: Json) -> None:
     assert standing.tell(event, message_type="incoming", **fields).status_code < 500
+
+
+UNKEEPABLE = ["ana\x00@acme.example", "ana@acme.example\x00", "ana\ud800@acme.example", "\udfff"]
+IDENTIFYING_FIELDS = ("email", "phone_number", "identifier", "id", "name")
+IDENTIFYING_EVENTS = ("contact_created", "contact_updated", "conversation_created")
+
+
+def test_a_nul_and_half_a_character_in_a_webhook_are_nobodys(url: str, tmp_path: Path) -> None:
+    """No database keeps them; PostgreSQL takes no NUL even in a question."""
+    with doors(tmp_path) as make:
+        door = Door(make(CHATWOOT_WEBHOOK_SECRET=SECRET, PANEL_DATABASE_URL=url))
+        for value, name, event in product(UNKEEPABLE, IDENTIFYING_FIELDS, IDENTIFYING_EVENTS):
+            changed = [{name: {"previous_value": None, "current_value": value}}]
+            fields: Json = {"id": 950, name: value, "changed_attributes": changed}
+            answer = door.tell(event, **fields)
+            assert answer.status_code in (202, 422), (event, name, ascii(value), answer.text)
+            assert not answer.json().get("passes")
 
 
 # -- what is worth a pass ------------------------------------------------------------------------

@@ -79,11 +79,10 @@ def test_a_removed_agent_is_refused_within_the_minute_however_busy_the_panel_is(
 
 def test_a_refusal_is_not_remembered(clocked: Panel) -> None:
     seal = seal_of(clocked.open().text)
-    agents = dict(clocked.chat.agents)
-    del clocked.chat.agents[AGENT]
+    clocked.chat.inbox_members[1].remove(AGENT)
     clocked.clock.advance(60)
     assert ask(clocked, seal)[0] == 401
-    clocked.chat.agents.update(agents)
+    clocked.chat.inbox_members[1].add(AGENT)
     clocked.clock.advance(ACCESS_LIFETIMES.fresh)
     assert ask(clocked, seal)[0] == 204
 
