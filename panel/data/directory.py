@@ -196,6 +196,12 @@ class Directory:
             here = select(organizations).where(organizations.c.id.in_(wanted))
             return {row["id"]: Known(**row) for row in connection.execute(here).mappings()}
 
+    def find_seated(self, contacts: Collection[int]) -> set[int]:
+        """Those of these contacts that are somebody of an organization."""
+        here = select(people.c.contact).where(people.c.contact.in_(contacts))
+        with transaction(self._engine) as connection:
+            return set(connection.scalars(here))
+
     def count_guessable(self) -> int:
         """How many people have an identifier of an earlier version, which the next pass removes."""
         like = or_(*(people.c.identifier.like(f"{prefix}%") for prefix in GUESSABLE))

@@ -18,6 +18,7 @@ from panel.models import clean
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
+MOST_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 # And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
@@ -169,7 +170,20 @@ class Chatwoot:
         meta = _require_object(self._filter_contacts({"identifier": part}, "contains")).get("meta")
         return _require_number(meta, "count")
 
-    def _filter_contacts(self, values: dict[str, str], operator: str = "equal_to") -> Any:
+    def list_identifiers(self, part: str) -> dict[int, str]:
+        """The contacts that have this in their `identifier`, by number; of the first pages."""
+        found: dict[int, str] = {}
+        for page in range(1, MOST_PAGES + 1):
+            body = self._filter_contacts({"identifier": part}, "contains", page)
+            rows = [_parse_contact(row) for row in _read_rows(body)]
+            if not rows:
+                break
+            found |= {each.id: each.identifier or "" for each in rows}
+        return found
+
+    def _filter_contacts(
+        self, values: dict[str, str], operator: str = "equal_to", page: int = 1
+    ) -> Any:
         conditions: list[dict[str, Any]] = [
             {
                 "attribute_key": key,
@@ -180,7 +194,7 @@ class Chatwoot:
             for key, value in values.items()
         ]
         conditions[-1]["query_operator"] = None
-        return self._send("POST", "contacts/filter?page=1", {"payload": conditions})
+        return self._send("POST", f"contacts/filter?page={page}", {"payload": conditions})
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `ValuesRefused` when another contact owns one of the values."""
