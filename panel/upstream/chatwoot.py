@@ -18,7 +18,7 @@ from panel.models import clean
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
-MOST_PAGES = 200  # of contacts in one list, 15 a page
+MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 # And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
@@ -173,7 +173,7 @@ class Chatwoot:
     def list_identifiers(self, part: str) -> dict[int, str]:
         """The contacts that have this in their `identifier`, by number; of the first pages."""
         found: dict[int, str] = {}
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MOST_CONTACT_PAGES + 1):
             body = self._filter_contacts({"identifier": part}, "contains", page)
             rows = [_parse_contact(row) for row in _read_rows(body)]
             if not rows:

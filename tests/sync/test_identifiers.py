@@ -266,6 +266,7 @@ def test_whom_an_earlier_version_took_for_the_owner_is_a_stranger_after_the_firs
     assert not knows_of_a_customer(mallory.reads())
     assert row(panel, email="ana@acme.example")["custom_attributes"]["middag_role"] == "owner"
     assert directory.memberships_of(number) == []
+    assert get(Services, panel.app).links.find(0, number) == []
 
 
 def test_a_company_that_a_stranger_was_taken_for_gets_a_contact_of_its_own(
