@@ -146,6 +146,23 @@ def test_counting_through_the_public_api_of_an_api_inbox_finds_nobody(
             assert (answer.status_code, told["name"], told["email"]) == (200, "", None)
 
 
+def test_an_identifier_that_chatwoot_could_not_remove_stays_noted(panel: Panel) -> None:
+    """`setup` counts what our table says is left: not until the contact is rid of it is it not."""
+    as_earlier_version(panel)
+    number = row(panel, email="ana@acme.example")["id"]
+    changed = f"/contacts/{number}"
+    panel.chat.failures = lambda call: (
+        Failure(503) if call.method == "PUT" and call.path.endswith(changed) else None
+    )
+    person(panel.office, 42, 1, "ana@acme.example", "admin", 7)
+    with pytest.raises(TryLater):
+        run(panel, 42)
+    assert seats(panel, 42)["collaborator:1"].identifier == "middag:user:7"
+    panel.chat.failures = never
+    run(panel, 42)
+    assert seats(panel, 42)["collaborator:1"].identifier is None
+
+
 def test_who_left_is_not_found_by_counting_either(panel: Panel, worlds: Worlds) -> None:
     as_earlier_version(panel)
     panel.office.remove("collaborators", 42, 2)
@@ -197,6 +214,40 @@ def test_a_lost_answer_makes_nobody_twice(panel: Panel) -> None:
     panel.chat.failures = never
     run(panel, 43)
     assert row(panel, name="Bare Ltda")["identifier"] == seats(panel, 43)[COMPANY].identifier
+
+
+def test_a_try_that_fails_before_chatwoot_hears_of_it_keeps_its_identifier(panel: Panel) -> None:
+    made = "/api/v1/accounts/1/contacts"
+    panel.chat.failures = lambda call: Failure(503) if call.path == made else None
+    with pytest.raises(TryLater):
+        run(panel, 43)
+    kept = seats(panel, 43)[COMPANY].identifier
+    panel.chat.failures = never
+    run(panel, 43)
+    assert row(panel, name="Bare Ltda")["identifier"] == kept
+
+
+def test_a_company_contact_that_has_an_email_by_now_gets_no_second_key(panel: Panel) -> None:
+    """An agent typed the e-mail in: the random identifier is not written beside it again."""
+    run(panel)
+    bare = row(panel, name="Bare Ltda")
+    bare.update(identifier=None, email="typed@bare.example")
+    run(panel)
+    assert bare["identifier"] is None
+
+
+def test_a_company_that_loses_its_email_is_no_lost_contact(panel: Panel) -> None:
+    """Its former contact still calls itself the company's own, and stands in our table."""
+    run(panel, 42)
+    former = row(panel, email="contato@acme.example")
+    company(panel.office, 42, "Acme Ltda")
+    asked: list[Any] = []
+    panel.chat.failures = lambda call: asked.append(call) if "filter" in call.path else None
+    run(panel, 42)
+    panel.chat.failures = never
+    own = panel.chat.contacts[seats(panel, 42)[COMPANY].contact]
+    assert own["identifier"] == seats(panel, 42)[COMPANY].identifier
+    assert (own["id"] != former["id"], former["custom_attributes"]) == (True, {})
 
 
 def test_no_command_and_no_log_shows_an_identifier(
@@ -285,6 +336,46 @@ def test_a_company_that_a_stranger_was_taken_for_gets_a_contact_of_its_own(
     assert own["identifier"] == seats(panel, 43)[COMPANY].identifier
 
 
+def test_who_shows_the_email_keeps_the_seat_although_visitors_came_in(
+    panel: Panel, worlds: Worlds
+) -> None:
+    """An earlier version's contact with a key of its own: nobody is made anew, or cleared."""
+    as_earlier_version(panel)
+    Visitor(worlds.chat_url).types(email="ana@acme.example")
+    before = {key: seat.contact for key, seat in seats(panel, 42).items()}
+    run(panel)
+    assert {key: seat.contact for key, seat in seats(panel, 42).items()} == before
+
+
+def test_a_contact_of_an_earlier_version_whose_email_an_agent_corrected_keeps_its_seat(
+    panel: Panel,
+) -> None:
+    as_earlier_version(panel)
+    ana = row(panel, email="ana@acme.example")
+    ana["email"] = "ana.souza@acme.example"
+    run(panel)
+    assert seats(panel, 42)["collaborator:1"].contact == ana["id"]
+
+
+def test_a_contact_without_a_key_gives_way_to_the_one_that_has_it(panel: Panel) -> None:
+    """Earlier versions left a phone out that another contact had: an identifier alone was left."""
+    as_earlier_version(panel)
+    bare = row(panel, email="contato@acme.example")
+    bare["email"] = None
+    run(panel)
+    assert seats(panel, 42)[COMPANY].contact == row(panel, email="contato@acme.example")["id"]
+    assert bare["custom_attributes"] == {}
+    assert bare["identifier"] is None
+
+
+def test_by_phone_a_contact_that_shows_another_email_is_somebody_else(panel: Panel) -> None:
+    company(panel.office, 42, "Acme Ltda", "contato@acme.example", phone="+55 61 99999-0042")
+    other = panel.chat.add_contact(email="s@x.example", phone_number="+5561999990042")
+    run(panel)
+    assert seats(panel, 42)[COMPANY].contact != other["id"]
+    assert other["custom_attributes"] == {}
+
+
 @pytest.mark.parametrize("said", [{}, {"name": "Ana"}, {"identifier": "middag:user:7"}])
 def test_a_strangers_contact_without_an_email_stays_a_stranger(
     panel: Panel, worlds: Worlds, said: dict[str, str]
@@ -306,14 +397,20 @@ def test_a_squatted_identifier_is_reported_once_and_drift_is_clean(
     panel.chat.forget()
 
     run(panel)
+    asked = [call for call in panel.chat.calls if _asks_for(call, "middag:")]
     run(panel)
 
+    assert [_asks_for(call, "middag:user:7") for call in asked] == [True]
     said = [each for each in caplog.messages if f"contact {number} " in each]
     assert len(said) == 1
     assert "middag:user" not in caplog.text
     assert [call for call in panel.chat.writes if call.path.endswith(f"contacts/{number}")] == []
     drift = command(panel, "sync", "drift", "42", "43")
     assert (drift.exit_code, drift.stdout.strip()) == (0, "Everything is in line.")
+
+
+def _asks_for(call: Any, value: str) -> bool:
+    return call.path.endswith("/contacts/filter") and value in str(call.body)
 
 
 def test_drift_is_clean_where_another_contact_owns_a_value(panel: Panel) -> None:
@@ -510,6 +607,26 @@ def test_what_an_earlier_version_wrote_for_an_undisclosed_pick_is_taken_back_onc
     talk = next(iter(panel.chat.conversations))
     assert panel.chat.writes == []
     assert panel.chat.count(f"/conversations/{talk}") == 0
+
+
+def test_what_a_pass_writes_for_a_matched_contact_stays_beside_an_undisclosed_pick(
+    panel: Panel,
+) -> None:
+    """The visitor is who the pick says, by their e-mail: it is written for that."""
+    visitor = pick(panel, disclosed=False)
+    write_as_earlier_version(panel, visitor)
+    panel.chat.contacts[visitor.reads()["id"]]["email"] = "ana@acme.example"
+    run(panel, 42)
+    contact, talk = told_to(panel, visitor)
+    assert (contact["middag_role"], talk["middag_organization_id"]) == ("owner", "42")
+
+
+def test_another_organization_in_the_conversation_is_not_taken_back(panel: Panel) -> None:
+    visitor = pick(panel, disclosed=False)
+    (talk,) = panel.chat.conversations.values()
+    talk["custom_attributes"] = {"middag_organization_id": "43"}
+    run(panel, 42)
+    assert told_to(panel, visitor)[1] == {"middag_organization_id": "43"}
 
 
 def test_a_disclosed_pick_stays_as_it_was_written(panel: Panel) -> None:
