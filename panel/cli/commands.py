@@ -65,8 +65,9 @@ def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
     plan = Setup(services().settings, services().chatwoot, directory)
     try:
         steps = plan.plan_removal() if remove else plan.plan()
+        # Before: once the webhook's secret is made, nothing may come between it and being shown.
+        exposure = None if remove else plan.find_exposure(steps)
         by_hand, secret = _carry_out(plan, [] if dry_run else steps)
-        exposure = None if remove else plan.find_exposure()
     except Unauthorized:
         stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
     except PanelError as error:

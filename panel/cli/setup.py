@@ -113,12 +113,14 @@ class Setup:
         paths = ("custom_attribute_definitions", "dashboard_apps", "webhooks")
         return [step for path in paths for step in self._plan_removal_of(path)]
 
-    def find_exposure(self) -> Exposure:
-        """Asked of Chatwoot: what a token may not read is not counted."""
+    def find_exposure(self, steps: list[Step]) -> Exposure:
+        """What is left after these steps; what a token may not read is not counted."""
         rows = [row for row in self._list_rows("inboxes") if row.get("channel_type") in SIGNABLE]
         names = [str(row.get("name")) for row in rows if row.get("hmac_mandatory") is not True]
         waiting = self._directory.count_guessable() if self._directory else None
-        return Exposure(tuple(names), self._chatwoot.count_identifiers(GUESSABLE_PART), waiting)
+        removed = sum(step.path.startswith("contacts/") for step in steps)
+        left = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
+        return Exposure(tuple(names), left, waiting)
 
     def carry_out(self, step: Step) -> str:
         """Do it; returns the webhook's secret where Chatwoot made one, else nothing."""

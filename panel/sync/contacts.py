@@ -115,13 +115,12 @@ class Contacts:
         return Place(contact.id, identifier) if contact else None
 
     def _find_lost(self, organization: int) -> list[int]:
-        """Contacts that call themselves this company's own, and stand in no table of ours.
+        """Contacts that call themselves this company's own, which has none in our table.
 
         A visitor can write those attributes: such a contact is no evidence, and is not taken.
         """
         claim = {ID_ATTRIBUTE: str(organization), ROLE_ATTRIBUTE: COMPANY}
-        seated = {each.contact for each in self._directory.people_of(organization).values()}
-        return [each for each in self._chatwoot.list_claimants(claim) if each not in seated]
+        return self._chatwoot.list_claimants(claim)
 
     def _tell_lost(
         self, lost: list[int], known: Known, wanted: DesiredPerson, stored: Person | None

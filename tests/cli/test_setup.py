@@ -13,8 +13,8 @@ from click.testing import Result
 from panel.auth.tokens import make_launch_url
 from panel.cli.setup import DEFINITIONS, EVENTS, MODELS, TYPES
 from panel.data.directory import Person
-from panel.demo.chatwoot import Chatwoot
-from panel.demo.world import Json
+from panel.demo.chatwoot import Chatwoot, Failure, never
+from panel.demo.world import Call, Json
 from panel.sync.people import OUR_ATTRIBUTES
 from tests.conftest import MakePanel, Panel, Worlds, panels_before, worlds_on_sockets
 
@@ -220,7 +220,9 @@ def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
 def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
     left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
     left["identifier"], kept["identifier"] = "Middag:User:9", "shop:middag:1"
-    assert "remove guessable identifier of contact 302" in told(panel)["steps"]
+    done = told(panel)
+    assert "remove guessable identifier of contact 302" in done["steps"]
+    assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
     assert (left["identifier"], kept["identifier"]) == (None, "shop:middag:1")
     kept["identifier"] = None
 
@@ -269,6 +271,22 @@ def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
     by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
     (line,) = told(by_agent)["by_hand"]
     assert HOOK_URL in line
+
+
+def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(panel: Panel) -> None:
+    made: list[Call] = []
+
+    def fail(call: Call) -> Failure | None:
+        if made:
+            return Failure(503)
+        if (call.method, call.path) == ("POST", "/api/v1/accounts/1/webhooks"):
+            made.append(call)
+        return None
+
+    panel.chat.failures = fail
+    printed = setup(panel).stdout
+    panel.chat.failures = never
+    assert webhook(panel.chat)["secret"] in printed
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--remove"]])

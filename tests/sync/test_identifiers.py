@@ -337,7 +337,7 @@ def test_a_company_that_a_stranger_was_taken_for_gets_a_contact_of_its_own(
 
 
 def test_who_shows_the_email_keeps_the_seat_although_visitors_came_in(
-    panel: Panel, worlds: Worlds
+    panel: Panel, worlds: Worlds, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An earlier version's contact with a key of its own: nobody is made anew, or cleared."""
     as_earlier_version(panel)
@@ -345,6 +345,7 @@ def test_who_shows_the_email_keeps_the_seat_although_visitors_came_in(
     before = {key: seat.contact for key, seat in seats(panel, 42).items()}
     run(panel)
     assert {key: seat.contact for key, seat in seats(panel, 42).items()} == before
+    assert "by an identifier alone" not in caplog.text
 
 
 def test_a_contact_of_an_earlier_version_whose_email_an_agent_corrected_keeps_its_seat(
