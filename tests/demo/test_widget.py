@@ -50,7 +50,11 @@ def site() -> Iterator[Site]:
     chat.add_inbox(SITE, "Site", "Channel::WebWidget", {1})
     chat.add_inbox(APP, "App", "Channel::Api", {1})
     chat.add_inbox(3, "Mail", "Channel::Email", {1})
-    keys = {"identifier": "shop-7", "email": "ana@acme.example", "phone_number": "+5561999990001"}
+    keys: Json = {
+        "identifier": "shop-7",
+        "email": "ana@acme.example",
+        "phone_number": "+5561999990001",
+    }
     ana = chat.add_contact(name="Ana", custom_attributes={"plan": "Gold"}, **keys)
     server = serve(chat)
     yield Site(chat, server.url, ana)
