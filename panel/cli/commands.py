@@ -9,6 +9,7 @@ from datetime import datetime
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
@@ -21,9 +22,12 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
-from panel.cli.setup import Setup, Step
+from panel.cli.setup import Exposure, Setup, Step
+from panel.data import schema
 from panel.data.audit_log import AuditEntry
-from panel.errors import PanelError, Unauthorized
+from panel.data.directory import Directory
+from panel.data.migrations.version import WrongSchema
+from panel.errors import Missing, PanelError, Unauthorized, Unreadable
 from panel.services import services
 
 
@@ -57,9 +61,12 @@ def launch_url(as_json: bool) -> None:
 def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
     """Create or correct in Chatwoot what the panel and the passes need."""
     _require_panel_url()
-    plan = Setup(services().settings, services().chatwoot)
+    directory = _find_directory()
+    plan = Setup(services().settings, services().chatwoot, directory)
     try:
         steps = plan.plan_removal() if remove else plan.plan()
+        # Before: once the webhook's secret is made, nothing may come between it and being shown.
+        exposure = None if remove else plan.find_exposure(steps)
         by_hand, secret = _carry_out(plan, [] if dry_run else steps)
     except Unauthorized:
         stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
@@ -67,7 +74,16 @@ def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
         stop(f"Chatwoot could not be asked: {error}")
     done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
     result = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
-    echo(result, as_json, lambda: _setup_lines(done, by_hand, secret, dry_run))
+    if exposure:
+        result["exposure"] = asdict(exposure)
+    echo(
+        result,
+        as_json,
+        lambda: [
+            *_setup_lines(done, by_hand, secret, dry_run),
+            *(_exposure_lines(exposure) if exposure else ()),
+        ],
+    )
     sys.exit(COULD_NOT if by_hand else 0)
 
 
@@ -82,7 +98,7 @@ def _carry_out(plan: Setup, steps: Iterable[Step]) -> tuple[list[str], str]:
     for step in steps:
         try:
             secret = plan.carry_out(step) or secret
-        except Unauthorized:
+        except (Unauthorized, Missing, Unreadable):
             by_hand.append(step.by_hand)
     return by_hand, secret
 
@@ -92,11 +108,30 @@ def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool
         yield "Nothing to do: everything stands as it should."
     yield from (f"{'would ' if dry_run else ''}{line}" for line in done)
     if by_hand:
-        yield "CHATWOOT_API_TOKEN is no administrator's. An administrator does by hand in Chatwoot:"
+        yield "CHATWOOT_API_TOKEN may not, or Chatwoot refuses. To be done by hand in Chatwoot:"
         yield from (f"  - {line}" for line in by_hand)
     if secret:
         yield "Put this into CHATWOOT_WEBHOOK_SECRET now; it is not shown again:"
         yield f"  {secret}"
+
+
+def _find_directory() -> Directory | None:
+    """None where there is no database of this version."""
+    try:
+        schema.require_current(services().database)
+    except (WrongSchema, SQLAlchemyError, PanelError):
+        return None
+    return services().directory
+
+
+def _exposure_lines(exposure: Exposure) -> Iterable[str]:
+    if exposure.waiting or exposure.identifiers:
+        yield f"Identifiers that can be guessed: {exposure.identifiers} in Chatwoot, and in our own"
+        yield f"table {exposure.waiting or 0}. The next pass of their organization removes them;"
+        yield "`flask sync reconcile` lines up all."
+    for name in exposure.open_inboxes:
+        yield f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever"
+        yield "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."
 
 
 # -- who was shown what --------------------------------------------------------------------------

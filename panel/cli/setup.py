@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.auth.tokens import make_launch_url
+from panel.data.directory import Directory
 from panel.errors import Unauthorized
 from panel.settings import Settings
+from panel.sync.people import is_guessable
 from panel.upstream.chatwoot import Chatwoot
 
 CONTACT_MODEL, CONVERSATION_MODEL = 1, 0  # Chatwoot's numbers of the attribute models (§3.6)
@@ -20,6 +22,8 @@ TYPES = {TEXT: "text", NUMBER: "number", DATE: "date", LIST: "list"}
 TITLE = "MIDDAG"
 EVENTS = ["conversation_created", "contact_created", "contact_updated", "message_created"]
 WEBHOOK_PATH = "/sync/chatwoot"
+SIGNABLE = ("Channel::WebWidget", "Channel::Api")  # where a visitor's identifier can be signed
+GUESSABLE_PART = "middag:"  # in every identifier of earlier versions, in none of today's
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,20 @@ DEFINITIONS = (
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """What a visitor of the website can still find out, for an administrator.
+
+    `open_inboxes`: names of inboxes where a visitor may say to be anybody, as far as Chatwoot
+    tells; `identifiers`: how many contacts there have one of the form of earlier versions;
+    `waiting`: how many such stand in our own table, where there is one.
+    """
+
+    open_inboxes: tuple[str, ...]
+    identifiers: int
+    waiting: int | None
+
+
+@dataclass(frozen=True)
 class Step:
     """`verb`: create, correct or remove; `by_hand`: what to click where we may not write."""
 
@@ -73,22 +91,36 @@ class Step:
 
 
 class Setup:
-    """Raises `PanelError`; `Unauthorized` where the token is no administrator's."""
+    """Raises `PanelError`; `Unauthorized` where the token is no administrator's.
 
-    def __init__(self, settings: Settings, chatwoot: Chatwoot) -> None:
+    `directory`: none where there is no database of this version; setup is done without one, too.
+    """
+
+    def __init__(self, settings: Settings, chatwoot: Chatwoot, directory: Directory | None) -> None:
         self._settings = settings
         self._chatwoot = chatwoot
+        self._directory = directory
 
     def plan(self) -> list[Step]:
         """What is missing or wrong. What may not even be read is planned as missing."""
         self._chatwoot.agents()  # any role may list them: who may not has no valid token
-        return [*self._plan_definitions(), *self._plan_app(), *self._plan_webhook()]
+        settings = (*self._plan_definitions(), *self._plan_app(), *self._plan_webhook())
+        return [*settings, *self._plan_identifiers()]
 
     def plan_removal(self) -> list[Step]:
         """Everything of ours that stands in Chatwoot. Values stay in the contacts."""
         self._chatwoot.agents()
         paths = ("custom_attribute_definitions", "dashboard_apps", "webhooks")
         return [step for path in paths for step in self._plan_removal_of(path)]
+
+    def find_exposure(self, steps: list[Step]) -> Exposure:
+        """What is left after these steps; what a token may not read is not counted."""
+        rows = [row for row in self._list_rows("inboxes") if row.get("channel_type") in SIGNABLE]
+        names = [str(row.get("name")) for row in rows if row.get("hmac_mandatory") is not True]
+        waiting = self._directory.count_guessable() if self._directory else None
+        removed = sum(step.path.startswith("contacts/") for step in steps)
+        left = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
+        return Exposure(tuple(names), left, waiting)
 
     def carry_out(self, step: Step) -> str:
         """Do it; returns the webhook's secret where Chatwoot made one, else nothing."""
@@ -106,7 +138,8 @@ class Setup:
         except Unauthorized:
             return []
         if isinstance(answer, dict):
-            answer = answer.get("payload", {}).get("webhooks", [])
+            payload = answer.get("payload", {})
+            answer = payload.get("webhooks", []) if isinstance(payload, dict) else payload
         return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
 
     def _list_definitions(self) -> list[dict[str, Any]]:
@@ -151,6 +184,17 @@ class Setup:
         elif sorted(rows[0].get("subscriptions") or []) != sorted(EVENTS):
             path = f"webhooks/{rows[0]['id']}"
             yield Step("correct", what, by_hand, "PATCH", path, body)
+
+    def _plan_identifiers(self) -> Iterator[Step]:
+        """Guessable ones that no pass comes to: of who left, or a visitor wrote them."""
+        if not self._directory:
+            return
+        listed = self._chatwoot.list_identifiers(GUESSABLE_PART)
+        guessable = {number for number, text in listed.items() if is_guessable(text)}
+        for number in sorted(guessable - self._directory.find_seated(guessable)):
+            by_hand = f"set the identifier of contact {number} to null, through Chatwoot's API"
+            what, path = f"guessable identifier of contact {number}", f"contacts/{number}"
+            yield Step("remove", what, by_hand, "PUT", path, {"identifier": None})
 
     def _plan_removal_of(self, path: str) -> Iterator[Step]:
         listed = self._list_definitions() if path.startswith("custom") else self._list_rows(path)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     literal,
     null,
     or_,
@@ -63,6 +64,8 @@ people = Table(
 
 KEY_NAMES = ("email", "phone", "identifier")
 COMPANY = "organization"  # the role of the company's own contact
+# How identifiers of earlier versions begin. A visitor who counts finds them, whatever the number.
+GUESSABLE = ("middag:user:", "middag:organization:")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Known:
 @dataclass(frozen=True)
 class Person:
     """One person of an organization. `key`: `organization` for the company's own contact, else
-    `collaborator:<id>`; `contact` is the number in Chatwoot; `phone` in E.164."""
+    `collaborator:<id>`; `contact` is the number in Chatwoot, 0 until there is one; `phone` in
+    E.164; `identifier`: the random one that we wrote where there is neither e-mail nor phone."""
 
     organization: int
     key: str
@@ -191,6 +195,18 @@ class Directory:
         with transaction(self._engine) as connection:
             here = select(organizations).where(organizations.c.id.in_(wanted))
             return {row["id"]: Known(**row) for row in connection.execute(here).mappings()}
+
+    def find_seated(self, contacts: Collection[int]) -> set[int]:
+        """Those of these contacts that are somebody of an organization."""
+        here = select(people.c.contact).where(people.c.contact.in_(contacts))
+        with transaction(self._engine) as connection:
+            return set(connection.scalars(here))
+
+    def count_guessable(self) -> int:
+        """How many people have an identifier of an earlier version, which the next pass removes."""
+        like = or_(*(people.c.identifier.like(f"{prefix}%") for prefix in GUESSABLE))
+        with transaction(self._engine) as connection:
+            return connection.scalar(select(func.count()).select_from(people).where(like)) or 0
 
     def list_organizations(self) -> list[int]:
         """The ids of every organization that a pass has seen."""

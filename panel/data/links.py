@@ -33,6 +33,7 @@ from panel.data.db import insert, metadata, transaction, upsert
 
 CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
+WITHHELD = "withheld"  # `rests_on` of a pick of which Chatwoot says nothing any more
 BY_AGENT, BY_PASS = "agent", "pass"
 
 links = Table(
@@ -71,7 +72,8 @@ _SELECT_LINKS = (
 class Link:
     """`scope` with `subject`: which conversation (display id) or contact, in Chatwoot's numbers.
 
-    `rests_on`: the key that a match was made by (`email`, `phone`, `identifier`), empty for a pick.
+    `rests_on`: the key that a match was made by (`email`, `phone`, `identifier`); of a pick
+    nothing, or `WITHHELD`.
     `contact`, `email`, `phone`, `identifier`: who the contact was when an agent said it.
     `disclosed`: a pick that may be written into Chatwoot, where the visitor can read it.
     """
@@ -160,6 +162,21 @@ class Links:
         )
         with transaction(self._engine) as connection:
             connection.execute(changed)
+
+    def list_unwithheld(self, organization: int) -> list[Link]:
+        """Picks that may not be disclosed, and that an earlier version may have written down."""
+        said = and_(links.c.organization == organization, links.c.state == PICKED)
+        open_ones = and_(~links.c.disclosed, links.c.rests_on != WITHHELD)
+        columns = [column for column in links.c if column.name != "said_by"]
+        with transaction(self._engine) as connection:
+            rows = connection.execute(select(*columns).where(said, open_ones)).mappings()
+            return [Link(**row) for row in rows]
+
+    def withhold(self, link: Link) -> None:
+        """Chatwoot says nothing of this pick; a newer word about it is not touched."""
+        with transaction(self._engine) as connection:
+            here = update(links).where(*_match_word(link))
+            connection.execute(here.values(rests_on=WITHHELD))
 
     def unmatch(self, subject: int, organization: int, scope: str = CONTACT) -> None:
         """The pass no longer finds them together. What agents said stays."""

@@ -15,6 +15,7 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     contacts.py        its calls about one contact
     conversations.py   its calls about conversations
     people.py          its calls about agents and inboxes
+    widget.py          its calls of website visitors, who are asked for no proof
     administration.py  its calls about attribute definitions, dashboard apps and webhooks
     chatwoot.py        Chatwoot: who may call what; the manners of the real one
     page.py            the page with the frame, and its bench

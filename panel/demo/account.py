@@ -11,6 +11,7 @@ from typing import Any
 
 from panel.demo.world import Json
 
+WIDGET_CHANNEL, API_CHANNEL = "Channel::WebWidget", "Channel::Api"
 Answer = tuple[int, Any]  # status and JSON document; None: an empty body
 
 
@@ -55,6 +56,8 @@ class Account:
 
     A conversation has `contact_id` and `inbox_id`; `inbox_members` holds agent ids by inbox;
     `tokens` gives the agent of an access token, `sessions` of (access-token, client, uid).
+    `channels`: what visitors come in by, of each inbox; `visitors`: the session of a visitor's
+    token; `signed_visitors`: those whose identifier was signed once.
     """
 
     def __init__(self, account_id: int = 1) -> None:
@@ -67,6 +70,9 @@ class Account:
         self.agents: dict[int, Json] = {}
         self.inboxes: dict[int, Json] = {}
         self.inbox_members: dict[int, set[int]] = {}
+        self.channels: dict[int, Json] = {}
+        self.visitors: dict[str, Any] = {}
+        self.signed_visitors: set[Any] = set()
         self.definitions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
         self.dashboard_apps: dict[int, Json] = {}
@@ -103,6 +109,12 @@ class Account:
         """Add an inbox with the agents who may see it."""
         self.inboxes[inbox] = {"id": inbox, "name": name, "channel_type": channel}
         self.inbox_members[inbox] = set(members)
+        self.channels[inbox] = {
+            "website_token": f"website-{inbox}" if channel == WIDGET_CHANNEL else None,
+            "inbox_identifier": f"inbox-{inbox}" if channel == API_CHANNEL else None,
+            "hmac_mandatory": False if channel in (WIDGET_CHANNEL, API_CHANNEL) else None,
+            "hmac_token": secrets.token_hex(12),
+        }
 
     def add_contact(self, contact: int | None = None, **fields: Any) -> Json:
         """Add a contact as it is, without Chatwoot's checks."""

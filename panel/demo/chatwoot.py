@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from panel.demo import administration, contact_lists, contacts, conversations, people
+from panel.demo import administration, contact_lists, contacts, conversations, people, widget
 from panel.demo.account import Account, Ask, Refusal, Route
 from panel.demo.world import Call, Json, World
 
@@ -55,7 +55,7 @@ class Chatwoot(Account, World):
     call; `page`: the demo page.
     """
 
-    root = "/api"
+    root = ("/api", "/public/api")
 
     def __init__(self, account_id: int = 1) -> None:
         World.__init__(self)
@@ -112,6 +112,8 @@ class Chatwoot(Account, World):
         if call.path == "/api":
             state = {"queue_services": "ok", "data_services": "ok"}
             return 200, {"version": self.version, "timestamp": "2026-06-17 12:00:00", **state}
+        if widget.serves(call.path):
+            return widget.respond(self, call)
         user = self._user(call)
         if call.path == "/api/v1/profile" and call.method == "GET":
             return 200, people.profile(self, user)

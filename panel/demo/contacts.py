@@ -25,7 +25,7 @@ _E164 = re.compile(r"\+[1-9]\d{1,14}\Z")
 
 def create(account: Account, ask: Ask) -> Answer:
     draft = _changed({"custom_attributes": {}, "additional_attributes": {}}, ask.body)
-    _check(account, draft, None)
+    check(account, draft, None)
     contact = account.add_contact(None, **draft)
     joined = _joined(account, contact, ask.body)
     return 200, {"payload": {"contact": shown(contact), "contact_inbox": joined}}
@@ -48,7 +48,7 @@ def show(account: Account, ask: Ask) -> Answer:
 def update(account: Account, ask: Ask) -> Answer:
     contact = found(account.contacts, ask.ids["contact"])
     draft = _changed(contact, ask.body)
-    _check(account, draft, contact["id"])
+    check(account, draft, contact["id"])
     contact.update(draft)
     return 200, {"payload": shown(contact)}
 
@@ -67,7 +67,7 @@ def _changed(contact: Json, body: Json) -> Json:
     return contact | fields | merged
 
 
-def _check(account: Account, draft: Json, own: int | None) -> None:
+def check(account: Account, draft: Json, own: int | None) -> None:
     """Chatwoot validates the whole record, also what the call does not touch."""
     others = [row for row in account.contacts.values() if row["id"] != own]
     faults: dict[str, str] = {}
@@ -104,7 +104,7 @@ def destroy_attributes(account: Account, ask: Ask) -> Answer:
     contact = found(account.contacts, ask.ids["contact"])
     gone = set(ask.body.get("custom_attributes") or [])
     kept = {key: value for key, value in contact["custom_attributes"].items() if key not in gone}
-    _check(account, contact, contact["id"])
+    check(account, contact, contact["id"])
     contact["custom_attributes"] = kept
     return 200, {"payload": shown(contact)}
 
@@ -125,8 +125,13 @@ def merge(account: Account, ask: Ask) -> Answer:
     """The base survives and its values win; conversations move; the other one is gone."""
     base = found(account.contacts, int(ask.body.get("base_contact_id") or 0))
     other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
-    if base is other:
-        return 200, shown(base)
+    if base is not other:
+        join_contacts(account, base, other)
+    return 200, shown(base)
+
+
+def join_contacts(account: Account, base: Json, other: Json) -> None:
+    """The base survives and its values win."""
     for conversation in account.conversations.values():
         if conversation["contact_id"] == other["id"]:
             conversation["contact_id"] = base["id"]
@@ -134,7 +139,6 @@ def merge(account: Account, ask: Ask) -> Answer:
     base.update({key: base[key] or other[key] for key in _FIELDS})
     base.update({key: _deep(other[key], base[key]) for key in _MERGED})
     base["contact_inboxes"] = base["contact_inboxes"] + other["contact_inboxes"]
-    return 200, shown(base)
 
 
 def _deep(under: Any, over: Any) -> Any:

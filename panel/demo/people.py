@@ -33,8 +33,9 @@ def agents(account: Account, _ask: Ask) -> Answer:
 
 
 def inboxes(account: Account, ask: Ask) -> Answer:
+    """With what visitors come in by; `hmac_mandatory` is null where nothing is signed."""
     seen = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
-    return 200, {"payload": seen}
+    return 200, {"payload": [{**row, **account.channels.get(row["id"], {})} for row in seen]}
 
 
 def inbox_members(account: Account, ask: Ask) -> Answer:

@@ -37,7 +37,7 @@ class World:
     """
 
     base = ""
-    root = "/"
+    root: str | tuple[str, ...] = "/"
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

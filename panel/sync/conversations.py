@@ -44,6 +44,12 @@ class Conversations:
             if mine and (for_good or not _is_decided(said, {str(organization)})):
                 self._clear_name(number, organization)
 
+    def withhold_name(self, conversation: int, organization: int) -> None:
+        """What was written for a pick that may not be disclosed goes."""
+        present = self._chatwoot.conversation(conversation).attributes
+        if str(present.get(ID_ATTRIBUTE, "")) == str(organization):
+            self._clear_name(conversation, organization)
+
     def _clear_name(self, conversation: int, organization: int) -> None:
         self._chatwoot.change_conversation(conversation, {ID_ATTRIBUTE: None, NAME_ATTRIBUTE: None})
         self._links.unmatch(conversation, organization, CONVERSATION)

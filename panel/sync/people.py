@@ -1,12 +1,13 @@
 """The desired state of an organization's people in Chatwoot: contacts and their attributes."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from panel.data.directory import COMPANY, Known, Person
+from panel.data.directory import COMPANY, GUESSABLE, Known, Person
 from panel.models import Collaborator, Organization
 from panel.phones import normalize_phone
-from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE
+from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 
 ROLES_BY_WEIGHT = (
     "owner",
@@ -15,6 +16,7 @@ ROLES_BY_WEIGHT = (
     "guest",
     COMPANY,
 )  # the weightiest first (contracts §11)
+IDENTIFIER_BYTES = 24
 INVITED = "pending"  # has not accepted yet: no person of the organization
 STATUSES_BY_WEIGHT = (
     "suspended",
@@ -25,7 +27,7 @@ STATUSES_BY_WEIGHT = (
 OUR_ATTRIBUTES = (
     ID_ATTRIBUTE,
     NAME_ATTRIBUTE,
-    "middag_role",
+    ROLE_ATTRIBUTE,
     "middag_billing_entity",
     "middag_plan",
     "middag_entitlement_status",
@@ -36,22 +38,20 @@ OUR_ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class DesiredPerson:
-    """A person as the back office names them. `identifier` is set only where there is none."""
+    """A person as the back office names them."""
 
     key: str
     role: str
     name: str
     email: str | None = None
     phone: str | None = None
-    identifier: str | None = None
 
-    def found_by(self) -> tuple[str | None, str | None, str | None]:
-        """What the directory keeps of them."""
-        return self.email, self.phone, self.identifier
+    def list_keys(self) -> dict[str, str]:
+        """What finds this person in Chatwoot, in the order of looking.
 
-    def values(self) -> dict[str, str]:
-        """What finds this person in Chatwoot, in the order of looking."""
-        found = {"identifier": self.identifier, "email": self.email, "phone_number": self.phone}
+        No `identifier`: a visitor can write any (contracts/chatwoot.md §3.4).
+        """
+        found = {"email": self.email, "phone_number": self.phone}
         return {key: value for key, value in found.items() if value}
 
 
@@ -71,7 +71,6 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
         name=truth.name,
         email=None if email in seats else email,
         phone=normalize_phone(truth.phone, truth.country),
-        identifier=f"middag:organization:{truth.id}",
     )
     return [company, *seats.values()]
 
@@ -89,8 +88,18 @@ def _make_person(each: Collaborator) -> DesiredPerson:
         name=each.name or email.partition("@")[0],
         email=email,
         phone=normalize_phone(each.phone),
-        identifier=f"middag:user:{each.user_id}" if each.user_id else None,
     )
+
+
+def make_identifier() -> str:
+    """For a contact that nothing else tells apart. Whoever guessed it could read that contact."""
+    return secrets.token_urlsafe(IDENTIFIER_BYTES)
+
+
+def is_guessable(identifier: str | None) -> bool:
+    """Of an earlier version, or of a visitor who writes as it did. Chatwoot compares without
+    case."""
+    return (identifier or "").lower().startswith(GUESSABLE)
 
 
 def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
     found = {
         ID_ATTRIBUTE: ",".join(str(one.id) for one in known),
         NAME_ATTRIBUTE: ", ".join(one.name for one in known),
-        "middag_role": min((seat.role for _, seat in seats), key=_weigh),
+        ROLE_ATTRIBUTE: min((seat.role for _, seat in seats), key=_weigh),
         "middag_billing_entity": _common_value(one.billing_entity for one in known),
         "middag_plan": _common_value(one.plan for one in known),
         "middag_entitlement_status": next((s for s in STATUSES_BY_WEIGHT if s in statuses), "none"),

@@ -8,22 +8,25 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
-from panel.data.links import PICKED, REFUSED, Links
+from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import GiveUp, Missing, Unreachable
+from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
 from panel.locks import Locks
 from panel.models import Entitlement, Organization
 from panel.phones import normalize_phone
 from panel.settings import Settings
+from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
 from panel.sync.people import (
     OUR_ATTRIBUTES,
     STATUSES_BY_WEIGHT,
     DesiredPerson,
+    is_guessable,
     list_people,
     make_attributes,
     make_key,
@@ -35,7 +38,6 @@ log = logging.getLogger(__name__)
 
 DELETED = "organization.deleted"
 CONTACT_LOCK_SECONDS = 30.0  # seconds for a contact that another pass is writing
-MOST_REFUSALS = 3  # identifier, e-mail, phone: no contact can be refused more of them
 
 Leaving = Callable[[Person], bool]
 
@@ -64,6 +66,7 @@ class Reconciler:
         self._terms = terms
         self._links = links
         self._locks = locks
+        self._contacts = Contacts(chatwoot, directory)
         self._conversations = Conversations(chatwoot, links)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
@@ -89,6 +92,7 @@ class Reconciler:
         named = {COMPANY, *(make_key(each) for each in people)}
         gone = set(before) - named if whole else set()
         refused += [why for key in sorted(gone) if (why := self._remove_person(before[key]))]
+        self._withhold_picks(organization)
         if refused:
             raise GiveUp("contact_refused", "; ".join(refused))
         return None
@@ -115,78 +119,55 @@ class Reconciler:
     # -- one person ------------------------------------------------------------------------------
 
     def _bring_person(self, known: Known, wanted: DesiredPerson, before: dict[str, Person]) -> str:
-        """Find or make the contact, tell it what it may know; returns why Chatwoot refused."""
+        """Find or make the contact, tell it what it may know; returns why that could not be."""
         stored = before.get(wanted.key)
         try:
             return self._place_person(known, wanted, stored)
         except Missing:
-            if not stored:
+            if not (stored and stored.contact):
                 raise Unreachable("contact_moved", wanted.key) from None
             # Merged into another, or deleted: found anew, or made anew.
-            return self._bring_person(known, wanted, {})
+            gone = replace(stored, contact=0, identifier=stored.identifier or None)
+            return self._bring_person(known, wanted, {wanted.key: gone})
+        except (ValuesRefused, ContactLost) as error:
+            return f"{wanted.key}: {error.detail}"
 
     def _place_person(self, known: Known, wanted: DesiredPerson, stored: Person | None) -> str:
         # Two organizations of one person must not both find nobody and create somebody.
-        with self._lock(f"person:{wanted.email or wanted.identifier}"):
-            try:
-                number = (
-                    self._find_contact(wanted, stored) or self._create_contact(known, wanted).id
-                )
-            except ValuesRefused as error:
-                return f"{wanted.key}: {error.detail}"
-            if stored and stored.contact != number and (why := self._end_membership(stored)):
-                return why
-            seat = Person(known.id, wanted.key, number, wanted.role, *wanted.found_by())
-            if seat != stored:
-                self._directory.put_person(seat)
+        with self._lock(f"person:{wanted.email or wanted.phone or known.id}"):
+            place = self._contacts.find(wanted, stored)
+            if stored and stored.contact and (not place or place.contact != stored.contact):
+                if why := self._end_membership(stored):
+                    return why
+                stored = replace(stored, contact=0)
+            place = place or self._contacts.make(known, wanted, stored)
+            if not place:
+                return ""
+            number, keys = place.contact, (wanted.email, wanted.phone)
+            seat = Person(known.id, wanted.key, number, wanted.role, *keys, place.identifier)
+            # An identifier of an earlier version stays noted until it is gone from the contact.
+            noted = replace(seat, identifier=seat.identifier or _read_guessable(stored))
+            if noted != stored:
+                self._directory.put_person(noted)
         try:
-            contact = self._update_contact(number, wanted)
+            contact = self._update_contact(number, wanted, identifier=seat.identifier)
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
+        if seat != noted:
+            self._directory.put_person(seat)
         self._links.match(number, known.id, _find_key(contact, wanted))
         seats = {str(each.id): each.name for each, _ in self._find_memberships(number)}
         self._conversations.write_name(number, seats)
         return ""
 
-    def _find_contact(self, wanted: DesiredPerson, stored: Person | None) -> int | None:
-        """The contact's number: stored, by identifier, e-mail, phone.
-
-        A website visitor can write any `identifier` (contracts/chatwoot.md §3.4): one who shows
-        another e-mail is somebody else, and one who shows none comes after the e-mail's owner.
-        """
-        if stored and stored.email == wanted.email:
-            return stored.contact
-        nameless = None
-        for key, value in wanted.values().items():
-            contact = self._chatwoot.find_contact(key, value)
-            if contact and (key == "email" or not wanted.email or contact.email == wanted.email):
-                return contact.id
-            if contact and not contact.email:
-                nameless = nameless or contact.id
-        return nameless
-
-    def _create_contact(self, known: Known, wanted: DesiredPerson) -> Contact:
-        """A new contact, its attributes in the same call; without the values that others own."""
-        fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], **wanted.values()}
-        seat = Person(known.id, wanted.key, 0, wanted.role)
-        fields["custom_attributes"] = make_attributes([(known, seat)])
-        telling = "email" if wanted.email else "identifier"  # what makes this person this person
-        for _ in range(MOST_REFUSALS):
-            try:
-                return self._chatwoot.create_contact(fields)
-            except ValuesRefused as taken:
-                if telling in taken.attributes:
-                    owner = self._chatwoot.find_contact(telling, fields[telling])
-                    if owner:
-                        return owner
-                    raise
-                fields = _leave_out(fields, taken)
-        return self._chatwoot.create_contact(fields)
-
     def _update_contact(
-        self, number: int, wanted: DesiredPerson | None = None, leaving: Leaving = _nobody
+        self,
+        number: int,
+        wanted: DesiredPerson | None = None,
+        leaving: Leaving = _nobody,
+        identifier: str | None = None,
     ) -> Contact:
-        """Write the difference: attributes, and what was empty. One writer per contact.
+        """Write the difference: attributes, an empty name, the identifier. One writer per contact.
 
         Returns the contact as it was before. Organizations that an agent refused for it are left
         out: what is written here can be read by whoever it is (design §4.5).
@@ -196,7 +177,11 @@ class Reconciler:
             seats = [*self._find_memberships(number), *self._find_picked(number)]
             right = make_attributes([each for each in seats if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
-            fields: dict[str, Any] = _fill_empty(contact, wanted) if wanted else {}
+            # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would
+            # be told the other by Chatwoot (contracts/chatwoot-real.md 1).
+            fields: dict[str, Any] = choose_identifier(contact, identifier)
+            if wanted and not contact.name:
+                fields["name"] = wanted.name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
             self._send_update(number, fields)
@@ -221,12 +206,33 @@ class Reconciler:
         ]
 
     def _find_picked(self, number: int) -> list[tuple[Known, Person]]:
-        """What an agent picked for the contact, where no list of people names it: as a guest."""
+        """What an agent picked for the contact, where no list of people names it: as a guest.
+
+        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
+        what is written here.
+        """
         said = self._links.find(0, number)
         seated = {known.id for known, _ in self._directory.memberships_of(number)}
-        picked = {link.organization for link in said if link.state == PICKED} - seated
+        told = [link for link in said if link.state == PICKED and link.disclosed]
+        picked = {link.organization for link in told} - seated
         known = self._directory.get_organizations(picked)
         return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+
+    def _withhold_picks(self, organization: int) -> None:
+        """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
+        for link in self._links.list_unwithheld(organization):
+            try:
+                self._withhold_pick(link)
+            except (Missing, Unauthorized, ValuesRefused) as error:
+                log.info("a pick for %s %d is left as it is: %s", link.scope, link.subject, error)
+            self._links.withhold(link)
+
+    def _withhold_pick(self, link: Link) -> None:
+        if link.scope == CONTACT:
+            self._update_contact(link.subject)
+        # What a pass would write into this conversation anyway may stay.
+        elif link.organization not in {each.id for each, _ in self._find_memberships(link.contact)}:
+            self._conversations.withhold_name(link.subject, link.organization)
 
     # -- who left --------------------------------------------------------------------------------
 
@@ -259,7 +265,9 @@ class Reconciler:
         def ends(seat: Person) -> bool:
             return seat.organization == organization
 
-        contacts = {person.contact for person in self._directory.people_of(organization).values()}
+        self._withhold_picks(organization)
+        people = self._directory.people_of(organization).values()
+        contacts = {person.contact for person in people if person.contact}
         told = [
             self._clear_contact(each, organization, ends, for_good=True)
             for each in sorted(contacts)
@@ -309,19 +317,15 @@ def _make_terms(
     )
 
 
+def _read_guessable(stored: Person | None) -> str | None:
+    return stored.identifier if stored and is_guessable(stored.identifier) else None
+
+
 def _find_key(contact: Contact, wanted: DesiredPerson) -> str:
     """The key that ties this contact to the person, by what the contact shows now (§4.6)."""
     if wanted.email and contact.email == wanted.email:
         return "email"
     return "phone" if wanted.phone and contact.phone == wanted.phone else "identifier"
-
-
-def _fill_empty(contact: Contact, wanted: DesiredPerson) -> dict[str, str]:
-    # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would be told
-    # the other by Chatwoot, which sends a visitor their own contact (contracts/chatwoot.md §3.4).
-    present = {"identifier": contact.identifier, "name": contact.name}
-    fill = {**wanted.values(), "name": wanted.name[:LONGEST_NAME]}
-    return {key: fill[key] for key, value in present.items() if not value and key in fill}
 
 
 def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:

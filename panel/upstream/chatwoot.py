@@ -18,6 +18,7 @@ from panel.models import clean
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
+MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 # And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
@@ -25,6 +26,7 @@ ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
 ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
+ROLE_ATTRIBUTE = "middag_role"
 T = TypeVar("T")
 
 
@@ -40,12 +42,15 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
+    """`joined`: it is known to an inbox, so that somebody may be speaking through it."""
+
     id: int
     name: str
     email: str | None
     phone: str | None
     identifier: str | None
     attributes: dict[str, Any]
+    joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,23 +145,59 @@ class Chatwoot:
 
         By filter, never by search: search is a substring's guess, throttled apart (§3.3).
         """
-        condition = {
-            "attribute_key": key,
-            "filter_operator": "equal_to",
-            "values": [value],
-            "query_operator": None,
-        }
-        body = self._send("POST", "contacts/filter?page=1", {"payload": [condition]})
-        rows = _require_object(body).get("payload")
-        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        found = _read_rows(self._filter_contacts({key: value}))
         # Chatwoot compares without case; what is not the same otherwise is not ours.
         same = [row for row in found if str(row.get(key) or "").lower() == value.lower()]
         return (
             _parse_contact(min(same, key=lambda row: _require_number(row, "id"))) if same else None
         )
 
+    def list_claimants(self, attributes: dict[str, str]) -> list[int]:
+        """Numbers of contacts whose custom attributes say all of this: a visitor can write them.
+
+        None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
+        """
+        try:
+            rows = _read_rows(self._filter_contacts(attributes))
+        except Unreadable as error:
+            if error.code == "http_422":
+                return []
+            raise
+        return sorted(_require_number(row, "id") for row in rows)
+
+    def count_identifiers(self, part: str) -> int:
+        """How many contacts have this in their `identifier`, in whatever case."""
+        meta = _require_object(self._filter_contacts({"identifier": part}, "contains")).get("meta")
+        return _require_number(meta, "count")
+
+    def list_identifiers(self, part: str) -> dict[int, str]:
+        """The contacts that have this in their `identifier`, by number; of the first pages."""
+        found: dict[int, str] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            body = self._filter_contacts({"identifier": part}, "contains", page)
+            rows = [_parse_contact(row) for row in _read_rows(body)]
+            if not rows:
+                break
+            found |= {each.id: each.identifier or "" for each in rows}
+        return found
+
+    def _filter_contacts(
+        self, values: dict[str, str], operator: str = "equal_to", page: int = 1
+    ) -> Any:
+        conditions: list[dict[str, Any]] = [
+            {
+                "attribute_key": key,
+                "filter_operator": operator,
+                "values": [value],
+                "query_operator": "AND",
+            }
+            for key, value in values.items()
+        ]
+        conditions[-1]["query_operator"] = None
+        return self._send("POST", f"contacts/filter?page={page}", {"payload": conditions})
+
     def create_contact(self, fields: dict[str, Any]) -> Contact:
-        """Raises `Taken` when another contact owns one of the values."""
+        """Raises `ValuesRefused` when another contact owns one of the values."""
         payload = _require_object(self._write("POST", "contacts", fields, again=False)).get(
             "payload"
         )
@@ -285,6 +326,7 @@ def _parse_contact(body: Any) -> Contact:
         phone=_read_text(found, "phone_number"),
         identifier=_read_text(found, "identifier"),
         attributes=_read_attributes(found),
+        joined=bool(found.get("contact_inboxes")),
     )
 
 
@@ -314,6 +356,11 @@ def _parse_numbers(body: Any) -> list[int]:
     if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
         raise Unreadable("wrong_shape", "no list of numbers")
     return body
+
+
+def _read_rows(body: Any) -> list[dict[str, Any]]:
+    rows = _require_object(body).get("payload")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _read_sources(body: Any) -> list[list[Any]]:

@@ -97,13 +97,14 @@ def test_launch_url_without_an_address_could_not(make: MakePanel) -> None:
 
 def test_setup_prints_json_for_programs(panel: Panel) -> None:
     told = read(panel, "setup")
-    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run"}
+    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run", "exposure"}
     assert told["webhook_secret"]
     assert read(panel, "setup") == {
         "steps": [],
         "by_hand": [],
         "webhook_secret": "",
         "dry_run": False,
+        "exposure": told["exposure"],
     }
 
 

@@ -12,8 +12,9 @@ from click.testing import Result
 
 from panel.auth.tokens import make_launch_url
 from panel.cli.setup import DEFINITIONS, EVENTS, MODELS, TYPES
-from panel.demo.chatwoot import Chatwoot
-from panel.demo.world import Json
+from panel.data.directory import Person
+from panel.demo.chatwoot import Chatwoot, Failure, never
+from panel.demo.world import Call, Json
 from panel.sync.people import OUR_ATTRIBUTES
 from tests.conftest import MakePanel, Panel, Worlds, panels_before, worlds_on_sockets
 
@@ -177,6 +178,73 @@ def test_removing_leaves_the_contacts_values(panel: Panel) -> None:
     assert contact["custom_attributes"] == {"middag_plan": "Gold"}
 
 
+# -- what a visitor can find out -------------------------------------------------------------------
+
+
+def seat(panel: Panel, contact: int, identifier: str) -> None:
+    """Somebody of organization 42, as an earlier version wrote them."""
+    panel.services.directory.put_person(
+        Person(42, f"collaborator:{contact}", contact, "owner", identifier=identifier)
+    )
+    panel.chat.contacts[contact]["identifier"] = identifier
+
+
+def test_it_names_the_inboxes_where_identity_validation_is_not_enforced(panel: Panel) -> None:
+    panel.chat.add_inbox(8, "Signed site", "Channel::WebWidget", {1})
+    panel.chat.channels[8]["hmac_mandatory"] = True
+    answer = setup(panel)
+    assert "Inbox Site: identity validation is not enforced" in answer.stdout
+    assert told(panel)["exposure"]["open_inboxes"] == ["Site"]
+    assert "WhatsApp" not in answer.stdout
+
+
+def test_an_inbox_of_which_chatwoot_says_nothing_is_named_too(panel: Panel) -> None:
+    """Older ones, or an agent's token: what is not said is not taken for enforced."""
+    row = panel.chat.channels.pop(1)
+    assert told(panel)["exposure"]["open_inboxes"][0] == "Site"
+    panel.chat.channels[1] = row
+
+
+def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
+    seat(panel, 301, "middag:user:7")
+    assert told(panel)["exposure"] | {"open_inboxes": []} == {
+        "open_inboxes": [],
+        "identifiers": 1,
+        "waiting": 1,
+    }
+    said = setup(panel).stdout
+    assert "Identifiers that can be guessed: 1 in Chatwoot" in said
+    assert "sync reconcile" in said
+
+
+def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
+    left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
+    left["identifier"], kept["identifier"] = "Middag:User:9", "shop:middag:1"
+    done = told(panel)
+    assert "remove guessable identifier of contact 302" in done["steps"]
+    assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
+    assert (left["identifier"], kept["identifier"]) == (None, "shop:middag:1")
+    kept["identifier"] = None
+
+
+def test_a_contact_that_chatwoot_refuses_to_change_is_left_to_be_done_by_hand(
+    panel: Panel,
+) -> None:
+    broken = panel.chat.contacts[302]
+    broken.update(identifier="middag:user:9", phone_number="no phone")
+    (line,) = told(panel)["by_hand"]
+    assert "contact 302" in line
+    broken.update(identifier=None, phone_number=None)
+
+
+def test_what_is_exposed_is_said_without_a_database_too(make: MakePanel, tmp_path: Path) -> None:
+    panel = make(PANEL_URL=PANEL_URL)
+    panel.services.database.dispose()
+    (tmp_path / "panel.db").unlink()
+    exposure = told(panel)["exposure"]
+    assert (exposure["open_inboxes"][0], exposure["waiting"]) == ("Site", None)
+
+
 # -- where it may not, or cannot -----------------------------------------------------------------
 
 
@@ -203,6 +271,22 @@ def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
     by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
     (line,) = told(by_agent)["by_hand"]
     assert HOOK_URL in line
+
+
+def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(panel: Panel) -> None:
+    made: list[Call] = []
+
+    def fail(call: Call) -> Failure | None:
+        if made:
+            return Failure(503)
+        if (call.method, call.path) == ("POST", "/api/v1/accounts/1/webhooks"):
+            made.append(call)
+        return None
+
+    panel.chat.failures = fail
+    printed = setup(panel).stdout
+    panel.chat.failures = never
+    assert webhook(panel.chat)["secret"] in printed
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--remove"]])

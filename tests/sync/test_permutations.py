@@ -205,7 +205,7 @@ TWINS = [{"phone": "+55 61 98888-0000"}, {"email": "x@twin.example"}]
 def test_companies_that_share_a_value_are_told_the_same_in_both_orders(
     worlds: Worlds, value: dict[str, str]
 ) -> None:
-    """Name and identifier are the first one's: they are filled where empty, never replaced."""
+    """The name is the first one's: it is filled where empty, never replaced."""
     ends = []
     for order in permutations((51, 52)):
         with worlds.fresh() as bench:
@@ -293,7 +293,7 @@ def test_a_seat_that_gets_another_number_keeps_its_conversation(acme: Bench) -> 
 
 
 def test_who_left_keeps_the_conversation_that_an_agent_picked(acme: Bench) -> None:
-    acme.links.put(Link(CONVERSATION, 1, ACME, PICKED, agent=2))
+    acme.links.put(Link(CONVERSATION, 1, ACME, PICKED, agent=2, disclosed=True))
     acme.office.remove("collaborators", ACME, 1)
     acme.run(ACME)
     assert acme.chat.conversations[1]["custom_attributes"]["middag_organization_id"] == str(ACME)

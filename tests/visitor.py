@@ -1,0 +1,56 @@
+"""An anonymous visitor of the website, who speaks to the built-in Chatwoot as a browser does."""
+
+from typing import Any
+
+import requests
+
+from panel.demo.world import Json
+
+
+class Visitor:
+    """Knows what stands in the website's page: Chatwoot's address and the website's token."""
+
+    def __init__(self, chat_url: str, website: str = "website-1") -> None:
+        self._at = f"{chat_url}/api/v1/widget"
+        self._website = {"website_token": website}
+        self._token = ""
+        self._token = self._call("POST", "config").json()["website_channel_config"]["auth_token"]
+
+    def _call(self, method: str, path: str, **body: Any) -> requests.Response:
+        headers = {"X-Auth-Token": self._token}
+        return requests.request(
+            method,
+            f"{self._at}/{path}",
+            json=body,
+            params=self._website,
+            headers=headers,
+            timeout=9,
+        )
+
+    def says(self, **who: Any) -> requests.Response:
+        """`setUser`, without a signature unless one is given."""
+        return self._call("PATCH", "contact/set_user", **who)
+
+    def types(self, **who: Any) -> requests.Response:
+        """Into the form for one's e-mail or phone; `custom_attributes` are written the same way."""
+        return self._call("PATCH", "contact", **who)
+
+    def reads(self) -> Json:
+        """The whole row of the contact that this visitor is by now."""
+        answer = self._call(
+            "POST", "contact/destroy_custom_attributes", custom_attributes=["nothing"]
+        )
+        row: Json = answer.json()
+        return row
+
+    def starts(self, text: str = "Hello", **form: Any) -> Json:
+        """The pre-chat form and a first message; answers the conversation with the contact."""
+        answer = self._call("POST", "conversations", contact=form, message={"content": text})
+        talk: Json = answer.json()
+        return talk
+
+    def claims(self, **attributes: Any) -> requests.Response:
+        """Attributes of the conversation, as a whole."""
+        return self._call(
+            "POST", "conversations/set_custom_attributes", custom_attributes=attributes
+        )
