@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
+from panel.models import normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 
@@ -96,10 +97,9 @@ def _find_unseated(contact: dict[str, Any]) -> set[int]:
     Our own writes come back here, too: those contacts are seated, and cost nothing.
     """
     number = contact.get("id")
-    email, phone = contact.get("email"), contact.get("phone_number")
-    seats = services().directory.find_people(
-        email.lower() if isinstance(email, str) else "", phone if isinstance(phone, str) else ""
-    )
+    email, phone = (contact.get(name) for name in ("email", "phone_number"))
+    known = normalize_email(email) if isinstance(email, str) else None
+    seats = services().directory.find_people(known or "", phone if isinstance(phone, str) else "")
     return {seat.organization for seat in seats if seat.contact != number}
 
 
