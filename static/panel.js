@@ -57,11 +57,12 @@
     const context = isChatwoot(event) && contextOf(event);
     if (!context?.conversation) return;
     if (!window.htmx) return tooEarly();
-    stir();
-    timers.forEach(clearTimeout);
     try {
+      stir();
+      timers.forEach(clearTimeout);
       show(read(context));
     } catch {
+      asking = false;
       fail("context"); // nobody must wait for a panel that does not come
     }
   });
