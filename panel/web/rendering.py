@@ -291,9 +291,8 @@ def read_moment() -> Moment:
 
 
 def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
-    """Nothing that was uncovered goes into a new seal: it was for its own organization alone."""
     organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
-    named = replace(visit.seal, organization=organization, trust=trust, uncovered=())
+    named = replace(visit.seal, organization=organization, trust=trust)
     return services().seals.sign(named)
 
 

@@ -51,6 +51,11 @@ def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Visit:
     return Lookup(panel.services).repeat(seal)
 
 
+def test_what_an_agent_uncovered_is_not_carried_over(panel: Panel) -> None:
+    seal = Seal(AGENT, "shared-secret", 1, 105, 305, 42, "unproven", ("orders",))
+    assert Lookup(panel.services).repeat(seal).seal.uncovered == ()
+
+
 def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
     here = visit(panel)
     Decisions(panel.services).decide(here, 42, "pick", "contact")

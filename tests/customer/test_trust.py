@@ -230,10 +230,13 @@ def test_a_number_with_an_extension_finds_its_owner_and_never_proves(
     discloses_nothing(acme, number)
 
 
-def test_who_was_merged_into_the_owners_contact_is_not_the_owner(acme: Panel) -> None:
+@pytest.mark.parametrize("source", ["5521977770000", "", None, 5561988884201])
+def test_who_was_merged_into_the_owners_contact_is_not_the_owner(
+    acme: Panel, source: object
+) -> None:
     """A visitor can make Chatwoot merge contacts: two numbers then are one contact."""
     number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE)
-    theirs = {"inbox": acme.chat.inboxes[WHATSAPP], "source_id": "5521977770000"}
+    theirs = {"inbox": acme.chat.inboxes[WHATSAPP], "source_id": source}
     acme.chat.contacts[number]["contact_inboxes"].append(theirs)
     assert told(discloses_nothing(acme, number)) == ("ready", "42", "matched", "unproven")
 

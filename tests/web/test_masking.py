@@ -20,6 +20,7 @@ from panel.settings import MASK_NAMES
 from panel.web import labels
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, seal_of
+from tests.customer.test_search import learn
 
 # How each kind would be drawn, or copied; of a key also its end.
 CANARIES = {
@@ -85,14 +86,17 @@ def test_no_place_shows_a_kind_that_is_masked(
 ) -> None:
     panel = make_panel(PANEL_MASK=mask)
     plant(panel, 42)
+    learn(panel, 42)
     if proven:
         panel.prove("healthy", 42)
     places = look_everywhere(panel, "healthy")
     trust = "proven" if proven else "unproven"
     assert attribute(places["first opening"], "data-trust") == trust
     masked = masked_kinds(mask, trust)
+    assert 'data-result="42"' in places["search"]
     for place, text in places.items():
         assert find_shown(text) & masked == set(), place
+    assert ('class="totals"' in places["orders"]) is (AMOUNT not in masked)
     # What is not masked is there: else the canaries would prove nothing.
     assert find_shown("".join(places.values())) == set(SHOWN) - masked
     assert find_shown(places["second opening"]) == set(SHOWN) - masked
