@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from panel.auth.tokens import Denied, Seal
 from panel.customer import matching
 from panel.customer.matching import Identification
-from panel.data.links import CONVERSATION, Link
+from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.errors import Missing, PanelError, Unreachable
 from panel.models import normalize_email
 from panel.services import Services
@@ -66,6 +66,11 @@ class Visit:
     found: Identification
     links_known: bool = True
     links: tuple[Link, ...] = ()
+
+    def is_contact_picked(self, organization: int) -> bool:
+        """Has an agent said that the contact belongs there, and not this conversation alone?"""
+        said = ((each.scope, each.organization, each.state) for each in self.links)
+        return (CONTACT, organization, PICKED) in said
 
 
 class Lookup:

@@ -4,6 +4,7 @@ What stands in no table is shown as it came: unknown is kept, not dropped.
 """
 
 from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.matching import CLAIMED
 from panel.upstream.chatwoot import Conversation
 
 # contracts/middag.md §5
@@ -94,10 +95,14 @@ CHANNEL_WARNINGS = {
 }
 
 
-def describe_channel(conversation: Conversation) -> str:
-    """The warning about this conversation's channel, or about its signed visitor."""
+def describe_channel(conversation: Conversation, link: str = "") -> str:
+    """The warning about this conversation's channel, or about its signed visitor.
+
+    A claim has a warning of its own (`link`), so that it goes without the one about any channel.
+    """
     kind = "signed" if conversation.signed else conversation.channel
-    return CHANNEL_WARNINGS.get(kind, CHANNEL_WARNINGS[""])
+    usual = "" if link == CLAIMED else CHANNEL_WARNINGS[""]
+    return CHANNEL_WARNINGS.get(kind, usual)
 
 
 # How an organization was found: by which key, or where a claim stands.

@@ -138,11 +138,13 @@ def test_the_page_and_the_server_read_a_poisoned_attribute_alike(demo: Demo, pag
 
 def test_whatever_throws_in_the_bridge_shows_that_it_failed(demo: Demo, page: Page) -> None:
     panel = demo.open_quiet(page)
-    panel.frame.evaluate("window.ajax = htmx.ajax; htmx.ajax = () => { throw new Error('no'); }")
+    panel.frame.evaluate(
+        "() => { window.ajax = htmx.ajax; htmx.ajax = () => { throw new Error('no'); }; }"
+    )
     say(panel, demo.context("healthy"))
     panel.expect_root("failed")
     expect(panel.find("[data-lost]")).to_have_text("context")
-    panel.frame.evaluate("htmx.ajax = window.ajax")
+    panel.frame.evaluate("() => { htmx.ajax = window.ajax; }")
     say(panel, demo.context("healthy"))
     panel.expect_root("ready")
 
