@@ -63,6 +63,7 @@
       show(read(context));
     } catch {
       asking = false;
+      clear(); // what was asked before must not land in the place of this
       fail("context"); // nobody must wait for a panel that does not come
     }
   });
