@@ -8,7 +8,7 @@ The map, in reading order. A module imports what stands before it, never what co
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
     auth/       revocation · tokens · sessions · whoami · throttle · methods
     .           services · checks
-    customer/   matching · lookup · decisions · search
+    customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
     sync/       wire · events · people · contacts · conversations · reconcile · rate_limit ·

@@ -6,6 +6,7 @@ Unknown is kept as `None` or as it came; nothing is invented.
 """
 
 import re
+import string
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -22,7 +23,18 @@ YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and 
 BLANKS = re.compile("[ \t-\r\x85\u2028\u2029]+")  # not the hard blank of amounts
 UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+ASCII_LOWER_CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
 Row = dict[str, Any]
+
+
+def normalize_email(text: str | None) -> str | None:
+    """An e-mail as it is compared and stored: without blanks around it, ASCII letters lower.
+
+    Nothing but ASCII is folded: `str.lower` makes a `k` of the Kelvin sign (U+212A), and the
+    look-alike of an address is another address, which somebody else may own.
+    """
+    return (text or "").strip(string.whitespace).translate(ASCII_LOWER_CASE) or None
 
 
 @dataclass(frozen=True)
@@ -231,7 +243,7 @@ class Collaborator:
         return cls(
             id=_read_id(row),
             user_id=read_whole(row, "user_id"),
-            email=(_read_text(row, "email") or "").lower() or None,
+            email=normalize_email(_read_text(row, "email")),
             role=(_read_text(row, "role") or "member").lower(),
             status=_read_status(row, "status"),
             name=_read_text(row, "name"),

@@ -1,5 +1,6 @@
 """Phone numbers, normalized to E.164 so that they can be compared."""
 
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -7,6 +8,13 @@ import phonenumbers
 BRAZIL = 55
 OLD_LENGTH = 10  # area and eight digits
 MOBILE = "6789"  # how eight digits of a mobile begin
+PLAIN = re.compile(r"\+[1-9][0-9]{6,14}")
+# Of the kinds of number, those that one person may carry. In North America a mobile looks like a
+# landline, so what may be either is taken for one.
+PERSONAL = {
+    phonenumbers.PhoneNumberType.MOBILE,
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+}
 
 
 @lru_cache(maxsize=1024)  # an opening asks for the same one three times
@@ -25,6 +33,17 @@ def normalize_phone(text: str | None, country: str | None = None) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=1024)
+def is_personal_phone(text: str) -> bool:
+    """May this number stand for one person: a plain one, as channels write it, and no landline.
+
+    Whoever writes an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside a number has another
+    text than its owner, and Chatwoot takes both.
+    """
+    phone = normalize_phone(text) if PLAIN.fullmatch(text) else None
+    return bool(phone) and phonenumbers.number_type(phonenumbers.parse(phone or "")) in PERSONAL
 
 
 def write_forms(phone: str) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Settings:
     timezone: ZoneInfo
     locale: str
     integer_money: str
+    mask: str
     trusted_proxies: int
     session_hours: int
     keep_days: int
@@ -181,6 +182,7 @@ class Variable:
 
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
+MASK_NAMES = ("unproven", "secrets", "never")
 PROOF_NAMES = ("shared-secret", "access-token", "chatwoot-session")
 
 VARIABLES = (
@@ -240,6 +242,7 @@ VARIABLES = (
         "cents or units",
         "cents",
     ),
+    Variable("PANEL_MASK", "mask", _choice(*MASK_NAMES), " or ".join(MASK_NAMES), MASK_NAMES[0]),
     Variable(
         "PANEL_TRUSTED_PROXIES", "trusted_proxies", _whole(0, 10), "a number from 0 to 10", "0"
     ),

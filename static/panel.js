@@ -55,31 +55,47 @@
 
   addEventListener("message", (event) => {
     const context = isChatwoot(event) && contextOf(event);
-    const conversation = context?.conversation;
-    if (!conversation) return;
+    if (!context?.conversation) return;
     if (!window.htmx) return tooEarly();
-    stir();
-    timers.forEach(clearTimeout);
-    if (context.theme) document.documentElement.dataset.theme = context.theme;
+    try {
+      stir();
+      timers.forEach(clearTimeout);
+      show(read(context));
+    } catch {
+      asking = false;
+      clear(); // what was asked before must not land in the place of this
+      fail("context"); // nobody must wait for a panel that does not come
+    }
+  });
+
+  // A visitor writes attributes of any shape into what Chatwoot tells us, `{"toString": 1}` too,
+  // which throws where it is made a text. Only texts and numbers are read, as on the server.
+  const isPlain = (value) => typeof value === "string" || typeof value === "number";
+  const plain = (value) => (isPlain(value) ? value : "");
+
+  function read(context) {
+    const { conversation, theme } = context;
+    if (plain(theme)) document.documentElement.dataset.theme = theme;
     const about = conversation.meta || {};
     const who = context.contact?.id ? context.contact : about.sender || {};
     const agent = context.currentAgent || context.current_agent || {}; // mobile: snake case, deeply
-    show({
-      conversation: conversation.id,
-      contact: who.id,
-      account: conversation.account_id,
-      agent_id: agent.id,
-      agent_email: agent.email || "",
+    return {
+      conversation: plain(conversation.id),
+      contact: plain(who.id),
+      account: plain(conversation.account_id),
+      agent_id: plain(agent.id),
+      agent_email: plain(agent.email),
       customer: customer(who, conversation.custom_attributes, about.hmac_verified),
-    });
-  });
+    };
+  }
 
   // All that decides who the customer is: where it is what the server has read a moment ago, it
-  // need not ask Chatwoot again (`identity.customer`); where it changes, the panel opens anew. What
+  // need not ask Chatwoot again (`describe_customer`); where it changes, the panel opens anew. What
   // a visitor wrote may be endless; cut, it is never the same.
   function customer(who, attributes, signed) {
     const claims = [attributes, who.custom_attributes].map((each) => each?.[OURS]);
-    return [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""].join("\t").slice(0, 2000);
+    const said = [who.id, who.email, who.phone_number, who.identifier, ...claims, signed ? 1 : ""];
+    return said.map(plain).join("\t").slice(0, 2000);
   }
 
   // -- the panel ----------------------------------------------------------------------------

@@ -35,10 +35,11 @@ from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
 from panel.data import db
+from panel.data.directory import Person
 from panel.data.schema import Preparation
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
-from panel.demo.scenarios import SCENARIOS
+from panel.demo.scenarios import SCENARIOS, WHATSAPP, Scenario
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, Server, demo_worlds, serve
 from panel.locks import ThreadLocks
 from panel.services import Services, get, register
@@ -194,8 +195,18 @@ class Panel:
         key = derive_launch_key(self.settings.secret)
         return self.ask("POST", "/contact", key, data=self.hints(scenario, **changes))
 
+    def prove(self, scenario: str = "healthy", organization: int = 0) -> None:
+        """From now on the customer writes by WhatsApp, from the phone of one person there."""
+        row = SCENARIOS[scenario]
+        prove_customer(self.chat, self.services, row, organization or row.organizations[0])
+
+    def proven(self, scenario: str = "healthy", organization: int = 0) -> str:
+        """The seal of a proven customer: nothing is masked."""
+        self.prove(scenario, organization)
+        return seal_of(self.open(scenario).text)
+
     def picked(self, scenario: str = "healthy", organization: int = 0) -> str:
-        """The seal of a confirmed customer: nothing is masked."""
+        """The seal of a customer of whom an agent said which company: masked as before."""
         organization = organization or SCENARIOS[scenario].organizations[0]
         seal = seal_of(self.open(scenario).text)
         return seal_of(self.say(seal, "pick", organization).text)
@@ -211,6 +222,17 @@ class Panel:
 
     def refresh(self, name: str, seal: str) -> requests.Response:
         return self.ask("POST", f"/sections/{name}/refresh", seal)
+
+
+def prove_customer(chat: Chatwoot, services: Services, row: Scenario, organization: int) -> None:
+    """All that a proof needs: a phone channel, its source, and one person who has the phone."""
+    phone = f"+55619888{row.conversation:05d}"
+    contact, inbox = chat.contacts[row.contact], chat.inboxes[WHATSAPP]
+    contact["phone_number"] = phone
+    contact["contact_inboxes"] = [{"inbox": inbox, "source_id": phone.removeprefix("+")}]
+    chat.conversations[row.conversation]["inbox_id"] = WHATSAPP
+    key = f"collaborator:{row.contact}"
+    services.directory.put_person(Person(organization, key, row.contact, "owner", None, phone))
 
 
 def attribute(html: str, name: str) -> str | None:

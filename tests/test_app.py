@@ -59,7 +59,7 @@ def test_behind_a_proxy_the_addresses_carry_its_prefix(make_panel: MakePanel) ->
 
 
 def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     answers = [panel.ask("GET", "/"), panel.open("healthy"), panel.open("unlinked")]
     answers += [panel.section(name, seal) for name in ("organization", "orders", "licenses")]
     answers.append(panel.ask("GET", "/nothing"))
@@ -71,7 +71,7 @@ def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
 
 def test_an_accident_of_ours_is_a_plain_500(panel: Panel) -> None:
     """A broken answer that gets past us must still say nothing of the code."""
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     with panel.services.database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE links RENAME COLUMN state TO gone")
     answer = panel.say(seal, "pick", 42)

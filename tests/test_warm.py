@@ -20,7 +20,7 @@ HEALTHY = SCENARIOS["healthy"]
 
 
 def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) -> None:
-    seal = panel.picked()
+    seal = panel.proven()
     for name in SECTIONS:
         panel.section(name, seal)
     panel.open()

@@ -1,6 +1,7 @@
 """An agent's decisions about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
 
 import time
+from dataclasses import replace
 
 from panel.auth.tokens import Denied
 from panel.cache.policy import CacheControl
@@ -41,7 +42,11 @@ class Decisions:
         """Pick, refuse or undo: our tables first, then Chatwoot's attributes.
 
         `undone`: the moment of the word that is taken back, as the panel showed it; else the
-        newest. Returns a notice for the agent, mostly empty. Raises `Unpicked`.
+        newest. Returns a notice for the agent, mostly empty. Raises `CannotPick`.
+
+        The visitor can read Chatwoot's attributes, so a pick is written there only where the
+        conversation is proven for that organization: else anybody who got an agent to pick a
+        company, a wrong one too, would be told its name.
         """
         if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
             raise Denied("bad_request", "unknown action or scope")
@@ -50,18 +55,20 @@ class Decisions:
             said = _find_undone(visit, organization, undone)
         else:
             said = _make_links(visit, organization, PICKED if action == "pick" else REFUSED, scope)
-        scopes = self._record(visit, organization, action, said)
+        said = self._record(visit, organization, action, said)
+        told = {organization: name} if any(each.disclosed for each in said) and name else {}
+        gone = _find_outdated(visit, action, said) - told.keys()
         try:
-            if scopes:
-                self._write_conversation(visit.conversation, organization, name)
-            if CONTACT in scopes:
-                self._write_contact(visit.conversation.contact, organization, name)
+            if said:
+                self._write_conversation(visit.conversation, told, gone)
+            if any(each.scope == CONTACT for each in said) and (told or gone):
+                self._write_contact(visit.conversation.contact, told, gone)
         except PanelError:
             return "chatwoot_not_told"
         return ""
 
-    def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> set[str]:
-        """What is said, with its row in the access log, or neither; the scopes it changed."""
+    def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> list[Link]:
+        """What is said, with its row in the access log, or neither; what of it changed anything."""
         with transaction(self._services.database) as connection:
             if action == "undo":
                 said = links.take_back(connection, said)
@@ -74,7 +81,7 @@ class Decisions:
                 audit_log.write_entry(
                     connection, AuditEntry(action, who, where, organization, how, note=note)
                 )
-        return scopes
+        return said
 
     def _fetch_name(self, organization: int) -> str:
         """Only an organization that the back office knows can be picked."""
@@ -86,44 +93,44 @@ class Decisions:
             raise CannotPick(error.code, error.detail) from error
         return found.value.name[:LONGEST_NAME]
 
-    def _write_conversation(self, conversation: Conversation, organization: int, name: str) -> None:
-        """A pick is written; with no name, our keys go if they name this organization."""
+    def _write_conversation(
+        self, conversation: Conversation, told: dict[int, str], gone: set[int]
+    ) -> None:
+        """`told`: id and name to write; else our keys go where they name one that is `gone`."""
         named = str(conversation.attributes.get(ID_ATTRIBUTE, ""))
-        if not name and named != str(organization):
-            return
-        values = {
-            ID_ATTRIBUTE: str(organization) if name else None,
-            NAME_ATTRIBUTE: name or None,
-        }
-        self._services.chatwoot.change_conversation(conversation.id, values)
+        values: dict[str, str | None] = {ID_ATTRIBUTE: None, NAME_ATTRIBUTE: None}
+        for organization, name in told.items():
+            values = {ID_ATTRIBUTE: str(organization), NAME_ATTRIBUTE: name}
+        if told or named in map(str, gone):
+            self._services.chatwoot.change_conversation(conversation.id, values)
 
-    def _write_contact(self, contact: Contact, organization: int, name: str) -> None:
+    def _write_contact(self, contact: Contact, told: dict[int, str], gone: set[int]) -> None:
         """The same for the contact, beside the organizations that the passes seated it in."""
         # The lock that passes hold too (`sync.reconcile`): one writer per contact.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
-            names = self._list_organizations(contact, organization, name)
+            names = self._list_organizations(contact, told)
             values = {
                 ID_ATTRIBUTE: ",".join(map(str, names)),
                 NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
             }
             if names:
                 self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
-            elif str(contact.attributes.get(ID_ATTRIBUTE, "")) == str(organization):
+            elif str(contact.attributes.get(ID_ATTRIBUTE, "")) in map(str, gone):
                 self._services.chatwoot.clear_contact(contact.id, list(values))
 
-    def _list_organizations(self, contact: Contact, organization: int, name: str) -> dict[int, str]:
-        """The organizations that the contact belongs to now, ascending, by name where we know it;
-        `name`: of the one that was picked just now."""
+    def _list_organizations(self, contact: Contact, told: dict[int, str]) -> dict[int, str]:
+        """The organizations that may stand in the contact now, ascending, by name where we know it;
+        `told`: the one that was picked just now."""
         said = self._services.links.find(0, contact.id)
         refused = {link.organization for link in said if link.state == REFUSED}
-        picked = {link.organization for link in said if link.state == PICKED}
+        picked = {link.organization for link in said if link.state == PICKED and link.disclosed}
         seats = {known.id for known, _ in self._services.directory.memberships_of(contact.id)}
         right = sorted((seats - refused) | picked)
         known = self._services.directory.get_organizations(right)
         names = {number: known[number].name if number in known else "" for number in right}
-        return names | ({organization: name} if name and organization in names else {})
+        return names | {number: name for number, name in told.items() if number in names}
 
 
 def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
@@ -133,11 +140,31 @@ def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list
     if scope == CONTACT:
         subjects[CONTACT] = contact.id
     keys = vars(matching.read_keys(contact))
-    now = time.time()
-    return [
-        Link(where, subject, organization, state, "", visit.agent.id, now, contact.id, **keys)
-        for where, subject in subjects.items()
-    ]
+    said = Link(
+        CONVERSATION,
+        0,
+        organization,
+        state,
+        agent=visit.agent.id,
+        at=time.time(),
+        contact=contact.id,
+        disclosed=state == PICKED and organization in visit.found.proven,
+        **keys,
+    )
+    return [replace(said, scope=scope, subject=subject) for scope, subject in subjects.items()]
+
+
+def _find_outdated(visit: Visit, action: str, said: list[Link]) -> set[int]:
+    """Organizations that may stand in Chatwoot and no longer should.
+
+    A refused one, whoever wrote it; of a pick that is undone, or that this pick replaced, only what
+    it has written itself.
+    """
+    if action == "refuse":
+        return {each.organization for each in said}
+    scopes = {each.scope for each in said}
+    ended = [each for each in visit.links if each.scope in scopes] if action == "pick" else said
+    return {each.organization for each in ended if each.disclosed}
 
 
 def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:

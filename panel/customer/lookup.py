@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from panel.auth.tokens import Denied, Seal
 from panel.customer import matching
 from panel.customer.matching import Identification
-from panel.data.links import CONVERSATION, Link
+from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.errors import Missing, PanelError, Unreachable
+from panel.models import normalize_email
 from panel.services import Services
 from panel.upstream.chatwoot import Agent, Conversation
 
 LONGEST_EMAIL = 254
-UNKNOWN_SOURCE = "?"
 
 
 @dataclass(frozen=True)
 class Hints:
-    """`organization` 0: none chosen yet; `customer`: see `identity.customer`."""
+    """`organization` 0: none chosen yet; `customer`: see `matching.describe_customer`."""
 
     conversation: int
     contact: int
@@ -34,7 +34,7 @@ class Hints:
     @classmethod
     def from_form(cls, form: Mapping[str, str]) -> "Hints":
         """Raises `Denied("bad_request")`."""
-        email = form.get("agent_email", "").strip().lower()
+        email = normalize_email(form.get("agent_email")) or ""
         if len(email) > LONGEST_EMAIL:
             raise Denied("bad_request", "agent_email is too long")
         return cls(
@@ -67,6 +67,11 @@ class Visit:
     links_known: bool = True
     links: tuple[Link, ...] = ()
 
+    def is_contact_picked(self, organization: int) -> bool:
+        """Has an agent said that the contact belongs there, and not this conversation alone?"""
+        said = ((each.scope, each.organization, each.state) for each in self.links)
+        return (CONTACT, organization, PICKED) in said
+
 
 class Lookup:
     """Every method raises `Denied`, or `PanelError` when Chatwoot or the database is silent."""
@@ -98,8 +103,10 @@ class Lookup:
     def repeat(self, seal: Seal, customer: str = "") -> Visit:
         """The same agent before the same conversation, asked anew.
 
-        A copy of a moment ago will do where it says what the dashboard shows (`customer`).
+        A copy of a moment ago will do where it says what the dashboard shows (`customer`). What
+        the agent uncovered is not carried over: it was for one organization and one reason.
         """
+        seal = replace(seal, uncovered=())
         try:
             conversation = self._read_conversation(seal.conversation, customer)
         except Missing:
@@ -130,19 +137,19 @@ class Lookup:
             if not claims.candidates:  # nobody must read that nothing is linked
                 raise
             return replace(visit, found=claims, links_known=False)
-        known = links or matches
-        sources = self._read_sources(conversation) if known else frozenset()
+        by_phone = any(each.key == matching.PHONE for each in matches)
+        sources = self._read_sources(conversation) if by_phone else frozenset()
         found = matching.identify(conversation, links, matches, sources)
         return replace(visit, found=found, links=tuple(links))
 
     def _read_sources(self, conversation: Conversation) -> frozenset[str]:
         """How the channel calls the contact, asked where that can prove anything."""
-        if conversation.channel not in matching.PROVES:
+        if conversation.channel not in matching.PHONE_CHANNELS:
             return frozenset()
         try:
             return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
-            return frozenset({UNKNOWN_SOURCE})  # the same as nobody's: nothing is proven by it
+            return frozenset()  # nothing is proven by it
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 

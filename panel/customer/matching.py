@@ -1,9 +1,21 @@
 """Matching a conversation to organizations: which ones, by what evidence, and with which trust.
 
-Our own links come first. What stands in Chatwoot's attributes or `identifier` is a *claim*: a
-website visitor can write all three (contracts/chatwoot.md §3.4), so it is shown as claimed. Last
-comes who knows the contact's e-mail or phone; where the channel proves that key, it comes before
-every claim.
+Our own links come first. What stands in Chatwoot's attributes is a *claim*: a website visitor can
+write it (contracts/chatwoot.md §3.4), so it is shown as claimed. Last comes who knows the contact's
+e-mail or phone; where the channel proves that key, it comes before every claim.
+
+The one table of trust. A phone is proven, and nothing else ever is, where all of this holds:
+
+    the channel     is one of `PHONE_CHANNELS`, which are addressed by the phone itself
+    its sources     Chatwoot names at least one for this contact in this inbox, and each *is* the
+                    phone that the contact shows (a merge, which a visitor can bring about, leaves
+                    several, or another one)
+    the number      is written plainly, valid, and no landline (`phones.is_personal_phone`)
+    its owner       is one person, over all organizations that we know (`Match.people`)
+
+An e-mail inbox takes its contact from `Reply-To`, which anybody writes; `hmac_verified` outlives a
+merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. They
+prove nothing (contracts/chatwoot-real.md 1 to 3). An agent's pick says which company, not who.
 """
 
 import re
@@ -12,22 +24,17 @@ from dataclasses import dataclass
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.phones import normalize_phone
+from panel.models import normalize_email
+from panel.phones import is_personal_phone, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
-IDENTIFIER = re.compile(r"middag:organization:([1-9][0-9]{0,17})")
 CLAIMED = "claimed"
+PROVEN, UNPROVEN = "proven", "unproven"
 MOST_CANDIDATES = 10
-
-# The one table of trust: which key of the person who writes a channel proves. A match is proven
-# when the organization knows that key as the contact shows it *now*, a pick for the contact when
-# it is the key that the contact had when the agent picked: a visitor can change what stands there.
-PHONE_CHANNELS = ("Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms", "Channel::Telegram")
-PROVES = {
-    **dict.fromkeys(PHONE_CHANNELS, frozenset({"phone"})),
-    "Channel::Email": frozenset({"email"}),
-}
-NAMELESS = ("Channel::Telegram",)  # its sources are Telegram's own numbers, no phones
+PHONE = "phone"  # the one key that anything proves
+PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
+# How they write a number: WhatsApp by its digits alone, Twilio as `whatsapp:+5561…`.
+SOURCE = re.compile(r"(?:whatsapp:)?\+?([1-9][0-9]{6,14})")
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Identification:
-    """`candidates` of the first source that has any; `refused`: what agents said no to, here."""
+    """`candidates` of the first source that has any; `refused`: what agents said no to, here.
+
+    `proven`: every organization that knows what the channel proves, shown or not.
+    """
 
     candidates: tuple[Candidate, ...]
     refused: tuple[Link, ...] = ()
+    proven: frozenset[int] = frozenset()
 
     def get(self, organization: int) -> Candidate | None:
         named = [each for each in self.candidates if each.organization == organization]
@@ -64,50 +75,40 @@ class Identification:
 def describe_customer(conversation: Conversation) -> str:
     """All that decides here who the customer is, as `panel.js` says it of what the dashboard shows.
 
-    No evidence, for anybody can say it; but a kept copy that says the same is not outdated.
+    No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
+    texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.
     """
     who = conversation.contact
     claims = (each.get(ID_ATTRIBUTE) for each in (conversation.attributes, who.attributes))
     signed = 1 if conversation.signed else None
     said = (who.id, who.email, who.phone, who.identifier, *claims, signed)
-    return "\t".join("" if each is None else str(each) for each in said)
+    return "\t".join(str(each) if _is_plain(each) else "" for each in said)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def read_keys(contact: Contact) -> Keys:
     """What the contact shows now, in the form in which the passes learned it."""
-    email = (contact.email or "").strip().lower()
-    return Keys(email or None, normalize_phone(contact.phone), contact.identifier)
+    return Keys(normalize_email(contact.email), normalize_phone(contact.phone))
 
 
-def prove_keys(conversation: Conversation, sources: Collection[str] = ()) -> dict[str, str]:
-    """The keys that the channel proves, with their values.
+def prove_phone(conversation: Conversation, sources: Collection[str]) -> str | None:
+    """The phone that the channel proves, in E.164.
 
-    `sources`: the addresses by which this contact is known in this inbox. A contact that took over
-    another's conversations (by a merge, which a visitor can bring about) shows more of them, or
-    another one than its e-mail or phone: then nothing is proven.
+    `sources`: the addresses by which this contact is known in this inbox; none prove nothing.
     """
-    keys = vars(read_keys(conversation.contact))
-    names = PROVES.get(conversation.channel, frozenset())
-    found = {name: keys[name] for name in names if keys[name]}
-    if conversation.channel not in NAMELESS:
-        found = {name: value for name, value in found.items() if _all_equal(value, sources)}
-    # `hmac_verified`: the website signs the identifier alone (Chatwoot's `valid_hmac?`); who has a
-    # signature of their own can send any e-mail with it, unless the e-mail is the identifier.
-    if conversation.signed and keys["identifier"]:
-        found["identifier"] = keys["identifier"]
-        if keys["email"] == keys["identifier"].lower():
-            found["email"] = keys["email"]
-    return found
+    shown = conversation.contact.phone or ""
+    if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(shown):
+        return None
+    phone = normalize_phone(shown)
+    return phone if {_read_source(each) for each in sources} == {phone} else None
 
 
-def _all_equal(value: str, sources: Collection[str]) -> bool:
-    return all(_normalize_source(each) == value for each in sources)
-
-
-def _normalize_source(source: str) -> str:
-    """WhatsApp names a phone by its digits alone, Twilio as `whatsapp:+5561…`."""
-    bare = source.lower().removeprefix("whatsapp:").removeprefix("+")
-    return (normalize_phone(f"+{bare}") or bare) if bare.isdecimal() else bare
+def _read_source(source: str) -> str | None:
+    found = SOURCE.fullmatch(source)
+    return normalize_phone(f"+{found[1]}") if found else None
 
 
 def identify(
@@ -116,10 +117,8 @@ def identify(
     matches: Collection[Match] = (),
     sources: Collection[str] = (),
 ) -> Identification:
-    """`matches`: who knows the contact's keys; `sources`: see `proved`."""
-    # An identifier that nobody signed is a claim, whoever knows it.
-    matches = [each for each in matches if each.key != "identifier" or conversation.signed]
-    look = _Evidence(conversation, matches, prove_keys(conversation, sources))
+    """`matches`: who knows the contact's keys; `sources`: see `prove_phone`."""
+    look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest word is the one that is shown, and that an undo takes back.
     refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
@@ -132,14 +131,25 @@ def identify(
         ]
         known = [each.organization for each in matches if each.organization not in refused]
         matched = [*stored, *(look.judge_match(each) for each in known)]
-        candidates = [each for each in matched if each.trust == "proven"] or matched
+        candidates = [each for each in matched if each.trust == PROVEN] or matched
         if not stored and not _any_proven(matched):
             candidates = [*matched, *_read_claims(conversation, set(refused))]
-    return Identification(_deduplicate(candidates), tuple(refused.values()))
+    return Identification(_deduplicate(candidates), tuple(refused.values()), look.proven)
+
+
+def _find_proven(
+    conversation: Conversation, matches: Collection[Match], sources: Collection[str]
+) -> frozenset[int]:
+    """The organizations that know the proven phone, if it is that of one person."""
+    if not prove_phone(conversation, sources):
+        return frozenset()
+    return frozenset(
+        each.organization for each in matches if each.key == PHONE and each.people == 1
+    )
 
 
 def _any_proven(candidates: Iterable[Candidate]) -> bool:
-    return any(each.trust == "proven" for each in candidates)
+    return any(each.trust == PROVEN for each in candidates)
 
 
 def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
@@ -147,30 +157,30 @@ def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
 
 
 def _filter_matches(links: list[Link]) -> list[Link]:
-    """Of contacts alone: that of a conversation only notes what we wrote there."""
-    return [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
+    """Of contacts alone: that of a conversation only notes what we wrote there. An earlier version
+    took contacts for somebody by their `identifier`, which is no evidence: those are left out."""
+    matched = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
+    return [link for link in matched if link.rests_on != "identifier"]
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What is known at this opening; `proved` by the channel, name and value."""
+    """What is known at this opening; `proven`: see `Identification`."""
 
     conversation: Conversation
     matches: Collection[Match]
-    proved: dict[str, str]
+    proven: frozenset[int]
 
     def judge_pick(self, link: Link) -> Candidate:
-        here = link.scope == CONVERSATION
-        proven = self._is_same_contact(link) if here else self._is_same_person(link)
-        trust = "proven" if proven else "unproven"
+        """The agent says which company this is; who is writing, the channel alone says."""
+        trust = self._judge(link.organization)
         return Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
-        """By the best key that the organization knows now: one that is proven, or the stored."""
+        """By the best key that the organization knows now: the proven one, else the stored."""
         known = {each.key: each for each in self.matches if each.organization == organization}
-        key = next((key for key in known if key in self.proved), "")
-        trust = "proven" if key else "unproven"
-        key = key or (rests_on if rests_on in known else next(iter(known), ""))
+        trust = self._judge(organization)
+        key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")
         if not key:  # the contact shows another key than when the pass found it
             return Candidate(organization, MATCHED, rests_on, trust)
         return Candidate(
@@ -183,28 +193,20 @@ class _Evidence:
             fits=len({each.organization for each in self.matches if each.key == key}),
         )
 
-    def _is_same_contact(self, link: Link) -> bool:
-        return link.contact in (0, self.conversation.contact.id)
-
-    def _is_same_person(self, link: Link) -> bool:
-        return any(getattr(link, key) == value for key, value in self.proved.items())
+    def _judge(self, organization: int) -> str:
+        return PROVEN if organization in self.proven else UNPROVEN
 
 
 def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:
-    contact = conversation.contact
     sources = (
-        (
-            "conversation attribute",
-            _parse_numbers(conversation.attributes.get(ID_ATTRIBUTE)),
-        ),
-        ("contact attribute", _parse_numbers(contact.attributes.get(ID_ATTRIBUTE))),
-        ("identifier", IDENTIFIER.fullmatch(contact.identifier or "")),
+        ("conversation attribute", conversation.attributes),
+        ("contact attribute", conversation.contact.attributes),
     )
-    for source, found in sources:
-        numbers = [int(found[1])] if isinstance(found, re.Match) else found or []
+    for source, attributes in sources:
+        numbers = _parse_numbers(attributes.get(ID_ATTRIBUTE))
         usable = [number for number in numbers if number not in refused]
         if usable:
-            claims = (Candidate(number, CLAIMED, source, "unproven") for number in usable)
+            claims = (Candidate(number, CLAIMED, source, UNPROVEN) for number in usable)
             return _deduplicate(claims)
     return ()
 

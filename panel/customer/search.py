@@ -6,8 +6,18 @@ It says no more than the mask: of a masked kind, only that it was found by it.
 from dataclasses import dataclass
 
 from panel.cache.policy import CacheControl
+from panel.customer.disclosure import EMAIL, LICENSE_KEY, PHONE_NUMBER, TAX_ID, masked_kinds
 from panel.data.directory import Known
-from panel.data.search_index import BY_ID, BY_NAME, BY_TAX_ID, WHOLE_WORDS, Hit, parse_query
+from panel.data.search_index import (
+    BY_EMAIL,
+    BY_ENTITLEMENT,
+    BY_ID,
+    BY_NAME,
+    BY_PHONE,
+    BY_TAX_ID,
+    Hit,
+    parse_query,
+)
 from panel.errors import Missing, PanelError
 from panel.services import Services
 from panel.upstream.middag import ORGANIZATION
@@ -39,9 +49,24 @@ class Results:
     code: str = ""
 
 
-def find_masked_kinds(trust: str) -> frozenset[str]:
-    """A tax id always: whom a search finds, nobody has proven."""
-    return frozenset({BY_TAX_ID}) if trust == "proven" else WHOLE_WORDS
+# What a word of a masked kind would tell.
+VALUES_OF_WORDS = {
+    BY_TAX_ID: TAX_ID,
+    BY_EMAIL: EMAIL,
+    BY_PHONE: PHONE_NUMBER,
+    BY_ENTITLEMENT: LICENSE_KEY,
+}
+
+
+def find_masked_words(mask: str, trust: str) -> frozenset[str]:
+    """The kinds of words that are not echoed.
+
+    A tax id never is: whom a search finds, nobody has proven.
+    """
+    masked = masked_kinds(mask, trust)
+    return frozenset({BY_TAX_ID}) | {
+        word for word, value in VALUES_OF_WORDS.items() if value in masked
+    }
 
 
 def says_enough(query: str) -> bool:

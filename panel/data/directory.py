@@ -18,6 +18,7 @@ from sqlalchemy import (
     Date,
     Engine,
     Integer,
+    RowMapping,
     String,
     Table,
     Text,
@@ -26,7 +27,6 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    null,
     or_,
     select,
     union_all,
@@ -62,7 +62,7 @@ people = Table(
     Column("identifier", Text, index=True),
 )
 
-KEY_NAMES = ("email", "phone", "identifier")
+KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
 COMPANY = "organization"  # the role of the company's own contact
 # How identifiers of earlier versions begin. A visitor who counts finds them, whatever the number.
 GUESSABLE = ("middag:user:", "middag:organization:")
@@ -106,16 +106,19 @@ class Keys:
 
     email: str | None = None
     phone: str | None = None
-    identifier: str | None = None
 
 
 @dataclass(frozen=True)
 class Match:
-    """An organization that knows one of the keys; `key`: which; `role`: of whom it is there."""
+    """An organization that knows one of the keys; `key`: which; `role`: of whom it is there.
+
+    `people`: how many distinct persons have that key, over all organizations.
+    """
 
     organization: int
     key: str
     role: str
+    people: int
 
 
 class Directory:
@@ -181,12 +184,15 @@ class Directory:
             return []
         with transaction(self._engine) as connection:
             rows = list(connection.execute(_select_matches(tuple(wanted)), wanted).mappings())
+        rows.sort(key=lambda row: (row["organization"], row["role"] == COMPANY))
         found: dict[tuple[int, str], Match] = {}
-        for row in sorted(rows, key=lambda row: (row["organization"], row["role"] == COMPANY)):
-            for key in (name for name in wanted if row[name] == wanted[name]):
-                match = Match(row["organization"], key, row["role"])
+        for key, value in wanted.items():
+            having = [row for row in rows if row[key] == value]
+            people = len(_name_people(having))
+            for row in having:
+                match = Match(row["organization"], key, row["role"], people)
                 found.setdefault((match.organization, key), match)
-        return list(found.values())
+        return sorted(found.values(), key=lambda match: match.organization)
 
     def get_organizations(self, wanted: Collection[int]) -> dict[int, Known]:
         """Those of the organizations that a pass has seen, by id."""
@@ -214,24 +220,30 @@ class Directory:
             return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
 
 
+def _name_people(rows: list[RowMapping]) -> set[object]:
+    """The distinct persons of these rows: by e-mail, else by organization and key.
+
+    A company counts where none of its collaborators stands there: else its number is theirs.
+    """
+    theirs = {row["organization"] for row in rows if row["role"] != COMPANY}
+    people: dict[object, object] = {}
+    for row in rows:
+        if row["role"] != COMPANY or row["organization"] not in theirs:
+            own = (row["organization"], row["key"])
+            people[own] = people.get(own) or row["email"]
+    return {email or own for own, email in people.items()}
+
+
 @cache
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Made once: building it takes longer than asking it."""
     columns = [people.c[name] for name in KEY_NAMES]
-    either = [
-        select(people.c.organization, people.c.role, *columns).where(_match_any(people, names))
-    ]
-    own = [name for name in names if name in organizations.c]
-    if own:
-        company = select(
-            organizations.c.id,
-            literal(COMPANY),
-            organizations.c.email,
-            organizations.c.phone,
-            null(),
-        )
-        either.append(company.where(_match_any(organizations, own)))
-    return union_all(*either)
+    person = select(people.c.organization, people.c.key, people.c.role, *columns)
+    own = [organizations.c[name] for name in KEY_NAMES]
+    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), *own)
+    return union_all(
+        person.where(_match_any(people, names)), company.where(_match_any(organizations, names))
+    )
 
 
 def _match_any(table: Table, names: Iterable[str]) -> ColumnElement[bool]:

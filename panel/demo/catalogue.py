@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from panel.demo.companies import Company, Maker, Recipe, small
@@ -175,6 +176,14 @@ def _place(city: str, state: str, mail: str) -> Recipe:
     return lambda make: small(make, name, mail, city=city, state=state)
 
 
+def _proven(make: Maker) -> Company:
+    """Its owner writes by WhatsApp, from the phone that the back office knows as hers alone."""
+    company = small(make, "Segura Cursos Ltda", "segura.example", city="São Paulo", state="SP")
+    phone = "+55 11 98765-4320"
+    owner = make.collaborator(1, "gabriela@segura.example", "owner", name="Gabriela", phone=phone)
+    return replace(company, collaborators=[owner])
+
+
 # Nobody of them writes: they are what passes have seen before, so that a search finds something.
 NEIGHBOURS: dict[int, Recipe] = {
     71: _plain("Instituto São Bento Ltda", "saobento.example"),
@@ -192,6 +201,9 @@ NEIGHBOURS: dict[int, Recipe] = {
     83: _place("Macapá", "AP", "tecmacapa.example"),
     84: _place("Goiânia", "GO", "tecgoiania.example"),
 }
+
+BY_WHATSAPP = 62
+SEEN = (*NEIGHBOURS, BY_WHATSAPP)  # by passes, when the demo starts
 
 COMPANIES: dict[int, Recipe] = {
     42: _acme,
@@ -212,5 +224,6 @@ COMPANIES: dict[int, Recipe] = {
     59: _plain("Sumida Serviços Ltda", "sumida.example"),
     60: _plain("Fechada Holding Ltda", "fechada.example"),
     61: _plain("Silêncio Estúdio Ltda", "silencio.example"),
+    BY_WHATSAPP: _proven,
     **NEIGHBOURS,
 }

@@ -25,7 +25,8 @@ class Person:
 class Scenario:
     """One row: `conversation` and `contact` are Chatwoot ids, `organizations` the claimed ones.
 
-    `claim` says where the claim stands: contact, conversation (custom attributes) or identifier.
+    `claim` says in whose custom attributes the claim stands: of the contact or the conversation;
+    `identifier` is worth nothing, whoever wrote it.
     `fault` is a row of FAULTS for the organization, in `sections` or (none named) in all of them;
     `chatwoot_down`: Chatwoot does not answer for this conversation.
     """
@@ -39,6 +40,7 @@ class Scenario:
     says: str
     inbox: int = WEB
     claim: str = "contact"
+    identifier: str | None = None
     fault: str | None = None
     sections: tuple[str, ...] = ()
     chatwoot_down: bool = False
@@ -74,7 +76,8 @@ _ROWS = (
     Scenario(
         "expiring", "Licenses expiring, expired", 106, 306, (46,),
         Person("Fernanda Lima", "fernanda@horizonte.example", "+5541977770006", "Curitiba"),
-        "Recebi um aviso de vencimento da licença.", WHATSAPP, claim="identifier",
+        "Recebi um aviso de vencimento da licença.", WHATSAPP,
+        identifier="middag:organization:46",  # as earlier versions of ours wrote it
     ),
     Scenario(
         "currencies", "BRL and USD", 107, 307, (47,),
@@ -140,6 +143,11 @@ _ROWS = (
         "chatwoot-down", "Chatwoot does not answer", 119, 319, (61,),
         Person("Sofia Mendes", "contato@silencio.example", "+5584984440019", "Natal"),
         "Obrigada pela ajuda de ontem!", chatwoot_down=True,
+    ),
+    Scenario(
+        "proven", "Proven by WhatsApp", 120, 320, (62,),
+        Person("Gabriela Reis", "gabriela@segura.example", "+5511987654320", "São Paulo"),
+        "Pode me passar a segunda via do pedido?", WHATSAPP,
     ),
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ from panel.auth.tokens import (
     SHARED_SECRET,
     make_launch_url,
 )
-from panel.demo.catalogue import NEIGHBOURS
+from panel.demo.catalogue import SEEN
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
@@ -81,7 +81,7 @@ class House:
         """Passes are executed meanwhile, as in a web process of a single-machine installation."""
         import_string("app:start_work")(self.panel)
         intake = get(Intake, self.panel)  # type: ignore[arg-type]
-        for organization in NEIGHBOURS:
+        for organization in SEEN:
             intake.line_up(organization, BACKFILL)
         try:
             yield

@@ -131,7 +131,7 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
         name=person.name,
         email=person.email,
         phone_number=person.phone,
-        identifier=f"middag:organization:{claim}" if row.claim == "identifier" else None,
+        identifier=row.identifier,
         additional_attributes={"city": person.city, "country_code": person.country},
         custom_attributes=claimed if row.claim == "contact" else {},
         contact_inboxes=[{"inbox": chat.inboxes[row.inbox], "source_id": _source(row)}],

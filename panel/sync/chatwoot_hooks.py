@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
-from panel.models import clean
+from panel.models import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 
@@ -97,9 +97,8 @@ def _find_unseated(contact: dict[str, Any]) -> set[int]:
     Our own writes come back here, too: those contacts are seated, and cost nothing.
     """
     number = contact.get("id")
-    seats = services().directory.find_people(
-        _read_key(contact, "email").lower(), _read_key(contact, "phone_number")
-    )
+    email = normalize_email(_read_key(contact, "email")) or ""
+    seats = services().directory.find_people(email, _read_key(contact, "phone_number"))
     return {seat.organization for seat in seats if seat.contact != number}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models import Collaborator, Organization
+from panel.models import Collaborator, Organization, normalize_email
 from panel.phones import normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 
@@ -64,7 +64,7 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
     for each in sorted(people, key=lambda one: (_weigh(one.role), one.id)):
         if each.email and each.role != INVITED:
             seats.setdefault(each.email, _make_person(each))
-    email = (truth.email or "").lower() or None
+    email = normalize_email(truth.email)
     company = DesiredPerson(
         key=COMPANY,
         role=COMPANY,

@@ -17,7 +17,7 @@ from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
 from panel.locks import Locks
-from panel.models import Entitlement, Organization
+from panel.models import Entitlement, Organization, normalize_email
 from panel.phones import normalize_phone
 from panel.settings import Settings
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
@@ -108,7 +108,7 @@ class Reconciler:
             billing_entity=truth.billing_entity,
             plan=truth.plan,
             tax_id=truth.tax_id,
-            email=(truth.email or "").lower() or None,
+            email=normalize_email(truth.email),
             phone=normalize_phone(truth.phone, truth.country),
             city=truth.city,
             entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),

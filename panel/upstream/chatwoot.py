@@ -14,7 +14,7 @@ from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import GiveUp, Missing, PanelError, Unreachable, Unreadable
-from panel.models import clean
+from panel.models import clean, normalize_email
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
@@ -146,8 +146,8 @@ class Chatwoot:
         By filter, never by search: search is a substring's guess, throttled apart (§3.3).
         """
         found = _read_rows(self._filter_contacts({key: value}))
-        # Chatwoot compares without case; what is not the same otherwise is not ours.
-        same = [row for row in found if str(row.get(key) or "").lower() == value.lower()]
+        # Chatwoot compares without case, look-alikes too: those are not ours.
+        same = [row for row in found if _fold(row.get(key)) == _fold(value)]
         return (
             _parse_contact(min(same, key=lambda row: _require_number(row, "id"))) if same else None
         )
@@ -337,12 +337,16 @@ def _parse_agents(body: Any) -> dict[int, Agent]:
         Agent(
             _require_number(row, "id"),
             clean(str(row.get("name") or "")),
-            str(row.get("email") or "").lower(),
+            _fold(row.get("email")),
             str(row.get("role") or ""),
         )
         for row in body
     ]
     return {agent.id: agent for agent in agents}
+
+
+def _fold(value: Any) -> str:
+    return normalize_email(str(value or "")) or ""
 
 
 def _read_ids(body: Any) -> list[int]:
@@ -364,19 +368,19 @@ def _read_rows(body: Any) -> list[dict[str, Any]]:
 
 
 def _read_sources(body: Any) -> list[list[Any]]:
-    """Pairs of inbox and source of a contact. Where Chatwoot says none, the channel's word stands:
-    a visitor cannot bring that about, and its own answer for one contact always names them."""
+    """Pairs of inbox and source of a contact; a source that is missing or no text is empty."""
     joined = _require_object(_require_object(body).get("payload")).get("contact_inboxes")
     rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
     inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
     pairs = zip(inboxes, rows, strict=True)
-    return [[inbox.get("id"), str(row.get("source_id") or "")] for inbox, row in pairs]
+    sources = [(inbox.get("id"), row.get("source_id")) for inbox, row in pairs]
+    return [[where, name if isinstance(name, str) else ""] for where, name in sources]
 
 
 def _parse_pairs(body: Any) -> list[tuple[Any, str]]:
     if not isinstance(body, list):
         raise Unreadable("wrong_shape", "no list of sources")
-    return [(inbox, source) for inbox, source in body if source]
+    return [(inbox, source) for inbox, source in body]
 
 
 def _read_attributes(body: Any) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 What stands in no table is shown as it came: unknown is kept, not dropped.
 """
 
+from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.matching import CLAIMED
+from panel.upstream.chatwoot import Conversation
+
 # contracts/middag.md §5
 STATUS_LABELS = {
     "pending": "pending",
@@ -76,15 +80,39 @@ NOTICES = {
     "unknown_organization": "The back office knows no organization with this id.",
     "denied": "The back office refuses to show this organization.",
     "chatwoot_not_told": "Remembered here, but Chatwoot could not be told.",
-    "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
+    "links_unknown": "What agents picked or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }
+
+# What is hidden, by the set of kinds that is masked (`customer.disclosure`).
+HIDDEN_KINDS = {
+    VALUE_KINDS: "Amounts, tax id and license keys are hidden.",
+    frozenset({TAX_ID, LICENSE_KEY}): "Tax id and license keys are hidden.",
+}
+
+# What a channel is worth where it does not prove who is writing; most are the last row.
+CHANNEL_WARNINGS = {
+    "Channel::Email": "By e-mail: a sender's address can be forged.",
+    "signed": "Signed visitor: the website vouches for somebody, not for this contact as it is "
+    "now.",
+    "": "This channel does not prove who is writing.",
+}
+
+
+def describe_channel(conversation: Conversation, link: str = "") -> str:
+    """The warning about this conversation's channel, or about its signed visitor.
+
+    A claim has a warning of its own (`link`), so that it goes without the one about any channel.
+    """
+    kind = "signed" if conversation.signed else conversation.channel
+    usual = "" if link == CLAIMED else CHANNEL_WARNINGS[""]
+    return CHANNEL_WARNINGS.get(kind, usual)
+
 
 # How an organization was found: by which key, or where a claim stands.
 SOURCES = {
     "email": "e-mail",
     "phone": "phone",
-    "identifier": "identifier",
     "conversation attribute": "conversation attribute",
     "contact attribute": "contact attribute",
     "contact": "contact",

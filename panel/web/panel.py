@@ -7,6 +7,7 @@ from prometheus_client import Counter
 
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
+from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
 from panel.errors import PanelError
 from panel.services import services
@@ -14,6 +15,7 @@ from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
     choose_status,
+    find_masked,
     make_lookup,
     open_seal,
     read_bearer,
@@ -85,8 +87,9 @@ def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) 
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
-    uncovered = seal.trust != "proven" and name in seal.uncovered
-    masked = seal.trust != "proven" and not uncovered
+    masked = find_masked(seal.trust)
+    uncovered = name in seal.uncovered and bool(masked & section.reveals)
+    masked -= section.reveals if uncovered else NOTHING
     status = 200
     try:
         reading = services().back_office.read(section.document, seal.organization, control)

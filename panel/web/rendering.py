@@ -16,8 +16,9 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from panel.auth.tokens import Denied, InvalidSeal, Seal, Unproven, parse_bearer
+from panel.customer.disclosure import masked_kinds
 from panel.customer.lookup import Lookup, Visit
-from panel.customer.matching import Candidate
+from panel.customer.matching import UNPROVEN, Candidate
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import GiveUp, Missing, PanelError, Refused
@@ -41,6 +42,7 @@ def register(pages: Blueprint) -> None:
     pages.app_context_processor(provide_globals)
     pages.add_app_template_global(make_link)
     pages.add_app_template_global(isolate_values)
+    pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
 
 
@@ -97,6 +99,11 @@ def make_link(record: str, number: int) -> str:
     return services().settings.links.get(record, "").replace("{id}", str(number))
 
 
+def find_masked(trust: str) -> frozenset[str]:
+    """The kinds of value that are masked here, by the setting and by this trust."""
+    return masked_kinds(services().settings.mask, trust)
+
+
 def isolate(value: object) -> Markup:
     """A value of another world in a line of ours: what runs the other way turns only itself.
 
@@ -150,14 +157,14 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
 
 def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, Markup, str]:
     """One of several that fit, with the seal that opens it, its section and its name."""
-    masked = candidate.trust != "proven"
+    masked = find_masked(candidate.trust)
     view = _peek_view(SECTIONS["organization"], candidate.organization, masked)
     section = render_section(view, candidate.organization)
     return candidate, _sign_seal(visit, candidate), section, _find_name(candidate, view)
 
 
 def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
-    masked = candidate.trust != "proven"
+    masked = find_masked(candidate.trust)
     views = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
     services().audit_log.try_record(_make_entry(visit.seal, candidate))
     return render_template(
@@ -195,7 +202,7 @@ def _make_entry(seal: Seal, candidate: Candidate) -> AuditEntry:
     )
 
 
-def _peek_view(section: Section, organization: int, masked: bool) -> SectionView:
+def _peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
     """A kept copy is drawn at once; without one the section loads itself."""
     try:
         reading = services().back_office.peek(section.document, organization)
@@ -223,7 +230,7 @@ class SharedKey:
     code: str
     retry_at: float | None
     follow: bool
-    masked: bool
+    masked: frozenset[str]
     locale: str
     script_root: str
     second: int
@@ -284,10 +291,9 @@ def read_moment() -> Moment:
 
 
 def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
-    named = candidate and replace(
-        visit.seal, organization=candidate.organization, trust=candidate.trust
-    )
-    return services().seals.sign(named or replace(visit.seal, organization=0, trust="unproven"))
+    organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
+    named = replace(visit.seal, organization=organization, trust=trust)
+    return services().seals.sign(named)
 
 
 def choose_status(error: PanelError) -> int:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from panel.cache.entries import Reading
+from panel.customer.disclosure import AMOUNT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.errors import PanelError, Refused
 from panel.models import License, Money, Order, Organization, Quote, sum_amounts
 from panel.upstream import middag
@@ -51,8 +52,9 @@ class Section:
     """All that tells a section from another, but for its template.
 
     The texts are in English, translated where they are drawn. `uncover`: the button that reveals
-    what is masked. `badges`: the colour of a status or a mark; slate, where none is named. `link`:
-    the kind of record that `Settings.links` may have an address of.
+    what is masked, where it is one of the kinds that the section `reveals`. `badges`: the colour of
+    a status or a mark; slate, where none is named. `link`: the kind of record that `Settings.links`
+    may have an address of.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Section:
     badges: Mapping[str, str]
     link: str = ""
     total: str = "Total"
+    reveals: frozenset[str] = VALUE_KINDS
 
     @property
     def template(self) -> str:
@@ -141,6 +144,7 @@ SECTIONS = {
                 "rejected": "ruby",
             },
             link="organization",
+            reveals=frozenset({TAX_ID}),
         ),
         Section(
             "orders",
@@ -153,6 +157,7 @@ SECTIONS = {
             uncover="Show the amounts",
             badges={"pending": "amber", "on-hold": "amber", "processing": "blue"},
             link="order",
+            reveals=frozenset({AMOUNT}),
         ),
         Section(
             "quotes",
@@ -166,6 +171,7 @@ SECTIONS = {
             badges={"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
             link="quote",
             total="Total pending",
+            reveals=frozenset({AMOUNT}),
         ),
         Section(
             "licenses",
@@ -178,6 +184,7 @@ SECTIONS = {
             uncover="Show the license keys",
             badges={"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
             link="license",
+            reveals=frozenset({LICENSE_KEY}),
         ),
     )
 }
@@ -185,7 +192,10 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class SectionView:
-    """A section as it is drawn: one of the states of design §4.3, and what that state needs."""
+    """A section as it is drawn: one of the states of design §4.3, and what that state needs.
+
+    `masked`: the kinds of value that may not be drawn; all, unless somebody says which.
+    """
 
     section: Section
     state: str
@@ -195,10 +205,17 @@ class SectionView:
     code: str = ""
     retry_at: float | None = None
     follow: bool = False
-    masked: bool = True
+    masked: frozenset[str] = VALUE_KINDS
+
+    @property
+    def hides(self) -> bool:
+        """Is anything masked here that the agent may uncover?"""
+        return bool(self.masked & self.section.reveals and self.selection and self.selection.items)
 
 
-def make_view(section: Section, reading: Reading[Any], moment: Moment, masked: bool) -> SectionView:
+def make_view(
+    section: Section, reading: Reading[Any], moment: Moment, masked: frozenset[str]
+) -> SectionView:
     """`empty` is what the back office itself said: a filter that hides all rows makes none."""
     selection = section.choose(reading.value, moment)
     none = isinstance(reading.value, Listed) and not reading.value.rows

@@ -36,7 +36,7 @@ from panel.demo.scenarios import SCENARIOS
 from panel.demo.serve import House
 from panel.demo.worlds import SECRET, Server, serve
 from panel.services import Services, get
-from tests.conftest import with_tables
+from tests.conftest import prove_customer, with_tables
 
 HERE = Path(__file__).parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -261,10 +261,18 @@ class Panel:
         expect(self.find("[data-panel]:not([data-panel=waiting])")).to_have_count(1)
         expect(self.find("[data-state=loading], .htmx-request")).to_have_count(0)
 
-    def confirm(self) -> None:
+    def pick(self) -> None:
+        """The agent says that this is the company."""
         self.find("[data-action=pick][data-scope=conversation]").click()
-        expect(self.root).to_have_attribute("data-trust", "proven")
+        expect(self.root).to_have_attribute("data-link", "picked")
         self.settle()
+
+    def uncover(self, name: str) -> None:
+        section = self.section(name)
+        section.locator("[data-action=reveal]").click()
+        section.locator("select").select_option(index=1)
+        section.locator("[data-action=uncover]").click()
+        expect(section).to_have_attribute("data-uncovered", "")
 
     def shown_again(self) -> None:
         """The tab is shown again: the clock asks at once. Nobody can hide a headless page."""
@@ -317,6 +325,11 @@ class Demo:
             page.add_style_tag(content=f"iframe {{ width: {width}px !important }}")
         page.locator("[data-tab=app]").click()
         return Panel(page, page.frame_locator(FRAME), self.panel_url)
+
+    def prove(self, scenario: str = "healthy") -> None:
+        """From now on the customer writes by WhatsApp, from the phone of one person there."""
+        row = SCENARIOS[scenario]
+        prove_customer(self.chat, self.services, row, row.organizations[0])
 
     def switch(self, page: Page, scenario: str) -> None:
         """A click on another conversation of the list; our tab stays chosen."""
@@ -371,6 +384,17 @@ def panel(demo: Demo, page: Page) -> Panel:
     opened = demo.open(page)
     opened.expect_state("fresh")
     opened.settle()
+    return opened
+
+
+@pytest.fixture
+def proven(demo: Demo, page: Page) -> Panel:
+    """The healthy company, proven: nothing is masked."""
+    demo.prove()
+    opened = demo.open(page)
+    opened.expect_state("fresh")
+    opened.settle()
+    expect(opened.root).to_have_attribute("data-trust", "proven")
     return opened
 
 

@@ -3,6 +3,7 @@
 from playwright.sync_api import Dialog, Page, expect
 
 from panel.demo.chatwoot import Failure
+from panel.demo.scenarios import SCENARIOS
 from panel.demo.world import Call
 from panel.sync.reconcile import Reconciler
 from panel.upstream.chatwoot import ID_ATTRIBUTE
@@ -39,32 +40,52 @@ def test_a_claim_is_shown_as_claimed_and_its_amounts_are_not_even_in_the_page(
     assert not [text for text in secrets if text in hidden]
 
 
-def test_confirming_shows_the_amounts_and_undoing_hides_them_again(
-    panel: Panel, demo: Demo
-) -> None:
-    panel.confirm()
-    expect(panel.root).to_have_attribute("data-link", "picked")
-    expect(panel.find("[data-masked], [data-banner=unproven]")).to_have_count(0)
-    shown = panel.frame.evaluate("document.body.innerText")
-    assert all(amount in shown for amount in AMOUNTS)
+def test_a_pick_names_the_company_and_shows_no_amount_more(panel: Panel, demo: Demo) -> None:
+    masked = panel.find("[data-masked]").count()
+    panel.pick()
     expect(panel.find(".identity")).to_contain_text("picked by Bruno Lima")
-    assert written(demo, 101) == "42"
-    panel.find("[data-action=undo]").click()
-    expect(panel.root).to_have_attribute("data-link", "claimed")
-    panel.settle()
-    assert panel.find("[data-masked]").count() > 8
+    banner = panel.find("[data-banner=unproven]")
+    expect(banner).to_contain_text("not that this person belongs to it")
+    expect(banner.locator("[data-action=pick][data-scope=conversation]")).to_have_count(0)
+    expect(panel.find("[data-masked]")).to_have_count(masked)
     assert not [text for text in (*AMOUNTS, *keys(demo, 42)) if text in markup(panel)]
     assert written(demo, 101) is None
+    panel.find("[data-action=undo]").click()
+    expect(panel.root).to_have_attribute("data-link", "claimed")
+
+
+def test_a_proven_customer_is_shown_in_full_and_a_pick_is_written(
+    proven: Panel, demo: Demo
+) -> None:
+    expect(proven.find("[data-masked], [data-banner=unproven]")).to_have_count(0)
+    shown = proven.frame.evaluate("document.body.innerText")
+    assert all(amount in shown for amount in AMOUNTS)
+    proven.find("#change > summary").click()
+    search(proven, "42")
+    proven.find("[data-result='42'] [data-scope=conversation]").click()
+    expect(proven.root).to_have_attribute("data-link", "picked")
+    expect(proven.root).to_have_attribute("data-trust", "proven")
+    assert written(demo, 101) == "42"
+    proven.find("[data-action=undo]").click()
+    expect(proven.root).to_have_attribute("data-link", "matched")
+    assert written(demo, 101) is None
+
+
+def test_the_demo_has_a_customer_who_is_proven(demo: Demo, page: Page) -> None:
+    learn(demo, SCENARIOS["proven"].organizations[0])
+    panel = demo.open(page, "proven")
+    expect(panel.root).to_have_attribute("data-trust", "proven")
+    expect(panel.find("[data-masked]")).to_have_count(0)
 
 
 def test_a_pick_is_remembered_when_the_conversation_is_opened_again(
     panel: Panel, demo: Demo
 ) -> None:
-    panel.confirm()
+    panel.pick()
     panel.page.reload()
     expect(panel.root).to_have_attribute("data-link", "picked")
     panel.expect_state("fresh")
-    expect(panel.find("[data-masked]")).to_have_count(0)
+    expect(panel.find("[data-masked]").first).to_be_visible()
 
 
 def test_a_refused_customer_is_gone_until_the_refusal_is_undone(panel: Panel) -> None:
@@ -77,11 +98,13 @@ def test_a_refused_customer_is_gone_until_the_refusal_is_undone(panel: Panel) ->
     expect(panel.root).to_have_attribute("data-link", "claimed")
 
 
-def test_a_pick_for_the_contact_holds_in_the_channel_that_proves_it(demo: Demo, page: Page) -> None:
+def test_a_pick_for_the_contact_proves_nothing_in_any_channel(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
     panel.find("[data-action=pick][data-scope=contact]").click()
-    expect(panel.root).to_have_attribute("data-trust", "proven")
+    expect(panel.root).to_have_attribute("data-link", "picked")
+    expect(panel.root).to_have_attribute("data-trust", "unproven")
+    expect(panel.find("[data-banner] [data-action=pick]")).to_have_count(0)
 
 
 # -- several -----------------------------------------------------------------------------------
@@ -102,7 +125,7 @@ def test_two_organizations_are_offered_by_name_and_the_picked_one_is_remembered(
     expect(panel.root).to_have_attribute("data-link", "picked")
     panel.expect_state("fresh")
     expect(panel.rows("orders").first).to_have_attribute("data-row", "4501")
-    assert written(demo, 104) == "45"
+    assert written(demo, 104) is None
     page.reload()
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-organization", "45")
@@ -160,7 +183,7 @@ def test_an_unlinked_conversation_says_what_was_looked_at_and_takes_an_id(
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-link", "picked")
     panel.expect_state("fresh")
-    assert written(demo, 105) == "42"
+    assert written(demo, 105) is None
 
 
 def test_an_id_that_nobody_knows_is_not_found_and_nothing_is_linked(demo: Demo, page: Page) -> None:
@@ -204,8 +227,8 @@ def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: De
     expect(panel.find(".identity")).to_contain_text("picked by Bruno Lima")
     panel.settle()
     expect(panel.find("#query")).to_be_hidden()
-    assert written(demo, 101) == "74"
-    assert demo.chat.contacts[301]["custom_attributes"][ID_ATTRIBUTE] == "74"
+    assert written(demo, 101) is None
+    assert demo.chat.contacts[301]["custom_attributes"][ID_ATTRIBUTE] == "42", "as it was"
 
 
 def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
@@ -216,7 +239,8 @@ def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
     panel = demo.open(page, "two")
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-link", "matched")
-    expect(panel.root).to_have_attribute("data-trust", "proven")
+    expect(panel.root).to_have_attribute("data-trust", "unproven")
+    expect(panel.find("[data-banner]")).to_contain_text("By e-mail: a sender's address can be")
     line = "Prado Consultoria Ltda — matched by e-mail daniela@prado.example, 1 of 1"
     expect(panel.find(".identity p")).to_have_text(line, use_inner_text=True)
 
@@ -273,7 +297,7 @@ def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
 def test_an_open_panel_shows_the_same_picked_customer_after_its_contact_was_merged(
     panel: Panel, demo: Demo
 ) -> None:
-    panel.confirm()
+    panel.pick()
     body = {"base_contact_id": 302, "mergee_contact_id": 301}
     demo.services.chatwoot.administer("POST", "actions/contact_merge", body)
     demo.services.chatwoot.conversation(101)  # what was kept of it is from before
@@ -282,7 +306,6 @@ def test_an_open_panel_shows_the_same_picked_customer_after_its_contact_was_merg
     expect(panel.root).to_have_attribute("data-link", "picked")
     expect(panel.root).to_have_attribute("data-organization", "42")
     panel.expect_state("fresh")
-    expect(panel.find("[data-masked]")).to_have_count(0)
 
 
 HOSTILE = (
@@ -303,9 +326,9 @@ def test_a_hostile_company_runs_nothing_and_breaks_nothing(demo: Demo, page: Pag
         dialog.dismiss()
 
     page.on("dialog", alerted)
+    demo.prove()
     panel = demo.open(page, width=360)
     panel.expect_state("fresh")
-    panel.confirm()
     panel.find("#change > summary").click()
     search(panel, "42")
     expect(panel.find("[data-result='42']")).to_be_visible()
@@ -339,6 +362,7 @@ def test_a_pick_holds_although_chatwoot_does_not_take_the_attribute(
     def fail(call: Call) -> Failure | None:
         return Failure(500) if call.path.endswith("/custom_attributes") else None
 
+    demo.prove()
     demo.chat.failures = fail
     with panel.page.expect_response("**/links"):
         panel.find("[data-action=pick][data-scope=conversation]").click()

@@ -65,7 +65,7 @@ def test_what_is_the_same_or_only_uncovered_is_not_news(panel: Panel) -> None:
     with panel.page.expect_response("**/refresh"):
         panel.refresh("orders")
     panel.settle()
-    panel.confirm()
+    panel.uncover("orders")
     expect(panel.rows("orders")).to_have_count(3)
     with panel.page.expect_response("**/refresh"):
         panel.refresh("licenses")

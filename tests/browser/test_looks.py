@@ -91,12 +91,12 @@ def test_at_320_pixels_nothing_reaches_beyond_the_page(
 
 
 @pytest.mark.parametrize("scenario", ["healthy", "expiring", "currencies", "contradictions"])
-def test_at_320_pixels_a_confirmed_customer_fits_as_well(
+def test_at_320_pixels_a_proven_customer_fits_as_well(
     demo: Demo, page: Page, scenario: str
 ) -> None:
+    demo.prove(scenario)
     panel = demo.open(page, scenario, width=320)
     panel.settle()
-    panel.confirm()
     for summary in panel.find("summary").all():
         summary.click()
     assert panel.frame.evaluate(TOO_WIDE) == []
@@ -108,9 +108,9 @@ def test_long_unbroken_words_do_not_break_the_page(demo: Demo, page: Page) -> No
     demo.office.organizations[42] |= {"name": long, "legal_name": f"{long} Ltda", "plan": long}
     demo.office.orders[42][0] |= {"payment_method": long, "status": "x" * 60, "total": "9" * 15}
     demo.office.licenses[42][0] |= {"product_name": long}
+    demo.prove()
     panel = demo.open(page, width=320)
     panel.settle()
-    panel.confirm()
     assert panel.frame.evaluate(TOO_WIDE) == []
 
 
@@ -128,7 +128,12 @@ def test_every_text_stands_out_from_its_ground_in_light_and_dark(
     panel.settle()
     expect_readable(panel)
     if scenario in ("healthy", "expiring"):
-        panel.confirm()
+        panel.pick()
+        expect_readable(panel)
+        demo.prove(scenario)
+        page.reload()
+        panel.settle()
+        expect(panel.root).to_have_attribute("data-trust", "proven")
         expect_readable(panel)
 
 
@@ -201,11 +206,11 @@ def walk(panel: Panel, most: int = 60) -> list[str]:
 
 
 def test_tab_reaches_every_control_in_reading_order(demo: Demo, page: Page) -> None:
+    demo.prove("many")
     panel = demo.open(page, "many")
     panel.settle()
-    panel.confirm()
     assert walk(panel) == [
-        "undo",
+        "refuse",
         "summary",
         "organization refresh",
         "orders refresh",
@@ -218,9 +223,9 @@ def test_tab_reaches_every_control_in_reading_order(demo: Demo, page: Page) -> N
 
 
 def test_enter_refreshes_opens_and_copies(demo: Demo, page: Page) -> None:
+    demo.prove("many")
     panel = demo.open(page, "many")
     panel.settle()
-    panel.confirm()
     panel.section("orders").locator("[data-action=refresh]").focus()
     with page.expect_response("**/sections/orders/refresh"):
         page.keyboard.press("Enter")
@@ -261,9 +266,9 @@ def pasted(page: Page) -> str:
 
 
 def test_the_copy_button_puts_the_whole_license_key_on_the_clipboard(
-    panel: Panel, demo: Demo
+    proven: Panel, demo: Demo
 ) -> None:
-    panel.confirm()
+    panel = proven
     row = panel.section("licenses").locator("[data-row]").first
     number = int(row.get_attribute("data-row") or 0)
     key = next(each["license_key"] for each in demo.office.licenses[42] if each["id"] == number)

@@ -96,6 +96,59 @@ def test_the_page_and_the_server_describe_a_customer_alike(
     assert demo.chat.calls == []
 
 
+POISONS = [
+    {"toString": 1},
+    {"toString": {"valueOf": 1}, "valueOf": None},
+    [[{"toString": 1}]],
+    None,
+    True,
+    42.5,
+    "4" * 2_000_000,
+]
+
+
+@pytest.mark.parametrize("poison", POISONS, ids=lambda poison: str(poison)[:20])
+def test_an_attribute_of_any_shape_does_not_stop_the_bridge(
+    demo: Demo, page: Page, poison: object
+) -> None:
+    """A website visitor writes it, into their own contact and into the owner's."""
+    panel = demo.open_quiet(page)
+    context = demo.context("healthy")
+    conversation, contact = context["data"]["conversation"], context["data"]["contact"]
+    for poisoned in (conversation, contact, conversation["meta"]["sender"]):
+        poisoned["custom_attributes"] = {"middag_organization_id": poison}
+    contact |= {"email": poison, "phone_number": poison, "identifier": poison, "name": poison}
+    say(panel, context)
+    panel.expect_root("ready")
+    expect(panel.root).to_have_attribute("data-organization", "42")
+    panel.settle()
+
+
+def test_the_page_and_the_server_read_a_poisoned_attribute_alike(demo: Demo, page: Page) -> None:
+    row = SCENARIOS["currencies"]
+    demo.chat.contacts[row.contact]["custom_attributes"] = {"middag_organization_id": [POISONS[0]]}
+    panel = demo.open(page, "currencies")
+    panel.expect_state("fresh")
+    panel.settle()
+    demo.chat.forget()
+    with page.expect_response("**/contact"):
+        page.reload()
+    assert demo.chat.calls == []
+
+
+def test_whatever_throws_in_the_bridge_shows_that_it_failed(demo: Demo, page: Page) -> None:
+    panel = demo.open_quiet(page)
+    panel.frame.evaluate(
+        "() => { window.ajax = htmx.ajax; htmx.ajax = () => { throw new Error('no'); }; }"
+    )
+    say(panel, demo.context("healthy"))
+    panel.expect_root("failed")
+    expect(panel.find("[data-lost]")).to_have_text("context")
+    panel.frame.evaluate("() => { htmx.ajax = window.ajax; }")
+    say(panel, demo.context("healthy"))
+    panel.expect_root("ready")
+
+
 def test_a_customer_who_changed_in_chatwoot_is_looked_up_when_chatwoot_says_so(
     demo: Demo, page: Page, seen: Seen
 ) -> None:
@@ -189,9 +242,9 @@ def test_everything_empty_says_so_four_times_honestly(demo: Demo, page: Page) ->
 
 def test_a_brazilian_agent_reads_portuguese(demo: Demo, open_window: OpenWindow) -> None:
     window = open_window(locale="pt-BR")
+    demo.prove()
     panel = demo.open(window.page)
     panel.expect_state("fresh")
-    panel.confirm()
     assert panel.find("html").get_attribute("lang") == "pt-BR"
     expect(panel.section("orders")).to_contain_text("Pedidos ativos")
     expect(panel.section("orders")).to_contain_text("R$\xa01.250,00")
@@ -453,7 +506,7 @@ def test_the_launch_key_stands_nowhere_but_in_our_own_authorization(
     panel.settle()
     with panel.page.expect_response("**/changes*"):
         panel.shown_again()
-    panel.confirm()
+    panel.pick()
     panel.find("[data-action=undo]").click()
     expect(panel.root).to_have_attribute("data-link", "claimed")
     panel.settle()

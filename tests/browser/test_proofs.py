@@ -143,7 +143,7 @@ def test_under_chatwoots_own_host_the_panel_opens_without_a_click(
     expect_customer(panel)
     panel.refresh("orders")
     panel.settle()
-    panel.confirm()
+    panel.pick()
     asked = [each.url for each in seen.sent(MOUNT + "/")]
     assert f"{demo.chatwoot_url}{MOUNT}/contact" in asked
     assert [each.url for each in seen.sent() if demo.panel_url in each.url] == []
@@ -302,7 +302,7 @@ def test_behind_a_real_nginx_the_panel_opens_under_chatwoots_own_host(
         page.goto(f"{url}/?scenario=healthy&tab=app")
         panel = Panel(page, page.frame_locator(FRAME), url + MOUNT)
         expect_customer(panel)
-        panel.confirm()
+        panel.pick()
         hosts = {each.url.partition("/app")[0].partition("/demo")[0] for each in seen.sent()}
         assert {host for host in hosts if not host.startswith(url)} == set()
         [told] = {each.headers["cookie"] for each in seen.sent(f"{MOUNT}/contact")}

@@ -51,6 +51,11 @@ def visit(panel: Panel, conversation: int = 105, contact: int = 305) -> Visit:
     return Lookup(panel.services).repeat(seal)
 
 
+def test_what_an_agent_uncovered_is_not_carried_over(panel: Panel) -> None:
+    seal = Seal(AGENT, "shared-secret", 1, 105, 305, 42, "unproven", ("orders",))
+    assert Lookup(panel.services).repeat(seal).seal.uncovered == ()
+
+
 def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
     here = visit(panel)
     Decisions(panel.services).decide(here, 42, "pick", "contact")
@@ -97,6 +102,7 @@ def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
     def refuse_writes(call: Call) -> Failure | None:
         return Failure(500) if call.method == "POST" else None
 
+    panel.prove("unlinked", 42)
     panel.chat.failures = refuse_writes
     seal = seal_of(panel.open("unlinked").text)
     told = panel.say(seal, "pick", 42)
@@ -121,6 +127,7 @@ def test_without_the_database_nobody_is_told_that_nothing_is_linked(panel: Panel
 
 
 def test_without_the_database_a_pick_is_a_claim_and_the_panel_says_why(panel: Panel) -> None:
+    panel.prove("unlinked", 42)
     panel.picked("unlinked", 42)
     lose_links(panel)
     page = panel.open("unlinked").text
@@ -150,6 +157,7 @@ def test_a_second_pick_for_the_contact_takes_the_place_of_the_first_everywhere(
     panel: Panel,
 ) -> None:
     panel.chat.add_conversation(305, 1, 905)
+    panel.prove("unlinked", 45)
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
     panel.say(seal, "pick", 45, "contact")
@@ -242,6 +250,7 @@ def test_an_undone_pick_leaves_the_name_of_the_organization_that_the_passes_seat
 ) -> None:
     learn(panel, 42)
     panel.services.directory.put_person(Person(42, "guest", 305, "guest"))
+    panel.prove("unlinked", 42)
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
     panel.say(seal, "undo", 42)
@@ -277,6 +286,7 @@ def test_a_refusal_for_the_contact_holds_in_its_other_conversations_until_undone
 def test_a_pick_for_the_contact_is_written_into_the_contact_and_taken_out_again(
     panel: Panel,
 ) -> None:
+    panel.prove("unlinked", 42)
     told = panel.chat.contacts[305]
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
@@ -314,6 +324,7 @@ def test_a_contact_that_a_pass_is_writing_is_not_written_beside_it(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("panel.customer.decisions.CONTACT_SECONDS", 0.1)
+    panel.prove("unlinked", 42)
     seal = seal_of(panel.open("unlinked").text)
     with panel.services.locks.hold("contact:305", 1) as alone:
         assert alone

@@ -1,5 +1,6 @@
 """Which organization a conversation belongs to, how we know, and whether it may be disclosed."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -7,15 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.customer.matching import MOST_CANDIDATES, identify
+from panel.customer.matching import (
+    MOST_CANDIDATES,
+    PHONE_CHANNELS,
+    describe_customer,
+    identify,
+)
 from panel.data.directory import Match
 from panel.data.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link
+from panel.phones import normalize_phone
 from panel.upstream.chatwoot import Contact, Conversation
 
 WEB, MAIL, WHATSAPP = "Channel::WebWidget", "Channel::Email", "Channel::Whatsapp"
 
 
 ANA, PHONE = "ana@acme.example", "+5561999990001"
+DIGITS = PHONE.removeprefix("+")
+LANDLINE = "+556133220042"
 
 
 def conversation(
@@ -25,11 +34,12 @@ def conversation(
     contact: Any = None,
     identifier: str | None = None,
     email: str | None = ANA,
+    phone: str | None = PHONE,
 ) -> Conversation:
     def named(value: Any) -> dict[str, Any]:
         return {} if value is None else {"middag_organization_id": value}
 
-    person = Contact(301, "Ana", email, PHONE, identifier, named(contact))
+    person = Contact(301, "Ana", email, phone, identifier, named(contact))
     return Conversation(101, 1, channel, signed, person, named(here))
 
 
@@ -39,14 +49,17 @@ def link(organization: int, state: str, scope: str = CONVERSATION, rests_on: str
     return replace(made, contact=301, email=ANA, phone=PHONE) if state != MATCHED else made
 
 
-def knows(organization: int, key: str = "email", role: str = "owner") -> Match:
-    return Match(organization, key, role)
+def knows(organization: int, key: str = "email", role: str = "owner", people: int = 1) -> Match:
+    return Match(organization, key, role, people)
 
 
-def found(seen: Conversation, *known: Link | Match) -> list[tuple[int, str, str]]:
+def found(
+    seen: Conversation, *known: Link | Match, sources: Collection[str] = (DIGITS,)
+) -> list[tuple[int, str, str]]:
+    """`sources`: how the channel calls the contact; of WhatsApp, the phone that is shown."""
     links = [each for each in known if isinstance(each, Link)]
     matches = [each for each in known if isinstance(each, Match)]
-    candidates = identify(seen, links, matches).candidates
+    candidates = identify(seen, links, matches, sources).candidates
     return [(each.organization, each.link, each.trust) for each in candidates]
 
 
@@ -59,7 +72,6 @@ def test_nothing_anywhere_is_nobody() -> None:
     [
         (conversation(here="42"), "conversation attribute"),
         (conversation(contact=42), "contact attribute"),
-        (conversation(identifier="middag:organization:42"), "identifier"),
     ],
 )
 def test_what_a_visitor_can_write_is_a_claim(seen: Conversation, source: str) -> None:
@@ -68,23 +80,23 @@ def test_what_a_visitor_can_write_is_a_claim(seen: Conversation, source: str) ->
     assert (candidate.trust, candidate.source) == ("unproven", source)
 
 
-def test_the_conversation_is_looked_at_before_the_contact_and_its_identifier() -> None:
-    every = conversation(here="1", contact="2", identifier="middag:organization:3")
-    assert found(every) == [(1, "claimed", "unproven")]
-    two = conversation(contact="2", identifier="middag:organization:3")
-    assert found(two) == [(2, "claimed", "unproven")]
+def test_the_conversation_is_looked_at_before_the_contact() -> None:
+    assert found(conversation(here="1", contact="2")) == [(1, "claimed", "unproven")]
 
 
 @pytest.mark.parametrize(
     "identifier",
     [
-        "42", "middag:organization:", "middag:organization:042", "middag:organization:4 2",
-        "x middag:organization:42", "middag:organization:42\n", "middag:user:42",
-        "middag:organization:" + "9" * 19, "MIDDAG:ORGANIZATION:42",
+        "42", "middag:organization:42", "middag:user:42", "MIDDAG:ORGANIZATION:42", ANA, PHONE,
     ],
 )  # fmt: skip
-def test_an_identifier_of_another_form_claims_nothing(identifier: str) -> None:
-    assert found(conversation(identifier=identifier)) == []
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_identifier_is_never_evidence(identifier: str, signed: bool) -> None:
+    """A visitor writes one, and a signed visitor can be merged into another's contact."""
+    seen = conversation(WEB, signed, identifier=identifier)
+    assert found(seen) == []
+    assert found(seen, link(42, MATCHED, CONTACT, "identifier")) == []
+    assert found(seen, knows(42)) == [(42, "matched", "unproven")]
 
 
 def test_a_signed_claim_is_still_no_link() -> None:
@@ -95,7 +107,7 @@ def test_a_signed_claim_is_still_no_link() -> None:
 
 def test_our_links_come_before_every_claim() -> None:
     seen = conversation(here="1", contact="2")
-    assert found(seen, link(42, PICKED)) == [(42, "picked", "proven")]
+    assert found(seen, link(42, PICKED)) == [(42, "picked", "unproven")]
     assert found(seen, link(42, MATCHED, CONTACT, "email")) == [(42, "matched", "unproven")]
 
 
@@ -122,7 +134,7 @@ def test_of_two_refusals_the_newest_is_shown() -> None:
 
 def test_a_pick_here_outweighs_a_no_for_the_contact() -> None:
     picked = found(conversation(), link(42, REFUSED, CONTACT), link(42, PICKED))
-    assert picked == [(42, "picked", "proven")]
+    assert picked == [(42, "picked", "unproven")]
 
 
 def test_a_refused_claim_gives_way_to_the_next_source() -> None:
@@ -135,39 +147,33 @@ TRUST = [
     (WHATSAPP, False, "phone", "proven"),
     ("Channel::Sms", False, "phone", "proven"),
     ("Channel::TwilioSms", False, "phone", "proven"),
-    ("Channel::Telegram", False, "phone", "proven"),
+    ("Channel::Telegram", False, "phone", "unproven"),
     (WHATSAPP, False, "email", "unproven"),
-    (WHATSAPP, False, "identifier", "unproven"),
-    (MAIL, False, "email", "proven"),
+    (WHATSAPP, True, "email", "unproven"),
+    (MAIL, False, "email", "unproven"),
     (MAIL, False, "phone", "unproven"),
-    (MAIL, False, "identifier", "unproven"),
+    (MAIL, True, "email", "unproven"),
     (WEB, False, "email", "unproven"),
     (WEB, False, "phone", "unproven"),
-    (WEB, False, "identifier", "unproven"),
-    (WEB, True, "identifier", "proven"),
+    (WEB, True, "email", "unproven"),
     (WEB, True, "phone", "unproven"),
     ("Channel::Api", False, "email", "unproven"),
+    ("Channel::Api", True, "phone", "unproven"),
     ("Channel::Unheard", False, "phone", "unproven"),
+    ("channel::whatsapp", False, "phone", "unproven"),
     ("", False, "email", "unproven"),
 ]
 
 
 @pytest.mark.parametrize(("channel", "signed", "key", "trust"), TRUST)
-def test_a_match_is_proven_by_the_key_that_the_channel_proves(
+def test_nothing_but_the_phone_of_a_phone_channel_is_proven(
     channel: str, signed: bool, key: str, trust: str
 ) -> None:
-    seen = conversation(channel, signed, identifier="shop-7")
+    seen = conversation(channel, signed, identifier=ANA)
+    sources = [ANA] if channel == MAIL else [DIGITS]
     stored = link(42, MATCHED, CONTACT, key)
-    assert found(seen, stored, knows(42, key)) == [(42, "matched", trust)]
-    known = [(42, "matched", trust)] if signed or key != "identifier" else []
-    assert found(seen, knows(42, key)) == known
-
-
-def test_an_identifier_that_nobody_signed_is_a_claim_whoever_knows_it() -> None:
-    seen = conversation(identifier="middag:organization:42")
-    assert found(seen, knows(42, "identifier")) == [(42, "claimed", "unproven")]
-    signed = conversation(signed=True, identifier="middag:organization:42")
-    assert found(signed, knows(42, "identifier")) == [(42, "matched", "proven")]
+    for known in ((stored, knows(42, key)), (knows(42, key),)):
+        assert found(seen, *known, sources=sources) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize(("channel", "signed", "key", "trust"), TRUST)
@@ -178,66 +184,95 @@ def test_a_stored_match_proves_nothing_once_the_contact_shows_another_key(
     assert found(seen, link(42, MATCHED, CONTACT, key)) == [(42, "matched", "unproven")]
 
 
-def test_an_email_is_signed_by_the_website_only_where_it_is_the_identifier() -> None:
-    mere = conversation(WEB, signed=True, identifier="shop-7")
-    assert found(mere, knows(42)) == [(42, "matched", "unproven")]
-    same = conversation(WEB, signed=True, identifier="Ana@acme.example")
-    assert found(same, knows(42)) == [(42, "matched", "proven")]
-
-
 @pytest.mark.parametrize(
-    ("channel", "source", "trust"),
+    ("sources", "trust"),
     [
-        (MAIL, "ana@acme.example", "proven"),
-        (MAIL, "Ana@Acme.example", "proven"),
-        (MAIL, "mallory@evil.example", "unproven"),
-        (WHATSAPP, "5561999990001", "proven"),
-        ("Channel::TwilioSms", "whatsapp:+5561999990001", "proven"),
-        ("Channel::Sms", "+5561999990001", "proven"),
-        (WHATSAPP, "556199990001", "proven"),  # a mobile as it was called before the ninth digit
-        (WHATSAPP, "5561900000000", "unproven"),
-        ("Channel::Telegram", "987654", "proven"),
-        (WHATSAPP, "?", "unproven"),
+        (["5561999990001"], "proven"),
+        (["+5561999990001"], "proven"),
+        (["whatsapp:+5561999990001"], "proven"),
+        (["556199990001"], "proven"),  # a mobile as it was called before the ninth digit
+        (["5561999990001", "+5561999990001"], "proven"),
+        ([], "unproven"),  # nobody said how the channel calls the contact
+        ([""], "unproven"),
+        (["5561999990001", ""], "unproven"),
+        (["5561900000000"], "unproven"),
+        (["5561999990001", "5561988880002"], "unproven"),  # two contacts that were merged
+        (["5561999990001", ANA], "unproven"),
+        (["987654"], "unproven"),
+        (["?"], "unproven"),
+        (["5561999990001 ramal 5"], "unproven"),
+        (["x5561999990001"], "unproven"),
+        (["tel:+5561999990001"], "unproven"),
+        (["WHATSAPP:+5561999990001"], "unproven"),
+        (["５５６１９９９９９０００１"], "unproven"),
+        (["5561999990001\n"], "unproven"),
     ],
 )
-def test_a_channel_proves_the_address_that_it_knows_not_the_one_that_the_contact_shows(
-    channel: str, source: str, trust: str
+@pytest.mark.parametrize("channel", sorted(PHONE_CHANNELS))
+def test_a_phone_is_proven_where_every_source_is_that_number(
+    channel: str, sources: list[str], trust: str
 ) -> None:
-    key = "email" if channel == MAIL else "phone"
     seen = conversation(channel)
-    [candidate] = identify(seen, [], [knows(42, key)], [source]).candidates
-    assert candidate.trust == trust
-    both = identify(seen, [], [knows(42, key)], [source, "mallory@evil.example"]).candidates
-    assert both[0].trust == ("proven" if channel == "Channel::Telegram" else "unproven")
+    assert found(seen, knows(42, "phone"), sources=sources) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize(
-    ("channel", "signed", "trust"),
+    ("phone", "trust"),
     [
-        (WEB, False, "unproven"),
-        (WEB, True, "unproven"),
-        (MAIL, False, "proven"),
-        (WHATSAPP, False, "proven"),
-        ("Channel::Api", False, "unproven"),
+        ("+5561999990001", "proven"),
+        ("+556199990001", "proven"),  # without its ninth digit
+        ("+12125551234", "proven"),  # in North America, what may be a mobile
+        ("+4915112345678", "proven"),
+        (LANDLINE, "unproven"),  # a switchboard writes for everybody there
+        ("+558008918000", "unproven"),
+        ("+493012345678", "unproven"),
+        ("+5561999990001x5", "unproven"),
+        ("+5561999990001 ext 5", "unproven"),
+        ("+5561999990001;ext=5", "unproven"),
+        ("+5561999990001 ramal 5", "unproven"),
+        ("tel:+5561999990001", "unproven"),
+        ("tel:+5561999990001;ext=5", "unproven"),
+        ("x+5561999990001", "unproven"),
+        ("+5561999990001\n", "unproven"),
+        ("5561999990001", "unproven"),
+        ("+5500999990001", "unproven"),  # no valid number
+        ("", "unproven"),
     ],
 )
-def test_a_pick_for_the_contact_holds_where_the_channel_proves_who_writes(
-    channel: str, signed: bool, trust: str
+def test_a_number_that_may_stand_for_several_people_is_never_proven(phone: str, trust: str) -> None:
+    seen, known = conversation(WHATSAPP, phone=phone), knows(42, "phone")
+    number = (normalize_phone(phone) or phone).removeprefix("+")
+    assert found(seen, known, sources=[number]) == [(42, "matched", trust)]
+    if trust == "unproven":
+        assert found(seen, known, sources=[phone]) == [(42, "matched", trust)]
+
+
+@pytest.mark.parametrize("people", [0, 2, 3])
+def test_a_phone_of_several_people_is_never_proven(people: int) -> None:
+    seen = conversation(WHATSAPP)
+    known = (knows(42, "phone", people=people), knows(45, "phone", people=people))
+    assert found(seen, *known) == [(42, "matched", "unproven"), (45, "matched", "unproven")]
+
+
+# -- a pick says which company, not who is writing ---------------------------------------------
+
+
+@pytest.mark.parametrize("scope", [CONVERSATION, CONTACT])
+@pytest.mark.parametrize(("channel", "signed", "key", "trust"), TRUST)
+def test_a_pick_is_proven_by_the_same_evidence_as_a_match(
+    scope: str, channel: str, signed: bool, key: str, trust: str
 ) -> None:
-    seen = conversation(channel, signed)
-    assert found(seen, link(42, PICKED, CONTACT)) == [(42, "picked", trust)]
+    seen, picked = conversation(channel, signed), link(42, PICKED, scope)
+    assert found(seen, picked, knows(42, key)) == [(42, "picked", trust)]
+    assert found(seen, picked) == [(42, "picked", "unproven")]
+    assert found(seen, picked, knows(45, key)) == [(42, "picked", "unproven")]
 
 
-def test_a_pick_for_the_contact_rests_on_who_the_contact_was_then() -> None:
-    taken_over = conversation(MAIL, email="mallory@evil.example")
-    assert found(taken_over, link(42, PICKED, CONTACT)) == [(42, "picked", "unproven")]
-    nobody = conversation(MAIL, email=None)
-    assert found(nobody, link(42, PICKED, CONTACT)) == [(42, "picked", "unproven")]
-
-
-def test_a_pick_here_was_about_the_contact_that_was_here() -> None:
-    other = Link(CONVERSATION, 101, 42, PICKED, agent=2, at=1.0, contact=777)
-    assert found(conversation(), other) == [(42, "picked", "unproven")]
+def test_every_organization_that_is_proven_is_known_whatever_is_shown() -> None:
+    seen, known = conversation(WHATSAPP), (knows(42, "phone"), knows(45, "phone"), knows(46))
+    assert identify(seen, [link(46, PICKED)], known, [DIGITS]).proven == {42, 45}
+    assert identify(seen, [], known, []).proven == set()
+    assert identify(conversation(MAIL), [], known, [ANA]).proven == set()
 
 
 # -- who knows the contact's e-mail and phone --------------------------------------------------
@@ -261,10 +296,10 @@ def test_several_that_know_it_are_all_offered() -> None:
 
 
 def test_a_proven_key_comes_before_every_claim_and_every_unproven_key() -> None:
-    seen = conversation(MAIL, here="1", contact="2", identifier="middag:organization:3")
-    assert found(seen, knows(42)) == [(42, "matched", "proven")]
-    assert found(seen, knows(42), knows(45, "phone")) == [(42, "matched", "proven")]
-    assert found(seen, knows(42, "phone")) == [
+    seen = conversation(WHATSAPP, here="1", contact="2", identifier="middag:organization:3")
+    assert found(seen, knows(42, "phone")) == [(42, "matched", "proven")]
+    assert found(seen, knows(42, "phone"), knows(45)) == [(42, "matched", "proven")]
+    assert found(seen, knows(42)) == [
         (42, "matched", "unproven"),
         (1, "claimed", "unproven"),
     ]
@@ -286,14 +321,15 @@ def test_many_claims_do_not_crowd_out_who_is_known() -> None:
 
 def test_what_was_refused_is_never_matched_again_by_any_key() -> None:
     for scope in (CONVERSATION, CONTACT):
-        for channel in (WEB, MAIL):
-            assert found(conversation(channel), link(42, REFUSED, scope), knows(42)) == []
+        for channel, key in ((WEB, "email"), (MAIL, "email"), (WHATSAPP, "phone")):
+            assert found(conversation(channel), link(42, REFUSED, scope), knows(42, key)) == []
 
 
 def test_a_stored_match_and_a_present_key_are_both_what_fits() -> None:
     stored = link(42, MATCHED, CONTACT, "phone")
     assert [each[0] for each in found(conversation(here="9"), stored, knows(45))] == [42, 45]
-    assert found(conversation(MAIL), stored, knows(45)) == [(45, "matched", "proven")]
+    proven = found(conversation(WHATSAPP), stored, knows(45, "phone"))
+    assert proven == [(45, "matched", "proven")]
 
 
 def test_there_are_never_more_candidates_than_fit() -> None:
@@ -311,6 +347,20 @@ values = st.recursive(
 def test_nothing_that_a_visitor_writes_is_more_than_a_claim(
     here: Any, contact: Any, identifier: str | None
 ) -> None:
-    for number, how, trust in found(conversation(WEB, False, here, contact, identifier)):
+    seen = conversation(WEB, False, here, contact, identifier)
+    for number, how, trust in found(seen):
         assert number > 0
         assert (how, trust) == ("claimed", "unproven")
+    assert describe_customer(seen).count("\t") >= 6
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("42", "42"), (42, "42"), (42.5, "42.5"), (None, ""), (True, ""), ([42], ""),
+        ({"toString": 1}, ""), ({"middag_organization_id": "42"}, ""),
+    ],
+)  # fmt: skip
+def test_of_what_a_visitor_wrote_only_texts_and_numbers_are_read(written: Any, read: str) -> None:
+    said = describe_customer(conversation(contact=written, here=written))
+    assert said == f"301\t{ANA}\t{PHONE}\t\t{read}\t{read}\t"

@@ -32,19 +32,55 @@ def test_keys_find_people_and_companies_with_the_role_of_the_person(database: En
     )
     directory.put_person(Person(42, "organization", 300, "organization", None, "+556133220042"))
     assert directory.find_matches(Keys()) == []
-    assert directory.find_matches(Keys("nobody@acme.example", "+5511", "user:9")) == []
+    assert directory.find_matches(Keys("nobody@acme.example", "+5511")) == []
     assert directory.find_matches(Keys(email="ana@acme.example")) == [
-        Match(42, "email", "owner"),
-        Match(45, "email", "organization"),
+        Match(42, "email", "owner", 1),
+        Match(45, "email", "organization", 1),
     ]
-    every = directory.find_matches(Keys("oi@acme.example", "+556133220042", "user:1"))
+    every = directory.find_matches(Keys("oi@acme.example", "+556133220042"))
     assert {(match.key, match.role) for match in every} == {
-        ("identifier", "owner"),
         ("email", "organization"),
         ("phone", "organization"),
     }
     assert set(directory.get_organizations([42, 99])) == {42}
     assert directory.get_organizations([]) == {}
+
+
+PHONE = "+5561999990001"
+
+
+@pytest.mark.parametrize(
+    ("people", "count"),
+    [
+        ([], 1),  # the company alone
+        ([(42, "collaborator:1", "ana@acme.example")], 1),  # it is hers, not the company's
+        ([(42, "collaborator:1", "ana@acme.example"), (42, "collaborator:2", "bia@x.example")], 2),
+        ([(42, "collaborator:1", "ana@acme.example"), (43, "collaborator:3", "bia@x.example")], 2),
+        (
+            [
+                (42, "collaborator:1", "ana@acme.example"),
+                (43, "collaborator:3", "ana@acme.example"),
+            ],
+            1,
+        ),
+        ([(42, "collaborator:1", None), (43, "collaborator:1", None)], 2),
+        ([(42, "organization", "oi@acme.example")], 1),  # the company's own seat is the company
+        ([(43, "collaborator:1", "ana@acme.example")], 2),
+        ([(43, "collaborator:1", "oi@acme.example")], 1),
+    ],
+)
+def test_a_phone_is_known_for_so_many_people_over_all_organizations(
+    database: Engine, people: list[tuple[int, str, str | None]], count: int
+) -> None:
+    directory = Directory(database)
+    directory.put_organization(known(42, "oi@acme.example", PHONE))
+    directory.put_organization(known(43))
+    for at, (organization, key, email) in enumerate(people):
+        role = "organization" if key == "organization" else "member"
+        directory.put_person(Person(organization, key, 300 + at, role, email, PHONE))
+    matches = directory.find_matches(Keys(phone=PHONE))
+    assert {match.people for match in matches} == {count}
+    assert {match.organization for match in matches} == {42, *(each[0] for each in people)}
 
 
 def test_words_are_ordered_by_bytes_whatever_the_database_speaks(database: Engine) -> None:

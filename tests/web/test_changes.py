@@ -36,7 +36,7 @@ def test_the_answer_says_to_come_back_soon_to_who_stirs_and_later_to_who_does_no
 
 def test_a_question_asks_nobody_and_reads_no_copy_again(make_panel: MakePanel) -> None:
     panel = make_panel()
-    seal = panel.picked()
+    seal = panel.proven()
     told = seen(panel, seal)
     assert ask(panel, seal, seen=told)[2] == ""
     panel.office.forget()
@@ -48,7 +48,7 @@ def test_a_question_asks_nobody_and_reads_no_copy_again(make_panel: MakePanel) -
 
 def test_a_touch_in_one_process_is_told_by_the_others_at_once(make_panel: MakePanel) -> None:
     mine, yours = make_panel(), make_panel()
-    seal = mine.picked()
+    seal = mine.proven()
     told = seen(mine, seal)
     assert ask(mine, seal, seen=told)[2] == ask(yours, seal, seen=told)[2] == ""
     yours.services.cache.touch(42, "quotes")

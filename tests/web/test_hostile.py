@@ -90,7 +90,7 @@ def test_an_id_that_is_no_number_reaches_no_link(make_panel: MakePanel, number: 
     names = ("ORGANIZATION", "ORDER", "QUOTE", "LICENSE")
     template = "https://account.example/records/{id}?from=chat"
     panel = make_panel(**{f"MIDDAG_LINK_{name}": template for name in names})
-    seal = panel.picked()
+    seal = panel.proven()
     panel.office.organizations[42]["id"] = number
     for rows in (panel.office.orders, panel.office.quotes, panel.office.licenses):
         rows[42][0]["id"] = number

@@ -68,7 +68,7 @@ def test_each_section_asks_for_itself_alone(panel: Panel) -> None:
 
 
 def test_a_second_opening_draws_what_is_kept_at_once(panel: Panel) -> None:
-    whole(panel, panel.picked("healthy"))
+    whole(panel, panel.proven("healthy"))
     panel.office.forget()
     answer = panel.open("healthy")
     assert section_states(answer.text) == dict.fromkeys(SECTIONS, "fresh")
@@ -97,7 +97,7 @@ def test_a_second_opening_draws_a_failure_that_is_remembered(
 
 
 def test_a_refresh_asks_for_its_section_alone(panel: Panel) -> None:
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     whole(panel, seal)
     panel.office.forget()
     assert state_of(panel.refresh("orders", seal).text) == "fresh"
@@ -409,7 +409,7 @@ def test_a_seal_counts_in_the_authorization_header_only(standing: Panel, where: 
 
 
 def test_ids_in_query_and_body_are_ignored(panel: Panel) -> None:
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     other = {"organization": 43, "organization_id": 43, "org": 43, "id": 43, "conversation": 102}
     page = panel.ask("GET", "/sections/organization", seal, params=other, data=other)
     assert rows_of(page.text) == [42]
@@ -471,7 +471,7 @@ def test_a_conversation_that_went_to_another_contact_closes_its_seals(clocked: P
 
 
 def test_a_seal_that_cannot_be_checked_shows_nothing_new(clocked: Panel) -> None:
-    seal = clocked.picked("healthy")
+    seal = clocked.proven("healthy")
     clocked.section("orders", seal)
     clocked.chat.down = True
     clocked.clock.advance(61)
@@ -484,7 +484,7 @@ def test_a_seal_that_cannot_be_checked_shows_nothing_new(clocked: Panel) -> None
 # -- claims and trust --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["contact", "conversation", "identifier"])
+@pytest.mark.parametrize("where", ["contact", "conversation"])
 def test_a_visitor_who_claims_an_organization_gets_nothing_out_of_the_agent(
     panel: Panel, where: str
 ) -> None:
@@ -493,8 +493,6 @@ def test_a_visitor_who_claims_an_organization_gets_nothing_out_of_the_agent(
         visitor["custom_attributes"]["middag_organization_id"] = "46"
     if where == "conversation":
         panel.chat.conversations[105]["custom_attributes"]["middag_organization_id"] = "46"
-    if where == "identifier":
-        visitor["identifier"] = "middag:organization:46"
     opened = panel.open("unlinked")
     assert panel_of(opened) == ("ready", "unproven", "claimed")
     assert 'data-banner="unproven"' in opened.text
@@ -508,8 +506,14 @@ def test_a_visitor_who_claims_an_organization_gets_nothing_out_of_the_agent(
     assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)) is None
 
 
-def test_a_confirmed_customer_is_shown_in_full(panel: Panel) -> None:
-    shown = whole(panel, panel.picked("expiring"))
+def test_an_identifier_claims_nothing_whoever_wrote_it(panel: Panel) -> None:
+    panel.chat.contacts[305]["identifier"] = "middag:organization:46"
+    panel.chat.conversations[105]["hmac_verified"] = True
+    assert panel_of(panel.open("unlinked"))[0] == "unlinked"
+
+
+def test_a_proven_customer_is_shown_in_full(panel: Panel) -> None:
+    shown = whole(panel, panel.proven("expiring"))
     assert "data-masked" not in shown
     assert panel.office.organizations[46]["cnpj"] in shown
     assert "R$2,690.00" in shown
@@ -517,7 +521,7 @@ def test_a_confirmed_customer_is_shown_in_full(panel: Panel) -> None:
 
 
 def test_the_whole_key_stands_in_the_copy_button_only(panel: Panel) -> None:
-    page = panel.section("licenses", panel.picked("healthy")).text
+    page = panel.section("licenses", panel.proven("healthy")).text
     key = panel.office.rows("licenses", 42)[0]["license_key"]
     assert page.count(key) == page.count(f'data-copy="{key}"') == 1
 
@@ -546,6 +550,7 @@ def attributes(panel: Panel, conversation: int) -> dict[str, Any]:
 
 
 def test_a_pick_is_remembered_and_written_beside_the_other_attributes(panel: Panel) -> None:
+    panel.prove("unlinked", 42)
     attributes(panel, 105).update({"order_source": "site", "vip": True, "n": 7})
     seal = seal_of(panel.open("unlinked").text)
     answer = panel.say(seal, "pick", 42)
@@ -573,6 +578,7 @@ def test_a_pick_for_the_contact_is_unproven_where_the_channel_proves_nothing(
 ) -> None:
     panel.chat.add_conversation(305, 1, 901)
     panel.chat.add_conversation(305, 2, 902)
+    panel.prove("unlinked", 42)
     seal = seal_of(panel.open("unlinked").text)
     assert panel_of(panel.say(seal, "pick", 42, "contact")) == ("ready", "proven", "picked")
     web = panel.open("unlinked", conversation=901)
@@ -580,13 +586,64 @@ def test_a_pick_for_the_contact_is_unproven_where_the_channel_proves_nothing(
     assert panel_of(panel.open("unlinked", conversation=902)) == ("ready", "proven", "picked")
 
 
+def test_a_pick_where_nothing_is_proven_unmasks_and_writes_nothing(panel: Panel) -> None:
+    before = attributes(panel, 105).copy()
+    seal = seal_of(panel.open("unlinked").text)
+    for scope in ("conversation", "contact"):
+        answer = panel.say(seal, "pick", 42, scope)
+        assert panel_of(answer) == ("ready", "unproven", "picked")
+        assert 'data-banner="unproven"' in answer.text
+        assert "An agent said which company this is, not that this person" in answer.text
+        assert "This is the company" not in answer.text
+        shown = answer.text + whole(panel, seal_of(answer.text))
+        assert "data-masked" in shown
+        assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)) is None
+    assert attributes(panel, 105) == before
+    assert panel.chat.contacts[305]["custom_attributes"] == {}
+    panel.say(seal, "undo", 42)
+    assert panel.chat.writes == []
+
+
 def test_an_undone_pick_is_gone_here_and_in_chatwoot(panel: Panel) -> None:
+    panel.prove("unlinked", 42)
     attributes(panel, 105)["vip"] = True
     seal = seal_of(panel.open("unlinked").text)
     seal = seal_of(panel.say(seal, "pick", 42, "contact").text)
-    assert panel_of(panel.say(seal, "undo", 42))[0] == "unlinked"
+    assert attributes(panel, 105)["middag_organization_id"] == "42"
+    assert panel_of(panel.say(seal, "undo", 42)) == ("ready", "proven", "matched")
     assert attributes(panel, 105) == {"vip": True}
-    assert panel_of(panel.open("unlinked"))[0] == "unlinked"
+
+
+def test_what_a_pick_did_not_write_is_not_taken_out_when_it_is_undone(panel: Panel) -> None:
+    """A pass, or the visitor, had named the same organization there."""
+    named = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    attributes(panel, 105).update(named)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    panel.say(seal, "undo", 42)
+    assert attributes(panel, 105) == named
+    assert panel.chat.writes == []
+
+
+def test_a_pick_that_takes_the_place_of_a_written_one_takes_it_out(panel: Panel) -> None:
+    panel.prove("unlinked", 42)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42, "contact")
+    told = panel.chat.contacts[305]
+    assert told["custom_attributes"]["middag_organization_id"] == "42"
+    panel.say(seal, "pick", 45, "contact")  # of which nothing is proven
+    assert attributes(panel, 105) == told["custom_attributes"] == {}
+
+
+def test_a_pick_that_is_said_again_where_nothing_is_proven_any_more_is_taken_out(
+    panel: Panel,
+) -> None:
+    panel.prove("unlinked", 42)
+    seal = seal_of(panel.open("unlinked").text)
+    panel.say(seal, "pick", 42)
+    panel.chat.conversations[105]["inbox_id"] = 1
+    panel.say(seal, "pick", 42)
+    assert attributes(panel, 105) == {}
 
 
 def test_a_refused_claim_is_not_shown_again_and_can_be_taken_back(panel: Panel) -> None:
@@ -616,7 +673,7 @@ def test_a_refusal_takes_our_words_out_of_chatwoot_and_leaves_those_of_others(
 def test_a_new_pick_outweighs_an_older_no_for_the_contact(panel: Panel) -> None:
     seal = seal_of(panel.open("healthy").text)
     seal = seal_of(panel.say(seal, "refuse", 42, "contact").text)
-    assert panel_of(panel.say(seal, "pick", 42)) == ("ready", "proven", "picked")
+    assert panel_of(panel.say(seal, "pick", 42)) == ("ready", "unproven", "picked")
 
 
 def test_an_organization_that_is_unknown_cannot_be_picked(panel: Panel) -> None:
@@ -665,6 +722,7 @@ def test_a_malformed_link_is_a_bad_request_and_changes_nothing(
 
 
 def test_links_belong_to_the_conversation_of_the_seal(panel: Panel) -> None:
+    panel.prove("unlinked", 42)
     form = {"action": "pick", "organization": 42, "conversation": 102, "contact": 302}
     panel.ask("POST", "/links", seal_of(panel.open("unlinked").text), data=form)
     assert panel.chat.writes[0].path.endswith("/conversations/105/custom_attributes")
@@ -688,7 +746,7 @@ def ask_changes(panel: Panel, seal: str, seen: dict[str, str]) -> list[str]:
 
 
 def test_changes_names_the_touched_sections_and_asks_nobody(panel: Panel) -> None:
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     seen = versions(panel, seal)
     panel.office.forget()
     assert ask_changes(panel, seal, seen) == []
@@ -700,7 +758,7 @@ def test_changes_names_the_touched_sections_and_asks_nobody(panel: Panel) -> Non
 
 
 def test_what_was_read_again_is_seen_by_the_other_panels(panel: Panel) -> None:
-    mine, yours = panel.picked("healthy"), panel.picked("healthy")
+    mine, yours = panel.proven("healthy"), panel.proven("healthy")
     seen = versions(panel, mine)
     panel.office.put("orders", 42, {"id": 9, "status": "pending"})
     panel.refresh("orders", yours)
@@ -740,7 +798,7 @@ def test_nothing_that_others_wrote_becomes_markup(panel: Panel) -> None:
     contact = panel.chat.contacts[301]
     contact.update(name=EVIL, email=EVIL, phone_number=EVIL, identifier=EVIL)
     panel.chat.agents[AGENT]["name"] = EVIL
-    seal = panel.picked("healthy")
+    seal = panel.proven("healthy")
     pages = [whole(panel, seal), panel.open("healthy").text]
     pages.append(panel.say(seal, "undo", 42).text)
     contact["custom_attributes"]["middag_organization_id"] = EVIL
@@ -776,7 +834,7 @@ def test_the_language_is_the_browsers(
     headers = {"Accept-Language": wanted}
     shell = standing.ask("GET", "/", headers=headers)
     assert f'<html lang="{language}">' in shell.text
-    page = standing.ask("GET", "/sections/orders", standing.picked(), headers=headers)
+    page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
     assert money in page.text
 
 
@@ -788,17 +846,17 @@ def test_the_setting_overrules_the_browser(make_panel: MakePanel) -> None:
 
 def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
     panel = make_panel(MIDDAG_LINK_ORDER="https://account.example/o?a=1&id={id}")
-    page = panel.section("orders", panel.picked()).text
+    page = panel.section("orders", panel.proven()).text
     link = 'href="https://account.example/o?a=1&amp;id=4201" target="_blank"'
     assert f'{link} rel="noopener noreferrer"' in page
-    assert "<a " not in panel.section("quotes", panel.picked()).text
+    assert "<a " not in panel.section("quotes", panel.proven()).text
 
 
 # -- what the sections say ---------------------------------------------------------------------
 
 
 def test_closed_orders_are_counted_and_totals_kept_per_currency(panel: Panel) -> None:
-    page = panel.section("orders", panel.picked("currencies")).text
+    page = panel.section("orders", panel.proven("currencies")).text
     assert rows_of(page) == [4701, 4702, 4703]
     assert "1 closed order hidden" in page
     totals = re.search(r'class="totals">(.*?)</footer>', page, re.DOTALL)
@@ -809,7 +867,7 @@ def test_closed_orders_are_counted_and_totals_kept_per_currency(panel: Panel) ->
 
 
 def test_a_list_on_three_pages_is_read_whole(panel: Panel) -> None:
-    page = panel.section("orders", panel.picked("many")).text
+    page = panel.section("orders", panel.proven("many")).text
     assert len(rows_of(page)) == 36
     assert "24 closed orders hidden" in page
     assert "Show all 36" in page
@@ -819,14 +877,14 @@ def test_a_list_on_three_pages_is_read_whole(panel: Panel) -> None:
 def test_only_the_first_ten_pages_are_read_and_that_is_said(panel: Panel) -> None:
     for number in range(1, 251):
         panel.office.put("orders", 43, {"id": number, "status": "pending"})
-    page = panel.section("orders", panel.picked("empty")).text
+    page = panel.section("orders", panel.proven("empty")).text
     assert len(rows_of(page)) == 200
     assert re.search(r"first 200 of 250", page)
     assert panel.office.count("/orders") == 10
 
 
 def test_licenses_come_as_expiring_then_lasting_then_just_expired(panel: Panel) -> None:
-    page = panel.section("licenses", panel.picked("expiring")).text
+    page = panel.section("licenses", panel.proven("expiring")).text
     marks = re.findall(r'data-row="(\d+)"(?: data-mark="(\w+)")?', page)
     assert marks == [
         ("4601", "expiring"), ("4602", "expiring"), ("4603", "expiring"),
@@ -838,7 +896,7 @@ def test_licenses_come_as_expiring_then_lasting_then_just_expired(panel: Panel) 
 
 
 def test_a_lapsed_quote_is_shown_as_lapsed_behind_the_pending_ones(panel: Panel) -> None:
-    page = panel.section("quotes", panel.picked("healthy")).text
+    page = panel.section("quotes", panel.proven("healthy")).text
     marks = re.findall(r'data-row="(\d+)"(?: data-mark="(\w+)")?', page)
     assert marks == [("4201", ""), ("4202", ""), ("4203", "lapsed")]
     assert re.search(r"7 \w+ quotes hidden", page)
@@ -846,14 +904,14 @@ def test_a_lapsed_quote_is_shown_as_lapsed_behind_the_pending_ones(panel: Panel)
 
 def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> None:
     panel.office.put("organization", 42, {"name": "Acme"})
-    page = panel.section("organization", panel.picked("healthy")).text
+    page = panel.section("organization", panel.proven("healthy")).text
     assert page.count("not stated") == 3
     panel.office.put("orders", 42, {"id": 1, "status": "pending"})
-    assert "amount not stated" in panel.refresh("orders", panel.picked("healthy")).text
+    assert "amount not stated" in panel.refresh("orders", panel.proven("healthy")).text
 
 
 def test_every_contradiction_of_the_documentation_is_shown(panel: Panel) -> None:
-    seal = panel.picked("contradictions")
+    seal = panel.proven("contradictions")
     organization = panel.section("organization", seal).text
     for words in ("Paradoxo Educação", "12.ABC.345/01DE-35", "MIDDAG BR", "under review"):
         assert words in organization
@@ -880,7 +938,7 @@ def test_many_agents_before_one_conversation_get_the_same_panel(panel: Panel) ->
 
 
 def test_an_aged_section_follows_up_by_itself(clocked: Panel) -> None:
-    seal = clocked.picked("healthy")
+    seal = clocked.proven("healthy")
     clocked.section("orders", seal)
     clocked.clock.advance(61)
     clocked.office.forget()

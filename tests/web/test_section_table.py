@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined, UndefinedError
 
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
+from panel.customer.disclosure import VALUE_KINDS
 from panel.settings import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.middag import DOCUMENTS
@@ -52,7 +53,7 @@ def test_a_section_without_a_configured_link_has_none(
     address = "https://account.example/{id}"
     panel = make_panel(MIDDAG_LINK_ORDER=address, MIDDAG_LINK_QUOTE=address)
     monkeypatch.setitem(SECTIONS, "orders", replace(SECTIONS["orders"], link=link))
-    orders, quotes = (panel.section(name, panel.picked()) for name in ("orders", "quotes"))
+    orders, quotes = (panel.section(name, panel.proven()) for name in ("orders", "quotes"))
     assert (orders.status_code, quotes.status_code) == (200, 200)
     assert "<a " not in orders.text
     assert "<a " in quotes.text
@@ -74,7 +75,7 @@ OTHERS: dict[str, Any] = {
     "code": "timeout",
     "retry_at": NOW + 7200,
     "follow": True,
-    "masked": False,
+    "masked": frozenset[str](),
 }
 # The section is in the key by its name, and its selection by the version of what was read.
 NAMED = {"section": "name", "selection": "version"}
@@ -83,7 +84,7 @@ NAMED = {"section": "name", "selection": "version"}
 def make_late_view(panel: Panel) -> SectionView:
     """All that a view can say is shown when its section is late."""
     reading = panel.services.back_office.read(SECTIONS["orders"].document, 42, CacheControl.FRESH)
-    view = make_view(SECTIONS["orders"], reading, read_moment(), masked=True)
+    view = make_view(SECTIONS["orders"], reading, read_moment(), masked=VALUE_KINDS)
     return replace(view, state="late", read_at=NOW - 3600, code="network", retry_at=NOW + 3600)
 
 
@@ -110,7 +111,7 @@ def test_what_changes_the_html_changes_the_key(standing: Panel, name: str) -> No
 
 def test_the_selection_follows_from_the_version(panel: Panel) -> None:
     """It is the one thing that is drawn and not in the key itself."""
-    seal = panel.picked()
+    seal = panel.proven()
     before = panel.section("orders", seal).text
     panel.office.put("orders", 42, {**panel.office.orders[42][0], "id": 4299})
     after = panel.refresh("orders", seal).text

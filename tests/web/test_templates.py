@@ -68,5 +68,5 @@ def test_a_list_of_unknown_length_says_that_there_are_more(panel: Panel) -> None
     panel.office.bare.add(43)
     for number in range(1, 222):
         panel.office.put("orders", 43, {"id": number, "status": "pending"})
-    page = panel.section("orders", panel.picked("empty")).text
+    page = panel.section("orders", panel.proven("empty")).text
     assert "Showing the first 200, there are more" in page

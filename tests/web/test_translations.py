@@ -69,6 +69,8 @@ def in_tables() -> Iterator[Text]:
         labels.REASONS,
         labels.SIGN_IN,
         labels.NOTICES,
+        labels.HIDDEN_KINDS,
+        labels.CHANNEL_WARNINGS,
     ):
         yield from table.values()
     yield from (*labels.SOURCES.values(), *labels.ROLE_LABELS.values(), *labels.UNCOVER_REASONS)
@@ -84,12 +86,8 @@ def sources() -> set[str]:
     """How an organization was found: the claims, what a link rests on, and what a search finds."""
     claim = {ID_ATTRIBUTE: "42"}
     found = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
-    for here, there, identifier in (
-        (claim, {}, None),
-        ({}, claim, None),
-        ({}, {}, "middag:organization:42"),
-    ):
-        person = Contact(1, "", None, None, identifier, there)
+    for here, there in ((claim, {}), ({}, claim)):
+        person = Contact(1, "", None, None, None, there)
         claims = matching.identify(Conversation(1, 1, "", False, person, here), []).candidates
         found |= {candidate.source for candidate in claims}
     kinds = search_index.make_terms(

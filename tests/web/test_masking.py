@@ -1,0 +1,160 @@
+"""The table of disclosure: canaries of every kind are planted, and every place is looked at."""
+
+import re
+from itertools import product
+
+import pytest
+
+from panel.customer.disclosure import (
+    AMOUNT,
+    EMAIL,
+    LICENSE_KEY,
+    MASKED,
+    NOTHING,
+    PHONE_NUMBER,
+    TAX_ID,
+    VALUE_KINDS,
+    masked_kinds,
+)
+from panel.settings import MASK_NAMES
+from panel.web import labels
+from panel.web.sections import SECTIONS
+from tests.conftest import MakePanel, Panel, attribute, seal_of
+from tests.customer.test_search import learn
+
+# How each kind would be drawn, or copied; of a key also its end.
+CANARIES = {
+    AMOUNT: ("7,341.17", "1,000.01", "8,341.18", "2,452.28"),  # orders, their total, a quote
+    TAX_ID: ("98.765.432/0001-98",),
+    LICENSE_KEY: ("CANARY-KEY-9Z8Y", "9Z8Y"),
+    EMAIL: ("canary.company@acme.example", "canary.person@acme.example"),
+    PHONE_NUMBER: ("3322-7788", "+556133227788", "97777-6655", "+5561977776655"),
+}
+SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY)  # the panel draws no e-mail and no phone of the back office
+SENTENCES = {
+    "unproven": "Amounts, tax id and license keys are hidden.",
+    "secrets": "Tax id and license keys are hidden.",
+    "never": None,
+}
+BUTTONS = {
+    "unproven": {"organization", "orders", "quotes", "licenses"},
+    "secrets": {"organization", "licenses"},
+    "never": set(),
+}
+
+
+def plant(panel: Panel, organization: int) -> None:
+    office = panel.office
+    for section in ("orders", "quotes", "licenses"):
+        getattr(office, section)[organization].clear()
+    document = office.organizations[organization]
+    document |= {"cnpj": CANARIES[TAX_ID][0], "email": CANARIES[EMAIL][0]}
+    document |= {"phone": "+55 61 3322-7788"}
+    money = {"status": "pending", "currency": "BRL"}
+    office.put("orders", organization, {"id": 1, "total": "7341.17", **money})
+    office.put("orders", organization, {"id": 2, "total": "1000.01", **money})
+    sent = {"status": "sent", "valid_until": None}
+    office.put("quotes", organization, {"id": 3, "total": "2452.28", "currency": "BRL", **sent})
+    key = {"license_key": CANARIES[LICENSE_KEY][0], "status": "active"}
+    office.put("licenses", organization, {"id": 4, "product_name": "Plugin", **key})
+    person = office.rows("collaborators", organization)[0]
+    person |= {"email": CANARIES[EMAIL][1], "phone": "+55 61 97777-6655"}
+
+
+def look_everywhere(panel: Panel, scenario: str) -> dict[str, str]:
+    """Every place that draws this customer, by name; the second opening draws all from copies."""
+    first = panel.open(scenario).text
+    seal = seal_of(first)
+    places = {"first opening": first}
+    for name in SECTIONS:
+        places[name] = panel.section(name, seal, wait=1).text
+        places[f"{name}, refreshed"] = panel.refresh(name, seal).text
+    places["second opening"] = panel.open(scenario).text
+    places["search"] = panel.ask("GET", "/search", seal, params={"q": "acme"}).text
+    places["picked"] = panel.say(seal, "pick", 42).text
+    places["undone"] = panel.say(seal, "undo", 42).text
+    return places
+
+
+def find_shown(text: str) -> set[str]:
+    return {kind for kind, words in CANARIES.items() if any(word in text for word in words)}
+
+
+@pytest.mark.parametrize(("mask", "proven"), list(product(MASK_NAMES, (False, True))))
+def test_no_place_shows_a_kind_that_is_masked(
+    make_panel: MakePanel, mask: str, proven: bool
+) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    learn(panel, 42)
+    if proven:
+        panel.prove("healthy", 42)
+    places = look_everywhere(panel, "healthy")
+    trust = "proven" if proven else "unproven"
+    assert attribute(places["first opening"], "data-trust") == trust
+    masked = masked_kinds(mask, trust)
+    assert 'data-result="42"' in places["search"]
+    for place, text in places.items():
+        assert find_shown(text) & masked == set(), place
+    assert ('class="totals"' in places["orders"]) is (AMOUNT not in masked)
+    # What is not masked is there: else the canaries would prove nothing.
+    assert find_shown("".join(places.values())) == set(SHOWN) - masked
+    assert find_shown(places["second opening"]) == set(SHOWN) - masked
+
+
+@pytest.mark.parametrize("mask", MASK_NAMES)
+def test_a_choice_masks_by_the_same_table(make_panel: MakePanel, mask: str) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    panel.section("organization", panel.proven("healthy"))  # a copy to draw
+    html = panel.open("two").text
+    assert attribute(html, "data-panel") == "choose"
+    assert find_shown(html) == {TAX_ID} - masked_kinds(mask, "unproven")
+    assert ("View, data hidden" in html) is (mask != "never")
+
+
+@pytest.mark.parametrize("mask", MASK_NAMES)
+def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, mask: str) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    html = look_everywhere(panel, "healthy")["second opening"]
+    banner = html.partition('data-banner="unproven"')[2].partition("</p>")[0]
+    assert "Not verified: do not disclose." in banner
+    said = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
+    assert said == {SENTENCES[mask]} - {None}
+    assert set(re.findall(r'class="uncover" id="uncover-(\w+)-', html)) == BUTTONS[mask]
+
+
+@pytest.mark.parametrize("mask", MASK_NAMES)
+def test_what_is_hidden_in_a_section_is_what_it_uncovers(make_panel: MakePanel, mask: str) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    seal = seal_of(panel.open("healthy").text)
+    for name, section in SECTIONS.items():
+        form = {"section": name, "reason": "named the order"}
+        answer = panel.ask("POST", "/uncover", seal, data=form).text
+        assert "data-masked" not in answer
+        assert ("data-uncovered" in answer) is (name in BUTTONS[mask])
+        assert find_shown(answer) == section.reveals
+
+
+def test_the_table_has_a_row_for_every_mask_and_masks_nothing_of_who_is_proven() -> None:
+    assert tuple(MASKED) == MASK_NAMES
+    assert {
+        "unproven": VALUE_KINDS,
+        "secrets": {TAX_ID, LICENSE_KEY},
+        "never": NOTHING,
+    } == MASKED
+    for mask in MASK_NAMES:
+        assert masked_kinds(mask, "proven") == NOTHING
+        for trust in ("unproven", "", "Proven", "proved"):
+            assert masked_kinds(mask, trust) == MASKED[mask]
+
+
+def test_a_sentence_says_what_each_mask_hides() -> None:
+    assert set(labels.HIDDEN_KINDS) == {kinds for kinds in MASKED.values() if kinds}
+
+
+def test_canaries_are_of_every_kind() -> None:
+    assert set(CANARIES) == VALUE_KINDS
+    assert {kind for section in SECTIONS.values() for kind in section.reveals} == set(SHOWN)
