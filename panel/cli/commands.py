@@ -65,7 +65,7 @@ def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
     plan = Setup(services().settings, services().chatwoot, directory)
     try:
         steps = plan.plan_removal() if remove else plan.plan()
-        # Before: once the webhook's secret is made, nothing may come between it and being shown.
+        # Before: once the webhook's secret is made, nothing may fail until it is shown.
         exposure = None if remove else plan.find_exposure(steps)
         by_hand, secret = _carry_out(plan, [] if dry_run else steps)
     except Unauthorized:
@@ -126,9 +126,10 @@ def _find_directory() -> Directory | None:
 
 def _exposure_lines(exposure: Exposure) -> Iterable[str]:
     if exposure.waiting or exposure.identifiers:
-        yield f"Identifiers that can be guessed: {exposure.identifiers} in Chatwoot, and in our own"
-        yield f"table {exposure.waiting or 0}. The next pass of their organization removes them;"
-        yield "`flask sync reconcile` lines up all."
+        ours = "an unknown number" if exposure.waiting is None else exposure.waiting
+        yield f"Identifiers that can be guessed: {exposure.identifiers} in Chatwoot, {ours} in our"
+        yield "own table. The next pass of their organization removes them; `flask sync reconcile`"
+        yield "lines up all."
     for name in exposure.open_inboxes:
         yield f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever"
         yield "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."

@@ -104,8 +104,9 @@ class Setup:
     def plan(self) -> list[Step]:
         """What is missing or wrong. What may not even be read is planned as missing."""
         self._chatwoot.agents()  # any role may list them: who may not has no valid token
-        settings = (*self._plan_definitions(), *self._plan_app(), *self._plan_webhook())
-        return [*settings, *self._plan_identifiers()]
+        first = (*self._plan_definitions(), *self._plan_app(), *self._plan_identifiers())
+        # Last: whatever fails after it would keep its secret from being shown.
+        return [*first, *self._plan_webhook()]
 
     def plan_removal(self) -> list[Step]:
         """Everything of ours that stands in Chatwoot. Values stay in the contacts."""

@@ -283,6 +283,7 @@ def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(pane
             made.append(call)
         return None
 
+    panel.chat.contacts[302]["identifier"] = "middag:user:9"
     panel.chat.failures = fail
     printed = setup(panel).stdout
     panel.chat.failures = never

@@ -191,6 +191,8 @@ def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
     chat.add_contact(1, name="", email="ana@acme.example")
     chat.add_conversation(1, 1, 900, custom_attributes={"topic": "billing"})
     get(Jobs, app).bring_in_line(42)
+    company(office, 43, "Bare")  # neither e-mail nor phone: a random identifier
+    get(Jobs, app).bring_in_line(43)
     entitlement(office, 42, 1, "active", "2030-01-01T00:00:00Z")
     office.remove("collaborators", 42, 2)
     get(Jobs, app).bring_in_line(42)
