@@ -35,6 +35,14 @@ def normalize_phone(text: str | None, country: str | None = None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def has_extension(text: str | None, country: str | None = None) -> bool:
+    """Does it lead to a switchboard first? The number in front of it is everybody's there."""
+    try:
+        return bool(phonenumbers.parse(text or "", country or "BR").extension)
+    except phonenumbers.NumberParseException:
+        return False
+
+
 @lru_cache(maxsize=1024)
 def is_personal_phone(text: str) -> bool:
     """May this number stand for one person: a plain one, as channels write it, and no landline.

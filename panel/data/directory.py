@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     CompoundSelect,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    false,
     func,
     literal,
     or_,
@@ -48,6 +50,7 @@ organizations = Table(
     Column("entitlement_status", String(12), nullable=False),
     Column("active_entitlements", Integer, nullable=False),
     Column("next_expiry", Date),
+    Column("phone_extended", Boolean, nullable=False, default=False, server_default=false()),
 )
 
 people = Table(
@@ -60,9 +63,11 @@ people = Table(
     Column("email", Text, index=True),
     Column("phone", String(16), index=True),
     Column("identifier", Text, index=True),
+    Column("phone_extended", Boolean, nullable=False, default=False, server_default=false()),
 )
 
 KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
+SWITCHBOARD = 2  # people at least, of whom we know one
 COMPANY = "organization"  # the role of the company's own contact
 # How identifiers of earlier versions begin. A visitor who counts finds them, whatever the number.
 GUESSABLE = ("middag:user:", "middag:organization:")
@@ -70,7 +75,10 @@ GUESSABLE = ("middag:user:", "middag:organization:")
 
 @dataclass(frozen=True)
 class Known:
-    """An organization as the last pass saw it: what its people's contacts may be told."""
+    """An organization as the last pass saw it: what its people's contacts may be told.
+
+    `phone_extended`: the back office has the number with an extension, so it is a switchboard's.
+    """
 
     id: int
     name: str
@@ -83,6 +91,7 @@ class Known:
     entitlement_status: str
     active_entitlements: int
     next_expiry: date | None
+    phone_extended: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,7 @@ class Person:
     email: str | None = None
     phone: str | None = None
     identifier: str | None = None
+    phone_extended: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,6 +199,8 @@ class Directory:
         for key, value in wanted.items():
             having = [row for row in rows if row[key] == value]
             people = len(_name_people(having))
+            if key == "phone" and any(row["phone_extended"] for row in having):
+                people = max(people, SWITCHBOARD)
             for row in having:
                 match = Match(row["organization"], key, row["role"], people)
                 found.setdefault((match.organization, key), match)
@@ -237,9 +249,9 @@ def _name_people(rows: list[RowMapping]) -> set[object]:
 @cache
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Made once: building it takes longer than asking it."""
-    columns = [people.c[name] for name in KEY_NAMES]
+    columns = [people.c[name] for name in (*KEY_NAMES, "phone_extended")]
     person = select(people.c.organization, people.c.key, people.c.role, *columns)
-    own = [organizations.c[name] for name in KEY_NAMES]
+    own = [organizations.c[name] for name in (*KEY_NAMES, "phone_extended")]
     company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), *own)
     return union_all(
         person.where(_match_any(people, names)), company.where(_match_any(organizations, names))

@@ -6,7 +6,7 @@ from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
 from panel.models import Collaborator, Organization, normalize_email
-from panel.phones import normalize_phone
+from panel.phones import has_extension, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 
 ROLES_BY_WEIGHT = (
@@ -45,6 +45,7 @@ class DesiredPerson:
     name: str
     email: str | None = None
     phone: str | None = None
+    phone_extended: bool = False
 
     def list_keys(self) -> dict[str, str]:
         """What finds this person in Chatwoot, in the order of looking.
@@ -71,6 +72,7 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
         name=truth.name,
         email=None if email in seats else email,
         phone=normalize_phone(truth.phone, truth.country),
+        phone_extended=has_extension(truth.phone, truth.country),
     )
     return [company, *seats.values()]
 
@@ -88,6 +90,7 @@ def _make_person(each: Collaborator) -> DesiredPerson:
         name=each.name or email.partition("@")[0],
         email=email,
         phone=normalize_phone(each.phone),
+        phone_extended=has_extension(each.phone),
     )
 
 

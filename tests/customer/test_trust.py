@@ -32,6 +32,7 @@ MALLORY = "mallory@evil.example"
 OWNER = "ana@acme.example"  # of organization 42, as the passes learned
 ACME_PHONE = "+556133220042"
 ANAS_PHONE = "+5561988884201"  # a mobile that nobody else has
+SWITCHBOARD = "+5561988884203"  # the back office has one person's extension behind it
 SHARED_PHONE = "+5561988884202"  # of two people of two organizations
 
 
@@ -47,6 +48,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
             (42, 0, ANAS_PHONE),
             (42, 1, SHARED_PHONE),
             (48, 0, SHARED_PHONE),
+            (48, 1, f"{SWITCHBOARD} ext. 12"),
         ):
             panel.office.rows("collaborators", organization)[at]["phone"] = phone
         learn(panel, 42, 48)
@@ -228,6 +230,13 @@ def test_a_number_with_an_extension_finds_its_owner_and_never_proves(
     """Chatwoot takes it for another number than the owner's, so a visitor may have both."""
     number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=shown.format(ANAS_PHONE))
     discloses_nothing(acme, number)
+
+
+def test_who_writes_from_the_number_before_an_extension_is_not_the_person_behind_it(
+    acme: Panel,
+) -> None:
+    number = writes(acme, WHATSAPP, SWITCHBOARD[1:], phone_number=SWITCHBOARD)
+    assert told(discloses_nothing(acme, number)) == ("ready", "48", "matched", "unproven")
 
 
 @pytest.mark.parametrize("source", ["5521977770000", "", None, 5561988884201])

@@ -66,7 +66,10 @@ def make_old(engine: Engine) -> None:
 
 
 # Columns that revisions after the first have added.
-ADDED = {"links.disclosed", "agent_generations.agent", "agent_generations.generation"}
+ADDED = {
+    *("links.disclosed", "organizations.phone_extended", "people.phone_extended"),
+    *("agent_generations.agent", "agent_generations.generation"),
+}
 
 
 def read_rows(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,6 +1,6 @@
-"""What ends an agent's seals and sessions; which picks may be told to Chatwoot (2026-11-29).
+"""What ends an agent's seals, which picks may be disclosed, whose phone is shared (2026-11-29).
 
-An older program writes links without the new column, which then says no.
+An older program writes rows without the new columns, which then say no.
 """
 
 import sqlalchemy as sa
@@ -12,12 +12,16 @@ OLDEST_CODE = 1
 
 
 def upgrade() -> None:
-    """A table of generations of agents, and a column of links."""
+    """A table of generations of agents, and a column of links, of people and of organizations."""
     op.create_table(
         "agent_generations",
         sa.Column("agent", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("generation", sa.Integer, nullable=False),
     )
-    op.add_column(
-        "links", sa.Column("disclosed", sa.Boolean, nullable=False, server_default=sa.false())
-    )
+    _add_no("links", "disclosed")
+    _add_no("organizations", "phone_extended")
+    _add_no("people", "phone_extended")
+
+
+def _add_no(table: str, name: str) -> None:
+    op.add_column(table, sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false()))
