@@ -101,7 +101,7 @@
   // -- the panel ----------------------------------------------------------------------------
 
   const UNSETTLED = ["waiting", "failed"];
-  let asking = false;
+  let asking = false; // true, then what htmx knows of the question
 
   function show(asked) {
     const known = visit && Object.keys(asked).every((name) => asked[name] === visit[name]);
@@ -154,6 +154,7 @@
   on("htmx:config:request", ({ detail: { ctx } }) => {
     const { request, sourceElement } = ctx;
     const { body, headers } = request;
+    if (toContact(request) && sourceElement === panel()) asking = ctx;
     const proof = toContact(request) ? key : sourceElement.closest("[data-seal]")?.dataset.seal;
     if (proof) headers.Authorization = `Bearer ${proof}`;
     delete headers["HX-Current-URL"];
@@ -173,7 +174,6 @@
   on("htmx:before:response", (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
-    if (toContact(ctx.request)) asking = false;
     if (isLive(ctx)) {
       if (headers.get("HX-Trigger")) stirred = Date.now();
       askIn(Number(headers.get("X-Panel-Next")) || later());
@@ -189,9 +189,13 @@
   on("htmx:error", ({ detail: { ctx, error } }) => {
     if (!ctx?.request || !ctx.sourceElement.isConnected) return;
     if (error?.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
-    if (toContact(ctx.request)) asking = false;
     if (isLive(ctx)) askIn(later());
     lose(ctx, "network");
+  });
+
+  // Not sooner: between the head of an answer and its place on the page its body is still read.
+  on("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (ctx === asking) asking = false;
   });
 
   // A seal that no longer holds: prove ourselves anew, ever more slowly if that does not help.

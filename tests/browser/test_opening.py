@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import serve
 from tests.browser.conftest import SECTIONS, Demo, OpenWindow, Panel, Seen, foreign
+from tests.conftest import wait_until
 
 ASK = "chatwoot-dashboard-app:fetch-info"
 
@@ -201,6 +202,33 @@ def test_a_customer_who_changes_while_the_panel_is_asked_for_is_the_one_that_is_
     (route, former) = held[0]
     with suppress(Error):  # nobody may be waiting for it any more
         route.fulfill(response=former)
+    expect(panel.root).to_have_attribute("data-organization", "42")
+
+
+SLOW_BODIES = """() => {
+  const text = Response.prototype.text;
+  const gate = new Promise((open) => { window.openGate = open; });
+  Response.prototype.text = async function () {
+    Response.prototype.text = text;
+    window.reading = true;
+    await gate;
+    return text.call(this);
+  };
+}"""
+
+
+def test_a_customer_who_changes_while_the_answer_is_read_is_the_one_that_is_shown(
+    demo: Demo, page: Page
+) -> None:
+    """The head of the former answer is there, its body is not: it must not land any more."""
+    panel = demo.open_quiet(page)
+    panel.frame.evaluate(SLOW_BODIES)
+    say(panel, demo.context("currencies"))
+    wait_until(lambda: panel.frame.evaluate("window.reading"))
+    change(demo, "currencies", 42)
+    with page.expect_response("**/contact"):
+        say(panel, demo.context("currencies"))
+    panel.frame.evaluate("window.openGate()")
     expect(panel.root).to_have_attribute("data-organization", "42")
 
 
