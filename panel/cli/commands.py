@@ -8,18 +8,16 @@ from datetime import datetime
 
 import click
 from flask import Flask
-from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
 from panel.cli.output import (
     COULD_NOT,
-    as_json,
+    database_command,
     echo,
     format_time,
-    needs_database,
-    report_failures,
+    plain_command,
     stop,
 )
 from panel.cli.setup import Exposure, Setup, Step
@@ -41,9 +39,7 @@ def register(app: Flask) -> None:
 
 
 @click.command("launch-url")
-@as_json
-@with_appcontext
-@report_failures
+@plain_command
 def launch_url(as_json: bool) -> None:
     """Print the one address to register in Chatwoot as a dashboard app."""
     _require_panel_url()
@@ -55,9 +51,7 @@ def launch_url(as_json: bool) -> None:
 @click.command("setup")
 @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
 @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
-@as_json
-@with_appcontext
-@report_failures
+@plain_command
 def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
     """Create or correct in Chatwoot what the panel and the passes need."""
     _require_panel_url()
@@ -143,10 +137,7 @@ def _exposure_lines(exposure: Exposure) -> Iterable[str]:
 @click.option("--organization", type=int, metavar="ID", help="Only this organization.")
 @click.option("--since", type=click.DateTime(), help="Only from then on (local time).")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def access(
     agent: int | None,
     organization: int | None,

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 import click
+from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import schema
@@ -50,6 +51,16 @@ def needs_database(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, **kwargs)
 
     return run
+
+
+def plain_command(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command is: it has the application, speaks JSON too, and explains a failure."""
+    return as_json(with_appcontext(report_failures(command)))
+
+
+def database_command(command: Callable[..., None]) -> Callable[..., None]:
+    """The same, for what looks into the database."""
+    return plain_command(needs_database(command))
 
 
 def stop(message: str, code: int = COULD_NOT) -> NoReturn:

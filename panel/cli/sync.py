@@ -15,10 +15,9 @@ from flask.cli import with_appcontext
 
 from panel.cli.output import (
     FOUND,
-    as_json,
+    database_command,
     echo,
     format_time,
-    needs_database,
     report_failures,
     stop,
 )
@@ -54,10 +53,7 @@ def run_worker() -> None:
 
 
 @group.command("status")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def show_status(as_json: bool) -> None:
     """What waits, runs, is tried again, was buried, was done in the last day."""
     stats = get(Intake).stats()
@@ -68,10 +64,7 @@ def show_status(as_json: bool) -> None:
 @group.command("buried")
 @click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
 @click.option("--replay-all", is_flag=True, help="Run all of them again.")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def show_buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
     """What was given up, with its reason; and run it again."""
     buried = get(Intake).list_buried()
@@ -111,10 +104,7 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
 
 @group.command("backfill")
 @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def backfill(ids: tuple[str, ...], as_json: bool) -> None:
     """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
     numbers = _read_numbers(ids)
@@ -129,10 +119,7 @@ def backfill(ids: tuple[str, ...], as_json: bool) -> None:
 @group.command("reconcile")
 @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
 @click.option("--force", is_flag=True, help="Even when many organizations would be cleared.")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
     """Bring every known organization in line (the worker does so daily)."""
     if dry_run:
@@ -148,10 +135,7 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
 
 @group.command("drift")
 @click.argument("ids", nargs=-1, metavar="[ID ...]")
-@as_json
-@with_appcontext
-@report_failures
-@needs_database
+@database_command
 def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
     """What differs between the back office and Chatwoot; nothing is written."""
     chosen = _read_numbers(ids) if ids else services().directory.list_organizations()
