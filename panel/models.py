@@ -17,6 +17,7 @@ from panel.errors import Unreadable
 CLOSED_ORDERS = frozenset({"completed", "cancelled", "refunded", "failed"})
 OPEN_QUOTES = frozenset({"sent", "viewed"})
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+TAX_ID_DIGITS = 9  # at least: an EIN has nine, a CPF eleven, a CNPJ fourteen
 MOST_DIGITS = 15  # before the point; as many behind it are as absurd
 YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
 
@@ -84,8 +85,8 @@ class Organization:
         number = _read_id(row)
         return cls(
             id=number,
-            name=_read_text(row, "name") or _read_text(row, "legal_name") or f"#{number}",
-            legal_name=_read_text(row, "legal_name"),
+            name=_read_title(row, "name") or _read_title(row, "legal_name") or f"#{number}",
+            legal_name=_read_title(row, "legal_name"),
             tax_id=_read_text(row, "cnpj") or _read_text(row, "tax_id"),
             status=_read_status(row, "status"),
             verification=_read_status(row, "verification_status"),
@@ -294,6 +295,16 @@ def clean(text: str) -> str:
     Marks of direction stay: names may need them, and what is shown is isolated.
     """
     return UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", BLANKS.sub(" ", text).strip())
+
+
+def _read_title(row: Row, key: str) -> str | None:
+    """A company's name without a tax id in it: in Brazil a sole trader's name ends with their CPF.
+
+    A name is shown, searched and written where a tax id may not be.
+    """
+    words = (_read_text(row, key) or "").split(" ")
+    plain = [word for word in words if sum(each.isdigit() for each in word) < TAX_ID_DIGITS]
+    return " ".join(plain).strip() or None
 
 
 def _read_name(value: Any) -> str | None:

@@ -43,6 +43,14 @@ def has_extension(text: str | None, country: str | None = None) -> bool:
         return False
 
 
+def is_switchboard(text: str | None, country: str | None = None) -> bool:
+    """Of a company: what is not surely a mobile may be answered by anybody there."""
+    phone = normalize_phone(text, country)
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    is_mobile = phone and phonenumbers.number_type(phonenumbers.parse(phone)) == mobile
+    return has_extension(text, country) or not is_mobile
+
+
 @lru_cache(maxsize=1024)
 def is_personal_phone(text: str) -> bool:
     """May this number stand for one person: a plain one, as channels write it, and no landline.

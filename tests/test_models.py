@@ -370,3 +370,17 @@ def test_a_collaborators_email_and_role_have_one_spelling() -> None:
     row = {"id": 1, "email": "Hugo@Example.COM", "role": "Owner", "user_id": None}
     found = Collaborator.from_json(row)
     assert (found.email, found.role, found.user_id) == ("hugo@example.com", "owner", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("MARIA DA SILVA 12345678909", "MARIA DA SILVA"),
+        ("MARIA DA SILVA 123.456.789-09", "MARIA DA SILVA"),
+        ("12.345.678/0001-95 JOSE LTDA", "JOSE LTDA"),
+        ("Studio 2000 Ltda", "Studio 2000 Ltda"),
+    ],
+)
+def test_a_name_is_read_without_the_tax_id_in_it(name: str, shown: str) -> None:
+    found = Organization.from_json({"id": 42, "name": name, "legal_name": name})
+    assert (found.name, found.legal_name) == (shown, shown)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.phones import normalize_phone, write_forms
+from panel.phones import is_switchboard, normalize_phone, write_forms
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,18 @@ def test_a_number_is_written_with_its_country_without_and_in_brazil_without_its_
     assert write_forms("+5561999990001") == ("5561999990001", "61999990001", "999990001")
     assert write_forms("+15125550107") == ("15125550107", "5125550107")
     assert write_forms("nothing") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "shared"),
+    [
+        ("+1 (617) 253-1000", "US", True),
+        ("+55 61 3322-9999", "BR", True),
+        ("+55 61 98888-4201 ramal 12", "BR", True),
+        ("+55 61 98888-4201", "BR", False),
+    ],
+)
+def test_a_company_is_proven_by_what_is_surely_a_mobile(
+    text: str, country: str, shared: bool
+) -> None:
+    assert is_switchboard(text, country) is shared

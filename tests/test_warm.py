@@ -19,7 +19,7 @@ from tests.conftest import Panel
 HEALTHY = SCENARIOS["healthy"]
 
 
-def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) -> None:
+def test_a_warm_open_asks_chatwoot_for_what_proves_and_the_back_office_never(panel: Panel) -> None:
     seal = panel.proven()
     for name in SECTIONS:
         panel.section(name, seal)
@@ -29,7 +29,7 @@ def test_a_warm_open_asks_chatwoot_once_and_the_back_office_never(panel: Panel) 
     page = panel.open().text
     assert page.count('data-state="fresh"') == len(SECTIONS)
     assert panel.office.calls == []
-    assert panel.chat.count() == 1, "the conversation, asked anew"
+    assert panel.chat.count() == 2, "the conversation and the sources of the contact, asked anew"
 
 
 def shown(panel: Panel) -> str:

@@ -26,11 +26,11 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    false,
     func,
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -50,7 +50,7 @@ organizations = Table(
     Column("entitlement_status", String(12), nullable=False),
     Column("active_entitlements", Integer, nullable=False),
     Column("next_expiry", Date),
-    Column("phone_extended", Boolean, nullable=False, default=False, server_default=false()),
+    Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
 )
 
 people = Table(
@@ -63,7 +63,7 @@ people = Table(
     Column("email", Text, index=True),
     Column("phone", String(16), index=True),
     Column("identifier", Text, index=True),
-    Column("phone_extended", Boolean, nullable=False, default=False, server_default=false()),
+    Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
 )
 
 KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
@@ -77,7 +77,7 @@ GUESSABLE = ("middag:user:", "middag:organization:")
 class Known:
     """An organization as the last pass saw it: what its people's contacts may be told.
 
-    `phone_extended`: the back office has the number with an extension, so it is a switchboard's.
+    `phone_shared`: others answer that number as well, as far as the back office shows.
     """
 
     id: int
@@ -91,7 +91,7 @@ class Known:
     entitlement_status: str
     active_entitlements: int
     next_expiry: date | None
-    phone_extended: bool = False
+    phone_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Person:
     email: str | None = None
     phone: str | None = None
     identifier: str | None = None
-    phone_extended: bool = False
+    phone_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Directory:
         for key, value in wanted.items():
             having = [row for row in rows if row[key] == value]
             people = len(_name_people(having))
-            if key == "phone" and any(row["phone_extended"] for row in having):
+            if key == "phone" and any(row["phone_shared"] for row in having):
                 people = max(people, SWITCHBOARD)
             for row in having:
                 match = Match(row["organization"], key, row["role"], people)
@@ -249,9 +249,9 @@ def _name_people(rows: list[RowMapping]) -> set[object]:
 @cache
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Made once: building it takes longer than asking it."""
-    columns = [people.c[name] for name in (*KEY_NAMES, "phone_extended")]
+    columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
     person = select(people.c.organization, people.c.key, people.c.role, *columns)
-    own = [organizations.c[name] for name in (*KEY_NAMES, "phone_extended")]
+    own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]
     company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), *own)
     return union_all(
         person.where(_match_any(people, names)), company.where(_match_any(organizations, names))

@@ -1,6 +1,7 @@
 """The desired state of an organization's people in Chatwoot: contacts and their attributes."""
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +46,16 @@ class DesiredPerson:
     name: str
     email: str | None = None
     phone: str | None = None
-    phone_extended: bool = False
+    phone_shared: bool = False
 
     def list_keys(self) -> dict[str, str]:
         """What finds this person in Chatwoot, in the order of looking.
 
         No `identifier`: a visitor can write any (contracts/chatwoot.md §3.4).
         """
-        found = {"email": self.email, "phone_number": self.phone}
+        # A number of several people names none of them: whoever typed it would be taken for one.
+        phone = None if self.phone_shared else self.phone
+        found = {"email": self.email, "phone_number": phone}
         return {key: value for key, value in found.items() if value}
 
 
@@ -61,10 +64,11 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
 
     An e-mail that a collaborator has is theirs: the company's contact goes without it.
     """
+    holders = _count_holders(people, truth.country)
     seats: dict[str, DesiredPerson] = {}
     for each in sorted(people, key=lambda one: (_weigh(one.role), one.id)):
         if each.email and each.role != INVITED:
-            seats.setdefault(each.email, _make_person(each))
+            seats.setdefault(each.email, _make_person(each, truth.country, holders))
     email = normalize_email(truth.email)
     company = DesiredPerson(
         key=COMPANY,
@@ -72,7 +76,7 @@ def list_people(truth: Organization, people: tuple[Collaborator, ...]) -> list[D
         name=truth.name,
         email=None if email in seats else email,
         phone=normalize_phone(truth.phone, truth.country),
-        phone_extended=has_extension(truth.phone, truth.country),
+        phone_shared=has_extension(truth.phone, truth.country),
     )
     return [company, *seats.values()]
 
@@ -82,15 +86,22 @@ def make_key(each: Collaborator) -> str:
     return f"collaborator:{each.id}"
 
 
-def _make_person(each: Collaborator) -> DesiredPerson:
-    email = each.email or ""
+def _count_holders(people: tuple[Collaborator, ...], country: str | None) -> Counter[str]:
+    """How many people the back office names for each phone, those too who get no contact."""
+    named = {(normalize_phone(each.phone, country), each.email or each.id) for each in people}
+    return Counter(phone for phone, _ in named if phone)
+
+
+def _make_person(each: Collaborator, country: str | None, holders: Counter[str]) -> DesiredPerson:
+    """`country`: of the organization, for a number that is written without its own."""
+    email, phone = each.email or "", normalize_phone(each.phone, country)
     return DesiredPerson(
         key=make_key(each),
         role=each.role if each.role in ROLES_BY_WEIGHT else "member",
         name=each.name or email.partition("@")[0],
         email=email,
-        phone=normalize_phone(each.phone),
-        phone_extended=has_extension(each.phone),
+        phone=phone,
+        phone_shared=has_extension(each.phone, country) or holders[phone or ""] > 1,
     )
 
 

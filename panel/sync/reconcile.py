@@ -18,7 +18,7 @@ from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
 from panel.locks import Locks
 from panel.models import Entitlement, Organization, normalize_email
-from panel.phones import has_extension, normalize_phone
+from panel.phones import is_switchboard, normalize_phone
 from panel.settings import Settings
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
@@ -110,7 +110,7 @@ class Reconciler:
             tax_id=truth.tax_id,
             email=normalize_email(truth.email),
             phone=normalize_phone(truth.phone, truth.country),
-            phone_extended=has_extension(truth.phone, truth.country),
+            phone_shared=is_switchboard(truth.phone, truth.country),
             city=truth.city,
             entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
             active_entitlements=len(active),
@@ -152,7 +152,7 @@ class Reconciler:
                 wanted.role,
                 *keys,
                 place.identifier,
-                wanted.phone_extended,
+                wanted.phone_shared,
             )
             # An identifier of an earlier version stays noted until it is gone from the contact.
             noted = replace(seat, identifier=seat.identifier or _read_guessable(stored))

@@ -120,9 +120,13 @@ class Chatwoot:
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
-        """How the channel of this inbox calls the contact: addresses, numbers (`source_id`)."""
+        """How the channel of this inbox calls the contact: addresses, numbers (`source_id`).
+
+        Asked anew: who was merged into the contact a moment ago must not find the former answer.
+        """
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
-        joined = self._read_cached(resource, f"contacts/{contact}", _read_sources)
+        path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
+        joined = self._read_cached(resource, path, _read_sources, anew)
         return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:

@@ -4,6 +4,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ LARGEST_ANSWER = 2 * 1024 * 1024
 REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
+LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
@@ -207,7 +209,28 @@ def _decode(raw: bytes) -> tuple[Any, bool]:
     try:
         return msgspec.json.decode(raw), True
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_huge_numbers(raw)
+
+
+def _decode_huge_numbers(raw: bytes) -> tuple[Any, bool]:
+    """JSON in which somebody wrote a number of thousands of digits: it is read as none.
+
+    A visitor can put one into an attribute, and must not keep everybody from reading the rest.
+    """
+    try:
+        body = json.loads(raw, parse_int=_parse_whole, parse_constant=_refuse_constant)
+        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+    except (ValueError, RecursionError):
         return None, False
+    return body, True
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _parse_whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= LONGEST_WHOLE else None
 
 
 def _parse_retry_after(header: str | None) -> float | None:

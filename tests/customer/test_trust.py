@@ -250,6 +250,15 @@ def test_who_was_merged_into_the_owners_contact_is_not_the_owner(
     assert told(discloses_nothing(acme, number)) == ("ready", "42", "matched", "unproven")
 
 
+def test_who_is_merged_a_moment_after_the_owner_was_shown_is_not_the_owner(acme: Panel) -> None:
+    """What Chatwoot said of the sources a moment ago proves nothing."""
+    number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE)
+    assert told(opened(acme, number)) == ("ready", "42", "matched", "proven")
+    theirs = {"inbox": acme.chat.inboxes[WHATSAPP], "source_id": "5521977770000"}
+    acme.chat.contacts[number]["contact_inboxes"].append(theirs)
+    assert told(discloses_nothing(acme, number)) == ("ready", "42", "matched", "unproven")
+
+
 def test_on_whatsapp_the_number_that_writes_counts_not_the_one_that_is_shown(
     acme: Panel,
 ) -> None:

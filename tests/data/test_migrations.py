@@ -67,7 +67,7 @@ def make_old(engine: Engine) -> None:
 
 # Columns that revisions after the first have added.
 ADDED = {
-    *("links.disclosed", "organizations.phone_extended", "people.phone_extended"),
+    *("links.disclosed", "organizations.phone_shared", "people.phone_shared"),
     *("agent_generations.agent", "agent_generations.generation"),
 }
 

@@ -29,7 +29,7 @@ from panel.errors import (
     Unwell,
 )
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import LARGEST_ANSWER, Client
+from panel.upstream.client import LARGEST_ANSWER, Client, _decode
 from panel.upstream.transport import TimelyAdapter
 from tests.conftest import certify, wait_until
 
@@ -551,3 +551,10 @@ def test_neither_a_netrc_nor_a_proxy_of_the_machine_is_used(
     client(server).get("x")
     assert "Authorization: Bearer our-secret" in server.requests[0]
     assert proxy.requests == []
+
+
+def test_a_number_of_endless_digits_is_read_as_none_and_the_rest_as_it_is() -> None:
+    """A visitor can write one into an attribute."""
+    raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
+    assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": None}}, True)
+    assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)

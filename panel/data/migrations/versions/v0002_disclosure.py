@@ -1,6 +1,7 @@
 """What ends an agent's seals, which picks may be disclosed, whose phone is shared (2026-11-29).
 
-An older program writes rows without the new columns, which then say no.
+An older program writes rows without the new columns. What it wrote may not be disclosed, and its
+phones prove nobody, until a pass of this version has looked at them.
 """
 
 import sqlalchemy as sa
@@ -18,10 +19,10 @@ def upgrade() -> None:
         sa.Column("agent", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("generation", sa.Integer, nullable=False),
     )
-    _add_no("links", "disclosed")
-    _add_no("organizations", "phone_extended")
-    _add_no("people", "phone_extended")
+    _add("links", "disclosed", sa.false())
+    _add("organizations", "phone_shared", sa.true())
+    _add("people", "phone_shared", sa.true())
 
 
-def _add_no(table: str, name: str) -> None:
-    op.add_column(table, sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false()))
+def _add(table: str, name: str, otherwise: sa.ColumnElement[bool]) -> None:
+    op.add_column(table, sa.Column(name, sa.Boolean, nullable=False, server_default=otherwise))
