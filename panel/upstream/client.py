@@ -5,6 +5,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -213,24 +214,31 @@ def _decode(raw: bytes) -> tuple[Any, bool]:
 
 
 def _decode_huge_numbers(raw: bytes) -> tuple[Any, bool]:
-    """JSON in which somebody wrote a number of thousands of digits: it is read as none.
+    """JSON in which somebody wrote a number of thousands of digits: it is read as a text.
 
     A visitor can put one into an attribute, and must not keep everybody from reading the rest.
+    Whoever needs a number there finds a text, which is no number: nothing is taken for absent.
     """
     try:
-        body = json.loads(raw, parse_int=_parse_whole, parse_constant=_refuse_constant)
+        body = json.loads(
+            raw, parse_int=_parse_whole, parse_float=_parse_float, parse_constant=_parse_float
+        )
         json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
     except (ValueError, RecursionError):
         return None, False
     return body, True
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+def _parse_whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_WHOLE else digits
 
 
-def _parse_whole(digits: str) -> int | None:
-    return int(digits) if len(digits) <= LONGEST_WHOLE else None
+def _parse_float(text: str) -> float:
+    """Raises `ValueError` for `NaN`, `Infinity`, `1e400`, as msgspec does."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _parse_retry_after(header: str | None) -> float | None:

@@ -181,6 +181,17 @@ def test_a_database_without_a_version_is_recognized_and_keeps_every_row(engine: 
     assert read_version(engine) == Version(version.SCHEMA, 1)
 
 
+def test_what_an_older_program_wrote_proves_nobody_and_is_not_disclosed(engine: Engine) -> None:
+    make_old(engine)
+    schema.migrate(engine)
+    with engine.connect() as connection:
+        for table in ("people", "organizations"):
+            shared = set(connection.scalars(text(f"SELECT phone_shared FROM {table}")))
+            assert [bool(each) for each in shared] == [True]
+        disclosed = set(connection.scalars(text("SELECT disclosed FROM links")))
+        assert [bool(each) for each in disclosed] == [False]
+
+
 def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     make_old(engine)
     schema.migrate(engine)
