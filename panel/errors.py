@@ -4,10 +4,11 @@ PanelError                 code: short, repeatable by an agent to an administrat
 ├── TryLater               may heal by itself: never remembered; a kept copy may stand in
 │   ├── Unreachable        no answer: `timeout`, `network`
 │   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
+│   ├── Blocked            somebody before it answered: `blocked`, `no_api` (firewall, proxy, page)
 │   └── Paused             we do not ask for a while (breaker): `paused`
 └── GiveUp                 asking again at once would bring the same answer
     ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
-    ├── Unauthorized       401: our secret or token is wrong: a copy may stand in
+    ├── Unauthorized       our secret or token is wrong, or may not do this: a copy may stand in
     ├── Refused            `denied`: 403; a kept copy must not be shown
     └── Missing            `unknown_organization`, `not_found`: 404 in its own words
 """
@@ -41,6 +42,12 @@ class Unreachable(TryLater):
 
 class Unwell(TryLater):
     code = "http_500"
+
+
+class Blocked(TryLater):
+    """A firewall, a proxy or another program answered instead: an administrator can mend it."""
+
+    code = "blocked"
 
 
 class Paused(TryLater):

@@ -24,7 +24,7 @@ from panel.data.links import Links
 from panel.data.search_index import SearchIndex
 from panel.locks import Locks
 from panel.settings import Settings
-from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.chatwoot import Chatwoot, connect
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice
@@ -58,7 +58,7 @@ def build(settings: Settings, app: Flask) -> Services:
     kept = Cache(store, locks, time.time)
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
-    chatwoot = Client(settings.chatwoot_url, Chatwoot.headers(settings.chatwoot_api_token))
+    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     failures = FailureLog()
     revocations = Revocations(engine)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures)
@@ -80,7 +80,7 @@ def build(settings: Settings, app: Flask) -> Services:
             kept,
             Sessions(settings),
             # Without our token: with it, Chatwoot would answer that every stranger is us.
-            Profiles(Client(settings.chatwoot_url, {}), settings.chatwoot_account_id),
+            Profiles(connect(settings.chatwoot_url), settings.chatwoot_account_id),
             Throttle(engine, settings.secret),
             revocations,
         ),

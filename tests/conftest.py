@@ -45,6 +45,7 @@ from panel.locks import ThreadLocks
 from panel.services import Services, get, register
 from panel.settings import Settings, from_env
 from panel.upstream.chatwoot import Chatwoot as ChatwootClient
+from panel.upstream.chatwoot import connect
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice as BackOfficeClient
@@ -344,8 +345,7 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
     office.breaker = CircuitBreaker(limit=10_000)
-    headers = ChatwootClient.headers(settings.chatwoot_api_token)
-    chatwoot = Client(settings.chatwoot_url, headers)
+    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
     revocations = Revocations(built.database, clock)
     return replace(

@@ -187,6 +187,13 @@ class Seals:
             raise Denied("inbox_not_served")
         # Chatwoot shows every inbox to administrators, member or not.
         checked = self._settings.check_inbox and found.role != ADMINISTRATOR
-        if checked and agent not in self._chatwoot.members(conversation.inbox):
+        if checked and not self._is_member(agent, conversation):
             raise Denied("not_in_inbox")
         return found
+
+    def _is_member(self, agent: int, conversation: Conversation) -> bool:
+        """Of the conversation's inbox, or of the team that it is assigned to."""
+        if agent in self._chatwoot.members(conversation.inbox):
+            return True
+        team = conversation.team
+        return team is not None and agent in self._chatwoot.team_members(team)

@@ -10,7 +10,7 @@ from typing import Any
 
 from panel.deadline import Deadline
 from panel.errors import Missing, Refused, Unauthorized, Unreadable
-from panel.upstream.chatwoot import ADMINISTRATOR, Chatwoot
+from panel.upstream.chatwoot import ADMINISTRATOR
 from panel.upstream.client import Client
 
 LONGEST = 512  # characters of one credential
@@ -31,7 +31,7 @@ class Profiles:
 
     def find_by_token(self, token: str) -> int:
         """The id of the user with this access token."""
-        return self._ask_profile(Chatwoot.headers(token))
+        return self._ask_profile({"Api-Access-Token": token})
 
     def find_by_session(self, session: Mapping[str, str], by: Deadline | None = None) -> int:
         """The id of the user with this dashboard session (`access-token`, `client`, `uid`)."""

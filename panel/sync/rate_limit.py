@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from panel.settings import Settings
-from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client
 
 WINDOW = 60.0
@@ -46,5 +46,4 @@ class RateLimit:
 def make_limited_client(settings: Settings) -> Client:
     """A client of Chatwoot whose calls wait for their turn."""
     limit = RateLimit(settings.calls_per_minute)
-    headers = Chatwoot.headers(settings.chatwoot_api_token)
-    return Client(settings.chatwoot_url, headers, gate=limit.take)
+    return connect(settings.chatwoot_url, settings.chatwoot_api_token, gate=limit.take)

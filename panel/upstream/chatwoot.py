@@ -1,4 +1,4 @@
-"""The client of Chatwoot's API (facts: contracts/chatwoot.md §3); it answers plain values.
+"""The client of Chatwoot's API; it answers plain values.
 
 What decides who may look (agents, members of an inbox, the conversation) is kept for `CHECKED`
 seconds and never shown late: when Chatwoot cannot be asked, nobody is let in on an old list.
@@ -10,11 +10,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
-from panel.errors import GiveUp, Missing, PanelError, Unreachable, Unreadable
+from panel.errors import (
+    GiveUp,
+    Missing,
+    PanelError,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    Unwell,
+)
 from panel.models import clean, normalize_email
+from panel.upstream.chatwoot_rejections import (
+    NOT_FOUND,
+    UNKNOWN_ACCOUNT,
+    name_rejection,
+    read_words,
+)
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 
@@ -27,7 +43,57 @@ ADMINISTRATOR = "administrator"
 ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
+UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
 T = TypeVar("T")
+
+
+class Part(msgspec.Struct, omit_defaults=True):
+    """What we read of a conversation. The rest is never built: its last message stands there
+    twice, with every form of a mail's text, and may have megabytes."""
+
+
+class SenderPart(Part):
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    name: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    email: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    phone_number: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    identifier: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class TeamPart(Part):
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class MetaPart(Part):
+    sender: SenderPart
+    channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hmac_verified: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    team: TeamPart | None = None
+
+
+class ListedPart(Part):
+    """A conversation in a list."""
+
+    id: msgspec.Raw
+    status: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConversationPart(ListedPart, kw_only=True):
+    inbox_id: msgspec.Raw
+    meta: MetaPart
+
+
+class ConversationsPart(Part):
+    payload: list[ListedPart]
+
+
+def connect(url: str, token: str = "", gate: Callable[[], None] = lambda: None) -> Client:
+    """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
+    # The hyphen form: nginx drops names with underscores by default.
+    headers = {"Api-Access-Token": token} if token else {}
+    return Client(url, headers, gate, name_rejection)
 
 
 @dataclass(frozen=True)
@@ -55,7 +121,10 @@ class Contact:
 
 @dataclass(frozen=True)
 class Conversation:
-    """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`."""
+    """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
+
+    `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    """
 
     id: int
     inbox: int
@@ -63,6 +132,7 @@ class Conversation:
     signed: bool
     contact: Contact
     attributes: dict[str, Any]
+    team: int | None = None
 
 
 class ValuesRefused(GiveUp):
@@ -86,11 +156,6 @@ class Chatwoot:
         self._account = account
         self._failures = failures or FailureLog()
 
-    @staticmethod
-    def headers(token: str) -> dict[str, str]:
-        # The hyphen form: nginx drops names with underscores by default (§3.1).
-        return {"Api-Access-Token": token}
-
     @property
     def paused_until(self) -> float:
         """Epoch seconds, 0 while calls go through."""
@@ -100,9 +165,12 @@ class Chatwoot:
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> Conversation:
         """The conversation with its contact, asked anew unless `control` allows some age."""
-        return self._read_cached(
-            _conversation_resource(number), f"conversations/{number}", _strip_conversation, control
-        )
+        path = f"conversations/{number}"
+
+        def fetch(by: Deadline) -> Any:
+            return self._fetch_parts(path, ConversationPart, by)
+
+        return self._read_cached(_conversation_resource(number), path, fetch, control)
 
     def peek_conversation(self, number: int) -> Conversation | None:
         """As it was when somebody asked for it within `CHECKED`; nobody is asked now."""
@@ -110,13 +178,42 @@ class Chatwoot:
         return kept.value if kept and not kept.late else None
 
     def agents(self) -> dict[int, Agent]:
+        """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
-        return self._read_cached(resource, "agents", _strip_agents)
+        return self._read_cached(resource, "agents", self._fetch_agents)
+
+    def _fetch_agents(self, by: Deadline | None = None) -> list[dict[str, Any]]:
+        try:
+            body = self._call("agents", by)
+        except Missing:
+            # No agents are missing: it is the account in the address.
+            raise Unauthorized(UNKNOWN_ACCOUNT, NOT_FOUND) from None
+        return _strip_agents(body)
+
+    def check_token(self) -> None:
+        """Ask now, past any copy, whether the token is good for the account; raises why not."""
+        with self._reporting("agents"):
+            self._fetch_agents()
 
     def members(self, inbox: int) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
         resource = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, _parse_numbers)
-        ids = self._read_cached(resource, f"inbox_members/{inbox}", _read_ids)
+        path = f"inbox_members/{inbox}"
+        ids = self._read_cached(resource, path, lambda by: _read_ids(self._fetch(path, by)))
+        return frozenset(ids)
+
+    def team_members(self, team: int) -> frozenset[int]:
+        """Ids of the agents who belong to the team; of none that is gone."""
+        resource = Resource("chatwoot-team", team, ACCESS_LIFETIMES, _parse_numbers)
+        path = f"teams/{team}/team_members"
+
+        def fetch(by: Deadline) -> list[int]:
+            return [_require_number(row, "id") for row in _require_list(self._fetch(path, by))]
+
+        try:
+            ids = self._read_cached(resource, path, fetch)
+        except Missing:
+            return frozenset()
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
@@ -126,7 +223,11 @@ class Chatwoot:
         """
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
         path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
-        joined = self._read_cached(resource, path, _read_sources, anew)
+
+        def fetch(by: Deadline) -> list[list[Any]]:
+            return _read_sources(self._fetch(path, by))
+
+        joined = self._read_cached(resource, path, fetch, anew)
         return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
@@ -135,7 +236,8 @@ class Chatwoot:
         Chatwoot up to 4.15 replaces the whole object (§3.5), so what is there goes back with it.
         """
         path = f"conversations/{number}"
-        present = _read_attributes(self._get(path))
+        with self._reporting(path):
+            present = _read_attributes(self._fetch_parts(path, ConversationPart))
         merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
         if merged != present:
             self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
@@ -164,7 +266,7 @@ class Chatwoot:
         try:
             rows = _read_rows(self._filter_contacts(attributes))
         except Unreadable as error:
-            if error.code == "http_422":
+            if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
         return sorted(_require_number(row, "id") for row in rows)
@@ -217,10 +319,10 @@ class Chatwoot:
 
     def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
         """Attributes of the contact's open conversations among its last 20, by display id."""
-        rows = _require_object(self._get(f"contacts/{contact}/conversations")).get("payload")
-        if not isinstance(rows, list):
-            raise Unreadable("wrong_shape", "no list of conversations")
-        open_ones = [row for row in rows if _require_object(row).get("status") == "open"]
+        path = f"contacts/{contact}/conversations"
+        with self._reporting(path):
+            rows = self._fetch_parts(path, ConversationsPart)["payload"]
+        open_ones = [row for row in rows if row.get("status") == "open"]
         return {_require_number(row, "id"): _read_attributes(row) for row in open_ones}
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
@@ -231,22 +333,23 @@ class Chatwoot:
         try:
             return self._send(method, path, body, again)
         except Unreadable as error:
+            if error.code != "http_422":
+                raise
             words = error.body if isinstance(error.body, dict) else {}
-            if error.code == "http_422":
-                raise ValuesRefused(tuple(words.get("attributes") or ())) from error
-            raise
+            if isinstance(refused := words.get("attributes"), list):
+                raise ValuesRefused(tuple(map(str, refused))) from error
+            # Since 4.16 a database that is too slow is told like this: no value was refused.
+            raise Unwell("http_422", read_words(words)) from error
 
     def _read_cached(
         self,
         resource: Resource[T],
         path: str,
-        keep: Callable[[Any], Any],
+        fetch: Callable[[Deadline], Any],
         control: CacheControl = CacheControl.FRESH,
     ) -> T:
-        """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        reading = self._cache.read(
-            resource, control, lambda by: keep(self._fetch(path, by)), partial(self._report, path)
-        )
+        """`fetch` keeps what we need of the answer: messages and private notes are never cached."""
+        reading = self._cache.read(resource, control, fetch, partial(self._report, path))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -256,13 +359,36 @@ class Chatwoot:
             return self._fetch(path)
 
     def _fetch(self, path: str, by: Deadline | None = None) -> Any:
-        return self._client.get(f"api/v1/accounts/{self._account}/{path}", by=by).body
+        with self._confirming_missing():
+            return self._call(path, by)
+
+    def _call(self, path: str, by: Deadline | None = None) -> Any:
+        return self._client.get(self._address(path), by=by).body
+
+    def _fetch_parts(
+        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+    ) -> dict[str, Any]:
+        with self._confirming_missing():
+            return self._client.get_parts(self._address(path), shape, by)
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
         call = self._client.repeat if again else self._client.send
-        with self._reporting(path):
-            return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
+        with self._reporting(path), self._confirming_missing():
+            return call(method, self._address(path), body).body
+
+    def _address(self, path: str) -> str:
+        return f"api/v1/accounts/{self._account}/{path}"
+
+    @contextmanager
+    def _confirming_missing(self) -> Iterator[None]:
+        """An account that does not exist is told in the words of a record that is gone: nothing is
+        taken for gone before the account is known to be there."""
+        try:
+            yield
+        except Missing:
+            self.agents()
+            raise
 
     @contextmanager
     def _reporting(self, path: str) -> Iterator[None]:
@@ -295,26 +421,13 @@ def _parse_conversation(body: Any) -> Conversation:
         signed=meta.get("hmac_verified") is True,
         contact=_parse_contact(meta.get("sender")),
         attributes=_read_attributes(body),
+        team=_require_number(meta["team"], "id") if meta.get("team") else None,
     )
 
 
-def _strip_conversation(body: Any) -> dict[str, Any]:
-    meta = _require_object(_require_object(body).get("meta"))
-    sender = _require_object(meta.get("sender"))
-    person = ("id", "name", "email", "phone_number", "identifier", "custom_attributes")
-    return {
-        **_pick_keys(body, ("id", "inbox_id", "custom_attributes")),
-        "meta": {
-            **_pick_keys(meta, ("channel", "hmac_verified")),
-            "sender": _pick_keys(sender, person),
-        },
-    }
-
-
 def _strip_agents(body: Any) -> list[dict[str, Any]]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of agents")
-    return [_pick_keys(_require_object(row), ("id", "name", "email", "role")) for row in body]
+    keys = ("id", "name", "email", "role")
+    return [_pick_keys(_require_object(row), keys) for row in _require_list(body)]
 
 
 def _pick_keys(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -335,8 +448,6 @@ def _parse_contact(body: Any) -> Contact:
 
 
 def _parse_agents(body: Any) -> dict[int, Agent]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of agents")
     agents = [
         Agent(
             _require_number(row, "id"),
@@ -344,7 +455,7 @@ def _parse_agents(body: Any) -> dict[int, Agent]:
             _fold(row.get("email")),
             str(row.get("role") or ""),
         )
-        for row in body
+        for row in _require_list(body)
     ]
     return {agent.id: agent for agent in agents}
 
@@ -354,9 +465,7 @@ def _fold(value: Any) -> str:
 
 
 def _read_ids(body: Any) -> list[int]:
-    rows = _require_object(body).get("payload")
-    if not isinstance(rows, list):
-        raise Unreadable("wrong_shape", "no list of members")
+    rows = _require_list(_require_object(body).get("payload"))
     return [_require_number(row, "id") for row in rows]
 
 
@@ -382,9 +491,7 @@ def _read_sources(body: Any) -> list[list[Any]]:
 
 
 def _parse_pairs(body: Any) -> list[tuple[Any, str]]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of sources")
-    return [(inbox, source) for inbox, source in body]
+    return [(inbox, source) for inbox, source in _require_list(body)]
 
 
 def _read_attributes(body: Any) -> dict[str, Any]:
@@ -395,6 +502,12 @@ def _read_attributes(body: Any) -> dict[str, Any]:
 def _require_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable("wrong_shape", "not an object")
+    return value
+
+
+def _require_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise Unreadable("wrong_shape", "not a list")
     return value
 
 

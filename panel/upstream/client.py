@@ -6,6 +6,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from requests.utils import default_headers
 
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
+    Blocked,
     Missing,
     PanelError,
     Paused,
@@ -37,11 +39,17 @@ from panel.upstream.transport import TimelyAdapter
 CONNECT_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 1.0
 LARGEST_ANSWER = 2 * 1024 * 1024
+LARGEST_IN_PARTS = 16 * 1024 * 1024  # of an answer of which only a few parts are built
+LARGE_AT_ONCE = 4  # answers above `LARGEST_ANSWER` that a process holds at the same time
+LIMIT_SECONDS = 60.0  # Chatwoot and WordPress's plugins count their calls by the minute
 REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
+
+
+_large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
 def _measure(wait: Callable[[], None]) -> float:
@@ -58,6 +66,24 @@ class Answer:
     body: Any
 
 
+@dataclass(frozen=True)
+class Rejection:
+    """An answer of 4xx other than 429: `body` is the decoded JSON, None where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+NameRejection = Callable[[Rejection], PanelError]
+
+
+def name_by_status(rejection: Rejection) -> PanelError:
+    """What the status alone says. An outside world whose words tell more has its own function."""
+    named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    return named.get(rejection.status) or Unreadable(f"http_{rejection.status}")
+
+
 class Client:
     """Calls below one base address with fixed headers. Safe for threads; connections are shared."""
 
@@ -66,12 +92,15 @@ class Client:
         base: str,
         headers: Mapping[str, str],
         gate: Callable[[], None] = lambda: None,
+        name_rejection: NameRejection = name_by_status,
     ) -> None:
-        """`gate` is passed before each call: it may wait, or raise."""
+        """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
+        that an answer of 4xx means."""
         self._base = base.rstrip("/") + "/"
         self.host = urlsplit(base).hostname or ""
         self._headers = {**default_headers(), "Accept": "application/json", **headers}
         self._gate = gate
+        self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
@@ -80,6 +109,17 @@ class Client:
     def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
         """GET with one retry for what may heal, inside the deadline `by`."""
         return self._send_with_retry("GET", path, by, params=params, headers=headers)
+
+    def get_parts(
+        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+    ) -> dict[str, Any]:
+        """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
+
+        What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
+        or lists of them; the answer is plain JSON that holds those alone.
+        """
+        answer = self._send_with_retry("GET", path, by, shape=shape)
+        return dict(answer.body)
 
     def repeat(self, method: str, path: str, body: Any) -> Answer:
         """Like `get`, for a question by POST, or a write that may as well be done twice."""
@@ -91,8 +131,8 @@ class Client:
         by = by or Deadline()
         try:
             return self._attempt(method, path, by, **kwargs)
-        except Paused:
-            raise
+        except (Paused, Blocked):
+            raise  # neither changes within a second
         except TryLater as first:
             pause = self._pause_before_retry(first)
             if pause >= by.left():
@@ -131,16 +171,37 @@ class Client:
         self.breaker.record_success()
         return answer
 
-    def _exchange(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        by: Deadline,
+        shape: type[msgspec.Struct] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
         for _ in range(REDIRECTS + 1):
-            with self._open(method, url, by, **kwargs) as response:
+            with self._open(method, url, by, **kwargs) as response, _BodyReader(by) as reader:
                 if not response.is_redirect:
-                    return _judge(response.status_code, response.headers, _read_body(response, by))
+                    raw = reader.read(response, LARGEST_IN_PARTS if shape else LARGEST_ANSWER)
+                    return self._judge(response, raw, shape)
                 if method != "GET":
                     raise Unreadable("redirected", "a write is not repeated elsewhere")
                 url = self._follow(url, response.headers["Location"])
             kwargs.pop("params", None)  # they stand in the new address, if it wants them
         raise Unreadable("redirects", "too many redirects")
+
+    def _judge(
+        self, response: requests.Response, raw: bytearray, shape: type[msgspec.Struct] | None
+    ) -> Answer:
+        status, headers = response.status_code, response.headers
+        if status == 429 or status >= 500:
+            raise _name_trouble(status, headers.get("Retry-After"))
+        if 200 <= status < 300:
+            return Answer(status, _decode_parts(raw, shape) if shape else _require_json(raw))
+        body, _ = _decode(raw)
+        error = self._name_rejection(Rejection(status, headers, body))
+        error.body, error.detail = body, error.detail or f"status {status}"
+        raise error
 
     def _follow(self, url: str, location: str) -> str:
         try:
@@ -173,38 +234,79 @@ class Client:
             raise Unreachable(code, type(error).__name__) from error
 
 
-def _read_body(response: requests.Response, by: Deadline) -> bytes:
-    """The whole body, decoded, before the deadline."""
-    received: Any = response.raw
-    received._original_response.until(by)  # a `TimelyAnswer`
-    body = bytearray()
-    for chunk in response.iter_content(65536):
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise Unreadable("too_large", f"more than {LARGEST_ANSWER} bytes")
-    if not by.left():
-        raise Unreachable("timeout", "the body took too long")
-    return bytes(body)
+class _BodyReader:
+    """Reads bodies before the deadline; a large one waits for its turn, which ends with this."""
+
+    def __init__(self, by: Deadline) -> None:
+        self._by = by
+        self._is_large = False
+
+    def __enter__(self) -> "_BodyReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_large:
+            _large_answers.release()
+
+    def read(self, response: requests.Response, largest: int) -> bytearray:
+        """The whole body, decompressed. Raises `Unreadable` above `largest` bytes."""
+        received: Any = response.raw
+        received._original_response.until(self._by)  # a `TimelyAnswer`
+        body = bytearray()
+        for chunk in response.iter_content(65536):
+            body += chunk
+            if len(body) > largest:
+                raise Unreadable("too_large", f"more than {largest} bytes")
+            if len(body) > LARGEST_ANSWER and not self._is_large:
+                self._wait_for_turn()
+        if not self._by.left():
+            raise Unreachable("timeout", "the body took too long")
+        return body
+
+    def _wait_for_turn(self) -> None:
+        """So that many large answers at once do not fill the memory of the process."""
+        if not _large_answers.acquire(timeout=self._by.left()):
+            raise Unreachable("timeout", "other large answers are being read")
+        self._is_large = True
 
 
-def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
-    if status == 429 or status >= 500:
-        code = "rate_limited" if status == 429 else f"http_{status}"
-        raise Unwell(
-            code, f"status {status}", retry_at=_parse_retry_after(headers.get("Retry-After"))
-        )
+def _name_trouble(status: int, retry_after: str | None) -> Unwell:
+    """A limit that does not say when it ends is kept until its minute is over."""
+    retry_at = _parse_retry_after(retry_after)
+    if status != 429:
+        return Unwell(f"http_{status}", f"status {status}", retry_at=retry_at)
+    return Unwell("rate_limited", "status 429", retry_at=retry_at or time.time() + LIMIT_SECONDS)
+
+
+def _require_json(raw: bytearray) -> Any:
     body, readable = _decode(raw)
-    if 200 <= status < 300:
-        if not readable:
-            raise Unreadable("unreadable", "not JSON")
-        return Answer(status, body)
-    named = {401: Unauthorized(), 403: Refused(), 404: Missing()}
-    error = named.get(status) or Unreadable(f"http_{status}")
-    error.body, error.detail = body, f"status {status}"
-    raise error
+    if not readable:
+        raise Unreadable("unreadable", "not JSON")
+    return body
 
 
-def _decode(raw: bytes) -> tuple[Any, bool]:
+def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> Any:
+    try:
+        return _unpack(msgspec.json.decode(raw, type=shape))
+    except msgspec.ValidationError as error:
+        raise Unreadable("wrong_shape", str(error)) from None  # it names the place, no value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("unreadable", "not JSON") from None
+
+
+def _unpack(part: Any) -> Any:
+    """Plain JSON of decoded parts; a field that was not there is left out."""
+    if isinstance(part, msgspec.Raw):
+        return _require_json(bytearray(part))
+    if isinstance(part, list):
+        return [_unpack(each) for each in part]
+    if isinstance(part, msgspec.Struct):
+        fields = {name: getattr(part, name) for name in part.__struct_fields__}
+        return {name: _unpack(each) for name, each in fields.items() if each is not msgspec.UNSET}
+    return part
+
+
+def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
     if not raw.strip():
         return None, True
     try:
@@ -213,7 +315,7 @@ def _decode(raw: bytes) -> tuple[Any, bool]:
         return _decode_huge_numbers(raw)
 
 
-def _decode_huge_numbers(raw: bytes) -> tuple[Any, bool]:
+def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
     """JSON in which somebody wrote a number of thousands of digits: it is read as a text.
 
     A visitor can put one into an attribute, and must not keep everybody from reading the rest.

@@ -24,6 +24,7 @@ from panel.settings import from_env
 from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED, Reconciler
 from panel.upstream.chatwoot import Chatwoot as Client
+from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client as Http
 from panel.upstream.middag import BackOffice as Office
 from tests.conftest import build_cache, with_tables
@@ -88,7 +89,7 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
     )
     kept = build_cache("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
-    account = Client(Http(chat_at, Client.headers(ADMIN_TOKEN)), kept, 1)
+    account = Client(connect(chat_at, ADMIN_TOKEN), kept, 1)
     bearer = {"Authorization": f"Bearer {SECRET}"}
     reader = Office(Http(settings.middag_api_url, bearer), kept, "cents")
     directory, links = Directory(engine), Links(engine)
