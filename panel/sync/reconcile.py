@@ -6,16 +6,25 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
+from panel.errors import (
+    Blocked,
+    GiveUp,
+    Missing,
+    PanelError,
+    Paused,
+    TryLater,
+    Unauthorized,
+    Unreachable,
+)
 from panel.locks import Locks
 from panel.models import Entitlement, Organization, normalize_email
 from panel.phones import is_switchboard, normalize_phone
@@ -37,9 +46,12 @@ from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Bac
 log = logging.getLogger(__name__)
 
 DELETED = "organization.deleted"
+CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that are no single contact's
+FAILURES_IN_A_ROW = 3  # then it is Chatwoot that does not answer, not one of the contacts
 CONTACT_LOCK_SECONDS = 30.0  # seconds for a contact that another pass is writing
 
 Leaving = Callable[[Person], bool]
+T = TypeVar("T")
 
 
 def _nobody(_seat: Person) -> bool:
@@ -85,16 +97,15 @@ class Reconciler:
         self._directory.put_organization(known)
         self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
         before = self._directory.people_of(organization)
-        refused = [why for person in wanted if (why := self._bring_person(known, person, before))]
+        people_done = _do_each(lambda person: self._bring_person(known, person, before), wanted)
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
         # Nor is one that names fewer people than it counts.
         whole = people and not listed.cut
         named = {COMPANY, *(make_key(each) for each in people)}
-        gone = set(before) - named if whole else set()
-        refused += [why for key in sorted(gone) if (why := self._remove_person(before[key]))]
+        gone = sorted(set(before) - named) if whole else []
+        leavers_done = _do_each(lambda key: self._remove_person(before[key]), gone)
         self._withhold_picks(organization)
-        if refused:
-            raise GiveUp("contact_refused", "; ".join(refused))
+        (people_done + leavers_done).raise_trouble()
         return None
 
     def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
@@ -159,7 +170,9 @@ class Reconciler:
             if noted != stored:
                 self._directory.put_person(noted)
         try:
-            contact = self._update_contact(number, wanted, identifier=seat.identifier)
+            contact = self._update_contact(
+                number, wanted, identifier=seat.identifier, present=place.made
+            )
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         if seat != noted:
@@ -175,14 +188,16 @@ class Reconciler:
         wanted: DesiredPerson | None = None,
         leaving: Leaving = _nobody,
         identifier: str | None = None,
+        present: Contact | None = None,
     ) -> Contact:
         """Write the difference: attributes, an empty name, the identifier. One writer per contact.
 
-        Returns the contact as it was before. Organizations that an agent refused for it are left
+        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it
+        was before. Organizations that an agent refused for it are left
         out: what is written here can be read by whoever it is (design §4.5).
         """
         with self._lock(f"contact:{number}"):
-            contact = self._chatwoot.contact(number)
+            contact = present or self._chatwoot.contact(number)
             seats = [*self._find_memberships(number), *self._find_picked(number)]
             right = make_attributes([each for each in seats if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
@@ -277,12 +292,10 @@ class Reconciler:
         self._withhold_picks(organization)
         people = self._directory.people_of(organization).values()
         contacts = {person.contact for person in people if person.contact}
-        told = [
-            self._clear_contact(each, organization, ends, for_good=True)
-            for each in sorted(contacts)
-        ]
-        if any(told):
-            raise GiveUp("contact_refused", "; ".join(why for why in told if why))
+        _do_each(
+            lambda contact: self._clear_contact(contact, organization, ends, for_good=True),
+            sorted(contacts),
+        ).raise_trouble()
         self._directory.forget(organization)
         self._terms.forget(organization)
         self._links.forget(organization)
@@ -308,6 +321,46 @@ class Reconciler:
             if not alone:
                 raise Unreachable("contact_busy", "another pass writes this contact")
             yield
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What Chatwoot refused of several contacts, and the first error that one of them met."""
+
+    refused: tuple[str, ...] = ()
+    error: PanelError | None = None
+
+    def __add__(self, other: "_Outcome") -> "_Outcome":
+        return _Outcome(self.refused + other.refused, self.error or other.error)
+
+    def raise_trouble(self) -> None:
+        """The error first: it is tried again, and a refusal shows itself again then."""
+        if self.error:
+            raise self.error
+        if self.refused:
+            raise GiveUp("contact_refused", "; ".join(self.refused))
+
+
+def _do_each(work: Callable[[T], str], items: Iterable[T]) -> _Outcome:
+    """`work` answers what was refused. One contact that fails does not stop the others.
+
+    What fails for all of them is raised at once; so is the last of several that failed in a row.
+    """
+    outcome, in_a_row = _Outcome(), 0
+    for item in items:
+        try:
+            why = work(item)
+            outcome, in_a_row = outcome + _Outcome((why,) if why else ()), 0
+        except PanelError as error:
+            in_a_row += isinstance(error, TryLater)
+            if _concerns_all(error) or in_a_row >= FAILURES_IN_A_ROW:
+                raise
+            outcome += _Outcome(error=error)
+    return outcome
+
+
+def _concerns_all(error: PanelError) -> bool:
+    return isinstance(error, Paused | Blocked | Unauthorized) or error.code in CONCERNING_ALL
 
 
 def _make_terms(
