@@ -6,29 +6,21 @@ them key by key without a lock of its own (contracts/chatwoot.md §3.3).
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import (
-    Blocked,
-    GiveUp,
-    Missing,
-    PanelError,
-    Paused,
-    TryLater,
-    Unauthorized,
-    Unreachable,
-)
+from panel.errors import Missing, Unauthorized, Unreachable
 from panel.locks import Locks
 from panel.models import Entitlement, Organization, normalize_email
 from panel.phones import is_switchboard, normalize_phone
 from panel.settings import Settings
+from panel.sync.contact_errors import work_on_each
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
 from panel.sync.people import (
@@ -46,12 +38,9 @@ from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Bac
 log = logging.getLogger(__name__)
 
 DELETED = "organization.deleted"
-CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that are no single contact's
-FAILURES_IN_A_ROW = 3  # then it is Chatwoot that does not answer, not one of the contacts
 CONTACT_LOCK_SECONDS = 30.0  # seconds for a contact that another pass is writing
 
 Leaving = Callable[[Person], bool]
-T = TypeVar("T")
 
 
 def _nobody(_seat: Person) -> bool:
@@ -97,13 +86,13 @@ class Reconciler:
         self._directory.put_organization(known)
         self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
         before = self._directory.people_of(organization)
-        people_done = _do_each(lambda person: self._bring_person(known, person, before), wanted)
+        people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
         # Nor is one that names fewer people than it counts.
         whole = people and not listed.cut
         named = {COMPANY, *(make_key(each) for each in people)}
         gone = sorted(set(before) - named) if whole else []
-        leavers_done = _do_each(lambda key: self._remove_person(before[key]), gone)
+        leavers_done = work_on_each(lambda key: self._remove_person(before[key]), gone)
         self._withhold_picks(organization)
         (people_done + leavers_done).raise_trouble()
         return None
@@ -292,7 +281,7 @@ class Reconciler:
         self._withhold_picks(organization)
         people = self._directory.people_of(organization).values()
         contacts = {person.contact for person in people if person.contact}
-        _do_each(
+        work_on_each(
             lambda contact: self._clear_contact(contact, organization, ends, for_good=True),
             sorted(contacts),
         ).raise_trouble()
@@ -321,46 +310,6 @@ class Reconciler:
             if not alone:
                 raise Unreachable("contact_busy", "another pass writes this contact")
             yield
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What Chatwoot refused of several contacts, and the first error that one of them met."""
-
-    refused: tuple[str, ...] = ()
-    error: PanelError | None = None
-
-    def __add__(self, other: "_Outcome") -> "_Outcome":
-        return _Outcome(self.refused + other.refused, self.error or other.error)
-
-    def raise_trouble(self) -> None:
-        """The error first: it is tried again, and a refusal shows itself again then."""
-        if self.error:
-            raise self.error
-        if self.refused:
-            raise GiveUp("contact_refused", "; ".join(self.refused))
-
-
-def _do_each(work: Callable[[T], str], items: Iterable[T]) -> _Outcome:
-    """`work` answers what was refused. One contact that fails does not stop the others.
-
-    What fails for all of them is raised at once; so is the last of several that failed in a row.
-    """
-    outcome, in_a_row = _Outcome(), 0
-    for item in items:
-        try:
-            why = work(item)
-            outcome, in_a_row = outcome + _Outcome((why,) if why else ()), 0
-        except PanelError as error:
-            in_a_row += isinstance(error, TryLater)
-            if _concerns_all(error) or in_a_row >= FAILURES_IN_A_ROW:
-                raise
-            outcome += _Outcome(error=error)
-    return outcome
-
-
-def _concerns_all(error: PanelError) -> bool:
-    return isinstance(error, Paused | Blocked | Unauthorized) or error.code in CONCERNING_ALL
 
 
 def _make_terms(
