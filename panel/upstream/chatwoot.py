@@ -27,6 +27,7 @@ from panel.errors import (
 from panel.models import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
+    REMEDIES,
     UNKNOWN_ACCOUNT,
     name_rejection,
     read_words,
@@ -405,7 +406,8 @@ class Chatwoot:
         parts = path.partition("?")[0].split("/")
         document = "/".join(part for part in parts if not part.isdigit())
         record = next((int(part) for part in parts if part.isdigit()), 0)
-        self._failures.report(self._client.host, document, record, error)
+        remedy = REMEDIES.get(error.code, "")
+        self._failures.report(self._client.host, document, record, error, remedy)
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:
