@@ -28,8 +28,14 @@ class Visitor:
         )
 
     def says(self, **who: Any) -> requests.Response:
-        """`setUser`, without a signature unless one is given."""
-        return self._call("PATCH", "contact/set_user", **who)
+        """`setUser`, without a signature unless one is given.
+
+        Who was somebody else at this browser gets a new token, which the browser keeps.
+        """
+        answer = self._call("PATCH", "contact/set_user", **who)
+        if answer.ok:
+            self._token = answer.json().get("widget_auth_token", self._token)
+        return answer
 
     def types(self, **who: Any) -> requests.Response:
         """Into the form for one's e-mail or phone; `custom_attributes` are written the same way."""
@@ -48,6 +54,11 @@ class Visitor:
         answer = self._call("POST", "conversations", contact=form, message={"content": text})
         talk: Json = answer.json()
         return talk
+
+    def writes(self, text: str) -> Json:
+        """One more message; answers it as Chatwoot does."""
+        answer: Json = self._call("POST", "messages", message={"content": text}).json()
+        return answer
 
     def claims(self, **attributes: Any) -> requests.Response:
         """Attributes of the conversation, as a whole."""
