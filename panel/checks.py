@@ -104,7 +104,7 @@ CHECKS = (
     Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),
 )
-DELIVERY_CHECKS = ("chatwoot_webhooks", "plugin_hooks")
+DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of which sender
 
 
 def run_checks(
