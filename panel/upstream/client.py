@@ -68,7 +68,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rejection:
-    """An answer of 4xx other than 429: `body` is the decoded JSON, None where it is none."""
+    """An answer of 4xx other than 429, or one of 2xx that is no JSON.
+
+    `body` is the decoded JSON, None where it is none.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -81,6 +84,8 @@ NameRejection = Callable[[Rejection], PanelError]
 def name_by_status(rejection: Rejection) -> PanelError:
     """What the status alone says. An outside world whose words tell more has its own function."""
     named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    if rejection.status < 300:
+        return Unreadable("unreadable", "not JSON")
     return named.get(rejection.status) or Unreadable(f"http_{rejection.status}")
 
 
@@ -95,7 +100,7 @@ class Client:
         name_rejection: NameRejection = name_by_status,
     ) -> None:
         """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
-        that an answer of 4xx means."""
+        that an answer means which is no JSON, or 4xx."""
         self._base = base.rstrip("/") + "/"
         self.host = urlsplit(base).hostname or ""
         self._headers = {**default_headers(), "Accept": "application/json", **headers}
@@ -196,9 +201,10 @@ class Client:
         status, headers = response.status_code, response.headers
         if status == 429 or status >= 500:
             raise _name_trouble(status, headers.get("Retry-After"))
-        if 200 <= status < 300:
-            return Answer(status, _decode_parts(raw, shape) if shape else _require_json(raw))
-        body, _ = _decode(raw)
+        is_answer = 200 <= status < 300
+        body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
+        if is_answer and readable:
+            return Answer(status, body)
         error = self._name_rejection(Rejection(status, headers, body))
         error.body, error.detail = body, error.detail or f"status {status}"
         raise error
@@ -278,26 +284,22 @@ def _name_trouble(status: int, retry_after: str | None) -> Unwell:
     return Unwell("rate_limited", "status 429", retry_at=retry_at or time.time() + LIMIT_SECONDS)
 
 
-def _require_json(raw: bytearray) -> Any:
-    body, readable = _decode(raw)
-    if not readable:
-        raise Unreadable("unreadable", "not JSON")
-    return body
-
-
-def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> Any:
+def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> tuple[Any, bool]:
     try:
-        return _unpack(msgspec.json.decode(raw, type=shape))
+        return _unpack(msgspec.json.decode(raw, type=shape)), True
     except msgspec.ValidationError as error:
         raise Unreadable("wrong_shape", str(error)) from None  # it names the place, no value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable("unreadable", "not JSON") from None
+        return None, False
 
 
 def _unpack(part: Any) -> Any:
     """Plain JSON of decoded parts; a field that was not there is left out."""
     if isinstance(part, msgspec.Raw):
-        return _require_json(bytearray(part))
+        body, readable = _decode(bytes(part))
+        if not readable:
+            raise Unreadable("unreadable", "a part that is not JSON")
+        return body
     if isinstance(part, list):
         return [_unpack(each) for each in part]
     if isinstance(part, msgspec.Struct):

@@ -82,8 +82,8 @@ class FailureLog:
         more = self._throttle.admit(kind)
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
-            told = f". {remedy}" if remedy else ""
-            log.warning("%s: %s %d: %s%s%s%s", host, document, record, error.code, why, more, told)
+            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            log.warning("%s: %s %d: %s", host, document, record, what)
 
 
 @dataclass(frozen=True)
