@@ -4,13 +4,13 @@
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from panel.data import db
-from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
 from panel.deliveries import REFUSAL_REASONS, describe_deliveries, find_standing_refusal, format_age
 from panel.errors import PanelError
 from panel.services import Services
@@ -79,21 +79,23 @@ def _judge_calls(paused_until: float, trouble: Trouble | None, remedy: str = "")
 
 def _ask_chatwoot_webhooks(shared: Services) -> Finding:
     tallies = shared.deliveries.read(CHATWOOT)
-    told = describe_deliveries(tallies, time.time())
-    if refusal := find_standing_refusal(tallies):
-        return Finding("refused", f"{told}. {REFUSAL_REASONS[refusal].advice}")
-    if not shared.settings.chatwoot_webhook_secret:
-        # Where none ever came, it is a choice: nobody has registered a webhook.
-        return Finding("no_secret" if tallies else "unused", f"no secret set; {told}")
-    return Finding("ok" if ACCEPTED in tallies else "never", told)
+    if shared.settings.chatwoot_webhook_secret or find_standing_refusal(tallies):
+        return _judge_deliveries(tallies, "never")
+    told = f"no secret set; {describe_deliveries(tallies, time.time())}"
+    # Where none ever came, it is a choice: nobody has registered a webhook.
+    return Finding("no_secret" if tallies else "unused", told)
 
 
 def _ask_plugin_hooks(shared: Services) -> Finding:
-    tallies = shared.deliveries.read(PLUGIN)
+    return _judge_deliveries(shared.deliveries.read(PLUGIN), "unused")
+
+
+def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
+    """`silent`: the word where none was ever accepted, nor refused for more than itself."""
     told = describe_deliveries(tallies, time.time())
     if refusal := find_standing_refusal(tallies):
         return Finding("refused", f"{told}. {REFUSAL_REASONS[refusal].advice}")
-    return Finding("ok" if ACCEPTED in tallies else "unused", told)
+    return Finding("ok", f"ok, {told}") if ACCEPTED in tallies else Finding(silent, told)
 
 
 CHECKS = (

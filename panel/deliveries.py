@@ -87,9 +87,7 @@ def describe_deliveries(tallies: Mapping[str, Tally], now: float) -> str:
     accepted = "none was ever accepted"
     if ACCEPTED in tallies:
         accepted = f"last accepted {format_age(now - tallies[ACCEPTED].last_at)}"
-    if standing:
-        return "; ".join((*refused, accepted))
-    return "; ".join((f"ok, {accepted}" if ACCEPTED in tallies else accepted, *refused))
+    return "; ".join((*refused, accepted) if standing else (accepted, *refused))
 
 
 def _list_refused(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
@@ -108,6 +106,6 @@ def _describe_refused(answer: str, tally: Tally, now: float) -> str:
 def format_age(seconds: float) -> str:
     """Such as `2 minutes ago`, `1 day ago`, `just now`."""
     for unit, length in SECONDS_OF.items():
-        if count := int(seconds // length):
+        if (count := int(seconds // length)) > 0:  # not where two clocks differ
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"

@@ -112,10 +112,12 @@ class DeliveryLog:
                 raise
 
     def stop(self) -> None:
-        """Write the rest: the process ends."""
+        """Write the rest: the process ends, and nothing more is counted."""
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            timer.join()  # it may be writing already
         self._try_to_flush()
 
     def _write_in_time(self) -> None:

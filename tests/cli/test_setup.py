@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from panel.auth.tokens import make_launch_url
-from panel.cli.setup import DEFINITIONS, EVENTS, MODELS, TYPES
+from panel.cli.definitions import DEFINITIONS, EVENTS, MODELS, TYPES
 from panel.data.directory import Person
 from panel.demo.chatwoot import Chatwoot, Failure, never
 from panel.demo.world import Call, Json

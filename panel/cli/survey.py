@@ -1,0 +1,160 @@
+"""The survey before setup: which Chatwoot it is, what stands in its settings, and whose that is.
+
+A definition is ours by its key. A dashboard app is ours by its address and the launch key in it
+(`<panel>/#k=<key>`), a webhook by its name and address (`<panel>/sync/chatwoot`). Where PANEL_URL
+has changed, such rows stand under a former address. Two panels may share an account, although they
+overwrite each other's attributes: an address whose tab carries a launch key that is none of ours is
+another panel's, and so is the webhook there.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from panel.auth.tokens import derive_launch_key
+from panel.cli.definitions import DEFINITIONS, MODELS, TITLE, WEBHOOK_PATH
+from panel.errors import PanelError
+from panel.settings import Settings
+from panel.upstream.chatwoot import Chatwoot
+
+Row = dict[str, Any]
+LAUNCH_ADDRESS = re.compile(r"(https?://[^#?\s]+)/#k=([\w-]+)")
+VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+class StepFailed(Exception):
+    """Chatwoot could not be asked: `step` says in a few words what for."""
+
+    def __init__(self, step: str, error: PanelError) -> None:
+        super().__init__(step)
+        self.step = step
+        self.error = error
+
+
+@contextmanager
+def name_step(step: str) -> Iterator[None]:
+    """Raises `StepFailed` instead of `PanelError`."""
+    try:
+        yield
+    except PanelError as error:
+        raise StepFailed(step, error) from error
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What stands in Chatwoot. `apps` and `webhooks` lead to PANEL_URL, the former ones do not.
+
+    `version`: of Chatwoot, () where it does not say; `others`: addresses of other panels;
+    `unlisted`: what the token may not read.
+    """
+
+    version: tuple[int, ...]
+    definitions: list[Row]
+    apps: list[Row]
+    webhooks: list[Row]
+    former_apps: list[Row]
+    former_webhooks: list[Row]
+    others: list[str]
+    unlisted: list[str]
+
+    @property
+    def webhook(self) -> Row | None:
+        """The one that setup keeps, as it stands now."""
+        return next(iter((*self.webhooks, *self.former_webhooks)), None)
+
+
+def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
+    """Raises `StepFailed`; nothing is read from a cache."""
+    with name_step("checking CHATWOOT_API_TOKEN"):
+        chatwoot.check_token()
+    base, unlisted = settings.panel_url, list[str]()
+    apps = _list_rows(chatwoot, "dashboard_apps", unlisted)
+    webhooks = _list_rows(chatwoot, "webhooks", unlisted)
+    keys = {derive_launch_key(secret) for secret in settings.secrets}
+    tabs = [(row, *_read_place(row)) for row in apps]
+    tabs = [tab for tab in tabs if tab[1] not in ("", base)]
+    others = {at for _, at, key in tabs if key not in keys}
+    return Survey(
+        version=_read_version(chatwoot),
+        definitions=_list_definitions(chatwoot, unlisted),
+        apps=[row for row in apps if _leads_to(row, base)],
+        webhooks=[row for row in webhooks if row.get("url") == f"{base}{WEBHOOK_PATH}"],
+        former_apps=[row for row, at, _ in tabs if at not in others],
+        former_webhooks=[row for row in webhooks if _read_base(row) not in ("", base, *others)],
+        others=sorted(others),
+        unlisted=unlisted,
+    )
+
+
+def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
+    try:
+        found = VERSION.match(chatwoot.version())
+    except PanelError:
+        return ()  # a proxy may let nothing pass but /api/v1
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+def _list_definitions(chatwoot: Chatwoot, unlisted: list[str]) -> list[Row]:
+    paths = (f"custom_attribute_definitions?attribute_model={number}" for number in MODELS)
+    rows = [row for path in paths for row in _list_rows(chatwoot, path, unlisted)]
+    ours = {(MODELS[each.model], each.key) for each in DEFINITIONS}
+    return [row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) in ours]
+
+
+def _list_rows(chatwoot: Chatwoot, path: str, unlisted: list[str]) -> list[Row]:
+    name = path.partition("?")[0].replace("_", " ")
+    with name_step(f"listing {name}"):
+        try:
+            answer = chatwoot.administer("GET", path)
+        except PanelError as error:
+            if error.code != "not_permitted":
+                raise
+            unlisted.append(name)
+            return []
+    return read_rows(answer)
+
+
+def read_rows(answer: Any) -> list[Row]:
+    """The rows of a list, which Chatwoot wraps in one way or another."""
+    if isinstance(answer, dict):
+        payload = answer.get("payload", {})
+        answer = payload.get("webhooks", []) if isinstance(payload, dict) else payload
+    return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+
+
+def read_secret(answer: Any) -> str:
+    """The webhook's secret in the answer to its creation; none before Chatwoot 4.11.2."""
+    payload = answer.get("payload") if isinstance(answer, dict) else None
+    webhook = payload.get("webhook") if isinstance(payload, dict) else None
+    return str(webhook.get("secret") or "") if isinstance(webhook, dict) else ""
+
+
+def _read_place(app: Row) -> tuple[str, str]:
+    """The panel's address and the launch key of its tab; empty where it is no panel's."""
+    found = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
+    return (found[0][1], found[0][2]) if len(found) == 1 and found[0] else ("", "")
+
+
+def _read_base(webhook: Row) -> str:
+    """The panel's address of a webhook with our name; empty where it is no panel's."""
+    url = str(webhook.get("url"))
+    marked = webhook.get("name") == TITLE and url.endswith(WEBHOOK_PATH)
+    return url.removesuffix(WEBHOOK_PATH) if marked else ""
+
+
+def _leads_to(app: Row, base: str) -> bool:
+    """By title and address, since somebody else's app may have our name; or by the launch key."""
+    named = app.get("title") == TITLE
+    addresses = list_addresses(app)
+    return _read_place(app)[0] == base or (
+        named and any(url.startswith(f"{base}/") for url in addresses)
+    )
+
+
+def list_addresses(app: Row) -> list[str]:
+    """What a dashboard app shows."""
+    content = app.get("content")
+    items = content if isinstance(content, list) else []
+    return [str(item.get("url")) for item in items if isinstance(item, dict)]
