@@ -345,7 +345,7 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
-    office.breaker = CircuitBreaker(limit=10_000)
+    office.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
     revocations = Revocations(built.database, clock)
