@@ -80,9 +80,9 @@ def write_notes(survey: Survey, exposure: Exposure) -> Iterator[str]:
     yield from _write_version_notes(survey.version)
     for place in survey.others:
         yield (
-            f"Another panel is registered in this account: {place} (its tab has another launch "
-            "key). Two panels overwrite each other's attributes. If it is a former address of this "
-            "one, remove its tab and webhook by hand."
+            f"Another panel is registered in this account: {place} (neither its launch key nor its "
+            "webhook's secret is ours). Two panels overwrite each other's attributes. If it is a "
+            "former address of this one, remove its tab and webhook by hand."
         )
     yield from _write_exposure_notes(exposure)
 

@@ -1,10 +1,9 @@
 """The survey before setup: which Chatwoot it is, what stands in its settings, and whose that is.
 
-A definition is ours by its key. A dashboard app is ours by its address and the launch key in it
-(`<panel>/#k=<key>`), a webhook by its name and address (`<panel>/sync/chatwoot`). Where PANEL_URL
-has changed, such rows stand under a former address. Two panels may share an account, although they
-overwrite each other's attributes: an address whose tab carries a launch key that is none of ours is
-another panel's, and so is the webhook there.
+A definition is ours by its key. A dashboard app is ours by its address, `<panel>/` or, with the
+launch key, `<panel>/#k=<key>`; a webhook by our name and `<panel>/sync/chatwoot`. Where PANEL_URL
+has changed, such rows stand at a former address. But two panels may share an account, although they
+overwrite each other's attributes, so `_is_former` asks for more than the form of an address.
 """
 
 import re
@@ -20,7 +19,7 @@ from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot
 
 Row = dict[str, Any]
-LAUNCH_ADDRESS = re.compile(r"(https?://[^#?\s]+)/#k=([\w-]+)")
+LAUNCH_ADDRESS = re.compile(r"(https?://[^#?\s]+)/(?:#k=([\w-]+))?")
 VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -72,20 +71,35 @@ def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
     base, unlisted = settings.panel_url, list[str]()
     apps = _list_rows(chatwoot, "dashboard_apps", unlisted)
     webhooks = _list_rows(chatwoot, "webhooks", unlisted)
-    keys = {derive_launch_key(secret) for secret in settings.secrets}
     tabs = [(row, *_read_place(row)) for row in apps]
-    tabs = [tab for tab in tabs if tab[1] not in ("", base)]
-    others = {at for _, at, key in tabs if key not in keys}
+    places = {_read_base(row) for row in webhooks} | {at for _, at, key in tabs if key}
+    former = {at for at in places - {"", base} if _is_former(at, tabs, webhooks, settings)}
     return Survey(
         version=_read_version(chatwoot),
         definitions=_list_definitions(chatwoot, unlisted),
         apps=[row for row in apps if _leads_to(row, base)],
         webhooks=[row for row in webhooks if row.get("url") == f"{base}{WEBHOOK_PATH}"],
-        former_apps=[row for row, at, _ in tabs if at not in others],
-        former_webhooks=[row for row in webhooks if _read_base(row) not in ("", base, *others)],
-        others=sorted(others),
+        former_apps=[
+            row for row, at, key in tabs if at in former and (key or row.get("title") == TITLE)
+        ],
+        former_webhooks=[row for row in webhooks if _read_base(row) in former],
+        others=sorted(places - {"", base} - former),
         unlisted=unlisted,
     )
+
+
+def _is_former(
+    place: str, tabs: list[tuple[Row, str, str]], webhooks: list[Row], settings: Settings
+) -> bool:
+    """Was this panel reached there: the tab has a launch key of ours, or the webhook our secret?
+
+    Or is there no tab any more, so that no panel is in use there? Otherwise it is another panel's.
+    """
+    keys = [key for _, at, key in tabs if at == place]
+    ours = {derive_launch_key(secret) for secret in settings.secrets}
+    secrets = {row.get("secret") for row in webhooks if _read_base(row) == place}
+    known = settings.chatwoot_webhook_secret
+    return not keys or any(key in ours for key in keys) or bool(known and known in secrets)
 
 
 def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
@@ -132,9 +146,9 @@ def read_secret(answer: Any) -> str:
 
 
 def _read_place(app: Row) -> tuple[str, str]:
-    """The panel's address and the launch key of its tab; empty where it is no panel's."""
+    """The address of a tab and its launch key; empty where it cannot be a panel's, or has none."""
     found = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
-    return (found[0][1], found[0][2]) if len(found) == 1 and found[0] else ("", "")
+    return (found[0][1], found[0][2] or "") if len(found) == 1 and found[0] else ("", "")
 
 
 def _read_base(webhook: Row) -> str:
