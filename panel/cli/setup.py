@@ -58,7 +58,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Report:
+class SetupReport:
     """`problems` keep setup from saying that all is well; `secret`: of the webhook, to be shown."""
 
     dry_run: bool
@@ -122,7 +122,7 @@ def _has_database(engine: Engine) -> bool:
 # -- what is done ----------------------------------------------------------------------------------
 
 
-def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) -> Report:
+def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) -> SetupReport:
     shared = services()
     steps = planner.plan()
     # Before: nothing may keep the secret of a webhook that is made from being shown.
@@ -136,7 +136,7 @@ def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) 
     ]
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
     shown = str((survey.webhook or {}).get("secret") or "") if show_secret else ""
-    return Report(
+    return SetupReport(
         dry_run,
         write_version(survey.version),
         outcome,
@@ -148,13 +148,13 @@ def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) 
     )
 
 
-def _remove(survey: Survey, planner: Planner, dry_run: bool) -> Report:
+def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
     steps = list(planner.plan_removal())
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
     hidden = [f"What stands of ours is not known: {each}." for each in survey.unlisted]
     problems = [*hidden, REMEDIES["not_permitted"]] if hidden else []
     otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT
-    return Report(dry_run, write_version(survey.version), outcome, otherwise, problems)
+    return SetupReport(dry_run, write_version(survey.version), outcome, otherwise, problems)
 
 
 def _carry_out(steps: Sequence[Step]) -> Outcome:
@@ -179,7 +179,7 @@ def _carry_out(steps: Sequence[Step]) -> Outcome:
 # -- what is said ----------------------------------------------------------------------------------
 
 
-def _make_value(report: Report) -> dict[str, Any]:
+def _make_value(report: SetupReport) -> dict[str, Any]:
     outcome = report.outcome
     value = {
         "version": report.version,
@@ -195,7 +195,7 @@ def _make_value(report: Report) -> dict[str, Any]:
     return value | ({"exposure": asdict(report.exposure)} if report.exposure else {})
 
 
-def _report_lines(report: Report) -> Iterator[str]:
+def _report_lines(report: SetupReport) -> Iterator[str]:
     outcome = report.outcome
     if not (outcome.done or outcome.failed or outcome.untried):
         yield report.otherwise

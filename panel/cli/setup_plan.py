@@ -18,7 +18,7 @@ from panel.cli.definitions import (
     WEBHOOK_PATH,
     Definition,
 )
-from panel.cli.survey import Row, Survey, list_addresses, name_step, read_rows
+from panel.cli.survey import SettingRow, Survey, list_addresses, name_step, read_rows
 from panel.data.directory import Directory
 from panel.settings import Settings
 from panel.sync.people import is_guessable
@@ -138,12 +138,12 @@ class Planner:
         what = f"dashboard app {TITLE}"
         here, former = self._survey.apps, list(self._survey.former_apps)
         if not here and not former:
-            body: Row = {"dashboard_app": {"title": TITLE, "content": content}}
+            body: SettingRow = {"dashboard_app": {"title": TITLE, "content": content}}
             yield Step("create", what, by_hand, "POST", "dashboard_apps", body)
         elif all(row.get("content") != content for row in here):
             row = here[0] if here else former.pop(0)
             verb, where = ("correct", "") if here else ("move", f" to {self._settings.panel_url}")
-            changed: Row = {"title": row.get("title"), "content": content}
+            changed: SettingRow = {"title": row.get("title"), "content": content}
             path = f"dashboard_apps/{row['id']}"
             body = {"dashboard_app": changed}
             yield Step(verb, what + where, by_hand, "PATCH", path, body)
@@ -156,7 +156,7 @@ class Planner:
         what = f"webhook to {url}"
         if not here and not former:
             if self.is_signing:  # what is not signed is refused: a webhook would bring nothing
-                body: Row = {"webhook": {"url": url, "name": TITLE, "subscriptions": EVENTS}}
+                body: SettingRow = {"webhook": {"url": url, "name": TITLE, "subscriptions": EVENTS}}
                 yield Step("create", what, by_hand, "POST", "webhooks", body, tells_secret=True)
             return
         row = here[0] if here else former.pop(0)
@@ -164,7 +164,7 @@ class Planner:
         if not here or _list_missing(events, EVENTS):
             # Moved, and not made anew: its secret stays, and so does CHATWOOT_WEBHOOK_SECRET.
             where = "" if here else f" from {row.get('url')}"
-            changed: Row = {"url": url, "name": row.get("name") or TITLE}
+            changed: SettingRow = {"url": url, "name": row.get("name") or TITLE}
             changed["subscriptions"] = [*events, *_list_missing(events, EVENTS)]
             verb, path = "correct" if here else "move", f"webhooks/{row['id']}"
             yield Step(verb, what + where, by_hand, "PATCH", path, {"webhook": changed})
@@ -189,7 +189,7 @@ def _list_missing(present: Any, wanted: Iterable[str]) -> list[str]:
 
 
 def _make_definition(
-    verb: str, wanted: Definition, method: str, path: str, row: Row | None = None
+    verb: str, wanted: Definition, method: str, path: str, row: SettingRow | None = None
 ) -> Step:
     """`row`: as it stands, where it does."""
     model = MODELS[wanted.model].removesuffix("_attribute")
@@ -208,12 +208,12 @@ def _make_definition(
     return Step(verb, what, by_hand, method, path, {"custom_attribute_definition": body})
 
 
-def _make_removal(path: str, row: Row) -> Step:
+def _make_removal(path: str, row: SettingRow) -> Step:
     what = _describe_row(row)
     return Step("remove", what, f"remove the {what}", "DELETE", f"{path}/{row['id']}")
 
 
-def _describe_row(row: Row) -> str:
+def _describe_row(row: SettingRow) -> str:
     if "attribute_key" in row:
         model = str(row.get("attribute_model")).removesuffix("_attribute")
         return f"{model} attribute {row['attribute_key']}"

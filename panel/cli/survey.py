@@ -18,9 +18,9 @@ from panel.errors import PanelError
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot
 
-Row = dict[str, Any]
+SettingRow = dict[str, Any]
 LAUNCH_ADDRESS = re.compile(r"(https?://[^#?\s]+)/(?:#k=([\w-]+))?")
-VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+VERSION_NUMBER = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 class StepFailed(Exception):
@@ -42,6 +42,15 @@ def name_step(step: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class Tab:
+    """A dashboard app, and where it leads: see `_read_place`."""
+
+    row: SettingRow
+    place: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Survey:
     """What stands in Chatwoot. `apps` and `webhooks` lead to PANEL_URL, the former ones do not.
 
@@ -50,16 +59,16 @@ class Survey:
     """
 
     version: tuple[int, ...]
-    definitions: list[Row]
-    apps: list[Row]
-    webhooks: list[Row]
-    former_apps: list[Row]
-    former_webhooks: list[Row]
+    definitions: list[SettingRow]
+    apps: list[SettingRow]
+    webhooks: list[SettingRow]
+    former_apps: list[SettingRow]
+    former_webhooks: list[SettingRow]
     others: list[str]
     unlisted: list[str]
 
     @property
-    def webhook(self) -> Row | None:
+    def webhook(self) -> SettingRow | None:
         """The one that setup keeps, as it stands now."""
         return next(iter((*self.webhooks, *self.former_webhooks)), None)
 
@@ -71,31 +80,32 @@ def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
     base, unlisted = settings.panel_url, list[str]()
     apps = _list_rows(chatwoot, "dashboard_apps", unlisted)
     webhooks = _list_rows(chatwoot, "webhooks", unlisted)
-    tabs = [(row, *_read_place(row)) for row in apps]
-    places = {_read_base(row) for row in webhooks} | {at for _, at, key in tabs if key}
-    former = {at for at in places - {"", base} if _is_former(at, tabs, webhooks, settings)}
+    tabs = [Tab(row, *_read_place(row)) for row in apps]
+    named = {tab.place for tab in tabs if tab.key and tab.row.get("title") == TITLE}
+    places = (named | {_read_base(row) for row in webhooks}) - {"", base}
+    former = {place for place in places if _is_former(place, tabs, webhooks, settings)}
     return Survey(
         version=_read_version(chatwoot),
         definitions=_list_definitions(chatwoot, unlisted),
         apps=[row for row in apps if _leads_to(row, base)],
         webhooks=[row for row in webhooks if row.get("url") == f"{base}{WEBHOOK_PATH}"],
         former_apps=[
-            row for row, at, key in tabs if at in former and (key or row.get("title") == TITLE)
+            tab.row
+            for tab in tabs
+            if tab.place in former and (tab.key or tab.row.get("title") == TITLE)
         ],
         former_webhooks=[row for row in webhooks if _read_base(row) in former],
-        others=sorted(places - {"", base} - former),
+        others=sorted(places - former),
         unlisted=unlisted,
     )
 
 
-def _is_former(
-    place: str, tabs: list[tuple[Row, str, str]], webhooks: list[Row], settings: Settings
-) -> bool:
+def _is_former(place: str, tabs: list[Tab], webhooks: list[SettingRow], settings: Settings) -> bool:
     """Was this panel reached there: the tab has a launch key of ours, or the webhook our secret?
 
     Or is there no tab any more, so that no panel is in use there? Otherwise it is another panel's.
     """
-    keys = [key for _, at, key in tabs if at == place]
+    keys = [tab.key for tab in tabs if tab.place == place]
     ours = {derive_launch_key(secret) for secret in settings.secrets}
     secrets = {row.get("secret") for row in webhooks if _read_base(row) == place}
     known = settings.chatwoot_webhook_secret
@@ -104,20 +114,20 @@ def _is_former(
 
 def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
     try:
-        found = VERSION.match(chatwoot.version())
+        found = VERSION_NUMBER.match(chatwoot.version())
     except PanelError:
         return ()  # a proxy may let nothing pass but /api/v1
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 
-def _list_definitions(chatwoot: Chatwoot, unlisted: list[str]) -> list[Row]:
+def _list_definitions(chatwoot: Chatwoot, unlisted: list[str]) -> list[SettingRow]:
     paths = (f"custom_attribute_definitions?attribute_model={number}" for number in MODELS)
     rows = [row for path in paths for row in _list_rows(chatwoot, path, unlisted)]
     ours = {(MODELS[each.model], each.key) for each in DEFINITIONS}
     return [row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) in ours]
 
 
-def _list_rows(chatwoot: Chatwoot, path: str, unlisted: list[str]) -> list[Row]:
+def _list_rows(chatwoot: Chatwoot, path: str, unlisted: list[str]) -> list[SettingRow]:
     name = path.partition("?")[0].replace("_", " ")
     with name_step(f"listing {name}"):
         try:
@@ -130,7 +140,7 @@ def _list_rows(chatwoot: Chatwoot, path: str, unlisted: list[str]) -> list[Row]:
     return read_rows(answer)
 
 
-def read_rows(answer: Any) -> list[Row]:
+def read_rows(answer: Any) -> list[SettingRow]:
     """The rows of a list, which Chatwoot wraps in one way or another."""
     if isinstance(answer, dict):
         payload = answer.get("payload", {})
@@ -145,20 +155,20 @@ def read_secret(answer: Any) -> str:
     return str(webhook.get("secret") or "") if isinstance(webhook, dict) else ""
 
 
-def _read_place(app: Row) -> tuple[str, str]:
+def _read_place(app: SettingRow) -> tuple[str, str]:
     """The address of a tab and its launch key; empty where it cannot be a panel's, or has none."""
     found = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
     return (found[0][1], found[0][2] or "") if len(found) == 1 and found[0] else ("", "")
 
 
-def _read_base(webhook: Row) -> str:
+def _read_base(webhook: SettingRow) -> str:
     """The panel's address of a webhook with our name; empty where it is no panel's."""
     url = str(webhook.get("url"))
     marked = webhook.get("name") == TITLE and url.endswith(WEBHOOK_PATH)
     return url.removesuffix(WEBHOOK_PATH) if marked else ""
 
 
-def _leads_to(app: Row, base: str) -> bool:
+def _leads_to(app: SettingRow, base: str) -> bool:
     """By title and address, since somebody else's app may have our name; or by the launch key."""
     named = app.get("title") == TITLE
     addresses = list_addresses(app)
@@ -167,7 +177,7 @@ def _leads_to(app: Row, base: str) -> bool:
     )
 
 
-def list_addresses(app: Row) -> list[str]:
+def list_addresses(app: SettingRow) -> list[str]:
     """What a dashboard app shows."""
     content = app.get("content")
     items = content if isinstance(content, list) else []

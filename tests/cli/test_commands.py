@@ -118,7 +118,7 @@ def test_setup_prints_json_for_programs(panel: Panel) -> None:
 
 def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
     told = read(panel, "sync status")
-    nothing = {"state": "unused", "last_accepted": None, "refused": {}}
+    nothing: dict[str, Any] = {"state": "unused", "last_accepted": None, "refused": {}}
     assert told == asdict(get(Intake, panel.app).stats()) | {
         "retrying": [],
         "chatwoot_webhooks": nothing | {"detail": "no secret set; none has ever come"},

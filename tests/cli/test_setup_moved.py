@@ -203,3 +203,9 @@ def test_what_only_looks_like_ours_is_never_touched(panel: Panel, app: Json, hoo
         setup(panel, *options)
         assert chat.dashboard_apps[60] == {"id": 60, **app}
         assert chat.webhooks[60] == {"id": 60, "subscriptions": ["message_created"], **hook}
+
+
+def test_a_tab_that_only_looks_like_a_panels_is_not_told_to_be_one(panel: Panel) -> None:
+    content = [{"type": "frame", "url": "https://crm.example/#k=abc"}]
+    panel.chat.dashboard_apps[60] = {"id": 60, "title": "CRM", "content": content}
+    assert "crm.example" not in setup(panel).stdout
