@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
-from panel.errors import PanelError, Paused
+from panel.errors import Busy, PanelError, Paused
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -108,8 +108,8 @@ class Troubles:
         self._standing: dict[str, Trouble] = {}
 
     def note_failure(self, document: str, error: PanelError) -> None:
-        """A pause of the circuit breaker is no news: what led to it stands already."""
-        if isinstance(error, Paused):
+        """A call that we did not make is no news: what led to a pause stands already."""
+        if isinstance(error, Paused | Busy):
             return
         with self._lock:
             now = self._clock()

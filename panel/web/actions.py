@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
+from panel.auth.access import Denied
 from panel.auth.throttle import SEARCHES
-from panel.auth.tokens import Denied, Seal
+from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer import search
 from panel.customer.decisions import CannotPick, Decisions
