@@ -182,6 +182,8 @@ class Cache:
             return False
         if control is CacheControl.NO_CACHE:
             return state.copy.at >= asked
+        if state.failure and state.failure.at > state.copy.at:
+            return False  # somebody asked for a newer one, and was told that it could not be had
         life = resource.lifetimes
         return self._clock() < state.copy.at + (life.empty if state.copy.empty else life.fresh)
 

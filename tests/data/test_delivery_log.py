@@ -60,7 +60,7 @@ def test_whoever_writes_later_about_earlier_ones_leaves_the_last_time(
     clock.now = 1_800_000_000.0
     early, late = make_log(clock), make_log(clock)
     early.count(CHATWOOT, "stale")
-    wait_until(lambda: read_counts(engine) == [1])  # so that its next ones wait for a minute
+    wait_until(lambda: read_counts(engine) == [1])  # so that its next ones wait for their turn
     early.count(CHATWOOT, "stale")
     clock.advance(1)
     late.count(CHATWOOT, "stale")
@@ -69,7 +69,7 @@ def test_whoever_writes_later_about_earlier_ones_leaves_the_last_time(
     assert late.read(CHATWOOT) == {"stale": Tally(3, clock.now)}
 
 
-def test_the_first_is_written_at_once_and_the_next_wait_for_their_minute(
+def test_the_first_is_written_at_once_and_the_next_wait_for_their_turn(
     engine: Engine, make_log: MakeLog
 ) -> None:
     log = make_log()

@@ -465,7 +465,7 @@ def test_a_secret_that_was_lost_is_missed_before_the_next_webhook(make_door: Mak
 def test_what_one_process_refused_is_told_by_another_and_after_a_restart(
     make_door: MakePanel,
 ) -> None:
-    """One write at once, the rest when the process ends: nothing waits for a minute here."""
+    """One write at once, the rest when the process ends: nobody has to wait for the next."""
     first = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
     for _ in range(3):
         send(first, "unsigned")

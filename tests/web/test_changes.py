@@ -55,6 +55,22 @@ def test_a_touch_in_one_process_is_told_by_the_others_at_once(make_panel: MakePa
     assert ask(mine, seal, seen=told)[2] == "touched-quotes"
 
 
+def test_a_failed_refresh_is_forgotten_when_the_next_try_succeeds(clocked: Panel) -> None:
+    """Not when the copy's time is over: until then the section would go on saying so."""
+    seal = clocked.proven()
+    told = seen(clocked, seal)
+    clocked.clock.advance(1)
+    clocked.office.fault("500")
+    failed = clocked.refresh("licenses", seal).text
+    assert (attribute(failed, "data-state"), attribute(failed, "data-code")) == ("late", "http_500")
+    told = told.rpartition(",")[0] + f",licenses:{attribute(failed, 'data-version')}"
+    clocked.office.heal()
+    assert ask(clocked, seal, seen=told)[2] == ""
+    clocked.clock.advance(16)
+    assert ask(clocked, seal, seen=told)[2] == "touched-licenses"
+    assert attribute(clocked.section("licenses", seal, wait=1).text, "data-state") == "fresh"
+
+
 # -- for whom ------------------------------------------------------------------------------------
 
 
