@@ -1,8 +1,8 @@
 """The delivery log: how we answered what the plugin and Chatwoot delivered, over all processes.
 
 The one owner of the table `deliveries`: by sender, answer and minute, how often and when last.
-Anybody may send us anything, so a process writes once in ten seconds at most, however many come, and
-no request waits for it. What a process that dies has not written yet is not counted.
+Anybody may send us anything, so a process writes once in ten seconds at most, however many come,
+and no request waits for it. What a process that dies has not written yet is not counted.
 """
 
 import logging
