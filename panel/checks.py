@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from panel.data import db
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
-from panel.deliveries import REFUSAL_REASONS, describe_deliveries, find_standing_refusal, format_age
+from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
 from panel.errors import PanelError
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
@@ -94,7 +94,7 @@ def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
     """`silent`: the word where none was ever accepted, nor refused for more than itself."""
     told = describe_deliveries(tallies, time.time())
     if refusal := find_standing_refusal(tallies):
-        return Finding("refused", f"{told}. {REFUSAL_REASONS[refusal].advice}")
+        return Finding("refused", f"{told}. {find_reason(refusal).advice}")
     return Finding("ok", f"ok, {told}") if ACCEPTED in tallies else Finding(silent, told)
 
 
