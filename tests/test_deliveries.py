@@ -7,6 +7,7 @@ import pytest
 
 from panel.data.delivery_log import Tally
 from panel.deliveries import (
+    REFUSAL_REASONS,
     describe_deliveries,
     find_standing_refusal,
     format_age,
