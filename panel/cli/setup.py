@@ -1,7 +1,7 @@
 """`flask --app app setup`: make Chatwoot hold what the panel needs, and say what is not well there.
 
-Exit codes: 0 all is done and well; 1 a dry run has steps, or something is not as it should be; 2 a
-step failed, or Chatwoot could not be asked.
+Exit codes: 0 all is done; 1 something is not as it should be; 2 a step failed, or Chatwoot could
+not be asked. A dry run is a check, which ends with 1 where anything is left to be done by anybody.
 """
 
 import sys
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from panel.checks import Finding, run_checks
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
 from panel.cli.setup_findings import (
+    Problem,
     find_version_problems,
     find_webhook_problems,
     write_notes,
@@ -65,7 +66,7 @@ class SetupReport:
     version: str
     outcome: Outcome
     otherwise: str  # what to say where there was no step
-    problems: list[str]
+    problems: list[Problem]
     notes: list[str] = field(default_factory=list)
     secret: str = ""
     exposure: Exposure | None = None
@@ -74,7 +75,9 @@ class SetupReport:
     def exit_code(self) -> int:
         if self.outcome.failed or self.outcome.untried:
             return COULD_NOT
-        return FOUND if self.problems or (self.dry_run and self.outcome.done) else 0
+        if self.dry_run:
+            return FOUND if self.outcome.done or self.problems else 0
+        return FOUND if not all(each.is_next for each in self.problems) else 0
 
 
 @click.command("setup")
@@ -151,8 +154,10 @@ def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) 
 def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
     steps = list(planner.plan_removal())
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
-    hidden = [f"What stands of ours is not known: {each}." for each in survey.unlisted]
-    problems = [*hidden, REMEDIES["not_permitted"]] if hidden else []
+    problems = [
+        Problem(f"What stands of ours is not known: {each}. {REMEDIES['not_permitted']}")
+        for each in survey.unlisted
+    ]
     otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT
     return SetupReport(dry_run, write_version(survey.version), outcome, otherwise, problems)
 
@@ -187,7 +192,7 @@ def _make_value(report: SetupReport) -> dict[str, Any]:
         "failed": [asdict(each) for each in outcome.failed],
         "untried": outcome.untried,
         "by_hand": [each.by_hand for each in outcome.failed],
-        "problems": report.problems,
+        "problems": [each.text for each in report.problems],
         "notes": report.notes,
         "webhook_secret": report.secret,
         "dry_run": report.dry_run,
@@ -207,7 +212,7 @@ def _report_lines(report: SetupReport) -> Iterator[str]:
         yield f"  CHATWOOT_WEBHOOK_SECRET={report.secret}"
     if report.problems:
         yield "Not as it should be:"
-        yield from (f"  - {line}" for line in report.problems)
+        yield from (f"  - {each.text}" for each in report.problems)
     yield from report.notes
 
 
