@@ -2,9 +2,10 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · errors · models · phones · deadline · locks
+    .           settings · errors · exact_json · models · phones · deadline · locks
     cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections · chatwoot
+    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
+                chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
     auth/       revocation · tokens · sessions · whoami · throttle · methods
     .           services · checks
