@@ -38,6 +38,12 @@ def _ask_back_office(shared: Services) -> str:
     return "paused" if shared.back_office.paused_until else "ok"
 
 
+def _ask_documents(shared: Services) -> str:
+    """Of the back office: those that could not be read, and why."""
+    unread = shared.back_office.unread.list_codes()
+    return ", ".join(f"{name}: {code}" for name, code in sorted(unread.items())) or "ok"
+
+
 def _ask_chatwoot(shared: Services) -> str:
     return "paused" if shared.chatwoot.paused_until else "ok"
 
@@ -46,6 +52,7 @@ CHECKS = (
     Check("database", _ask_database),
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
+    Check("documents", _ask_documents),
     Check("chatwoot", _ask_chatwoot),
 )
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from html import unescape
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,11 @@ def state_of(html: str) -> str | None:
 
 def rows_of(html: str) -> list[int]:
     return [int(row) for row in re.findall(r'data-row="(\d+)"', html)]
+
+
+def words_of(html: str) -> str:
+    """What is read on the page: without tags, each run of blanks as one."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 @contextmanager

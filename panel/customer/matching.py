@@ -25,7 +25,7 @@ from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.models import normalize_email
+from panel.models.text import normalize_email
 from panel.phones import is_personal_phone, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 

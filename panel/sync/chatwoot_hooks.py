@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers
 
 from panel.errors import PanelError
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 

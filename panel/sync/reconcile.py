@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
@@ -17,7 +17,10 @@ from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
 from panel.locks import Locks
-from panel.models import Entitlement, Organization, normalize_email
+from panel.models.dates import find_day, is_past
+from panel.models.licenses import Entitlement
+from panel.models.organizations import Organization
+from panel.models.text import is_undecoded, normalize_email
 from panel.phones import is_switchboard, normalize_phone
 from panel.settings import Settings
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
@@ -32,7 +35,8 @@ from panel.sync.people import (
     make_key,
 )
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
-from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
+from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION
+from panel.upstream.middag import BackOffice
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +91,8 @@ class Reconciler:
         before = self._directory.people_of(organization)
         refused = [why for person in wanted if (why := self._bring_person(known, person, before))]
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
-        # Nor is one that names fewer people than it counts.
-        whole = people and not listed.cut
+        # Nor is one that names fewer people than it counts, or has records that cannot be read.
+        whole = people and listed.whole
         named = {COMPANY, *(make_key(each) for each in people)}
         gone = set(before) - named if whole else set()
         refused += [why for key in sorted(gone) if (why := self._remove_person(before[key]))]
@@ -98,10 +102,10 @@ class Reconciler:
         return None
 
     def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
-        now = datetime.now(UTC)
-        active = [each for each in entitlements if each.status.value == "active"]
-        ahead = [each.expires for each in active if each.expires and each.expires > now]
-        statuses = {each.status.value for each in entitlements}
+        zone = self._settings.timezone
+        statuses = {each.status_value for each in entitlements}
+        active = [each for each in entitlements if each.status_value == "active"]
+        ahead = _list_ahead(active, datetime.now(zone))
         return Known(
             id=truth.id,
             name=truth.name[:LONGEST_NAME],
@@ -114,7 +118,7 @@ class Reconciler:
             city=truth.city,
             entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
             active_entitlements=len(active),
-            next_expiry=min(ahead).astimezone(self._settings.timezone).date() if ahead else None,
+            next_expiry=min((find_day(end, zone) for end in ahead), default=None),
         )
 
     # -- one person ------------------------------------------------------------------------------
@@ -189,7 +193,7 @@ class Reconciler:
             # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would
             # be told the other by Chatwoot (contracts/chatwoot-real.md 1).
             fields: dict[str, Any] = choose_identifier(contact, identifier)
-            if wanted and not contact.name:
+            if wanted and _wants_name(contact, wanted.name):
                 fields["name"] = wanted.name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
@@ -324,6 +328,18 @@ def _make_terms(
         [known.phone, *(each.phone for each in wanted)],
         [each.code for each in entitlements],
     )
+
+
+def _list_ahead(entitlements: list[Entitlement], now: datetime) -> list[date]:
+    """The ends that are still to come; `now` in the zone in which days are counted."""
+    ends = [each.expires for each in entitlements]
+    return [end for end in ends if isinstance(end, date) and not is_past(end, now)]
+
+
+def _wants_name(contact: Contact, name: str) -> bool:
+    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
+    HTML's entities; any other belongs to whoever wrote it."""
+    return not contact.name or is_undecoded(contact.name, name)
 
 
 def _read_guessable(stored: Person | None) -> str | None:

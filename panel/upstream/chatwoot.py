@@ -24,7 +24,7 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
     UNKNOWN_ACCOUNT,
