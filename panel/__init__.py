@@ -18,7 +18,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 group_commit · pass_queue · intake · leader · worker · dry_run · jobs ·
                 plugin_hooks · chatwoot_hooks
     .           routes
-    cli/        output · setup · sync · commands
+    cli/        output · integer_money · setup · sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
+from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import (
     COULD_NOT,
     database_command,
@@ -61,6 +62,7 @@ def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
         steps = plan.plan_removal() if remove else plan.plan()
         # Before: once the webhook's secret is made, nothing may fail until it is shown.
         exposure = None if remove else plan.find_exposure(steps)
+        amounts = [] if remove else _explain_amounts(directory)
         by_hand, secret = _carry_out(plan, [] if dry_run else steps)
     except Unauthorized:
         stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
@@ -70,12 +72,15 @@ def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
     result = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
     if exposure:
         result["exposure"] = asdict(exposure)
+    if amounts:
+        result["integer_money"] = amounts
     echo(
         result,
         as_json,
         lambda: [
             *_setup_lines(done, by_hand, secret, dry_run),
             *(_exposure_lines(exposure) if exposure else ()),
+            *amounts,
         ],
     )
     sys.exit(COULD_NOT if by_hand else 0)
@@ -116,6 +121,17 @@ def _find_directory() -> Directory | None:
     except (WrongSchema, SQLAlchemyError, PanelError):
         return None
     return services().directory
+
+
+def _explain_amounts(directory: Directory | None) -> list[str]:
+    """What MIDDAG_INTEGER_MONEY would decide, while it is not set."""
+    if services().settings.integer_money:
+        return []
+    try:
+        known = directory.list_organizations() if directory else []
+    except PanelError:
+        known = []
+    return explain_integer_money(services().back_office, known)
 
 
 def _exposure_lines(exposure: Exposure) -> Iterable[str]:

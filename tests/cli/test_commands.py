@@ -97,14 +97,15 @@ def test_launch_url_without_an_address_could_not(make: MakePanel) -> None:
 
 def test_setup_prints_json_for_programs(panel: Panel) -> None:
     told = read(panel, "setup")
-    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run", "exposure"}
+    asked = {"exposure": told["exposure"], "integer_money": told["integer_money"]}
+    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run", *asked}
     assert told["webhook_secret"]
     assert read(panel, "setup") == {
         "steps": [],
         "by_hand": [],
         "webhook_secret": "",
         "dry_run": False,
-        "exposure": told["exposure"],
+        **asked,
     }
 
 
