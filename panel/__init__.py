@@ -2,21 +2,22 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · errors · exact_json · phones · deadline · locks
+    .           settings · errors · exact_json · phones · deadline · locks · bulkhead
     models/     text · countries · values · dates · money · fields · organizations · orders ·
                 licenses
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · documents · middag ·
                 chatwoot_rejections · chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
-    auth/       revocation · tokens · sessions · whoami · throttle · methods
+    auth/       background_checks · access · revocation · tokens · sessions · whoami ·
+                throttle · methods
     .           services · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · health · assets · security_headers
-    sync/       wire · events · people · contacts · conversations · reconcile · rate_limit ·
-                group_commit · pass_queue · intake · leader · worker · dry_run · jobs ·
-                plugin_hooks · chatwoot_hooks
+    sync/       wire · events · people · contacts · conversations · contact_errors ·
+                reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
+                worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · integer_money · setup · sync · commands
     demo/       the built-in back office and the built-in Chatwoot

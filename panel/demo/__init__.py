@@ -9,12 +9,14 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     catalogue.py       COMPANIES: what the back office knows of each organization
     faults.py          FAULTS: every way in which the back office can fail
     backoffice.py      BackOffice: MIDDAG Account's REST API
-    account.py         Account: what Chatwoot knows
+    records.py         what a new row of Chatwoot holds
+    account.py         Account: what Chatwoot knows, and what a test switches
+    messages.py        how its API shows a message
     filters.py         Chatwoot's filter language
     contact_lists.py   its calls that find contacts
     contacts.py        its calls about one contact
     conversations.py   its calls about conversations
-    people.py          its calls about agents and inboxes
+    people.py          its calls about agents, inboxes and teams
     widget.py          its calls of website visitors, who are asked for no proof
     administration.py  its calls about attribute definitions, dashboard apps and webhooks
     chatwoot.py        Chatwoot: who may call what; the manners of the real one
@@ -23,5 +25,5 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     serve.py           one port for both worlds and the panel: `python -m panel.demo`
 
 Foreign facts come from MIDDAG Account's public documentation (REST API reference, field glossary,
-status labels) and from Chatwoot's source at v4.15.1; what was inferred says so where it stands.
+status labels) and from Chatwoot's source at v4.16.2; what was inferred says so where it stands.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,16 @@ _MAP = Map(
     strict_slashes=False,
 )
 _SESSION_HEADERS = ("access-token", "client", "uid")
+_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_ACCOUNTS = "/api/v1/accounts/"
+_FOREIGNER: Json = {
+    "id": 0,
+    "name": "",
+    "email": "",
+    "role": "agent",
+    "confirmed": True,
+    "accounts": [],
+}
 _NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 
@@ -106,7 +117,7 @@ class Chatwoot(Account, World):
                 status, document = self._api(call)
             except Refusal as refusal:
                 status, document = refusal.status, refusal.body
-            return status, None if document is None else json.dumps(document)
+            return status, None if document is None else _encode(document)
 
     def _api(self, call: Call) -> tuple[int, object]:
         if call.path == "/api":
@@ -117,6 +128,7 @@ class Chatwoot(Account, World):
         user = self._user(call)
         if call.path == "/api/v1/profile" and call.method == "GET":
             return 200, people.profile(self, user)
+        self._check_account(call)
         route, ids = self._routed(call)
         if route.admin and user["role"] != "administrator":
             raise Refusal(401, {"error": "You are not authorized to do this action"})
@@ -139,16 +151,28 @@ class Chatwoot(Account, World):
             agent = next((self.sessions[key] for key in self.sessions if key == session), None)
         else:
             agent = self.tokens.get(token)
+        if token in self.foreign_tokens:
+            return _FOREIGNER
         if agent is None or agent not in self.agents:
             raise Refusal(401, {"error": "Invalid Access Token"})
         return self.agents[agent]
 
-    def _routed(self, call: Call) -> tuple[Route, dict[str, int]]:
-        head, _, rest = call.path.removeprefix("/api/v1/accounts/").partition("/")
-        if not call.path.startswith("/api/v1/accounts/") or not head.isdecimal():
+    def _check_account(self, call: Call) -> None:
+        """In Chatwoot's order: is it there, is it active, is it theirs, may tokens call."""
+        head = call.path.removeprefix(_ACCOUNTS).partition("/")[0]
+        number = int(head) if head.isdecimal() else 0
+        if number not in {self.account_id, *self.other_accounts}:
             raise _NOT_FOUND
-        if int(head) != self.account_id:
+        if self.status != "active":
+            raise Refusal(401, {"error": "Account is suspended"})
+        if number != self.account_id or call.headers.get("api-access-token") in self.foreign_tokens:
             raise Refusal(401, {"error": "You are not authorized to access this account"})
+        by_token = "api-access-token" in call.headers
+        if by_token and not self.api_enabled and self.is_since(4, 16):
+            raise Refusal(403, {"error": "API access is not enabled for this account"})
+
+    def _routed(self, call: Call) -> tuple[Route, dict[str, int]]:
+        rest = call.path.removeprefix(_ACCOUNTS).partition("/")[2]
         try:
             route, ids = _MAP.bind("chatwoot").match(f"/{rest}", method=call.method)
         except HTTPException:
@@ -162,6 +186,15 @@ def broken(status: int) -> Response:
         return Response("Retry later\n", 429, content_type="text/plain")
     html = f"<!DOCTYPE html><title>{status}</title><h1>We're sorry, something went wrong</h1>"
     return Response(html, status, content_type="text/html; charset=utf-8")
+
+
+def _encode(document: object) -> str:
+    """As Rails writes JSON: UTF-8, and six bytes for each of the three signs of HTML.
+
+    Half a character is no UTF-8; it is escaped, so that a test may let one through.
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _rendered(status: int, document: str | None) -> Response:

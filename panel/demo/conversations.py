@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from panel.demo.account import Account, Answer, Ask, Refusal, Route, found
 from panel.demo.filters import Column, chosen
+from panel.demo.messages import count_unread, find_last, list_messages
 from panel.demo.world import Json
 
 _PER_PAGE = 25
@@ -30,40 +31,49 @@ STANDARD_KEYS = {*_COLUMNS, "team_id", "referer"}
 
 def shown(account: Account, row: Json, messages: bool = False) -> Json:
     """A conversation as the API shows it: its last message, or (for the page) all of them."""
-    contact = account.contacts.get(row["contact_id"], {"id": row["contact_id"]})
-    assignee = account.agents.get(row["assignee_id"] or 0)
-    meta = {
-        "sender": {key: value for key, value in contact.items() if key != "labels"},
-        "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
-        "assignee": assignee,
-        "assignee_type": "User" if assignee else None,
-        "team": None,
-        "hmac_verified": row["hmac_verified"],
-    }
-    hidden = {"contact_id", "assignee_id", "hmac_verified", "messages"}
+    last = find_last(account, row)
+    hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "messages"}
     return {
+        "meta": _meta_of(account, row),
         **{key: value for key, value in row.items() if key not in hidden},
+        "messages": list_messages(account, row) if messages else [last] if last else [],
         "account_id": account.account_id,
-        "meta": meta,
-        "messages": row["messages"] if messages else row["messages"][-1:],
-        "last_non_activity_message": row["messages"][-1] if row["messages"] else None,
+        "agent_last_seen_at": 0,
+        "assignee_last_seen_at": 0,
         "can_reply": True,
+        "contact_last_seen_at": 0,
         "muted": False,
         "snoozed_until": None,
-        "unread_count": 1 if row["messages"] else 0,
-        "timestamp": row["last_activity_at"],
         "updated_at": float(row["last_activity_at"]),
-        "waiting_since": row["last_activity_at"],
+        "timestamp": row["last_activity_at"],
         "first_reply_created_at": 0,
-        "agent_last_seen_at": 0,
-        "contact_last_seen_at": 0,
+        "unread_count": count_unread(row),
+        "last_non_activity_message": find_last(account, row, activity=False),
+        "waiting_since": row["last_activity_at"],
         "sla_policy_id": None,
     }
 
 
+def _meta_of(account: Account, row: Json) -> Json:
+    """Who talks to whom; an assignee and a team stand there only where the row has them."""
+    contact = account.contacts.get(row["contact_id"], {"id": row["contact_id"]})
+    meta = {
+        "sender": {key: value for key, value in contact.items() if key != "labels"},
+        "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
+    }
+    assignee = account.agents.get(row["assignee_id"] or 0)
+    if assignee:
+        meta |= {"assignee": assignee, "assignee_type": "User"}
+    team = account.teams.get(row["team_id"] or 0)
+    if team:
+        # Whether who asks is a member is left at no: nothing is decided by it.
+        meta["team"] = {**team, "is_member": False}
+    return {**meta, "hmac_verified": row["hmac_verified"]}
+
+
 def _seen(account: Account, ask: Ask) -> Json:
     row = found(account.conversations, ask.ids["conversation"])
-    if not account.may_see(ask.user, row["inbox_id"]):
+    if not account.may_read(ask.user, row):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
     return row
 

@@ -1,6 +1,6 @@
-"""The built-in Chatwoot's calls about agents and inboxes.
+"""The built-in Chatwoot's calls about agents, inboxes and teams.
 
-Source: profiles, agents, inboxes and inbox_members controllers of v4.15.1.
+Source: profiles, agents, inboxes, inbox_members, teams and team_members controllers of v4.16.2.
 """
 
 from __future__ import annotations
@@ -46,8 +46,30 @@ def inbox_members(account: Account, ask: Ask) -> Answer:
     return 200, {"payload": [account.agents[at] for at in members if at in account.agents]}
 
 
+def teams(account: Account, ask: Ask) -> Answer:
+    """Anybody may ask; `is_member` is about who asks."""
+    return 200, [_shown_team(account, row, ask.user) for row in account.teams.values()]
+
+
+def show_team(account: Account, ask: Ask) -> Answer:
+    return 200, _shown_team(account, found(account.teams, ask.ids["team"]), ask.user)
+
+
+def _shown_team(account: Account, row: Json, user: Json) -> Json:
+    return {**row, "is_member": user["id"] in account.team_members[row["id"]]}
+
+
+def team_members(account: Account, ask: Ask) -> Answer:
+    """A bare list, as agents are, and not below `payload`, as the members of an inbox are."""
+    members = sorted(account.team_members[found(account.teams, ask.ids["team"])["id"]])
+    return 200, [account.agents[at] for at in members if at in account.agents]
+
+
 ROUTES = (
     Route("GET", "/agents", agents),
     Route("GET", "/inboxes", inboxes),
     Route("GET", "/inbox_members/<int:inbox>", inbox_members),
+    Route("GET", "/teams", teams),
+    Route("GET", "/teams/<int:team>", show_team),
+    Route("GET", "/teams/<int:team>/team_members", team_members),
 )

@@ -15,7 +15,7 @@ from typing import Any
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import GiveUp, Missing, Unauthorized, Unreachable
+from panel.errors import Missing, Unauthorized, Unreachable
 from panel.locks import Locks
 from panel.models.dates import find_day, is_past
 from panel.models.licenses import Entitlement
@@ -23,6 +23,7 @@ from panel.models.organizations import Organization
 from panel.models.text import is_undecoded, normalize_email
 from panel.phones import is_switchboard, normalize_phone
 from panel.settings import Settings
+from panel.sync.contact_errors import work_on_each
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
 from panel.sync.people import (
@@ -89,16 +90,15 @@ class Reconciler:
         self._directory.put_organization(known)
         self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
         before = self._directory.people_of(organization)
-        refused = [why for person in wanted if (why := self._bring_person(known, person, before))]
+        people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
         # Nor is one that names fewer people than it counts, or has records that cannot be read.
         whole = people and listed.whole
         named = {COMPANY, *(make_key(each) for each in people)}
-        gone = set(before) - named if whole else set()
-        refused += [why for key in sorted(gone) if (why := self._remove_person(before[key]))]
+        gone = sorted(set(before) - named) if whole else []
+        leavers_done = work_on_each(lambda key: self._remove_person(before[key]), gone)
         self._withhold_picks(organization)
-        if refused:
-            raise GiveUp("contact_refused", "; ".join(refused))
+        (people_done + leavers_done).raise_trouble()
         return None
 
     def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
@@ -163,7 +163,9 @@ class Reconciler:
             if noted != stored:
                 self._directory.put_person(noted)
         try:
-            contact = self._update_contact(number, wanted, identifier=seat.identifier)
+            contact = self._update_contact(
+                number, wanted, identifier=seat.identifier, present=place.made
+            )
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         if seat != noted:
@@ -179,14 +181,16 @@ class Reconciler:
         wanted: DesiredPerson | None = None,
         leaving: Leaving = _nobody,
         identifier: str | None = None,
+        present: Contact | None = None,
     ) -> Contact:
         """Write the difference: attributes, an empty name, the identifier. One writer per contact.
 
-        Returns the contact as it was before. Organizations that an agent refused for it are left
+        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it
+        was before. Organizations that an agent refused for it are left
         out: what is written here can be read by whoever it is (design §4.5).
         """
         with self._lock(f"contact:{number}"):
-            contact = self._chatwoot.contact(number)
+            contact = present or self._chatwoot.contact(number)
             seats = [*self._find_memberships(number), *self._find_picked(number)]
             right = make_attributes([each for each in seats if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
@@ -281,12 +285,10 @@ class Reconciler:
         self._withhold_picks(organization)
         people = self._directory.people_of(organization).values()
         contacts = {person.contact for person in people if person.contact}
-        told = [
-            self._clear_contact(each, organization, ends, for_good=True)
-            for each in sorted(contacts)
-        ]
-        if any(told):
-            raise GiveUp("contact_refused", "; ".join(why for why in told if why))
+        work_on_each(
+            lambda contact: self._clear_contact(contact, organization, ends, for_good=True),
+            sorted(contacts),
+        ).raise_trouble()
         self._directory.forget(organization)
         self._terms.forget(organization)
         self._links.forget(organization)

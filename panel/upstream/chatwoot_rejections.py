@@ -42,13 +42,22 @@ REMEDIES = {
     "address, such as https://chat.example.com, without a path.",
     "blocked": "Something before Chatwoot (a firewall or a proxy) refuses the panel. Let its "
     "requests to /api/v1 pass.",
+    "redirected": "CHATWOOT_URL leads elsewhere. Set it to the address at which Chatwoot itself "
+    "answers, with the right scheme (mostly https) and host.",
     "unauthorized": "Chatwoot refuses CHATWOOT_API_TOKEN for a reason that this version of the "
     "panel does not know.",
 }
 
 
 def name_rejection(rejection: Rejection) -> PanelError:
-    """The error of an answer of 4xx. Its `detail` is Chatwoot's own sentence, if there is one."""
+    """The error of an answer of 4xx, or of one that is no JSON.
+
+    Its `detail` is Chatwoot's own sentence, where there is one.
+    """
+    if rejection.status < 300:
+        # Chatwoot answers any address below /app with the page of its dashboard.
+        page = "html" in rejection.headers.get("Content-Type", "")
+        return Blocked("no_api", "a page") if page else Unreadable("unreadable", "not JSON")
     if rejection.status not in (401, 403, 404, 405, 406):
         return Unreadable(f"http_{rejection.status}")
     words = read_words(rejection.body)

@@ -69,7 +69,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rejection:
-    """An answer of 4xx other than 429: `body` is the decoded JSON, None where it is none."""
+    """An answer of 4xx other than 429, or one of 2xx that is no JSON.
+
+    `body` is the decoded JSON, None where it is none.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -82,6 +85,8 @@ NameRejection = Callable[[Rejection], PanelError]
 def name_by_status(rejection: Rejection) -> PanelError:
     """What the status alone says. An outside world whose words tell more has its own function."""
     named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    if rejection.status < 300:
+        return Unreadable("unreadable", "not JSON")
     return named.get(rejection.status) or Unreadable(f"http_{rejection.status}")
 
 
@@ -96,7 +101,7 @@ class Client:
         name_rejection: NameRejection = name_by_status,
     ) -> None:
         """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
-        that an answer of 4xx means."""
+        that an answer means which is no JSON, or 4xx."""
         self._base = base.rstrip("/") + "/"
         self.host = urlsplit(base).hostname or ""
         self._headers = {**default_headers(), "Accept": "application/json", **headers}
@@ -107,9 +112,21 @@ class Client:
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
 
-    def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
-        """GET with one retry for what may heal, inside the deadline `by`."""
-        return self._send_with_retry("GET", path, by, params=params, headers=headers)
+    def get(
+        self,
+        path: str,
+        params: Any = None,
+        headers: Any = None,
+        by: Deadline | None = None,
+        subject: str = "",
+    ) -> Answer:
+        """GET with one retry for what may heal, inside the deadline `by`.
+
+        `subject`: whose trouble it is when this fails (see `circuit_breaker`); else the path's.
+        """
+        return self._send_with_retry(
+            "GET", path, by, subject=subject, params=params, headers=headers
+        )
 
     def get_parts(
         self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
@@ -151,10 +168,13 @@ class Client:
             return RETRY_AFTER_SECONDS
         return max(0.0, error.retry_at - time.time())
 
-    def _attempt(self, method: str, path: str, by: Deadline | None, **kwargs: Any) -> Answer:
+    def _attempt(
+        self, method: str, path: str, by: Deadline | None, subject: str = "", **kwargs: Any
+    ) -> Answer:
         if by and not by.left():
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
-        self.breaker.check()
+        subject = subject or path.partition("?")[0]
+        self.breaker.check(subject)
         by = by or Deadline()
         by.last_longer(_measure(self._gate))  # a turn waited for is not the other side's time
         try:
@@ -162,14 +182,15 @@ class Client:
         except (Unreachable, Unwell) as error:
             CALLS.labels(self.host, error.code).inc()
             polite = error.code == "rate_limited"  # the other side lives
-            (self.breaker.record_success if polite else self.breaker.record_failure)()
+            (self.breaker.record_success if polite else self.breaker.record_failure)(subject)
             raise
         except PanelError as error:
             CALLS.labels(self.host, error.code).inc()
-            self.breaker.record_success()
+            garbled = error.code == "unreadable"
+            (self.breaker.record_garbage if garbled else self.breaker.record_success)(subject)
             raise
         CALLS.labels(self.host, "ok").inc()
-        self.breaker.record_success()
+        self.breaker.record_success(subject)
         return answer
 
     def _exchange(
@@ -197,9 +218,10 @@ class Client:
         status, headers = response.status_code, response.headers
         if status == 429 or status >= 500:
             raise _name_trouble(status, headers.get("Retry-After"))
-        if 200 <= status < 300:
-            return Answer(status, _decode_parts(raw, shape) if shape else _require_json(raw))
-        body, _ = _decode(raw)
+        is_answer = 200 <= status < 300
+        body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
+        if is_answer and readable:
+            return Answer(status, body)
         error = self._name_rejection(Rejection(status, headers, body))
         error.body, error.detail = body, error.detail or f"status {status}"
         raise error
@@ -279,26 +301,22 @@ def _name_trouble(status: int, retry_after: str | None) -> Unwell:
     return Unwell("rate_limited", "status 429", retry_at=retry_at or time.time() + LIMIT_SECONDS)
 
 
-def _require_json(raw: bytearray) -> Any:
-    body, readable = _decode(raw)
-    if not readable:
-        raise Unreadable("unreadable", "not JSON")
-    return body
-
-
-def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> Any:
+def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> tuple[Any, bool]:
     try:
-        return _unpack(msgspec.json.decode(raw, type=shape))
+        return _unpack(msgspec.json.decode(raw, type=shape)), True
     except msgspec.ValidationError as error:
         raise Unreadable("wrong_shape", str(error)) from None  # it names the place, no value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable("unreadable", "not JSON") from None
+        return None, False
 
 
 def _unpack(part: Any) -> Any:
     """Plain JSON of decoded parts; a field that was not there is left out."""
     if isinstance(part, msgspec.Raw):
-        return _require_json(bytearray(part))
+        body, readable = _decode(bytes(part))
+        if not readable:
+            raise Unreadable("unreadable", "a part that is not JSON")
+        return body
     if isinstance(part, list):
         return [_unpack(each) for each in part]
     if isinstance(part, msgspec.Struct):

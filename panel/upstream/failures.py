@@ -48,15 +48,21 @@ class FailureLog:
         self._lock = threading.Lock()
         self._repeated: dict[FailureKind, _Repeated] = {}
 
-    def report(self, host: str, document: str, record: int, error: PanelError) -> None:
-        """Count the failure, and log it unless its kind was logged a moment ago."""
+    def report(
+        self, host: str, document: str, record: int, error: PanelError, remedy: str = ""
+    ) -> None:
+        """Count the failure, and log it unless its kind was logged a moment ago.
+
+        `remedy`: sentences for the administrator, where there is something to be done.
+        """
         kind = (host, document, error.code)
         FAILURES.labels(*kind).inc()
         repeated = self._admit(kind)
         if repeated is not None:
             more = f", and {repeated} more like it" if repeated else ""
             why = f" ({error.detail})" if error.detail else ""
-            log.warning("%s: %s %d: %s%s%s", host, document, record, error.code, why, more)
+            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            log.warning("%s: %s %d: %s", host, document, record, what)
 
     def report_problems(
         self, host: str, document: str, organization: int, problems: Iterable[Problem]

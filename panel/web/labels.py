@@ -56,6 +56,36 @@ CAUSES = {
     "http_502": "The back office is down.",
     "http_503": "The back office is down.",
     "http_504": "The back office took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+}
+
+# Why Chatwoot could not be asked, where an administrator can mend it.
+CHATWOOT_CAUSES = {
+    "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "
+    "it anew.",
+    "token_missing": "The panel's access token did not reach Chatwoot. Something in between "
+    "removes it.",
+    "other_account": "The panel's Chatwoot user does not belong to this account.",
+    "account_suspended": "Chatwoot has suspended this account.",
+    "no_account": "The panel is set up for a Chatwoot account that does not exist.",
+    "not_permitted": "The panel's Chatwoot user may not see this conversation. An administrator "
+    "must add it to the inbox.",
+    "feature_off": "Chatwoot's API is turned off for this account.",
+    "no_api": "The panel is set up with an address where there is no Chatwoot.",
+    "redirected": "The panel is set up with an address of Chatwoot that leads elsewhere.",
+    "blocked": "A firewall or proxy before Chatwoot refuses the panel.",
+    "unauthorized": "Chatwoot refuses the panel's access token.",
+    "too_large": "Chatwoot's answer about this conversation is too large.",
+    "timeout": "Chatwoot took too long.",
+    "network": "Chatwoot cannot be reached.",
+    "rate_limited": "Chatwoot asks the panel to slow down.",
+    "paused": "Chatwoot was unwell several times, so it is left alone for a moment.",
+    "http_500": "Chatwoot has an internal error.",
+    "http_502": "Chatwoot is down.",
+    "http_503": "Chatwoot is down.",
+    "http_504": "Chatwoot took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+    "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
 # Why a viewer is refused.

@@ -292,7 +292,7 @@ def test_what_is_not_there_is_404(worlds: Worlds, path: str) -> None:
 
 
 def test_the_version_is_public(worlds: Worlds) -> None:
-    assert requests.get(f"{worlds.chat_url}/api", timeout=5).json()["version"] == "4.15.1"
+    assert requests.get(f"{worlds.chat_url}/api", timeout=5).json()["version"] == "4.16.2"
 
 
 # Chatwoot, conversations

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from panel.cache.backend import JsonSerializer
@@ -30,7 +31,7 @@ from panel.errors import (
     Unwell,
 )
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import LARGEST_ANSWER, Client, _decode
+from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _decode
 from panel.upstream.transport import TimelyAdapter
 from tests.conftest import certify, wait_until
 
@@ -428,7 +429,7 @@ def test_a_circle_of_redirects_ends(scripted: Serve) -> None:
 
 def broken_client(server: Scripted, pause: float = 0.3, limit: int = 3) -> Client:
     made = client(server)
-    made.breaker = CircuitBreaker(limit=limit, pause=pause)
+    made.breaker = CircuitBreaker(limit=limit, own_limit=limit, subjects=1, pause=pause)
     for _ in range(limit):
         with pytest.raises(PanelError):
             made.send("GET", "x")
@@ -467,7 +468,8 @@ def test_one_probe_goes_first_and_its_failure_pauses_again(scripted: Serve) -> N
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["http_500", *["paused"] * 4]
-    assert made.breaker.paused_until > 0
+    with pytest.raises(Paused):
+        made.send("GET", "x")
 
 
 def test_a_probe_that_succeeds_closes_the_breaker(scripted: Serve) -> None:
@@ -483,7 +485,7 @@ def test_a_sign_of_life_forgives_the_failures_before_it(scripted: Serve, status:
     bad = answer(b"", "500 Error")
     server = scripted(bad, bad, answer(b"{}", status), bad, bad, answer(b"{}"))
     made = client(server)
-    made.breaker = CircuitBreaker(limit=3, pause=20)
+    made.breaker = CircuitBreaker(limit=3, own_limit=3, subjects=1, pause=20)
     for _ in range(5):
         with suppress(PanelError):
             made.send("GET", "x")
@@ -514,7 +516,7 @@ def test_silence_opens_the_breaker_too(scripted: Serve) -> None:
 
 def test_running_out_of_time_before_the_call_is_no_failure_of_the_host(scripted: Serve) -> None:
     made = client(scripted(answer()))
-    made.breaker = CircuitBreaker(limit=1, pause=20)
+    made.breaker = CircuitBreaker(limit=1, own_limit=1, subjects=1, pause=20)
     with pytest.raises(Unreachable):
         made.get("x", by=Deadline(0))
     assert made.get("x").status == 200
@@ -582,3 +584,37 @@ def test_an_exponent_without_end_is_read_as_a_text() -> None:
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
     assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
     assert _decode(b"\xef\xbb\xbf") == (None, True)
+
+
+# -- a part of a large document ------------------------------------------------------------------
+
+
+class Part(msgspec.Struct):
+    id: msgspec.Raw
+    attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_only_the_named_parts_of_a_large_document_are_built(scripted: Serve) -> None:
+    messages = b'["%s", %s, 1e400, "\xff"]' % (b"x" * 3_000_000, b"9" * 5000)
+    server = scripted(answer(b'{"messages": %s, "id": 7, "attributes": {"a": [1]}}' % messages))
+    assert client(server).get_parts("talk", Part) == {"id": 7, "attributes": {"a": [1]}}
+
+
+def test_an_endless_number_in_a_named_part_is_read_as_a_text(scripted: Serve) -> None:
+    server = scripted(answer(b'{"id": 7, "attributes": {"n": %s}}' % (b"9" * 5000)))
+    assert client(server).get_parts("talk", Part)["attributes"] == {"n": "9" * 5000}
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{}", b'{"attributes": {}}', b"null"])
+def test_a_document_without_its_parts_has_another_shape(scripted: Serve, body: bytes) -> None:
+    with pytest.raises(Unreadable) as caught:
+        client(scripted(answer(body))).get_parts("talk", Part)
+    assert caught.value.code == "wrong_shape"
+
+
+def test_a_document_of_parts_has_its_own_limit_after_decompression(scripted: Serve) -> None:
+    packed = gzip.compress(b'{"id": 7, "messages": "%s"}' % (b"x" * LARGEST_IN_PARTS))
+    assert len(packed) < 100_000
+    with pytest.raises(Unreadable) as caught:
+        client(scripted(answer(packed, "200 OK", "Content-Encoding: gzip"))).get_parts("talk", Part)
+    assert caught.value.code == "too_large"

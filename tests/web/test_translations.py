@@ -67,6 +67,7 @@ def in_tables() -> Iterator[Text]:
     for table in (
         labels.STATUS_LABELS,
         labels.CAUSES,
+        labels.CHATWOOT_CAUSES,
         labels.REASONS,
         labels.SIGN_IN,
         labels.NOTICES,
