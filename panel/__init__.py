@@ -15,9 +15,9 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · health · assets · security_headers
-    sync/       wire · events · people · contacts · conversations · contact_errors ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
-                worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    sync/       wire · events · people · description · contacts · conversations ·
+                contact_errors · reconcile · rate_limit · group_commit · pass_queue · intake ·
+                leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · integer_money · setup · sync · commands
     demo/       the built-in back office and the built-in Chatwoot

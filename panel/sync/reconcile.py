@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
@@ -17,18 +17,16 @@ from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import Missing, Unauthorized, Unreachable
 from panel.locks import Locks
-from panel.models.dates import find_day, is_past
 from panel.models.licenses import Entitlement
 from panel.models.organizations import Organization
-from panel.models.text import is_undecoded, normalize_email
-from panel.phones import is_switchboard, normalize_phone
+from panel.models.text import is_undecoded
 from panel.settings import Settings
 from panel.sync.contact_errors import work_on_each
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
+from panel.sync.description import describe, keep_known
 from panel.sync.people import (
     OUR_ATTRIBUTES,
-    STATUSES_BY_WEIGHT,
     DesiredPerson,
     is_guessable,
     list_people,
@@ -84,11 +82,13 @@ class Reconciler:
             raise
         listed = self._office.fetch(COLLABORATORS, organization)
         people = listed.rows
-        entitlements = self._office.fetch(ENTITLEMENTS, organization).rows
-        known = self._describe(truth, entitlements)
+        owned = self._office.fetch(ENTITLEMENTS, organization)
+        former = self._directory.get_organizations([organization]).get(organization)
+        truth = keep_known(truth, former)
+        known = describe(truth, owned, former, datetime.now(self._settings.timezone))
         wanted = list_people(truth, people)
         self._directory.put_organization(known)
-        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
+        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, owned.rows))
         before = self._directory.people_of(organization)
         people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
@@ -100,26 +100,6 @@ class Reconciler:
         self._withhold_picks(organization)
         (people_done + leavers_done).raise_trouble()
         return None
-
-    def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
-        zone = self._settings.timezone
-        statuses = {each.status_value for each in entitlements}
-        active = [each for each in entitlements if each.status_value == "active"]
-        ahead = _list_ahead(active, datetime.now(zone))
-        return Known(
-            id=truth.id,
-            name=truth.name[:LONGEST_NAME],
-            billing_entity=truth.billing_entity,
-            plan=truth.plan,
-            tax_id=truth.tax_id,
-            email=normalize_email(truth.email),
-            phone=normalize_phone(truth.phone, truth.country),
-            phone_shared=is_switchboard(truth.phone, truth.country),
-            city=truth.city,
-            entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
-            active_entitlements=len(active),
-            next_expiry=min((find_day(end, zone) for end in ahead), default=None),
-        )
 
     # -- one person ------------------------------------------------------------------------------
 
@@ -330,12 +310,6 @@ def _make_terms(
         [known.phone, *(each.phone for each in wanted)],
         [each.code for each in entitlements],
     )
-
-
-def _list_ahead(entitlements: list[Entitlement], now: datetime) -> list[date]:
-    """The ends that are still to come; `now` in the zone in which days are counted."""
-    ends = [each.expires for each in entitlements]
-    return [end for end in ends if isinstance(end, date) and not is_past(end, now)]
 
 
 def _wants_name(contact: Contact, name: str) -> bool:

@@ -218,7 +218,7 @@ def test_behind_every_fault_is_a_healthy_organization(worlds: Worlds) -> None:
 def test_ids_are_unique_within_every_list(worlds: Worlds) -> None:
     for name in LISTS:
         lists: dict[int, list[dict[str, Any]]] = getattr(worlds.office, name)
-        ids = [row["id"] for rows in lists.values() for row in rows]
+        ids = [row["id"] for rows in lists.values() for row in rows if "id" in row]
         assert len(ids) == len(set(ids)), name
 
 
@@ -475,8 +475,8 @@ def test_list_and_filter_hide_contacts_without_any_key(worlds: Worlds) -> None:
 
 def test_contacts_come_fifteen_a_page(worlds: Worlds) -> None:
     pages = [worlds.call("GET", f"/contacts?sort=created_at&page={page}").json() for page in (1, 2)]
-    assert [len(page["payload"]) for page in pages] == [15, 5]
-    assert pages[0]["meta"] == {"count": 20, "current_page": 1}
+    assert [len(page["payload"]) for page in pages] == [15, 6]
+    assert pages[0]["meta"] == {"count": 21, "current_page": 1}
     assert "labels" not in pages[0]["payload"][0]
 
 
