@@ -52,6 +52,7 @@ from panel.upstream.chatwoot import Chatwoot as ChatwootClient
 from panel.upstream.chatwoot import connect
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice as BackOfficeClient
 from tests import postgres
 from tests.ports import free_port
@@ -364,7 +365,7 @@ def with_clock(app: Flask, clock: Clock) -> Services:
         built,
         bulkhead=bulkhead,
         cache=kept,
-        back_office=BackOfficeClient(office, kept, settings.integer_money),
+        back_office=BackOfficeClient(office, kept, settings.integer_money, FailureLog(clock)),
         chatwoot=account,
         access=access,
         seals=Seals(settings, account, access, checks, revocations, clock),
