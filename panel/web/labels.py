@@ -37,6 +37,10 @@ LEFT_OUT = {
         "%(count)d amount of an unknown status",
         "%(count)d amounts of an unknown status",
     ),
+    "unreadable_date": (
+        "%(count)d amount with an unreadable date",
+        "%(count)d amounts with an unreadable date",
+    ),
 }
 
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.

@@ -128,10 +128,10 @@ def _count_left_out(items: list[Item], totals: Totals) -> dict[str, int]:
     if not totals:
         return {}
     added = {row.id for rows in totals.values() for row in rows}
+    records = [item.record for item in items if not item.mark]
     reasons = (
-        _name_lack(item.record.total) or ("" if item.record.id in added else "unknown_status")
-        for item in items
-        if not item.mark
+        _name_lack(each.total) or ("" if each.id in added else _name_doubt(each))
+        for each in records
     )
     return dict(Counter(reason for reason in reasons if reason))
 
@@ -141,6 +141,12 @@ def _name_lack(amount: Amount | None) -> str:
     if isinstance(amount, Money):
         return "" if amount.currency else "no_currency"
     return {UnclearAmount: "unclear", Illegible: "unreadable"}.get(type(amount), "not_stated")
+
+
+def _name_doubt(record: Order | Quote) -> str:
+    """Why nobody knows to which total an amount belongs."""
+    dated = isinstance(record, Quote) and isinstance(record.valid_until, Illegible)
+    return "unreadable_date" if dated else "unknown_status"
 
 
 def _sort_newest(record: Order | Quote) -> tuple[bool, float, int]:
