@@ -62,6 +62,13 @@ def _ask_back_office(shared: Services) -> Finding:
     return _judge_calls(shared.back_office.paused_until, shared.back_office.trouble)
 
 
+def _ask_documents(shared: Services) -> Finding:
+    """Of the back office: those that could not be read, and why."""
+    unread = shared.back_office.unread.list_codes()
+    told = ", ".join(f"{name}: {code}" for name, code in sorted(unread.items()))
+    return Finding("unreadable", told) if told else Finding("ok")
+
+
 def _ask_chatwoot(shared: Services) -> Finding:
     """As the calls of this process went: a refusal stands until Chatwoot answers the like of it."""
     trouble = shared.chatwoot.trouble
@@ -102,6 +109,7 @@ CHECKS = (
     Check("database", _ask_database),
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
+    Check("documents", _ask_documents),
     Check("chatwoot", _ask_chatwoot),
     Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.checks import Finding, run_checks
+from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
 from panel.cli.setup_findings import (
     Problem,
@@ -27,7 +28,7 @@ from panel.cli.survey import StepFailed, Survey, read_secret, survey_account
 from panel.data import schema
 from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError, TryLater
-from panel.models import clean
+from panel.models.text import clean
 from panel.services import services
 from panel.upstream.chatwoot_rejections import REMEDIES, read_words
 
@@ -70,6 +71,7 @@ class SetupReport:
     notes: list[str] = field(default_factory=list)
     secret: str = ""
     exposure: Exposure | None = None
+    amounts: list[str] = field(default_factory=list)  # what MIDDAG_INTEGER_MONEY would decide
 
     @property
     def exit_code(self) -> int:
@@ -148,7 +150,20 @@ def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) 
         list(write_notes(survey, exposure)),
         outcome.secret or shown,
         exposure,
+        _explain_amounts(planner.has_database),
     )
+
+
+def _explain_amounts(has_database: bool) -> list[str]:
+    """What MIDDAG_INTEGER_MONEY would decide, while it is not set."""
+    shared = services()
+    if shared.settings.integer_money:
+        return []
+    try:
+        known = shared.directory.list_organizations() if has_database else []
+    except PanelError:
+        known = []
+    return explain_integer_money(shared.back_office, known)
 
 
 def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
@@ -197,7 +212,11 @@ def _make_value(report: SetupReport) -> dict[str, Any]:
         "webhook_secret": report.secret,
         "dry_run": report.dry_run,
     }
-    return value | ({"exposure": asdict(report.exposure)} if report.exposure else {})
+    optional = {
+        "exposure": report.exposure and asdict(report.exposure),
+        "integer_money": report.amounts,
+    }
+    return value | {name: each for name, each in optional.items() if each}
 
 
 def _report_lines(report: SetupReport) -> Iterator[str]:
@@ -214,6 +233,7 @@ def _report_lines(report: SetupReport) -> Iterator[str]:
         yield "Not as it should be:"
         yield from (f"  - {each.text}" for each in report.problems)
     yield from report.notes
+    yield from report.amounts
 
 
 def _failure_lines(outcome: Outcome) -> Iterator[str]:

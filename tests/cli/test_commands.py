@@ -110,6 +110,7 @@ def test_setup_prints_json_for_programs(panel: Panel) -> None:
         "webhook_secret": "",
         "dry_run": False,
         "exposure": told["exposure"],
+        "integer_money": told["integer_money"],
     }
 
 
