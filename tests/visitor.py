@@ -51,7 +51,9 @@ class Visitor:
 
     def starts(self, text: str = "Hello", **form: Any) -> Json:
         """The pre-chat form and a first message; answers the conversation with the contact."""
-        answer = self._call("POST", "conversations", contact=form, message={"content": text})
+        page = {"referer_url": "https://site.example/", "timestamp": "2026-11-29"}
+        message = {"content": text, **page}
+        answer = self._call("POST", "conversations", contact=form, message=message)
         talk: Json = answer.json()
         return talk
 

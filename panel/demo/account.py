@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -164,7 +165,8 @@ class Account:
         """
         contact = self.contacts[self.conversations[conversation]["contact_id"]]
         sender = headers.pop("from_", None) or [contact["email"]]
-        known = {"to": ["suporte@middag.example"], "subject": "Support", "date": "2026-11-29"}
+        known = {"to": ["suporte@middag.example"], "subject": "Support"}
+        known["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
         known |= {"message_id": f"{secrets.token_hex(8)}@mail.example", "from": sender, **headers}
         content = records.mail_attributes(text, html, known)
         fields = {"content_type": "incoming_email", "source_id": known["message_id"]}

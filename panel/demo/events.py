@@ -68,7 +68,7 @@ def tell_message_created(account: Account, conversation: Json, message: Json) ->
     """The contact who sent it became active by it."""
     contact = account.contacts[conversation["contact_id"]]
     if message["message_type"] == 0:
-        change_contact(account, contact, contact | {"last_activity_at": message["created_at"]})
+        change_contact(account, contact, contact | {"last_activity_at": time.time()})
     account.publish({**_show_message(account, conversation, message), "event": "message_created"})
 
 

@@ -26,7 +26,8 @@ _CONTACT_COLUMNS = (
 def show_contact(contact: Json, inboxes: bool = True) -> Json:
     """As the API does: without labels; without a last activity where there was none."""
     shown = {key: contact[key] for key in _CONTACT}
-    moments = {key: contact[key] for key in ("last_activity_at", "created_at") if contact[key]}
+    names = ("last_activity_at", "created_at")
+    moments = {key: int(contact[key]) for key in names if contact[key]}
     joined = {"contact_inboxes": [show_joined(row) for row in contact["contact_inboxes"]]}
     return {**shown, **moments, **(joined if inboxes else {})}
 
