@@ -3,9 +3,9 @@
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
     .           settings · errors · models · phones · deadline · locks · bulkhead
-    cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
-                chatwoot
+    cache/      ttl_cache · entries · generations · backend · touches · policy
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
+                paging · middag_rejections · middag · chatwoot_rejections · chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods

@@ -58,7 +58,8 @@ class Jobs:
             self._reconciler.bring_in_line(organization, kinds)
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
-            self._services.cache.touch(organization, *sections)
+            if sections:
+                self._services.cache.touch(organization, *sections)
 
     def warm(self, organization: int) -> None:
         """Bring the panel's kept copies up to date, so that it is there before the agent looks."""
