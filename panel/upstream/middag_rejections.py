@@ -131,12 +131,12 @@ def _find_cause(rejection: Rejection, word: str) -> str:
 
 
 def _read_own_code(rejection: Rejection) -> str | None:
-    """`errors.code` of the envelope, empty where it names none; None: this is no envelope."""
+    """`errors.code` of the envelope; None: this is none, or it does not say."""
     found = rejection.body if isinstance(rejection.body, dict) else {}
     errors = found.get("errors")
     if found.get("success") is not False or not isinstance(errors, dict):
         return None
-    return _read_code(errors)
+    return _read_code(errors) or None
 
 
 def _read_word(rejection: Rejection) -> str:
