@@ -296,9 +296,13 @@ class Cache:
         if state.copy and not state.is_invalidated:
             return 0.0
         found = self.touches.find(resource.organization) or 0.0
-        if state.copy is None or found >= state.copy.came_at:
+        if state.copy is None:
             return found
-        return NEVER  # it was touched since, and nobody knows when
+        # The touch that invalidated a copy is younger than it; unless it is one that was outdated
+        # when it came.
+        copy = state.copy
+        is_known = found >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
+        return found if is_known else NEVER
 
     def _is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
         """Is this copy, out of somebody's cache, older than it may be, or of unknown age?"""
