@@ -6,6 +6,7 @@ where such a cache was met is the moment stored as well, for the other processes
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.ttl_cache import TtlCache
@@ -34,7 +35,8 @@ class Touches:
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
         found = [self._memory.get(organization), stored]
-        return max((each for each in found if isinstance(each, int | float)), default=None)
+        moments = (float(each) for each in found if isinstance(each, float | int | Decimal))
+        return max(moments, default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
         """Was an answer of this age (None: unknown) made before the last touch that is known?"""

@@ -169,17 +169,6 @@ def test_below_plain_permalinks_the_path_goes_into_the_parameter(scripted: Serve
     assert server.requests[0].startswith("GET /?rest_route=/middag-account/v1/orders&org=42 HTTP")
 
 
-def test_what_went_wrong_last_is_remembered_until_a_call_goes_well(scripted: Serve) -> None:
-    made = client(scripted(answer(HTML, "403 No"), answer(b"{}", "404 No"), answer(), closed))
-    seen = []
-    for _ in range(4):
-        with suppress(PanelError):
-            made.send("GET", "x")
-        seen.append(made.trouble.code if made.trouble else None)
-    # A 403 or a 404 is an answer, whoever gave it: the status says no more.
-    assert seen == [None, None, None, "network"]
-
-
 def test_what_the_gate_returned_is_closed_after_the_call_however_it_ends(scripted: Serve) -> None:
     server, seen = scripted(answer(), answer(b"", "500 Error")), list[int]()
 
