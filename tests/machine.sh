@@ -10,6 +10,7 @@ have_chromium() {
 }
 # Debian keeps the server's programs off the PATH
 have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
+have_apache() { have apache2 || [ -x /usr/sbin/apache2 ]; }
 have_postgres() { have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 say() { echo "tests/machine.sh: $*" >&2; }
@@ -20,6 +21,7 @@ missing() {
     have_postgres || echo postgresql
     have php || echo php-cli
     have_nginx || echo nginx-light
+    have_apache || echo apache2-bin
     have openssl || echo openssl
     have systemd-analyze || echo systemd
     have nginx || [ -x /usr/sbin/nginx ] || echo nginx

@@ -49,8 +49,8 @@ REMEDIES = {
 }
 
 
-def name_rejection(rejection: Rejection) -> PanelError:
-    """The error of an answer of 4xx, or of one that is no JSON.
+def name_rejection(rejection: Rejection) -> PanelError | None:
+    """The error of an answer of 4xx, or of one that is no JSON; None: what its status says.
 
     Its `detail` is Chatwoot's own sentence, where there is one.
     """
@@ -59,7 +59,7 @@ def name_rejection(rejection: Rejection) -> PanelError:
         page = "html" in rejection.headers.get("Content-Type", "")
         return Blocked("no_api", "a page") if page else Unreadable("unreadable", "not JSON")
     if rejection.status not in (401, 403, 404, 405, 406):
-        return Unreadable(f"http_{rejection.status}")
+        return None
     words = read_words(rejection.body)
     if code := CODES_BY_WORDS.get(words.lower()):
         return Unauthorized(code, words)
