@@ -63,7 +63,7 @@ class Illegible:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Oddity:
     """What was odd in an answer, for the log: no value. `record`: its id, or its place."""
 
     record: str

@@ -49,14 +49,14 @@ class BackOffice:
         fetched = []
 
         def fetch(by: Deadline) -> Any:
-            fetched.append(self._ask(document, organization, by))
+            fetched.append(self._fetch(document, organization, by))
             return fetched[0]
 
         resource = self.resource(document, organization)
         failed = partial(self._report_failure, document, organization)
         reading = self._cache.read(resource, control, fetch, failed)
         if fetched and not reading.late:  # what is read again from the cache is no news
-            self._report_problems(document, organization, reading.value)
+            self._report_answer(document, organization, reading.value)
         return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
@@ -65,12 +65,12 @@ class BackOffice:
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
-            body = self._ask(document, organization, Deadline(PASS_SECONDS))
+            body = self._fetch(document, organization, Deadline(PASS_SECONDS))
             value = document.parse(body, self._integer_money)
         except PanelError as error:
             self._report_failure(document, organization, error)
             raise
-        self._report_problems(document, organization, value)
+        self._report_answer(document, organization, value)
         return value
 
     def _report_failure(
@@ -83,18 +83,14 @@ class BackOffice:
         else:
             self._troubles.note_failure(document.name, error)
 
-    def _report_problems(self, document: Document[T], organization: int, value: T) -> None:
+    def _report_answer(self, document: Document[T], organization: int, value: T) -> None:
+        self._troubles.note_success(document.name)
         self.unread.clear(document.name, organization)
-        problems = getattr(value, "problems", ())
-        self._failures.report_problems(self._client.host, document.name, organization, problems)
+        oddities = getattr(value, "oddities", ())
+        self._failures.report_oddities(self._client.host, document.name, organization, oddities)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
-
-    def _ask(self, document: Document[Any], organization: int, by: Deadline) -> Any:
-        answer = self._fetch(document, organization, by)
-        self._troubles.note_success(document.name)
-        return answer
 
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
         path = document.path.format(id=organization)
