@@ -192,7 +192,10 @@ def _read_price(line: Row) -> Decimal | None:
 
 
 def _list_lines(row: Row) -> list[Row]:
+    lines = row.get("line_items")
+    if not lines:
+        return []
     try:
-        return [line for line in read_list(row.get("line_items")) if isinstance(line, dict)]
+        return [line for line in read_list(lines) if isinstance(line, dict)]
     except Unreadable:
         return []

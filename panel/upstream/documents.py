@@ -144,7 +144,17 @@ ENTITLEMENTS = Document(
 )
 
 
-# -- records as they came ------------------------------------------------------------------------
+# -- answers as they came ------------------------------------------------------------------------
+
+
+def says_failure(body: dict[str, Any]) -> bool:
+    """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
+
+    Then its empty `data` is no empty list.
+    """
+    success = body.get("success")
+    said = success is not None and (not success or success in ("0", "false"))
+    return said or bool(body.get("errors"))
 
 
 def check_owner(records: list[Any], organization: int) -> None:

@@ -10,7 +10,7 @@ from panel.deadline import Deadline
 from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Client
-from panel.upstream.documents import Document, check_owner, make_record_key
+from panel.upstream.documents import Document, check_owner, make_record_key, says_failure
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 
 PASS_SECONDS = 120.0
@@ -140,7 +140,7 @@ class BackOffice:
             ).body
         except (Missing, Refused, Unauthorized) as error:
             raise _tell_missing(error) from error
-        if not isinstance(body, dict) or body.get("success") is False:
+        if not isinstance(body, dict) or says_failure(body):
             raise Unreadable("wrong_shape", "no envelope around the answer")
         return body
 
