@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from prometheus_client import Counter
 
 from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
-from panel.models.values import Problem
+from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -92,18 +92,18 @@ class FailureLog:
             what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
             log.warning("%s: %s %d: %s", host, document, record, what)
 
-    def report_problems(
-        self, host: str, document: str, organization: int, problems: Iterable[Problem]
+    def report_oddities(
+        self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
     ) -> None:
         """Count each odd value, and log it as above; a kind is a field and a reason."""
-        for problem in problems:
-            ODD_VALUES.labels(host, document, problem.field).inc()
-            more = self._throttle.admit((host, document, problem.field, problem.reason))
+        for oddity in oddities:
+            ODD_VALUES.labels(host, document, oddity.field).inc()
+            more = self._throttle.admit((host, document, oddity.field, oddity.reason))
             if more is not None:
                 log.warning(
                     "%s: %s of organization %d: record %s: %s: %s%s",
-                    *(host, document, organization, problem.record),
-                    *(problem.field, problem.reason, more),
+                    *(host, document, organization, oddity.record),
+                    *(oddity.field, oddity.reason, more),
                 )
 
 

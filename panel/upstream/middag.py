@@ -10,7 +10,7 @@ from panel.deadline import Deadline
 from panel.errors import Blocked, Missing, PanelError, Unreadable
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client
-from panel.upstream.documents import Document, check_owner
+from panel.upstream.documents import Document, check_owner, says_failure
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -60,14 +60,14 @@ class BackOffice:
         fetched = []
 
         def fetch(by: Deadline) -> Any:
-            fetched.append(self._ask(document, organization, by))
+            fetched.append(self._fetch(document, organization, by))
             return fetched[0]
 
         resource = self.resource(document, organization)
         failed = partial(self._report_failure, document, organization)
         reading = self._cache.read(resource, control, fetch, failed)
         if fetched and not reading.late:  # what is read again from the cache is no news
-            self._report_problems(document, organization, reading.value)
+            self._report_answer(document, organization, reading.value)
         return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
@@ -76,14 +76,14 @@ class BackOffice:
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
-            dated = self._ask(document, organization, Deadline(PASS_SECONDS))
+            dated = self._fetch(document, organization, Deadline(PASS_SECONDS))
             if self._cache.touches.outdates(organization, dated.age):
                 raise Blocked(CACHED_UPSTREAM, tell_age(dated.age))
             value = document.parse(dated.body, self._integer_money)
         except PanelError as error:
             self._report_failure(document, organization, error)
             raise
-        self._report_problems(document, organization, value)
+        self._report_answer(document, organization, value)
         return value
 
     def _report_failure(
@@ -97,18 +97,14 @@ class BackOffice:
         else:
             self._troubles.note_failure(document.name, error)
 
-    def _report_problems(self, document: Document[T], organization: int, value: T) -> None:
+    def _report_answer(self, document: Document[T], organization: int, value: T) -> None:
+        self._troubles.note_success(document.name)
         self.unread.clear(document.name, organization)
-        problems = getattr(value, "problems", ())
-        self._failures.report_problems(self._client.host, document.name, organization, problems)
+        oddities = getattr(value, "oddities", ())
+        self._failures.report_oddities(self._client.host, document.name, organization, oddities)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
-
-    def _ask(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
-        answer = self._fetch(document, organization, by)
-        self._troubles.note_success(document.name)
-        return answer
 
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
         if document.listed:
@@ -171,7 +167,7 @@ class BackOffice:
                 path, params=query, headers=headers, by=by, subject=str(organization)
             )
         self._note_cache(answer.age)
-        if not isinstance(answer.body, dict) or answer.body.get("success") is False:
+        if not isinstance(answer.body, dict) or says_failure(answer.body):
             raise Unreadable("wrong_shape", "no envelope around the answer")
         return answer
 

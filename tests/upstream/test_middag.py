@@ -258,6 +258,11 @@ SHAPES: dict[str, Any] = {
     "an empty object for rows": {"data": {}},
     "a record for rows": {"data": {"status": "pending"}, "meta": {"total": 1}},
     "failure with 200": {"success": False, "data": []},
+    "failure as a number": {"success": 0, "data": []},
+    "failure as an empty text": {"success": "", "data": []},
+    "failure as a text": {"success": "false", "data": []},
+    "failure as a digit": {"success": "0", "data": []},
+    "errors beside data": {"success": True, "data": [], "errors": {"code": "INTERNAL_ERROR"}},
     "none of those counted": {"data": [], "meta": {"total": 7}},
     "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
 }
@@ -275,7 +280,14 @@ def test_another_shape_is_never_read_as_nothing(
 
 
 @pytest.mark.parametrize(
-    "document", [{"data": []}, {"success": True, "data": [], "meta": None, "errors": None}]
+    "document",
+    [
+        {"data": []},
+        {"success": True, "data": [], "meta": None, "errors": None},
+        {"success": 1, "data": [], "meta": [], "errors": []},
+        {"success": "1", "data": [], "meta": {"total": 0, "pages": 0}, "errors": ""},
+        {"success": None, "data": []},
+    ],
 )
 def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
     office, _ = told(document)
