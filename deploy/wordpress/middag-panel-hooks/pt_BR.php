@@ -1,0 +1,4 @@
+<?php
+defined( 'ABSPATH' ) || exit;
+
+return array();
