@@ -1,6 +1,7 @@
 """A real WordPress: MariaDB, PHP-FPM and nginx of our own, on loopback, in a folder of their own."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -105,6 +106,7 @@ pm.max_children = {children}
 php_admin_value[error_log] = {folder}/php.log
 php_admin_flag[log_errors] = on
 php_admin_value[memory_limit] = 256M
+php_admin_value[opcache.revalidate_freq] = 0
 {environment}
 """
 
@@ -226,9 +228,11 @@ class Site:
         ended = self.start_php(head + code if load else code, **env).communicate(timeout=seconds)
         return ended[0].decode()
 
-    def start_php(self, code: str, **env: str) -> subprocess.Popen[bytes]:
+    def start_php(self, code: str, disable: str = "", **env: str) -> subprocess.Popen[bytes]:
+        """`disable`: functions that this PHP does not have."""
         options = ["-d", f"error_log={self.folder}/php.log", "-d", "display_errors=stderr"]
         options += ["-d", "sendmail_path=/bin/true"]
+        options += ["-d", f"disable_functions={disable}"]
         command = [program("php"), *options, "-r", code]
         environ = {"PATH": os.environ["PATH"], **env}
         return subprocess.Popen(
@@ -254,10 +258,33 @@ class Site:
         return Visit(answer, time.monotonic() - begun)
 
     @property
-    def complaints(self) -> str:
-        """What PHP and WordPress wrote into their logs."""
+    def waiting(self) -> int:
+        return int(self.sql("SELECT COUNT(*) FROM wp_middag_panel_hooks")[0][0])
+
+    def known(self, name: str) -> str:
+        """A fact about the sending; '' when it was never noted."""
+        told = self.sql(f"SELECT value FROM wp_middag_panel_state WHERE name = '{name}'")
+        return told[0][0] if told else ""
+
+    def await_rest(self) -> None:
+        """Until nobody sends."""
+        lease = "SELECT until FROM wp_middag_panel_state WHERE name = 'lease'"
+        poll(lambda: self.sql(lease) == [["0"]], 60)
+
+    def settle(self) -> None:
+        """Empty the queue, wait until no process sends any more, and forget what is known."""
+        self.sql("DELETE FROM wp_middag_panel_hooks")
+        self.sql("DELETE FROM wp_middag_panel_state WHERE name <> 'lease'")
+        self.await_rest()
+        self.sql("DELETE FROM wp_middag_panel_hooks")
+        self.sql("DELETE FROM wp_middag_panel_state WHERE name <> 'lease'")
+
+    @property
+    def complaints(self) -> list[str]:
+        """What PHP and WordPress wrote into their logs that concerns us."""
         files = [self.folder / name for name in ("php.log", "debug.log")]
-        return "".join(file.read_text() for file in files if file.exists())
+        lines = [line for f in files if f.exists() for line in f.read_text().splitlines()]
+        return [line for line in lines if re.search("middag", line, re.IGNORECASE)]
 
 
 def put_files(root: Path) -> None:

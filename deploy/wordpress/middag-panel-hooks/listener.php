@@ -11,14 +11,11 @@ final class Listener {
 	/** Post types whose saving stands in for actions that the plugin does not fire. */
 	const TYPES = array( 'organization', 'collaborator', 'entitlement', 'order', 'quote', 'license' );
 
-	/** @var string[] */
-	private static $prefixes = array();
 	/** @var array<string, bool> Names that have a listener. */
 	private static $heard = array();
 
 	public static function start(): void {
-		self::$prefixes = Settings::prefixes();
-		add_action( 'all', array( self::class, 'notice' ) );
+		array_map( array( self::class, 'watch' ), Settings::prefixes() );
 		add_action( 'init', array( self::class, 'add_extra_actions' ), 0 );
 		foreach ( self::TYPES as $domain ) {
 			add_action( "save_post_middag_$domain", array( self::class, 'hear_saved' ), PHP_INT_MAX, 3 );
@@ -32,19 +29,22 @@ final class Listener {
 	}
 
 	/**
-	 * Called for each action and filter of WordPress, so it does next to nothing: a name that begins as ours do gets
-	 * a listener, and WordPress calls that next. Only a listener of its own sees named arguments.
+	 * WordPress calls this for each action and filter, thousands in a request, so it does next to nothing: a name that
+	 * begins as ours do gets a listener, and WordPress calls that next. Only a listener of its own sees named arguments.
 	 */
-	public static function notice( $name ): void {
-		foreach ( self::$prefixes as $prefix ) {
-			if ( 0 === strncmp( $name, $prefix, strlen( $prefix ) ) ) {
-				self::notice_ours( (string) $name, substr( $name, strlen( $prefix ) ) );
-				return;
+	private static function watch( string $prefix ): void {
+		$length = strlen( $prefix );
+		add_action(
+			'all',
+			static function ( $name ) use ( $prefix, $length ) {
+				if ( is_string( $name ) && 0 === strncmp( $name, $prefix, $length ) ) {
+					self::notice( $name, substr( $name, $length ) );
+				}
 			}
-		}
+		);
 	}
 
-	private static function notice_ours( string $name, string $rest ): void {
+	private static function notice( string $name, string $rest ): void {
 		if ( isset( self::$heard[ $name ] ) || ! did_action( $name ) ) {
 			return; // Heard already, or a filter.
 		}

@@ -114,7 +114,7 @@ final class Reader {
 		if ( $thing instanceof \WP_Post ) {
 			return Organizations::POST_TYPE === $thing->post_type;
 		}
-		return is_object( $thing ) && (bool) preg_match( '~organi[sz]ation(entity|model|dto|data)?$~i', get_class( $thing ) );
+		return is_object( $thing ) && (bool) preg_match( '~(^|\\\\)(middag_?)?organi[sz]ation_?(entity|model|dto|data)?$~i', get_class( $thing ) );
 	}
 
 	/** @return array{0: bool, 1: mixed} Whether the thing knows this name (in snake_case), and its value. */
