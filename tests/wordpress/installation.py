@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,13 @@ def running(command: list[str], port: int, log: Path, **options: Any) -> Iterato
         await_port(port, process)
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        # Its workers, too, where they have a group of their own.
+        end = os.killpg if options.get("process_group") == 0 else os.kill
+        end(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        process.kill()
+        with suppress(ProcessLookupError):
+            end(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -110,7 +113,7 @@ php_admin_value[opcache.revalidate_freq] = 0
 {environment}
 """
 
-NGINX = """{user}
+NGINX = r"""{user}
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
@@ -127,8 +130,13 @@ http {{
     listen 127.0.0.1:{port};
     root {root};
     index index.php;
+    # The sites of a network lie in folders that are not there.
+    if (!-e $request_filename) {{
+      rewrite ^(/[^/]+)?(/wp-.*) $2 last;
+      rewrite ^(/[^/]+)?(/.*\.php)$ $2 last;
+    }}
     location / {{ try_files $uri $uri/ /index.php?$args; }}
-    location ~ \\.php$ {{
+    location ~ \.php$ {{
       include /etc/nginx/fastcgi.conf;
       fastcgi_pass 127.0.0.1:{fpm};
       fastcgi_read_timeout 120;
@@ -300,6 +308,44 @@ def put_files(root: Path) -> None:
     shutil.copytree(PLUGIN, plugins)
     for file in PLAYED.glob("*.php"):
         shutil.copy(file, plugins / file.name)
+
+
+NETWORK = """
+define( 'WP_INSTALLING_NETWORK', true );
+require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+foreach ( $wpdb->tables( 'ms_global' ) as $table => $prefixed ) {{ $wpdb->$table = $prefixed; }}
+install_network();
+populate_network( 1, '{host}', 'admin@example.com', 'Network', '/', false );
+"""
+
+
+def make_network(site: Site) -> None:
+    """A network of two sites: / and /second/. Wants a fresh installation."""
+    site.configure(WP_ALLOW_MULTISITE="true")
+    site.php(NETWORK.format(host=site.host))
+    site.configure(
+        MULTISITE="true",
+        SUBDOMAIN_INSTALL="false",
+        DOMAIN_CURRENT_SITE=f"'{site.host}'",
+        PATH_CURRENT_SITE="'/'",
+        SITE_ID_CURRENT_SITE="1",
+        BLOG_ID_CURRENT_SITE="1",
+    )
+    site.php(f"wpmu_create_blog( '{site.host}', '/second/', 'Second', 1 );")
+    site.get("/second/")
+
+
+@contextmanager
+def built_in_server(site: Site) -> Iterator[Site]:
+    """The same WordPress behind PHP's own server: nothing there can end a response early."""
+    port = free_port()
+    other = replace(site, url=f"http://127.0.0.1:{port}")
+    other.configure()
+    command = [program("php"), "-S", f"127.0.0.1:{port}", "-t", str(site.root)]
+    command += ["-d", f"error_log={site.folder}/php.log", "-d", "log_errors=1"]
+    environ = {"PATH": os.environ["PATH"], "PHP_CLI_SERVER_WORKERS": "4"}
+    with running(command, port, site.folder / "built-in.log", env=environ, process_group=0):
+        yield other
 
 
 @contextmanager

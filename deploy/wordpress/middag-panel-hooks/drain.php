@@ -33,8 +33,12 @@ final class Drain {
 		if ( function_exists( 'set_time_limit' ) && 'cli' !== PHP_SAPI ) {
 			set_time_limit( $seconds + 2 * Sender::SECONDS + 10 );
 		}
+		if ( '' !== Settings::fault() ) {
+			return;
+		}
+		self::note_settings();
 		do {
-			if ( '' !== Settings::fault() || ! Lease::take() ) {
+			if ( ! Lease::take() ) {
 				return;
 			}
 			try {
@@ -51,13 +55,25 @@ final class Drain {
 		}
 	}
 
+	/** So that a process that stays for the next try learns that somebody has mended the settings meanwhile. */
+	private static function note_settings(): void {
+		self::$state = State::all();
+		if ( self::is_outdated() ) {
+			State::note( array( 'settings' => Settings::fingerprint() ) );
+		}
+	}
+
+	private static function is_outdated(): bool {
+		return Settings::fingerprint() !== ( self::$state['settings'] ?? '' );
+	}
+
 	private static function work(): void {
 		self::$state = State::all();
 		Queue::clean_up( self::$state['last_error'] ?? '' );
 		while ( self::has_time() && Lease::renew() ) {
 			self::$state = State::all();
 			$left        = self::pause_left();
-			if ( $left > 0 && ( 'cli' === PHP_SAPI || ! self::is_worth_staying() ) ) {
+			if ( $left > 0 && ( 'cli' === PHP_SAPI || ! self::is_worth_staying() || self::is_outdated() ) ) {
 				return;
 			}
 			if ( $left > 0 ) {
