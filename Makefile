@@ -13,10 +13,11 @@ test: .venv/.installed
 	tests/machine.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
 
-# The must-use plugin on a real WordPress; -s in ARGS shows what was fired, what arrived, and how fast
+# The must-use plugin on a real WordPress; it says what was fired, what arrived, and how fast
+SHOW := -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 wordpress: .venv/.installed
 	tests/machine.sh
-	$(BIN)/python -m pytest tests/wordpress $(ARGS)
+	$(BIN)/python -m pytest tests/wordpress $(SHOW) $(ARGS)
 
 run: .venv/.installed
 	exec $(BIN)/gunicorn "app:create_app()"

@@ -263,7 +263,8 @@ def test_every_kind_that_its_table_names_is_one_of_ours() -> None:
 
 def test_every_text_has_its_portuguese() -> None:
     texts = set(re.findall(r"(?:__|_e)\( '((?:\\'|[^'])+)', 'middag-panel-hooks'", CODE))
-    table = re.findall(r"^\t'((?:\\'|[^'])+)' => '((?:\\'|[^'])+)',$", PARTS["pt_BR.php"], re.M)
+    row = r"^\t'((?:\\'|[^'])+)' => '((?:\\'|[^'])+)',$"
+    table = re.findall(row, PARTS["pt_BR.php"], re.MULTILINE)
     assert texts == {text for text, _ in table}
     marks = [(text.count("%"), said.count("%")) for text, said in table]
     assert [pair for pair in marks if pair[0] != pair[1]] == []

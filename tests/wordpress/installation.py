@@ -1,4 +1,4 @@
-"""A real WordPress: MariaDB, PHP-FPM and nginx of our own, on loopback, in a folder of their own."""
+"""A real WordPress: MariaDB, PHP-FPM and nginx of our own, on loopback, in one folder."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Where hooks arrive when no panel is needed: it answers as the panel does, or as a test tells it to."""
+"""Where hooks arrive when no panel is needed: it answers as the panel does, or as a test says."""
 
 import json
 import socket
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.ports import free_port
+from tests.wordpress.installation import poll
 
 SECRET = "a-secret-of-the-tests-with-many-characters"
 
@@ -74,7 +75,7 @@ class Receiver:
             self.arrivals.clear()
 
     def start(self) -> None:
-        self._server = _Server(("127.0.0.1", self.port), _handler(self))
+        self._server = _Server(self)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
@@ -91,10 +92,35 @@ class Receiver:
     def records(self) -> list[int | str | None]:
         return [arrival.record for arrival in self.arrivals]
 
+    def await_records(self, number: int, seconds: float = 30) -> float:
+        """Seconds until so many distinct records have arrived; fails after the deadline."""
+        return poll(lambda: len(set(self.records)) == number, seconds)
+
     @property
     def doubled(self) -> int:
         """How many records came more than once under different ids."""
         return sum(n > 1 for n in Counter((a.event, a.record) for a in self.arrivals).values())
+
+    def greet(self, connection: socket.socket) -> int:
+        """The number of a new connection."""
+        self._sockets.add(connection)
+        self.connections += 1
+        return self.connections
+
+    def answer(self, path: str, bearer: str, hook: dict[str, Any], connection: int) -> Reply:
+        self.tries += 1
+        while self.hang.is_set():
+            time.sleep(0.02)
+        time.sleep(self.delay)
+        if reply := self.reply(hook):
+            return reply
+        if bearer != f"Bearer {SECRET}":
+            return refusal(401, "bad_proof")
+        if path != "/sync/hooks":
+            return Reply(404, "<html>nothing here")
+        word = self.take(hook, connection)
+        told = json.dumps({"status": word, "id": hook["id"]})
+        return Reply(200 if word == "duplicate" else 202, told, (), "application/json")
 
     def take(self, hook: dict[str, Any], connection: int) -> str:
         with self._lock:
@@ -120,52 +146,39 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        super().__init__(("127.0.0.1", receiver.port), _Handler)
 
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet for head and body: else each answer takes 40 ms
 
-        def setup(self) -> None:
-            super().setup()
-            receiver._sockets.add(self.request)
-            receiver.connections += 1
-            self.number = receiver.connections
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for head and body: else each answer takes 40 ms
+    server: _Server
 
-        def finish(self) -> None:
-            receiver._sockets.discard(self.request)
-            with suppress(OSError):
-                super().finish()
+    def setup(self) -> None:
+        super().setup()
+        self.number = self.server.receiver.greet(self.request)
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
 
-        def do_POST(self) -> None:
-            receiver.tries += 1
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            while receiver.hang.is_set():
-                time.sleep(0.02)
-            time.sleep(receiver.delay)
-            hook = json.loads(body)
-            reply = receiver.reply(hook)
-            if reply is None and self.headers["Authorization"] != f"Bearer {SECRET}":
-                reply = refusal(401, "bad_proof")
-            if reply is None and self.path != "/sync/hooks":
-                reply = Reply(404, "<html>nothing here")
-            if reply is None:
-                word = receiver.take(hook, self.number)
-                told = json.dumps({"status": word, "id": hook["id"]})
-                reply = Reply(200 if word == "duplicate" else 202, told, (), "application/json")
-            with suppress(OSError):
-                self._answer(reply)
+    def log_message(self, *_: object) -> None:
+        pass
 
-        def _answer(self, reply: Reply) -> None:
-            body = reply.body.encode()
-            self.send_response(reply.status)
-            for name, value in (*reply.headers, ("Content-Type", reply.type)):
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        bearer = self.headers["Authorization"]
+        reply = self.server.receiver.answer(self.path, bearer, json.loads(body), self.number)
+        with suppress(OSError):
+            self._send(reply)
 
-    return Handler
+    def _send(self, reply: Reply) -> None:
+        body = reply.body.encode()
+        self.send_response(reply.status)
+        for name, value in (*reply.headers, ("Content-Type", reply.type)):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

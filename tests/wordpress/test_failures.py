@@ -1,4 +1,4 @@
-"""What the must-use plugin makes of each answer: nothing is lost, and an administrator reads why."""
+"""What the plugin makes of each answer: nothing is lost, and an administrator reads why."""
 
 import time
 
@@ -80,9 +80,7 @@ def test_a_setting_that_is_mended_sends_what_waits_at_once(
     poll(lambda: len(receiver.records) == 6, 60)
 
 
-def test_one_hook_that_the_panel_never_takes_stops_no_other(
-    site: Site, receiver: Receiver
-) -> None:
+def test_one_hook_that_the_panel_never_takes_stops_no_other(site: Site, receiver: Receiver) -> None:
     receiver.reply = lambda hook: refusal(422, "unreadable") if hook["data"]["id"] == 3 else None
     fire(site, 1, 6)
     poll(lambda: site.known("delivered") == "5")
@@ -172,25 +170,29 @@ def test_the_secret_stands_in_no_log_and_no_table(site: Site, receiver: Receiver
     assert SECRET not in "".join(site.complaints)
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "putenv( 'MIDDAG_PANEL_URL={url}' ); putenv( 'CHATWOOT_CONTACT_VIEW_SECRET={secret}' );",
-        "$_SERVER['MIDDAG_PANEL_URL'] = '{url}/'; $_SERVER['MIDDAG_CHATWOOT_CONTACT_VIEW_SECRET'] = '{secret}';",
-        "define( 'MIDDAG_PANEL_URL', '{url}/sync/hooks' ); define( 'MIDDAG_CHATWOOT_CONTACT_VIEW_SECRET', '{secret},the-former-secret-of-the-panel' );",
-        "define( 'MIDDAG_PANEL_URL', '{url}/#k=launch-key' ); putenv( 'CHATWOOT_CONTACT_VIEW_SECRET={secret}' );",
-    ],
-)
-def test_settings_are_constants_or_environment(
-    site: Site, receiver: Receiver, place: str
-) -> None:
-    site.extra = place.format(url=receiver.url, secret=SECRET)
+THEIRS = "'MIDDAG_CHATWOOT_CONTACT_VIEW_SECRET'"
+SETTINGS = {
+    "environment": "putenv( 'MIDDAG_PANEL_URL={url}' );"
+    " putenv( 'CHATWOOT_CONTACT_VIEW_SECRET={secret}' );",
+    "web server": "$_SERVER['MIDDAG_PANEL_URL'] = '{url}/'; $_SERVER[{theirs}] = '{secret}';",
+    "whole address, a list of secrets": "define( 'MIDDAG_PANEL_URL', '{url}/sync/hooks' );"
+    " define( {theirs}, '{secret},the-former-secret-of-the-panel' );",
+    "address with a launch key": "define( 'MIDDAG_PANEL_URL', '{url}/#k=launch-key' );"
+    " putenv( 'CHATWOOT_CONTACT_VIEW_SECRET={secret}' );",
+}
+
+
+@pytest.mark.parametrize("place", SETTINGS)
+def test_settings_are_constants_or_environment(site: Site, receiver: Receiver, place: str) -> None:
+    site.extra = SETTINGS[place].format(url=receiver.url, secret=SECRET, theirs=THEIRS)
     site.configure(MIDDAG_PANEL_URL="", CHATWOOT_CONTACT_VIEW_SECRET="")
     fire(site, 1)
     poll(lambda: receiver.records == [1])
 
 
-@pytest.mark.parametrize("name", ["chatwoot_contact_view_secret", "middag_chatwoot_contact_view_secret"])
+@pytest.mark.parametrize(
+    "name", ["chatwoot_contact_view_secret", "middag_chatwoot_contact_view_secret"]
+)
 def test_settings_are_options(site: Site, receiver: Receiver, name: str) -> None:
     site.configure(MIDDAG_PANEL_URL="", CHATWOOT_CONTACT_VIEW_SECRET="")
     options = {"middag_panel_url": receiver.url, name: SECRET}

@@ -119,7 +119,12 @@ def test_what_was_set_aside_is_named_sent_again_or_deleted(
     receiver.reply = lambda hook: refusal(422, "bad_event")
     for record in (1, 2):
         site.visit(f"tests_fire('middag/quote/paid', {record}, {record});")
-    poll(lambda: site.sql("SELECT COUNT(*) FROM wp_middag_panel_hooks WHERE state = 'refused'") == [["2"]])
+    poll(
+        lambda: (
+            site.sql("SELECT COUNT(*) FROM wp_middag_panel_hooks WHERE state = 'refused'")
+            == [["2"]]
+        )
+    )
     text = administrator.read()
     assert "Refused: The panel cannot read this hook. (422 bad_event)" in text
     receiver.reply = lambda hook: None
@@ -135,7 +140,9 @@ def test_what_was_set_aside_is_named_sent_again_or_deleted(
 def test_nobody_else_sees_or_presses_anything(
     site: Site, receiver: Receiver, administrator: Administrator
 ) -> None:
-    site.php("wp_insert_user( array( 'user_login' => 'e', 'user_pass' => 'e', 'role' => 'editor' ) );")
+    site.php(
+        "wp_insert_user( array( 'user_login' => 'e', 'user_pass' => 'e', 'role' => 'editor' ) );"
+    )
     editor = Administrator(site, "e", "e")
     assert editor.open().status_code == 403
     form = {"action": "middag-panel-hooks", "do": "ring-all"}
@@ -153,7 +160,9 @@ def test_what_others_wrote_is_shown_as_text(
 ) -> None:
     evil = "<script>alert(1)</script>"
     receiver.reply = lambda hook: refusal(422, "bad_event")
-    site.visit(f"do_action( 'middag/quote.paid', array( 'id' => '{evil}', 'organization_id' => 42 ) );")
+    site.visit(
+        f"do_action( 'middag/quote.paid', array( 'id' => '{evil}', 'organization_id' => 42 ) );"
+    )
     poll(lambda: site.sql("SELECT state FROM wp_middag_panel_hooks") == [["refused"]])
     assert evil not in administrator.open().text
 
@@ -178,7 +187,7 @@ def test_a_late_scheduler_is_named_with_what_it_needs(
         "wp_schedule_event( time() - 800, 'middag_panel_five_minutes', 'middag_panel_drain' );"
     )
     late = "add_filter( 'pre_get_ready_cron_jobs', '__return_empty_array' );"
-    late += "$at = wp_next_scheduled( 'middag_panel_drain' ); wp_unschedule_event( $at, 'middag_panel_drain' );"
+    late += "wp_clear_scheduled_hook( 'middag_panel_drain' );"
     late += "wp_schedule_event( time() - 1000, 'middag_panel_five_minutes', 'middag_panel_drain' );"
     told = site.php(late + "print_r( MiddagPanelHooks\\Site_Health::test() );")
     assert "DISABLE_WP_CRON is set, and nobody calls wp-cron.php" in html.unescape(told)
@@ -192,7 +201,7 @@ def test_portuguese_is_spoken_where_the_site_speaks_it(
     assert told.split("|")[0] == "Enviar um aviso de teste"
 
 
-# -- WP-CLI: its own API is played, for Debian has no package of it ---------------------------------
+# -- WP-CLI: its own API is played, for Debian has no package of it --------------------------------
 
 WP_CLI = """
 define( 'WP_CLI', true );
@@ -217,7 +226,10 @@ def command(site: Site, name: str) -> tuple[int, str]:
 def test_the_command_shows_and_does_the_same(site: Site, receiver: Receiver) -> None:
     code, out = command(site, "status")
     assert (code, "has not been told anything yet" in out) == (1, True)
-    assert command(site, "test") == (0, "Success: The panel has taken the test hook (202 accepted).\n")
+    assert command(site, "test") == (
+        0,
+        "Success: The panel has taken the test hook (202 accepted).\n",
+    )
     code, out = command(site, "status")
     assert (code, "Waiting: 0" in out) == (0, True)
     receiver.reply = lambda hook: refusal(401, "bad_proof")

@@ -1,5 +1,6 @@
 """The must-use plugin in a network of sites, and on a server that cannot end a response early."""
 
+import logging
 import statistics
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from tests.wordpress.installation import (
 )
 from tests.wordpress.receiver import SECRET, Receiver
 from tests.wordpress.test_looking import Administrator, rows
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +46,10 @@ def fire(first: int, last: int | None = None) -> str:
 def test_each_site_of_a_network_is_heard_at_once(network: Site, receiver: Receiver) -> None:
     for record in range(1, 11):
         network.visit(fire(record), path="/second/" if record % 2 else "/")
-        poll(lambda number=record: len(receiver.records) == number, 5)
+        receiver.await_records(record, 5)
     network.visit(f"switch_to_blog( 2 ); {fire(11, 20)} restore_current_blog();")
-    poll(lambda: len(set(receiver.records)) == 20)
-    print(f"\nmultisite: fired 20, arrived {len(set(receiver.records))}", end=" ")
+    receiver.await_records(20)
+    log.info("multisite: fired 20, arrived %d", len(set(receiver.records)))
 
 
 def test_what_one_site_could_not_send_another_one_sends(network: Site, receiver: Receiver) -> None:
@@ -58,15 +61,15 @@ def test_what_one_site_could_not_send_another_one_sends(network: Site, receiver:
     network.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
     receiver.start()
     network.visit(fire(11), path="/")
-    poll(lambda: len(set(receiver.records)) == 11)
+    receiver.await_records(11)
 
 
 def test_an_organization_is_looked_up_on_its_own_site(network: Site, receiver: Receiver) -> None:
-    code = "$id = wp_insert_post( array( 'post_title' => 'L', 'post_status' => 'publish' ) ); echo $id;"
+    code = "echo wp_insert_post( array( 'post_title' => 'L', 'post_status' => 'publish' ) );"
     record = int(network.visit(code, path="/second/").json)
     network.php(f"switch_to_blog( 2 ); update_post_meta( {record}, 'organization_id', 42 );")
-    code = f"switch_to_blog( 2 ); do_action( 'middag/license.activated', {record} ); restore_current_blog();"
-    network.visit(code)
+    code = f"do_action( 'middag/license.activated', {record} );"
+    network.visit(f"switch_to_blog( 2 ); {code} restore_current_blog();")
     poll(lambda: [(a.organization, a.record) for a in receiver.arrivals] == [(42, record)])
 
 
@@ -81,8 +84,8 @@ def test_settings_may_be_the_network_s_or_the_main_site_s(
 
 
 def test_the_network_s_administrators_alone_see_it(network: Site, receiver: Receiver) -> None:
-    code = "wp_insert_user( array( 'user_login' => 'boss', 'user_pass' => 'b', 'role' => 'administrator' ) );"
-    network.php("grant_super_admin( 1 );" + code)
+    boss = "array( 'user_login' => 'boss', 'user_pass' => 'b', 'role' => 'administrator' )"
+    network.php(f"grant_super_admin( 1 ); wp_insert_user( {boss} );")
     assert "Waiting" in rows(Administrator(network).open().text)
     assert Administrator(network, "boss", "b").open().status_code == 403
 
@@ -99,19 +102,20 @@ def test_a_server_that_cannot_end_a_response_early(site: Site, receiver: Receive
     with built_in_server(site) as other:
         receiver.delay = 0.3
         visits = [other.visit(fire(record)) for record in range(1, 21)]
-        poll(lambda: len(set(receiver.records)) == 20)
+        receiver.await_records(20)
         median = statistics.median(visit.seconds for visit in visits) * 1000
-        print(f"\nPHP's own server: fired 20, arrived {len(set(receiver.records))}", end="; ")
-        print(f"a request {median:.0f} ms", end=" ")
+        arrived = len(set(receiver.records))
+        log.info("PHP's own server: fired 20, arrived %d; a request %.0f ms", arrived, median)
         receiver.hang.set()
         visits = [other.visit(fire(record)) for record in range(21, 31)]
         assert max(visit.seconds for visit in visits) < 2
         receiver.hang.clear()
-        poll(lambda: len(set(receiver.records)) == 30, 60)
+        receiver.await_records(30, 60)
         receiver.delay = 0
         visit = other.visit(fire(101, 1100))
-        poll(lambda: len(set(receiver.records)) == 1030, 60)
-        print(f"1,000 at once: arrived {len(set(receiver.records)) - 30}", end=" ")
+        receiver.await_records(1030, 60)
+        arrived = len(set(receiver.records)) - 30
+        log.info("PHP's own server: fired 1000, arrived %d; %.2f s", arrived, visit.seconds)
         site.settle()
 
 

@@ -5,6 +5,7 @@ The REST API is played there by site/tests-api.php, out of posts and their meta.
 
 import html
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from panel.demo.worlds import SECRET
 from panel.sync.events import find_kind
 from tests.conftest import API, Panel, panels_before, rows_of, state_of, worlds_on_sockets
 from tests.wordpress.installation import Site, poll
+
+log = logging.getLogger(__name__)
 
 ACME = 42
 NAME = "Educação & Filhos — “Sant'Ana” Ltda."
@@ -42,7 +45,9 @@ def order(status: str, **fields: Any) -> dict[str, Any]:
 def make(site: Site, domain: str, fields: dict[str, Any]) -> int:
     """A record in WordPress; its id."""
     told = json.dumps(fields)
-    return int(site.php(f"echo tests_make( '{domain}', json_decode( <<<'J'\n{told}\nJ\n, true ) );"))
+    return int(
+        site.php(f"echo tests_make( '{domain}', json_decode( <<<'J'\n{told}\nJ\n, true ) );")
+    )
 
 
 @pytest.fixture
@@ -156,7 +161,7 @@ def test_a_load_of_events_arrives_in_the_real_panel(site: Site, panel: Panel) ->
     assert len(set(kept)) == 400
     assert {organization for _, organization, _ in kept} == {ACME}
     assert all(find_kind(kind) for kind, _, _ in kept)
-    print(f"\nthe real panel: fired 400, kept {len(set(kept))}", end=" ")
+    log.info("the real panel: fired 400, kept %d", len(set(kept)))
 
 
 def test_the_first_fill_rings_for_every_organization(site: Site, panel: Panel) -> None:
