@@ -388,6 +388,17 @@ def test_a_table_that_vanished_is_made_anew(site: Site, receiver: Receiver) -> N
     assert heard(site, receiver, f"do_action( 'middag/quote.created', {ENTITY} );")[1] == 42
 
 
+def test_what_the_first_version_left_in_the_scheduler_is_sent(
+    site: Site, receiver: Receiver
+) -> None:
+    told = {"event": "quote.paid", "timestamp": "2026-05-04T14:30:00Z", "id": "x"}
+    body = json.dumps(told | {"data": {"id": 7, "organization_id": 42}})
+    job = f"time() - 1, 'middag_panel_send', array( '{body}', 3 )"
+    assert heard(site, receiver, f"wp_schedule_single_event( {job} ); wp_cron();") == (
+        ("quote.paid", 42, 7)
+    )
+
+
 def test_the_body_is_what_the_panel_reads(site: Site, receiver: Receiver) -> None:
     bodies: list[dict[str, Any]] = []
     receiver.reply = bodies.append

@@ -102,6 +102,17 @@ def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuse
     assert site.known("failures") == "0"
 
 
+def test_more_than_one_process_can_send_in_its_time(site: Site, receiver: Receiver) -> None:
+    """Nobody visits: when the twenty seconds of one process are over, it starts the next."""
+    receiver.delay = 0.3
+    site.visit(fire(1, 80))
+    waited = receiver.await_records(80, 60)
+    tell("80 records, a panel that takes 0.3 s for each", 80, receiver, f"{waited:.0f} s")
+    assert waited > 21
+    assert receiver.doubled == 0
+    assert receiver.connections >= 2
+
+
 def test_a_panel_that_hangs(site: Site, receiver: Receiver) -> None:
     receiver.hang.set()
     visits = [site.visit(fire(record)).seconds for record in range(1, 17)]
@@ -268,6 +279,16 @@ def test_without_the_scheduler_events_are_sent_all_the_same(site: Site, receiver
     site.get()
     receiver.await_records(20)
     tell("DISABLE_WP_CRON, after an outage, by a visitor", 20, receiver)
+
+
+def test_a_transaction_that_somebody_left_open_stops_no_drain(
+    site: Site, receiver: Receiver
+) -> None:
+    begin = "$GLOBALS['wpdb']->query( 'START TRANSACTION' );"
+    site.visit(f"{fire(1)} {begin} {fire(2)}")
+    receiver.await_records(1)
+    poll(lambda: site.waiting == 0)
+    assert receiver.records == [1]  # the other one was taken back, with all that it was about
 
 
 def test_a_page_that_answers_200_to_everything_has_taken_nothing(

@@ -17,6 +17,7 @@ final class Listener {
 	public static function start(): void {
 		array_map( array( self::class, 'watch' ), Settings::prefixes() );
 		add_action( 'init', array( self::class, 'add_extra_actions' ), 0 );
+		add_action( 'middag_panel_send', array( self::class, 'take_over' ) );
 		foreach ( self::TYPES as $domain ) {
 			add_action( "save_post_middag_$domain", array( self::class, 'hear_saved' ), PHP_INT_MAX, 3 );
 		}
@@ -161,6 +162,20 @@ final class Listener {
 		// What is being deleted has its meta now, and not later.
 		$organization = 'organization' === $domain || 'deleted' === $event ? Organizations::look_up( $domain, (int) $post->ID ) : null;
 		self::ring( $kind, (string) $post->ID, $organization, false, array( $post ) );
+	}
+
+	/** A job that the first version of this plugin has left in the scheduler: its hook is sent by this one. */
+	public static function take_over( $body ): void {
+		try {
+			$hook = json_decode( (string) $body, true );
+			$data = $hook['data'] ?? array();
+			if ( ! empty( $hook['event'] ) && isset( $data['organization_id'] ) ) {
+				Queue::put( (string) $hook['event'], isset( $data['id'] ) ? (string) $data['id'] : null, Reader::number( $data['organization_id'] ), false );
+				Wake::after_request();
+			}
+		} catch ( \Throwable $error ) {
+			self::complain( $error );
+		}
 	}
 
 	private static function complain( \Throwable $error ): void {

@@ -105,8 +105,11 @@ final class Lease {
 
 	public static function take(): bool {
 		global $wpdb;
-		$until = (int) $wpdb->get_var( 'SELECT until FROM ' . Tables::state() . " WHERE name = 'lease'" );
-		if ( $until > time() ) {
+		$until = $wpdb->get_var( 'SELECT until FROM ' . Tables::state() . " WHERE name = 'lease'" );
+		if ( null === $until ) {
+			Tables::create(); // Somebody has emptied or dropped the table.
+		}
+		if ( (int) $until > time() ) {
 			return false; // Asked first, without a lock: most requests of a busy shop end here.
 		}
 		self::$owner      = wp_generate_uuid4();

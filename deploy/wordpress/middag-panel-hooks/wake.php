@@ -89,6 +89,8 @@ final class Wake {
 
 	public static function end_request(): void {
 		try {
+			// A transaction that somebody left open ends with this process; what we note must not end with it.
+			$GLOBALS['wpdb']->query( 'ROLLBACK' );
 			Queue::settle();
 			if ( self::can_stay() ) {
 				self::finish_response();
