@@ -287,6 +287,10 @@ class Site:
         self.sql("DELETE FROM wp_middag_panel_hooks")
         self.sql("DELETE FROM wp_middag_panel_state WHERE name <> 'lease'")
 
+    def forget_complaints(self) -> None:
+        for name in ("php.log", "debug.log"):
+            (self.folder / name).write_text("")
+
     @property
     def complaints(self) -> list[str]:
         """What PHP and WordPress wrote into their logs that concerns us."""
@@ -295,8 +299,8 @@ class Site:
         return [line for line in lines if re.search("middag", line, re.IGNORECASE)]
 
 
-def put_files(root: Path) -> None:
-    """WordPress's files, a theme that shows next to nothing, our plugin and the one that plays."""
+def put_files(root: Path, plugins: bool) -> None:
+    """WordPress's files, a theme that shows next to nothing; our plugin and the one that plays."""
     shutil.copytree(WORDPRESS, root, ignore_dangling_symlinks=True)
     content = root / "wp-content"
     theme = content / "themes/plain"
@@ -304,10 +308,10 @@ def put_files(root: Path) -> None:
     (theme / "style.css").write_text("/*\nTheme Name: Plain\n*/\n")
     (theme / "index.php").write_text("<?php wp_head(); echo '<p>shop</p>'; wp_footer();")
     (content / "uploads").mkdir(exist_ok=True)
-    plugins = content / "mu-plugins"
-    shutil.copytree(PLUGIN, plugins)
-    for file in PLAYED.glob("*.php"):
-        shutil.copy(file, plugins / file.name)
+    if plugins:
+        shutil.copytree(PLUGIN, content / "mu-plugins")
+        for file in PLAYED.glob("*.php"):
+            shutil.copy(file, content / "mu-plugins" / file.name)
 
 
 NETWORK = """
@@ -349,16 +353,16 @@ def built_in_server(site: Site) -> Iterator[Site]:
 
 
 @contextmanager
-def installation(folder: Path | None = None, install: bool = True) -> Iterator[Site]:
-    """Everything, from an empty folder to a WordPress that answers."""
-    place = Path(folder or tempfile.mkdtemp(prefix="panel-wordpress-"))
+def installation(plugins: bool = True) -> Iterator[Site]:
+    """Everything, from an empty folder to a WordPress that answers; `plugins`: ours are there."""
+    place = Path(tempfile.mkdtemp(prefix="panel-wordpress-"))
     place.chmod(0o755)
     is_root = os.geteuid() == 0
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         port, fpm = free_port(), free_port()
         site = Site(place, place / "www", f"http://127.0.0.1:{port}", 0, "wordpress")
-        put_files(site.root)
+        put_files(site.root, plugins)
         site.database = stack.enter_context(database(place))
         mysql = Site(place, place, "", site.database, "mysql")
         mysql.sql("CREATE DATABASE wordpress CHARACTER SET utf8mb4")
@@ -390,8 +394,7 @@ def installation(folder: Path | None = None, install: bool = True) -> Iterator[S
         stack.enter_context(running([*command, "-c", "/etc/php"], fpm, place / "fpm.out"))
         command = [program("nginx"), "-c", str(place / "nginx.conf"), "-e", str(place / "n.log")]
         stack.enter_context(running(command, port, place / "nginx.out"))
-        if install:
-            site.php(INSTALL.format(host=site.host, root=site.root), load=False)
+        site.php(INSTALL.format(host=site.host, root=site.root), load=False)
         yield site
 
 

@@ -204,18 +204,12 @@ def test_an_organization_is_looked_up_when_the_action_did_not_tell_it(
 
 def test_one_that_cannot_be_found_is_kept_and_shown(site: Site, receiver: Receiver) -> None:
     site.visit("do_action( 'middag/license.activated', 'no-such-record' );")
-    for _ in range(4):
-        poll(
-            lambda: (
-                site.sql("SELECT COUNT(*) FROM wp_middag_panel_hooks WHERE due_at = 0") == [["0"]]
-            )
-        )
-        site.sql("UPDATE wp_middag_panel_hooks SET due_at = 0 WHERE state = 'waiting'")
+    for tries in range(1, 4):
+        row = "SELECT state, tries FROM wp_middag_panel_hooks"
+        poll(lambda: site.sql(row) == [["waiting", str(tries)]])  # noqa: B023 (asked at once)
+        site.sql("UPDATE wp_middag_panel_hooks SET due_at = 0")
         site.visit("MiddagPanelHooks\\Wake::after_request();")
-        state = "SELECT state FROM wp_middag_panel_hooks"
-        if site.sql(state) == [["unassigned"]]:
-            break
-    poll(lambda: site.sql(state) == [["unassigned"]])
+    poll(lambda: site.sql(row) == [["unassigned", "3"]])
     assert receiver.tries == 0
     told = site.php("echo MiddagPanelHooks\\Site_Health::test()['status'];")
     assert told == "recommended"
@@ -338,6 +332,8 @@ def test_a_filter_that_throws_does_not_reach_the_buyer(site: Site, receiver: Rec
     for name in ("middag_panel_hook", "middag_panel_kind", "middag_panel_organization"):
         code = f"add_filter( '{name}', {throws} ); do_action( 'middag/quote.x', 7 ); echo '1';"
         assert site.visit(code).answer.text == "1"
+    site.await_rest()
+    site.forget_complaints()
 
 
 def test_nothing_but_questions_is_called(site: Site, receiver: Receiver) -> None:
@@ -409,5 +405,4 @@ def test_the_body_is_what_the_panel_reads(site: Site, receiver: Receiver) -> Non
 
 
 def test_the_log_is_silent(site: Site) -> None:
-    told = [line for line in site.complaints if "a filter of somebody" not in line]
-    assert told == []
+    assert site.complaints == []

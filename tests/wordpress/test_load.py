@@ -15,6 +15,7 @@ from tests.wordpress.receiver import Receiver, Reply, refusal
 log = logging.getLogger(__name__)
 
 MOST_MILLISECONDS = 5.0  # of an action, in the median: what it adds to a customer's request
+MOST_INSERTS = 3  # the same in INSERTs of this machine, whose disk somebody else may keep busy
 ACTION = "middag/entitlement/suspended"
 
 
@@ -25,6 +26,26 @@ def fire(first: int, last: int | None = None, name: str = ACTION) -> str:
 def tell(case: str, fired: int, receiver: Receiver, *numbers: str) -> None:
     arrived = len(set(receiver.records))
     log.info("; ".join([f"{case}: fired {fired}, arrived {arrived}", *numbers]))
+
+
+INSERTS = """
+    global $wpdb;
+    $wpdb->query( 'CREATE TABLE IF NOT EXISTS wp_tests_rows ( id SERIAL )' );
+    $took = array();
+    for ( $i = 0; $i < 50; $i++ ) {
+        $begun = hrtime( true );
+        $wpdb->query( 'INSERT INTO wp_tests_rows () VALUES ()' );
+        $took[] = ( hrtime( true ) - $begun ) / 1e6;
+    }
+    echo wp_json_encode( $took );
+"""
+
+
+def check_fast(site: Site, median: float) -> str:
+    """An action costs its request one INSERT and a little more; the measured numbers as words."""
+    insert = statistics.median(site.visit(INSERTS).json)
+    assert median < max(MOST_MILLISECONDS, MOST_INSERTS * insert)
+    return f"an action {median:.2f} ms, an INSERT {insert:.2f} ms"
 
 
 def test_an_event_every_second_on_a_quiet_site(site: Site, receiver: Receiver) -> None:
@@ -39,7 +60,7 @@ def test_an_event_every_second_on_a_quiet_site(site: Site, receiver: Receiver) -
     tell("an event every second", 12, receiver, f"delivered within {max(waited):.2f} s")
     assert receiver.doubled == 0
     assert max(waited) < 3
-    assert statistics.median(took) < MOST_MILLISECONDS
+    check_fast(site, statistics.median(took))
 
 
 def test_a_half_second_between_events_loses_none(site: Site, receiver: Receiver) -> None:
@@ -139,11 +160,10 @@ def test_a_thousand_records_in_one_request(site: Site, receiver: Receiver) -> No
         "1,000 records in one request",
         1000,
         receiver,
-        f"{median:.2f} ms each",
+        check_fast(site, median),
         f"the request {visit.seconds:.2f} s",
         f"all after {waited:.1f} s over {receiver.connections} connections",
     )
-    assert median < MOST_MILLISECONDS
     assert receiver.connections <= 5
     assert receiver.doubled == 0
     order = [record for record in receiver.records if isinstance(record, int)]
@@ -171,7 +191,7 @@ def test_the_request_is_as_fast_whatever_waits(site: Site, receiver: Receiver) -
         f"an action {before[0]:.2f} and {after[0]:.2f} ms",
         f"a request {before[1]:.0f} and {after[1]:.0f} ms",
     )
-    assert max(before[0], after[0]) < MOST_MILLISECONDS
+    check_fast(site, max(before[0], after[0]))
 
 
 def test_twenty_saves_of_one_record_wait_as_one(site: Site, receiver: Receiver) -> None:

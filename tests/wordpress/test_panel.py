@@ -53,6 +53,7 @@ def make(site: Site, domain: str, fields: dict[str, Any]) -> int:
 @pytest.fixture
 def panel(site: Site, tmp_path: Path) -> Iterator[Panel]:
     """A panel that reads this WordPress, which posts its hooks to it; both are of one mind."""
+    site.sql(f"DELETE FROM wp_posts WHERE ID = {ACME}")  # whoever else had the number
     with before(site, tmp_path) as panel:
         yield panel
     site.sql("DELETE FROM wp_posts WHERE post_type LIKE 'middag%'")

@@ -201,7 +201,6 @@ final class Drain {
 				'failing_since' => $failures ? $state['failing_since'] ?? time() : time(),
 				'paused_until'  => time() + $seconds,
 				'paused_for'    => Settings::fingerprint(),
-				'is_wrong'      => (int) ( Answer::WRONG === $answer->verdict() ),
 				'last_error'    => $answer->words(),
 				'last_error_at' => time(),
 			)
@@ -222,11 +221,8 @@ final class Drain {
 		return $left > 0 && Settings::fingerprint() === ( self::$state['paused_for'] ?? '' ) ? $left : 0;
 	}
 
-	/** Is it worth while to stay for the next try? Not after ten minutes, nor for settings that somebody has to mend. */
+	/** Is it worth while to stay for the next try? Not after ten minutes, nor for a long pause. */
 	private static function is_worth_staying(): bool {
-		if ( self::pause_left() && ! empty( self::$state['is_wrong'] ) ) {
-			return false;
-		}
 		$failing = empty( self::$state['failures'] ) ? 0 : time() - (int) self::$state['failing_since'];
 		return self::pause_left() <= 60 && $failing < self::STAY_SECONDS;
 	}
