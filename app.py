@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import routes, services
 from panel.auth.tokens import SHARED_SECRET
+from panel.bulkhead import USUAL_THREADS
 from panel.cli import commands
 from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
@@ -27,6 +28,7 @@ from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.worker import Worker
+from panel.upstream.failures import LogThrottle
 from panel.web import assets, security_headers
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,8 @@ def _build(settings: Settings, app: Flask) -> None:
     queue = PassQueue(shared.database)
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
-    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared), WrongProofs())
+    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
+    services.register(app, WrongProofs(), LogThrottle())
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -85,13 +88,15 @@ def _prepare_database(preparation: schema.Preparation) -> None:
         abort(503)
 
 
-def start_work(app: Flask) -> None:
+def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
 
+    `threads`: how many serve requests; the most of them may wait for the outside worlds.
     A database that has left us behind: one sentence on standard error, exit code 2.
     """
     with _exit_when_refused():
         get(schema.Preparation, app).ensure()
+    get(services.Services, app).bulkhead.resize(threads)
     settings = get(services.Services, app).settings
     if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
         # Its cookies need https, which gunicorn does not speak here.
@@ -108,6 +113,7 @@ def start_work(app: Flask) -> None:
 def stop_work(app: Flask) -> None:
     """Let another process lead; a pass that is under way gets a few seconds."""
     get(Worker, app).stop()
+    get(services.Services, app).deliveries.stop()
 
 
 def settings_or_exit() -> Settings:

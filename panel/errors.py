@@ -4,10 +4,13 @@ PanelError                 code: short, repeatable by an agent to an administrat
 ├── TryLater               may heal by itself: never remembered; a kept copy may stand in
 │   ├── Unreachable        no answer: `timeout`, `network`
 │   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
+│   ├── Blocked            somebody before it answered (firewall, proxy, page, another plugin):
+│   │                      `blocked`, `no_api`, `rest_closed`, `cached_upstream`
+│   ├── Busy               we have no thread left to wait, or somebody else asks: `busy`
 │   └── Paused             we do not ask for a while (breaker): `paused`
 └── GiveUp                 asking again at once would bring the same answer
     ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
-    ├── Unauthorized       401: our secret or token is wrong: a copy may stand in
+    ├── Unauthorized       our secret or token is wrong, or may not do this: a copy may stand in
     ├── Refused            `denied`: 403; a kept copy must not be shown
     └── Missing            `unknown_organization`, `not_found`: 404 in its own words
 """
@@ -41,6 +44,18 @@ class Unreachable(TryLater):
 
 class Unwell(TryLater):
     code = "http_500"
+
+
+class Blocked(TryLater):
+    """A firewall, a proxy or another program answered instead: an administrator can mend it."""
+
+    code = "blocked"
+
+
+class Busy(TryLater):
+    """Of this process, not of the other side: asking again in a moment makes sense."""
+
+    code = "busy"
 
 
 class Paused(TryLater):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from html import unescape
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ from flask_caching import Cache as FlaskCache
 from jinja2 import MemcachedBytecodeCache
 
 from app import create_app
+from panel.auth.access import Access
+from panel.auth.background_checks import BackgroundChecks
 from panel.auth.revocation import Revocations
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals, derive_launch_key
+from panel.bulkhead import Bulkhead
 from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
@@ -45,8 +49,10 @@ from panel.locks import ThreadLocks
 from panel.services import Services, get, register
 from panel.settings import Settings, from_env
 from panel.upstream.chatwoot import Chatwoot as ChatwootClient
+from panel.upstream.chatwoot import connect
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice as BackOfficeClient
 from tests import postgres
 from tests.ports import free_port
@@ -103,6 +109,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "CHATWOOT_URL": chat_url,
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+        "MIDDAG_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
         **changes,
@@ -110,7 +117,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
 
 
 def build_cache(url: str, app: Flask, clock: Callable[[], float] = time.time) -> Cache:
-    return Cache(*backend.connect(url, app, "", clock), clock)
+    return Cache(*backend.connect(url, app, "", clock), clock, Bulkhead(threads=300))
 
 
 def no_worlds(folder: Path, **changes: str) -> Settings:
@@ -254,6 +261,11 @@ def rows_of(html: str) -> list[int]:
     return [int(row) for row in re.findall(r'data-row="(\d+)"', html)]
 
 
+def words_of(html: str) -> str:
+    """What is read on the page: without tags, each run of blanks as one."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
 @contextmanager
 def worlds_on_sockets() -> Iterator[Worlds]:
     office, chat = demo_worlds(TODAY)
@@ -292,6 +304,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     yield make
     stop(servers)
     for panel in panels:
+        panel.services.deliveries.stop()
         panel.services.database.dispose()
 
 
@@ -340,20 +353,24 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     built = get(Services, app)
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
-    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock)
+    bulkhead = Bulkhead(threads=300)
+    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock, bulkhead)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
-    office.breaker = CircuitBreaker(limit=10_000)
-    headers = ChatwootClient.headers(settings.chatwoot_api_token)
-    chatwoot = Client(settings.chatwoot_url, headers)
+    office.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
+    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
     revocations = Revocations(built.database, clock)
+    checks = BackgroundChecks(bulkhead)
+    access = Access(settings, account, checks)
     return replace(
         built,
+        bulkhead=bulkhead,
         cache=kept,
-        back_office=BackOfficeClient(office, kept, settings.integer_money),
+        back_office=BackOfficeClient(office, kept, settings.integer_money, FailureLog(clock)),
         chatwoot=account,
-        seals=Seals(settings, account, revocations, clock),
+        access=access,
+        seals=Seals(settings, account, access, checks, revocations, clock),
         authenticator=replace(
             built.authenticator,
             chatwoot=account,

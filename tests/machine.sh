@@ -12,6 +12,7 @@ have_chromium() {
 have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 have_fpm() { ls /usr/sbin/php-fpm[0-9]* >/dev/null 2>&1; }
 has_php() { php -r "exit( extension_loaded( '$1' ) ? 0 : 1 );" 2>/dev/null; }
+have_apache() { have apache2 || [ -x /usr/sbin/apache2 ]; }
 have_postgres() { have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 say() { echo "tests/machine.sh: $*" >&2; }
@@ -22,6 +23,7 @@ missing() {
     have_postgres || echo postgresql
     have php || echo php-cli
     have_nginx || echo nginx-light
+    have_apache || echo apache2-bin
     have openssl || echo openssl
     have systemd-analyze || echo systemd
     have_nginx || echo nginx

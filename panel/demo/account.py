@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from panel.demo import records
+from panel.demo.outbox import Outbox
 from panel.demo.world import Json
 
 WIDGET_CHANNEL, API_CHANNEL = "Channel::WebWidget", "Channel::Api"
@@ -27,8 +29,13 @@ class Ask:
     @property
     def page(self) -> int:
         """The page of a list, from 1."""
-        text = self.query.get("page", "1")
+        text = str(self.asked_page)
         return max(int(text), 1) if text.isdecimal() else 1
+
+    @property
+    def asked_page(self) -> str | int:
+        """As Chatwoot repeats it in `current_page`: the text of the query; without one, 1."""
+        return self.query.get("page", 1)
 
 
 @dataclass(frozen=True)
@@ -54,31 +61,49 @@ class Refusal(Exception):
 class Account:
     """Contacts, conversations, people and settings of one Chatwoot account, each by its id.
 
-    A conversation has `contact_id` and `inbox_id`; `inbox_members` holds agent ids by inbox;
-    `tokens` gives the agent of an access token, `sessions` of (access-token, client, uid).
-    `channels`: what visitors come in by, of each inbox; `visitors`: the session of a visitor's
-    token; `signed_visitors`: those whose identifier was signed once.
+    A conversation has `contact_id`, `inbox_id` and `team_id`; `inbox_members` and `team_members`
+    hold agent ids by inbox and by team; `tokens` gives the agent of an access token, `sessions`
+    of (access-token, client, uid). `channels`: what visitors come in by, of each inbox;
+    `visitors`: the session of a visitor's token; `signed_visitors`: those whose identifier was
+    signed once.
+
+    What a test switches: `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
+    later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access tokens),
+    `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
+    `foreign_tokens` (of people of other accounts: 401), `outbox.sending` (webhooks are sent).
     """
 
     def __init__(self, account_id: int = 1) -> None:
         self.account_id = account_id
-        self.version = "4.15.1"
+        self.name = "Demo"
+        self.version = "4.16.2"
         self.status = "active"
+        self.api_enabled = True
+        self.other_accounts: set[int] = set()
+        self.foreign_tokens: set[str] = set()
         self.merge = False
         self.contacts: dict[int, Json] = {}
         self.conversations: dict[int, Json] = {}
         self.agents: dict[int, Json] = {}
         self.inboxes: dict[int, Json] = {}
         self.inbox_members: dict[int, set[int]] = {}
+        self.teams: dict[int, Json] = {}
+        self.team_members: dict[int, set[int]] = {}
         self.channels: dict[int, Json] = {}
         self.visitors: dict[str, Any] = {}
         self.signed_visitors: set[Any] = set()
         self.definitions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
+        self.outbox = Outbox()
         self.dashboard_apps: dict[int, Json] = {}
         self.tokens: dict[str, int] = {}
         self.sessions: dict[tuple[str, str, str], int] = {}
         self._last = 1000
+
+    def is_since(self, *version: int) -> bool:
+        """Is this Chatwoot of that version, or a newer one? A fork's may be `v4.15.1-fork`."""
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        return numbers >= version
 
     def next_id(self, table: dict[int, Json]) -> int:
         """An id that no row had before."""
@@ -91,18 +116,7 @@ class Account:
         """Add a person of the account; answers the access token."""
         token = token or secrets.token_hex(12)
         self.tokens[token] = agent
-        self.agents[agent] = {
-            "id": agent,
-            "account_id": self.account_id,
-            "name": name,
-            "available_name": name,
-            "email": email,
-            "role": role,
-            "confirmed": True,
-            "availability_status": "online",
-            "auto_offline": True,
-            "thumbnail": "",
-        }
+        self.agents[agent] = records.agent_row(agent, self.account_id, name, email, role)
         return token
 
     def add_inbox(self, inbox: int, name: str, channel: str, members: set[int]) -> None:
@@ -116,56 +130,74 @@ class Account:
             "hmac_token": secrets.token_hex(12),
         }
 
+    def add_team(self, team: int, name: str, members: set[int]) -> None:
+        """Add a team; its agents may read the conversations that have this `team_id`."""
+        self.teams[team] = records.team_row(team, self.account_id, name)
+        self.team_members[team] = set(members)
+
     def add_contact(self, contact: int | None = None, **fields: Any) -> Json:
         """Add a contact as it is, without Chatwoot's checks."""
         number = contact or self.next_id(self.contacts)
-        row = {
-            "id": number,
-            "name": "",
-            "email": None,
-            "phone_number": None,
-            "identifier": None,
-            "blocked": False,
-            "thumbnail": "",
-            "availability_status": "offline",
-            "additional_attributes": {},
-            "custom_attributes": {},
-            "contact_inboxes": [],
-            "labels": [],
-            "last_activity_at": None,
-            "created_at": int(time.time()),
-        }
-        self.contacts[number] = row | fields
+        self.contacts[number] = records.contact_row(number, fields)
         return self.contacts[number]
 
     def add_conversation(
         self, contact: int, inbox: int = 1, conversation: int | None = None, **fields: Any
     ) -> Json:
-        """Add a conversation of a contact in an inbox; `conversation` is its display id."""
+        """Add a conversation of a contact in an inbox; `conversation` is its display id.
+
+        The contact joins the inbox by it, where it has not joined before.
+        """
         number = conversation or self.next_id(self.conversations)
-        now = int(time.time())
-        row = {
-            "id": number,
-            "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"conversation {number}")),
-            "contact_id": contact,
-            "inbox_id": inbox,
-            "status": "open",
-            "priority": None,
-            "labels": [],
-            "custom_attributes": {},
-            "additional_attributes": {},
-            "messages": [],
-            "assignee_id": None,
-            "hmac_verified": False,
-            "created_at": now,
-            "last_activity_at": now,
-        }
-        self.conversations[number] = row | fields
-        return self.conversations[number]
+        row = records.conversation_row(number, contact, inbox, fields)
+        self.conversations[number] = row
+        joined = self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
+        if inbox in self.inboxes and all(each["inbox"]["id"] != inbox for each in joined):
+            source = row["source_id"] or row["uuid"]
+            joined.append({"inbox": self.inboxes[inbox], "source_id": source})
+        return row
+
+    def add_message(self, conversation: int, text: str, **fields: Any) -> Json:
+        """Add a message of the contact; `fields`: `message_type=1`, `private`, `sender`, …"""
+        talk = self.conversations[conversation]
+        number = self.next_id(self.conversations)
+        message = records.message_row(number, talk, text, fields)
+        talk["messages"].append(message)
+        return message
+
+    def add_mail(
+        self, conversation: int, text: str, html: str | None = None, **headers: Any
+    ) -> Json:
+        """Add a mail of the contact; `headers`: `from_`, `to`, `cc` (lists), `subject`.
+
+        `from_` is what Chatwoot tells as `content_attributes.email.from`: the address of
+        `Reply-To` where the mail has one. Without it, it is the contact's own.
+        """
+        contact = self.contacts[self.conversations[conversation]["contact_id"]]
+        sender = headers.pop("from_", None) or [contact["email"]]
+        known = {"to": ["suporte@middag.example"], "subject": "Support"}
+        known["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
+        known |= {"message_id": f"{secrets.token_hex(8)}@mail.example", "from": sender, **headers}
+        content = records.mail_attributes(text, html, known)
+        fields = {"content_type": "incoming_email", "source_id": known["message_id"]}
+        return self.add_message(conversation, text, content_attributes=content, **fields)
+
+    def publish(self, event: Json) -> None:
+        """Send an event to the webhooks that subscribe to it."""
+        for hook in self.webhooks.values() if self.api_enabled else ():
+            if event["event"] in hook["subscriptions"]:
+                secret = hook["secret"] if self.is_since(4, 11, 2) else None
+                self.outbox.send(hook["url"], secret, event)
 
     def may_see(self, user: Json, inbox: int) -> bool:
         """An administrator sees every inbox, an agent those they are a member of."""
         return user["role"] == "administrator" or user["id"] in self.inbox_members.get(inbox, ())
+
+    def may_read(self, user: Json, conversation: Json) -> bool:
+        """Since 4.8.0 its team may read a conversation too, though no list shows it to them."""
+        team = self.team_members.get(conversation["team_id"] or 0, ())
+        in_team = user["id"] in team and self.is_since(4, 8)
+        return self.may_see(user, conversation["inbox_id"]) or in_team
 
 
 def found(table: dict[int, Json], number: int) -> Json:

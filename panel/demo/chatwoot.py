@@ -6,8 +6,8 @@ Source: access_token_auth_helper.rb, request_exception_handler.rb, rack_attack.r
 
 from __future__ import annotations
 
-import json
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +15,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from panel.demo import administration, contact_lists, contacts, conversations, people, widget
+from panel.demo import (
+    administration,
+    contact_lists,
+    contacts,
+    conversations,
+    people,
+    rails,
+    records,
+    widget,
+)
 from panel.demo.account import Account, Ask, Refusal, Route
 from panel.demo.world import Call, Json, World
 
@@ -27,10 +36,17 @@ _ROUTES: tuple[Route, ...] = (
     *administration.ROUTES,
 )
 _MAP = Map(
-    [Rule(route.path, methods=[route.method], endpoint=route) for route in _ROUTES],
+    [
+        Rule(f"/api/v1/accounts/<int:account>{route.path}", methods=[route.method], endpoint=route)
+        for route in _ROUTES
+    ],
     strict_slashes=False,
 )
 _SESSION_HEADERS = ("access-token", "client", "uid")
+_FOREIGNER: Json = {
+    **records.agent_row(0, 0, "Somebody", "somebody@elsewhere.example", "agent"),
+    "accounts": [],
+}
 _NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 
@@ -40,6 +56,10 @@ class Failure:
 
     status: int
     applied: bool = False
+
+
+class NoSuchPath(Exception):
+    """Chatwoot has no such address."""
 
 
 def never(_call: Call) -> Failure | None:
@@ -83,6 +103,11 @@ class Chatwoot(Account, World):
 
         self.failures = fail if rate else never
 
+    def close(self) -> None:
+        """The server stops: nobody hangs on, and no webhook is sent any more."""
+        self.outbox.close()
+        World.close(self)
+
     def forget(self) -> None:
         """Empty the lists of calls and writes."""
         with self.lock:
@@ -92,32 +117,36 @@ class Chatwoot(Account, World):
     def respond(self, call: Call) -> Response:
         """Answer one call: an outage, or the API."""
         if self.down:
-            return broken(503)
+            return rails.fail(503)
         failure = self.failures(call)
         if failure and not failure.applied:
-            return broken(failure.status)
-        status, document = self._answered(call)
-        return broken(failure.status) if failure else _rendered(status, document)
+            return rails.fail(failure.status)
+        response = self._answered(call)
+        return rails.fail(failure.status) if failure else response
 
-    def _answered(self, call: Call) -> tuple[int, str | None]:
+    def _answered(self, call: Call) -> Response:
         # Rendered under the lock: the rows are alive.
         with self.lock:
             try:
                 status, document = self._api(call)
             except Refusal as refusal:
                 status, document = refusal.status, refusal.body
-            return status, None if document is None else json.dumps(document)
+            except NoSuchPath:
+                return rails.refuse_path(call)
+            return rails.respond(status, None if document is None else rails.encode(document))
 
     def _api(self, call: Call) -> tuple[int, object]:
-        if call.path == "/api":
+        if call.path.rstrip("/") == "/api":
             state = {"queue_services": "ok", "data_services": "ok"}
-            return 200, {"version": self.version, "timestamp": "2026-06-17 12:00:00", **state}
+            now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+            return 200, {"version": self.version, "timestamp": now, **state}
         if widget.serves(call.path):
             return widget.respond(self, call)
+        if (call.method, call.path) == ("GET", "/api/v1/profile"):
+            return 200, people.profile(self, self._user(call))
+        route, ids = _routed(call)
         user = self._user(call)
-        if call.path == "/api/v1/profile" and call.method == "GET":
-            return 200, people.profile(self, user)
-        route, ids = self._routed(call)
+        self._check_account(ids.pop("account"), call)
         if route.admin and user["role"] != "administrator":
             raise Refusal(401, {"error": "You are not authorized to do this action"})
         if ids.get("conversation") in self.unreachable:
@@ -131,40 +160,36 @@ class Chatwoot(Account, World):
     def _user(self, call: Call) -> Json:
         """Whose access token or session it is."""
         token = call.headers.get("api-access-token")
-        session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
-        if token is None and not all(session):
-            message = "You need to sign in or sign up before continuing."
-            raise Refusal(401, {"errors": [message]})
-        if token is None:
-            agent = next((self.sessions[key] for key in self.sessions if key == session), None)
-        else:
+        if token:
             agent = self.tokens.get(token)
+            refusal: Json = {"error": "Invalid Access Token"}
+        else:
+            session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
+            agent = next((self.sessions[key] for key in self.sessions if key == session), None)
+            refusal = {"errors": ["You need to sign in or sign up before continuing."]}
+        if token in self.foreign_tokens:
+            return _FOREIGNER
         if agent is None or agent not in self.agents:
-            raise Refusal(401, {"error": "Invalid Access Token"})
+            raise Refusal(401, refusal)
         return self.agents[agent]
 
-    def _routed(self, call: Call) -> tuple[Route, dict[str, int]]:
-        head, _, rest = call.path.removeprefix("/api/v1/accounts/").partition("/")
-        if not call.path.startswith("/api/v1/accounts/") or not head.isdecimal():
+    def _check_account(self, number: int, call: Call) -> None:
+        """In Chatwoot's order: is it there, is it active, is it theirs, may tokens call."""
+        if number not in {self.account_id, *self.other_accounts}:
             raise _NOT_FOUND
-        if int(head) != self.account_id:
+        if self.status != "active":
+            raise Refusal(401, {"error": "Account is suspended"})
+        if number != self.account_id or call.headers.get("api-access-token") in self.foreign_tokens:
             raise Refusal(401, {"error": "You are not authorized to access this account"})
-        try:
-            route, ids = _MAP.bind("chatwoot").match(f"/{rest}", method=call.method)
-        except HTTPException:
-            raise _NOT_FOUND from None
-        return route, dict(ids)
+        by_token = call.headers.get("api-access-token")
+        if by_token and not self.api_enabled and self.is_since(4, 16):
+            raise Refusal(403, {"error": "API access is not enabled for this account"})
 
 
-def broken(status: int) -> Response:
-    """How Chatwoot fails: 429 as the throttle's plain text, the rest as a page."""
-    if status == 429:
-        return Response("Retry later\n", 429, content_type="text/plain")
-    html = f"<!DOCTYPE html><title>{status}</title><h1>We're sorry, something went wrong</h1>"
-    return Response(html, status, content_type="text/html; charset=utf-8")
-
-
-def _rendered(status: int, document: str | None) -> Response:
-    if status in (502, 503):
-        return broken(status)
-    return Response(document or "", status, content_type="application/json; charset=utf-8")
+def _routed(call: Call) -> tuple[Route, dict[str, int]]:
+    """Rails looks for the address first, before it asks who calls."""
+    try:
+        route, ids = _MAP.bind("chatwoot").match(call.path, method=call.method)
+    except HTTPException:
+        raise NoSuchPath from None
+    return route, dict(ids)

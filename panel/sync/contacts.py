@@ -5,7 +5,7 @@ one that stands in our table: a contact gets it that has neither e-mail nor phon
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
@@ -33,10 +33,14 @@ class ContactLost(GiveUp):
 
 @dataclass(frozen=True)
 class Place:
-    """The contact of a person, and the identifier that it has of us, if any."""
+    """The contact of a person, and the identifier that it has of us, if any.
+
+    `made`: the contact as Chatwoot answered, where it was made a moment ago.
+    """
 
     contact: int
     identifier: str | None = None
+    made: Contact | None = None
 
 
 class Contacts:
@@ -64,7 +68,7 @@ class Contacts:
         contact by Chatwoot (contracts/chatwoot-real.md 1). Raises `ContactLost`.
         """
         if keys := wanted.list_keys():
-            return Place(self._create(known, wanted, *next(iter(keys.items()))).id)
+            return self._create(known, wanted, *next(iter(keys.items())))
         if lost := self._find_lost(known.id):
             self._tell_lost(lost, known, wanted, stored)
             return None
@@ -73,8 +77,7 @@ class Contacts:
         self._directory.put_person(
             Person(known.id, wanted.key, 0, wanted.role, identifier=identifier)
         )
-        made = self._create(known, wanted, "identifier", identifier)
-        return Place(made.id, identifier)
+        return replace(self._create(known, wanted, "identifier", identifier), identifier=identifier)
 
     def _is_theirs(self, wanted: DesiredPerson, stored: Person) -> bool:
         """Earlier versions took contacts for somebody because of an identifier: look once."""
@@ -136,18 +139,19 @@ class Contacts:
             " or give it and the company in the back office the same e-mail"
         )
 
-    def _create(self, known: Known, wanted: DesiredPerson, key: str, value: str) -> Contact:
+    def _create(self, known: Known, wanted: DesiredPerson, key: str, value: str) -> Place:
         """Where another contact owns the key, that one: it is looked up once."""
         seat = Person(known.id, wanted.key, 0, wanted.role)
         fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], key: value}
         fields["custom_attributes"] = make_attributes([(known, seat)])
         try:
-            return self._chatwoot.create_contact(fields)
+            made = self._chatwoot.create_contact(fields)
         except ValuesRefused as taken:
             owner = self._chatwoot.find_contact(key, value) if key in taken.attributes else None
             if not owner:
                 raise
-            return owner
+            return Place(owner.id)
+        return Place(made.id, made=made)
 
 
 def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:

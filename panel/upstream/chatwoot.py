@@ -1,7 +1,7 @@
-"""The client of Chatwoot's API (facts: contracts/chatwoot.md §3); it answers plain values.
+"""The client of Chatwoot's API; it answers plain values.
 
-What decides who may look (agents, members of an inbox, the conversation) is kept for `CHECKED`
-seconds and never shown late: when Chatwoot cannot be asked, nobody is let in on an old list.
+What decides who may look (agents, members of an inbox or a team, the conversation) is kept for a
+short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, which asks for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,25 +9,96 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
+import msgspec
+
+from panel.bulkhead import Bulkhead
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
-from panel.errors import GiveUp, Missing, PanelError, Unreachable, Unreadable
-from panel.models import clean, normalize_email
+from panel.errors import (
+    Busy,
+    GiveUp,
+    Missing,
+    PanelError,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    Unwell,
+)
+from panel.models.text import clean, normalize_email
+from panel.upstream.chatwoot_rejections import (
+    NOT_FOUND,
+    REMEDIES,
+    UNKNOWN_ACCOUNT,
+    name_rejection,
+    read_words,
+)
 from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog
+from panel.upstream.failures import FailureLog, Trouble, Troubles
 
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
-# And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
-ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
+# And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
+# minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
+ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
 ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
 ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
+UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
 T = TypeVar("T")
+
+
+class Part(msgspec.Struct, omit_defaults=True):
+    """What we read of a conversation. The rest is never built: its last message stands there
+    twice, with every form of a mail's text, and may have megabytes."""
+
+
+class SenderPart(Part):
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    name: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    email: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    phone_number: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    identifier: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class TeamPart(Part):
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class MetaPart(Part):
+    sender: SenderPart
+    channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hmac_verified: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    team: TeamPart | None = None
+
+
+class ListedPart(Part):
+    """A conversation in a list."""
+
+    id: msgspec.Raw
+    status: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConversationPart(ListedPart, kw_only=True):
+    inbox_id: msgspec.Raw
+    meta: MetaPart
+
+
+class ConversationsPart(Part):
+    payload: list[ListedPart]
+
+
+def connect(url: str, token: str = "", gate: Callable[[], None] = lambda: None) -> Client:
+    """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
+    # The hyphen form: nginx drops names with underscores by default.
+    headers = {"Api-Access-Token": token} if token else {}
+    return Client(url, headers, gate, name_rejection)
 
 
 @dataclass(frozen=True)
@@ -55,7 +126,10 @@ class Contact:
 
 @dataclass(frozen=True)
 class Conversation:
-    """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`."""
+    """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
+
+    `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    """
 
     id: int
     inbox: int
@@ -63,6 +137,7 @@ class Conversation:
     signed: bool
     contact: Contact
     attributes: dict[str, Any]
+    team: int | None = None
 
 
 class ValuesRefused(GiveUp):
@@ -79,44 +154,94 @@ class Chatwoot:
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
     def __init__(
-        self, client: Client, cache: Cache, account: int, failures: FailureLog | None = None
+        self,
+        client: Client,
+        cache: Cache,
+        account: int,
+        failures: FailureLog | None = None,
+        bulkhead: Bulkhead | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._account = account
         self._failures = failures or FailureLog()
-
-    @staticmethod
-    def headers(token: str) -> dict[str, str]:
-        # The hyphen form: nginx drops names with underscores by default (§3.1).
-        return {"Api-Access-Token": token}
+        self._bulkhead = bulkhead or Bulkhead()
+        self._troubles = Troubles()
 
     @property
     def paused_until(self) -> float:
         """Epoch seconds, 0 while calls go through."""
         return self._client.breaker.paused_until
 
+    @property
+    def trouble(self) -> Trouble | None:
+        """What Chatwoot did not answer, or refused, when this process asked for it last."""
+        return self._troubles.latest
+
+    def version(self) -> str:
+        """Such as `4.16.2`; empty where Chatwoot does not say. It is told without a token."""
+        with self._reporting("version"):
+            body = self._client.get("api").body
+        version = body.get("version") if isinstance(body, dict) else None
+        return clean(version) if isinstance(version, str) else ""
+
     def conversation(
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> Conversation:
         """The conversation with its contact, asked anew unless `control` allows some age."""
-        return self._read_cached(
-            _conversation_resource(number), f"conversations/{number}", _strip_conversation, control
-        )
+        path = f"conversations/{number}"
+
+        def fetch(by: Deadline) -> Any:
+            return self._fetch_parts(path, ConversationPart, by)
+
+        return self._read_cached(_conversation_resource(number), path, fetch, control)
 
     def peek_conversation(self, number: int) -> Conversation | None:
         """As it was when somebody asked for it within `CHECKED`; nobody is asked now."""
         kept = self._cache.peek(_conversation_resource(number))
         return kept.value if kept and not kept.late else None
 
-    def agents(self) -> dict[int, Agent]:
+    def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
+        """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
-        return self._read_cached(resource, "agents", _strip_agents)
+        return self._read_cached(resource, "agents", self._fetch_agents, control)
 
-    def members(self, inbox: int) -> frozenset[int]:
+    def _fetch_agents(self, by: Deadline | None = None) -> list[dict[str, Any]]:
+        try:
+            body = self._call("agents", by)
+        except Missing:
+            # No agents are missing: it is the account in the address.
+            raise Unauthorized(UNKNOWN_ACCOUNT, NOT_FOUND) from None
+        return _strip_agents(body)
+
+    def check_token(self) -> None:
+        """Ask now, past any copy, whether the token is good for the account; raises why not."""
+        with self._reporting("agents"):
+            self._fetch_agents()
+
+    def members(self, inbox: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
         resource = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, _parse_numbers)
-        ids = self._read_cached(resource, f"inbox_members/{inbox}", _read_ids)
+        path = f"inbox_members/{inbox}"
+
+        def fetch(by: Deadline) -> list[int]:
+            return _read_ids(self._fetch(path, by))
+
+        ids = self._read_cached(resource, path, fetch, control)
+        return frozenset(ids)
+
+    def team_members(self, team: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
+        """Ids of the agents who belong to the team; of none that is gone."""
+        resource = Resource("chatwoot-team", team, ACCESS_LIFETIMES, _parse_numbers)
+        path = f"teams/{team}/team_members"
+
+        def fetch(by: Deadline) -> list[int]:
+            return [_require_number(row, "id") for row in _require_list(self._fetch(path, by))]
+
+        try:
+            ids = self._read_cached(resource, path, fetch, control)
+        except Missing:
+            return frozenset()
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
@@ -126,7 +251,11 @@ class Chatwoot:
         """
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
         path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
-        joined = self._read_cached(resource, path, _read_sources, anew)
+
+        def fetch(by: Deadline) -> list[list[Any]]:
+            return _read_sources(self._fetch(path, by))
+
+        joined = self._read_cached(resource, path, fetch, anew)
         return frozenset(source for where, source in joined if where == inbox)
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
@@ -135,7 +264,8 @@ class Chatwoot:
         Chatwoot up to 4.15 replaces the whole object (§3.5), so what is there goes back with it.
         """
         path = f"conversations/{number}"
-        present = _read_attributes(self._get(path))
+        with self._reporting(path):
+            present = _read_attributes(self._fetch_parts(path, ConversationPart))
         merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
         if merged != present:
             self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
@@ -164,41 +294,44 @@ class Chatwoot:
         try:
             rows = _read_rows(self._filter_contacts(attributes))
         except Unreadable as error:
-            if error.code == "http_422":
+            if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
         return sorted(_require_number(row, "id") for row in rows)
 
     def count_identifiers(self, part: str) -> int:
-        """How many contacts have this in their `identifier`, in whatever case."""
-        meta = _require_object(self._filter_contacts({"identifier": part}, "contains")).get("meta")
-        return _require_number(meta, "count")
+        """How many contacts have this in their `identifier`, as it is written here."""
+        return len(self.list_identifiers(part))
 
     def list_identifiers(self, part: str) -> dict[int, str]:
-        """The contacts that have this in their `identifier`, by number; of the first pages."""
+        """The contacts that have this in their `identifier`, by number; of the first pages.
+
+        By search, because the filter of identifiers knows no part of one (`filter_keys.yml` of
+        4.0.0 to 4.16.2). The search looks into names, e-mails and phones as well.
+        """
         found: dict[int, str] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
-            body = self._filter_contacts({"identifier": part}, "contains", page)
+            query = urlencode({"q": part, "page": page, "include_contact_inboxes": "false"})
+            body = self._get(f"contacts/search?{query}")
             rows = [_parse_contact(row) for row in _read_rows(body)]
             if not rows:
                 break
-            found |= {each.id: each.identifier or "" for each in rows}
+            texts = {each.id: each.identifier or "" for each in rows}
+            found |= {number: text for number, text in texts.items() if part in text}
         return found
 
-    def _filter_contacts(
-        self, values: dict[str, str], operator: str = "equal_to", page: int = 1
-    ) -> Any:
+    def _filter_contacts(self, values: dict[str, str]) -> Any:
         conditions: list[dict[str, Any]] = [
             {
                 "attribute_key": key,
-                "filter_operator": operator,
+                "filter_operator": "equal_to",
                 "values": [value],
                 "query_operator": "AND",
             }
             for key, value in values.items()
         ]
         conditions[-1]["query_operator"] = None
-        return self._send("POST", f"contacts/filter?page={page}", {"payload": conditions})
+        return self._send("POST", "contacts/filter?page=1", {"payload": conditions})
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `ValuesRefused` when another contact owns one of the values."""
@@ -217,10 +350,10 @@ class Chatwoot:
 
     def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
         """Attributes of the contact's open conversations among its last 20, by display id."""
-        rows = _require_object(self._get(f"contacts/{contact}/conversations")).get("payload")
-        if not isinstance(rows, list):
-            raise Unreadable("wrong_shape", "no list of conversations")
-        open_ones = [row for row in rows if _require_object(row).get("status") == "open"]
+        path = f"contacts/{contact}/conversations"
+        with self._reporting(path):
+            rows = self._fetch_parts(path, ConversationsPart)["payload"]
+        open_ones = [row for row in rows if row.get("status") == "open"]
         return {_require_number(row, "id"): _read_attributes(row) for row in open_ones}
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
@@ -231,22 +364,37 @@ class Chatwoot:
         try:
             return self._send(method, path, body, again)
         except Unreadable as error:
+            if error.code != "http_422":
+                raise
             words = error.body if isinstance(error.body, dict) else {}
-            if error.code == "http_422":
-                raise ValuesRefused(tuple(words.get("attributes") or ())) from error
-            raise
+            if isinstance(refused := words.get("attributes"), list):
+                raise ValuesRefused(tuple(map(str, refused))) from error
+            # Since 4.16 a database that is too slow is told like this: no value was refused.
+            raise Unwell("http_422", read_words(words)) from error
 
     def _read_cached(
         self,
         resource: Resource[T],
         path: str,
-        keep: Callable[[Any], Any],
+        fetch: Callable[[Deadline], Any],
         control: CacheControl = CacheControl.FRESH,
     ) -> T:
-        """`keep` takes what we need of the answer: messages and private notes are never cached."""
-        reading = self._cache.read(
-            resource, control, lambda by: keep(self._fetch(path, by)), partial(self._report, path)
-        )
+        """`fetch` keeps what we need of the answer: messages and private notes are never cached.
+
+        `ONLY_IF_CACHED`: what is kept, however old; `Busy` where nothing is.
+        """
+        if control is CacheControl.ONLY_IF_CACHED:
+            kept = self._cache.peek(resource)
+            if kept is None:
+                raise Busy(detail="nothing is kept")
+            return kept.value
+
+        def fetch_and_note(by: Deadline) -> Any:
+            answer = fetch(by)
+            self._troubles.note_success(_name_document(path))
+            return answer
+
+        reading = self._cache.read(resource, control, fetch_and_note, partial(self._report, path))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -256,13 +404,37 @@ class Chatwoot:
             return self._fetch(path)
 
     def _fetch(self, path: str, by: Deadline | None = None) -> Any:
-        return self._client.get(f"api/v1/accounts/{self._account}/{path}", by=by).body
+        with self._confirming_missing():
+            return self._call(path, by)
+
+    def _call(self, path: str, by: Deadline | None = None) -> Any:
+        with self._bulkhead.enter():
+            return self._client.get(self._address(path), by=by).body
+
+    def _fetch_parts(
+        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+    ) -> dict[str, Any]:
+        with self._confirming_missing(), self._bulkhead.enter():
+            return self._client.get_parts(self._address(path), shape, by)
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
         call = self._client.repeat if again else self._client.send
-        with self._reporting(path):
-            return call(method, f"api/v1/accounts/{self._account}/{path}", body).body
+        with self._reporting(path), self._confirming_missing(), self._bulkhead.enter():
+            return call(method, self._address(path), body).body
+
+    def _address(self, path: str) -> str:
+        return f"api/v1/accounts/{self._account}/{path}"
+
+    @contextmanager
+    def _confirming_missing(self) -> Iterator[None]:
+        """An account that does not exist is told in the words of a record that is gone: nothing is
+        taken for gone before the account is known to be there."""
+        try:
+            yield
+        except Missing:
+            self.agents()
+            raise
 
     @contextmanager
     def _reporting(self, path: str) -> Iterator[None]:
@@ -271,15 +443,24 @@ class Chatwoot:
         except PanelError as error:
             self._report(path, error)
             raise
+        self._troubles.note_success(_name_document(path))
 
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
+        document = _name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
+            self._troubles.note_success(document)
             return
-        parts = path.partition("?")[0].split("/")
-        document = "/".join(part for part in parts if not part.isdigit())
-        record = next((int(part) for part in parts if part.isdigit()), 0)
-        self._failures.report(self._client.host, document, record, error)
+        record = next((int(part) for part in path.split("/") if part.isdigit()), 0)
+        remedy = REMEDIES.get(error.code, "")
+        self._failures.report(self._client.host, document, record, error, remedy)
+        self._troubles.note_failure(document, error)
+
+
+def _name_document(path: str) -> str:
+    """The path without numbers and query, as failures are counted by it."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join(part for part in parts if not part.isdigit())
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:
@@ -295,26 +476,13 @@ def _parse_conversation(body: Any) -> Conversation:
         signed=meta.get("hmac_verified") is True,
         contact=_parse_contact(meta.get("sender")),
         attributes=_read_attributes(body),
+        team=_require_number(meta["team"], "id") if meta.get("team") else None,
     )
 
 
-def _strip_conversation(body: Any) -> dict[str, Any]:
-    meta = _require_object(_require_object(body).get("meta"))
-    sender = _require_object(meta.get("sender"))
-    person = ("id", "name", "email", "phone_number", "identifier", "custom_attributes")
-    return {
-        **_pick_keys(body, ("id", "inbox_id", "custom_attributes")),
-        "meta": {
-            **_pick_keys(meta, ("channel", "hmac_verified")),
-            "sender": _pick_keys(sender, person),
-        },
-    }
-
-
 def _strip_agents(body: Any) -> list[dict[str, Any]]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of agents")
-    return [_pick_keys(_require_object(row), ("id", "name", "email", "role")) for row in body]
+    keys = ("id", "name", "email", "role")
+    return [_pick_keys(_require_object(row), keys) for row in _require_list(body)]
 
 
 def _pick_keys(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -335,8 +503,6 @@ def _parse_contact(body: Any) -> Contact:
 
 
 def _parse_agents(body: Any) -> dict[int, Agent]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of agents")
     agents = [
         Agent(
             _require_number(row, "id"),
@@ -344,7 +510,7 @@ def _parse_agents(body: Any) -> dict[int, Agent]:
             _fold(row.get("email")),
             str(row.get("role") or ""),
         )
-        for row in body
+        for row in _require_list(body)
     ]
     return {agent.id: agent for agent in agents}
 
@@ -354,9 +520,7 @@ def _fold(value: Any) -> str:
 
 
 def _read_ids(body: Any) -> list[int]:
-    rows = _require_object(body).get("payload")
-    if not isinstance(rows, list):
-        raise Unreadable("wrong_shape", "no list of members")
+    rows = _require_list(_require_object(body).get("payload"))
     return [_require_number(row, "id") for row in rows]
 
 
@@ -382,9 +546,7 @@ def _read_sources(body: Any) -> list[list[Any]]:
 
 
 def _parse_pairs(body: Any) -> list[tuple[Any, str]]:
-    if not isinstance(body, list):
-        raise Unreadable("wrong_shape", "no list of sources")
-    return [(inbox, source) for inbox, source in body]
+    return [(inbox, source) for inbox, source in _require_list(body)]
 
 
 def _read_attributes(body: Any) -> dict[str, Any]:
@@ -395,6 +557,12 @@ def _read_attributes(body: Any) -> dict[str, Any]:
 def _require_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable("wrong_shape", "not an object")
+    return value
+
+
+def _require_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise Unreadable("wrong_shape", "not a list")
     return value
 
 

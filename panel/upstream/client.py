@@ -4,11 +4,13 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import codecs
 import json
-import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,8 +21,10 @@ import requests
 from prometheus_client import Counter
 from requests.utils import default_headers
 
+from panel import exact_json
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
+    Blocked,
     Missing,
     PanelError,
     Paused,
@@ -31,12 +35,19 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.upstream.addresses import make_url, tell_address
+from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.transport import TimelyAdapter
 
+# The name and the version of pyproject.toml. The library's own name is on many firewalls' lists.
+USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 1.0
 LARGEST_ANSWER = 2 * 1024 * 1024
+LARGEST_IN_PARTS = 16 * 1024 * 1024  # of an answer of which only a few parts are built
+LARGE_AT_ONCE = 4  # answers above `LARGEST_ANSWER` that a process holds at the same time
+LIMIT_SECONDS = 60.0  # Chatwoot and WordPress's plugins count their calls by the minute
 REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
@@ -44,18 +55,45 @@ LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
-def _measure(wait: Callable[[], None]) -> float:
-    begun = time.monotonic()
-    wait()
-    return time.monotonic() - begun
+_large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx: `body` is the decoded JSON (`None` for an empty body)."""
+    """A 2xx: `body` is the decoded JSON (`None` for an empty body).
+
+    `age`: see `cache_headers.find_age`.
+    """
 
     status: int
     body: Any
+    age: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """An answer that is no 2xx, or no JSON: `body` is the decoded JSON, None where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+# None: what the status alone says.
+NameRejection = Callable[[Rejection], PanelError | None]
+# What it returns is closed after the call.
+Gate = Callable[[], AbstractContextManager[object] | None]
+
+
+def name_by_status(rejection: Rejection) -> PanelError:
+    """What the status alone says. An outside world whose words tell more has its own function."""
+    status = rejection.status
+    if status == 429 or status >= 500:
+        return _name_trouble(status, rejection.headers.get("Retry-After"))
+    named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    if status < 300:
+        return Unreadable("unreadable", "not JSON")
+    return named.get(status) or Unreadable(f"http_{status}")
 
 
 class Client:
@@ -65,21 +103,55 @@ class Client:
         self,
         base: str,
         headers: Mapping[str, str],
-        gate: Callable[[], None] = lambda: None,
+        gate: Gate = lambda: None,
+        name_rejection: NameRejection = lambda _: None,
     ) -> None:
-        """`gate` is passed before each call: it may wait, or raise."""
-        self._base = base.rstrip("/") + "/"
+        """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
+        that an answer means which is no JSON, or no 2xx."""
+        self._base = base
         self.host = urlsplit(base).hostname or ""
-        self._headers = {**default_headers(), "Accept": "application/json", **headers}
+        ours = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        self._headers = {**default_headers(), **ours, **headers}
         self._gate = gate
+        self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
+        # Why the last call brought no answer, for the checks; None when it did.
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
 
-    def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
-        """GET with one retry for what may heal, inside the deadline `by`."""
-        return self._send_with_retry("GET", path, by, params=params, headers=headers)
+    def with_names(self, name_rejection: NameRejection) -> "Client":
+        """The same connections and breaker, for who knows what this world's words mean."""
+        named = copy(self)
+        named._name_rejection = name_rejection
+        return named
+
+    def get(
+        self,
+        path: str,
+        params: Any = None,
+        headers: Any = None,
+        by: Deadline | None = None,
+        subject: str = "",
+    ) -> Answer:
+        """GET with one retry for what may heal, inside the deadline `by`.
+
+        `subject`: whose trouble it is when this fails (see `circuit_breaker`); else the path's.
+        """
+        return self._send_with_retry(
+            "GET", path, by, subject=subject, params=params, headers=headers
+        )
+
+    def get_parts(
+        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+    ) -> dict[str, Any]:
+        """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
+
+        What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
+        or lists of them; the answer is plain JSON that holds those alone.
+        """
+        answer = self._send_with_retry("GET", path, by, shape=shape)
+        return dict(answer.body)
 
     def repeat(self, method: str, path: str, body: Any) -> Answer:
         """Like `get`, for a question by POST, or a write that may as well be done twice."""
@@ -91,8 +163,8 @@ class Client:
         by = by or Deadline()
         try:
             return self._attempt(method, path, by, **kwargs)
-        except Paused:
-            raise
+        except (Paused, Blocked):
+            raise  # neither changes within a second
         except TryLater as first:
             pause = self._pause_before_retry(first)
             if pause >= by.left():
@@ -110,47 +182,86 @@ class Client:
             return RETRY_AFTER_SECONDS
         return max(0.0, error.retry_at - time.time())
 
-    def _attempt(self, method: str, path: str, by: Deadline | None, **kwargs: Any) -> Answer:
+    def _attempt(
+        self, method: str, path: str, by: Deadline | None, subject: str = "", **kwargs: Any
+    ) -> Answer:
         if by and not by.left():
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
-        self.breaker.check()
-        by = by or Deadline()
-        by.last_longer(_measure(self._gate))  # a turn waited for is not the other side's time
+        subject = subject or path.partition("?")[0]
+        self.breaker.check(subject)
         try:
-            answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
-        except (Unreachable, Unwell) as error:
-            CALLS.labels(self.host, error.code).inc()
-            polite = error.code == "rate_limited"  # the other side lives
-            (self.breaker.record_success if polite else self.breaker.record_failure)()
-            raise
+            answer = self._exchange_in_turn(
+                method, make_url(self._base, path), by or Deadline(), **kwargs
+            )
         except PanelError as error:
-            CALLS.labels(self.host, error.code).inc()
-            self.breaker.record_success()
+            self._note(subject, error)
             raise
-        CALLS.labels(self.host, "ok").inc()
-        self.breaker.record_success()
+        self._note(subject, None)
         return answer
 
-    def _exchange(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
-        for _ in range(REDIRECTS + 1):
-            with self._open(method, url, by, **kwargs) as response:
-                if not response.is_redirect:
-                    return _judge(response.status_code, response.headers, _read_body(response, by))
-                if method != "GET":
-                    raise Unreadable("redirected", "a write is not repeated elsewhere")
-                url = self._follow(url, response.headers["Location"])
-            kwargs.pop("params", None)  # they stand in the new address, if it wants them
-        raise Unreadable("redirects", "too many redirects")
+    def _note(self, subject: str, error: PanelError | None) -> None:
+        """What a call has shown of the other side."""
+        CALLS.labels(self.host, error.code if error else "ok").inc()
+        # One that asks us to slow down lives.
+        if isinstance(error, Unreachable | Unwell) and error.code != "rate_limited":
+            self.breaker.record_failure(subject)
+        elif error and error.code == "unreadable":
+            self.breaker.record_garbage(subject)
+        else:
+            self.breaker.record_success(subject)
 
-    def _follow(self, url: str, location: str) -> str:
+    def _exchange_in_turn(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
+        begun = time.monotonic()
+        with self._gate() or nullcontext():
+            # A turn that was waited for is not the other side's time.
+            by.last_longer(time.monotonic() - begun)
+            return self._exchange(method, url, by, **kwargs)
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        by: Deadline,
+        shape: type[msgspec.Struct] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
+        for _ in range(REDIRECTS + 1):
+            with self._open(method, url, by, **kwargs) as response, _BodyReader(by) as reader:
+                if not response.is_redirect:
+                    raw = reader.read(response, LARGEST_IN_PARTS if shape else LARGEST_ANSWER)
+                    return self._judge(response, raw, shape)
+                seen = Rejection(response.status_code, response.headers, None)
+                if error := self._name_rejection(seen):
+                    raise error
+                url = self._follow(url, response.headers["Location"], method)
+            kwargs.pop("params", None)  # they stand in the new address, if it wants them
+        raise Unreadable("redirects", f"too many redirects, the last one to {tell_address(url)}")
+
+    def _judge(
+        self, response: requests.Response, raw: bytearray, shape: type[msgspec.Struct] | None
+    ) -> Answer:
+        status, headers = response.status_code, response.headers
+        is_answer = 200 <= status < 300
+        body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
+        if is_answer and readable:
+            return Answer(status, body, find_age(headers))
+        rejection = Rejection(status, headers, body)
+        error = self._name_rejection(rejection) or name_by_status(rejection)
+        error.body, error.detail = body, error.detail or f"status {status}"
+        raise error
+
+    def _follow(self, url: str, location: str, method: str) -> str:
         try:
             target = urljoin(url, location)
             elsewhere = urlsplit(target)[:2] != urlsplit(self._base)[:2]
+            told = f"to {tell_address(target)}"
         except ValueError:
             raise Unreadable("redirected", "a redirect to nowhere") from None
         if elsewhere:
             # The Bearer must not travel: neither to another host nor onto another scheme or port.
-            raise Unreadable("redirected", "a redirect to another host was refused")
+            raise Unreadable("redirected", told)
+        if method != "GET":
+            raise Unreadable("redirected", f"a write is not repeated elsewhere: {told}")
         return target
 
     @contextmanager
@@ -173,47 +284,85 @@ class Client:
             raise Unreachable(code, type(error).__name__) from error
 
 
-def _read_body(response: requests.Response, by: Deadline) -> bytes:
-    """The whole body, decoded, before the deadline."""
-    received: Any = response.raw
-    received._original_response.until(by)  # a `TimelyAnswer`
-    body = bytearray()
-    for chunk in response.iter_content(65536):
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise Unreadable("too_large", f"more than {LARGEST_ANSWER} bytes")
-    if not by.left():
-        raise Unreachable("timeout", "the body took too long")
-    return bytes(body)
+class _BodyReader:
+    """Reads bodies before the deadline; a large one waits for its turn, which ends with this."""
+
+    def __init__(self, by: Deadline) -> None:
+        self._by = by
+        self._is_large = False
+
+    def __enter__(self) -> "_BodyReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_large:
+            _large_answers.release()
+
+    def read(self, response: requests.Response, largest: int) -> bytearray:
+        """The whole body, decompressed. Raises `Unreadable` above `largest` bytes."""
+        received: Any = response.raw
+        received._original_response.until(self._by)  # a `TimelyAnswer`
+        body = bytearray()
+        for chunk in response.iter_content(65536):
+            body += chunk
+            if len(body) > largest:
+                raise Unreadable("too_large", f"more than {largest} bytes")
+            if len(body) > LARGEST_ANSWER and not self._is_large:
+                self._wait_for_turn()
+        if not self._by.left():
+            raise Unreachable("timeout", "the body took too long")
+        return body
+
+    def _wait_for_turn(self) -> None:
+        """So that many large answers at once do not fill the memory of the process."""
+        if not _large_answers.acquire(timeout=self._by.left()):
+            raise Unreachable("timeout", "other large answers are being read")
+        self._is_large = True
 
 
-def _judge(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
-    if status == 429 or status >= 500:
-        code = "rate_limited" if status == 429 else f"http_{status}"
-        raise Unwell(
-            code, f"status {status}", retry_at=_parse_retry_after(headers.get("Retry-After"))
-        )
-    body, readable = _decode(raw)
-    if 200 <= status < 300:
+def _name_trouble(status: int, retry_after: str | None) -> Unwell:
+    """A limit that does not say when it ends is kept until its minute is over."""
+    retry_at = _parse_retry_after(retry_after)
+    if status != 429:
+        return Unwell(f"http_{status}", f"status {status}", retry_at=retry_at)
+    return Unwell("rate_limited", "status 429", retry_at=retry_at or time.time() + LIMIT_SECONDS)
+
+
+def _decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> tuple[Any, bool]:
+    try:
+        return _unpack(msgspec.json.decode(raw, type=shape)), True
+    except msgspec.ValidationError as error:
+        raise Unreadable("wrong_shape", str(error)) from None  # it names the place, no value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, False
+
+
+def _unpack(part: Any) -> Any:
+    """Plain JSON of decoded parts; a field that was not there is left out."""
+    if isinstance(part, msgspec.Raw):
+        body, readable = _decode(bytes(part))
         if not readable:
-            raise Unreadable("unreadable", "not JSON")
-        return Answer(status, body)
-    named = {401: Unauthorized(), 403: Refused(), 404: Missing()}
-    error = named.get(status) or Unreadable(f"http_{status}")
-    error.body, error.detail = body, f"status {status}"
-    raise error
+            raise Unreadable("unreadable", "a part that is not JSON")
+        return body
+    if isinstance(part, list):
+        return [_unpack(each) for each in part]
+    if isinstance(part, msgspec.Struct):
+        fields = {name: getattr(part, name) for name in part.__struct_fields__}
+        return {name: _unpack(each) for name, each in fields.items() if each is not msgspec.UNSET}
+    return part
 
 
-def _decode(raw: bytes) -> tuple[Any, bool]:
+def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
     if not raw.strip():
         return None, True
     try:
-        return msgspec.json.decode(raw), True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return exact_json.decode(raw), True
+    except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
 
 
-def _decode_huge_numbers(raw: bytes) -> tuple[Any, bool]:
+def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
     """JSON in which somebody wrote a number of thousands of digits: it is read as a text.
 
     A visitor can put one into an attribute, and must not keep everybody from reading the rest.
@@ -221,9 +370,12 @@ def _decode_huge_numbers(raw: bytes) -> tuple[Any, bool]:
     """
     try:
         body = json.loads(
-            raw, parse_int=_parse_whole, parse_float=_parse_float, parse_constant=_parse_float
+            raw,
+            parse_int=_parse_whole,
+            parse_float=exact_json.parse_fraction,
+            parse_constant=_refuse_constant,
         )
-        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+        exact_json.encode(body)  # halves of characters are no text
     except (ValueError, RecursionError):
         return None, False
     return body, True
@@ -233,12 +385,9 @@ def _parse_whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= LONGEST_WHOLE else digits
 
 
-def _parse_float(text: str) -> float:
-    """Raises `ValueError` for `NaN`, `Infinity`, `1e400`, as msgspec does."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+def _refuse_constant(text: str) -> None:
+    """`NaN` and `Infinity` are no JSON."""
+    raise ValueError(text)
 
 
 def _parse_retry_after(header: str | None) -> float | None:

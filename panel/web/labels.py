@@ -24,6 +24,25 @@ STATUS_LABELS = {
     "rejected": "rejected",
 }
 
+# Why an amount is in no total.
+LEFT_OUT = {
+    "not_stated": ("%(count)d amount not stated", "%(count)d amounts not stated"),
+    "unclear": ("%(count)d amount unclear", "%(count)d amounts unclear"),
+    "unreadable": ("%(count)d amount unreadable", "%(count)d amounts unreadable"),
+    "no_currency": (
+        "%(count)d amount without a currency",
+        "%(count)d amounts without a currency",
+    ),
+    "unknown_status": (
+        "%(count)d amount of an unknown status",
+        "%(count)d amounts of an unknown status",
+    ),
+    "unreadable_date": (
+        "%(count)d amount with an unreadable date",
+        "%(count)d amounts with an unreadable date",
+    ),
+}
+
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.
 CAUSES = {
     "timeout": "The back office took too long.",
@@ -34,13 +53,52 @@ CAUSES = {
     "wrong_shape": "The back office sent something unexpected.",
     "too_large": "The back office sent too much.",
     "foreign_rows": "The back office mixed in another organization.",
-    "unauthorized": "The back office does not accept our secret.",
+    "unauthorized": "The back office does not accept our secret, or never receives it.",
     "no_route": "The back office's plugin does not answer here.",
-    "redirected": "The back office points elsewhere.",
+    "redirected": "The back office points to another address, which the log names.",
     "http_500": "The back office has an internal error.",
     "http_502": "The back office is down.",
     "http_503": "The back office is down.",
     "http_504": "The back office took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+    "header_dropped": "The web server of the back office drops the Authorization header.",
+    "secret_refused": "The back office does not accept our secret.",
+    "user_not_found": "The back office's user that our secret stands for does not exist.",
+    "config_error": "The back office cannot check our secret: its key is not set up.",
+    "rest_closed": "The back office's REST API is closed to guests.",
+    "jwt_plugin": "Another plugin of the back office refuses our secret.",
+    "site_password": "The back office's web server asks for a password of its own.",
+    "blocked": "A firewall in front of the back office refuses us.",
+    "cached_upstream": "A cache in front of the back office answers in its place.",
+}
+
+# Why Chatwoot could not be asked, where an administrator can mend it.
+CHATWOOT_CAUSES = {
+    "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "
+    "it anew.",
+    "token_missing": "The panel's access token did not reach Chatwoot. Something in between "
+    "removes it.",
+    "other_account": "The panel's Chatwoot user does not belong to this account.",
+    "account_suspended": "Chatwoot has suspended this account.",
+    "no_account": "The panel is set up for a Chatwoot account that does not exist.",
+    "not_permitted": "The panel's Chatwoot user may not see this conversation. An administrator "
+    "must add it to the inbox.",
+    "feature_off": "Chatwoot's API is turned off for this account.",
+    "no_api": "The panel is set up with an address where there is no Chatwoot.",
+    "redirected": "The panel is set up with an address of Chatwoot that leads elsewhere.",
+    "blocked": "A firewall or proxy before Chatwoot refuses the panel.",
+    "unauthorized": "Chatwoot refuses the panel's access token.",
+    "too_large": "Chatwoot's answer about this conversation is too large.",
+    "timeout": "Chatwoot took too long.",
+    "network": "Chatwoot cannot be reached.",
+    "rate_limited": "Chatwoot asks the panel to slow down.",
+    "paused": "Chatwoot was unwell several times, so it is left alone for a moment.",
+    "http_500": "Chatwoot has an internal error.",
+    "http_502": "Chatwoot is down.",
+    "http_503": "Chatwoot is down.",
+    "http_504": "Chatwoot took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+    "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
 # Why a viewer is refused.

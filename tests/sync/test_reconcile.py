@@ -15,15 +15,17 @@ from panel.data.directory import Directory
 from panel.data.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex
 from panel.demo.backoffice import BackOffice
-from panel.demo.chatwoot import Chatwoot
+from panel.demo.chatwoot import Chatwoot, Failure
 from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
-from panel.errors import GiveUp, PanelError, TryLater
+from panel.errors import GiveUp, PanelError, TryLater, Unauthorized
 from panel.locks import ThreadLocks
 from panel.settings import from_env
+from panel.sync.contact_errors import FAILURES_IN_A_ROW
 from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED, Reconciler
 from panel.upstream.chatwoot import Chatwoot as Client
+from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client as Http
 from panel.upstream.middag import BackOffice as Office
 from tests.conftest import build_cache, with_tables
@@ -88,7 +90,7 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
     )
     kept = build_cache("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
-    account = Client(Http(chat_at, Client.headers(ADMIN_TOKEN)), kept, 1)
+    account = Client(connect(chat_at, ADMIN_TOKEN), kept, 1)
     bearer = {"Authorization": f"Bearer {SECRET}"}
     reader = Office(Http(settings.middag_api_url, bearer), kept, "cents")
     directory, links = Directory(engine), Links(engine)
@@ -468,3 +470,69 @@ def test_no_look_up_uses_the_fuzzy_search(bench: Bench) -> None:
     bench.run()
 
     assert bench.chat.count("/contacts/search") == 0
+
+
+# -- what Chatwoot cannot show ------------------------------------------------------------------
+
+
+def test_twenty_conversations_that_end_in_a_long_mail_are_all_named(bench: Bench) -> None:
+    bench.run()
+    ana = bench.contact(email="ana@acme.example")["id"]
+    html = "<p>Good morning, our courses are gone.</p>" * 440
+    for _ in range(20):
+        number = bench.chat.add_conversation(ana)["id"]
+        bench.chat.add_mail(number, "Good morning", html)
+    bench.run()
+    named = [row for row in bench.chat.conversations.values() if row["contact_id"] == ana]
+    assert {row["custom_attributes"]["middag_organization_id"] for row in named} == {"42"}
+    assert len(named) == 20
+
+
+@pytest.mark.parametrize("code", ["too_large", "http_500"])
+def test_a_contact_that_cannot_be_read_does_not_stop_the_others(bench: Bench, code: str) -> None:
+    bench.run()
+    ana = bench.contact(email="ana@acme.example")["id"]
+    person(bench.office, 42, 3, "zoe@acme.example", "member", None)
+    del bench.office.collaborators[42][1]
+    if code == "too_large":
+        number = bench.chat.add_conversation(ana)["id"]
+        bench.chat.add_message(number, "<" * 750_000)
+    else:
+        broken = f"/contacts/{ana}/conversations"
+        bench.chat.failures = lambda call: Failure(500) if call.path.endswith(broken) else None
+    with pytest.raises(PanelError) as caught:
+        bench.run()
+    assert caught.value.code == code
+    assert bench.told(email="zoe@acme.example")["middag_organization_id"] == "42"
+    assert "middag_organization_id" not in bench.told(email="bia@acme.example")
+
+
+def test_a_chatwoot_that_refuses_the_token_is_asked_once(bench: Bench) -> None:
+    bench.chat.tokens.clear()
+    with pytest.raises(Unauthorized):
+        bench.run()
+    assert bench.chat.count() == 1
+
+
+def test_a_chatwoot_that_answers_nobody_is_left_alone_after_a_few(bench: Bench) -> None:
+    for number in range(3, 30):
+        person(bench.office, 42, number, f"p{number}@acme.example", "member", None)
+    bench.chat.down = True
+    with pytest.raises(TryLater):
+        bench.run()
+    assert bench.chat.count() <= 2 * FAILURES_IN_A_ROW
+
+
+def test_a_database_that_is_too_slow_for_a_write_refused_no_value(bench: Bench) -> None:
+    """Since 4.16 Chatwoot answers so with 422, without naming an attribute."""
+    bench.chat.failures = lambda call: Failure(422) if call.method == "PUT" else None
+    bench.run()
+    bench.office.organizations[42]["name"] = "Acme S.A."
+    with pytest.raises(TryLater):
+        bench.run()
+
+
+def test_a_new_contact_is_not_read_again(bench: Bench) -> None:
+    bench.run()
+    read = [call.path for call in bench.chat.calls if call.method == "GET"]
+    assert [path for path in read if path.rpartition("/")[2].isdigit()] == []

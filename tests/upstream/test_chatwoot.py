@@ -11,8 +11,7 @@ from werkzeug.wrappers import Response
 from panel.cache.policy import CacheControl
 from panel.demo.worlds import ADMIN_TOKEN, Server, serve
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
-from panel.upstream.chatwoot import Chatwoot
-from panel.upstream.client import Client
+from panel.upstream.chatwoot import Chatwoot, connect
 from tests.conftest import Panel, Worlds, build_cache
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ BASE = "/api/v1/accounts/1"
 
 def client(url: str, folder: Path, token: str = ADMIN_TOKEN) -> Chatwoot:
     kept = build_cache(f"file:{folder / 'cache'}", Flask("test"))
-    return Chatwoot(Client(url, Chatwoot.headers(token)), kept, 1)
+    return Chatwoot(connect(url, token), kept, 1)
 
 
 @pytest.fixture

@@ -6,17 +6,20 @@ import socket
 import ssl
 import threading
 import time
+import tomllib
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from panel.cache.backend import JsonSerializer
 from panel.deadline import Deadline
 from panel.errors import (
     Missing,
@@ -29,10 +32,11 @@ from panel.errors import (
     Unwell,
 )
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import LARGEST_ANSWER, Client, _decode
+from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _decode
 from panel.upstream.transport import TimelyAdapter
 from tests.conftest import certify, wait_until
 
+ROOT = Path(__file__).parents[2]
 Script = bytes | Callable[[socket.socket], None]
 HTML = b"<!DOCTYPE html><title>Briefly unavailable</title>"
 
@@ -141,6 +145,45 @@ def test_path_query_and_headers_reach_the_other_side(scripted: Serve) -> None:
     assert request.startswith("GET /api/orders?org=42 HTTP/1.1\r\n")
     assert "Authorization: Bearer our-secret\r\n" in request
     assert "X-Middag-Organization: 42\r\n" in request
+
+
+def test_who_asks_is_named_with_our_name_and_version(scripted: Serve) -> None:
+    """The library's own name is on the lists of many firewalls."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    server = scripted(answer())
+    client(server).get("orders")
+    client(server).send("POST", "orders", {})
+    for request in server.requests:
+        assert f"User-Agent: {project['name']}/{project['version']}\r\n" in request
+
+
+def test_the_age_of_an_answer_comes_with_it(scripted: Serve) -> None:
+    assert client(scripted(answer())).get("x").age == 0
+    assert client(scripted(answer(b"{}", "200 OK", "Age: 37"))).get("x").age == 37
+    assert client(scripted(answer(b"{}", "200 OK", "X-Cache: HIT"))).get("x").age is None
+
+
+def test_below_plain_permalinks_the_path_goes_into_the_parameter(scripted: Serve) -> None:
+    server = scripted(answer())
+    Client(f"{server.url}/?rest_route=/middag-account/v1", {}).get("orders", params={"org": 42})
+    assert server.requests[0].startswith("GET /?rest_route=/middag-account/v1/orders&org=42 HTTP")
+
+
+def test_what_the_gate_returned_is_closed_after_the_call_however_it_ends(scripted: Serve) -> None:
+    server, seen = scripted(answer(), answer(b"", "500 Error")), list[int]()
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            seen.append(len(server.requests))
+
+    made = Client(server.url, {}, turn)
+    made.send("GET", "x")
+    with pytest.raises(Unwell):
+        made.send("GET", "x")
+    assert seen == [1, 2]
 
 
 def test_an_empty_body_is_none(scripted: Serve) -> None:
@@ -394,6 +437,32 @@ def test_a_redirect_to_another_host_never_gets_the_bearer(scripted: Serve, statu
     assert thief.requests == []
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://www.shop.example/wp-json/middag-account/v1/orders?key=s3cret", None),
+        ("https://user:s3cret@www.shop.example/wp-json/middag-account/v1/orders", None),
+        ("//www.shop.example/x", "to http://www.shop.example/x"),
+        ("http://www.shop.example:99999/", "a redirect to nowhere"),
+    ],
+)
+def test_a_refused_redirect_names_where_it_points(
+    scripted: Serve, location: str, told: str | None
+) -> None:
+    with pytest.raises(Unreadable) as error:
+        client(scripted(answer(b"", "301 Moved", f"Location: {location}"))).get("orders")
+    expected = told or "to https://www.shop.example/wp-json/middag-account/v1/orders"
+    assert (error.value.code, error.value.detail) == ("redirected", expected)
+
+
+def test_a_write_that_is_sent_elsewhere_names_where_too(scripted: Serve) -> None:
+    server = scripted(answer(b"", "301 Moved", "Location: /api/orders/?a=1"))
+    with pytest.raises(Unreadable) as error:
+        client(server).send("POST", "orders", {})
+    assert error.value.detail.endswith(f": to {server.url}/api/orders/")
+    assert len(server.requests) == 1
+
+
 def test_a_redirect_to_another_name_of_the_host_is_refused(scripted: Serve) -> None:
     server = scripted(answer())
     server.scripts = (
@@ -427,7 +496,7 @@ def test_a_circle_of_redirects_ends(scripted: Serve) -> None:
 
 def broken_client(server: Scripted, pause: float = 0.3, limit: int = 3) -> Client:
     made = client(server)
-    made.breaker = CircuitBreaker(limit=limit, pause=pause)
+    made.breaker = CircuitBreaker(limit=limit, own_limit=limit, subjects=1, pause=pause)
     for _ in range(limit):
         with pytest.raises(PanelError):
             made.send("GET", "x")
@@ -466,7 +535,8 @@ def test_one_probe_goes_first_and_its_failure_pauses_again(scripted: Serve) -> N
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["http_500", *["paused"] * 4]
-    assert made.breaker.paused_until > 0
+    with pytest.raises(Paused):
+        made.send("GET", "x")
 
 
 def test_a_probe_that_succeeds_closes_the_breaker(scripted: Serve) -> None:
@@ -482,7 +552,7 @@ def test_a_sign_of_life_forgives_the_failures_before_it(scripted: Serve, status:
     bad = answer(b"", "500 Error")
     server = scripted(bad, bad, answer(b"{}", status), bad, bad, answer(b"{}"))
     made = client(server)
-    made.breaker = CircuitBreaker(limit=3, pause=20)
+    made.breaker = CircuitBreaker(limit=3, own_limit=3, subjects=1, pause=20)
     for _ in range(5):
         with suppress(PanelError):
             made.send("GET", "x")
@@ -513,7 +583,7 @@ def test_silence_opens_the_breaker_too(scripted: Serve) -> None:
 
 def test_running_out_of_time_before_the_call_is_no_failure_of_the_host(scripted: Serve) -> None:
     made = client(scripted(answer()))
-    made.breaker = CircuitBreaker(limit=1, pause=20)
+    made.breaker = CircuitBreaker(limit=1, own_limit=1, subjects=1, pause=20)
     with pytest.raises(Unreachable):
         made.get("x", by=Deadline(0))
     assert made.get("x").status == 200
@@ -558,4 +628,60 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
     assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
     assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": 1e400}') == (None, False)
+    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
+
+
+@pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
+@pytest.mark.parametrize(
+    "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
+)
+def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
+    body, readable = _decode(b'{"total": ' + written.encode() + endless + b"}")
+    assert readable
+    assert str(body["total"]) == written
+    serializer = JsonSerializer()
+    assert str(serializer.loads(serializer.dumps(body))["total"]) == written
+
+
+def test_an_exponent_without_end_is_read_as_a_text() -> None:
+    written = "1e" + "9" * 19
+    assert _decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+
+
+def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
+    assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
+    assert _decode(b"\xef\xbb\xbf") == (None, True)
+
+
+# -- a part of a large document ------------------------------------------------------------------
+
+
+class Part(msgspec.Struct):
+    id: msgspec.Raw
+    attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_only_the_named_parts_of_a_large_document_are_built(scripted: Serve) -> None:
+    messages = b'["%s", %s, 1e400, "\xff"]' % (b"x" * 3_000_000, b"9" * 5000)
+    server = scripted(answer(b'{"messages": %s, "id": 7, "attributes": {"a": [1]}}' % messages))
+    assert client(server).get_parts("talk", Part) == {"id": 7, "attributes": {"a": [1]}}
+
+
+def test_an_endless_number_in_a_named_part_is_read_as_a_text(scripted: Serve) -> None:
+    server = scripted(answer(b'{"id": 7, "attributes": {"n": %s}}' % (b"9" * 5000)))
+    assert client(server).get_parts("talk", Part)["attributes"] == {"n": "9" * 5000}
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{}", b'{"attributes": {}}', b"null"])
+def test_a_document_without_its_parts_has_another_shape(scripted: Serve, body: bytes) -> None:
+    with pytest.raises(Unreadable) as caught:
+        client(scripted(answer(body))).get_parts("talk", Part)
+    assert caught.value.code == "wrong_shape"
+
+
+def test_a_document_of_parts_has_its_own_limit_after_decompression(scripted: Serve) -> None:
+    packed = gzip.compress(b'{"id": 7, "messages": "%s"}' % (b"x" * LARGEST_IN_PARTS))
+    assert len(packed) < 100_000
+    with pytest.raises(Unreadable) as caught:
+        client(scripted(answer(packed, "200 OK", "Content-Encoding: gzip"))).get_parts("talk", Part)
+    assert caught.value.code == "too_large"

@@ -1,0 +1,97 @@
+"""How the built-in Chatwoot's API shows a message, which it does twice in every conversation.
+
+Source: Message#push_event_data of v4.16.2 and the recorded calls. A message is shown with its
+content, its processed content, and (a mail) with its texts three times each.
+"""
+
+from __future__ import annotations
+
+from panel.demo.account import Account
+from panel.demo.rails import write_moment
+from panel.demo.shapes import show_agent_event, show_contact_event
+from panel.demo.world import Json
+
+ACTIVITY = 2  # a message type: what Chatwoot notes about the conversation itself
+
+
+def list_messages(account: Account, conversation: Json) -> list[Json]:
+    """All of them, oldest first, as the API shows one."""
+    return [show_message(account, conversation, row) for row in conversation["messages"]]
+
+
+def find_last(account: Account, conversation: Json, activity: bool = True) -> Json | None:
+    """The last message; without `activity`, the last that somebody wrote."""
+    rows = conversation["messages"]
+    written = [row for row in rows if activity or row["message_type"] != ACTIVITY]
+    return show_message(account, conversation, written[-1]) if written else None
+
+
+def show_message(account: Account, conversation: Json, row: Json) -> Json:
+    content = row["content_attributes"]
+    sender = _show_sender(account, conversation, row["sender"])
+    told = {
+        "id": row["id"],
+        "content": row["content"],
+        "account_id": account.account_id,
+        "inbox_id": conversation["inbox_id"],
+        "conversation_id": conversation["id"],
+        "message_type": row["message_type"],
+        "created_at": row["created_at"],
+        "updated_at": write_moment(row["created_at"]),
+        "private": row["private"],
+        "status": "sent",
+        "source_id": row["source_id"],
+        "content_type": row["content_type"],
+        "content_attributes": content,
+        "sender_type": {"contact": "Contact", "user": "User"}.get(sender.get("type", "")),
+        "sender_id": sender.get("id"),
+        "external_source_ids": {},
+        "additional_attributes": {},
+        "processed_message_content": _process(row["content"], content),
+        "sentiment": {},
+        "conversation": _show_place(account, conversation),
+    }
+    return {**told, "sender": sender} if sender else told
+
+
+def _process(text: str, content: Json) -> str:
+    """The part of a mail that is new; of any other message, all of it."""
+    mail = content.get("email") or {}
+    parts = [mail.get(name, {}).get("quoted") for name in ("text_content", "html_content")]
+    return str(next((part for part in parts if part is not None), text))
+
+
+def _show_place(account: Account, conversation: Json) -> Json:
+    return {
+        "assignee_id": conversation["assignee_id"],
+        "unread_count": count_unread(conversation),
+        "last_activity_at": conversation["last_activity_at"],
+        "contact_inbox": {"source_id": find_source(account, conversation)},
+    }
+
+
+def count_unread(conversation: Json) -> int:
+    """The customer's messages, of which Chatwoot counts the last ten; no agent has looked."""
+    incoming = [row for row in conversation["messages"] if row["message_type"] == 0]
+    return min(len(incoming), 10)
+
+
+def find_source(account: Account, conversation: Json) -> str:
+    """How the channel calls the contact of this conversation."""
+    if conversation["source_id"]:
+        return str(conversation["source_id"])
+    contact = account.contacts.get(conversation["contact_id"], {})
+    joined = [
+        str(row["source_id"])
+        for row in contact.get("contact_inboxes", ())
+        if row["inbox"]["id"] == conversation["inbox_id"]
+    ]
+    return joined[0] if joined else str(conversation["uuid"])
+
+
+def _show_sender(account: Account, conversation: Json, sender: Json | None) -> Json:
+    if sender is None:
+        return {}
+    if sender["type"] == "contact":
+        return show_contact_event(account.contacts.get(conversation["contact_id"], sender))
+    return show_agent_event(account.agents.get(sender["id"], sender))

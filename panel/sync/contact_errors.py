@@ -1,0 +1,51 @@
+"""Work on several contacts of an organization, of which some may fail: the others are done."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from panel.errors import Blocked, GiveUp, PanelError, Paused, TryLater, Unauthorized
+
+CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that are no single contact's
+FAILURES_IN_A_ROW = 3  # then it is Chatwoot that does not answer, not one of the contacts
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ContactErrors:
+    """What Chatwoot refused of several contacts, and the first error that one of them met."""
+
+    refused: tuple[str, ...] = ()
+    error: PanelError | None = None
+
+    def __add__(self, other: "ContactErrors") -> "ContactErrors":
+        return ContactErrors(self.refused + other.refused, self.error or other.error)
+
+    def raise_trouble(self) -> None:
+        """The error first: it is tried again, and a refusal shows itself again then."""
+        if self.error:
+            raise self.error
+        if self.refused:
+            raise GiveUp("contact_refused", "; ".join(self.refused))
+
+
+def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
+    """`work` answers what was refused. One contact that fails does not stop the others.
+
+    What fails for all of them is raised at once; so is the last of several that failed in a row.
+    """
+    outcome, in_a_row = ContactErrors(), 0
+    for item in items:
+        try:
+            why = work(item)
+            outcome, in_a_row = outcome + ContactErrors((why,) if why else ()), 0
+        except PanelError as error:
+            in_a_row += isinstance(error, TryLater)
+            if _concerns_all(error) or in_a_row >= FAILURES_IN_A_ROW:
+                raise
+            outcome += ContactErrors(error=error)
+    return outcome
+
+
+def _concerns_all(error: PanelError) -> bool:
+    return isinstance(error, Paused | Blocked | Unauthorized) or error.code in CONCERNING_ALL
