@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from panel import errors
+from panel import errors, exact_json
 from panel.bulkhead import Bulkhead
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.entries import (
@@ -287,7 +287,7 @@ class Cache:
         return self._make_reading(resource, ended)
 
     def _make_copy(self, resource: Resource[T], dated: Dated, value: T, token: str) -> Copy:
-        digest = blake2s(msgspec.json.encode(dated.body), digest_size=8).hexdigest()
+        digest = blake2s(exact_json.encode(dated.body), digest_size=8).hexdigest()
         made_at = self._clock() - (dated.age or 0.0)
         return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
 

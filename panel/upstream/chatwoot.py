@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -26,7 +27,7 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
     REMEDIES,
@@ -35,7 +36,7 @@ from panel.upstream.chatwoot_rejections import (
     read_words,
 )
 from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog
+from panel.upstream.failures import FailureLog, Trouble, Troubles
 
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
@@ -165,11 +166,24 @@ class Chatwoot:
         self._account = account
         self._failures = failures or FailureLog()
         self._bulkhead = bulkhead or Bulkhead()
+        self._troubles = Troubles()
 
     @property
     def paused_until(self) -> float:
         """Epoch seconds, 0 while calls go through."""
         return self._client.breaker.paused_until
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What Chatwoot did not answer, or refused, when this process asked for it last."""
+        return self._troubles.latest
+
+    def version(self) -> str:
+        """Such as `4.16.2`; empty where Chatwoot does not say. It is told without a token."""
+        with self._reporting("version"):
+            body = self._client.get("api").body
+        version = body.get("version") if isinstance(body, dict) else None
+        return clean(version) if isinstance(version, str) else ""
 
     def conversation(
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
@@ -286,35 +300,38 @@ class Chatwoot:
         return sorted(_require_number(row, "id") for row in rows)
 
     def count_identifiers(self, part: str) -> int:
-        """How many contacts have this in their `identifier`, in whatever case."""
-        meta = _require_object(self._filter_contacts({"identifier": part}, "contains")).get("meta")
-        return _require_number(meta, "count")
+        """How many contacts have this in their `identifier`, as it is written here."""
+        return len(self.list_identifiers(part))
 
     def list_identifiers(self, part: str) -> dict[int, str]:
-        """The contacts that have this in their `identifier`, by number; of the first pages."""
+        """The contacts that have this in their `identifier`, by number; of the first pages.
+
+        By search, because the filter of identifiers knows no part of one (`filter_keys.yml` of
+        4.0.0 to 4.16.2). The search looks into names, e-mails and phones as well.
+        """
         found: dict[int, str] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
-            body = self._filter_contacts({"identifier": part}, "contains", page)
+            query = urlencode({"q": part, "page": page, "include_contact_inboxes": "false"})
+            body = self._get(f"contacts/search?{query}")
             rows = [_parse_contact(row) for row in _read_rows(body)]
             if not rows:
                 break
-            found |= {each.id: each.identifier or "" for each in rows}
+            texts = {each.id: each.identifier or "" for each in rows}
+            found |= {number: text for number, text in texts.items() if part in text}
         return found
 
-    def _filter_contacts(
-        self, values: dict[str, str], operator: str = "equal_to", page: int = 1
-    ) -> Any:
+    def _filter_contacts(self, values: dict[str, str]) -> Any:
         conditions: list[dict[str, Any]] = [
             {
                 "attribute_key": key,
-                "filter_operator": operator,
+                "filter_operator": "equal_to",
                 "values": [value],
                 "query_operator": "AND",
             }
             for key, value in values.items()
         ]
         conditions[-1]["query_operator"] = None
-        return self._send("POST", f"contacts/filter?page={page}", {"payload": conditions})
+        return self._send("POST", "contacts/filter?page=1", {"payload": conditions})
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `ValuesRefused` when another contact owns one of the values."""
@@ -371,7 +388,13 @@ class Chatwoot:
             if kept is None:
                 raise Busy(detail="nothing is kept")
             return kept.value
-        reading = self._cache.read(resource, control, fetch, partial(self._report, path))
+
+        def fetch_and_note(by: Deadline) -> Any:
+            answer = fetch(by)
+            self._troubles.note_success(_name_document(path))
+            return answer
+
+        reading = self._cache.read(resource, control, fetch_and_note, partial(self._report, path))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -420,16 +443,24 @@ class Chatwoot:
         except PanelError as error:
             self._report(path, error)
             raise
+        self._troubles.note_success(_name_document(path))
 
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
+        document = _name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
+            self._troubles.note_success(document)
             return
-        parts = path.partition("?")[0].split("/")
-        document = "/".join(part for part in parts if not part.isdigit())
-        record = next((int(part) for part in parts if part.isdigit()), 0)
+        record = next((int(part) for part in path.split("/") if part.isdigit()), 0)
         remedy = REMEDIES.get(error.code, "")
         self._failures.report(self._client.host, document, record, error, remedy)
+        self._troubles.note_failure(document, error)
+
+
+def _name_document(path: str) -> str:
+    """The path without numbers and query, as failures are counted by it."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join(part for part in parts if not part.isdigit())
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:

@@ -21,7 +21,7 @@ from panel.services import Services
 from panel.settings import from_env
 from panel.sync.jobs import Jobs
 from panel.sync.rate_limit import BACK_OFFICE_WORKERS, LONGEST_REST, REST, GentleLimit
-from panel.upstream.middag import DOCUMENTS, ORGANIZATION
+from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 from tests.conftest import environment, wait_until, with_tables
 from tests.sync.engine import make_engine
 from tests.sync.test_jobs import Minutes
