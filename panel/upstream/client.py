@@ -115,7 +115,6 @@ class Client:
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
-        # Why the last call brought no answer, for the checks; None when it did.
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
@@ -125,6 +124,12 @@ class Client:
         named = copy(self)
         named._name_rejection = name_rejection
         return named
+
+    def with_gate(self, gate: Gate) -> "Client":
+        """The same, for calls that wait for their turn."""
+        limited = copy(self)
+        limited._gate = gate
+        return limited
 
     def get(
         self,
