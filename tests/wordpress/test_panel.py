@@ -185,7 +185,9 @@ def test_a_whole_float_is_never_shown_as_cents(site: Site, panel: Panel) -> None
     number = make(site, "order", order("processing", total="100.00", oddity="floats"))
     body = panel.section("orders", panel.proven("healthy", ACME)).text
     assert rows_of(body) == [number]
-    assert "R$ 1,00" not in text_of(body)
+    text = text_of(body)
+    assert "100" in text
+    assert not re.search(r"R\$\s*1,00", text)
 
 
 @pytest.mark.parametrize("oddity", ["texturized", "slashed quotes", "entities in texts"])
