@@ -3,6 +3,7 @@
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
     .           settings · errors · models · phones · deadline · locks
+    serving/    framing · connection · buffering
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
