@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel import routes, services
 from panel.auth.tokens import SHARED_SECRET
+from panel.bulkhead import USUAL_THREADS
 from panel.cli import commands
 from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
@@ -85,13 +86,15 @@ def _prepare_database(preparation: schema.Preparation) -> None:
         abort(503)
 
 
-def start_work(app: Flask) -> None:
+def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
 
+    `threads`: how many serve requests; the most of them may wait for the outside worlds.
     A database that has left us behind: one sentence on standard error, exit code 2.
     """
     with _exit_when_refused():
         get(schema.Preparation, app).ensure()
+    get(services.Services, app).bulkhead.resize(threads)
     settings = get(services.Services, app).settings
     if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
         # Its cookies need https, which gunicorn does not speak here.

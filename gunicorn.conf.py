@@ -120,7 +120,7 @@ def post_worker_init(worker: Any) -> None:
     # waiting, so Python did it seldom, and what requests leave behind in circles lay about.
     gc.collect()
     gc.freeze()
-    importlib.import_module("app").start_work(worker.wsgi)
+    importlib.import_module("app").start_work(worker.wsgi, worker.cfg.threads)
 
 
 def worker_exit(_server: object, worker: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import reading, scale, writing
+from bench import reading, scale, trouble, writing
 from bench.figures import Figure, Mark, Samples
 from bench.stage import FILES, REDIS, Stage
 
@@ -105,6 +105,28 @@ ROWS: tuple[Row, ...] = (
         "hanging",
         reading.hanging,
         Line("upstream hanging: time to a useful panel", "a warm open", Mark("<=", 1.2)),
+    ),
+    _row(
+        "trouble",
+        trouble.behind_others,
+        Line(
+            f"/healthz beside {trouble.AGENTS} cold openings that wait, s",
+            "-",
+            Mark("<=", 1.0, pick="most"),
+        ),
+        Line("a hook beside them, s", "-", Mark("<=", 1.0, pick="most")),
+        Line("a warm open beside them", "a quiet warm open", Mark("<=", 2.0, pick="most")),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
+        "broken",
+        trouble.beside_a_broken_customer,
+        Line(
+            "healthy customers read beside a broken one", "all of them", Mark("=", 1, pick="mean")
+        ),
+        on_redis=NEVER,
+        quick=False,
     ),
     _row(
         "hooks",

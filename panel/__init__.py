@@ -2,13 +2,14 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · errors · models · phones · deadline · locks
     serving/    framing · connection · buffering
+    .           settings · errors · models · phones · deadline · locks · bulkhead
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
-    auth/       revocation · tokens · sessions · whoami · throttle · methods
+    auth/       background_checks · access · revocation · tokens · sessions · whoami ·
+                throttle · methods
     .           services · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·

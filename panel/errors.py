@@ -5,6 +5,7 @@ PanelError                 code: short, repeatable by an agent to an administrat
 │   ├── Unreachable        no answer: `timeout`, `network`
 │   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
 │   ├── Blocked            somebody before it answered: `blocked`, `no_api` (firewall, proxy, page)
+│   ├── Busy               we have no thread left to wait, or somebody else asks: `busy`
 │   └── Paused             we do not ask for a while (breaker): `paused`
 └── GiveUp                 asking again at once would bring the same answer
     ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
@@ -48,6 +49,12 @@ class Blocked(TryLater):
     """A firewall, a proxy or another program answered instead: an administrator can mend it."""
 
     code = "blocked"
+
+
+class Busy(TryLater):
+    """Of this process, not of the other side: asking again in a moment makes sense."""
+
+    code = "busy"
 
 
 class Paused(TryLater):

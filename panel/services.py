@@ -8,12 +8,15 @@ from flask import Flask, current_app
 from markupsafe import Markup
 from sqlalchemy import Engine
 
+from panel.auth.access import Access
+from panel.auth.background_checks import BackgroundChecks
 from panel.auth.methods import Authenticator
 from panel.auth.revocation import Revocations
 from panel.auth.sessions import Sessions
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals
 from panel.auth.whoami import Profiles
+from panel.bulkhead import Bulkhead
 from panel.cache import backend
 from panel.cache.policy import Cache
 from panel.cache.ttl_cache import TtlCache
@@ -38,6 +41,7 @@ class Services:
     """What both wings use."""
 
     settings: Settings
+    bulkhead: Bulkhead
     locks: Locks
     cache: Cache
     database: Engine
@@ -47,6 +51,7 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    access: Access
     seals: Seals
     authenticator: Authenticator
     rendered: TtlCache[Markup]
@@ -55,15 +60,19 @@ class Services:
 def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
     store, locks = backend.connect(settings.cache_url, app, whose=both, clock=time.time)
-    kept = Cache(store, locks, time.time)
+    bulkhead = Bulkhead()
+    kept = Cache(store, locks, time.time, bulkhead)
     engine = db.connect(settings.database_url)
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     failures = FailureLog()
     revocations = Revocations(engine)
-    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures)
+    checks = BackgroundChecks(bulkhead)
+    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
+    access = Access(settings, account, checks)
     return Services(
         settings=settings,
+        bulkhead=bulkhead,
         locks=locks,
         cache=kept,
         database=engine,
@@ -73,14 +82,15 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(db.connect_without_sync(engine)),
-        seals=Seals(settings, account, revocations),
+        access=access,
+        seals=Seals(settings, account, access, checks, revocations),
         authenticator=Authenticator(
             settings,
             account,
             kept,
             Sessions(settings),
             # Without our token: with it, Chatwoot would answer that every stranger is us.
-            Profiles(connect(settings.chatwoot_url), settings.chatwoot_account_id),
+            Profiles(connect(settings.chatwoot_url), settings.chatwoot_account_id, bulkhead),
             Throttle(engine, settings.secret),
             revocations,
         ),

@@ -339,6 +339,8 @@
     }
     before.clear();
     nameAll();
+    // The panel's threads all wait for others: this panel comes again a moment later.
+    if (panel().dataset.code === "busy") setTimeout(() => panel().dataset.code === "busy" && again(), 4000);
     if (ctx.goOn && document.activeElement === document.body) goOn(find(ctx.goOn));
   });
 

@@ -28,9 +28,12 @@ from flask_caching import Cache as FlaskCache
 from jinja2 import MemcachedBytecodeCache
 
 from app import create_app
+from panel.auth.access import Access
+from panel.auth.background_checks import BackgroundChecks
 from panel.auth.revocation import Revocations
 from panel.auth.throttle import Throttle
 from panel.auth.tokens import Seals, derive_launch_key
+from panel.bulkhead import Bulkhead
 from panel.cache import backend
 from panel.cache.backend import CacheBackend
 from panel.cache.policy import Cache
@@ -111,7 +114,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
 
 
 def build_cache(url: str, app: Flask, clock: Callable[[], float] = time.time) -> Cache:
-    return Cache(*backend.connect(url, app, "", clock), clock)
+    return Cache(*backend.connect(url, app, "", clock), clock, Bulkhead(threads=300))
 
 
 def no_worlds(folder: Path, **changes: str) -> Settings:
@@ -341,19 +344,24 @@ def with_clock(app: Flask, clock: Clock) -> Services:
     built = get(Services, app)
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
-    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock)
+    bulkhead = Bulkhead(threads=300)
+    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock, bulkhead)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
-    office.breaker = CircuitBreaker(limit=10_000)
+    office.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
     revocations = Revocations(built.database, clock)
+    checks = BackgroundChecks(bulkhead)
+    access = Access(settings, account, checks)
     return replace(
         built,
+        bulkhead=bulkhead,
         cache=kept,
         back_office=BackOfficeClient(office, kept, settings.integer_money),
         chatwoot=account,
-        seals=Seals(settings, account, revocations, clock),
+        access=access,
+        seals=Seals(settings, account, access, checks, revocations, clock),
         authenticator=replace(
             built.authenticator,
             chatwoot=account,

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from panel.auth.access import NOT_AN_AGENT, Denied, Unproven
 from panel.auth.revocation import Revocations
 from panel.auth.sessions import Session, Sessions
 from panel.auth.throttle import Limit, Throttle, limit_all_failures, limit_failures
@@ -22,20 +23,17 @@ from panel.auth.tokens import (
     ACCEPTED_PROOFS,
     ACCESS_TOKEN,
     CHATWOOT_SESSION,
-    NOT_AN_AGENT,
     SHARED_SECRET,
-    Denied,
-    Unproven,
     derive_launch_key,
     parse_bearer,
 )
 from panel.auth.whoami import NOT_IN_ACCOUNT, Profiles
-from panel.cache.entries import Resource
+from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import Unauthorized, Unreachable
 from panel.settings import Settings
-from panel.upstream.chatwoot import ACCESS_LIFETIMES, Chatwoot
+from panel.upstream.chatwoot import Chatwoot
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +45,8 @@ LONGEST_COOKIE = 4096
 # costs nothing.
 PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
+# A session that Chatwoot does not confirm any more opens nothing.
+SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 UNLISTED = 0  # who claims to be no agent at all: else each invented number had its own guesses
 
 
@@ -171,7 +171,7 @@ class Authenticator:
         if found is None:
             raise Unproven("no_proof")
         headers = {"access-token": found.token, "client": found.client, "uid": found.uid}
-        resource = Resource(f"session-{self._digest(headers)}", 0, ACCESS_LIFETIMES, int)
+        resource = Resource(f"session-{self._digest(headers)}", 0, SESSION_LIFETIMES, int)
 
         def fetch(by: Deadline) -> int:
             return self.profiles.find_by_session(headers, by)

@@ -11,7 +11,8 @@ from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired
 
-from panel.auth.tokens import Unproven, make_signer
+from panel.auth.access import Unproven
+from panel.auth.tokens import make_signer
 from panel.settings import Settings
 
 HOUR = 3600

@@ -16,19 +16,21 @@ from hashlib import sha256
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
+from panel.auth.access import NOT_AN_AGENT, Access, Denied
+from panel.auth.background_checks import ACCESS_UNCHECKED, BackgroundChecks, RunningCheck
 from panel.auth.revocation import Revocations
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
-from panel.errors import GiveUp, Missing
+from panel.errors import Busy, GiveUp, Missing, PanelError, Unreachable
 from panel.settings import Settings
-from panel.upstream.chatwoot import ADMINISTRATOR, Agent, Chatwoot, Conversation
+from panel.upstream.chatwoot import Chatwoot
 
 SEAL_SECONDS = 30 * 60
 # A seal that held is not checked again for a moment: with what `chatwoot.CHECKED` allows, who was
 # removed is refused within the minute. What did not hold is never remembered.
 CHECKED_SECONDS = 10.0
 MOST_CHECKED = 4096
-NOT_AN_AGENT = "not_an_agent"
+REFUSED_SECONDS = 30.0  # a refusal waits so long for `/changes`, which did not wait for it
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
 ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
 CHATWOOT_SESSION = "chatwoot-session"
@@ -41,16 +43,8 @@ ACCEPTED_PROOFS = {
 }
 
 
-class Denied(GiveUp):
-    """The viewer may not see this. `code` is shown; the caller answers 401 or 403."""
-
-    code = "denied"
-
-
-class Unproven(Denied):
-    """No proof, or none that holds: where agents can sign in, they are offered to."""
-
-    code = "no_proof"
+def _digest(header: str | None) -> bytes:
+    return sha256((header or "").encode()).digest()
 
 
 class InvalidSeal(GiveUp):
@@ -111,15 +105,20 @@ class Seals:
         self,
         settings: Settings,
         chatwoot: Chatwoot,
+        access: Access,
+        checks: BackgroundChecks,
         revocations: Revocations,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._chatwoot = chatwoot
+        self._access = access
+        self._checks = checks
         self._revocations = revocations
         self._clock = clock
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
+        self._refused = TtlCache[InvalidSeal](MOST_CHECKED, clock)
 
     def sign(self, seal: Seal) -> str:
         """`since` 0: proven now. The values alone are signed: every request carries a seal."""
@@ -131,16 +130,58 @@ class Seals:
     def open(self, header: str | None) -> Seal:
         """The seal of a request, with its agent and conversation checked within the minute.
 
-        Raises `Unsealed` (401), or another `PanelError` when Chatwoot cannot be asked.
+        Raises `InvalidSeal` (401), or another `PanelError` when Chatwoot cannot be asked.
         """
-        digest = sha256((header or "").encode()).digest()
-        known = self._checked.get(digest)
-        if known and not self._revocations.has_ended_here(known.agent, known.generation):
+        seal, is_checked = self.open_in_time(header)
+        if not is_checked:
+            raise Unreachable(ACCESS_UNCHECKED, "Chatwoot does not answer in time")
+        return seal
+
+    def open_in_time(self, header: str | None) -> tuple[Seal, bool]:
+        """Like `open`; False where Chatwoot was too slow, and its word of before had to do."""
+        digest = _digest(header)
+        if known := self._find_checked(digest):
+            return known, True
+        seal, left = self._verify(header)
+        try:
+            self._checks.wait(self._start_check(digest, seal, left))
+        except InvalidSeal:
+            raise
+        except PanelError as error:
+            try:
+                self._check(seal, CacheControl.ONLY_IF_CACHED)
+            except Busy:
+                raise error from None
+            return seal, False
+        return seal, True
+
+    def open_at_once(self, header: str | None) -> Seal:
+        """For what shows no data: a check that is due goes on behind, and tells the next time."""
+        digest = _digest(header)
+        if known := self._find_checked(digest):
             return known
         seal, left = self._verify(header)
-        self._check(seal)
-        self._checked.put(digest, seal, self._clock() + min(left, CHECKED_SECONDS))
+        if refusal := self._refused.get(digest):
+            raise InvalidSeal(refusal.code, refusal.detail)
+        self._start_check(digest, seal, left)
         return seal
+
+    def _find_checked(self, digest: bytes) -> Seal | None:
+        """A seal that held a moment ago, unless its agent has signed out here since."""
+        known = self._checked.get(digest)
+        ended = known and self._revocations.has_ended_here(known.agent, known.generation)
+        return None if ended else known
+
+    def _start_check(self, digest: bytes, seal: Seal, left: float) -> RunningCheck[None]:
+        def work() -> None:
+            try:
+                self._check(seal)
+            except InvalidSeal as refusal:
+                self._refused.put(digest, refusal, self._clock() + REFUSED_SECONDS)
+                raise
+            self._checked.put(digest, seal, self._clock() + min(left, CHECKED_SECONDS))
+
+        return self._checks.start(digest, work)
 
     def _verify(self, header: str | None) -> tuple[Seal, float]:
         """What our signature stands behind, and for how many seconds still."""
@@ -163,11 +204,11 @@ class Seals:
             raise InvalidSeal("seal_expired")
         return seal, left
 
-    def _check(self, seal: Seal) -> None:
+    def _check(self, seal: Seal, control: CacheControl = CacheControl.FRESH) -> None:
         ended = self._revocations.has_ended(seal.agent, seal.generation)
         try:
-            conversation = self._chatwoot.conversation(seal.conversation, CacheControl.FRESH)
-            self.admit(seal.agent, conversation)
+            conversation = self._chatwoot.conversation(seal.conversation, control)
+            self._access.admit(seal.agent, conversation, control)
         except (Denied, Missing) as refused:
             # Nothing of before lives on when they come back.
             if refused.code == NOT_AN_AGENT and not ended:
@@ -177,23 +218,3 @@ class Seals:
             raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
-
-    def admit(self, agent: int, conversation: Conversation) -> Agent:
-        """The agent, if they are listed and may see this conversation; raises `Denied`."""
-        found = self._chatwoot.agents().get(agent)
-        if found is None:
-            raise Denied(NOT_AN_AGENT)
-        if self._settings.inboxes and conversation.inbox not in self._settings.inboxes:
-            raise Denied("inbox_not_served")
-        # Chatwoot shows every inbox to administrators, member or not.
-        checked = self._settings.check_inbox and found.role != ADMINISTRATOR
-        if checked and not self._is_member(agent, conversation):
-            raise Denied("not_in_inbox")
-        return found
-
-    def _is_member(self, agent: int, conversation: Conversation) -> bool:
-        """Of the conversation's inbox, or of the team that it is assigned to."""
-        if agent in self._chatwoot.members(conversation.inbox):
-            return True
-        team = conversation.team
-        return team is not None and agent in self._chatwoot.team_members(team)

@@ -8,6 +8,7 @@ brought is kept or told, not even in an error.
 from collections.abc import Mapping
 from typing import Any
 
+from panel.bulkhead import Bulkhead
 from panel.deadline import Deadline
 from panel.errors import Missing, Refused, Unauthorized, Unreadable
 from panel.upstream.chatwoot import ADMINISTRATOR
@@ -25,8 +26,9 @@ class Profiles:
     Who is nobody, or nobody of our account, is an `Unauthorized`; other `PanelError`s: not asked.
     """
 
-    def __init__(self, client: Client, account: int) -> None:
+    def __init__(self, client: Client, account: int, bulkhead: Bulkhead) -> None:
         self._client = client
+        self._bulkhead = bulkhead
         self._account = account
 
     def find_by_token(self, token: str) -> int:
@@ -42,7 +44,8 @@ class Profiles:
         if not all(_fits_header(value) for value in credentials.values()):
             raise Unauthorized
         try:
-            body = self._client.get("api/v1/profile", headers=credentials, by=by).body
+            with self._bulkhead.enter():
+                body = self._client.get("api/v1/profile", headers=credentials, by=by).body
         except (Unauthorized, Refused, Missing):
             raise Unauthorized from None
         return self._read_member(body)

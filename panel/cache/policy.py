@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from panel import errors
+from panel.bulkhead import Bulkhead
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.entries import Copy, Entry, Failure, Reading, Resource, State, make_token_key
 from panel.cache.ttl_cache import TtlCache
@@ -28,6 +29,7 @@ from panel.locks import Locks
 
 T = TypeVar("T")
 
+FLIGHT_SECONDS = 2.5  # behind somebody else's fetch; then the reader is told to come again
 REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
 MOST_STATES = 8192  # without their values: for those who only ask what has changed
 VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
@@ -56,9 +58,16 @@ class CacheControl(Enum):
 class Cache:
     """The one policy: fresh, else ask, else late, else raise. Safe for threads and processes."""
 
-    def __init__(self, store: CacheBackend, locks: Locks, clock: Callable[[], float]) -> None:
-        """`locks` reach as far as the store does."""
+    def __init__(
+        self,
+        store: CacheBackend,
+        locks: Locks,
+        clock: Callable[[], float],
+        bulkhead: Bulkhead | None = None,
+    ) -> None:
+        """`locks` reach as far as the store does. `bulkhead`: for those who wait."""
         self.store = store
+        self._bulkhead = bulkhead or Bulkhead()
         self._locks = locks
         self._clock = clock
         # By generation and name: what was seen. By token and key: how a read of ours ended.
@@ -73,8 +82,8 @@ class Cache:
     ) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
-        Raises what `fetch` raised, when no copy may stand in for it. `report` hears once of each
-        failure, whoever waited for that read.
+        Raises what `fetch` raised, when no copy may stand in for it; `Busy` when this reader would
+        wait for too long. `report` hears once of each failure, whoever waited for that read.
         """
         asked, by = self._clock(), Deadline(READ_SECONDS)
         # What came before the question is no answer to `NO_CACHE`, but for a refusal: seen below.
@@ -83,7 +92,23 @@ class Cache:
             found = self._answer_from(resource, known, control, asked)
             if found:
                 return found
-        with self._locks.hold(resource.lock_key, by.left()) as alone:
+        try:
+            with self._bulkhead.enter():
+                return self._wait_and_read(resource, control, fetch, report, asked, by)
+        except errors.Busy as busy:
+            [state] = self._load([resource], parsed=True)
+            return self._answer_busy(resource, state, busy)
+
+    def _wait_and_read(
+        self,
+        resource: Resource[T],
+        control: CacheControl,
+        fetch: Callable[[Deadline], Any],
+        report: Report,
+        asked: float,
+        by: Deadline,
+    ) -> Reading[T]:
+        with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # Whoever waited here takes what came meanwhile, a failure too: asking again one after
             # the other would let fifty openings of a broken section take fifty deadlines.
             [state] = self._load([resource], parsed=True)
@@ -93,8 +118,7 @@ class Cache:
             if found:
                 return found
             if not alone:
-                hangs = errors.Unreachable("timeout", "another read of this section hangs")
-                return self._answer_late(resource, state, hangs)
+                raise errors.Busy(detail="somebody else's read takes long")
             return self._fetch_and_store(resource, state, fetch, report, by)
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
@@ -158,6 +182,8 @@ class Cache:
             return False
         if control is CacheControl.NO_CACHE:
             return state.copy.at >= asked
+        if state.failure and state.failure.at > state.copy.at:
+            return False  # somebody asked for a newer one, and was told that it could not be had
         life = resource.lifetimes
         return self._clock() < state.copy.at + (life.empty if state.copy.empty else life.fresh)
 
@@ -183,6 +209,12 @@ class Cache:
         if state.copy is None or state.value is None or _forbids_copies(error):
             raise error
         return self._make_reading(resource, state, late=error.code, retry_at=error.retry_at)
+
+    def _answer_busy(self, resource: Resource[T], state: State[T], busy: errors.Busy) -> Reading[T]:
+        """What is kept, with the word to come again in a moment; raises `busy` where nothing is."""
+        if state.copy is None or state.value is None:
+            raise busy
+        return self._make_reading(resource, state, late=busy.code, follow=True)
 
     def _make_reading(
         self,

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from panel.auth.tokens import Denied
+from panel.auth.access import Denied
 from panel.cache.policy import CacheControl
 from panel.customer import matching
 from panel.customer.lookup import Visit

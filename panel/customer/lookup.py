@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from panel.auth.tokens import Denied, Seal
+from panel.auth.access import Denied
+from panel.auth.tokens import Seal
 from panel.customer import matching
 from panel.customer.matching import Identification
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
@@ -58,7 +59,10 @@ def parse_number(form: Mapping[str, str], name: str, otherwise: str = "") -> int
 
 @dataclass(frozen=True)
 class Visit:
-    """`links_known` False: our table could not be read, so what is found are claims alone."""
+    """`links_known` False: our table could not be read, so what is found are claims alone.
+
+    `access_checked` False: Chatwoot was too slow to say anew that the agent may see this.
+    """
 
     seal: Seal
     agent: Agent
@@ -66,6 +70,7 @@ class Visit:
     found: Identification
     links_known: bool = True
     links: tuple[Link, ...] = ()
+    access_checked: bool = True
 
     def is_contact_picked(self, organization: int) -> bool:
         """Has an agent said that the contact belongs there, and not this conversation alone?"""
@@ -115,8 +120,9 @@ class Lookup:
             if not self._is_merged(conversation, seal.contact):
                 raise Denied("another_contact")
             seal = replace(seal, contact=conversation.contact.id)
-        agent = self._services.seals.admit(seal.agent, conversation)
-        return self._identify(Visit(seal, agent, conversation, Identification(())))
+        agent, is_checked = self._services.access.admit_in_time(seal.agent, conversation)
+        visit = Visit(seal, agent, conversation, Identification(()), access_checked=is_checked)
+        return self._identify(visit)
 
     def _read_conversation(self, number: int, customer: str) -> Conversation:
         kept = customer and self._services.chatwoot.peek_conversation(number)

@@ -1,7 +1,7 @@
 """The client of Chatwoot's API; it answers plain values.
 
-What decides who may look (agents, members of an inbox, the conversation) is kept for `CHECKED`
-seconds and never shown late: when Chatwoot cannot be asked, nobody is let in on an old list.
+What decides who may look (agents, members of an inbox or a team, the conversation) is kept for a
+short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, which asks for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from panel.bulkhead import Bulkhead
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import (
+    Busy,
     GiveUp,
     Missing,
     PanelError,
@@ -37,8 +39,9 @@ from panel.upstream.failures import FailureLog
 
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
-# And up to eight of a slow answer, and ten in `auth.tokens`: within the minute of design §4.2.
-ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
+# And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
+# minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
+ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
 ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
 ID_ATTRIBUTE = "middag_organization_id"
@@ -150,12 +153,18 @@ class Chatwoot:
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
     def __init__(
-        self, client: Client, cache: Cache, account: int, failures: FailureLog | None = None
+        self,
+        client: Client,
+        cache: Cache,
+        account: int,
+        failures: FailureLog | None = None,
+        bulkhead: Bulkhead | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._account = account
         self._failures = failures or FailureLog()
+        self._bulkhead = bulkhead or Bulkhead()
 
     @property
     def paused_until(self) -> float:
@@ -178,10 +187,10 @@ class Chatwoot:
         kept = self._cache.peek(_conversation_resource(number))
         return kept.value if kept and not kept.late else None
 
-    def agents(self) -> dict[int, Agent]:
+    def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
         """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
-        return self._read_cached(resource, "agents", self._fetch_agents)
+        return self._read_cached(resource, "agents", self._fetch_agents, control)
 
     def _fetch_agents(self, by: Deadline | None = None) -> list[dict[str, Any]]:
         try:
@@ -196,14 +205,18 @@ class Chatwoot:
         with self._reporting("agents"):
             self._fetch_agents()
 
-    def members(self, inbox: int) -> frozenset[int]:
+    def members(self, inbox: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
         """Ids of the agents who belong to the inbox."""
         resource = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, _parse_numbers)
         path = f"inbox_members/{inbox}"
-        ids = self._read_cached(resource, path, lambda by: _read_ids(self._fetch(path, by)))
+
+        def fetch(by: Deadline) -> list[int]:
+            return _read_ids(self._fetch(path, by))
+
+        ids = self._read_cached(resource, path, fetch, control)
         return frozenset(ids)
 
-    def team_members(self, team: int) -> frozenset[int]:
+    def team_members(self, team: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
         """Ids of the agents who belong to the team; of none that is gone."""
         resource = Resource("chatwoot-team", team, ACCESS_LIFETIMES, _parse_numbers)
         path = f"teams/{team}/team_members"
@@ -212,7 +225,7 @@ class Chatwoot:
             return [_require_number(row, "id") for row in _require_list(self._fetch(path, by))]
 
         try:
-            ids = self._read_cached(resource, path, fetch)
+            ids = self._read_cached(resource, path, fetch, control)
         except Missing:
             return frozenset()
         return frozenset(ids)
@@ -349,7 +362,15 @@ class Chatwoot:
         fetch: Callable[[Deadline], Any],
         control: CacheControl = CacheControl.FRESH,
     ) -> T:
-        """`fetch` keeps what we need of the answer: messages and private notes are never cached."""
+        """`fetch` keeps what we need of the answer: messages and private notes are never cached.
+
+        `ONLY_IF_CACHED`: what is kept, however old; `Busy` where nothing is.
+        """
+        if control is CacheControl.ONLY_IF_CACHED:
+            kept = self._cache.peek(resource)
+            if kept is None:
+                raise Busy(detail="nothing is kept")
+            return kept.value
         reading = self._cache.read(resource, control, fetch, partial(self._report, path))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
@@ -364,18 +385,19 @@ class Chatwoot:
             return self._call(path, by)
 
     def _call(self, path: str, by: Deadline | None = None) -> Any:
-        return self._client.get(self._address(path), by=by).body
+        with self._bulkhead.enter():
+            return self._client.get(self._address(path), by=by).body
 
     def _fetch_parts(
         self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
     ) -> dict[str, Any]:
-        with self._confirming_missing():
+        with self._confirming_missing(), self._bulkhead.enter():
             return self._client.get_parts(self._address(path), shape, by)
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
         call = self._client.repeat if again else self._client.send
-        with self._reporting(path), self._confirming_missing():
+        with self._reporting(path), self._confirming_missing(), self._bulkhead.enter():
             return call(method, self._address(path), body).body
 
     def _address(self, path: str) -> str:

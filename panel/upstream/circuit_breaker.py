@@ -1,50 +1,114 @@
-"""A circuit breaker for each host: one that keeps failing is not asked for a while."""
+"""A circuit breaker for each host, and within it one for each subject: an organization, a path.
+
+One customer whose records break the back office pauses that customer. The host is paused when
+several subjects fail and nobody succeeds.
+"""
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from panel.errors import Paused
 
+MOST_SUBJECTS = 1000  # with failures, remembered at once
+
+
+@dataclass
+class _Streak:
+    """The moments (epoch seconds) of failures without a success in between.
+
+    `until` stays when the pause is over: whoever comes next is the probe.
+    """
+
+    failures: list[float] = field(default_factory=list)
+    until: float = 0.0
+
 
 @dataclass
 class CircuitBreaker:
-    """After `limit` failures in a row within `window` seconds nobody calls for `pause` seconds.
+    """After `own_limit` failures in a row a subject is paused for `pause` seconds.
 
-    Then one caller goes first, as a probe; the others wait for its result or for one more pause.
-    Any answer that is no 5xx counts as a sign of life.
+    After `limit` failures in a row of at least `subjects` subjects the host is paused. Failures
+    count for `window` seconds. When a pause is over, one caller goes first, as a probe; the others
+    wait for its result or for one more pause. A subject that failed itself does not probe for the
+    host, since it would keep the others paused; its own probes go on, and a success of anybody ends
+    the pause of the host. Any answer that is no 5xx counts as a sign of life.
     """
 
     limit: int = 10
+    subjects: int = 3
+    own_limit: int = 8  # four sections, each tried twice
     pause: float = 15.0
     window: float = 60.0
-    _failures: list[float] = field(default_factory=list)
+    clock: Callable[[], float] = time.time
+    _streaks: dict[str, _Streak] = field(default_factory=dict)
+    _recent: list[tuple[float, str]] = field(default_factory=list)
     _until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def check(self) -> None:
+    def check(self, subject: str = "") -> None:
+        """Raises `Paused` where this subject, or everybody, has to wait."""
         with self._lock:
-            now = time.time()
-            if now < self._until:
-                raise Paused(detail="no call while the other side is unwell", retry_at=self._until)
-            if self._until:
-                # This caller is the probe: it leases one more pause, so that only one goes first.
+            now = self.clock()
+            own = self._find_streak(subject, now)
+            if own is None or not own.until:
+                _refuse_before(self._until, now)
+            if own and (own.until or self._until):
+                _refuse_before(own.until, now)
+                own.until = now + self.pause  # this caller is the probe: the lease of its turn
+            elif self._until:
+                self._until = now + self.pause  # the probe for the host, likewise
+
+    def record_success(self, subject: str = "") -> None:
+        with self._lock:
+            self._streaks.pop(subject, None)
+            self._clear_host()
+
+    def record_garbage(self, subject: str = "") -> None:
+        """An answer that cannot be read: the host lives, and this subject is in trouble."""
+        with self._lock:
+            self._lengthen_streak(subject, self.clock())
+            self._clear_host()
+
+    def record_failure(self, subject: str = "") -> None:
+        with self._lock:
+            now = self.clock()
+            is_new = self._find_streak(subject, now) is None
+            self._lengthen_streak(subject, now)
+            recent = [each for each in self._recent if each[0] > now - self.window]
+            self._recent = [*recent[-self.limit :], (now, subject)]
+            several = len({name for _, name in self._recent}) >= self.subjects
+            # Who failed before says nothing new about the others.
+            if several and len(self._recent) >= self.limit and (is_new or not self._until):
                 self._until = now + self.pause
 
-    def record_success(self) -> None:
-        with self._lock:
-            self._failures.clear()
-            self._until = 0.0
+    def _find_streak(self, subject: str, now: float) -> _Streak | None:
+        streak = self._streaks.get(subject)
+        if streak and not streak.until and streak.failures[-1] < now - self.window:
+            del self._streaks[subject]
+            return None
+        return streak
 
-    def record_failure(self) -> None:
-        with self._lock:
-            now = time.time()
-            self._failures = [at for at in self._failures if at > now - self.window] + [now]
-            if len(self._failures) >= self.limit:
-                self._until = now + self.pause
+    def _lengthen_streak(self, subject: str, now: float) -> None:
+        if len(self._streaks) >= MOST_SUBJECTS and subject not in self._streaks:
+            self._streaks.clear()
+        own = self._streaks.setdefault(subject, _Streak())
+        own.failures = [*(at for at in own.failures if at > now - self.window), now]
+        if own.until or len(own.failures) >= self.own_limit:
+            own.until = now + self.pause
+
+    def _clear_host(self) -> None:
+        self._recent.clear()
+        self._until = 0.0
 
     @property
     def paused_until(self) -> float:
-        """Epoch seconds, 0 while calls go through."""
+        """Epoch seconds when the host is tried again, 0 while calls go through."""
         with self._lock:
-            return self._until if self._until > time.time() else 0.0
+            return self._until if self._until > self.clock() else 0.0
+
+
+def _refuse_before(moment: float, now: float) -> None:
+    if now < moment:
+        raise Paused(detail="no call while the other side is unwell", retry_at=moment)

@@ -111,9 +111,21 @@ class Client:
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
 
-    def get(self, path: str, params: Any = None, headers: Any = None, by: Any = None) -> Answer:
-        """GET with one retry for what may heal, inside the deadline `by`."""
-        return self._send_with_retry("GET", path, by, params=params, headers=headers)
+    def get(
+        self,
+        path: str,
+        params: Any = None,
+        headers: Any = None,
+        by: Deadline | None = None,
+        subject: str = "",
+    ) -> Answer:
+        """GET with one retry for what may heal, inside the deadline `by`.
+
+        `subject`: whose trouble it is when this fails (see `circuit_breaker`); else the path's.
+        """
+        return self._send_with_retry(
+            "GET", path, by, subject=subject, params=params, headers=headers
+        )
 
     def get_parts(
         self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
@@ -155,10 +167,13 @@ class Client:
             return RETRY_AFTER_SECONDS
         return max(0.0, error.retry_at - time.time())
 
-    def _attempt(self, method: str, path: str, by: Deadline | None, **kwargs: Any) -> Answer:
+    def _attempt(
+        self, method: str, path: str, by: Deadline | None, subject: str = "", **kwargs: Any
+    ) -> Answer:
         if by and not by.left():
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
-        self.breaker.check()
+        subject = subject or path.partition("?")[0]
+        self.breaker.check(subject)
         by = by or Deadline()
         by.last_longer(_measure(self._gate))  # a turn waited for is not the other side's time
         try:
@@ -166,14 +181,15 @@ class Client:
         except (Unreachable, Unwell) as error:
             CALLS.labels(self.host, error.code).inc()
             polite = error.code == "rate_limited"  # the other side lives
-            (self.breaker.record_success if polite else self.breaker.record_failure)()
+            (self.breaker.record_success if polite else self.breaker.record_failure)(subject)
             raise
         except PanelError as error:
             CALLS.labels(self.host, error.code).inc()
-            self.breaker.record_success()
+            garbled = error.code == "unreadable"
+            (self.breaker.record_garbage if garbled else self.breaker.record_success)(subject)
             raise
         CALLS.labels(self.host, "ok").inc()
-        self.breaker.record_success()
+        self.breaker.record_success(subject)
         return answer
 
     def _exchange(

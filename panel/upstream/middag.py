@@ -202,7 +202,9 @@ class BackOffice:
         query = {**query, "org": organization}
         headers = {"X-Middag-Organization": str(organization)}
         try:
-            body = self._client.get(path, params=query, headers=headers, by=by).body
+            body = self._client.get(
+                path, params=query, headers=headers, by=by, subject=str(organization)
+            ).body
         except (Missing, Refused, Unauthorized) as error:
             raise _tell_missing(error) from error
         if not isinstance(body, dict) or body.get("success") is False:

@@ -1,12 +1,15 @@
 """The routes of what an agent does: pick, undo, refuse, search, uncover."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
+from panel.auth.access import Denied
 from panel.auth.throttle import SEARCHES
-from panel.auth.tokens import Denied, Seal
+from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer import search
 from panel.customer.decisions import CannotPick, Decisions
@@ -19,6 +22,7 @@ from panel.web.panel import answer_section
 from panel.web.rendering import make_lookup, open_seal, render_panel, render_refusal
 from panel.web.sections import SECTIONS
 
+TURN_SECONDS = 1.0  # that a search waits for the agent's one before it
 REASON_LENGTHS = range(3, 201)
 
 
@@ -47,7 +51,8 @@ def search_organizations() -> Response:
         if search.says_enough(query):
             _limit_searches(seal)
         masked = search.find_masked_words(services().settings.mask, seal.trust)
-        results = search.search(services(), query, masked)
+        with _take_turn(seal):
+            results = search.search(services(), query, masked)
         if results.asked:
             # Without its row nothing is shown: who reads a customer list by searching is seen.
             services().audit_log.record(_make_search_entry(seal, results))
@@ -60,6 +65,15 @@ def _limit_searches(seal: Seal) -> None:
     until = services().authenticator.attempts.count(SEARCHES, f"agent {seal.agent}")
     if until:
         raise Denied("too_many_searches", retry_at=until)
+
+
+@contextmanager
+def _take_turn(seal: Seal) -> Iterator[None]:
+    """One search at a time for each agent: many at once would take the processor from openings."""
+    with services().locks.hold(f"search:{seal.agent}", TURN_SECONDS) as alone:
+        if not alone:
+            raise Denied("too_many_searches", retry_at=time.time() + TURN_SECONDS)
+        yield
 
 
 def _make_search_entry(seal: Seal, results: search.Results) -> AuditEntry:

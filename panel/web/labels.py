@@ -41,6 +41,7 @@ CAUSES = {
     "http_502": "The back office is down.",
     "http_503": "The back office is down.",
     "http_504": "The back office took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
 }
 
 # Why Chatwoot could not be asked, where an administrator can mend it.
@@ -68,6 +69,8 @@ CHATWOOT_CAUSES = {
     "http_502": "Chatwoot is down.",
     "http_503": "Chatwoot is down.",
     "http_504": "Chatwoot took too long.",
+    "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+    "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
 # Why a viewer is refused.

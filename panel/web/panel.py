@@ -9,7 +9,7 @@ from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
-from panel.errors import PanelError
+from panel.errors import Busy, PanelError
 from panel.services import services
 from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
@@ -17,14 +17,21 @@ from panel.web.rendering import (
     choose_status,
     find_masked,
     make_lookup,
-    open_seal,
+    open_seal_at_once,
+    open_seal_in_time,
     read_bearer,
     read_moment,
     read_version,
     render_panel,
     render_section,
 )
-from panel.web.sections import SECTIONS, make_failed_view, make_view
+from panel.web.sections import (
+    SECTIONS,
+    make_failed_view,
+    make_loading_view,
+    make_view,
+    mark_unchecked,
+)
 
 LONGEST_IDLE = 6  # digits
 CPU_LOAD = CpuLoad()
@@ -51,21 +58,23 @@ def show_contact() -> Response | str:
 
 
 def show_section(name: str) -> Response:
-    return answer_section(
-        name,
-        open_seal(),
-        read_bearer(),
-        CacheControl.FRESH if "wait" in request.args else CacheControl.STALE_WHILE_REVALIDATE,
-    )
+    waits = "wait" in request.args
+    control = CacheControl.FRESH if waits else CacheControl.STALE_WHILE_REVALIDATE
+    seal, is_checked = open_seal_in_time()
+    return answer_section(name, seal, read_bearer(), control, is_checked)
 
 
 def refresh_section(name: str) -> Response:
-    return answer_section(name, open_seal(), read_bearer(), CacheControl.NO_CACHE)
+    seal, is_checked = open_seal_in_time()
+    return answer_section(name, seal, read_bearer(), CacheControl.NO_CACHE, is_checked)
 
 
 def show_changes() -> Response:
-    """Which of the shown sections have a reason to ask again; when to ask this again."""
-    organization, asked = open_seal().organization, request.args
+    """Which of the shown sections have a reason to ask again; when to ask this again.
+
+    It waits for nobody: what it tells are names of sections.
+    """
+    organization, asked = open_seal_at_once().organization, request.args
     seen = _parse_seen(asked.get("seen", "")) if organization else {}
     office, cache = services().back_office, services().cache
     shown = [
@@ -82,8 +91,13 @@ def show_changes() -> Response:
     return answer
 
 
-def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) -> Response:
-    """One section as the seal allows it; `own_seal` says so itself when it goes back with it."""
+def answer_section(
+    name: str, seal: Seal, own_seal: str, control: CacheControl, is_checked: bool = True
+) -> Response:
+    """One section as the seal allows it; `own_seal` says so itself when it goes back with it.
+
+    `is_checked` False: Chatwoot was too slow to say anew that the agent may see this.
+    """
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
@@ -94,6 +108,9 @@ def answer_section(name: str, seal: Seal, own_seal: str, control: CacheControl) 
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), masked)
+        view = view if is_checked else mark_unchecked(view)
+    except Busy:
+        view = make_loading_view(section, Busy.code)  # it asks again by itself
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)

@@ -15,7 +15,8 @@ from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from panel.auth.tokens import Denied, InvalidSeal, Seal, Unproven, parse_bearer
+from panel.auth.access import Denied, Unproven
+from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
 from panel.customer.lookup import Lookup, Visit
 from panel.customer.matching import UNPROVEN, Candidate
@@ -26,7 +27,16 @@ from panel.models import clean
 from panel.services import services
 from panel.web import labels
 from panel.web.formats import Formats, choose_locale
-from panel.web.sections import SECTIONS, Moment, Section, SectionView, make_failed_view, make_view
+from panel.web.sections import (
+    SECTIONS,
+    Moment,
+    Section,
+    SectionView,
+    make_failed_view,
+    make_loading_view,
+    make_view,
+    mark_unchecked,
+)
 
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
@@ -57,6 +67,16 @@ def read_bearer() -> str:
 
 def open_seal() -> Seal:
     return services().seals.open(request.headers.get("Authorization"))
+
+
+def open_seal_in_time() -> tuple[Seal, bool]:
+    """False: Chatwoot was too slow to say anew that the agent may see this."""
+    return services().seals.open_in_time(request.headers.get("Authorization"))
+
+
+def open_seal_at_once() -> Seal:
+    """For what shows no data: its agent is checked behind."""
+    return services().seals.open_at_once(request.headers.get("Authorization"))
 
 
 def mark_as_ours(answer: Response) -> Response:
@@ -166,6 +186,8 @@ def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, Mark
 def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = find_masked(candidate.trust)
     views = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
+    if not visit.access_checked:
+        views = [mark_unchecked(view) if view.selection else view for view in views]
     services().audit_log.try_record(_make_entry(visit.seal, candidate))
     return render_template(
         "contact.html",
@@ -211,7 +233,7 @@ def _peek_view(section: Section, organization: int, masked: frozenset[str]) -> S
     return (
         make_view(section, reading, read_moment(), masked)
         if reading
-        else _make_loading_view(section)
+        else make_loading_view(section)
     )
 
 
@@ -275,10 +297,6 @@ def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
         view.section.template, view=view, moment=read_moment(), now=now, uncovered=uncovered
     )
     return Markup(html)  # noqa: S704 (our own template made it)
-
-
-def _make_loading_view(section: Section) -> SectionView:
-    return SectionView(section, "loading")
 
 
 def read_version(section: Section, organization: int) -> str:

@@ -7,10 +7,11 @@ order, and how many its filter hid.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from panel.auth.background_checks import ACCESS_UNCHECKED
 from panel.cache.entries import Reading
 from panel.customer.disclosure import AMOUNT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.errors import PanelError, Refused
@@ -237,3 +238,13 @@ def make_failed_view(section: Section, error: PanelError, version: str) -> Secti
     """No truth and no copy: the section says so, never that there is nothing."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
+
+
+def make_loading_view(section: Section, code: str = "") -> SectionView:
+    """`code`: why it waits, where it was asked for already; then it asks again a moment later."""
+    return SectionView(section, "loading", code=code)
+
+
+def mark_unchecked(view: SectionView) -> SectionView:
+    """What is shown although Chatwoot did not say anew that the agent may see it."""
+    return replace(view, state="late", code=ACCESS_UNCHECKED, follow=False)

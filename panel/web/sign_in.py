@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 from flask import Response, make_response, render_template, request
 
+from panel.auth.access import Denied, Unproven
 from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
-from panel.auth.tokens import ACCESS_TOKEN, Denied, Unproven
+from panel.auth.tokens import ACCESS_TOKEN
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.errors import PanelError

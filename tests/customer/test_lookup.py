@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.auth.tokens import Denied, Seal
+from panel.auth.access import Denied
+from panel.auth.tokens import Seal
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Hints, Lookup, Visit, parse_number
 from panel.data.directory import Person

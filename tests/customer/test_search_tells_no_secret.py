@@ -216,3 +216,11 @@ def test_an_agent_is_limited_whatever_seal_they_bring_and_a_colleague_is_not(
     assert panel.ask("GET", "/search", other, params={"q": "prado"}).status_code == 429
     colleague = seal_of(panel.open("unlinked", agent_id=3).text)
     assert panel.ask("GET", "/search", colleague, params={"q": "prado"}).status_code == 200
+
+
+def test_one_agent_searches_once_at_a_time(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    with panel.services.locks.hold(f"search:{AGENT}", 1):
+        answer = panel.ask("GET", "/search", seal, params={"q": "prado"})
+    assert answer.status_code == 429
+    assert panel.ask("GET", "/search", seal, params={"q": "prado"}).status_code == 200

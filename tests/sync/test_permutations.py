@@ -83,7 +83,7 @@ class Worlds:
             at, chat_at = (server.url for server in self.servers)
             bench = build(self.office, self.chat, at, chat_at, Path(folder))
             client = bench.contacts._office._client
-            client.breaker = CircuitBreaker(limit=10_000)
+            client.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
             yield bench
             bench.directory._engine.dispose()
 

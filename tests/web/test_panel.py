@@ -13,6 +13,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from panel.auth.tokens import SEAL_SECONDS, Seal, derive_launch_key
 from panel.demo.scenarios import SCENARIOS
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET
+from panel.web.labels import CAUSES
 from panel.web.sections import SECTIONS
 from tests.conftest import (
     MakePanel,
@@ -470,11 +471,18 @@ def test_a_conversation_that_went_to_another_contact_closes_its_seals(clocked: P
     assert clocked.section("orders", seal).status_code == 401
 
 
-def test_a_seal_that_cannot_be_checked_shows_nothing_new(clocked: Panel) -> None:
+def test_a_seal_that_cannot_be_checked_holds_two_minutes_longer_and_says_so(
+    clocked: Panel,
+) -> None:
     seal = clocked.proven("healthy")
     clocked.section("orders", seal)
     clocked.chat.down = True
     clocked.clock.advance(61)
+    answer = clocked.section("orders", seal)
+    assert state_of(answer.text) == "late"
+    assert attribute(answer.text, "data-code") == "access_unchecked"
+    assert CAUSES["access_unchecked"] in answer.text
+    clocked.clock.advance(100)
     answer = clocked.section("orders", seal)
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "http_503"

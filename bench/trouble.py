@@ -1,0 +1,157 @@
+"""The rows of trouble: what a slow, hanging or broken outside world costs everybody else."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+from bench.figures import Samples
+from bench.stage import HEALTHY, Panel, Stage, Visit, drawn, open_panel, seal_of, section_request
+from bench.wire import at_once, request
+from bench.writing import hook_request
+from panel.demo.world import Call
+from panel.web.sections import SECTIONS
+
+AGENTS = 80
+SLOW_SECONDS = 7.0
+AGAIN_SECONDS = 4.0  # after which a section that waits, and a busy panel, ask again
+HEALTHZ = request("GET", "/healthz", "")
+Break = Callable[[Stage, Event, Sequence[Visit]], None]
+
+
+def _slow_office(stage: Stage, _over: Event, _cold: Sequence[Visit]) -> None:
+    stage.office.delay = SLOW_SECONDS
+
+
+def _hanging_office(stage: Stage, _over: Event, cold: Sequence[Visit]) -> None:
+    for visit in cold:
+        stage.office.fault("hang", visit.organization)
+
+
+def _slow_chatwoot(stage: Stage, over: Event, _cold: Sequence[Visit]) -> None:
+    def wait(_call: Call) -> None:
+        over.wait(SLOW_SECONDS)
+
+    stage.chat.failures = wait
+
+
+BREAKS: dict[str, Break] = {
+    "the back office takes 7 s": _slow_office,
+    "the back office hangs": _hanging_office,
+    "Chatwoot takes 7 s": _slow_chatwoot,
+}
+
+
+def behind_others(stage: Stage, shape: str) -> list[Samples]:
+    """`AGENTS` agents open as many cold customers at once; meanwhile others go on.
+
+    Lines: the worst /healthz, the worst hook, the median warm open against a quiet one.
+    """
+    worst: dict[str, list[float]] = {"health": [], "hook": [], "open": []}
+    notes = []
+    for name, spoil in BREAKS.items():
+        health, hook, ratio = _measure_beside(stage, shape, spoil)
+        worst["health"].append(health)
+        worst["hook"].append(hook)
+        worst["open"].append(ratio)
+        notes.append(f"{name}: {health:.2f} s, {hook:.2f} s, {ratio:.2f}")
+    note = "; ".join(notes)
+    return [Samples(values, note) for values in worst.values()]
+
+
+def _measure_beside(stage: Stage, shape: str, spoil: Break) -> tuple[float, float, float]:
+    cold = stage.newcomers(AGENTS)
+    with stage.panel(stage.environ(shape)) as panel:
+        panel.warmed(HEALTHY, picked=True)
+        warm = HEALTHY.before(stage.chat).request
+        quiet = statistics.median(panel.timed(warm) for _ in range(20))
+        with _broken(stage, spoil, cold), _opening(panel, cold) as opening:
+            times = _ask_beside(panel, warm, opening)
+    return max(times["health"]), max(times["hook"]), statistics.median(times["open"]) / quiet
+
+
+@contextmanager
+def _broken(stage: Stage, spoil: Break, cold: Sequence[Visit]) -> Iterator[None]:
+    over, sound = Event(), stage.chat.failures
+    spoil(stage, over, cold)
+    try:
+        yield
+    finally:
+        over.set()
+        stage.office.delay = 0.0
+        stage.office.heal()
+        stage.chat.failures = sound
+
+
+@contextmanager
+def _opening(panel: Panel, cold: Sequence[Visit]) -> Iterator[Callable[[], bool]]:
+    """Browsers that open these panels and come again as their sections tell them to."""
+    over = Event()
+    with ThreadPoolExecutor(len(cold)) as pool:
+        waiting = [pool.submit(_open_like_a_browser, panel.port, visit, over) for visit in cold]
+        try:
+            yield lambda: not all(each.done() for each in waiting)
+        finally:
+            over.set()
+
+
+def _open_like_a_browser(port: int, visit: Visit, over: Event) -> None:
+    html = ""
+    while not over.is_set() and "data-seal" not in html:
+        (answer,) = at_once(port, [visit.request])
+        html = answer.text
+        over.wait(0 if "data-seal" in html else AGAIN_SECONDS)
+    while not over.is_set():
+        sections = drawn(html)
+        loading = [name for name, (state, _) in sections.items() if state == "loading"]
+        if not loading:
+            return
+        answers = at_once(port, [section_request(name, seal_of(html)) for name in loading])
+        for name, answer in zip(loading, answers, strict=True):
+            if drawn(answer.text).get(name, ("failed", ""))[0] != "loading":
+                html = html.replace(f'data-section="{name}"', f'data-answered="{name}"')
+        over.wait(AGAIN_SECONDS)
+
+
+def _ask_beside(panel: Panel, warm: bytes, opening: Callable[[], bool]) -> dict[str, list[float]]:
+    """A second after the crowd came, for a dozen seconds or until it is through."""
+    time.sleep(1)
+    times: dict[str, list[float]] = {"health": [], "hook": [], "open": []}
+    end = time.monotonic() + 12
+    while time.monotonic() < end and (opening() or not times["open"]):
+        times["health"].append(panel.timed(HEALTHZ))
+        times["hook"].append(panel.timed(hook_request(HEALTHY.organization)))
+        times["open"].append(panel.timed(warm))
+        time.sleep(0.1)
+    return times
+
+
+def beside_a_broken_customer(stage: Stage, shape: str) -> list[Samples]:
+    """Three panels of a customer whose every answer is a 500; each five seconds a healthy one."""
+    [broken], healthy = stage.newcomers(1), stage.newcomers(stage.times(4, 12))
+    stage.office.fault("500", broken.organization)
+    over = Event()
+    try:
+        with stage.panel(stage.environ(shape)) as panel, ThreadPoolExecutor(3) as pool:
+            watching = [pool.submit(_watch, panel.port, broken, over) for _ in range(3)]
+            read = []
+            for visit in healthy:
+                over.wait(stage.times(2, 5))
+                states = {state for state, _ in open_panel(panel.port, visit).sections.values()}
+                read.append(float(states == {"fresh"}))
+            over.set()
+            for each in watching:
+                each.result()
+    finally:
+        over.set()
+        stage.office.heal(broken.organization)
+    return [Samples(read, f"{sum(read):.0f} of {len(read)} healthy customers could be read")]
+
+
+def _watch(port: int, visit: Visit, over: Event) -> None:
+    """An open panel that asks for its sections whenever a pause is over."""
+    seal = open_panel(port, visit).seal
+    while not over.wait(1):
+        at_once(port, [section_request(name, seal, wait=True) for name in SECTIONS])

@@ -1,0 +1,77 @@
+"""Access: may this agent see this conversation? Chatwoot's word, checked within the minute.
+
+A slow Chatwoot keeps nobody waiting: after `CHECK_SECONDS` what it said a short while ago decides
+(`KEPT_SECONDS`), and the viewer is told that the access could not be checked.
+"""
+
+from panel.auth.background_checks import BackgroundChecks
+from panel.cache.policy import CacheControl
+from panel.deadline import READ_SECONDS
+from panel.errors import GiveUp, PanelError
+from panel.settings import Settings
+from panel.upstream.chatwoot import ADMINISTRATOR, Agent, Chatwoot, Conversation
+
+NOT_AN_AGENT = "not_an_agent"
+
+
+class Denied(GiveUp):
+    """The viewer may not see this. `code` is shown; the caller answers 401 or 403."""
+
+    code = "denied"
+
+
+class Unproven(Denied):
+    """No proof, or none that holds: where agents can sign in, they are offered to."""
+
+    code = "no_proof"
+
+
+class Access:
+    """Methods raise `Denied`; `PanelError` when Chatwoot cannot be asked."""
+
+    def __init__(self, settings: Settings, chatwoot: Chatwoot, checks: BackgroundChecks) -> None:
+        self._settings = settings
+        self._chatwoot = chatwoot
+        self._checks = checks
+
+    def admit(
+        self, agent: int, conversation: Conversation, control: CacheControl = CacheControl.FRESH
+    ) -> Agent:
+        """The agent, if they are listed and may see this conversation."""
+        listed = self._chatwoot.agents(control).get(agent)
+        if listed is None:
+            raise Denied(NOT_AN_AGENT)
+        if self._settings.inboxes and conversation.inbox not in self._settings.inboxes:
+            raise Denied("inbox_not_served")
+        # Chatwoot shows every inbox to administrators, member or not.
+        limited = self._settings.check_inbox and listed.role != ADMINISTRATOR
+        if limited and not self._is_member(agent, conversation, control):
+            raise Denied("not_in_inbox")
+        return listed
+
+    def admit_in_time(self, agent: int, conversation: Conversation) -> tuple[Agent, bool]:
+        """Like `admit`; False where Chatwoot was too slow, and its word of before had to do."""
+        key = ("admit", agent, conversation.id)
+        check = self._checks.start(key, lambda: self.admit(agent, conversation))
+        try:
+            return self._checks.wait(check), True
+        except Denied:
+            raise
+        except PanelError as error:
+            late = error
+        try:
+            return self.admit(agent, conversation, CacheControl.ONLY_IF_CACHED), False
+        except Denied:
+            raise
+        except PanelError:
+            if check.future.done():
+                raise late from None
+        # Nothing is kept that could stand in: an opening may wait as long as any read.
+        return self._checks.wait(check, READ_SECONDS), True
+
+    def _is_member(self, agent: int, conversation: Conversation, control: CacheControl) -> bool:
+        """Of the conversation's inbox, or of the team that it is assigned to."""
+        if agent in self._chatwoot.members(conversation.inbox, control):
+            return True
+        team = conversation.team
+        return team is not None and agent in self._chatwoot.team_members(team, control)

@@ -1,0 +1,61 @@
+"""Checks that go on in threads of their own when whoever asked waits no longer."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from panel.bulkhead import Bulkhead
+from panel.errors import Busy
+
+CHECK_SECONDS = 2.5  # that a panel waits for a check
+THREADS = 16
+ACCESS_UNCHECKED = "access_unchecked"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunningCheck(Generic[T]):
+    """One check under way. `since`: its start on the monotonic clock."""
+
+    future: "Future[T]"
+    since: float
+
+
+class BackgroundChecks:
+    """At most one check at a time for each key. Safe for threads."""
+
+    def __init__(self, bulkhead: Bulkhead) -> None:
+        self._bulkhead = bulkhead
+        self._lock = threading.Lock()
+        self._running: dict[Hashable, RunningCheck[Any]] = {}
+        # It starts no thread before the first check, which comes after gunicorn's fork.
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="access-check")
+
+    def start(self, key: Hashable, work: Callable[[], T]) -> RunningCheck[T]:
+        """The check of this key that is under way, or a new one."""
+        with self._lock:
+            running = self._running.get(key)
+            if running is None:
+                running = RunningCheck(self._pool.submit(self._run, key, work), time.monotonic())
+                self._running[key] = running
+            return running
+
+    def wait(self, check: RunningCheck[T], seconds: float = CHECK_SECONDS) -> T:
+        """What `check` answers or raises, `seconds` after its start at the latest; else `Busy`."""
+        left = check.since + seconds - time.monotonic()
+        try:
+            with self._bulkhead.enter():
+                return check.future.result(max(0.0, left))
+        except StillRunning:
+            raise Busy(ACCESS_UNCHECKED, "the check takes long") from None
+
+    def _run(self, key: Hashable, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            with self._lock:
+                self._running.pop(key, None)

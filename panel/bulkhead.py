@@ -1,0 +1,46 @@
+"""A bulkhead: how many threads of this process may wait for the outside worlds at once.
+
+The rest of the threads stays free for what needs nobody else: hooks, health, what is kept.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from panel.errors import Busy
+
+SHARE = 2 / 3  # of a process's threads
+USUAL_THREADS = 64  # of gunicorn.conf.py
+_is_inside: ContextVar[bool] = ContextVar("is_inside", default=False)
+
+
+class Bulkhead:
+    """Safe for threads. Who is inside may enter again: one thread waits once."""
+
+    def __init__(self, threads: int = USUAL_THREADS) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self.resize(threads)
+
+    def resize(self, threads: int) -> None:
+        """`threads`: how many the process has."""
+        self._limit = max(1, int(threads * SHARE))
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Raises `Busy` at once where too many are inside already."""
+        if _is_inside.get():
+            yield
+            return
+        with self._lock:
+            if self._inside >= self._limit:
+                raise Busy(detail=f"{self._limit} threads wait already")
+            self._inside += 1
+        token = _is_inside.set(True)
+        try:
+            yield
+        finally:
+            _is_inside.reset(token)
+            with self._lock:
+                self._inside -= 1
