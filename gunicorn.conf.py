@@ -45,6 +45,7 @@ keepalive = 5
 _memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unguessable name in it)
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 
+logger_class = "panel.serving.server_log.ServerLog"
 # Addresses and ids of customers' conversations belong in no log; the proxy has its own.
 accesslog = None
 
@@ -80,7 +81,7 @@ def on_starting(_server: object) -> None:
     Found out by the workers, gunicorn would start others for ever. The database is upgraded here
     too: a worker that takes longer than 30 s to start is killed.
     """
-    os.umask(0o077)  # what we write holds names and addresses: it is nobody else's
+    os.umask(0o077)  # before the first file of ours
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)

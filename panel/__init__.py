@@ -2,18 +2,20 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    serving/    framing · connection · buffering
     .           settings · errors · models · phones · deadline · locks · bulkhead
+    logs/       request_id · formatter · events
+    serving/    framing · connection · buffering · server_log
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
+    data/       migrations · db · schema · obstacles · links · directory · search_index · audit_log ·
+                inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
-                actions · health · assets · security_headers
+                actions · health · assets · request_ids · security_headers
     sync/       wire · events · people · contacts · conversations · contact_errors ·
                 reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
                 worker · dry_run · jobs · plugin_hooks · chatwoot_hooks

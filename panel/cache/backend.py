@@ -174,8 +174,7 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     as old as their file.
     """
     removed = 0
-    folders = (ENTRIES, LOCKS, GENERATIONS)
-    for path in [path for part in folders for path in folder.glob(f"{part}/*")]:
+    for path in [path for part in list_folders(folder) for path in part.glob("*")]:
         try:
             if _is_expired(path, clock()):
                 path.unlink()
@@ -211,6 +210,11 @@ def connect(
         config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
         return CacheBackend(FlaskCache(app, config=config), clock), ThreadLocks()
     return _connect_redis(url, app, config, clock)
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """What the file cache needs below this folder."""
+    return [folder / part for part in (ENTRIES, LOCKS, GENERATIONS)]
 
 
 def _connect_files(

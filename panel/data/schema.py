@@ -95,7 +95,7 @@ def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _begin_on_sqlite(engine: Engine) -> Iterator[Connection]:
     file = Path(str(engine.url.database))
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The kernel frees the lock of a process that dies. Programs from before there were versions
     # take it as well, so none of them makes tables meanwhile.
     lock = FileLock(f"{file}.lock", timeout=MIGRATE_SECONDS)

@@ -14,6 +14,8 @@ from prometheus_client import Counter
 
 from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
+from panel.data.obstacles import explain
+from panel.logs.events import EventLog
 from panel.services import get, services
 from panel.sync import events, wire
 from panel.sync.intake import Intake, NotKept
@@ -59,12 +61,15 @@ def receive_hook() -> ResponseReturnValue:
     except wire.Refusal as refusal:
         return _refuse(refusal)
     except NotKept as trouble:
-        log.error("a hook could not be kept: %s", trouble)
+        why = explain(trouble, services().database) or str(trouble)
+        get(EventLog).record(log.error, f"a hook could not be kept: {why}")
         again = wire.Refusal(503, "not_kept", "it could not be kept, bring it again")
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(status).inc()
+    ids = {"kind": hook.kind, "hook": hook.id, "organization": hook.organization}
+    get(EventLog).record(log.info, f"a hook was {status}", hook.kind, **ids)
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 
@@ -103,5 +108,8 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
     if retry_after:
         headers["Retry-After"] = retry_after
     HOOKS_ANSWERED.labels(refusal.code).inc()
+    address = normalize_address(request.remote_addr or "")
+    words, ids = "a hook was refused", {"code": refusal.code, "address": address}
+    get(EventLog).record(log.warning, words, *ids.values(), **ids)
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

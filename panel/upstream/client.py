@@ -5,6 +5,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 """
 
 import json
+import logging
 import math
 import threading
 import time
@@ -33,6 +34,8 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.logs import request_id
+from panel.logs.events import EventLog
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.transport import TimelyAdapter
 
@@ -46,6 +49,8 @@ REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
+SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
+log = logging.getLogger(__name__)
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
@@ -107,6 +112,7 @@ class Client:
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
+        self._events = EventLog()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
@@ -176,6 +182,7 @@ class Client:
         self.breaker.check(subject)
         by = by or Deadline()
         by.last_longer(_measure(self._gate))  # a turn waited for is not the other side's time
+        begun = time.monotonic()
         try:
             answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
         except (Unreachable, Unwell) as error:
@@ -190,7 +197,14 @@ class Client:
             raise
         CALLS.labels(self.host, "ok").inc()
         self.breaker.record_success(subject)
+        self._record_slow(method, path, time.monotonic() - begun)
         return answer
+
+    def _record_slow(self, method: str, path: str, seconds: float) -> None:
+        """One that fails as well is told by whoever asked, with what it was asked for."""
+        if seconds > SLOW_SECONDS:
+            ids = {"method": method, "path": path.partition("?")[0], "seconds": round(seconds, 1)}
+            self._events.record(log.warning, f"{self.host} was slow", host=self.host, **ids)
 
     def _exchange(
         self,
@@ -241,7 +255,8 @@ class Client:
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
         left = by.left() or 0.001
-        headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
+        given = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **given}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
             timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
