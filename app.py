@@ -25,7 +25,7 @@ from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import Obstacle, explain, refuse_obstacles
 from panel.logs import formatter
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 from panel.services import get
 from panel.settings import Settings, SettingsError, from_env
 from panel.sync.dry_run import DryRun
@@ -83,7 +83,8 @@ def _build(settings: Settings, app: Flask) -> None:
     queue = PassQueue(shared.database)
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
-    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared), WrongProofs(), EventLog())
+    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
+    services.register(app, WrongProofs(), LogThrottle())
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -128,6 +129,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
 def stop_work(app: Flask) -> None:
     """Let another process lead; a pass that is under way gets a few seconds."""
     get(Worker, app).stop()
+    get(services.Services, app).deliveries.stop()
 
 
 def settings_or_exit() -> Settings:

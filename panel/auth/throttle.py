@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Column, Engine, Integer, String, Table, delet
 from panel.cache.ttl_cache import TtlCache
 from panel.data.db import insert, metadata, transaction
 from panel.errors import PanelError
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Throttle:
         self._key = key.encode()
         self._clock = clock
         self._blocked = TtlCache[float](MOST_BLOCKED, clock)
-        self._events = EventLog()
+        self._events = LogThrottle()
 
     def blocked_until(self, limit: Limit, who: str) -> float | None:
         """When (epoch seconds) they are listened to again; None: now."""

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
 
 QUIET_SECONDS = 60.0
 MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of event
@@ -17,52 +16,52 @@ Write = Callable[..., None]  # a logger's `info`, `warning`, `error`
 
 @dataclass
 class _Repeated:
-    """The lines of a kind since a moment, and how many were left out since."""
+    """Until when the lines of a kind count together, how many there were, how many left out."""
 
     quiet_until: float
     written: int = 0
     left_out: int = 0
 
 
-class EventLog:
-    """Safe for threads. `clock` counts seconds."""
+class LogThrottle:
+    """Lets the first lines of a kind into the log, and its repetitions once a minute together.
+
+    Safe for threads. `clock` counts seconds.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._repeated: dict[Hashable, _Repeated] = {}
 
-    def record(
-        self,
-        write: Write,
-        words: str,
-        *alike: Hashable,
-        most: int = MOST_ALIKE,
-        **ids: object,
-    ) -> None:
-        """Log the event, unless `most` lines of its kind were written in the last minute.
+    def __len__(self) -> int:
+        """How many kinds are remembered."""
+        return len(self._repeated)
 
-        The words and `alike` make the kind. Of how many were left out, the next line tells.
+    def record(self, write: Write, words: str, *alike: Hashable, **ids: object) -> None:
+        """Log an event with its ids, unless there were `MOST_ALIKE` of its kind a moment ago.
+
+        The words and `alike` make the kind.
         """
-        left_out = self._admit((words, *alike), most)
-        if left_out is None:
-            return
-        more: dict[str, Any] = {"more": left_out} if left_out else {}
-        text = f"{words}, and {left_out} more like it" if left_out else words
-        write("%s", text, extra={"fields": {**ids, **more}})
+        more = self.admit((words, *alike), MOST_ALIKE)
+        if more is not None:
+            write("%s%s", words, more, extra={"fields": ids})
 
-    def _admit(self, kind: Hashable, most: int) -> int | None:
-        """How many of this kind were left out before this one; None when this one is, too."""
+    def admit(self, kind: Hashable, most: int = 1) -> str | None:
+        """What to write behind a line of this kind: `, and 2 more like it`, or nothing.
+
+        None: the line is left out.
+        """
         with self._lock:
             now = self._clock()
             known = self._repeated.get(kind)
-            left_out = known.left_out if known else 0
+            if known and now < known.quiet_until and known.written >= most:
+                known.left_out += 1
+                return None
+            more = f", and {known.left_out} more like it" if known and known.left_out else ""
             if known is None or now >= known.quiet_until:
                 if len(self._repeated) >= MOST_KINDS:
                     self._repeated.clear()
                 known = self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            if known.written >= most:
-                known.left_out += 1
-                return None
             known.written += 1
-            return left_out if known.written == 1 else 0
+            return more

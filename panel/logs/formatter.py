@@ -39,7 +39,7 @@ class LogFormatter(logging.Formatter):
 
     def _describe(self, record: logging.LogRecord) -> dict[str, Any]:
         at = datetime.fromtimestamp(record.created, UTC)
-        event = {
+        event: dict[str, Any] = {
             "time": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -120,7 +120,7 @@ class _StandardError(logging.StreamHandler[Any]):
         self.setFormatter(LogFormatter())
 
     @property
-    def stream(self) -> Any:  # type: ignore[override]
+    def stream(self) -> Any:
         return sys.stderr
 
 

@@ -14,6 +14,8 @@ from sqlalchemy import Engine
 
 from panel.data import inbox
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, InboxRow
+from panel.data.obstacles import explain
+from panel.logs.events import LogThrottle
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
 from panel.sync.pass_queue import ACTIVE, TROUBLE, PassQueue
@@ -55,6 +57,7 @@ class Intake:
         self._clock = clock
         self._on_sqlite = database.dialect.name == "sqlite"
         self._commits = GroupCommit(self._keep_all)
+        self._events = LogThrottle()
 
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
@@ -84,13 +87,16 @@ class Intake:
                 name = f"warm:{organization}:{minute}"
                 self._queue.enqueue_warming(connection, organization, name)
         except TROUBLE as error:
-            log.info("organization %s is not warmed: %s", organization, type(error).__name__)
+            ids = {"organization": organization, "error": type(error).__name__}
+            self._events.record(log.info, "an organization is not warmed", **ids)
 
     def _keep(self, row: InboxRow) -> bool:
         try:
             # SQLite has one writer; PostgreSQL has many, and gathers their commits by itself.
             return self._commits.submit(row) if self._on_sqlite else self._keep_all([row])[0]
         except TROUBLE as error:
+            why = explain(error, self._database) or type(error).__name__
+            self._events.record(log.error, f"a hook could not be kept: {why}")
             raise NotKept(type(error).__name__) from error
 
     def _keep_all(self, rows: Sequence[InboxRow]) -> list[bool]:

@@ -15,7 +15,7 @@ from panel.sync.intake import Intake
 from panel.sync.rate_limit import make_limited_client
 from panel.sync.reconcile import DELETED, Reconciler
 from panel.upstream.chatwoot import Chatwoot
-from panel.upstream.middag import DOCUMENTS, ORGANIZATION
+from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
@@ -83,6 +83,7 @@ class Jobs:
         """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        log.info("the nightly run begins")
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models import Collaborator, Organization, normalize_email
+from panel.models.organizations import Collaborator, Organization
+from panel.models.text import normalize_email
 from panel.phones import has_extension, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 

@@ -14,15 +14,16 @@ from prometheus_client import Counter
 
 from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
-from panel.data.obstacles import explain
-from panel.logs.events import EventLog
+from panel.data.delivery_log import PLUGIN
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.sync import events, wire
 from panel.sync.intake import Intake, NotKept
-
-log = logging.getLogger(__name__)
+from panel.sync.receipts import note_accepted, note_refused
 
 HOOKS_ANSWERED = Counter("panel_hooks", "Hooks by their answer", ["answer"])
+log = logging.getLogger(__name__)
+
 # Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
 # is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
 MOST_READ = 1024 * 1024
@@ -61,15 +62,15 @@ def receive_hook() -> ResponseReturnValue:
     except wire.Refusal as refusal:
         return _refuse(refusal)
     except NotKept as trouble:
-        why = explain(trouble, services().database) or str(trouble)
-        get(EventLog).record(log.error, f"a hook could not be kept: {why}")
-        again = wire.Refusal(503, "not_kept", "it could not be kept, bring it again")
+        detail = f"it could not be kept ({trouble}), bring it again"
+        again = wire.Refusal(503, "not_kept", detail)
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(status).inc()
+    note_accepted(PLUGIN)
     ids = {"kind": hook.kind, "hook": hook.id, "organization": hook.organization}
-    get(EventLog).record(log.info, f"a hook was {status}", hook.kind, **ids)
+    get(LogThrottle).record(log.info, f"a hook was {status}", hook.kind, **ids)
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 
@@ -108,8 +109,6 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
     if retry_after:
         headers["Retry-After"] = retry_after
     HOOKS_ANSWERED.labels(refusal.code).inc()
-    address = normalize_address(request.remote_addr or "")
-    words, ids = "a hook was refused", {"code": refusal.code, "address": address}
-    get(EventLog).record(log.warning, words, *ids.values(), **ids)
+    note_refused(PLUGIN, refusal, normalize_address(request.remote_addr or ""))
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

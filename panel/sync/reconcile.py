@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
@@ -17,15 +17,16 @@ from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import Missing, Unauthorized, Unreachable
 from panel.locks import Locks
-from panel.models import Entitlement, Organization, normalize_email
-from panel.phones import is_switchboard, normalize_phone
+from panel.models.licenses import Entitlement
+from panel.models.organizations import Organization
+from panel.models.text import is_undecoded
 from panel.settings import Settings
 from panel.sync.contact_errors import work_on_each
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
+from panel.sync.description import describe, keep_known
 from panel.sync.people import (
     OUR_ATTRIBUTES,
-    STATUSES_BY_WEIGHT,
     DesiredPerson,
     is_guessable,
     list_people,
@@ -33,7 +34,8 @@ from panel.sync.people import (
     make_key,
 )
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
-from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
+from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION
+from panel.upstream.middag import BackOffice
 
 log = logging.getLogger(__name__)
 
@@ -80,42 +82,24 @@ class Reconciler:
             raise
         listed = self._office.fetch(COLLABORATORS, organization)
         people = listed.rows
-        entitlements = self._office.fetch(ENTITLEMENTS, organization).rows
-        known = self._describe(truth, entitlements)
+        owned = self._office.fetch(ENTITLEMENTS, organization)
+        former = self._directory.get_organizations([organization]).get(organization)
+        truth = keep_known(truth, former)
+        known = describe(truth, owned, former, datetime.now(self._settings.timezone))
         wanted = list_people(truth, people)
         self._directory.put_organization(known)
-        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
+        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, owned.rows))
         before = self._directory.people_of(organization)
         people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
-        # Nor is one that names fewer people than it counts.
-        whole = people and not listed.cut
+        # Nor is one that names fewer people than it counts, or has records that cannot be read.
+        whole = people and listed.whole
         named = {COMPANY, *(make_key(each) for each in people)}
         gone = sorted(set(before) - named) if whole else []
         leavers_done = work_on_each(lambda key: self._remove_person(before[key]), gone)
         self._withhold_picks(organization)
         (people_done + leavers_done).raise_trouble()
         return None
-
-    def _describe(self, truth: Organization, entitlements: tuple[Entitlement, ...]) -> Known:
-        now = datetime.now(UTC)
-        active = [each for each in entitlements if each.status.value == "active"]
-        ahead = [each.expires for each in active if each.expires and each.expires > now]
-        statuses = {each.status.value for each in entitlements}
-        return Known(
-            id=truth.id,
-            name=truth.name[:LONGEST_NAME],
-            billing_entity=truth.billing_entity,
-            plan=truth.plan,
-            tax_id=truth.tax_id,
-            email=normalize_email(truth.email),
-            phone=normalize_phone(truth.phone, truth.country),
-            phone_shared=is_switchboard(truth.phone, truth.country),
-            city=truth.city,
-            entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
-            active_entitlements=len(active),
-            next_expiry=min(ahead).astimezone(self._settings.timezone).date() if ahead else None,
-        )
 
     # -- one person ------------------------------------------------------------------------------
 
@@ -193,7 +177,7 @@ class Reconciler:
             # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would
             # be told the other by Chatwoot (contracts/chatwoot-real.md 1).
             fields: dict[str, Any] = choose_identifier(contact, identifier)
-            if wanted and not contact.name:
+            if wanted and _wants_name(contact, wanted.name):
                 fields["name"] = wanted.name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
@@ -326,6 +310,12 @@ def _make_terms(
         [known.phone, *(each.phone for each in wanted)],
         [each.code for each in entitlements],
     )
+
+
+def _wants_name(contact: Contact, name: str) -> bool:
+    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
+    HTML's entities; any other belongs to whoever wrote it."""
+    return not contact.name or is_undecoded(contact.name, name)
 
 
 def _read_guessable(stored: Person | None) -> str | None:

@@ -4,9 +4,9 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import codecs
 import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,7 @@ import requests
 from prometheus_client import Counter
 from requests.utils import default_headers
 
+from panel import exact_json
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
     Blocked,
@@ -35,7 +36,7 @@ from panel.errors import (
     Unwell,
 )
 from panel.logs import request_id
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.transport import TimelyAdapter
 
@@ -112,7 +113,7 @@ class Client:
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
-        self._events = EventLog()
+        self._events = LogThrottle()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
@@ -340,11 +341,12 @@ def _unpack(part: Any) -> Any:
 
 
 def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
     if not raw.strip():
         return None, True
     try:
-        return msgspec.json.decode(raw), True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return exact_json.decode(raw), True
+    except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
 
 
@@ -356,9 +358,12 @@ def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
     """
     try:
         body = json.loads(
-            raw, parse_int=_parse_whole, parse_float=_parse_float, parse_constant=_parse_float
+            raw,
+            parse_int=_parse_whole,
+            parse_float=exact_json.parse_fraction,
+            parse_constant=_refuse_constant,
         )
-        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+        exact_json.encode(body)  # halves of characters are no text
     except (ValueError, RecursionError):
         return None, False
     return body, True
@@ -368,12 +373,9 @@ def _parse_whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= LONGEST_WHOLE else digits
 
 
-def _parse_float(text: str) -> float:
-    """Raises `ValueError` for `NaN`, `Infinity`, `1e400`, as msgspec does."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+def _refuse_constant(text: str) -> None:
+    """`NaN` and `Infinity` are no JSON."""
+    raise ValueError(text)
 
 
 def _parse_retry_after(header: str | None) -> float | None:

@@ -1,17 +1,20 @@
-"""The one way to log and count a failure of an outside world, rate limited.
+"""The one way to log and count what is wrong with an answer of an outside world, rate limited.
 
-A line names the host, the document, the record and the outcome; never a value that was sent or
-received. The first failure of a kind is logged at once, its repetitions once a minute together.
+A line names the host, the document, the record and what is wrong; never a value that was sent or
+received. The first of a kind is logged at once, its repetitions once a minute together.
 """
 
 import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
-from panel.errors import PanelError
-from panel.logs.events import MOST_KINDS as MOST_KINDS
-from panel.logs.events import QUIET_SECONDS as QUIET_SECONDS
-from panel.logs.events import EventLog
+from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401 (the tests' name for it)
+from panel.models.values import Problem
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -19,26 +22,124 @@ FAILURES = Counter(
     "Failed reads and writes of the outside worlds",
     ["host", "document", "outcome"],
 )
-FailureKind = tuple[str, str, str]  # host, document, outcome
+ODD_VALUES = Counter(
+    "panel_upstream_odd_values",
+    "Values and records of the back office that could not be read",
+    ["host", "document", "field"],
+)
+REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
 
 
-class FailureLog(EventLog):
+class FailureLog:
     """Safe for threads. `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._throttle = LogThrottle(clock)
 
     def report(
         self, host: str, document: str, record: int, error: PanelError, remedy: str = ""
     ) -> None:
         """Count the failure, and log it unless its kind was logged a moment ago.
 
-        `remedy`: sentences for the administrator, where there is something to be done.
+        `remedy`: what an administrator can do about it, in a sentence.
         """
-        kind: FailureKind = (host, document, error.code)
+        kind = (host, document, error.code)
         FAILURES.labels(*kind).inc()
-        left_out = self._admit(kind, 1)
-        if left_out is None:
+        more = self._throttle.admit(kind)
+        if more is not None:
+            why = f" ({error.detail})" if error.detail else ""
+            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            ids = {"host": host, "document": document, "record": record, "code": error.code}
+            log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
+
+    def report_problems(
+        self, host: str, document: str, organization: int, problems: Iterable[Problem]
+    ) -> None:
+        """Count each odd value, and log it as above; a kind is a field and a reason."""
+        for problem in problems:
+            ODD_VALUES.labels(host, document, problem.field).inc()
+            more = self._throttle.admit((host, document, problem.field, problem.reason))
+            if more is not None:
+                log.warning(
+                    "%s: %s of organization %d: record %s: %s: %s%s",
+                    *(host, document, organization, problem.record),
+                    *(problem.field, problem.reason, more),
+                )
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The last question about a document failed. `since` and `last_at`: epoch seconds."""
+
+    document: str
+    code: str
+    since: float
+    last_at: float
+
+
+class Troubles:
+    """What an outside world failed to answer when it was last asked, by document.
+
+    As this process knows it, and safe for threads. `clock` counts seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._standing: dict[str, Trouble] = {}
+
+    def note_failure(self, document: str, error: PanelError) -> None:
+        """A call that we did not make is no news: what led to a pause stands already."""
+        if isinstance(error, Paused | Busy):
             return
-        why = f" ({error.detail})" if error.detail else ""
-        more = f", and {left_out} more like it" if left_out else ""
-        what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
-        fields = {"host": host, "document": document, "record": record, "code": error.code}
-        log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": fields})
+        with self._lock:
+            now = self._clock()
+            known = self._standing.get(document)
+            if known and known.code == error.code:
+                self._standing[document] = replace(known, last_at=now)
+            else:
+                self._standing[document] = Trouble(document, error.code, now, now)
+
+    def note_success(self, document: str) -> None:
+        """Whatever was wrong with the document is over."""
+        if document in self._standing:  # looked at without the lock: mostly there is nothing
+            with self._lock:
+                self._standing.pop(document, None)
+
+    @property
+    def latest(self) -> Trouble | None:
+        """The one that was met last; None when every document's last question was answered."""
+        with self._lock:
+            return max(self._standing.values(), key=lambda each: each.last_at, default=None)
+
+
+class UnreadDocuments:
+    """Which documents could not be read when they were last asked for, and why. Safe for threads.
+
+    Only what waiting does not heal, so that somebody has to look. Of this process alone.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._codes: dict[tuple[str, int], tuple[str, float]] = {}
+
+    def note(self, document: str, organization: int, error: PanelError) -> None:
+        if not isinstance(error, Unreadable | Unauthorized | Blocked):
+            return
+        with self._lock:
+            if len(self._codes) >= MOST_KINDS:
+                self._codes.clear()
+            until = self._clock() + REMEMBERED_MINUTES * 60
+            self._codes[document, organization] = (error.code, until)
+
+    def clear(self, document: str, organization: int) -> None:
+        with self._lock:
+            self._codes.pop((document, organization), None)
+
+    def list_codes(self) -> dict[str, str]:
+        """The last code of each such document."""
+        with self._lock:
+            now = self._clock()
+            self._codes = {key: row for key, row in self._codes.items() if now < row[1]}
+            return {document: code for (document, _), (code, _) in self._codes.items()}

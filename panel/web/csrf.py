@@ -9,7 +9,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from panel.auth.tokens import SHARED_SECRET
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.settings import origin
 
@@ -34,7 +34,7 @@ def refuse_foreign_pages() -> ResponseReturnValue | None:
 
 def _record_refusal(given: str | None, own: list[str]) -> None:
     said = (given or "none")[:LONGEST_ORIGIN]
-    get(EventLog).record(
+    get(LogThrottle).record(
         log.warning,
         "a POST of a page that is not ours was refused: see PANEL_URL",
         said,

@@ -11,7 +11,7 @@ from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
 from panel.errors import Busy, PanelError
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
@@ -128,7 +128,7 @@ def answer_section(
 def _record_trouble(view: SectionView, seal: Seal) -> None:
     """What the agent sees of it, under the id that they can tell us."""
     if view.tells_code:
-        get(EventLog).record(
+        get(LogThrottle).record(
             log.info,
             "a section was not fresh",
             view.section.name,

@@ -1,4 +1,4 @@
-"""The id of each request: made here, or by a proxy that is trusted; it goes back with the answer."""
+"""The id of each request, made here or by a trusted proxy; it goes back with the answer."""
 
 from flask import Flask, Response, request
 

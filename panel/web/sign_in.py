@@ -18,7 +18,7 @@ from panel.auth.tokens import ACCESS_TOKEN
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.errors import PanelError
-from panel.logs.events import EventLog
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web.rendering import render_refusal
 
@@ -92,7 +92,7 @@ def answer_refusal(error: PanelError) -> Response:
 def _record_refusal(error: PanelError) -> None:
     """Whoever is refused is told a code; what the page said of itself is evidence of nothing."""
     write = log.info if isinstance(error, Denied) else log.warning
-    get(EventLog).record(
+    get(LogThrottle).record(
         write,
         "a panel was not shown",
         error.code,
