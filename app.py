@@ -57,7 +57,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     with _exit_when_refused(db.connect(settings.database_url)):
         _build(settings, app)
     request_ids.register(app, settings)
-    app.before_request(partial(_prepare_database, get(schema.Preparation, app)))
+    database = get(services.Services, app).database
+    app.before_request(partial(_prepare_database, get(schema.Preparation, app), database))
     routes.register(app)
     commands.register(app)
     assets.register(app)
@@ -94,12 +95,12 @@ def _migrate(database: Engine, queue: PassQueue) -> None:
     queue.migrate()
 
 
-def _prepare_database(preparation: schema.Preparation) -> None:
+def _prepare_database(preparation: schema.Preparation, database: Engine) -> None:
     """For servers that call `create_app` alone; after `start_work` it is done."""
     try:
         preparation.ensure()
-    except WrongSchema as error:
-        schema.end_process(error)
+    except (WrongSchema, OSError, SQLAlchemyError) as error:
+        schema.end_process(explain(error, database) or str(error))
         abort(503)
 
 

@@ -67,7 +67,14 @@ def refuse_obstacles(engine: Engine, *folders: Path) -> None:
     """
     for path in (*_list_files(engine), *folders):
         if why := find_obstacle(path):
-            raise Obstacle(f"{path} cannot be used: {why}.")
+            raise Obstacle(f"{_name_path(path, why)}.")
+    for file in _list_files(engine):
+        if file.is_dir():
+            raise Obstacle(f"{file} is a folder, and should be a file.")
+
+
+def _name_path(path: Path, why: str) -> str:
+    return why if why.startswith(f"{path} ") else f"{path} cannot be used: {why}"
 
 
 def _list_files(engine: Engine) -> Iterator[Path]:
@@ -81,10 +88,11 @@ def explain(error: BaseException, engine: Engine) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, SQLAlchemyError):
-            return f"The database {_name_database(engine)} {_explain_database(cause, engine)}."
+            name, why = _name_database(engine), _find_cause(cause, engine)
+            return f"The database {name} cannot be used: {why}."
         if isinstance(cause, OSError) and cause.filename:
             file = Path(os.fsdecode(cause.filename))
-            return f"{file} cannot be used: {find_obstacle(file) or cause.strerror}."
+            return f"{_name_path(file, find_obstacle(file) or str(cause.strerror))}."
         cause = cause.__cause__ or cause.__context__
     return ""
 
@@ -95,12 +103,12 @@ def _name_database(engine: Engine) -> str:
     return f"{engine.url.database} on {engine.url.host or 'this machine'}"
 
 
-def _explain_database(error: SQLAlchemyError, engine: Engine) -> str:
+def _find_cause(error: SQLAlchemyError, engine: Engine) -> str:
     """In the driver's words, which name user and host and never the password."""
     words = (str(getattr(error, "orig", "") or type(error).__name__).splitlines() or [""])[0]
     blocked = [why for why in map(find_obstacle, _list_files(engine)) if why]
     if blocked:
-        return f"cannot be used: {blocked[0]}"
+        return blocked[0]
     remedies = [remedy for part, remedy in SQLITE_REMEDIES.items() if part in words]
     remedy = remedies[0] if remedies and engine.dialect.name == "sqlite" else ""
-    return f"cannot be used: {words}" + (f"; {remedy}" if remedy else "")
+    return f"{words}; {remedy}" if remedy else words

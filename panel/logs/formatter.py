@@ -18,11 +18,11 @@ from typing import Any
 from panel.errors import PanelError
 from panel.logs import request_id
 
-PERSONAL = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+|\+\d{8,15}\b")
+PERSONAL_DATA = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+|\+\d{8,15}\b")
 # gunicorn quotes the request that it cannot read, and an address with its query.
 QUOTED = re.compile(r"(?<=^Invalid request from ip=)(\S*): .*|\?\S*", re.DOTALL)
 OURS = ("panel", "app")
-MOST_CHARACTERS = 2000
+LONGEST_VALUE = 2000
 
 
 class LogFormatter(logging.Formatter):
@@ -63,7 +63,7 @@ def _read_message(record: logging.LogRecord) -> str:
 
 
 def _hide_personal(value: object) -> object:
-    return PERSONAL.sub("[hidden]", value)[:MOST_CHARACTERS] if isinstance(value, str) else value
+    return PERSONAL_DATA.sub("[hidden]", value)[:LONGEST_VALUE] if isinstance(value, str) else value
 
 
 def list_trace(error: BaseException) -> Iterator[str]:
@@ -75,8 +75,7 @@ def list_trace(error: BaseException) -> Iterator[str]:
     if before:
         yield from list_trace(before)
     yield from _list_places(error.__traceback__)
-    text = str(error) if isinstance(error, PanelError) else _read_cause(error)
-    yield f"{type(error).__name__}: {_hide_personal(text)}".removesuffix(": ")
+    yield describe_cause(error)
 
 
 def _list_places(trace: TracebackType | None) -> Iterator[str]:
@@ -84,11 +83,12 @@ def _list_places(trace: TracebackType | None) -> Iterator[str]:
         yield f"{frame.filename}:{frame.lineno} in {frame.name}"
 
 
-def _read_cause(error: BaseException) -> str:
-    """Of trouble with a file or a connection, in the system's own words."""
-    if not isinstance(error, OSError) or not error.strerror:
-        return ""
-    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+def describe_cause(error: BaseException) -> str:
+    """The kind of an error; its text too where that is ours, or the system's word on a file."""
+    text = str(error) if isinstance(error, PanelError) else ""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {_hide_personal(text)}".removesuffix(": ")
 
 
 def _draw(event: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 HEADER = "X-Request-Id"
-ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)  # nginx makes 32, most others 36
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)  # nginx makes 32, most others 36
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -26,7 +26,7 @@ def begin(given: str = "") -> None:
 
     `given` is shown and passed on: it must come from a proxy that is trusted.
     """
-    _current.set(given if ACCEPTED.fullmatch(given) else secrets.token_hex(5))
+    _current.set(given if SAFE_ID.fullmatch(given) else secrets.token_hex(5))
 
 
 def end() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
+from panel.logs.events import LogThrottle
 from panel.serving.connection import Connection
 from panel.serving.framing import Arrival
 
@@ -40,6 +41,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._waiting: dict[Connection, None] = {}
         self._large: dict[Connection, None] = {}  # those of them whose body is large
         self._next_check = 0.0
+        self._events = LogThrottle()
 
     # -- hearing and answering -----------------------------------------------------------------
 
@@ -159,6 +161,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         """Close who has waited longest: whoever sends quickly is served, however many do not."""
         oldest = next(iter(among), None)
         if oldest is not None:
+            words = "connections run out: who waited longest was dropped"
+            self._events.record(log.warning, words, address=oldest.address)
             self._drop(oldest)
 
     # -- time ----------------------------------------------------------------------------------
@@ -175,6 +179,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _give_up(self, connection: Connection) -> None:
         if connection.is_half_heard:
+            address = connection.address
+            self._events.record(log.warning, "half a request was cut off", address=address)
             self._refuse(connection, 408)
         else:
             self._drop(connection)

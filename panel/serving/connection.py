@@ -104,6 +104,11 @@ class Connection(TConn):  # type: ignore[misc]
         return bool(self._received) and not self.closing and not self.sock.unsent
 
     @property
+    def address(self) -> str:
+        """The peer's, without its port; empty on a Unix socket."""
+        return str(self.client[0]) if isinstance(self.client, tuple) else ""
+
+    @property
     def is_large(self) -> bool:
         return self._scan.is_large(self._received)
 

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 
 from panel.data import inbox
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, InboxRow
-from panel.data.obstacles import explain
 from panel.logs.events import LogThrottle
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
@@ -95,8 +94,6 @@ class Intake:
             # SQLite has one writer; PostgreSQL has many, and gathers their commits by itself.
             return self._commits.submit(row) if self._on_sqlite else self._keep_all([row])[0]
         except TROUBLE as error:
-            why = explain(error, self._database) or type(error).__name__
-            self._events.record(log.error, f"a hook could not be kept: {why}")
             raise NotKept(type(error).__name__) from error
 
     def _keep_all(self, rows: Sequence[InboxRow]) -> list[bool]:

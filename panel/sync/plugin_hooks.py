@@ -64,6 +64,7 @@ def receive_hook() -> ResponseReturnValue:
     except NotKept as trouble:
         detail = f"it could not be kept ({trouble}), bring it again"
         again = wire.Refusal(503, "not_kept", detail)
+        again.__cause__ = trouble  # which the log explains
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
