@@ -3,20 +3,22 @@
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
     .           settings · errors · exact_json · phones · deadline · locks · bulkhead
+    logs/       request_id · formatter · events
+    serving/    framing · connection · buffering · server_log
     models/     text · countries · values · dates · money · fields · organizations · orders ·
                 licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · links · directory · search_index · audit_log ·
-                delivery_log · inbox
+    data/       migrations · db · schema · obstacles · links · directory · search_index ·
+                audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · health · assets · security_headers
+                panel · actions · health · assets · request_ids · security_headers
     sync/       wire · receipts · events · people · description · contacts · conversations ·
                 contact_errors · reconcile · rate_limit · group_commit · pass_queue · intake ·
                 leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks

@@ -89,6 +89,7 @@ class Jobs:
         """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        log.info("the nightly run begins")
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:

@@ -6,6 +6,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 
 import codecs
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
 from panel.upstream.addresses import make_url, tell_address
 from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
@@ -52,6 +55,8 @@ REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
+SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
+log = logging.getLogger(__name__)
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
@@ -115,6 +120,7 @@ class Client:
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
+        self._events = LogThrottle()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
@@ -220,7 +226,17 @@ class Client:
         with self._gate() or nullcontext():
             # A turn that was waited for is not the other side's time.
             by.last_longer(time.monotonic() - begun)
-            return self._exchange(method, url, by, **kwargs)
+            turned = time.monotonic()
+            answer = self._exchange(method, url, by, **kwargs)
+            self._record_slow(method, url, time.monotonic() - turned)
+            return answer
+
+    def _record_slow(self, method: str, url: str, seconds: float) -> None:
+        """One that fails as well is told by whoever asked, with what it was asked for."""
+        if seconds > SLOW_SECONDS:
+            path = urlsplit(url).path
+            ids = {"method": method, "path": path, "seconds": round(seconds, 1)}
+            self._events.record(log.warning, f"{self.host} was slow", host=self.host, **ids)
 
     def _exchange(
         self,
@@ -274,7 +290,8 @@ class Client:
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
         left = by.left() or 0.001
-        headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
+        given = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **given}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
             timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
