@@ -24,7 +24,7 @@ from panel.web.rendering import render_refusal
 
 log = logging.getLogger(__name__)
 
-LONGEST_STAMP_DIGITS = 12  # digits
+MOST_ID_DIGITS = 12  # of an id that the log repeats
 # Refusals by which a guesser would learn which contact a conversation has.
 TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
@@ -106,7 +106,7 @@ def _record_refusal(error: PanelError) -> None:
 def _read_number(name: str) -> int:
     text = request.form.get(name, "")
     return (
-        int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_STAMP_DIGITS else 0
+        int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else 0
     )
 
 
