@@ -64,6 +64,9 @@ class FailureLog:
                     "%s: %s of organization %d: record %s: %s: %s%s",
                     *(host, document, organization, problem.record),
                     *(problem.field, problem.reason, more),
+                    extra={
+                        "fields": {"host": host, "document": document, "organization": organization}
+                    },
                 )
 
 
