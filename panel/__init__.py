@@ -7,9 +7,10 @@ The map, in reading order. A module imports what stands before it, never what co
     serving/    framing · connection · buffering · server_log
     models/     text · countries · values · dates · money · fields · organizations · orders ·
                 licenses
-    cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · failures · transport · client · documents · middag ·
-                chatwoot_rejections · chatwoot
+    cache/      ttl_cache · entries · generations · backend · touches · policy
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
+                documents · paging · middag_rejections · middag · chatwoot_rejections ·
+                chatwoot
     data/       migrations · db · schema · obstacles · links · directory · search_index ·
                 audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·

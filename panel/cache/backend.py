@@ -122,6 +122,10 @@ class CacheBackend:
             return False
         return True
 
+    def note(self, key: str, value: Any, seconds: int) -> bool:
+        """Like `put`, for what no section is drawn from: generations stand."""
+        return self._set(key, value, seconds)
+
     def works(self) -> bool:
         """Does it keep what it is given? (for `readyz`)"""
         probe = secrets.token_hex(8)  # of this very look: others look as well

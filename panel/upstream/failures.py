@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from prometheus_client import Counter
 
 from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
-from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401 (the tests' name for it)
-from panel.models.values import Problem
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401
+from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -52,21 +52,19 @@ class FailureLog:
             ids = {"host": host, "document": document, "record": record, "code": error.code}
             log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
 
-    def report_problems(
-        self, host: str, document: str, organization: int, problems: Iterable[Problem]
+    def report_oddities(
+        self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
     ) -> None:
         """Count each odd value, and log it as above; a kind is a field and a reason."""
-        for problem in problems:
-            ODD_VALUES.labels(host, document, problem.field).inc()
-            more = self._throttle.admit((host, document, problem.field, problem.reason))
+        for oddity in oddities:
+            ODD_VALUES.labels(host, document, oddity.field).inc()
+            more = self._throttle.admit((host, document, oddity.field, oddity.reason))
             if more is not None:
                 log.warning(
                     "%s: %s of organization %d: record %s: %s: %s%s",
-                    *(host, document, organization, problem.record),
-                    *(problem.field, problem.reason, more),
-                    extra={
-                        "fields": {"host": host, "document": document, "organization": organization}
-                    },
+                    *(host, document, organization, oddity.record),
+                    *(oddity.field, oddity.reason, more),
+                    extra={"fields": {"document": document, "organization": organization}},
                 )
 
 
