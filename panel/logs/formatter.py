@@ -47,7 +47,8 @@ class LogFormatter(logging.Formatter):
             "message": _read_message(record),
         }
         fields: dict[str, Any] = getattr(record, "fields", {})
-        event |= {name: _hide_personal(value) for name, value in fields.items()}
+        known = {name: value for name, value in fields.items() if value not in ("", None)}
+        event |= {name: _hide_personal(value) for name, value in known.items()}
         if request_id.current():
             event["request"] = request_id.current()
         if record.exc_info and record.exc_info[1]:

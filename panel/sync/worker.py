@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
+# That a pass was buried we say ourselves, and without a trace.
+logging.getLogger("dbos").addFilter(lambda line: not _tells_burial(line))
 
 # A constant, never computed: work that another executor began would be left lying (dependencies
 # §1.5, trap 3).
@@ -232,8 +234,9 @@ class Worker:
             return ""
         outcome = DBOS.run_step(None, _run_try, organization, bring_in_line)
         ids = {"organization": organization, "reason": outcome["reason"]}
+        write = log.warning if outcome["reason"] else log.info
         words = "a try of a pass failed" if outcome["reason"] else "a pass is done"
-        self._events.record(log.info, words, **ids)
+        self._events.record(write, words, **ids)
         return DBOS.run_step(STUBBORN, self._settle, organization, me, begun, outcome)
 
     def _begin(self, organization: int, me: str) -> list[int]:
@@ -296,6 +299,10 @@ class Worker:
             with inbox.write_transaction(self._database, organization) as connection:
                 last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
                 inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
+
+
+def _tells_burial(line: logging.LogRecord) -> bool:
+    return line.exc_info is not None and isinstance(line.exc_info[1], PassBuried)
 
 
 def _run_try(organization: int, bring_in_line: BringInLine) -> _Outcome:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from prometheus_client import Counter
 
 from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
-from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401 (the tests' name for it)
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401
 from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class FailureLog:
                     "%s: %s of organization %d: record %s: %s: %s%s",
                     *(host, document, organization, oddity.record),
                     *(oddity.field, oddity.reason, more),
+                    extra={"fields": {"document": document, "organization": organization}},
                 )
 
 
