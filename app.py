@@ -28,6 +28,7 @@ from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.worker import Worker
+from panel.upstream.failures import LogThrottle
 from panel.web import assets, security_headers
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ def _build(settings: Settings, app: Flask) -> None:
     queue = PassQueue(shared.database)
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
-    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared), WrongProofs())
+    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
+    services.register(app, WrongProofs(), LogThrottle())
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -111,6 +113,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
 def stop_work(app: Flask) -> None:
     """Let another process lead; a pass that is under way gets a few seconds."""
     get(Worker, app).stop()
+    get(services.Services, app).deliveries.stop()
 
 
 def settings_or_exit() -> Settings:

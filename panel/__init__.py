@@ -6,18 +6,20 @@ The map, in reading order. A module imports what stands before it, never what co
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · links · directory · search_index · audit_log · inbox
+    data/       migrations · db · schema · links · directory · search_index · audit_log ·
+                delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
-    .           services · checks
+    .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
-    sync/       wire · events · people · contacts · conversations · contact_errors ·
+    sync/       wire · receipts · events · people · contacts · conversations · contact_errors ·
                 reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
                 worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
-    cli/        output · setup · sync · commands
+    cli/        output · definitions · survey · setup_plan · setup_findings · setup · sync ·
+                commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.

@@ -1,45 +1,101 @@
 """The table of health checks: what each asks, and whether it may be asked every few seconds.
 
-`/readyz` shows the cheap ones. A check answers "ok", or one word for what is wrong.
+`/readyz` shows the cheap ones.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from panel.data import db
+from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
+from panel.deliveries import REFUSAL_REASONS, describe_deliveries, find_standing_refusal, format_age
 from panel.errors import PanelError
 from panel.services import Services
+from panel.upstream.chatwoot_rejections import REMEDIES
+from panel.upstream.failures import Trouble
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`word`: `ok`, `unused`, or what is wrong; `detail`: the same for people, may be empty."""
+
+    word: str
+    detail: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        return self.word in FINE
+
+
+FINE = ("ok", "unused")
 
 
 @dataclass(frozen=True)
 class Check:
-    """`name` is public: monitoring reads it. `cheap`: it asks neither of the outside worlds."""
+    """`name` is public: monitoring reads it. `cheap`: it asks neither of the outside worlds.
+
+    `needs_database`: while that is away, nobody waits for it a second time.
+    """
 
     name: str
-    ask: Callable[[Services], str]
+    ask: Callable[[Services], Finding]
     cheap: bool = True
+    needs_database: bool = False
 
 
-def _ask_database(shared: Services) -> str:
+def _ask_database(shared: Services) -> Finding:
     try:
         with db.transaction(shared.database) as connection:
-            return "ok" if connection.scalar(select(1)) == 1 else "away"
+            return Finding("ok" if connection.scalar(select(1)) == 1 else "away")
     except PanelError:
-        return "away"
+        return Finding("away")
 
 
-def _ask_cache(shared: Services) -> str:
-    return "ok" if shared.cache.store.works() else "away"
+def _ask_cache(shared: Services) -> Finding:
+    return Finding("ok" if shared.cache.store.works() else "away")
 
 
-def _ask_back_office(shared: Services) -> str:
-    return "paused" if shared.back_office.paused_until else "ok"
+def _ask_back_office(shared: Services) -> Finding:
+    return _judge_calls(shared.back_office.paused_until, shared.back_office.trouble)
 
 
-def _ask_chatwoot(shared: Services) -> str:
-    return "paused" if shared.chatwoot.paused_until else "ok"
+def _ask_chatwoot(shared: Services) -> Finding:
+    """As the calls of this process went: a refusal stands until Chatwoot answers the like of it."""
+    trouble = shared.chatwoot.trouble
+    remedy = REMEDIES.get(trouble.code, "") if trouble else ""
+    return _judge_calls(shared.chatwoot.paused_until, trouble, remedy)
+
+
+def _judge_calls(paused_until: float, trouble: Trouble | None, remedy: str = "") -> Finding:
+    if trouble is None:
+        return Finding("paused" if paused_until else "ok")
+    since, last = (format_age(time.time() - at) for at in (trouble.since, trouble.last_at))
+    detail = f"{trouble.code}: {trouble.document}, first {since}, last {last}"
+    return Finding("paused" if paused_until else trouble.code, f"{detail}. {remedy}".strip(". "))
+
+
+def _ask_chatwoot_webhooks(shared: Services) -> Finding:
+    tallies = shared.deliveries.read(CHATWOOT)
+    if shared.settings.chatwoot_webhook_secret or find_standing_refusal(tallies):
+        return _judge_deliveries(tallies, "never")
+    told = f"no secret set; {describe_deliveries(tallies, time.time())}"
+    # Where none ever came, it is a choice: nobody has registered a webhook.
+    return Finding("no_secret" if tallies else "unused", told)
+
+
+def _ask_plugin_hooks(shared: Services) -> Finding:
+    return _judge_deliveries(shared.deliveries.read(PLUGIN), "unused")
+
+
+def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
+    """`silent`: the word where none was ever accepted, nor refused for more than itself."""
+    told = describe_deliveries(tallies, time.time())
+    if refusal := find_standing_refusal(tallies):
+        return Finding("refused", f"{told}. {REFUSAL_REASONS[refusal].advice}")
+    return Finding("ok", f"ok, {told}") if ACCEPTED in tallies else Finding(silent, told)
 
 
 CHECKS = (
@@ -47,10 +103,29 @@ CHECKS = (
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
     Check("chatwoot", _ask_chatwoot),
+    Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
+    Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),
 )
+DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of which sender
 
 
-def run_checks(shared: Services, *, cheap_only: bool) -> dict[str, str]:
-    """The answer of each check, by its name."""
-    chosen = [check for check in CHECKS if check.cheap or not cheap_only]
-    return {check.name: check.ask(shared) for check in chosen}
+def run_checks(
+    shared: Services, *, cheap_only: bool, only: Collection[str] = ()
+) -> dict[str, Finding]:
+    """What each check found, by its name; `only` these, where some are named."""
+    findings: dict[str, Finding] = {}
+    for check in CHECKS:
+        if (check.cheap or not cheap_only) and (not only or check.name in only):
+            database = findings.get("database")
+            findings[check.name] = _run_check(check, shared, database)
+    return findings
+
+
+def _run_check(check: Check, shared: Services, database: Finding | None) -> Finding:
+    away = Finding("unknown", "the database is away")
+    if check.needs_database and database and not database.is_fine:
+        return away
+    try:
+        return check.ask(shared)
+    except PanelError:
+        return away

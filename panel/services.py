@@ -22,6 +22,7 @@ from panel.cache.policy import Cache
 from panel.cache.ttl_cache import TtlCache
 from panel.data import db
 from panel.data.audit_log import AuditLog
+from panel.data.delivery_log import DeliveryLog
 from panel.data.directory import Directory
 from panel.data.links import Links
 from panel.data.search_index import SearchIndex
@@ -51,6 +52,7 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    deliveries: DeliveryLog
     access: Access
     seals: Seals
     authenticator: Authenticator
@@ -66,6 +68,7 @@ def build(settings: Settings, app: Flask) -> Services:
     office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
     failures = FailureLog()
+    log_engine = db.connect_without_sync(engine)
     revocations = Revocations(engine)
     checks = BackgroundChecks(bulkhead)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
@@ -81,7 +84,8 @@ def build(settings: Settings, app: Flask) -> Services:
         links=Links(engine),
         directory=Directory(engine),
         search_index=SearchIndex(engine),
-        audit_log=AuditLog(db.connect_without_sync(engine)),
+        audit_log=AuditLog(log_engine),
+        deliveries=DeliveryLog(log_engine),
         access=access,
         seals=Seals(settings, account, access, checks, revocations),
         authenticator=Authenticator(

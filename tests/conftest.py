@@ -296,6 +296,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     yield make
     stop(servers)
     for panel in panels:
+        panel.services.deliveries.stop()
         panel.services.database.dispose()
 
 

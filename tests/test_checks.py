@@ -3,14 +3,31 @@
 import pytest
 
 from panel import checks
-from panel.checks import CHECKS, Check
-from tests.conftest import MakePanel, Panel
+from panel.checks import CHECKS, Check, Finding
+from panel.demo.chatwoot import Failure, never
+from panel.demo.worlds import SECRET
+from panel.upstream.chatwoot_rejections import REMEDIES
+from tests.conftest import MakePanel, Panel, seal_of
+from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
+
+UNUSED = ("chatwoot_webhooks", "plugin_hooks")  # nobody has sent any yet
+
+
+def read_part(panel: Panel, name: str) -> tuple[str, str, str]:
+    """The status, the part's word and its details."""
+    body = panel.ask("GET", "/readyz").json()
+    return body["status"], body["parts"][name], body["details"].get(name, "")
 
 
 def test_every_cheap_check_is_a_part_of_readyz(panel: Panel) -> None:
     body = panel.ask("GET", "/readyz").json()
     assert body["status"] == "ready"
-    assert body["parts"] == {check.name: "ok" for check in CHECKS if check.cheap}
+    words = {check.name: "unused" if check.name in UNUSED else "ok" for check in CHECKS}
+    assert body["parts"] == words
+    assert body["details"] == {
+        "chatwoot_webhooks": "no secret set; none has ever come",
+        "plugin_hooks": "none has ever come",
+    }
 
 
 def test_a_database_that_is_away_makes_the_panel_degraded(make_panel: MakePanel) -> None:
@@ -18,13 +35,98 @@ def test_a_database_that_is_away_makes_the_panel_degraded(make_panel: MakePanel)
     body = panel.ask("GET", "/readyz").json()
     assert body["status"] == "degraded"
     assert body["parts"]["database"] == "away"
+    assert {body["parts"][name] for name in UNUSED} == {"unknown"}
 
 
 def test_a_new_check_is_a_row_and_one_that_is_not_cheap_waits_for_its_command(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = (Check("disk", lambda _: "full"), Check("slow", lambda _: "ok", cheap=False))
+    rows = (
+        Check("disk", lambda _: Finding("full")),
+        Check("slow", lambda _: Finding("ok"), cheap=False),
+    )
     monkeypatch.setattr(checks, "CHECKS", (*CHECKS, *rows))
     body = panel.ask("GET", "/readyz").json()
     assert (body["status"], body["parts"]["disk"]) == ("degraded", "full")
     assert "slow" not in body["parts"]
+
+
+# -- Chatwoot and the back office, as the calls of this process went -----------------------------
+
+
+@pytest.mark.parametrize("code", BREAKAGES)
+def test_a_refusal_of_chatwoot_is_named_with_what_to_do(panel: Panel, code: str) -> None:
+    BREAKAGES[code](panel.chat)
+    panel.open()
+    status, word, detail = read_part(panel, "chatwoot")
+    assert (status, word) == ("degraded", code)
+    assert detail.startswith(f"{code}: conversations, first just now, last just now. ")
+    assert detail.endswith(REMEDIES[code].rstrip("."))
+
+
+def test_an_account_that_does_not_exist_is_named(make_panel: MakePanel) -> None:
+    panel = make_panel(CHATWOOT_ACCOUNT_ID=str(UNKNOWN_ACCOUNT))
+    panel.open(account=UNKNOWN_ACCOUNT)
+    assert read_part(panel, "chatwoot")[1] == "no_account"
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "no_api"), (403, "blocked"), (503, "http_503")])
+def test_whoever_answers_in_the_place_of_chatwoot_is_named(
+    panel: Panel, status: int, code: str
+) -> None:
+    panel.chat.failures = lambda _call: Failure(status)
+    panel.open()
+    assert read_part(panel, "chatwoot")[:2] == ("degraded", code)
+
+
+def test_a_refusal_is_over_when_chatwoot_answers_again(panel: Panel) -> None:
+    panel.chat.failures = lambda _call: Failure(403)
+    panel.open()
+    assert read_part(panel, "chatwoot")[1] == "blocked"
+    panel.chat.failures = never
+    panel.open()
+    assert read_part(panel, "chatwoot") == ("ready", "ok", "")
+
+
+def test_a_conversation_that_is_gone_is_no_trouble(panel: Panel) -> None:
+    del panel.chat.conversations[101]
+    panel.open()
+    assert read_part(panel, "chatwoot")[1] == "ok"
+
+
+def test_what_the_back_office_refuses_is_named_until_it_answers_again(panel: Panel) -> None:
+    seal = seal_of(panel.open().text)
+    panel.office.fault("500", 42)
+    panel.section("orders", seal)
+    status, word, detail = read_part(panel, "back_office")
+    assert (status, word) == ("degraded", "http_500")
+    assert detail.startswith("http_500: orders, first just now")
+    panel.office.heal()
+    panel.refresh("orders", seal)
+    assert read_part(panel, "back_office") == ("ready", "ok", "")
+
+
+# -- the plugin's hooks ----------------------------------------------------------------------------
+
+
+def ring(panel: Panel, bearer: str) -> int:
+    hook = {"event": "order.paid", "timestamp": "2026-11-30T12:00:00Z", "id": "r1"}
+    body = {**hook, "data": {"organization_id": 42}}
+    return panel.ask("POST", "/sync/hooks", bearer, json=body).status_code
+
+
+def test_when_the_plugins_last_hook_came_is_told(panel: Panel) -> None:
+    assert ring(panel, SECRET) == 202
+    assert read_part(panel, "plugin_hooks") == ("ready", "ok", "ok, last accepted just now")
+
+
+def test_a_plugin_with_another_secret_is_seen(
+    panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert {ring(panel, "another") for _ in range(3)} == {401}
+    status, word, detail = read_part(panel, "plugin_hooks")
+    assert (status, word) == ("degraded", "refused")
+    assert detail.startswith("refused: wrong proof, 3 in the last hour; none was ever accepted. ")
+    assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
+    [line] = [each.getMessage() for each in caplog.records if "hook" in each.getMessage()]
+    assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")

@@ -1,4 +1,4 @@
-"""The administrator's commands, `flask --app app …`: addresses, setup, access log."""
+"""The administrator's commands, `flask --app app …`: launch-url and access; all are hung up."""
 
 import csv
 import sys
@@ -8,24 +8,18 @@ from datetime import datetime
 
 import click
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
 from panel.cli.output import (
-    COULD_NOT,
     database_command,
     echo,
     format_time,
     plain_command,
-    stop,
+    require_panel_url,
 )
-from panel.cli.setup import Exposure, Setup, Step
-from panel.data import schema
+from panel.cli.setup import setup
 from panel.data.audit_log import AuditEntry
-from panel.data.directory import Directory
-from panel.data.migrations.version import WrongSchema
-from panel.errors import Missing, PanelError, Unauthorized, Unreadable
 from panel.services import services
 
 
@@ -35,98 +29,14 @@ def register(app: Flask) -> None:
         app.cli.add_command(command)
 
 
-# -- setting Chatwoot up -------------------------------------------------------------------------
-
-
 @click.command("launch-url")
 @plain_command
 def launch_url(as_json: bool) -> None:
     """Print the one address to register in Chatwoot as a dashboard app."""
-    _require_panel_url()
+    require_panel_url()
     settings = services().settings
     url = make_launch_url(settings, settings.panel_url)
     echo({"url": url}, as_json, lambda: [url])
-
-
-@click.command("setup")
-@click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
-@click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
-@plain_command
-def setup(dry_run: bool, remove: bool, as_json: bool) -> None:
-    """Create or correct in Chatwoot what the panel and the passes need."""
-    _require_panel_url()
-    directory = _find_directory()
-    plan = Setup(services().settings, services().chatwoot, directory)
-    try:
-        steps = plan.plan_removal() if remove else plan.plan()
-        # Before: once the webhook's secret is made, nothing may fail until it is shown.
-        exposure = None if remove else plan.find_exposure(steps)
-        by_hand, secret = _carry_out(plan, [] if dry_run else steps)
-    except Unauthorized:
-        stop("Chatwoot does not accept CHATWOOT_API_TOKEN.")
-    except PanelError as error:
-        stop(f"Chatwoot could not be asked: {error}")
-    done = [f"{step.verb} {step.what}" for step in steps if step.by_hand not in by_hand]
-    result = {"steps": done, "by_hand": by_hand, "webhook_secret": secret, "dry_run": dry_run}
-    if exposure:
-        result["exposure"] = asdict(exposure)
-    echo(
-        result,
-        as_json,
-        lambda: [
-            *_setup_lines(done, by_hand, secret, dry_run),
-            *(_exposure_lines(exposure) if exposure else ()),
-        ],
-    )
-    sys.exit(COULD_NOT if by_hand else 0)
-
-
-def _require_panel_url() -> None:
-    if not services().settings.panel_url:
-        stop("PANEL_URL is empty: set it to where this panel is reached.")
-
-
-def _carry_out(plan: Setup, steps: Iterable[Step]) -> tuple[list[str], str]:
-    """What an administrator has to do by hand, and the webhook's secret where one was made."""
-    by_hand, secret = [], ""
-    for step in steps:
-        try:
-            secret = plan.carry_out(step) or secret
-        except (Unauthorized, Missing, Unreadable):
-            by_hand.append(step.by_hand)
-    return by_hand, secret
-
-
-def _setup_lines(done: list[str], by_hand: list[str], secret: str, dry_run: bool) -> Iterable[str]:
-    if not done and not by_hand:
-        yield "Nothing to do: everything stands as it should."
-    yield from (f"{'would ' if dry_run else ''}{line}" for line in done)
-    if by_hand:
-        yield "CHATWOOT_API_TOKEN may not, or Chatwoot refuses. To be done by hand in Chatwoot:"
-        yield from (f"  - {line}" for line in by_hand)
-    if secret:
-        yield "Put this into CHATWOOT_WEBHOOK_SECRET now; it is not shown again:"
-        yield f"  {secret}"
-
-
-def _find_directory() -> Directory | None:
-    """None where there is no database of this version."""
-    try:
-        schema.require_current(services().database)
-    except (WrongSchema, SQLAlchemyError, PanelError):
-        return None
-    return services().directory
-
-
-def _exposure_lines(exposure: Exposure) -> Iterable[str]:
-    if exposure.waiting or exposure.identifiers:
-        ours = "an unknown number" if exposure.waiting is None else exposure.waiting
-        yield f"Identifiers that can be guessed: {exposure.identifiers} in Chatwoot, {ours} in our"
-        yield "own table. The next pass of their organization removes them; `flask sync reconcile`"
-        yield "lines up all."
-    for name in exposure.open_inboxes:
-        yield f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever"
-        yield "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."
 
 
 # -- who was shown what --------------------------------------------------------------------------

@@ -63,6 +63,12 @@ def database_command(command: Callable[..., None]) -> Callable[..., None]:
     return plain_command(needs_database(command))
 
 
+def require_panel_url() -> None:
+    """End here where nobody has said how the panel is reached."""
+    if not services().settings.panel_url:
+        stop("PANEL_URL is empty: set it to where this panel is reached.")
+
+
 def stop(message: str, code: int = COULD_NOT) -> NoReturn:
     """End here: the message goes to standard error."""
     click.echo(message, err=True)

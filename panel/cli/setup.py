@@ -1,241 +1,225 @@
-"""Setup of Chatwoot: the attribute definitions, dashboard app and webhook that the panel needs.
+"""`flask --app app setup`: make Chatwoot hold what the panel needs, and say what is not well there.
 
-A plan is made by comparing, then carried out; a second run finds nothing to do. What is not ours is
-never touched: definitions are ours by their key, the app by its title, the webhook by its address.
+Exit codes: 0 all is done and well; 1 a dry run has steps, or something is not as it should be; 2 a
+step failed, or Chatwoot could not be asked.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from panel.auth.tokens import make_launch_url
-from panel.data.directory import Directory
-from panel.errors import Unauthorized
-from panel.settings import Settings
-from panel.sync.people import is_guessable
-from panel.upstream.chatwoot import Chatwoot
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-CONTACT_MODEL, CONVERSATION_MODEL = 1, 0  # Chatwoot's numbers of the attribute models (§3.6)
-TEXT, NUMBER, DATE, LIST = 0, 1, 5, 6
-MODELS = {CONTACT_MODEL: "contact_attribute", CONVERSATION_MODEL: "conversation_attribute"}
-TYPES = {TEXT: "text", NUMBER: "number", DATE: "date", LIST: "list"}
-TITLE = "MIDDAG"
-EVENTS = ["conversation_created", "contact_created", "contact_updated", "message_created"]
-WEBHOOK_PATH = "/sync/chatwoot"
-SIGNABLE = ("Channel::WebWidget", "Channel::Api")  # where a visitor's identifier can be signed
-GUESSABLE_PART = "middag:"  # in every identifier of earlier versions, in none of today's
-
-
-@dataclass(frozen=True)
-class Definition:
-    """One custom attribute of design §4.5, as Chatwoot's settings show it."""
-
-    model: int
-    key: str
-    name: str
-    type: int = TEXT
-    values: tuple[str, ...] = ()
-
-
-DEFINITIONS = (
-    Definition(CONTACT_MODEL, "middag_organization_id", "MIDDAG organization id"),
-    Definition(CONTACT_MODEL, "middag_organization", "MIDDAG organization"),
-    Definition(CONTACT_MODEL, "middag_role", "MIDDAG role"),
-    Definition(
-        CONTACT_MODEL,
-        "middag_billing_entity",
-        "MIDDAG billing entity",
-        LIST,
-        ("middag_br", "middag_global"),
-    ),
-    Definition(CONTACT_MODEL, "middag_plan", "MIDDAG plan"),
-    Definition(
-        CONTACT_MODEL,
-        "middag_entitlement_status",
-        "MIDDAG entitlements",
-        LIST,
-        ("suspended", "active", "expired", "cancelled", "none"),
-    ),
-    Definition(CONTACT_MODEL, "middag_active_entitlements", "MIDDAG active entitlements", NUMBER),
-    Definition(CONTACT_MODEL, "middag_next_expiry", "MIDDAG next expiry", DATE),
-    Definition(CONVERSATION_MODEL, "middag_organization_id", "MIDDAG organization id"),
-    Definition(CONVERSATION_MODEL, "middag_organization", "MIDDAG organization"),
+from panel.checks import Finding, run_checks
+from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
+from panel.cli.setup_findings import (
+    find_version_problems,
+    find_webhook_problems,
+    write_notes,
+    write_version,
 )
+from panel.cli.setup_plan import Exposure, Planner, Step
+from panel.cli.survey import StepFailed, Survey, read_secret, survey_account
+from panel.data import schema
+from panel.data.migrations.version import WrongSchema
+from panel.errors import PanelError, TryLater
+from panel.models import clean
+from panel.services import services
+from panel.upstream.chatwoot_rejections import REMEDIES, read_words
+
+NO_DATABASE = Finding("unknown", "there is no database of this version yet")
+WEBHOOKS = "chatwoot_webhooks"  # the check
+ALL_WELL = "Nothing to do: everything stands as it should."
+NOTHING_TO_DO = "Nothing to do in Chatwoot."
+NOTHING_LEFT = "Nothing is left of ours in Chatwoot."
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """What a visitor of the website can still find out, for an administrator.
+class Failed:
+    """A step that Chatwoot did not carry out; `words`: its own."""
 
-    `open_inboxes`: names of inboxes where a visitor may say to be anybody, as far as Chatwoot
-    tells; `identifiers`: how many contacts there have one of the form of earlier versions;
-    `waiting`: how many such stand in our own table, where there is one.
-    """
-
-    open_inboxes: tuple[str, ...]
-    identifiers: int
-    waiting: int | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """`verb`: create, correct or remove; `by_hand`: what to click where we may not write."""
-
-    verb: str
-    what: str
+    step: str
+    code: str
+    words: str
     by_hand: str
-    method: str
-    path: str
-    body: Any = None
-    tells_secret: bool = False
 
 
-class Setup:
-    """Raises `PanelError`; `Unauthorized` where the token is no administrator's.
+@dataclass
+class Outcome:
+    """What a run did. `untried`: steps after one that failed because Chatwoot is unwell."""
 
-    `directory`: none where there is no database of this version; setup is done without one, too.
-    """
+    done: list[str] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+    secret: str = ""
 
-    def __init__(self, settings: Settings, chatwoot: Chatwoot, directory: Directory | None) -> None:
-        self._settings = settings
-        self._chatwoot = chatwoot
-        self._directory = directory
 
-    def plan(self) -> list[Step]:
-        """What is missing or wrong. What may not even be read is planned as missing."""
-        self._chatwoot.agents()  # any role may list them: who may not has no valid token
-        first = (*self._plan_definitions(), *self._plan_app(), *self._plan_identifiers())
-        # Last: whatever fails after it would keep its secret from being shown.
-        return [*first, *self._plan_webhook()]
+@dataclass(frozen=True)
+class SetupReport:
+    """`problems` keep setup from saying that all is well; `secret`: of the webhook, to be shown."""
 
-    def plan_removal(self) -> list[Step]:
-        """Everything of ours that stands in Chatwoot. Values stay in the contacts."""
-        self._chatwoot.agents()
-        paths = ("custom_attribute_definitions", "dashboard_apps", "webhooks")
-        return [step for path in paths for step in self._plan_removal_of(path)]
+    dry_run: bool
+    version: str
+    outcome: Outcome
+    otherwise: str  # what to say where there was no step
+    problems: list[str]
+    notes: list[str] = field(default_factory=list)
+    secret: str = ""
+    exposure: Exposure | None = None
 
-    def find_exposure(self, steps: list[Step]) -> Exposure:
-        """What is left after these steps; what a token may not read is not counted."""
-        rows = [row for row in self._list_rows("inboxes") if row.get("channel_type") in SIGNABLE]
-        names = [str(row.get("name")) for row in rows if row.get("hmac_mandatory") is not True]
-        waiting = self._directory.count_guessable() if self._directory else None
-        removed = sum(step.path.startswith("contacts/") for step in steps)
-        left = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
-        return Exposure(tuple(names), left, waiting)
+    @property
+    def exit_code(self) -> int:
+        if self.outcome.failed or self.outcome.untried:
+            return COULD_NOT
+        return FOUND if self.problems or (self.dry_run and self.outcome.done) else 0
 
-    def carry_out(self, step: Step) -> str:
-        """Do it; returns the webhook's secret where Chatwoot made one, else nothing."""
-        answer = self._chatwoot.administer(step.method, step.path, step.body)
-        if not step.tells_secret:
-            return ""
-        webhook = answer.get("payload", {}).get("webhook", {}) if isinstance(answer, dict) else {}
-        return str(webhook.get("secret") or "")
 
-    # -- what stands there -----------------------------------------------------------------------
+@click.command("setup")
+@click.option("--dry-run", is_flag=True, help="Write nothing; end with 1 where there is work.")
+@click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
+@click.option("--show-secret", is_flag=True, help="Print the webhook's secret again.")
+@plain_command
+def setup(dry_run: bool, remove: bool, show_secret: bool, as_json: bool) -> None:
+    """Create or correct in Chatwoot what the panel and the passes need."""
+    require_panel_url()
+    shared = services()
+    try:
+        survey = survey_account(shared.chatwoot, shared.settings)
+        directory = shared.directory if _has_database(shared.database) else None
+        planner = Planner(shared.settings, shared.chatwoot, directory, survey)
+        if remove:
+            report = _remove(survey, planner, dry_run)
+        else:
+            report = _set_up(survey, planner, dry_run, show_secret)
+    except StepFailed as failure:
+        stop(_explain_failure(failure))
+    echo(_make_value(report), as_json, lambda: _report_lines(report))
+    sys.exit(report.exit_code)
 
-    def _list_rows(self, path: str) -> list[dict[str, Any]]:
+
+def _explain_failure(failure: StepFailed) -> str:
+    """Which refusal it is, and what to do about it."""
+    error = failure.error
+    if error.code == "wrong_token":
+        return f"Chatwoot does not accept CHATWOOT_API_TOKEN. {REMEDIES[error.code]}"
+    why = f"{error.code}, {error.detail}" if error.detail else error.code
+    told = f"Chatwoot could not be asked ({failure.step}): {why}."
+    return f"{told} {REMEDIES.get(error.code, '')}".rstrip()
+
+
+def _has_database(engine: Engine) -> bool:
+    """Is there one of this version? None is made here."""
+    try:
+        schema.require_current(engine)
+    except (WrongSchema, SQLAlchemyError, PanelError):
+        return False
+    return True
+
+
+# -- what is done ----------------------------------------------------------------------------------
+
+
+def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) -> SetupReport:
+    shared = services()
+    steps = planner.plan()
+    # Before: nothing may keep the secret of a webhook that is made from being shown.
+    exposure = planner.find_exposure(steps)
+    arrivals = NO_DATABASE
+    if planner.has_database:
+        arrivals = run_checks(shared, cheap_only=True, only=(WEBHOOKS,))[WEBHOOKS]
+    problems = [
+        *find_version_problems(survey),
+        *find_webhook_problems(survey, shared.settings, arrivals),
+    ]
+    outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
+    shown = str((survey.webhook or {}).get("secret") or "") if show_secret else ""
+    return SetupReport(
+        dry_run,
+        write_version(survey.version),
+        outcome,
+        NOTHING_TO_DO if problems else ALL_WELL,
+        problems,
+        list(write_notes(survey, exposure)),
+        outcome.secret or shown,
+        exposure,
+    )
+
+
+def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
+    steps = list(planner.plan_removal())
+    outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
+    hidden = [f"What stands of ours is not known: {each}." for each in survey.unlisted]
+    problems = [*hidden, REMEDIES["not_permitted"]] if hidden else []
+    otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT
+    return SetupReport(dry_run, write_version(survey.version), outcome, otherwise, problems)
+
+
+def _carry_out(steps: Sequence[Step]) -> Outcome:
+    """One after the other. Who refuses one step may take the next; who is unwell is left alone."""
+    outcome = Outcome()
+    for number, step in enumerate(steps):
         try:
-            answer = self._chatwoot.administer("GET", path)
-        except Unauthorized:
-            return []
-        if isinstance(answer, dict):
-            payload = answer.get("payload", {})
-            answer = payload.get("webhooks", []) if isinstance(payload, dict) else payload
-        return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
-
-    def _list_definitions(self) -> list[dict[str, Any]]:
-        paths = (f"custom_attribute_definitions?attribute_model={number}" for number in MODELS)
-        return [row for path in paths for row in self._list_rows(path)]
-
-    def _plan_definitions(self) -> Iterator[Step]:
-        present = {
-            (row.get("attribute_model"), row.get("attribute_key")): row
-            for row in self._list_definitions()
-        }
-        for wanted in DEFINITIONS:
-            row = present.get((MODELS[wanted.model], wanted.key))
-            if row is None:
-                yield _make_step("create", wanted, "POST", "custom_attribute_definitions")
-            elif _differs(row, wanted):
-                path = f"custom_attribute_definitions/{row['id']}"
-                yield _make_step("correct", wanted, "PATCH", path)
-
-    def _plan_app(self) -> Iterator[Step]:
-        url = make_launch_url(self._settings, self._settings.panel_url)
-        content = [{"type": "frame", "url": url}]
-        by_hand = f"Settings > Integrations > Dashboard apps > Add: {TITLE}, with the address that"
-        by_hand += " `flask --app app launch-url` prints"
-        body = {"dashboard_app": {"title": TITLE, "content": content}}
-        what = f"dashboard app {TITLE}"
-        rows = [row for row in self._list_rows("dashboard_apps") if self._is_our_app(row)]
-        if not rows:
-            yield Step("create", what, by_hand, "POST", "dashboard_apps", body)
-        elif rows[0].get("content") != content:
-            path = f"dashboard_apps/{rows[0]['id']}"
-            yield Step("correct", what, by_hand, "PATCH", path, body)
-
-    def _plan_webhook(self) -> Iterator[Step]:
-        url = f"{self._settings.panel_url}{WEBHOOK_PATH}"
-        by_hand = f"Settings > Integrations > Webhooks > Add: {url} with {', '.join(EVENTS)}"
-        body = {"webhook": {"url": url, "name": TITLE, "subscriptions": EVENTS}}
-        rows = [row for row in self._list_rows("webhooks") if row.get("url") == url]
-        what = f"webhook to {url}"
-        if not rows:
-            yield Step("create", what, by_hand, "POST", "webhooks", body, tells_secret=True)
-        elif sorted(rows[0].get("subscriptions") or []) != sorted(EVENTS):
-            path = f"webhooks/{rows[0]['id']}"
-            yield Step("correct", what, by_hand, "PATCH", path, body)
-
-    def _plan_identifiers(self) -> Iterator[Step]:
-        """Guessable ones that no pass comes to: of who left, or a visitor wrote them."""
-        if not self._directory:
-            return
-        listed = self._chatwoot.list_identifiers(GUESSABLE_PART)
-        guessable = {number for number, text in listed.items() if is_guessable(text)}
-        for number in sorted(guessable - self._directory.find_seated(guessable)):
-            by_hand = f"set the identifier of contact {number} to null, through Chatwoot's API"
-            what, path = f"guessable identifier of contact {number}", f"contacts/{number}"
-            yield Step("remove", what, by_hand, "PUT", path, {"identifier": None})
-
-    def _plan_removal_of(self, path: str) -> Iterator[Step]:
-        listed = self._list_definitions() if path.startswith("custom") else self._list_rows(path)
-        for row in listed:
-            name = row.get("attribute_key") or row.get("title") or row.get("url")
-            if self._is_ours(row):
-                where = f"{path}/{row['id']}"
-                yield Step("remove", f"{path}: {name}", f"remove {name} by hand", "DELETE", where)
-
-    def _is_ours(self, row: dict[str, Any]) -> bool:
-        if "attribute_key" in row:
-            ours = {(MODELS[each.model], each.key) for each in DEFINITIONS}
-            return (row.get("attribute_model"), row["attribute_key"]) in ours
-        webhook = f"{self._settings.panel_url}{WEBHOOK_PATH}"
-        return self._is_our_app(row) or row.get("url") == webhook
-
-    def _is_our_app(self, row: dict[str, Any]) -> bool:
-        """By title and address: somebody else's app may have our name."""
-        content = row.get("content") if isinstance(row.get("content"), list) else []
-        urls = [str(item.get("url")) for item in content or () if isinstance(item, dict)]
-        ours = [url for url in urls if url.startswith(f"{self._settings.panel_url}/")]
-        return row.get("title") == TITLE and bool(ours)
+            answer = services().chatwoot.administer(step.method, step.path, step.body)
+        except PanelError as error:
+            words = read_words(error.body) or error.detail
+            outcome.failed.append(Failed(str(step), error.code, clean(words), step.by_hand))
+            if isinstance(error, TryLater):
+                outcome.untried += map(str, steps[number + 1 :])
+                break
+        else:
+            outcome.done.append(str(step))
+            if step.tells_secret:
+                outcome.secret = read_secret(answer)
+    return outcome
 
 
-def _make_step(verb: str, wanted: Definition, method: str, path: str) -> Step:
-    model = MODELS[wanted.model].removesuffix("_attribute")
-    body = {
-        "attribute_model": wanted.model,
-        "attribute_key": wanted.key,
-        "attribute_display_name": wanted.name,
-        "attribute_display_type": wanted.type,
-        "attribute_values": list(wanted.values),
+# -- what is said ----------------------------------------------------------------------------------
+
+
+def _make_value(report: SetupReport) -> dict[str, Any]:
+    outcome = report.outcome
+    value = {
+        "version": report.version,
+        "steps": outcome.done,
+        "failed": [asdict(each) for each in outcome.failed],
+        "untried": outcome.untried,
+        "by_hand": [each.by_hand for each in outcome.failed],
+        "problems": report.problems,
+        "notes": report.notes,
+        "webhook_secret": report.secret,
+        "dry_run": report.dry_run,
     }
-    by_hand = f"Settings > Custom attributes > {model.title()} > Add: key {wanted.key}, "
-    by_hand += f"type {TYPES[wanted.type]}"
-    by_hand += f" with the values {', '.join(wanted.values)}" if wanted.values else ""
-    what = f"{model} attribute {wanted.key}"
-    return Step(verb, what, by_hand, method, path, {"custom_attribute_definition": body})
+    return value | ({"exposure": asdict(report.exposure)} if report.exposure else {})
 
 
-def _differs(row: dict[str, Any], wanted: Definition) -> bool:
-    values = list(row.get("attribute_values") or [])
-    return row.get("attribute_display_type") != TYPES[wanted.type] or values != list(wanted.values)
+def _report_lines(report: SetupReport) -> Iterator[str]:
+    outcome = report.outcome
+    if not (outcome.done or outcome.failed or outcome.untried):
+        yield report.otherwise
+    yield from (f"{'would ' if report.dry_run else ''}{line}" for line in outcome.done)
+    yield from _failure_lines(outcome)
+    if report.secret:
+        yield "Set this and restart the panel (`setup --show-secret` prints it again). Then write"
+        yield "to an inbox as a customer, and see in `sync status` that the webhook came."
+        yield f"  CHATWOOT_WEBHOOK_SECRET={report.secret}"
+    if report.problems:
+        yield "Not as it should be:"
+        yield from (f"  - {line}" for line in report.problems)
+    yield from report.notes
+
+
+def _failure_lines(outcome: Outcome) -> Iterator[str]:
+    """Those that failed alike stand together."""
+    causes = {(each.code, each.words): None for each in outcome.failed}
+    for code, words in causes:
+        said = f' (Chatwoot says: "{words}")' if words else ""
+        yield f"Not done: {code}{said}. {REMEDIES.get(code, '')}".rstrip()
+        for each in outcome.failed:
+            if (each.code, each.words) == (code, words):
+                yield f"  - {each.step}. By hand: {each.by_hand}"
+    if outcome.untried:
+        yield "Not tried after that; run setup again when Chatwoot is well:"
+        yield from (f"  - {line}" for line in outcome.untried)

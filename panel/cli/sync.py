@@ -4,15 +4,16 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from itertools import islice
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from flask.cli import with_appcontext
 
+from panel.checks import DELIVERY_CHECKS, Finding, run_checks
 from panel.cli.output import (
     FOUND,
     database_command,
@@ -21,6 +22,7 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
+from panel.data.delivery_log import ACCEPTED
 from panel.data.inbox import BuriedHooks
 from panel.data.schema import Preparation
 from panel.errors import PanelError
@@ -55,10 +57,12 @@ def run_worker() -> None:
 @group.command("status")
 @database_command
 def show_status(as_json: bool) -> None:
-    """What waits, runs, is tried again, was buried, was done in the last day."""
+    """What waits, runs, is tried again, was buried, was done; when the last delivery came."""
     stats = get(Intake).stats()
-    echo(asdict(stats), as_json, lambda: _status_lines(stats))
-    sys.exit(FOUND if stats.buried else 0)
+    arrivals = run_checks(services(), cheap_only=True, only=DELIVERY_CHECKS)
+    value = asdict(stats) | {name: _make_arrival(name, each) for name, each in arrivals.items()}
+    echo(value, as_json, lambda: [*_status_lines(stats), *_arrival_lines(arrivals)])
+    sys.exit(FOUND if stats.buried or not all(each.is_fine for each in arrivals.values()) else 0)
 
 
 @group.command("buried")
@@ -88,6 +92,23 @@ def _status_lines(stats: Stats) -> Iterable[str]:
     yield f"done      {stats.done} in the last day"
     if stats.oldest_waiting:
         yield f"oldest    waiting since {format_time(stats.oldest_waiting)}"
+
+
+def _make_arrival(name: str, finding: Finding) -> dict[str, Any]:
+    """For programs: times are epoch seconds; `refused` counts the last hour, by reason."""
+    tallies = services().deliveries.read(DELIVERY_CHECKS[name])
+    accepted = tallies.pop(ACCEPTED, None)
+    return {
+        "state": finding.word,
+        "detail": finding.detail,
+        "last_accepted": accepted.last_at if accepted else None,
+        "refused": {answer: asdict(tally) for answer, tally in tallies.items()},
+    }
+
+
+def _arrival_lines(arrivals: Mapping[str, Finding]) -> Iterable[str]:
+    yield f"webhooks  of Chatwoot: {arrivals['chatwoot_webhooks'].detail}"
+    yield f"hooks     of the plugin: {arrivals['plugin_hooks'].detail}"
 
 
 def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:

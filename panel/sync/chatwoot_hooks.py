@@ -1,7 +1,8 @@
-"""Chatwoot's own webhooks, `POST /sync/chatwoot` (contracts/chatwoot.md §2).
+"""Chatwoot's own webhooks, `POST /sync/chatwoot`.
 
 They come once, in any order, and our own writes come back as events. What is worth a pass lines one
 up under the delivery's id; a customer who writes has the kept copies warmed; the rest is free.
+A refused one is lost, since Chatwoot repeats none: every refusal is counted and logged by reason.
 """
 
 import hmac
@@ -12,12 +13,18 @@ from typing import Any
 import msgspec
 from flask import request
 from flask.typing import ResponseReturnValue
+from prometheus_client import Counter
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from panel.auth.throttle import normalize_address
+from panel.data.delivery_log import ACCEPTED, CHATWOOT
 from panel.errors import PanelError
 from panel.models import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
+from panel.sync.receipts import note_accepted, note_refused
+from panel.sync.wire import Refusal
 
 TOLERANCE = 300  # seconds, either way
 LONGEST_STAMP = 12  # digits
@@ -25,33 +32,76 @@ LARGEST = 1024 * 1024  # a conversation comes with its last messages
 IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
 
 
+ANSWERS = (
+    *(ACCEPTED, "no_secret", "unsigned", "wrong_signature", "stale"),
+    *("too_large", "unreadable", "not_kept"),
+)
+WEBHOOKS_ANSWERED = Counter("panel_chatwoot_webhooks", "Chatwoot's webhooks by answer", ["answer"])
+for _answer in ANSWERS:
+    WEBHOOKS_ANSWERED.labels(_answer)  # from the start: a rate misses what begins with its first
+
+
 def receive_webhook() -> ResponseReturnValue:
-    secret = services().settings.chatwoot_webhook_secret
+    """The one route; every answer is counted by its word."""
+    try:
+        passes = _take(services().settings.chatwoot_webhook_secret)
+    except Refusal as refusal:
+        WEBHOOKS_ANSWERED.labels(refusal.code).inc()
+        note_refused(CHATWOOT, refusal, normalize_address(request.remote_addr or ""))
+        return {"error": {"code": refusal.code, "detail": refusal.detail}}, refusal.status
+    WEBHOOKS_ANSWERED.labels(ACCEPTED).inc()
+    note_accepted(CHATWOOT)
+    return {"status": ACCEPTED, "passes": passes}, 202
+
+
+def _take(secret: str) -> int:
+    """How many passes were lined up. Raises `Refusal`."""
+    raw = _read_body()
+    if not secret:
+        raise Refusal(401, "no_secret", "this panel knows no webhook secret")
+    check_signature(secret, request.headers, raw, time.time())
+    event = _read_event(raw)
+    try:
+        return _line_up(event, _read_delivery(raw))
+    except (NotKept, PanelError) as error:
+        raise Refusal(503, "not_kept", str(error)) from error
+
+
+def _read_body() -> bytes:
     request.max_content_length = LARGEST
-    raw = request.get_data(cache=False)
-    if not secret or not is_signed(secret, request.headers, raw, time.time()):
-        return {"error": {"code": "wrong_signature", "detail": "no signature of our webhook"}}, 401
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise Refusal(413, "too_large", f"more than {LARGEST} bytes") from None
+
+
+def _read_event(raw: bytes) -> dict[str, Any]:
     try:
         event = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        return {"error": {"code": "unreadable", "detail": "no JSON object"}}, 422
-    try:
-        return {"status": "accepted", "passes": _line_up(event, _read_delivery(raw))}, 202
-    except (NotKept, PanelError) as error:
-        return {"error": {"code": "not_kept", "detail": str(error)}}, 503
+        raise Refusal(422, "unreadable", "no JSON object")
+    return event
 
 
-def is_signed(secret: str, headers: Headers, raw: bytes, now: float) -> bool:
-    """`sha256=` and the HMAC of `<timestamp>.<raw body>` (§2.2), not older than the tolerance."""
+def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> None:
+    """`sha256=` and the HMAC of `<timestamp>.<raw body>`, not older than the tolerance.
+
+    Chatwoot sends it since 4.11.2. Raises `Refusal` with the reason.
+    """
     stamp = headers.get("X-Chatwoot-Timestamp", "")
-    short = len(stamp) <= LONGEST_STAMP and stamp.isascii() and stamp.isdigit()
-    if not (short and abs(now - int(stamp)) <= TOLERANCE):
-        return False
-    right = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
     given = headers.get("X-Chatwoot-Signature", "")
-    return hmac.compare_digest(given.encode(), f"sha256={right}".encode())
+    if not stamp or not given:
+        raise Refusal(401, "unsigned", "no signature and timestamp of Chatwoot")
+    if not (len(stamp) <= LONGEST_STAMP and stamp.isascii() and stamp.isdigit()):
+        raise Refusal(401, "wrong_signature", "no timestamp of Chatwoot")
+    right = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+    if not hmac.compare_digest(given.encode(), f"sha256={right}".encode()):
+        raise Refusal(401, "wrong_signature", "no signature of our webhook")
+    # Last: how far the clocks differ is told of Chatwoot's own stamp alone.
+    if abs(now - int(stamp)) > TOLERANCE:
+        raise Refusal(401, "stale", f"its time minus ours: {int(stamp) - now:.0f} s")
 
 
 def _read_delivery(raw: bytes) -> str:

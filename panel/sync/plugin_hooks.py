@@ -3,7 +3,6 @@
 A 2xx means: it is on the disk. Whatever goes wrong before that is said, and nothing is kept.
 """
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,11 +13,11 @@ from prometheus_client import Counter
 
 from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
+from panel.data.delivery_log import PLUGIN
 from panel.services import get, services
 from panel.sync import events, wire
 from panel.sync.intake import Intake, NotKept
-
-log = logging.getLogger(__name__)
+from panel.sync.receipts import note_accepted, note_refused
 
 HOOKS_ANSWERED = Counter("panel_hooks", "Hooks by their answer", ["answer"])
 # Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
@@ -59,12 +58,13 @@ def receive_hook() -> ResponseReturnValue:
     except wire.Refusal as refusal:
         return _refuse(refusal)
     except NotKept as trouble:
-        log.error("a hook could not be kept: %s", trouble)
-        again = wire.Refusal(503, "not_kept", "it could not be kept, bring it again")
+        detail = f"it could not be kept ({trouble}), bring it again"
+        again = wire.Refusal(503, "not_kept", detail)
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(status).inc()
+    note_accepted(PLUGIN)
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 
@@ -103,5 +103,6 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
     if retry_after:
         headers["Retry-After"] = retry_after
     HOOKS_ANSWERED.labels(refusal.code).inc()
+    note_refused(PLUGIN, refusal, normalize_address(request.remote_addr or ""))
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

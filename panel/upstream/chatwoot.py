@@ -35,7 +35,7 @@ from panel.upstream.chatwoot_rejections import (
     read_words,
 )
 from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog
+from panel.upstream.failures import FailureLog, Trouble, Troubles
 
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
@@ -165,11 +165,24 @@ class Chatwoot:
         self._account = account
         self._failures = failures or FailureLog()
         self._bulkhead = bulkhead or Bulkhead()
+        self._troubles = Troubles()
 
     @property
     def paused_until(self) -> float:
         """Epoch seconds, 0 while calls go through."""
         return self._client.breaker.paused_until
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What Chatwoot did not answer, or refused, when this process asked for it last."""
+        return self._troubles.latest
+
+    def version(self) -> str:
+        """Such as `4.16.2`; empty where Chatwoot does not say. It is told without a token."""
+        with self._reporting("version"):
+            body = self._client.get("api").body
+        version = body.get("version") if isinstance(body, dict) else None
+        return clean(version) if isinstance(version, str) else ""
 
     def conversation(
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
@@ -371,7 +384,13 @@ class Chatwoot:
             if kept is None:
                 raise Busy(detail="nothing is kept")
             return kept.value
-        reading = self._cache.read(resource, control, fetch, partial(self._report, path))
+
+        def fetch_and_note(by: Deadline) -> Any:
+            answer = fetch(by)
+            self._troubles.note_success(_name_document(path))
+            return answer
+
+        reading = self._cache.read(resource, control, fetch_and_note, partial(self._report, path))
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return reading.value
@@ -420,16 +439,24 @@ class Chatwoot:
         except PanelError as error:
             self._report(path, error)
             raise
+        self._troubles.note_success(_name_document(path))
 
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
+        document = _name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
+            self._troubles.note_success(document)
             return
-        parts = path.partition("?")[0].split("/")
-        document = "/".join(part for part in parts if not part.isdigit())
-        record = next((int(part) for part in parts if part.isdigit()), 0)
+        record = next((int(part) for part in path.split("/") if part.isdigit()), 0)
         remedy = REMEDIES.get(error.code, "")
         self._failures.report(self._client.host, document, record, error, remedy)
+        self._troubles.note_failure(document, error)
+
+
+def _name_document(path: str) -> str:
+    """The path without numbers and query, as failures are counted by it."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join(part for part in parts if not part.isdigit())
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:

@@ -7,12 +7,12 @@ received. The first failure of a kind is logged at once, its repetitions once a 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
-from panel.errors import PanelError
+from panel.errors import Busy, PanelError, Paused
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -22,43 +22,36 @@ FAILURES = Counter(
 )
 QUIET_SECONDS = 60.0
 MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of failure
-FailureKind = tuple[str, str, str]  # host, document, outcome
 
 
 @dataclass
 class _Repeated:
-    """Until when a kind of failure stays out of the log, and how many were left out so far."""
+    """Until when a kind of line stays out of the log, and how many were left out so far."""
 
     quiet_until: float
     count: int = 0
 
 
-class FailureLog:
-    """Safe for threads. `clock` counts seconds."""
+class LogThrottle:
+    """Lets the first line of a kind into the log, and its repetitions once a minute together.
+
+    Safe for threads. `clock` counts seconds.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._repeated: dict[FailureKind, _Repeated] = {}
+        self._repeated: dict[Hashable, _Repeated] = {}
 
-    def report(
-        self, host: str, document: str, record: int, error: PanelError, remedy: str = ""
-    ) -> None:
-        """Count the failure, and log it unless its kind was logged a moment ago.
+    def __len__(self) -> int:
+        """How many kinds are remembered."""
+        return len(self._repeated)
 
-        `remedy`: sentences for the administrator, where there is something to be done.
+    def admit(self, kind: Hashable) -> str | None:
+        """What to write behind a line of this kind: `, and 2 more like it`, or nothing.
+
+        None: the line is left out.
         """
-        kind = (host, document, error.code)
-        FAILURES.labels(*kind).inc()
-        repeated = self._admit(kind)
-        if repeated is not None:
-            more = f", and {repeated} more like it" if repeated else ""
-            why = f" ({error.detail})" if error.detail else ""
-            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
-            log.warning("%s: %s %d: %s", host, document, record, what)
-
-    def _admit(self, kind: FailureKind) -> int | None:
-        """How many of this kind were left out before this one; None when this one is, too."""
         with self._lock:
             now = self._clock()
             known = self._repeated.get(kind)
@@ -68,4 +61,72 @@ class FailureLog:
             if len(self._repeated) >= MOST_KINDS:
                 self._repeated.clear()
             self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            return known.count if known else 0
+            return f", and {known.count} more like it" if known and known.count else ""
+
+
+class FailureLog:
+    """Safe for threads. `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._throttle = LogThrottle(clock)
+
+    def report(
+        self, host: str, document: str, record: int, error: PanelError, remedy: str = ""
+    ) -> None:
+        """Count the failure, and log it unless its kind was logged a moment ago.
+
+        `remedy`: what an administrator can do about it, in a sentence.
+        """
+        kind = (host, document, error.code)
+        FAILURES.labels(*kind).inc()
+        more = self._throttle.admit(kind)
+        if more is not None:
+            why = f" ({error.detail})" if error.detail else ""
+            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            log.warning("%s: %s %d: %s", host, document, record, what)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The last question about a document failed. `since` and `last_at`: epoch seconds."""
+
+    document: str
+    code: str
+    since: float
+    last_at: float
+
+
+class Troubles:
+    """What an outside world failed to answer when it was last asked, by document.
+
+    As this process knows it, and safe for threads. `clock` counts seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._standing: dict[str, Trouble] = {}
+
+    def note_failure(self, document: str, error: PanelError) -> None:
+        """A call that we did not make is no news: what led to a pause stands already."""
+        if isinstance(error, Paused | Busy):
+            return
+        with self._lock:
+            now = self._clock()
+            known = self._standing.get(document)
+            if known and known.code == error.code:
+                self._standing[document] = replace(known, last_at=now)
+            else:
+                self._standing[document] = Trouble(document, error.code, now, now)
+
+    def note_success(self, document: str) -> None:
+        """Whatever was wrong with the document is over."""
+        if document in self._standing:  # looked at without the lock: mostly there is nothing
+            with self._lock:
+                self._standing.pop(document, None)
+
+    @property
+    def latest(self) -> Trouble | None:
+        """The one that was met last; None when every document's last question was answered."""
+        with self._lock:
+            return max(self._standing.values(), key=lambda each: each.last_at, default=None)

@@ -25,7 +25,7 @@ from panel.models import (
     read_whole,
 )
 from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog
+from panel.upstream.failures import FailureLog, Trouble, Troubles
 
 MOST_PAGES = 10  # of a section: an agent waits
 EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
@@ -128,17 +128,23 @@ class BackOffice:
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
+        self._troubles = Troubles()
 
     @property
     def paused_until(self) -> float:
         return self._client.breaker.paused_until
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What the back office did not answer when this process asked for it last."""
+        return self._troubles.latest
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
         """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
         return self._cache.read(
             self.resource(document, organization),
             control,
-            lambda by: self._fetch(document, organization, by),
+            lambda by: self._ask(document, organization, by),
             partial(self._report, document, organization),
         )
 
@@ -148,7 +154,7 @@ class BackOffice:
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
-            body = self._fetch(document, organization, Deadline(PASS_SECONDS))
+            body = self._ask(document, organization, Deadline(PASS_SECONDS))
             return document.parse(body, self._integer_money)
         except PanelError as error:
             self._report(document, organization, error)
@@ -156,9 +162,18 @@ class BackOffice:
 
     def _report(self, document: Document[Any], organization: int, error: PanelError) -> None:
         self._failures.report(self._client.host, document.name, organization, error)
+        if isinstance(error, Missing):  # an answer: there is no such organization
+            self._troubles.note_success(document.name)
+        else:
+            self._troubles.note_failure(document.name, error)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
+
+    def _ask(self, document: Document[Any], organization: int, by: Deadline) -> Any:
+        answer = self._fetch(document, organization, by)
+        self._troubles.note_success(document.name)
+        return answer
 
     def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
         path = document.path.format(id=organization)

@@ -19,12 +19,18 @@ def answer_alive() -> dict[str, str]:
 
 
 def answer_ready() -> ResponseReturnValue:
-    """200 as long as the panel can show something: a part that is away makes it `degraded`."""
+    """200 as long as the panel can show something: a part that is away makes it `degraded`.
+
+    `parts` has a word for each check, and `details` a sentence where there is more to say.
+    """
     if not _may_know():
         return _refuse()
-    parts = run_checks(services(), cheap_only=True)
-    fine = all(state == "ok" for state in parts.values())
-    return {"status": "ready" if fine else "degraded", "parts": parts}
+    findings = run_checks(services(), cheap_only=True)
+    return {
+        "status": "ready" if all(each.is_fine for each in findings.values()) else "degraded",
+        "parts": {name: each.word for name, each in findings.items()},
+        "details": {name: each.detail for name, each in findings.items() if each.detail},
+    }
 
 
 def answer_metrics() -> ResponseReturnValue:

@@ -97,11 +97,16 @@ def test_launch_url_without_an_address_could_not(make: MakePanel) -> None:
 
 def test_setup_prints_json_for_programs(panel: Panel) -> None:
     told = read(panel, "setup")
-    assert set(told) == {"steps", "by_hand", "webhook_secret", "dry_run", "exposure"}
     assert told["webhook_secret"]
-    assert read(panel, "setup") == {
+    again = read(panel, "setup", FOUND)
+    assert len(again.pop("problems")) == 2  # no secret is set, and no webhook has come
+    assert again == {
+        "version": "4.16.2",
         "steps": [],
+        "failed": [],
+        "untried": [],
         "by_hand": [],
+        "notes": told["notes"],
         "webhook_secret": "",
         "dry_run": False,
         "exposure": told["exposure"],
@@ -113,11 +118,20 @@ def test_setup_prints_json_for_programs(panel: Panel) -> None:
 
 def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
     told = read(panel, "sync status")
-    assert told == asdict(get(Intake, panel.app).stats()) | {"retrying": []}
+    nothing: dict[str, Any] = {"state": "unused", "last_accepted": None, "refused": {}}
+    assert told == asdict(get(Intake, panel.app).stats()) | {
+        "retrying": [],
+        "chatwoot_webhooks": nothing | {"detail": "no secret set; none has ever come"},
+        "plugin_hooks": nothing | {"detail": "none has ever come"},
+    }
     lines = run(panel, "sync status").stdout.splitlines()
-    assert [line.split()[:2] for line in lines] == [
+    assert [line.split()[:2] for line in lines[:5]] == [
         *(["waiting", "0"], ["running", "0"], ["retrying", "0"]),
         *(["buried", "0"], ["done", "0"]),
+    ]
+    assert lines[5:] == [
+        "webhooks  of Chatwoot: no secret set; none has ever come",
+        "hooks     of the plugin: none has ever come",
     ]
 
 
@@ -139,6 +153,15 @@ def test_status_tells_who_is_tried_again_and_when(panel: Panel) -> None:
     ((organization, at),) = read(panel, "sync status")["retrying"]
     assert (organization, at > panel.clock.now) == (42, True)
     assert "organization 42, next try 20" in run(panel, "sync status").stdout
+
+
+def test_status_tells_when_the_last_hook_of_the_plugin_came(panel: Panel) -> None:
+    body = {"event": "order.paid", "timestamp": "2026-11-30T12:00:00Z", "data": {}}
+    for bearer, code in ((panel.settings.secret, 202), ("another", 401)):
+        assert panel.ask("POST", "/sync/hooks", bearer, json=body).status_code == code
+    hooks = read(panel, "sync status", FOUND)["plugin_hooks"]
+    assert hooks["last_accepted"] == pytest.approx(panel.clock.now, abs=60)
+    assert (hooks["state"], hooks["refused"]["bad_proof"]["count"]) == ("refused", 1)
 
 
 def test_status_with_something_buried_has_found_something(panel: Panel) -> None:

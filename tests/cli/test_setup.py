@@ -1,72 +1,29 @@
 """`setup` against the built-in Chatwoot: what it makes, corrects, leaves alone, removes, tells."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 
 from panel.auth.tokens import make_launch_url
-from panel.cli.setup import DEFINITIONS, EVENTS, MODELS, TYPES
+from panel.cli.definitions import DEFINITIONS, EVENTS, MODELS, TYPES
 from panel.data.directory import Person
 from panel.demo.chatwoot import Chatwoot, Failure, never
-from panel.demo.world import Call, Json
+from panel.demo.world import Call
 from panel.sync.people import OUR_ATTRIBUTES
-from tests.conftest import MakePanel, Panel, Worlds, panels_before, worlds_on_sockets
-
-PANEL_URL = "https://panel.example.com"
-HOOK_URL = f"{PANEL_URL}/sync/chatwoot"
-FOREIGN_APP = {
-    "id": 1,
-    "title": "CRM",
-    "content": [{"type": "frame", "url": "https://crm.example"}],
-}
-FOREIGN_HOOK = {"id": 2, "name": "ERP", "url": "https://erp.example/x", "subscriptions": EVENTS[:1]}
-FOREIGN_KEY = {"id": 3, "attribute_key": "vip", "attribute_model": "contact_attribute"}
-
-
-@pytest.fixture(scope="module")
-def _worlds() -> Iterator[Worlds]:
-    with worlds_on_sockets() as both:
-        yield both
-
-
-@pytest.fixture
-def make(_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
-    """Panels before an account in which only others have set something up."""
-    chat = _worlds.chat
-    chat.definitions = {3: {**FOREIGN_KEY, "attribute_display_type": "text"}}
-    chat.dashboard_apps, chat.webhooks = {1: deepcopy(FOREIGN_APP)}, {2: deepcopy(FOREIGN_HOOK)}
-    chat.forget()
-    with panels_before(_worlds, tmp_path) as maker:
-        yield maker
-
-
-@pytest.fixture
-def panel(make: MakePanel) -> Panel:
-    return make(PANEL_URL=PANEL_URL)
-
-
-def setup(panel: Panel, *options: str) -> Result:
-    return panel.app.test_cli_runner().invoke(args=["setup", *options])
-
-
-def told(panel: Panel, *options: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(setup(panel, *options, "--json").stdout)
-    return answer
-
-
-def standing(chat: Chatwoot) -> tuple[dict[int, Json], ...]:
-    return deepcopy((chat.definitions, chat.dashboard_apps, chat.webhooks))
-
-
-def webhook(chat: Chatwoot) -> Json:
-    (row,) = [row for row in chat.webhooks.values() if row["url"] == HOOK_URL]
-    return row
+from tests.cli.setups import (
+    FOREIGN_APP,
+    FOREIGN_HOOK,
+    HOOK_URL,
+    PANEL_URL,
+    definition,
+    setup,
+    standing,
+    told,
+    webhook,
+)
+from tests.conftest import MakePanel, Panel
 
 
 def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
@@ -97,23 +54,28 @@ def test_a_second_run_finds_nothing_to_do(panel: Panel) -> None:
     setup(panel)
     panel.chat.forget()
     again = setup(panel)
-    assert (again.exit_code, panel.chat.writes) == (0, [])
-    assert "Nothing to do" in again.stdout
+    assert panel.chat.writes == []
+    assert again.stdout.startswith("Nothing to do in Chatwoot.")
 
 
-def test_the_webhooks_secret_is_printed_once(panel: Panel) -> None:
+def test_the_webhooks_secret_is_printed_when_it_is_made_and_to_whoever_asks(panel: Panel) -> None:
     first = setup(panel).stdout
-    secret = webhook(panel.chat)["secret"]
-    assert first.count(secret) == 1
-    assert "CHATWOOT_WEBHOOK_SECRET" in first
-    assert secret not in setup(panel).stdout
+    line = f"CHATWOOT_WEBHOOK_SECRET={webhook(panel.chat)['secret']}\n"
+    assert first.count(line) == 1
+    for again in (setup(panel), setup(panel, "--dry-run")):
+        assert webhook(panel.chat)["secret"] not in again.output
+        assert "setup --show-secret" in again.stdout
     assert told(panel)["webhook_secret"] == ""
+    panel.chat.forget()
+    assert line in setup(panel, "--dry-run", "--show-secret").stdout
+    assert told(panel, "--show-secret")["webhook_secret"] == webhook(panel.chat)["secret"]
+    assert panel.chat.writes == []
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(panel: Panel) -> None:
     before = standing(panel.chat)
     plan = setup(panel, "--dry-run")
-    assert plan.exit_code == 0
+    assert plan.exit_code == 1  # there is work
     assert plan.stdout.count("would create") == len(DEFINITIONS) + 2
     assert (panel.chat.writes, standing(panel.chat)) == ([], before)
 
@@ -126,12 +88,47 @@ def test_what_somebody_changed_is_corrected(panel: Panel) -> None:
     setup(panel)
     secret, chat = webhook(panel.chat)["secret"], panel.chat
     webhook(chat)["subscriptions"] = ["message_created"]
-    for row in chat.definitions.values():
-        if row["attribute_key"] == "middag_billing_entity":
-            row["attribute_values"] = ["middag_br"]
-    assert [step.partition(" ")[0] for step in told(panel)["steps"]] == ["correct", "correct"]
+    definition(chat, "middag_billing_entity")["attribute_values"] = ["middag_br"]
+    definition(chat, "middag_plan")["attribute_display_type"] = "number"
+    assert [step.partition(" ")[0] for step in told(panel)["steps"]] == ["correct"] * 3
     assert sorted(webhook(chat)["subscriptions"]) == sorted(EVENTS)
+    assert definition(chat, "middag_plan")["attribute_display_type"] == "text"
     assert webhook(chat)["secret"] == secret
+
+
+def test_what_an_administrator_added_to_ours_stays(panel: Panel) -> None:
+    setup(panel)
+    chat, values = panel.chat, ["middag_eu", "middag_br"]
+    entity, app = (
+        definition(chat, "middag_billing_entity"),
+        chat.dashboard_apps[max(chat.dashboard_apps)],
+    )
+    entity.update(attribute_values=values, attribute_display_name="Faturado por")
+    app.update(title="Customer", content=[{"type": "frame", "url": f"{PANEL_URL}/#k=old"}])
+    webhook(chat).update(name="Panel", subscriptions=["message_updated", "contact_created"])
+    setup(panel)
+    assert entity["attribute_values"] == ["middag_eu", "middag_br", "middag_global"]
+    assert entity["attribute_display_name"] == "Faturado por"
+    assert app["title"] == "Customer"
+    assert app["content"][0]["url"] == make_launch_url(panel.settings, PANEL_URL)
+    assert webhook(chat)["name"] == "Panel"
+    assert set(webhook(chat)["subscriptions"]) == {"message_updated", *EVENTS}
+    assert told(panel)["steps"] == []
+
+
+def test_values_that_were_only_added_need_no_step(panel: Panel) -> None:
+    setup(panel)
+    definition(panel.chat, "middag_billing_entity")["attribute_values"].append("middag_eu")
+    webhook(panel.chat)["subscriptions"].append("message_updated")
+    assert told(panel, "--dry-run")["steps"] == []
+
+
+def test_a_webhook_of_an_earlier_version_hears_of_changed_conversations_too(panel: Panel) -> None:
+    setup(panel)
+    added = {"conversation_updated", "conversation_status_changed"}
+    webhook(panel.chat)["subscriptions"] = [each for each in EVENTS if each not in added]
+    assert told(panel)["steps"] == [f"correct webhook to {HOOK_URL}"]
+    assert added <= set(webhook(panel.chat)["subscriptions"])
 
 
 def test_a_new_launch_key_corrects_the_app_instead_of_adding_one(
@@ -166,8 +163,27 @@ def test_removing_can_be_rehearsed_and_repeated(panel: Panel) -> None:
     before = standing(panel.chat)
     rehearsed = told(panel, "--remove", "--dry-run")["steps"]
     assert standing(panel.chat) == before
+    assert setup(panel, "--remove", "--dry-run").exit_code == 1
     assert told(panel, "--remove")["steps"] == rehearsed
     assert told(panel, "--remove")["steps"] == []
+
+
+@pytest.mark.parametrize("options", [["--remove"], ["--remove", "--dry-run"]])
+def test_removing_a_second_time_says_that_nothing_is_left(panel: Panel, options: list[str]) -> None:
+    setup(panel)
+    setup(panel, "--remove")
+    again = setup(panel, *options)
+    assert (again.exit_code, again.stdout) == (0, "Nothing is left of ours in Chatwoot.\n")
+
+
+def test_an_agents_token_does_not_say_that_nothing_is_left(make: MakePanel, panel: Panel) -> None:
+    setup(panel)
+    by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
+    panel.chat.definitions, panel.chat.dashboard_apps = {}, {}
+    answer = setup(by_agent, "--remove")
+    assert answer.exit_code == 1
+    assert "left" not in answer.stdout
+    assert "What stands of ours is not known: webhooks." in answer.stdout
 
 
 def test_removing_leaves_the_contacts_values(panel: Panel) -> None:
@@ -288,6 +304,54 @@ def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(pane
     printed = setup(panel).stdout
     panel.chat.failures = never
     assert webhook(panel.chat)["secret"] in printed
+
+
+def test_a_step_that_chatwoot_refuses_is_named_in_its_own_words_and_the_others_are_done(
+    panel: Panel,
+) -> None:
+    broken = panel.chat.contacts[302]
+    broken.update(identifier="middag:user:9", phone_number="no phone")
+    answer = setup(panel)
+    broken.update(identifier=None, phone_number=None)
+    assert answer.exit_code == 2
+    assert "Not done: http_422 (Chatwoot says: " in answer.stdout
+    assert "\n  - remove guessable identifier of contact 302. By hand: " in answer.stdout
+    assert f"create webhook to {HOOK_URL}\n" in answer.stdout
+    assert webhook(panel.chat)["secret"] in answer.stdout
+
+
+def test_after_a_step_that_failed_because_chatwoot_is_unwell_nothing_more_is_tried(
+    panel: Panel,
+) -> None:
+    path = "/api/v1/accounts/1/dashboard_apps"
+    panel.chat.failures = lambda call: (
+        Failure(500) if (call.method, call.path) == ("POST", path) else None
+    )
+    answer = setup(panel)
+    assert answer.exit_code == 2
+    assert "create conversation attribute middag_organization\n" in answer.stdout
+    assert "Not done: http_500" in answer.stdout
+    assert "  - create dashboard app MIDDAG. By hand: " in answer.stdout
+    tail = answer.stdout.partition("Not tried after that")[2]
+    assert f"  - create webhook to {HOOK_URL}\n" in tail
+    panel.chat.failures = never
+    assert told(panel)["steps"] == ["create dashboard app MIDDAG", f"create webhook to {HOOK_URL}"]
+
+
+@pytest.mark.parametrize(
+    ("part", "step"),
+    [
+        *(("agents", "checking CHATWOOT_API_TOKEN"), ("webhooks", "listing webhooks")),
+        *(("dashboard_apps", "listing dashboard apps"), ("inboxes", "listing inboxes")),
+        ("custom_attribute_definitions", "listing custom attribute definitions"),
+        ("contacts/filter", "looking for guessable identifiers"),
+    ],
+)
+def test_what_could_not_be_asked_is_named(panel: Panel, part: str, step: str) -> None:
+    panel.chat.failures = lambda call: Failure(500) if part in call.path else None
+    answer = setup(panel)
+    assert (answer.exit_code, panel.chat.writes) == (2, [])
+    assert f"Chatwoot could not be asked ({step}): http_500" in answer.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--remove"]])

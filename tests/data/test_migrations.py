@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from panel.auth.throttle import Throttle, limit_failures
 from panel.data import db, inbox, schema
 from panel.data.audit_log import AuditEntry, AuditLog
+from panel.data.delivery_log import CHATWOOT, PLUGIN, DeliveryLog, Tally
 from panel.data.directory import Directory
 from panel.data.links import CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.data.migrations import upgrade, version
@@ -69,6 +70,8 @@ def make_old(engine: Engine) -> None:
 ADDED = {
     *("links.disclosed", "organizations.phone_shared", "people.phone_shared"),
     *("agent_generations.agent", "agent_generations.generation"),
+    *("deliveries.sender", "deliveries.answer", "deliveries.minute"),
+    *("deliveries.count", "deliveries.last_at"),
 }
 
 
@@ -190,6 +193,23 @@ def test_what_an_older_program_wrote_proves_nobody_and_is_not_disclosed(engine: 
             assert [bool(each) for each in shared] == [True]
         disclosed = set(connection.scalars(text("SELECT disclosed FROM links")))
         assert [bool(each) for each in disclosed] == [False]
+
+
+def test_when_the_last_hook_came_is_known_from_what_was_kept(engine: Engine) -> None:
+    make_old(engine)
+    ours = "INSERT INTO hooks (hook_id, kind, organization, occurred_at, received_at, status)"
+    with engine.begin() as connection:
+        for hook_id, kind in (
+            ("reconcile:0b1c", "reconcile"),
+            ("organization.deleted:7f", "organization.deleted"),
+            ("chatwoot:d1:42", "chatwoot.conversation_created"),
+        ):
+            values = f"VALUES ('{hook_id}', '{kind}', 42, 1795000090, 1795000090.5, 'done')"
+            connection.exec_driver_sql(f"{ours} {values}")
+    schema.migrate(engine)
+    log = DeliveryLog(engine, lambda: 1795000100.0)
+    assert log.read(PLUGIN) == {"accepted": Tally(0, 1795000006.0)}
+    assert log.read(CHATWOOT) == {"accepted": Tally(0, 1795000090.5)}
 
 
 def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:

@@ -14,9 +14,12 @@ from uuid import uuid4
 
 import pytest
 import requests
-from sqlalchemy import select
+from prometheus_client import REGISTRY
+from sqlalchemy import event, select
 
+from app import stop_work
 from panel.data import inbox
+from panel.deliveries import REFUSAL_REASONS
 from panel.demo.world import Json
 from panel.demo.worlds import serve
 from panel.services import Services, get, register
@@ -175,7 +178,9 @@ def test_a_changed_stamp_is_refused(standing: Door) -> None:
 
 @pytest.mark.parametrize("seconds", [-310, 310])
 def test_an_old_stamp_and_one_from_the_future_are_refused(standing: Door, seconds: float) -> None:
-    refused(standing.post(RAW, **signature(RAW, time.time() + seconds)))
+    answer = standing.post(RAW, **signature(RAW, time.time() + seconds))
+    refused(answer, "stale")
+    assert f"{seconds:.0f}"[:-1] in answer.json()["error"]["detail"]  # to ten seconds
 
 
 @pytest.mark.parametrize("seconds", [-280, 280])
@@ -184,13 +189,14 @@ def test_clocks_may_differ_by_some_minutes(standing: Door, seconds: float) -> No
 
 
 def test_no_headers_are_refused(standing: Door) -> None:
-    refused(standing.post(RAW))
+    refused(standing.post(RAW), "unsigned")
 
 
 @pytest.mark.parametrize("name", ["X-Chatwoot-Timestamp", "X-Chatwoot-Signature"])
 @pytest.mark.parametrize("value", ["", "x", "sha256=", "-1", "9" * 400, "²"])
 def test_odd_headers_are_refused(standing: Door, name: str, value: str) -> None:
-    refused(standing.post(RAW, **signature(RAW) | {name: value.encode().decode("latin-1")}))
+    answer = standing.post(RAW, **signature(RAW) | {name: value.encode().decode("latin-1")})
+    refused(answer, "wrong_signature" if value else "unsigned")
 
 
 def test_another_secret_is_refused(standing: Door) -> None:
@@ -199,19 +205,23 @@ def test_another_secret_is_refused(standing: Door) -> None:
 
 def test_the_secret_of_the_plugin_opens_nothing_here(standing: Door) -> None:
     bearer = f"Bearer {standing.panel.settings.secret}"
-    refused(standing.post(RAW, Authorization=bearer))
+    refused(standing.post(RAW, Authorization=bearer), "unsigned")
 
 
 @pytest.mark.parametrize("secret", ["", SECRET])
 def test_without_a_secret_in_the_settings_everything_is_refused(
     make_door: MakePanel, secret: str
 ) -> None:
-    refused(Door(make_door()).post(RAW, **signature(RAW, secret=secret)))
+    refused(Door(make_door()).post(RAW, **signature(RAW, secret=secret)), "no_secret")
 
 
-def refused(answer: requests.Response) -> None:
+def test_an_old_stamp_is_told_of_whoever_knows_the_secret_alone(standing: Door) -> None:
+    refused(standing.post(RAW, **signature(RAW, 1, secret="another")), "wrong_signature")
+
+
+def refused(answer: requests.Response, code: str = "wrong_signature") -> None:
     assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == "wrong_signature"
+    assert answer.json()["error"]["code"] == code
     assert SECRET not in answer.text
 
 
@@ -226,7 +236,7 @@ def test_what_is_no_json_object_is_a_clear_refusal(standing: Door, raw: bytes) -
 
 def test_what_is_far_too_large_is_a_clear_refusal(standing: Door) -> None:
     answer = standing.post(b" " * (1024 * 1024 + 1))
-    assert answer.status_code == 413
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
 def test_a_conversation_with_its_messages_is_not_too_large(standing: Door) -> None:
@@ -326,6 +336,170 @@ def test_two_deliveries_are_two(door: Door) -> None:
     assert len(door.kept()) == 2
 
 
+# -- what is seen of it afterwards -----------------------------------------------------------------
+
+
+def counted(answer: str) -> float:
+    labels = {"answer": answer}
+    return REGISTRY.get_sample_value("panel_chatwoot_webhooks_total", labels) or 0.0
+
+
+def send(door: Door, reason: str) -> requests.Response:
+    """A delivery that is refused for this reason, or accepted."""
+    other = {"wrong_signature": signature(RAW, secret="another"), "unsigned": {}}
+    if reason in other:
+        return door.post(RAW, **other[reason])
+    if reason == "stale":
+        return door.post(RAW, **signature(RAW, time.time() - 400))
+    if reason == "too_large":
+        return door.post(b" " * (1024 * 1024 + 1))
+    raw = b"[]" if reason == "unreadable" else RAW
+    return door.post(raw, **signature(raw))
+
+
+def status_of(door: Door) -> Any:
+    """What `sync status` says of the webhooks."""
+    told = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
+    return json.loads(told.stdout)["chatwoot_webhooks"] | {"exit_code": told.exit_code}
+
+
+def ready_of(door: Door) -> tuple[str, str, str]:
+    """What `/readyz` says: as a whole, in a word, and in a sentence."""
+    body = door.panel.ask("GET", "/readyz").json()
+    name = "chatwoot_webhooks"
+    return body["status"], body["parts"][name], body["details"][name]
+
+
+@pytest.mark.parametrize("reason", ["unsigned", "wrong_signature", "stale"])
+def test_a_webhook_that_is_refused_is_seen(
+    door: Door, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    before = counted(reason)
+    for _ in range(14):
+        refused(send(door, reason), reason)
+    words = REFUSAL_REASONS[reason].words
+    assert counted(reason) - before == 14
+    [line] = [each.getMessage() for each in caplog.records if "webhook" in each.getMessage()]
+    assert words in line
+    assert REFUSAL_REASONS[reason].advice in line
+    overall, word, detail = ready_of(door)
+    assert (overall, word) == ("degraded", "refused")
+    assert f"refused: {words}, 14 in the last hour; none was ever accepted" in detail
+    status = status_of(door)
+    assert (status["state"], status["detail"], status["exit_code"]) == ("refused", detail, 1)
+    assert status["refused"][reason]["count"] == 14
+    assert (
+        f"of Chatwoot: {detail}"
+        in door.panel.app.test_cli_runner().invoke(args=["sync", "status"]).stdout
+    )
+
+
+@pytest.mark.parametrize("reason", ["too_large", "unreadable"])
+def test_a_single_delivery_that_cannot_be_read_is_seen_and_alarms_nobody(
+    door: Door, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    before = counted(reason)
+    send(door, "accepted")
+    send(door, reason)
+    assert counted(reason) - before == 1
+    assert REFUSAL_REASONS[reason].words in caplog.text
+    overall, word, detail = ready_of(door)
+    assert (overall, word) == ("ready", "ok")
+    assert f"refused: {REFUSAL_REASONS[reason].words}, 1 in the last hour" in detail
+
+
+def test_a_webhook_that_cannot_be_kept_is_seen(
+    door: Door, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields, before = talk(door, "bia@acme.example"), counted("not_kept")
+    (tmp_path / "panel.db.writing.lock").unlink(missing_ok=True)
+    (tmp_path / "panel.db.writing.lock").mkdir()  # nobody can lock it: no hook can be written
+    answer = door.tell("conversation_created", **fields)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_kept")
+    assert counted("not_kept") - before == 1
+    assert "not kept" in caplog.text
+    assert ready_of(door)[:2] == ("degraded", "refused")
+
+
+def test_webhooks_without_a_secret_here_are_seen(make_door: MakePanel) -> None:
+    door = Door(make_door())
+    assert ready_of(door)[:2] == ("ready", "unused")
+    assert ready_of(door)[2] == "no secret set; none has ever come"
+    send(door, "accepted")
+    overall, word, detail = ready_of(door)
+    assert (overall, word) == ("degraded", "refused")
+    assert "no secret set, 1 in the last hour" in detail
+    assert status_of(door)["state"] == "refused"
+
+
+def test_webhooks_that_never_came_are_missed_where_a_secret_is_set(door: Door) -> None:
+    assert ready_of(door) == ("degraded", "never", "none has ever come")
+    assert status_of(door) == {
+        "state": "never",
+        "detail": "none has ever come",
+        "last_accepted": None,
+        "refused": {},
+        "exit_code": 1,
+    }
+
+
+def test_an_accepted_webhook_ends_the_alarm_and_a_refused_one_begins_it(door: Door) -> None:
+    send(door, "wrong_signature")
+    send(door, "accepted")
+    assert ready_of(door)[:2] == ("ready", "ok")
+    assert ready_of(door)[2].startswith("ok, last accepted just now")
+    assert status_of(door)["last_accepted"] == pytest.approx(time.time(), abs=60)
+    assert status_of(door)["exit_code"] == 0
+    send(door, "wrong_signature")
+    assert ready_of(door)[:2] == ("degraded", "refused")
+    assert "last accepted just now" in ready_of(door)[2]
+
+
+def test_a_secret_that_was_lost_is_missed_before_the_next_webhook(make_door: MakePanel) -> None:
+    send(Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET)), "accepted")
+    door = Door(make_door())
+    assert ready_of(door)[:2] == ("degraded", "no_secret")
+    assert ready_of(door)[2] == "no secret set; last accepted just now"
+
+
+def test_what_one_process_refused_is_told_by_another_and_after_a_restart(
+    make_door: MakePanel,
+) -> None:
+    """One write at once, the rest when the process ends: nothing waits for a minute here."""
+    first = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
+    for _ in range(3):
+        send(first, "unsigned")
+    stop_work(first.panel.app)
+    second = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
+    assert status_of(second)["refused"]["unsigned"]["count"] == 3
+
+
+def test_refusals_do_not_write_to_the_database_each(door: Door) -> None:
+    statements: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    for engine in (door.shared.database, door.shared.deliveries._engine):
+        event.listen(engine, "before_cursor_execute", note)
+    for reason in ("unsigned", "wrong_signature") * 30:
+        send(door, reason)
+    assert len([each for each in statements if "INSERT" in each]) <= 1
+    assert sum(row["count"] for row in status_of(door)["refused"].values()) == 60
+
+
+def test_every_answer_is_a_series_from_the_start(door: Door) -> None:
+    text = door.panel.ask("GET", "/metrics").text
+    for answer in (*REFUSED_ANSWERS, "accepted"):
+        assert f'panel_chatwoot_webhooks_total{{answer="{answer}"}}' in text
+
+
+REFUSED_ANSWERS = (
+    *("no_secret", "unsigned", "wrong_signature", "stale"),
+    *("too_large", "unreadable", "not_kept"),
+)
+
+
 # -- what costs nothing --------------------------------------------------------------------------
 
 
@@ -345,7 +519,11 @@ def test_our_own_echoes_cost_nothing(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", ["conversation_updated", "contact_deleted", "webwidget_triggered"]
+    "event",
+    [
+        *("conversation_updated", "conversation_status_changed"),
+        *("contact_deleted", "webwidget_triggered"),
+    ],
 )
 def test_other_events_cost_nothing(door: Door, event: str) -> None:
     assert door.passes(event, **talk(door, "ana@acme.example")) == 0

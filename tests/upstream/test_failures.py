@@ -6,8 +6,15 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import REGISTRY
 
-from panel.errors import Unreachable, Unwell
-from panel.upstream.failures import MOST_KINDS, QUIET_SECONDS, FailureLog
+from panel.errors import Paused, Unreachable, Unwell
+from panel.upstream.failures import (
+    MOST_KINDS,
+    QUIET_SECONDS,
+    FailureLog,
+    LogThrottle,
+    Trouble,
+    Troubles,
+)
 from tests.conftest import Clock, Panel, seal_of
 
 OUTAGE = Unwell("http_503", "status 503")
@@ -53,10 +60,10 @@ def test_another_document_and_another_outcome_have_lines_of_their_own(
 
 
 def test_no_number_of_kinds_fills_the_memory() -> None:
-    log = FailureLog(Clock())
+    throttle = LogThrottle(Clock())
     for number in range(MOST_KINDS + 10):
-        log.report("a.example", f"document {number}", 1, OUTAGE)
-    assert len(log._repeated) <= MOST_KINDS
+        assert throttle.admit(f"kind {number}") == ""
+    assert len(throttle) <= MOST_KINDS
 
 
 def test_a_section_that_fails_leaves_one_line_without_a_value(
@@ -76,3 +83,45 @@ def test_what_chatwoot_refuses_to_answer_is_logged_by_its_path(
     assert panel.open().status_code == 503
     assert len(lines()) == 1
     assert "127.0.0.1: conversations 101: " in lines()[0]
+
+
+# -- what stands -----------------------------------------------------------------------------------
+
+
+def test_a_trouble_stands_until_its_own_document_is_answered() -> None:
+    clock = Clock()
+    troubles, begun = Troubles(clock), clock.now
+    troubles.note_failure("orders", OUTAGE)
+    clock.advance(5)
+    troubles.note_failure("orders", OUTAGE)
+    troubles.note_success("quotes")
+    assert troubles.latest == Trouble("orders", "http_503", begun, begun + 5)
+    troubles.note_success("orders")
+    assert troubles.latest is None
+
+
+def test_another_outcome_of_the_same_document_begins_anew() -> None:
+    clock = Clock()
+    troubles = Troubles(clock)
+    troubles.note_failure("orders", OUTAGE)
+    clock.advance(5)
+    troubles.note_failure("orders", Unreachable("timeout"))
+    assert troubles.latest == Trouble("orders", "timeout", clock.now, clock.now)
+
+
+def test_a_pause_does_not_hide_what_led_to_it() -> None:
+    troubles = Troubles(Clock())
+    troubles.note_failure("orders", OUTAGE)
+    troubles.note_failure("orders", Paused())
+    assert troubles.latest
+    assert troubles.latest.code == "http_503"
+
+
+def test_the_latest_of_several_troubles_is_told() -> None:
+    clock = Clock()
+    troubles = Troubles(clock)
+    for document in ("orders", "quotes"):
+        troubles.note_failure(document, OUTAGE)
+        clock.advance(1)
+    assert troubles.latest
+    assert troubles.latest.document == "quotes"

@@ -1,0 +1,113 @@
+"""What setup says beside its steps: what keeps webhooks away, and what an old Chatwoot lacks.
+
+A problem means that something is not as it should be; a note is worth knowing.
+"""
+
+from collections.abc import Iterator
+
+from panel.checks import Finding
+from panel.cli.setup_plan import SIGNING_VERSION, Exposure
+from panel.cli.survey import Survey
+from panel.settings import Settings
+
+SHOW_SECRET = "`flask --app app setup --show-secret` prints the line to set"  # noqa: S105 (words)
+# What a Chatwoot lacks that is older than a version.
+LACKS = {
+    (4, 16, 0): "an inbox that enforces identity validation does not validate later changes: a "
+    "visitor can still say to be somebody else",
+}
+PRIVATE_REFUSED = (4, 14, 0)  # from this version on, unless it is allowed
+OLDEST_TRIED = (4, 3, 0)
+
+
+def write_version(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def find_version_problems(survey: Survey) -> Iterator[str]:
+    """A Chatwoot that signs nothing: none of its webhooks can be accepted."""
+    if survey.version and survey.version < SIGNING_VERSION:
+        yield (
+            f"Chatwoot {write_version(survey.version)} does not sign its webhooks (it does from "
+            f"{write_version(SIGNING_VERSION)} on), so none can be accepted. New conversations are "
+            "named by the passes of their organization alone: after a hook of the plugin, and at "
+            "night."
+        )
+
+
+def find_webhook_problems(survey: Survey, settings: Settings, arrivals: Finding) -> Iterator[str]:
+    """Of the webhook that stands, whose deliveries are as `arrivals` says."""
+    webhook, ours = survey.webhook, settings.chatwoot_webhook_secret
+    if "webhooks" in survey.unlisted:
+        yield "The webhook cannot be seen with this token: it is no administrator's."
+        yield from _find_arrival_problems(survey, arrivals)
+    if webhook is None:
+        return
+    theirs = webhook.get("secret")
+    if not theirs and survey.version >= SIGNING_VERSION:
+        yield "The webhook has no secret, so Chatwoot does not sign it: remove it, run setup again."
+    elif theirs and not ours:
+        yield f"CHATWOOT_WEBHOOK_SECRET is empty, so every webhook is refused: {SHOW_SECRET}."
+    elif theirs and theirs != ours:
+        yield f"CHATWOOT_WEBHOOK_SECRET is not the secret of the webhook: {SHOW_SECRET}."
+    yield from _find_arrival_problems(survey, arrivals)
+
+
+def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[str]:
+    if arrivals.word == "refused":
+        yield f"Webhooks are {arrivals.detail}."
+    elif arrivals.word == "unknown":
+        yield f"Whether webhooks arrive cannot be told: {arrivals.detail}."
+    elif arrivals.word in ("never", "unused"):
+        yield f"No webhook has ever been accepted. {_explain_silence(survey)}"
+
+
+def _explain_silence(survey: Survey) -> str:
+    told = (
+        "Write to an inbox as a customer. If none comes, Chatwoot cannot reach PANEL_URL: see the "
+        "log of its Sidekiq"
+    )
+    if survey.version and survey.version < PRIVATE_REFUSED:
+        return f"{told}."
+    return (
+        f"{told}. Since {write_version(PRIVATE_REFUSED)} it refuses private addresses (`has no "
+        "public ip addresses`) unless it has SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true."
+    )
+
+
+def write_notes(survey: Survey, exposure: Exposure) -> Iterator[str]:
+    """What is worth knowing of the Chatwoot, of other panels, and of what a visitor can do."""
+    yield from _write_version_notes(survey.version)
+    for place in survey.others:
+        yield (
+            f"Another panel is registered in this account: {place} (neither its launch key nor its "
+            "webhook's secret is ours). Two panels overwrite each other's attributes. If it is a "
+            "former address of this one, remove its tab and webhook by hand."
+        )
+    yield from _write_exposure_notes(exposure)
+
+
+def _write_version_notes(version: tuple[int, ...]) -> Iterator[str]:
+    if not version:
+        yield "Chatwoot does not say its version (GET /api): what an old one lacks is not known."
+        return
+    if version < OLDEST_TRIED:
+        yield f"The oldest Chatwoot that was tried is {write_version(OLDEST_TRIED)}."
+    for since, lack in LACKS.items():
+        if version < since:
+            yield f"Chatwoot {write_version(version)} is older than {write_version(since)}: {lack}."
+
+
+def _write_exposure_notes(exposure: Exposure) -> Iterator[str]:
+    if exposure.waiting or exposure.identifiers:
+        ours = "an unknown number" if exposure.waiting is None else exposure.waiting
+        yield (
+            f"Identifiers that can be guessed: {exposure.identifiers} in Chatwoot, {ours} in our "
+            "own table. The next pass of their organization removes them; `flask sync reconcile` "
+            "lines up all."
+        )
+    for name in exposure.open_inboxes:
+        yield (
+            f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever "
+            "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."
+        )

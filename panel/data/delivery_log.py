@@ -1,0 +1,163 @@
+"""The delivery log: how we answered what the plugin and Chatwoot delivered, over all processes.
+
+The one owner of the table `deliveries`: by sender, answer and minute, how often and when last.
+Anybody may send us anything, so a process writes once a minute at most, however many come, and no
+request waits for it. What a process that dies has not written yet is not counted.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    String,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    select,
+)
+
+from panel.data.db import insert, metadata, transaction
+from panel.errors import PanelError
+
+log = logging.getLogger(__name__)
+
+CHATWOOT, PLUGIN = "chatwoot", "plugin"  # the senders
+ACCEPTED = "accepted"
+WRITE_EVERY_SECONDS = 60.0
+COUNTED_MINUTES = 60
+MOST_UNWRITTEN = 1000  # remembered while the database is away
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("sender", String(8), primary_key=True),
+    Column("answer", String(20), primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+Key = tuple[str, str, int]  # sender, answer, minute since the epoch
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often an answer was given in the last hour, and when it was given last, ever."""
+
+    count: int
+    last_at: float
+
+
+class DeliveryLog:
+    """Safe for threads. `engine` may be one of `db.connect_without_sync`."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()  # held for a moment: over what follows
+        self._unwritten: dict[Key, Tally] = {}
+        self._timer: threading.Timer | None = None
+        self._next_write = 0.0
+        self._writing = threading.Lock()  # held while the database is asked
+
+    def count(self, sender: str, answer: str) -> None:
+        """Count one delivery. It is written at once, or when the last write is a minute old."""
+        now = self._clock()
+        with self._lock:
+            self._add((sender, answer, int(now // 60)), Tally(1, now))
+            if self._timer is None:
+                delay = max(0.0, self._next_write - now)
+                self._timer = threading.Timer(delay, self._write_in_time)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def read(self, sender: str) -> dict[str, Tally]:
+        """Every answer that the sender ever got. Raises `Unreachable("database")`."""
+        self.flush()
+        recent = deliveries.c.minute > int(self._clock() // 60) - COUNTED_MINUTES
+        columns = (
+            deliveries.c.answer,
+            func.sum(case((recent, deliveries.c.count), else_=0)),
+            func.max(deliveries.c.last_at),
+        )
+        tallied = select(*columns).where(deliveries.c.sender == sender)
+        with transaction(self._engine) as connection:
+            rows = connection.execute(tallied.group_by(deliveries.c.answer))
+            return {answer: Tally(int(count), last_at) for answer, count, last_at in rows}
+
+    def flush(self) -> None:
+        """Write what this process has counted. Raises `Unreachable("database")`: it is kept."""
+        with self._writing:  # whoever reads afterwards finds what another thread was writing
+            with self._lock:
+                taken, self._unwritten = self._unwritten, {}
+            if not taken:
+                return
+            try:
+                with transaction(self._engine) as connection:
+                    _write(connection, taken)
+            except PanelError:
+                with self._lock:
+                    for key, tally in taken.items():
+                        self._add(key, tally)
+                raise
+
+    def stop(self) -> None:
+        """Write the rest: the process ends, and nothing more is counted."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            timer.join()  # it may be writing already
+        self._try_to_flush()
+
+    def _write_in_time(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._next_write = self._clock() + WRITE_EVERY_SECONDS
+        self._try_to_flush()
+
+    def _try_to_flush(self) -> None:
+        try:
+            self.flush()
+        except PanelError as error:
+            log.warning("deliveries cannot be counted in the database: %s", error.code)
+
+    def _add(self, key: Key, more: Tally) -> None:
+        known = self._unwritten.get(key, Tally(0, 0.0))
+        self._unwritten[key] = Tally(known.count + more.count, max(known.last_at, more.last_at))
+        while len(self._unwritten) > MOST_UNWRITTEN:
+            self._unwritten.pop(next(iter(self._unwritten)))
+
+
+def _write(connection: Connection, counted: Mapping[Key, Tally]) -> None:
+    new = insert(connection.dialect.name, deliveries)
+    later = case(
+        (new.excluded.last_at > deliveries.c.last_at, new.excluded.last_at),
+        else_=deliveries.c.last_at,
+    )
+    added = new.on_conflict_do_update(
+        index_elements=["sender", "answer", "minute"],
+        set_={"count": deliveries.c.count + new.excluded.count, "last_at": later},
+    )
+    # In one order: two processes that write the same rows must not wait for each other.
+    rows = [
+        {"sender": sender, "answer": answer, "minute": minute, **vars(counted[key])}
+        for key in sorted(counted)
+        for sender, answer, minute in [key]
+    ]
+    connection.execute(added, rows)
+    for sender, answer, minute in sorted(counted):
+        # The newest row of an answer stays, however old: it says when that was given last.
+        older = deliveries.c.minute <= minute - COUNTED_MINUTES
+        same = and_(deliveries.c.sender == sender, deliveries.c.answer == answer)
+        connection.execute(delete(deliveries).where(same, older))

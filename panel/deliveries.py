@@ -1,0 +1,111 @@
+"""What our answers to deliveries mean, and whether all is well with the plugin's and Chatwoot's.
+
+`data.delivery_log` has the figures. The words are for administrators: `/readyz`, the log and the
+commands show the same ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from panel.data.delivery_log import ACCEPTED, Tally
+
+SECONDS_OF = {"day": 86400, "hour": 3600, "minute": 60}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a delivery was refused: in a few words, and what to do about it.
+
+    `is_single`: it lies in this one delivery and tells nothing of those that follow.
+    """
+
+    words: str
+    advice: str
+    is_single: bool = False
+
+
+REFUSAL_REASONS = {
+    "no_secret": Reason(
+        "no secret set",
+        "CHATWOOT_WEBHOOK_SECRET is empty: `flask --app app setup --show-secret` prints its line",
+    ),
+    "unsigned": Reason(
+        "unsigned",
+        "Chatwoot signs its webhooks from 4.11.2 on; otherwise a proxy drops the headers "
+        "X-Chatwoot-Signature and X-Chatwoot-Timestamp, or somebody else sent this",
+    ),
+    "wrong_signature": Reason(
+        "wrong signature",
+        "CHATWOOT_WEBHOOK_SECRET is not the secret of this webhook: `flask --app app setup` "
+        "compares them",
+    ),
+    "stale": Reason(
+        "stale timestamp",
+        "the clocks of Chatwoot and of this machine differ, or Chatwoot's Sidekiq is minutes late",
+    ),
+    "bad_proof": Reason(
+        "wrong proof",
+        "the plugin sends another secret than CHATWOOT_CONTACT_VIEW_SECRET, or a web server drops "
+        "the Authorization header",
+    ),
+    "too_many": Reason("too many wrong proofs", "as for a wrong proof"),
+    "not_kept": Reason(
+        "not kept", "the database could not be written: see the log and the part `database`"
+    ),
+    "too_large": Reason(
+        "too large", "a message with a very long text or mail: nothing to do", is_single=True
+    ),
+    "unreadable": Reason("unreadable", "it was no JSON object", is_single=True),
+    "not_json": Reason("no JSON", "the sender should say application/json", is_single=True),
+    "bad_event": Reason("no name of an event", "tell the sender's developers", is_single=True),
+    "bad_id": Reason("an id that cannot be kept", "tell the sender's developers", is_single=True),
+}
+
+
+def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:
+    """Why the last ones were refused, when none was accepted since; else empty."""
+    accepted_at = tallies[ACCEPTED].last_at if ACCEPTED in tallies else 0.0
+    standing = {
+        answer: tally
+        for answer, tally in _list_refused(tallies).items()
+        if tally.last_at > accepted_at and not REFUSAL_REASONS[answer].is_single
+    }
+    return next(iter(standing), "")
+
+
+def describe_deliveries(tallies: Mapping[str, Tally], now: float) -> str:
+    """Such as `refused: wrong signature, 14 in the last hour; last accepted 3 hours ago`."""
+    if not tallies:
+        return "none has ever come"
+    standing = find_standing_refusal(tallies)
+    told = [
+        _describe_refused(answer, tally, now)
+        for answer, tally in _list_refused(tallies).items()
+        if tally.count or answer == standing
+    ]
+    refused = [f"refused: {', '.join(told)}"] if told else []
+    accepted = "none was ever accepted"
+    if ACCEPTED in tallies:
+        accepted = f"last accepted {format_age(now - tallies[ACCEPTED].last_at)}"
+    return "; ".join((*refused, accepted) if standing else (accepted, *refused))
+
+
+def _list_refused(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """The refusals, the latest first; an answer of a newer program is none that we know."""
+    known = [(answer, tally) for answer, tally in tallies.items() if answer in REFUSAL_REASONS]
+    return dict(sorted(known, key=lambda row: -row[1].last_at))
+
+
+def _describe_refused(answer: str, tally: Tally, now: float) -> str:
+    words = REFUSAL_REASONS[answer].words
+    if tally.count:
+        return f"{words}, {tally.count} in the last hour"
+    return f"{words}, last {format_age(now - tally.last_at)}"
+
+
+def format_age(seconds: float) -> str:
+    """Such as `2 minutes ago`, `1 day ago`, `just now`."""
+    for unit, length in SECONDS_OF.items():
+        if (count := int(seconds // length)) > 0:  # not where two clocks differ
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,33 @@
+"""What both doors note of each delivery: how it was answered, and in the log why it was refused."""
+
+import logging
+
+from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.deliveries import REFUSAL_REASONS
+from panel.services import get, services
+from panel.sync.wire import Refusal
+from panel.upstream.failures import LogThrottle
+
+log = logging.getLogger(__name__)
+DELIVERED = {CHATWOOT: "a webhook of Chatwoot", PLUGIN: "a hook of the plugin"}
+
+
+def note_accepted(sender: str) -> None:
+    """Count it, over all processes."""
+    services().deliveries.count(sender, ACCEPTED)
+
+
+def note_refused(sender: str, refusal: Refusal, address: str) -> None:
+    """Count it, and log it, once a minute for each reason.
+
+    The address tells Chatwoot from a stranger; behind a proxy that nobody named, it is the proxy's.
+    """
+    services().deliveries.count(sender, refusal.code)
+    more = get(LogThrottle).admit((sender, refusal.code))
+    if more is not None:
+        reason = REFUSAL_REASONS[refusal.code]
+        log.warning(
+            "%s from %s was refused: %s (%s)%s. To do: %s",
+            *(DELIVERED[sender], address or "nowhere", reason.words, refusal.detail, more),
+            reason.advice,
+        )

@@ -1,0 +1,26 @@
+"""Panels before an account in which only others have set something up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.setups import PANEL_URL, account_of_others
+from tests.conftest import MakePanel, Panel, Worlds, worlds_on_sockets
+
+
+@pytest.fixture(scope="module")
+def _worlds() -> Iterator[Worlds]:
+    with worlds_on_sockets() as both:
+        yield both
+
+
+@pytest.fixture
+def make(_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
+    with account_of_others(_worlds, tmp_path) as maker:
+        yield maker
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
