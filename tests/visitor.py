@@ -28,8 +28,14 @@ class Visitor:
         )
 
     def says(self, **who: Any) -> requests.Response:
-        """`setUser`, without a signature unless one is given."""
-        return self._call("PATCH", "contact/set_user", **who)
+        """`setUser`, without a signature unless one is given.
+
+        Who was somebody else at this browser gets a new token, which the browser keeps.
+        """
+        answer = self._call("PATCH", "contact/set_user", **who)
+        if answer.ok:
+            self._token = answer.json().get("widget_auth_token", self._token)
+        return answer
 
     def types(self, **who: Any) -> requests.Response:
         """Into the form for one's e-mail or phone; `custom_attributes` are written the same way."""
@@ -45,9 +51,16 @@ class Visitor:
 
     def starts(self, text: str = "Hello", **form: Any) -> Json:
         """The pre-chat form and a first message; answers the conversation with the contact."""
-        answer = self._call("POST", "conversations", contact=form, message={"content": text})
+        page = {"referer_url": "https://site.example/", "timestamp": "2026-11-29"}
+        message = {"content": text, **page}
+        answer = self._call("POST", "conversations", contact=form, message=message)
         talk: Json = answer.json()
         return talk
+
+    def writes(self, text: str) -> Json:
+        """One more message; answers it as Chatwoot does."""
+        answer: Json = self._call("POST", "messages", message={"content": text}).json()
+        return answer
 
     def claims(self, **attributes: Any) -> requests.Response:
         """Attributes of the conversation, as a whole."""

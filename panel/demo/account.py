@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from panel.demo import records
+from panel.demo.outbox import Outbox
 from panel.demo.world import Json
 
 WIDGET_CHANNEL, API_CHANNEL = "Channel::WebWidget", "Channel::Api"
@@ -26,8 +28,13 @@ class Ask:
     @property
     def page(self) -> int:
         """The page of a list, from 1."""
-        text = self.query.get("page", "1")
+        text = str(self.asked_page)
         return max(int(text), 1) if text.isdecimal() else 1
+
+    @property
+    def asked_page(self) -> str | int:
+        """As Chatwoot repeats it in `current_page`: the text of the query; without one, 1."""
+        return self.query.get("page", 1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Account:
     What a test switches: `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
     later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access tokens),
     `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
-    `foreign_tokens` (of people of other accounts: 401).
+    `foreign_tokens` (of people of other accounts: 401), `outbox.sending` (webhooks are sent).
     """
 
     def __init__(self, account_id: int = 1) -> None:
@@ -86,6 +93,7 @@ class Account:
         self.signed_visitors: set[Any] = set()
         self.definitions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
+        self.outbox = Outbox()
         self.dashboard_apps: dict[int, Json] = {}
         self.tokens: dict[str, int] = {}
         self.sessions: dict[tuple[str, str, str], int] = {}
@@ -157,11 +165,19 @@ class Account:
         """
         contact = self.contacts[self.conversations[conversation]["contact_id"]]
         sender = headers.pop("from_", None) or [contact["email"]]
-        known = {"to": ["suporte@middag.example"], "subject": "Support", "date": "2026-11-29"}
+        known = {"to": ["suporte@middag.example"], "subject": "Support"}
+        known["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
         known |= {"message_id": f"{secrets.token_hex(8)}@mail.example", "from": sender, **headers}
         content = records.mail_attributes(text, html, known)
         fields = {"content_type": "incoming_email", "source_id": known["message_id"]}
         return self.add_message(conversation, text, content_attributes=content, **fields)
+
+    def publish(self, event: Json) -> None:
+        """Send an event to the webhooks that subscribe to it."""
+        for hook in self.webhooks.values() if self.api_enabled else ():
+            if event["event"] in hook["subscriptions"]:
+                secret = hook["secret"] if self.is_since(4, 11, 2) else None
+                self.outbox.send(hook["url"], secret, event)
 
     def may_see(self, user: Json, inbox: int) -> bool:
         """An administrator sees every inbox, an agent those they are a member of."""

@@ -1,7 +1,8 @@
 """The built-in Chatwoot's calls about attribute definitions, dashboard apps and webhooks.
 
-Source: the controllers and models of v4.15.1. Writing dashboard apps is left to administrators,
-as Chatwoot does since 4.16; before, any agent could.
+Source: the controllers and models of v4.16.2. Writing dashboard apps is left to administrators, as
+Chatwoot does since 4.16; before, any agent could. Webhooks have a secret, which every list shows,
+since 4.11.2.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from panel.demo import contact_lists, conversations
 from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid, rooted
+from panel.demo.rails import SERVER_ERROR, write_moment
 from panel.demo.world import Json
 
 _MODELS = ("conversation_attribute", "contact_attribute", "company_attribute")
@@ -30,19 +32,24 @@ _RESERVED = {
     "contact_attribute": contact_lists.STANDARD_KEYS,
     "conversation_attribute": conversations.STANDARD_KEYS,
 }
+_DEFAULT_EVENTS = (
+    *("conversation_status_changed", "conversation_updated", "conversation_created"),
+    *("contact_created", "contact_updated", "message_created", "message_updated"),
+    "webwidget_triggered",
+)
 _EVENTS = {
-    *("conversation_created", "conversation_updated", "conversation_status_changed"),
-    *("message_created", "message_updated", "contact_created", "contact_updated"),
-    *("webwidget_triggered", "inbox_created", "inbox_updated"),
+    *(*_DEFAULT_EVENTS, "inbox_created", "inbox_updated"),
     *("conversation_typing_on", "conversation_typing_off"),
 }
+_KEY_FORMAT = "must only contain letters, numbers, underscores, hyphens, and dots"
+_KEY_RESERVED = "The provided key is not allowed as it might conflict with default attributes."
 
 
 def definitions(account: Account, ask: Ask) -> Answer:
     rows = list(account.definitions.values())
     if ask.query.get("attribute_model"):
-        model = _named(ask.query["attribute_model"], _MODELS)
-        rows = [row for row in rows if row["attribute_model"] == model]
+        wanted = _find_name(ask.query["attribute_model"], _MODELS)
+        rows = [row for row in rows if row["attribute_model"] == wanted]
     return 200, rows
 
 
@@ -81,24 +88,39 @@ def _defined(row: Json, body: Json) -> Json:
 
 def _named(value: Any, names: tuple[str, ...]) -> str:
     """An enum value by name or number; Rails raises on any other, which is a 500."""
+    name = _find_name(value, names)
+    if name is None:
+        raise Refusal(500, SERVER_ERROR)
+    return name
+
+
+def _find_name(value: Any, names: tuple[str, ...]) -> str | None:
     if value in names:
         return str(value)
-    if str(value).isdecimal() and int(value) < len(names):
-        return names[int(value)]
-    raise Refusal(500, {"status": 500, "error": "Internal Server Error"})
+    number = str(value)
+    return names[int(number)] if number.isdecimal() and int(number) < len(names) else None
 
 
 def _check_definition(account: Account, row: Json, own: int | None) -> None:
-    key, model = row["attribute_key"], row["attribute_model"]
-    if not row["attribute_display_name"]:
-        raise invalid("Attribute display name can't be blank", "attribute_display_name")
-    if not key or not re.fullmatch(r"[\w.\-]+", key):
-        raise invalid("Attribute key is invalid", "attribute_key")
-    if key in _RESERVED.get(model, ()):
-        raise invalid("Attribute key is reserved", "attribute_key")
+    key, model = row["attribute_key"] or "", row["attribute_model"]
     others = [other for other in account.definitions.values() if other["id"] != own]
-    if any((other["attribute_key"], other["attribute_model"]) == (key, model) for other in others):
-        raise invalid("Attribute key has already been taken", "attribute_key")
+    taken = {(other["attribute_key"], other["attribute_model"]) for other in others}
+    rules = [
+        ("attribute_display_name", row["attribute_display_name"], "can't be blank"),
+        ("attribute_key", key, "can't be blank"),
+        ("attribute_key", (key, model) not in taken, "has already been taken"),
+        ("attribute_key", re.fullmatch(r"[\w.\-]+", key), _KEY_FORMAT),
+        ("attribute_key", own or key not in _RESERVED.get(model, ()), _KEY_RESERVED),
+    ]
+    check_rules(rules)
+
+
+def check_rules(rules: list[tuple[str, Any, str]]) -> None:
+    """Each rule: its attribute, whether it holds, and what Chatwoot says where it does not."""
+    broken = [(name, words) for name, holds, words in rules if not holds]
+    if broken:
+        sentences = [f"{name.replace('_', ' ').capitalize()} {words}" for name, words in broken]
+        raise invalid(", ".join(sentences), *dict.fromkeys(name for name, _ in broken))
 
 
 def apps(account: Account, _ask: Ask) -> Answer:
@@ -132,32 +154,39 @@ def _app(row: Json, body: Json) -> Json:
     if isinstance(body.get("content"), list):
         row["content"] = [{k: item.get(k) for k in ("type", "url")} for item in body["content"]]
     row["title"] = body.get("title", row["title"])
-    if not row["title"]:
-        raise invalid("Title can't be blank", "title")
     frames = [
         i["type"] == "frame" and re.match("https?://", i["url"] or "") for i in row["content"]
     ]
-    if not frames or not all(frames):
-        raise invalid("Content : Invalid data", "content")
+    check_rules([("content", frames and all(frames), ": Invalid data")])
+    if row["title"] is None:
+        raise Refusal(500, SERVER_ERROR)
     return row
 
 
 def webhooks(account: Account, _ask: Ask) -> Answer:
-    return 200, {"payload": {"webhooks": list(account.webhooks.values())}}
+    rows = [_shown(account, row) for row in account.webhooks.values()]
+    return 200, {"payload": {"webhooks": rows}}
+
+
+def _shown(account: Account, row: Json) -> Json:
+    """The secret is told to administrators at any time."""
+    hidden = () if account.is_since(4, 11, 2) else ("secret",)
+    return {key: value for key, value in row.items() if key not in hidden}
 
 
 def create_webhook(account: Account, ask: Ask) -> Answer:
-    row = _webhook(account, {"name": None, "url": None}, rooted(ask.body, "webhook"), None)
+    blank = {"name": None, "url": None, "subscriptions": list(_DEFAULT_EVENTS)}
+    row = _webhook(account, blank, rooted(ask.body, "webhook"), None)
     row |= {"id": account.next_id(account.webhooks), "account_id": account.account_id}
     row["secret"] = secrets.token_urlsafe(24)
     account.webhooks[row["id"]] = row
-    return 200, {"payload": {"webhook": row}}
+    return 200, {"payload": {"webhook": _shown(account, row)}}
 
 
 def update_webhook(account: Account, ask: Ask) -> Answer:
     row = found(account.webhooks, ask.ids["webhook"])
     row.update(_webhook(account, dict(row), rooted(ask.body, "webhook"), row["id"]))
-    return 200, {"payload": {"webhook": row}}
+    return 200, {"payload": {"webhook": _shown(account, row)}}
 
 
 def delete_webhook(account: Account, ask: Ask) -> Answer:
@@ -168,17 +197,20 @@ def delete_webhook(account: Account, ask: Ask) -> Answer:
 def _webhook(account: Account, row: Json, body: Json, own: int | None) -> Json:
     row |= {key: body[key] for key in ("name", "url", "subscriptions") if key in body}
     others = [other["url"] for other in account.webhooks.values() if other["id"] != own]
-    if not re.match("https?://", row["url"] or ""):
-        raise invalid("Url is invalid", "url")
-    if row["url"] in others:
-        raise invalid("Url has already been taken", "url")
-    if not row.get("subscriptions") or not set(row["subscriptions"]) <= _EVENTS:
-        raise invalid("Invalid events", "subscriptions")
+    events = row["subscriptions"]
+    known = isinstance(events, list) and events and set(events) <= _EVENTS
+    check_rules(
+        [
+            ("url", row["url"] not in others, "has already been taken"),
+            ("url", re.match("https?://", row["url"] or ""), "is invalid"),
+            ("subscriptions", known, "Invalid events"),
+        ]
+    )
     return row
 
 
 def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    return write_moment(time.time())
 
 
 _DEFINITIONS = "/custom_attribute_definitions"

@@ -6,9 +6,8 @@ Source: access_token_auth_helper.rb, request_exception_handler.rb, rack_attack.r
 
 from __future__ import annotations
 
-import json
 import random
-import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from panel.demo import administration, contact_lists, contacts, conversations, people, widget
+from panel.demo import (
+    administration,
+    contact_lists,
+    contacts,
+    conversations,
+    people,
+    rails,
+    records,
+    widget,
+)
 from panel.demo.account import Account, Ask, Refusal, Route
 from panel.demo.world import Call, Json, World
 
@@ -28,18 +36,15 @@ _ROUTES: tuple[Route, ...] = (
     *administration.ROUTES,
 )
 _MAP = Map(
-    [Rule(route.path, methods=[route.method], endpoint=route) for route in _ROUTES],
+    [
+        Rule(f"/api/v1/accounts/<int:account>{route.path}", methods=[route.method], endpoint=route)
+        for route in _ROUTES
+    ],
     strict_slashes=False,
 )
 _SESSION_HEADERS = ("access-token", "client", "uid")
-_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
-_ACCOUNTS = "/api/v1/accounts/"
 _FOREIGNER: Json = {
-    "id": 0,
-    "name": "",
-    "email": "",
-    "role": "agent",
-    "confirmed": True,
+    **records.agent_row(0, 0, "Somebody", "somebody@elsewhere.example", "agent"),
     "accounts": [],
 }
 _NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
@@ -51,6 +56,10 @@ class Failure:
 
     status: int
     applied: bool = False
+
+
+class NoSuchPath(Exception):
+    """Chatwoot has no such address."""
 
 
 def never(_call: Call) -> Failure | None:
@@ -94,6 +103,11 @@ class Chatwoot(Account, World):
 
         self.failures = fail if rate else never
 
+    def close(self) -> None:
+        """The server stops: nobody hangs on, and no webhook is sent any more."""
+        self.outbox.close()
+        World.close(self)
+
     def forget(self) -> None:
         """Empty the lists of calls and writes."""
         with self.lock:
@@ -103,33 +117,36 @@ class Chatwoot(Account, World):
     def respond(self, call: Call) -> Response:
         """Answer one call: an outage, or the API."""
         if self.down:
-            return broken(503)
+            return rails.fail(503)
         failure = self.failures(call)
         if failure and not failure.applied:
-            return broken(failure.status)
-        status, document = self._answered(call)
-        return broken(failure.status) if failure else _rendered(status, document)
+            return rails.fail(failure.status)
+        response = self._answered(call)
+        return rails.fail(failure.status) if failure else response
 
-    def _answered(self, call: Call) -> tuple[int, str | None]:
+    def _answered(self, call: Call) -> Response:
         # Rendered under the lock: the rows are alive.
         with self.lock:
             try:
                 status, document = self._api(call)
             except Refusal as refusal:
                 status, document = refusal.status, refusal.body
-            return status, None if document is None else _encode(document)
+            except NoSuchPath:
+                return rails.refuse_path(call)
+            return rails.respond(status, None if document is None else rails.encode(document))
 
     def _api(self, call: Call) -> tuple[int, object]:
-        if call.path == "/api":
+        if call.path.rstrip("/") == "/api":
             state = {"queue_services": "ok", "data_services": "ok"}
-            return 200, {"version": self.version, "timestamp": "2026-06-17 12:00:00", **state}
+            now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+            return 200, {"version": self.version, "timestamp": now, **state}
         if widget.serves(call.path):
             return widget.respond(self, call)
+        if (call.method, call.path) == ("GET", "/api/v1/profile"):
+            return 200, people.profile(self, self._user(call))
+        route, ids = _routed(call)
         user = self._user(call)
-        if call.path == "/api/v1/profile" and call.method == "GET":
-            return 200, people.profile(self, user)
-        self._check_account(call)
-        route, ids = self._routed(call)
+        self._check_account(ids.pop("account"), call)
         if route.admin and user["role"] != "administrator":
             raise Refusal(401, {"error": "You are not authorized to do this action"})
         if ids.get("conversation") in self.unreachable:
@@ -143,61 +160,36 @@ class Chatwoot(Account, World):
     def _user(self, call: Call) -> Json:
         """Whose access token or session it is."""
         token = call.headers.get("api-access-token")
-        session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
-        if token is None and not all(session):
-            message = "You need to sign in or sign up before continuing."
-            raise Refusal(401, {"errors": [message]})
-        if token is None:
-            agent = next((self.sessions[key] for key in self.sessions if key == session), None)
-        else:
+        if token:
             agent = self.tokens.get(token)
+            refusal: Json = {"error": "Invalid Access Token"}
+        else:
+            session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
+            agent = next((self.sessions[key] for key in self.sessions if key == session), None)
+            refusal = {"errors": ["You need to sign in or sign up before continuing."]}
         if token in self.foreign_tokens:
             return _FOREIGNER
         if agent is None or agent not in self.agents:
-            raise Refusal(401, {"error": "Invalid Access Token"})
+            raise Refusal(401, refusal)
         return self.agents[agent]
 
-    def _check_account(self, call: Call) -> None:
+    def _check_account(self, number: int, call: Call) -> None:
         """In Chatwoot's order: is it there, is it active, is it theirs, may tokens call."""
-        head = call.path.removeprefix(_ACCOUNTS).partition("/")[0]
-        number = int(head) if head.isdecimal() else 0
         if number not in {self.account_id, *self.other_accounts}:
             raise _NOT_FOUND
         if self.status != "active":
             raise Refusal(401, {"error": "Account is suspended"})
         if number != self.account_id or call.headers.get("api-access-token") in self.foreign_tokens:
             raise Refusal(401, {"error": "You are not authorized to access this account"})
-        by_token = "api-access-token" in call.headers
+        by_token = call.headers.get("api-access-token")
         if by_token and not self.api_enabled and self.is_since(4, 16):
             raise Refusal(403, {"error": "API access is not enabled for this account"})
 
-    def _routed(self, call: Call) -> tuple[Route, dict[str, int]]:
-        rest = call.path.removeprefix(_ACCOUNTS).partition("/")[2]
-        try:
-            route, ids = _MAP.bind("chatwoot").match(f"/{rest}", method=call.method)
-        except HTTPException:
-            raise _NOT_FOUND from None
-        return route, dict(ids)
 
-
-def broken(status: int) -> Response:
-    """How Chatwoot fails: 429 as the throttle's plain text, the rest as a page."""
-    if status == 429:
-        return Response("Retry later\n", 429, content_type="text/plain")
-    html = f"<!DOCTYPE html><title>{status}</title><h1>We're sorry, something went wrong</h1>"
-    return Response(html, status, content_type="text/html; charset=utf-8")
-
-
-def _encode(document: object) -> str:
-    """As Rails writes JSON: UTF-8, and six bytes for each of the three signs of HTML.
-
-    Half a character is no UTF-8; it is escaped, so that a test may let one through.
-    """
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
-
-
-def _rendered(status: int, document: str | None) -> Response:
-    if status in (502, 503):
-        return broken(status)
-    return Response(document or "", status, content_type="application/json; charset=utf-8")
+def _routed(call: Call) -> tuple[Route, dict[str, int]]:
+    """Rails looks for the address first, before it asks who calls."""
+    try:
+        route, ids = _MAP.bind("chatwoot").match(call.path, method=call.method)
+    except HTTPException:
+        raise NoSuchPath from None
+    return route, dict(ids)

@@ -1,38 +1,32 @@
 """The built-in Chatwoot's calls that find contacts: list, search and filter, 15 a page.
 
-Source: controllers/api/v1/accounts/contacts_controller.rb of v4.15.1. Search is a loose substring
+Source: controllers/api/v1/accounts/contacts_controller.rb of v4.16.2. Search is a loose substring
 over all contacts; list and filter see only those with an e-mail, a phone or an identifier.
 """
 
 from __future__ import annotations
 
 from panel.demo.account import Account, Answer, Ask, Refusal, Route
-from panel.demo.filters import Column, chosen
+from panel.demo.filters import EXACT, FLAG, LABELS, MOMENT, PHONE, TEXT, Column, chosen
+from panel.demo.shapes import show_contact
 from panel.demo.world import Json
 
 PER_PAGE = 15
+# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
-    "name": Column("text", lambda row: row["name"]),
-    "email": Column("text", lambda row: row["email"]),
-    "phone_number": Column("phone", lambda row: row["phone_number"]),
-    "identifier": Column("text", lambda row: row["identifier"]),
-    "country_code": Column("text", lambda row: row["additional_attributes"].get("country_code")),
-    "city": Column("text", lambda row: row["additional_attributes"].get("city")),
-    "company_name": Column("text", lambda row: row["additional_attributes"].get("company_name")),
-    "labels": Column("labels", lambda row: row["labels"]),
-    "created_at": Column("date", lambda row: row["created_at"]),
-    "last_activity_at": Column("date", lambda row: row["last_activity_at"]),
-    "blocked": Column("flag", lambda row: row["blocked"]),
+    "name": Column(TEXT, lambda row: row["name"]),
+    "phone_number": Column(PHONE, lambda row: row["phone_number"]),
+    "email": Column(TEXT, lambda row: row["email"]),
+    "identifier": Column(EXACT, lambda row: row["identifier"]),
+    "country_code": Column(EXACT, lambda row: row["additional_attributes"].get("country_code")),
+    "city": Column(TEXT, lambda row: row["additional_attributes"].get("city")),
+    "company_name": Column(TEXT, lambda row: row["additional_attributes"].get("company_name")),
+    "labels": Column(LABELS, lambda row: row["labels"]),
+    "created_at": Column(MOMENT, lambda row: row["created_at"]),
+    "last_activity_at": Column(MOMENT, lambda row: row["last_activity_at"]),
+    "blocked": Column(FLAG, lambda row: row["blocked"]),
 }
-
-
-STANDARD_KEYS = {*_COLUMNS, "referer"}
-
-
-def shown(contact: Json, inboxes: bool = True) -> Json:
-    """A contact as the API shows it: without its labels."""
-    hidden = {"labels"} if inboxes else {"labels", "contact_inboxes"}
-    return {key: value for key, value in contact.items() if key not in hidden}
+STANDARD_KEYS = {*_COLUMNS, "referer"} - {"labels"}
 
 
 def _listed(account: Account) -> list[Json]:
@@ -41,16 +35,16 @@ def _listed(account: Account) -> list[Json]:
     return [row for row in account.contacts.values() if any(row[key] for key in keys)]
 
 
-def _page(rows: list[Json], ask: Ask, inboxes: bool = True) -> list[Json]:
+def _page(rows: list[Json], ask: Ask) -> list[Json]:
     start = (ask.page - 1) * PER_PAGE
-    return [shown(row, inboxes) for row in rows[start : start + PER_PAGE]]
+    inboxes = ask.query.get("include_contact_inboxes", "true") == "true"
+    return [show_contact(row, inboxes) for row in rows[start : start + PER_PAGE]]
 
 
 def index(account: Account, ask: Ask) -> Answer:
     rows = _sorted(_listed(account), ask.query.get("sort", ""))
-    inboxes = ask.query.get("include_contact_inboxes") != "false"
-    meta = {"count": len(rows), "current_page": ask.page}
-    return 200, {"meta": meta, "payload": _page(rows, ask, inboxes)}
+    meta = {"count": len(rows), "current_page": ask.asked_page}
+    return 200, {"meta": meta, "payload": _page(rows, ask)}
 
 
 def _sorted(rows: list[Json], sort: str) -> list[Json]:
@@ -70,12 +64,13 @@ def search(account: Account, ask: Ask) -> Answer:
     page = _page(rows, ask)
     more = len(rows) > ask.page * PER_PAGE
     return 200, {
-        "meta": {"count": len(page), "current_page": ask.page, "has_more": more},
+        "meta": {"count": len(page), "current_page": ask.asked_page, "has_more": more},
         "payload": page,
     }
 
 
 def _resembles(row: Json, wanted: str) -> bool:
+    """The identifier with case, the rest without."""
     loose = (row["name"], row["email"], row["phone_number"])
     found_loose = any(wanted.lower() in (value or "").lower() for value in loose)
     return found_loose or wanted in (row["identifier"] or "")
@@ -86,7 +81,7 @@ def matching(account: Account, ask: Ask) -> Answer:
         row for row in account.definitions.values() if row["attribute_model"] == "contact_attribute"
     ]
     rows = chosen(_listed(account), ask.body.get("payload"), _COLUMNS, definitions)
-    meta = {"count": len(rows), "current_page": ask.page}
+    meta = {"count": len(rows), "current_page": ask.asked_page}
     return 200, {"meta": meta, "payload": _page(rows, ask)}
 
 

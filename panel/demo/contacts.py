@@ -1,8 +1,9 @@
 """The built-in Chatwoot's calls about contacts, with the real one's traps.
 
-Source: controllers/api/v1/accounts/contacts_controller.rb, models/contact.rb, actions of v4.15.1:
+Source: controllers/api/v1/accounts/contacts_controller.rb, models/contact.rb, actions of v4.16.2:
 no upsert; unique e-mail (without case), identifier and phone; the whole record is validated on
-every update; custom attributes are merged shallowly; `identifier: ""` runs into the database.
+every update; custom attributes are merged shallowly by a call and deeply by a merge, and have no
+limits; a second `identifier: ""` runs into the database.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import uuid
 from typing import Any
 
 from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid
-from panel.demo.contact_lists import shown
 from panel.demo.conversations import shown as shown_conversation
+from panel.demo.events import change_contact, tell_contact_created
+from panel.demo.rails import SERVER_ERROR
+from panel.demo.shapes import show_contact, show_joined
 from panel.demo.world import Json
 
 _LAST_CONVERSATIONS = 20
+_LONGEST = 255
 _FIELDS = ("name", "email", "phone_number", "identifier", "blocked")
+_KEYS = ("identifier", "name", "email", "phone_number")  # what a merge takes over
 _MERGED = ("custom_attributes", "additional_attributes")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _E164 = re.compile(r"\+[1-9]\d{1,14}\Z")
@@ -28,7 +33,8 @@ def create(account: Account, ask: Ask) -> Answer:
     check(account, draft, None)
     contact = account.add_contact(None, **draft)
     joined = _joined(account, contact, ask.body)
-    return 200, {"payload": {"contact": shown(contact), "contact_inbox": joined}}
+    tell_contact_created(account, contact)
+    return 200, {"payload": {"contact": show_contact(contact), "contact_inbox": joined}}
 
 
 def _joined(account: Account, contact: Json, body: Json) -> Json:
@@ -38,31 +44,31 @@ def _joined(account: Account, contact: Json, body: Json) -> Json:
     inbox = found(account.inboxes, int(body["inbox_id"]))
     joined = {"inbox": inbox, "source_id": body.get("source_id") or str(uuid.uuid4())}
     contact["contact_inboxes"].append(joined)
-    return joined
+    return show_joined(joined)
+
+
+def _shown(ask: Ask, contact: Json) -> Answer:
+    inboxes = ask.query.get("include_contact_inboxes", "true") == "true"
+    return 200, {"payload": show_contact(contact, inboxes)}
 
 
 def show(account: Account, ask: Ask) -> Answer:
-    return 200, {"payload": shown(found(account.contacts, ask.ids["contact"]))}
+    return _shown(ask, found(account.contacts, ask.ids["contact"]))
 
 
 def update(account: Account, ask: Ask) -> Answer:
     contact = found(account.contacts, ask.ids["contact"])
     draft = _changed(contact, ask.body)
     check(account, draft, contact["id"])
-    contact.update(draft)
-    return 200, {"payload": shown(contact)}
+    change_contact(account, contact, draft)
+    return _shown(ask, contact)
 
 
 def _changed(contact: Json, body: Json) -> Json:
     """The record after the change: fields replaced, the two JSON columns merged shallowly."""
     fields = {key: body[key] for key in _FIELDS if key in body}
-    if fields.get("identifier") == "":
-        raise Refusal(500, {"status": 500, "error": "Internal Server Error"})
-    for key in ("email", "phone_number"):
-        if key in fields:
-            fields[key] = (fields[key] or "").strip() or None
-    if fields.get("email"):
-        fields["email"] = fields["email"].lower()
+    if "email" in fields:
+        fields["email"] = (fields["email"] or "").lower() or None
     merged = {key: contact[key] | body[key] for key in _MERGED if isinstance(body.get(key), dict)}
     return contact | fields | merged
 
@@ -70,23 +76,52 @@ def _changed(contact: Json, body: Json) -> Json:
 def check(account: Account, draft: Json, own: int | None) -> None:
     """Chatwoot validates the whole record, also what the call does not touch."""
     others = [row for row in account.contacts.values() if row["id"] != own]
-    faults: dict[str, str] = {}
-    email, phone, identifier = (draft.get(k) for k in ("email", "phone_number", "identifier"))
-    if email and not _EMAIL.fullmatch(email):
-        faults["email"] = "Invalid email"
-    if phone and not _E164.search(phone):
-        faults["phone_number"] = "Phone number should be in e164 format"
-    if email and any((row["email"] or "").lower() == email.lower() for row in others):
-        faults["email"] = "Email has already been taken"
-    if identifier and any(row["identifier"] == identifier for row in others):
-        faults["identifier"] = "Identifier has already been taken"
-    if phone and any(row["phone_number"] == phone for row in others):
-        faults.setdefault("phone_number", "Phone number has already been taken")
-    for key in ("name", "email", "identifier"):
-        if len(draft.get(key) or "") > 255:
-            faults[key] = f"{key.capitalize()} is too long (maximum is 255 characters)"
+    if draft.get("identifier") == "" and any(row["identifier"] == "" for row in others):
+        # No rule of Chatwoot's forbids it, but the database's unique index does.
+        raise Refusal(500, SERVER_ERROR)
+    faults = [*_find_long(draft), *_find_taken_or_wrong(draft, others)]
     if faults:
-        raise invalid(", ".join(faults.values()), *faults)
+        attributes = dict.fromkeys(attribute for attribute, _ in faults)
+        raise invalid(", ".join(words for _, words in faults), *attributes)
+
+
+def _find_long(draft: Json) -> list[tuple[str, str]]:
+    names = ("name", "email", "phone_number", "identifier")
+    long = [name for name in names if len(draft.get(name) or "") > _LONGEST]
+    words = f"is too long (maximum is {_LONGEST} characters)"
+    return [(name, f"{_label(name)} {words}") for name in long]
+
+
+def _find_taken_or_wrong(draft: Json, others: list[Json]) -> list[tuple[str, str]]:
+    """In the order of Chatwoot's rules."""
+    faults = []
+    email, phone = draft.get("email"), draft.get("phone_number")
+    for name in ("email", "identifier", "phone_number"):
+        value = _fold(name, draft.get(name))
+        if value and any(_fold(name, row[name]) == value for row in others):
+            faults.append((name, f"{_label(name)} has already been taken"))
+        if name == "email" and email and not is_email(email):
+            faults.append((name, "Email Invalid email"))
+        if name == "phone_number" and phone and not is_phone(phone):
+            faults.append((name, "Phone number should be in e164 format"))
+    return faults
+
+
+def is_email(text: str) -> bool:
+    return _EMAIL.fullmatch(text) is not None
+
+
+def is_phone(text: str) -> bool:
+    """It ends in a number of E.164, whatever stands before it."""
+    return _E164.search(text) is not None
+
+
+def _fold(name: str, value: str | None) -> str:
+    return (value or "").lower() if name == "email" else value or ""
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def delete(account: Account, ask: Ask) -> Answer:
@@ -105,8 +140,8 @@ def destroy_attributes(account: Account, ask: Ask) -> Answer:
     gone = set(ask.body.get("custom_attributes") or [])
     kept = {key: value for key, value in contact["custom_attributes"].items() if key not in gone}
     check(account, contact, contact["id"])
-    contact["custom_attributes"] = kept
-    return 200, {"payload": shown(contact)}
+    change_contact(account, contact, contact | {"custom_attributes": kept})
+    return 200, {"payload": show_contact(contact)}
 
 
 def conversations(account: Account, ask: Ask) -> Answer:
@@ -118,7 +153,7 @@ def conversations(account: Account, ask: Ask) -> Answer:
     ]
     rows.sort(key=lambda row: row["last_activity_at"], reverse=True)
     last = rows[:_LAST_CONVERSATIONS]
-    return 200, {"payload": [shown_conversation(account, row) for row in last]}
+    return 200, {"payload": [shown_conversation(account, row, ask.user) for row in last]}
 
 
 def merge(account: Account, ask: Ask) -> Answer:
@@ -127,24 +162,30 @@ def merge(account: Account, ask: Ask) -> Answer:
     other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
     if base is not other:
         join_contacts(account, base, other)
-    return 200, shown(base)
+    return 200, show_contact(base, inboxes=False)
 
 
 def join_contacts(account: Account, base: Json, other: Json) -> None:
-    """The base survives and its values win."""
+    """The base survives and its values win, key by key down to the last level."""
+    draft = base | {key: base[key] or other[key] for key in _KEYS}
+    draft |= {key: merge_deeply(other[key], base[key]) for key in _MERGED}
+    del account.contacts[other["id"]]
+    try:
+        check(account, draft, base["id"])
+    except Refusal:
+        account.contacts[other["id"]] = other
+        raise
     for conversation in account.conversations.values():
         if conversation["contact_id"] == other["id"]:
             conversation["contact_id"] = base["id"]
-    del account.contacts[other["id"]]
-    base.update({key: base[key] or other[key] for key in _FIELDS})
-    base.update({key: _deep(other[key], base[key]) for key in _MERGED})
     base["contact_inboxes"] = base["contact_inboxes"] + other["contact_inboxes"]
+    change_contact(account, base, draft | {"contact_inboxes": base["contact_inboxes"]})
 
 
-def _deep(under: Any, over: Any) -> Any:
+def merge_deeply(under: Any, over: Any) -> Any:
     if not isinstance(under, dict) or not isinstance(over, dict):
         return over
-    both = {key: _deep(under[key], over[key]) for key in under.keys() & over.keys()}
+    both = {key: merge_deeply(under[key], over[key]) for key in under.keys() & over.keys()}
     return under | over | both
 
 

@@ -1,40 +1,58 @@
 """The built-in Chatwoot's calls about conversations; an id here is the display id.
 
-Source: controllers/api/v1/accounts/conversations_controller.rb and _conversation.json.jbuilder of
-v4.15.1. Writing custom attributes replaces the whole object; the newer `merge` flag is honoured
-only where `account.merge` says that this Chatwoot knows it.
+Source: controllers/api/v1/accounts/conversations_controller.rb, _conversation.json.jbuilder and
+jsonb_attributes_length_validator.rb of v4.16.2. Writing custom attributes replaces the whole
+object; the newer `merge` flag is honoured only where `account.merge` says that this Chatwoot knows
+it. Every write checks all attributes, also those that it does not touch.
 """
 
 from __future__ import annotations
 
-from panel.demo.account import Account, Answer, Ask, Refusal, Route, found
-from panel.demo.filters import Column, chosen
+from typing import Any
+
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid
+from panel.demo.events import change_conversation
+from panel.demo.filters import CHOICE, EXACT, LABELS, MOMENT, TEXT, Column, chosen
 from panel.demo.messages import count_unread, find_last, list_messages
+from panel.demo.rails import SERVER_ERROR
+from panel.demo.shapes import show_contact
 from panel.demo.world import Json
 
 _PER_PAGE = 25
-_LONGEST_VALUE = 1500
+_LONGEST_TEXT, _LARGEST_NUMBER = 1500, 9_999_999_999
+# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
-    "status": Column("exact", lambda row: row["status"], every_value=True),
-    "inbox_id": Column("exact", lambda row: row["inbox_id"], every_value=True),
-    "assignee_id": Column("exact", lambda row: row["assignee_id"], every_value=True),
-    "priority": Column("exact", lambda row: row["priority"], every_value=True),
-    "display_id": Column("text", lambda row: row["id"], every_value=True),
-    "labels": Column("labels", lambda row: row["labels"]),
-    "created_at": Column("date", lambda row: row["created_at"]),
-    "last_activity_at": Column("date", lambda row: row["last_activity_at"]),
+    "status": Column(EXACT, lambda row: row["status"], every_value=True),
+    "assignee_id": Column(CHOICE, lambda row: row["assignee_id"], every_value=True),
+    "inbox_id": Column(CHOICE, lambda row: row["inbox_id"], every_value=True),
+    "team_id": Column(CHOICE, lambda row: row["team_id"], every_value=True),
+    "contact_id": Column(EXACT, lambda row: row["contact_id"], every_value=True),
+    "priority": Column(EXACT, lambda row: row["priority"], every_value=True),
+    "display_id": Column(TEXT, lambda row: row["id"], every_value=True),
+    "campaign_id": Column(CHOICE, lambda row: row.get("campaign_id"), every_value=True),
+    "labels": Column(LABELS, lambda row: row["labels"]),
+    "browser_language": Column(EXACT, lambda row: _more(row, "browser_language")),
+    "conversation_language": Column(EXACT, lambda row: _more(row, "conversation_language")),
+    "referer": Column(TEXT, lambda row: _more(row, "referer")),
+    "created_at": Column(MOMENT, lambda row: row["created_at"]),
+    "last_activity_at": Column(MOMENT, lambda row: row["last_activity_at"]),
+    "mail_subject": Column(TEXT, lambda row: _more(row, "mail_subject")),
+}
+STANDARD_KEYS = {*_COLUMNS, "country_code"} - {
+    *("contact_id", "conversation_language", "mail_subject"),
 }
 
 
-STANDARD_KEYS = {*_COLUMNS, "team_id", "referer"}
+def _more(row: Json, key: str) -> Any:
+    return row["additional_attributes"].get(key)
 
 
-def shown(account: Account, row: Json, messages: bool = False) -> Json:
-    """A conversation as the API shows it: its last message, or (for the page) all of them."""
+def shown(account: Account, row: Json, user: Json | None = None, messages: bool = False) -> Json:
+    """A conversation as the API shows it to `user`: its last message, or (for the page) all."""
     last = find_last(account, row)
-    hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "messages"}
+    hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
     return {
-        "meta": _meta_of(account, row),
+        "meta": _show_meta(account, row, user),
         **{key: value for key, value in row.items() if key not in hidden},
         "messages": list_messages(account, row) if messages else [last] if last else [],
         "account_id": account.account_id,
@@ -44,7 +62,7 @@ def shown(account: Account, row: Json, messages: bool = False) -> Json:
         "contact_last_seen_at": 0,
         "muted": False,
         "snoozed_until": None,
-        "updated_at": float(row["last_activity_at"]),
+        "updated_at": float(row["updated_at"]),
         "timestamp": row["last_activity_at"],
         "first_reply_created_at": 0,
         "unread_count": count_unread(row),
@@ -54,11 +72,10 @@ def shown(account: Account, row: Json, messages: bool = False) -> Json:
     }
 
 
-def _meta_of(account: Account, row: Json) -> Json:
+def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
     """Who talks to whom; an assignee and a team stand there only where the row has them."""
-    contact = account.contacts.get(row["contact_id"], {"id": row["contact_id"]})
     meta = {
-        "sender": {key: value for key, value in contact.items() if key != "labels"},
+        "sender": show_contact(account.contacts[row["contact_id"]], inboxes=False),
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
     }
     assignee = account.agents.get(row["assignee_id"] or 0)
@@ -66,8 +83,8 @@ def _meta_of(account: Account, row: Json) -> Json:
         meta |= {"assignee": assignee, "assignee_type": "User"}
     team = account.teams.get(row["team_id"] or 0)
     if team:
-        # Whether who asks is a member is left at no: nothing is decided by it.
-        meta["team"] = {**team, "is_member": False}
+        members = account.team_members[team["id"]]
+        meta["team"] = {**team, "is_member": user is not None and user["id"] in members}
     return {**meta, "hmac_verified": row["hmac_verified"]}
 
 
@@ -85,7 +102,7 @@ def _visible(account: Account, ask: Ask) -> list[Json]:
 
 def _page(account: Account, rows: list[Json], ask: Ask) -> list[Json]:
     start = (ask.page - 1) * _PER_PAGE
-    return [shown(account, row) for row in rows[start : start + _PER_PAGE]]
+    return [shown(account, row, ask.user) for row in rows[start : start + _PER_PAGE]]
 
 
 def _meta(rows: list[Json], ask: Ask) -> Json:
@@ -116,32 +133,56 @@ def matching(account: Account, ask: Ask) -> Answer:
         if row["attribute_model"] == "conversation_attribute"
     ]
     rows = chosen(_visible(account, ask), ask.body.get("payload"), _COLUMNS, definitions)
-    return 200, {"meta": _meta(rows, ask), "payload": _page(account, rows, ask)}
+    counts = _meta(rows, ask)
+    del counts["assigned_count"]
+    return 200, {"meta": counts, "payload": _page(account, rows, ask)}
 
 
 def show(account: Account, ask: Ask) -> Answer:
-    return 200, shown(account, _seen(account, ask))
+    return 200, shown(account, _seen(account, ask), ask.user)
 
 
 def write_attributes(account: Account, ask: Ask) -> Answer:
     row = _seen(account, ask)
     sent = ask.body.get("custom_attributes")
     if not isinstance(sent, dict):
-        sent = {}
-    if any(len(value) > _LONGEST_VALUE for value in sent.values() if isinstance(value, str)):
-        message = "Custom attributes length should be < 1500"
-        raise Refusal(422, {"message": message, "attributes": ["custom_attributes"]})
+        raise Refusal(500, SERVER_ERROR)
     keep = account.merge and ask.body.get("merge") is True
-    row["custom_attributes"] = row["custom_attributes"] | sent if keep else dict(sent)
-    return 200, {"custom_attributes": row["custom_attributes"]}
+    return _save(account, row, row["custom_attributes"] | sent if keep else dict(sent))
 
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
     row = _seen(account, ask)
     gone = set(ask.body.get("custom_attributes") or [])
     kept = {key: value for key, value in row["custom_attributes"].items() if key not in gone}
-    row["custom_attributes"] = kept
-    return 200, {"custom_attributes": kept}
+    return _save(account, row, kept)
+
+
+def _save(account: Account, row: Json, attributes: Json) -> Answer:
+    check(row | {"custom_attributes": attributes})
+    change_conversation(account, row, custom_attributes=attributes)
+    return 200, {"custom_attributes": attributes}
+
+
+def check(draft: Json) -> None:
+    """The limits of today, which an older row may break: then nothing of it can be saved."""
+    faults = [
+        (column, f"{column.replace('_', ' ').capitalize()} {key} {words}")
+        for column in ("additional_attributes", "custom_attributes")
+        for key, value in draft[column].items()
+        if (words := _find_fault(value))
+    ]
+    if faults:
+        attributes = dict.fromkeys(column for column, _ in faults)
+        raise invalid(", ".join(words for _, words in faults), *attributes)
+
+
+def _find_fault(value: Any) -> str:
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"length should be < {_LONGEST_TEXT}"
+    if isinstance(value, int) and value > _LARGEST_NUMBER:
+        return f"value should be < {_LARGEST_NUMBER}"
+    return ""
 
 
 ROUTES = (

@@ -1,52 +1,88 @@
 """Chatwoot's filter language, as its contact and conversation filters understand it.
 
-Source: services/filter_service.rb, services/contacts/filter_service.rb, filter_keys.yml (v4.15.1).
+Source: services/filter_service.rb, helpers/filters/filter_helper.rb, filter_keys.yml (v4.16.2).
 Conditions are joined flat: AND binds tighter than OR, there are no parentheses. `equal_to` of
 contacts compares with `values[0]` alone; of conversations with all. Text compares without case.
-A custom attribute can be filtered only when a definition for it exists.
+A custom attribute can be filtered only when a definition for it exists, by any operator.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from panel.demo.account import Refusal
+from panel.demo.rails import SERVER_ERROR
 from panel.demo.world import Json
 
 Test = Callable[[Json], bool]
+_PRESENT = ("is_present", "is_not_present")
+_SUBSTRING = ("contains", "does_not_contain")
+_DAY = 86400
 
-_TEXT = {"equal_to", "not_equal_to", "contains", "does_not_contain"}
-_RANGE = {"is_greater_than", "is_less_than"}
-_PRESENT = {"is_present", "is_not_present"}
-_OPERATORS: dict[str, set[str]] = {
-    "text": _TEXT,
-    "phone": _TEXT | {"starts_with"},
-    "labels": {"equal_to", "not_equal_to"} | _PRESENT,
-    "exact": {"equal_to", "not_equal_to"} | _PRESENT,
-    "number": {"equal_to", "not_equal_to", "is_greater_than", "is_less_than"},
-    "date": {"equal_to", "not_equal_to"} | _RANGE,
-    "flag": {"equal_to", "not_equal_to"},
-}
-# The types that Chatwoot's filter can cast; currency and percent have no mapping and break.
-_CUSTOM_KINDS = {
-    "text": "text",
-    "link": "text",
-    "list": "text",
-    "number": "number",
-    "date": "date",
-    "checkbox": "flag",
+
+@dataclass(frozen=True)
+class Kind:
+    """How values of a column compare; `operators` in the order in which a refusal lists them."""
+
+    norm: Callable[[Any], Any]
+    operators: tuple[str, ...] = ()
+
+
+def _fold(value: Any) -> str:
+    return str(value).lower()
+
+
+def _with_plus(value: Any) -> str:
+    return "+" + str(value).replace("+", "")
+
+
+def _is_true(value: Any) -> bool:
+    return _fold(value) in ("true", "t", "1")
+
+
+def _as_day(value: Any) -> str:
+    """Moments are compared by their day."""
+    if isinstance(value, int | float):
+        return time.strftime("%Y-%m-%d", time.gmtime(value))
+    return str(value)[:10]
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        # The database refuses the cast.
+        raise Refusal(500, SERVER_ERROR) from None
+
+
+_EQUAL = ("equal_to", "not_equal_to")
+EXACT = Kind(_fold, _EQUAL)
+CHOICE = Kind(_fold, (*_EQUAL, *_PRESENT))
+TEXT = Kind(_fold, (*_EQUAL, *_SUBSTRING))
+PHONE = Kind(_with_plus, (*_EQUAL, *_SUBSTRING, "starts_with"))
+LABELS = Kind(_fold, (*_EQUAL, *_PRESENT))
+MOMENT = Kind(_as_day, ("is_greater_than", "is_less_than", "days_before"))
+FLAG = Kind(_is_true, _EQUAL)
+# The types of custom attributes that the filter can cast; currency and percent break it.
+_CUSTOM = {
+    **dict.fromkeys(("text", "link", "list"), Kind(_fold)),
+    "number": Kind(_as_number),
+    "date": Kind(_as_day),
+    "checkbox": Kind(_is_true),
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """A standard key: its kind (a key of _OPERATORS), how to read it, whether all values count."""
+    """`kind` is None where the filter breaks; `every_value`: all of `values` count."""
 
-    kind: str
+    kind: Kind | None
     read: Callable[[Json], Any]
     every_value: bool = False
+    custom: bool = False
 
 
 def chosen(
@@ -55,102 +91,97 @@ def chosen(
     columns: Mapping[str, Column],
     definitions: Iterable[Json],
 ) -> list[Json]:
-    """The rows that the filter's `payload` lets through; 422 for a bad key, operator or value."""
-    if not isinstance(payload, list) or not payload:
-        raise Refusal(422, {"error": "param is missing or the value is empty: payload"})
-    known = dict(columns) | _custom_columns(definitions, columns)
-    groups = _groups(payload, known)
+    """The rows that the filter's `payload` lets through; 422 for a bad key, operator or value.
+
+    Without a list it breaks; an empty one lets everything through.
+    """
+    if not isinstance(payload, list):
+        raise Refusal(500, SERVER_ERROR)
+    known = _custom_columns(definitions) | dict(columns)
+    groups = _groups(payload, known, ",".join(columns))
     return [row for row in rows if any(all(test(row) for test in group) for group in groups)]
 
 
-def _custom_columns(definitions: Iterable[Json], standard: Mapping[str, Column]) -> dict[str, Any]:
+def _custom_columns(definitions: Iterable[Json]) -> dict[str, Column]:
     def column(definition: Json) -> Column:
         key = definition["attribute_key"]
-        kind = _CUSTOM_KINDS.get(definition["attribute_display_type"], "broken")
-        return Column(kind, lambda row: row["custom_attributes"].get(key))
+        kind = _CUSTOM.get(definition["attribute_display_type"])
+        return Column(kind, lambda row: row["custom_attributes"].get(key), custom=True)
 
-    by_key = {row["attribute_key"]: row for row in definitions}
-    return {key: column(row) for key, row in by_key.items() if key not in standard}
+    return {row["attribute_key"]: column(row) for row in definitions}
 
 
-def _groups(payload: list[Json], columns: Mapping[str, Column]) -> list[list[Test]]:
+def _groups(payload: list[Json], columns: Mapping[str, Column], keys: str) -> list[list[Test]]:
     """The flat conditions as an OR of ANDs; a joint too many or too few is broken SQL: a 500."""
     groups: list[list[Test]] = [[]]
-    for at, condition in enumerate(payload):
-        groups[-1].append(_test(condition, columns))
-        joint = str(condition.get("query_operator") or "").upper()
-        last = at == len(payload) - 1
-        if joint not in ("", "AND", "OR"):
-            raise Refusal(422, {"error": 'Query operator must be either "AND" or "OR".'})
-        if last == bool(joint):
-            raise Refusal(500, {"status": 500, "error": "Internal Server Error"})
+    joints = [str(condition.get("query_operator") or "").upper() for condition in payload]
+    if set(joints) - {"", "AND", "OR"}:
+        raise Refusal(422, {"error": 'Query operator must be either "AND" or "OR".'})
+    for condition, joint in zip(payload, joints, strict=True):
+        groups[-1].append(_test(condition, columns, keys))
         if joint == "OR":
             groups.append([])
+    if [bool(joint) for joint in joints] != [True] * (len(joints) - 1) + [False] * bool(joints):
+        raise Refusal(500, SERVER_ERROR)
     return groups
 
 
-def _test(condition: Json, columns: Mapping[str, Column]) -> Test:
-    key = str(condition.get("attribute_key"))
-    operator = str(condition.get("filter_operator"))
-    values = condition.get("values")
-    column = columns.get(key)
+def _test(condition: Json, columns: Mapping[str, Column], keys: str) -> Test:
+    key, operator = str(condition.get("attribute_key")), str(condition.get("filter_operator"))
+    column, values = columns.get(key), condition.get("values")
+    if column and column.kind and not column.custom and operator not in column.kind.operators:
+        allowed = ",".join(column.kind.operators)
+        words = f"Invalid operator. The allowed operators for {key} are [{allowed}]."
+        raise Refusal(422, {"error": words})
+    if operator not in _PRESENT and not values:
+        words = f"Invalid value. The values provided for {key} are invalid"
+        raise Refusal(422, {"error": words})
     if column is None:
-        raise Refusal(422, {"error": f"Invalid attribute key - [{key}]."})
-    if column.kind == "broken":
-        raise Refusal(500, {"status": 500, "error": "Internal Server Error"})
-    if operator not in _OPERATORS[column.kind]:
-        raise Refusal(422, {"error": f"Invalid operator. The allowed operators for {key} differ."})
+        words = f"Invalid attribute key - [{key}]. The key should be one of [{keys}] or a custom"
+        raise Refusal(422, {"error": f"{words} attribute defined in the account."})
+    if column.kind is None:
+        raise Refusal(500, SERVER_ERROR)
+    return _compare(column, column.kind, operator, values if isinstance(values, list) else [values])
+
+
+def _compare(column: Column, kind: Kind, operator: str, values: list[Any]) -> Test:
     if operator in _PRESENT:
-        return lambda row: bool(column.read(row)) == (operator == "is_present")
-    if not isinstance(values, list) or not values:
-        raise Refusal(422, {"error": f"Invalid value. The values for {key} are invalid"})
-    wanted = [_norm(column.kind, value) for value in values]
-    if not column.every_value:
-        wanted = wanted[:1]
-    return lambda row: _holds(operator, _read(column, row), wanted)
+        wanted = operator == "is_present"
+        return lambda row: (column.read(row) not in (None, [])) == wanted
+    if operator == "days_before":
+        operator, values = "is_less_than", [time.time() - int(values[0]) * _DAY]
+    if operator in _SUBSTRING:
+        # Of phones too, as they stand; and of any of the values.
+        parts = [_fold(value).strip() for value in values]
+        return lambda row: _contains(column.read(row), parts, operator)
+    told = [kind.norm(value) for value in values]
+    told = told if column.every_value else told[:1]
+    return lambda row: _holds(column, kind, operator, column.read(row), told)
 
 
-def _read(column: Column, row: Json) -> Any:
-    value = column.read(row)
-    if column.kind == "labels":
-        return [str(label).lower() for label in value]
-    return None if value is None else _norm(column.kind, value)
-
-
-def _norm(kind: str, value: Any) -> Any:
-    if kind == "phone":
-        return "+" + str(value).replace("+", "")
-    if kind == "flag":
-        return str(value).lower() in ("true", "t", "1")
-    if kind == "number":
-        return _as_number(value)
-    return str(value).lower()
-
-
-def _as_number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        # The database refuses the cast.
-        raise Refusal(500, {"status": 500, "error": "Internal Server Error"}) from None
-
-
-def _holds(operator: str, value: Any, wanted: list[Any]) -> bool:
-    if isinstance(value, list):
-        return (wanted[0] in value) == (operator == "equal_to")
-    if operator == "not_equal_to":
-        return value not in wanted
-    if operator == "does_not_contain":
-        return value is None or wanted[0] not in value
+def _contains(value: Any, parts: list[str], operator: str) -> bool:
+    """Where there is nothing, neither operator holds."""
     if value is None:
         return False
-    return _COMPARE[operator](value, wanted)
+    return any(part in _fold(value) for part in parts) == (operator == "contains")
+
+
+def _holds(column: Column, kind: Kind, operator: str, value: Any, wanted: list[Any]) -> bool:
+    if isinstance(value, list):
+        return (wanted[0] in map(_fold, value)) == (operator == "equal_to")
+    if value is None:
+        # SQL's null is not different from anything; for custom attributes Chatwoot asks apart.
+        return column.custom and operator == "not_equal_to"
+    return _COMPARE.get(operator, _is_equal)(kind.norm(value), wanted)
+
+
+def _is_equal(value: Any, wanted: list[Any]) -> bool:
+    """Every operator that Chatwoot does not know compares so; `starts_with` is one of them."""
+    return value in wanted
 
 
 _COMPARE: dict[str, Callable[[Any, list[Any]], bool]] = {
-    "equal_to": lambda value, wanted: value in wanted,
-    "contains": lambda value, wanted: wanted[0] in value,
-    "starts_with": lambda value, wanted: value.startswith(wanted[0]),
+    "not_equal_to": lambda value, wanted: value not in wanted,
     "is_greater_than": lambda value, wanted: value > wanted[0],
     "is_less_than": lambda value, wanted: value < wanted[0],
 }

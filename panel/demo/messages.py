@@ -6,9 +6,9 @@ content, its processed content, and (a mail) with its texts three times each.
 
 from __future__ import annotations
 
-import time
-
 from panel.demo.account import Account
+from panel.demo.rails import write_moment
+from panel.demo.shapes import show_agent_event, show_contact_event
 from panel.demo.world import Json
 
 ACTIVITY = 2  # a message type: what Chatwoot notes about the conversation itself
@@ -27,7 +27,7 @@ def find_last(account: Account, conversation: Json, activity: bool = True) -> Js
 
 
 def show_message(account: Account, conversation: Json, row: Json) -> Json:
-    content = row.get("content_attributes", {})
+    content = row["content_attributes"]
     sender = _show_sender(account, conversation, row["sender"])
     told = {
         "id": row["id"],
@@ -40,7 +40,7 @@ def show_message(account: Account, conversation: Json, row: Json) -> Json:
         "updated_at": write_moment(row["created_at"]),
         "private": row["private"],
         "status": "sent",
-        "source_id": row.get("source_id"),
+        "source_id": row["source_id"],
         "content_type": row["content_type"],
         "content_attributes": content,
         "sender_type": {"contact": "Contact", "user": "User"}.get(sender.get("type", "")),
@@ -52,12 +52,6 @@ def show_message(account: Account, conversation: Json, row: Json) -> Json:
         "conversation": _show_place(account, conversation),
     }
     return {**told, "sender": sender} if sender else told
-
-
-def write_moment(moment: float) -> str:
-    """As Chatwoot writes a moment where it does not give unix seconds."""
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-    return f"{whole}.{int(moment % 1 * 1000):03}Z"
 
 
 def _process(text: str, content: Json) -> str:
@@ -84,6 +78,8 @@ def count_unread(conversation: Json) -> int:
 
 def find_source(account: Account, conversation: Json) -> str:
     """How the channel calls the contact of this conversation."""
+    if conversation["source_id"]:
+        return str(conversation["source_id"])
     contact = account.contacts.get(conversation["contact_id"], {})
     joined = [
         str(row["source_id"])
@@ -99,22 +95,3 @@ def _show_sender(account: Account, conversation: Json, sender: Json | None) -> J
     if sender["type"] == "contact":
         return show_contact_event(account.contacts.get(conversation["contact_id"], sender))
     return show_agent_event(account.agents.get(sender["id"], sender))
-
-
-def show_contact_event(contact: Json) -> Json:
-    """A contact as messages and webhooks show it: without moments and inboxes."""
-    keys = ("additional_attributes", "custom_attributes", "email", "id", "identifier", "name")
-    shown = {key: contact.get(key) for key in (*keys, "phone_number", "thumbnail", "blocked")}
-    return {**shown, "type": "contact"}
-
-
-def show_agent_event(agent: Json) -> Json:
-    return {
-        "id": agent["id"],
-        "name": agent.get("name"),
-        "available_name": agent.get("available_name"),
-        "avatar_url": "",
-        "type": "user",
-        "availability_status": agent.get("availability_status"),
-        "thumbnail": "",
-    }

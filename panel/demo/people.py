@@ -6,25 +6,44 @@ Source: profiles, agents, inboxes, inbox_members, teams and team_members control
 from __future__ import annotations
 
 from panel.demo.account import Account, Answer, Ask, Refusal, Route, found
+from panel.demo.inbox_settings import show_inbox
 from panel.demo.world import Json
 
 
 def profile(account: Account, user: Json) -> Json:
-    """Who is signed in; the real answer holds the user's own secrets too."""
+    """Who is signed in, with the user's own secrets.
+
+    The token is not told where no account of the user may use the API.
+    """
     token = next((key for key, agent in account.tokens.items() if agent == user["id"]), "")
-    place = {
-        "id": account.account_id,
-        "name": "Demo",
-        "role": user["role"],
-        "status": account.status,
-        "permissions": [user["role"]],
-    }
     return {
-        **{key: user[key] for key in ("id", "name", "email", "role", "confirmed")},
+        "access_token": token if account.api_enabled else "",
         "account_id": account.account_id,
-        "accounts": user.get("accounts", [place]),
-        "access_token": token,
+        "avatar_url": "",
+        **{key: user[key] for key in ("available_name", "confirmed", "email", "id", "name")},
+        **dict.fromkeys(("display_name", "message_signature", "inviter_id", "type")),
+        "provider": "email",
         "pubsub_token": f"pubsub-{user['id']}",
+        "role": user["role"],
+        "ui_settings": {},
+        "uid": user["email"],
+        "accounts": user.get("accounts", [_show_place(account, user)]),
+    }
+
+
+def _show_place(account: Account, user: Json) -> Json:
+    return {
+        "id": account.account_id,
+        "name": account.name,
+        "status": account.status,
+        "onboarding_step": None,
+        "active_at": None,
+        "role": user["role"],
+        "permissions": [user["role"]],
+        "availability": "online",
+        "availability_status": user["availability_status"],
+        "auto_offline": user["auto_offline"],
+        "api_and_webhooks": account.api_enabled,
     }
 
 
@@ -33,9 +52,10 @@ def agents(account: Account, _ask: Ask) -> Answer:
 
 
 def inboxes(account: Account, ask: Ask) -> Answer:
-    """With what visitors come in by; `hmac_mandatory` is null where nothing is signed."""
+    """`hmac_mandatory` is null where nothing is signed."""
     seen = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
-    return 200, {"payload": [{**row, **account.channels.get(row["id"], {})} for row in seen]}
+    whole, channels = ask.user["role"] == "administrator", account.channels
+    return 200, {"payload": [show_inbox(row, channels.get(row["id"], {}), whole) for row in seen]}
 
 
 def inbox_members(account: Account, ask: Ask) -> Answer:

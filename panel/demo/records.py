@@ -55,7 +55,9 @@ def contact_row(contact: int, fields: Json) -> Json:
         "last_activity_at": None,
         "created_at": int(time.time()),
     }
-    return row | fields
+    row |= fields
+    kind = "lead" if row["email"] or row["phone_number"] else "visitor"
+    return {"contact_type": kind, "updated_at": float(row["created_at"]), **row}
 
 
 def conversation_row(conversation: int, contact: int, inbox: int, fields: Json) -> Json:
@@ -65,6 +67,7 @@ def conversation_row(conversation: int, contact: int, inbox: int, fields: Json) 
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"conversation {conversation}")),
         "contact_id": contact,
         "inbox_id": inbox,
+        "source_id": None,
         "team_id": None,
         "status": "open",
         "priority": None,
@@ -77,7 +80,8 @@ def conversation_row(conversation: int, contact: int, inbox: int, fields: Json) 
         "created_at": now,
         "last_activity_at": now,
     }
-    return row | fields
+    row |= fields
+    return {"updated_at": float(row["created_at"]), **row}
 
 
 def message_row(message: int, conversation: Json, text: str, fields: Json) -> Json:

@@ -14,6 +14,7 @@ from panel.demo.backoffice import BackOffice
 from panel.demo.catalogue import companies
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import load
+from panel.demo.records import message_row
 from panel.demo.scenarios import EMAIL, SCENARIOS, WEB, WHATSAPP, Scenario
 from panel.demo.world import Json
 
@@ -159,8 +160,8 @@ def _source(row: Scenario) -> str:
 
 
 def _messages(row: Scenario, moment: int) -> list[Json]:
-    customer = {"id": row.contact, "name": row.person.name, "type": "contact"}
-    agent = {"id": AGENT, "name": "Bruno Lima", "type": "user"}
+    customer = {"id": row.contact, "type": "contact"}
+    agent = {"id": AGENT, "type": "user"}
     english = row.person.country == "US"
     hello, reply = ("Hello!", "Hi! How can I help?") if english else ("Olá!", "Oi! Como ajudo?")
     lines = [
@@ -169,17 +170,18 @@ def _messages(row: Scenario, moment: int) -> list[Json]:
         (f"Demo scenario: {row.label}.", 1, True, agent),
         (row.says, 0, False, customer),
     ]
+    place = {"id": row.conversation, "contact_id": row.contact, "inbox_id": row.inbox}
     return [
-        {
-            "id": row.conversation * 10 + at,
-            "content": content,
-            "content_type": "text",
-            "message_type": kind,
-            "private": private,
-            "sender": sender,
-            "inbox_id": row.inbox,
-            "conversation_id": row.conversation,
-            "created_at": moment - (len(lines) - 1 - at) * 240,
-        }
+        message_row(
+            row.conversation * 10 + at,
+            place,
+            content,
+            {
+                "message_type": kind,
+                "private": private,
+                "sender": sender,
+                "created_at": moment - (len(lines) - 1 - at) * 240,
+            },
+        )
         for at, (content, kind, private, sender) in enumerate(lines)
     ]

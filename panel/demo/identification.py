@@ -1,0 +1,90 @@
+"""Who a visitor says they are makes them somebody: the contact who has one of the keys.
+
+Source: actions/contact_identify_action.rb and builders/contact_inbox_with_contact_builder.rb of
+v4.16.2; that a key merges without any proof was seen in a run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from panel.demo.account import Account
+from panel.demo.contacts import check, is_email, is_phone, join_contacts, merge_deeply
+from panel.demo.events import change_contact, tell_contact_created
+from panel.demo.world import Json
+
+_KEYS = ("identifier", "email", "phone_number")  # in the order in which they merge
+_MERGED = ("custom_attributes", "additional_attributes")
+_USABLE = {"email": is_email, "phone_number": is_phone}
+
+
+def identify(account: Account, contact: Json, told: Json, keep_name: bool = False) -> Json:
+    """The contact that has one of these keys takes this one in; the rest is written over it.
+
+    Values that are no e-mail or phone are left out. `keep_name`: whom it is merged into keeps
+    their name, as for the pre-chat form.
+    """
+    values = {key: told[key] for key in ("name", *_KEYS) if told.get(key)}
+    for key in _KEYS:
+        owner = find_owner(account, key, values.get(key))
+        if owner is None:
+            continue
+        if not _may_join(owner, key, told):
+            del values[key]
+        elif owner is not contact:
+            join_contacts(account, owner, contact)
+            contact = owner
+        if owner is contact and keep_name:
+            values.pop("name", None)
+    change_contact(account, contact, _draft(account, contact, values, told))
+    return contact
+
+
+def _may_join(owner: Json, key: str, told: Json) -> bool:
+    """Not who has another identifier; nor by phone who has another e-mail."""
+    named = told.get("identifier")
+    if named and owner["identifier"] and owner["identifier"] != named:
+        return False
+    by_phone = key == "phone_number" and told.get("email") and owner["email"]
+    return not by_phone or owner["email"] == told["email"]
+
+
+def _draft(account: Account, contact: Json, values: Json, told: Json) -> Json:
+    usable = {key: value for key, value in values.items() if _USABLE.get(key, bool)(value)}
+    if "email" in usable:
+        usable["email"] = usable["email"].lower()
+    merged = {
+        key: merge_deeply(contact[key], told[key])
+        for key in _MERGED
+        if isinstance(told.get(key), dict) and told[key]
+    }
+    draft = contact | usable | merged
+    check(account, draft, contact["id"])
+    if draft["contact_type"] == "visitor" and (draft["email"] or draft["phone_number"]):
+        draft["contact_type"] = "lead"
+    return draft
+
+
+def find_owner(account: Account, key: str, value: Any) -> Json | None:
+    """The contact who has this value; an e-mail is compared without case."""
+    wanted = value.lower() if key == "email" and isinstance(value, str) else value
+    rows = [row for row in account.contacts.values() if wanted and row[key] == wanted]
+    return rows[0] if rows else None
+
+
+def build_contact(account: Account, inbox: int, source: str, told: Json) -> Json:
+    """Who has one of the keys joins the inbox as they are; else a new contact does."""
+    owners = (find_owner(account, key, told.get(key)) for key in _KEYS)
+    contact = next((owner for owner in owners if owner), None)
+    joined = {"inbox": account.inboxes[inbox], "source_id": source}
+    if contact:
+        contact["contact_inboxes"].append(joined)
+        return contact
+    name = told.get("name") or f"quiet-cloud-{secrets.randbelow(1000)}"
+    fields = {key: told.get(key) or None for key in _KEYS} | {"name": name}
+    fields |= {key: told.get(key) or {} for key in _MERGED}
+    check(account, fields, None)
+    contact = account.add_contact(None, **fields, contact_inboxes=[joined])
+    tell_contact_created(account, contact)
+    return contact

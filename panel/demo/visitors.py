@@ -1,0 +1,86 @@
+"""Who a visitor of the built-in Chatwoot is by now, and what they send.
+
+Their token is worth a `contact_inbox`, which follows the contact that it is in. Source: the
+widget's base controller and its tokens, v4.16.2.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass
+from hashlib import sha256
+
+from panel.demo.account import Account, Refusal
+from panel.demo.identification import build_contact
+from panel.demo.world import Json
+
+NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
+
+
+@dataclass(frozen=True)
+class Session:
+    """A visitor's token is worth this: a `contact_inbox`. It follows the contact that it is in."""
+
+    inbox: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """One call of a visitor: who they are by now, and what they send."""
+
+    account: Account
+    session: Session
+    body: Json
+
+    @property
+    def contact(self) -> Json:
+        """The contact that holds this visitor's `contact_inbox`: by a merge, another one."""
+        contact = find_contact(self.account, self.session)
+        if contact is None:
+            raise NOT_FOUND
+        return contact
+
+    @property
+    def conversation(self) -> Json | None:
+        """The newest one of this browser."""
+        rows = self.account.conversations.values()
+        mine = [row for row in rows if is_of(row, self.session)]
+        return max(mine, key=lambda row: int(row["id"])) if mine else None
+
+
+def find_channel(account: Account, key: str, value: str) -> int:
+    known = [number for number, row in account.channels.items() if value and row[key] == value]
+    if not known:
+        raise NOT_FOUND
+    return known[0]
+
+
+def find_contact(account: Account, session: Session) -> Json | None:
+    for contact in account.contacts.values():
+        for joined in contact["contact_inboxes"]:
+            place = joined["inbox"]["id"], joined["source_id"]
+            if place == (session.inbox, session.source):
+                return contact
+    return None
+
+
+def is_of(conversation: Json, session: Session) -> bool:
+    place = conversation["inbox_id"], conversation["source_id"]
+    return place == (session.inbox, session.source)
+
+
+def arrive(account: Account, inbox: int) -> str:
+    """A browser that was never here; answers its token."""
+    session, token = Session(inbox, str(uuid.uuid4())), secrets.token_urlsafe(24)
+    build_contact(account, inbox, session.source, {})
+    account.visitors[token] = session
+    return token
+
+
+def is_signed(account: Account, inbox: int, body: Json) -> bool:
+    key = account.channels[inbox]["hmac_token"].encode()
+    right = hmac.new(key, str(body.get("identifier") or "").encode(), sha256).hexdigest()
+    return hmac.compare_digest(right, str(body.get("identifier_hash")))

@@ -1,0 +1,88 @@
+"""The recordings of a real Chatwoot, and how an answer differs from one in shape."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panel.demo.world import Json
+
+FOLDER = Path(__file__).parent.parent / "recordings"
+_CUT_LIST = re.compile(r"… \d+ more\Z")
+_CUT_TEXT = re.compile(r"(.*)… \((\d+) characters\)\Z", re.DOTALL)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|\+00:00)\Z")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One call; `content_type` is None where it was not written down."""
+
+    name: str
+    caller: str
+    method: str
+    path: str
+    request: Any
+    status: int
+    content_type: str | None
+    answer: Any
+
+
+def read_calls() -> list[Recorded]:
+    files = ("chatwoot-4.16.2-calls.json", "chatwoot-4.16.2-more.json")
+    rows: list[Json] = [row for name in files for row in json.loads((FOLDER / name).read_text())]
+    return [
+        Recorded(
+            row["what"],
+            row["as"],
+            row["method"],
+            row["path"],
+            _uncut(row["request"]),
+            row["status"],
+            row.get("content_type"),
+            row["answer"],
+        )
+        for row in rows
+    ]
+
+
+def read_deliveries() -> list[Json]:
+    rows: list[Json] = json.loads((FOLDER / "chatwoot-4.16.2-webhooks.json").read_text())
+    return rows
+
+
+def _uncut(value: Any) -> Any:
+    """A text that was cut for the recording; all of them repeat one sign."""
+    if isinstance(value, dict):
+        return {key: _uncut(each) for key, each in value.items()}
+    if isinstance(value, str) and (cut := _CUT_TEXT.match(value)):
+        return cut[1][0] * int(cut[2])
+    return value
+
+
+def list_differences(real: Any, ours: Any, at: str = "") -> Iterator[str]:
+    """What is not the same: keys, JSON types, lengths of lists, the form of a moment.
+
+    An element of a list is held against the one that stands at the same place.
+    """
+    if _kind(real) != _kind(ours):
+        yield f"{at}: {_kind(ours)}, not {_kind(real)}"
+    elif isinstance(real, dict):
+        yield from (f"{at}.{key}: missing" for key in real if key not in ours)
+        yield from (f"{at}.{key}: not in the real one" for key in ours if key not in real)
+        for key in real.keys() & ours.keys():
+            yield from list_differences(real[key], ours[key], f"{at}.{key}")
+    elif isinstance(real, list):
+        shown = [each for each in real if not (isinstance(each, str) and _CUT_LIST.match(each))]
+        if len(ours) < len(shown) or (len(shown) == len(real) and len(ours) > len(shown)):
+            yield f"{at}: {len(ours)} long, not {len(real)}"
+        for number, (one, other) in enumerate(zip(shown, ours, strict=False)):
+            yield from list_differences(one, other, f"{at}[{number}]")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "object", list: "list", bool: "boolean", type(None): "null"}
+    if isinstance(value, str):
+        return "moment" if _MOMENT.match(value) else "text"
+    return names.get(type(value), type(value).__name__)
