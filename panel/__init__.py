@@ -6,16 +6,16 @@ The map, in reading order. A module imports what stands before it, never what co
     cache/      ttl_cache · entries · generations · backend · policy
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · links · directory · search_index · audit_log ·
-                delivery_log · inbox
+    data/       migrations · db · schema · links · directory_tables · matches · directory ·
+                search_index · audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
-    sync/       wire · receipts · events · people · contacts · conversations · contact_errors ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
+    sync/       wire · receipts · events · people · contact_search · contact_writer · contacts ·
+                conversations · contact_errors · departures · seats · reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
                 worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · definitions · survey · setup_plan · setup_findings · setup · sync ·

@@ -238,6 +238,7 @@ class Collaborator:
     status: Status | None
     name: str | None
     phone: str | None
+    invite: Status | None = None
 
     @classmethod
     def from_json(cls, row: Row) -> "Collaborator":
@@ -249,6 +250,7 @@ class Collaborator:
             status=_read_status(row, "status"),
             name=_read_text(row, "name"),
             phone=_read_text(row, "phone"),
+            invite=_read_status(row, "invite_status"),
         )
 
 

@@ -1,0 +1,181 @@
+"""What a contact in Chatwoot may know of its organizations, written behind one lock per contact.
+
+It is computed from the directory and from what agents picked, and only the difference is written,
+so it is the same whichever pass ran last. Chatwoot merges attributes key by key without a lock of
+its own.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from panel.data.directory import Directory, Known, Person
+from panel.data.links import PICKED, REFUSED, Links
+from panel.errors import Unreachable
+from panel.locks import Locks
+from panel.models import normalize_email
+from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
+from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
+
+log = logging.getLogger(__name__)
+
+CONTACT_LOCK_SECONDS = 30.0  # for a contact that another pass is writing
+
+Leaving = Callable[[Person], bool]
+Seats = list[tuple[Known, Person]]
+
+
+def _nobody(_seat: Person) -> bool:
+    return False
+
+
+class ContactWriter:
+    """`locks` give one writer per contact, over processes too. Every method raises `PanelError`."""
+
+    def __init__(
+        self, chatwoot: Chatwoot, directory: Directory, links: Links, locks: Locks
+    ) -> None:
+        self._chatwoot = chatwoot
+        self._directory = directory
+        self._links = links
+        self._locks = locks
+
+    def write(
+        self,
+        number: int,
+        name: str = "",
+        leaving: Leaving = _nobody,
+        identifier: str | None = None,
+        present: Contact | None = None,
+    ) -> Contact:
+        """Write the difference: attributes, an empty name, the identifier.
+
+        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it was
+        before.
+        """
+        with self.lock(f"contact:{number}"):
+            contact = present or self._chatwoot.contact(number)
+            right = self.make_right(number, leaving)
+            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
+            # Never a phone, and an e-mail in `correct_email` alone: whoever typed somebody's one
+            # into the website's chat would be told the other by Chatwoot.
+            fields: dict[str, Any] = choose_identifier(contact, identifier)
+            if name and not contact.name:
+                fields["name"] = name[:LONGEST_NAME]
+            if changed:
+                fields["custom_attributes"] = changed
+            self._send(number, fields)
+            if gone := _list_ours(contact) - right.keys():
+                self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
+            return contact
+
+    def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
+        """Would `write` find nothing to change in this contact as it is?"""
+        right = self.make_right(contact.id)
+        named = bool(contact.name) or not name
+        told = {key: contact.attributes[key] for key in _list_ours(contact)}
+        return named and told == right and not choose_identifier(contact, identifier)
+
+    def restore(self, number: int) -> None:
+        """Put back what somebody changed of our attributes. Of a contact that is nobody's, what
+        stands there is a claim, and stays."""
+        if self.is_somebody(number):
+            self.write(number)
+
+    def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
+        """What the contact may know now: nothing where it is nobody's."""
+        seats = [*self.find_memberships(number), *self._find_picked(number)]
+        return make_attributes([each for each in seats if not leaving(each[1])])
+
+    def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
+        """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
+        return bool(self.make_right(number, leaving))
+
+    def correct_email(self, number: int, former: str, email: str) -> bool:
+        """Write the new e-mail in place of the former one; False where it may not be.
+
+        A contact that a website's visitor can read is not told an address, and an e-mail that
+        somebody else wrote is theirs.
+        """
+        with self.lock(f"contact:{number}"):
+            contact = self._chatwoot.contact(number)
+            if contact.public or normalize_email(contact.email) != former:
+                return False
+            try:
+                self._chatwoot.update_contact(number, {"email": email})
+            except ValuesRefused:
+                return False
+            return True
+
+    def clear_stranger(self, number: int, identifier: str | None = None) -> None:
+        """Clear what is ours of a contact that is nobody; `identifier`: the one we once wrote."""
+        contact = self.write(number)
+        if identifier and contact.identifier == identifier:
+            self._send(number, {"identifier": None})
+
+    def find_memberships(self, number: int) -> Seats:
+        """Without the organizations that an agent refused for it: what is written can be read by
+        whoever it is."""
+        said = self._links.find(0, number)
+        refused = {link.organization for link in said if link.state == REFUSED}
+        return [
+            each for each in self._directory.memberships_of(number) if each[0].id not in refused
+        ]
+
+    def _find_picked(self, number: int) -> Seats:
+        """What an agent picked for the contact, where no list of people names it: as a guest.
+
+        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
+        what is written here.
+        """
+        said = self._links.find(0, number)
+        seated = {known.id for known, _ in self._directory.memberships_of(number)}
+        told = [link for link in said if link.state == PICKED and link.disclosed]
+        picked = {link.organization for link in told} - seated
+        known = self._directory.get_organizations(picked)
+        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+
+    def _send(self, number: int, fields: dict[str, Any]) -> None:
+        while fields:
+            try:
+                return self._chatwoot.update_contact(number, fields)
+            except ValuesRefused as taken:
+                fields = _leave_out(fields, taken)
+        return None
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """One holder per key; a pass that cannot have it in time is tried again later."""
+        with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
+            if not alone:
+                raise Unreachable("contact_busy", "another pass writes this contact")
+            yield
+
+
+def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:
+    """What has to be written into the contact's `identifier`, if anything.
+
+    None of an earlier version stays; one of ours only where nothing else tells the contact apart.
+    """
+    right = identifier if is_bare(contact) else None
+    if is_guessable(contact.identifier) or (right and not contact.identifier):
+        return {"identifier": right}
+    return {}
+
+
+def is_bare(contact: Contact) -> bool:
+    return not (contact.email or contact.phone)
+
+
+def _list_ours(contact: Contact) -> set[str]:
+    return {key for key in OUR_ATTRIBUTES if key in contact.attributes}
+
+
+def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
+    """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
+    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
+    if len(rest) == len(fields):
+        raise taken
+    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
+    return rest
