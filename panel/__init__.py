@@ -2,24 +2,27 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · errors · models · phones · deadline · locks · bulkhead
+    .           settings · errors · exact_json · phones · deadline · locks · bulkhead
+    models/     text · countries · values · dates · money · fields · organizations · orders ·
+                licenses
     cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
-                chatwoot
+    upstream/   circuit_breaker · failures · transport · client · documents · middag ·
+                chatwoot_rejections · chatwoot
     data/       migrations · db · schema · links · directory_tables · matches · directory ·
                 search_index · audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
-    web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
-                actions · health · assets · security_headers
-    sync/       wire · receipts · events · people · contact_search · contact_writer · contacts ·
-                conversations · contact_errors · departures · seats · reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
-                worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
+                panel · actions · health · assets · security_headers
+    sync/       wire · receipts · events · people · description · contact_search ·
+                contact_writer · contacts · conversations · contact_errors · departures · seats ·
+                reconcile · rate_limit · group_commit · pass_queue · intake · leader · worker ·
+                dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
-    cli/        output · definitions · survey · setup_plan · setup_findings · setup · sync ·
-                commands
+    cli/        output · integer_money · definitions · survey · setup_plan ·
+                setup_findings · setup · sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.

@@ -238,9 +238,9 @@ VARIABLES = (
     Variable(
         "MIDDAG_INTEGER_MONEY",
         "integer_money",
-        _choice("cents", "units"),
+        _choice("", "cents", "units"),
         "cents or units",
-        "cents",
+        "",
     ),
     Variable("PANEL_MASK", "mask", _choice(*MASK_NAMES), " or ".join(MASK_NAMES), MASK_NAMES[0]),
     Variable(

@@ -33,7 +33,7 @@ def test_the_required_ones_are_enough() -> None:
     assert settings.database_url == "sqlite:///var/panel.db"
     assert settings.timezone == ZoneInfo("America/Sao_Paulo")
     assert (settings.expiring_days, settings.session_hours, settings.keep_days) == (30, 12, 90)
-    assert (settings.integer_money, settings.agent_proof) == ("cents", "shared-secret")
+    assert (settings.integer_money, settings.agent_proof) == ("", "shared-secret")
     assert settings.check_inbox is True
 
 

@@ -15,11 +15,11 @@ from hashlib import blake2s
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 import redis
 from cachelib.serializers import BaseSerializer
 from flask_caching import Cache as FlaskCache
 
+from panel import exact_json
 from panel.cache.generations import (
     FileGenerations,
     Generations,
@@ -152,12 +152,12 @@ class JsonSerializer(BaseSerializer):
     """cachelib's own JSON serializer warns on every miss in Redis; otherwise the same."""
 
     def dumps(self, value: Any, *_: Any) -> bytes:
-        return msgspec.json.encode(value)
+        return exact_json.encode(value)
 
     def loads(self, raw: bytes | None) -> Any:
         try:
-            return msgspec.json.decode(raw) if raw else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return exact_json.decode(raw) if raw else None
+        except exact_json.UNDECODABLE:
             return None
 
     def dump(self, value: Any, file: Any, *_: Any) -> None:

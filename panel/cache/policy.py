@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from panel import errors
+from panel import errors, exact_json
 from panel.bulkhead import Bulkhead
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.entries import Copy, Entry, Failure, Reading, Resource, State, make_token_key
@@ -250,7 +250,7 @@ class Cache:
         except errors.PanelError as error:
             report(error)
             return self._store_failure(resource, state, stored_token, error)
-        digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
+        digest = blake2s(exact_json.encode(body), digest_size=8).hexdigest()
         # Under the token as it was before the fetch: see the module.
         copy = Copy(body, self._clock(), state.token, digest, resource.is_empty(value))
         self._store_entry(resource, Entry(copy))

@@ -22,10 +22,11 @@ prove nothing (contracts/chatwoot-real.md 1 to 3). An agent's pick says which co
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.models import normalize_email
+from panel.models.text import normalize_email
 from panel.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
@@ -87,7 +88,7 @@ def describe_customer(conversation: Conversation) -> str:
 
 
 def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    return isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
 
 
 def read_keys(contact: Contact) -> Keys:

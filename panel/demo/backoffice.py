@@ -65,7 +65,7 @@ class BackOffice(World):
                 self.organizations[organization] = {"id": organization, **row}
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if kept["id"] != row["id"]] + [row]
+            rows[:] = [kept for kept in rows if _read_id(kept) != row["id"]] + [row]
 
     def remove(self, section: str, organization: int, row: int) -> None:
         """Take one row away by its id; section "organization": the organization itself."""
@@ -74,7 +74,7 @@ class BackOffice(World):
                 self.organizations.pop(organization, None)
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if kept["id"] != row]
+            rows[:] = [kept for kept in rows if _read_id(kept) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
         """From now on fail so (a name of FAULTS), for all or for this organization, section."""
@@ -135,6 +135,11 @@ class BackOffice(World):
             else:
                 document = _paged(list(self.rows(section, organization)), call.query)
         return {"data": document["data"]} if organization in self.bare else document
+
+
+def _read_id(row: object) -> object:
+    """None for what is no record: a list may hold that, too."""
+    return row.get("id") if isinstance(row, dict) else None
 
 
 def _envelope(data: Json | list[Json] | None, meta: Json | None = None) -> Json:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from panel.auth.throttle import normalize_address
 from panel.data.delivery_log import ACCEPTED, CHATWOOT
 from panel.errors import PanelError
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused

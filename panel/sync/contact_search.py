@@ -8,7 +8,7 @@ contact that is to be changed is read again behind its lock.
 from collections.abc import Sequence
 
 from panel.errors import PanelError
-from panel.models import normalize_email
+from panel.models.text import normalize_email
 from panel.phones import list_spellings
 from panel.sync.people import DesiredPerson
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition, Contact

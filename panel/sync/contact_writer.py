@@ -14,7 +14,7 @@ from panel.data.directory import Directory, Known, Person
 from panel.data.links import PICKED, REFUSED, Links
 from panel.errors import Unreachable
 from panel.locks import Locks
-from panel.models import normalize_email
+from panel.models.text import is_undecoded, normalize_email
 from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
 
@@ -61,7 +61,7 @@ class ContactWriter:
             # Never a phone, and an e-mail in `correct_email` alone: whoever typed somebody's one
             # into the website's chat would be told the other by Chatwoot.
             fields: dict[str, Any] = choose_identifier(contact, identifier)
-            if name and not contact.name:
+            if name and _wants_name(contact, name):
                 fields["name"] = name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
@@ -73,9 +73,9 @@ class ContactWriter:
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
         """Would `write` find nothing to change in this contact as it is?"""
         right = self.make_right(contact.id)
-        named = bool(contact.name) or not name
         told = {key: contact.attributes[key] for key in _list_ours(contact)}
-        return named and told == right and not choose_identifier(contact, identifier)
+        unnamed = name and _wants_name(contact, name)
+        return not unnamed and told == right and not choose_identifier(contact, identifier)
 
     def restore(self, number: int) -> None:
         """Put back what somebody changed of our attributes. Of a contact that is nobody's, what
@@ -162,6 +162,12 @@ def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str
     if is_guessable(contact.identifier) or (right and not contact.identifier):
         return {"identifier": right}
     return {}
+
+
+def _wants_name(contact: Contact, name: str) -> bool:
+    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
+    HTML's entities; any other belongs to whoever wrote it."""
+    return not contact.name or is_undecoded(contact.name, name)
 
 
 def is_bare(contact: Contact) -> bool:

@@ -15,7 +15,7 @@ from panel.sync.intake import Intake
 from panel.sync.rate_limit import make_limited_client
 from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.upstream.chatwoot import Chatwoot
-from panel.upstream.middag import DOCUMENTS, ORGANIZATION
+from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400

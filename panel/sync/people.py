@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models import Collaborator, Organization, normalize_email
+from panel.models.organizations import Collaborator, Organization
+from panel.models.text import normalize_email
+from panel.models.values import Illegible, Status
 from panel.phones import has_extension, identify_line, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 
@@ -21,8 +23,9 @@ IDENTIFIER_BYTES = 24
 # A collaborator is one of the organization while each says so; where it says nothing, it does. An
 # invitation makes nobody a member before it is accepted: everybody can invite every address.
 NO_ROLE = "pending"
-MEMBER_STATUSES = frozenset({"active", "ativo", "accepted", "publish"})
+MEMBER_STATUSES = frozenset({"active", "accepted", "publish"})
 MEMBER_INVITES = frozenset({"accepted"})
+DECIDING_FIELDS = frozenset({"email", "role", "status", "invite_status"})
 STATUSES_BY_WEIGHT = (
     "suspended",
     "active",
@@ -67,20 +70,25 @@ class DesiredPerson:
 
 
 def list_people(
-    truth: Organization, people: Sequence[Collaborator], others: Collection[Person] = ()
+    truth: Organization,
+    people: Sequence[Collaborator],
+    kept: Collection[Person] = (),
+    elsewhere: Collection[Person] = (),
 ) -> list[DesiredPerson]:
     """The company's own contact, then each member with an e-mail; one e-mail, one person.
 
-    An e-mail that a collaborator has is theirs: the company's contact goes without it. `others`:
-    whom this list does not name, although their e-mails and phones are theirs as well.
+    An e-mail that a collaborator has is theirs: the company's contact goes without it. `kept`: whom
+    the list may have left out; `elsewhere`: people of other organizations with these phones.
     """
-    holders = _find_holders(truth, people, others)
+    named = {make_key(each) for each in people}
+    absent = [each for each in kept if each.key not in named]
+    holders = _find_holders(truth, people, [*absent, *elsewhere])
     seats: dict[str, DesiredPerson] = {}
     for each in sorted(people, key=lambda one: (weigh(one.role), one.id)):
         if each.email and is_member(each):
             seats.setdefault(each.email, _make_person(each, truth.country, holders))
     email, phone = normalize_email(truth.email), normalize_phone(truth.phone, truth.country)
-    taken = {*seats, *(each.email for each in others if each.organization == truth.id)}
+    taken = {*seats, *(each.email for each in absent)}
     company = DesiredPerson(
         key=COMPANY,
         role=COMPANY,
@@ -94,9 +102,17 @@ def list_people(
 
 def is_member(each: Collaborator) -> bool:
     """Is the collaborator one of the organization, or invited, or no longer?"""
-    active = each.status is None or each.status.value in MEMBER_STATUSES
-    accepted = each.invite is None or each.invite.value in MEMBER_INVITES
-    return each.role != NO_ROLE and active and accepted
+    active = _says(each.status, MEMBER_STATUSES)
+    return each.role != NO_ROLE and active and _says(each.invite, MEMBER_INVITES)
+
+
+def is_uncertain(each: Collaborator) -> bool:
+    """Can what decides about a membership not be read? Then nobody joins or leaves by it."""
+    return any(problem.field in DECIDING_FIELDS for problem in each.problems)
+
+
+def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:
+    return status is None or (isinstance(status, Status) and status.value in words)
 
 
 def list_phones(truth: Organization, people: Sequence[Collaborator]) -> set[str]:

@@ -3,7 +3,7 @@
 import logging
 
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
-from panel.deliveries import REFUSAL_REASONS
+from panel.deliveries import find_reason
 from panel.services import get, services
 from panel.sync.wire import Refusal
 from panel.upstream.failures import LogThrottle
@@ -25,7 +25,7 @@ def note_refused(sender: str, refusal: Refusal, address: str) -> None:
     services().deliveries.count(sender, refusal.code)
     more = get(LogThrottle).admit((sender, refusal.code))
     if more is not None:
-        reason = REFUSAL_REASONS[refusal.code]
+        reason = find_reason(refusal.code)
         log.warning(
             "%s from %s was refused: %s (%s)%s. To do: %s",
             *(DELIVERED[sender], address or "nowhere", reason.words, refusal.detail, more),

@@ -6,38 +6,34 @@ Only the difference is written, so any order and repetition of passes ends in th
 import logging
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
 from panel.errors import Missing, Unauthorized
 from panel.locks import Locks
-from panel.models import Collaborator, Entitlement, Organization, normalize_email
-from panel.phones import is_switchboard, normalize_phone
+from panel.models.licenses import Entitlement
+from panel.models.organizations import Collaborator, Organization
 from panel.settings import Settings
 from panel.sync.contact_errors import ContactErrors, work_on_each
 from panel.sync.contact_writer import ContactWriter
 from panel.sync.contacts import Contacts
 from panel.sync.conversations import Conversations
 from panel.sync.departures import Departures
+from panel.sync.description import describe, keep_known
 from panel.sync.people import (
     DesiredPerson,
-    find_status,
+    is_uncertain,
     list_people,
     list_phones,
     make_key,
     weigh,
 )
 from panel.sync.seats import Seats, Tools
-from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, ValuesRefused
-from panel.upstream.middag import (
-    COLLABORATORS,
-    ENTITLEMENTS,
-    ORGANIZATION,
-    BackOffice,
-    Listed,
-)
+from panel.upstream.chatwoot import Chatwoot, ValuesRefused
+from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Listed
+from panel.upstream.middag import BackOffice
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +76,15 @@ class Reconciler:
         owned = self._office.fetch(ENTITLEMENTS, organization)
         before = self._directory.people_of(organization)
         former = self._directory.get_organizations([organization]).get(organization)
-        known = self._describe(truth, owned, former)
+        truth = keep_known(truth, former)
+        known = describe(truth, owned, former, datetime.now(self._settings.timezone))
         wanted = self._list_wanted(truth, listed, before)
         self._directory.put_organization(known)
         self._put_terms(truth, known, wanted, listed, owned)
         seats = Seats(self._tools, known, wanted, changed=known != former)
         done = work_on_each(seats.bring, wanted)
         if is_whole(listed):
-            done += self._remove_leavers(before, wanted)
+            done += self._remove_leavers(before, wanted, listed)
         self._withhold_picks(organization)
         if RECONCILE in kinds:
             self._clear_orphans(organization, before)
@@ -105,43 +102,16 @@ class Reconciler:
 
     # -- what the back office says ---------------------------------------------------------------
 
-    def _describe(
-        self, truth: Organization, owned: Listed[Entitlement], former: Known | None
-    ) -> Known:
-        now = datetime.now(UTC)
-        entitlements = owned.rows
-        active = [each for each in entitlements if each.status.value == "active"]
-        ahead = [each.expires for each in active if each.expires and each.expires > now]
-        statuses = {each.status.value for each in entitlements}
-        known = Known(
-            id=truth.id,
-            name=truth.name[:LONGEST_NAME],
-            billing_entity=truth.billing_entity,
-            plan=truth.plan,
-            tax_id=truth.tax_id,
-            email=normalize_email(truth.email),
-            phone=normalize_phone(truth.phone, truth.country),
-            phone_shared=is_switchboard(truth.phone, truth.country),
-            city=truth.city,
-            entitlement_status=find_status(statuses),
-            active_entitlements=len(active),
-            next_expiry=min(ahead).astimezone(self._settings.timezone).date() if ahead else None,
-        )
-        return _keep_told(known, former) if owned.cut and former else known
-
     def _list_wanted(
         self, truth: Organization, listed: Listed[Collaborator], before: dict[str, Person]
     ) -> list[DesiredPerson]:
         """The people of the list; whom a list that is not whole may have left out keep what is
         theirs, and nobody's role falls by it."""
-        named = {make_key(each) for each in listed.rows}
-        kept = [each for key, each in before.items() if key not in {COMPANY, *named}]
+        kept = [] if is_whole(listed) else [each for each in before.values() if each.key != COMPANY]
         phones = list_phones(truth, listed.rows)
         elsewhere = self._directory.find_holders(phones, truth.id)
-        if is_whole(listed):
-            return list_people(truth, listed.rows, elsewhere)
-        wanted = list_people(truth, listed.rows, [*kept, *elsewhere])
-        return [_keep_role(each, before.get(each.key)) for each in wanted]
+        wanted = list_people(truth, listed.rows, kept, elsewhere)
+        return wanted if is_whole(listed) else [_keep_role(each, before) for each in wanted]
 
     def _put_terms(
         self,
@@ -153,17 +123,22 @@ class Reconciler:
     ) -> None:
         """Of what was not told as a whole, no word is forgotten."""
         kept = [] if is_whole(listed) else [BY_EMAIL, BY_PHONE]
-        kept += [BY_ENTITLEMENT] if owned.cut else []
+        kept += [] if owned.whole else [BY_ENTITLEMENT]
         words = _make_terms(truth, known, wanted, owned.rows)
         self._terms.replace_terms(truth.id, words, kept)
 
     # -- who left, and what was written too much -------------------------------------------------
 
     def _remove_leavers(
-        self, before: dict[str, Person], wanted: list[DesiredPerson]
+        self,
+        before: dict[str, Person],
+        wanted: list[DesiredPerson],
+        listed: Listed[Collaborator],
     ) -> ContactErrors:
-        """Who is not named any more, or is no member, or has no e-mail of their own."""
-        gone = sorted(before.keys() - {each.key for each in wanted})
+        """Who is not named any more, or is no member, or has no e-mail of their own. Of whom it
+        cannot be read stays."""
+        unread = {make_key(each) for each in listed.rows if is_uncertain(each)}
+        gone = sorted(before.keys() - {each.key for each in wanted} - unread)
         further = self._further_of(before)
         departures = self._tools.departures
         return work_on_each(
@@ -206,24 +181,14 @@ class Reconciler:
 
 def is_whole(listed: Listed[Collaborator]) -> bool:
     """Is who is not in the list not there? An empty list is no evidence that everybody left: a
-    broken plugin answers so too. Nor is one that names fewer people than it counts."""
-    return bool(listed.rows) and not listed.cut
+    broken plugin answers so too. Nor is one that names fewer people than it counts, or has records
+    that cannot be read."""
+    return bool(listed.rows) and listed.whole
 
 
-def _keep_role(wanted: DesiredPerson, stored: Person | None) -> DesiredPerson:
-    role = min(wanted.role, stored.role, key=weigh) if stored else wanted.role
-    return replace(wanted, role=role)
-
-
-def _keep_told(known: Known, former: Known) -> Known:
-    """What a part of the entitlements says lowers nothing of what all of them said."""
-    ends = [each.next_expiry for each in (known, former) if each.next_expiry]
-    return replace(
-        known,
-        entitlement_status=find_status({known.entitlement_status, former.entitlement_status}),
-        active_entitlements=max(known.active_entitlements, former.active_entitlements),
-        next_expiry=min(ends, default=None),
-    )
+def _keep_role(wanted: DesiredPerson, before: dict[str, Person]) -> DesiredPerson:
+    stored = before.get(wanted.key)
+    return replace(wanted, role=min(wanted.role, stored.role, key=weigh)) if stored else wanted
 
 
 def _make_terms(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from panel.data.directory import Directory, Known, Person
 from panel.data.links import Links
 from panel.errors import Missing, Unreachable
-from panel.models import normalize_email
+from panel.models.text import normalize_email
 from panel.phones import identify_line, list_spellings
 from panel.sync.contact_search import ContactSearch, find_key
 from panel.sync.contact_writer import ContactWriter

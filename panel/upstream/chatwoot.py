@@ -26,7 +26,7 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
     REMEDIES,

@@ -4,8 +4,8 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import codecs
 import json
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +20,7 @@ import requests
 from prometheus_client import Counter
 from requests.utils import default_headers
 
+from panel import exact_json
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
     Blocked,
@@ -325,11 +326,12 @@ def _unpack(part: Any) -> Any:
 
 
 def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
     if not raw.strip():
         return None, True
     try:
-        return msgspec.json.decode(raw), True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return exact_json.decode(raw), True
+    except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
 
 
@@ -341,9 +343,12 @@ def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
     """
     try:
         body = json.loads(
-            raw, parse_int=_parse_whole, parse_float=_parse_float, parse_constant=_parse_float
+            raw,
+            parse_int=_parse_whole,
+            parse_float=exact_json.parse_fraction,
+            parse_constant=_refuse_constant,
         )
-        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+        exact_json.encode(body)  # halves of characters are no text
     except (ValueError, RecursionError):
         return None, False
     return body, True
@@ -353,12 +358,9 @@ def _parse_whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= LONGEST_WHOLE else digits
 
 
-def _parse_float(text: str) -> float:
-    """Raises `ValueError` for `NaN`, `Infinity`, `1e400`, as msgspec does."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+def _refuse_constant(text: str) -> None:
+    """`NaN` and `Infinity` are no JSON."""
+    raise ValueError(text)
 
 
 def _parse_retry_after(header: str | None) -> float | None:

@@ -1,18 +1,19 @@
-"""The one way to log and count a failure of an outside world, rate limited.
+"""The one way to log and count what is wrong with an answer of an outside world, rate limited.
 
-A line names the host, the document, the record and the outcome; never a value that was sent or
-received. The first failure of a kind is logged at once, its repetitions once a minute together.
+A line names the host, the document, the record and what is wrong; never a value that was sent or
+received. The first of a kind is logged at once, its repetitions once a minute together.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
-from panel.errors import Busy, PanelError, Paused
+from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
+from panel.models.values import Problem
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -20,7 +21,13 @@ FAILURES = Counter(
     "Failed reads and writes of the outside worlds",
     ["host", "document", "outcome"],
 )
+ODD_VALUES = Counter(
+    "panel_upstream_odd_values",
+    "Values and records of the back office that could not be read",
+    ["host", "document", "field"],
+)
 QUIET_SECONDS = 60.0
+REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
 MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of failure
 
 
@@ -85,6 +92,20 @@ class FailureLog:
             what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
             log.warning("%s: %s %d: %s", host, document, record, what)
 
+    def report_problems(
+        self, host: str, document: str, organization: int, problems: Iterable[Problem]
+    ) -> None:
+        """Count each odd value, and log it as above; a kind is a field and a reason."""
+        for problem in problems:
+            ODD_VALUES.labels(host, document, problem.field).inc()
+            more = self._throttle.admit((host, document, problem.field, problem.reason))
+            if more is not None:
+                log.warning(
+                    "%s: %s of organization %d: record %s: %s: %s%s",
+                    *(host, document, organization, problem.record),
+                    *(problem.field, problem.reason, more),
+                )
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -130,3 +151,35 @@ class Troubles:
         """The one that was met last; None when every document's last question was answered."""
         with self._lock:
             return max(self._standing.values(), key=lambda each: each.last_at, default=None)
+
+
+class UnreadDocuments:
+    """Which documents could not be read when they were last asked for, and why. Safe for threads.
+
+    Only what waiting does not heal, so that somebody has to look. Of this process alone.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._codes: dict[tuple[str, int], tuple[str, float]] = {}
+
+    def note(self, document: str, organization: int, error: PanelError) -> None:
+        if not isinstance(error, Unreadable | Unauthorized | Blocked):
+            return
+        with self._lock:
+            if len(self._codes) >= MOST_KINDS:
+                self._codes.clear()
+            until = self._clock() + REMEMBERED_MINUTES * 60
+            self._codes[document, organization] = (error.code, until)
+
+    def clear(self, document: str, organization: int) -> None:
+        with self._lock:
+            self._codes.pop((document, organization), None)
+
+    def list_codes(self) -> dict[str, str]:
+        """The last code of each such document."""
+        with self._lock:
+            now = self._clock()
+            self._codes = {key: row for key, row in self._codes.items() if now < row[1]}
+            return {document: code for (document, _), (code, _) in self._codes.items()}

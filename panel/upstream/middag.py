@@ -1,117 +1,21 @@
-"""The client of the back office, read through the cache (facts: contracts/middag.md §2 to §4).
+"""The client of the back office, read through the cache."""
 
-`DOCUMENTS` says where each document is found, how it is parsed, and how long an answer is fresh.
-What is kept is the back office's own JSON; it is parsed after the cache.
-"""
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeVar
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
-
-from panel.cache.entries import Lifetimes, Reading, Resource
+from panel.cache.entries import Reading, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
-from panel.models import (
-    Collaborator,
-    Entitlement,
-    License,
-    Order,
-    Organization,
-    Quote,
-    Row,
-    read_rows,
-    read_whole,
-)
+from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog, Trouble, Troubles
+from panel.upstream.documents import Document, check_owner, make_record_key
+from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 
-MOST_PAGES = 10  # of a section: an agent waits
-EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
 PASS_SECONDS = 120.0
-PAGE_ROWS = 20  # the documented default of `per_page` (§2.3)
+PAGE_ROWS = 20  # the documented default of `per_page`
 T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Listed(Generic[R]):
-    """`rows` that were read; `total`: how many there are, where that is said; `more`: not all."""
-
-    rows: tuple[R, ...]
-    total: int | None = None
-    more: bool = False
-
-    @property
-    def cut(self) -> bool:
-        return self.more or (self.total is not None and self.total > len(self.rows))
-
-
-@dataclass(frozen=True, eq=False)
-class Document(Generic[T]):
-    """One kind of document. `path` may hold `{id}`, the organization's."""
-
-    name: str
-    path: str
-    lifetimes: Lifetimes
-    parse: Callable[[Any, str], T]
-    listed: bool = True
-    most_pages: int = MOST_PAGES
-
-    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
-    def resource(self, organization: int, integer_money: str) -> Resource[T]:
-        def parse(body: Any) -> T:
-            return self.parse(body, integer_money)
-
-        return Resource(self.name, organization, self.lifetimes, parse, _is_empty)
-
-
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, Listed) and not value.rows
-
-
-def _parse_organization(body: Any, _: str) -> Organization:
-    if not isinstance(body, dict):
-        raise Unreadable("wrong_shape", "the organization is no object")
-    return Organization.from_json(body)
-
-
-def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
-    def parse(body: Any, integer_money: str) -> Listed[R]:
-        rows = read_rows(body.get("rows") if isinstance(body, dict) else None)
-        total = body.get("total")
-        made = tuple(make(row, integer_money) for row in rows)
-        return Listed(made, total if isinstance(total, int) else None, body.get("more") is True)
-
-    return parse
-
-
-ORGANIZATION = Document(
-    "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
-)
-ORDERS = Document("orders", "orders", Lifetimes(60), _parse_list(Order.from_json))
-QUOTES = Document("quotes", "quotes", Lifetimes(60), _parse_list(Quote.from_json))
-LICENSES = Document(
-    "licenses", "licenses", Lifetimes(300), _parse_list(lambda r, _: License.from_json(r))
-)
-DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
-
-# For the passes of the writing wing: always read anew, never kept.
-COLLABORATORS = Document(
-    "collaborators",
-    "organizations/{id}/collaborators",
-    Lifetimes(0),
-    _parse_list(lambda row, _: Collaborator.from_json(row)),
-    most_pages=EVERY_PAGE,
-)
-ENTITLEMENTS = Document(
-    "entitlements",
-    "entitlements",
-    Lifetimes(0),
-    _parse_list(lambda row, _: Entitlement.from_json(row)),
-    most_pages=EVERY_PAGE,
-)
 
 
 class BackOffice:
@@ -129,6 +33,7 @@ class BackOffice:
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
         self._troubles = Troubles()
+        self.unread = UnreadDocuments()
 
     @property
     def paused_until(self) -> float:
@@ -141,12 +46,18 @@ class BackOffice:
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
         """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
-        return self._cache.read(
-            self.resource(document, organization),
-            control,
-            lambda by: self._ask(document, organization, by),
-            partial(self._report, document, organization),
-        )
+        fetched = []
+
+        def fetch(by: Deadline) -> Any:
+            fetched.append(self._ask(document, organization, by))
+            return fetched[0]
+
+        resource = self.resource(document, organization)
+        failed = partial(self._report_failure, document, organization)
+        reading = self._cache.read(resource, control, fetch, failed)
+        if fetched and not reading.late:  # what is read again from the cache is no news
+            self._report_problems(document, organization, reading.value)
+        return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
@@ -155,17 +66,27 @@ class BackOffice:
         """The present truth, past the cache; raises `PanelError`."""
         try:
             body = self._ask(document, organization, Deadline(PASS_SECONDS))
-            return document.parse(body, self._integer_money)
+            value = document.parse(body, self._integer_money)
         except PanelError as error:
-            self._report(document, organization, error)
+            self._report_failure(document, organization, error)
             raise
+        self._report_problems(document, organization, value)
+        return value
 
-    def _report(self, document: Document[Any], organization: int, error: PanelError) -> None:
+    def _report_failure(
+        self, document: Document[Any], organization: int, error: PanelError
+    ) -> None:
         self._failures.report(self._client.host, document.name, organization, error)
+        self.unread.note(document.name, organization, error)
         if isinstance(error, Missing):  # an answer: there is no such organization
             self._troubles.note_success(document.name)
         else:
             self._troubles.note_failure(document.name, error)
+
+    def _report_problems(self, document: Document[T], organization: int, value: T) -> None:
+        self.unread.clear(document.name, organization)
+        problems = getattr(value, "problems", ())
+        self._failures.report_problems(self._client.host, document.name, organization, problems)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
@@ -180,24 +101,25 @@ class BackOffice:
         if document.listed:
             return self._fetch_pages(path, organization, by, document.most_pages)
         body = self._read_data(self._get(path, organization, by, {}))
-        if not isinstance(body, dict) or body.get("id") is None:
+        number = read_whole(body, "id") if isinstance(body, dict) else None
+        if number is None:
             raise Unreadable("wrong_shape", "no organization in the answer")
-        if str(body["id"]) != str(organization):
+        if number != organization:
             raise Unreadable("foreign_rows", "another organization than the one asked for")
         return body
 
     def _fetch_pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
         """Every page, up to `most`; one failing page fails the list."""
-        rows: dict[str, Row] = {}
+        rows: dict[str, Any] = {}
         total: int | None = None
         for page in range(1, most + 1):
             # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
             body = self._get(path, organization, by, {"page": page})
-            found = read_rows(self._read_data(body))
-            _check_owner(found, organization)
+            found = read_list(self._read_data(body))
+            check_owner(found, organization)
             before = len(rows)
             # Rows move between pages while we walk them: the same id twice is one row.
-            rows |= {str(row.get("id")): row for row in found}
+            rows |= {make_record_key(row, page, at): row for at, row in enumerate(found)}
             pages, counted = _read_counts(body)
             total = counted if total is None else total
             # Without a count of pages, the last one is short, or brings nothing new.
@@ -232,14 +154,6 @@ class BackOffice:
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
         return body["data"]
-
-
-def _check_owner(rows: list[Row], organization: int) -> None:
-    """A row that names another organization makes the whole answer untrustworthy."""
-    for row in rows:
-        owner = row.get("organization_id")
-        if owner is not None and str(owner) != str(organization):
-            raise Unreadable("foreign_rows", "a row of another organization")
 
 
 def _read_counts(body: Row) -> tuple[int | None, int | None]:

@@ -24,6 +24,25 @@ STATUS_LABELS = {
     "rejected": "rejected",
 }
 
+# Why an amount is in no total.
+LEFT_OUT = {
+    "not_stated": ("%(count)d amount not stated", "%(count)d amounts not stated"),
+    "unclear": ("%(count)d amount unclear", "%(count)d amounts unclear"),
+    "unreadable": ("%(count)d amount unreadable", "%(count)d amounts unreadable"),
+    "no_currency": (
+        "%(count)d amount without a currency",
+        "%(count)d amounts without a currency",
+    ),
+    "unknown_status": (
+        "%(count)d amount of an unknown status",
+        "%(count)d amounts of an unknown status",
+    ),
+    "unreadable_date": (
+        "%(count)d amount with an unreadable date",
+        "%(count)d amounts with an unreadable date",
+    ),
+}
+
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.
 CAUSES = {
     "timeout": "The back office took too long.",

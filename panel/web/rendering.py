@@ -23,13 +23,14 @@ from panel.customer.matching import UNPROVEN, Candidate
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import GiveUp, Missing, PanelError, Refused
-from panel.models import clean
+from panel.models.money import UnclearAmount
+from panel.models.text import clean
+from panel.models.values import Illegible
 from panel.services import services
 from panel.web import labels
 from panel.web.formats import Formats, choose_locale
 from panel.web.sections import (
     SECTIONS,
-    Moment,
     Section,
     SectionView,
     make_failed_view,
@@ -37,6 +38,7 @@ from panel.web.sections import (
     make_view,
     mark_unchecked,
 )
+from panel.web.selection import Moment
 
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
@@ -54,6 +56,16 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(isolate_values)
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
+    pages.add_app_template_test(is_illegible, "illegible")
+    pages.add_app_template_test(is_unclear, "unclear")
+
+
+def is_illegible(value: object) -> bool:
+    return isinstance(value, Illegible)
+
+
+def is_unclear(value: object) -> bool:
+    return isinstance(value, UnclearAmount)
 
 
 def make_lookup() -> Lookup:

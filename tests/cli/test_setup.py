@@ -54,7 +54,7 @@ def test_a_second_run_finds_nothing_to_do(panel: Panel) -> None:
     setup(panel)
     panel.chat.forget()
     again = setup(panel)
-    assert panel.chat.writes == []
+    assert (again.exit_code, panel.chat.writes) == (0, [])
     assert again.stdout.startswith("Nothing to do in Chatwoot.")
 
 

@@ -31,7 +31,7 @@ from panel.sync.rate_limit import RateLimit
 from panel.sync.reconcile import DELETED
 from panel.sync.wire import Hook
 from panel.upstream.client import Client
-from panel.upstream.middag import DOCUMENTS
+from panel.upstream.documents import DOCUMENTS
 from tests.conftest import Clock, environment
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import hook

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from panel.cache.backend import JsonSerializer
 from panel.deadline import Deadline
 from panel.errors import (
     Missing,
@@ -560,7 +561,29 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
     assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
     assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": 1e400}') == (None, False)
+    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
+
+
+@pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
+@pytest.mark.parametrize(
+    "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
+)
+def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
+    body, readable = _decode(b'{"total": ' + written.encode() + endless + b"}")
+    assert readable
+    assert str(body["total"]) == written
+    serializer = JsonSerializer()
+    assert str(serializer.loads(serializer.dumps(body))["total"]) == written
+
+
+def test_an_exponent_without_end_is_read_as_a_text() -> None:
+    written = "1e" + "9" * 19
+    assert _decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+
+
+def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
+    assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
+    assert _decode(b"\xef\xbb\xbf") == (None, True)
 
 
 # -- a part of a large document ------------------------------------------------------------------

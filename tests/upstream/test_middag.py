@@ -13,7 +13,7 @@ from panel.cache.policy import CacheControl
 from panel.demo.worlds import SECRET, Server, serve
 from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
 from panel.upstream.client import Client
-from panel.upstream.middag import (
+from panel.upstream.documents import (
     COLLABORATORS,
     DOCUMENTS,
     ENTITLEMENTS,
@@ -21,9 +21,9 @@ from panel.upstream.middag import (
     ORDERS,
     ORGANIZATION,
     QUOTES,
-    BackOffice,
     Document,
 )
+from panel.upstream.middag import BackOffice
 from tests.conftest import API, Worlds, build_cache
 
 if TYPE_CHECKING:
@@ -209,11 +209,19 @@ def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(told: Told) ->
 # -- whose rows --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("owner", [43, "43", 0, "", [], {"id": 42}, True])
+@pytest.mark.parametrize(
+    ("owner", "code"),
+    [
+        (43, "foreign_rows"), ("43", "foreign_rows"), (43.0, "foreign_rows"), (-1, "foreign_rows"),
+        ({"id": 42}, "wrong_shape"), (True, "wrong_shape"), ("acme", "wrong_shape"),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_row_of_another_organization_spoils_the_whole_answer(
-    told: Told, owner: Any, page: int
+    told: Told, owner: Any, code: str, page: int
 ) -> None:
+    """So does one that names its organization in a way that nobody understands."""
+
     def pages(number: int) -> Any:
         foreign = {"organization_id": owner} if number == page else {}
         return {"data": [row(number), row(9, **foreign)], "meta": {"pages": 2, "total": 4}}
@@ -221,10 +229,10 @@ def test_a_row_of_another_organization_spoils_the_whole_answer(
     office, _ = told(pages)
     with pytest.raises(Unreadable) as error:
         office.fetch(ORDERS, 42)
-    assert error.value.code == "foreign_rows"
+    assert error.value.code == code
 
 
-@pytest.mark.parametrize("owner", [42, "42", None])
+@pytest.mark.parametrize("owner", [42, "42", 42.0, None, 0, "0", False, "", []])
 def test_a_row_of_ours_or_of_nobody_is_shown(told: Told, owner: Any) -> None:
     office, _ = told({"data": [row(1, organization_id=owner)]})
     assert ids(office) == [1]
@@ -246,9 +254,9 @@ SHAPES: dict[str, Any] = {
     "text": "hello",
     "null for data": {"data": None},
     "text for data": {"data": "none"},
-    "numbers for rows": {"data": [1, 2]},
+    "an empty object for rows": {"data": {}},
+    "a record for rows": {"data": {"status": "pending"}, "meta": {"total": 1}},
     "failure with 200": {"success": False, "data": []},
-    "rows without ids": {"data": [{"status": "pending"}]},
     "none of those counted": {"data": [], "meta": {"total": 7}},
     "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
 }
