@@ -15,7 +15,7 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition, Contact
 
 # People in a question: mostly each has one contact, and all of those shall fit into one page.
 ASKED_AT_ONCE = 12
-MOST_PAGES = 20  # of one person's contacts
+MOST_PERSON_PAGES = 20  # of one person's contacts
 
 
 class ContactSearch:
@@ -59,7 +59,7 @@ class ContactSearch:
             self._ask(group[:middle])
             self._ask(group[middle:])
             return
-        for page in range(2, MOST_PAGES + 1):
+        for page in range(2, MOST_PERSON_PAGES + 1):
             if len(rows) >= total:
                 break
             rows += self._chatwoot.find_contacts(conditions, page)[0]

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 CONTACT_LOCK_SECONDS = 30.0  # for a contact that another pass is writing
 
 Leaving = Callable[[Person], bool]
-Seats = list[tuple[Known, Person]]
+Memberships = list[tuple[Known, Person]]
 
 
 def _nobody(_seat: Person) -> bool:
@@ -114,7 +114,7 @@ class ContactWriter:
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
-    def find_memberships(self, number: int) -> Seats:
+    def find_memberships(self, number: int) -> Memberships:
         """Without the organizations that an agent refused for it: what is written can be read by
         whoever it is."""
         said = self._links.find(0, number)
@@ -123,7 +123,7 @@ class ContactWriter:
             each for each in self._directory.memberships_of(number) if each[0].id not in refused
         ]
 
-    def _find_picked(self, number: int) -> Seats:
+    def _find_picked(self, number: int) -> Memberships:
         """What an agent picked for the contact, where no list of people names it: as a guest.
 
         Only where it may be disclosed: who the visitor says they are is no proof, and they can read
