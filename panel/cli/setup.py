@@ -17,7 +17,7 @@ from panel.checks import Finding, run_checks
 from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
 from panel.cli.setup_findings import (
-    Problem,
+    SetupProblem,
     find_version_problems,
     find_webhook_problems,
     write_notes,
@@ -67,7 +67,7 @@ class SetupReport:
     version: str
     outcome: Outcome
     otherwise: str  # what to say where there was no step
-    problems: list[Problem]
+    problems: list[SetupProblem]
     notes: list[str] = field(default_factory=list)
     secret: str = ""
     exposure: Exposure | None = None
@@ -170,7 +170,7 @@ def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
     steps = list(planner.plan_removal())
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
     problems = [
-        Problem(f"What stands of ours is not known: {each}. {REMEDIES['not_permitted']}")
+        SetupProblem(f"What stands of ours is not known: {each}. {REMEDIES['not_permitted']}")
         for each in survey.unlisted
     ]
     otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT

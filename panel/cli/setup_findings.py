@@ -22,7 +22,7 @@ OLDEST_TRIED = (4, 3, 0)
 
 
 @dataclass(frozen=True)
-class Problem:
+class SetupProblem:
     """`is_next`: what is left to an administrator after setup itself has gone well."""
 
     text: str
@@ -33,10 +33,10 @@ def write_version(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def find_version_problems(survey: Survey) -> Iterator[Problem]:
+def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
     """A Chatwoot that signs nothing: none of its webhooks can be accepted."""
     if survey.version and survey.version < SIGNING_VERSION:
-        yield Problem(
+        yield SetupProblem(
             f"Chatwoot {write_version(survey.version)} does not sign its webhooks (it does from "
             f"{write_version(SIGNING_VERSION)} on), so none can be accepted. New conversations are "
             "named by the passes of their organization alone: after a hook of the plugin, and at "
@@ -46,34 +46,36 @@ def find_version_problems(survey: Survey) -> Iterator[Problem]:
 
 def find_webhook_problems(
     survey: Survey, settings: Settings, arrivals: Finding
-) -> Iterator[Problem]:
+) -> Iterator[SetupProblem]:
     """Of the webhook that stands, whose deliveries are as `arrivals` says."""
     webhook, ours = survey.webhook, settings.chatwoot_webhook_secret
     if "webhooks" in survey.unlisted:
-        yield Problem("The webhook cannot be seen with this token: it is no administrator's.")
+        yield SetupProblem("The webhook cannot be seen with this token: it is no administrator's.")
     elif webhook is None:
         return
     elif not (theirs := webhook.get("secret")) and survey.version >= SIGNING_VERSION:
-        yield Problem(
+        yield SetupProblem(
             "The webhook has no secret, so Chatwoot does not sign it: remove it, run setup again."
         )
     elif theirs and not ours:
         text = f"CHATWOOT_WEBHOOK_SECRET is empty, so every webhook is refused: {SHOW_SECRET}."
-        yield Problem(text, is_next=True)
+        yield SetupProblem(text, is_next=True)
     elif theirs and theirs != ours:
-        yield Problem(f"CHATWOOT_WEBHOOK_SECRET is not the secret of the webhook: {SHOW_SECRET}.")
+        yield SetupProblem(
+            f"CHATWOOT_WEBHOOK_SECRET is not the secret of the webhook: {SHOW_SECRET}."
+        )
     yield from _find_arrival_problems(survey, arrivals)
 
 
-def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[Problem]:
+def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[SetupProblem]:
     if arrivals.word == "refused":
-        yield Problem(f"Webhooks are {arrivals.detail}.")
+        yield SetupProblem(f"Webhooks are {arrivals.detail}.")
     elif arrivals.word == "unknown":
         text = f"Whether webhooks arrive cannot be told: {arrivals.detail}."
-        yield Problem(text, is_next=True)
+        yield SetupProblem(text, is_next=True)
     elif arrivals.word in ("never", "unused"):
         text = f"No webhook has ever been accepted. {_explain_silence(survey)}"
-        yield Problem(text, is_next=True)
+        yield SetupProblem(text, is_next=True)
 
 
 def _explain_silence(survey: Survey) -> str:

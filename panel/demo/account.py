@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -100,8 +101,9 @@ class Account:
         self._last = 1000
 
     def is_since(self, *version: int) -> bool:
-        """Is this Chatwoot of that version, or a newer one?"""
-        return tuple(int(part) for part in self.version.split(".")) >= version
+        """Is this Chatwoot of that version, or a newer one? A fork's may be `v4.15.1-fork`."""
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        return numbers >= version
 
     def next_id(self, table: dict[int, Json]) -> int:
         """An id that no row had before."""

@@ -8,6 +8,13 @@ from panel.cli.integer_money import explain_integer_money
 from tests.conftest import MakePanel, Panel
 from tests.customer.test_search import learn
 
+
+@pytest.fixture
+def panel(make_panel: MakePanel) -> Panel:
+    """Before worlds of its own: other tests of this folder share theirs."""
+    return make_panel()
+
+
 EXAMPLES = [
     "  - order 4209 of organization 42: 100 is 1.00 BRL as cents, 100 BRL as units",
     "  - quote 4209 of organization 42: 1500 is 1.500 KWD as cents, 1500 KWD as units",

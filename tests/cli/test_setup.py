@@ -235,7 +235,7 @@ def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
 
 def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
     left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
-    left["identifier"], kept["identifier"] = "Middag:User:9", "shop:middag:1"
+    left["identifier"], kept["identifier"] = "middag:user:9", "shop:middag:1"
     done = told(panel)
     assert "remove guessable identifier of contact 302" in done["steps"]
     assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
@@ -344,7 +344,7 @@ def test_after_a_step_that_failed_because_chatwoot_is_unwell_nothing_more_is_tri
         *(("agents", "checking CHATWOOT_API_TOKEN"), ("webhooks", "listing webhooks")),
         *(("dashboard_apps", "listing dashboard apps"), ("inboxes", "listing inboxes")),
         ("custom_attribute_definitions", "listing custom attribute definitions"),
-        ("contacts/filter", "looking for guessable identifiers"),
+        ("contacts/search", "looking for guessable identifiers"),
     ],
 )
 def test_what_could_not_be_asked_is_named(panel: Panel, part: str, step: str) -> None:
