@@ -107,6 +107,7 @@ class Departures:
         for base in bases:
             for known, _ in seats:
                 self._conversations.clear_name(base.id, known.id, for_good=False)
+                self._links.unmatch(base.id, known.id)  # an opening lets links follow
             self._writer.clear_stranger(base.id, person.identifier)
             log.warning(
                 "contact %d of organization %d was merged into contact %d, which shows neither"
@@ -114,6 +115,8 @@ class Departures:
                 " pick the organization in the panel.",
                 *(gone, person.organization, base.id),
             )
+        for known, _ in seats:
+            self._links.unmatch(gone, known.id)
         if bases:
             self._directory.note_merge(gone, bases[0].id)
         return bases[0].id if bases else 0

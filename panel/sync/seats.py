@@ -150,8 +150,6 @@ class Seats:
                 raise ValuesRefused((why,))
         elif base := departures.clear_base(stored, stored.contact):
             return replace(stored, contact=0, identifier=None, merged_into=base)
-        else:
-            self._tools.links.unmatch(stored.contact, self._known.id)
         return replace(stored, contact=0)
 
     def _find_base(self, wanted: DesiredPerson, stored: Person | None) -> int:
