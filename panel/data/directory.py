@@ -7,10 +7,10 @@ organizations comes out the same whichever pass ran last.
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, update
 
 from panel.data import matches
-from panel.data.db import transaction, upsert
+from panel.data.db import insert, transaction, upsert
 from panel.data.directory_tables import (
     COMPANY,
     Known,
@@ -82,12 +82,12 @@ class Directory:
                 found.setdefault(row.key, set()).add(row.contact)
         return found
 
-    def add_contact(self, person: Person, contact: int, rests_on: str) -> None:
-        """A further one; `rests_on`: the person's key that it shows, `email` or `phone`."""
-        values = {"organization": person.organization, "key": person.key, "contact": contact}
-        row = upsert(self._engine, further_contacts, {**values, "rests_on": rests_on})
+    def add_contact(self, person: Person, contact: int) -> None:
+        """A further one."""
+        row = {"organization": person.organization, "key": person.key, "contact": contact}
+        added = insert(self._engine.dialect.name, further_contacts).values(**row)
         with transaction(self._engine) as connection:
-            connection.execute(row)
+            connection.execute(added.on_conflict_do_nothing())
 
     def remove_contact(self, organization: int, key: str, contact: int) -> None:
         """The person stays, without this contact."""
@@ -190,17 +190,6 @@ class Directory:
                 select(people).where(here, people.c.organization != besides)
             ).mappings()
             return [Person(**row) for row in rows]
-
-    def find_phone_seats(self, holders: Collection[Person]) -> list[Person]:
-        """Further contacts of these people that rest on their phone, as `Person.contact`."""
-        by_key = {(each.organization, each.key): each for each in holders}
-        here = tuple_(further_contacts.c.organization, further_contacts.c.key).in_(list(by_key))
-        by_phone = further_contacts.c.rests_on == "phone"
-        if not by_key:
-            return []
-        with transaction(self._engine) as connection:
-            rows = connection.execute(select(further_contacts).where(here, by_phone))
-            return [replace(by_key[row.organization, row.key], contact=row.contact) for row in rows]
 
     def find_matches(self, keys: Keys) -> list[Match]:
         """Who knows these keys, by ascending organization; a person's role before the company's."""

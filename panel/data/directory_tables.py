@@ -1,7 +1,7 @@
 """The tables of the directory: organizations, their people, and the contacts of those in Chatwoot.
 
 Most people have one contact (`people.contact`). Who writes by e-mail and by WhatsApp has several:
-the further ones stand in `further_contacts`, each with the key that it shows.
+the further ones stand in `further_contacts`. What ties each to the person, `links` say.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,6 @@ further_contacts = Table(
     Column("organization", BigInteger, primary_key=True),
     Column("key", String(32), primary_key=True),
     Column("contact", BigInteger, primary_key=True, index=True),
-    Column("rests_on", String(12), nullable=False),
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from panel.data.directory import Directory, Person
-from panel.data.links import Links
+from panel.data.links import MATCHED, Links
 from panel.errors import Missing
 from panel.sync.contact_errors import work_on_each
 from panel.sync.contact_writer import ContactWriter, Leaving, is_bare
@@ -64,6 +64,25 @@ class Departures:
         if not why and not stays:
             self._links.unmatch(number, person.organization)
         return why
+
+    def end_phone_seats(self, person: Person) -> str:
+        """Of somebody whose number others have as well by now: where nothing but the number ties a
+        contact to them."""
+        refused = []
+        further = self._directory.further_contacts_of(person.organization).get(person.key, set())
+        for number in sorted({person.contact, *further} - {0}):
+            if self._find_ties(person, number) == {"phone"}:
+                refused.append(self.end_seat(person, number))
+                if not refused[-1]:
+                    self._directory.remove_contact(person.organization, person.key, number)
+        return "; ".join(filter(None, refused))
+
+    def _find_ties(self, person: Person, number: int) -> set[str]:
+        return {
+            link.rests_on
+            for link in self._links.find(0, number)
+            if (link.organization, link.state) == (person.organization, MATCHED)
+        }
 
     def clear_organization(self, organization: int) -> None:
         """Confirmed twice, by the hook and by the back office's own 404: everything of it goes."""

@@ -121,6 +121,14 @@ def list_phones(truth: Organization, people: Sequence[Collaborator]) -> set[str]
     return {phone for text in named if (phone := normalize_phone(text, truth.country))}
 
 
+def list_sharers(
+    truth: Organization, people: Sequence[Collaborator], elsewhere: Sequence[Person]
+) -> list[Person]:
+    """Those of other organizations whose number somebody else has as well."""
+    holders = _find_holders(truth, people, elsewhere)
+    return [each for each in elsewhere if _is_shared(each.phone, holders)]
+
+
 def make_key(each: Collaborator) -> str:
     """The seat's name in our directory."""
     return f"collaborator:{each.id}"

@@ -5,7 +5,7 @@ Only the difference is written, so any order and repetition of passes ends in th
 
 import logging
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from panel.data.directory import COMPANY, Directory, Known, Person
@@ -27,6 +27,7 @@ from panel.sync.people import (
     is_uncertain,
     list_people,
     list_phones,
+    list_sharers,
     make_key,
     weigh,
 )
@@ -38,6 +39,23 @@ from panel.upstream.middag import BackOffice
 log = logging.getLogger(__name__)
 
 DELETED, RECONCILE = "organization.deleted", "reconcile"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the back office says, beside the people whom the last pass knew."""
+
+    truth: Organization
+    people: Listed[Collaborator]
+    owned: Listed[Entitlement]
+    before: dict[str, Person]
+
+    @property
+    def is_whole(self) -> bool:
+        """Is who is not in the list not there? An empty list is no evidence that everybody left: a
+        broken plugin answers so too. Nor is one that names fewer people than it counts, or has
+        records that cannot be read."""
+        return bool(self.people.rows) and self.people.whole
 
 
 class Reconciler:
@@ -72,24 +90,35 @@ class Reconciler:
             if DELETED in kinds and error.code == "unknown_organization":
                 return self._clear_organization(organization)
             raise
-        listed = self._office.fetch(COLLABORATORS, organization)
-        owned = self._office.fetch(ENTITLEMENTS, organization)
-        before = self._directory.people_of(organization)
+        told = Told(
+            truth,
+            self._office.fetch(COLLABORATORS, organization),
+            self._office.fetch(ENTITLEMENTS, organization),
+            self._directory.people_of(organization),
+        )
+        self._bring_in_line(told, kinds)
+        return None
+
+    def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
+        organization, people = told.truth.id, told.people.rows
         former = self._directory.get_organizations([organization]).get(organization)
-        truth = keep_known(truth, former)
-        known = describe(truth, owned, former, datetime.now(self._settings.timezone))
-        wanted = self._list_wanted(truth, listed, before)
+        truth = keep_known(told.truth, former)
+        known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
+        elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
+        wanted = _list_wanted(truth, told, elsewhere)
         self._directory.put_organization(known)
-        self._put_terms(truth, known, wanted, listed, owned)
+        self._put_terms(truth, known, wanted, told)
         seats = Seats(self._tools, known, wanted, changed=known != former)
         done = work_on_each(seats.bring, wanted)
-        if is_whole(listed):
-            done += self._remove_leavers(before, wanted, listed)
+        if told.is_whole:
+            done += self._remove_leavers(told, wanted)
+        done += work_on_each(
+            self._tools.departures.end_phone_seats, list_sharers(truth, people, elsewhere)
+        )
         self._withhold_picks(organization)
         if RECONCILE in kinds:
-            self._clear_orphans(organization, before)
+            self._clear_orphans(told)
         done.raise_trouble()
-        return None
 
     def restore_contact(self, contact: int) -> None:
         """Put back what somebody changed of our attributes in a contact and its conversations, as
@@ -100,59 +129,32 @@ class Reconciler:
             names = {str(known.id): known.name for known, _ in seats}
             self._tools.conversations.write_name(contact, names)
 
-    # -- what the back office says ---------------------------------------------------------------
-
-    def _list_wanted(
-        self, truth: Organization, listed: Listed[Collaborator], before: dict[str, Person]
-    ) -> list[DesiredPerson]:
-        """The people of the list; whom a list that is not whole may have left out keep what is
-        theirs, and nobody's role falls by it."""
-        kept = [] if is_whole(listed) else [each for each in before.values() if each.key != COMPANY]
-        phones = list_phones(truth, listed.rows)
-        elsewhere = self._directory.find_holders(phones, truth.id)
-        wanted = list_people(truth, listed.rows, kept, elsewhere)
-        return wanted if is_whole(listed) else [_keep_role(each, before) for each in wanted]
-
     def _put_terms(
-        self,
-        truth: Organization,
-        known: Known,
-        wanted: list[DesiredPerson],
-        listed: Listed[Collaborator],
-        owned: Listed[Entitlement],
+        self, truth: Organization, known: Known, wanted: list[DesiredPerson], told: Told
     ) -> None:
         """Of what was not told as a whole, no word is forgotten."""
-        kept = [] if is_whole(listed) else [BY_EMAIL, BY_PHONE]
-        kept += [] if owned.whole else [BY_ENTITLEMENT]
-        words = _make_terms(truth, known, wanted, owned.rows)
+        kept = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
+        kept += [] if told.owned.whole else [BY_ENTITLEMENT]
+        words = _make_terms(truth, known, wanted, told.owned.rows)
         self._terms.replace_terms(truth.id, words, kept)
 
     # -- who left, and what was written too much -------------------------------------------------
 
-    def _remove_leavers(
-        self,
-        before: dict[str, Person],
-        wanted: list[DesiredPerson],
-        listed: Listed[Collaborator],
-    ) -> ContactErrors:
+    def _remove_leavers(self, told: Told, wanted: list[DesiredPerson]) -> ContactErrors:
         """Who is not named any more, or is no member, or has no e-mail of their own. Of whom it
         cannot be read stays."""
-        unread = {make_key(each) for each in listed.rows if is_uncertain(each)}
-        gone = sorted(before.keys() - {each.key for each in wanted} - unread)
-        further = self._further_of(before)
+        unread = {make_key(each) for each in told.people.rows if is_uncertain(each)}
+        gone = sorted(told.before.keys() - {each.key for each in wanted} - unread)
+        further = self._directory.further_contacts_of(told.truth.id)
         departures = self._tools.departures
         return work_on_each(
-            lambda key: departures.remove_person(before[key], further.get(key, set())), gone
+            lambda key: departures.remove_person(told.before[key], further.get(key, set())), gone
         )
 
-    def _further_of(self, before: dict[str, Person]) -> dict[str, set[int]]:
-        organization = next((each.organization for each in before.values()), 0)
-        return self._directory.further_contacts_of(organization) if organization else {}
-
-    def _clear_orphans(self, organization: int, before: dict[str, Person]) -> None:
-        further = self._further_of(before).values()
-        known = {each.contact for each in before.values()}.union(*further)
-        self._tools.departures.clear_orphans(organization, known)
+    def _clear_orphans(self, told: Told) -> None:
+        further = self._directory.further_contacts_of(told.truth.id).values()
+        known = {each.contact for each in told.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(told.truth.id, known)
 
     def _clear_organization(self, organization: int) -> None:
         self._withhold_picks(organization)
@@ -179,15 +181,19 @@ class Reconciler:
             self._tools.conversations.withhold_name(link.subject, link.organization)
 
 
-def is_whole(listed: Listed[Collaborator]) -> bool:
-    """Is who is not in the list not there? An empty list is no evidence that everybody left: a
-    broken plugin answers so too. Nor is one that names fewer people than it counts, or has records
-    that cannot be read."""
-    return bool(listed.rows) and listed.whole
+def _list_wanted(
+    truth: Organization, told: Told, elsewhere: Collection[Person]
+) -> list[DesiredPerson]:
+    """The people of the list; whom a list that is not whole may have left out keep what is theirs,
+    and nobody's role falls by it."""
+    if told.is_whole:
+        return list_people(truth, told.people.rows, (), elsewhere)
+    kept = [each for each in told.before.values() if each.key != COMPANY]
+    wanted = list_people(truth, told.people.rows, kept, elsewhere)
+    return [_keep_role(each, told.before.get(each.key)) for each in wanted]
 
 
-def _keep_role(wanted: DesiredPerson, before: dict[str, Person]) -> DesiredPerson:
-    stored = before.get(wanted.key)
+def _keep_role(wanted: DesiredPerson, stored: Person | None) -> DesiredPerson:
     return replace(wanted, role=min(wanted.role, stored.role, key=weigh)) if stored else wanted
 
 

@@ -190,7 +190,7 @@ class Seats:
         now = {each.id for each in further}
         for each in further:
             if each.id not in before:
-                directory.add_contact(person, each.id, find_key(wanted, each))
+                directory.add_contact(person, each.id)
         for number in sorted(before - now):
             if number != person.contact:
                 self._end_further(person, number)

@@ -74,7 +74,7 @@ ADDED = {
     *("deliveries.count", "deliveries.last_at"),
     *("people.former_email", "people.merged_into"),
     *("further_contacts.organization", "further_contacts.key"),
-    *("further_contacts.contact", "further_contacts.rests_on"),
+    "further_contacts.contact",
 }
 
 

@@ -77,7 +77,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         server.stop()
 
 
-def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Path) -> Bench:
+def build(
+    office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Path, url: str = ""
+) -> Bench:
     settings = from_env(
         {
             "CHATWOOT_CONTACT_VIEW_SECRET": SECRET,
@@ -85,7 +87,7 @@ def build(office: BackOffice, chat: Chatwoot, at: str, chat_at: str, folder: Pat
             "CHATWOOT_URL": chat_at,
             "CHATWOOT_ACCOUNT_ID": "1",
             "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
-            "PANEL_DATABASE_URL": f"sqlite:///{with_tables(folder)}/panel.db",
+            "PANEL_DATABASE_URL": url or f"sqlite:///{with_tables(folder)}/panel.db",
         }
     )
     kept = build_cache("memory:", Flask("bench"))

@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("organization", sa.BigInteger, nullable=False),
         sa.Column("key", sa.String(32), nullable=False),
         sa.Column("contact", sa.BigInteger, nullable=False),
-        sa.Column("rests_on", sa.String(12), nullable=False),
         sa.PrimaryKeyConstraint("organization", "key", "contact"),
     )
     op.create_index("ix_further_contacts_contact", "further_contacts", ["contact"])
