@@ -32,7 +32,8 @@ _ROUTES = Map(
 class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
-    `bare`: organizations whose answers leave out every envelope key but `data`.
+    `bare`: organizations whose answers leave out every envelope key but `data`. `totals`: how many
+    rows a list says it has, by its name, where that is not what it has.
     """
 
     base = _BASE
@@ -47,6 +48,7 @@ class BackOffice(World):
         self.collaborators: dict[int, list[Json]] = {}
         self.entitlements: dict[int, list[Json]] = {}
         self.bare: set[int] = set()
+        self.totals: dict[str, int] = {}
         self.faults: dict[tuple[int | None, str | None], str] = {}
         self.retry_after = 60
         self.elsewhere = "http://elsewhere.invalid/"
@@ -134,6 +136,7 @@ class BackOffice(World):
                 document = _envelope(dict(found) if found else None)
             else:
                 document = _paged(list(self.rows(section, organization)), call.query)
+                document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
         return {"data": document["data"]} if organization in self.bare else document
 
 

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
@@ -72,24 +73,33 @@ class DesiredPerson:
 def list_people(
     truth: Organization,
     people: Sequence[Collaborator],
-    kept: Collection[Person] = (),
+    before: Mapping[str, Person] = MappingProxyType({}),
+    is_whole: bool = True,
     elsewhere: Collection[Person] = (),
 ) -> list[DesiredPerson]:
     """The company's own contact, then each member with an e-mail; one e-mail, one person.
 
-    An e-mail that a collaborator has is theirs: the company's contact goes without it. `kept`: whom
-    the list may have left out; `elsewhere`: people of other organizations with these phones.
+    An e-mail that a collaborator has is theirs: the company's contact goes without it. `before`:
+    the people of the last pass, by key; those whom a list that is not whole leaves out have their
+    e-mails and phones still. `elsewhere`: people of other organizations with these phones.
     """
     named = {make_key(each) for each in people}
-    absent = [each for each in kept if each.key not in named]
-    holders = _find_holders(truth, people, [*absent, *elsewhere])
+    absent = [] if is_whole else [each for key, each in before.items() if key not in named]
+    others = [each for each in absent if each.key != COMPANY]
+    holders = _find_holders(truth, people, [*others, *elsewhere])
+    members = [_read_member(each, before.get(make_key(each))) for each in people]
     seats: dict[str, DesiredPerson] = {}
-    for each in sorted(people, key=lambda one: (weigh(one.role), one.id)):
-        if each.email and is_member(each):
-            seats.setdefault(each.email, _make_person(each, truth.country, holders))
+    for each in sorted(filter(None, members), key=lambda one: (weigh(one.role), one.id)):
+        seats.setdefault(each.email or "", _make_person(each, truth.country, holders))
+    taken = {*seats, *(each.email for each in others)}
+    return [_make_company(truth, taken, holders), *seats.values()]
+
+
+def _make_company(
+    truth: Organization, taken: Collection[str | None], holders: Mapping[str, set[object]]
+) -> DesiredPerson:
     email, phone = normalize_email(truth.email), normalize_phone(truth.phone, truth.country)
-    taken = {*seats, *(each.email for each in absent)}
-    company = DesiredPerson(
+    return DesiredPerson(
         key=COMPANY,
         role=COMPANY,
         name=truth.name,
@@ -97,18 +107,25 @@ def list_people(
         phone=phone,
         phone_shared=has_extension(truth.phone, truth.country) or _is_shared(phone, holders),
     )
-    return [company, *seats.values()]
+
+
+def _read_member(each: Collaborator, stored: Person | None) -> Collaborator | None:
+    """The collaborator, if a member with an e-mail; what cannot be read is as the last pass knew
+    it, and whom it did not know nobody joins by it."""
+    odd = {problem.field for problem in each.problems} & DECIDING_FIELDS
+    if not odd:
+        return each if each.email and is_member(each) else None
+    if stored is None:
+        return None
+    email = stored.email if "email" in odd else each.email
+    role = stored.role if "role" in odd else each.role
+    return replace(each, email=email, role=role) if email else None
 
 
 def is_member(each: Collaborator) -> bool:
     """Is the collaborator one of the organization, or invited, or no longer?"""
     active = _says(each.status, MEMBER_STATUSES)
     return each.role != NO_ROLE and active and _says(each.invite, MEMBER_INVITES)
-
-
-def is_uncertain(each: Collaborator) -> bool:
-    """Can what decides about a membership not be read? Then nobody joins or leaves by it."""
-    return any(problem.field in DECIDING_FIELDS for problem in each.problems)
 
 
 def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:

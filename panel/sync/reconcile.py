@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from panel.data.directory import COMPANY, Directory, Known, Person
+from panel.data.directory import Directory, Known, Person
 from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
 from panel.errors import Missing, Unauthorized
@@ -24,11 +24,9 @@ from panel.sync.departures import Departures
 from panel.sync.description import describe, keep_known
 from panel.sync.people import (
     DesiredPerson,
-    is_uncertain,
     list_people,
     list_phones,
     list_sharers,
-    make_key,
     weigh,
 )
 from panel.sync.seats import Seats, Tools
@@ -141,10 +139,8 @@ class Reconciler:
     # -- who left, and what was written too much -------------------------------------------------
 
     def _remove_leavers(self, told: Told, wanted: list[DesiredPerson]) -> ContactErrors:
-        """Who is not named any more, or is no member, or has no e-mail of their own. Of whom it
-        cannot be read stays."""
-        unread = {make_key(each) for each in told.people.rows if is_uncertain(each)}
-        gone = sorted(told.before.keys() - {each.key for each in wanted} - unread)
+        """Who is not named any more, or is no member, or has no e-mail of their own."""
+        gone = sorted(told.before.keys() - {each.key for each in wanted})
         further = self._directory.further_contacts_of(told.truth.id)
         departures = self._tools.departures
         return work_on_each(
@@ -184,12 +180,10 @@ class Reconciler:
 def _list_wanted(
     truth: Organization, told: Told, elsewhere: Collection[Person]
 ) -> list[DesiredPerson]:
-    """The people of the list; whom a list that is not whole may have left out keep what is theirs,
-    and nobody's role falls by it."""
+    """The people of the list; nobody's role falls by one that is not whole."""
+    wanted = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
     if told.is_whole:
-        return list_people(truth, told.people.rows, (), elsewhere)
-    kept = [each for each in told.before.values() if each.key != COMPANY]
-    wanted = list_people(truth, told.people.rows, kept, elsewhere)
+        return wanted
     return [_keep_role(each, told.before.get(each.key)) for each in wanted]
 
 

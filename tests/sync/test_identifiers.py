@@ -552,7 +552,7 @@ def test_a_visitor_who_writes_a_companys_attributes_is_not_taken_for_it(
 
 
 def test_our_own_identifier_seats_nobody_after_a_merge(panel: Panel) -> None:
-    """It is removed where it went, and the company is not made twice while that contact is there."""
+    """It is removed where it went, and nobody is made twice while that contact is there."""
     run(panel)
     number = row(panel, name="Bare Ltda")["id"]
     base = panel.chat.add_contact(name="Bare, by an agent")["id"]
