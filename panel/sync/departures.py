@@ -103,12 +103,12 @@ class Departures:
     def clear_orphans(self, organization: int, besides: Collection[int]) -> None:
         """Contacts that name the organization, and are nobody of it; `besides`: not to look at.
 
-        Versions before 2026-11-30 left some behind when they were killed. What a visitor wrote is a
-        claim and stays: whom an inbox knows is never cleared here. Nor is a contact without a key,
-        for it may be the company's own, which `Contacts.make` asks an administrator about.
+        Versions before 2026-11-30 left some behind when they were killed. Visitors of a website or
+        an API can write attributes: theirs are claims, and stay. So does what stands in a contact
+        without a key: it may be the company's own, about which `Contacts.make` asks.
         """
         for contact in self._chatwoot.list_members(organization):
-            is_ours = not (contact.joined or is_bare(contact)) and contact.id not in besides
+            is_ours = not (contact.public or is_bare(contact)) and contact.id not in besides
             if is_ours and not self._writer.is_somebody(contact.id):
                 log.warning(
                     "contact %d named organization %d and is nobody of it: cleared",
