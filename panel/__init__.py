@@ -16,8 +16,8 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · health · assets · security_headers
-    sync/       wire · receipts · events · people · description · contact_search ·
-                contact_writer · contacts · conversations · contact_errors · departures · seats ·
+    sync/       wire · receipts · events · people · description · contact_errors · memberships ·
+                conversations · contact_search · contact_writer · contacts · departures · seats ·
                 reconcile · rate_limit · group_commit · pass_queue · intake · leader · worker ·
                 dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes

@@ -19,12 +19,12 @@ from panel.data.directory_tables import (
     organizations,
     people,
 )
-from panel.data.matches import Keys, Match
+from panel.data.matches import KEY_NAMES, Keys, Match
 from panel.phones import list_spellings
 
 # fmt: off
 __all__ = [
-    "COMPANY", "GUESSABLE", "Directory", "Keys", "Known", "Match", "Person",
+    "COMPANY", "GUESSABLE", "KEY_NAMES", "Directory", "Keys", "Known", "Match", "Person",
     "further_contacts", "organizations", "people",
 ]
 # fmt: on

@@ -1,8 +1,7 @@
 """What a contact in Chatwoot may know of its organizations, written behind one lock per contact.
 
-It is computed from the directory and from what agents picked, and only the difference is written,
-so it is the same whichever pass ran last. Chatwoot merges attributes key by key without a lock of
-its own.
+It is computed from our own tables, and only the difference is written, so it is the same whichever
+pass ran last. Chatwoot merges attributes key by key without a lock of its own.
 """
 
 import logging
@@ -10,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from panel.data.directory import Directory, Known, Person
-from panel.data.links import PICKED, REFUSED, Links
+from panel.data.directory import Person
 from panel.errors import Unreachable
 from panel.locks import Locks
 from panel.models.text import is_undecoded, normalize_email
+from panel.sync.conversations import Conversations
+from panel.sync.memberships import Memberships
 from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 CONTACT_LOCK_SECONDS = 30.0  # for a contact that another pass is writing
 
 Leaving = Callable[[Person], bool]
-Memberships = list[tuple[Known, Person]]
 
 
 def _nobody(_seat: Person) -> bool:
@@ -34,11 +33,15 @@ class ContactWriter:
     """`locks` give one writer per contact, over processes too. Every method raises `PanelError`."""
 
     def __init__(
-        self, chatwoot: Chatwoot, directory: Directory, links: Links, locks: Locks
+        self,
+        chatwoot: Chatwoot,
+        memberships: Memberships,
+        conversations: Conversations,
+        locks: Locks,
     ) -> None:
         self._chatwoot = chatwoot
-        self._directory = directory
-        self._links = links
+        self._memberships = memberships
+        self._conversations = conversations
         self._locks = locks
 
     def write(
@@ -77,20 +80,21 @@ class ContactWriter:
         unnamed = name and _wants_name(contact, name)
         return not unnamed and told == right and not choose_identifier(contact, identifier)
 
-    def restore(self, number: int) -> None:
-        """Put back what somebody changed of our attributes. Of a contact that is nobody's, what
-        stands there is a claim, and stays."""
-        if self.is_somebody(number):
+    def repair(self, number: int) -> None:
+        """Put back what somebody changed of our attributes, in its conversations too.
+
+        Of a contact that is nobody's, what stands there is a claim, and stays. Raises `Missing`.
+        """
+        if self._memberships.find_attributes(number) is not None:
             self.write(number)
+            self.name_conversations(number)
 
-    def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
-        """What the contact may know now: nothing where it is nobody's."""
-        seats = [*self.find_memberships(number), *self._find_picked(number)]
-        return make_attributes([each for each in seats if not leaving(each[1])])
-
-    def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
-        """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
-        return bool(self.make_right(number, leaving))
+    def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
+        """Nothing is named where the contact has no seats."""
+        seats = self._memberships.find_seats(number)
+        names = {str(known.id): known.name for known, seat in seats if not leaving(seat)}
+        if names:
+            self._conversations.write_name(number, names)
 
     def correct_email(self, number: int, former: str, email: str) -> bool:
         """Write the new e-mail in place of the former one; False where it may not be.
@@ -114,27 +118,14 @@ class ContactWriter:
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
-    def find_memberships(self, number: int) -> Memberships:
-        """Without the organizations that an agent refused for it: what is written can be read by
-        whoever it is."""
-        said = self._links.find(0, number)
-        refused = {link.organization for link in said if link.state == REFUSED}
-        return [
-            each for each in self._directory.memberships_of(number) if each[0].id not in refused
-        ]
+    def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
+        """What the contact may know now: nothing where it is nobody's."""
+        seats = self._memberships.find_told(number)
+        return make_attributes([each for each in seats if not leaving(each[1])])
 
-    def _find_picked(self, number: int) -> Memberships:
-        """What an agent picked for the contact, where no list of people names it: as a guest.
-
-        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
-        what is written here.
-        """
-        said = self._links.find(0, number)
-        seated = {known.id for known, _ in self._directory.memberships_of(number)}
-        told = [link for link in said if link.state == PICKED and link.disclosed]
-        picked = {link.organization for link in told} - seated
-        known = self._directory.get_organizations(picked)
-        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+    def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
+        """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
+        return bool(self.make_right(number, leaving))
 
     def _send(self, number: int, fields: dict[str, Any]) -> None:
         while fields:

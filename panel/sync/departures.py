@@ -163,20 +163,13 @@ class Departures:
             self._writer.write(number, leaving=leaving)
             if organization:
                 self._conversations.clear_name(number, organization, for_good)
-                self._name_rest(number, leaving)
+                # Whichever of two passes comes first when somebody moves: the rest is named.
+                self._writer.name_conversations(number, leaving)
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         except Missing:
             self._clear_left(number, leaving)
         return ""
-
-    def _name_rest(self, number: int, leaving: Leaving) -> None:
-        """Who is somebody of one other organization has it named in their conversations: whichever
-        of two passes comes first when somebody moves."""
-        seats = self._writer.find_memberships(number)
-        rest = {str(known.id): known.name for known, seat in seats if not leaving(seat)}
-        if rest:
-            self._conversations.write_name(number, rest)
 
     def _clear_left(self, number: int, leaving: Leaving) -> None:
         log.info("contact %d is gone, nothing to clear", number)

@@ -22,6 +22,7 @@ from panel.sync.contacts import Contacts
 from panel.sync.conversations import Conversations
 from panel.sync.departures import Departures
 from panel.sync.description import describe, keep_known
+from panel.sync.memberships import Memberships
 from panel.sync.people import (
     DesiredPerson,
     list_people,
@@ -74,11 +75,12 @@ class Reconciler:
         self._directory = directory
         self._terms = terms
         self._links = links
-        writer = ContactWriter(chatwoot, directory, links, locks)
-        conversations = Conversations(chatwoot, links)
+        self._memberships = Memberships(directory, links)
+        self._conversations = Conversations(chatwoot, links)
         contacts = Contacts(chatwoot, directory)
-        departures = Departures(chatwoot, directory, links, writer, conversations)
-        self._tools = Tools(chatwoot, directory, links, contacts, writer, conversations, departures)
+        writer = ContactWriter(chatwoot, self._memberships, self._conversations, locks)
+        departures = Departures(chatwoot, directory, links, writer, self._conversations)
+        self._tools = Tools(chatwoot, directory, links, contacts, writer, departures)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
@@ -118,14 +120,10 @@ class Reconciler:
             self._clear_orphans(told)
         done.raise_trouble()
 
-    def restore_contact(self, contact: int) -> None:
+    def repair(self, contact: int) -> None:
         """Put back what somebody changed of our attributes in a contact and its conversations, as
-        a pass does."""
-        self._tools.writer.restore(contact)
-        seats = self._tools.writer.find_memberships(contact)
-        if seats:
-            names = {str(known.id): known.name for known, _ in seats}
-            self._tools.conversations.write_name(contact, names)
+        a pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
+        self._tools.writer.repair(contact)
 
     def _put_terms(
         self, truth: Organization, known: Known, wanted: list[DesiredPerson], told: Told
@@ -172,9 +170,9 @@ class Reconciler:
             self._tools.writer.write(link.subject)
         # What a pass would write into this conversation anyway may stay.
         elif link.organization not in {
-            each.id for each, _ in self._tools.writer.find_memberships(link.contact)
+            each.id for each, _ in self._memberships.find_seats(link.contact)
         }:
-            self._tools.conversations.withhold_name(link.subject, link.organization)
+            self._conversations.withhold_name(link.subject, link.organization)
 
 
 def _list_wanted(

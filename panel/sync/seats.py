@@ -17,7 +17,6 @@ from panel.phones import identify_line, list_spellings
 from panel.sync.contact_search import ContactSearch, find_key
 from panel.sync.contact_writer import ContactWriter
 from panel.sync.contacts import ContactLost, Contacts, Place, keep_identifier, read_own
-from panel.sync.conversations import Conversations
 from panel.sync.departures import Departures
 from panel.sync.people import DesiredPerson, is_guessable
 from panel.upstream.chatwoot import Chatwoot, Contact, ValuesRefused
@@ -34,7 +33,6 @@ class Tools:
     links: Links
     contacts: Contacts
     writer: ContactWriter
-    conversations: Conversations
     departures: Departures
 
 
@@ -230,8 +228,7 @@ class Seats:
             return f"contact {number}: {error.detail}"
         tools.links.match(number, self._known.id, self._name_evidence(wanted, seat, contact))
         if not is_new:  # nobody has spoken through it yet
-            seats = tools.writer.find_memberships(number)
-            tools.conversations.write_name(number, {str(each.id): each.name for each, _ in seats})
+            tools.writer.name_conversations(number)
         return ""
 
     def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:

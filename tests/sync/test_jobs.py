@@ -26,9 +26,9 @@ from panel.errors import PanelError, TryLater, Unreachable
 from panel.services import Services
 from panel.settings import from_env
 from panel.sync.dry_run import DryRun, PlannedCall
-from panel.sync.jobs import RECONCILE, Jobs, TooManyGone
+from panel.sync.jobs import Jobs, TooManyGone
 from panel.sync.rate_limit import RateLimit
-from panel.sync.reconcile import DELETED
+from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.wire import Hook
 from panel.upstream.client import Client
 from panel.upstream.documents import DOCUMENTS

@@ -1,5 +1,7 @@
 """Contacts that Chatwoot merged, or deleted: a seat never follows by itself."""
 
+from typing import Any
+
 import pytest
 
 from panel.data.links import CONTACT, MATCHED, PICKED, Link
@@ -29,7 +31,7 @@ def bia(bench: Bench) -> Json:
     return contact
 
 
-def stranger(bench: Bench, **fields: str) -> Json:
+def stranger(bench: Bench, **fields: Any) -> Json:
     contact = bench.chat.add_contact(name="Bia pessoal", **fields)
     join(bench, contact, SITE)
     return contact
@@ -107,7 +109,7 @@ def test_an_agent_can_pick_the_base(bench: Bench, bia: Json) -> None:
     bench.links.put(Link(CONTACT, base["id"], 42, MATCHED))
     before = set(bench.chat.contacts)
     bench.run()
-    bench.contacts.restore_contact(base["id"])
+    bench.contacts.repair(base["id"])
     assert ours(base)["middag_role"] == "guest"
     assert set(bench.chat.contacts) == before
 

@@ -159,14 +159,14 @@ def changed(bench: Bench) -> Json:
     return contact
 
 
-@pytest.mark.parametrize("how", ["pass", "restore"])
+@pytest.mark.parametrize("how", ["pass", "repair"])
 def test_what_was_changed_of_ours_is_put_back_and_the_rest_is_theirs(
     bench: Bench, changed: Json, how: str
 ) -> None:
     if how == "pass":
         bench.run()
     else:
-        bench.contacts.restore_contact(changed["id"])
+        bench.contacts.repair(changed["id"])
     told = changed["custom_attributes"]
     assert (told["middag_organization"], told["middag_role"]) == ("Acme Ltda", "member")
     assert ("middag_plan" in told, told["vip"]) == (False, "yes")
@@ -184,7 +184,7 @@ def test_an_organization_that_somebody_wrote_is_no_pick(
     bench: Bench, changed: Json, named: str
 ) -> None:
     changed["custom_attributes"]["middag_organization_id"] = named
-    bench.contacts.restore_contact(changed["id"])
+    bench.contacts.repair(changed["id"])
     assert changed["custom_attributes"]["middag_organization_id"] == "42"
     assert {link.organization for link in bench.links.find(0, changed["id"])} == {42}
 
@@ -192,5 +192,5 @@ def test_an_organization_that_somebody_wrote_is_no_pick(
 def test_a_claim_of_somebody_whom_we_do_not_know_is_left(bench: Bench) -> None:
     visitor = bench.chat.add_contact(name="Zoe", email="zoe@x.example", custom_attributes=LEFT)
     bench.chat.forget()
-    bench.contacts.restore_contact(visitor["id"])
+    bench.contacts.repair(visitor["id"])
     assert (ours(visitor), bench.chat.writes) == (LEFT, [])
