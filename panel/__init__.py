@@ -11,17 +11,18 @@ The map, in reading order. A module imports what stands before it, never what co
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · obstacles · links · directory · search_index ·
-                audit_log · delivery_log · inbox
+    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
+                directory · search_index · audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · health · assets · request_ids · security_headers
-    sync/       wire · receipts · events · people · description · contacts · conversations ·
-                contact_errors · reconcile · rate_limit · group_commit · pass_queue · intake ·
-                leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    sync/       wire · receipts · events · people · description · contact_errors · memberships ·
+                conversations · contact_search · contact_writer · contacts · departures · seats ·
+                reconcile · rate_limit · group_commit · pass_queue · intake · leader · worker ·
+                dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · setup_plan ·
                 setup_findings · setup · sync · commands

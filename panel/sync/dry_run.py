@@ -5,8 +5,8 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine, create_engine
@@ -14,16 +14,16 @@ from sqlalchemy.pool import StaticPool
 
 from panel.data import inbox
 from panel.data.db import metadata, transaction
-from panel.data.directory import Directory, organizations, people
-from panel.data.links import Links, links
+from panel.data.directory import Directory, further_contacts, organizations, people
+from panel.data.links import PICKED, Links, links
 from panel.data.search_index import SearchIndex, terms
 from panel.errors import PanelError
 from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.contacts import TOLD
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import Reconciler
-from panel.upstream.chatwoot import Chatwoot, Contact
+from panel.sync.reconcile import RECONCILE, Reconciler
+from panel.upstream.chatwoot import Chatwoot, Condition, Contact
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
@@ -39,6 +39,18 @@ class PlannedCall:
     body: Any
 
 
+UNSETTLED = "left to people"
+MERGED = (
+    "contact {contact} took in the one of {key}, and shows neither their e-mail nor their phone. If"
+    " it is theirs, pick the organization in the panel, or give it their e-mail; else make them a"
+    " contact."
+)
+FORMER_EMAIL = (
+    "contact {contact} shows the former e-mail of {key}: another contact has the new one, or a"
+    " website's visitor could read it. Correct or merge it in Chatwoot."
+)
+
+
 class DryRunChatwoot(Chatwoot):
     """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
 
@@ -49,9 +61,24 @@ class DryRunChatwoot(Chatwoot):
         self._numbers = itertools.count(-1, -1)
 
     def find_contact(self, key: str, value: str) -> Contact | None:
-        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
-        made = [each for each in self._made.values() if getattr(each, known) == value]
+        made = self._find_made([Condition(key, value)])
         return made[0] if made else super().find_contact(key, value)
+
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        made = self._find_made(conditions) if page == 1 else []
+        found, total = super().find_contacts(conditions, page)
+        return [*made, *found], len(made) + total
+
+    def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
+        names = {"identifier": "identifier", "email": "email", "phone_number": "phone"}
+        wanted = {(names[each.key], each.value) for each in conditions}
+        return [
+            each
+            for each in self._made.values()
+            if any(getattr(each, name) == value for name, value in wanted)
+        ]
 
     def contact(self, number: int) -> Contact:
         return self._made.get(number) or super().contact(number)
@@ -63,19 +90,27 @@ class DryRunChatwoot(Chatwoot):
         self.noted.append(("POST", "contacts", _hide(fields)))
         number = next(self._numbers)
         email, phone = fields.get("email"), fields.get("phone_number")
-        told = fields.get("custom_attributes", {})
-        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
+        identifier = fields.get("identifier")
+        made = Contact(number, fields["name"], email, phone, identifier, {}, public=False)
         self._made[number] = made
         return made
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
-        self.noted.append(("PUT", f"contacts/{number}", _hide(fields)))
+        self.noted.append(("PUT", _name_contact(number), _hide(fields)))
+        if number in self._made and "custom_attributes" in fields:
+            attributes = {**self._made[number].attributes, **fields["custom_attributes"]}
+            self._made[number] = replace(self._made[number], attributes=attributes)
 
     def clear_contact(self, number: int, keys: list[str]) -> None:
-        self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
+        path = f"{_name_contact(number)}/destroy_custom_attributes"
+        self.noted.append(("POST", path, keys))
 
     def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
         self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+
+
+def _name_contact(number: int) -> str:
+    return f"contacts/{number}" if number > 0 else "contacts/(new)"
 
 
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:
@@ -95,11 +130,12 @@ class DryRun:
         """What passes of these organizations would change in Chatwoot; nothing is written."""
         scratch = self._copy_tables()
         chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
+        directory = Directory(scratch)
         reconciler = Reconciler(
             self._services.settings,
             self._back_office,
             chatwoot,
-            Directory(scratch),
+            directory,
             SearchIndex(scratch),
             Links(scratch),
             ThreadLocks(),
@@ -107,6 +143,7 @@ class DryRun:
         try:
             for organization in chosen:
                 yield from self._run_pass(organization, reconciler, chatwoot)
+                yield from list_unsettled(directory, Links(scratch), organization)
         finally:
             scratch.dispose()
 
@@ -114,7 +151,8 @@ class DryRun:
         self, organization: int, reconciler: Reconciler, chatwoot: DryRunChatwoot
     ) -> Iterable[PlannedCall]:
         try:
-            reconciler.bring_in_line(organization, self._waiting_kinds(organization))
+            kinds = {RECONCILE} | self._waiting_kinds(organization)
+            reconciler.bring_in_line(organization, kinds)
         except PanelError as error:
             yield PlannedCall(organization, "", "could not be told", str(error))
         yield from (PlannedCall(organization, *each) for each in chatwoot.noted)
@@ -129,9 +167,10 @@ class DryRun:
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-        metadata.create_all(scratch, tables=[organizations, people, links, terms])
+        copied = (organizations, people, further_contacts, links)
+        metadata.create_all(scratch, tables=[*copied, terms])
         with transaction(self._services.database) as source, scratch.begin() as target:
-            for table in (organizations, people, links):
+            for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if table is people:
                     # Who was told about a lost contact finds it here until it is settled.
@@ -139,3 +178,20 @@ class DryRun:
                 if rows:
                     target.execute(table.insert(), rows)
         return scratch
+
+
+def list_unsettled(
+    directory: Directory, links: Links, organization: int | None = None
+) -> Iterable[PlannedCall]:
+    """What passes have left to people, and nobody has settled yet."""
+    for person in directory.list_unsettled(organization):
+        words, contact = FORMER_EMAIL, person.contact
+        if person.merged_into:
+            words, contact = MERGED, person.merged_into
+            said = links.find(0, contact)
+            if any(
+                (each.organization, each.state) == (person.organization, PICKED) for each in said
+            ):
+                continue
+        detail = words.format(contact=contact, key=person.key)
+        yield PlannedCall(person.organization, "", UNSETTLED, detail)

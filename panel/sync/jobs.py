@@ -13,7 +13,7 @@ from panel.services import Services
 from panel.sync.events import find_kind
 from panel.sync.intake import Intake
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import DELETED, Reconciler
+from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 Watch = Callable[[list[int]], Iterable[int]]
-RECONCILE, BACKFILL = "reconcile", "backfill"
+BACKFILL = "backfill"
 
 
 class TooManyGone(Exception):

@@ -5,7 +5,7 @@ short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +53,10 @@ ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
+EQUAL, CONTAINS = "equal_to", "contains"  # of Chatwoot's filter, which compares without case
+PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
+# Their visitors can read the whole contact.
+PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
 T = TypeVar("T")
 
 
@@ -117,7 +121,11 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: it is known to an inbox, so that somebody may be speaking through it."""
+    """`joined`: it is known to an inbox, so that somebody may be speaking through it.
+
+    `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
+    Chatwoot does not say.
+    """
 
     id: int
     name: str
@@ -126,6 +134,16 @@ class Contact:
     identifier: str | None
     attributes: dict[str, Any]
     joined: bool = False
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Of Chatwoot's filter: a standard key of contacts, or a custom attribute that is defined."""
+
+    key: str
+    value: str
+    operator: str = EQUAL
 
 
 @dataclass(frozen=True)
@@ -285,25 +303,61 @@ class Chatwoot:
 
         By filter, never by search: search is a substring's guess, throttled apart (§3.3).
         """
-        found = _read_rows(self._filter_contacts({key: value}))
+        found = _read_rows(self._filter_contacts([Condition(key, value)]))
         # Chatwoot compares without case, look-alikes too: those are not ours.
         same = [row for row in found if _fold(row.get(key)) == _fold(value)]
         return (
             _parse_contact(min(same, key=lambda row: _require_number(row, "id"))) if same else None
         )
 
-    def list_claimants(self, attributes: dict[str, str]) -> list[int]:
-        """Numbers of contacts whose custom attributes say all of this: a visitor can write them.
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        """Contacts for which one of the conditions holds, and how many there are in all.
+
+        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
+        case: look-alikes come too.
+        """
+        body = self._filter_contacts(conditions, "OR", page)
+        meta = _require_object(_require_object(body).get("meta"))
+        return [_parse_contact(row) for row in _read_rows(body)], _require_number(meta, "count")
+
+    def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
+        """Contacts whose custom attributes say all of this: a visitor can write them.
 
         None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
         """
+        conditions = [Condition(key, value) for key, value in attributes.items()]
+        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+
+    def list_members(self, organization: int) -> list[Contact]:
+        """Contacts whose custom attributes name the organization, alone or beside others; none
+        where `setup` has not defined the attribute."""
+        number = str(organization)
+        parts = (f"{number},", f",{number}")
+        conditions = [
+            Condition(ID_ATTRIBUTE, number),
+            *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
+        ]
+        found = self._list_defined(conditions, "OR")
+        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+
+    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
         try:
-            rows = _read_rows(self._filter_contacts(attributes))
+            return [_parse_contact(row) for row in self._list_pages(conditions, joint)]
         except Unreadable as error:
             if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
-        return sorted(_require_number(row, "id") for row in rows)
+
+    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[dict[str, Any]]:
+        rows: dict[int, dict[str, Any]] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            found = _read_rows(self._filter_contacts(conditions, joint, page))
+            rows |= {_require_number(row, "id"): row for row in found}
+            if len(found) < PAGE_CONTACTS:
+                break
+        return list(rows.values())
 
     def count_identifiers(self, part: str) -> int:
         """How many contacts have this in their `identifier`, as it is written here."""
@@ -326,18 +380,20 @@ class Chatwoot:
             found |= {number: text for number, text in texts.items() if part in text}
         return found
 
-    def _filter_contacts(self, values: dict[str, str]) -> Any:
-        conditions: list[dict[str, Any]] = [
+    def _filter_contacts(
+        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+    ) -> Any:
+        rows: list[dict[str, Any]] = [
             {
-                "attribute_key": key,
-                "filter_operator": "equal_to",
-                "values": [value],
-                "query_operator": "AND",
+                "attribute_key": each.key,
+                "filter_operator": each.operator,
+                "values": [each.value],
+                "query_operator": joint,
             }
-            for key, value in values.items()
+            for each in conditions
         ]
-        conditions[-1]["query_operator"] = None
-        return self._send("POST", "contacts/filter?page=1", {"payload": conditions})
+        rows[-1]["query_operator"] = None
+        return self._send("POST", f"contacts/filter?page={page}", {"payload": rows})
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `ValuesRefused` when another contact owns one of the values."""
@@ -516,7 +572,19 @@ def _parse_contact(body: Any) -> Contact:
         identifier=_read_text(found, "identifier"),
         attributes=_read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
+        public=_is_public(found),
     )
+
+
+def _is_public(contact: dict[str, Any]) -> bool:
+    rows = contact.get("contact_inboxes")
+    inboxes = [row.get("inbox") if isinstance(row, dict) else None for row in rows or []]
+    channels = {row.get("channel_type") if isinstance(row, dict) else None for row in inboxes}
+    return rows is None or None in channels or bool(channels & PUBLIC_CHANNELS)
+
+
+def _split(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else []
 
 
 def _parse_agents(body: Any) -> dict[int, Agent]:

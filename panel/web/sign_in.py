@@ -105,9 +105,7 @@ def _record_refusal(error: PanelError) -> None:
 
 def _read_number(name: str) -> int:
     text = request.form.get(name, "")
-    return (
-        int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else 0
-    )
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else 0
 
 
 def sign_in() -> Response:

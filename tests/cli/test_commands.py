@@ -17,9 +17,9 @@ from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import serve
 from panel.services import get
 from panel.sync.intake import Intake
-from panel.sync.jobs import BACKFILL, RECONCILE, Jobs
+from panel.sync.jobs import BACKFILL, Jobs
 from panel.sync.pass_queue import PassQueue
-from panel.sync.reconcile import DELETED
+from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.worker import Worker
 from tests.conftest import MakePanel, Panel, Worlds, environment, panels_before, wait_until
 from tests.sync.engine import engine_of

@@ -72,6 +72,9 @@ ADDED = {
     *("agent_generations.agent", "agent_generations.generation"),
     *("deliveries.sender", "deliveries.answer", "deliveries.minute"),
     *("deliveries.count", "deliveries.last_at"),
+    *("people.former_email", "people.merged_into"),
+    *("further_contacts.organization", "further_contacts.key"),
+    "further_contacts.contact",
 }
 
 
