@@ -24,7 +24,7 @@ from panel.web.rendering import render_refusal
 
 log = logging.getLogger(__name__)
 
-MOST_DIGITS = 12  # digits
+LONGEST_ID = 12  # digits
 # Refusals by which a guesser would learn which contact a conversation has.
 TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
@@ -105,7 +105,7 @@ def _record_refusal(error: PanelError) -> None:
 
 def _read_number(name: str) -> int:
     text = request.form.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else 0
 
 
 def sign_in() -> Response:
