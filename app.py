@@ -29,7 +29,7 @@ from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.worker import Worker
 from panel.upstream.failures import LogThrottle
-from panel.web import assets, security_headers
+from panel.web import assets, request_metrics, security_headers
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _build(settings, app)
     app.before_request(partial(_prepare_database, get(schema.Preparation, app)))
     routes.register(app)
+    request_metrics.register(app)
     commands.register(app)
     assets.register(app)
     security_headers.register(app, settings)

@@ -27,6 +27,7 @@ ONLY_IN = {
     "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
     "alembic": ("panel.data.migrations",),
+    "prometheus_client": ("panel.metrics",),
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
         *("app", "panel.services", "panel.routes", "panel.web", "panel.cli"),

@@ -6,6 +6,7 @@ The check reads `Origin`, which no page of another site can choose.
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
 from panel.services import services
 from panel.settings import origin
@@ -22,4 +23,5 @@ def refuse_foreign_pages() -> ResponseReturnValue | None:
     by_cookie = settings.agent_proof != SHARED_SECRET
     if given in own or (given is None and not by_cookie):
         return None
+    metrics.REFUSED_PROOFS.labels("foreign_origin").inc()
     return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
