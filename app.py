@@ -34,7 +34,7 @@ from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.worker import Worker
-from panel.web import assets, request_ids, security_headers
+from panel.web import assets, request_ids, request_metrics, security_headers
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database = get(services.Services, app).database
     app.before_request(partial(_prepare_database, get(schema.Preparation, app), database))
     routes.register(app)
+    request_metrics.register(app)
     commands.register(app)
     assets.register(app)
     security_headers.register(app, settings)

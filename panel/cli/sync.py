@@ -4,16 +4,19 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import date
 from itertools import islice
 from typing import Any, NoReturn
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from panel.checks import DELIVERY_CHECKS, Finding, run_checks
+from panel.cli.monitoring import answer_monitoring
 from panel.cli.output import (
     FOUND,
     database_command,
@@ -42,10 +45,29 @@ def group() -> None:
 
 
 @group.command("worker")
+@click.option("--monitor", metavar="HOST:PORT", help="Answer /healthz, /readyz and /metrics there.")
 @with_appcontext
 @report_failures
-def run_worker() -> None:
+def run_worker(monitor: str | None) -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
+    with _monitored(monitor):
+        _execute()
+
+
+@contextmanager
+def _monitored(address: str | None) -> Iterator[None]:
+    if not address:
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(answer_monitoring(current_app.wsgi_app, address))
+        except (OSError, ValueError, OverflowError) as error:
+            stop(f"--monitor {address} cannot be had: {error}")
+        yield
+
+
+def _execute() -> None:
     # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
     refuse_obstacles(services().database)
     get(Preparation).wait()

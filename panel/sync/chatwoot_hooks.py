@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from flask import request
 from flask.typing import ResponseReturnValue
-from prometheus_client import Counter
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -22,6 +21,7 @@ from panel.auth.throttle import normalize_address
 from panel.data.delivery_log import ACCEPTED, CHATWOOT
 from panel.errors import PanelError
 from panel.logs.events import LogThrottle
+from panel.metrics import WEBHOOKS_ANSWERED, start_series
 from panel.models.text import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
@@ -40,9 +40,7 @@ ANSWERS = (
     *(ACCEPTED, "no_secret", "unsigned", "wrong_signature", "stale"),
     *("too_large", "unreadable", "not_kept"),
 )
-WEBHOOKS_ANSWERED = Counter("panel_chatwoot_webhooks", "Chatwoot's webhooks by answer", ["answer"])
-for _answer in ANSWERS:
-    WEBHOOKS_ANSWERED.labels(_answer)  # from the start: a rate misses what begins with its first
+start_series(WEBHOOKS_ANSWERED, ANSWERS)
 
 
 def receive_webhook() -> ResponseReturnValue:

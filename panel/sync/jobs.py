@@ -9,6 +9,7 @@ from panel.cache.policy import CacheControl
 from panel.data import inbox
 from panel.data.db import transaction
 from panel.errors import Missing, PanelError
+from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
 from panel.sync.events import find_kind
 from panel.sync.intake import Intake
@@ -22,6 +23,7 @@ SECONDS_A_DAY = 86400
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 Watch = Callable[[list[int]], Iterable[int]]
 BACKFILL = "backfill"
+start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 
 class TooManyGone(Exception):
@@ -56,7 +58,8 @@ class Jobs:
         is visible."""
         kinds = self._waiting_kinds(organization)
         try:
-            self._reconciler.bring_in_line(organization, kinds)
+            with timing(PASS_TRY_SECONDS, "done", "failed"):
+                self._reconciler.bring_in_line(organization, kinds)
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
             if sections:

@@ -29,7 +29,9 @@ from panel.errors import (
     Unwell,
 )
 from panel.logs.events import LogThrottle
+from panel.metrics import start_upstream_series
 from panel.models.text import clean, normalize_email
+from panel.upstream.addresses import name_document
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
     REMEDIES,
@@ -162,6 +164,14 @@ class Conversation:
     team: int | None = None
 
 
+# As calls are counted: paths without ids.
+USUAL_DOCUMENTS = (
+    *("conversations", "conversations/custom_attributes", "agents", "inbox_members"),
+    *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
+    *("contacts/conversations", "contacts/destroy_custom_attributes"),
+)
+
+
 class ValuesRefused(GiveUp):
     """Chatwoot refuses the values of `attributes`: mostly, another contact owns them (§3.3)."""
 
@@ -190,6 +200,7 @@ class Chatwoot:
         self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
+        start_upstream_series(client.host, USUAL_DOCUMENTS)
 
     @property
     def paused_until(self) -> float:
@@ -459,7 +470,7 @@ class Chatwoot:
 
         def fetch_and_note(by: Deadline) -> Any:
             answer = fetch(by)
-            self._troubles.note_success(_name_document(path))
+            self._troubles.note_success(name_document(path))
             return answer
 
         reading = self._cache.read(resource, control, fetch_and_note, partial(self._report, path))
@@ -511,7 +522,7 @@ class Chatwoot:
         except PanelError as error:
             self._report(path, error)
             raise
-        self._troubles.note_success(_name_document(path))
+        self._troubles.note_success(name_document(path))
 
     def _record_write(self, method: str, path: str) -> None:
         kind = (method, "".join(each for each in path if not each.isdigit()))
@@ -520,7 +531,7 @@ class Chatwoot:
 
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
-        document = _name_document(path)
+        document = name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
             self._troubles.note_success(document)
             return
@@ -528,12 +539,6 @@ class Chatwoot:
         remedy = REMEDIES.get(error.code, "")
         self._failures.report(self._client.host, document, record, error, remedy)
         self._troubles.note_failure(document, error)
-
-
-def _name_document(path: str) -> str:
-    """The path without numbers and query, as failures are counted by it."""
-    parts = path.partition("?")[0].split("/")
-    return "/".join(part for part in parts if not part.isdigit())
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:

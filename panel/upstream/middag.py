@@ -9,9 +9,16 @@ from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
 from panel.errors import Blocked, Missing, PanelError, Unreadable
+from panel.metrics import start_upstream_series
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client, Gate
-from panel.upstream.documents import Document, check_owner, make_record_key, says_failure
+from panel.upstream.documents import (
+    EVERY_DOCUMENT,
+    Document,
+    check_owner,
+    make_record_key,
+    says_failure,
+)
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -36,6 +43,7 @@ class BackOffice:
         failures: FailureLog | None = None,
     ) -> None:
         self._client = client.with_names(name_rejection)
+        start_upstream_series(client.host, [each.name for each in EVERY_DOCUMENT])
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
@@ -169,7 +177,12 @@ class BackOffice:
         headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
         with self._slots.hold(organization, by):
             answer = self._client.get(
-                path, params=query, headers=headers, by=by, subject=str(organization)
+                path,
+                params=query,
+                headers=headers,
+                by=by,
+                subject=str(organization),
+                document=document.name,
             )
         self._note_cache(answer.age)
         if not isinstance(answer.body, dict) or says_failure(answer.body):

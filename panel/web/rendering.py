@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
@@ -100,6 +101,7 @@ def mark_as_ours(answer: Response) -> Response:
 
 
 def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], int]:
+    metrics.REFUSED_PROOFS.labels(error.code).inc()
     return {"error": {"code": error.code}}, 401
 
 
@@ -279,6 +281,7 @@ def render_section(view: SectionView, organization: int, uncovered: str = "") ->
     agent who may see it; such a section is shared with nobody, nor is one that tells a code, for
     the id of the request stands beside it.
     """
+    metrics.SECTIONS_SHOWN.labels(view.section.name, view.state).inc()
     now, rendered = time.time(), services().rendered
     if uncovered or view.tells_code:
         return _render_view(view, now, uncovered)
