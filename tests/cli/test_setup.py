@@ -235,7 +235,7 @@ def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
 
 def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
     left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
-    left["identifier"], kept["identifier"] = "Middag:User:9", "shop:middag:1"
+    left["identifier"], kept["identifier"] = "middag:user:9", "shop:middag:1"
     done = told(panel)
     assert "remove guessable identifier of contact 302" in done["steps"]
     assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
