@@ -14,9 +14,9 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
-    sync/       wire · receipts · events · people · contacts · conversations · contact_errors ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · leader ·
-                worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    sync/       wire · receipts · events · people · contacts · contact_errors · memberships ·
+                conversations · reconcile · rate_limit · group_commit · pass_queue · intake ·
+                leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · definitions · survey · setup_plan · setup_findings · setup · sync ·
                 commands

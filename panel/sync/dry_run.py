@@ -5,7 +5,7 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from panel.services import Services
 from panel.sync.contacts import TOLD
 from panel.sync.rate_limit import make_limited_client
 from panel.sync.reconcile import Reconciler
-from panel.upstream.chatwoot import Chatwoot, Contact
+from panel.upstream.chatwoot import Chatwoot, Contact, ListedConversation
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
@@ -56,8 +56,10 @@ class DryRunChatwoot(Chatwoot):
     def contact(self, number: int) -> Contact:
         return self._made.get(number) or super().contact(number)
 
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        return {} if contact < 0 else super().open_conversations(contact)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        return [] if contact < 0 else super().list_conversations(contact, statuses)
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         self.noted.append(("POST", "contacts", _hide(fields)))
@@ -74,8 +76,13 @@ class DryRunChatwoot(Chatwoot):
     def clear_contact(self, number: int, keys: list[str]) -> None:
         self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
 
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
-        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        _present: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.noted.append(("POST", f"conversations/{number}/custom_attributes", dict(changes)))
 
 
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
-from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
+from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
 from panel.errors import Missing, Unauthorized, Unreachable
 from panel.locks import Locks
@@ -23,6 +23,7 @@ from panel.settings import Settings
 from panel.sync.contact_errors import work_on_each
 from panel.sync.contacts import ContactLost, Contacts, choose_identifier
 from panel.sync.conversations import Conversations
+from panel.sync.memberships import Memberships
 from panel.sync.people import (
     OUR_ATTRIBUTES,
     STATUSES_BY_WEIGHT,
@@ -69,6 +70,7 @@ class Reconciler:
         self._locks = locks
         self._contacts = Contacts(chatwoot, directory)
         self._conversations = Conversations(chatwoot, links)
+        self._memberships = Memberships(directory, links)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
@@ -116,6 +118,14 @@ class Reconciler:
             active_entitlements=len(active),
             next_expiry=min(ahead).astimezone(self._settings.timezone).date() if ahead else None,
         )
+
+    def repair(self, contact: int) -> None:
+        """Put back what somebody changed of our attributes on a contact and its conversations.
+
+        Raises as `bring_in_line`; `Missing` when the contact is gone.
+        """
+        self._update_contact(contact)
+        self._name_conversations(contact)
 
     # -- one person ------------------------------------------------------------------------------
 
@@ -167,9 +177,12 @@ class Reconciler:
         if seat != noted:
             self._directory.put_person(seat)
         self._links.match(number, known.id, _find_key(contact, wanted))
-        seats = {str(each.id): each.name for each, _ in self._find_memberships(number)}
-        self._conversations.write_name(number, seats)
+        self._name_conversations(number)
         return ""
+
+    def _name_conversations(self, contact: int) -> None:
+        seats = self._memberships.name_seats(contact)
+        self._conversations.write_name(contact, seats, self._memberships.name_organizations)
 
     def _update_contact(
         self,
@@ -212,24 +225,10 @@ class Reconciler:
         return None
 
     def _find_memberships(self, number: int) -> list[tuple[Known, Person]]:
-        said = self._links.find(0, number)
-        refused = {link.organization for link in said if link.state == REFUSED}
-        return [
-            each for each in self._directory.memberships_of(number) if each[0].id not in refused
-        ]
+        return self._memberships.find_seats(number)
 
     def _find_picked(self, number: int) -> list[tuple[Known, Person]]:
-        """What an agent picked for the contact, where no list of people names it: as a guest.
-
-        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
-        what is written here.
-        """
-        said = self._links.find(0, number)
-        seated = {known.id for known, _ in self._directory.memberships_of(number)}
-        told = [link for link in said if link.state == PICKED and link.disclosed]
-        picked = {link.organization for link in told} - seated
-        known = self._directory.get_organizations(picked)
-        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+        return self._memberships.find_picked(number)
 
     def _withhold_picks(self, organization: int) -> None:
         """Take back what earlier versions wrote for picks that may not be disclosed; once each."""

@@ -12,7 +12,15 @@ from typing import Any, Generic, TypeVar
 from panel.cache.entries import Lifetimes, Reading, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
-from panel.errors import Missing, PanelError, Refused, Unauthorized, Unreadable
+from panel.errors import (
+    BACK_OFFICE_SIDE,
+    Missing,
+    PanelError,
+    Refused,
+    Unauthorized,
+    Unreadable,
+    naming_side,
+)
 from panel.models import (
     Collaborator,
     Entitlement,
@@ -151,6 +159,7 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
