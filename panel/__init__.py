@@ -7,7 +7,7 @@ The map, in reading order. A module imports what stands before it, never what co
     upstream/   circuit_breaker · failures · transport · client · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · links · directory · search_index · audit_log ·
-                delivery_log · inbox
+                delivery_log · tasks · inbox · dead_letters · workers · installation
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
@@ -16,7 +16,8 @@ The map, in reading order. A module imports what stands before it, never what co
                 actions · health · assets · security_headers
     sync/       wire · receipts · events · people · contacts · contact_errors · memberships ·
                 conversations · reconcile · rate_limit · group_commit · pass_queue · intake ·
-                leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+                task_intake · tries · leader · heartbeat · pass_runner · task_runner · worker ·
+                dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · definitions · survey · setup_plan · setup_findings · setup · sync ·
                 commands

@@ -159,10 +159,9 @@ def find_right_values(
         return {ID_ATTRIBUTE: organization, NAME_ATTRIBUTE: name}
     # Of several organizations only one that the conversation names already is right; not one that
     # we named while we knew of it alone: now it is the agent's to say.
-    is_ours = named in {str(link.organization) for link in _list_matched(said)}
-    if named in seats and not is_ours:
+    if named in seats and not is_stale(present, said):
         return {ID_ATTRIBUTE: named, NAME_ATTRIBUTE: seats[named]}
-    return NO_NAME if seats or is_ours else None
+    return NO_NAME if seats or is_stale(present, said) else None
 
 
 def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, str | None]:
@@ -170,10 +169,16 @@ def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, 
     return {key: value for key, value in (right or {}).items() if present.get(key) != value}
 
 
-def is_named_for(said: list[Link], right: Values | None) -> bool:
-    """Did we name the conversation as is right? Then whatever else stands there is not ours."""
+def is_stale(present: Mapping[str, Any], said: list[Link]) -> bool:
+    """Does a name stand there that we wrote? Where it is not right, it is no longer."""
+    return _read_id(present) in {str(link.organization) for link in _list_matched(said)}
+
+
+def is_unnamed(said: list[Link], seats: Names, right: Values | None) -> bool:
+    """Should the conversation have a name that we have never given it?"""
     named = (right or {}).get(ID_ATTRIBUTE)
-    return bool(named) and any(str(link.organization) == named for link in _list_matched(said))
+    ours = {str(link.organization) for link in _list_matched(said)}
+    return bool(named) and named not in ours and not _is_decided(said, seats)
 
 
 def list_picked(said: list[Link]) -> set[int]:

@@ -32,13 +32,18 @@ class Memberships:
         known = self._directory.get_organizations(picked)
         return [(known[each], Person(each, PICKED, contact, "guest")) for each in sorted(known)]
 
+    def find_told(self, contact: int) -> list[tuple[Known, Person]]:
+        """Both of them, by ascending id: of these the contact is told."""
+        both = [*self.find_seats(contact), *self.find_picked(contact)]
+        return sorted(both, key=lambda each: each[0].id)
+
     def find_attributes(self, contact: int) -> dict[str, Any] | None:
         """What the contact's attributes of ours should say.
 
         None where that is not known here: nobody of ours, or an agent picked an organization that
         no pass has seen.
         """
-        seats = [*self.find_seats(contact), *self.find_picked(contact)]
+        seats = self.find_told(contact)
         if self._list_picked(contact) - {known.id for known, _ in seats} or not seats:
             return None
         return make_attributes(seats)

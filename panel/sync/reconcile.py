@@ -200,7 +200,7 @@ class Reconciler:
         """
         with self._lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
-            seats = [*self._find_memberships(number), *self._find_picked(number)]
+            seats = self._memberships.find_told(number)
             right = make_attributes([each for each in seats if not leaving(each[1])])
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
             # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would
@@ -226,9 +226,6 @@ class Reconciler:
 
     def _find_memberships(self, number: int) -> list[tuple[Known, Person]]:
         return self._memberships.find_seats(number)
-
-    def _find_picked(self, number: int) -> list[tuple[Known, Person]]:
-        return self._memberships.find_picked(number)
 
     def _withhold_picks(self, organization: int) -> None:
         """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
