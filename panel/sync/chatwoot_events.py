@@ -81,7 +81,7 @@ class EventReader:
         passes = frozenset() if seated else self._find_unseated(sender)
         present = _require_mapping(event.get("custom_attributes"))
         set_by_others = {key: present.get(key) for key in NO_NAME}
-        return Demand(passes, self._judge(event, set_by_others), seated)
+        return Demand(passes, self._judge(event, set_by_others, lives=True), seated)
 
     def _read_message(self, event: Event) -> Demand:
         """A customer who writes brings a resolved conversation to life; it may not say so yet."""

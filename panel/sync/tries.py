@@ -36,7 +36,7 @@ class Outcome(TypedDict):
 
 
 def run_try(what: str, work: Callable[[], None]) -> Outcome:
-    """`what` it is about, for the log."""
+    """`what` it is, for the log."""
     try:
         work()
     except PanelError as error:
@@ -45,7 +45,7 @@ def run_try(what: str, work: Callable[[], None]) -> Outcome:
         )
     except Exception as error:
         # Its text may hold anything: people see the kind of it, the log has the rest.
-        log.exception("%s: a try broke", what)
+        log.exception("%s broke", what)
         reason = f"unexpected {type(error).__name__}"
         return Outcome(reason=reason, later=False, retry_at=None, side="")
     return Outcome(reason="", later=False, retry_at=None, side="")

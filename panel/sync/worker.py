@@ -262,7 +262,7 @@ class Worker:
 
         Three steps, each remembered by the engine: after a death it goes on behind the last one.
         """
-        me, what = str(DBOS.workflow_id), f"organization {organization}"
+        me, what = str(DBOS.workflow_id), f"organization {organization}: a pass"
         begun = DBOS.run_step(STUBBORN, self._passes.begin, organization, me)
         if not begun:
             return ""
@@ -277,7 +277,8 @@ class Worker:
         if not DBOS.run_step(STUBBORN, work.is_due, task):
             DBOS.run_step(STUBBORN, self._tasks.postpone, task)
             return ""
-        outcome = DBOS.run_step(None, run_try, task.subject, partial(work.do_task, task))
+        what = f"{task.subject}: a task"
+        outcome = DBOS.run_step(None, run_try, what, partial(work.do_task, task))
         return DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
 
     def sweep(self) -> None:

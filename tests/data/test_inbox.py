@@ -66,6 +66,9 @@ def test_no_payload_is_kept() -> None:
         "reason",
         "finished_at",
         "pass_id",
+        "side",
+        "settled_at",
+        "settled_by",
     }
 
 

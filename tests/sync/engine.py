@@ -12,7 +12,8 @@ from panel.services import Services, get
 from panel.settings import Settings
 from panel.sync.intake import Intake
 from panel.sync.pass_queue import PassQueue
-from panel.sync.worker import RETRY_WAITS, Worker
+from panel.sync.tries import RETRY_WAITS
+from panel.sync.worker import Worker
 
 
 @dataclass(frozen=True)

@@ -329,7 +329,7 @@ def test_a_younger_hook_is_not_buried_with_the_elder(
     until(lambda: chatwoot.count(1) == 1)
     engine.intake.accept(hook("younger", 1))
     until(lambda: answered(engine))
-    assert rows(engine) == [("elder", "buried"), ("younger", "done")]
+    assert rows(engine) == [("elder", "settled"), ("younger", "done")]
 
 
 def test_what_will_not_heal_is_buried_at_once(build: BuildEngine, chatwoot: Chatwoot) -> None:
