@@ -104,10 +104,10 @@ def list_buried(connection: Connection, status: str = BURIED) -> list[BuriedHook
             func.max(hooks.c.finished_at).label("buried_at"),
             func.coalesce(func.max(hooks.c.side), "").label("side"),
             func.max(hooks.c.settled_at).label("settled_at"),
-            func.coalesce(func.max(hooks.c.settled_by), "").label("settled_by"),
+            func.coalesce(hooks.c.settled_by, "").label("settled_by"),
         )
         .where(hooks.c.status == status)
-        .group_by(one)
+        .group_by(one, hooks.c.settled_by)
         .order_by(latest.desc())
     )
     return [BuriedHooks(**row) for row in rows.mappings()]

@@ -130,6 +130,12 @@ def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
     return True
 
 
+def is_running(connection: Connection, task: Task, try_id: str) -> bool:
+    """Does this try have the task? Not when it was settled already, and the process died then."""
+    row = _find(connection, task)
+    return row is not None and row["running"] == try_id
+
+
 def finish(connection: Connection, task: Task, now: float) -> None:
     """It is done. Of a repair it is remembered when, so that the next one keeps its distance."""
     values = {"running": None, "tries": 0, "done_at": now}

@@ -8,11 +8,13 @@ from contextlib import suppress
 from panel.cache.policy import CacheControl
 from panel.data import inbox
 from panel.data.db import transaction
+from panel.data.installation import Installation
 from panel.data.tasks import NAMING, Task
 from panel.errors import Missing, PanelError
 from panel.services import Services
 from panel.sync.conversations import Conversations
 from panel.sync.events import find_kind
+from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
 from panel.sync.rate_limit import make_limited_client
@@ -44,6 +46,9 @@ class Jobs:
         settings = services.settings
         client = make_limited_client(settings)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
+        # Past the limit of calls: it asks once a minute.
+        installation = Installation(services.database)
+        self._marks = MarkReader(settings, services.chatwoot, installation)
         self._memberships = Memberships(services.directory, services.links)
         self._conversations = Conversations(chatwoot, services.links)
         self._reconciler = Reconciler(
@@ -59,7 +64,14 @@ class Jobs:
     @property
     def work(self) -> Work:
         """All of it, for the worker."""
-        return Work(self.bring_in_line, self.run_nightly, self.warm, self.do_task, self.is_due)
+        return Work(
+            self.bring_in_line,
+            self.run_nightly,
+            self.warm,
+            self.do_task,
+            self.is_due,
+            self._marks.may_write,
+        )
 
     def bring_in_line(self, organization: int) -> None:
         """One pass; its sections are touched again, for the plugin may ring before its own data

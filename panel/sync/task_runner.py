@@ -36,24 +36,25 @@ class TaskRunner:
         with inbox.write_transaction(self._database, task.id) as connection:
             return tasks.begin_try(connection, task, try_id)
 
-    def settle(self, task: Task, try_id: str, outcome: Outcome) -> str:
-        """Note what came of it; returns why it was buried, or nothing."""
+    def settle(self, task: Task, try_id: str, outcome: Outcome) -> None:
+        """Note what came of it: it is done, or tried again, or given up."""
         now = self._clock()
         with inbox.write_transaction(self._database, task.id) as connection:
+            if not tasks.is_running(connection, task, try_id):
+                return
             if not outcome["reason"]:
                 tasks.finish(connection, task, now)
                 dead_letters.settle_task(connection, task, f"task {try_id}", now)
-                return ""
+                return
             reason, side = outcome["reason"], outcome["side"]
             trouble = tasks.note_failed_try(connection, task, reason, side, now)
             delay = find_delay(self._waits, trouble.tries, outcome["retry_at"], now)
             if outcome["later"] and delay is not None:
                 self._enqueue_next(connection, task, delay)
-                return ""
+                return
             log.warning("%s: buried: %s", task.subject, reason)
             dead_letters.bury_task(connection, trouble, try_id)
             tasks.finish(connection, task, now)
-            return reason
 
     def postpone(self, task: Task) -> None:
         """Look again in a moment: somebody else is at it. Counts as no try."""

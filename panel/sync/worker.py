@@ -98,7 +98,7 @@ class Work:
 
 
 class PassBuried(Exception):
-    """How a pass or a task that was given up ends, for the engine's own list."""
+    """How a pass that was given up ends, for the engine's own list."""
 
 
 class Worker:
@@ -228,10 +228,8 @@ class Worker:
 
         @DBOS.workflow(name=TASK_WORKFLOW)
         def run_task(kind: str, number: int) -> None:
-            reason = self._run_task(Task(kind, number), work)
+            self._run_task(Task(kind, number), work)
             note_end()
-            if reason:
-                raise PassBuried(reason)
 
         @DBOS.workflow(name="sweep")
         def sweep(_at: datetime, _context: object) -> None:
@@ -269,17 +267,17 @@ class Worker:
         outcome = DBOS.run_step(None, run_try, what, partial(bring_in_line, organization))
         return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
 
-    def _run_task(self, task: Task, work: Work) -> str:
+    def _run_task(self, task: Task, work: Work) -> None:
         """As `_run_pass`."""
         me = str(DBOS.workflow_id)
         if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
-            return ""
+            return
         if not DBOS.run_step(STUBBORN, work.is_due, task):
             DBOS.run_step(STUBBORN, self._tasks.postpone, task)
-            return ""
+            return
         what = f"{task.subject}: a task"
         outcome = DBOS.run_step(None, run_try, what, partial(work.do_task, task))
-        return DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
+        DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
 
     def sweep(self) -> None:
         """Once an hour: remove what is old, here and in the engine; see to what lost its try."""
