@@ -22,8 +22,8 @@ from panel.cli.output import (
     report_failures,
     stop,
 )
+from panel.data.dead_letters import BuriedHooks
 from panel.data.delivery_log import ACCEPTED
-from panel.data.inbox import BuriedHooks
 from panel.data.obstacles import explain, refuse_obstacles
 from panel.data.schema import Preparation
 from panel.errors import PanelError
@@ -53,7 +53,7 @@ def run_worker() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     click.echo("executing passes; Ctrl-C stops")
-    worker.run(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
+    worker.run_work(jobs.work)
 
 
 @group.command("status")

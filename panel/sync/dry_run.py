@@ -5,7 +5,7 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from panel.services import Services
 from panel.sync.contacts import TOLD
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
 from panel.sync.reconcile import RECONCILE, Reconciler
-from panel.upstream.chatwoot import Chatwoot, Condition, Contact
+from panel.upstream.chatwoot import Chatwoot, Condition, Contact, ListedConversation
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
@@ -83,8 +83,10 @@ class DryRunChatwoot(Chatwoot):
     def contact(self, number: int) -> Contact:
         return self._made.get(number) or super().contact(number)
 
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        return {} if contact < 0 else super().open_conversations(contact)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        return [] if contact < 0 else super().list_conversations(contact, statuses)
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         self.noted.append(("POST", "contacts", _hide(fields)))
@@ -105,8 +107,13 @@ class DryRunChatwoot(Chatwoot):
         path = f"{_name_contact(number)}/destroy_custom_attributes"
         self.noted.append(("POST", path, keys))
 
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
-        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        _present: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.noted.append(("POST", f"conversations/{number}/custom_attributes", dict(changes)))
 
 
 def _name_contact(number: int) -> str:
