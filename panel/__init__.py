@@ -16,11 +16,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 actions · health · assets · security_headers
     sync/       wire · receipts · events · people · contacts · contact_errors · memberships ·
                 conversations · reconcile · rate_limit · group_commit · pass_queue · intake ·
-                task_intake · tries · leader · heartbeat · pass_runner · task_runner · worker ·
-                installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
+                task_intake · reasons · tries · leader · heartbeat · worker_health · pass_runner ·
+                task_runner · worker · installation_mark · dry_run · jobs · plugin_hooks ·
+                chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · definitions · survey · claim · setup_plan · setup_findings · setup ·
-                sync · commands
+                sync_status · sync_buried · sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
