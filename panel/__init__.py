@@ -22,12 +22,13 @@ The map, in reading order. A module imports what stands before it, never what co
                 panel · actions · health · assets · request_ids · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures · seats ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · task_intake · tries ·
-                leader · heartbeat · pass_runner · task_runner · worker · installation_mark ·
-                dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
+                reconcile · rate_limit · group_commit · pass_queue · intake · task_intake ·
+                reasons · tries · leader · heartbeat · worker_health · pass_runner · task_runner ·
+                worker · installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events ·
+                chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · sync · commands
+                setup_findings · setup · sync_status · sync_buried · sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.

@@ -319,6 +319,13 @@ def was_received(connection: Connection, organization: int, kind: str) -> bool:
     return connection.scalar(select(hooks.c.seq).where(here).limit(1)) is not None
 
 
+def list_rung(connection: Connection, kind: str, since: float) -> set[int]:
+    """Organizations of which a hook of this kind came since then and was not given up."""
+    good = and_(hooks.c.kind == kind, hooks.c.received_at >= since, hooks.c.status != BURIED)
+    rows = connection.scalars(select(hooks.c.organization).where(good).distinct())
+    return {number for number in rows if number}
+
+
 def clear_lost_pass(connection: Connection, organization: int, living: Collection[str]) -> str:
     """Forget passes that the engine does not know as `living` any more; returns the last one."""
     row = connection.execute(_select_pass(organization)).one_or_none()

@@ -145,6 +145,11 @@ class Intake:
             failing_tasks=failing_tasks,
         )
 
+    def list_rung(self, kind: str, since: float) -> set[int]:
+        """Organizations of which a hook of this kind was kept since then, and not given up."""
+        with self._database.connect() as connection:
+            return inbox.list_rung(connection, kind, since)
+
     def list_buried(self, status: str = BURIED) -> list[BuriedHooks]:
         """What was given up, the latest first; `status` SETTLED: what is settled since."""
         with self._database.connect() as connection:

@@ -27,6 +27,7 @@ ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
 AT_ONCE = 16  # passes that run at once; one that waits for its next try is none of them
 QUEUE_POLL_SECONDS = 0.4
+TASK_POLL_SECONDS = 1.0
 DELETED_AT_ONCE = 500  # finished workflows
 
 
@@ -134,7 +135,7 @@ class PassQueue:
         self.client.register_queue(
             TASK_QUEUE,
             worker_concurrency=TASKS_AT_ONCE,
-            polling_interval_sec=QUEUE_POLL_SECONDS,
+            polling_interval_sec=TASK_POLL_SECONDS,
         )
         self.client.register_queue(
             WARM_QUEUE, worker_concurrency=AT_ONCE // 4, polling_interval_sec=1.0

@@ -30,7 +30,7 @@ from panel.data import db, inbox
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
 from panel.data.obstacles import explain
 from panel.data.tasks import Task
-from panel.data.workers import EXECUTING, HELD_BACK, STANDING_BY, Workers
+from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
 from panel.logs import request_id
 from panel.logs.events import LogThrottle
 from panel.settings import Settings
@@ -117,11 +117,13 @@ class Worker:
         queue: PassQueue,
         waits: Sequence[float] = RETRY_WAITS,
         clock: Callable[[], float] = time.time,
+        beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._database = queue.database
         self._clock = clock
+        self._beat_seconds = beat_seconds
         self._passes = PassRunner(queue.database, queue, waits, clock)
         self._tasks = TaskRunner(queue.database, queue, waits, clock)
         self._stopping = threading.Event()
@@ -164,10 +166,10 @@ class Worker:
         """
         self.run_work(Work(bring_in_line, reconcile, warm))
 
-    def run_work(self, work: Work) -> None:
-        """The same with tasks."""
+    def run_work(self, work: Work, tell: Callable[[str], None] = lambda _: None) -> None:
+        """The same with tasks. `tell` is called with each new state (`data.workers`)."""
         unsynced = db.connect_without_sync(self._database)
-        heartbeat = Heartbeat(Workers(unsynced), work.may_write)
+        heartbeat = Heartbeat(Workers(unsynced), work.may_write, tell, self._beat_seconds)
         heartbeat.start()
         try:
             while not self._stopping.is_set():
