@@ -154,14 +154,20 @@ class Client:
         return self._send_with_retry("GET", path, by, **named, params=params, headers=headers)
 
     def get_parts(
-        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+        self,
+        path: str,
+        shape: type[msgspec.Struct],
+        by: Deadline | None = None,
+        question: Any = None,
     ) -> dict[str, Any]:
         """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
 
         What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
-        or lists of them; the answer is plain JSON that holds those alone.
+        or lists of them; the answer is plain JSON that holds those alone. `question`: where it is
+        asked by POST, as Chatwoot's filters are.
         """
-        answer = self._send_with_retry("GET", path, by, shape=shape)
+        method, sent = ("POST", {"json": question}) if question is not None else ("GET", {})
+        answer = self._send_with_retry(method, path, by, shape=shape, **sent)
         return dict(answer.body)
 
     def repeat(self, method: str, path: str, body: Any) -> Answer:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
-from panel.errors import Blocked, Missing, PanelError, Unreadable
+from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.metrics import start_upstream_series
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client, Gate
@@ -85,6 +85,7 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
