@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from panel import metrics
 from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
 from panel.errors import Blocked, Missing, PanelError, Unreadable
-from panel.metrics import start_upstream_series
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client
 from panel.upstream.documents import EVERY_DOCUMENT, Document, check_owner, says_failure
@@ -38,7 +38,9 @@ class BackOffice:
     ) -> None:
         """`at_once`: how many calls an organization may cause at the same time."""
         self._client = client.with_names(name_rejection)
-        start_upstream_series(client.host, [each.name for each in EVERY_DOCUMENT])
+        documents = [each.name for each in EVERY_DOCUMENT]
+        metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
+        metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()

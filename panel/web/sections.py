@@ -116,6 +116,9 @@ SECTIONS = {
 }
 
 
+NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
+
+
 @dataclass(frozen=True)
 class SectionView:
     """A section as it is drawn: one of the states of design §4.3, and what that state needs.
@@ -132,6 +135,16 @@ class SectionView:
     retry_at: float | None = None
     follow: bool = False
     masked: frozenset[str] = VALUE_KINDS
+
+    @property
+    def note(self) -> str:
+        """For the access log: such as `orders=late,http_500:1f0c93ab`; no value of a record.
+
+        The version names the copy that was drawn: its beginning tells one from another.
+        """
+        code = f",{self.code}" if self.code else ""
+        version = f":{self.version[:NOTED_VERSION]}" if self.version else ""
+        return f"{self.section.name}={self.state}{code}{version}"
 
     @property
     def hides(self) -> bool:
