@@ -12,7 +12,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from typing import TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -31,6 +33,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 # When a series was born is nobody's question, and would be a line for each.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+M = TypeVar("M", bound=MetricWrapperBase)
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 PASS_BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -127,11 +130,17 @@ def start_series(metric: MetricWrapperBase, *values: Iterable[str]) -> None:
         metric.labels(*combination)
 
 
-def start_upstream_series(host: str, documents: Iterable[str]) -> None:
-    """Those of a host that is asked for these documents."""
+@lru_cache(maxsize=4096)
+def find_series(metric: M, *labels: str) -> M:
+    """As `metric.labels`, which takes longer than counting: for what every request counts."""
+    return metric.labels(*labels)
+
+
+def start_upstream_series(host: str, documents: Iterable[str], codes: Iterable[str]) -> None:
+    """Those of a host that is asked for these documents; `codes`: of its own refusals."""
     names = tuple(documents)
     start_series(CALL_SECONDS, [host], names, CALL_OUTCOMES)
-    start_series(CALLS, [host], ("ok", "paused", *USUAL_TROUBLES))
+    start_series(CALLS, [host], ("ok", "paused", *USUAL_TROUBLES, *codes))
     start_series(FAILURES, [host], names, USUAL_TROUBLES)
     start_series(PAUSED_UNTIL, [host])
     start_series(BUDGET_WAITS, [host])

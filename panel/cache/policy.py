@@ -414,7 +414,7 @@ class Cache:
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
     """Chatwoot's documents are one, and the sessions of its dashboard, whose names are secret."""
     document = resource.name.partition("-")[0]
-    metrics.CACHE_READS.labels(document, outcome).inc()
+    metrics.find_series(metrics.CACHE_READS, document, outcome).inc()
     return reading
 
 

@@ -222,7 +222,7 @@ class Chatwoot:
         self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
-        start_upstream_series(client.host, USUAL_DOCUMENTS)
+        start_upstream_series(client.host, USUAL_DOCUMENTS, REMEDIES)
 
     @property
     def paused_until(self) -> float:

@@ -5,11 +5,11 @@ from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
+from panel import metrics
 from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
-from panel.metrics import start_upstream_series
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client, Gate
 from panel.upstream.documents import (
@@ -43,7 +43,9 @@ class BackOffice:
         failures: FailureLog | None = None,
     ) -> None:
         self._client = client.with_names(name_rejection)
-        start_upstream_series(client.host, [each.name for each in EVERY_DOCUMENT])
+        documents = [each.name for each in EVERY_DOCUMENT]
+        metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
+        metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()

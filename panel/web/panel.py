@@ -118,7 +118,7 @@ def answer_section(
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
     seconds = time.perf_counter() - begun
-    metrics.SECTION_SECONDS.labels(name, view.state).observe(seconds)
+    metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
     _record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     return make_response(html, status)

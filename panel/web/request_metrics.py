@@ -2,13 +2,14 @@
 
 import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from panel import metrics
 from panel.upstream.documents import EVERY_DOCUMENT
 from panel.web.sections import SECTIONS
 
 NO_ROUTE = "none"
+BEGUN = "panel.begun"
 # What an agent is refused with; see `auth` and `customer.lookup`.
 REFUSALS = (
     *("no_proof", "wrong_proof", "wrong_session", "session_expired", "cookie_refused"),
@@ -33,15 +34,15 @@ def register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.begun = time.perf_counter()
+    request.environ[BEGUN] = time.perf_counter()
 
 
 def _count(answer: Response) -> Response:
-    if "begun" in g:  # else it was refused before we were asked
-        seconds = time.perf_counter() - g.begun
-        route = _name_route(request.endpoint or NO_ROUTE)
-        outcome = _judge(answer.status_code)
-        metrics.REQUEST_SECONDS.labels(route, outcome).observe(seconds)
+    begun = request.environ.get(BEGUN)
+    if begun is not None:  # else it was refused before we were asked
+        seconds = time.perf_counter() - begun
+        route, outcome = _name_route(request.endpoint or NO_ROUTE), _judge(answer.status_code)
+        metrics.find_series(metrics.REQUEST_SECONDS, route, outcome).observe(seconds)
     return answer
 
 
