@@ -3,19 +3,22 @@
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
     .           settings · errors · exact_json · phones · deadline · locks · bulkhead
+    logs/       request_id · formatter · events
+    serving/    framing · connection · buffering · server_log
     models/     text · countries · values · dates · money · fields · organizations · orders ·
                 licenses
-    cache/      ttl_cache · entries · generations · backend · policy
-    upstream/   circuit_breaker · failures · transport · client · documents · middag ·
-                chatwoot_rejections · chatwoot
-    data/       migrations · db · schema · links · directory_tables · matches · directory ·
-                search_index · audit_log · delivery_log · inbox
+    cache/      ttl_cache · entries · generations · backend · touches · policy
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
+                documents · paging · middag_rejections · middag · chatwoot_rejections ·
+                chatwoot
+    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
+                directory · search_index · audit_log · delivery_log · inbox
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · health · assets · security_headers
+                panel · actions · health · assets · request_ids · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures · seats ·
                 reconcile · rate_limit · group_commit · pass_queue · intake · leader · worker ·

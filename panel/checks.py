@@ -16,6 +16,7 @@ from panel.errors import PanelError
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from panel.upstream.failures import Trouble
+from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def _ask_cache(shared: Services) -> Finding:
 
 
 def _ask_back_office(shared: Services) -> Finding:
-    return _judge_calls(shared.back_office.paused_until, shared.back_office.trouble)
+    trouble = shared.back_office.trouble
+    remedy = BACK_OFFICE_REMEDIES.get(trouble.code, "") if trouble else ""
+    return _judge_calls(shared.back_office.paused_until, trouble, remedy)
 
 
 def _ask_documents(shared: Services) -> Finding:

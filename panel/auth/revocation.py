@@ -74,7 +74,8 @@ class Revocations:
             with transaction(self._engine) as connection:
                 connection.execute(raised)
         except PanelError as error:
-            log.warning("seals and sessions of agent %d were not ended: %s", agent, error.code)
+            fields = {"agent": agent, "code": error.code}
+            log.warning("seals and sessions were not ended", extra={"fields": fields})
             return False
         # Afterwards: what is checked meanwhile, and remembered as present, has ended by this.
         self._raised[agent] = max(generation + 1, self._raised.get(agent, 0))

@@ -24,6 +24,7 @@ from panel.cli.output import (
 )
 from panel.data.delivery_log import ACCEPTED
 from panel.data.inbox import BuriedHooks
+from panel.data.obstacles import explain, refuse_obstacles
 from panel.data.schema import Preparation
 from panel.errors import PanelError
 from panel.services import get, services
@@ -46,6 +47,7 @@ def group() -> None:
 def run_worker() -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
     # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,7 +134,8 @@ def backfill(ids: tuple[str, ...], as_json: bool) -> None:
     try:
         new = _line_up(get(Intake), numbers, quiet=as_json)
     except NotKept as error:
-        stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
+        why = explain(error, services().database) or f"The database cannot be written: {error}."
+        stop(f"{why} Run it again: it goes on there.")
     result = {"organizations": len(numbers), "lined_up": new}
     echo(result, as_json, lambda: [f"{new} lined up, {len(numbers) - new} were before"])
 

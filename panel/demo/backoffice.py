@@ -32,7 +32,8 @@ _ROUTES = Map(
 class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
-    `bare`: organizations whose answers leave out every envelope key but `data`. `totals`: how many
+    `bare`: organizations whose answers leave out every envelope key but `data`;
+    `takes_page_size`: False refuses `per_page`, whose maximum is not documented; `totals`: how many
     rows a list says it has, by its name, where that is not what it has.
     """
 
@@ -48,6 +49,7 @@ class BackOffice(World):
         self.collaborators: dict[int, list[Json]] = {}
         self.entitlements: dict[int, list[Json]] = {}
         self.bare: set[int] = set()
+        self.takes_page_size = True
         self.totals: dict[str, int] = {}
         self.faults: dict[tuple[int | None, str | None], str] = {}
         self.retry_after = 60
@@ -122,6 +124,8 @@ class BackOffice(World):
         spoil = fault.spoil if fault else None
         if organization not in self.organizations and spoil is None:
             return refusal(404, "NOT_FOUND", f"Organization {organization} not found")
+        if "per_page" in call.query and not self.takes_page_size:
+            return refusal(400, "VALIDATION_ERROR", "per_page is not known")
         if named not in (None, organization):
             return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
         document = self._document(call, section, organization)

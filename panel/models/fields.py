@@ -1,4 +1,4 @@
-"""The fields of one record, read one by one; what is odd about them is remembered as problems.
+"""The fields of one record, read one by one; what is odd about them is remembered as oddities.
 
 An odd value is that value's trouble alone. One that decides something stays as `Illegible`; any
 other counts as not stated.
@@ -16,7 +16,7 @@ from panel.models.text import clean, decode_entities, remove_tax_id
 from panel.models.values import (
     NO_STATUS,
     Illegible,
-    Problem,
+    Oddity,
     Row,
     Status,
     is_nothing,
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Fields:
-    """One record. `problems` grow with each field that is read."""
+    """One record. `oddities` grow with each field that is read."""
 
     def __init__(self, row: Row) -> None:
         """Raises `Unreadable("wrong_shape")` for a record without an id."""
@@ -39,11 +39,11 @@ class Fields:
             raise Unreadable("wrong_shape", "a record without an id")
         self.id = number
         self._row = row
-        self._problems: list[Problem] = []
+        self._oddities: list[Oddity] = []
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
-        return tuple(self._problems)
+    def oddities(self) -> tuple[Oddity, ...]:
+        return tuple(self._oddities)
 
     def has(self, key: str) -> bool:
         return key in self._row
@@ -138,7 +138,7 @@ class Fields:
         return tuple(text for text in decoded if text)
 
     def note(self, field: str, reason: str) -> None:
-        self._problems.append(Problem(str(self.id), field, reason))
+        self._oddities.append(Oddity(str(self.id), field, reason))
 
     def _first(self, keys: tuple[str, ...], read: Callable[[str], str]) -> str | None:
         for key in keys:

@@ -1,7 +1,7 @@
 """Licenses and entitlements, and which of them last.
 
 Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `problems` is what was odd about it: read last, when every field has been looked at.
+else. `oddities` is what was odd about it: read last, when every field has been looked at.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from panel.models.dates import is_past, is_within
 from panel.models.fields import Fields
-from panel.models.values import Illegible, Problem, Row, Status
+from panel.models.values import Illegible, Oddity, Row, Status
 
 LICENSE_STATUSES = frozenset({"active", "expired", "disabled"})
 
@@ -29,7 +29,7 @@ class License:
     used: int | None
     domains: tuple[str, ...]
     entitlement: str | None
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     def active(self, now: datetime) -> bool:
         return self._is("active") and self._has_ended(now) is False
@@ -79,7 +79,7 @@ class License:
             used=fields.whole("activations_count"),
             domains=fields.texts("activated_domains"),
             entitlement=fields.verbatim("entitlement_code"),
-            problems=fields.problems,
+            oddities=fields.oddities,
         )
 
 
@@ -90,7 +90,7 @@ class Entitlement:
     product: str | None
     status: Status | Illegible
     expires: date | Illegible | None
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def status_value(self) -> str:
@@ -105,5 +105,5 @@ class Entitlement:
             product=fields.text("product_name"),
             status=fields.status(),
             expires=fields.end("expires_at"),
-            problems=fields.problems,
+            oddities=fields.oddities,
         )

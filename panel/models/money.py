@@ -17,7 +17,7 @@ from babel.numbers import get_currency_precision
 
 from panel.errors import Unreadable
 from panel.models.text import decode_entities
-from panel.models.values import Illegible, Problem, Row, read_list, read_whole
+from panel.models.values import Illegible, Oddity, Row, read_list, read_whole
 
 CENTS, UNITS = "cents", "units"  # the readings of a whole number: smallest coins, or units
 UNCLEAR = ""  # nothing says how a whole number is read
@@ -55,7 +55,7 @@ class MoneyRule:
     """How whole numbers of one answer are read; `fault`: where it contradicts the setting."""
 
     reading: str
-    fault: Problem | None = None
+    fault: Oddity | None = None
 
 
 def sum_amounts(amounts: Iterable[Money]) -> tuple[Money, ...]:
@@ -162,12 +162,12 @@ def find_rule(records: Iterable[Any], setting: str) -> MoneyRule:
     return MoneyRule(readings.pop() if len(readings) == 1 else UNCLEAR)
 
 
-def _find_fractions(rows: list[Row]) -> Iterator[Problem]:
+def _find_fractions(rows: list[Row]) -> Iterator[Oddity]:
     for row in rows:
         for part in (row, *_list_lines(row)):
             for field in MONEY_FIELDS:
                 if is_fraction(part.get(field)):
-                    yield Problem(str(read_whole(row, "id")), field, FRACTION_UNDER_CENTS)
+                    yield Oddity(str(read_whole(row, "id")), field, FRACTION_UNDER_CENTS)
 
 
 def _compare_lines(row: Row) -> str | None:
@@ -192,7 +192,10 @@ def _read_price(line: Row) -> Decimal | None:
 
 
 def _list_lines(row: Row) -> list[Row]:
+    lines = row.get("line_items")
+    if not lines:
+        return []
     try:
-        return [line for line in read_list(row.get("line_items")) if isinstance(line, dict)]
+        return [line for line in read_list(lines) if isinstance(line, dict)]
     except Unreadable:
         return []

@@ -1,7 +1,7 @@
 """Orders and quotes, and which of them are open.
 
 Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `problems` is what was odd about it: read last, when every field has been looked at.
+else. `oddities` is what was odd about it: read last, when every field has been looked at.
 `integer_money`: how whole numbers of its answer are read.
 """
 
@@ -11,7 +11,7 @@ from datetime import date, datetime
 from panel.models.dates import find_day
 from panel.models.fields import Fields
 from panel.models.money import UNCLEAR, Amount
-from panel.models.values import Illegible, Problem, Row, Status
+from panel.models.values import Illegible, Oddity, Row, Status
 
 CLOSED_ORDERS = frozenset({"completed", "cancelled", "refunded", "failed"})
 PAID = {"pending": False, "on-hold": False, "processing": True}  # of active orders
@@ -32,7 +32,7 @@ class Order:
     payment_method: str | None
     items: int | None
     number: str | None = None
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -55,7 +55,7 @@ class Order:
             payment_method=fields.text("payment_method"),
             items=fields.whole("items_count"),
             number=(fields.text("number") or "").removeprefix("#") or None,
-            problems=fields.problems,
+            oddities=fields.oddities,
         )
 
 
@@ -69,7 +69,7 @@ class Quote:
     valid_until: date | Illegible | None
     created: date | None
     products: tuple[str, ...]
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     def pending(self, now: datetime) -> bool:
         return self._is_open() and self._has_lapsed(now) is False
@@ -104,5 +104,5 @@ class Quote:
             valid_until=fields.end("valid_until"),
             created=fields.moment("created_at"),
             products=fields.texts("line_items", "product_name"),
-            problems=fields.problems,
+            oddities=fields.oddities,
         )

@@ -1,7 +1,7 @@
 """An organization, and the people who act for it.
 
 Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `problems` is what was odd about it: read last, when every field has been looked at.
+else. `oddities` is what was odd about it: read last, when every field has been looked at.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from panel.models.countries import find_country
 from panel.models.fields import Fields
 from panel.models.text import format_tax_id, normalize_email
-from panel.models.values import Illegible, Problem, Row, Status
+from panel.models.values import Illegible, Oddity, Row, Status
 
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
@@ -31,7 +31,7 @@ class Organization:
     state: str | None = None
     country: str | None = None
     owner_id: int | None = None
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def billing_name(self) -> str | None:
@@ -62,7 +62,7 @@ class Organization:
             state=fields.text("state"),
             country=country,
             owner_id=fields.whole("owner_id"),
-            problems=fields.problems,
+            oddities=fields.oddities,
         )
 
 
@@ -85,7 +85,7 @@ class Collaborator:
     name: str | None
     phone: str | None
     invite: Status | Illegible | None = None
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @classmethod
     def from_json(cls, row: Row) -> "Collaborator":
@@ -99,5 +99,5 @@ class Collaborator:
             name=fields.text("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
-            problems=fields.problems,
+            oddities=fields.oddities,
         )

@@ -36,8 +36,9 @@ def clean(text: str) -> str:
 
 def decode_entities(text: str) -> str:
     """`O&#8217;Brien &amp; Co` as people read it. Once: `&amp;amp;` is what somebody typed."""
-    decoded = ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    return clean(SLASHED.sub(r"\1", decoded))
+    if "&" in text:
+        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return clean(SLASHED.sub(r"\1", text) if "\\" in text else text)
 
 
 def is_undecoded(text: str, name: str) -> bool:

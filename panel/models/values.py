@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from panel import exact_json
@@ -63,7 +64,7 @@ class Illegible:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Oddity:
     """What was odd in an answer, for the log: no value. `record`: its id, or its place."""
 
     record: str
@@ -123,7 +124,12 @@ def read_status(value: Any) -> Status | None:
         return None
     if not isinstance(value, str):
         raise ValueError("no status")
-    raw = decode_entities(value)
+    return _parse_status(value)
+
+
+@lru_cache(maxsize=1024)  # there are few, and many rows
+def _parse_status(text: str) -> Status | None:
+    raw = decode_entities(text)
     if not raw:
         return None
     name = re.sub(r"[\s_]+", "-", raw.lower()).removeprefix("wc-")

@@ -6,6 +6,7 @@ A refused one is lost, since Chatwoot repeats none: every refusal is counted and
 """
 
 import hmac
+import logging
 import time
 from hashlib import sha256
 from typing import Any
@@ -20,11 +21,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from panel.auth.throttle import normalize_address
 from panel.data.delivery_log import ACCEPTED, CHATWOOT
 from panel.errors import PanelError
+from panel.logs.events import LogThrottle
 from panel.models.text import clean, normalize_email
 from panel.services import get, services
 from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 from panel.sync.wire import Refusal
+
+log = logging.getLogger(__name__)
 
 TOLERANCE = 300  # seconds, either way
 LONGEST_STAMP = 12  # digits
@@ -51,6 +55,7 @@ def receive_webhook() -> ResponseReturnValue:
         return {"error": {"code": refusal.code, "detail": refusal.detail}}, refusal.status
     WEBHOOKS_ANSWERED.labels(ACCEPTED).inc()
     note_accepted(CHATWOOT)
+    get(LogThrottle).record(log.info, "a webhook was accepted", passes=passes)
     return {"status": ACCEPTED, "passes": passes}, 202
 
 

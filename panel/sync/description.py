@@ -32,7 +32,7 @@ FIELDS_OF = {
 
 def keep_known(truth: Organization, before: Known | None) -> Organization:
     """The organization, with what is known already in place of what could not be read."""
-    odd = {problem.field for problem in truth.problems}
+    odd = {oddity.field for oddity in truth.oddities}
     unread = [name for name, fields in FIELDS_OF.items() if odd.intersection(fields)]
     missing = [name for name in unread if name == "name" or getattr(truth, name) is None]
     return replace(truth, **{name: getattr(before, name) for name in missing}) if before else truth

@@ -21,7 +21,7 @@ from panel.errors import PanelError
 from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.contacts import TOLD
-from panel.sync.rate_limit import make_limited_client
+from panel.sync.rate_limit import make_limited_back_office, make_limited_client
 from panel.sync.reconcile import RECONCILE, Reconciler
 from panel.upstream.chatwoot import Chatwoot, Condition, Contact
 from panel.upstream.client import Client
@@ -124,6 +124,7 @@ class DryRun:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._client = make_limited_client(services.settings)
+        self._back_office = make_limited_back_office(services)
 
     def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
         """What passes of these organizations would change in Chatwoot; nothing is written."""
@@ -132,7 +133,7 @@ class DryRun:
         directory = Directory(scratch)
         reconciler = Reconciler(
             self._services.settings,
-            self._services.back_office,
+            self._back_office,
             chatwoot,
             directory,
             SearchIndex(scratch),

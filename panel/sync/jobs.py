@@ -12,7 +12,7 @@ from panel.errors import Missing, PanelError
 from panel.services import Services
 from panel.sync.events import find_kind
 from panel.sync.intake import Intake
-from panel.sync.rate_limit import make_limited_client
+from panel.sync.rate_limit import make_limited_back_office, make_limited_client
 from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
@@ -32,7 +32,7 @@ class TooManyGone(Exception):
 
 
 class Jobs:
-    """They speak to Chatwoot through a client of their own, behind the limit of calls a minute."""
+    """They ask both worlds through clients of their own, behind the limits of calls a minute."""
 
     def __init__(self, services: Services, intake: Intake) -> None:
         self._services = services
@@ -40,9 +40,10 @@ class Jobs:
         settings = services.settings
         client = make_limited_client(settings)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
+        self._back_office = make_limited_back_office(services)
         self._reconciler = Reconciler(
             settings,
-            services.back_office,
+            self._back_office,
             chatwoot,
             services.directory,
             services.search_index,
@@ -58,10 +59,15 @@ class Jobs:
             self._reconciler.bring_in_line(organization, kinds)
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
-            self._services.cache.touch(organization, *sections)
+            if sections:
+                self._services.cache.touch(organization, *sections)
 
     def warm(self, organization: int) -> None:
-        """Bring the panel's kept copies up to date, so that it is there before the agent looks."""
+        """Bring the panel's kept copies up to date, so that it is there before the agent looks.
+
+        That is an opening: an agent who looks meanwhile waits for these reads, so they wait for
+        nobody.
+        """
         for document in DOCUMENTS:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
@@ -83,6 +89,7 @@ class Jobs:
         """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        log.info("the nightly run begins")
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:
@@ -99,7 +106,7 @@ class Jobs:
         if not told:
             return False
         try:
-            self._services.back_office.fetch(ORGANIZATION, organization)
+            self._back_office.fetch(ORGANIZATION, organization)
         except Missing as error:
             return error.code == "unknown_organization"
         return False

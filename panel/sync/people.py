@@ -112,7 +112,7 @@ def _make_company(
 def _read_member(each: Collaborator, stored: Person | None) -> Collaborator | None:
     """The collaborator, if a member with an e-mail; what cannot be read is as the last pass knew
     it, and whom it did not know nobody joins by it."""
-    odd = {problem.field for problem in each.problems} & DECIDING_FIELDS
+    odd = {oddity.field for oddity in each.oddities} & DECIDING_FIELDS
     if not odd:
         return each if each.email and is_member(each) else None
     if stored is None:

@@ -30,7 +30,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import inbox
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
+from panel.data.obstacles import explain
 from panel.errors import GiveUp, TryLater, Unauthorized, Unreadable
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
 from panel.settings import Settings
 from panel.sync.leader import LEADER_POLL_SECONDS, lead
 from panel.sync.pass_queue import (
@@ -48,6 +51,8 @@ log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
+# That a pass was buried we say ourselves, and without a trace.
+logging.getLogger("dbos").addFilter(lambda line: not _tells_burial(line))
 
 # A constant, never computed: work that another executor began would be left lying (dependencies
 # §1.5, trap 3).
@@ -112,6 +117,7 @@ class Worker:
         self._waits = waits
         self._clock = clock
         self._stopping = threading.Event()
+        self._events = LogThrottle()
         self._thread: threading.Thread | None = None
 
     def start(
@@ -151,7 +157,8 @@ class Worker:
             except Timeout:
                 continue  # told to stop while another process was the leader
             except TROUBLE as error:
-                log.warning("no passes can be executed now: %s", type(error).__name__)
+                why = explain(error, self._database) or type(error).__name__
+                log.warning("no passes can be executed now: %s", why)
                 self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], work: Work) -> None:
@@ -185,7 +192,8 @@ class Worker:
     def _register(self, work: Work) -> list[ScheduleInput]:
         @DBOS.workflow(name=PASS_WORKFLOW)
         def run_pass(organization: int) -> None:
-            reason = self._run_pass(organization, work.bring_in_line)
+            with request_id.working():
+                reason = self._run_pass(organization, work.bring_in_line)
             if reason:
                 raise PassBuried(reason)
 
@@ -196,11 +204,13 @@ class Worker:
         @DBOS.workflow(name="reconcile")
         def daily(_at: datetime, _context: object) -> None:
             if work.reconcile:
-                work.reconcile()
+                with request_id.working():
+                    work.reconcile()
 
         @DBOS.workflow(name=WARM_QUEUE)
         def warm(organization: int) -> None:
-            work.warm(organization)
+            with request_id.working():
+                work.warm(organization)
 
         nightly: ScheduleInput = {
             "schedule_name": "reconcile",
@@ -223,6 +233,10 @@ class Worker:
         if not begun:
             return ""
         outcome = DBOS.run_step(None, _run_try, organization, bring_in_line)
+        ids = {"organization": organization, "reason": outcome["reason"]}
+        write = log.warning if outcome["reason"] else log.info
+        words = "a try of a pass failed" if outcome["reason"] else "a pass is done"
+        self._events.record(write, words, **ids)
         return DBOS.run_step(STUBBORN, self._settle, organization, me, begun, outcome)
 
     def _begin(self, organization: int, me: str) -> list[int]:
@@ -239,7 +253,11 @@ class Worker:
                 return ""
             # Only those that were there at the first try have had all of them; the younger ones get
             # their own.
-            log.warning("organization %s: buried: %s", organization, outcome["reason"])
+            log.warning(
+                "organization %s: buried: %s",
+                *(organization, outcome["reason"]),
+                extra={"fields": {"organization": organization}},
+            )
             reason, now = outcome["reason"], self._clock()
             if inbox.bury_hooks(connection, organization, first, reason, me, now):
                 self._queue.enqueue_passes(connection, [organization])
@@ -281,6 +299,10 @@ class Worker:
             with inbox.write_transaction(self._database, organization) as connection:
                 last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
                 inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
+
+
+def _tells_burial(line: logging.LogRecord) -> bool:
+    return line.exc_info is not None and isinstance(line.exc_info[1], PassBuried)
 
 
 def _run_try(organization: int, bring_in_line: BringInLine) -> _Outcome:

@@ -4,6 +4,7 @@ What decides who may look (agents, members of an inbox or a team, the conversati
 short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, which asks for it.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.logs.events import LogThrottle
 from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
@@ -37,6 +39,8 @@ from panel.upstream.chatwoot_rejections import (
 )
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog, Trouble, Troubles
+
+log = logging.getLogger(__name__)
 
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
@@ -183,6 +187,7 @@ class Chatwoot:
         self._cache = cache
         self._account = account
         self._failures = failures or FailureLog()
+        self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
 
@@ -287,6 +292,7 @@ class Chatwoot:
         merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
         if merged != present:
             self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
+            self._record_write("POST", f"{path}/custom_attributes")
 
     def contact(self, number: int) -> Contact:
         """Raises `Missing` for one that was deleted or merged into another."""
@@ -414,11 +420,17 @@ class Chatwoot:
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
-        return self._get(path) if method == "GET" else self._send(method, path, body, again=False)
+        if method == "GET":
+            return self._get(path)
+        answer = self._send(method, path, body, again=False)
+        self._record_write(method, path)
+        return answer
 
     def _write(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         try:
-            return self._send(method, path, body, again)
+            answer = self._send(method, path, body, again)
+            self._record_write(method, path)
+            return answer
         except Unreadable as error:
             if error.code != "http_422":
                 raise
@@ -500,6 +512,11 @@ class Chatwoot:
             self._report(path, error)
             raise
         self._troubles.note_success(_name_document(path))
+
+    def _record_write(self, method: str, path: str) -> None:
+        kind = (method, "".join(each for each in path if not each.isdigit()))
+        ids = {"method": method, "path": path}
+        self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
 
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""

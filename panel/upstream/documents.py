@@ -14,7 +14,7 @@ from panel.models.licenses import Entitlement, License
 from panel.models.money import find_rule
 from panel.models.orders import Order, Quote
 from panel.models.organizations import Collaborator, Organization
-from panel.models.values import Problem, Row, is_nothing, read_list, read_whole
+from panel.models.values import Oddity, Row, is_nothing, read_list, read_whole
 
 MOST_PAGES = 10  # of a section: an agent waits
 EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
@@ -26,7 +26,7 @@ R = TypeVar("R")
 class Listed(Generic[R]):
     """`rows` that were read; `unread`: how many records could not be.
 
-    `total`: how many there are, where that is said; `more`: not all were asked for. `problems`:
+    `total`: how many there are, where that is said; `more`: not all were asked for. `oddities`:
     what was odd about the answer, in its rows too.
     """
 
@@ -34,7 +34,7 @@ class Listed(Generic[R]):
     total: int | None = None
     more: bool = False
     unread: int = 0
-    problems: tuple[Problem, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def received(self) -> int:
@@ -89,26 +89,26 @@ def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]
             raise Unreadable("wrong_shape", "no rows")
         records, total = read_list(body.get("rows")), body.get("total")
         rule = find_rule(records, integer_money)
-        rows, problems = _parse_records(records, lambda row: make(row, rule.reading))
+        rows, oddities = _parse_records(records, lambda row: make(row, rule.reading))
         unread = len(records) - len(rows)
-        found = [*problems, *([rule.fault] if rule.fault else [])]
-        found += [each for row in rows for each in getattr(row, "problems", ())]
+        found = [*oddities, *([rule.fault] if rule.fault else [])]
+        found += [each for row in rows for each in getattr(row, "oddities", ())]
         total = total if isinstance(total, int) else None
         return Listed(tuple(rows), total, body.get("more") is True, unread, tuple(found))
 
     return parse
 
 
-def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Problem]]:
-    """The rows, and a problem for each record that is no object or has no id."""
+def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Oddity]]:
+    """The rows, and an oddity for each record that is no object or has no id."""
     rows: list[R] = []
-    problems: list[Problem] = []
+    oddities: list[Oddity] = []
     for place, record in enumerate(records, 1):
         try:
             rows.append(make(_require_object(record)))
         except Unreadable as error:
-            problems.append(Problem(f"in place {place}", "id", error.detail))
-    return rows, problems
+            oddities.append(Oddity(f"in place {place}", "id", error.detail))
+    return rows, oddities
 
 
 def _require_object(record: Any) -> Row:
@@ -144,7 +144,17 @@ ENTITLEMENTS = Document(
 )
 
 
-# -- records as they came ------------------------------------------------------------------------
+# -- answers as they came ------------------------------------------------------------------------
+
+
+def says_failure(body: dict[str, Any]) -> bool:
+    """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
+
+    Then its empty `data` is no empty list.
+    """
+    success = body.get("success")
+    said = success is not None and (not success or success in ("0", "false"))
+    return said or bool(body.get("errors"))
 
 
 def check_owner(records: list[Any], organization: int) -> None:

@@ -134,6 +134,11 @@ class SectionView:
     masked: frozenset[str] = VALUE_KINDS
 
     @property
+    def tells_code(self) -> bool:
+        """Does an agent read a code, with the id of the request beside it?"""
+        return self.state in ("late", "failed", "denied") and not self.follow
+
+    @property
     def hides(self) -> bool:
         """Is anything masked here that the agent may uncover?"""
         return bool(self.masked & self.section.reveals and self.selection and self.selection.items)

@@ -26,6 +26,11 @@ from tests.cli.setups import (
 from tests.conftest import MakePanel, Panel
 
 
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
 def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
     assert setup(panel).exit_code == 0
     rows = panel.chat.definitions.values()

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from panel.cli.setup_plan import SIGNING_VERSION
+from panel.cli.survey import parse_version
 from panel.demo.chatwoot import Failure
 from panel.upstream.chatwoot_rejections import REMEDIES
 from tests.cli.setups import HOOK_URL, PANEL_URL, VERSION, setup, told, webhook
@@ -15,6 +16,12 @@ from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
 OPTIONS: tuple[list[str], ...] = ([], ["--dry-run"], ["--remove"])
 ALL_WELL = "Nothing to do: everything stands as it should."
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
 
 # -- which refusal it is ---------------------------------------------------------------------------
 
@@ -155,7 +162,7 @@ def test_without_a_database_it_says_that_arrivals_are_not_known(
 # -- versions --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["4.3.0", "4.11.1", "4.11.1-ce", "3.19"])
+@pytest.mark.parametrize("version", ["4.3.0", "4.11.1", "3.19"])
 def test_a_chatwoot_that_signs_nothing_gets_no_webhook_and_no_success(
     panel: Panel, version: str
 ) -> None:
@@ -169,12 +176,24 @@ def test_a_chatwoot_that_signs_nothing_gets_no_webhook_and_no_success(
     assert all(row["url"] != HOOK_URL for row in panel.chat.webhooks.values())
 
 
-@pytest.mark.parametrize("version", ["4.11.2", "4.15.1.4-fork", "v4.14.0", "4.16.2", "5.0.0"])
+@pytest.mark.parametrize("version", ["4.11.2", "4.14.0", "4.16.2", "5.0.0"])
 def test_a_chatwoot_that_signs_gets_its_webhook(panel: Panel, version: str) -> None:
     panel.chat.version = version
     answer = setup(panel)
     assert answer.exit_code == 0
     assert f"CHATWOOT_WEBHOOK_SECRET={webhook(panel.chat)['secret']}" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        *(("4.16.2", (4, 16, 2)), ("4.3", (4, 3, 0)), ("v4.14.0", (4, 14, 0))),
+        *(("4.11.1-ce", (4, 11, 1)), ("4.15.1.4-fork", (4, 15, 1))),
+        *(("", ()), ("main", ()), ("4", ()), ("-1.2.3", ())),
+    ],
+)
+def test_a_version_is_read_as_forks_write_it_too(text: str, version: tuple[int, ...]) -> None:
+    assert parse_version(text) == version
 
 
 @pytest.mark.parametrize(("version", "lacks"), [("4.15.1", 1), ("4.16.0", 0), (VERSION, 0)])

@@ -171,7 +171,7 @@ def test_money_that_cannot_be_trusted_is_unreadable_and_keeps_its_row(
         read = order(sent, reading=reading)
         assert isinstance(read.total, Illegible)
         assert read.total.text == text
-        assert [problem.field for problem in read.problems] == ["total"]
+        assert [oddity.field for oddity in read.oddities] == ["total"]
 
 
 @given(total=json_values | st.from_regex(r"-?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,9})?"))

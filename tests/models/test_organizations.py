@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.models.organizations import Collaborator, Organization
-from panel.models.values import Illegible, Problem, Status
+from panel.models.values import Illegible, Oddity, Status
 from tests.models.json_values import json_values
 
 
@@ -101,7 +101,7 @@ def test_no_document_and_no_person_raise_for_an_odd_value(row: dict[str, Any]) -
 
 def test_what_is_odd_about_an_organization_is_remembered() -> None:
     found = organization(city=["Natal"], status=3, email="nobody")
-    assert {(each.record, each.field) for each in found.problems} == {
+    assert {(each.record, each.field) for each in found.oddities} == {
         *(("42", "city"), ("42", "status"), ("42", "email")),
     }
-    assert Problem("42", "email", "no e-mail") in found.problems
+    assert Oddity("42", "email", "no e-mail") in found.oddities

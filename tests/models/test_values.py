@@ -17,7 +17,7 @@ from panel.models.text import clean, decode_entities, format_tax_id, is_undecode
 from panel.models.values import (
     LONGEST_ILLEGIBLE,
     Illegible,
-    Problem,
+    Oddity,
     Status,
     make_illegible,
     read_list,
@@ -98,7 +98,7 @@ def test_a_status_may_not_be_stated(sent: object) -> None:
 def test_a_status_that_is_no_text_is_unreadable(sent: object) -> None:
     fields = Fields({**ROW, "status": sent})
     assert isinstance(fields.status(), Illegible)
-    assert fields.problems == (Problem("1", "status", "no status"),)
+    assert fields.oddities == (Oddity("1", "status", "no status"),)
 
 
 # -- what cannot be read -----------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_name_with_entities_is_recognized_as_what_we_wrote(
 def test_a_text_that_is_none_is_not_stated(sent: object, text: str | None, odd: bool) -> None:
     fields = Fields({**ROW, "city": sent})
     assert fields.text("city") == text
-    assert fields.problems == ((Problem("1", "city", "no text"),) if odd else ())
+    assert fields.oddities == ((Oddity("1", "city", "no text"),) if odd else ())
 
 
 @pytest.mark.parametrize(

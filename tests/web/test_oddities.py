@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from panel.auth.tokens import Seal
 from panel.demo.worlds import AGENT, serve
-from panel.upstream.failures import QUIET_SECONDS
+from panel.logs.events import QUIET_SECONDS
 from panel.web.sections import SECTIONS
 from tests.conftest import (
     API,
@@ -486,6 +486,9 @@ def test_a_document_that_cannot_be_read_is_a_part_of_readyz_until_it_can(bench: 
     bench.show("orders", "[]")
     assert ask()["parts"]["documents"] == "ok"
     bench.show("orders", "3")
-    assert (ask()["status"], ask()["parts"]["documents"]) == ("degraded", "orders: wrong_shape")
+    told = ask()
+    assert (told["status"], told["parts"]["documents"]) == ("degraded", "unreadable")
+    assert told["details"]["documents"] == "orders: wrong_shape"
+    assert told["parts"]["back_office"] == "wrong_shape"
     bench.show("orders", '[{"id": 1, "status": 3}]')  # odd, and read all the same
-    assert ask()["parts"]["documents"] == "ok"
+    assert {ask()["parts"][name] for name in ("documents", "back_office")} == {"ok"}

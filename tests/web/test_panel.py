@@ -872,21 +872,24 @@ def test_closed_orders_are_counted_and_totals_kept_per_currency_and_payment(pane
     assert "Total unpaid: $1,200.00 Total paid: $349.50 · R$2,750.00" in words
 
 
-def test_a_list_on_three_pages_is_read_whole(panel: Panel) -> None:
+@pytest.mark.parametrize(("takes_size", "calls"), [(True, 1), (False, 1 + 3)])
+def test_a_list_on_several_pages_is_read_whole(panel: Panel, takes_size: bool, calls: int) -> None:
+    panel.office.takes_page_size = takes_size
     page = panel.section("orders", panel.proven("many")).text
     assert len(rows_of(page)) == 36
     assert "24 closed orders hidden" in page
     assert "Show all 36" in page
-    assert panel.office.count("/orders") == 3
+    assert panel.office.count("/orders") == calls
 
 
 def test_only_the_first_ten_pages_are_read_and_that_is_said(panel: Panel) -> None:
+    panel.office.takes_page_size = False
     for number in range(1, 251):
         panel.office.put("orders", 43, {"id": number, "status": "pending"})
     page = panel.section("orders", panel.proven("empty")).text
     assert len(rows_of(page)) == 200
     assert re.search(r"first 200 of 250", page)
-    assert panel.office.count("/orders") == 10
+    assert panel.office.count("/orders") == 1 + 10
 
 
 def test_licenses_come_as_expiring_then_lasting_then_just_expired(panel: Panel) -> None:
