@@ -20,9 +20,9 @@ The map, in reading order. A module imports what stands before it, never what co
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · health · assets · request_ids · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
-                conversations · contact_search · contact_writer · contacts · departures · seats ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · leader · worker ·
-                dry_run · jobs · plugin_hooks · chatwoot_hooks
+                conversations · contact_search · contact_writer · contacts · departures ·
+                seat_writer · seats · reconcile · rate_limit · group_commit · pass_queue ·
+                intake · leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · setup_plan ·
                 setup_findings · setup · sync · commands
