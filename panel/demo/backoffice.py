@@ -33,7 +33,7 @@ class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
     `bare`: organizations whose answers leave out every envelope key but `data`;
-    `takes_page_size`: False refuses `per_page`, whose maximum is not documented; `totals`: how many
+    `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
     rows a list says it has, by its name, where that is not what it has.
     """
 

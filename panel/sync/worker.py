@@ -24,6 +24,7 @@ from dbos import (
     ScheduleInput,
     StepOptions,
 )
+from dbos import error as dbos_errors
 from filelock import Timeout
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,8 +52,6 @@ log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
-# That a pass was buried we say ourselves, and without a trace.
-logging.getLogger("dbos").addFilter(lambda line: not _tells_burial(line))
 
 # A constant, never computed: work that another executor began would be left lying (dependencies
 # §1.5, trap 3).
@@ -301,8 +300,18 @@ class Worker:
                 inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
 
 
-def _tells_burial(line: logging.LogRecord) -> bool:
-    return line.exc_info is not None and isinstance(line.exc_info[1], PassBuried)
+def _is_news(line: logging.LogRecord) -> bool:
+    """The engine tells of each pass that it did not end well, with a trace of its own inside.
+
+    That one was buried we say ourselves. One that the end of a process cut off is nobody's fault.
+    """
+    error = line.exc_info[1] if line.exc_info else None
+    if isinstance(error, dbos_errors.DBOSException):
+        line.msg, line.args, line.exc_info = "a pass was cut off, it is done again", (), None
+    return not isinstance(error, PassBuried)
+
+
+logging.getLogger("dbos").addFilter(_is_news)
 
 
 def _run_try(organization: int, bring_in_line: BringInLine) -> _Outcome:
