@@ -22,8 +22,8 @@ The map, in reading order. A module imports what stands before it, never what co
                 panel · actions · figures · health · assets · request_ids ·
                 request_metrics · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
-                conversations · contact_search · contact_writer · contacts · departures · seats ·
-                reconcile · rate_limit · group_commit · pass_queue · intake · task_intake ·
+                conversations · contact_search · contact_writer · contacts · departures ·
+                seat_writer · seats · reconcile · rate_limit · group_commit · pass_queue · intake · task_intake ·
                 reasons · tries · leader · heartbeat · worker_health · pass_runner · task_runner ·
                 worker · installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events ·
                 chatwoot_hooks

@@ -30,7 +30,8 @@ from panel.sync.people import (
     list_sharers,
     weigh,
 )
-from panel.sync.seats import Seats, Tools
+from panel.sync.seat_writer import Tools
+from panel.sync.seats import Seats
 from panel.upstream.chatwoot import Chatwoot, ValuesRefused
 from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Listed
 from panel.upstream.middag import BackOffice
