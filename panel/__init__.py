@@ -15,10 +15,10 @@ The map, in reading order. A module imports what stands before it, never what co
     web/        polling · labels · formats · sections · rendering · csrf · sign_in · panel ·
                 actions · health · assets · security_headers
     sync/       wire · receipts · events · people · contacts · contact_errors · memberships ·
-                conversations · reconcile · rate_limit · group_commit · pass_queue · intake ·
-                task_intake · reasons · tries · leader · heartbeat · worker_health · pass_runner ·
-                task_runner · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_events · chatwoot_hooks
+                conversations · progress · reconcile · rate_limit · group_commit · pass_queue ·
+                intake · task_intake · reasons · tries · leader · heartbeat · worker_health ·
+                pass_runner · task_runner · worker · installation_mark · dry_run · jobs ·
+                plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · definitions · survey · claim · setup_plan · setup_findings · setup ·
                 sync_status · sync_buried · sync · commands

@@ -15,7 +15,7 @@ from typing import Any
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import Missing, Unauthorized, Unreachable
+from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreachable, Unreadable
 from panel.locks import Locks
 from panel.models import Entitlement, Organization, normalize_email
 from panel.phones import is_switchboard, normalize_phone
@@ -33,6 +33,7 @@ from panel.sync.people import (
     make_attributes,
     make_key,
 )
+from panel.sync.progress import Progress
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
 from panel.upstream.middag import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, BackOffice
 
@@ -68,12 +69,28 @@ class Reconciler:
         self._terms = terms
         self._links = links
         self._locks = locks
+        self._progress = Progress()
         self._contacts = Contacts(chatwoot, directory)
         self._conversations = Conversations(chatwoot, links)
         self._memberships = Memberships(directory, links)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
-        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
+        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
+
+        A try that follows one which failed goes on behind whom that one reached.
+        """
+        before = self._progress.count(organization)
+        try:
+            self._bring_in_line(organization, kinds)
+        except (TryLater, Unreadable, Unauthorized) as error:  # it is tried again
+            error.has_progressed = self._progress.count(organization) > before
+            raise
+        except PanelError:
+            self._progress.forget(organization)
+            raise
+        self._progress.forget(organization)
+
+    def _bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         try:
             truth = self._office.fetch(ORGANIZATION, organization)
         except Missing as error:
@@ -88,7 +105,14 @@ class Reconciler:
         self._directory.put_organization(known)
         self._terms.replace_terms(organization, _make_terms(truth, known, wanted, entitlements))
         before = self._directory.people_of(organization)
-        people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
+
+        def bring(person: DesiredPerson) -> str:
+            why = self._bring_person(known, person, before)
+            if not why:
+                self._progress.note(known, person)
+            return why
+
+        people_done = work_on_each(bring, self._progress.list_left(known, wanted))
         # An empty list is no evidence that everybody left: a broken plugin answers so too.
         # Nor is one that names fewer people than it counts.
         whole = people and not listed.cut
