@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test run check bench lock
+.PHONY: demo test wordpress run check bench lock
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -11,7 +11,13 @@ demo: .venv/.installed
 # Two processes, a file at a time; all in one, for a debugger: make test ARGS="-n 0 tests/test_x.py"
 test: .venv/.installed
 	tests/machine.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
+
+# The must-use plugin on a real WordPress; it says what was fired, what arrived, and how fast
+SHOW := -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
+wordpress: .venv/.installed
+	tests/machine.sh
+	$(BIN)/python -m pytest tests/wordpress $(SHOW) $(ARGS)
 
 run: .venv/.installed
 	exec $(BIN)/gunicorn "app:create_app()"

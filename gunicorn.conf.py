@@ -8,15 +8,27 @@ import ctypes
 import gc
 import importlib
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from gunicorn.errors import HaltServer
 
-worker_class = "gthread"
+sys.path.insert(0, str(Path.cwd()))  # by itself gunicorn does so later
+
+# gthread, but threads never wait for a client: half a request holds none of them up.
+worker_class = "panel.serving.buffering.BufferingWorker"
 workers = 1
 threads = 64
+# With our other files it stays below 1024, which is mostly all that a process may have. When there
+# are as many, who has waited longest makes room.
+worker_connections = 600
+
+# By itself gunicorn listens everywhere as soon as there is a $PORT, and what comes from a neighbour
+# would be taken for the proxy's word. The image says 0.0.0.0: its container has an address of its
+# own.
+bind = f"{os.environ.get('PANEL_BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 
 # Threads and connections of the engine and of the database do not survive a fork.
 preload_app = False
@@ -33,6 +45,7 @@ keepalive = 5
 _memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unguessable name in it)
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 
+logger_class = "panel.serving.server_log.ServerLog"
 # Addresses and ids of customers' conversations belong in no log; the proxy has its own.
 accesslog = None
 
@@ -47,8 +60,8 @@ forwarder_headers = ""
 header_map = "drop"
 
 # Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
-# else is PANEL_TRUSTED_PROXIES) and bind (gunicorn reads $PORT itself). gunicorn sends "Server:
-# gunicorn", without a version; an application cannot take it back, a proxy can.
+# else is PANEL_TRUSTED_PROXIES). gunicorn sends "Server: gunicorn", without a version; an
+# application cannot take it back, a proxy can.
 
 MEGABYTE = 1 << 20
 # Numbers of glibc's <malloc.h>. One heap for all threads, whose free end goes back to the system.
@@ -68,10 +81,10 @@ def on_starting(_server: object) -> None:
     Found out by the workers, gunicorn would start others for ever. The database is upgraded here
     too: a worker that takes longer than 30 s to start is killed.
     """
+    os.umask(0o077)  # before the first file of ours
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
-    sys.path.insert(0, str(Path.cwd()))
     importlib.import_module("app").settings_or_exit()
     code = _run_apart("migrate_or_exit")
     if code:

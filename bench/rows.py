@@ -158,6 +158,18 @@ ROWS: tuple[Row, ...] = (
         on_redis=NEVER,
     ),
     _row(
+        "backfill",
+        writing.backfill,
+        Line(
+            f"the shop's front page beside {writing.BACKFILLED} passes",
+            f"before, {writing.PHP_WORKERS} PHP workers",
+            Mark("<=", 1.3, pick="mean"),
+        ),
+        Line("a cold opening beside them", "before", Mark("<=", 1.3, pick="mean")),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
         "naming",
         writing.new_conversations,
         Line(

@@ -23,7 +23,7 @@ from panel.deadline import Deadline
 from panel.demo.companies import Maker, small
 from panel.demo.worlds import AGENT
 from panel.settings import from_env
-from panel.upstream.middag import DOCUMENTS
+from panel.upstream.documents import DOCUMENTS
 from panel.web.sections import SECTIONS
 
 OPEN_PANELS = 200

@@ -232,6 +232,7 @@ def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dic
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
         "CHATWOOT_CALLS_PER_MINUTE": "100000",
+        "MIDDAG_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": cache,
         "PANEL_WORKER": "separate",
         "PANEL_MASK": "never",  # a section with all of its values is the dearer one

@@ -4,7 +4,7 @@ from flask import Flask
 
 from app import create_app
 from panel.cache.entries import Lifetimes
-from panel.upstream import chatwoot, middag
+from panel.upstream import chatwoot, documents
 
 NOTHING = Lifetimes(fresh=0, empty=0, kept=0, refused=0)
 AGED = Lifetimes(fresh=0, empty=0)
@@ -22,7 +22,7 @@ def aged() -> Flask:
 
 
 def _with(lifetimes: Lifetimes) -> Flask:
-    for document in middag.DOCUMENTS:
+    for document in documents.DOCUMENTS:
         # Frozen, as nothing of the panel ever changes it.
         object.__setattr__(document, "lifetimes", lifetimes)
     return create_app()

@@ -11,11 +11,12 @@ from sqlalchemy import select
 
 from panel.data import db
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
-from panel.deliveries import REFUSAL_REASONS, describe_deliveries, find_standing_refusal, format_age
+from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
 from panel.errors import PanelError
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from panel.upstream.failures import Trouble
+from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,16 @@ def _ask_cache(shared: Services) -> Finding:
 
 
 def _ask_back_office(shared: Services) -> Finding:
-    return _judge_calls(shared.back_office.paused_until, shared.back_office.trouble)
+    trouble = shared.back_office.trouble
+    remedy = BACK_OFFICE_REMEDIES.get(trouble.code, "") if trouble else ""
+    return _judge_calls(shared.back_office.paused_until, trouble, remedy)
+
+
+def _ask_documents(shared: Services) -> Finding:
+    """Of the back office: those that could not be read, and why."""
+    unread = shared.back_office.unread.list_codes()
+    told = ", ".join(f"{name}: {code}" for name, code in sorted(unread.items()))
+    return Finding("unreadable", told) if told else Finding("ok")
 
 
 def _ask_chatwoot(shared: Services) -> Finding:
@@ -94,7 +104,7 @@ def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
     """`silent`: the word where none was ever accepted, nor refused for more than itself."""
     told = describe_deliveries(tallies, time.time())
     if refusal := find_standing_refusal(tallies):
-        return Finding("refused", f"{told}. {REFUSAL_REASONS[refusal].advice}")
+        return Finding("refused", f"{told}. {find_reason(refusal).advice}")
     return Finding("ok", f"ok, {told}") if ACCEPTED in tallies else Finding(silent, told)
 
 
@@ -102,6 +112,7 @@ CHECKS = (
     Check("database", _ask_database),
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
+    Check("documents", _ask_documents),
     Check("chatwoot", _ask_chatwoot),
     Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),

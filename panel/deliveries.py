@@ -62,13 +62,19 @@ REFUSAL_REASONS = {
 }
 
 
+def find_reason(answer: str) -> Reason:
+    """One that is not in the table, of a newer program perhaps, has its code for words."""
+    unknown = Reason(answer.replace("_", " "), "see docs/operate.md", is_single=True)
+    return REFUSAL_REASONS.get(answer, unknown)
+
+
 def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:
     """Why the last ones were refused, when none was accepted since; else empty."""
     accepted_at = tallies[ACCEPTED].last_at if ACCEPTED in tallies else 0.0
     standing = {
         answer: tally
         for answer, tally in _list_refused(tallies).items()
-        if tally.last_at > accepted_at and not REFUSAL_REASONS[answer].is_single
+        if tally.last_at > accepted_at and not find_reason(answer).is_single
     }
     return next(iter(standing), "")
 
@@ -91,13 +97,13 @@ def describe_deliveries(tallies: Mapping[str, Tally], now: float) -> str:
 
 
 def _list_refused(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
-    """The refusals, the latest first; an answer of a newer program is none that we know."""
-    known = [(answer, tally) for answer, tally in tallies.items() if answer in REFUSAL_REASONS]
-    return dict(sorted(known, key=lambda row: -row[1].last_at))
+    """The refusals, the latest first."""
+    refused = [(answer, tally) for answer, tally in tallies.items() if answer != ACCEPTED]
+    return dict(sorted(refused, key=lambda row: -row[1].last_at))
 
 
 def _describe_refused(answer: str, tally: Tally, now: float) -> str:
-    words = REFUSAL_REASONS[answer].words
+    words = find_reason(answer).words
     if tally.count:
         return f"{words}, {tally.count} in the last hour"
     return f"{words}, last {format_age(now - tally.last_at)}"

@@ -4,7 +4,8 @@ PanelError                 code: short, repeatable by an agent to an administrat
 ├── TryLater               may heal by itself: never remembered; a kept copy may stand in
 │   ├── Unreachable        no answer: `timeout`, `network`
 │   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
-│   ├── Blocked            somebody before it answered: `blocked`, `no_api` (firewall, proxy, page)
+│   ├── Blocked            somebody before it answered (firewall, proxy, page, another plugin):
+│   │                      `blocked`, `no_api`, `rest_closed`, `cached_upstream`
 │   ├── Busy               we have no thread left to wait, or somebody else asks: `busy`
 │   └── Paused             we do not ask for a while (breaker): `paused`
 └── GiveUp                 asking again at once would bring the same answer

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 SHORTEST_SECRET = 24
@@ -51,6 +51,7 @@ class Settings:
     inboxes: tuple[int, ...]
     check_inbox: bool
     calls_per_minute: int
+    middag_calls_per_minute: int
     links: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -78,6 +79,18 @@ def _url(text: str) -> str:
     parts = urlsplit(text)
     _require(parts.scheme in ("http", "https") and bool(HOST.fullmatch(parts.netloc.lower())))
     _require(parts.port != 0 and not parts.query and not parts.fragment and text.isprintable())
+    return text.rstrip("/")
+
+
+def _api_url(text: str) -> str:
+    """Where WordPress's permalinks are plain, its API lies below a parameter."""
+    address, _, query = text.partition("?")
+    if not query:
+        return _url(text)
+    _url(address)
+    routes = [value for name, value in parse_qsl(query) if name == "rest_route"]
+    _require(len(routes) == 1 and routes[0].startswith("/"))
+    _require("#" not in text and text.isprintable())
     return text.rstrip("/")
 
 
@@ -193,7 +206,12 @@ VARIABLES = (
         f"one secret, or several with commas, each of {SHORTEST_SECRET} printable ASCII "
         "characters or more",
     ),
-    Variable("MIDDAG_API_URL", "middag_api_url", _url, ADDRESS),
+    Variable(
+        "MIDDAG_API_URL",
+        "middag_api_url",
+        _api_url,
+        f"{ADDRESS}, but for ?rest_route=/middag-account/v1 where permalinks are plain",
+    ),
     Variable("CHATWOOT_URL", "chatwoot_url", _url, ADDRESS),
     Variable("CHATWOOT_ACCOUNT_ID", "chatwoot_account_id", _whole(1, 2**31), "a whole number"),
     Variable("CHATWOOT_API_TOKEN", "chatwoot_api_token", _token, TOKEN),
@@ -238,9 +256,9 @@ VARIABLES = (
     Variable(
         "MIDDAG_INTEGER_MONEY",
         "integer_money",
-        _choice("cents", "units"),
+        _choice("", "cents", "units"),
         "cents or units",
-        "cents",
+        "",
     ),
     Variable("PANEL_MASK", "mask", _choice(*MASK_NAMES), " or ".join(MASK_NAMES), MASK_NAMES[0]),
     Variable(
@@ -258,6 +276,13 @@ VARIABLES = (
         _whole(1, 100_000),
         "a number from 1 to 100000",
         "300",
+    ),
+    Variable(
+        "MIDDAG_CALLS_PER_MINUTE",
+        "middag_calls_per_minute",
+        _whole(1, 100_000),
+        "a number from 1 to 100000",
+        "120",
     ),
     *(
         Variable(

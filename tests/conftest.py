@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from html import unescape
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ from panel.upstream.chatwoot import Chatwoot as ChatwootClient
 from panel.upstream.chatwoot import connect
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import Client
+from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice as BackOfficeClient
 from tests import postgres
 from tests.ports import free_port
@@ -107,6 +109,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "CHATWOOT_URL": chat_url,
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+        "MIDDAG_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
         **changes,
@@ -258,6 +261,11 @@ def rows_of(html: str) -> list[int]:
     return [int(row) for row in re.findall(r'data-row="(\d+)"', html)]
 
 
+def words_of(html: str) -> str:
+    """What is read on the page: without tags, each run of blanks as one."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
 @contextmanager
 def worlds_on_sockets() -> Iterator[Worlds]:
     office, chat = demo_worlds(TODAY)
@@ -359,7 +367,7 @@ def with_clock(app: Flask, clock: Clock) -> Services:
         built,
         bulkhead=bulkhead,
         cache=kept,
-        back_office=BackOfficeClient(office, kept, settings.integer_money),
+        back_office=BackOfficeClient(office, kept, settings.integer_money, FailureLog(clock)),
         chatwoot=account,
         access=access,
         seals=Seals(settings, account, access, checks, revocations, clock),

@@ -10,6 +10,9 @@ have_chromium() {
 }
 # Debian keeps the server's programs off the PATH
 have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
+have_fpm() { ls /usr/sbin/php-fpm[0-9]* >/dev/null 2>&1; }
+has_php() { php -r "exit( extension_loaded( '$1' ) ? 0 : 1 );" 2>/dev/null; }
+have_apache() { have apache2 || [ -x /usr/sbin/apache2 ]; }
 have_postgres() { have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 say() { echo "tests/machine.sh: $*" >&2; }
@@ -20,9 +23,16 @@ missing() {
     have_postgres || echo postgresql
     have php || echo php-cli
     have_nginx || echo nginx-light
+    have_apache || echo apache2-bin
     have openssl || echo openssl
     have systemd-analyze || echo systemd
-    have nginx || [ -x /usr/sbin/nginx ] || echo nginx
+    have_nginx || echo nginx
+    # In this order: with nginx and PHP-FPM there, nothing asks for Apache.
+    have_fpm || echo php-fpm
+    has_php mysqli || echo php-mysql
+    has_php curl || echo php-curl
+    [ -x /usr/sbin/mariadbd ] || echo mariadb-server
+    [ -d /usr/share/wordpress ] || echo php wordpress
 }
 
 install() {

@@ -6,6 +6,7 @@ from panel import checks
 from panel.checks import CHECKS, Check, Finding
 from panel.demo.chatwoot import Failure, never
 from panel.demo.worlds import SECRET
+from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from tests.conftest import MakePanel, Panel, seal_of
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
@@ -36,6 +37,22 @@ def test_a_database_that_is_away_makes_the_panel_degraded(make_panel: MakePanel)
     assert body["status"] == "degraded"
     assert body["parts"]["database"] == "away"
     assert {body["parts"][name] for name in UNUSED} == {"unknown"}
+
+
+def test_a_database_that_is_away_is_waited_for_once(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question to a machine that has vanished costs seconds."""
+    asked: list[str] = []
+
+    def ask(_shared: Services) -> Finding:
+        asked.append("again")
+        return Finding("ok")
+
+    away = Check("database", lambda _: Finding("away"))
+    monkeypatch.setattr(checks, "CHECKS", (away, Check("hooks", ask, needs_database=True)))
+    assert read_part(panel, "hooks") == ("degraded", "unknown", "the database is away")
+    assert asked == []
 
 
 def test_a_new_check_is_a_row_and_one_that_is_not_cheap_waits_for_its_command(

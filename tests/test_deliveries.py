@@ -1,9 +1,13 @@
 """What the figures of deliveries mean, in words for administrators."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from panel.data.delivery_log import Tally
 from panel.deliveries import (
+    REFUSAL_REASONS,
     describe_deliveries,
     find_standing_refusal,
     format_age,
@@ -59,7 +63,11 @@ ROWS = [
         "last accepted 2 minutes ago; refused: too large, 1 in the last hour",
     ),
     (refused("too_large", 5), "", "none was ever accepted; refused: too large, 1 in the last hour"),
-    (ACCEPTED | refused("of_a_newer_program", 5), "", "last accepted 2 minutes ago"),
+    (
+        ACCEPTED | refused("of_a_newer_program", 5),
+        "",
+        "last accepted 2 minutes ago; refused: of a newer program, 1 in the last hour",
+    ),
 ]
 
 
@@ -80,3 +88,16 @@ def test_the_figures_are_told_in_words(
 )
 def test_an_age_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
     assert format_age(seconds) == words
+
+
+def test_every_code_of_a_refusal_has_its_words() -> None:
+    """Read from the two doors and what they share: a new code needs a row."""
+    folder = Path(__file__).resolve().parents[1] / "panel" / "sync"
+    doors = [folder / f"{name}.py" for name in ("wire", "plugin_hooks", "chatwoot_hooks")]
+    codes = {
+        code
+        for door in doors
+        for code in re.findall(r'Refusal\(\s*\d+, "(\w+)"', door.read_text(encoding="utf-8"))
+    }
+    assert {"stale", "bad_proof", "too_many", "not_kept"} <= codes
+    assert codes <= REFUSAL_REASONS.keys()

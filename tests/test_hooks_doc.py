@@ -21,7 +21,9 @@ from tests.conftest import Panel, panels_before, worlds_on_sockets
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT = (DOCS / "hooks.md").read_text()
-PLUGIN = DOCS / "middag-panel-hooks.php"
+FORMAT = TEXT[: TEXT.index("## A sender for WordPress")]
+PLUGIN = DOCS.parent / "deploy/wordpress"
+OLD_PHP = Path(__file__).with_name("php_7_4.php")
 STAMP = "2026-05-04T14:30:00Z"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
 NO_PHP = "NO PHP HERE: the sender for WordPress was not looked at (php not found)"
@@ -42,7 +44,7 @@ def ring(panel: Panel, **fields: Any) -> requests.Response:
 
 def rows() -> dict[str, str]:
     """The table of answers: first column to second."""
-    cells = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
+    cells = [line.strip("| ").split(" | ") for line in FORMAT.splitlines() if line.startswith("| ")]
     return {row[0]: row[1] for row in cells[2:]}
 
 
@@ -142,7 +144,7 @@ def test_the_organization_is_found_in_each_of_the_places(
 def test_the_kinds_are_those_that_the_text_says() -> None:
     names = set(KINDS)
     groups = {name for name in names if name.endswith(".*")}
-    extra = {word for word in re.findall(r"`([a-z_]+\.[a-z_*]+)`", TEXT) if word in names}
+    extra = {word for word in re.findall(r"`([a-z_]+\.[a-z_*]+)`", FORMAT) if word in names}
     assert groups == {"order.*", "quote.*", "license.*", "entitlement.*"}
     assert groups | {"organization.deleted"} <= extra
     assert {f"collaborator.{end}" for end in ("added", "updated", "removed")} <= extra
@@ -174,49 +176,13 @@ def test_the_example_with_curl_works_as_it_stands(panel: Panel) -> None:
 
 
 # -- the sender for WordPress ----------------------------------------------------------------------
+# What it does stands in tests/wordpress, on a real one.
 
-# What WordPress gives the sender: actions, a scheduler, an HTTP client; no more than it uses.
-WORDPRESS = r"""<?php
-define( 'ABSPATH', '/' );
-define( 'MIDDAG_PANEL_URL', getenv( 'PANEL_URL' ) );
-define( 'CHATWOOT_CONTACT_VIEW_SECRET', getenv( 'SECRET' ) );
-$actions = $events = array();
-function add_action( $name, $call, $priority = 10, $arguments = 1 ) {
-	global $actions;
-	$actions[ $name ] = $call;
-}
-function wp_generate_uuid4() { return bin2hex( random_bytes( 16 ) ); }
-function wp_json_encode( $value ) { return json_encode( $value ); }
-function wp_rand( $from, $to ) { return $from; }
-function wp_schedule_single_event( $at, $name, $arguments ) {
-	global $events;
-	$events[] = array( $at - time(), $name, $arguments );
-}
-function wp_clear_scheduled_hook( $name, $arguments ) {
-	global $events;
-	$events = array_values( array_filter(
-		$events,
-		fn( $event ) => $event[1] !== $name || $event[2] !== $arguments
-	) );
-}
-function is_wp_error( $answer ) { return false === $answer; }
-function wp_remote_retrieve_response_code( $answer ) { return $answer; }
-function wp_remote_post( $url, $options ) {
-	$lines = array();
-	foreach ( $options['headers'] as $name => $value ) { $lines[] = "$name: $value"; }
-	$http = array( 'method' => 'POST', 'header' => $lines, 'content' => $options['body'] );
-	$http += array( 'ignore_errors' => true, 'timeout' => $options['timeout'] );
-	$body = @file_get_contents( $url, false, stream_context_create( array( 'http' => $http ) ) );
-	if ( false === $body ) { return false; }
-	fwrite( STDERR, $body . "\n" );
-	return (int) explode( ' ', $http_response_header[0] )[1];
-}
-require $argv[1];
-$entity = array( 'id' => 7, 'organization_id' => 42 );
-foreach ( array_keys( MIDDAG_PANEL_ACTIONS ) as $name ) { $actions[ $name ]( $entity ); }
-foreach ( $events as $event ) { $actions[ $event[1] ]( ...$event[2] ); }
-echo json_encode( $events );
-"""
+SENDER = TEXT[len(FORMAT) :]
+FILES = sorted(PLUGIN.rglob("*.php"))
+PARTS = {file.name: file.read_text() for file in FILES}
+CODE = "".join(PARTS.values())
+MOST_LINES = 250
 
 
 @pytest.fixture
@@ -224,43 +190,81 @@ def php() -> str:
     return shutil.which("php") or pytest.skip(NO_PHP)
 
 
-def wordpress(php: str, folder: Path, url: str) -> tuple[list[Any], list[Any]]:
-    """Every action happens once: (what was scheduled, what the panel answered)."""
-    (folder / "wordpress.php").write_text(WORDPRESS)
-    command = [php, str(folder / "wordpress.php"), str(PLUGIN)]
-    environ = {"PATH": os.environ["PATH"], "PANEL_URL": url, "SECRET": SECRET}
-    ended = subprocess.run(command, check=True, env=environ, capture_output=True, timeout=60)
-    answers = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith(b"{")]
-    return json.loads(ended.stdout), answers
+def run_php(php: str, *arguments: str) -> str:
+    command = [php, *arguments]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def test_php_can_read_the_sender(php: str) -> None:
-    ended = subprocess.run([php, "-l", str(PLUGIN)], check=False, capture_output=True, timeout=30)
-    assert ended.returncode == 0, ended.stdout
+    for file in FILES:
+        run_php(php, "-l", str(file))
 
 
-def test_every_kind_that_it_sends_is_one_of_ours() -> None:
-    kinds = re.findall(r"'middag/[\w/]+'\s*=> '([\w.]+)'", PLUGIN.read_text())
-    assert len(kinds) >= 10
+def test_the_sender_needs_no_newer_php_than_7_4(php: str) -> None:
+    assert run_php(php, str(OLD_PHP), *map(str, FILES)) == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "match( $x ) { 1 => 2 };",
+        "$x?->y();",
+        "function f( int|string $x ) {}",
+        "function f( ?int $x, ) {}",
+        "function f(): static {}",
+        "function f( mixed $x ) {}",
+        "class A { public function __construct( private $x ) {} }",
+        "enum A { case B; }",
+        "f( name: 1 );",
+        "try { f(); } catch ( E ) {}",
+        "$x = $y ?? throw new E();",
+        "f( ... );",
+        "$x::class;",
+        "str_contains( 'a', 'b' );",
+        "#[Attribute] class A {}",
+        "function () use ( $x, ) {};",
+    ],
+)
+def test_what_php_7_4_cannot_read_is_found(php: str, tmp_path: Path, code: str) -> None:
+    (tmp_path / "new.php").write_text(f"<?php\n{code}\n")
+    assert run_php(php, str(OLD_PHP), str(tmp_path / "new.php")) != ""
+
+
+def test_the_files_are_small_and_the_loader_names_them_all() -> None:
+    loader = PARTS["middag-panel-hooks.php"]
+    parts = set(re.findall(r"^\t\t'([a-z-]+)',$", loader, re.MULTILINE))
+    assert parts == {file.stem for file in PLUGIN.glob("*/*.php")} - {"pt_BR"}
+    assert {name for name, code in PARTS.items() if len(code.splitlines()) > MOST_LINES} == set()
+
+
+def test_no_file_can_be_asked_for_from_outside() -> None:
+    assert [n for n, code in PARTS.items() if "defined( 'ABSPATH' ) || exit;" not in code] == []
+
+
+def test_the_text_names_every_filter_and_setting_of_the_code() -> None:
+    filters = set(re.findall(r"apply_filters\( '(middag_panel_\w+)'", CODE))
+    assert filters == set(re.findall(r"^\| `(middag_panel_\w+)`", SENDER, re.MULTILINE))
+    settings = set(re.findall(r"'(MIDDAG_PANEL_[A-Z]+)'", PARTS["settings.php"]))
+    assert {name for name in settings if name not in SENDER} == set()
+    for words in re.findall(r"press \"(.*?)\"", SENDER):
+        assert f"'{words}'" in PARTS["actions.php"]
+
+
+def test_every_kind_that_its_table_names_is_one_of_ours() -> None:
+    table = PARTS["names.php"].split("const EVENTS")[1].split(";")[0]
+    kinds = []
+    for domain, events in re.findall(r"'(\w+)'\s*=> array\((.*?)\)", table, re.DOTALL):
+        kinds += [f"{domain}.{kind}" for kind in re.findall(r"=> '(\w+)'", events)]
+    assert len(kinds) >= 20
     assert [kind for kind in kinds if not find_kind(kind)] == []
 
 
-def test_what_it_sends_is_taken(php: str, panel: Panel, tmp_path: Path) -> None:
-    scheduled, answers = wordpress(php, tmp_path, panel.url)
-    assert len(answers) == len(scheduled) >= 10
-    assert {answer["status"] for answer in answers} == {"accepted"}
-
-
-def test_what_it_cannot_send_it_brings_again_with_the_same_id(php: str, tmp_path: Path) -> None:
-    scheduled, answers = wordpress(php, tmp_path, "http://127.0.0.1:9")
-    half = len(scheduled) // 2
-    assert (answers, len(scheduled)) == ([], half * 2)
-    for first, second in zip(scheduled[:half], scheduled[half:], strict=True):
-        (body, number), (again, later) = first[2], second[2]
-        assert (again, number, later, second[0] >= 30) == (body, 0, 1, True)
-
-
-def test_it_tries_for_a_day() -> None:
-    waits = re.search(r"WAITS = array\(([\d, ]+)\)", PLUGIN.read_text())
-    assert waits
-    assert sum(map(int, waits[1].split(","))) >= 86_400
+def test_every_text_has_its_portuguese() -> None:
+    texts = set(re.findall(r"(?:__|_e)\( '((?:\\'|[^'])+)', 'middag-panel-hooks'", CODE))
+    row = r"^\t'((?:\\'|[^'])+)' => '((?:\\'|[^'])+)',$"
+    table = re.findall(row, PARTS["pt_BR.php"], re.MULTILINE)
+    assert texts == {text for text, _ in table}
+    marks = [(text.count("%"), said.count("%")) for text, said in table]
+    assert [pair for pair in marks if pair[0] != pair[1]] == []

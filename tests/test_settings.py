@@ -33,7 +33,7 @@ def test_the_required_ones_are_enough() -> None:
     assert settings.database_url == "sqlite:///var/panel.db"
     assert settings.timezone == ZoneInfo("America/Sao_Paulo")
     assert (settings.expiring_days, settings.session_hours, settings.keep_days) == (30, 12, 90)
-    assert (settings.integer_money, settings.agent_proof) == ("cents", "shared-secret")
+    assert (settings.integer_money, settings.agent_proof) == ("", "shared-secret")
     assert settings.check_inbox is True
 
 
@@ -63,6 +63,10 @@ FAULTY = [
     ("MIDDAG_API_URL", "https://account.example.com:port"),
     ("MIDDAG_API_URL", "https://account.example.com/?a=1"),
     ("MIDDAG_API_URL", "https://account.example.com/#x"),
+    ("MIDDAG_API_URL", "https://account.example.com/?rest_route=middag-account/v1"),
+    ("MIDDAG_API_URL", "https://account.example.com/?rest_route=/a&rest_route=/b"),
+    ("MIDDAG_API_URL", "https://account.example.com/?rest_route=/middag-account/v1#x"),
+    ("MIDDAG_API_URL", "https://user@account.example.com/?rest_route=/middag-account/v1"),
     ("MIDDAG_API_URL", "https://[1"),
     ("MIDDAG_API_URL", "https://account example.com"),
     ("CHATWOOT_URL", "https://chat.example.com;script-src"),
@@ -111,6 +115,7 @@ FAULTY = [
     ("PANEL_INBOXES", "9" * 5000),
     ("PANEL_CHECK_INBOX", "maybe"),
     ("CHATWOOT_CALLS_PER_MINUTE", "0"),
+    ("MIDDAG_CALLS_PER_MINUTE", "0"),
     ("MIDDAG_LINK_ORGANIZATION", "https://account.example.com/organizations"),
     ("MIDDAG_LINK_ORDER", "javascript:alert({id})"),
     ("MIDDAG_LINK_QUOTE", "https://{id}.example.com/{id}"),
@@ -138,6 +143,11 @@ def test_every_variable_has_a_faulty_value_in_the_table() -> None:
         ("MIDDAG_API_URL", "http://127.0.0.1:8000/v1/", "middag_api_url",
          "http://127.0.0.1:8000/v1"),
         ("MIDDAG_API_URL", "http://[::1]:80/v1", "middag_api_url", "http://[::1]:80/v1"),
+        ("MIDDAG_API_URL", "https://a.example/?rest_route=/middag-account/v1/", "middag_api_url",
+         "https://a.example/?rest_route=/middag-account/v1"),
+        ("MIDDAG_API_URL", "https://a.example/index.php/wp-json/middag-account/v1",
+         "middag_api_url", "https://a.example/index.php/wp-json/middag-account/v1"),
+        ("MIDDAG_CALLS_PER_MINUTE", "", "middag_calls_per_minute", 120),
         ("CHATWOOT_FRAME_ORIGINS", "https://a.example, https://b.example:8443/", "frame_origins",
          ("https://a.example", "https://b.example:8443")),
         ("CHATWOOT_URL", "https://chat.example.com/app", "frame_origins",

@@ -32,6 +32,9 @@ class Lifetimes:
     kept: int = 24 * 3600
     refused: int = 30
 
+    def fresh_for(self, empty: bool) -> int:
+        return self.empty if empty else self.fresh
+
 
 @dataclass(frozen=True)
 class Resource(Generic[T]):
@@ -62,6 +65,17 @@ def make_token_key(organization: int, name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Dated:
+    """A JSON document that was read, and how old it was when it came.
+
+    `age`: seconds; 0: from its origin; None: out of somebody's cache, which does not say.
+    """
+
+    body: Any
+    age: float | None = 0.0
+
+
+@dataclass(frozen=True)
 class Reading(Generic[T]):
     """What a section is drawn from.
 
@@ -78,13 +92,21 @@ class Reading(Generic[T]):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """The last good answer: when it came, under which token, and a digest of its body."""
+    """The last good answer: when it was made, under which token, and a digest of its body.
+
+    `age`: that of `Dated`, by which it is older than its coming.
+    """
 
     body: Any
     at: float
     token: str
     digest: str
     empty: bool
+    age: float | None = 0.0
+
+    @property
+    def came_at(self) -> float:
+        return self.at + (self.age or 0.0)
 
     def expires_at(self, life: Lifetimes) -> float:
         return self.at + life.kept
@@ -169,8 +191,8 @@ class State(Generic[T]):
     @property
     def read_at(self) -> float:
         """When the last read ended, well or not."""
-        parts = [part.at for part in (self.copy, self.failure) if part]
-        return max(parts, default=0.0)
+        copy_at = self.copy.came_at if self.copy else 0.0
+        return max(copy_at, self.failure.at if self.failure else 0.0)
 
     def make_version(self, now: float, life: Lifetimes) -> str:
         """Opaque; the same for everyone who would be shown the same thing."""
@@ -203,7 +225,7 @@ class State(Generic[T]):
 def _is_outdated(
     failure: Failure, token: str, copy: Copy | None, now: float, life: Lifetimes
 ) -> bool:
-    if failure.token != token or (copy is not None and copy.at > failure.at):
+    if failure.token != token or (copy is not None and copy.came_at > failure.at):
         return True
     # Beside a copy the store keeps it for longer: its age is ours to judge.
     return now >= failure.expires_at(life)

@@ -6,10 +6,14 @@ A read stores its copy under the token that it saw *before* it began, or wrote w
 So an invalidation that arrives during a read leaves that copy invalidated, and one of what nobody
 has read for long has nothing to do.
 
+An answer may come out of somebody's cache between us and its origin. Then its copy is as old as it
+is; one that is older than its reader or a touch allows is shown as late: `cached_upstream`.
+
 What a process saw under an organization's generation (see `generations`) it need not read and parse
 again while that generation stands, so most questions ask for the generation alone.
 """
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,10 +23,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from panel import errors
+from panel import errors, exact_json
 from panel.bulkhead import Bulkhead
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
-from panel.cache.entries import Copy, Entry, Failure, Reading, Resource, State, make_token_key
+from panel.cache.entries import (
+    Copy,
+    Dated,
+    Entry,
+    Failure,
+    Reading,
+    Resource,
+    State,
+    make_token_key,
+)
+from panel.cache.touches import AGE_SECONDS, Touches
 from panel.cache.ttl_cache import TtlCache
 from panel.deadline import READ_SECONDS, Deadline
 from panel.locks import Locks
@@ -33,6 +47,8 @@ FLIGHT_SECONDS = 2.5  # behind somebody else's fetch; then the reader is told to
 REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
 MOST_STATES = 8192  # without their values: for those who only ask what has changed
 VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
+CACHED_UPSTREAM = "cached_upstream"
+NEVER = math.inf  # no answer is so new
 
 
 Report = Callable[[errors.PanelError], None]
@@ -68,6 +84,7 @@ class Cache:
         """`locks` reach as far as the store does. `bulkhead`: for those who wait."""
         self.store = store
         self._bulkhead = bulkhead or Bulkhead()
+        self.touches = Touches(store, clock)
         self._locks = locks
         self._clock = clock
         # By generation and name: what was seen. By token and key: how a read of ours ended.
@@ -82,6 +99,7 @@ class Cache:
     ) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
+        A document that may come out of somebody's cache is returned as a `Dated`.
         Raises what `fetch` raised, when no copy may stand in for it; `Busy` when this reader would
         wait for too long. `report` hears once of each failure, whoever waited for that read.
         """
@@ -119,7 +137,8 @@ class Cache:
                 return found
             if not alone:
                 raise errors.Busy(detail="somebody else's read takes long")
-            return self._fetch_and_store(resource, state, fetch, report, by)
+            since = asked if control is CacheControl.NO_CACHE else 0.0
+            return self._fetch_and_store(resource, state, fetch, report, by, since)
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
@@ -153,8 +172,10 @@ class Cache:
     def touch(self, organization: int, *names: str) -> bool:
         """Invalidate sections of an organization; those that are being read as well.
 
-        False when the store did not take it.
+        Without names: something has changed that no section shows. False when the store did not
+        take it.
         """
+        self.touches.note(organization)
         keys = [make_token_key(organization, name) for name in names]
         return not keys or self.store.remove(organization, *keys)
 
@@ -178,14 +199,13 @@ class Cache:
     def _is_fresh(
         self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
     ) -> bool:
-        if state.copy is None or state.is_invalidated:
+        if state.copy is None or state.is_invalidated or state.copy.age is None:
             return False
         if control is CacheControl.NO_CACHE:
             return state.copy.at >= asked
         if state.failure and state.failure.at > state.copy.at:
             return False  # somebody asked for a newer one, and was told that it could not be had
-        life = resource.lifetimes
-        return self._clock() < state.copy.at + (life.empty if state.copy.empty else life.fresh)
+        return self._clock() < state.copy.at + resource.lifetimes.fresh_for(state.copy.empty)
 
     def _answer_shared(
         self, resource: Resource[T], stored: State[T], asked: float
@@ -238,26 +258,71 @@ class Cache:
         fetch: Callable[[Deadline], Any],
         report: Report,
         by: Deadline,
+        since: float,
     ) -> Reading[T]:
+        """`since`: the moment after which the answer has to be made."""
         stored_token = state.token
         if not stored_token:
             # Before the fetch: an invalidation that comes from now on removes this token.
             state = replace(state, token=secrets.token_hex(8))
             stored_token = self._store_token(resource, state.token)
         try:
-            body = fetch(by)
-            value = resource.parse(body)
+            answer = fetch(by)
+            dated = answer if isinstance(answer, Dated) else Dated(answer)
+            value = resource.parse(dated.body)
+            # Under the token as it was before the fetch: see the module.
+            copy = self._make_copy(resource, dated, value, state.token)
+            if copy.age != 0.0:
+                touched = self._find_touch(resource, state)
+                if self._is_outdated(resource, copy, max(since, touched)):
+                    state = self._store_newer(resource, state, copy, value, touched)
+                    raise errors.Blocked(CACHED_UPSTREAM, tell_age(copy.age))
         except errors.PanelError as error:
             report(error)
             return self._store_failure(resource, state, stored_token, error)
-        digest = blake2s(msgspec.json.encode(body), digest_size=8).hexdigest()
-        # Under the token as it was before the fetch: see the module.
-        copy = Copy(body, self._clock(), state.token, digest, resource.is_empty(value))
         self._store_entry(resource, Entry(copy))
         copy = msgspec.structs.replace(copy, body=None)
         ended = State(state.token, copy, None, value)
         self._share(resource, stored_token, ended)
         return self._make_reading(resource, ended)
+
+    def _make_copy(self, resource: Resource[T], dated: Dated, value: T, token: str) -> Copy:
+        digest = blake2s(exact_json.encode(dated.body), digest_size=8).hexdigest()
+        made_at = self._clock() - (dated.age or 0.0)
+        return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
+
+    def _find_touch(self, resource: Resource[T], state: State[T]) -> float:
+        """The moment after which an answer must be made to show what was touched, else 0."""
+        if state.copy and not state.is_invalidated:
+            return 0.0
+        found = self.touches.find(resource.organization) or 0.0
+        if state.copy is None:
+            return found
+        # The touch that invalidated a copy is younger than it; unless it is one that was outdated
+        # when it came.
+        copy = state.copy
+        is_known = found >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
+        return found if is_known else NEVER
+
+    def _is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
+        """Is this copy, out of somebody's cache, older than it may be, or of unknown age?"""
+        least = max(since, self._clock() - resource.lifetimes.fresh_for(copy.empty))
+        return copy.age is None or copy.at - AGE_SECONDS < least
+
+    def _store_newer(
+        self, resource: Resource[T], state: State[T], copy: Copy, value: T, touched: float
+    ) -> State[T]:
+        """The state with the newer of its own copy and this one, which is outdated."""
+        old = state.copy
+        if old and (copy.digest == old.digest if copy.age is None else copy.at <= old.at):
+            return state
+        if old and copy.age is None:
+            # When the old one came, that cache had no copy, or the same: it cannot be older.
+            copy = msgspec.structs.replace(copy, at=old.at)
+        if touched:
+            copy = msgspec.structs.replace(copy, token="")  # it stays invalidated
+        self._store_entry(resource, Entry(copy))
+        return replace(state, copy=msgspec.structs.replace(copy, body=None), value=value)
 
     def _store_failure(
         self, resource: Resource[T], state: State[T], stored_token: str, error: errors.PanelError
@@ -346,6 +411,11 @@ class Cache:
 
 def _weigh(state: State[Any]) -> int:
     return 1 if state.value is None else VALUE_WEIGHT
+
+
+def tell_age(age: float | None) -> str:
+    """For the log."""
+    return "a cache answered" + ("" if age is None else f", {age:.0f} s old")
 
 
 def _forbids_copies(error: errors.PanelError) -> bool:

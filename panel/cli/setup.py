@@ -1,7 +1,7 @@
 """`flask --app app setup`: make Chatwoot hold what the panel needs, and say what is not well there.
 
-Exit codes: 0 all is done and well; 1 a dry run has steps, or something is not as it should be; 2 a
-step failed, or Chatwoot could not be asked.
+Exit codes: 0 all is done; 1 something is not as it should be; 2 a step failed, or Chatwoot could
+not be asked. A dry run is a check, which ends with 1 where anything is left to be done by anybody.
 """
 
 import sys
@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.checks import Finding, run_checks
 from panel.cli.claim import Claim, make_claim
+from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
 from panel.cli.setup_findings import (
+    SetupProblem,
     find_version_problems,
     find_webhook_problems,
     write_notes,
@@ -28,7 +30,7 @@ from panel.data import schema
 from panel.data.installation import Installation
 from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError, TryLater
-from panel.models import clean
+from panel.models.text import clean
 from panel.services import services
 from panel.sync.installation_mark import Mark
 from panel.upstream.chatwoot_rejections import REMEDIES, read_words
@@ -68,16 +70,19 @@ class SetupReport:
     version: str
     outcome: Outcome
     otherwise: str  # what to say where there was no step
-    problems: list[str]
+    problems: list[SetupProblem]
     notes: list[str] = field(default_factory=list)
     secret: str = ""
     exposure: Exposure | None = None
+    amounts: list[str] = field(default_factory=list)  # what MIDDAG_INTEGER_MONEY would decide
 
     @property
     def exit_code(self) -> int:
         if self.outcome.failed or self.outcome.untried:
             return COULD_NOT
-        return FOUND if self.problems or (self.dry_run and self.outcome.done) else 0
+        if self.dry_run:
+            return FOUND if self.outcome.done or self.problems else 0
+        return FOUND if not all(each.is_next for each in self.problems) else 0
 
 
 @click.command("setup")
@@ -140,7 +145,7 @@ def _set_up(
     if planner.has_database:
         arrivals = run_checks(shared, cheap_only=True, only=(WEBHOOKS,))[WEBHOOKS]
     problems = [
-        *claim.find_problems(),
+        *map(SetupProblem, claim.find_problems()),
         *find_version_problems(survey),
         *find_webhook_problems(survey, shared.settings, arrivals),
     ]
@@ -155,14 +160,29 @@ def _set_up(
         list(write_notes(survey, exposure)),
         outcome.secret or shown,
         exposure,
+        _explain_amounts(planner.has_database),
     )
+
+
+def _explain_amounts(has_database: bool) -> list[str]:
+    """What MIDDAG_INTEGER_MONEY would decide, while it is not set."""
+    shared = services()
+    if shared.settings.integer_money:
+        return []
+    try:
+        known = shared.directory.list_organizations() if has_database else []
+    except PanelError:
+        known = []
+    return explain_integer_money(shared.back_office, known)
 
 
 def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
     steps = list(planner.plan_removal())
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
-    hidden = [f"What stands of ours is not known: {each}." for each in survey.unlisted]
-    problems = [*hidden, REMEDIES["not_permitted"]] if hidden else []
+    problems = [
+        SetupProblem(f"What stands of ours is not known: {each}. {REMEDIES['not_permitted']}")
+        for each in survey.unlisted
+    ]
     otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT
     return SetupReport(dry_run, write_version(survey.version), outcome, otherwise, problems)
 
@@ -197,12 +217,16 @@ def _make_value(report: SetupReport) -> dict[str, Any]:
         "failed": [asdict(each) for each in outcome.failed],
         "untried": outcome.untried,
         "by_hand": [each.by_hand for each in outcome.failed],
-        "problems": report.problems,
+        "problems": [each.text for each in report.problems],
         "notes": report.notes,
         "webhook_secret": report.secret,
         "dry_run": report.dry_run,
     }
-    return value | ({"exposure": asdict(report.exposure)} if report.exposure else {})
+    optional = {
+        "exposure": report.exposure and asdict(report.exposure),
+        "integer_money": report.amounts,
+    }
+    return value | {name: each for name, each in optional.items() if each}
 
 
 def _report_lines(report: SetupReport) -> Iterator[str]:
@@ -217,8 +241,9 @@ def _report_lines(report: SetupReport) -> Iterator[str]:
         yield f"  CHATWOOT_WEBHOOK_SECRET={report.secret}"
     if report.problems:
         yield "Not as it should be:"
-        yield from (f"  - {line}" for line in report.problems)
+        yield from (f"  - {each.text}" for each in report.problems)
     yield from report.notes
+    yield from report.amounts
 
 
 def _failure_lines(outcome: Outcome) -> Iterator[str]:

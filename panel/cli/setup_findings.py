@@ -4,6 +4,7 @@ A problem means that something is not as it should be; a note is worth knowing.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from panel.checks import Finding
 from panel.cli.setup_plan import SIGNING_VERSION, Exposure
@@ -20,14 +21,22 @@ PRIVATE_REFUSED = (4, 14, 0)  # from this version on, unless it is allowed
 OLDEST_TRIED = (4, 3, 0)
 
 
+@dataclass(frozen=True)
+class SetupProblem:
+    """`is_next`: what is left to an administrator after setup itself has gone well."""
+
+    text: str
+    is_next: bool = False
+
+
 def write_version(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def find_version_problems(survey: Survey) -> Iterator[str]:
+def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
     """A Chatwoot that signs nothing: none of its webhooks can be accepted."""
     if survey.version and survey.version < SIGNING_VERSION:
-        yield (
+        yield SetupProblem(
             f"Chatwoot {write_version(survey.version)} does not sign its webhooks (it does from "
             f"{write_version(SIGNING_VERSION)} on), so none can be accepted. New conversations are "
             "named by the passes of their organization alone: after a hook of the plugin, and at "
@@ -35,31 +44,38 @@ def find_version_problems(survey: Survey) -> Iterator[str]:
         )
 
 
-def find_webhook_problems(survey: Survey, settings: Settings, arrivals: Finding) -> Iterator[str]:
+def find_webhook_problems(
+    survey: Survey, settings: Settings, arrivals: Finding
+) -> Iterator[SetupProblem]:
     """Of the webhook that stands, whose deliveries are as `arrivals` says."""
     webhook, ours = survey.webhook, settings.chatwoot_webhook_secret
     if "webhooks" in survey.unlisted:
-        yield "The webhook cannot be seen with this token: it is no administrator's."
-        yield from _find_arrival_problems(survey, arrivals)
-    if webhook is None:
+        yield SetupProblem("The webhook cannot be seen with this token: it is no administrator's.")
+    elif webhook is None:
         return
-    theirs = webhook.get("secret")
-    if not theirs and survey.version >= SIGNING_VERSION:
-        yield "The webhook has no secret, so Chatwoot does not sign it: remove it, run setup again."
+    elif not (theirs := webhook.get("secret")) and survey.version >= SIGNING_VERSION:
+        yield SetupProblem(
+            "The webhook has no secret, so Chatwoot does not sign it: remove it, run setup again."
+        )
     elif theirs and not ours:
-        yield f"CHATWOOT_WEBHOOK_SECRET is empty, so every webhook is refused: {SHOW_SECRET}."
+        text = f"CHATWOOT_WEBHOOK_SECRET is empty, so every webhook is refused: {SHOW_SECRET}."
+        yield SetupProblem(text, is_next=True)
     elif theirs and theirs != ours:
-        yield f"CHATWOOT_WEBHOOK_SECRET is not the secret of the webhook: {SHOW_SECRET}."
+        yield SetupProblem(
+            f"CHATWOOT_WEBHOOK_SECRET is not the secret of the webhook: {SHOW_SECRET}."
+        )
     yield from _find_arrival_problems(survey, arrivals)
 
 
-def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[str]:
+def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[SetupProblem]:
     if arrivals.word == "refused":
-        yield f"Webhooks are {arrivals.detail}."
+        yield SetupProblem(f"Webhooks are {arrivals.detail}.")
     elif arrivals.word == "unknown":
-        yield f"Whether webhooks arrive cannot be told: {arrivals.detail}."
+        text = f"Whether webhooks arrive cannot be told: {arrivals.detail}."
+        yield SetupProblem(text, is_next=True)
     elif arrivals.word in ("never", "unused"):
-        yield f"No webhook has ever been accepted. {_explain_silence(survey)}"
+        text = f"No webhook has ever been accepted. {_explain_silence(survey)}"
+        yield SetupProblem(text, is_next=True)
 
 
 def _explain_silence(survey: Survey) -> str:

@@ -122,9 +122,14 @@ def _is_former(place: str, tabs: list[Tab], webhooks: list[SettingRow], settings
 
 def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
     try:
-        found = VERSION_NUMBER.match(chatwoot.version())
+        return parse_version(chatwoot.version())
     except PanelError:
         return ()  # a proxy may let nothing pass but /api/v1
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Three numbers, whatever a fork has written around them; () where there are none."""
+    found = VERSION_NUMBER.match(text)
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 

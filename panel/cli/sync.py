@@ -22,11 +22,12 @@ from panel.cli.output import (
 from panel.cli.sync_buried import show_buried
 from panel.cli.sync_status import show_status
 from panel.data.inbox import DAY_SECONDS
+from panel.data.obstacles import explain, refuse_obstacles
 from panel.data.schema import Preparation
 from panel.data.workers import EXECUTING, HELD_BACK, STANDING_BY, STOPPED
 from panel.errors import PanelError
 from panel.services import get, services
-from panel.sync.dry_run import DryRun, PlannedCall
+from panel.sync.dry_run import UNSETTLED, DryRun, PlannedCall
 from panel.sync.intake import Intake, NotKept
 from panel.sync.jobs import BACKFILL, Jobs, TooManyGone
 from panel.sync.reasons import explain_reason
@@ -52,6 +53,7 @@ def group() -> None:
 def run_worker() -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
     # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +90,8 @@ def backfill(ids: tuple[str, ...], resume: bool, as_json: bool) -> None:
     try:
         _line_up(get(Intake), left, quiet=as_json)
     except NotKept as error:
-        stop(f"The database cannot be written: {error}. Run it again with --resume.")
+        why = explain(error, services().database) or f"The database cannot be written: {error}."
+        stop(f"{why} Run it again with --resume.")
     skipped = len(numbers) - len(left)
     result = {"organizations": len(numbers), "lined_up": len(left)}
     told = f"{len(left)} lined up" + (f", {skipped} were before" if skipped else "")
@@ -141,8 +144,10 @@ def _drift_lines(found: list[PlannedCall]) -> Iterable[str]:
         yield "Everything is in line."
         return
     yield from (note.describe() for note in found)
-    numbers = " ".join(map(str, dict.fromkeys(note.organization for note in found)))
-    yield f"To put it right: `flask --app app sync backfill {numbers}`"
+    mendable = dict.fromkeys(note.organization for note in found if note.path != UNSETTLED)
+    if mendable:
+        numbers = " ".join(map(str, mendable))
+        yield f"To put it right: `flask --app app sync backfill {numbers}`"
 
 
 def _read_numbers(words: tuple[str, ...]) -> list[int]:

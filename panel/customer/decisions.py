@@ -20,7 +20,7 @@ from panel.upstream.chatwoot import (
     Contact,
     Conversation,
 )
-from panel.upstream.middag import ORGANIZATION
+from panel.upstream.documents import ORGANIZATION
 
 ACTIONS = ("pick", "refuse", "undo")
 CONTACT_SECONDS = 3.0  # seconds for a contact that a pass is writing

@@ -13,7 +13,7 @@ from panel.customer import matching
 from panel.customer.matching import Identification
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.errors import Missing, PanelError, Unreachable
-from panel.models import normalize_email
+from panel.models.text import normalize_email
 from panel.services import Services
 from panel.upstream.chatwoot import Agent, Conversation
 

@@ -20,7 +20,7 @@ from panel.data.search_index import (
 )
 from panel.errors import Missing, PanelError
 from panel.services import Services
-from panel.upstream.middag import ORGANIZATION
+from panel.upstream.documents import ORGANIZATION
 
 LONGEST_ID = 18
 

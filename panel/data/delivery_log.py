@@ -1,8 +1,8 @@
 """The delivery log: how we answered what the plugin and Chatwoot delivered, over all processes.
 
 The one owner of the table `deliveries`: by sender, answer and minute, how often and when last.
-Anybody may send us anything, so a process writes once a minute at most, however many come, and no
-request waits for it. What a process that dies has not written yet is not counted.
+Anybody may send us anything, so a process writes once in ten seconds at most, however many come,
+and no request waits for it. What a process that dies has not written yet is not counted.
 """
 
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 CHATWOOT, PLUGIN = "chatwoot", "plugin"  # the senders
 ACCEPTED = "accepted"
-WRITE_EVERY_SECONDS = 60.0
+WRITE_EVERY_SECONDS = 10.0
 COUNTED_MINUTES = 60
 MOST_UNWRITTEN = 1000  # remembered while the database is away
 
@@ -71,7 +71,7 @@ class DeliveryLog:
         self._writing = threading.Lock()  # held while the database is asked
 
     def count(self, sender: str, answer: str) -> None:
-        """Count one delivery. It is written at once, or when the last write is a minute old."""
+        """Count one delivery. It is written at once, or ten seconds after the last write."""
         now = self._clock()
         with self._lock:
             self._add((sender, answer, int(now // 60)), Tally(1, now))

@@ -147,7 +147,7 @@ def _take_writer_lock(file: str) -> Iterator[None]:
     if not _thread_lock.acquire(timeout=WRITE_SECONDS):
         raise TimeoutError
     try:
-        lock = os.open(f"{file}.writing.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(f"{file}.writing.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not lock_file(lock, WRITE_SECONDS, WRITE_POLL_SECONDS):
                 raise TimeoutError

@@ -9,21 +9,31 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     catalogue.py       COMPANIES: what the back office knows of each organization
     faults.py          FAULTS: every way in which the back office can fail
     backoffice.py      BackOffice: MIDDAG Account's REST API
+    rails.py           what Rails does below Chatwoot: JSON, moments, error pages
     records.py         what a new row of Chatwoot holds
+    outbox.py          its webhooks on their way
     account.py         Account: what Chatwoot knows, and what a test switches
-    messages.py        how its API shows a message
-    filters.py         Chatwoot's filter language
+    shapes.py          how it shows contacts, agents and teams
+    inbox_settings.py  how it shows inboxes
+    messages.py        how it shows messages
+    events.py          what it tells of a change, and to whom
+    filters.py         its filter language
     contact_lists.py   its calls that find contacts
-    contacts.py        its calls about one contact
     conversations.py   its calls about conversations
+    contacts.py        its calls about one contact
     people.py          its calls about agents, inboxes and teams
-    widget.py          its calls of website visitors, who are asked for no proof
     administration.py  its calls about attribute definitions, dashboard apps and webhooks
+    identification.py  who a visitor says they are makes them somebody
+    mail.py            how a mail becomes a message
+    visitors.py        who a visitor is by now
+    widget_chat.py     a visitor's calls about conversations
+    widget.py          the other calls of visitors, who are asked for no proof
     chatwoot.py        Chatwoot: who may call what; the manners of the real one
     page.py            the page with the frame, and its bench
     worlds.py          serve() and demo_worlds()
     serve.py           one port for both worlds and the panel: `python -m panel.demo`
 
-Foreign facts come from MIDDAG Account's public documentation (REST API reference, field glossary,
-status labels) and from Chatwoot's source at v4.16.2; what was inferred says so where it stands.
+`tests/demo/test_replay.py` holds Chatwoot against the recordings of a real one. Other foreign facts
+come from MIDDAG Account's public documentation (REST API reference, field glossary, status labels)
+and from Chatwoot's source at v4.16.2; what was inferred says so where it stands.
 """

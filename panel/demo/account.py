@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -100,8 +101,9 @@ class Account:
         self._last = 1000
 
     def is_since(self, *version: int) -> bool:
-        """Is this Chatwoot of that version, or a newer one?"""
-        return tuple(int(part) for part in self.version.split(".")) >= version
+        """Is this Chatwoot of that version, or a newer one? A fork's may be `v4.15.1-fork`."""
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        return numbers >= version
 
     def next_id(self, table: dict[int, Json]) -> int:
         """An id that no row had before."""
@@ -142,10 +144,18 @@ class Account:
     def add_conversation(
         self, contact: int, inbox: int = 1, conversation: int | None = None, **fields: Any
     ) -> Json:
-        """Add a conversation of a contact in an inbox; `conversation` is its display id."""
+        """Add a conversation of a contact in an inbox; `conversation` is its display id.
+
+        The contact joins the inbox by it, where it has not joined before.
+        """
         number = conversation or self.next_id(self.conversations)
-        self.conversations[number] = records.conversation_row(number, contact, inbox, fields)
-        return self.conversations[number]
+        row = records.conversation_row(number, contact, inbox, fields)
+        self.conversations[number] = row
+        joined = self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
+        if inbox in self.inboxes and all(each["inbox"]["id"] != inbox for each in joined):
+            source = row["source_id"] or row["uuid"]
+            joined.append({"inbox": self.inboxes[inbox], "source_id": source})
+        return row
 
     def add_message(self, conversation: int, text: str, **fields: Any) -> Json:
         """Add a message of the contact; `fields`: `message_type=1`, `private`, `sender`, …"""

@@ -32,13 +32,13 @@ _RESERVED = {
     "contact_attribute": contact_lists.STANDARD_KEYS,
     "conversation_attribute": conversations.STANDARD_KEYS,
 }
-_DEFAULT_EVENTS = (
+DEFAULT_EVENTS = (
     *("conversation_status_changed", "conversation_updated", "conversation_created"),
     *("contact_created", "contact_updated", "message_created", "message_updated"),
     "webwidget_triggered",
 )
 _EVENTS = {
-    *(*_DEFAULT_EVENTS, "inbox_created", "inbox_updated"),
+    *(*DEFAULT_EVENTS, "inbox_created", "inbox_updated"),
     *("conversation_typing_on", "conversation_typing_off"),
 }
 _KEY_FORMAT = "must only contain letters, numbers, underscores, hyphens, and dots"
@@ -175,7 +175,7 @@ def _shown(account: Account, row: Json) -> Json:
 
 
 def create_webhook(account: Account, ask: Ask) -> Answer:
-    blank = {"name": None, "url": None, "subscriptions": list(_DEFAULT_EVENTS)}
+    blank = {"name": None, "url": None, "subscriptions": list(DEFAULT_EVENTS)}
     row = _webhook(account, blank, rooted(ask.body, "webhook"), None)
     row |= {"id": account.next_id(account.webhooks), "account_id": account.account_id}
     row["secret"] = secrets.token_urlsafe(24)

@@ -32,7 +32,9 @@ _ROUTES = Map(
 class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
-    `bare`: organizations whose answers leave out every envelope key but `data`.
+    `bare`: organizations whose answers leave out every envelope key but `data`;
+    `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
+    rows a list says it has, by its name, where that is not what it has.
     """
 
     base = _BASE
@@ -47,6 +49,8 @@ class BackOffice(World):
         self.collaborators: dict[int, list[Json]] = {}
         self.entitlements: dict[int, list[Json]] = {}
         self.bare: set[int] = set()
+        self.takes_page_size = True
+        self.totals: dict[str, int] = {}
         self.faults: dict[tuple[int | None, str | None], str] = {}
         self.retry_after = 60
         self.elsewhere = "http://elsewhere.invalid/"
@@ -65,7 +69,7 @@ class BackOffice(World):
                 self.organizations[organization] = {"id": organization, **row}
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if kept["id"] != row["id"]] + [row]
+            rows[:] = [kept for kept in rows if _read_id(kept) != row["id"]] + [row]
 
     def remove(self, section: str, organization: int, row: int) -> None:
         """Take one row away by its id; section "organization": the organization itself."""
@@ -74,7 +78,7 @@ class BackOffice(World):
                 self.organizations.pop(organization, None)
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if kept["id"] != row]
+            rows[:] = [kept for kept in rows if _read_id(kept) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
         """From now on fail so (a name of FAULTS), for all or for this organization, section."""
@@ -120,6 +124,8 @@ class BackOffice(World):
         spoil = fault.spoil if fault else None
         if organization not in self.organizations and spoil is None:
             return refusal(404, "NOT_FOUND", f"Organization {organization} not found")
+        if "per_page" in call.query and not self.takes_page_size:
+            return refusal(400, "VALIDATION_ERROR", "per_page is not known")
         if named not in (None, organization):
             return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
         document = self._document(call, section, organization)
@@ -134,7 +140,13 @@ class BackOffice(World):
                 document = _envelope(dict(found) if found else None)
             else:
                 document = _paged(list(self.rows(section, organization)), call.query)
+                document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
         return {"data": document["data"]} if organization in self.bare else document
+
+
+def _read_id(row: object) -> object:
+    """None for what is no record: a list may hold that, too."""
+    return row.get("id") if isinstance(row, dict) else None
 
 
 def _envelope(data: Json | list[Json] | None, meta: Json | None = None) -> Json:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from panel.demo.companies import Company, Maker, Recipe, small
 
+DAY = 86400  # seconds
 _ENTITIES = {47: ("middag_global", "USD")}
 
 
@@ -167,6 +168,37 @@ def _contradictions(make: Maker) -> Company:
     return Company(organization, people, orders, quotes, licenses, entitlements, bare=True)
 
 
+def _php(make: Maker) -> Company:
+    """What PHP makes of values and records: some can be read, some cannot."""
+    midnight = datetime.combine(make.today + timedelta(9), time(), UTC)
+    organization = make.organization(
+        "O&#8217;Brien &amp; Filhos Cursos Ltda", "obrien.example", country="Brasil",
+        cnpj=11222000000130 + make.number, verification_status=1, legal_name=None, plan=False,
+    )  # fmt: skip
+    orders = [
+        make.order(1, "pending", 100, -1, number="1449"),
+        make.order(2, "on-hold", "1.250,00", -2, date_created=int(midnight.timestamp()) - 11 * DAY),
+        make.order(3, "processing", "3480.50", -3, date_created=make.day(-3) + " 12:00:00"),
+        make.order(4, "Aguardando análise", "80.50", -4, currency=None),
+        {**make.order(5, "", "", -5), "status": {"slug": "pending", "label": "Pendente"}},
+        make.order(6, "Concluído", "60.00", -50),
+        {"status": "pending", "total": "12.00"},
+    ]
+    quotes = [
+        make.quote(1, "sent", "5400.00", 14, line_items={"731": {"product_name": "Tema Campus"}}),
+        make.quote(2, "viewed", "750.00", 8, valid_until="20 de dezembro"),
+        make.quote(3, "Enviada", "1990.00", 5),
+    ]
+    licenses = [
+        make.license(1, "Plugin Relat&oacute;rios", 9, "Ativa", expires_at=midnight.isoformat()),
+        make.license(2, "Plugin Notas", 60, expires_at="01/02/2027", activations_limit=""),
+        make.license(3, "Agency", None, expires_at="lifetime", activations_limit=False),
+        make.license(4, "Plugin Presença", 40, "em_revisao", activations_count=None),
+    ]
+    people = [make.collaborator(1, "sean@obrien.example", "owner", name="Sean O&#8217;Brien")]
+    return Company(organization, people, orders, quotes, licenses, make.entitlements(licenses))
+
+
 def _plain(name: str, mail: str) -> Recipe:
     return lambda make: small(make, name, mail)
 
@@ -213,6 +245,7 @@ COMPANIES: dict[int, Recipe] = {
     46: _expiring,
     47: _northwind,
     48: _contradictions,
+    49: _php,
     51: _plain("Lenta Cursos Ltda", "lenta.example"),
     52: _plain("Parada Ensino Ltda", "parada.example"),
     53: _plain("Quinhentos Ltda", "quinhentos.example"),

@@ -52,7 +52,11 @@ _NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that Chatwoot fails to give; `applied`: the change was made all the same."""
+    """An answer that Chatwoot fails to give; `applied`: the change was made all the same.
+
+    `status`: 429 of the throttle, 422 of a database that took too long, 500 of Chatwoot itself,
+    502 to 504 of a proxy.
+    """
 
     status: int
     applied: bool = False

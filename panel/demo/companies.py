@@ -22,7 +22,10 @@ _AREAS = (
 
 @dataclass(frozen=True)
 class Company:
-    """One organization's document and its lists; `bare`: its envelopes hold nothing but data."""
+    """One organization's document and its lists, in which anything may stand.
+
+    `bare`: its envelopes hold nothing but data.
+    """
 
     organization: Json
     collaborators: Iterable[Json] = ()
@@ -38,8 +41,7 @@ def load(office: BackOffice, company: Company) -> None:
     number = company.organization["id"]
     office.put("organization", number, company.organization)
     for section in ("collaborators", "orders", "quotes", "licenses", "entitlements"):
-        for row in getattr(company, section):
-            office.put(section, number, row)
+        office.rows(section, number)[:] = list(getattr(company, section))
     if company.bare:
         office.bare.add(number)
 

@@ -35,7 +35,12 @@ def tell_contact_created(account: Account, contact: Json) -> None:
 
 
 def change_contact(account: Account, contact: Json, draft: Json) -> None:
-    """Write the draft into the row; where it changes nothing, nobody is told."""
+    """Write the draft into the row; where it changes nothing, nobody is told.
+
+    A visitor who can be reached is a lead from now on.
+    """
+    if draft["contact_type"] == "visitor" and (draft["email"] or draft["phone_number"]):
+        draft = {**draft, "contact_type": "lead"}
     changed = _write(contact, draft, _CONTACT_CHANGES)
     if changed:
         body = show_contact_webhook(contact, _place(account))

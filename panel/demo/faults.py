@@ -76,6 +76,29 @@ def _foreign(case: Case) -> Response:
     return answer(200, case.document | {"data": {**(data or {}), "id": other}})
 
 
+# One of each that decides something, as PHP may write it; what a row has not stays away.
+_ODD_VALUES = {
+    "status": {"value": "active", "label": "Ativa"},
+    "total": False,
+    "valid_until": "20 de dezembro",
+    "expires_at": "soon",
+    "verification_status": 1,
+}
+
+
+def _odd_values(case: Case) -> Response:
+    data = case.document["data"]
+    rows = data if isinstance(data, list) else [data or {"id": case.organization}]
+    odd = [{**row, **{key: _ODD_VALUES[key] for key in row if key in _ODD_VALUES}} for row in rows]
+    return answer(200, case.document | {"data": odd if isinstance(data, list) else odd[0]})
+
+
+def _odd_records(case: Case) -> Response:
+    data = case.document["data"]
+    rows = [None, *data, [], {"status": "pending"}] if isinstance(data, list) else data
+    return answer(200, case.document | {"data": rows or {"id": case.organization}})
+
+
 def _reset(_case: Case) -> Response:
     # The server drops the connection on this, without a line of an answer.
     raise ConnectionResetError
@@ -111,6 +134,8 @@ FAULTS: dict[str, Fault] = {
     "truncated": Fault("answer cut off", _truncated),
     "wrongshape": Fault("JSON of the wrong shape", _wrong_shape),
     "foreign": Fault("another organization's rows", _foreign),
+    "oddvalues": Fault("values that cannot be read", _odd_values),
+    "oddrecords": Fault("records that cannot be read", _odd_records),
     "404": Fault(
         "404, unknown organization",
         lambda case: refusal(404, "NOT_FOUND", f"Organization {case.organization} not found"),

@@ -61,8 +61,6 @@ def _draft(account: Account, contact: Json, values: Json, told: Json) -> Json:
     }
     draft = contact | usable | merged
     check(account, draft, contact["id"])
-    if draft["contact_type"] == "visitor" and (draft["email"] or draft["phone_number"]):
-        draft["contact_type"] = "lead"
     return draft
 
 

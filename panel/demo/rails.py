@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from panel.demo.world import Call, Json
 
-_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_HALF = re.compile("[\ud800-\udfff]")
 _TOO_SLOW = "The request took too long to complete. Please try again."
 _NOT_FOUND_PAGE = (
     '<!DOCTYPE html>\n<html lang="en">\n<head>\n<title>Page not found</title>\n</head>'
@@ -31,7 +31,13 @@ def encode(document: object) -> str:
     Half a character is no UTF-8; it is escaped, so that a test may let one through.
     """
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return _ESCAPED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, _escape(sign))
+    return _HALF.sub(lambda half: _escape(half[0]), text)
+
+
+def _escape(sign: str) -> str:
+    return f"\\u{ord(sign):04x}"
 
 
 def write_moment(moment: float) -> str:

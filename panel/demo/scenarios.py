@@ -90,6 +90,11 @@ _ROWS = (
         "O status do meu pedido está estranho.",
     ),
     Scenario(
+        "php", "Values as PHP writes them", 121, 321, (49,),
+        Person("Sean O'Brien", "sean@obrien.example", "+5521999990021", "Rio de Janeiro"),
+        "O valor do meu pedido está certo?",
+    ),
+    Scenario(
         "slow", "Back office slow (3 s)", 109, 309, (51,),
         Person("Isabela Rocha", "contato@lenta.example", "+5571966660009", "Salvador"),
         "O painel demora para abrir, é normal?", fault="slow",

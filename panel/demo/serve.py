@@ -27,6 +27,7 @@ from panel.auth.tokens import (
     SHARED_SECRET,
     make_launch_url,
 )
+from panel.demo.administration import DEFAULT_EVENTS
 from panel.demo.catalogue import SEEN
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
@@ -72,6 +73,14 @@ class House:
         settings = settings_for(port, self.secret, folder, self.proof, front or port)
         frame = {"type": "frame", "url": make_launch_url(settings, settings.panel_url)}
         self.chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
+        self.chat.webhooks[1] = {
+            "id": 1,
+            "name": "MIDDAG",
+            "account_id": self.chat.account_id,
+            "url": f"http://127.0.0.1:{port}/sync/chatwoot",
+            "subscriptions": list(DEFAULT_EVENTS),
+            "secret": settings.chatwoot_webhook_secret,
+        }
         # By name, as gunicorn does it: nothing imports the room that knows everyone.
         self.panel = import_string("app:create_app")(settings)
         self.page.plugin = Plugin(self.office, f"http://127.0.0.1:{port}", self.secret)
@@ -80,6 +89,7 @@ class House:
     def working(self) -> Iterator[None]:
         """Passes are executed meanwhile, as in a web process of a single-machine installation."""
         import_string("app:start_work")(self.panel)
+        self.chat.outbox.sending = True
         intake = get(Intake, self.panel)  # type: ignore[arg-type]
         for organization in SEEN:
             intake.line_up(organization, BACKFILL)
@@ -116,6 +126,7 @@ def settings_for(port: int, secret: str, folder: str, proof: str, front: int) ->
             "CHATWOOT_URL": f"http://localhost:{front}",
             "CHATWOOT_ACCOUNT_ID": "1",
             "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+            "CHATWOOT_WEBHOOK_SECRET": secret,
             "PANEL_URL": panel_url,
             "PANEL_AGENT_PROOF": proof,
             "PANEL_TRUSTED_PROXIES": "1" if mounted else "0",

@@ -41,7 +41,7 @@ from panel.demo.visitors import (
     is_of,
     is_signed,
 )
-from panel.demo.widget_conversations import send_message, set_attributes, start_conversation
+from panel.demo.widget_chat import send_message, set_attributes, start_conversation
 from panel.demo.world import Call, Json
 
 WIDGET, PUBLIC = "/api/v1/widget/", "/public/api/v1/inboxes/"

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ class World:
     """A WSGI app over state in memory. Subclasses answer a call in `respond`.
 
     `delay` seconds pass before every answer; `calls` holds every call in order of arrival.
+    `workers`, where it is set, lets only so many calls be answered at the same time: a pool as that
+    of PHP, in which the others wait.
     `page`, where it is set, answers what lies outside `root`: that is no call and has no delay.
     """
 
@@ -43,6 +46,7 @@ class World:
         self.lock = threading.RLock()
         self.calls: list[Call] = []
         self.delay = 0.0
+        self.workers: AbstractContextManager[Any] = nullcontext()
         self.page: Callable[[Call], WSGIApplication] | None = None
         self._closing = threading.Event()
 
@@ -88,8 +92,9 @@ class World:
             return self.page(call)(environ, start_response)
         with self.lock:
             self.calls.append(call)
-        self.wait(self.delay)
-        return self.respond(call)(environ, start_response)
+        with self.workers:
+            self.wait(self.delay)
+            return self.respond(call)(environ, start_response)
 
 
 def call_of(request: Request) -> Call:

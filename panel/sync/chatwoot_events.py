@@ -11,7 +11,7 @@ from typing import Any
 from panel.data.directory import Directory
 from panel.data.links import Links
 from panel.data.tasks import NAMING, REPAIR, Task
-from panel.models import clean, normalize_email
+from panel.models.text import clean, normalize_email
 from panel.sync.conversations import (
     NO_NAME,
     Names,
@@ -143,14 +143,14 @@ class EventReader:
         return frozenset(known.id for known, _ in rows)
 
     def _find_unseated(self, contact: Any) -> frozenset[int]:
-        """Organizations that know this e-mail or phone under another contact, or under none.
+        """Organizations that know this e-mail or phone, and whose pass would find news in it.
 
         Our own writes come back here, too: those contacts are seated, and cost nothing.
         """
         told = _require_mapping(contact)
         email = normalize_email(_read_key(told, "email")) or ""
-        seats = self._directory.find_people(email, _read_key(told, "phone_number"))
-        return frozenset(seat.organization for seat in seats if seat.contact != told.get("id"))
+        phone = _read_key(told, "phone_number")
+        return frozenset(self._directory.find_unseated(_read_number(told.get("id")), email, phone))
 
 
 def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:

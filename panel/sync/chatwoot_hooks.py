@@ -7,6 +7,7 @@ A refused one is lost, since Chatwoot repeats none: every refusal is counted and
 """
 
 import hmac
+import logging
 import time
 from hashlib import sha256
 from typing import Any
@@ -21,12 +22,15 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from panel.auth.throttle import normalize_address
 from panel.data.delivery_log import ACCEPTED, CHATWOOT
 from panel.errors import PanelError
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.sync.chatwoot_events import Demand, EventReader
 from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 from panel.sync.task_intake import TaskIntake
 from panel.sync.wire import Refusal
+
+log = logging.getLogger(__name__)
 
 TOLERANCE = 300  # seconds, either way
 LONGEST_STAMP = 12  # digits
@@ -53,6 +57,7 @@ def receive_webhook() -> ResponseReturnValue:
     WEBHOOKS_ANSWERED.labels(ACCEPTED).inc()
     note_accepted(CHATWOOT)
     counts = {"passes": len(demand.passes), "tasks": len(demand.tasks)}
+    get(LogThrottle).record(log.info, "a webhook was accepted", **counts)
     return {"status": ACCEPTED, **counts}, 202
 
 

@@ -5,8 +5,8 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine, create_engine
@@ -14,22 +14,34 @@ from sqlalchemy.pool import StaticPool
 
 from panel.data import inbox
 from panel.data.db import metadata, transaction
-from panel.data.directory import Directory, organizations, people
-from panel.data.links import Links, links
+from panel.data.directory import Directory, further_contacts, organizations, people
+from panel.data.links import PICKED, Links, links
 from panel.data.search_index import SearchIndex, terms
 from panel.errors import PanelError
 from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.contacts import TOLD
-from panel.sync.rate_limit import make_limited_client
+from panel.sync.rate_limit import make_limited_back_office, make_limited_client
 from panel.sync.reasons import explain_reason
-from panel.sync.reconcile import Reconciler
-from panel.upstream.chatwoot import Chatwoot, Contact, ListedConversation
+from panel.sync.reconcile import RECONCILE, Reconciler
+from panel.upstream.chatwoot import Chatwoot, Condition, Contact, ListedConversation
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
 NOT_TOLD = "could not be told"
 Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood there
+
+
+UNSETTLED = "left to people"
+MERGED = (
+    "contact {contact} took in the one of {key}, and shows neither their e-mail nor their phone. If"
+    " it is theirs, pick the organization in the panel, or give it their e-mail; else make them a"
+    " contact."
+)
+FORMER_EMAIL = (
+    "contact {contact} shows the former e-mail of {key}: another contact has the new one, or a"
+    " website's visitor could read it. Correct or merge it in Chatwoot."
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class PlannedCall:
     def _describe(self) -> str:
         if self.path == NOT_TOLD:
             return f"cannot be compared. {explain_reason(str(self.body), self.side)}"
+        if self.path == UNSETTLED:
+            return str(self.body)
         kind, _, rest = self.path.partition("/")
         if not rest:
             keys = (self.body.get(key) for key in ("email", "phone_number"))
@@ -93,9 +107,27 @@ class DryRunChatwoot(Chatwoot):
         self._numbers = itertools.count(-1, -1)
 
     def find_contact(self, key: str, value: str) -> Contact | None:
-        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
-        made = [each for each in self._made.values() if getattr(each, known) == value]
-        return made[0] if made else super().find_contact(key, value)
+        made = self._find_made([Condition(key, value)])
+        found = made[0] if made else super().find_contact(key, value)
+        self._read |= {found.id: found} if found else {}
+        return found
+
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        made = self._find_made(conditions) if page == 1 else []
+        found, total = super().find_contacts(conditions, page)
+        self._read |= {each.id: each for each in found}
+        return [*made, *found], len(made) + total
+
+    def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
+        names = {"identifier": "identifier", "email": "email", "phone_number": "phone"}
+        wanted = {(names[each.key], each.value) for each in conditions}
+        return [
+            each
+            for each in self._made.values()
+            if any(getattr(each, name) == value for name, value in wanted)
+        ]
 
     def contact(self, number: int) -> Contact:
         self._read[number] = self._made.get(number) or super().contact(number)
@@ -110,17 +142,20 @@ class DryRunChatwoot(Chatwoot):
         self.noted.append(("POST", "contacts", _hide(fields), {}))
         number = next(self._numbers)
         email, phone = fields.get("email"), fields.get("phone_number")
-        told = fields.get("custom_attributes", {})
-        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
+        identifier = fields.get("identifier")
+        made = Contact(number, fields["name"], email, phone, identifier, {}, public=False)
         self._made[number] = made
         return made
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
         before = self._describe_contact(number)
-        self.noted.append(("PUT", f"contacts/{number}", _hide(fields), before))
+        self.noted.append(("PUT", _name_contact(number), _hide(fields), before))
+        if number in self._made and "custom_attributes" in fields:
+            attributes = {**self._made[number].attributes, **fields["custom_attributes"]}
+            self._made[number] = replace(self._made[number], attributes=attributes)
 
     def clear_contact(self, number: int, keys: list[str]) -> None:
-        path = f"contacts/{number}/destroy_custom_attributes"
+        path = f"{_name_contact(number)}/destroy_custom_attributes"
         self.noted.append(("POST", path, keys, self._describe_contact(number)))
 
     def change_conversation(
@@ -139,6 +174,10 @@ class DryRunChatwoot(Chatwoot):
         return {**contact.attributes, **named} if contact else {}
 
 
+def _name_contact(number: int) -> str:
+    return f"contacts/{number}" if number > 0 else "contacts/(new)"
+
+
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:
     """What is shown of a call: whoever knows a random identifier can read that contact."""
     return {**fields, "identifier": HIDDEN} if fields.get("identifier") else fields
@@ -150,16 +189,18 @@ class DryRun:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._client = make_limited_client(services.settings)
+        self._back_office = make_limited_back_office(services)
 
     def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
         """What passes of these organizations would change in Chatwoot; nothing is written."""
         scratch = self._copy_tables()
         chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
+        directory = Directory(scratch)
         reconciler = Reconciler(
             self._services.settings,
-            self._services.back_office,
+            self._back_office,
             chatwoot,
-            Directory(scratch),
+            directory,
             SearchIndex(scratch),
             Links(scratch),
             ThreadLocks(),
@@ -167,6 +208,7 @@ class DryRun:
         try:
             for organization in chosen:
                 yield from self._run_pass(organization, reconciler, chatwoot)
+                yield from list_unsettled(directory, Links(scratch), organization)
         finally:
             scratch.dispose()
 
@@ -174,7 +216,8 @@ class DryRun:
         self, organization: int, reconciler: Reconciler, chatwoot: DryRunChatwoot
     ) -> Iterable[PlannedCall]:
         try:
-            reconciler.bring_in_line(organization, self._waiting_kinds(organization))
+            kinds = {RECONCILE} | self._waiting_kinds(organization)
+            reconciler.bring_in_line(organization, kinds)
         except PanelError as error:
             yield PlannedCall(organization, "", NOT_TOLD, str(error), side=error.side)
         for method, path, body, present in chatwoot.noted:
@@ -191,9 +234,10 @@ class DryRun:
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-        metadata.create_all(scratch, tables=[organizations, people, links, terms])
+        copied = (organizations, people, further_contacts, links)
+        metadata.create_all(scratch, tables=[*copied, terms])
         with transaction(self._services.database) as source, scratch.begin() as target:
-            for table in (organizations, people, links):
+            for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if table is people:
                     # Who was told about a lost contact finds it here until it is settled.
@@ -201,3 +245,20 @@ class DryRun:
                 if rows:
                     target.execute(table.insert(), rows)
         return scratch
+
+
+def list_unsettled(
+    directory: Directory, links: Links, organization: int | None = None
+) -> Iterable[PlannedCall]:
+    """What passes have left to people, and nobody has settled yet."""
+    for person in directory.list_unsettled(organization):
+        words, contact = FORMER_EMAIL, person.contact
+        if person.merged_into:
+            words, contact = MERGED, person.merged_into
+            said = links.find(0, contact)
+            if any(
+                (each.organization, each.state) == (person.organization, PICKED) for each in said
+            ):
+                continue
+        detail = words.format(contact=contact, key=person.key)
+        yield PlannedCall(person.organization, "", UNSETTLED, detail)

@@ -8,7 +8,7 @@ a doorbell: we go and read the present truth, so a row too many costs a call and
 from dataclasses import dataclass
 from typing import Any
 
-from panel.upstream.middag import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
+from panel.upstream.documents import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from panel.data import dead_letters, inbox, tasks
 from panel.data.dead_letters import BuriedHooks
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
 from panel.data.tasks import TaskTrouble
+from panel.logs.events import LogThrottle
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
 from panel.sync.pass_queue import ACTIVE, TROUBLE, PassQueue
@@ -62,6 +63,7 @@ class Intake:
         self._clock = clock
         self._on_sqlite = database.dialect.name == "sqlite"
         self._commits = GroupCommit(self._keep_all)
+        self._events = LogThrottle()
 
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
@@ -101,7 +103,8 @@ class Intake:
                 name = f"warm:{organization}:{minute}"
                 self._queue.enqueue_warming(connection, organization, name)
         except TROUBLE as error:
-            log.info("organization %s is not warmed: %s", organization, type(error).__name__)
+            ids = {"organization": organization, "error": type(error).__name__}
+            self._events.record(log.info, "an organization is not warmed", **ids)
 
     def _keep(self, row: InboxRow) -> bool:
         try:

@@ -17,17 +17,17 @@ from panel.sync.events import find_kind
 from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
-from panel.sync.rate_limit import make_limited_client
-from panel.sync.reconcile import DELETED, Reconciler
+from panel.sync.rate_limit import make_limited_back_office, make_limited_client
+from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.sync.worker import Work
 from panel.upstream.chatwoot import Chatwoot
-from panel.upstream.middag import DOCUMENTS, ORGANIZATION
+from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 Watch = Callable[[list[int]], Iterable[int]]
-RECONCILE, BACKFILL = "reconcile", "backfill"
+BACKFILL = "backfill"
 
 
 class TooManyGone(Exception):
@@ -38,7 +38,7 @@ class TooManyGone(Exception):
 
 
 class Jobs:
-    """They speak to Chatwoot through a client of their own, behind the limit of calls a minute."""
+    """They ask both worlds through clients of their own, behind the limits of calls a minute."""
 
     def __init__(self, services: Services, intake: Intake) -> None:
         self._services = services
@@ -46,6 +46,7 @@ class Jobs:
         settings = services.settings
         client = make_limited_client(settings)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
+        self._back_office = make_limited_back_office(services)
         # Past the limit of calls: it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
@@ -53,7 +54,7 @@ class Jobs:
         self._conversations = Conversations(chatwoot, services.links)
         self._reconciler = Reconciler(
             settings,
-            services.back_office,
+            self._back_office,
             chatwoot,
             services.directory,
             services.search_index,
@@ -81,7 +82,8 @@ class Jobs:
             self._reconciler.bring_in_line(organization, kinds | self._find_deletion(organization))
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
-            self._services.cache.touch(organization, *sections)
+            if sections:
+                self._services.cache.touch(organization, *sections)
 
     def do_task(self, task: Task) -> None:
         """Name a conversation, or put back what somebody changed of our attributes."""
@@ -100,7 +102,11 @@ class Jobs:
             return not inbox.is_busy(connection, organizations)
 
     def warm(self, organization: int) -> None:
-        """Bring the panel's kept copies up to date, so that it is there before the agent looks."""
+        """Bring the panel's kept copies up to date, so that it is there before the agent looks.
+
+        That is an opening: an agent who looks meanwhile waits for these reads, so they wait for
+        nobody.
+        """
         for document in DOCUMENTS:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
@@ -122,6 +128,7 @@ class Jobs:
         """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        log.info("the nightly run begins")
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:
@@ -142,7 +149,7 @@ class Jobs:
         if not self._find_deletion(organization):
             return False
         try:
-            self._services.back_office.fetch(ORGANIZATION, organization)
+            self._back_office.fetch(ORGANIZATION, organization)
         except Missing as error:
             return error.code == "unknown_organization"
         return False

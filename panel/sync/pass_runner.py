@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from panel.data import inbox
 from panel.sync.pass_queue import ACTIVE, PassQueue
-from panel.sync.tries import Outcome, find_delay
+from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class PassRunner:
         with inbox.write_transaction(self._database, organization) as connection:
             return list(inbox.begin_pass(connection, organization, me) or ())
 
-    def settle(self, organization: int, me: str, begun: list[int], outcome: Outcome) -> str:
+    def settle(self, organization: int, me: str, begun: list[int], outcome: TryOutcome) -> str:
         """Note what came of it; returns why it was buried, or nothing."""
         through, first = begun
         reason, now = outcome["reason"], self._clock()
@@ -47,12 +47,13 @@ class PassRunner:
                 return ""
             # Only those that were there at the first try have had all of them; the younger ones get
             # their own.
-            log.warning("organization %s: buried: %s", organization, reason)
+            ids = {"organization": organization}
+            log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
             if inbox.bury_hooks(connection, organization, first, reason, me, now, side):
                 self._queue.enqueue_passes(connection, [organization])
             return reason
 
-    def _try_again(self, connection: Connection, organization: int, outcome: Outcome) -> bool:
+    def _try_again(self, connection: Connection, organization: int, outcome: TryOutcome) -> bool:
         reason, side, now = outcome["reason"], outcome.get("side", ""), self._clock()
         if outcome.get("progressed"):
             inbox.forget_tries(connection, organization)

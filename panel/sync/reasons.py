@@ -20,8 +20,8 @@ class TryReason:
 
 OUTAGE = "Look at its server and log. Once it is well, run again what was given up"
 HEAL = "Nothing, unless it lasts for hours: then look at its server and log"
-PLUGIN = "Mend or update the plugin, then run again what was given up"
-OURS = "Look at the log of that time, and tell the developers of the panel"
+MEND_PLUGIN = "Mend or update the plugin, then run again what was given up"
+OUR_FAULT = "Look at the log of that time, and tell the developers of the panel"
 TRY_REASONS = {
     # An outage.
     "timeout": TryReason("does not answer in time", OUTAGE),
@@ -114,9 +114,9 @@ TRY_REASONS = {
     ),
     "redirects": TryReason("leads in a circle", "Look at the redirects of its web server"),
     # What it answers.
-    "unreadable": TryReason("answers no JSON", PLUGIN),
-    "wrong_shape": TryReason("answers in another form than is documented", PLUGIN),
-    "foreign_rows": TryReason("answers with rows of another organization", PLUGIN),
+    "unreadable": TryReason("answers no JSON", MEND_PLUGIN),
+    "wrong_shape": TryReason("answers in another form than is documented", MEND_PLUGIN),
+    "foreign_rows": TryReason("answers with rows of another organization", MEND_PLUGIN),
     "too_large": TryReason(
         "answers with more than we read at once", "Tell the developers of the panel which one it is"
     ),
@@ -154,8 +154,10 @@ TRY_REASONS = {
     "database": TryReason(
         "our own database could not be asked", "See the part database of /readyz; it is tried again"
     ),
-    "unexpected": TryReason("a fault of the panel's own", f"{OURS}; run it again after the update"),
-    "error": TryReason("a fault without a name", OURS),
+    "unexpected": TryReason(
+        "a fault of the panel's own", f"{OUR_FAULT}; run it again after the update"
+    ),
+    "error": TryReason("a fault without a name", OUR_FAULT),
 }
 
 

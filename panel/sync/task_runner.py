@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from panel.data import dead_letters, inbox, tasks
 from panel.data.tasks import Task
 from panel.sync.pass_queue import ACTIVE, PassQueue
-from panel.sync.tries import Outcome, find_delay
+from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
 # Before a repair looks again whether a pass of the contact's organization is through.
@@ -36,7 +36,7 @@ class TaskRunner:
         with inbox.write_transaction(self._database, task.id) as connection:
             return tasks.begin_try(connection, task, try_id)
 
-    def settle(self, task: Task, try_id: str, outcome: Outcome) -> None:
+    def settle(self, task: Task, try_id: str, outcome: TryOutcome) -> None:
         """Note what came of it: it is done, or tried again, or given up."""
         now = self._clock()
         with inbox.write_transaction(self._database, task.id) as connection:
@@ -52,7 +52,8 @@ class TaskRunner:
             if outcome["later"] and delay is not None:
                 self._enqueue_next(connection, task, delay)
                 return
-            log.warning("%s: buried: %s", task.subject, reason)
+            ids = {"subject": task.subject, "organization": trouble.organization}
+            log.warning("%s: buried: %s", task.subject, reason, extra={"fields": ids})
             dead_letters.bury_task(connection, trouble, try_id)
             tasks.finish(connection, task, now)
 

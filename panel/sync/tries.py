@@ -23,7 +23,7 @@ RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] 
 RETRY_JITTER = 0.25
 
 
-class Outcome(TypedDict):
+class TryOutcome(TypedDict):
     """What came of a try: `reason` is empty when it went well; `later`: trying again may help.
 
     `side`: which outside world the reason came from, as administrators call it, or empty;
@@ -37,12 +37,12 @@ class Outcome(TypedDict):
     progressed: bool
 
 
-def run_try(what: str, work: Callable[[], None]) -> Outcome:
+def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
     """`what` it is, for the log."""
     try:
         work()
     except PanelError as error:
-        return Outcome(
+        return TryOutcome(
             reason=str(error),
             later=_may_heal(error),
             retry_at=error.retry_at,
@@ -56,8 +56,8 @@ def run_try(what: str, work: Callable[[], None]) -> Outcome:
     return _make_outcome("")
 
 
-def _make_outcome(reason: str) -> Outcome:
-    return Outcome(reason=reason, later=False, retry_at=None, side="", progressed=False)
+def _make_outcome(reason: str) -> TryOutcome:
+    return TryOutcome(reason=reason, later=False, retry_at=None, side="", progressed=False)
 
 
 def _may_heal(error: PanelError) -> bool:

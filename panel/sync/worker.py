@@ -23,13 +23,17 @@ from dbos import (
     ScheduleInput,
     StepOptions,
 )
+from dbos import error as dbos_errors
 from filelock import Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db, inbox
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
+from panel.data.obstacles import explain
 from panel.data.tasks import Task
 from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
 from panel.settings import Settings
 from panel.sync.heartbeat import Heartbeat
 from panel.sync.leader import LEADER_POLL_SECONDS, lead
@@ -45,7 +49,7 @@ from panel.sync.pass_queue import (
 )
 from panel.sync.pass_runner import PassRunner
 from panel.sync.task_runner import TaskRunner
-from panel.sync.tries import RETRY_WAITS, run_try
+from panel.sync.tries import RETRY_WAITS, TryOutcome, run_try
 
 log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
@@ -122,6 +126,7 @@ class Worker:
         self._passes = PassRunner(queue.database, queue, waits, clock)
         self._tasks = TaskRunner(queue.database, queue, waits, clock)
         self._stopping = threading.Event()
+        self._events = LogThrottle()
         self._thread: threading.Thread | None = None
 
     def start(
@@ -187,7 +192,8 @@ class Worker:
         except Timeout:
             return  # told to stop while another process was the leader
         except TROUBLE as error:
-            log.warning("no passes can be executed now: %s", type(error).__name__)
+            why = explain(error, self._database) or type(error).__name__
+            log.warning("no passes can be executed now: %s", why)
             self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
@@ -223,14 +229,16 @@ class Worker:
     def _register(self, work: Work, note_end: Callable[[], None]) -> list[ScheduleInput]:
         @DBOS.workflow(name=PASS_WORKFLOW)
         def run_pass(organization: int) -> None:
-            reason = self._run_pass(organization, work.bring_in_line)
+            with request_id.working():
+                reason = self._run_pass(organization, work.bring_in_line)
             note_end()
             if reason:
                 raise PassBuried(reason)
 
         @DBOS.workflow(name=TASK_WORKFLOW)
         def run_task(kind: str, number: int) -> None:
-            self._run_task(Task(kind, number), work)
+            with request_id.working():
+                self._run_task(Task(kind, number), work)
             note_end()
 
         @DBOS.workflow(name="sweep")
@@ -240,11 +248,13 @@ class Worker:
         @DBOS.workflow(name="reconcile")
         def daily(_at: datetime, _context: object) -> None:
             if work.reconcile:
-                work.reconcile()
+                with request_id.working():
+                    work.reconcile()
 
         @DBOS.workflow(name=WARM_QUEUE)
         def warm(organization: int) -> None:
-            work.warm(organization)
+            with request_id.working():
+                work.warm(organization)
 
         nightly: ScheduleInput = {
             "schedule_name": "reconcile",
@@ -267,6 +277,7 @@ class Worker:
         if not begun:
             return ""
         outcome = DBOS.run_step(None, run_try, what, partial(bring_in_line, organization))
+        self._record_try("pass", outcome, organization=organization)
         return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
 
     def _run_task(self, task: Task, work: Work) -> None:
@@ -279,7 +290,17 @@ class Worker:
             return
         what = f"{task.subject}: a task"
         outcome = DBOS.run_step(None, run_try, what, partial(work.do_task, task))
+        self._record_try("task", outcome, subject=task.subject)
         DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
+
+    def _record_try(self, kind: str, outcome: TryOutcome, **ids: object) -> None:
+        """One line for each: what was done, of whom, and why not."""
+        reason = outcome["reason"]
+        if reason:
+            words, write = f"a try of a {kind} failed", log.warning
+        else:
+            words, write = f"a {kind} is done", log.info
+        self._events.record(write, words, **ids, reason=reason)
 
     def sweep(self) -> None:
         """Once an hour: remove what is old, here and in the engine; see to what lost its try."""
@@ -294,6 +315,20 @@ class Worker:
         self._queue.delete_finished(["SUCCESS"], _format_time(now - DAY_SECONDS))
         kept = max(keep_days, IDS_DAYS) * DAY_SECONDS
         self._queue.delete_finished(FAILED, _format_time(now - kept))
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """The engine tells of each pass that it did not end well, with a trace of its own inside.
+
+    That one was buried we say ourselves. One that the end of a process cut off is nobody's fault.
+    """
+    error = line.exc_info[1] if line.exc_info else None
+    if isinstance(error, dbos_errors.DBOSException):
+        line.msg, line.args, line.exc_info = "a pass was cut off, it is done again", (), None
+    return not isinstance(error, PassBuried)
+
+
+logging.getLogger("dbos").addFilter(_is_news)
 
 
 def _format_time(epoch: float) -> str:

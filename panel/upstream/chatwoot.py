@@ -5,7 +5,7 @@ short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,8 @@ from panel.errors import (
     Unwell,
     naming_side,
 )
-from panel.models import clean, normalize_email
+from panel.logs.events import LogThrottle
+from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot_rejections import (
     NOT_FOUND,
     REMEDIES,
@@ -53,6 +54,10 @@ ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
+EQUAL, CONTAINS = "equal_to", "contains"  # of Chatwoot's filter, which compares without case
+PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
+# Their visitors can read the whole contact.
+PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
 RESOLVED = "resolved"
 LIVING_STATUSES = ("open", "pending", "snoozed")
 LISTED_CONVERSATIONS = 20  # of a contact, those with the latest activity: Chatwoot lists no more
@@ -122,7 +127,11 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: it is known to an inbox, so that somebody may be speaking through it."""
+    """`joined`: it is known to an inbox, so that somebody may be speaking through it.
+
+    `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
+    Chatwoot does not say.
+    """
 
     id: int
     name: str
@@ -131,6 +140,23 @@ class Contact:
     identifier: str | None
     attributes: dict[str, Any]
     joined: bool = False
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Of Chatwoot's filters: a standard key, or a custom attribute that is defined.
+
+    `value`: of several, one holds.
+    """
+
+    key: str
+    value: str | tuple[str, ...]
+    operator: str = EQUAL
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return (self.value,) if isinstance(self.value, str) else self.value
 
 
 @dataclass(frozen=True)
@@ -183,6 +209,7 @@ class Chatwoot:
         self._cache = cache
         self._account = account
         self._failures = failures or FailureLog()
+        self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
 
@@ -311,7 +338,7 @@ class Chatwoot:
 
         By filter, never by search: search is a substring's guess, throttled apart (§3.3).
         """
-        found = _read_rows(self._filter_contacts({key: value}))
+        found = _read_rows(self._filter_contacts([Condition(key, value)]))
         # Chatwoot compares without case, look-alikes too: those are not ours.
         same = [row for row in found if _fold(row.get(key)) == _fold(value)]
         return (
@@ -319,18 +346,56 @@ class Chatwoot:
         )
 
     @naming_side(CHATWOOT_SIDE)
-    def list_claimants(self, attributes: dict[str, str]) -> list[int]:
-        """Numbers of contacts whose custom attributes say all of this: a visitor can write them.
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        """Contacts for which one of the conditions holds, and how many there are in all.
+
+        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
+        case: look-alikes come too.
+        """
+        body = self._filter_contacts(conditions, "OR", page)
+        meta = _require_object(_require_object(body).get("meta"))
+        return [_parse_contact(row) for row in _read_rows(body)], _require_number(meta, "count")
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
+        """Contacts whose custom attributes say all of this: a visitor can write them.
 
         None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
         """
+        conditions = [Condition(key, value) for key, value in attributes.items()]
+        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_members(self, organization: int) -> list[Contact]:
+        """Contacts whose custom attributes name the organization, alone or beside others; none
+        where `setup` has not defined the attribute."""
+        number = str(organization)
+        parts = (f"{number},", f",{number}")
+        conditions = [
+            Condition(ID_ATTRIBUTE, number),
+            *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
+        ]
+        found = self._list_defined(conditions, "OR")
+        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+
+    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
         try:
-            rows = _read_rows(self._filter_contacts(attributes))
+            return [_parse_contact(row) for row in self._list_pages(conditions, joint)]
         except Unreadable as error:
             if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
-        return sorted(_require_number(row, "id") for row in rows)
+
+    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[dict[str, Any]]:
+        rows: dict[int, dict[str, Any]] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            found = _read_rows(self._filter_contacts(conditions, joint, page))
+            rows |= {_require_number(row, "id"): row for row in found}
+            if len(found) < PAGE_CONTACTS:
+                break
+        return list(rows.values())
 
     def count_identifiers(self, part: str) -> int:
         """How many contacts have this in their `identifier`, as it is written here."""
@@ -353,9 +418,10 @@ class Chatwoot:
             found |= {number: text for number, text in texts.items() if part in text}
         return found
 
-    def _filter_contacts(self, values: dict[str, str]) -> Any:
-        question = _make_conditions({key: (value,) for key, value in values.items()})
-        return self._send("POST", "contacts/filter?page=1", question)
+    def _filter_contacts(
+        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+    ) -> Any:
+        return self._send("POST", f"contacts/filter?page={page}", _make_question(conditions, joint))
 
     @naming_side(CHATWOOT_SIDE)
     def create_contact(self, fields: dict[str, Any]) -> Contact:
@@ -396,8 +462,9 @@ class Chatwoot:
     def _filter_conversations(
         self, contact: int, statuses: tuple[str, ...]
     ) -> Iterator[ListedConversation]:
-        wanted: dict[str, tuple[str, ...]] = {"contact_id": (str(contact),)}
-        question = _make_conditions(wanted | ({"status": statuses} if statuses else {}))
+        wanted = [Condition("contact_id", str(contact))]
+        wanted += [Condition("status", statuses)] if statuses else []
+        question = _make_question(wanted)
         for page in range(1, MOST_CONVERSATION_PAGES + 1):
             path = f"conversations/filter?page={page}"
             try:
@@ -414,11 +481,17 @@ class Chatwoot:
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
-        return self._get(path) if method == "GET" else self._send(method, path, body, again=False)
+        if method == "GET":
+            return self._get(path)
+        answer = self._send(method, path, body, again=False)
+        self._record_write(method, path)
+        return answer
 
     def _write(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         try:
-            return self._send(method, path, body, again)
+            answer = self._send(method, path, body, again)
+            self._record_write(method, path)
+            return answer
         except Unreadable as error:
             if error.code != "http_422":
                 raise
@@ -505,6 +578,11 @@ class Chatwoot:
             raise
         self._troubles.note_success(_name_document(path))
 
+    def _record_write(self, method: str, path: str) -> None:
+        kind = (method, "".join(each for each in path if not each.isdigit()))
+        ids = {"method": method, "path": path}
+        self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
+
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
         document = _name_document(path)
@@ -517,19 +595,19 @@ class Chatwoot:
         self._troubles.note_failure(document, error)
 
 
-def _make_conditions(values: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """A question of Chatwoot's filters: each key has one of its values."""
-    conditions: list[dict[str, Any]] = [
+def _make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
+    """A question of Chatwoot's filters."""
+    rows: list[dict[str, Any]] = [
         {
-            "attribute_key": key,
-            "filter_operator": "equal_to",
-            "values": list(wanted),
-            "query_operator": "AND",
+            "attribute_key": each.key,
+            "filter_operator": each.operator,
+            "values": list(each.values),
+            "query_operator": joint,
         }
-        for key, wanted in values.items()
+        for each in conditions
     ]
-    conditions[-1]["query_operator"] = None
-    return {"payload": conditions}
+    rows[-1]["query_operator"] = None
+    return {"payload": rows}
 
 
 def _name_document(path: str) -> str:
@@ -574,7 +652,19 @@ def _parse_contact(body: Any) -> Contact:
         identifier=_read_text(found, "identifier"),
         attributes=_read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
+        public=_is_public(found),
     )
+
+
+def _is_public(contact: dict[str, Any]) -> bool:
+    rows = contact.get("contact_inboxes")
+    inboxes = [row.get("inbox") if isinstance(row, dict) else None for row in rows or []]
+    channels = {row.get("channel_type") if isinstance(row, dict) else None for row in inboxes}
+    return rows is None or None in channels or bool(channels & PUBLIC_CHANNELS)
+
+
+def _split(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else []
 
 
 def _parse_listed(body: Any) -> ListedConversation:

@@ -22,6 +22,8 @@ CODES_BY_WORDS = {
     "api access is not enabled for this account": "feature_off",
 }
 NOT_FOUND = "resource could not be found"
+# 406, for CHATWOOT_URL with the path of the dashboard, /app: there are pages alone.
+WRONG_ROUTE = "please use api routes"
 
 # For the administrator: what is wrong, and what to do about it.
 REMEDIES = {
@@ -49,8 +51,8 @@ REMEDIES = {
 }
 
 
-def name_rejection(rejection: Rejection) -> PanelError:
-    """The error of an answer of 4xx, or of one that is no JSON.
+def name_rejection(rejection: Rejection) -> PanelError | None:
+    """The error of an answer of 4xx, or of one that is no JSON; None: what its status says.
 
     Its `detail` is Chatwoot's own sentence, where there is one.
     """
@@ -59,12 +61,13 @@ def name_rejection(rejection: Rejection) -> PanelError:
         page = "html" in rejection.headers.get("Content-Type", "")
         return Blocked("no_api", "a page") if page else Unreadable("unreadable", "not JSON")
     if rejection.status not in (401, 403, 404, 405, 406):
-        return Unreadable(f"http_{rejection.status}")
+        return None
     words = read_words(rejection.body)
     if code := CODES_BY_WORDS.get(words.lower()):
         return Unauthorized(code, words)
-    if rejection.status == 404:
-        return Missing() if words.lower() == NOT_FOUND else Blocked("no_api", "status 404")
+    if rejection.status == 404 or words.lower().startswith(WRONG_ROUTE):
+        is_gone = words.lower() == NOT_FOUND
+        return Missing() if is_gone else Blocked("no_api", f"status {rejection.status}")
     if rejection.status == 401 and words:
         return Unauthorized("unauthorized", words)
     return Blocked("blocked", f"status {rejection.status}")

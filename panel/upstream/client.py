@@ -4,12 +4,14 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 (docs/decisions.md, 2026-11-22).
 """
 
+import codecs
 import json
-import math
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +22,7 @@ import requests
 from prometheus_client import Counter
 from requests.utils import default_headers
 
+from panel import exact_json
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
     Blocked,
@@ -33,9 +36,15 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
+from panel.upstream.addresses import make_url, tell_address
+from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.transport import TimelyAdapter
 
+# The name and the version of pyproject.toml. The library's own name is on many firewalls' lists.
+USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 1.0
 LARGEST_ANSWER = 2 * 1024 * 1024
@@ -46,47 +55,50 @@ REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
+SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
+log = logging.getLogger(__name__)
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
 _large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
-def _measure(wait: Callable[[], None]) -> float:
-    begun = time.monotonic()
-    wait()
-    return time.monotonic() - begun
-
-
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx: `body` is the decoded JSON (`None` for an empty body)."""
+    """A 2xx: `body` is the decoded JSON (`None` for an empty body).
+
+    `age`: see `cache_headers.find_age`.
+    """
 
     status: int
     body: Any
+    age: float | None = 0.0
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """An answer of 4xx other than 429, or one of 2xx that is no JSON.
-
-    `body` is the decoded JSON, None where it is none.
-    """
+    """An answer that is no 2xx, or no JSON: `body` is the decoded JSON, None where it is none."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
 
 
-NameRejection = Callable[[Rejection], PanelError]
+# None: what the status alone says.
+NameRejection = Callable[[Rejection], PanelError | None]
+# What it returns is closed after the call.
+Gate = Callable[[], AbstractContextManager[object] | None]
 
 
 def name_by_status(rejection: Rejection) -> PanelError:
     """What the status alone says. An outside world whose words tell more has its own function."""
+    status = rejection.status
+    if status == 429 or status >= 500:
+        return _name_trouble(status, rejection.headers.get("Retry-After"))
     named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
-    if rejection.status < 300:
+    if status < 300:
         return Unreadable("unreadable", "not JSON")
-    return named.get(rejection.status) or Unreadable(f"http_{rejection.status}")
+    return named.get(status) or Unreadable(f"http_{status}")
 
 
 class Client:
@@ -96,20 +108,34 @@ class Client:
         self,
         base: str,
         headers: Mapping[str, str],
-        gate: Callable[[], None] = lambda: None,
-        name_rejection: NameRejection = name_by_status,
+        gate: Gate = lambda: None,
+        name_rejection: NameRejection = lambda _: None,
     ) -> None:
         """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
-        that an answer means which is no JSON, or 4xx."""
-        self._base = base.rstrip("/") + "/"
+        that an answer means which is no JSON, or no 2xx."""
+        self._base = base
         self.host = urlsplit(base).hostname or ""
-        self._headers = {**default_headers(), "Accept": "application/json", **headers}
+        ours = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        self._headers = {**default_headers(), **ours, **headers}
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
+        self._events = LogThrottle()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
+
+    def with_names(self, name_rejection: NameRejection) -> "Client":
+        """The same connections and breaker, for who knows what this world's words mean."""
+        named = copy(self)
+        named._name_rejection = name_rejection
+        return named
+
+    def with_gate(self, gate: Gate) -> "Client":
+        """The same, for calls that wait for their turn."""
+        limited = copy(self)
+        limited._gate = gate
+        return limited
 
     def get(
         self,
@@ -180,23 +206,43 @@ class Client:
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
         subject = subject or path.partition("?")[0]
         self.breaker.check(subject)
-        by = by or Deadline()
-        by.last_longer(_measure(self._gate))  # a turn waited for is not the other side's time
         try:
-            answer = self._exchange(method, urljoin(self._base, path), by, **kwargs)
-        except (Unreachable, Unwell) as error:
-            CALLS.labels(self.host, error.code).inc()
-            polite = error.code == "rate_limited"  # the other side lives
-            (self.breaker.record_success if polite else self.breaker.record_failure)(subject)
-            raise
+            answer = self._exchange_in_turn(
+                method, make_url(self._base, path), by or Deadline(), **kwargs
+            )
         except PanelError as error:
-            CALLS.labels(self.host, error.code).inc()
-            garbled = error.code == "unreadable"
-            (self.breaker.record_garbage if garbled else self.breaker.record_success)(subject)
+            self._note(subject, error)
             raise
-        CALLS.labels(self.host, "ok").inc()
-        self.breaker.record_success(subject)
+        self._note(subject, None)
         return answer
+
+    def _note(self, subject: str, error: PanelError | None) -> None:
+        """What a call has shown of the other side."""
+        CALLS.labels(self.host, error.code if error else "ok").inc()
+        # One that asks us to slow down lives.
+        if isinstance(error, Unreachable | Unwell) and error.code != "rate_limited":
+            self.breaker.record_failure(subject)
+        elif error and error.code == "unreadable":
+            self.breaker.record_garbage(subject)
+        else:
+            self.breaker.record_success(subject)
+
+    def _exchange_in_turn(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
+        begun = time.monotonic()
+        with self._gate() or nullcontext():
+            # A turn that was waited for is not the other side's time.
+            by.last_longer(time.monotonic() - begun)
+            turned = time.monotonic()
+            answer = self._exchange(method, url, by, **kwargs)
+            self._record_slow(method, url, time.monotonic() - turned)
+            return answer
+
+    def _record_slow(self, method: str, url: str, seconds: float) -> None:
+        """One that fails as well is told by whoever asked, with what it was asked for."""
+        if seconds > SLOW_SECONDS:
+            path = urlsplit(url).path
+            ids = {"method": method, "path": path, "seconds": round(seconds, 1)}
+            self._events.record(log.warning, f"{self.host} was slow", host=self.host, **ids)
 
     def _exchange(
         self,
@@ -211,35 +257,38 @@ class Client:
                 if not response.is_redirect:
                     raw = reader.read(response, LARGEST_IN_PARTS if shape else LARGEST_ANSWER)
                     return self._judge(response, raw, shape)
-                if method != "GET":
-                    raise Unreadable("redirected", "a write is not repeated elsewhere")
-                url = self._follow(url, response.headers["Location"])
+                seen = Rejection(response.status_code, response.headers, None)
+                if error := self._name_rejection(seen):
+                    raise error
+                url = self._follow(url, response.headers["Location"], method)
             kwargs.pop("params", None)  # they stand in the new address, if it wants them
-        raise Unreadable("redirects", "too many redirects")
+        raise Unreadable("redirects", f"too many redirects, the last one to {tell_address(url)}")
 
     def _judge(
         self, response: requests.Response, raw: bytearray, shape: type[msgspec.Struct] | None
     ) -> Answer:
         status, headers = response.status_code, response.headers
-        if status == 429 or status >= 500:
-            raise _name_trouble(status, headers.get("Retry-After"))
         is_answer = 200 <= status < 300
         body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
         if is_answer and readable:
-            return Answer(status, body)
-        error = self._name_rejection(Rejection(status, headers, body))
+            return Answer(status, body, find_age(headers))
+        rejection = Rejection(status, headers, body)
+        error = self._name_rejection(rejection) or name_by_status(rejection)
         error.body, error.detail = body, error.detail or f"status {status}"
         raise error
 
-    def _follow(self, url: str, location: str) -> str:
+    def _follow(self, url: str, location: str, method: str) -> str:
         try:
             target = urljoin(url, location)
             elsewhere = urlsplit(target)[:2] != urlsplit(self._base)[:2]
+            told = f"to {tell_address(target)}"
         except ValueError:
             raise Unreadable("redirected", "a redirect to nowhere") from None
         if elsewhere:
             # The Bearer must not travel: neither to another host nor onto another scheme or port.
-            raise Unreadable("redirected", "a redirect to another host was refused")
+            raise Unreadable("redirected", told)
+        if method != "GET":
+            raise Unreadable("redirected", f"a write is not repeated elsewhere: {told}")
         return target
 
     @contextmanager
@@ -247,7 +296,8 @@ class Client:
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
         left = by.left() or 0.001
-        headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
+        given = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **given}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
             timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
@@ -331,11 +381,12 @@ def _unpack(part: Any) -> Any:
 
 
 def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
     if not raw.strip():
         return None, True
     try:
-        return msgspec.json.decode(raw), True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return exact_json.decode(raw), True
+    except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
 
 
@@ -347,9 +398,12 @@ def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
     """
     try:
         body = json.loads(
-            raw, parse_int=_parse_whole, parse_float=_parse_float, parse_constant=_parse_float
+            raw,
+            parse_int=_parse_whole,
+            parse_float=exact_json.parse_fraction,
+            parse_constant=_refuse_constant,
         )
-        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+        exact_json.encode(body)  # halves of characters are no text
     except (ValueError, RecursionError):
         return None, False
     return body, True
@@ -359,12 +413,9 @@ def _parse_whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= LONGEST_WHOLE else digits
 
 
-def _parse_float(text: str) -> float:
-    """Raises `ValueError` for `NaN`, `Infinity`, `1e400`, as msgspec does."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+def _refuse_constant(text: str) -> None:
+    """`NaN` and `Infinity` are no JSON."""
+    raise ValueError(text)
 
 
 def _parse_retry_after(header: str | None) -> float | None:

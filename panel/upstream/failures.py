@@ -1,18 +1,20 @@
-"""The one way to log and count a failure of an outside world, rate limited.
+"""The one way to log and count what is wrong with an answer of an outside world, rate limited.
 
-A line names the host, the document, the record and the outcome; never a value that was sent or
-received. The first failure of a kind is logged at once, its repetitions once a minute together.
+A line names the host, the document, the record and what is wrong; never a value that was sent or
+received. The first of a kind is logged at once, its repetitions once a minute together.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
-from panel.errors import Busy, PanelError, Paused
+from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401
+from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
 FAILURES = Counter(
@@ -20,48 +22,12 @@ FAILURES = Counter(
     "Failed reads and writes of the outside worlds",
     ["host", "document", "outcome"],
 )
-QUIET_SECONDS = 60.0
-MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of failure
-
-
-@dataclass
-class _Repeated:
-    """Until when a kind of line stays out of the log, and how many were left out so far."""
-
-    quiet_until: float
-    count: int = 0
-
-
-class LogThrottle:
-    """Lets the first line of a kind into the log, and its repetitions once a minute together.
-
-    Safe for threads. `clock` counts seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._repeated: dict[Hashable, _Repeated] = {}
-
-    def __len__(self) -> int:
-        """How many kinds are remembered."""
-        return len(self._repeated)
-
-    def admit(self, kind: Hashable) -> str | None:
-        """What to write behind a line of this kind: `, and 2 more like it`, or nothing.
-
-        None: the line is left out.
-        """
-        with self._lock:
-            now = self._clock()
-            known = self._repeated.get(kind)
-            if known and now < known.quiet_until:
-                known.count += 1
-                return None
-            if len(self._repeated) >= MOST_KINDS:
-                self._repeated.clear()
-            self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            return f", and {known.count} more like it" if known and known.count else ""
+ODD_VALUES = Counter(
+    "panel_upstream_odd_values",
+    "Values and records of the back office that could not be read",
+    ["host", "document", "field"],
+)
+REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
 
 
 class FailureLog:
@@ -83,7 +49,23 @@ class FailureLog:
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
             what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
-            log.warning("%s: %s %d: %s", host, document, record, what)
+            ids = {"host": host, "document": document, "record": record, "code": error.code}
+            log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
+
+    def report_oddities(
+        self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
+    ) -> None:
+        """Count each odd value, and log it as above; a kind is a field and a reason."""
+        for oddity in oddities:
+            ODD_VALUES.labels(host, document, oddity.field).inc()
+            more = self._throttle.admit((host, document, oddity.field, oddity.reason))
+            if more is not None:
+                log.warning(
+                    "%s: %s of organization %d: record %s: %s: %s%s",
+                    *(host, document, organization, oddity.record),
+                    *(oddity.field, oddity.reason, more),
+                    extra={"fields": {"document": document, "organization": organization}},
+                )
 
 
 @dataclass(frozen=True)
@@ -130,3 +112,35 @@ class Troubles:
         """The one that was met last; None when every document's last question was answered."""
         with self._lock:
             return max(self._standing.values(), key=lambda each: each.last_at, default=None)
+
+
+class UnreadDocuments:
+    """Which documents could not be read when they were last asked for, and why. Safe for threads.
+
+    Only what waiting does not heal, so that somebody has to look. Of this process alone.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._codes: dict[tuple[str, int], tuple[str, float]] = {}
+
+    def note(self, document: str, organization: int, error: PanelError) -> None:
+        if not isinstance(error, Unreadable | Unauthorized | Blocked):
+            return
+        with self._lock:
+            if len(self._codes) >= MOST_KINDS:
+                self._codes.clear()
+            until = self._clock() + REMEMBERED_MINUTES * 60
+            self._codes[document, organization] = (error.code, until)
+
+    def clear(self, document: str, organization: int) -> None:
+        with self._lock:
+            self._codes.pop((document, organization), None)
+
+    def list_codes(self) -> dict[str, str]:
+        """The last code of each such document."""
+        with self._lock:
+            now = self._clock()
+            self._codes = {key: row for key, row in self._codes.items() if now < row[1]}
+            return {document: code for (document, _), (code, _) in self._codes.items()}

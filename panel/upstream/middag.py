@@ -1,125 +1,28 @@
-"""The client of the back office, read through the cache (facts: contracts/middag.md §2 to §4).
+"""The client of the back office, read through the cache."""
 
-`DOCUMENTS` says where each document is found, how it is parsed, and how long an answer is fresh.
-What is kept is the back office's own JSON; it is parsed after the cache.
-"""
+from collections.abc import Mapping
+from copy import copy
+from functools import partial
+from typing import Any, TypeVar
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
-
-from panel.cache.entries import Lifetimes, Reading, Resource
-from panel.cache.policy import Cache, CacheControl
+from panel.cache.entries import Dated, Reading, Resource
+from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
-from panel.errors import (
-    BACK_OFFICE_SIDE,
-    Missing,
-    PanelError,
-    Refused,
-    Unauthorized,
-    Unreadable,
-    naming_side,
-)
-from panel.models import (
-    Collaborator,
-    Entitlement,
-    License,
-    Order,
-    Organization,
-    Quote,
-    Row,
-    read_rows,
-    read_whole,
-)
-from panel.upstream.client import Client
-from panel.upstream.failures import FailureLog, Trouble, Troubles
+from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
+from panel.models.values import Row, read_list, read_whole
+from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.documents import Document, check_owner, make_record_key, says_failure
+from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
+from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
+from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
 
-MOST_PAGES = 10  # of a section: an agent waits
-EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
 PASS_SECONDS = 120.0
-PAGE_ROWS = 20  # the documented default of `per_page` (§2.3)
+LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
+# How a back office answers that does not take it, or whose rows are too large for it.
+SIZE_REFUSED = {"http_400", "http_422", "too_large"}
+CALLS_AT_ONCE = 4  # for an organization, in all its sections together
+CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
 T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Listed(Generic[R]):
-    """`rows` that were read; `total`: how many there are, where that is said; `more`: not all."""
-
-    rows: tuple[R, ...]
-    total: int | None = None
-    more: bool = False
-
-    @property
-    def cut(self) -> bool:
-        return self.more or (self.total is not None and self.total > len(self.rows))
-
-
-@dataclass(frozen=True, eq=False)
-class Document(Generic[T]):
-    """One kind of document. `path` may hold `{id}`, the organization's."""
-
-    name: str
-    path: str
-    lifetimes: Lifetimes
-    parse: Callable[[Any, str], T]
-    listed: bool = True
-    most_pages: int = MOST_PAGES
-
-    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
-    def resource(self, organization: int, integer_money: str) -> Resource[T]:
-        def parse(body: Any) -> T:
-            return self.parse(body, integer_money)
-
-        return Resource(self.name, organization, self.lifetimes, parse, _is_empty)
-
-
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, Listed) and not value.rows
-
-
-def _parse_organization(body: Any, _: str) -> Organization:
-    if not isinstance(body, dict):
-        raise Unreadable("wrong_shape", "the organization is no object")
-    return Organization.from_json(body)
-
-
-def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
-    def parse(body: Any, integer_money: str) -> Listed[R]:
-        rows = read_rows(body.get("rows") if isinstance(body, dict) else None)
-        total = body.get("total")
-        made = tuple(make(row, integer_money) for row in rows)
-        return Listed(made, total if isinstance(total, int) else None, body.get("more") is True)
-
-    return parse
-
-
-ORGANIZATION = Document(
-    "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
-)
-ORDERS = Document("orders", "orders", Lifetimes(60), _parse_list(Order.from_json))
-QUOTES = Document("quotes", "quotes", Lifetimes(60), _parse_list(Quote.from_json))
-LICENSES = Document(
-    "licenses", "licenses", Lifetimes(300), _parse_list(lambda r, _: License.from_json(r))
-)
-DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
-
-# For the passes of the writing wing: always read anew, never kept.
-COLLABORATORS = Document(
-    "collaborators",
-    "organizations/{id}/collaborators",
-    Lifetimes(0),
-    _parse_list(lambda row, _: Collaborator.from_json(row)),
-    most_pages=EVERY_PAGE,
-)
-ENTITLEMENTS = Document(
-    "entitlements",
-    "entitlements",
-    Lifetimes(0),
-    _parse_list(lambda row, _: Entitlement.from_json(row)),
-    most_pages=EVERY_PAGE,
-)
 
 
 class BackOffice:
@@ -132,11 +35,20 @@ class BackOffice:
         integer_money: str,
         failures: FailureLog | None = None,
     ) -> None:
-        self._client = client
+        self._client = client.with_names(name_rejection)
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
         self._troubles = Troubles()
+        self.unread = UnreadDocuments()
+        self._slots = CallSlots(CALLS_AT_ONCE)
+        self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
+
+    def behind(self, gate: Gate) -> "BackOffice":
+        """The same for passes: each call waits at the gate, and pages come one after the other."""
+        other = copy(self)
+        other._client, other._slots = self._client.with_gate(gate), CallSlots(1)
+        return other
 
     @property
     def paused_until(self) -> float:
@@ -149,12 +61,18 @@ class BackOffice:
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
         """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
-        return self._cache.read(
-            self.resource(document, organization),
-            control,
-            lambda by: self._ask(document, organization, by),
-            partial(self._report, document, organization),
-        )
+        fetched = []
+
+        def fetch(by: Deadline) -> Dated:
+            fetched.append(self._fetch(document, organization, by))
+            return fetched[0]
+
+        resource = self.resource(document, organization)
+        failed = partial(self._report_failure, document, organization)
+        reading = self._cache.read(resource, control, fetch, failed)
+        if fetched and not reading.late:  # what is read again from the cache is no news
+            self._report_success(document, organization, reading.value)
+        return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
@@ -163,77 +81,108 @@ class BackOffice:
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
-            body = self._ask(document, organization, Deadline(PASS_SECONDS))
-            return document.parse(body, self._integer_money)
+            dated = self._fetch(document, organization, Deadline(PASS_SECONDS))
+            if self._cache.touches.outdates(organization, dated.age):
+                raise Blocked(CACHED_UPSTREAM, tell_age(dated.age))
+            value = document.parse(dated.body, self._integer_money)
         except PanelError as error:
-            self._report(document, organization, error)
+            self._report_failure(document, organization, error)
             raise
+        self._report_success(document, organization, value)
+        return value
 
-    def _report(self, document: Document[Any], organization: int, error: PanelError) -> None:
-        self._failures.report(self._client.host, document.name, organization, error)
+    def _report_failure(
+        self, document: Document[Any], organization: int, error: PanelError
+    ) -> None:
+        remedy = BACK_OFFICE_REMEDIES.get(error.code, "")
+        self._failures.report(self._client.host, document.name, organization, error, remedy)
+        self.unread.note(document.name, organization, error)
         if isinstance(error, Missing):  # an answer: there is no such organization
             self._troubles.note_success(document.name)
         else:
             self._troubles.note_failure(document.name, error)
 
+    def _report_success(self, document: Document[T], organization: int, value: T) -> None:
+        self._troubles.note_success(document.name)
+        self.unread.clear(document.name, organization)
+        oddities = getattr(value, "oddities", ())
+        self._failures.report_oddities(self._client.host, document.name, organization, oddities)
+
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
 
-    def _ask(self, document: Document[Any], organization: int, by: Deadline) -> Any:
-        answer = self._fetch(document, organization, by)
-        self._troubles.note_success(document.name)
-        return answer
-
-    def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Any:
-        path = document.path.format(id=organization)
+    def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
         if document.listed:
-            return self._fetch_pages(path, organization, by, document.most_pages)
-        body = self._read_data(self._get(path, organization, by, {}))
-        if not isinstance(body, dict) or body.get("id") is None:
+            return self._fetch_list(document, organization, by)
+        answer = self._get(document, organization, by, {})
+        body = self._read_data(answer.body)
+        number = read_whole(body, "id") if isinstance(body, dict) else None
+        if number is None:
             raise Unreadable("wrong_shape", "no organization in the answer")
-        if str(body["id"]) != str(organization):
+        if number != organization:
             raise Unreadable("foreign_rows", "another organization than the one asked for")
-        return body
+        return Dated(body, answer.age)
 
-    def _fetch_pages(self, path: str, organization: int, by: Deadline, most: int) -> dict[str, Any]:
-        """Every page, up to `most`; one failing page fails the list."""
-        rows: dict[str, Row] = {}
-        total: int | None = None
-        for page in range(1, most + 1):
-            # No `per_page`: its maximum is unknown (§2.3), and a refusal would cost the section.
-            body = self._get(path, organization, by, {"page": page})
-            found = read_rows(self._read_data(body))
-            _check_owner(found, organization)
-            before = len(rows)
-            # Rows move between pages while we walk them: the same id twice is one row.
-            rows |= {str(row.get("id")): row for row in found}
-            pages, counted = _read_counts(body)
-            total = counted if total is None else total
-            # Without a count of pages, the last one is short, or brings nothing new.
-            full = len(found) >= PAGE_ROWS and len(rows) > before
-            if not found or not (page < pages if pages is not None else full):
-                break
-        else:
-            return {"rows": list(rows.values()), "total": total, "more": True}
-        if total and not rows:
+    def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
+        if document.name in self._small_pages:
+            return self._fetch_pages(document, organization, by, {})
+        try:
+            return self._fetch_pages(document, organization, by, {"per_page": LARGE_PAGE})
+        except Unreadable as error:
+            if error.code not in SIZE_REFUSED:
+                raise
+            dated = self._fetch_pages(document, organization, by, {})
+            # Remembered only now: it was the size that was refused. Rows too large are the
+            # organization's own.
+            if error.code != "too_large":
+                self._small_pages.add(document.name)
+            return dated
+
+    def _fetch_pages(
+        self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
+    ) -> Dated:
+        """Every page, up to the document's most; one failing page fails the list."""
+        read = self._make_reader(document, organization, by, size)
+        listed = read_pages(read, document.most_pages, self._slots.most)
+        rows = list(listed.rows.values())
+        if listed.total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")
-        return {"rows": list(rows.values()), "total": total, "more": False}
+        return Dated({"rows": rows, "total": listed.total, "more": listed.more}, listed.age)
+
+    def _make_reader(
+        self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
+    ) -> ReadPage:
+        def read(number: int) -> Page:
+            answer = self._get(document, organization, by, {"page": number, **size})
+            found = read_list(self._read_data(answer.body))
+            check_owner(found, organization)
+            rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
+            return Page(rows, *_read_counts(answer.body), age=answer.age)
+
+        return read
 
     def _get(
-        self, path: str, organization: int, by: Deadline, query: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, document: Document[Any], organization: int, by: Deadline, query: Mapping[str, int]
+    ) -> Answer:
+        path = document.path.format(id=organization)
         # Both are sent: one page of the documentation names the header, another the query (§3.1).
         query = {**query, "org": organization}
-        headers = {"X-Middag-Organization": str(organization)}
-        try:
-            body = self._client.get(
+        headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
+        with self._slots.hold(organization, by):
+            answer = self._client.get(
                 path, params=query, headers=headers, by=by, subject=str(organization)
-            ).body
-        except (Missing, Refused, Unauthorized) as error:
-            raise _tell_missing(error) from error
-        if not isinstance(body, dict) or body.get("success") is False:
+            )
+        self._note_cache(answer.age)
+        if not isinstance(answer.body, dict) or says_failure(answer.body):
             raise Unreadable("wrong_shape", "no envelope around the answer")
-        return body
+        return answer
+
+    def _note_cache(self, age: float | None) -> None:
+        """A cache before the back office is an administrator's to mend, also while it is fresh."""
+        if age == 0.0:
+            self._troubles.note_success(CACHE_IN_BETWEEN)
+        else:
+            self._troubles.note_failure(CACHE_IN_BETWEEN, Blocked(CACHED_UPSTREAM))
 
     @staticmethod
     def _read_data(body: dict[str, Any]) -> Any:
@@ -241,14 +190,6 @@ class BackOffice:
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
         return body["data"]
-
-
-def _check_owner(rows: list[Row], organization: int) -> None:
-    """A row that names another organization makes the whole answer untrustworthy."""
-    for row in rows:
-        owner = row.get("organization_id")
-        if owner is not None and str(owner) != str(organization):
-            raise Unreadable("foreign_rows", "a row of another organization")
 
 
 def _read_counts(body: Row) -> tuple[int | None, int | None]:
@@ -259,17 +200,3 @@ def _read_counts(body: Row) -> tuple[int | None, int | None]:
         if isinstance(meta, dict)
         else (None, None)
     )
-
-
-def _tell_missing(error: PanelError) -> PanelError:
-    """404 in the back office's own words means the organization; any other 404 is a wrong door.
-
-    WordPress's `rest_no_route` (plugin deactivated) and a proxy's page must clear nothing (§2.4).
-    """
-    if not isinstance(error, Missing):
-        return error
-    body = error.body if isinstance(error.body, dict) else {}
-    words = body.get("errors") if isinstance(body.get("errors"), dict) else {}
-    if isinstance(words, dict) and words.get("code") == "NOT_FOUND":
-        return Missing("unknown_organization", error.detail)
-    return Unreadable("no_route", error.detail)

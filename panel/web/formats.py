@@ -2,6 +2,7 @@
 
 import io
 from datetime import MAXYEAR, UTC, date, datetime, tzinfo
+from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 
-from panel.models import Money
+from panel.models.money import Money
 
 LOCALES = ("en", "pt_BR")
 CATALOGS = Path(__file__).parents[1] / "locale"
@@ -62,14 +63,17 @@ class Formats:
         return self._words.ngettext(one, many, count)
 
     def money(self, money: Money) -> str:
+        """Every digit of it: nothing is rounded here."""
         return _format_money(money, self.locale)
+
+    def digits(self, number: Decimal) -> str:
+        """As it was written, without any sign."""
+        return f"{number:f}"
 
     def day(self, moment: date | datetime | float) -> str:
         if isinstance(moment, float | int):
             moment = datetime.fromtimestamp(moment, UTC)
-        if isinstance(moment, datetime):
-            moment = self._move_to_zone(moment).date()
-        return _format_day(moment, self.locale)
+        return _format_day(self._find_day(moment), self.locale)
 
     def clock(self, epoch: float) -> str:
         """The hour; with the day before it when that is not today."""
@@ -84,22 +88,28 @@ class Formats:
         """`5 minutes ago`, `há 5 minutos`."""
         return _format_ago(min(-1, int(epoch - now)), self.locale)
 
-    def within(self, moment: datetime, now: datetime) -> str:
+    def within(self, moment: date | datetime, now: datetime) -> str:
         """`in 12 days`, `12 days ago`: in calendar days of our zone, as people count."""
-        days = (self._move_to_zone(moment).date() - self._move_to_zone(now).date()).days
+        days = (self._find_day(moment) - self._find_day(now)).days
         return _format_within(days, self.locale) if days else self.gettext("today")
 
-    def _move_to_zone(self, moment: datetime) -> datetime:
+    def _find_day(self, moment: date | datetime) -> date:
         """In our zone; the first and the last year of the calendar cannot be moved."""
-        return moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment
+        if not isinstance(moment, datetime):
+            return moment
+        return (moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment).date()
 
 
 @remembered
 def _format_money(money: Money, locale: str) -> str:
     if not money.currency:
-        return format_decimal(money.amount, format="#,##0.00", locale=locale)
+        return format_decimal(
+            money.amount, format="#,##0.00", locale=locale, decimal_quantization=False
+        )
     try:
-        return format_currency(money.amount, money.currency, locale=locale)
+        return format_currency(
+            money.amount, money.currency, locale=locale, decimal_quantization=False
+        )
     except (UnknownLocaleError, ValueError):
         return f"{money.amount} {money.currency}"
 

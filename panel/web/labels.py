@@ -24,6 +24,25 @@ STATUS_LABELS = {
     "rejected": "rejected",
 }
 
+# Why an amount is in no total.
+LEFT_OUT = {
+    "not_stated": ("%(count)d amount not stated", "%(count)d amounts not stated"),
+    "unclear": ("%(count)d amount unclear", "%(count)d amounts unclear"),
+    "unreadable": ("%(count)d amount unreadable", "%(count)d amounts unreadable"),
+    "no_currency": (
+        "%(count)d amount without a currency",
+        "%(count)d amounts without a currency",
+    ),
+    "unknown_status": (
+        "%(count)d amount of an unknown status",
+        "%(count)d amounts of an unknown status",
+    ),
+    "unreadable_date": (
+        "%(count)d amount with an unreadable date",
+        "%(count)d amounts with an unreadable date",
+    ),
+}
+
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.
 CAUSES = {
     "timeout": "The back office took too long.",
@@ -34,14 +53,23 @@ CAUSES = {
     "wrong_shape": "The back office sent something unexpected.",
     "too_large": "The back office sent too much.",
     "foreign_rows": "The back office mixed in another organization.",
-    "unauthorized": "The back office does not accept our secret.",
+    "unauthorized": "The back office does not accept our secret, or never receives it.",
     "no_route": "The back office's plugin does not answer here.",
-    "redirected": "The back office points elsewhere.",
+    "redirected": "The back office points to another address, which the log names.",
     "http_500": "The back office has an internal error.",
     "http_502": "The back office is down.",
     "http_503": "The back office is down.",
     "http_504": "The back office took too long.",
     "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
+    "header_dropped": "The web server of the back office drops the Authorization header.",
+    "secret_refused": "The back office does not accept our secret.",
+    "user_not_found": "The back office's user that our secret stands for does not exist.",
+    "config_error": "The back office cannot check our secret: its key is not set up.",
+    "rest_closed": "The back office's REST API is closed to guests.",
+    "jwt_plugin": "Another plugin of the back office refuses our secret.",
+    "site_password": "The back office's web server asks for a password of its own.",
+    "blocked": "A firewall in front of the back office refuses us.",
+    "cached_upstream": "A cache in front of the back office answers in its place.",
 }
 
 # Why Chatwoot could not be asked, where an administrator can mend it.

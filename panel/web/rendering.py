@@ -23,13 +23,15 @@ from panel.customer.matching import UNPROVEN, Candidate
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import GiveUp, Missing, PanelError, Refused
-from panel.models import clean
+from panel.logs import request_id
+from panel.models.money import UnclearAmount
+from panel.models.text import clean
+from panel.models.values import Illegible
 from panel.services import services
 from panel.web import labels
 from panel.web.formats import Formats, choose_locale
 from panel.web.sections import (
     SECTIONS,
-    Moment,
     Section,
     SectionView,
     make_failed_view,
@@ -37,6 +39,7 @@ from panel.web.sections import (
     make_view,
     mark_unchecked,
 )
+from panel.web.selection import Moment
 
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
@@ -54,6 +57,16 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(isolate_values)
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
+    pages.add_app_template_test(is_illegible, "illegible")
+    pages.add_app_template_test(is_unclear, "unclear")
+
+
+def is_illegible(value: object) -> bool:
+    return isinstance(value, Illegible)
+
+
+def is_unclear(value: object) -> bool:
+    return isinstance(value, UnclearAmount)
 
 
 def make_lookup() -> Lookup:
@@ -98,7 +111,8 @@ def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]],
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = _choose_formats()
-    return {"fmt": fmt, "_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+    words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+    return {"fmt": fmt, "request_id": request_id.current(), **words}
 
 
 def _choose_formats() -> Formats:
@@ -262,10 +276,11 @@ def render_section(view: SectionView, organization: int, uncovered: str = "") ->
     """One section; rendered once a second for all who are shown the same.
 
     A touch sends every open panel of an organization here at once. `uncovered`: the seal of the one
-    agent who may see it; such a section is shared with nobody.
+    agent who may see it; such a section is shared with nobody, nor is one that tells a code, for
+    the id of the request stands beside it.
     """
     now, rendered = time.time(), services().rendered
-    if uncovered:
+    if uncovered or view.tells_code:
         return _render_view(view, now, uncovered)
     key = make_shared_key(view, organization, now)
     html = rendered.get(key)

@@ -17,10 +17,12 @@ from werkzeug.wrappers import Response
 from panel.cache.entries import Lifetimes
 from panel.demo.backoffice import BackOffice
 from panel.demo.world import Call, answer
-from panel.models import Money, Row, Status
+from panel.models.money import Money
+from panel.models.values import Row, Status
 from panel.sync.events import KINDS, Kind
-from panel.upstream.middag import Document, Listed
-from panel.web.sections import SECTIONS, Item, Moment, Section, Selection
+from panel.upstream.documents import Document, Listed
+from panel.web.sections import SECTIONS, Section
+from panel.web.selection import Item, Moment, Selection
 from tests.browser.conftest import SECTIONS as FOUR
 from tests.browser.conftest import Demo, Panel, Seen
 
@@ -42,7 +44,7 @@ def parse_invoices(body: Any, _: str) -> Listed[Invoice]:
 
 
 def choose_invoices(value: Listed[Invoice], _: Moment) -> Selection:
-    return Selection(tuple(Item(row) for row in value.rows), read=len(value.rows))
+    return Selection(tuple(Item(row) for row in value.rows), received=len(value.rows))
 
 
 DOCUMENT = Document("invoices", "invoices", Lifetimes(60), parse_invoices)

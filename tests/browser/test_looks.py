@@ -90,7 +90,7 @@ def test_at_320_pixels_nothing_reaches_beyond_the_page(
         assert panel.frame.evaluate(SAME_IDS) == [], scenario
 
 
-@pytest.mark.parametrize("scenario", ["healthy", "expiring", "currencies", "contradictions"])
+@pytest.mark.parametrize("scenario", ["healthy", "expiring", "currencies", "contradictions", "php"])
 def test_at_320_pixels_a_proven_customer_fits_as_well(
     demo: Demo, page: Page, scenario: str
 ) -> None:
@@ -107,7 +107,9 @@ def test_long_unbroken_words_do_not_break_the_page(demo: Demo, page: Page) -> No
     long = "Sociedade" * 12
     demo.office.organizations[42] |= {"name": long, "legal_name": f"{long} Ltda", "plan": long}
     demo.office.orders[42][0] |= {"payment_method": long, "status": "x" * 60, "total": "9" * 15}
-    demo.office.licenses[42][0] |= {"product_name": long}
+    demo.office.licenses[42][0] |= {"product_name": long, "expires_at": "y" * 60}
+    demo.office.orders[42][1] |= {"status": {"x" * 60: 1}, "total": "9" * 60}
+    demo.office.quotes[42][0] |= {"valid_until": "z" * 60, "total": 10**14}
     demo.prove()
     panel = demo.open(page, width=320)
     panel.settle()
@@ -120,14 +122,14 @@ def expect_readable(panel: Panel) -> None:
         assert panel.frame.evaluate(CONTRASTS) == {}, theme
 
 
-@pytest.mark.parametrize("scenario", ["healthy", "expiring", "unlinked", "two", "error429"])
+@pytest.mark.parametrize("scenario", ["healthy", "expiring", "php", "unlinked", "two", "error429"])
 def test_every_text_stands_out_from_its_ground_in_light_and_dark(
     demo: Demo, page: Page, scenario: str
 ) -> None:
     panel = demo.open(page, scenario)
     panel.settle()
     expect_readable(panel)
-    if scenario in ("healthy", "expiring"):
+    if scenario in ("healthy", "expiring", "php"):
         panel.pick()
         expect_readable(panel)
         demo.prove(scenario)

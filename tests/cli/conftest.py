@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.setups import PANEL_URL, account_of_others
-from tests.conftest import MakePanel, Panel, Worlds, worlds_on_sockets
+from tests.cli.setups import account_of_others
+from tests.conftest import MakePanel, Worlds, worlds_on_sockets
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,3 @@ def account_worlds() -> Iterator[Worlds]:
 def make(account_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
     with account_of_others(account_worlds, tmp_path) as maker:
         yield maker
-
-
-@pytest.fixture
-def panel(make: MakePanel) -> Panel:
-    return make(PANEL_URL=PANEL_URL)

@@ -26,6 +26,11 @@ from tests.cli.setups import (
 from tests.conftest import MakePanel, Panel
 
 
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
 def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
     assert setup(panel).exit_code == 0
     rows = panel.chat.definitions.values()
@@ -54,7 +59,7 @@ def test_a_second_run_finds_nothing_to_do(panel: Panel) -> None:
     setup(panel)
     panel.chat.forget()
     again = setup(panel)
-    assert panel.chat.writes == []
+    assert (again.exit_code, panel.chat.writes) == (0, [])
     assert again.stdout.startswith("Nothing to do in Chatwoot.")
 
 
@@ -344,7 +349,7 @@ def test_after_a_step_that_failed_because_chatwoot_is_unwell_nothing_more_is_tri
         *(("agents", "checking CHATWOOT_API_TOKEN"), ("webhooks", "listing webhooks")),
         *(("dashboard_apps", "listing dashboard apps"), ("inboxes", "listing inboxes")),
         ("custom_attribute_definitions", "listing custom attribute definitions"),
-        ("contacts/filter", "looking for guessable identifiers"),
+        ("contacts/search", "looking for guessable identifiers"),
     ],
 )
 def test_what_could_not_be_asked_is_named(panel: Panel, part: str, step: str) -> None:

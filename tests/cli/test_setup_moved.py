@@ -22,6 +22,11 @@ OTHER = "https://other.example.com"
 OTHER_SECRET = "another-panels-secret-of-24-characters"
 
 
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
 def set_up_at(make: MakePanel, *addresses: str) -> None:
     for address in addresses:
         setup(make(PANEL_URL=address))

@@ -66,9 +66,9 @@ def test_a_refusal_lists_what_is_allowed(
 
 def test_a_part_of_an_identifier_is_found_by_search_alone_and_with_case(desk: Desk) -> None:
     desk.chat.contacts[57]["identifier"] = "middag:user:7"
-    found = desk.ask("GET", "/contacts/search", q="middag:").json()
+    found = desk.ask("GET", "/contacts/search", q="middag:", page=1).json()
     assert [row["id"] for row in found["payload"]] == [57]
-    assert found["meta"] == {"count": 1, "current_page": 1, "has_more": False}
+    assert found["meta"] == {"count": 1, "current_page": "1", "has_more": False}
     assert desk.ask("GET", "/contacts/search", q="Middag:").json()["payload"] == []
 
 

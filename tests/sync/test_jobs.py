@@ -29,13 +29,13 @@ from panel.errors import PanelError, TryLater, Unreachable
 from panel.services import Services
 from panel.settings import from_env
 from panel.sync.dry_run import DryRun, PlannedCall
-from panel.sync.jobs import RECONCILE, Jobs, TooManyGone
+from panel.sync.jobs import Jobs, TooManyGone
 from panel.sync.rate_limit import RateLimit
-from panel.sync.reconcile import DELETED
+from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.tries import run_try
 from panel.sync.wire import Hook
 from panel.upstream.client import Client
-from panel.upstream.middag import DOCUMENTS
+from panel.upstream.documents import DOCUMENTS
 from tests.conftest import Clock, environment
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import hook
@@ -294,10 +294,14 @@ def test_the_daily_look_stops_quietly_when_too_many_would_go(
 def really(wing: Wing, numbers: list[int]) -> list[tuple[str, str]]:
     """(method, path below the account) of what passes of these organizations then write."""
     wing.chat.forget()
+    before = set(wing.chat.contacts)
     for number in numbers:
         wing.run(number)
     paths = [(call.method, call.path) for call in wing.chat.writes]
-    return [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
+    told = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
+    # Whom a pass made has no number yet when it is rehearsed.
+    new = {f"contacts/{number}" for number in wing.chat.contacts.keys() - before}
+    return [(method, "contacts/(new)" if path in new else path) for method, path in told]
 
 
 def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
@@ -351,6 +355,53 @@ def test_a_rehearsal_after_the_pass_notes_nothing(wing: Wing) -> None:
     drifted(wing)
     wing.run(42)
     assert list(DryRun(wing.services).run([42])) == []
+
+
+BIA: dict[str, Any] = {"id": 2, "organization_id": 42, "email": "bia@acme.example"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"role": "member", "invite_status": "expired"},
+        {"role": "member", "status": "inactive"},
+        {"role": "pending"},
+        {"role": "member", "email": None},
+        {"role": "guest", "email": "ana@acme.example"},
+    ],
+    ids=str,
+)
+def test_a_rehearsal_shows_who_would_be_cleared(wing: Wing, fields: dict[str, Any]) -> None:
+    wing.run(42)
+    (contact,) = [
+        each["id"] for each in wing.chat.contacts.values() if each["email"] == BIA["email"]
+    ]
+    wing.office.put("collaborators", 42, BIA | fields)
+    (note,) = DryRun(wing.services).run([42])
+    assert note.path == f"contacts/{contact}/destroy_custom_attributes"
+    assert "middag_organization_id" in note.body
+
+
+def test_a_rehearsal_shows_contacts_that_earlier_versions_left_behind(wing: Wing) -> None:
+    definition = {"attribute_key": "middag_organization_id", "attribute_display_type": "text"}
+    wing.chat.definitions[1] = {"id": 1, "attribute_model": "contact_attribute", **definition}
+    wing.run(42)
+    told = {"middag_organization_id": "42", "middag_role": "member"}
+    left = wing.chat.add_contact(name="Leo", email="leo@x.example", custom_attributes=told)
+    (note,) = DryRun(wing.services).run([42])
+    assert note.path == f"contacts/{left['id']}/destroy_custom_attributes"
+
+
+def test_a_rehearsal_says_what_is_left_to_people(wing: Wing) -> None:
+    wing.run(42)
+    (contact,) = [each for each in wing.chat.contacts.values() if each["email"] == BIA["email"]]
+    contact["contact_inboxes"] = [{"inbox": wing.chat.inboxes[1], "source_id": "visitor"}]
+    wing.office.put("collaborators", 42, BIA | {"role": "member", "email": "b@acme.example"})
+    for _ in range(2):
+        (note,) = DryRun(wing.services).run([42])
+        assert (note.path, f"contact {contact['id']} " in note.body) == ("left to people", True)
+        assert "@" not in note.body
+        wing.run(42)
 
 
 @on_sqlite

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.models import Collaborator, Organization
+from panel.models.organizations import Collaborator, Organization
 from panel.sync.people import DesiredPerson, list_people
 
 MOBILE = "+5561988884201"

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import deepcopy
 from itertools import permutations
 from pathlib import Path
@@ -32,11 +32,14 @@ QUICK = sorted(name for name, fault in FAULTS.items() if not fault.wait)
 # What a fault answers in the words of an organization that is not there clears it when a hook says
 # so too: two witnesses who agree. It must come back, but not within this set of hooks.
 HARMLESS = [name for name in QUICK if name != "404"]
+ANSWERED = {"oddvalues", "oddrecords"}  # a pass goes on with what can be read
 
 hooks = st.tuples(st.sampled_from([GONE, ACME, BETA, GAMMA]), st.sampled_from(EVENTS))
 # A story is short, and each costs a second: shrinking it would take longer than reading it.
 whole = settings(phases=[Phase.generate], max_examples=20)
-trouble = st.none() | st.tuples(st.sampled_from(QUICK), st.none() | st.sampled_from(SECTIONS))
+# What is answered is no trouble that a pass waits for: the next hook, or the night, mends it.
+failing = st.sampled_from([name for name in QUICK if name not in ANSWERED])
+trouble = st.none() | st.tuples(failing, st.none() | st.sampled_from(SECTIONS))
 stories = st.lists(st.tuples(hooks, trouble), min_size=1, max_size=8)
 
 
@@ -179,7 +182,7 @@ def test_no_fault_of_the_plugin_clears_anything(
         bench.run(ACME)
         right = worlds.end()
         bench.office.fault(fault, ACME, section)
-        with pytest.raises(PanelError):
+        with nullcontext() if fault in ANSWERED else pytest.raises(PanelError):
             bench.run(ACME, DELETED, "collaborator.removed")
         assert worlds.end() == right
 

@@ -6,9 +6,10 @@ import socket
 import ssl
 import threading
 import time
+import tomllib
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from panel.cache.backend import JsonSerializer
 from panel.deadline import Deadline
 from panel.errors import (
     Missing,
@@ -34,6 +36,7 @@ from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _dec
 from panel.upstream.transport import TimelyAdapter
 from tests.conftest import certify, wait_until
 
+ROOT = Path(__file__).parents[2]
 Script = bytes | Callable[[socket.socket], None]
 HTML = b"<!DOCTYPE html><title>Briefly unavailable</title>"
 
@@ -142,6 +145,45 @@ def test_path_query_and_headers_reach_the_other_side(scripted: Serve) -> None:
     assert request.startswith("GET /api/orders?org=42 HTTP/1.1\r\n")
     assert "Authorization: Bearer our-secret\r\n" in request
     assert "X-Middag-Organization: 42\r\n" in request
+
+
+def test_who_asks_is_named_with_our_name_and_version(scripted: Serve) -> None:
+    """The library's own name is on the lists of many firewalls."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    server = scripted(answer())
+    client(server).get("orders")
+    client(server).send("POST", "orders", {})
+    for request in server.requests:
+        assert f"User-Agent: {project['name']}/{project['version']}\r\n" in request
+
+
+def test_the_age_of_an_answer_comes_with_it(scripted: Serve) -> None:
+    assert client(scripted(answer())).get("x").age == 0
+    assert client(scripted(answer(b"{}", "200 OK", "Age: 37"))).get("x").age == 37
+    assert client(scripted(answer(b"{}", "200 OK", "X-Cache: HIT"))).get("x").age is None
+
+
+def test_below_plain_permalinks_the_path_goes_into_the_parameter(scripted: Serve) -> None:
+    server = scripted(answer())
+    Client(f"{server.url}/?rest_route=/middag-account/v1", {}).get("orders", params={"org": 42})
+    assert server.requests[0].startswith("GET /?rest_route=/middag-account/v1/orders&org=42 HTTP")
+
+
+def test_what_the_gate_returned_is_closed_after_the_call_however_it_ends(scripted: Serve) -> None:
+    server, seen = scripted(answer(), answer(b"", "500 Error")), list[int]()
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            seen.append(len(server.requests))
+
+    made = Client(server.url, {}, turn)
+    made.send("GET", "x")
+    with pytest.raises(Unwell):
+        made.send("GET", "x")
+    assert seen == [1, 2]
 
 
 def test_an_empty_body_is_none(scripted: Serve) -> None:
@@ -395,6 +437,32 @@ def test_a_redirect_to_another_host_never_gets_the_bearer(scripted: Serve, statu
     assert thief.requests == []
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://www.shop.example/wp-json/middag-account/v1/orders?key=s3cret", None),
+        ("https://user:s3cret@www.shop.example/wp-json/middag-account/v1/orders", None),
+        ("//www.shop.example/x", "to http://www.shop.example/x"),
+        ("http://www.shop.example:99999/", "a redirect to nowhere"),
+    ],
+)
+def test_a_refused_redirect_names_where_it_points(
+    scripted: Serve, location: str, told: str | None
+) -> None:
+    with pytest.raises(Unreadable) as error:
+        client(scripted(answer(b"", "301 Moved", f"Location: {location}"))).get("orders")
+    expected = told or "to https://www.shop.example/wp-json/middag-account/v1/orders"
+    assert (error.value.code, error.value.detail) == ("redirected", expected)
+
+
+def test_a_write_that_is_sent_elsewhere_names_where_too(scripted: Serve) -> None:
+    server = scripted(answer(b"", "301 Moved", "Location: /api/orders/?a=1"))
+    with pytest.raises(Unreadable) as error:
+        client(server).send("POST", "orders", {})
+    assert error.value.detail.endswith(f": to {server.url}/api/orders/")
+    assert len(server.requests) == 1
+
+
 def test_a_redirect_to_another_name_of_the_host_is_refused(scripted: Serve) -> None:
     server = scripted(answer())
     server.scripts = (
@@ -560,7 +628,29 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
     assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
     assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": 1e400}') == (None, False)
+    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
+
+
+@pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
+@pytest.mark.parametrize(
+    "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
+)
+def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
+    body, readable = _decode(b'{"total": ' + written.encode() + endless + b"}")
+    assert readable
+    assert str(body["total"]) == written
+    serializer = JsonSerializer()
+    assert str(serializer.loads(serializer.dumps(body))["total"]) == written
+
+
+def test_an_exponent_without_end_is_read_as_a_text() -> None:
+    written = "1e" + "9" * 19
+    assert _decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+
+
+def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
+    assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
+    assert _decode(b"\xef\xbb\xbf") == (None, True)
 
 
 # -- a part of a large document ------------------------------------------------------------------

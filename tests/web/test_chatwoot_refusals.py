@@ -6,7 +6,9 @@ import pytest
 
 from panel.demo.chatwoot import Chatwoot, Failure
 from panel.demo.worlds import ADMIN_TOKEN, AGENT
-from panel.upstream.chatwoot_rejections import REMEDIES
+from panel.errors import Blocked
+from panel.upstream.chatwoot_rejections import REMEDIES, name_rejection
+from panel.upstream.client import Rejection
 from panel.web.labels import CHATWOOT_CAUSES
 from tests.conftest import MakePanel, Panel, attribute
 
@@ -77,6 +79,14 @@ def test_a_page_in_the_place_of_the_api_is_no_missing_conversation(
     answer = panel.open()
     assert attribute(answer.text, "data-code") == "no_api"
     assert REMEDIES["no_api"] in caplog.text
+
+
+def test_chatwoots_own_word_that_there_are_pages_alone_is_no_firewall() -> None:
+    """406, for CHATWOOT_URL with /app (4.16.2, by its source)."""
+    words = "Please use API routes instead of dashboard routes for JSON requests"
+    error = name_rejection(Rejection(406, {}, {"error": words}))
+    assert isinstance(error, Blocked)
+    assert error.code == "no_api"
 
 
 def test_a_conversation_that_is_gone_is_still_told_as_such(panel: Panel) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.models import Money
+from panel.models.money import Money
 from panel.web.formats import Formats, choose_locale
 
 ZONE = ZoneInfo("America/Sao_Paulo")

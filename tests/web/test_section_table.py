@@ -11,7 +11,7 @@ from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
 from panel.settings import RECORDS
 from panel.sync.events import KINDS
-from panel.upstream.middag import DOCUMENTS
+from panel.upstream.documents import DOCUMENTS
 from panel.web import labels
 from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
 from panel.web.sections import SECTIONS, Section, SectionView, make_view

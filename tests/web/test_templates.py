@@ -66,6 +66,7 @@ def test_a_choice_says_why_a_pick_was_not_taken(panel: Panel) -> None:
 
 def test_a_list_of_unknown_length_says_that_there_are_more(panel: Panel) -> None:
     panel.office.bare.add(43)
+    panel.office.takes_page_size = False
     for number in range(1, 222):
         panel.office.put("orders", 43, {"id": number, "status": "pending"})
     page = panel.section("orders", panel.proven("empty")).text

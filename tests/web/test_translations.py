@@ -13,11 +13,12 @@ from jinja2 import Environment, nodes
 
 from panel.customer import matching
 from panel.data import directory, links, search_index
-from panel.models import Organization
+from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 from panel.web import labels
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
+from panel.web.selection import TOTAL_LABELS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -74,9 +75,11 @@ def in_tables() -> Iterator[Text]:
         labels.CHANNEL_WARNINGS,
     ):
         yield from table.values()
+    yield from labels.LEFT_OUT.values()
+    yield from TOTAL_LABELS
     yield from (*labels.SOURCES.values(), *labels.ROLE_LABELS.values(), *labels.UNCOVER_REASONS)
     for section in SECTIONS.values():
-        yield from (section.title, section.empty, section.none_shown, section.total)
+        yield from (section.title, section.empty, section.none_shown)
         yield section.uncover
         yield section.hidden
     for country in ("BR", "US", "DE"):

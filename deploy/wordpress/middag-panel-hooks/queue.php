@@ -1,0 +1,188 @@
+<?php
+/**
+ * The hooks that wait, a row each.
+ *
+ * An event only inserts. Everything else is the drain's: it finds equal ones, takes away what was delivered, and
+ * writes by primary key alone, so that it never locks the place where an event inserts.
+ */
+
+namespace MiddagPanelHooks;
+
+defined( 'ABSPATH' ) || exit;
+
+final class Queue {
+	const GIVE_UP_SECONDS = 7 * 86400;
+	const KEEP_SECONDS    = 30 * 86400; // What was refused or given up can be seen, and sent again, so long.
+	const SETTLE_SECONDS  = 2;
+	const BATCH           = 5000;
+
+	/** @var int[] Numbers of the rows that this request has inserted. */
+	private static $inserted = array();
+	/** @var array[] Rows that could not be inserted; they are tried again at the end of the request. */
+	private static $unsaved = array();
+
+	/**
+	 * Keep a hook. The row is not sent at once but when the request ends, or after two seconds when it dies:
+	 * listeners that run after us may still be changing what the hook is about.
+	 *
+	 * @param bool $nobodys The record itself says that it belongs to no organization.
+	 */
+	public static function put( string $event, ?string $record, ?int $organization, bool $nobodys ): void {
+		$now = time();
+		$row = array( wp_generate_uuid4(), get_current_blog_id(), $event, $organization, $record, (int) $nobodys, $now, $now + self::SETTLE_SECONDS );
+		if ( ! self::insert( array( $row ) ) ) {
+			self::$unsaved[] = $row;
+		}
+	}
+
+	/** @param int[] $organizations Ring for each of them; many rows are inserted together. */
+	public static function put_organizations( array $organizations ): void {
+		$now = time();
+		foreach ( array_chunk( $organizations, 500 ) as $some ) {
+			$rows = array();
+			foreach ( $some as $organization ) {
+				$rows[] = array( wp_generate_uuid4(), get_current_blog_id(), 'organization.updated', $organization, (string) $organization, 0, $now, 0 );
+			}
+			self::insert( $rows );
+		}
+	}
+
+	private static function insert( array $rows ): bool {
+		global $wpdb;
+		$tuples = array();
+		foreach ( $rows as $row ) {
+			$row[3]   = null === $row[3] ? 'NULL' : (int) $row[3];
+			$row[4]   = null === $row[4] ? 'NULL' : $wpdb->prepare( '%s', $row[4] );
+			$tuples[] = $wpdb->prepare( '( %s, %d, %s, ', $row[0], $row[1], $row[2] ) . "$row[3], $row[4], " . $wpdb->prepare( '%d, %d, %d )', $row[5], $row[6], $row[7] );
+		}
+		$sql = 'INSERT INTO ' . Tables::hooks() . ' ( uuid, site, event, organization, record, nobodys, occurred_at, due_at ) VALUES ' . implode( ', ', $tuples );
+		return (bool) self::quietly(
+			function () use ( $wpdb, $sql ) {
+				$done = $wpdb->query( $sql );
+				if ( $done ) {
+					self::$inserted[] = (int) $wpdb->insert_id;
+				}
+				return $done;
+			}
+		);
+	}
+
+	/** The request is over: save what could not be saved, and let its rows be sent now. */
+	public static function settle(): void {
+		if ( self::$unsaved ) {
+			Tables::create();
+			$unsaved       = self::$unsaved;
+			self::$unsaved = array();
+			if ( ! self::insert( $unsaved ) ) {
+				error_log( 'MIDDAG panel hooks: ' . count( $unsaved ) . ' hooks could not be written to the database and are lost.' );
+			}
+		}
+		self::set( self::$inserted, 'due_at = 0' );
+		self::$inserted = array();
+	}
+
+	/** @return array[] Rows that are to be sent now, in the order of their events. */
+	public static function due(): array {
+		global $wpdb;
+		$sql  = 'SELECT * FROM ' . Tables::hooks() . " WHERE state = 'waiting' AND due_at <= %d ORDER BY id LIMIT %d";
+		$rows = $wpdb->get_results( $wpdb->prepare( $sql, time(), self::BATCH ), ARRAY_A );
+		return is_array( $rows ) ? $rows : array();
+	}
+
+	/** Is there a row that will be due within a moment? */
+	public static function is_settling(): bool {
+		return self::has( 'due_at <= ' . ( time() + self::SETTLE_SECONDS ) );
+	}
+
+	public static function has_due(): bool {
+		return self::has( 'due_at <= ' . time() );
+	}
+
+	private static function has( string $condition ): bool {
+		global $wpdb;
+		return (bool) $wpdb->get_var( 'SELECT 1 FROM ' . Tables::hooks() . " WHERE state = 'waiting' AND $condition LIMIT 1" );
+	}
+
+	/** @param int[] $ids */
+	public static function delete( array $ids ): void {
+		global $wpdb;
+		if ( $ids ) {
+			$wpdb->query( 'DELETE FROM ' . Tables::hooks() . ' WHERE id IN ( ' . implode( ', ', array_map( 'intval', $ids ) ) . ' )' );
+		}
+	}
+
+	/** This row's own trouble, while others get through. @param int[] $ids */
+	public static function postpone( array $ids, int $seconds, string $reason ): void {
+		global $wpdb;
+		self::set( $ids, $wpdb->prepare( 'tries = tries + 1, due_at = %d, reason = %s', time() + $seconds, self::shorten( $reason ) ) );
+	}
+
+	/** Kept with its reason, and not sent again by itself. @param int[] $ids */
+	public static function set_aside( array $ids, string $state, string $reason ): void {
+		global $wpdb;
+		self::set( $ids, $wpdb->prepare( 'state = %s, reason = %s', $state, self::shorten( $reason ) ) );
+	}
+
+	/** Too old is given up, and what was set aside is forgotten after a month. */
+	public static function clean_up( string $last_error ): void {
+		global $wpdb;
+		$hooks = Tables::hooks();
+		$old   = $wpdb->get_col( $wpdb->prepare( "SELECT id FROM $hooks WHERE state = 'waiting' AND occurred_at < %d", time() - self::GIVE_UP_SECONDS ) );
+		self::set_aside( $old, 'given up', $last_error );
+		self::delete( $wpdb->get_col( $wpdb->prepare( "SELECT id FROM $hooks WHERE state <> 'waiting' AND occurred_at < %d", time() - self::KEEP_SECONDS ) ) );
+	}
+
+	/** Send again what was set aside, as of now: else it would be too old at once. */
+	public static function replay(): int {
+		global $wpdb;
+		$ids = $wpdb->get_col( 'SELECT id FROM ' . Tables::hooks() . " WHERE state <> 'waiting'" );
+		self::set( $ids, "state = 'waiting', reason = '', tries = 0, due_at = 0, occurred_at = " . time() );
+		return count( $ids );
+	}
+
+	public static function discard(): int {
+		global $wpdb;
+		$ids = $wpdb->get_col( 'SELECT id FROM ' . Tables::hooks() . " WHERE state <> 'waiting'" );
+		self::delete( $ids );
+		return count( $ids );
+	}
+
+	/** @param int[] $ids */
+	private static function set( array $ids, string $assignments ): void {
+		global $wpdb;
+		foreach ( array_chunk( array_map( 'intval', $ids ), 1000 ) as $some ) {
+			$sql = 'UPDATE ' . Tables::hooks() . " SET $assignments WHERE id IN ( " . implode( ', ', $some ) . ' )';
+			self::quietly(
+				function () use ( $wpdb, $sql ) {
+					return $wpdb->query( $sql );
+				}
+			);
+		}
+	}
+
+	private static function shorten( string $reason ): string {
+		return function_exists( 'mb_substr' ) ? mb_substr( $reason, 0, 300 ) : substr( $reason, 0, 300 );
+	}
+
+	/**
+	 * Ask the database without a trace: whoever fired the event may read $wpdb->insert_id after it.
+	 *
+	 * @return mixed What the question answers.
+	 */
+	public static function quietly( callable $question ) {
+		global $wpdb;
+		$kept = array();
+		foreach ( array( 'insert_id', 'last_error', 'last_query', 'last_result', 'num_rows', 'rows_affected' ) as $name ) {
+			$kept[ $name ] = $wpdb->$name;
+		}
+		$suppressed = $wpdb->suppress_errors( true );
+		try {
+			return $question();
+		} finally {
+			$wpdb->suppress_errors( $suppressed );
+			foreach ( $kept as $name => $value ) {
+				$wpdb->$name = $value;
+			}
+		}
+	}
+}

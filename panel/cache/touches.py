@@ -1,0 +1,55 @@
+"""When an organization was touched last, so that an answer out of somebody's cache can be judged.
+
+A touch removes tokens, which says that something has changed, but not when. It writes nothing into
+the store, where most organizations are never read: the moment is remembered in this process. Only
+where such a cache was met is the moment stored as well, for the other processes.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from panel.cache.backend import TOKEN_SECONDS, CacheBackend
+from panel.cache.ttl_cache import TtlCache
+
+MOST_TOUCHES = 8192  # organizations that are remembered
+AGE_SECONDS = 1.0  # what `Age` leaves out: it is told in whole seconds
+
+
+class Touches:
+    """Of all sections of an organization together. Safe for threads."""
+
+    def __init__(self, store: CacheBackend, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._memory = TtlCache[float](MOST_TOUCHES, clock)
+        self._is_stored = False
+
+    def note(self, organization: int) -> None:
+        now = self._clock()
+        self._memory.put(organization, now, now + TOKEN_SECONDS)
+        if self._is_stored:
+            self._store.note(_make_key(organization), now, TOKEN_SECONDS)
+
+    def find(self, organization: int) -> float | None:
+        """Epoch seconds; None: not touched, as far as is known. Asked where a cache answered."""
+        self._is_stored = True
+        [stored] = self._store.get(_make_key(organization))
+        known = self._memory.get(organization), _read_moment(stored)
+        return max((each for each in known if each is not None), default=None)
+
+    def outdates(self, organization: int, age: float | None) -> bool:
+        """Was an answer of this age (None: unknown) made before the last touch that is known?"""
+        touched = self.find(organization) if age != 0.0 else None
+        return touched is not None and (age is None or self._clock() - age - AGE_SECONDS < touched)
+
+
+def _read_moment(stored: object) -> float | None:
+    try:
+        return msgspec.convert(stored, float)
+    except msgspec.ValidationError:
+        return None  # nothing, or planted
+
+
+def _make_key(organization: int) -> str:
+    return f"touched:{organization}"

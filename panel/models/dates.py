@@ -1,0 +1,163 @@
+"""Dates as PHP writes them, and the two kinds of end: a moment, and a day that lasts to its end.
+
+A `datetime` is a moment, with its zone. A `date` is a day: what was written as one, and midnight,
+which is a day in disguise; it lasts to its end in the zone of whoever asks.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from panel.models.text import clean
+from panel.models.values import is_short
+
+YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
+ENDLESS_YEAR = 9999  # the last that MySQL knows: how "never" is written there
+ENDLESS = {
+    *("lifetime", "never", "forever", "perpetual", "unlimited", "none"),
+    *("vitalícia", "vitalício", "vitalicia", "vitalicio", "nunca"),
+}
+UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
+EPOCH_SECONDS = range(10**8, 10**11)  # from 1973; a smaller number is no date of ours
+
+DAY_AND_MONTH = re.compile(
+    r"(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second>\d{1,2})(?P=sign)(?P<year>\d{4})"
+    r"(?:[ ,]+\d{1,2}:\d{2}(?::\d{2})?)?",
+    re.ASCII,
+)
+YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(.*)", re.ASCII)
+NAMED_UTC = re.compile(r" ?(UTC|GMT|Z)$", re.IGNORECASE)
+BLANK_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")
+
+
+def read_date(value: Any) -> date | None:
+    """A day or a moment; None for none, or for no end. Raises `ValueError` with a reason.
+
+    ISO 8601 with `T` or a blank, without an offset in UTC; epoch seconds; PHP's DateTime object;
+    day and month in either order where only one order is a date.
+    """
+    if not value:
+        return None
+    if isinstance(value, str):
+        found = _read_text(clean(value))
+    elif isinstance(value, dict):
+        found = _read_object(value)
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+        found = _read_number(Decimal(value))
+    else:
+        raise ValueError("no date")
+    return _check_year(found) if found else None
+
+
+def _read_text(text: str) -> date | None:
+    if not text or text.casefold() in ENDLESS or text.startswith(UNSET):
+        return None
+    if re.fullmatch("[0-9]+", text):
+        return _read_number(Decimal(text))
+    written = DAY_AND_MONTH.fullmatch(text)
+    if written:
+        return _read_day_and_month(*(int(written[part]) for part in ("year", "first", "second")))
+    return _find_day(_parse(text))
+
+
+def _parse(text: str) -> datetime:
+    if parts := YEAR_FIRST.fullmatch(text):
+        text = f"{parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}{parts[4]}"
+    text = BLANK_OFFSET.sub("", NAMED_UTC.sub("+00:00", text))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("no date") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def _find_day(moment: datetime) -> date:
+    """The day that is written there, where midnight is written; else the moment."""
+    return moment.date() if moment.time() == time() else moment
+
+
+def _read_day_and_month(year: int, first: int, second: int) -> date:
+    """`13/05/2026` and `05/13/2026` are one day each, `01/05/2026` is one of two."""
+    readings = {(first, second), (second, first)}  # day and month
+    days = {_make_day(year, month, day) for day, month in readings} - {None}
+    found = days.pop() if len(days) == 1 else None
+    if not found:
+        raise ValueError("a day that can be read in two ways, or in none")
+    return found
+
+
+def _make_day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _read_number(number: Decimal) -> date | None:
+    """Epoch seconds; eight digits are a day without its hyphens, as some plugins store it."""
+    if not number:
+        return None
+    if not is_short(number):
+        raise ValueError("no date")
+    seconds = int(number)
+    if seconds in EPOCH_SECONDS:
+        return _find_day(datetime.fromtimestamp(seconds, UTC))
+    if number == seconds and len(str(seconds)) == 8:
+        return _find_day(_parse(str(seconds)))
+    raise ValueError("no date")
+
+
+def _read_object(value: dict[str, Any]) -> date:
+    """`{"date": "2026-04-01 14:30:00.000000", "timezone_type": 3, "timezone": "UTC"}`."""
+    text, zone = value.get("date"), value.get("timezone", "UTC")
+    if not isinstance(text, str) or not isinstance(zone, str):
+        raise ValueError("no date")
+    found = _parse(clean(text))
+    return _find_day(found.replace(tzinfo=_find_zone(zone)))
+
+
+def _find_zone(name: str) -> tzinfo:
+    """Of an offset, an abbreviation or a name: the three types of PHP's time zones."""
+    if re.fullmatch(r"[+-]\d\d:\d\d(:\d\d)?", name, re.ASCII):
+        return datetime.strptime(name, "%z").tzinfo or UTC
+    if name.upper() in ("Z", "UTC", "GMT"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("no time zone") from None
+
+
+def _check_year(found: date) -> date | None:
+    if found.year == ENDLESS_YEAR:
+        return None
+    if found.year not in YEARS:
+        raise ValueError("out of all proportion")
+    return found
+
+
+# -- ends ----------------------------------------------------------------------------------------
+
+
+def is_past(end: date, now: datetime) -> bool:
+    """`now` in the zone in which days are counted: a day is past when its last moment is."""
+    return end <= now if isinstance(end, datetime) else end < now.date()
+
+
+def is_within(end: date, now: datetime, days: int) -> bool:
+    """Does it come within so many days?"""
+    until = now + timedelta(days=days)
+    return end <= until if isinstance(end, datetime) else end <= until.date()
+
+
+def find_day(end: date, zone: tzinfo | None) -> date:
+    """The day in this zone."""
+    return end.astimezone(zone).date() if isinstance(end, datetime) else end
+
+
+def order_key(end: date) -> float:
+    """For sorting days among moments; a day stands at its noon."""
+    moment = end if isinstance(end, datetime) else datetime.combine(end, time(12), UTC)
+    return moment.timestamp()

@@ -1,0 +1,161 @@
+"""The fields of one record, read one by one; what is odd about them is remembered as oddities.
+
+An odd value is that value's trouble alone. One that decides something stays as `Illegible`; any
+other counts as not stated.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from panel.errors import Unreadable
+from panel.models.dates import read_date
+from panel.models.money import Amount, read_amount, read_currency
+from panel.models.text import clean, decode_entities, remove_tax_id
+from panel.models.values import (
+    NO_STATUS,
+    Illegible,
+    Oddity,
+    Row,
+    Status,
+    is_nothing,
+    make_illegible,
+    read_list,
+    read_status,
+    read_whole,
+)
+
+T = TypeVar("T")
+
+
+class Fields:
+    """One record. `oddities` grow with each field that is read."""
+
+    def __init__(self, row: Row) -> None:
+        """Raises `Unreadable("wrong_shape")` for a record without an id."""
+        number = read_whole(row, "id")
+        if number is None:
+            raise Unreadable("wrong_shape", "a record without an id")
+        self.id = number
+        self._row = row
+        self._oddities: list[Oddity] = []
+
+    @property
+    def oddities(self) -> tuple[Oddity, ...]:
+        return tuple(self._oddities)
+
+    def has(self, key: str) -> bool:
+        return key in self._row
+
+    def text(self, *keys: str) -> str | None:
+        """The first of these fields that says something, without HTML's entities."""
+        return self._first(keys, decode_entities)
+
+    def verbatim(self, *keys: str) -> str | None:
+        """The same, with every sign as it came: an e-mail, a key."""
+        return self._first(keys, clean)
+
+    def email(self) -> str | None:
+        found = self.verbatim("email")
+        if found and "@" not in found:
+            self.note("email", "no e-mail")
+            return None
+        return found
+
+    def title(self, key: str) -> str | None:
+        """A name, without a tax id in it."""
+        return remove_tax_id(self.text(key) or "") or None
+
+    def name(self, key: str) -> str | None:
+        """A name, also as the `name` of an object that stands in its place."""
+        value = self._row.get(key)
+        named = value.get("name") if isinstance(value, dict) else value
+        if isinstance(named, str):
+            return decode_entities(named) or None
+        if named is not None and not is_nothing(value):
+            self.note(key, "no name")  # a number is that of a record, which nobody knows
+        return None
+
+    def whole(self, key: str) -> int | None:
+        number = read_whole(self._row, key)
+        if number is None and not is_nothing(self._row.get(key)):
+            self.note(key, "no whole number")
+        return number
+
+    def limit(self, key: str) -> tuple[int | None, bool]:
+        """The number, and whether there is no limit; neither where it is not stated.
+
+        How "no limit" is written is not documented: null, 0 and -1 are taken for it, nothing else.
+        """
+        number = self.whole(key)
+        unlimited = number in (0, -1) or (self.has(key) and self._row[key] is None)
+        if number is not None and number < -1:
+            self.note(key, "no limit that is known")
+        return number if number and number > 0 else None, unlimited
+
+    def status(self, key: str = "status") -> Status | Illegible:
+        return self._keep_illegible(key, read_status) or NO_STATUS
+
+    def optional_status(self, key: str) -> Status | Illegible | None:
+        return self._keep_illegible(key, read_status)
+
+    def end(self, key: str) -> date | Illegible | None:
+        """A day or a moment, None for no end."""
+        return self._keep_illegible(key, read_date)
+
+    def moment(self, *keys: str) -> date | None:
+        """The first of these fields that holds a date. It decides nothing."""
+        for key in keys:
+            found = self._keep_illegible(key, read_date)
+            if found and not isinstance(found, Illegible):
+                return found
+        return None
+
+    def amount(self, key: str, reading: str) -> Amount | None:
+        """`reading`: of a whole number."""
+        currency = self._row.get("currency")
+        if not isinstance(currency, str) and not is_nothing(currency):
+            self.note("currency", "no text")
+
+        def read(value: Any) -> Amount | None:
+            return read_amount(value, read_currency(currency), reading)
+
+        return self._keep_illegible(key, read)
+
+    def texts(self, key: str, field: str = "") -> tuple[str, ...]:
+        """The texts of a list, or this field of its objects; what is odd among them is left out."""
+        value = self._row.get(key)
+        if is_nothing(value):
+            return ()
+        try:
+            each_of = read_list(value)
+        except Unreadable:
+            self.note(key, "not a list")
+            return ()
+        found = (each.get(field) if isinstance(each, dict) else each for each in each_of)
+        decoded = (decode_entities(each) for each in found if isinstance(each, str))
+        return tuple(text for text in decoded if text)
+
+    def note(self, field: str, reason: str) -> None:
+        self._oddities.append(Oddity(str(self.id), field, reason))
+
+    def _first(self, keys: tuple[str, ...], read: Callable[[str], str]) -> str | None:
+        for key in keys:
+            value = self._row.get(key)
+            if isinstance(value, str) and (text := read(value)):
+                return text
+            # PHP's JSON_NUMERIC_CHECK makes a number of every text that looks like one.
+            if isinstance(value, int | Decimal) and not isinstance(value, bool) and value:
+                return str(value)
+            if not isinstance(value, str) and value and not is_nothing(value):
+                self.note(key, "no text")
+        return None
+
+    def _keep_illegible(self, key: str, read: Callable[[Any], T]) -> T | Illegible:
+        value = self._row.get(key)
+        try:
+            return read(value)
+        except ValueError as error:
+            self.note(key, str(error))
+            return make_illegible(value)

@@ -1,0 +1,201 @@
+"""Amounts: right, or not shown as an amount.
+
+The back office documents decimal strings, and elsewhere says that amounts are whole cents. PHP
+writes `(float) "100.00"` as the JSON number `100`. So a string is always decimal units, and so is a
+number with a fraction; a whole number is read as `MIDDAG_INTEGER_MONEY` says, else as its own
+answer proves, else not at all.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel.numbers import get_currency_precision
+
+from panel.errors import Unreadable
+from panel.models.text import decode_entities
+from panel.models.values import Illegible, Oddity, Row, read_list, read_whole
+
+CENTS, UNITS = "cents", "units"  # the readings of a whole number: smallest coins, or units
+UNCLEAR = ""  # nothing says how a whole number is read
+
+MOST_DIGITS = 15  # before the point; as many behind it are as absurd
+NOISE = Decimal("0.001")  # of the smallest coin: what a binary float leaves behind
+MONEY_FIELDS = ("total", "subtotal", "tax_total", "unit_price")
+FRACTION_UNDER_CENTS = "a fraction, although MIDDAG_INTEGER_MONEY says cents"
+
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+SYMBOLS = {"R$": "BRL", "US$": "USD", "U$": "USD", "€": "EUR", "£": "GBP"}
+
+
+@dataclass(frozen=True)
+class Money:
+    """`amount` in units, exact; `currency` is the ISO 4217 code, or empty when not stated."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class UnclearAmount:
+    """A whole number of which nothing says whether it counts units or the smallest coins."""
+
+    number: Decimal
+    currency: str
+
+
+Amount = Money | UnclearAmount | Illegible
+
+
+@dataclass(frozen=True)
+class MoneyRule:
+    """How whole numbers of one answer are read; `fault`: where it contradicts the setting."""
+
+    reading: str
+    fault: Oddity | None = None
+
+
+def sum_amounts(amounts: Iterable[Money]) -> tuple[Money, ...]:
+    """One sum per currency, in order of first appearance; currencies are never added together.
+
+    Each has its currency: two without one may be of different ones.
+    """
+    sums: dict[str, Decimal] = {}
+    for money in amounts:
+        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
+    return tuple(Money(amount, currency) for currency, amount in sums.items())
+
+
+def read_amount(value: Any, currency: str, reading: str) -> Money | UnclearAmount | None:
+    """None where it is not stated. Raises `ValueError` with a reason.
+
+    `reading`: of a whole number. Zero, and a currency without smaller coins, need none.
+    """
+    if value is None or value == "":
+        return None
+    number = _read_number(value)
+    if isinstance(value, str) or is_fraction(value):
+        return Money(_check_size(_remove_noise(number, currency)), currency)
+    coins = Money(_check_size(number.scaleb(-count_places(currency))), currency)
+    if coins.amount == number or reading == CENTS:
+        return coins
+    if reading == UNITS:
+        return Money(_check_size(number), currency)
+    return UnclearAmount(number, currency)
+
+
+def _read_number(value: Any) -> Decimal:
+    if isinstance(value, str) and DECIMAL.fullmatch(value.strip()):
+        return _check_magnitude(Decimal(value.strip()))
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return _check_magnitude(Decimal(value))
+    raise ValueError("no amount")
+
+
+def _check_magnitude(number: Decimal) -> Decimal:
+    """Looked at by its digits: arithmetic on 1e9999999 would overflow."""
+    if not number:
+        return Decimal(0)
+    if number.adjusted() >= MOST_DIGITS + 4 or number.adjusted() < -4 * MOST_DIGITS:
+        raise ValueError("an amount out of all proportion")
+    return number
+
+
+def _check_size(amount: Decimal) -> Decimal:
+    if _count_decimals(amount) > MOST_DIGITS or amount.adjusted() >= MOST_DIGITS:
+        raise ValueError("an amount out of all proportion")
+    return amount
+
+
+def _remove_noise(amount: Decimal, currency: str) -> Decimal:
+    """80.30000000000000426 is what a binary float made of 80.30; 80.305 is what somebody meant."""
+    places = count_places(currency)
+    if amount.adjusted() >= MOST_DIGITS or _count_decimals(amount) <= places:
+        return amount
+    coin = Decimal(1).scaleb(-places)
+    rounded = amount.quantize(coin)
+    return rounded + 0 if abs(amount - rounded) < coin * NOISE else amount
+
+
+def is_fraction(value: Any) -> bool:
+    """Is it a JSON number that was written with a fraction, be it a zero?"""
+    return isinstance(value, Decimal) and _count_decimals(value) > 0
+
+
+def _count_decimals(number: Decimal) -> int:
+    """Digits behind the point, zeros too; below zero for 1E+3."""
+    return -int(number.as_tuple().exponent)  # a word for what is no number, which JSON has not
+
+
+def read_currency(value: Any) -> str:
+    """The ISO 4217 code in capitals, of a sign that only one currency has as well."""
+    text = decode_entities(value).upper() if isinstance(value, str) else ""
+    return SYMBOLS.get(text, text)
+
+
+@lru_cache(maxsize=256)
+def count_places(currency: str) -> int:
+    """How many digits stand behind the point; two where the currency is not known."""
+    return get_currency_precision(currency)
+
+
+# -- evidence ------------------------------------------------------------------------------------
+
+
+def find_rule(records: Iterable[Any], setting: str) -> MoneyRule:
+    """How whole numbers of this answer are read: as the setting says, else as it proves itself.
+
+    A number with a fraction proves that amounts are units. Under `cents` that is a fault, and then
+    nothing is known of the whole numbers beside it.
+    """
+    rows = [record for record in records if isinstance(record, dict)]
+    fraction = next(_find_fractions(rows), None)
+    if setting == CENTS and fraction:
+        return MoneyRule(UNCLEAR, fraction)
+    if setting:
+        return MoneyRule(setting)
+    readings = {UNITS} if fraction else set()
+    readings |= {found for row in rows if (found := _compare_lines(row))}
+    return MoneyRule(readings.pop() if len(readings) == 1 else UNCLEAR)
+
+
+def _find_fractions(rows: list[Row]) -> Iterator[Oddity]:
+    for row in rows:
+        for part in (row, *_list_lines(row)):
+            for field in MONEY_FIELDS:
+                if is_fraction(part.get(field)):
+                    yield Oddity(str(read_whole(row, "id")), field, FRACTION_UNDER_CENTS)
+
+
+def _compare_lines(row: Row) -> str | None:
+    """The one reading in which the lines, whose prices are strings, add up to the total."""
+    total, prices = read_whole(row, "total"), [_read_price(line) for line in _list_lines(row)]
+    if not prices or not total or isinstance(row["total"], str) or None in prices:
+        return None
+    currency = read_currency(row.get("currency"))
+    coins = Decimal(total).scaleb(-count_places(currency))
+    lines = sum(price for price in prices if price is not None)
+    return {total: UNITS, coins: CENTS}.get(lines) if coins != total else None
+
+
+def _read_price(line: Row) -> Decimal | None:
+    price, quantity = line.get("unit_price"), read_whole(line, "quantity")
+    if not isinstance(price, str) or quantity is None:
+        return None
+    try:
+        return _check_size(_read_number(price)) * quantity
+    except ValueError:
+        return None
+
+
+def _list_lines(row: Row) -> list[Row]:
+    lines = row.get("line_items")
+    if not lines:
+        return []
+    try:
+        return [line for line in read_list(lines) if isinstance(line, dict)]
+    except Unreadable:
+        return []

@@ -1,0 +1,103 @@
+"""An organization, and the people who act for it.
+
+Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
+else. `oddities` is what was odd about it: read last, when every field has been looked at.
+"""
+
+from dataclasses import dataclass
+
+from panel.models.countries import find_country
+from panel.models.fields import Fields
+from panel.models.text import format_tax_id, normalize_email
+from panel.models.values import Illegible, Oddity, Row, Status
+
+ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
+
+
+@dataclass(frozen=True)
+class Organization:
+    id: int
+    name: str
+    legal_name: str | None = None
+    tax_id: str | None = None
+    status: Status | Illegible | None = None
+    verification: Status | Illegible | None = None
+    plan: str | None = None
+    billing_entity: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+    owner_id: int | None = None
+    oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def billing_name(self) -> str | None:
+        return ENTITIES.get(self.billing_entity or "", self.billing_entity)
+
+    @property
+    def tax_label(self) -> str:
+        """CNPJ in Brazil, EIN in the United States, else the neutral word."""
+        return {"BR": "CNPJ", "US": "EIN"}.get(self.country or "BR", "Tax id")
+
+    @classmethod
+    def from_json(cls, row: Row) -> "Organization":
+        fields = Fields(row)
+        named, legal_name = fields.title("name"), fields.title("legal_name")
+        country = find_country(fields.text("country") or "") or None
+        return cls(
+            id=fields.id,
+            name=named or legal_name or f"#{fields.id}",
+            legal_name=legal_name,
+            tax_id=_read_tax_id(row, fields, country),
+            status=fields.optional_status("status"),
+            verification=fields.optional_status("verification_status"),
+            plan=fields.name("plan"),
+            billing_entity=fields.verbatim("billing_entity", "company"),
+            email=fields.email(),
+            phone=fields.verbatim("phone"),
+            city=fields.text("city"),
+            state=fields.text("state"),
+            country=country,
+            owner_id=fields.whole("owner_id"),
+            oddities=fields.oddities,
+        )
+
+
+def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
+    text = fields.verbatim("cnpj", "tax_id") or ""
+    if isinstance(row.get("cnpj"), int) and len(text) in CNPJ_LENGTHS:
+        text = text.zfill(CNPJ_LENGTHS[-1])
+    return (format_tax_id(text) if country in (None, "BR") else text) or None
+
+
+@dataclass(frozen=True)
+class Collaborator:
+    """A person of an organization; no name and no phone are documented."""
+
+    id: int
+    user_id: int | None
+    email: str | None
+    role: str
+    status: Status | Illegible | None
+    name: str | None
+    phone: str | None
+    invite: Status | Illegible | None = None
+    oddities: tuple[Oddity, ...] = ()
+
+    @classmethod
+    def from_json(cls, row: Row) -> "Collaborator":
+        fields = Fields(row)
+        return cls(
+            id=fields.id,
+            user_id=fields.whole("user_id"),
+            email=normalize_email(fields.email()),
+            role=(fields.verbatim("role") or "member").lower(),
+            status=fields.optional_status("status"),
+            name=fields.text("name"),
+            phone=fields.verbatim("phone"),
+            invite=fields.optional_status("invite_status"),
+            oddities=fields.oddities,
+        )

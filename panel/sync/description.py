@@ -1,0 +1,86 @@
+"""What a pass notes of an organization: its own facts, and what its entitlements come to.
+
+What can be read decides. Where nothing can be, what the last pass knew stays: an odd value clears
+nothing in Chatwoot.
+"""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from panel.data.directory import Known
+from panel.models.dates import find_day, is_past
+from panel.models.licenses import Entitlement
+from panel.models.organizations import Organization
+from panel.models.text import normalize_email
+from panel.models.values import Status
+from panel.phones import is_switchboard, normalize_phone
+from panel.sync.people import find_status
+from panel.upstream.chatwoot import LONGEST_NAME
+from panel.upstream.documents import Listed
+
+# The fields of an answer that each is read from. No phone: whether it is a switchboard's depends on
+# how it was written, and that is not known any more.
+FIELDS_OF = {
+    "name": ("name",),
+    "billing_entity": ("billing_entity", "company"),
+    "plan": ("plan",),
+    "tax_id": ("cnpj", "tax_id"),
+    "email": ("email",),
+    "city": ("city",),
+}
+
+
+def keep_known(truth: Organization, before: Known | None) -> Organization:
+    """The organization, with what is known already in place of what could not be read."""
+    odd = {oddity.field for oddity in truth.oddities}
+    unread = [name for name, fields in FIELDS_OF.items() if odd.intersection(fields)]
+    missing = [name for name in unread if name == "name" or getattr(truth, name) is None]
+    return replace(truth, **{name: getattr(before, name) for name in missing}) if before else truth
+
+
+def describe(
+    truth: Organization, entitlements: Listed[Entitlement], before: Known | None, now: datetime
+) -> Known:
+    """`now` in the zone in which days are counted."""
+    known = Known(
+        id=truth.id,
+        name=truth.name[:LONGEST_NAME],
+        billing_entity=truth.billing_entity,
+        plan=truth.plan,
+        tax_id=truth.tax_id,
+        email=normalize_email(truth.email),
+        phone=normalize_phone(truth.phone, truth.country),
+        phone_shared=is_switchboard(truth.phone, truth.country),
+        city=truth.city,
+        entitlement_status=before.entitlement_status if before else "none",
+        active_entitlements=before.active_entitlements if before else 0,
+        next_expiry=before.next_expiry if before else None,
+    )
+    readable = [each for each in entitlements.rows if isinstance(each.status, Status)]
+    told = known if entitlements.received and not readable else _sum_up(known, readable, now)
+    return told if entitlements.whole or not before else _keep_told(told, before, now.date())
+
+
+def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Known:
+    statuses = {each.status_value for each in entitlements}
+    ends = [each.expires for each in entitlements if each.status_value == "active"]
+    ahead = [end for end in ends if isinstance(end, date) and not is_past(end, now)]
+    next_expiry = min((find_day(end, now.tzinfo) for end in ahead), default=None)
+    unread = not ahead and any(end is not None and not isinstance(end, date) for end in ends)
+    return replace(
+        known,
+        entitlement_status=find_status(statuses),
+        active_entitlements=len(ends),
+        next_expiry=known.next_expiry if unread else next_expiry,
+    )
+
+
+def _keep_told(known: Known, before: Known, today: date) -> Known:
+    """What a part of the entitlements says lowers nothing of what all of them said."""
+    ends = [each.next_expiry for each in (known, before)]
+    return replace(
+        known,
+        entitlement_status=find_status({known.entitlement_status, before.entitlement_status}),
+        active_entitlements=max(known.active_entitlements, before.active_entitlements),
+        next_expiry=min((end for end in ends if end and end >= today), default=None),
+    )

@@ -1,0 +1,182 @@
+"""DOCUMENTS: what the back office is asked for, where, how it is parsed, how long it is fresh.
+
+What is kept is the back office's own JSON; it is parsed after the cache.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from panel.cache.entries import Lifetimes, Resource
+from panel.errors import Unreadable
+from panel.models.licenses import Entitlement, License
+from panel.models.money import find_rule
+from panel.models.orders import Order, Quote
+from panel.models.organizations import Collaborator, Organization
+from panel.models.values import Oddity, Row, is_nothing, read_list, read_whole
+
+MOST_PAGES = 10  # of a section: an agent waits
+EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Listed(Generic[R]):
+    """`rows` that were read; `unread`: how many records could not be.
+
+    `total`: how many there are, where that is said; `more`: not all were asked for. `oddities`:
+    what was odd about the answer, in its rows too.
+    """
+
+    rows: tuple[R, ...]
+    total: int | None = None
+    more: bool = False
+    unread: int = 0
+    oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def received(self) -> int:
+        return len(self.rows) + self.unread
+
+    @property
+    def cut(self) -> bool:
+        return self.more or (self.total is not None and self.total > self.received)
+
+    @property
+    def whole(self) -> bool:
+        """Is what is not among the rows not there?"""
+        return not self.cut and not self.unread
+
+
+@dataclass(frozen=True, eq=False)
+class Document(Generic[T]):
+    """One kind of document. `path` may hold `{id}`, the organization's.
+
+    `parse` gets the JSON and the setting `MIDDAG_INTEGER_MONEY`.
+    """
+
+    name: str
+    path: str
+    lifetimes: Lifetimes
+    parse: Callable[[Any, str], T]
+    listed: bool = True
+    most_pages: int = MOST_PAGES
+
+    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
+    def resource(self, organization: int, integer_money: str) -> Resource[T]:
+        def parse(body: Any) -> T:
+            return self.parse(body, integer_money)
+
+        return Resource(self.name, organization, self.lifetimes, parse, is_empty)
+
+
+def is_empty(value: Any) -> bool:
+    """Did the back office itself say that there is nothing? Not of what was cut or not read."""
+    return isinstance(value, Listed) and not value.rows and value.whole
+
+
+def _parse_organization(body: Any, _: str) -> Organization:
+    if not isinstance(body, dict):
+        raise Unreadable("wrong_shape", "the organization is no object")
+    return Organization.from_json(body)
+
+
+def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
+    def parse(body: Any, integer_money: str) -> Listed[R]:
+        if not isinstance(body, dict):
+            raise Unreadable("wrong_shape", "no rows")
+        records, total = read_list(body.get("rows")), body.get("total")
+        rule = find_rule(records, integer_money)
+        rows, oddities = _parse_records(records, lambda row: make(row, rule.reading))
+        unread = len(records) - len(rows)
+        found = [*oddities, *([rule.fault] if rule.fault else [])]
+        found += [each for row in rows for each in getattr(row, "oddities", ())]
+        total = total if isinstance(total, int) else None
+        return Listed(tuple(rows), total, body.get("more") is True, unread, tuple(found))
+
+    return parse
+
+
+def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Oddity]]:
+    """The rows, and an oddity for each record that is no object or has no id."""
+    rows: list[R] = []
+    oddities: list[Oddity] = []
+    for place, record in enumerate(records, 1):
+        try:
+            rows.append(make(_require_object(record)))
+        except Unreadable as error:
+            oddities.append(Oddity(f"in place {place}", "id", error.detail))
+    return rows, oddities
+
+
+def _require_object(record: Any) -> Row:
+    if not isinstance(record, dict):
+        raise Unreadable("wrong_shape", "no object")
+    return record
+
+
+ORGANIZATION = Document(
+    "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
+)
+ORDERS = Document("orders", "orders", Lifetimes(60), _parse_list(Order.from_json))
+QUOTES = Document("quotes", "quotes", Lifetimes(60), _parse_list(Quote.from_json))
+LICENSES = Document(
+    "licenses", "licenses", Lifetimes(300), _parse_list(lambda row, _: License.from_json(row))
+)
+DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
+
+# For the passes of the writing wing: always read anew, never kept.
+COLLABORATORS = Document(
+    "collaborators",
+    "organizations/{id}/collaborators",
+    Lifetimes(0),
+    _parse_list(lambda row, _: Collaborator.from_json(row)),
+    most_pages=EVERY_PAGE,
+)
+ENTITLEMENTS = Document(
+    "entitlements",
+    "entitlements",
+    Lifetimes(0),
+    _parse_list(lambda row, _: Entitlement.from_json(row)),
+    most_pages=EVERY_PAGE,
+)
+
+
+# -- answers as they came ------------------------------------------------------------------------
+
+
+def says_failure(body: dict[str, Any]) -> bool:
+    """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
+
+    Then its empty `data` is no empty list.
+    """
+    success = body.get("success")
+    said = success is not None and (not success or success in ("0", "false"))
+    return said or bool(body.get("errors"))
+
+
+def check_owner(records: list[Any], organization: int) -> None:
+    """A record that names another organization makes the whole answer untrustworthy.
+
+    Nobody is named by null, and by what PHP writes for it: 0, false, an empty text.
+    """
+    for record in records:
+        owner = record.get("organization_id") if isinstance(record, dict) else None
+        if is_nothing(owner) or owner in (0, "0"):
+            continue
+        number = read_whole({"id": owner}, "id")
+        if number is None:
+            raise Unreadable("wrong_shape", "organization_id is no id")
+        if number != organization:
+            raise Unreadable("foreign_rows", "a row of another organization")
+
+
+def make_record_key(record: Any, page: int, place: int) -> str:
+    """Under which a record of a page is kept: the same id twice is one record.
+
+    What has no id is a record of its own: it is counted, and not shown.
+    """
+    number = read_whole(record, "id") if isinstance(record, dict) else None
+    return f"{page}/{place}" if number is None else str(number)

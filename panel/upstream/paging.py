@@ -1,0 +1,136 @@
+"""Lists that come in pages: the further pages at once, rows merged, totals compared."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore, Lock
+from typing import Any
+
+from panel.deadline import Deadline
+from panel.errors import Unreachable
+
+SMALL_PAGE = 20  # the documented default of `per_page`
+
+
+@dataclass(frozen=True)
+class Page:
+    """`rows` by their key; `pages` and `total`: how many there are in all, where that is said."""
+
+    rows: dict[str, Any]
+    pages: int | None = None
+    total: int | None = None
+    age: float | None = 0.0
+
+
+@dataclass
+class PagedList:
+    """`rows` by their key, in the order in which they came; `more`: there are further ones."""
+
+    rows: dict[str, Any] = field(default_factory=dict)
+    totals: set[int] = field(default_factory=set)
+    more: bool = False
+    age: float | None = 0.0
+
+    def add(self, page: Page) -> None:
+        # Rows move between pages while we walk them: the same key twice is one row.
+        self.rows |= page.rows
+        self.totals |= set() if page.total is None else {page.total}
+        self.age = None if None in (self.age, page.age) else max(self.age or 0, page.age or 0)
+
+    @property
+    def total(self) -> int | None:
+        return max(self.totals, default=None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Did nothing change meanwhile, and are there as many rows as were counted?"""
+        return len(self.totals) < 2 and len(self.rows) >= (self.total or 0)
+
+
+ReadPage = Callable[[int], Page]
+
+
+def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
+    """All pages, up to `most`; one failing page fails the list.
+
+    One whose total changed or does not fit is read once more. If it still does not, more rows may
+    exist than are there.
+    """
+    listed = _walk(read, most, at_once)
+    if listed.more or listed.is_whole:
+        return listed
+    listed = _walk(read, most, at_once)
+    listed.more = listed.more or not listed.is_whole
+    return listed
+
+
+def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
+    listed, number, last = PagedList(), 1, read(1)
+    listed.add(last)
+    news = len(listed.rows)
+    while news and _goes_on(listed, number, last):
+        if number >= most:
+            listed.more = True
+            break
+        # Where nobody says how many pages there are, each is asked for after the one before it.
+        end = number + at_once if last.pages is not None else number + 1
+        numbers = range(number + 1, min(end, last.pages or end, most) + 1)
+        before = len(listed.rows)
+        for last in _read_at_once(read, numbers):
+            listed.add(last)
+        number = numbers[-1]
+        news = len(listed.rows) - before
+    return listed
+
+
+def _goes_on(listed: PagedList, number: int, last: Page) -> bool:
+    """Is there a page behind the last one?"""
+    if listed.total is not None and len(listed.rows) >= listed.total:
+        return False
+    if last.pages is not None:
+        return number < last.pages
+    return listed.total is not None or len(last.rows) >= SMALL_PAGE
+
+
+def _read_at_once(read: ReadPage, numbers: range) -> Iterable[Page]:
+    if len(numbers) == 1:
+        return [read(numbers[0])]
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        return list(pool.map(read, numbers))
+
+
+class CallSlots:
+    """At most so many calls at once for each organization, in all its sections together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._guard = Lock()
+        self._slots: dict[int, tuple[BoundedSemaphore, int]] = {}
+
+    @contextmanager
+    def hold(self, organization: int, by: Deadline) -> Iterator[None]:
+        """Raises `Unreachable` when none is free before the deadline."""
+        slots = self._join(organization)
+        try:
+            if not slots.acquire(timeout=by.left()):
+                raise Unreachable("timeout", "other calls of this organization hang")
+            try:
+                yield
+            finally:
+                slots.release()
+        finally:
+            self._leave(organization)
+
+    def _join(self, organization: int) -> BoundedSemaphore:
+        with self._guard:
+            new = BoundedSemaphore(self.most), 0
+            slots, users = self._slots.get(organization, new)
+            self._slots[organization] = slots, users + 1
+            return slots
+
+    def _leave(self, organization: int) -> None:
+        with self._guard:
+            slots, users = self._slots.pop(organization)
+            if users > 1:
+                self._slots[organization] = slots, users - 1

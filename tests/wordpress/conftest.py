@@ -1,0 +1,44 @@
+"""One WordPress for all of a run's tests, and a receiver of hooks; each test finds both empty."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.wordpress.installation import ABSENT, Site, installation, missing
+from tests.wordpress.receiver import SECRET, Receiver
+
+
+@pytest.fixture(scope="session")
+def _installed() -> Iterator[Site]:
+    if names := missing():
+        pytest.skip(ABSENT.format(", ".join(names)))
+    with installation() as site:
+        site.get()  # the tables are made, the job is scheduled
+        yield site
+
+
+@pytest.fixture(scope="session")
+def _receiving() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def receiver(_receiving: Receiver) -> Iterator[Receiver]:
+    """A panel's stand-in on a socket. It ends before the site is cleaned: no drain may go on."""
+    _receiving.forget()
+    _receiving.start()
+    yield _receiving
+    _receiving.stop()
+    _receiving.hang.clear()
+
+
+@pytest.fixture
+def site(_installed: Site, receiver: Receiver) -> Iterator[Site]:
+    """The WordPress, set up for the receiver, with an empty queue and nothing known."""
+    _installed.extra = ""
+    _installed.defines.clear()
+    _installed.configure(
+        MIDDAG_PANEL_URL=f"'{receiver.url}'", CHATWOOT_CONTACT_VIEW_SECRET=f"'{SECRET}'"
+    )
+    yield _installed
+    _installed.settle()

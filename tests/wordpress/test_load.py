@@ -1,0 +1,344 @@
+"""The must-use plugin under load, on a real WordPress: of distinct records fired, all arrive.
+
+`make wordpress` shows the numbers of each case.
+"""
+
+import logging
+import statistics
+import time
+
+import pytest
+
+from tests.wordpress.installation import Site, poll
+from tests.wordpress.receiver import Receiver, Reply, refusal
+
+log = logging.getLogger(__name__)
+
+MOST_MILLISECONDS = 5.0  # of an action, in the median: what it adds to a customer's request
+MOST_INSERTS = 3  # the same in INSERTs of this machine, whose disk somebody else may keep busy
+ACTION = "middag/entitlement/suspended"
+
+
+def fire(first: int, last: int | None = None, name: str = ACTION) -> str:
+    return f"tests_fire('{name}', {first}, {last or first});"
+
+
+def tell(case: str, fired: int, receiver: Receiver, *numbers: str) -> None:
+    arrived = len(set(receiver.records))
+    log.info("; ".join([f"{case}: fired {fired}, arrived {arrived}", *numbers]))
+
+
+INSERTS = """
+    global $wpdb;
+    $wpdb->query( 'CREATE TABLE IF NOT EXISTS wp_tests_rows ( id SERIAL )' );
+    $took = array();
+    for ( $i = 0; $i < 50; $i++ ) {
+        $begun = hrtime( true );
+        $wpdb->query( 'INSERT INTO wp_tests_rows () VALUES ()' );
+        $took[] = ( hrtime( true ) - $begun ) / 1e6;
+    }
+    echo wp_json_encode( $took );
+"""
+
+
+def check_fast(site: Site, median: float) -> str:
+    """An action costs its request one INSERT and a little more; the measured numbers as words."""
+    insert = statistics.median(site.visit(INSERTS).json)
+    assert median < max(MOST_MILLISECONDS, MOST_INSERTS * insert)
+    return f"an action {median:.2f} ms, an INSERT {insert:.2f} ms"
+
+
+def test_an_event_every_second_on_a_quiet_site(site: Site, receiver: Receiver) -> None:
+    """Nobody else visits: each event is delivered at once, not with the next one."""
+    took, waited = [], []
+    for record in range(1, 13):
+        begun = time.monotonic()
+        took += site.visit(fire(record)).json
+        receiver.await_records(record, 3)
+        waited.append(time.monotonic() - begun)
+        time.sleep(max(0.0, 1 - waited[-1]))
+    tell("an event every second", 12, receiver, f"delivered within {max(waited):.2f} s")
+    assert receiver.doubled == 0
+    assert max(waited) < 3
+    check_fast(site, statistics.median(took))
+
+
+def test_a_half_second_between_events_loses_none(site: Site, receiver: Receiver) -> None:
+    receiver.delay = 0.3
+    for record in range(1, 21):
+        site.visit(fire(record))
+        time.sleep(0.5)
+    receiver.await_records(20)
+    tell("an event every half second, the panel takes 0.3 s", 20, receiver)
+    poll(lambda: site.waiting == 0)
+    assert receiver.tries == 20  # each is posted once
+
+
+@pytest.mark.parametrize("processes", [2, 5])
+def test_processes_at_once_while_a_slow_panel_takes(
+    site: Site, receiver: Receiver, processes: int
+) -> None:
+    receiver.delay = 0.1
+    site.visit(fire(1, 10))  # the drain is at work
+    poll(lambda: receiver.tries >= 2)
+    each = 20
+    begun = time.monotonic()
+    head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
+    ranges = [(100 * n, 100 * n + each - 1) for n in range(1, processes + 1)]
+    started = [site.start_php(head + fire(first, last)) for first, last in ranges]
+    visits = [site.visit(fire(1000 + n)).seconds for n in range(20)]
+    fired = 10 + processes * each + len(visits)
+    receiver.await_records(fired, 60)
+    for process in started:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    tell(
+        f"{processes} processes at once, 20 visits, a slow panel",
+        fired,
+        receiver,
+        f"a visit {statistics.median(visits) * 1000:.0f} ms",
+        f"all within {time.monotonic() - begun:.0f} s",
+    )
+    assert receiver.doubled == 0
+    assert receiver.tries == fired  # one drain at a time: none is posted twice
+    assert statistics.median(visits) < 1
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["no connection", "503"])
+def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuses: bool) -> None:
+    """Nobody visits after it came back: a process has stayed, for a while."""
+    if refuses:
+        receiver.stop()
+    else:
+        receiver.reply = lambda hook: refusal(503, "not_kept")
+    visits = []
+    for record in range(1, 21):
+        visits.append(site.visit(fire(record)).seconds)
+        time.sleep(0.3)
+    assert site.waiting == 20
+    receiver.reply = lambda hook: None
+    if refuses:
+        receiver.start()
+    waited = receiver.await_records(20, 60)
+    tell("a panel that was away", 20, receiver, f"{waited:.1f} s after it came back")
+    assert statistics.median(visits) < 1
+    poll(lambda: site.waiting == 0)
+    assert site.known("failures") == "0"
+
+
+def test_more_than_one_process_can_send_in_its_time(site: Site, receiver: Receiver) -> None:
+    """Nobody visits: when the twenty seconds of one process are over, it starts the next."""
+    receiver.delay = 0.3
+    site.visit(fire(1, 80))
+    waited = receiver.await_records(80, 60)
+    tell("80 records, a panel that takes 0.3 s for each", 80, receiver, f"{waited:.0f} s")
+    assert waited > 21
+    assert receiver.doubled == 0
+    assert receiver.connections >= 2
+
+
+def test_a_panel_that_hangs(site: Site, receiver: Receiver) -> None:
+    receiver.hang.set()
+    visits = [site.visit(fire(record)).seconds for record in range(1, 17)]
+    poll(lambda: site.known("last_error"), 30)
+    visits += [site.visit(fire(record)).seconds for record in range(17, 33)]
+    assert site.waiting == 32
+    receiver.hang.clear()
+    waited = receiver.await_records(32, 60)
+    tell(
+        "a panel that hangs",
+        32,
+        receiver,
+        f"a visit {statistics.median(visits) * 1000:.0f} ms, at most {max(visits) * 1000:.0f} ms",
+        f"{waited:.1f} s after it woke",
+    )
+    assert max(visits) < 2
+
+
+def test_a_thousand_records_in_one_request(site: Site, receiver: Receiver) -> None:
+    visit = site.visit(fire(1, 1000))
+    median = statistics.median(visit.json)
+    waited = receiver.await_records(1000, 60)
+    tell(
+        "1,000 records in one request",
+        1000,
+        receiver,
+        check_fast(site, median),
+        f"the request {visit.seconds:.2f} s",
+        f"all after {waited:.1f} s over {receiver.connections} connections",
+    )
+    assert receiver.connections <= 5
+    assert receiver.doubled == 0
+    assert receiver.tries == 1000
+    order = [record for record in receiver.records if isinstance(record, int)]
+    assert order == sorted(order)
+
+
+def test_the_request_is_as_fast_whatever_waits(site: Site, receiver: Receiver) -> None:
+    def measure(first: int) -> tuple[float, float]:
+        visits = [site.visit(fire(record)) for record in range(first, first + 30)]
+        actions = [milliseconds for visit in visits for milliseconds in visit.json]
+        return statistics.median(actions), statistics.median(v.seconds for v in visits) * 1000
+
+    before = measure(1)
+    receiver.await_records(30)
+    receiver.stop()
+    site.visit(fire(1001, 3000))
+    assert site.waiting == 2000
+    after = measure(5001)
+    receiver.start()
+    receiver.await_records(2060, 90)
+    tell(
+        "0 and 2,000 waiting",
+        2060,
+        receiver,
+        f"an action {before[0]:.2f} and {after[0]:.2f} ms",
+        f"a request {before[1]:.0f} and {after[1]:.0f} ms",
+    )
+    check_fast(site, max(before[0], after[0]))
+
+
+def test_twenty_saves_of_one_record_wait_as_one(site: Site, receiver: Receiver) -> None:
+    receiver.stop()
+    for _ in range(4):
+        site.visit("for ($i = 0; $i < 5; $i++) { " + fire(7) + " }")
+    receiver.start()
+    poll(lambda: receiver.arrivals)
+    poll(lambda: site.waiting == 0)
+    tell("20 saves of one record while the panel was away", 1, receiver)
+    assert receiver.records == [7]
+
+
+def test_a_repeat_while_its_row_is_being_posted_is_sent_again(
+    site: Site, receiver: Receiver
+) -> None:
+    receiver.hang.set()
+    site.visit(fire(7))
+    poll(lambda: receiver.tries == 1)
+    site.visit(fire(7))
+    receiver.hang.clear()
+    poll(lambda: len(receiver.arrivals) == 2)
+    poll(lambda: site.waiting == 0)
+    assert receiver.arrivals[0].id != receiver.arrivals[1].id
+
+
+@pytest.mark.parametrize("end", ["posix_kill( getmypid(), SIGKILL );", "str_repeat( 'x', 1e9 );"])
+def test_a_request_that_dies_loses_nothing(site: Site, receiver: Receiver, end: str) -> None:
+    """The row is there at once, and is sent by whoever comes next."""
+    head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
+    site.start_php(head + fire(1, 20) + end).communicate(timeout=60)
+    site.visit(fire(21))
+    receiver.await_records(21)
+    tell("a process that dies after 20 events", 21, receiver)
+
+
+def test_a_drain_that_is_killed_loses_nothing(site: Site, receiver: Receiver) -> None:
+    """Its lease ends by itself after half a minute; what it had sent may come again, by its id."""
+    receiver.delay = 0.05
+    head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
+    process = site.start_php(head + fire(1, 60))
+    poll(lambda: len(receiver.arrivals) >= 10)
+    process.kill()
+    process.communicate()
+    killed_at = time.monotonic()
+    site.visit(fire(61))
+    time.sleep(0.5)
+    assert len(set(receiver.records)) < 61  # the lease still stands
+    site.sql("UPDATE wp_middag_panel_state SET until = until - 31 WHERE name = 'lease'")
+    site.visit(fire(62))
+    receiver.await_records(62)
+    tell("a drain that is killed", 62, receiver, f"{time.monotonic() - killed_at:.1f} s")
+    assert receiver.doubled == 0
+
+
+def rest(site: Site) -> None:
+    """Until no process stays for the next try, as if ten minutes had gone by; then it is time."""
+    told = "VALUES ( 'failures', 9 ), ( 'failing_since', 1 )"
+    site.sql(f"REPLACE INTO wp_middag_panel_state ( name, value ) {told}")
+    site.await_rest()
+    site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
+
+
+def await_jobs(site: Site, number: int) -> None:
+    poll(lambda: len(site.sql("SELECT ran_at FROM wp_tests_jobs")) >= number, 20)
+
+
+def test_jobs_of_others_run_on_time_while_the_panel_hangs(site: Site, receiver: Receiver) -> None:
+    """Twelve hooks wait, our own job is due, and so is another plugin's."""
+    receiver.hang.set()
+    site.sql("CREATE TABLE IF NOT EXISTS wp_tests_jobs ( ran_at DOUBLE )")
+    site.sql("DELETE FROM wp_tests_jobs")
+    site.visit(fire(1, 12))
+    late = []
+    for number in range(2):
+        rest(site)  # so that our own job would have to send
+        due = f"time() - 1, 'tests_job', array( {number} )"
+        ours = "wp_clear_scheduled_hook( 'middag_panel_drain' );"
+        ours += (
+            "wp_schedule_event( time() - 5, 'middag_panel_five_minutes', 'middag_panel_drain' );"
+        )
+        site.visit(f"{ours} wp_schedule_single_event( {due} ); echo 1;")
+        site.sql("DELETE FROM wp_options WHERE option_name = '_transient_doing_cron'")
+        asked = time.time()
+        site.get()  # a visitor: WordPress starts its scheduler
+        await_jobs(site, number + 1)
+        late.append(float(site.sql("SELECT MAX(ran_at) FROM wp_tests_jobs")[0][0]) - asked)
+    receiver.hang.clear()
+    receiver.await_records(12, 60)
+    tell("other jobs while the panel hangs", 12, receiver, f"at most {max(late):.2f} s late")
+    assert max(late) < 3
+
+
+def test_without_the_scheduler_events_are_sent_all_the_same(site: Site, receiver: Receiver) -> None:
+    site.configure(DISABLE_WP_CRON="true")
+    for record in range(1, 11):
+        site.visit(fire(record))
+        receiver.await_records(record, 3)
+    tell("DISABLE_WP_CRON, an event at a time", 10, receiver)
+    receiver.stop()
+    site.visit(fire(11, 20))
+    rest(site)
+    receiver.start()
+    # Nobody stays after ten minutes, and nothing happens any more: a visitor is enough.
+    jobs = "$jobs = _get_cron_array(); $at = wp_next_scheduled( 'middag_panel_drain' );"
+    jobs += "wp_clear_scheduled_hook( 'middag_panel_drain' );"
+    site.visit(
+        jobs
+        + "wp_schedule_event( time() - 1000, 'middag_panel_five_minutes', 'middag_panel_drain' );"
+    )
+    assert len(set(receiver.records)) == 10
+    site.get()
+    receiver.await_records(20)
+    tell("DISABLE_WP_CRON, after an outage, by a visitor", 20, receiver)
+
+
+def test_a_transaction_that_somebody_left_open_stops_no_drain(
+    site: Site, receiver: Receiver
+) -> None:
+    begin = "$GLOBALS['wpdb']->query( 'START TRANSACTION' );"
+    site.visit(f"{fire(1)} {begin} {fire(2)}")
+    receiver.await_records(1)
+    poll(lambda: site.waiting == 0)
+    assert receiver.records == [1]  # the other one was taken back, with all that it was about
+
+
+def test_tables_that_somebody_emptied_stop_no_drain(site: Site, receiver: Receiver) -> None:
+    site.sql("DELETE FROM wp_middag_panel_state")
+    site.visit(fire(1))
+    receiver.await_records(1)
+
+
+def test_a_page_that_answers_200_to_everything_has_taken_nothing(
+    site: Site, receiver: Receiver
+) -> None:
+    receiver.reply = lambda hook: Reply(200, "<html>Welcome")
+    site.visit(fire(1, 5))
+    poll(lambda: site.known("last_error"))
+    assert site.waiting == 5
+    receiver.reply = lambda hook: None
+    receiver.await_records(5, 30)
+
+
+def test_the_log_is_silent(site: Site) -> None:
+    """After all of the above: no notice of PHP, no error of the database, at E_ALL."""
+    assert site.complaints == []
