@@ -26,10 +26,12 @@ class PanelError(Exception):
 
     `retry_at` (epoch seconds) is when asking again makes sense, where that is known. `side`: which
     outside world it came from, as administrators call it; empty where it came from neither.
+    `has_progressed`: work on many was done in part, and the next try goes on behind it.
     """
 
     code = "error"
     side = ""
+    has_progressed = False
 
     def __init__(
         self, code: str = "", detail: str = "", retry_at: float | None = None, body: object = None

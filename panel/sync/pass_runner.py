@@ -55,6 +55,8 @@ class PassRunner:
 
     def _try_again(self, connection: Connection, organization: int, outcome: TryOutcome) -> bool:
         reason, side, now = outcome["reason"], outcome.get("side", ""), self._clock()
+        if outcome.get("progressed"):
+            inbox.forget_tries(connection, organization)
         tries = inbox.count_failure(connection, organization, reason, side, now)
         delay = find_delay(self._waits, tries, outcome["retry_at"], now)
         if delay is None:

@@ -26,13 +26,15 @@ RETRY_JITTER = 0.25
 class TryOutcome(TypedDict):
     """What came of a try: `reason` is empty when it went well; `later`: trying again may help.
 
-    `side`: which outside world the reason came from, as administrators call it, or empty.
+    `side`: which outside world the reason came from, as administrators call it, or empty;
+    `progressed`: the next try has less to do, so it need not come later than the first one did.
     """
 
     reason: str
     later: bool
     retry_at: float | None
     side: str
+    progressed: bool
 
 
 def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
@@ -41,14 +43,21 @@ def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
         work()
     except PanelError as error:
         return TryOutcome(
-            reason=str(error), later=_may_heal(error), retry_at=error.retry_at, side=error.side
+            reason=str(error),
+            later=_may_heal(error),
+            retry_at=error.retry_at,
+            side=error.side,
+            progressed=error.has_progressed,
         )
     except Exception as error:
         # Its text may hold anything: people see the kind of it, the log has the rest.
         log.exception("%s broke", what)
-        reason = f"unexpected {type(error).__name__}"
-        return TryOutcome(reason=reason, later=False, retry_at=None, side="")
-    return TryOutcome(reason="", later=False, retry_at=None, side="")
+        return _make_outcome(f"unexpected {type(error).__name__}")
+    return _make_outcome("")
+
+
+def _make_outcome(reason: str) -> TryOutcome:
+    return TryOutcome(reason=reason, later=False, retry_at=None, side="", progressed=False)
 
 
 def _may_heal(error: PanelError) -> bool:
