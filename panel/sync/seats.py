@@ -5,49 +5,18 @@ writes by WhatsApp has two. A contact that stands in our table stays, whatever i
 is somebody else's by now.
 """
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from panel.data.directory import Directory, Known, Person
-from panel.data.links import Links
+from panel.data.directory import Known, Person
 from panel.errors import Missing, Unreachable
 from panel.models.text import normalize_email
 from panel.phones import identify_line, list_spellings
 from panel.sync.contact_search import ContactSearch, find_key
-from panel.sync.contact_writer import ContactWriter
-from panel.sync.contacts import ContactLost, Contacts, Place, keep_identifier, read_own
-from panel.sync.departures import Departures
+from panel.sync.contacts import ContactLost, Place, keep_identifier
 from panel.sync.people import DesiredPerson, is_guessable
-from panel.upstream.chatwoot import Chatwoot, Contact, ValuesRefused
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What every pass works with."""
-
-    chatwoot: Chatwoot
-    directory: Directory
-    links: Links
-    contacts: Contacts
-    writer: ContactWriter
-    departures: Departures
-
-
-@dataclass(frozen=True)
-class Seat:
-    """A person with their contacts, as our table has them now, and had them before (`stored`).
-
-    `changed`: is anything else than the last pass left it, so that contacts are read again?
-    """
-
-    person: Person
-    stored: Person | None
-    place: Place
-    further: tuple[Contact, ...]
-    changed: bool
+from panel.sync.seat_writer import Seat, SeatWriter, Tools
+from panel.upstream.chatwoot import Contact, ValuesRefused
 
 
 class Seats:
@@ -59,6 +28,7 @@ class Seats:
         self._tools = tools
         self._known = known
         self._changed = changed
+        self._seat_writer = SeatWriter(tools)
         self._search = ContactSearch(tools.chatwoot, wanted)
         self._owners = {each.email: each.key for each in wanted if each.email}
         self._further = tools.directory.further_contacts_of(known.id)
@@ -69,7 +39,7 @@ class Seats:
             # Two organizations of one person must not both find nobody and create somebody.
             with self._tools.writer.lock(f"person:{self._name_lock(wanted)}"):
                 seat = self._seat(wanted)
-            return self._tell(wanted, seat) if seat else ""
+            return self._seat_writer.write(wanted, seat) if seat else ""
         except Missing:
             raise Unreachable("contact_moved", wanted.key) from None
         except (ValuesRefused, ContactLost) as error:
@@ -202,57 +172,6 @@ class Seats:
             departures.clear_base(person, number)
         elif why := departures.end_seat(person, number):
             raise ValuesRefused((why,))
-
-    # -- what they are told ----------------------------------------------------------------------
-
-    def _tell(self, wanted: DesiredPerson, seat: Seat) -> str:
-        person, place = seat.person, seat.place
-        refused = [self._tell_contact(wanted, seat, place.contact, place.identifier)]
-        refused += [self._tell_contact(wanted, seat, each, None) for each in seat.further]
-        person = self._correct_email(seat)
-        settled = replace(person, identifier=read_own(person))
-        if settled != seat.person and not refused[0]:
-            self._tools.directory.put_person(settled)
-        return "; ".join(filter(None, refused))
-
-    def _tell_contact(
-        self, wanted: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
-    ) -> str:
-        tools, number = self._tools, contact.id
-        is_new = seat.place.made and contact is seat.place.contact
-        try:
-            if seat.changed or not tools.writer.is_in_line(contact, wanted.name, identifier):
-                present = contact if is_new else None
-                tools.writer.write(number, name=wanted.name, identifier=identifier, present=present)
-        except ValuesRefused as error:
-            return f"contact {number}: {error.detail}"
-        tools.links.match(number, self._known.id, self._name_evidence(wanted, seat, contact))
-        if not is_new:  # nobody has spoken through it yet
-            tools.writer.name_conversations(number)
-        return ""
-
-    def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:
-        """What ties this contact to the person: the key that it shows, or showed before the back
-        office had another one."""
-        shown = normalize_email(contact.email)
-        former = bool(shown) and shown == seat.person.former_email
-        return "email" if former else find_key(wanted, contact) or "identifier"
-
-    def _correct_email(self, seat: Seat) -> Person:
-        """The back office has another e-mail by now: write it, or say why it is left to people."""
-        person, writer = seat.person, self._tools.writer
-        if not (person.former_email and person.email):
-            return person
-        is_taken = any(normalize_email(each.email) == person.email for each in seat.further)
-        if not is_taken and writer.correct_email(person.contact, person.former_email, person.email):
-            return replace(person, former_email=None)
-        if not (seat.stored and seat.stored.former_email):
-            log.warning(
-                "contact %d of organization %d keeps its former e-mail: another contact has the new"
-                " one, or a website's visitor could read it. Correct or merge it in Chatwoot.",
-                *(person.contact, person.organization),
-            )
-        return person
 
 
 def _rests_on_shared(contact: Contact, wanted: DesiredPerson) -> bool:
