@@ -28,13 +28,15 @@ from panel.logs import formatter
 from panel.logs.events import LogThrottle
 from panel.services import get
 from panel.settings import Settings, SettingsError, from_env
+from panel.sync.chatwoot_events import EventReader
 from panel.sync.dry_run import DryRun
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
+from panel.sync.task_intake import TaskIntake
 from panel.sync.worker import Worker
-from panel.web import assets, request_ids, security_headers
+from panel.web import assets, request_ids, request_metrics, security_headers
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database = get(services.Services, app).database
     app.before_request(partial(_prepare_database, get(schema.Preparation, app), database))
     routes.register(app)
+    request_metrics.register(app)
     commands.register(app)
     assets.register(app)
     security_headers.register(app, settings)
@@ -85,7 +88,8 @@ def _build(settings: Settings, app: Flask) -> None:
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
-    services.register(app, WrongProofs(), LogThrottle())
+    services.register(app, TaskIntake(shared.database, queue), WrongProofs(), LogThrottle())
+    services.register(app, EventReader(shared.directory, shared.links))
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -123,8 +127,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
             settings.agent_proof,
         )
     if settings.worker == "inside":
-        jobs = get(Jobs, app)
-        get(Worker, app).start(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
+        get(Worker, app).start_work(get(Jobs, app).work)
 
 
 def stop_work(app: Flask) -> None:

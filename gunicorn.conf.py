@@ -9,7 +9,9 @@ import gc
 import importlib
 import multiprocessing
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +77,38 @@ HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 REFUSED = 2  # the exit code of `app` for what another start would not change
 
 
-def on_starting(_server: object) -> None:
+COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name, which it reads when it is loaded
+
+
+def _share_counters(workers: int) -> None:
+    """Let several processes count into files of one folder, so that each answers for all of them.
+
+    One alone counts in its memory. The folder is of this start: what counts begins at 0.
+    """
+    os.environ.pop(COUNTERS, None)
+    if workers > 1:
+        os.environ[COUNTERS] = tempfile.mkdtemp(prefix="panel-counters-", dir=worker_tmp_dir)
+
+
+def on_exit(_server: object) -> None:
+    if folder := os.environ.get(COUNTERS):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def child_exit(_server: object, worker: Any) -> None:
+    """What one that died has counted stays; what it held at that moment does not."""
+    if os.environ.get(COUNTERS):
+        importlib.import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
+
+
+def on_starting(server: Any) -> None:
     """Faulty settings and a database that has left us behind end the start with code 2.
 
     Found out by the workers, gunicorn would start others for ever. The database is upgraded here
     too: a worker that takes longer than 30 s to start is killed.
     """
     os.umask(0o077)  # before the first file of ours
+    _share_counters(server.cfg.workers)  # before anything of ours is loaded
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)

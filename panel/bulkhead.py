@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from panel import metrics
 from panel.errors import Busy
 
 SHARE = 2 / 3  # of a process's threads
@@ -26,6 +27,7 @@ class Bulkhead:
     def resize(self, threads: int) -> None:
         """`threads`: how many the process has."""
         self._limit = max(1, int(threads * SHARE))
+        metrics.WAITING_THREADS_LIMIT.set(self._limit)
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -37,6 +39,7 @@ class Bulkhead:
             if self._inside >= self._limit:
                 raise Busy(detail=f"{self._limit} threads wait already")
             self._inside += 1
+            metrics.WAITING_THREADS.set(self._inside)
         token = _is_inside.set(True)
         try:
             yield
@@ -44,3 +47,4 @@ class Bulkhead:
             _is_inside.reset(token)
             with self._lock:
                 self._inside -= 1
+                metrics.WAITING_THREADS.set(self._inside)

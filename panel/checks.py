@@ -8,11 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
-from panel.data import db
+from panel.data import db, schema
+from panel.data.backlog import read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
+from panel.data.migrations.version import WrongSchema
 from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
-from panel.errors import PanelError
+from panel.errors import PanelError, Unreachable
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from panel.upstream.failures import Trouble
@@ -32,6 +35,7 @@ class Finding:
 
 
 FINE = ("ok", "unused")
+LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,44 @@ class Check:
 
 
 def _ask_database(shared: Services) -> Finding:
+    """A file that can be read may be another user's, or on a full or read-only disk."""
     try:
         with db.transaction(shared.database) as connection:
-            return Finding("ok" if connection.scalar(select(1)) == 1 else "away")
-    except PanelError:
-        return Finding("away")
+            connection.scalar(select(1))
+    except PanelError as error:
+        return Finding("away", _tell_cause(error))
+    try:
+        shared.deliveries.prove_writable()
+    except PanelError as error:
+        return Finding("not_writable", _tell_cause(error))
+    return Finding("ok")
+
+
+def _tell_cause(error: PanelError) -> str:
+    """The driver's words, which name user and host, and never the password."""
+    words = str(getattr(error.__cause__, "orig", "")).splitlines()
+    return words[0] if words else error.detail
+
+
+def _ask_schema(shared: Services) -> Finding:
+    """`wrong`: another program has upgraded the database, or nobody has."""
+    try:
+        schema.require_current(shared.database)
+    except WrongSchema as error:
+        return Finding("wrong", str(error))
+    except SQLAlchemyError as error:
+        raise Unreachable("database") from error
+    return Finding("ok")
+
+
+def _ask_waiting_hooks(shared: Services) -> Finding:
+    with db.transaction(shared.database) as connection:
+        backlog = read_backlog(connection)
+    if backlog.oldest_at is None:
+        return Finding("ok")
+    age = time.time() - backlog.oldest_at
+    told = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
+    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", told)
 
 
 def _ask_cache(shared: Services) -> Finding:
@@ -110,6 +147,9 @@ def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
 
 CHECKS = (
     Check("database", _ask_database),
+    Check("schema", _ask_schema, needs_database=True),
+    Check("waiting_hooks", _ask_waiting_hooks, needs_database=True),
+    # The worker's row belongs here: who executes the passes, and since when it is silent.
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
     Check("documents", _ask_documents),
@@ -134,7 +174,7 @@ def run_checks(
 
 def _run_check(check: Check, shared: Services, database: Finding | None) -> Finding:
     away = Finding("unknown", "the database is away")
-    if check.needs_database and database and not database.is_fine:
+    if check.needs_database and database and database.word == "away":
         return away
     try:
         return check.ask(shared)

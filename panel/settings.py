@@ -52,10 +52,16 @@ class Settings:
     check_inbox: bool
     calls_per_minute: int
     middag_calls_per_minute: int
+    metrics_token: str
     links: Mapping[str, str]
 
     def __repr__(self) -> str:
         return f"Settings({self.middag_api_url!r}, {self.chatwoot_url!r})"
+
+    @property
+    def monitoring_tokens(self) -> tuple[str, ...]:
+        """Whoever has one may read how we are: its own token, else the shared secret."""
+        return (self.metrics_token,) if self.metrics_token else self.secrets
 
     @property
     def secret(self) -> str:
@@ -284,6 +290,7 @@ VARIABLES = (
         "a number from 1 to 100000",
         "120",
     ),
+    Variable("PANEL_METRICS_TOKEN", "metrics_token", _token, TOKEN, ""),
     *(
         Variable(
             f"MIDDAG_LINK_{record.upper()}",

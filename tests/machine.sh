@@ -26,6 +26,7 @@ missing() {
     have_apache || echo apache2-bin
     have openssl || echo openssl
     have systemd-analyze || echo systemd
+    have promtool || echo prometheus
     have_nginx || echo nginx
     # In this order: with nginx and PHP-FPM there, nothing asks for Apache.
     have_fpm || echo php-fpm

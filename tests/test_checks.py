@@ -1,5 +1,9 @@
 """The table of health checks, as monitoring reads it from `/readyz`."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from panel import checks
@@ -147,3 +151,51 @@ def test_a_plugin_with_another_secret_is_seen(
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
     [line] = [each.getMessage() for each in caplog.records if "hook" in each.getMessage()]
     assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")
+
+
+# -- the database, and what waits in it ------------------------------------------------------------
+
+
+def test_a_database_that_can_only_be_read_is_not_well(panel: Panel) -> None:
+    """Another program holds its lock, as one that hangs while it writes."""
+    with closing(sqlite3.connect(find_file(panel), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        status, word, detail = read_part(panel, "database")
+    assert (status, word, detail) == ("degraded", "not_writable", "database is locked")
+    assert read_part(panel, "database") == ("ready", "ok", "")
+
+
+def test_looking_whether_it_can_be_written_leaves_nothing_behind(panel: Panel) -> None:
+    read_part(panel, "database")
+    with closing(sqlite3.connect(find_file(panel))) as other:
+        assert other.execute("SELECT count(*) FROM deliveries").fetchall() == [(0,)]
+
+
+def test_a_database_of_another_schema_is_named(panel: Panel) -> None:
+    assert read_part(panel, "schema") == ("ready", "ok", "")
+    with closing(sqlite3.connect(find_file(panel))) as other:
+        other.execute("UPDATE compatibility SET oldest_code = 999")
+        other.commit()
+    status, word, detail = read_part(panel, "schema")
+    assert (status, word) == ("degraded", "wrong")
+    assert detail.startswith("The database is too new for this program")
+
+
+def test_a_database_whose_file_was_removed_is_named(panel: Panel) -> None:
+    read_part(panel, "schema")
+    find_file(panel).unlink()
+    assert read_part(panel, "schema")[:2] == ("degraded", "wrong")
+
+
+def test_a_hook_that_waits_for_hours_is_told(panel: Panel) -> None:
+    assert ring(panel, SECRET) == 202
+    assert read_part(panel, "waiting_hooks") == ("ready", "ok", "1 wait, the oldest came just now")
+    with closing(sqlite3.connect(find_file(panel))) as other:
+        other.execute("UPDATE hooks SET received_at = received_at - 7300")
+        other.commit()
+    told = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
+    assert read_part(panel, "waiting_hooks") == told
+
+
+def find_file(panel: Panel) -> Path:
+    return Path(panel.settings.database_url.removeprefix("sqlite:///"))

@@ -28,6 +28,7 @@ ONLY_IN = {
     "cachetools": ("panel.cache.ttl_cache",),
     "gunicorn": ("panel.serving",),
     "alembic": ("panel.data.migrations",),
+    "prometheus_client": ("panel.metrics",),
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
         *("app", "panel.services", "panel.routes", "panel.web", "panel.cli"),

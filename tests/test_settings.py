@@ -116,6 +116,7 @@ FAULTY = [
     ("PANEL_CHECK_INBOX", "maybe"),
     ("CHATWOOT_CALLS_PER_MINUTE", "0"),
     ("MIDDAG_CALLS_PER_MINUTE", "0"),
+    ("PANEL_METRICS_TOKEN", "two words"),
     ("MIDDAG_LINK_ORGANIZATION", "https://account.example.com/organizations"),
     ("MIDDAG_LINK_ORDER", "javascript:alert({id})"),
     ("MIDDAG_LINK_QUOTE", "https://{id}.example.com/{id}"),
@@ -174,6 +175,7 @@ SECRETS = [
     ("CHATWOOT_CONTACT_VIEW_SECRET", "hunter2"),
     ("CHATWOOT_API_TOKEN", "hunter2 hunter2"),
     ("CHATWOOT_WEBHOOK_SECRET", "hunter2 hunter2"),
+    ("PANEL_METRICS_TOKEN", "hunter2 hunter2"),
     ("MIDDAG_API_URL", "https://user:hunter2@account.example.com"),
     ("CHATWOOT_URL", "https://hunter2℀@chat.example.com"),
     ("PANEL_CACHE_URL", "redis://:hunter2℀@cache/0"),
@@ -193,6 +195,7 @@ def test_the_settings_do_not_show_their_secrets() -> None:
         | {
             "CHATWOOT_API_TOKEN": "hunter2",
             "CHATWOOT_WEBHOOK_SECRET": "hunter2",
+            "PANEL_METRICS_TOKEN": "hunter2",
             "PANEL_CACHE_URL": "redis://:hunter2@cache/0",
             "PANEL_DATABASE_URL": "postgresql://u:hunter2@h/n",
         }

@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-SILENT_SECONDS = 10.0  # a database that did not answer is not asked again before
+UNANSWERED_SECONDS = 10.0  # a database that did not answer is not asked again before
 
 agent_generations = Table(
     "agent_generations",
@@ -44,7 +44,7 @@ class Revocations:
                 return connection.scalar(mine) or 0
         except PanelError as error:
             # Each question may cost seconds, and every open panel has some.
-            self._silent_until = self._clock() + SILENT_SECONDS
+            self._silent_until = self._clock() + UNANSWERED_SECONDS
             log.warning("ended seals and sessions cannot be told now: %s", error.code)
             return None
 

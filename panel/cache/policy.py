@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from panel import errors, exact_json
+from panel import errors, exact_json, metrics
 from panel.bulkhead import Bulkhead
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.entries import (
@@ -109,12 +109,13 @@ class Cache:
             [known] = self._recall([resource], parsed=True)
             found = self._answer_from(resource, known, control, asked)
             if found:
-                return found
+                return _count(resource, found, "late" if found.late else "hit")
         try:
             with self._bulkhead.enter():
                 return self._wait_and_read(resource, control, fetch, report, asked, by)
         except errors.Busy as busy:
             [state] = self._load([resource], parsed=True)
+            _count(resource, None, "busy")
             return self._answer_busy(resource, state, busy)
 
     def _wait_and_read(
@@ -134,7 +135,7 @@ class Cache:
                 resource, state, asked
             )
             if found:
-                return found
+                return _count(resource, found, "shared")
             if not alone:
                 raise errors.Busy(detail="somebody else's read takes long")
             since = asked if control is CacheControl.NO_CACHE else 0.0
@@ -278,13 +279,14 @@ class Cache:
                     state = self._store_newer(resource, state, copy, value, touched)
                     raise errors.Blocked(CACHED_UPSTREAM, tell_age(copy.age))
         except errors.PanelError as error:
+            _count(resource, None, "failed")
             report(error)
             return self._store_failure(resource, state, stored_token, error)
         self._store_entry(resource, Entry(copy))
         copy = msgspec.structs.replace(copy, body=None)
         ended = State(state.token, copy, None, value)
         self._share(resource, stored_token, ended)
-        return self._make_reading(resource, ended)
+        return _count(resource, self._make_reading(resource, ended), "fetched")
 
     def _make_copy(self, resource: Resource[T], dated: Dated, value: T, token: str) -> Copy:
         digest = blake2s(exact_json.encode(dated.body), digest_size=8).hexdigest()
@@ -407,6 +409,13 @@ class Cache:
         # One iterator, twice: token and entry, resource by resource.
         stored = zip(resources, found, found, strict=True)
         return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
+
+
+def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
+    """Chatwoot's documents are one, and the sessions of its dashboard, whose names are secret."""
+    document = resource.name.partition("-")[0]
+    metrics.find_series(metrics.CACHE_READS, document, outcome).inc()
+    return reading
 
 
 def _weigh(state: State[Any]) -> int:

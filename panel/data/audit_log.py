@@ -56,8 +56,8 @@ class AuditEntry:
     `signed_out`.
 
     0 and empty where there is none. `link` with `source`: how the organization was found
-    (`matched` by `email`); `note`: the scope of a pick, the section and reason of an uncovering,
-    how many a search found and which.
+    (`matched` by `email`); `note`: the state and version of each section that was shown, the
+    scope of a pick, the section and reason of an uncovering, how many a search found and which.
     """
 
     what: str

@@ -6,6 +6,7 @@ and no request waits for it. What a process that dies has not written yet is not
 """
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 CHATWOOT, PLUGIN = "chatwoot", "plugin"  # the senders
 ACCEPTED = "accepted"
+PROBE = "probe"  # of nobody: a row that never stays
 WRITE_EVERY_SECONDS = 10.0
 COUNTED_MINUTES = 60
 MOST_UNWRITTEN = 1000  # remembered while the database is away
@@ -110,6 +112,17 @@ class DeliveryLog:
                     for key, tally in taken.items():
                         self._add(key, tally)
                 raise
+
+    def prove_writable(self) -> None:
+        """Write a row and remove it, for the disk to see. Raises `Unreachable("database")`.
+
+        Rolled back, it would never reach the disk, and a full one would go unnoticed.
+        """
+        key = {"sender": PROBE, "answer": PROBE, "minute": secrets.randbits(48)}
+        mine = and_(deliveries.c.sender == PROBE, deliveries.c.minute == key["minute"])
+        with transaction(self._engine) as connection:
+            connection.execute(deliveries.insert(), {**key, "count": 0, "last_at": 0.0})
+            connection.execute(delete(deliveries).where(mine))
 
     def stop(self) -> None:
         """Write the rest: the process ends, and nothing more is counted."""

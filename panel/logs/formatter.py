@@ -21,7 +21,7 @@ from panel.logs import request_id
 PERSONAL_DATA = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+|\+\d{8,15}\b")
 # gunicorn quotes the request that it cannot read, and an address with its query.
 QUOTED = re.compile(r"(?<=^Invalid request from ip=)(\S*): .*|\?\S*", re.DOTALL)
-OURS = ("panel", "app")
+OUR_LOGGERS = ("panel", "app")
 LONGEST_VALUE = 2000
 
 
@@ -133,7 +133,7 @@ def configure() -> None:
     root = logging.getLogger()
     if not any(isinstance(handler, _StandardError) for handler in root.handlers):
         root.addHandler(_StandardError())
-    for name in OURS:
+    for name in OUR_LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
     threading.excepthook = _log_broken_thread

@@ -13,7 +13,7 @@ from panel.data.directory import Person
 from panel.errors import Unreachable
 from panel.locks import Locks
 from panel.models.text import is_undecoded, normalize_email
-from panel.sync.conversations import Conversations
+from panel.sync.conversations import Conversations, Names
 from panel.sync.memberships import Memberships
 from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
 from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
@@ -83,18 +83,22 @@ class ContactWriter:
     def repair(self, number: int) -> None:
         """Put back what somebody changed of our attributes, in its conversations too.
 
-        Of a contact that is nobody's, what stands there is a claim, and stays. Raises `Missing`.
+        Of a contact that is nobody's, what stands there is a claim, and stays; an agent may have
+        picked an organization for one of its conversations. Raises `Missing`.
         """
         if self._memberships.find_attributes(number) is not None:
             self.write(number)
-            self.name_conversations(number)
+        self._write_names(number, self._memberships.name_seats(number))
 
     def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
         """Nothing is named where the contact has no seats."""
         seats = self._memberships.find_seats(number)
         names = {str(known.id): known.name for known, seat in seats if not leaving(seat)}
         if names:
-            self._conversations.write_name(number, names)
+            self._write_names(number, names)
+
+    def _write_names(self, number: int, names: Names) -> None:
+        self._conversations.write_name(number, names, self._memberships.name_organizations)
 
     def correct_email(self, number: int, former: str, email: str) -> bool:
         """Write the new e-mail in place of the former one; False where it may not be.

@@ -5,8 +5,8 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine, create_engine
@@ -22,21 +22,14 @@ from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.contacts import TOLD
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
+from panel.sync.reasons import explain_reason
 from panel.sync.reconcile import RECONCILE, Reconciler
-from panel.upstream.chatwoot import Chatwoot, Condition, Contact
+from panel.upstream.chatwoot import Chatwoot, Condition, Contact, ListedConversation
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
-
-
-@dataclass(frozen=True)
-class PlannedCall:
-    """One call to Chatwoot that a pass would make, or why it could not."""
-
-    organization: int
-    method: str
-    path: str
-    body: Any
+NOT_TOLD = "could not be told"
+Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood there
 
 
 UNSETTLED = "left to people"
@@ -51,24 +44,80 @@ FORMER_EMAIL = (
 )
 
 
+@dataclass(frozen=True)
+class PlannedCall:
+    """One call to Chatwoot that a pass would make, or why it could not.
+
+    `before`: what stands there now, as far as it was read; `side`: of what could not be told.
+    """
+
+    organization: int
+    method: str
+    path: str
+    body: Any
+    before: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    side: str = field(default="", compare=False)
+
+    def describe(self) -> str:
+        """The same for people: what differs, not how it is sent."""
+        return f"organization {self.organization}: {self._describe()}"
+
+    def _describe(self) -> str:
+        if self.path == NOT_TOLD:
+            return f"cannot be compared. {explain_reason(str(self.body), self.side)}"
+        if self.path == UNSETTLED:
+            return str(self.body)
+        kind, _, rest = self.path.partition("/")
+        if not rest:
+            keys = (self.body.get(key) for key in ("email", "phone_number"))
+            whom = next(filter(None, keys), self.body.get("name"))
+            return f"nobody in Chatwoot is {whom}: a contact should be made"
+        number = rest.partition("/")[0]
+        told = "; ".join(_describe_value(*each) for each in self._list_values())
+        return f"{kind.removesuffix('s')} {number}: {told}"
+
+    def _list_values(self) -> Iterator[tuple[str, Any, Any]]:
+        """Each key with its value now and the right one; None: none."""
+        for key, right in _flatten(self.body).items():
+            yield key, self.before.get(key), right
+
+
+def _flatten(body: Any) -> dict[str, Any]:
+    """What is written, by key; of keys that are removed, None."""
+    values: dict[str, Any] = dict.fromkeys(body) if isinstance(body, list) else dict(body)
+    attributes: dict[str, Any] = values.pop("custom_attributes", {})
+    return values | attributes
+
+
+def _describe_value(key: str, before: Any, right: Any) -> str:
+    if right is None:
+        return f"{key} should not be there"
+    told = f'says "{before}", and' if before not in (None, "") else "is not there, and"
+    return f'{key} {told} should say "{right}"'
+
+
 class DryRunChatwoot(Chatwoot):
     """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
 
     def __init__(self, client: Client, cache: Any, settings: Any) -> None:
         super().__init__(client, cache, settings.chatwoot_account_id)
-        self.noted: list[tuple[str, str, Any]] = []
+        self.noted: list[Note] = []
+        self._read: dict[int, Contact] = {}
         self._made: dict[int, Contact] = {}
         self._numbers = itertools.count(-1, -1)
 
     def find_contact(self, key: str, value: str) -> Contact | None:
         made = self._find_made([Condition(key, value)])
-        return made[0] if made else super().find_contact(key, value)
+        found = made[0] if made else super().find_contact(key, value)
+        self._read |= {found.id: found} if found else {}
+        return found
 
     def find_contacts(
         self, conditions: Sequence[Condition], page: int = 1
     ) -> tuple[list[Contact], int]:
         made = self._find_made(conditions) if page == 1 else []
         found, total = super().find_contacts(conditions, page)
+        self._read |= {each.id: each for each in found}
         return [*made, *found], len(made) + total
 
     def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
@@ -81,13 +130,16 @@ class DryRunChatwoot(Chatwoot):
         ]
 
     def contact(self, number: int) -> Contact:
-        return self._made.get(number) or super().contact(number)
+        self._read[number] = self._made.get(number) or super().contact(number)
+        return self._read[number]
 
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        return {} if contact < 0 else super().open_conversations(contact)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        return [] if contact < 0 else super().list_conversations(contact, statuses)
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
-        self.noted.append(("POST", "contacts", _hide(fields)))
+        self.noted.append(("POST", "contacts", _hide(fields), {}))
         number = next(self._numbers)
         email, phone = fields.get("email"), fields.get("phone_number")
         identifier = fields.get("identifier")
@@ -96,17 +148,30 @@ class DryRunChatwoot(Chatwoot):
         return made
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
-        self.noted.append(("PUT", _name_contact(number), _hide(fields)))
+        before = self._describe_contact(number)
+        self.noted.append(("PUT", _name_contact(number), _hide(fields), before))
         if number in self._made and "custom_attributes" in fields:
             attributes = {**self._made[number].attributes, **fields["custom_attributes"]}
             self._made[number] = replace(self._made[number], attributes=attributes)
 
     def clear_contact(self, number: int, keys: list[str]) -> None:
         path = f"{_name_contact(number)}/destroy_custom_attributes"
-        self.noted.append(("POST", path, keys))
+        self.noted.append(("POST", path, keys, self._describe_contact(number)))
 
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
-        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        present: Mapping[str, Any] | None = None,
+    ) -> None:
+        path = f"conversations/{number}/custom_attributes"
+        self.noted.append(("POST", path, dict(changes), present or {}))
+
+    def _describe_contact(self, number: int) -> dict[str, Any]:
+        """As it was read; a random identifier is not told."""
+        contact = self._read.get(number)
+        named = {"name": contact.name} if contact else {}
+        return {**contact.attributes, **named} if contact else {}
 
 
 def _name_contact(number: int) -> str:
@@ -154,8 +219,10 @@ class DryRun:
             kinds = {RECONCILE} | self._waiting_kinds(organization)
             reconciler.bring_in_line(organization, kinds)
         except PanelError as error:
-            yield PlannedCall(organization, "", "could not be told", str(error))
-        yield from (PlannedCall(organization, *each) for each in chatwoot.noted)
+            yield PlannedCall(organization, "", NOT_TOLD, str(error), side=error.side)
+        for method, path, body, present in chatwoot.noted:
+            before = {key: present[key] for key in _flatten(body) if key in present}
+            yield PlannedCall(organization, method, path, body, before)
         chatwoot.noted.clear()
 
     def _waiting_kinds(self, organization: int) -> set[str]:

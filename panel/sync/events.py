@@ -69,6 +69,15 @@ KINDS = {
 }
 
 
+GROUPS = tuple(sorted({name.partition(".")[0] for name in KINDS}))
+OTHER_GROUP = "other"
+
+
+def find_group(event: str) -> str:
+    """One of `GROUPS`, or `OTHER_GROUP` for what is no kind of ours."""
+    return event.partition(".")[0] if find_kind(event) else OTHER_GROUP
+
+
 def find_kind(event: str) -> Kind | None:
     """The row of this event, or that of its group; None when it is no kind of ours."""
     group, _, rest = event.partition(".")

@@ -10,20 +10,23 @@ from collections.abc import Callable
 
 from flask import Request, request
 from flask.typing import ResponseReturnValue
-from prometheus_client import Counter
 
 from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
 from panel.data.delivery_log import PLUGIN
+from panel.deliveries import REFUSAL_REASONS
 from panel.logs.events import LogThrottle
+from panel.metrics import HOOKS_ANSWERED, start_series
 from panel.services import get, services
 from panel.sync import events, wire
 from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 
-HOOKS_ANSWERED = Counter("panel_hooks", "Hooks by their answer", ["answer"])
 log = logging.getLogger(__name__)
-
+NO_KIND = "none"  # of what is refused: nothing that it says is believed
+TAKEN_ANSWERS = ("accepted", "duplicate", "ignored")
+start_series(HOOKS_ANSWERED, [*events.GROUPS, events.OTHER_GROUP], TAKEN_ANSWERS)
+start_series(HOOKS_ANSWERED, [NO_KIND], REFUSAL_REASONS)
 # Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
 # is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
 MOST_READ = 1024 * 1024
@@ -68,7 +71,7 @@ def receive_hook() -> ResponseReturnValue:
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
-    HOOKS_ANSWERED.labels(status).inc()
+    HOOKS_ANSWERED.labels(events.find_group(hook.kind), status).inc()
     note_accepted(PLUGIN)
     ids = {"kind": hook.kind, "hook": hook.id, "organization": hook.organization}
     get(LogThrottle).record(log.info, f"a hook was {status}", hook.kind, **ids)
@@ -109,7 +112,7 @@ def _refuse(refusal: wire.Refusal, retry_after: str = "") -> ResponseReturnValue
             retry_after = f"{WRONG_SECONDS:.0f}"
     if retry_after:
         headers["Retry-After"] = retry_after
-    HOOKS_ANSWERED.labels(refusal.code).inc()
+    HOOKS_ANSWERED.labels(NO_KIND, refusal.code).inc()
     note_refused(PLUGIN, refusal, normalize_address(request.remote_addr or ""))
     error = {"code": refusal.code, "detail": refusal.detail}
     return {"error": error}, refusal.status, headers

@@ -11,7 +11,7 @@ from datetime import datetime
 from panel.data.directory import Directory, Known, Person
 from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
-from panel.errors import Missing, Unauthorized
+from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
 from panel.locks import Locks
 from panel.models.licenses import Entitlement
 from panel.models.organizations import Collaborator, Organization
@@ -30,6 +30,7 @@ from panel.sync.people import (
     list_sharers,
     weigh,
 )
+from panel.sync.progress import Progress
 from panel.sync.seat_writer import Tools
 from panel.sync.seats import Seats
 from panel.upstream.chatwoot import Chatwoot, ValuesRefused
@@ -76,6 +77,7 @@ class Reconciler:
         self._directory = directory
         self._terms = terms
         self._links = links
+        self._progress = Progress()
         self._memberships = Memberships(directory, links)
         self._conversations = Conversations(chatwoot, links)
         contacts = Contacts(chatwoot, directory)
@@ -84,7 +86,22 @@ class Reconciler:
         self._tools = Tools(chatwoot, directory, links, contacts, writer, departures)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
-        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
+        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
+
+        A try that follows one which failed goes on behind whom that one reached.
+        """
+        before = self._progress.count(organization)
+        try:
+            self._read_and_bring(organization, kinds)
+        except (TryLater, Unreadable, Unauthorized) as error:  # it is tried again
+            error.has_progressed = self._progress.count(organization) > before
+            raise
+        except PanelError:
+            self._progress.forget(organization)
+            raise
+        self._progress.forget(organization)
+
+    def _read_and_bring(self, organization: int, kinds: Collection[str]) -> None:
         try:
             truth = self._office.fetch(ORGANIZATION, organization)
         except Missing as error:
@@ -110,7 +127,14 @@ class Reconciler:
         self._directory.put_organization(known)
         self._put_terms(truth, known, wanted, told)
         seats = Seats(self._tools, known, wanted, changed=known != former)
-        done = work_on_each(seats.bring, wanted)
+
+        def bring(person: DesiredPerson) -> str:
+            why = seats.bring(person)
+            if not why:
+                self._progress.note(known, person)
+            return why
+
+        done = work_on_each(bring, self._progress.list_left(known, wanted))
         if told.is_whole:
             done += self._remove_leavers(told, wanted)
         done += work_on_each(

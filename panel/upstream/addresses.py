@@ -4,6 +4,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 ROUTE = "rest_route"  # how WordPress is asked where its permalinks are plain
 LONGEST_TOLD = 200
+ACCOUNT = "api/v1/accounts/"  # before all that Chatwoot is asked for
 
 
 def make_url(base: str, path: str) -> str:
@@ -26,3 +27,9 @@ def tell_address(url: str) -> str:
     port = f":{parts.port}" if parts.port else ""
     text = f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
     return "".join(each if " " < each <= "~" else "?" for each in text)[:LONGEST_TOLD]
+
+
+def name_document(path: str) -> str:
+    """What is asked for, without ids and query, as calls and failures are counted by it."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join(part for part in parts if not part.isdigit()).removeprefix(ACCOUNT)

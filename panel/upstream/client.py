@@ -19,10 +19,9 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
-from prometheus_client import Counter
 from requests.utils import default_headers
 
-from panel import exact_json
+from panel import exact_json, metrics
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import (
     Blocked,
@@ -38,7 +37,7 @@ from panel.errors import (
 )
 from panel.logs import request_id
 from panel.logs.events import LogThrottle
-from panel.upstream.addresses import make_url, tell_address
+from panel.upstream.addresses import make_url, name_document, tell_address
 from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.transport import TimelyAdapter
@@ -54,10 +53,10 @@ LIMIT_SECONDS = 60.0  # Chatwoot and WordPress's plugins count their calls by th
 REDIRECTS = 3
 LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
+SHORTEST_WAIT_SECONDS = 0.01  # for a turn, that counts as one
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
 SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
 log = logging.getLogger(__name__)
-CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 
 
 _large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
@@ -144,24 +143,31 @@ class Client:
         headers: Any = None,
         by: Deadline | None = None,
         subject: str = "",
+        document: str = "",
     ) -> Answer:
         """GET with one retry for what may heal, inside the deadline `by`.
 
         `subject`: whose trouble it is when this fails (see `circuit_breaker`); else the path's.
+        `document`: under which it is counted; else by its path.
         """
-        return self._send_with_retry(
-            "GET", path, by, subject=subject, params=params, headers=headers
-        )
+        named = {"subject": subject, "document": document}
+        return self._send_with_retry("GET", path, by, **named, params=params, headers=headers)
 
     def get_parts(
-        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+        self,
+        path: str,
+        shape: type[msgspec.Struct],
+        by: Deadline | None = None,
+        question: Any = None,
     ) -> dict[str, Any]:
         """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
 
         What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
-        or lists of them; the answer is plain JSON that holds those alone.
+        or lists of them; the answer is plain JSON that holds those alone. `question`: where it is
+        asked by POST, as Chatwoot's filters are.
         """
-        answer = self._send_with_retry("GET", path, by, shape=shape)
+        method, sent = ("POST", {"json": question}) if question is not None else ("GET", {})
+        answer = self._send_with_retry(method, path, by, shape=shape, **sent)
         return dict(answer.body)
 
     def repeat(self, method: str, path: str, body: Any) -> Answer:
@@ -199,7 +205,12 @@ class Client:
         if by and not by.left():
             raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
         subject = subject or path.partition("?")[0]
-        self.breaker.check(subject)
+        kwargs["document"] = kwargs.get("document") or name_document(path)
+        try:
+            self.breaker.check(subject)
+        except Paused as error:
+            metrics.CALLS.labels(self.host, error.code).inc()
+            raise
         try:
             answer = self._exchange_in_turn(
                 method, make_url(self._base, path), by or Deadline(), **kwargs
@@ -212,7 +223,7 @@ class Client:
 
     def _note(self, subject: str, error: PanelError | None) -> None:
         """What a call has shown of the other side."""
-        CALLS.labels(self.host, error.code if error else "ok").inc()
+        metrics.CALLS.labels(self.host, error.code if error else "ok").inc()
         # One that asks us to slow down lives.
         if isinstance(error, Unreachable | Unwell) and error.code != "rate_limited":
             self.breaker.record_failure(subject)
@@ -220,16 +231,36 @@ class Client:
             self.breaker.record_garbage(subject)
         else:
             self.breaker.record_success(subject)
+        metrics.PAUSED_UNTIL.labels(self.host).set(self.breaker.paused_until)
 
-    def _exchange_in_turn(self, method: str, url: str, by: Deadline, **kwargs: Any) -> Answer:
+    def _exchange_in_turn(
+        self, method: str, url: str, by: Deadline, document: str, **kwargs: Any
+    ) -> Answer:
         begun = time.monotonic()
         with self._gate() or nullcontext():
             # A turn that was waited for is not the other side's time.
-            by.last_longer(time.monotonic() - begun)
+            waited = time.monotonic() - begun
+            by.last_longer(waited)
+            if waited > SHORTEST_WAIT_SECONDS:
+                metrics.BUDGET_WAITS.labels(self.host).observe(waited)
             turned = time.monotonic()
-            answer = self._exchange(method, url, by, **kwargs)
+            with self._timing(document):
+                answer = self._exchange(method, url, by, **kwargs)
             self._record_slow(method, url, time.monotonic() - turned)
             return answer
+
+    @contextmanager
+    def _timing(self, document: str) -> Iterator[None]:
+        begun, outcome = time.monotonic(), "failed"
+        try:
+            yield
+            outcome = "ok"
+        except (Missing, Refused, Unauthorized):
+            outcome = "refused"
+            raise
+        finally:
+            seconds = time.monotonic() - begun
+            metrics.CALL_SECONDS.labels(self.host, document, outcome).observe(seconds)
 
     def _record_slow(self, method: str, url: str, seconds: float) -> None:
         """One that fails as well is told by whoever asked, with what it was asked for."""

@@ -142,6 +142,7 @@ ENTITLEMENTS = Document(
     _parse_list(lambda row, _: Entitlement.from_json(row)),
     most_pages=EVERY_PAGE,
 )
+EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEMENTS)
 
 
 # -- answers as they came ------------------------------------------------------------------------

@@ -10,23 +10,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from prometheus_client import Counter
-
+from panel import metrics
 from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
 from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401
 from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
-FAILURES = Counter(
-    "panel_upstream_failures",
-    "Failed reads and writes of the outside worlds",
-    ["host", "document", "outcome"],
-)
-ODD_VALUES = Counter(
-    "panel_upstream_odd_values",
-    "Values and records of the back office that could not be read",
-    ["host", "document", "field"],
-)
 REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
 
 
@@ -44,7 +33,7 @@ class FailureLog:
         `remedy`: what an administrator can do about it, in a sentence.
         """
         kind = (host, document, error.code)
-        FAILURES.labels(*kind).inc()
+        metrics.FAILURES.labels(*kind).inc()
         more = self._throttle.admit(kind)
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
@@ -57,7 +46,7 @@ class FailureLog:
     ) -> None:
         """Count each odd value, and log it as above; a kind is a field and a reason."""
         for oddity in oddities:
-            ODD_VALUES.labels(host, document, oddity.field).inc()
+            metrics.ODD_VALUES.labels(host, document, oddity.field).inc()
             more = self._throttle.admit((host, document, oddity.field, oddity.reason))
             if more is not None:
                 log.warning(

@@ -5,13 +5,20 @@ from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
+from panel import metrics
 from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
-from panel.errors import Blocked, Missing, PanelError, Unreadable
+from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Answer, Client, Gate
-from panel.upstream.documents import Document, check_owner, make_record_key, says_failure
+from panel.upstream.documents import (
+    EVERY_DOCUMENT,
+    Document,
+    check_owner,
+    make_record_key,
+    says_failure,
+)
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -36,6 +43,9 @@ class BackOffice:
         failures: FailureLog | None = None,
     ) -> None:
         self._client = client.with_names(name_rejection)
+        documents = [each.name for each in EVERY_DOCUMENT]
+        metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
+        metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
@@ -77,6 +87,7 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
@@ -169,7 +180,12 @@ class BackOffice:
         headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
         with self._slots.hold(organization, by):
             answer = self._client.get(
-                path, params=query, headers=headers, by=by, subject=str(organization)
+                path,
+                params=query,
+                headers=headers,
+                by=by,
+                subject=str(organization),
+                document=document.name,
             )
         self._note_cache(answer.age)
         if not isinstance(answer.body, dict) or says_failure(answer.body):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
+from panel import metrics
 from panel.auth.access import Denied
 from panel.auth.throttle import SEARCHES
 from panel.auth.tokens import Seal
@@ -22,6 +23,9 @@ from panel.web.panel import answer_section
 from panel.web.rendering import make_lookup, open_seal, render_panel, render_refusal
 from panel.web.sections import SECTIONS
 
+metrics.start_series(
+    metrics.SEARCHES_ANSWERED, ("found", "nothing", "not_asked", "limited", "failed")
+)
 TURN_SECONDS = 1.0  # that a search waits for the agent's one before it
 REASON_LENGTHS = range(3, 201)
 
@@ -58,6 +62,8 @@ def search_organizations() -> Response:
             services().audit_log.record(_make_search_entry(seal, results))
     except PanelError as error:
         return _answer_no_search(error)
+    outcome = ("found" if results.rows else "nothing") if results.asked else "not_asked"
+    metrics.SEARCHES_ANSWERED.labels(outcome).inc()
     return make_response(render_template("search.html", error=None, results=results))
 
 
@@ -86,6 +92,7 @@ def _make_search_entry(seal: Seal, results: search.Results) -> AuditEntry:
 
 def _answer_no_search(error: PanelError) -> Response:
     status = 429 if isinstance(error, Denied) else 503
+    metrics.SEARCHES_ANSWERED.labels("limited" if status == 429 else "failed").inc()
     answer = make_response(render_template("search.html", error=error, results=None), status)
     if error.retry_at:
         answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))

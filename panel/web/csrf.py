@@ -8,6 +8,7 @@ import logging
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
 from panel.logs.events import LogThrottle
 from panel.services import get, services
@@ -29,6 +30,7 @@ def refuse_foreign_pages() -> ResponseReturnValue | None:
     if given in own or (given is None and not by_cookie):
         return None
     _record_refusal(given, sorted(own))
+    metrics.REFUSED_PROOFS.labels("foreign_origin").inc()
     return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
 
 

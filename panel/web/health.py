@@ -5,11 +5,12 @@ import ipaddress
 
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from panel import metrics
 from panel.auth import tokens
 from panel.checks import run_checks
 from panel.services import services
+from panel.web.figures import list_figures
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
@@ -36,15 +37,16 @@ def answer_ready() -> ResponseReturnValue:
 def answer_metrics() -> ResponseReturnValue:
     if not _may_know():
         return _refuse()
-    answer = make_response(generate_latest())
-    answer.headers["Content-Type"] = CONTENT_TYPE_LATEST
+    answer = make_response(metrics.render(list_figures(services())))
+    answer.headers["Content-Type"] = metrics.CONTENT_TYPE
     return answer
 
 
 def _may_know() -> bool:
-    """The secret as Bearer, or a caller on this very machine that no proxy stands before."""
+    """The token as Bearer, or a caller on this very machine that no proxy stands before."""
     given = tokens.parse_bearer(request.headers.get("Authorization")).encode()
-    right = [hmac.compare_digest(given, each.encode()) for each in services().settings.secrets]
+    known = services().settings.monitoring_tokens
+    right = [hmac.compare_digest(given, each.encode()) for each in known]
     forwarded = any(name in request.headers for name in FORWARDED)
     return any(right) or (_is_loopback(request.remote_addr) and not forwarded)
 
@@ -57,5 +59,10 @@ def _is_loopback(address: str | None) -> bool:
 
 
 def _refuse() -> Response:
-    error = {"error": {"code": "no_proof", "detail": "the secret as Bearer, or from this machine"}}
+    error = {
+        "error": {
+            "code": "no_proof",
+            "detail": "PANEL_METRICS_TOKEN as Bearer, or from this machine",
+        }
+    }
     return make_response(error, 401)

@@ -2,10 +2,11 @@
 
 import logging
 import random
+import time
 
 from flask import Response, make_response, render_template, request
-from prometheus_client import Counter
 
+from panel import metrics
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
@@ -40,9 +41,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_IDLE = 6  # digits
 CPU_LOAD = CpuLoad()
-SECTIONS_SHOWN = Counter(
-    "panel_sections", "Sections that were asked for, by state", ["section", "state"]
-)
 
 
 def show_shell() -> str:
@@ -109,7 +107,7 @@ def answer_section(
     masked = find_masked(seal.trust)
     uncovered = name in seal.uncovered and bool(masked & section.reveals)
     masked -= section.reveals if uncovered else NOTHING
-    status = 200
+    status, begun = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), masked)
@@ -119,7 +117,8 @@ def answer_section(
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
-    SECTIONS_SHOWN.labels(name, view.state).inc()
+    seconds = time.perf_counter() - begun
+    metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
     _record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     return make_response(html, status)

@@ -5,7 +5,7 @@ Every answer but the shell needs a proof or a seal; ids come from the seal, neve
 
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
@@ -100,6 +101,7 @@ def mark_as_ours(answer: Response) -> Response:
 
 
 def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], int]:
+    metrics.REFUSED_PROOFS.labels(error.code).inc()
     return {"error": {"code": error.code}}, 401
 
 
@@ -176,9 +178,10 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     if candidate:
         return _render_ready(visit, candidate, notice)
     template = "choose.html" if found.candidates else "unlinked.html"
-    for each in found.candidates:  # a card shows its organization, too
-        services().audit_log.try_record(_make_entry(visit.seal, each))
-    cards = [_make_card(visit, each) for each in found.candidates]
+    views = [_peek_card(each) for each in found.candidates]
+    for each, view in zip(found.candidates, views, strict=True):
+        services().audit_log.try_record(_make_entry(visit.seal, each, [view]))
+    cards = [_make_card(visit, *pair) for pair in zip(found.candidates, views, strict=True)]
     return render_template(
         template,
         visit=visit,
@@ -189,10 +192,16 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     )
 
 
-def _make_card(visit: Visit, candidate: Candidate) -> tuple[Candidate, str, Markup, str]:
-    """One of several that fit, with the seal that opens it, its section and its name."""
+def _peek_card(candidate: Candidate) -> SectionView:
+    """A card shows its organization, too."""
     masked = find_masked(candidate.trust)
-    view = _peek_view(SECTIONS["organization"], candidate.organization, masked)
+    return _peek_view(SECTIONS["organization"], candidate.organization, masked)
+
+
+def _make_card(
+    visit: Visit, candidate: Candidate, view: SectionView
+) -> tuple[Candidate, str, Markup, str]:
+    """One of several that fit, with the seal that opens it, its section and its name."""
     section = render_section(view, candidate.organization)
     return candidate, _sign_seal(visit, candidate), section, _find_name(candidate, view)
 
@@ -202,7 +211,7 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     views = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
     if not visit.access_checked:
         views = [mark_unchecked(view) if view.selection else view for view in views]
-    services().audit_log.try_record(_make_entry(visit.seal, candidate))
+    services().audit_log.try_record(_make_entry(visit.seal, candidate, views))
     return render_template(
         "contact.html",
         visit=visit,
@@ -226,7 +235,7 @@ def _find_name(candidate: Candidate, view: SectionView) -> str:
     return "".join(each.name for each in known.values())
 
 
-def _make_entry(seal: Seal, candidate: Candidate) -> AuditEntry:
+def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) -> AuditEntry:
     return AuditEntry(
         audit_log.SHOWN,
         seal.agent,
@@ -235,6 +244,7 @@ def _make_entry(seal: Seal, candidate: Candidate) -> AuditEntry:
         seal.proof,
         candidate.link,
         candidate.source,
+        " ".join(each.note for each in views),
     )
 
 
@@ -279,6 +289,7 @@ def render_section(view: SectionView, organization: int, uncovered: str = "") ->
     agent who may see it; such a section is shared with nobody, nor is one that tells a code, for
     the id of the request stands beside it.
     """
+    metrics.find_series(metrics.SECTIONS_SHOWN, view.section.name, view.state).inc()
     now, rendered = time.time(), services().rendered
     if uncovered or view.tells_code:
         return _render_view(view, now, uncovered)

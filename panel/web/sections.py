@@ -116,6 +116,9 @@ SECTIONS = {
 }
 
 
+NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
+
+
 @dataclass(frozen=True)
 class SectionView:
     """A section as it is drawn: one of the states of design §4.3, and what that state needs.
@@ -137,6 +140,16 @@ class SectionView:
     def tells_code(self) -> bool:
         """Does an agent read a code, with the id of the request beside it?"""
         return self.state in ("late", "failed", "denied") and not self.follow
+
+    @property
+    def note(self) -> str:
+        """For the access log: such as `orders=late,http_500:1f0c93ab`; no value of a record.
+
+        The version names the copy that was drawn: its beginning tells one from another.
+        """
+        code = f",{self.code}" if self.code else ""
+        version = f":{self.version[:NOTED_VERSION]}" if self.version else ""
+        return f"{self.section.name}={self.state}{code}{version}"
 
     @property
     def hides(self) -> bool:

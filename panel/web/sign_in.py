@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from flask import Response, make_response, render_template, request
 
+from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
@@ -81,6 +82,8 @@ def _read_peer() -> str:
 def answer_refusal(error: PanelError) -> Response:
     """Why nothing is shown. A session that does not hold is not sent again."""
     _record_refusal(error)
+    if isinstance(error, Denied):
+        metrics.REFUSED_PROOFS.labels(error.code).inc()
     answer = make_response(render_refusal(error))
     if error.retry_at and answer.status_code in (429, 503):
         answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))

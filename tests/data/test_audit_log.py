@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
-from panel.data.audit_log import AuditEntry, AuditLog
+from panel.data.audit_log import LONGEST_NOTE, AuditEntry, AuditLog
 from panel.data.db import connect
 from panel.data.schema import migrate
 from panel.demo.scenarios import SCENARIOS
@@ -16,6 +17,7 @@ from panel.demo.worlds import AGENT
 from panel.errors import Unreachable
 from panel.services import get
 from panel.sync.jobs import Jobs
+from panel.web.sections import SECTIONS, SectionView
 from tests.conftest import MakePanel, Panel, seal_of
 
 HEALTHY = SCENARIOS["healthy"]
@@ -43,6 +45,32 @@ def test_each_panel_shown_leaves_one_row_of_ids(panel: Panel) -> None:
     assert (row.conversation, row.organization) == (HEALTHY.conversation, 42)
     assert (row.link, row.source) == ("claimed", "contact attribute")
     assert row.at == pytest.approx(panel.clock.now, abs=60)
+
+
+def test_the_row_tells_which_state_and_version_of_each_section_was_shown(panel: Panel) -> None:
+    seal = seal_of(panel.open("healthy").text)
+    for name in SECTIONS:
+        panel.section(name, seal)
+    panel.office.fault("500", 42)
+    panel.refresh("orders", seal)
+    page = panel.open("healthy").text
+    warm, cold = logged(panel)
+    assert cold.note == " ".join(f"{name}=loading" for name in SECTIONS)
+    notes = dict(part.split("=") for part in warm.note.split(" "))
+    states = re.findall(r'data-section="(\w+)" data-state="(\w+)" data-version="(\w+)"', page)
+    assert {name: (state, version[:8]) for name, state, version in states} == {
+        name: (note.partition(":")[0].partition(",")[0], note.partition(":")[2])
+        for name, note in notes.items()
+    }
+    assert notes["orders"].startswith("late,aged:")
+
+
+def test_the_longest_note_fits_into_its_row() -> None:
+    views = [
+        SectionView(section, "loading", "f" * 16, code="unknown_organization")
+        for section in SECTIONS.values()
+    ]
+    assert len(" ".join(each.note for each in views)) <= LONGEST_NOTE
 
 
 def test_what_shows_no_organization_leaves_no_row(panel: Panel) -> None:

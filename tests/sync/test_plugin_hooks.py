@@ -117,7 +117,9 @@ def refusal(answer: TestResponse, status: int, code: str) -> None:
 
 
 def counted(word: str) -> float:
-    return REGISTRY.get_sample_value("panel_hooks_total", {"answer": word}) or 0.0
+    families = [each for each in REGISTRY.collect() if each.name == "panel_hooks"]
+    samples = [each for family in families for each in family.samples]
+    return sum(each.value for each in samples if each.labels.get("answer") == word)
 
 
 # -- taken -------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from panel.demo.worlds import SECRET, serve
 from panel.errors import PanelError
 from panel.services import get
 from panel.sync.jobs import Jobs
-from panel.sync.worker import _run_try
+from panel.sync.tries import TryOutcome, run_try
 from panel.upstream.client import USER_AGENT
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
 from panel.web.formats import Formats
@@ -112,6 +112,10 @@ def house(worlds: Worlds, make_panel: MakePanel) -> Iterator[House]:
     server.stop()
 
 
+def try_pass(organization: int, jobs: Jobs) -> TryOutcome:
+    return run_try("a pass", lambda: jobs.bring_in_line(organization))
+
+
 def visible(text: str) -> str:
     return html.unescape(text)
 
@@ -139,10 +143,10 @@ def test_a_wall_hides_no_copy_and_every_reader_learns_its_cause(
 def test_passes_come_again_and_nothing_is_buried_at_once(house: House, name: str) -> None:
     fill(house.panel, FRESH)
     code, house.door.wall = WALLS[name]
-    outcome = _run_try(FRESH, get(Jobs, house.panel.app).bring_in_line)
+    outcome = try_pass(FRESH, get(Jobs, house.panel.app))
     assert (outcome["later"], outcome["reason"].partition(":")[0]) == (True, code)
     house.door.wall = None
-    assert _run_try(FRESH, get(Jobs, house.panel.app).bring_in_line)["reason"] == ""
+    assert try_pass(FRESH, get(Jobs, house.panel.app))["reason"] == ""
 
 
 def test_an_outage_after_a_firewall_still_finds_the_copy(house: House) -> None:
@@ -314,7 +318,7 @@ def test_a_pass_does_not_write_what_a_page_cache_kept(cached: Panel) -> None:
     with pytest.raises(PanelError, match="cached_upstream"):
         office.fetch(SECTIONS["organization"].document, NONE)
     # Theirs is another process's memory: of no touch they know, so there is no doubt.
-    assert _run_try(NONE, jobs.bring_in_line)["reason"] == ""
+    assert try_pass(NONE, jobs)["reason"] == ""
 
 
 @pytest.mark.parametrize(

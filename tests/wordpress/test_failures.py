@@ -119,9 +119,7 @@ def test_the_panel_says_how_long_to_wait(site: Site, receiver: Receiver) -> None
 
 def try_again(site: Site, age: int = 86400) -> int:
     """One try, as if the panel had been away for so long; the seconds until the next one."""
-    since = int(time.time()) - 86400  # so that no process stays
-    site.sql(f"UPDATE wp_middag_panel_state SET value = {since} WHERE name = 'failing_since'")
-    site.await_rest()
+    site.outlast()
     since = int(time.time()) - age
     site.sql(f"UPDATE wp_middag_panel_state SET value = {since} WHERE name = 'failing_since'")
     site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")

@@ -1,0 +1,53 @@
+"""The backlog: what the hooks and passes of all organizations are at, for checks and figures."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from panel.data.inbox import BURIED, WAITING, hooks, passes
+
+NIGHTLY_KIND = "reconcile"  # of the hooks by which the nightly run lines up its passes
+LOOKED_BACK = 100_000  # hooks, for the last nightly run: no index leads there
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many there are now. Times are epoch seconds, None where there is nothing of the kind.
+
+    `retrying`: organizations whose last try failed. `nightly_at`: when the nightly run lined up
+    its passes last.
+    """
+
+    hooks_waiting: int
+    hooks_buried: int
+    oldest_at: float | None
+    passes_waiting: int
+    passes_running: int
+    retrying: int
+    nightly_at: float | None
+
+
+def read_backlog(connection: Connection) -> Backlog:
+    waiting = hooks.c.status == WAITING
+    oldest = select(func.min(hooks.c.received_at)).where(waiting)
+    recent = select(func.max(hooks.c.seq) - LOOKED_BACK).scalar_subquery()
+    nightly = select(func.max(hooks.c.received_at)).where(
+        hooks.c.kind == NIGHTLY_KIND, hooks.c.seq > recent
+    )
+    return Backlog(
+        hooks_waiting=_count_hooks(connection, waiting),
+        hooks_buried=_count_hooks(connection, hooks.c.status == BURIED),
+        oldest_at=connection.scalar(oldest),
+        passes_waiting=_count_passes(connection, passes.c.waiting.is_not(None)),
+        passes_running=_count_passes(connection, passes.c.running.is_not(None)),
+        retrying=_count_passes(connection, passes.c.tries > 0),
+        nightly_at=connection.scalar(nightly),
+    )
+
+
+def _count_hooks(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(hooks).where(condition)) or 0
+
+
+def _count_passes(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(passes).where(condition)) or 0

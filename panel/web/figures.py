@@ -1,0 +1,110 @@
+"""FIGURES: what `/metrics` looks up when it is asked, in the database and among the checks.
+
+They are of the whole installation: whichever process is asked answers the same. Without the
+database those of it are missing, and `panel_part_fine` says so.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from panel.checks import Finding, run_checks
+from panel.data import db
+from panel.data.backlog import Backlog, read_backlog
+from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.data.migrations import version
+from panel.errors import PanelError
+from panel.metrics import Figure
+from panel.services import Services
+
+NO_TIME = 0.0  # the time of what never was
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds."""
+
+    backlog: Backlog
+    delivered_at: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    words: str
+    find: Callable[[_Snapshot], Mapping[str, float]]
+    label: str = ""
+
+
+FIGURES = (
+    _Row(
+        "panel_hooks_waiting",
+        "Hooks that wait for their pass",
+        lambda s: _one(s.backlog.hooks_waiting),
+    ),
+    _Row(
+        "panel_hooks_oldest_timestamp_seconds",
+        "When the oldest waiting hook came, 0 when none waits",
+        lambda s: _one(s.backlog.oldest_at),
+    ),
+    _Row("panel_hooks_buried", "Hooks that were given up", lambda s: _one(s.backlog.hooks_buried)),
+    _Row(
+        "panel_passes",
+        "Organizations by what their pass is at; retrying: the last try failed",
+        lambda s: {
+            "waiting": s.backlog.passes_waiting,
+            "running": s.backlog.passes_running,
+            "retrying": s.backlog.retrying,
+        },
+        label="state",
+    ),
+    _Row(
+        "panel_last_reconcile_timestamp_seconds",
+        "When all organizations were lined up last, as every night; 0: never",
+        lambda s: _one(s.backlog.nightly_at),
+    ),
+    _Row(
+        "panel_last_delivery_timestamp_seconds",
+        "When the last delivery of a sender was accepted; 0: none ever",
+        lambda s: s.delivered_at,
+        label="sender",
+    ),
+    # The worker's figures belong here: its last word, and when its last pass ended.
+)
+
+
+def list_figures(shared: Services) -> list[Figure]:
+    findings = run_checks(shared, cheap_only=True)
+    figures = [_tell_parts(findings), _tell_schema()]
+    if findings["database"].word == "away":
+        return figures
+    try:
+        snapshot = _take_snapshot(shared)
+    except PanelError:
+        return figures
+    return figures + [Figure(row.name, row.words, row.find(snapshot), row.label) for row in FIGURES]
+
+
+def _tell_parts(findings: Mapping[str, Finding]) -> Figure:
+    values = {name: float(each.is_fine) for name, each in findings.items()}
+    return Figure("panel_part_fine", "Parts of /readyz: 1 where all is well", values, "part")
+
+
+def _tell_schema() -> Figure:
+    return Figure(
+        "panel_schema_version", "Of the database, as this program needs it", _one(version.SCHEMA)
+    )
+
+
+def _take_snapshot(shared: Services) -> _Snapshot:
+    with db.transaction(shared.database) as connection:
+        backlog = read_backlog(connection)
+    tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
+    delivered_at = {
+        sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
+        for sender, told in tallies.items()
+    }
+    return _Snapshot(backlog, delivered_at)
+
+
+def _one(number: float | None) -> dict[str, float]:
+    return {"": NO_TIME if number is None else number}

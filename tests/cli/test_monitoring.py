@@ -1,0 +1,88 @@
+"""The worker's own port, and several processes that count together: real processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from panel.demo.worlds import SECRET
+from tests.conftest import Worlds, environment, wait_until
+from tests.ports import free_port
+from tests.test_machines import ring
+from tests.test_processes import gunicorn, open_like_a_browser
+from tests.web.test_metrics import Figures, parse_figures
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def read(url: str) -> Figures:
+    return parse_figures(requests.get(f"{url}/metrics", timeout=30).text)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@contextmanager
+def worker(settings: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "flask", "--app", "app", "sync", "worker", *options]
+    env = {**settings, "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_two_processes_answer_for_both(worlds: Worlds, tmp_path: Path) -> None:
+    """Whoever is asked, each figure is the sum; and it never falls."""
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path)
+    with gunicorn(settings, workers=2) as served:
+        before = read(served.url)
+        assert before["panel_request_seconds_count", "answered", "contact"] == 0
+        for _ in range(6):
+            open_like_a_browser(served.url)
+        counted = [read(served.url) for _ in range(8)]  # of one process or the other
+    for figures in counted:
+        assert figures["panel_request_seconds_count", "answered", "contact"] == 6
+        assert figures["panel_upstream_seconds_count", "orders", "127.0.0.1", "ok"] == 1
+        assert figures["panel_waiting_threads_limit",] == 2 * 42
+
+
+def test_a_worker_on_its_own_tells_its_passes(worlds: Worlds, tmp_path: Path) -> None:
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
+    url = f"http://127.0.0.1:{free_port()}"
+    with gunicorn(settings) as served, worker(settings, "--monitor", url.removeprefix("http://")):
+        wait_until(lambda: answers(url), 60)
+        assert ring(served.url, "order.paid", 42).status_code == 202
+        wait_until(lambda: read(url)["panel_pass_seconds_count", "done"] == 1, 60)
+        assert read(served.url)["panel_pass_seconds_count", "done"] == 0  # each tells its own
+        ours = {key: value for key, value in read(url).items() if key[0] == "panel_hooks_waiting"}
+        assert ours == {("panel_hooks_waiting",): 0}
+        for path in ("/", "/contact", "/sync/hooks", "/static/panel.js", "/metrics/x"):
+            assert requests.get(f"{url}{path}", timeout=30).status_code == 404
+        elsewhere = {"X-Forwarded-For": "203.0.113.5"}
+        assert requests.get(f"{url}/metrics", headers=elsewhere, timeout=30).status_code == 401
+        elsewhere["Authorization"] = f"Bearer {SECRET}"
+        assert requests.get(f"{url}/readyz", headers=elsewhere, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:nowhere", "203.0.113.5:80", "127.0.0.1:99999"])
+def test_a_port_that_cannot_be_had_is_one_sentence(
+    worlds: Worlds, tmp_path: Path, address: str
+) -> None:
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
+    with worker(settings, "--monitor", address) as process:
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert told.startswith(f"--monitor {address} cannot be had: ")
+    assert len(told.splitlines()) == 1
