@@ -58,7 +58,7 @@ def describe(
     )
     readable = [each for each in entitlements.rows if isinstance(each.status, Status)]
     told = known if entitlements.received and not readable else _sum_up(known, readable, now)
-    return told if entitlements.whole or not before else _keep_told(told, before, now.date())
+    return _keep_told(told, before, now.date()) if entitlements.cut and before else told
 
 
 def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Known:

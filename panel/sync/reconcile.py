@@ -155,7 +155,7 @@ class Reconciler:
     ) -> None:
         """Of what was not told as a whole, no word is forgotten."""
         kept = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
-        kept += [] if told.owned.whole else [BY_ENTITLEMENT]
+        kept += [BY_ENTITLEMENT] if told.owned.cut else []
         words = _make_terms(truth, known, wanted, told.owned.rows)
         self._terms.replace_terms(truth.id, words, kept)
 
