@@ -17,6 +17,7 @@ from panel.data.installation import Installation, InstallationRow
 from panel.data.workers import Workers
 from panel.deliveries import format_age
 from panel.services import get, services
+from panel.sync.dry_run import list_unsettled
 from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
 from panel.sync.intake import Intake, Stats
 from panel.sync.leader import is_led
@@ -29,13 +30,17 @@ MOST_LINES = 10  # of one kind
 
 @dataclass(frozen=True)
 class SyncState:
-    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, by check."""
+    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, by check.
+
+    `left_to_people`: how many people's contacts wait for somebody's decision. It is no trouble.
+    """
 
     stats: Stats
     arrivals: Mapping[str, Finding]
     worker: WorkerHealth
     installation: InstallationRow
     now: float
+    left_to_people: int = 0
 
     @property
     def problems(self) -> list[str]:
@@ -116,6 +121,7 @@ def _read_state() -> SyncState:
         judge_workers(rows, now, is_led(shared.database), busy),
         Installation(shared.database).read(),
         time.time(),
+        sum(1 for _ in list_unsettled(shared.directory, shared.links)),
     )
 
 
@@ -126,6 +132,7 @@ def _make_value(state: SyncState) -> dict[str, Any]:
     return {
         **more,
         **asdict(state.stats),
+        "left_to_people": state.left_to_people,
         "worker": asdict(state.worker),
         "installation": asdict(state.installation),
         **arrivals,
@@ -159,6 +166,9 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     yield f"done      {stats.done} in the last day"
     if stats.oldest_waiting:
         yield f"oldest    waiting since {format_time(stats.oldest_waiting)}"
+    if state.left_to_people:
+        whose = _count(state.left_to_people, "person's contact", "people's contacts")
+        yield f"left      {whose} to you: `flask --app app sync drift` says why"
     yield f"worker    {state.worker.detail}"
     yield f"account   {_describe_installation(state.installation)}"
     yield f"webhooks  of Chatwoot: {state.arrivals['chatwoot_webhooks'].detail}"

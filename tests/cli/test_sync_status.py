@@ -13,6 +13,8 @@ from click.testing import Result
 from sqlalchemy import text
 
 from panel.cli.sync_status import LONG_SECONDS
+from panel.data.directory import Person
+from panel.data.links import CONTACT, PICKED, Link
 from panel.data.tasks import NAMING, Task
 from panel.data.workers import BEAT_SECONDS, STOPPED, Workers
 from panel.services import get
@@ -80,6 +82,20 @@ def problems(panel: Panel) -> list[str]:
     lines = run(panel, "sync status").stdout.splitlines()
     assert lines[: len(found) + 1] == ["sync is not well:", *(f"  - {each}" for each in found)]
     return found
+
+
+# -- what passes leave to people ------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("working")
+def test_contacts_that_wait_for_a_decision_are_counted_and_are_no_trouble(panel: Panel) -> None:
+    directory = panel.services.directory
+    directory.put_person(Person(42, "collaborator:1", 0, "owner", "a@x.example", merged_into=9))
+    directory.put_person(Person(42, "collaborator:2", 8, "owner", "b@x.example"))
+    panel.services.links.put(Link(CONTACT, 7, 42, PICKED, agent=2))
+    directory.put_person(Person(42, "collaborator:3", 0, "owner", "c@x.example", merged_into=7))
+    assert read(panel, "sync status", FINE)["left_to_people"] == 1
+    assert "left      1 person's contact to you" in run(panel, "sync status").stdout
 
 
 # -- who executes ----------------------------------------------------------------------------------
