@@ -133,9 +133,9 @@ def test_pauses_grow_to_an_hour_and_hooks_wait_for_a_week(site: Site, receiver: 
     poll(lambda: site.known("failing_since"))
     ages = (600, 3600, 3 * 3600, 5 * 3600, 3 * 86400)
     pauses = [try_again(site, age) for age in ages]
-    assert pauses == sorted(pauses)
+    assert pauses[:3] == sorted(pauses[:3])
     assert 100 < pauses[0] < 150
-    assert 3500 < pauses[-1] < 4400
+    assert all(3500 < pause < 4400 for pause in pauses[3:])  # an hour, and up to a fifth by chance
     site.sql(f"UPDATE wp_middag_panel_hooks SET occurred_at = {int(time.time()) - 6 * 86400}")
     try_again(site)
     assert site.sql("SELECT state FROM wp_middag_panel_hooks") == [["waiting"]]
