@@ -3,6 +3,7 @@
 A thread gets the bytes of one whole request, and leaves its answer to be sent.
 """
 
+import io
 import socket
 import time
 from typing import Any
@@ -190,9 +191,13 @@ class Connection(TConn):  # type: ignore[misc]
         self._received.clear()
 
     def prepare(self, request: Any) -> None:
-        """Tell gunicorn what its parser does not know of the request."""
+        """Tell gunicorn what its parser does not know of the request. Raises its errors."""
         is_whole = self._arrival is Arrival.WHOLE
         if not is_whole:
             request.force_close()  # the rest of its body is still coming, and is no request
         if self._told_to_continue or not is_whole:
             request._expected_100_continue = False
+        if self._scan.is_chunked and is_whole:
+            # Read here, where chunks that are none are answered by 400: the application would meet
+            # them in the midst of its work.
+            request.body = io.BytesIO(request.body.read())

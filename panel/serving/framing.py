@@ -34,7 +34,7 @@ class RequestScan:
     """The request at the beginning of what a connection received; `look` again when that grew."""
 
     def __init__(self) -> None:
-        self.awaits_continue = False
+        self.awaits_continue = self.is_chunked = False
         self.body_at: int | None = None  # where the body begins, once the head is there
         self._end: int | None = 0  # where a body of known length ends; None while it is chunked
         self._next_chunk = 0
@@ -69,7 +69,8 @@ class RequestScan:
     def _read_head(self, head: bytes) -> None:
         self.body_at = self._next_chunk = self._end = len(head)
         if TRANSFER_ENCODING in head:
-            self._end = None  # chunked: every other coding is refused by the parser
+            self._end = None  # every other coding than chunks is refused by the parser
+            self.is_chunked = True
         elif CONTENT_LENGTH in head:
             at = head.index(CONTENT_LENGTH) + len(CONTENT_LENGTH)
             length = LENGTH.match(head, at)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context  # the id of the request
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore, Lock
 from typing import Any
@@ -97,7 +98,8 @@ def _read_at_once(read: ReadPage, numbers: range) -> Iterable[Page]:
     if len(numbers) == 1:
         return [read(numbers[0])]
     with ThreadPoolExecutor(len(numbers)) as pool:
-        return list(pool.map(read, numbers))
+        calls = [pool.submit(copy_context().run, read, number) for number in numbers]
+        return [call.result() for call in calls]
 
 
 class CallSlots:

@@ -106,9 +106,9 @@ def _record_refusal(error: PanelError) -> None:
     )
 
 
-def _read_number(name: str) -> int:
+def _read_number(name: str) -> int | None:
     text = request.form.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else None
 
 
 def sign_in() -> Response:

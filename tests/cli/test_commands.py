@@ -322,7 +322,7 @@ def test_drift_that_cannot_ask_chatwoot_says_so(panel: Panel) -> None:
     (row,) = read(panel, "sync drift 42", FOUND)
     assert row["path"] == "could not be told"
     said = run(panel, "sync drift 42").stdout
-    assert said.startswith("organization 42: cannot be compared. Chatwoot is left alone for a")
+    assert said.startswith("organization 42: cannot be compared. Chatwoot answers with an error")
 
 
 DATABASE = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", "sync drift")

@@ -19,6 +19,11 @@ TAKE_OVER = "setup --take-over"
 
 
 @pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)
+
+
+@pytest.fixture
 def staging(account_worlds: Worlds, make: MakePanel, tmp_path: Path) -> Iterator[Panel]:
     """Another installation before the same account: its own database, address and secret."""
     folder = tmp_path / "staging"

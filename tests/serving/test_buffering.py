@@ -105,9 +105,10 @@ def test_requests_follow_each_other_over_one_connection(echo: Server) -> None:
 def test_pipelined_requests_are_answered_in_order(echo: Server) -> None:
     with echo.connect() as sock:
         asked = b"".join(GET % b"n%02d" % number for number in range(50))
-        sock.sendall(asked + POST % 3 + b"end")
+        sock.sendall(asked + CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + POST % 3 + b"end")
         got = receive(sock, b"end")
-    assert got.count(b"HTTP/1.1 200 OK") == 51
+    assert got.count(b"HTTP/1.1 200 OK") == 52
+    assert got.index(b"\r\n\r\nabc") < got.index(b"\r\n\r\nend")
     places = [got.index(b"\r\n\r\n/n%02d" % number) for number in range(50)]
     assert places == sorted(places)
 
@@ -149,13 +150,18 @@ def test_half_a_request_and_its_end_are_answered_by_the_end(echo: Server) -> Non
 
 
 def test_what_is_no_request_is_refused_at_once(echo: Server) -> None:
-    wrong = (b"GET / HTTP/1.1\nHost: a\n\n", b"nonsense\r\n\r\n", CHUNKED + b"-5\r\nabcde\r\n")
+    chunks = (b"-5\r\nabcde\r\n", b"zz\r\n", b"5\r\nabcdeXX0\r\n\r\n", b"0\r\nno trailer\r\n\r\n")
+    wrong = (
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"nonsense\r\n\r\n",
+        *(CHUNKED + each for each in chunks),
+    )
     for asked in wrong:
         begun = time.monotonic()
         with echo.connect() as sock:
             sock.sendall(asked)
             got = receive(sock)
-        assert not got.startswith(b"HTTP/1.1 200"), asked
+        assert got.startswith(b"HTTP/1.1 400 "), asked
         assert time.monotonic() - begun < PROMPT
 
 
