@@ -257,7 +257,10 @@ class House:
 
     @property
     def names(self) -> list[str]:
-        return ["web"] if self.environ["PANEL_WORKER"] == "inside" else ["web", "worker"]
+        """On PostgreSQL a second worker stands by, for it may run on another machine."""
+        alone = self.environ["PANEL_DATABASE_URL"].startswith("sqlite")
+        workers = ["worker"] if alone else ["worker", "second worker"]
+        return ["web", *([] if self.environ["PANEL_WORKER"] == "inside" else workers)]
 
     def start(self, name: str) -> None:
         python, number = [sys.executable, "-m"], self.listener.fileno()

@@ -185,11 +185,12 @@ def half(bench: Bench) -> None:
     bench.office.totals["collaborators"] = 2
 
 
+@pytest.mark.parametrize("phone", [None, "+55 61 98888-1111"])
 @pytest.mark.parametrize("lose", [empty, half])
 def test_a_company_whose_email_is_its_owners_keeps_its_contact_through_such_a_list(
-    bench: Bench, lose: Any
+    bench: Bench, lose: Any, phone: str | None
 ) -> None:
-    company(bench.office, 42, "Acme Ltda", "ana@acme.example", phone="+55 61 98888-1111")
+    company(bench.office, 42, "Acme Ltda", "ana@acme.example", phone=phone)
     ana(bench, role="owner")
     collaborator(bench, 2, "bia")
     bench.run()
@@ -199,6 +200,7 @@ def test_a_company_whose_email_is_its_owners_keeps_its_contact_through_such_a_li
     bench.run()
     assert {key: each.contact for key, each in bench.directory.people_of(42).items()} == before
     assert {number: ours(each) for number, each in bench.chat.contacts.items()} == told
+    assert bench.directory.further_contacts_of(42) == {}
     index = SearchIndex(bench.directory._engine)
     assert [hit.organization for hit in index.find("ana@acme.example").rows] == [42]
 
