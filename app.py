@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
+from typing import NoReturn
 
 from flask import Flask, Response, abort, jsonify
 from jinja2 import StrictUndefined
@@ -17,19 +19,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from panel import routes, services
 from panel.auth.tokens import SHARED_SECRET
 from panel.bulkhead import USUAL_THREADS
+from panel.cache.backend import list_folders
 from panel.cli import commands
 from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import Obstacle, explain, refuse_obstacles
+from panel.logs import formatter
+from panel.logs.events import LogThrottle
 from panel.services import get
 from panel.settings import Settings, SettingsError, from_env
+from panel.sync.chatwoot_events import EventReader
 from panel.sync.dry_run import DryRun
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
+from panel.sync.task_intake import TaskIntake
 from panel.sync.worker import Worker
-from panel.upstream.failures import LogThrottle
-from panel.web import assets, request_metrics, security_headers
+from panel.web import assets, request_ids, request_metrics, security_headers
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +46,21 @@ LARGEST_FORM = 64 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Faulty settings: every fault on standard error, exit code 2.
 
-    The database is not touched before `start_work` or the first request, whichever comes first:
-    commands use the application too, and must not upgrade anything.
+    So are files of ours that cannot be written. The database is not touched before `start_work` or
+    the first request, whichever comes first: commands use the application too, and must not upgrade
+    anything.
     """
-    settings = settings or settings_or_exit()
+    settings = settings or _prepare_process()
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a wrong address is a 404, not a redirect
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    _build(settings, app)
-    app.before_request(partial(_prepare_database, get(schema.Preparation, app)))
+    with _exit_when_refused(db.connect(settings.database_url)):
+        _build(settings, app)
+    request_ids.register(app, settings)
+    database = get(services.Services, app).database
+    app.before_request(partial(_prepare_database, get(schema.Preparation, app), database))
     routes.register(app)
     request_metrics.register(app)
     commands.register(app)
@@ -63,6 +74,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def _prepare_process() -> Settings:
+    """The environment's settings, for a process that is ours alone."""
+    os.umask(0o077)  # what we write holds names and addresses: it is nobody else's
+    formatter.configure()
+    return settings_or_exit()
+
+
 def _build(settings: Settings, app: Flask) -> None:
     """The shared objects, which `panel.services.get` finds by their kind."""
     shared = services.build(settings, app)
@@ -70,7 +88,8 @@ def _build(settings: Settings, app: Flask) -> None:
     intake = Intake(shared.database, queue)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
-    services.register(app, WrongProofs(), LogThrottle())
+    services.register(app, TaskIntake(shared.database, queue), WrongProofs(), LogThrottle())
+    services.register(app, EventReader(shared.directory, shared.links))
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -80,12 +99,12 @@ def _migrate(database: Engine, queue: PassQueue) -> None:
     queue.migrate()
 
 
-def _prepare_database(preparation: schema.Preparation) -> None:
+def _prepare_database(preparation: schema.Preparation, database: Engine) -> None:
     """For servers that call `create_app` alone; after `start_work` it is done."""
     try:
         preparation.ensure()
-    except WrongSchema as error:
-        schema.end_process(error)
+    except (WrongSchema, OSError, SQLAlchemyError) as error:
+        schema.end_process(explain(error, database) or str(error))
         abort(503)
 
 
@@ -95,10 +114,11 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     `threads`: how many serve requests; the most of them may wait for the outside worlds.
     A database that has left us behind: one sentence on standard error, exit code 2.
     """
-    with _exit_when_refused():
+    shared = get(services.Services, app)
+    with _exit_when_refused(shared.database):
         get(schema.Preparation, app).ensure()
-    get(services.Services, app).bulkhead.resize(threads)
-    settings = get(services.Services, app).settings
+    shared.bulkhead.resize(threads)
+    settings = shared.settings
     if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
         # Its cookies need https, which gunicorn does not speak here.
         log.warning(
@@ -107,8 +127,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
             settings.agent_proof,
         )
     if settings.worker == "inside":
-        jobs = get(Jobs, app)
-        get(Worker, app).start(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
+        get(Worker, app).start_work(get(Jobs, app).work)
 
 
 def stop_work(app: Flask) -> None:
@@ -130,27 +149,45 @@ def settings_or_exit() -> Settings:
 def migrate_or_exit() -> None:
     """Upgrade the database before workers are forked; one that is away is left to them.
 
-    A database that has left us behind: one sentence on standard error, exit code 2.
+    A database that has left us behind, or files of ours that cannot be written: one sentence on
+    standard error, exit code 2.
     """
-    database = db.connect(settings_or_exit().database_url)
-    with _exit_when_refused():
+    settings = settings_or_exit()
+    database = db.connect(settings.database_url)
+    with _exit_when_refused(database):
+        refuse_obstacles(database, *_list_folders(settings))
         schema.migrate_if_there(database, partial(_migrate, database, PassQueue(database)))
 
 
 def refuse_newer_or_exit() -> None:
     """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
     database = db.connect(settings_or_exit().database_url)
-    with _exit_when_refused(), suppress(SQLAlchemyError):  # away: whoever uses it says so
-        schema.refuse_newer(database)
+    with suppress(SQLAlchemyError, OSError):  # away: whoever uses it says so
+        try:
+            schema.refuse_newer(database)
+        except WrongSchema as error:
+            _exit(str(error))
+
+
+def _list_folders(settings: Settings) -> list[Path]:
+    scheme, _, folder = settings.cache_url.partition(":")
+    return list_folders(Path(folder)) if scheme == "file" else []
 
 
 @contextmanager
-def _exit_when_refused() -> Iterator[None]:
+def _exit_when_refused(database: Engine) -> Iterator[None]:
+    """What an administrator has to mend: one sentence on standard error, exit code 2."""
     try:
         yield
-    except WrongSchema as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+    except (WrongSchema, Obstacle) as error:
+        _exit(str(error))
+    except (OSError, SQLAlchemyError) as error:
+        _exit(explain(error, database) or f"This cannot start: {type(error).__name__}.")
+
+
+def _exit(sentence: str) -> NoReturn:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(2)
 
 
 def _explain(error: HTTPException) -> Response:

@@ -17,9 +17,20 @@ from typing import Any
 
 from gunicorn.errors import HaltServer
 
-worker_class = "gthread"
+sys.path.insert(0, str(Path.cwd()))  # by itself gunicorn does so later
+
+# gthread, but threads never wait for a client: half a request holds none of them up.
+worker_class = "panel.serving.buffering.BufferingWorker"
 workers = 1
 threads = 64
+# With our other files it stays below 1024, which is mostly all that a process may have. When there
+# are as many, who has waited longest makes room.
+worker_connections = 600
+
+# By itself gunicorn listens everywhere as soon as there is a $PORT, and what comes from a neighbour
+# would be taken for the proxy's word. The image says 0.0.0.0: its container has an address of its
+# own.
+bind = f"{os.environ.get('PANEL_BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 
 # Threads and connections of the engine and of the database do not survive a fork.
 preload_app = False
@@ -36,6 +47,7 @@ keepalive = 5
 _memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unguessable name in it)
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 
+logger_class = "panel.serving.server_log.ServerLog"
 # Addresses and ids of customers' conversations belong in no log; the proxy has its own.
 accesslog = None
 
@@ -50,8 +62,8 @@ forwarder_headers = ""
 header_map = "drop"
 
 # Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
-# else is PANEL_TRUSTED_PROXIES) and bind (gunicorn reads $PORT itself). gunicorn sends "Server:
-# gunicorn", without a version; an application cannot take it back, a proxy can.
+# else is PANEL_TRUSTED_PROXIES). gunicorn sends "Server: gunicorn", without a version; an
+# application cannot take it back, a proxy can.
 
 MEGABYTE = 1 << 20
 # Numbers of glibc's <malloc.h>. One heap for all threads, whose free end goes back to the system.
@@ -75,7 +87,9 @@ def _share_counters(workers: int) -> None:
     """
     os.environ.pop(COUNTERS, None)
     if workers > 1:
-        os.environ[COUNTERS] = tempfile.mkdtemp(prefix="panel-counters-", dir=worker_tmp_dir)
+        os.environ[COUNTERS] = tempfile.mkdtemp(
+            prefix=f"panel-counters-{os.getpid()}-", dir=worker_tmp_dir
+        )
 
 
 def on_exit(_server: object) -> None:
@@ -95,15 +109,18 @@ def on_starting(server: Any) -> None:
     Found out by the workers, gunicorn would start others for ever. The database is upgraded here
     too: a worker that takes longer than 30 s to start is killed.
     """
+    os.umask(0o077)  # before the first file of ours
     _share_counters(server.cfg.workers)  # before anything of ours is loaded
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
-    sys.path.insert(0, str(Path.cwd()))
-    importlib.import_module("app").settings_or_exit()
-    code = _run_apart("migrate_or_exit")
-    if code:
-        sys.exit(code)
+    try:
+        importlib.import_module("app").settings_or_exit()
+        if code := _run_apart("migrate_or_exit"):
+            sys.exit(code)
+    except SystemExit:
+        on_exit(server)  # gunicorn has not got far enough to do so
+        raise
 
 
 def pre_fork(server: Any, worker: Any) -> None:

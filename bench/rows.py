@@ -170,6 +170,17 @@ ROWS: tuple[Row, ...] = (
         quick=False,
     ),
     _row(
+        "naming",
+        writing.new_conversations,
+        Line(
+            f"calls to Chatwoot for a new conversation, company of {writing.COLLEAGUES + 1}",
+            "one read and one write",
+            Mark("=", 2, pick="most"),
+        ),
+        Line("from the new conversation to its name, s", "-", Mark("<=", 5.0, pick="p95")),
+        on_redis=NEVER,
+    ),
+    _row(
         "uncached",
         reading.uncached,
         Line(

@@ -21,10 +21,14 @@ from bench.reading import CONNECTIONS
 from bench.stage import API, HEALTHY, Panel, Stage, Visit, open_panel
 from bench.wire import HOST, Load, load, request
 from panel.auth.tokens import make_launch_url
+from panel.cli.definitions import EVENTS
 from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
+from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import Maker
+from panel.demo.events import add_spoken, tell_conversation_created, tell_message_created
 from panel.demo.page import Page as ChatwootPage
+from panel.demo.scenarios import WEB
 from panel.demo.world import Call, Json
 from panel.demo.worlds import SECRET, demo_worlds, serve
 from panel.settings import from_env
@@ -35,6 +39,8 @@ PEOPLE = 19  # and the company's own contact
 HOOKS = 1000
 BACKFILLED = 80
 PHP_WORKERS, PHP_SECONDS = 5, 0.36  # of a small host, and what it takes for a request
+COLLEAGUES = 59  # and the company's own contact
+WEBHOOK_SECRET = "bench-secret-of-the-webhook"  # noqa: S105 (of the built-in Chatwoot)
 FRAME = "iframe#dashboard-app--frame-0-0"
 # When the row stood in the page, by the machine's clock, which is ours too.
 WATCH = """(id) => { window.benchSeen = new Promise((done) => {
@@ -157,6 +163,63 @@ def _visit_shop(stage: Stage, panel: Panel, visit: Visit) -> tuple[float, float]
     requests.get(stage.office_url, timeout=60)
     page = time.perf_counter() - begun
     return page, open_panel(panel.port, visit).seconds
+
+
+def new_conversations(stage: Stage, shape: str) -> list[Samples]:
+    """Somebody of a company of sixty writes anew; Chatwoot tells, and a worker works."""
+    (visit,) = stage.newcomers(1)
+    maker = Maker(datetime.now(UTC).date(), visit.organization)
+    for at in range(3, COLLEAGUES + 1):
+        email = f"colega{at}@empresa{visit.organization}.example"
+        stage.office.put("collaborators", visit.organization, maker.collaborator(at, email))
+    environ = stage.environ(shape, CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET)
+    environ["CHATWOOT_CALLS_PER_MINUTE"] = "100000"  # what it costs, not what it may
+    calls, seconds = [], []
+    with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "naming.log"):
+        load(panel.port, [hook_request(visit.organization, "entitlement.renewed")], 1).only(202)
+        _await_done(environ, 1)
+        with _listening(stage.chat, panel.port):
+            contacts = [row["id"] for row in stage.chat.contacts.values() if _is_colleague(row)]
+            for contact in contacts[: stage.times(3, 20)]:
+                cost, took = _await_name(stage.chat, contact)
+                calls.append(cost)
+                seconds.append(took)
+    middle = statistics.median(seconds)
+    return [
+        Samples(calls, f"{len(calls)} conversations of a company of {COLLEAGUES + 1}"),
+        Samples(seconds, f"seconds; half of {len(seconds)} within {middle:.2f}"),
+    ]
+
+
+@contextmanager
+def _listening(chat: Chatwoot, port: int) -> Iterator[None]:
+    """Chatwoot sends its webhooks to the panel."""
+    url = f"http://{HOST}:{port}/sync/chatwoot"
+    hook = {"id": 1, "url": url, "secret": WEBHOOK_SECRET, "subscriptions": list(EVENTS)}
+    chat.webhooks[1] = hook
+    chat.outbox.sending = True
+    yield
+    chat.outbox.sending = False
+    del chat.webhooks[1]
+
+
+def _is_colleague(contact: Json) -> bool:
+    return "colega" in str(contact["email"])
+
+
+def _await_name(chat: Chatwoot, contact: int) -> tuple[float, float]:
+    """Calls to Chatwoot and seconds, from the new conversation to its name and a second longer."""
+    talk = chat.add_conversation(contact, WEB)
+    chat.forget()
+    begun = time.monotonic()
+    with chat.lock:
+        tell_conversation_created(chat, talk)
+        tell_message_created(chat, talk, add_spoken(chat, talk, "Hello"))
+    machine.wait_until(lambda: "middag_organization" in talk["custom_attributes"], 60)
+    took = time.monotonic() - begun
+    chat.outbox.settle()
+    time.sleep(1.5)  # what is heard of our own write would cost something now
+    return float(sum("definitions" not in call.path for call in chat.calls)), took
 
 
 def _writes(call: Call) -> bool:

@@ -3,27 +3,34 @@
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
     .           settings · metrics · errors · exact_json · phones · deadline · locks · bulkhead
+    logs/       request_id · formatter · events
+    serving/    framing · connection · buffering · server_log
     models/     text · countries · values · dates · money · fields · organizations · orders ·
                 licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · links · directory · search_index · audit_log ·
-                delivery_log · inbox · backlog
+    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
+                directory · search_index · audit_log · delivery_log · tasks · inbox ·
+                dead_letters · workers · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · figures · health · assets · request_metrics ·
-                security_headers
-    sync/       wire · receipts · events · people · description · contacts · conversations ·
-                contact_errors · reconcile · rate_limit · group_commit · pass_queue · intake ·
-                leader · worker · dry_run · jobs · plugin_hooks · chatwoot_hooks
+                panel · actions · figures · health · assets · request_ids ·
+                request_metrics · security_headers
+    sync/       wire · receipts · events · people · description · contact_errors · memberships ·
+                conversations · contact_search · contact_writer · contacts · departures ·
+                seat_writer · seats · progress · reconcile · rate_limit · group_commit ·
+                pass_queue · intake · task_intake · reasons · tries · leader · heartbeat ·
+                worker_health · pass_runner · task_runner · worker · installation_mark ·
+                dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
-    cli/        output · integer_money · definitions · survey · setup_plan ·
-                setup_findings · setup · monitoring · sync · commands
+    cli/        output · integer_money · definitions · survey · claim · setup_plan ·
+                setup_findings · setup · monitoring · sync_status · sync_buried ·
+                sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.

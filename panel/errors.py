@@ -15,14 +15,23 @@ PanelError                 code: short, repeatable by an agent to an administrat
     └── Missing            `unknown_organization`, `not_found`: 404 in its own words
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+CHATWOOT_SIDE, BACK_OFFICE_SIDE = "Chatwoot", "MIDDAG Account"
+
 
 class PanelError(Exception):
     """`code` is shown to people; `detail` is for the log and holds no secret.
 
-    `retry_at` (epoch seconds) is when asking again makes sense, where that is known.
+    `retry_at` (epoch seconds) is when asking again makes sense, where that is known. `side`: which
+    outside world it came from, as administrators call it; empty where it came from neither.
+    `has_progressed`: work on many was done in part, and the next try goes on behind it.
     """
 
     code = "error"
+    side = ""
+    has_progressed = False
 
     def __init__(
         self, code: str = "", detail: str = "", retry_at: float | None = None, body: object = None
@@ -80,3 +89,14 @@ class Refused(GiveUp):
 
 class Missing(GiveUp):
     code = "not_found"
+
+
+@contextmanager
+def naming_side(side: str) -> Iterator[None]:
+    """What fails inside came from this outside world. Failures of our own database did not."""
+    try:
+        yield
+    except PanelError as error:
+        if not error.side and error.code != "database":
+            error.side = side
+        raise

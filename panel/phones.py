@@ -1,13 +1,16 @@
-"""Phone numbers, normalized to E.164 so that they can be compared."""
+"""Phone numbers, normalized to E.164, and the spellings of one number.
+
+A number without its country is read with the one that is given; without any it is no number, for
+the same digits are somebody else's elsewhere.
+"""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 
-BRAZIL = 55
-OLD_LENGTH = 10  # area and eight digits
-MOBILE = "6789"  # how eight digits of a mobile begin
+BRAZIL, ARGENTINA, MEXICO = 55, 54, 52
 PLAIN = re.compile(r"\+[1-9][0-9]{6,14}")
 # Of the kinds of number, those that one person may carry. In North America a mobile looks like a
 # landline, so what may be either is taken for one.
@@ -17,30 +20,86 @@ PERSONAL = {
 }
 
 
+@dataclass(frozen=True)
+class OptionalDigit:
+    """A digit that the same number is written with and without.
+
+    `short`: the national number without it; `at`: how many digits stand before it; `usual`: is it
+    written today, None where both spellings are valid and say something else of the line.
+    """
+
+    digit: str
+    at: int
+    short: re.Pattern[str]
+    usual: bool | None
+
+
+# By country, a row each.
+SPELLINGS = {
+    # Mobiles have had a ninth digit since 2016, and WhatsApp still calls many by eight. Behind it
+    # stands 6 to 9: by 2 to 5 begin landlines, which are other people's.
+    BRAZIL: OptionalDigit("9", 2, re.compile(r"[1-9]{2}[6-9][0-9]{7}"), usual=True),
+    # From abroad a mobile has a 9 before its area, which many leave out; WhatsApp writes it.
+    ARGENTINA: OptionalDigit("9", 0, re.compile(r"[1-3][0-9]{9}"), usual=None),
+    # Until 2019 a mobile had a 1 from abroad; WhatsApp writes it still.
+    MEXICO: OptionalDigit("1", 0, re.compile(r"[2-9][0-9]{9}"), usual=False),
+}
+
+
 @lru_cache(maxsize=1024)  # an opening asks for the same one three times
 def normalize_phone(text: str | None, country: str | None = None) -> str | None:
-    """`+5561999990000`, or None for what is no phone number; Brazil unless `country` says else.
+    """`+5561999990000`, or None for what is no phone number.
 
-    WhatsApp still calls many Brazilian mobiles by eight digits; since 2016 they have a ninth.
+    `country`: ISO 3166, for a number that is written without its own.
     """
-    try:
-        number = phonenumbers.parse(text or "", country or "BR")
-    except phonenumbers.NumberParseException:
+    number = _parse(text, country)
+    if number is None:
         return None
-    digits = str(number.national_number)
-    if number.country_code == BRAZIL and len(digits) == OLD_LENGTH and digits[2] in MOBILE:
-        number.national_number = int(f"{digits[:2]}9{digits[2:]}")
+    both, row = _spell(number), SPELLINGS.get(number.country_code or 0)
+    if row and row.usual is not None and len(both) > 1:
+        number.national_number = int(max(both, key=len) if row.usual else min(both, key=len))
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+@lru_cache(maxsize=1024)
+def list_spellings(phone: str) -> tuple[str, ...]:
+    """Every way to write an E.164 number in E.164, itself first."""
+    number = _parse(phone)
+    if number is None:
+        return (phone,)
+    return tuple(f"+{number.country_code}{each}" for each in _spell(number))
+
+
+def identify_line(phone: str) -> str:
+    """The same text for every spelling of a number."""
+    return min(list_spellings(phone))
+
+
+def _parse(text: str | None, country: str | None = None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text or "", country)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _spell(number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
+    """The national number, itself first."""
+    national, row = str(number.national_number), SPELLINGS.get(number.country_code or 0)
+    if row is None:
+        return (national,)
+    if row.short.fullmatch(national):
+        return (national, national[: row.at] + row.digit + national[row.at :])
+    shorter = national[: row.at] + national[row.at + 1 :]
+    optional = national[row.at : row.at + 1] == row.digit
+    return (national, shorter) if optional and row.short.fullmatch(shorter) else (national,)
+
+
 def has_extension(text: str | None, country: str | None = None) -> bool:
     """Does it lead to a switchboard first? The number in front of it is everybody's there."""
-    try:
-        return bool(phonenumbers.parse(text or "", country or "BR").extension)
-    except phonenumbers.NumberParseException:
-        return False
+    number = _parse(text, country)
+    return bool(number and number.extension)
 
 
 def is_switchboard(text: str | None, country: str | None = None) -> bool:
@@ -56,7 +115,8 @@ def is_personal_phone(text: str) -> bool:
     """May this number stand for one person: a plain one, as channels write it, and no landline.
 
     Whoever writes an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside a number has another
-    text than its owner, and Chatwoot takes both.
+    text than its owner, and Chatwoot takes both. In Argentina only its own spelling counts: without
+    the 9 it is a landline's.
     """
     phone = normalize_phone(text) if PLAIN.fullmatch(text) else None
     return bool(phone) and phonenumbers.number_type(phonenumbers.parse(phone or "")) in PERSONAL
@@ -64,11 +124,12 @@ def is_personal_phone(text: str) -> bool:
 
 def write_forms(phone: str) -> tuple[str, ...]:
     """How people write an E.164 number, in digits: with its country, without, in Brazil also
-    without the area."""
-    try:
-        number = phonenumbers.parse(phone)
-    except phonenumbers.NumberParseException:
+    without the area; each in every spelling."""
+    number = _parse(phone)
+    if number is None:
         return ()
-    national = str(number.national_number)
-    local = (national[2:],) if number.country_code == BRAZIL else ()
-    return (f"{number.country_code}{national}", national, *local)
+    forms: list[str] = []
+    for national in _spell(number):
+        local = (national[2:],) if number.country_code == BRAZIL else ()
+        forms += (f"{number.country_code}{national}", national, *local)
+    return tuple(forms)

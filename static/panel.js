@@ -183,7 +183,7 @@
     if (ours && status !== 401 && (!ctx.sentFor || owner(ctx.sourceElement) === ctx.sentFor)) return tries = 0;
     event.preventDefault();
     if (status === 401) proveAgain(ctx);
-    else if (!ours) lose(ctx, `http_${status}`);
+    else if (!ours) lose(ctx, `http_${status}`, headers.get("X-Request-Id"));
   });
 
   on("htmx:error", ({ detail: { ctx, error } }) => {
@@ -212,21 +212,21 @@
 
   const copyOf = (template) => find(template).content.cloneNode(true);
 
-  function lost(template, code) {
+  function lost(template, code, id) {
     const words = copyOf(template);
-    words.querySelector("[data-lost]").textContent = code;
+    words.querySelector("[data-lost]").textContent = id ? `${code} · ${id}` : code;
     return words;
   }
 
-  function fail(code) {
-    panel().replaceWith(lost("#lost", code));
+  function fail(code, id) {
+    panel().replaceWith(lost("#lost", code, id));
   }
 
   // No answer of ours came: say so where it was awaited, and leave what stands.
-  function lose(ctx, code) {
+  function lose(ctx, code, id) {
     const section = ctx.sourceElement.closest("[data-section]");
-    if (toContact(ctx.request) && !isReady()) return fail(code);
-    const words = lost("#lost-part", code);
+    if (toContact(ctx.request) && !isReady()) return fail(code, id);
+    const words = lost("#lost-part", code, id);
     const place = section || panel();
     if (isLive(ctx) || place.querySelector("[data-lost-part]")) return;
     if (section?.dataset.state === "loading") {

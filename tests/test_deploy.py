@@ -196,11 +196,13 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    include panel.conf;
-    include own-host.conf;
-    include under-chatwoot.conf;
+    include conf.d/*.conf;
 }}
 """
+
+
+# Of the examples; the others lie where a distribution includes all files, in alphabetical order.
+FOLDERS = {"panel-proxy.conf": "snippets", "compose.conf": "."}
 
 
 class Nginx:
@@ -222,13 +224,13 @@ class Nginx:
             r"/etc/nginx|/var/log/nginx|(?<= )/tmp(?=/)": str(folder),
             r"/dev/stdout": f"{folder}/panel.log",
         }
+        for name in ("snippets", "conf.d"):
+            (folder / name).mkdir()
         for path in (DEPLOY / "nginx").glob("*.conf"):
             text = path.read_text()
             for pattern, instead in here.items():
                 text = re.sub(pattern, instead, text)
-            (folder / path.name).write_text(text)
-        (folder / "snippets").mkdir()
-        (folder / "panel-proxy.conf").rename(folder / "snippets/panel-proxy.conf")
+            (folder / FOLDERS.get(path.name, "conf.d") / path.name).write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "main.conf").write_text(MAIN.format(folder=folder, user=user))
 
@@ -436,7 +438,7 @@ def test_a_machine_that_vanished_costs_a_moment_and_no_request(
     mirror: Mirror, tmp_path: Path
 ) -> None:
     nginx = Nginx(tmp_path, mirror.port, mirror.port)
-    conf = tmp_path / "panel.conf"
+    conf = tmp_path / "conf.d" / "panel.conf"
     alive = f"server 127.0.0.1:{mirror.port};"
     with deaf_machine() as port:
         gone = alive.replace(str(mirror.port), str(port))
@@ -602,14 +604,25 @@ def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
         assert {size for path, size in sizes if "/sync/" in path} == {"1m"}
 
 
-def test_no_log_holds_what_was_searched_nor_a_proof(nginx: Nginx) -> None:
+@pytest.mark.parametrize("is_away", [False, True])
+def test_no_log_of_nginx_holds_what_was_searched_nor_a_proof(
+    image: tuple[Path, int], tmp_path: Path, is_away: bool
+) -> None:
+    """Where the panel is away, the error log says why, with the address that was asked for."""
+    port = free_port() if is_away else image[1]
     proof = {"Authorization": "Bearer canary-of-a-proof"}
-    nginx.ask("GET", "/search?q=canary@acme.example", headers=proof)
-    nginx.ask("GET", "/panel/search?q=canary@acme.example", CHAT, headers=proof)
-    log = nginx.folder / "panel.log"
-    wait_until(lambda: log.read_text().count('"GET /search"') == 1)
-    wait_until(lambda: log.read_text().count('"GET /panel/search"') == 1)
-    assert "canary" not in log.read_text()
+    with Nginx(tmp_path, port, port).running() as nginx:
+        for host, mount in ((OWN, ""), (CHAT, "/panel")):
+            nginx.ask("GET", f"{mount}/search?q=canary@acme.example", host, headers=proof)
+            answer = nginx.ask("GET", f"{mount}/healthz", host, headers=proof)
+            assert answer.status_code == (502 if is_away else 200)
+        lines = (tmp_path / "panel.log").read_text
+        wait_until(lambda: len(lines().splitlines()) == 4)
+        errors = (tmp_path / "panel.error.log").read_text()
+    assert ("/healthz" in errors and "connect() failed" in errors) == is_away
+    assert "canary" not in errors + lines()
+    assert len(re.findall(r"request=[0-9a-f]{32} upstream=127\.0\.0\.1:", lines())) == 4
+    assert lines().count('"GET /search"') == lines().count('"GET /panel/search"') == 1
 
 
 def test_an_nginx_in_front_tells_no_version_and_insists_on_https(nginx: Nginx) -> None:

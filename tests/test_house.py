@@ -26,6 +26,7 @@ ONLY_IN = {
     "urllib3": ("panel.upstream.transport",),
     "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
+    "gunicorn": ("panel.serving",),
     "alembic": ("panel.data.migrations",),
     "prometheus_client": ("panel.metrics",),
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),

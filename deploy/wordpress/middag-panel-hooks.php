@@ -3,7 +3,7 @@
  * Plugin Name: MIDDAG panel hooks
  * Description: Tells the contact panel for Chatwoot what changed, and repeats it until the panel has kept it.
  * Version: 2.0.0
- * Requires at least: 5.2
+ * Requires at least: 5.5
  * Requires PHP: 7.4
  *
  * Must-use plugin: copy this file and the folder middag-panel-hooks beside it to wp-content/mu-plugins.
@@ -29,6 +29,7 @@ function load_parts() {
 		'tables',
 		'queue',
 		'names',
+		'thing',
 		'reader',
 		'organizations',
 		'answer',

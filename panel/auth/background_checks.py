@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
+from contextvars import copy_context  # the id of the request
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,7 +41,8 @@ class BackgroundChecks:
         with self._lock:
             running = self._running.get(key)
             if running is None:
-                running = RunningCheck(self._pool.submit(self._run, key, work), time.monotonic())
+                future = self._pool.submit(copy_context().run, self._run, key, work)
+                running = RunningCheck(future, time.monotonic())
                 self._running[key] = running
             return running
 

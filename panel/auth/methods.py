@@ -223,7 +223,9 @@ class Authenticator:
 
     def record_wrong_pair(self, asker: Asker, pair: tuple[int, int], refusal: Denied) -> Denied:
         """Count it, unless there were too many: then that is the refusal."""
-        log.warning("conversation %d without contact %d asked by agent %d", *pair, asker.agent)
+        ids = {"conversation": pair[0], "contact": pair[1], "agent": asker.agent}
+        words = "conversation %d without contact %d asked by agent %d"
+        log.warning(words, *ids.values(), extra={"fields": ids})
         listed = asker.agent if asker.agent in self.chatwoot.agents() else UNLISTED
         by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{listed} {asker.peer}")
         until = self.attempts.count(PAIRS_BY_ADDRESS, asker.address) or by_agent

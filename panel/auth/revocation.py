@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-SILENT_SECONDS = 10.0  # a database that did not answer is not asked again before
+UNANSWERED_SECONDS = 10.0  # a database that did not answer is not asked again before
 
 agent_generations = Table(
     "agent_generations",
@@ -44,7 +44,7 @@ class Revocations:
                 return connection.scalar(mine) or 0
         except PanelError as error:
             # Each question may cost seconds, and every open panel has some.
-            self._silent_until = self._clock() + SILENT_SECONDS
+            self._silent_until = self._clock() + UNANSWERED_SECONDS
             log.warning("ended seals and sessions cannot be told now: %s", error.code)
             return None
 
@@ -74,7 +74,8 @@ class Revocations:
             with transaction(self._engine) as connection:
                 connection.execute(raised)
         except PanelError as error:
-            log.warning("seals and sessions of agent %d were not ended: %s", agent, error.code)
+            fields = {"agent": agent, "code": error.code}
+            log.warning("seals and sessions were not ended", extra={"fields": fields})
             return False
         # Afterwards: what is checked meanwhile, and remembered as present, has ended by this.
         self._raised[agent] = max(generation + 1, self._raised.get(agent, 0))

@@ -19,6 +19,7 @@ from sqlalchemy import BigInteger, Column, Engine, Integer, String, Table, delet
 from panel.cache.ttl_cache import TtlCache
 from panel.data.db import insert, metadata, transaction
 from panel.errors import PanelError
+from panel.logs.events import LogThrottle
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Throttle:
         self._key = key.encode()
         self._clock = clock
         self._blocked = TtlCache[float](MOST_BLOCKED, clock)
+        self._events = LogThrottle()
 
     def blocked_until(self, limit: Limit, who: str) -> float | None:
         """When (epoch seconds) they are listened to again; None: now."""
@@ -76,7 +78,7 @@ class Throttle:
             with transaction(self._engine) as connection:
                 count = connection.scalar(select(attempts.c.count).where(mine)) or 0
         except PanelError as error:
-            log.warning("%s: not limited now: %s", limit.name, error.code)
+            self._events.record(log.warning, f"{limit.name}: not limited now", code=error.code)
             return None
         return float((minute + 1) * MINUTE_SECONDS) if count >= limit.most else None
 
@@ -100,7 +102,7 @@ class Throttle:
                 connection.execute(delete(attempts).where(attempts.c.minute < minute - 1))
                 counted = connection.scalar(once_more.returning(attempts.c.count))
         except PanelError as error:
-            log.warning("%s: not counted: %s", limit.name, error.code)
+            self._events.record(log.warning, f"{limit.name}: not counted", code=error.code)
             return None
         if counted <= limit.most:
             return None
@@ -110,7 +112,8 @@ class Throttle:
 
     def record_failure(self, way: str, address: str, claimed: str = "") -> None:
         """One more wrong proof; `claimed`: whose it says it is. Logged without what was brought."""
-        log.warning("a wrong %s from %s", way, address or "an unknown address")
+        words = f"a wrong {way} from {address or 'an unknown address'}"
+        self._events.record(log.warning, words, code="wrong_proof")
         self.count(limit_failures(way), f"{address} {claimed}".rstrip())
         if claimed:
             self.count(limit_all_failures(way), address)

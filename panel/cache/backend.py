@@ -27,6 +27,8 @@ from panel.cache.generations import (
     RedisGenerations,
 )
 from panel.locks import FileLocks, Locks, RedisLocks, ThreadLocks
+from panel.logs.events import LogThrottle
+from panel.logs.formatter import describe_cause
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class CacheBackend:
         self._sweep = sweep
         self._next_sweep = 0.0
         self._resting_until = 0.0
+        self._events = LogThrottle()
 
     @property
     def is_resting(self) -> bool:
@@ -137,7 +140,7 @@ class CacheBackend:
             self._report_trouble(error)
             return False
         if not kept:
-            log.warning("the cache did not keep %s", key)
+            self._events.record(log.warning, "the cache did not keep a copy")
         return kept
 
     def _sweep_hourly(self) -> None:
@@ -147,7 +150,8 @@ class CacheBackend:
             threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
 
     def _report_trouble(self, error: Exception) -> None:
-        log.warning("the cache cannot be used: %s", type(error).__name__)
+        words, kind = "the cache cannot be used (PANEL_CACHE_URL)", type(error).__name__
+        self._events.record(log.warning, words, kind, cause=describe_cause(error))
         if isinstance(error, redis.RedisError):
             self._resting_until = self._clock() + REDIS_REST_SECONDS
 
@@ -178,8 +182,7 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     as old as their file.
     """
     removed = 0
-    folders = (ENTRIES, LOCKS, GENERATIONS)
-    for path in [path for part in folders for path in folder.glob(f"{part}/*")]:
+    for path in [path for part in list_folders(folder) for path in part.glob("*")]:
         try:
             if _is_expired(path, clock()):
                 path.unlink()
@@ -215,6 +218,11 @@ def connect(
         config |= {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000}
         return CacheBackend(FlaskCache(app, config=config), clock), ThreadLocks()
     return _connect_redis(url, app, config, clock)
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """What the file cache needs below this folder."""
+    return [folder / part for part in (ENTRIES, LOCKS, GENERATIONS)]
 
 
 def _connect_files(

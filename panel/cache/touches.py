@@ -6,7 +6,8 @@ where such a cache was met is the moment stored as well, for the other processes
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+
+import msgspec
 
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.ttl_cache import TtlCache
@@ -34,14 +35,20 @@ class Touches:
         """Epoch seconds; None: not touched, as far as is known. Asked where a cache answered."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
-        found = [self._memory.get(organization), stored]
-        moments = (float(each) for each in found if isinstance(each, float | int | Decimal))
-        return max(moments, default=None)
+        known = self._memory.get(organization), _read_moment(stored)
+        return max((each for each in known if each is not None), default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
         """Was an answer of this age (None: unknown) made before the last touch that is known?"""
         touched = self.find(organization) if age != 0.0 else None
         return touched is not None and (age is None or self._clock() - age - AGE_SECONDS < touched)
+
+
+def _read_moment(stored: object) -> float | None:
+    try:
+        return msgspec.convert(stored, float)
+    except msgspec.ValidationError:
+        return None  # nothing, or planted
 
 
 def _make_key(organization: int) -> str:

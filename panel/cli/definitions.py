@@ -23,6 +23,7 @@ class Definition:
     name: str
     type: int = TEXT
     values: tuple[str, ...] = ()
+    description: str = ""
 
 
 DEFINITIONS = (

@@ -14,12 +14,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from panel.routes import MACHINES
 
-HEAD_SECONDS = 10.0  # for a request to come
+SCRAPE_HEAD_SECONDS = 10.0  # for a request to come
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = HEAD_SECONDS  # of its socket
+    timeout = SCRAPE_HEAD_SECONDS  # of its socket
 
     def log_message(self, *_: object) -> None:
         """Nobody reads that monitoring came by."""

@@ -12,13 +12,15 @@ from typing import Any, NoReturn
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import schema
 from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import Obstacle, explain
 from panel.errors import PanelError
+from panel.logs import request_id
 from panel.services import services
 from panel.sync.intake import NotKept
+from panel.sync.pass_queue import TROUBLE
 
 FOUND, COULD_NOT = 1, 2
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
@@ -30,11 +32,13 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
-        except WrongSchema as error:
+            with request_id.working():
+                command(*args, **kwargs)
+        except (WrongSchema, Obstacle) as error:
             stop(str(error))
-        except (SQLAlchemyError, PanelError, NotKept) as error:
-            stop(f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip())
+        except (*TROUBLE, PanelError, NotKept) as error:
+            kind = f"Could not: {type(error).__name__} {getattr(error, 'code', '')}".rstrip()
+            stop(explain(error, services().database) or kind)
 
     return run
 

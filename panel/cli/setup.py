@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.checks import Finding, run_checks
+from panel.cli.claim import Claim, make_claim
 from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
 from panel.cli.setup_findings import (
@@ -26,10 +27,12 @@ from panel.cli.setup_findings import (
 from panel.cli.setup_plan import Exposure, Planner, Step
 from panel.cli.survey import StepFailed, Survey, read_secret, survey_account
 from panel.data import schema
+from panel.data.installation import Installation
 from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError, TryLater
 from panel.models.text import clean
 from panel.services import services
+from panel.sync.installation_mark import Mark
 from panel.upstream.chatwoot_rejections import REMEDIES, read_words
 
 NO_DATABASE = Finding("unknown", "there is no database of this version yet")
@@ -86,19 +89,23 @@ class SetupReport:
 @click.option("--dry-run", is_flag=True, help="Write nothing; end with 1 where there is work.")
 @click.option("--remove", is_flag=True, help="Undo it: remove what is ours.")
 @click.option("--show-secret", is_flag=True, help="Print the webhook's secret again.")
+@click.option("--take-over", is_flag=True, help="It is this installation that writes from now on.")
 @plain_command
-def setup(dry_run: bool, remove: bool, show_secret: bool, as_json: bool) -> None:
+def setup(dry_run: bool, remove: bool, show_secret: bool, take_over: bool, as_json: bool) -> None:
     """Create or correct in Chatwoot what the panel and the passes need."""
     require_panel_url()
     shared = services()
     try:
         survey = survey_account(shared.chatwoot, shared.settings)
         directory = shared.directory if _has_database(shared.database) else None
-        planner = Planner(shared.settings, shared.chatwoot, directory, survey)
+        # Without a database we do not know our id yet: the next run adds it to the mark.
+        own_id = Installation(shared.database).read().id if directory else ""
+        claim = make_claim(survey, Mark(shared.settings.panel_url, own_id), take_over)
+        planner = Planner(shared.settings, shared.chatwoot, directory, survey, claim)
         if remove:
             report = _remove(survey, planner, dry_run)
         else:
-            report = _set_up(survey, planner, dry_run, show_secret)
+            report = _set_up(survey, planner, claim, dry_run, show_secret)
     except StepFailed as failure:
         stop(_explain_failure(failure))
     echo(_make_value(report), as_json, lambda: _report_lines(report))
@@ -127,7 +134,9 @@ def _has_database(engine: Engine) -> bool:
 # -- what is done ----------------------------------------------------------------------------------
 
 
-def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) -> SetupReport:
+def _set_up(
+    survey: Survey, planner: Planner, claim: Claim, dry_run: bool, show_secret: bool
+) -> SetupReport:
     shared = services()
     steps = planner.plan()
     # Before: nothing may keep the secret of a webhook that is made from being shown.
@@ -136,6 +145,7 @@ def _set_up(survey: Survey, planner: Planner, dry_run: bool, show_secret: bool) 
     if planner.has_database:
         arrivals = run_checks(shared, cheap_only=True, only=(WEBHOOKS,))[WEBHOOKS]
     problems = [
+        *map(SetupProblem, claim.find_problems()),
         *find_version_problems(survey),
         *find_webhook_problems(survey, shared.settings, arrivals),
     ]

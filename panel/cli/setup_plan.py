@@ -5,10 +5,11 @@ to ours (values of a list, subscriptions, another title) stays.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.auth.tokens import make_launch_url
+from panel.cli.claim import Claim
 from panel.cli.definitions import (
     DEFINITIONS,
     EVENTS,
@@ -66,15 +67,22 @@ class Planner:
     """Every method raises `StepFailed` where Chatwoot cannot be asked.
 
     `directory`: none where there is no database of this version; setup is done without one, too.
+    `claim`: what is to become of the account's mark.
     """
 
     def __init__(
-        self, settings: Settings, chatwoot: Chatwoot, directory: Directory | None, survey: Survey
+        self,
+        settings: Settings,
+        chatwoot: Chatwoot,
+        directory: Directory | None,
+        survey: Survey,
+        claim: Claim,
     ) -> None:
         self._settings = settings
         self._chatwoot = chatwoot
         self._directory = directory
         self._survey = survey
+        self._claim = claim
 
     @property
     def has_database(self) -> bool:
@@ -92,9 +100,12 @@ class Planner:
         return [*first, *self._plan_webhook()]
 
     def plan_removal(self) -> Iterator[Step]:
-        """Everything of ours that stands in Chatwoot. Values stay in the contacts."""
+        """Everything of ours that stands in Chatwoot. Values stay in the contacts.
+
+        The definitions stay where another installation writes those values.
+        """
         found = self._survey
-        for row in found.definitions:
+        for row in found.definitions if self._claim.is_ours else ():
             yield _make_removal("custom_attribute_definitions", row)
         for row in (*found.apps, *found.former_apps):
             yield _make_removal("dashboard_apps", row)
@@ -120,10 +131,15 @@ class Planner:
             (row.get("attribute_model"), row.get("attribute_key")): row
             for row in self._survey.definitions
         }
-        for wanted in DEFINITIONS:
-            row = present.get((MODELS[wanted.model], wanted.key))
+        for defined in DEFINITIONS:
+            row = present.get((MODELS[defined.model], defined.key))
+            wanted = self._claim.describe(defined, row)
             if row is None:
                 yield _make_definition("create", wanted, "POST", "custom_attribute_definitions")
+            elif wanted.description not in ("", row.get("attribute_description")):
+                path = f"custom_attribute_definitions/{row['id']}"
+                step = _make_definition("correct", wanted, "PATCH", path, row)
+                yield replace(step, verb="mark", what=f"this account as written by {self._claim}")
             elif row.get("attribute_display_type") != TYPES[wanted.type] or _list_missing(
                 row.get("attribute_values"), wanted.values
             ):
@@ -201,9 +217,12 @@ def _make_definition(
         "attribute_display_type": wanted.type,
         "attribute_values": [*present, *_list_missing(present, wanted.values)],
     }
+    if wanted.description:
+        body["attribute_description"] = wanted.description
     by_hand = f"Settings > Custom attributes > {model.title()} > Add: key {wanted.key}, "
     by_hand += f"type {TYPES[wanted.type]}"
     by_hand += f" with the values {', '.join(wanted.values)}" if wanted.values else ""
+    by_hand += f', description "{wanted.description}"' if wanted.description else ""
     what = f"{model} attribute {wanted.key}"
     return Step(verb, what, by_hand, method, path, {"custom_attribute_definition": body})
 

@@ -16,6 +16,7 @@ from panel.auth.tokens import derive_launch_key
 from panel.cli.definitions import DEFINITIONS, MODELS, TITLE, WEBHOOK_PATH
 from panel.errors import PanelError
 from panel.settings import Settings
+from panel.sync.installation_mark import Mark, find_marked, read_mark
 from panel.upstream.chatwoot import Chatwoot
 
 SettingRow = dict[str, Any]
@@ -54,8 +55,8 @@ class Tab:
 class Survey:
     """What stands in Chatwoot. `apps` and `webhooks` lead to PANEL_URL, the former ones do not.
 
-    `version`: of Chatwoot, () where it does not say; `others`: addresses of other panels;
-    `unlisted`: what the token may not read.
+    `version`: of Chatwoot, () where it does not say; `former`: former addresses of this panel,
+    `others`: addresses of other panels; `unlisted`: what the token may not read.
     """
 
     version: tuple[int, ...]
@@ -64,8 +65,14 @@ class Survey:
     webhooks: list[SettingRow]
     former_apps: list[SettingRow]
     former_webhooks: list[SettingRow]
+    former: list[str]
     others: list[str]
     unlisted: list[str]
+
+    @property
+    def mark(self) -> Mark | None:
+        """Which installation writes into the account; None where nobody has marked it."""
+        return read_mark(find_marked(self.definitions))
 
     @property
     def webhook(self) -> SettingRow | None:
@@ -95,6 +102,7 @@ def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
             if tab.place in former and (tab.key or tab.row.get("title") == TITLE)
         ],
         former_webhooks=[row for row in webhooks if _read_base(row) in former],
+        former=sorted(former),
         others=sorted(places - former),
         unlisted=unlisted,
     )

@@ -4,37 +4,44 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import date
 from itertools import islice
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from panel.checks import DELIVERY_CHECKS, Finding, run_checks
 from panel.cli.monitoring import answer_monitoring
 from panel.cli.output import (
     FOUND,
     database_command,
     echo,
-    format_time,
     report_failures,
     stop,
 )
-from panel.data.delivery_log import ACCEPTED
-from panel.data.inbox import BuriedHooks
+from panel.cli.sync_buried import show_buried
+from panel.cli.sync_status import show_status
+from panel.data.inbox import DAY_SECONDS
+from panel.data.obstacles import explain, refuse_obstacles
 from panel.data.schema import Preparation
+from panel.data.workers import EXECUTING, HELD_BACK, STANDING_BY, STOPPED
 from panel.errors import PanelError
 from panel.services import get, services
-from panel.sync.dry_run import DryRun, PlannedCall
-from panel.sync.intake import Intake, NotKept, Stats
+from panel.sync.dry_run import UNSETTLED, DryRun, PlannedCall
+from panel.sync.intake import Intake, NotKept
 from panel.sync.jobs import BACKFILL, Jobs, TooManyGone
+from panel.sync.reasons import explain_reason
 from panel.sync.worker import Worker
 
+WORKER_SAYS = {
+    STANDING_BY: "standing by: whoever executes passes is another process, or none yet",
+    EXECUTING: "executing passes; Ctrl-C stops",
+    HELD_BACK: "executing nothing: another installation writes into this account (sync status)",
+    STOPPED: "stopped",
+}
 CHUNK = 50  # passes that a backfill keeps waiting: hooks that arrive meanwhile do not queue behind
 
 
@@ -68,78 +75,24 @@ def _monitored(address: str | None) -> Iterator[None]:
 
 def _execute() -> None:
     # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
-    click.echo("executing passes; Ctrl-C stops")
-    worker.run(jobs.bring_in_line, jobs.run_nightly, jobs.warm)
+    worker.run_work(jobs.work, lambda state: click.echo(WORKER_SAYS[state]))
 
 
-@group.command("status")
+group.add_command(show_status)
+group.add_command(show_buried)
+
+
+@group.command("known")
 @database_command
-def show_status(as_json: bool) -> None:
-    """What waits, runs, is tried again, was buried, was done; when the last delivery came."""
-    stats = get(Intake).stats()
-    arrivals = run_checks(services(), cheap_only=True, only=DELIVERY_CHECKS)
-    value = asdict(stats) | {name: _make_arrival(name, each) for name, each in arrivals.items()}
-    echo(value, as_json, lambda: [*_status_lines(stats), *_arrival_lines(arrivals)])
-    sys.exit(FOUND if stats.buried or not all(each.is_fine for each in arrivals.values()) else 0)
-
-
-@group.command("buried")
-@click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
-@click.option("--replay-all", is_flag=True, help="Run all of them again.")
-@database_command
-def show_buried(replay: str | None, replay_all: bool, as_json: bool) -> None:
-    """What was given up, with its reason; and run it again."""
-    buried = get(Intake).list_buried()
-    chosen = [replay] if replay else [each.id for each in buried] if replay_all else []
-    if chosen:
-        replayed = [each for each in chosen if get(Intake).replay(each)]
-        lines = [f"{len(replayed)} of {len(chosen)} run again"]
-        echo({"replayed": replayed}, as_json, lambda: lines)
-        sys.exit(0 if replayed else FOUND)
-    echo([asdict(each) for each in buried], as_json, lambda: _buried_lines(buried))
-    sys.exit(FOUND if buried else 0)
-
-
-def _status_lines(stats: Stats) -> Iterable[str]:
-    yield f"waiting   {stats.waiting}"
-    yield f"running   {stats.running}"
-    yield f"retrying  {len(stats.retrying)}"
-    for organization, at in stats.retrying[:10]:
-        yield f"          organization {organization}, next try {format_time(at)}"
-    yield f"buried    {stats.buried}"
-    yield f"done      {stats.done} in the last day"
-    if stats.oldest_waiting:
-        yield f"oldest    waiting since {format_time(stats.oldest_waiting)}"
-
-
-def _make_arrival(name: str, finding: Finding) -> dict[str, Any]:
-    """For programs: times are epoch seconds; `refused` counts the last hour, by reason."""
-    tallies = services().deliveries.read(DELIVERY_CHECKS[name])
-    accepted = tallies.pop(ACCEPTED, None)
-    return {
-        "state": finding.word,
-        "detail": finding.detail,
-        "last_accepted": accepted.last_at if accepted else None,
-        "refused": {answer: asdict(tally) for answer, tally in tallies.items()},
-    }
-
-
-def _arrival_lines(arrivals: Mapping[str, Finding]) -> Iterable[str]:
-    yield f"webhooks  of Chatwoot: {arrivals['chatwoot_webhooks'].detail}"
-    yield f"hooks     of the plugin: {arrivals['plugin_hooks'].detail}"
-
-
-def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
-    if not listed:
-        yield "Nothing is buried."
-    for each in listed:
-        whose = f"organization {each.organization}" if each.organization else "no organization"
-        when = format_time(each.buried_at)
-        yield f"{each.id}  {whose}  {each.hooks} hooks  {when}  {each.reason}"
+def list_known(as_json: bool) -> None:
+    """The ids of all organizations that a pass has seen, one a line."""
+    known = services().directory.list_organizations()
+    echo(known, as_json, lambda: map(str, known))
 
 
 # -- bringing many in line -----------------------------------------------------------------------
@@ -147,16 +100,24 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
 
 @group.command("backfill")
 @click.argument("ids", nargs=-1, metavar="[ID ...] [FILE|-]")
+@click.option("--resume", is_flag=True, help="Without those that were lined up in the last day.")
 @database_command
-def backfill(ids: tuple[str, ...], as_json: bool) -> None:
-    """Bring these organizations in line. Repeated on the same day, it goes on where it was."""
+def backfill(ids: tuple[str, ...], resume: bool, as_json: bool) -> None:
+    """Bring these organizations in line now, however often it is asked for."""
     numbers = _read_numbers(ids)
+    left = numbers
+    if resume:
+        done = get(Intake).list_rung(BACKFILL, time.time() - DAY_SECONDS)
+        left = [number for number in numbers if number not in done]
     try:
-        new = _line_up(get(Intake), numbers, quiet=as_json)
+        _line_up(get(Intake), left, quiet=as_json)
     except NotKept as error:
-        stop(f"The database cannot be written: {error}. Run it again: it goes on there.")
-    result = {"organizations": len(numbers), "lined_up": new}
-    echo(result, as_json, lambda: [f"{new} lined up, {len(numbers) - new} were before"])
+        why = explain(error, services().database) or f"The database cannot be written: {error}."
+        stop(f"{why} Run it again with --resume.")
+    skipped = len(numbers) - len(left)
+    result = {"organizations": len(numbers), "lined_up": len(left)}
+    told = f"{len(left)} lined up" + (f", {skipped} were before" if skipped else "")
+    echo(result, as_json, lambda: [told])
 
 
 @group.command("reconcile")
@@ -195,10 +156,20 @@ def _report(calls: Iterable[PlannedCall], as_json: bool) -> NoReturn:
     try:
         found = list(calls)
     except PanelError as error:
-        stop(f"Could not: {error}")
-    lines = [f"organization {n.organization}: {n.method} {n.path} {n.body}" for n in found]
-    echo([asdict(note) for note in found], as_json, lambda: lines or ["Everything is in line."])
+        stop(f"Could not: {explain_reason(str(error), error.side)}")
+    echo([asdict(note) for note in found], as_json, lambda: _drift_lines(found))
     sys.exit(FOUND if found else 0)
+
+
+def _drift_lines(found: list[PlannedCall]) -> Iterable[str]:
+    if not found:
+        yield "Everything is in line."
+        return
+    yield from (note.describe() for note in found)
+    mendable = dict.fromkeys(note.organization for note in found if note.path != UNSETTLED)
+    if mendable:
+        numbers = " ".join(map(str, mendable))
+        yield f"To put it right: `flask --app app sync backfill {numbers}`"
 
 
 def _read_numbers(words: tuple[str, ...]) -> list[int]:
@@ -219,15 +190,15 @@ def _read_numbers(words: tuple[str, ...]) -> list[int]:
     return list(dict.fromkeys(int(text) for text in texts))
 
 
-def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> int:
-    """A few at a time; each under an id of the day, which is how a second run knows the first."""
-    today, left, new = date.today().isoformat(), iter(numbers), 0  # noqa: DTZ011 a mere label
+def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> None:
+    """A few at a time, so that hooks which arrive meanwhile do not queue behind them all."""
+    left = iter(numbers)
     with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
         while chunk := list(islice(left, CHUNK)):
             for number in chunk:
-                new += intake.line_up(number, BACKFILL, f"{BACKFILL}:{today}:{number}")
+                intake.line_up(number, BACKFILL)
+                intake.hasten(number)
             if not quiet:
                 bar.update(len(chunk))
             while intake.stats().waiting > CHUNK:
                 time.sleep(1)
-    return new

@@ -8,9 +8,10 @@ The one table of trust. A phone is proven, and nothing else ever is, where all o
 
     the channel     is one of `PHONE_CHANNELS`, which are addressed by the phone itself
     its sources     Chatwoot names at least one for this contact in this inbox, and each *is* the
-                    phone that the contact shows (a merge, which a visitor can bring about, leaves
-                    several, or another one)
-    the number      is written plainly, valid, and no landline (`phones.is_personal_phone`)
+                    phone that the contact shows, in whatever spelling (a merge, which a visitor can
+                    bring about, leaves several, or another one)
+    the number      is written plainly, valid, and no landline (`phones.is_personal_phone`), by the
+                    contact, by the channel and by the back office
     its owner       is one person, over all organizations that we know (`Match.people`)
 
 An e-mail inbox takes its contact from `Reply-To`, which anybody writes; `hmac_verified` outlives a
@@ -26,7 +27,7 @@ from decimal import Decimal
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
 from panel.models.text import normalize_email
-from panel.phones import is_personal_phone, normalize_phone
+from panel.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
 CLAIMED = "claimed"
@@ -103,13 +104,16 @@ def prove_phone(conversation: Conversation, sources: Collection[str]) -> str | N
     shown = conversation.contact.phone or ""
     if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(shown):
         return None
-    phone = normalize_phone(shown)
-    return phone if {_read_source(each) for each in sources} == {phone} else None
+    phone = normalize_phone(shown) or ""
+    spellings = list_spellings(phone)
+    are_it = [_read_source(each) in spellings for each in sources]
+    return phone if are_it and all(are_it) else None
 
 
 def _read_source(source: str) -> str | None:
     found = SOURCE.fullmatch(source)
-    return normalize_phone(f"+{found[1]}") if found else None
+    phone = f"+{found[1]}" if found else ""
+    return normalize_phone(phone) if is_personal_phone(phone) else None
 
 
 def identify(

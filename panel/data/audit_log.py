@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SHOWN, UNCOVERED, SEARCHED = "shown", "uncovered", "searched"
 SIGNED_IN, SIGNED_OUT = "signed_in", "signed_out"
 LONGEST_NOTE = 200
+IDS = ("what", "agent", "conversation", "organization")  # of a row; a note may hold anything
 
 access_log = Table(
     "access_log",
@@ -110,7 +111,8 @@ class AuditLog:
         try:
             self.record(entry)
         except PanelError as error:
-            log.warning("the access log did not keep %s: %s", entry, error.code)
+            fields = {name: getattr(entry, name) for name in IDS} | {"code": error.code}
+            log.warning("the access log did not keep a row", extra={"fields": fields})
 
     def list_entries(
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0

@@ -1,134 +1,35 @@
-"""The directory: organizations, their people, and the Chatwoot contact of each, as passes saw them.
+"""The directory: organizations, their people, and the contacts of each, as passes saw them.
 
-The one owner of the tables `organizations` and `people`. A contact's attributes are computed from
-here, so a person of several organizations comes out the same whichever pass ran last.
+The one owner of its tables. A contact's attributes are computed from here, so a person of several
+organizations comes out the same whichever pass ran last.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import date
-from functools import cache
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    CompoundSelect,
-    Date,
-    Engine,
-    Integer,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    and_,
-    bindparam,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-    union_all,
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, update
+
+from panel.data import matches
+from panel.data.db import insert, transaction, upsert
+from panel.data.directory_tables import (
+    COMPANY,
+    Known,
+    Person,
+    further_contacts,
+    organizations,
+    people,
 )
+from panel.data.matches import KEY_NAMES, Keys, Match
+from panel.phones import list_spellings
 
-from panel.data.db import metadata, transaction, upsert
-
-organizations = Table(
-    "organizations",
-    metadata,
-    Column("id", BigInteger, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("billing_entity", Text),
-    Column("plan", Text),
-    Column("tax_id", Text),
-    Column("email", Text, index=True),
-    Column("phone", String(16), index=True),
-    Column("city", Text),
-    Column("entitlement_status", String(12), nullable=False),
-    Column("active_entitlements", Integer, nullable=False),
-    Column("next_expiry", Date),
-    Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
-)
-
-people = Table(
-    "people",
-    metadata,
-    Column("organization", BigInteger, primary_key=True),
-    Column("key", String(32), primary_key=True),
-    Column("contact", BigInteger, nullable=False, index=True),
-    Column("role", String(16), nullable=False),
-    Column("email", Text, index=True),
-    Column("phone", String(16), index=True),
-    Column("identifier", Text, index=True),
-    Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
-)
-
-KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
-SWITCHBOARD = 2  # people at least, of whom we know one
-COMPANY = "organization"  # the role of the company's own contact
+# fmt: off
+__all__ = [
+    "COMPANY", "GUESSABLE", "KEY_NAMES", "Directory", "Keys", "Known", "Match", "Person",
+    "further_contacts", "organizations", "people",
+]
+# fmt: on
 # How identifiers of earlier versions begin. A visitor who counts finds them, whatever the number.
 GUESSABLE = ("middag:user:", "middag:organization:")
-
-
-@dataclass(frozen=True)
-class Known:
-    """An organization as the last pass saw it: what its people's contacts may be told.
-
-    `phone_shared`: others answer that number as well, as far as the back office shows.
-    """
-
-    id: int
-    name: str
-    billing_entity: str | None
-    plan: str | None
-    tax_id: str | None
-    email: str | None
-    phone: str | None
-    city: str | None
-    entitlement_status: str
-    active_entitlements: int
-    next_expiry: date | None
-    phone_shared: bool = False
-
-
-@dataclass(frozen=True)
-class Person:
-    """One person of an organization. `key`: `organization` for the company's own contact, else
-    `collaborator:<id>`; `contact` is the number in Chatwoot, 0 until there is one; `phone` in
-    E.164; `identifier`: the random one that we wrote where there is neither e-mail nor phone."""
-
-    organization: int
-    key: str
-    contact: int
-    role: str
-    email: str | None = None
-    phone: str | None = None
-    identifier: str | None = None
-    phone_shared: bool = False
-
-
-@dataclass(frozen=True)
-class Keys:
-    """What tells who somebody is: `email` in lower case, `phone` in E.164."""
-
-    email: str | None = None
-    phone: str | None = None
-
-
-@dataclass(frozen=True)
-class Match:
-    """An organization that knows one of the keys; `key`: which; `role`: of whom it is there.
-
-    `people`: how many distinct persons have that key, over all organizations.
-    """
-
-    organization: int
-    key: str
-    role: str
-    people: int
 
 
 class Directory:
@@ -145,15 +46,23 @@ class Directory:
         with transaction(self._engine) as connection:
             connection.execute(upsert(self._engine, people, vars(person)))
 
-    def remove_people(self, organization: int, keys: list[str]) -> None:
-        here = people.c.organization == organization
+    def get_person(self, organization: int, key: str) -> Person | None:
         with transaction(self._engine) as connection:
-            connection.execute(delete(people).where(here, people.c.key.in_(keys)))
+            row = connection.execute(select(people).where(*_match(organization, key))).mappings()
+            return next((Person(**each) for each in row), None)
+
+    def remove_people(self, organization: int, keys: list[str]) -> None:
+        """With their further contacts; in Chatwoot, contacts stay."""
+        with transaction(self._engine) as connection:
+            for table in (further_contacts, people):
+                here = and_(table.c.organization == organization, table.c.key.in_(keys))
+                connection.execute(delete(table).where(here))
 
     def forget(self, organization: int) -> None:
         """The organization and its people; contacts in Chatwoot stay."""
         with transaction(self._engine) as connection:
-            connection.execute(delete(people).where(people.c.organization == organization))
+            for table in (further_contacts, people):
+                connection.execute(delete(table).where(table.c.organization == organization))
             connection.execute(delete(organizations).where(organizations.c.id == organization))
 
     def people_of(self, organization: int) -> dict[str, Person]:
@@ -162,49 +71,132 @@ class Directory:
             rows = connection.execute(select(people).where(where)).mappings()
             return {row["key"]: Person(**row) for row in rows}
 
-    def memberships_of(self, contact: int) -> list[tuple[Known, Person]]:
-        """Every organization of this contact with the seat in it, by ascending id."""
-        both = select(organizations, people).join(
-            people, people.c.organization == organizations.c.id
-        )
+    # -- contacts --------------------------------------------------------------------------------
+
+    def further_contacts_of(self, organization: int) -> dict[str, set[int]]:
+        """The further contacts of people who have any, by the person's key."""
+        here = select(further_contacts).where(further_contacts.c.organization == organization)
+        found: dict[str, set[int]] = {}
         with transaction(self._engine) as connection:
-            rows = connection.execute(
-                both.where(people.c.contact == contact).order_by(organizations.c.id)
-            ).all()
+            for row in connection.execute(here):
+                found.setdefault(row.key, set()).add(row.contact)
+        return found
+
+    def add_contact(self, person: Person, contact: int) -> None:
+        """A further one."""
+        row = {"organization": person.organization, "key": person.key, "contact": contact}
+        added = insert(self._engine.dialect.name, further_contacts).values(**row)
+        with transaction(self._engine) as connection:
+            connection.execute(added.on_conflict_do_nothing())
+
+    def remove_contact(self, organization: int, key: str, contact: int) -> None:
+        """The person stays, without this contact."""
+        here = and_(*_match(organization, key, further_contacts))
+        main = and_(*_match(organization, key), people.c.contact == contact)
+        with transaction(self._engine) as connection:
+            connection.execute(
+                delete(further_contacts).where(here, further_contacts.c.contact == contact)
+            )
+            connection.execute(update(people).where(main).values(contact=0))
+
+    def note_merge(self, contact: int, base: int) -> None:
+        """Chatwoot merged `contact` into `base`, which is nobody of ours: no seat follows."""
+        gone = people.c.contact == contact
+        with transaction(self._engine) as connection:
+            connection.execute(
+                update(people)
+                .where(gone)
+                .values(contact=0, identifier=None, former_email=None, merged_into=base)
+            )
+            connection.execute(
+                delete(further_contacts).where(further_contacts.c.contact == contact)
+            )
+
+    def memberships_of(self, contact: int) -> list[tuple[Known, Person]]:
+        """Every organization of this contact with the seat in it, by ascending id.
+
+        `Person.contact` is this contact, whether it is the person's first one or a further one.
+        """
+        joined = people.c.organization == organizations.c.id
+        both = select(organizations, people).join(people, joined)
+        also = and_(
+            further_contacts.c.organization == people.c.organization,
+            further_contacts.c.key == people.c.key,
+        )
+        further = both.join(further_contacts, also).where(further_contacts.c.contact == contact)
+        with transaction(self._engine) as connection:
+            rows = list(connection.execute(both.where(people.c.contact == contact)))
+            rows += connection.execute(further)
         width = len(organizations.c)
-        return [(Known(*row[:width]), Person(*row[width:])) for row in rows]
+        seats = [(Known(*row[:width]), Person(*row[width:])) for row in rows]
+        found = {(known.id, person.key): (known, person) for known, person in seats}
+        return [
+            (found[each][0], replace(found[each][1], contact=contact)) for each in sorted(found)
+        ]
+
+    def find_seated(self, contacts: Collection[int]) -> set[int]:
+        """Those of these contacts that are somebody of an organization."""
+        with transaction(self._engine) as connection:
+            return {
+                number
+                for table in (people, further_contacts)
+                for number in connection.scalars(
+                    select(table.c.contact).where(table.c.contact.in_(contacts))
+                )
+            }
+
+    def list_unsettled(self, organization: int | None = None) -> list[Person]:
+        """People of whom an administrator has to know: `former_email` or `merged_into` is set."""
+        open_ones = or_(people.c.former_email.is_not(None), people.c.merged_into != 0)
+        here = select(people).where(open_ones).order_by(people.c.organization, people.c.key)
+        if organization is not None:
+            here = here.where(people.c.organization == organization)
+        with transaction(self._engine) as connection:
+            return [Person(**row) for row in connection.execute(here).mappings()]
+
+    # -- who has a key ---------------------------------------------------------------------------
 
     def find_people(self, email: str, phone: str) -> list[Person]:
-        """Who has this e-mail (lower case) or this phone (E.164)."""
+        """Who has this e-mail (lower case) or this phone (E.164), in whatever spelling."""
+        spellings = list_spellings(phone) if phone else ()
         same = or_(
-            and_(people.c.email == email, people.c.email != ""),
-            and_(people.c.phone == phone, people.c.phone != ""),
+            and_(people.c.email == email, people.c.email != ""), people.c.phone.in_(spellings)
         )
         with transaction(self._engine) as connection:
             rows = connection.execute(select(people).where(same)).mappings()
             return [Person(**row) for row in rows]
 
-    def find_matches(self, keys: Keys) -> list[Match]:
-        """Who knows these keys, by ascending organization; a person's role before the company's.
+    def find_unseated(self, contact: int, email: str, phone: str) -> set[int]:
+        """Organizations of which the next pass would seat this contact, or end its seat.
 
-        One question: people and companies, each by its indexed columns.
+        `email` in lower case and `phone` in E.164: what the contact shows.
         """
-        wanted = {name: value for name, value in vars(keys).items() if value}
-        if not wanted:
+        found = [each for each in self.find_people(email, phone) if _may_seat(each, email)]
+        rows = select(further_contacts).where(further_contacts.c.contact == contact)
+        with transaction(self._engine) as connection:
+            further = {(row.organization, row.key) for row in connection.execute(rows)}
+        shown = {(each.organization, each.key) for each in found}
+        main = {(each.organization, each.key) for each in found if each.contact == contact}
+        return {organization for organization, _ in (shown - main) ^ further}
+
+    def find_holders(self, phones: Collection[str], besides: int) -> list[Person]:
+        """Collaborators of other organizations who have one of these phones (E.164)."""
+        spellings = sorted({each for phone in phones for each in list_spellings(phone)})
+        here = and_(people.c.phone.in_(spellings), people.c.role != COMPANY)
+        if not spellings:
             return []
         with transaction(self._engine) as connection:
-            rows = list(connection.execute(_select_matches(tuple(wanted)), wanted).mappings())
-        rows.sort(key=lambda row: (row["organization"], row["role"] == COMPANY))
-        found: dict[tuple[int, str], Match] = {}
-        for key, value in wanted.items():
-            having = [row for row in rows if row[key] == value]
-            people = len(_name_people(having))
-            if key == "phone" and any(row["phone_shared"] for row in having):
-                people = max(people, SWITCHBOARD)
-            for row in having:
-                match = Match(row["organization"], key, row["role"], people)
-                found.setdefault((match.organization, key), match)
-        return sorted(found.values(), key=lambda match: match.organization)
+            rows = connection.execute(
+                select(people).where(here, people.c.organization != besides)
+            ).mappings()
+            return [Person(**row) for row in rows]
+
+    def find_matches(self, keys: Keys) -> list[Match]:
+        """Who knows these keys, by ascending organization; a person's role before the company's."""
+        if not keys.list_values():
+            return []
+        with transaction(self._engine) as connection:
+            return matches.find_matches(connection, keys)
 
     def get_organizations(self, wanted: Collection[int]) -> dict[int, Known]:
         """Those of the organizations that a pass has seen, by id."""
@@ -213,12 +205,6 @@ class Directory:
         with transaction(self._engine) as connection:
             here = select(organizations).where(organizations.c.id.in_(wanted))
             return {row["id"]: Known(**row) for row in connection.execute(here).mappings()}
-
-    def find_seated(self, contacts: Collection[int]) -> set[int]:
-        """Those of these contacts that are somebody of an organization."""
-        here = select(people.c.contact).where(people.c.contact.in_(contacts))
-        with transaction(self._engine) as connection:
-            return set(connection.scalars(here))
 
     def count_guessable(self) -> int:
         """How many people have an identifier of an earlier version, which the next pass removes."""
@@ -232,31 +218,12 @@ class Directory:
             return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
 
 
-def _name_people(rows: list[RowMapping]) -> set[object]:
-    """The distinct persons of these rows: by e-mail, else by organization and key.
-
-    A company counts where none of its collaborators stands there: else its number is theirs.
-    """
-    theirs = {row["organization"] for row in rows if row["role"] != COMPANY}
-    people: dict[object, object] = {}
-    for row in rows:
-        if row["role"] != COMPANY or row["organization"] not in theirs:
-            own = (row["organization"], row["key"])
-            people[own] = people.get(own) or row["email"]
-    return {email or own for own, email in people.items()}
+def _match(organization: int, key: str, table: Table = people) -> tuple[ColumnElement[bool], ...]:
+    return table.c.organization == organization, table.c.key == key
 
 
-@cache
-def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
-    """Made once: building it takes longer than asking it."""
-    columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
-    person = select(people.c.organization, people.c.key, people.c.role, *columns)
-    own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]
-    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), *own)
-    return union_all(
-        person.where(_match_any(people, names)), company.where(_match_any(organizations, names))
-    )
-
-
-def _match_any(table: Table, names: Iterable[str]) -> ColumnElement[bool]:
-    return or_(*(table.c[name] == bindparam(name) for name in names))
+def _may_seat(person: Person, email: str) -> bool:
+    """By the key that the contact shows? A phone seats who shows no other e-mail, and only its one
+    owner."""
+    by_email = bool(email) and person.email == email
+    return by_email or (not person.phone_shared and not (email and person.email))

@@ -36,9 +36,11 @@ from sqlalchemy import (
 )
 
 from panel.data.db import insert, metadata
+from panel.data.tasks import SUBJECTS
 from panel.locks import lock_file
 
 WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
+SETTLED = "settled"  # was buried, and is no longer anybody's trouble: `settled_by` says why
 IDS_DAYS = 30  # how long an id is remembered, whatever the settings say
 DAY_SECONDS = 24 * 3600.0
 SWEPT_AT_ONCE = 1000  # rows: a long delete would keep the door waiting for its turn
@@ -62,6 +64,9 @@ hooks = Table(
     Column("reason", Text),
     Column("finished_at", Float),
     Column("pass_id", String(40)),  # the pass that buried it
+    Column("side", String(16)),  # of the reason: which outside world it was
+    Column("settled_at", Float),
+    Column("settled_by", Text),
     Index("hooks_of_organization", "organization", "status", "seq"),
     Index("hooks_by_status", "status", "received_at"),
     sqlite_autoincrement=True,  # a sequence number that was swept must not come again
@@ -75,6 +80,10 @@ passes = Table(
     Column("running", String(40)),
     Column("tries", Integer, nullable=False, default=0),
     Column("first", Integer, nullable=False, default=0),
+    # Of the last try that failed, until one succeeds.
+    Column("reason", Text),
+    Column("side", String(16)),
+    Column("tried_at", Float),
 )
 
 
@@ -102,26 +111,22 @@ class HookCounts:
 
 
 @dataclass(frozen=True)
-class BuriedHooks:
-    """What was given up together: the hooks of one pass, or one hook that never had a pass.
+class FailingPass:
+    """An organization whose last try failed. `side`: which outside world it was."""
 
-    `id`: what a replay asks for; `hooks`: how many; `since`: when the first of them came.
-    """
-
-    id: str
-    organization: int | None
+    organization: int
+    tries: int
     reason: str
-    hooks: int
-    since: float
-    buried_at: float
+    side: str
+    tried_at: float | None
 
 
 @contextmanager
-def write_transaction(database: Engine, organization: int) -> Iterator[Connection]:
-    """A transaction, committed at the end; one at a time for an organization (0: for none).
+def write_transaction(database: Engine, about: int | str) -> Iterator[Connection]:
+    """A transaction, committed at the end; one at a time about an organization (0: about none).
 
     Were there two, a hook could come out with a lower sequence than one that is answered already.
-    Raises `OSError` or `SQLAlchemyError` when it cannot have its turn within `PATIENCE`.
+    Raises `OSError` or `SQLAlchemyError` when it cannot have its turn within `WRITE_SECONDS`.
     """
     if database.dialect.name == "sqlite":
         with _take_writer_lock(str(database.url.database)), database.connect() as connection:
@@ -131,7 +136,7 @@ def write_transaction(database: Engine, organization: int) -> Iterator[Connectio
         return
     with database.begin() as connection:
         connection.execute(_SET_LOCK_TIMEOUT)
-        connection.execute(_TAKE_ADVISORY_LOCK, {"name": f"panel:{organization}"})
+        connection.execute(_TAKE_ADVISORY_LOCK, {"name": f"panel:{about}"})
         yield connection
 
 
@@ -142,7 +147,7 @@ def _take_writer_lock(file: str) -> Iterator[None]:
     if not _thread_lock.acquire(timeout=WRITE_SECONDS):
         raise TimeoutError
     try:
-        lock = os.open(f"{file}.writing.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(f"{file}.writing.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not lock_file(lock, WRITE_SECONDS, WRITE_POLL_SECONDS):
                 raise TimeoutError
@@ -191,21 +196,58 @@ def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple
     return through, first
 
 
-def finish_pass(connection: Connection, organization: int, through: int, now: float) -> None:
-    """The hooks up to `through` are answered, and the organization's failures forgotten."""
+def finish_pass(
+    connection: Connection, organization: int, through: int, now: float, pass_id: str = ""
+) -> None:
+    """The hooks up to `through` are answered, and the organization's failures forgotten.
+
+    What was buried of it before is settled: the pass has read the present truth.
+    """
     connection.execute(
         update(hooks)
         .where(_is_waiting(organization), hooks.c.seq <= through)
         .values(status=DONE, finished_at=now)
     )
-    _update_pass(connection, organization, running=None, tries=0)
+    of_it = and_(hooks.c.organization == organization, hooks.c.status == BURIED)
+    settled = {"status": SETTLED, "settled_at": now, "settled_by": f"pass {pass_id}".strip()}
+    connection.execute(update(hooks).where(of_it).values(**settled))
+    _clear_failures(connection, organization)
 
 
-def count_failure(connection: Connection, organization: int) -> int:
+def count_failure(
+    connection: Connection,
+    organization: int,
+    reason: str = "",
+    side: str = "",
+    now: float | None = None,
+) -> int:
     """A try ended that may be repeated; returns how many of them have failed so far."""
     row = connection.execute(_select_pass(organization)).one()
-    _update_pass(connection, organization, tries=row.tries + 1, running=None)
+    last = {"reason": reason, "side": side, "tried_at": now}
+    _update_pass(connection, organization, tries=row.tries + 1, running=None, **last)
     return int(row.tries) + 1
+
+
+def forget_tries(connection: Connection, organization: int) -> bool:
+    """Its next pass is the first of a new row of tries; False when none has failed."""
+    failed = and_(passes.c.organization == organization, passes.c.tries > 0)
+    return connection.execute(update(passes).where(failed).values(tries=0)).rowcount > 0
+
+
+def list_failing(connection: Connection) -> list[FailingPass]:
+    """Organizations that are tried again, those with the most tries first."""
+    failing = select(passes).where(passes.c.reason.is_not(None)).order_by(passes.c.tries.desc())
+    return [
+        FailingPass(row.organization, row.tries, row.reason, row.side or "", row.tried_at)
+        for row in connection.execute(failing)
+    ]
+
+
+def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
+    """Does a pass of one of them wait or run, none of whose tries has failed?"""
+    asked = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
+    here = and_(passes.c.organization.in_(organizations), passes.c.tries == 0, asked)
+    return connection.scalar(select(passes.c.organization).where(here).limit(1)) is not None
 
 
 def postpone_pass(connection: Connection, organization: int, pass_id: str) -> None:
@@ -214,55 +256,34 @@ def postpone_pass(connection: Connection, organization: int, pass_id: str) -> No
 
 
 def bury_hooks(
-    connection: Connection, organization: int, through: int, reason: str, pass_id: str, now: float
+    connection: Connection,
+    organization: int,
+    through: int,
+    reason: str,
+    pass_id: str,
+    now: float,
+    side: str = "",
 ) -> bool:
-    """Give up on the hooks up to `through`; True when younger ones of the organization remain."""
+    """Give up on the hooks up to `through`; True when younger ones of the organization remain.
+
+    What was buried for the same reason before joins them: it is one trouble, and no longer list.
+    """
     connection.execute(
         update(hooks)
         .where(_is_waiting(organization), hooks.c.seq <= through)
-        .values(status=BURIED, reason=reason, finished_at=now, pass_id=pass_id)
+        .values(status=BURIED, reason=reason, finished_at=now, pass_id=pass_id, side=side)
     )
-    _update_pass(connection, organization, running=None, tries=0)
+    alike = and_(
+        hooks.c.organization == organization,
+        hooks.c.status == BURIED,
+        hooks.c.reason == reason,
+        hooks.c.kind.not_in(SUBJECTS),
+    )
+    connection.execute(update(hooks).where(alike).values(pass_id=pass_id))
+    _clear_failures(connection, organization)
     return (
         connection.scalar(select(hooks.c.seq).where(_is_waiting(organization)).limit(1)) is not None
     )
-
-
-def find_buried(connection: Connection, buried_id: str) -> tuple[int, str] | None:
-    """(organization, pass) of a buried pass, by its id or by that of one of its hooks."""
-    asked = or_(hooks.c.pass_id == buried_id, hooks.c.hook_id == buried_id)
-    row = connection.execute(select(hooks).where(hooks.c.status == BURIED, asked)).first()
-    return (row.organization, row.pass_id) if row and row.pass_id else None
-
-
-def unbury_hooks(connection: Connection, pass_id: str) -> bool:
-    """Let the hooks that a pass buried wait again; False when there is none any more."""
-    statement = (
-        update(hooks)
-        .where(hooks.c.status == BURIED, hooks.c.pass_id == pass_id)
-        .values(status=WAITING, reason=None, finished_at=None, pass_id=None)
-    )
-    return connection.execute(statement).rowcount > 0
-
-
-def list_buried(connection: Connection) -> list[BuriedHooks]:
-    """What was given up and not replayed, the latest first."""
-    one = func.coalesce(hooks.c.pass_id, hooks.c.hook_id)
-    latest = func.max(hooks.c.finished_at)
-    rows = connection.execute(
-        select(
-            one.label("id"),
-            func.max(hooks.c.organization).label("organization"),
-            func.max(hooks.c.reason).label("reason"),
-            func.count().label("hooks"),
-            func.min(hooks.c.received_at).label("since"),
-            latest.label("buried_at"),
-        )
-        .where(hooks.c.status == BURIED)
-        .group_by(one)
-        .order_by(latest.desc())
-    )
-    return [BuriedHooks(**row) for row in rows.mappings()]
 
 
 def count_hooks(connection: Connection, now: float) -> HookCounts:
@@ -296,6 +317,13 @@ def was_received(connection: Connection, organization: int, kind: str) -> bool:
     """Was a hook of this kind ever kept for the organization, whatever became of it?"""
     here = and_(hooks.c.organization == organization, hooks.c.kind == kind)
     return connection.scalar(select(hooks.c.seq).where(here).limit(1)) is not None
+
+
+def list_rung(connection: Connection, kind: str, since: float) -> set[int]:
+    """Organizations of which a hook of this kind came since then and was not given up."""
+    good = and_(hooks.c.kind == kind, hooks.c.received_at >= since, hooks.c.status != BURIED)
+    rows = connection.scalars(select(hooks.c.organization).where(good).distinct())
+    return {number for number in rows if number}
 
 
 def clear_lost_pass(connection: Connection, organization: int, living: Collection[str]) -> str:
@@ -347,11 +375,16 @@ def _select_pass(organization: int) -> Select[Any]:
     return select(passes).where(passes.c.organization == organization)
 
 
+def _clear_failures(connection: Connection, organization: int) -> None:
+    last = {"reason": None, "side": None, "tried_at": None}
+    _update_pass(connection, organization, running=None, tries=0, **last)
+
+
 def _is_waiting(organization: int) -> ColumnElement[bool]:
     return and_(hooks.c.organization == organization, hooks.c.status == WAITING)
 
 
-def _update_pass(connection: Connection, organization: int, **values: str | int | None) -> None:
+def _update_pass(connection: Connection, organization: int, **values: str | float | None) -> None:
     connection.execute(update(passes).where(passes.c.organization == organization).values(**values))
 
 

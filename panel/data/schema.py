@@ -95,7 +95,7 @@ def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _begin_on_sqlite(engine: Engine) -> Iterator[Connection]:
     file = Path(str(engine.url.database))
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The kernel frees the lock of a process that dies. Programs from before there were versions
     # take it as well, so none of them makes tables meanwhile.
     lock = FileLock(f"{file}.lock", timeout=MIGRATE_SECONDS)
@@ -138,8 +138,14 @@ class Preparation:
                 self._is_done = True
 
     def wait(self) -> None:
-        """Return when the database is upgraded, however long it takes. Raises `WrongSchema`."""
-        prepare_patiently(self._migrate)
+        """Return when the database is upgraded, however long a PostgreSQL takes to come.
+
+        Raises `WrongSchema`, and for a file what `prepare` raises.
+        """
+        if self._engine.dialect.name == "sqlite":
+            self.ensure()
+        else:
+            prepare_patiently(self._migrate)
 
 
 def prepare(engine: Engine, migrate: Callable[[], None]) -> None:
@@ -173,7 +179,7 @@ def _prepare_later(migrate: Callable[[], None], why: str) -> None:
     try:
         prepare_patiently(migrate, why)
     except WrongSchema as error:
-        end_process(error)
+        end_process(str(error))
     else:
         log.warning("the database is there, and so are its tables")
 
@@ -197,9 +203,9 @@ def prepare_patiently(migrate: Callable[[], None], why: str = "") -> None:
             return
 
 
-def end_process(error: WrongSchema) -> None:
+def end_process(sentence: str) -> None:
     """The sentence, and an orderly end; from a thread, which cannot give the exit code itself."""
-    sys.stderr.write(f"{error}\n")
+    sys.stderr.write(f"{sentence}\n")
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -8,7 +8,7 @@ difference.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,13 +95,14 @@ def split_words(text: str) -> list[str]:
 def parse_query(query: str) -> list[list[str]]:
     """The words of a query, each with what may stand for it; nothing where it says too little.
 
-    A number may be written with blanks: as a whole it is one word, and maybe a phone.
+    A number may be written with blanks: as a whole it is one word, and maybe a phone, of which the
+    index has every spelling; who writes it may begin with a 0 that nobody dials from abroad.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)
     if digits and not any(each.isalpha() for each in query) and "@" not in query:
-        phone = _keep_digits(normalize_phone(query) or "")
-        return [list(dict.fromkeys([digits, phone] if phone else [digits]))]
+        others = (_keep_digits(normalize_phone(query) or ""), digits.lstrip("0"))
+        return [list(dict.fromkeys([digits, *filter(None, others)]))]
     found = [[word] for word in split_words(query)[:MOST_WORDS]]
     return found if any(len(word) > 1 for [word] in found) else []
 
@@ -144,13 +145,20 @@ class SearchIndex:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def replace_terms(self, organization: int, found: Mapping[str, str]) -> None:
-        """Replace what leads to this organization, as a set; what is the same is not written."""
+    def replace_terms(
+        self, organization: int, found: Mapping[str, str], kept: Collection[str] = ()
+    ) -> None:
+        """Replace what leads to this organization, as a set; what is the same is not written.
+
+        `kept`: kinds of words that stay although they are not among those that were found.
+        """
         mine = terms.c.organization == organization
         with transaction(self._engine) as connection:
             stored = select(terms.c.word, terms.c.kind).where(mine)
             before = {row.word: row.kind for row in connection.execute(stored)}
+            stays = {word for word, kind in before.items() if kind in kept and word not in found}
             gone = [word for word, kind in before.items() if found.get(word) != kind]
+            gone = [word for word in gone if word not in stays]
             new = [word for word, kind in found.items() if before.get(word) != kind]
             for at in range(0, len(gone), 500):
                 some = terms.c.word.in_(gone[at : at + 500])

@@ -33,7 +33,8 @@ class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
     `bare`: organizations whose answers leave out every envelope key but `data`;
-    `takes_page_size`: False refuses `per_page`, whose maximum is not documented.
+    `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
+    rows a list says it has, by its name, where that is not what it has.
     """
 
     base = _BASE
@@ -49,6 +50,7 @@ class BackOffice(World):
         self.entitlements: dict[int, list[Json]] = {}
         self.bare: set[int] = set()
         self.takes_page_size = True
+        self.totals: dict[str, int] = {}
         self.faults: dict[tuple[int | None, str | None], str] = {}
         self.retry_after = 60
         self.elsewhere = "http://elsewhere.invalid/"
@@ -138,6 +140,7 @@ class BackOffice(World):
                 document = _envelope(dict(found) if found else None)
             else:
                 document = _paged(list(self.rows(section, organization)), call.query)
+                document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
         return {"data": document["data"]} if organization in self.bare else document
 
 

@@ -132,10 +132,16 @@ def matching(account: Account, ask: Ask) -> Answer:
         for row in account.definitions.values()
         if row["attribute_model"] == "conversation_attribute"
     ]
-    rows = chosen(_visible(account, ask), ask.body.get("payload"), _COLUMNS, definitions)
+    columns = {key: column for key, column in _COLUMNS.items() if _knows(account, key)}
+    rows = chosen(_visible(account, ask), ask.body.get("payload"), columns, definitions)
     counts = _meta(rows, ask)
     del counts["assigned_count"]
     return 200, {"meta": counts, "payload": _page(account, rows, ask)}
+
+
+def _knows(account: Account, key: str) -> bool:
+    """filter_keys.yml has the contact since v4.14.2."""
+    return key != "contact_id" or account.is_since(4, 14, 2)
 
 
 def show(account: Account, ask: Ask) -> Answer:

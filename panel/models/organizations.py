@@ -84,6 +84,7 @@ class Collaborator:
     status: Status | Illegible | None
     name: str | None
     phone: str | None
+    invite: Status | Illegible | None = None
     oddities: tuple[Oddity, ...] = ()
 
     @classmethod
@@ -97,5 +98,6 @@ class Collaborator:
             status=fields.optional_status("status"),
             name=fields.text("name"),
             phone=fields.verbatim("phone"),
+            invite=fields.optional_status("invite_status"),
             oddities=fields.oddities,
         )

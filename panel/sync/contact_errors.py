@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from panel.errors import Blocked, GiveUp, PanelError, Paused, TryLater, Unauthorized
+from panel.errors import GiveUp, PanelError, Paused, TryLater, Unauthorized
 
 CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that are no single contact's
+CONCERNING_ONE = ("not_permitted",)  # codes of `Unauthorized` that may be one record's alone
 FAILURES_IN_A_ROW = 3  # then it is Chatwoot that does not answer, not one of the contacts
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
             why = work(item)
             outcome, in_a_row = outcome + ContactErrors((why,) if why else ()), 0
         except PanelError as error:
-            in_a_row += isinstance(error, TryLater)
+            in_a_row += isinstance(error, TryLater | Unauthorized)
             if _concerns_all(error) or in_a_row >= FAILURES_IN_A_ROW:
                 raise
             outcome += ContactErrors(error=error)
@@ -48,4 +49,7 @@ def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
 
 
 def _concerns_all(error: PanelError) -> bool:
-    return isinstance(error, Paused | Blocked | Unauthorized) or error.code in CONCERNING_ALL
+    if isinstance(error, Unauthorized):
+        return error.code not in CONCERNING_ONE
+    # Not what a firewall refused: it may be a word in this one record.
+    return isinstance(error, Paused) or error.code in CONCERNING_ALL

@@ -1,16 +1,18 @@
-"""Which contact in Chatwoot is a person: found by one key, or made with one key.
+"""The contact of somebody who has none: made with one key, or found by what stands in our table.
 
-The e-mail, else the phone. A visitor can write any `identifier`, so none is evidence but the random
-one that stands in our table: a contact gets it that has neither e-mail nor phone.
+A visitor can write any `identifier`, so none is evidence but the random one of our own: a contact
+gets it that has neither e-mail nor phone.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import COMPANY, Directory, Known, Person
 from panel.errors import GiveUp
-from panel.sync.people import DesiredPerson, is_guessable, make_attributes, make_identifier
+from panel.sync.contact_search import find_key
+from panel.sync.contact_writer import is_bare
+from panel.sync.people import DesiredPerson, is_guessable, make_identifier
 from panel.upstream.chatwoot import (
     ID_ATTRIBUTE,
     LONGEST_NAME,
@@ -35,12 +37,12 @@ class ContactLost(GiveUp):
 class Place:
     """The contact of a person, and the identifier that it has of us, if any.
 
-    `made`: the contact as Chatwoot answered, where it was made a moment ago.
+    `made`: a moment ago, so it is as Chatwoot answered and has no conversations.
     """
 
-    contact: int
+    contact: Contact
     identifier: str | None = None
-    made: Contact | None = None
+    made: bool = False
 
 
 class Contacts:
@@ -50,42 +52,31 @@ class Contacts:
         self._chatwoot = chatwoot
         self._directory = directory
 
-    def find(self, wanted: DesiredPerson, stored: Person | None) -> Place | None:
-        """The contact that is stored, else by e-mail, else by phone, else by our identifier."""
-        if stored and _has_same_keys(stored, wanted) and self._is_theirs(wanted, stored):
-            return Place(stored.contact, _keep_identifier(wanted, stored))
-        for key, value in wanted.list_keys().items():
-            contact = self._chatwoot.find_contact(key, value)
-            # Who is found by phone and shows another e-mail is somebody else.
-            if contact and (key == "email" or not wanted.email or not contact.email):
-                return Place(contact.id)
-        return self._find_unkeyed(stored) if stored and not wanted.list_keys() else None
-
     def make(self, known: Known, wanted: DesiredPerson, stored: Person | None) -> Place | None:
-        """A new contact, its attributes in the same call; none where an administrator knows why.
+        """A new contact, without attributes; none where an administrator knows why.
 
-        With one key only: who has one, by typing it into the website's chat, is told the whole
-        contact by Chatwoot (contracts/chatwoot-real.md 1). Raises `ContactLost`.
+        The intent stands in our table before Chatwoot hears of it, and attributes are written when
+        the seat stands there too: whoever is killed in between leaves a contact that says nothing
+        of us, and the next pass finds it by its key. With one key only: who has one, by typing it
+        into the website's chat, is told the whole contact by Chatwoot. Raises `ContactLost`.
         """
         if keys := wanted.list_keys():
-            return self._create(known, wanted, *next(iter(keys.items())))
+            self._intend(known, wanted)
+            return self._create(wanted, *next(iter(keys.items())))
+        identifier = read_own(stored)
+        if identifier and (contact := self._chatwoot.find_contact("identifier", identifier)):
+            return Place(contact, identifier)  # its answer was lost
         if lost := self._find_lost(known.id):
             self._tell_lost(lost, known, wanted, stored)
             return None
-        identifier = _read_own(stored) or make_identifier()
-        # Kept before Chatwoot hears of it: when its answer is lost, the next try finds the contact.
-        self._directory.put_person(
-            Person(known.id, wanted.key, 0, wanted.role, identifier=identifier)
-        )
-        return replace(self._create(known, wanted, "identifier", identifier), identifier=identifier)
+        identifier = identifier or make_identifier()
+        self._intend(known, wanted, identifier)
+        return self._create(wanted, "identifier", identifier)
 
-    def _is_theirs(self, wanted: DesiredPerson, stored: Person) -> bool:
+    def is_theirs(self, contact: Contact, wanted: DesiredPerson, stored: Person) -> bool:
         """Earlier versions took contacts for somebody because of an identifier: look once."""
-        if not stored.contact or not is_guessable(stored.identifier):
-            return bool(stored.contact)
-        contact = self._chatwoot.contact(stored.contact)
         self._report_squatter(contact, stored)
-        if _shows_key(contact, wanted):
+        if find_key(wanted, contact):
             return True
         if contact.joined:
             # We made none that an inbox knows: somebody speaks through it, and nothing says who.
@@ -95,7 +86,7 @@ class Contacts:
                 stored.organization,
             )
             return False
-        return not (_is_bare(contact) and wanted.list_keys())
+        return not (is_bare(contact) and wanted.list_keys())
 
     def _report_squatter(self, contact: Contact, stored: Person) -> None:
         """Once: afterwards our table holds no such identifier any more."""
@@ -103,7 +94,7 @@ class Contacts:
         if (contact.identifier or "").lower() == guessable.lower():
             return
         owner = self._chatwoot.find_contact("identifier", guessable)
-        if owner and not self._directory.memberships_of(owner.id):
+        if owner and not self._directory.find_seated([owner.id]):
             log.warning(
                 "contact %d has the identifier of somebody of organization %d, and is nobody of it:"
                 " left as it is",
@@ -111,11 +102,9 @@ class Contacts:
                 stored.organization,
             )
 
-    def _find_unkeyed(self, stored: Person) -> Place | None:
-        """The one that we made before: its answer was lost, or it was merged into another."""
-        identifier = _read_own(stored)
-        contact = self._chatwoot.find_contact("identifier", identifier) if identifier else None
-        return Place(contact.id, identifier) if contact else None
+    def _intend(self, known: Known, wanted: DesiredPerson, identifier: str | None = None) -> None:
+        keys = (wanted.email, wanted.phone, identifier, wanted.phone_shared)
+        self._directory.put_person(Person(known.id, wanted.key, 0, wanted.role, *keys))
 
     def _find_lost(self, organization: int) -> list[int]:
         """Contacts that call themselves this company's own, which has none in our table.
@@ -123,15 +112,14 @@ class Contacts:
         A visitor can write those attributes: such a contact is no evidence, and is not taken.
         """
         claim = {ID_ATTRIBUTE: str(organization), ROLE_ATTRIBUTE: COMPANY}
-        return self._chatwoot.list_claimants(claim)
+        return [contact.id for contact in self._chatwoot.list_claimants(claim)]
 
     def _tell_lost(
         self, lost: list[int], known: Known, wanted: DesiredPerson, stored: Person | None
     ) -> None:
         if stored and not stored.contact and stored.identifier == TOLD:
             return
-        told = Person(known.id, wanted.key, 0, wanted.role, identifier=TOLD)
-        self._directory.put_person(told)
+        self._intend(known, wanted, TOLD)
         numbers = ", ".join(map(str, lost))
         raise ContactLost(
             detail=f"contact {numbers} names this company, but nothing proves that it is the"
@@ -139,53 +127,26 @@ class Contacts:
             " or give it and the company in the back office the same e-mail"
         )
 
-    def _create(self, known: Known, wanted: DesiredPerson, key: str, value: str) -> Place:
+    def _create(self, wanted: DesiredPerson, key: str, value: str) -> Place:
         """Where another contact owns the key, that one: it is looked up once."""
-        seat = Person(known.id, wanted.key, 0, wanted.role)
         fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], key: value}
-        fields["custom_attributes"] = make_attributes([(known, seat)])
+        identifier = value if key == "identifier" else None
         try:
-            made = self._chatwoot.create_contact(fields)
+            return Place(self._chatwoot.create_contact(fields), identifier, made=True)
         except ValuesRefused as taken:
             owner = self._chatwoot.find_contact(key, value) if key in taken.attributes else None
             if not owner:
                 raise
-            return Place(owner.id)
-        return Place(made.id, made=made)
+            return Place(owner, identifier)
 
 
-def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:
-    """What has to be written into the contact's `identifier`, if anything.
-
-    None of an earlier version stays; one of ours only where nothing else tells the contact apart.
-    """
-    right = identifier if _is_bare(contact) else None
-    if is_guessable(contact.identifier) or (right and not contact.identifier):
-        return {"identifier": right}
-    return {}
-
-
-def _keep_identifier(wanted: DesiredPerson, stored: Person) -> str | None:
-    """Of a seat that stays: what a contact of nobody's e-mail and phone is told apart by."""
-    own = _read_own(stored)
-    return own if own or wanted.list_keys() else make_identifier()
-
-
-def _read_own(stored: Person | None) -> str | None:
+def read_own(stored: Person | None) -> str | None:
     """The random identifier in our table; one of an earlier version is none."""
     identifier = stored.identifier if stored else None
     return None if not identifier or is_guessable(identifier) else identifier
 
 
-def _has_same_keys(stored: Person, wanted: DesiredPerson) -> bool:
-    same_phone = stored.phone == wanted.phone
-    return stored.email == wanted.email and (bool(wanted.email) or same_phone)
-
-
-def _shows_key(contact: Contact, wanted: DesiredPerson) -> bool:
-    shown = {"email": (contact.email or "").lower(), "phone_number": contact.phone}
-    return any(shown[key] == value for key, value in wanted.list_keys().items())
-
-
-def _is_bare(contact: Contact) -> bool:
-    return not (contact.email or contact.phone)
+def keep_identifier(wanted: DesiredPerson, stored: Person) -> str | None:
+    """Of a seat that stays: what a contact of nobody's e-mail and phone is told apart by."""
+    own = read_own(stored)
+    return own if own or wanted.list_keys() else make_identifier()

@@ -14,7 +14,7 @@ from panel.models.organizations import Organization
 from panel.models.text import normalize_email
 from panel.models.values import Status
 from panel.phones import is_switchboard, normalize_phone
-from panel.sync.people import STATUSES_BY_WEIGHT
+from panel.sync.people import find_status
 from panel.upstream.chatwoot import LONGEST_NAME
 from panel.upstream.documents import Listed
 
@@ -57,7 +57,8 @@ def describe(
         next_expiry=before.next_expiry if before else None,
     )
     readable = [each for each in entitlements.rows if isinstance(each.status, Status)]
-    return known if entitlements.received and not readable else _sum_up(known, readable, now)
+    told = known if entitlements.received and not readable else _sum_up(known, readable, now)
+    return _keep_told(told, before, now.date()) if entitlements.cut and before else told
 
 
 def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Known:
@@ -68,7 +69,18 @@ def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Kno
     unread = not ahead and any(end is not None and not isinstance(end, date) for end in ends)
     return replace(
         known,
-        entitlement_status=next((one for one in STATUSES_BY_WEIGHT if one in statuses), "none"),
+        entitlement_status=find_status(statuses),
         active_entitlements=len(ends),
         next_expiry=known.next_expiry if unread else next_expiry,
+    )
+
+
+def _keep_told(known: Known, before: Known, today: date) -> Known:
+    """What a part of the entitlements says lowers nothing of what all of them said."""
+    ends = [each.next_expiry for each in (known, before)]
+    return replace(
+        known,
+        entitlement_status=find_status({known.entitlement_status, before.entitlement_status}),
+        active_entitlements=max(known.active_entitlements, before.active_entitlements),
+        next_expiry=min((end for end in ends if end and end >= today), default=None),
     )

@@ -5,8 +5,8 @@ one.
 """
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine, create_engine
@@ -14,29 +14,86 @@ from sqlalchemy.pool import StaticPool
 
 from panel.data import inbox
 from panel.data.db import metadata, transaction
-from panel.data.directory import Directory, organizations, people
-from panel.data.links import Links, links
+from panel.data.directory import Directory, further_contacts, organizations, people
+from panel.data.links import PICKED, Links, links
 from panel.data.search_index import SearchIndex, terms
 from panel.errors import PanelError
 from panel.locks import ThreadLocks
 from panel.services import Services
 from panel.sync.contacts import TOLD
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import Reconciler
-from panel.upstream.chatwoot import Chatwoot, Contact
+from panel.sync.reasons import explain_reason
+from panel.sync.reconcile import RECONCILE, Reconciler
+from panel.upstream.chatwoot import Chatwoot, Condition, Contact, ListedConversation
 from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
+NOT_TOLD = "could not be told"
+Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood there
+
+
+UNSETTLED = "left to people"
+MERGED = (
+    "contact {contact} took in the one of {key}, and shows neither their e-mail nor their phone. If"
+    " it is theirs, pick the organization in the panel, or give it their e-mail; else make them a"
+    " contact."
+)
+FORMER_EMAIL = (
+    "contact {contact} shows the former e-mail of {key}: another contact has the new one, or a"
+    " website's visitor could read it. Correct or merge it in Chatwoot."
+)
 
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """One call to Chatwoot that a pass would make, or why it could not."""
+    """One call to Chatwoot that a pass would make, or why it could not.
+
+    `before`: what stands there now, as far as it was read; `side`: of what could not be told.
+    """
 
     organization: int
     method: str
     path: str
     body: Any
+    before: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    side: str = field(default="", compare=False)
+
+    def describe(self) -> str:
+        """The same for people: what differs, not how it is sent."""
+        return f"organization {self.organization}: {self._describe()}"
+
+    def _describe(self) -> str:
+        if self.path == NOT_TOLD:
+            return f"cannot be compared. {explain_reason(str(self.body), self.side)}"
+        if self.path == UNSETTLED:
+            return str(self.body)
+        kind, _, rest = self.path.partition("/")
+        if not rest:
+            keys = (self.body.get(key) for key in ("email", "phone_number"))
+            whom = next(filter(None, keys), self.body.get("name"))
+            return f"nobody in Chatwoot is {whom}: a contact should be made"
+        number = rest.partition("/")[0]
+        told = "; ".join(_describe_value(*each) for each in self._list_values())
+        return f"{kind.removesuffix('s')} {number}: {told}"
+
+    def _list_values(self) -> Iterator[tuple[str, Any, Any]]:
+        """Each key with its value now and the right one; None: none."""
+        for key, right in _flatten(self.body).items():
+            yield key, self.before.get(key), right
+
+
+def _flatten(body: Any) -> dict[str, Any]:
+    """What is written, by key; of keys that are removed, None."""
+    values: dict[str, Any] = dict.fromkeys(body) if isinstance(body, list) else dict(body)
+    attributes: dict[str, Any] = values.pop("custom_attributes", {})
+    return values | attributes
+
+
+def _describe_value(key: str, before: Any, right: Any) -> str:
+    if right is None:
+        return f"{key} should not be there"
+    told = f'says "{before}", and' if before not in (None, "") else "is not there, and"
+    return f'{key} {told} should say "{right}"'
 
 
 class DryRunChatwoot(Chatwoot):
@@ -44,38 +101,81 @@ class DryRunChatwoot(Chatwoot):
 
     def __init__(self, client: Client, cache: Any, settings: Any) -> None:
         super().__init__(client, cache, settings.chatwoot_account_id)
-        self.noted: list[tuple[str, str, Any]] = []
+        self.noted: list[Note] = []
+        self._read: dict[int, Contact] = {}
         self._made: dict[int, Contact] = {}
         self._numbers = itertools.count(-1, -1)
 
     def find_contact(self, key: str, value: str) -> Contact | None:
-        known = {"identifier": "identifier", "email": "email", "phone_number": "phone"}[key]
-        made = [each for each in self._made.values() if getattr(each, known) == value]
-        return made[0] if made else super().find_contact(key, value)
+        made = self._find_made([Condition(key, value)])
+        found = made[0] if made else super().find_contact(key, value)
+        self._read |= {found.id: found} if found else {}
+        return found
+
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        made = self._find_made(conditions) if page == 1 else []
+        found, total = super().find_contacts(conditions, page)
+        self._read |= {each.id: each for each in found}
+        return [*made, *found], len(made) + total
+
+    def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
+        names = {"identifier": "identifier", "email": "email", "phone_number": "phone"}
+        wanted = {(names[each.key], each.value) for each in conditions}
+        return [
+            each
+            for each in self._made.values()
+            if any(getattr(each, name) == value for name, value in wanted)
+        ]
 
     def contact(self, number: int) -> Contact:
-        return self._made.get(number) or super().contact(number)
+        self._read[number] = self._made.get(number) or super().contact(number)
+        return self._read[number]
 
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        return {} if contact < 0 else super().open_conversations(contact)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        return [] if contact < 0 else super().list_conversations(contact, statuses)
 
     def create_contact(self, fields: dict[str, Any]) -> Contact:
-        self.noted.append(("POST", "contacts", _hide(fields)))
+        self.noted.append(("POST", "contacts", _hide(fields), {}))
         number = next(self._numbers)
         email, phone = fields.get("email"), fields.get("phone_number")
-        told = fields.get("custom_attributes", {})
-        made = Contact(number, fields["name"], email, phone, fields.get("identifier"), told)
+        identifier = fields.get("identifier")
+        made = Contact(number, fields["name"], email, phone, identifier, {}, public=False)
         self._made[number] = made
         return made
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
-        self.noted.append(("PUT", f"contacts/{number}", _hide(fields)))
+        before = self._describe_contact(number)
+        self.noted.append(("PUT", _name_contact(number), _hide(fields), before))
+        if number in self._made and "custom_attributes" in fields:
+            attributes = {**self._made[number].attributes, **fields["custom_attributes"]}
+            self._made[number] = replace(self._made[number], attributes=attributes)
 
     def clear_contact(self, number: int, keys: list[str]) -> None:
-        self.noted.append(("POST", f"contacts/{number}/destroy_custom_attributes", keys))
+        path = f"{_name_contact(number)}/destroy_custom_attributes"
+        self.noted.append(("POST", path, keys, self._describe_contact(number)))
 
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
-        self.noted.append(("POST", f"conversations/{number}/custom_attributes", changes))
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        present: Mapping[str, Any] | None = None,
+    ) -> None:
+        path = f"conversations/{number}/custom_attributes"
+        self.noted.append(("POST", path, dict(changes), present or {}))
+
+    def _describe_contact(self, number: int) -> dict[str, Any]:
+        """As it was read; a random identifier is not told."""
+        contact = self._read.get(number)
+        named = {"name": contact.name} if contact else {}
+        return {**contact.attributes, **named} if contact else {}
+
+
+def _name_contact(number: int) -> str:
+    return f"contacts/{number}" if number > 0 else "contacts/(new)"
 
 
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:
@@ -95,11 +195,12 @@ class DryRun:
         """What passes of these organizations would change in Chatwoot; nothing is written."""
         scratch = self._copy_tables()
         chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
+        directory = Directory(scratch)
         reconciler = Reconciler(
             self._services.settings,
             self._back_office,
             chatwoot,
-            Directory(scratch),
+            directory,
             SearchIndex(scratch),
             Links(scratch),
             ThreadLocks(),
@@ -107,6 +208,7 @@ class DryRun:
         try:
             for organization in chosen:
                 yield from self._run_pass(organization, reconciler, chatwoot)
+                yield from list_unsettled(directory, Links(scratch), organization)
         finally:
             scratch.dispose()
 
@@ -114,10 +216,13 @@ class DryRun:
         self, organization: int, reconciler: Reconciler, chatwoot: DryRunChatwoot
     ) -> Iterable[PlannedCall]:
         try:
-            reconciler.bring_in_line(organization, self._waiting_kinds(organization))
+            kinds = {RECONCILE} | self._waiting_kinds(organization)
+            reconciler.bring_in_line(organization, kinds)
         except PanelError as error:
-            yield PlannedCall(organization, "", "could not be told", str(error))
-        yield from (PlannedCall(organization, *each) for each in chatwoot.noted)
+            yield PlannedCall(organization, "", NOT_TOLD, str(error), side=error.side)
+        for method, path, body, present in chatwoot.noted:
+            before = {key: present[key] for key in _flatten(body) if key in present}
+            yield PlannedCall(organization, method, path, body, before)
         chatwoot.noted.clear()
 
     def _waiting_kinds(self, organization: int) -> set[str]:
@@ -129,9 +234,10 @@ class DryRun:
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-        metadata.create_all(scratch, tables=[organizations, people, links, terms])
+        copied = (organizations, people, further_contacts, links)
+        metadata.create_all(scratch, tables=[*copied, terms])
         with transaction(self._services.database) as source, scratch.begin() as target:
-            for table in (organizations, people, links):
+            for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if table is people:
                     # Who was told about a lost contact finds it here until it is settled.
@@ -139,3 +245,20 @@ class DryRun:
                 if rows:
                     target.execute(table.insert(), rows)
         return scratch
+
+
+def list_unsettled(
+    directory: Directory, links: Links, organization: int | None = None
+) -> Iterable[PlannedCall]:
+    """What passes have left to people, and nobody has settled yet."""
+    for person in directory.list_unsettled(organization):
+        words, contact = FORMER_EMAIL, person.contact
+        if person.merged_into:
+            words, contact = MERGED, person.merged_into
+            said = links.find(0, contact)
+            if any(
+                (each.organization, each.state) == (person.organization, PICKED) for each in said
+            ):
+                continue
+        detail = words.format(contact=contact, key=person.key)
+        yield PlannedCall(person.organization, "", UNSETTLED, detail)

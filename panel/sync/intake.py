@@ -12,8 +12,11 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
-from panel.data import inbox
-from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, InboxRow
+from panel.data import dead_letters, inbox, tasks
+from panel.data.dead_letters import BuriedHooks
+from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
+from panel.data.tasks import TaskTrouble
+from panel.logs.events import LogThrottle
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
 from panel.sync.pass_queue import ACTIVE, TROUBLE, PassQueue
@@ -25,7 +28,7 @@ WARM_SECONDS = 60  # an organization is warmed once a minute at most
 
 
 class NotKept(Exception):
-    """The hook could not be kept: the sender has to bring it again."""
+    """The hook or the task could not be kept: the sender has to bring it again."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Stats:
 
     `retrying`: (organization, when it is tried next), the next one first; `done`: hooks of the
     last day; `buried`: hooks given up; `oldest_waiting`: when the oldest unanswered hook came.
+    `failing`: why the passes that are tried again failed last; `tasks`: conversations and contacts
+    that wait; `failing_tasks`: those of which a try failed, buried ones too.
     """
 
     waiting: int
@@ -42,6 +47,9 @@ class Stats:
     buried: int
     done: int
     oldest_waiting: float | None
+    failing: tuple[FailingPass, ...] = ()
+    tasks: int = 0
+    failing_tasks: tuple[TaskTrouble, ...] = ()
 
 
 class Intake:
@@ -55,6 +63,7 @@ class Intake:
         self._clock = clock
         self._on_sqlite = database.dialect.name == "sqlite"
         self._commits = GroupCommit(self._keep_all)
+        self._events = LogThrottle()
 
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
@@ -75,6 +84,16 @@ class Intake:
         hook_id = hook_id or f"{kind}:{uuid4()}"
         return self._keep(InboxRow(hook_id, kind, organization, None, now, now))
 
+    def hasten(self, organization: int) -> None:
+        """A pass that waits for its next try is tried now, with all its tries. Raises `NotKept`."""
+        try:
+            with inbox.write_transaction(self._database, organization) as connection:
+                if inbox.forget_tries(connection, organization):
+                    # In the place of the one that waits, which finds nothing to do later.
+                    self._queue.enqueue_next(connection, organization)
+        except TROUBLE as error:
+            raise NotKept(type(error).__name__) from error
+
     def enqueue_warming(self, organization: int) -> None:
         """Have the worker bring the kept copies up to date, soon; nothing is lost when it fails."""
         minute = int(self._clock() // WARM_SECONDS)
@@ -84,7 +103,8 @@ class Intake:
                 name = f"warm:{organization}:{minute}"
                 self._queue.enqueue_warming(connection, organization, name)
         except TROUBLE as error:
-            log.info("organization %s is not warmed: %s", organization, type(error).__name__)
+            ids = {"organization": organization, "error": type(error).__name__}
+            self._events.record(log.info, "an organization is not warmed", **ids)
 
     def _keep(self, row: InboxRow) -> bool:
         try:
@@ -106,6 +126,9 @@ class Intake:
         """How things stand."""
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, self._clock())
+            failing = tuple(inbox.list_failing(connection))
+            failing_tasks = tuple(tasks.list_trouble(connection))
+            asked = len(tasks.list_begun(connection))
         passes = self._queue.list_passes(ACTIVE)
         retrying = [
             (int(each.queue_partition_key or 0), (each.delay_until_epoch_ms or 0) / 1000)
@@ -117,25 +140,39 @@ class Intake:
             running=sum(each.status == "PENDING" for each in passes),
             retrying=tuple(sorted(retrying, key=lambda row: row[1])),
             **asdict(counts),
+            failing=failing,
+            tasks=asked,
+            failing_tasks=failing_tasks,
         )
 
-    def list_buried(self) -> list[inbox.BuriedHooks]:
-        """What was given up, the latest first."""
+    def list_rung(self, kind: str, since: float) -> set[int]:
+        """Organizations of which a hook of this kind was kept since then, and not given up."""
         with self._database.connect() as connection:
-            return inbox.list_buried(connection)
+            return inbox.list_rung(connection, kind, since)
+
+    def list_buried(self, status: str = BURIED) -> list[BuriedHooks]:
+        """What was given up, the latest first; `status` SETTLED: what is settled since."""
+        with self._database.connect() as connection:
+            return dead_letters.list_buried(connection, status)
+
+    def dismiss(self, buried_id: str, who: str) -> bool:
+        """Settle what was given up, because `who` says so; False when there is no such thing."""
+        with inbox.write_transaction(self._database, 0) as connection:
+            return dead_letters.dismiss_hooks(connection, buried_id, who, self._clock())
 
     def replay(self, buried_id: str) -> bool:
         """Run a buried pass again (its id, or that of one of its hooks), with all its tries.
 
-        False when there is nothing to replay: an unknown id, or a hook without an organization.
+        False when there is nothing to replay: an unknown id, or a hook without an organization. For
+        tasks, see `TaskIntake.replay`.
         """
         with self._database.connect() as connection:
-            found = inbox.find_buried(connection, buried_id)
+            found = dead_letters.find_buried(connection, buried_id)
         if found is None:
             return False
         organization, pass_id = found
         with inbox.write_transaction(self._database, organization) as connection:
-            if not inbox.unbury_hooks(connection, pass_id):
+            if not dead_letters.unbury_hooks(connection, pass_id):
                 return False
             is_alone = inbox.mark_waiting(connection, {organization: pass_id})
         # A death right before this leaves waiting hooks without a pass: the worker's sweep finds

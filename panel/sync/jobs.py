@@ -1,4 +1,4 @@
-"""The jobs that the worker runs: a pass, warming the cache, the nightly reconciliation."""
+"""The jobs that the worker runs: a pass, a task, warming the cache, the nightly reconciliation."""
 
 import logging
 import time
@@ -7,15 +7,20 @@ from contextlib import suppress
 
 from panel.cache.policy import CacheControl
 from panel.data import inbox
-from panel.data.backlog import NIGHTLY_KIND
 from panel.data.db import transaction
+from panel.data.installation import Installation
+from panel.data.tasks import NAMING, Task
 from panel.errors import Missing, PanelError
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
+from panel.sync.conversations import Conversations
 from panel.sync.events import find_kind
+from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
+from panel.sync.memberships import Memberships
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import DELETED, Reconciler
+from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
+from panel.sync.worker import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
@@ -23,8 +28,8 @@ log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 Watch = Callable[[list[int]], Iterable[int]]
+BACKFILL = "backfill"
 start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
-RECONCILE, BACKFILL = NIGHTLY_KIND, "backfill"
 
 
 class TooManyGone(Exception):
@@ -44,6 +49,11 @@ class Jobs:
         client = make_limited_client(settings)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
         self._back_office = make_limited_back_office(services)
+        # Past the limit of calls: it asks once a minute.
+        installation = Installation(services.database)
+        self._marks = MarkReader(settings, services.chatwoot, installation)
+        self._memberships = Memberships(services.directory, services.links)
+        self._conversations = Conversations(chatwoot, services.links)
         self._reconciler = Reconciler(
             settings,
             self._back_office,
@@ -54,17 +64,47 @@ class Jobs:
             services.locks,
         )
 
+    @property
+    def work(self) -> Work:
+        """All of it, for the worker."""
+        return Work(
+            self.bring_in_line,
+            self.run_nightly,
+            self.warm,
+            self.do_task,
+            self.is_due,
+            self._marks.may_write,
+        )
+
     def bring_in_line(self, organization: int) -> None:
         """One pass; its sections are touched again, for the plugin may ring before its own data
         is visible."""
         kinds = self._waiting_kinds(organization)
         try:
             with timing(PASS_TRY_SECONDS, "done", "failed"):
-                self._reconciler.bring_in_line(organization, kinds)
+                self._reconciler.bring_in_line(
+                    organization, kinds | self._find_deletion(organization)
+                )
         finally:
             sections = {name for kind in kinds for name in _list_touched(kind)}
             if sections:
                 self._services.cache.touch(organization, *sections)
+
+    def do_task(self, task: Task) -> None:
+        """Name a conversation, or put back what somebody changed of our attributes."""
+        if task.kind == NAMING:
+            return self._conversations.write_one(task.number, self._memberships)
+        with suppress(Missing):  # a contact that is gone has nothing to be put back
+            self._reconciler.repair(task.number)
+        return None
+
+    def is_due(self, task: Task) -> bool:
+        """A repair waits until no pass of the contact's organizations is about to do the same."""
+        if task.kind == NAMING:
+            return True
+        organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
+        with transaction(self._services.database) as connection:
+            return not inbox.is_busy(connection, organizations)
 
     def warm(self, organization: int) -> None:
         """Bring the panel's kept copies up to date, so that it is there before the agent looks.
@@ -93,6 +133,7 @@ class Jobs:
         """What the worker's schedule calls."""
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        log.info("the nightly run begins")
         try:
             log.info("reconciling %d organizations", self.reconcile())
         except TooManyGone as many:
@@ -102,11 +143,15 @@ class Jobs:
         with transaction(self._services.database) as connection:
             return inbox.list_waiting_kinds(connection, organization)
 
-    def _would_clear(self, organization: int) -> bool:
-        """Only what the plugin called deleted once, and the back office does not know any more."""
+    def _find_deletion(self, organization: int) -> set[str]:
+        """Whoever was called deleted once stays so: its late hooks find nothing more to clear."""
         with transaction(self._services.database) as connection:
             told = inbox.was_received(connection, organization, DELETED)
-        if not told:
+        return {DELETED} if told else set()
+
+    def _would_clear(self, organization: int) -> bool:
+        """Only what the plugin called deleted once, and the back office does not know any more."""
+        if not self._find_deletion(organization):
             return False
         try:
             self._back_office.fetch(ORGANIZATION, organization)

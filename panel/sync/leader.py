@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Event
 
 from filelock import FileLock, Timeout
@@ -24,7 +25,7 @@ def lead(database: Database, stopping: Event) -> Iterator[Callable[[], bool]]:
     whether this process still is the leader.
     """
     if database.dialect.name == "sqlite":
-        lock = FileLock(f"{database.url.database}.executing.lock")
+        lock = FileLock(_lease_file(database))
         with lock.acquire(poll_interval=LEADER_POLL_SECONDS, cancel_check=stopping.is_set):
             yield lambda: True
         return
@@ -46,3 +47,27 @@ def _is_answering(connection: Connection) -> bool:
         return bool(connection.scalar(text("SELECT 1")))
     except SQLAlchemyError:
         return False
+
+
+def is_led(database: Database) -> bool:
+    """Does any process hold the lease now? A frozen one does, a dead one does not.
+
+    Raises `SQLAlchemyError`.
+    """
+    if database.dialect.name == "sqlite":
+        path = Path(_lease_file(database))
+        if not path.exists():  # looking must not make it: it would be its maker's
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
+    mine = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    with database.connect() as connection:
+        return connection.scalar(text(f"{held} {mine}"), {"key": LEADER_KEY}) is not None
+
+
+def _lease_file(database: Database) -> str:
+    return f"{database.url.database}.executing.lock"

@@ -1,6 +1,6 @@
-"""The durable queue of passes (DBOS Transact) as seen from outside: enqueue, look, run again.
+"""The durable queues (DBOS Transact) as seen from outside: enqueue, look, run again.
 
-The queue is partitioned by organization: at most one pass of an organization runs and one waits.
+The one of passes is partitioned by organization: at most one pass of it runs and one waits.
 Every process may enqueue; only the `worker` executes.
 """
 
@@ -13,9 +13,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import inbox
+from panel.data.tasks import NAMING, REPAIR, Task
 
 APPLICATION, PASS_QUEUE, PASS_WORKFLOW = "panel", "passes", "pass"
 WARM_QUEUE = "warm"
+TASK_QUEUE, TASK_WORKFLOW = "tasks", "task"
+TASKS_AT_ONCE = 4
+TASK_PRIORITIES = {NAMING: 1, REPAIR: 2}  # the lower number first
 # A constant, never computed: work that another version began would be left lying (dependencies
 # §1.5, trap 4).
 VERSION = "1"
@@ -23,6 +27,7 @@ ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
 AT_ONCE = 16  # passes that run at once; one that waits for its next try is none of them
 QUEUE_POLL_SECONDS = 0.4
+TASK_POLL_SECONDS = 1.0
 DELETED_AT_ONCE = 500  # finished workflows
 
 
@@ -82,6 +87,27 @@ class PassQueue:
         }
         self.client.enqueue_in_transaction(connection, options, organization)
 
+    def enqueue_task(
+        self, connection: Connection, task: Task, try_id: str, delay: float = 0.0
+    ) -> None:
+        """One try of a task; `delay`: seconds until it may start."""
+        options: EnqueueOptions = {
+            "workflow_name": TASK_WORKFLOW,
+            "workflow_id": try_id,
+            "queue_name": TASK_QUEUE,
+            "app_version": VERSION,
+            "priority": TASK_PRIORITIES[task.kind],
+        }
+        if delay:
+            options["delay_seconds"] = delay
+        self.client.enqueue_in_transaction(connection, options, task.kind, task.number)
+
+    def list_tasks(self, states: Sequence[str]) -> list[WorkflowStatus]:
+        """Tries of tasks in these states of the engine."""
+        return self.client.list_workflows(
+            status=list(states), name=TASK_WORKFLOW, load_input=False, load_output=False
+        )
+
     def list_passes(self, states: Sequence[str]) -> list[WorkflowStatus]:
         """Passes in these states of the engine."""
         return self.client.list_workflows(
@@ -107,6 +133,11 @@ class PassQueue:
             polling_interval_sec=QUEUE_POLL_SECONDS,
         )
         self.client.register_queue(
+            TASK_QUEUE,
+            worker_concurrency=TASKS_AT_ONCE,
+            polling_interval_sec=TASK_POLL_SECONDS,
+        )
+        self.client.register_queue(
             WARM_QUEUE, worker_concurrency=AT_ONCE // 4, polling_interval_sec=1.0
         )
 
@@ -116,10 +147,13 @@ class PassQueue:
         Only the leader may call this: the other executors are dead then. Those of its own id the
         engine takes up by itself.
         """
-        running = self.list_passes(["PENDING"])
-        left = [each.workflow_id for each in running if each.executor_id != executor]
-        if left:
-            self.client.resume_workflows(left, queue_name=PASS_QUEUE)
+        for queue, running in (
+            (PASS_QUEUE, self.list_passes(["PENDING"])),
+            (TASK_QUEUE, self.list_tasks(["PENDING"])),
+        ):
+            left = [each.workflow_id for each in running if each.executor_id != executor]
+            if left:
+                self.client.resume_workflows(left, queue_name=queue)
 
     def delete_finished(self, states: Sequence[str], before: str) -> None:
         """Forget workflows that ended in these states before an ISO moment."""

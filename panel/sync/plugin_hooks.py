@@ -3,6 +3,7 @@
 A 2xx means: it is on the disk. Whatever goes wrong before that is said, and nothing is kept.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,12 +15,14 @@ from panel.auth.throttle import normalize_address
 from panel.cache.policy import Cache
 from panel.data.delivery_log import PLUGIN
 from panel.deliveries import REFUSAL_REASONS
+from panel.logs.events import LogThrottle
 from panel.metrics import HOOKS_ANSWERED, start_series
 from panel.services import get, services
 from panel.sync import events, wire
 from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 
+log = logging.getLogger(__name__)
 NO_KIND = "none"  # of what is refused: nothing that it says is believed
 TAKEN_ANSWERS = ("accepted", "duplicate", "ignored")
 start_series(HOOKS_ANSWERED, [*events.GROUPS, events.OTHER_GROUP], TAKEN_ANSWERS)
@@ -64,11 +67,14 @@ def receive_hook() -> ResponseReturnValue:
     except NotKept as trouble:
         detail = f"it could not be kept ({trouble}), bring it again"
         again = wire.Refusal(503, "not_kept", detail)
+        again.__cause__ = trouble  # which the log explains
         return _refuse(again, RETRY_AFTER)
     # Kept before touched: the pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(events.find_group(hook.kind), status).inc()
     note_accepted(PLUGIN)
+    ids = {"kind": hook.kind, "hook": hook.id, "organization": hook.organization}
+    get(LogThrottle).record(log.info, f"a hook was {status}", hook.kind, **ids)
     return {"status": status, "id": hook.id}, 200 if status == "duplicate" else 202
 
 

@@ -89,13 +89,9 @@ class GentleLimit:
 
 
 def make_limited_back_office(services: Services) -> BackOffice:
-    """The back office for passes: their calls wait for their turn, one page after the other."""
-    settings = services.settings
-    limit = GentleLimit(settings.middag_calls_per_minute)
-    client = Client(
-        settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"}, limit.take
-    )
-    return BackOffice(client, services.cache, settings.integer_money, at_once=1)
+    """The back office for passes: their calls wait for their turn."""
+    limit = GentleLimit(services.settings.middag_calls_per_minute)
+    return services.back_office.behind(limit.take)
 
 
 def make_limited_client(settings: Settings) -> Client:

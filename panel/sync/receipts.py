@@ -3,10 +3,11 @@
 import logging
 
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.data.obstacles import explain
 from panel.deliveries import find_reason
+from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.sync.wire import Refusal
-from panel.upstream.failures import LogThrottle
 
 log = logging.getLogger(__name__)
 DELIVERED = {CHATWOOT: "a webhook of Chatwoot", PLUGIN: "a hook of the plugin"}
@@ -26,8 +27,10 @@ def note_refused(sender: str, refusal: Refusal, address: str) -> None:
     more = get(LogThrottle).admit((sender, refusal.code))
     if more is not None:
         reason = find_reason(refusal.code)
+        why = explain(refusal, services().database) or refusal.detail
         log.warning(
             "%s from %s was refused: %s (%s)%s. To do: %s",
-            *(DELIVERED[sender], address or "nowhere", reason.words, refusal.detail, more),
+            *(DELIVERED[sender], address or "nowhere", reason.words, why, more),
             reason.advice,
+            extra={"fields": {"sender": sender, "code": refusal.code, "address": address}},
         )

@@ -1,52 +1,62 @@
 """Reconciliation of one organization: read the back office, write the difference into Chatwoot.
 
-Only the difference is written, so any order and repetition of passes ends in the same Chatwoot. A
-contact's attributes are computed from the directory, behind one lock per contact: Chatwoot merges
-them key by key without a lock of its own (contracts/chatwoot.md §3.3).
+Only the difference is written, so any order and repetition of passes ends in the same Chatwoot.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from panel.data.directory import COMPANY, Directory, Known, Person
-from panel.data.links import CONTACT, PICKED, REFUSED, Link, Links
-from panel.data.search_index import SearchIndex, make_terms
-from panel.errors import Missing, Unauthorized, Unreachable
+from panel.data.directory import Directory, Known, Person
+from panel.data.links import CONTACT, Link, Links
+from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
+from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
 from panel.locks import Locks
 from panel.models.licenses import Entitlement
-from panel.models.organizations import Organization
-from panel.models.text import is_undecoded
+from panel.models.organizations import Collaborator, Organization
 from panel.settings import Settings
-from panel.sync.contact_errors import work_on_each
-from panel.sync.contacts import ContactLost, Contacts, choose_identifier
+from panel.sync.contact_errors import ContactErrors, work_on_each
+from panel.sync.contact_writer import ContactWriter
+from panel.sync.contacts import Contacts
 from panel.sync.conversations import Conversations
+from panel.sync.departures import Departures
 from panel.sync.description import describe, keep_known
+from panel.sync.memberships import Memberships
 from panel.sync.people import (
-    OUR_ATTRIBUTES,
     DesiredPerson,
-    is_guessable,
     list_people,
-    make_attributes,
-    make_key,
+    list_phones,
+    list_sharers,
+    weigh,
 )
-from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
-from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION
+from panel.sync.progress import Progress
+from panel.sync.seat_writer import Tools
+from panel.sync.seats import Seats
+from panel.upstream.chatwoot import Chatwoot, ValuesRefused
+from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Listed
 from panel.upstream.middag import BackOffice
 
 log = logging.getLogger(__name__)
 
-DELETED = "organization.deleted"
-CONTACT_LOCK_SECONDS = 30.0  # seconds for a contact that another pass is writing
-
-Leaving = Callable[[Person], bool]
+DELETED, RECONCILE = "organization.deleted", "reconcile"
 
 
-def _nobody(_seat: Person) -> bool:
-    return False
+@dataclass(frozen=True)
+class Told:
+    """What the back office says, beside the people whom the last pass knew."""
+
+    truth: Organization
+    people: Listed[Collaborator]
+    owned: Listed[Entitlement]
+    before: dict[str, Person]
+
+    @property
+    def is_whole(self) -> bool:
+        """Is who is not in the list not there? An empty list is no evidence that everybody left: a
+        broken plugin answers so too. Nor is one that names fewer people than it counts, or has
+        records that cannot be read."""
+        return bool(self.people.rows) and self.people.whole
 
 
 class Reconciler:
@@ -64,156 +74,112 @@ class Reconciler:
     ) -> None:
         self._settings = settings
         self._office = office
-        self._chatwoot = chatwoot
         self._directory = directory
         self._terms = terms
         self._links = links
-        self._locks = locks
-        self._contacts = Contacts(chatwoot, directory)
+        self._progress = Progress()
+        self._memberships = Memberships(directory, links)
         self._conversations = Conversations(chatwoot, links)
+        contacts = Contacts(chatwoot, directory)
+        writer = ContactWriter(chatwoot, self._memberships, self._conversations, locks)
+        departures = Departures(chatwoot, directory, links, writer, self._conversations)
+        self._tools = Tools(chatwoot, directory, links, contacts, writer, departures)
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
-        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused."""
+        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
+
+        A try that follows one which failed goes on behind whom that one reached.
+        """
+        before = self._progress.count(organization)
+        try:
+            self._read_and_bring(organization, kinds)
+        except (TryLater, Unreadable, Unauthorized) as error:  # it is tried again
+            error.has_progressed = self._progress.count(organization) > before
+            raise
+        except PanelError:
+            self._progress.forget(organization)
+            raise
+        self._progress.forget(organization)
+
+    def _read_and_bring(self, organization: int, kinds: Collection[str]) -> None:
         try:
             truth = self._office.fetch(ORGANIZATION, organization)
         except Missing as error:
             if DELETED in kinds and error.code == "unknown_organization":
                 return self._clear_organization(organization)
             raise
-        listed = self._office.fetch(COLLABORATORS, organization)
-        people = listed.rows
-        owned = self._office.fetch(ENTITLEMENTS, organization)
+        told = Told(
+            truth,
+            self._office.fetch(COLLABORATORS, organization),
+            self._office.fetch(ENTITLEMENTS, organization),
+            self._directory.people_of(organization),
+        )
+        self._bring_in_line(told, kinds)
+        return None
+
+    def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
+        organization, people = told.truth.id, told.people.rows
         former = self._directory.get_organizations([organization]).get(organization)
-        truth = keep_known(truth, former)
-        known = describe(truth, owned, former, datetime.now(self._settings.timezone))
-        wanted = list_people(truth, people)
+        truth = keep_known(told.truth, former)
+        known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
+        elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
+        wanted = _list_wanted(truth, told, elsewhere)
         self._directory.put_organization(known)
-        self._terms.replace_terms(organization, _make_terms(truth, known, wanted, owned.rows))
-        before = self._directory.people_of(organization)
-        people_done = work_on_each(lambda person: self._bring_person(known, person, before), wanted)
-        # An empty list is no evidence that everybody left: a broken plugin answers so too.
-        # Nor is one that names fewer people than it counts, or has records that cannot be read.
-        whole = people and listed.whole
-        named = {COMPANY, *(make_key(each) for each in people)}
-        gone = sorted(set(before) - named) if whole else []
-        leavers_done = work_on_each(lambda key: self._remove_person(before[key]), gone)
+        self._put_terms(truth, known, wanted, told)
+        seats = Seats(self._tools, known, wanted, changed=known != former)
+
+        def bring(person: DesiredPerson) -> str:
+            why = seats.bring(person)
+            if not why:
+                self._progress.note(known, person)
+            return why
+
+        done = work_on_each(bring, self._progress.list_left(known, wanted))
+        if told.is_whole:
+            done += self._remove_leavers(told, wanted)
+        done += work_on_each(
+            self._tools.departures.end_phone_seats, list_sharers(truth, people, elsewhere)
+        )
         self._withhold_picks(organization)
-        (people_done + leavers_done).raise_trouble()
-        return None
+        if RECONCILE in kinds:
+            self._clear_orphans(told)
+        done.raise_trouble()
 
-    # -- one person ------------------------------------------------------------------------------
+    def repair(self, contact: int) -> None:
+        """Put back what somebody changed of our attributes in a contact and its conversations, as
+        a pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
+        self._tools.writer.repair(contact)
 
-    def _bring_person(self, known: Known, wanted: DesiredPerson, before: dict[str, Person]) -> str:
-        """Find or make the contact, tell it what it may know; returns why that could not be."""
-        stored = before.get(wanted.key)
-        try:
-            return self._place_person(known, wanted, stored)
-        except Missing:
-            if not (stored and stored.contact):
-                raise Unreachable("contact_moved", wanted.key) from None
-            # Merged into another, or deleted: found anew, or made anew.
-            gone = replace(stored, contact=0, identifier=stored.identifier or None)
-            return self._bring_person(known, wanted, {wanted.key: gone})
-        except (ValuesRefused, ContactLost) as error:
-            return f"{wanted.key}: {error.detail}"
+    def _put_terms(
+        self, truth: Organization, known: Known, wanted: list[DesiredPerson], told: Told
+    ) -> None:
+        """Of what was not told as a whole, no word is forgotten."""
+        kept = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
+        kept += [BY_ENTITLEMENT] if told.owned.cut else []
+        words = _make_terms(truth, known, wanted, told.owned.rows)
+        self._terms.replace_terms(truth.id, words, kept)
 
-    def _place_person(self, known: Known, wanted: DesiredPerson, stored: Person | None) -> str:
-        # Two organizations of one person must not both find nobody and create somebody.
-        with self._lock(f"person:{wanted.email or wanted.phone or known.id}"):
-            place = self._contacts.find(wanted, stored)
-            if stored and stored.contact and (not place or place.contact != stored.contact):
-                if why := self._end_membership(stored):
-                    return why
-                stored = replace(stored, contact=0)
-            place = place or self._contacts.make(known, wanted, stored)
-            if not place:
-                return ""
-            number, keys = place.contact, (wanted.email, wanted.phone)
-            seat = Person(
-                known.id,
-                wanted.key,
-                number,
-                wanted.role,
-                *keys,
-                place.identifier,
-                wanted.phone_shared,
-            )
-            # An identifier of an earlier version stays noted until it is gone from the contact.
-            noted = replace(seat, identifier=seat.identifier or _read_guessable(stored))
-            if noted != stored:
-                self._directory.put_person(noted)
-        try:
-            contact = self._update_contact(
-                number, wanted, identifier=seat.identifier, present=place.made
-            )
-        except ValuesRefused as error:
-            return f"contact {number}: {error.detail}"
-        if seat != noted:
-            self._directory.put_person(seat)
-        self._links.match(number, known.id, _find_key(contact, wanted))
-        seats = {str(each.id): each.name for each, _ in self._find_memberships(number)}
-        self._conversations.write_name(number, seats)
-        return ""
+    # -- who left, and what was written too much -------------------------------------------------
 
-    def _update_contact(
-        self,
-        number: int,
-        wanted: DesiredPerson | None = None,
-        leaving: Leaving = _nobody,
-        identifier: str | None = None,
-        present: Contact | None = None,
-    ) -> Contact:
-        """Write the difference: attributes, an empty name, the identifier. One writer per contact.
+    def _remove_leavers(self, told: Told, wanted: list[DesiredPerson]) -> ContactErrors:
+        """Who is not named any more, or is no member, or has no e-mail of their own."""
+        gone = sorted(told.before.keys() - {each.key for each in wanted})
+        further = self._directory.further_contacts_of(told.truth.id)
+        departures = self._tools.departures
+        return work_on_each(
+            lambda key: departures.remove_person(told.before[key], further.get(key, set())), gone
+        )
 
-        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it
-        was before. Organizations that an agent refused for it are left
-        out: what is written here can be read by whoever it is (design §4.5).
-        """
-        with self._lock(f"contact:{number}"):
-            contact = present or self._chatwoot.contact(number)
-            seats = [*self._find_memberships(number), *self._find_picked(number)]
-            right = make_attributes([each for each in seats if not leaving(each[1])])
-            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
-            # Never an e-mail or a phone: whoever typed somebody's one into the website's chat would
-            # be told the other by Chatwoot (contracts/chatwoot-real.md 1).
-            fields: dict[str, Any] = choose_identifier(contact, identifier)
-            if wanted and _wants_name(contact, wanted.name):
-                fields["name"] = wanted.name[:LONGEST_NAME]
-            if changed:
-                fields["custom_attributes"] = changed
-            self._send_update(number, fields)
-            gone = [key for key in OUR_ATTRIBUTES if key in contact.attributes and key not in right]
-            if gone:
-                self._chatwoot.clear_contact(number, gone)
-            return contact
+    def _clear_orphans(self, told: Told) -> None:
+        further = self._directory.further_contacts_of(told.truth.id).values()
+        known = {each.contact for each in told.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(told.truth.id, known)
 
-    def _send_update(self, number: int, fields: dict[str, Any]) -> None:
-        while fields:
-            try:
-                return self._chatwoot.update_contact(number, fields)
-            except ValuesRefused as taken:
-                fields = _leave_out(fields, taken)
-        return None
-
-    def _find_memberships(self, number: int) -> list[tuple[Known, Person]]:
-        said = self._links.find(0, number)
-        refused = {link.organization for link in said if link.state == REFUSED}
-        return [
-            each for each in self._directory.memberships_of(number) if each[0].id not in refused
-        ]
-
-    def _find_picked(self, number: int) -> list[tuple[Known, Person]]:
-        """What an agent picked for the contact, where no list of people names it: as a guest.
-
-        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
-        what is written here.
-        """
-        said = self._links.find(0, number)
-        seated = {known.id for known, _ in self._directory.memberships_of(number)}
-        told = [link for link in said if link.state == PICKED and link.disclosed]
-        picked = {link.organization for link in told} - seated
-        known = self._directory.get_organizations(picked)
-        return [(known[each], Person(each, PICKED, number, "guest")) for each in sorted(known)]
+    def _clear_organization(self, organization: int) -> None:
+        self._withhold_picks(organization)
+        self._tools.departures.clear_organization(organization)
+        self._terms.forget(organization)
+        self._links.forget(organization)
 
     def _withhold_picks(self, organization: int) -> None:
         """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
@@ -226,74 +192,26 @@ class Reconciler:
 
     def _withhold_pick(self, link: Link) -> None:
         if link.scope == CONTACT:
-            self._update_contact(link.subject)
+            self._tools.writer.write(link.subject)
         # What a pass would write into this conversation anyway may stay.
-        elif link.organization not in {each.id for each, _ in self._find_memberships(link.contact)}:
+        elif link.organization not in {
+            each.id for each, _ in self._memberships.find_seats(link.contact)
+        }:
             self._conversations.withhold_name(link.subject, link.organization)
 
-    # -- who left --------------------------------------------------------------------------------
 
-    def _remove_person(self, person: Person) -> str:
-        """The list no longer names this person: this organization goes, others stay."""
-        why = self._end_membership(person)
-        if not why:
-            self._directory.remove_people(person.organization, [person.key])
-        return why
+def _list_wanted(
+    truth: Organization, told: Told, elsewhere: Collection[Person]
+) -> list[DesiredPerson]:
+    """The people of the list; nobody's role falls by one that is not whole."""
+    wanted = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
+    if told.is_whole:
+        return wanted
+    return [_keep_role(each, told.before.get(each.key)) for each in wanted]
 
-    def _end_membership(self, person: Person) -> str:
-        """Tell the contact that this seat ends. Chatwoot first, our tables after: a try that fails
-        in between finds the seat again."""
 
-        def ends(seat: Person) -> bool:
-            return (seat.organization, seat.key) == (person.organization, person.key)
-
-        rest = [
-            seat for _, seat in self._directory.memberships_of(person.contact) if not ends(seat)
-        ]
-        stays = any(seat.organization == person.organization for seat in rest)
-        why = self._clear_contact(person.contact, 0 if stays else person.organization, ends)
-        if not why and not stays:
-            self._links.unmatch(person.contact, person.organization)
-        return why
-
-    def _clear_organization(self, organization: int) -> None:
-        """Confirmed twice, by the hook and by the back office's own 404: everything of it goes."""
-
-        def ends(seat: Person) -> bool:
-            return seat.organization == organization
-
-        self._withhold_picks(organization)
-        people = self._directory.people_of(organization).values()
-        contacts = {person.contact for person in people if person.contact}
-        work_on_each(
-            lambda contact: self._clear_contact(contact, organization, ends, for_good=True),
-            sorted(contacts),
-        ).raise_trouble()
-        self._directory.forget(organization)
-        self._terms.forget(organization)
-        self._links.forget(organization)
-
-    def _clear_contact(
-        self, contact: int, organization: int, leaving: Leaving, for_good: bool = False
-    ) -> str:
-        """Clear what the contact and its conversations say of a seat; `organization` 0: stays."""
-        try:
-            self._update_contact(contact, leaving=leaving)
-            if organization:
-                self._conversations.clear_name(contact, organization, for_good)
-        except ValuesRefused as error:
-            return f"contact {contact}: {error.detail}"
-        except Missing:
-            log.info("contact %d is gone, nothing to clear", contact)
-        return ""
-
-    @contextmanager
-    def _lock(self, key: str) -> Iterator[None]:
-        """One holder per key; a pass that cannot have it in time is tried again later."""
-        with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
-            if not alone:
-                raise Unreachable("contact_busy", "another pass writes this contact")
-            yield
+def _keep_role(wanted: DesiredPerson, stored: Person | None) -> DesiredPerson:
+    return replace(wanted, role=min(wanted.role, stored.role, key=weigh)) if stored else wanted
 
 
 def _make_terms(
@@ -310,29 +228,3 @@ def _make_terms(
         [known.phone, *(each.phone for each in wanted)],
         [each.code for each in entitlements],
     )
-
-
-def _wants_name(contact: Contact, name: str) -> bool:
-    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
-    HTML's entities; any other belongs to whoever wrote it."""
-    return not contact.name or is_undecoded(contact.name, name)
-
-
-def _read_guessable(stored: Person | None) -> str | None:
-    return stored.identifier if stored and is_guessable(stored.identifier) else None
-
-
-def _find_key(contact: Contact, wanted: DesiredPerson) -> str:
-    """The key that ties this contact to the person, by what the contact shows now (§4.6)."""
-    if wanted.email and contact.email == wanted.email:
-        return "email"
-    return "phone" if wanted.phone and contact.phone == wanted.phone else "identifier"
-
-
-def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
-    """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
-    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
-    if len(rest) == len(fields):
-        raise taken
-    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
-    return rest

@@ -1,4 +1,4 @@
-"""The worker: it runs the passes of the durable queue (DBOS Transact), retries or buries them.
+"""The worker: it runs the passes and tasks of the durable queues (DBOS Transact), retries, buries.
 
 A try that fails and may heal is done again by a further pass, which the engine holds back durably:
 between its tries an organization occupies no thread and no slot.
@@ -8,14 +8,13 @@ worker`. When it dies, the kernel or the database makes another one the leader.
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
-from uuid import uuid4
+from functools import partial
+from typing import Any
 
 from dbos import (
     DBOS,
@@ -24,25 +23,33 @@ from dbos import (
     ScheduleInput,
     StepOptions,
 )
+from dbos import error as dbos_errors
 from filelock import Timeout
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.data import inbox
+from panel.data import db, inbox
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
-from panel.errors import GiveUp, TryLater, Unauthorized, Unreadable
+from panel.data.obstacles import explain
+from panel.data.tasks import Task
+from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
 from panel.settings import Settings
+from panel.sync.heartbeat import Heartbeat
 from panel.sync.leader import LEADER_POLL_SECONDS, lead
 from panel.sync.pass_queue import (
-    ACTIVE,
     APPLICATION,
     AT_ONCE,
     PASS_WORKFLOW,
+    TASK_WORKFLOW,
     TROUBLE,
     VERSION,
     WARM_QUEUE,
     PassQueue,
 )
+from panel.sync.pass_runner import PassRunner
+from panel.sync.task_runner import TaskRunner
+from panel.sync.tries import RETRY_WAITS, TryOutcome, run_try
 
 log = logging.getLogger(__name__)
 # With a handler of its own it leaves the console to ours; at its own level it tells its life story.
@@ -52,10 +59,6 @@ logging.getLogger("dbos").setLevel(logging.WARNING)
 # A constant, never computed: work that another executor began would be left lying (dependencies
 # §1.5, trap 3).
 EXECUTOR = "panel"
-# Seconds between the tries of an organization: more than 24 h in all, and never more than a good
-# hour late once the trouble is over. Each is longer by up to JITTER, so that a thousand spread.
-RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
-RETRY_JITTER = 0.25
 DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
 FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
@@ -73,25 +76,33 @@ def _warm_none(_organization: int) -> None:
     """For who has nothing to warm."""
 
 
+def _do_none(_task: Task) -> None:
+    """For who has no tasks."""
+
+
+def _is_yes(_task: object = None) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Work:
-    """What the executing process is to do."""
+    """What the executing process is to do.
+
+    `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
+    buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
+    another installation writes into the account, and nothing is to be executed here.
+    """
 
     bring_in_line: BringInLine
-    reconcile: Reconcile
-    warm: BringInLine
+    reconcile: Reconcile = None
+    warm: BringInLine = _warm_none
+    do_task: Callable[[Task], None] = _do_none
+    is_due: Callable[[Task], bool] = _is_yes
+    may_write: Callable[[], bool] = _is_yes
 
 
 class PassBuried(Exception):
     """How a pass that was given up ends, for the engine's own list."""
-
-
-class _Outcome(TypedDict):
-    """What came of a try: `reason` is empty when it went well; `later`: trying again may help."""
-
-    reason: str
-    later: bool
-    retry_at: float | None
 
 
 class Worker:
@@ -105,13 +116,17 @@ class Worker:
         queue: PassQueue,
         waits: Sequence[float] = RETRY_WAITS,
         clock: Callable[[], float] = time.time,
+        beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._database = queue.database
-        self._waits = waits
         self._clock = clock
+        self._beat_seconds = beat_seconds
+        self._passes = PassRunner(queue.database, queue, waits, clock)
+        self._tasks = TaskRunner(queue.database, queue, waits, clock)
         self._stopping = threading.Event()
+        self._events = LogThrottle()
         self._thread: threading.Thread | None = None
 
     def start(
@@ -121,8 +136,12 @@ class Worker:
         warm: BringInLine = _warm_none,
     ) -> None:
         """`run` in a thread that does not keep the process alive."""
+        self.start_work(Work(bring_in_line, reconcile, warm))
+
+    def start_work(self, work: Work) -> None:
+        """The same with tasks."""
         self._thread = threading.Thread(
-            target=self.run, args=(bring_in_line, reconcile, warm), name="passes", daemon=True
+            target=self.run_work, args=(work,), name="passes", daemon=True
         )
         self._thread.start()
 
@@ -144,26 +163,51 @@ class Worker:
         `bring_in_line(organization)` raises `TryLater` for what may heal; anything else is buried.
         `reconcile()` is called once a day, at night; `warm(organization)` after a customer wrote.
         """
-        while not self._stopping.is_set():
-            try:
-                with lead(self._database, self._stopping) as is_leader:
-                    self._execute(is_leader, Work(bring_in_line, reconcile, warm))
-            except Timeout:
-                continue  # told to stop while another process was the leader
-            except TROUBLE as error:
-                log.warning("no passes can be executed now: %s", type(error).__name__)
-                self._stopping.wait(DATABASE_REST_SECONDS)
+        self.run_work(Work(bring_in_line, reconcile, warm))
 
-    def _execute(self, is_leader: Callable[[], bool], work: Work) -> None:
+    def run_work(self, work: Work, tell: Callable[[str], None] = lambda _: None) -> None:
+        """The same with tasks. `tell` is called with each new state (`data.workers`)."""
+        unsynced = db.connect_without_sync(self._database)
+        heartbeat = Heartbeat(Workers(unsynced), work.may_write, tell, self._beat_seconds)
+        heartbeat.start()
+        try:
+            while not self._stopping.is_set():
+                self._stand_by(heartbeat, work)
+        finally:
+            heartbeat.stop()
+            if unsynced is not self._database:
+                unsynced.dispose()
+
+    def _stand_by(self, heartbeat: Heartbeat, work: Work) -> None:
+        """Until this process has been the leader for a while, or was told to stop."""
+        heartbeat.say(STANDING_BY)
+        try:
+            with lead(self._database, self._stopping) as is_leader:
+                while is_leader() and not self._stopping.is_set():
+                    if heartbeat.may_write():
+                        self._execute(is_leader, heartbeat, work)
+                    else:
+                        heartbeat.say(HELD_BACK)
+                        self._stopping.wait(LEADER_POLL_SECONDS)
+        except Timeout:
+            return  # told to stop while another process was the leader
+        except TROUBLE as error:
+            why = explain(error, self._database) or type(error).__name__
+            log.warning("no passes can be executed now: %s", why)
+            self._stopping.wait(DATABASE_REST_SECONDS)
+
+    def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
         self._queue.register_queues()
         DBOS(config=self._config())
         try:
-            schedules = self._register(work)
+            schedules = self._register(work, heartbeat.note_end)
             DBOS.launch()
             DBOS.apply_schedules(schedules)
             self._queue.take_over(EXECUTOR)
+            heartbeat.say(EXECUTING)
             while is_leader() and not self._stopping.wait(LEADER_POLL_SECONDS):
-                pass
+                if not heartbeat.may_write():
+                    return
         finally:
             grace = self._grace_seconds
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace)
@@ -182,12 +226,20 @@ class Worker:
             config["db_engine_kwargs"] = {"pool_events": [(_set_durable, "connect")]}
         return config
 
-    def _register(self, work: Work) -> list[ScheduleInput]:
+    def _register(self, work: Work, note_end: Callable[[], None]) -> list[ScheduleInput]:
         @DBOS.workflow(name=PASS_WORKFLOW)
         def run_pass(organization: int) -> None:
-            reason = self._run_pass(organization, work.bring_in_line)
+            with request_id.working():
+                reason = self._run_pass(organization, work.bring_in_line)
+            note_end()
             if reason:
                 raise PassBuried(reason)
+
+        @DBOS.workflow(name=TASK_WORKFLOW)
+        def run_task(kind: str, number: int) -> None:
+            with request_id.working():
+                self._run_task(Task(kind, number), work)
+            note_end()
 
         @DBOS.workflow(name="sweep")
         def sweep(_at: datetime, _context: object) -> None:
@@ -196,11 +248,13 @@ class Worker:
         @DBOS.workflow(name="reconcile")
         def daily(_at: datetime, _context: object) -> None:
             if work.reconcile:
-                work.reconcile()
+                with request_id.working():
+                    work.reconcile()
 
         @DBOS.workflow(name=WARM_QUEUE)
         def warm(organization: int) -> None:
-            work.warm(organization)
+            with request_id.working():
+                work.warm(organization)
 
         nightly: ScheduleInput = {
             "schedule_name": "reconcile",
@@ -218,46 +272,40 @@ class Worker:
 
         Three steps, each remembered by the engine: after a death it goes on behind the last one.
         """
-        me = str(DBOS.workflow_id)
-        begun = DBOS.run_step(STUBBORN, self._begin, organization, me)
+        me, what = str(DBOS.workflow_id), f"organization {organization}: a pass"
+        begun = DBOS.run_step(STUBBORN, self._passes.begin, organization, me)
         if not begun:
             return ""
-        outcome = DBOS.run_step(None, _run_try, organization, bring_in_line)
-        return DBOS.run_step(STUBBORN, self._settle, organization, me, begun, outcome)
+        outcome = DBOS.run_step(None, run_try, what, partial(bring_in_line, organization))
+        self._record_try("pass", outcome, organization=organization)
+        return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
 
-    def _begin(self, organization: int, me: str) -> list[int]:
-        with inbox.write_transaction(self._database, organization) as connection:
-            return list(inbox.begin_pass(connection, organization, me) or ())
+    def _run_task(self, task: Task, work: Work) -> None:
+        """As `_run_pass`."""
+        me = str(DBOS.workflow_id)
+        if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
+            return
+        if not DBOS.run_step(STUBBORN, work.is_due, task):
+            DBOS.run_step(STUBBORN, self._tasks.postpone, task)
+            return
+        what = f"{task.subject}: a task"
+        outcome = DBOS.run_step(None, run_try, what, partial(work.do_task, task))
+        self._record_try("task", outcome, subject=task.subject)
+        DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
 
-    def _settle(self, organization: int, me: str, begun: list[int], outcome: _Outcome) -> str:
-        through, first = begun
-        with inbox.write_transaction(self._database, organization) as connection:
-            if not outcome["reason"]:
-                inbox.finish_pass(connection, organization, through, self._clock())
-                return ""
-            if outcome["later"] and self._try_again(connection, organization, outcome["retry_at"]):
-                return ""
-            # Only those that were there at the first try have had all of them; the younger ones get
-            # their own.
-            log.warning("organization %s: buried: %s", organization, outcome["reason"])
-            reason, now = outcome["reason"], self._clock()
-            if inbox.bury_hooks(connection, organization, first, reason, me, now):
-                self._queue.enqueue_passes(connection, [organization])
-            return reason
-
-    def _try_again(self, connection: Connection, organization: int, retry_at: float | None) -> bool:
-        tries = inbox.count_failure(connection, organization)
-        if tries > len(self._waits):
-            return False
-        asked = (retry_at or 0.0) - self._clock()  # of us, by who refused (Retry-After)
-        spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (spreads load, hides nothing)
-        delay = max(self._waits[tries - 1], min(asked, self._waits[-1])) * spread
-        self._queue.enqueue_next(connection, organization, delay)
-        return True
+    def _record_try(self, kind: str, outcome: TryOutcome, **ids: object) -> None:
+        """One line for each: what was done, of whom, and why not."""
+        reason = outcome["reason"]
+        if reason:
+            words, write = f"a try of a {kind} failed", log.warning
+        else:
+            words, write = f"a {kind} is done", log.info
+        self._events.record(write, words, **ids, reason=reason)
 
     def sweep(self) -> None:
-        """Once an hour: remove what is old, here and in the engine; bury what lost its pass."""
-        self._bury_lost()
+        """Once an hour: remove what is old, here and in the engine; see to what lost its try."""
+        self._passes.bury_lost()
+        self._tasks.revive_lost()
         keep_days, now = self._settings.keep_days, self._clock()
         more = True
         while more:
@@ -268,36 +316,19 @@ class Worker:
         kept = max(keep_days, IDS_DAYS) * DAY_SECONDS
         self._queue.delete_finished(FAILED, _format_time(now - kept))
 
-    def _bury_lost(self) -> None:
-        """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
-        with self._database.connect() as connection:
-            waiting = inbox.list_waiting(connection)
-        # In this order: a pass of theirs that has ended by now has settled them first.
-        living = {
-            one.workflow_id: one.queue_partition_key for one in self._queue.list_passes(ACTIVE)
-        }
-        for organization in waiting.keys() - {int(key or 0) for key in living.values()}:
-            through, now = waiting[organization], self._clock()
-            with inbox.write_transaction(self._database, organization) as connection:
-                last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
-                inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """The engine tells of each pass that it did not end well, with a trace of its own inside.
+
+    That one was buried we say ourselves. One that the end of a process cut off is nobody's fault.
+    """
+    error = line.exc_info[1] if line.exc_info else None
+    if isinstance(error, dbos_errors.DBOSException):
+        line.msg, line.args, line.exc_info = "a pass was cut off, it is done again", (), None
+    return not isinstance(error, PassBuried)
 
 
-def _run_try(organization: int, bring_in_line: BringInLine) -> _Outcome:
-    try:
-        bring_in_line(organization)
-    except TryLater as error:
-        return {"reason": str(error), "later": True, "retry_at": error.retry_at}
-    except (Unreadable, Unauthorized) as error:
-        # A plugin being updated, a proxy's page, a secret being rotated: mostly they heal.
-        return {"reason": str(error), "later": True, "retry_at": None}
-    except GiveUp as error:
-        return {"reason": str(error), "later": False, "retry_at": None}
-    except Exception as error:
-        # Its text may hold anything: people see the kind of it, the log has the rest.
-        log.exception("organization %s: a pass broke", organization)
-        return {"reason": f"unexpected {type(error).__name__}", "later": False, "retry_at": None}
-    return {"reason": "", "later": False, "retry_at": None}
+logging.getLogger("dbos").addFilter(_is_news)
 
 
 def _format_time(epoch: float) -> str:

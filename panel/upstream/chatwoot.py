@@ -4,7 +4,8 @@ What decides who may look (agents, members of an inbox or a team, the conversati
 short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, which asks for it.
 """
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import (
+    CHATWOOT_SIDE,
     Busy,
     GiveUp,
     Missing,
@@ -26,7 +28,9 @@ from panel.errors import (
     Unreachable,
     Unreadable,
     Unwell,
+    naming_side,
 )
+from panel.logs.events import LogThrottle
 from panel.metrics import start_upstream_series
 from panel.models.text import clean, normalize_email
 from panel.upstream.addresses import name_document
@@ -40,6 +44,7 @@ from panel.upstream.chatwoot_rejections import (
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog, Trouble, Troubles
 
+log = logging.getLogger(__name__)
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
 LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 # And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
@@ -51,6 +56,15 @@ ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
+EQUAL, CONTAINS = "equal_to", "contains"  # of Chatwoot's filter, which compares without case
+PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
+# Their visitors can read the whole contact.
+PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
+RESOLVED = "resolved"
+LIVING_STATUSES = ("open", "pending", "snoozed")
+LISTED_CONVERSATIONS = 20  # of a contact, those with the latest activity: Chatwoot lists no more
+FILTERED_CONVERSATIONS = 25  # a page of the filter
+MOST_CONVERSATION_PAGES = 40  # of one contact, so a thousand
 T = TypeVar("T")
 
 
@@ -115,7 +129,11 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: it is known to an inbox, so that somebody may be speaking through it."""
+    """`joined`: it is known to an inbox, so that somebody may be speaking through it.
+
+    `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
+    Chatwoot does not say.
+    """
 
     id: int
     name: str
@@ -124,6 +142,23 @@ class Contact:
     identifier: str | None
     attributes: dict[str, Any]
     joined: bool = False
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Of Chatwoot's filters: a standard key, or a custom attribute that is defined.
+
+    `value`: of several, one holds.
+    """
+
+    key: str
+    value: str | tuple[str, ...]
+    operator: str = EQUAL
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return (self.value,) if isinstance(self.value, str) else self.value
 
 
 @dataclass(frozen=True)
@@ -148,6 +183,15 @@ USUAL_DOCUMENTS = (
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
     *("contacts/conversations", "contacts/destroy_custom_attributes"),
 )
+
+
+@dataclass(frozen=True)
+class ListedConversation:
+    """One of a contact's conversations. `status`: open, pending, snoozed or resolved."""
+
+    id: int
+    status: str
+    attributes: dict[str, Any]
 
 
 class ValuesRefused(GiveUp):
@@ -175,6 +219,7 @@ class Chatwoot:
         self._cache = cache
         self._account = account
         self._failures = failures or FailureLog()
+        self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
         start_upstream_series(client.host, USUAL_DOCUMENTS, REMEDIES)
@@ -196,6 +241,7 @@ class Chatwoot:
         version = body.get("version") if isinstance(body, dict) else None
         return clean(version) if isinstance(version, str) else ""
 
+    @naming_side(CHATWOOT_SIDE)
     def conversation(
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> Conversation:
@@ -212,6 +258,7 @@ class Chatwoot:
         kept = self._cache.peek(_conversation_resource(number))
         return kept.value if kept and not kept.late else None
 
+    @naming_side(CHATWOOT_SIDE)
     def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
         """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, _parse_agents)
@@ -269,46 +316,97 @@ class Chatwoot:
         joined = self._read_cached(resource, path, fetch, anew)
         return frozenset(source for where, source in joined if where == inbox)
 
-    def change_conversation(self, number: int, changes: dict[str, str | None]) -> None:
+    @naming_side(CHATWOOT_SIDE)
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        present: Mapping[str, Any] | None = None,
+    ) -> None:
         """Set our keys, or remove those that are None: read, merge, write.
 
-        Chatwoot up to 4.15 replaces the whole object (§3.5), so what is there goes back with it.
+        Chatwoot up to 4.15 replaces the whole object, so what is there goes back with it.
+        `present`: the attributes as they are, where the caller has just read them. Raises
+        `ValuesRefused` when the conversation cannot be saved as it is: it holds an older value
+        that breaks today's limits.
         """
         path = f"conversations/{number}"
-        with self._reporting(path):
-            present = _read_attributes(self._fetch_parts(path, ConversationPart))
+        if present is None:
+            with self._reporting(path):
+                present = _read_attributes(self._fetch_parts(path, ConversationPart))
         merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
         if merged != present:
-            self._send("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
+            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
 
+    @naming_side(CHATWOOT_SIDE)
     def contact(self, number: int) -> Contact:
         """Raises `Missing` for one that was deleted or merged into another."""
         return _parse_contact(_require_object(self._get(f"contacts/{number}")).get("payload"))
 
+    @naming_side(CHATWOOT_SIDE)
     def find_contact(self, key: str, value: str) -> Contact | None:
         """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
 
         By filter, never by search: search is a substring's guess, throttled apart (§3.3).
         """
-        found = _read_rows(self._filter_contacts({key: value}))
+        found = _read_rows(self._filter_contacts([Condition(key, value)]))
         # Chatwoot compares without case, look-alikes too: those are not ours.
         same = [row for row in found if _fold(row.get(key)) == _fold(value)]
         return (
             _parse_contact(min(same, key=lambda row: _require_number(row, "id"))) if same else None
         )
 
-    def list_claimants(self, attributes: dict[str, str]) -> list[int]:
-        """Numbers of contacts whose custom attributes say all of this: a visitor can write them.
+    @naming_side(CHATWOOT_SIDE)
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        """Contacts for which one of the conditions holds, and how many there are in all.
+
+        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
+        case: look-alikes come too.
+        """
+        body = self._filter_contacts(conditions, "OR", page)
+        meta = _require_object(_require_object(body).get("meta"))
+        return [_parse_contact(row) for row in _read_rows(body)], _require_number(meta, "count")
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
+        """Contacts whose custom attributes say all of this: a visitor can write them.
 
         None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
         """
+        conditions = [Condition(key, value) for key, value in attributes.items()]
+        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_members(self, organization: int) -> list[Contact]:
+        """Contacts whose custom attributes name the organization, alone or beside others; none
+        where `setup` has not defined the attribute."""
+        number = str(organization)
+        parts = (f"{number},", f",{number}")
+        conditions = [
+            Condition(ID_ATTRIBUTE, number),
+            *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
+        ]
+        found = self._list_defined(conditions, "OR")
+        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+
+    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
         try:
-            rows = _read_rows(self._filter_contacts(attributes))
+            return [_parse_contact(row) for row in self._list_pages(conditions, joint)]
         except Unreadable as error:
             if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
-        return sorted(_require_number(row, "id") for row in rows)
+
+    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[dict[str, Any]]:
+        rows: dict[int, dict[str, Any]] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            found = _read_rows(self._filter_contacts(conditions, joint, page))
+            rows |= {_require_number(row, "id"): row for row in found}
+            if len(found) < PAGE_CONTACTS:
+                break
+        return list(rows.values())
 
     def count_identifiers(self, part: str) -> int:
         """How many contacts have this in their `identifier`, as it is written here."""
@@ -331,19 +429,12 @@ class Chatwoot:
             found |= {number: text for number, text in texts.items() if part in text}
         return found
 
-    def _filter_contacts(self, values: dict[str, str]) -> Any:
-        conditions: list[dict[str, Any]] = [
-            {
-                "attribute_key": key,
-                "filter_operator": "equal_to",
-                "values": [value],
-                "query_operator": "AND",
-            }
-            for key, value in values.items()
-        ]
-        conditions[-1]["query_operator"] = None
-        return self._send("POST", "contacts/filter?page=1", {"payload": conditions})
+    def _filter_contacts(
+        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+    ) -> Any:
+        return self._send("POST", f"contacts/filter?page={page}", _make_question(conditions, joint))
 
+    @naming_side(CHATWOOT_SIDE)
     def create_contact(self, fields: dict[str, Any]) -> Contact:
         """Raises `ValuesRefused` when another contact owns one of the values."""
         payload = _require_object(self._write("POST", "contacts", fields, again=False)).get(
@@ -351,29 +442,67 @@ class Chatwoot:
         )
         return _parse_contact(_require_object(payload).get("contact"))
 
+    @naming_side(CHATWOOT_SIDE)
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
         """`custom_attributes` are merged by Chatwoot, key by key, without a lock (§3.3)."""
         self._write("PUT", f"contacts/{number}", fields)
 
+    @naming_side(CHATWOOT_SIDE)
     def clear_contact(self, number: int, keys: list[str]) -> None:
         path = f"contacts/{number}/destroy_custom_attributes"
         self._write("POST", path, {"custom_attributes": keys})
 
-    def open_conversations(self, contact: int) -> dict[int, dict[str, Any]]:
-        """Attributes of the contact's open conversations among its last 20, by display id."""
+    @naming_side(CHATWOOT_SIDE)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        """The contact's conversations: the last 20 of any status, then older ones of `statuses`.
+
+        Without `statuses`, older ones of any status. The older ones are found by Chatwoot's filter,
+        25 in a call, which knows `contact_id` since 4.14.2; an older Chatwoot tells the last 20.
+        """
         path = f"contacts/{contact}/conversations"
         with self._reporting(path):
             rows = self._fetch_parts(path, ConversationsPart)["payload"]
-        open_ones = [row for row in rows if row.get("status") == "open"]
-        return {_require_number(row, "id"): _read_attributes(row) for row in open_ones}
+        found = {row.id: row for row in map(_parse_listed, rows)}
+        if len(rows) >= LISTED_CONVERSATIONS:
+            for row in self._filter_conversations(contact, statuses):
+                found.setdefault(row.id, row)
+        return list(found.values())
+
+    def _filter_conversations(
+        self, contact: int, statuses: tuple[str, ...]
+    ) -> Iterator[ListedConversation]:
+        wanted = [Condition("contact_id", str(contact))]
+        wanted += [Condition("status", statuses)] if statuses else []
+        question = _make_question(wanted)
+        for page in range(1, MOST_CONVERSATION_PAGES + 1):
+            path = f"conversations/filter?page={page}"
+            try:
+                with self._reporting(path):
+                    part = self._fetch_parts(path, ConversationsPart, question=question)
+            except Unreadable as error:
+                if read_words(error.body).lower().startswith(UNKNOWN_KEY):
+                    log.info("contact %d: this Chatwoot lists no more than its last 20", contact)
+                    return
+                raise
+            yield from map(_parse_listed, part["payload"])
+            if len(part["payload"]) < FILTERED_CONVERSATIONS:
+                return
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
-        return self._get(path) if method == "GET" else self._send(method, path, body, again=False)
+        if method == "GET":
+            return self._get(path)
+        answer = self._send(method, path, body, again=False)
+        self._record_write(method, path)
+        return answer
 
     def _write(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         try:
-            return self._send(method, path, body, again)
+            answer = self._send(method, path, body, again)
+            self._record_write(method, path)
+            return answer
         except Unreadable as error:
             if error.code != "http_422":
                 raise
@@ -423,10 +552,14 @@ class Chatwoot:
             return self._client.get(self._address(path), by=by).body
 
     def _fetch_parts(
-        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+        self,
+        path: str,
+        shape: type[msgspec.Struct],
+        by: Deadline | None = None,
+        question: Any = None,
     ) -> dict[str, Any]:
         with self._confirming_missing(), self._bulkhead.enter():
-            return self._client.get_parts(self._address(path), shape, by)
+            return self._client.get_parts(self._address(path), shape, by, question)
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
         """`again`: what may as well be done twice is tried once more; only making is not of it."""
@@ -456,6 +589,11 @@ class Chatwoot:
             raise
         self._troubles.note_success(name_document(path))
 
+    def _record_write(self, method: str, path: str) -> None:
+        kind = (method, "".join(each for each in path if not each.isdigit()))
+        ids = {"method": method, "path": path}
+        self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
+
     def _report(self, path: str, error: PanelError) -> None:
         """A contact that is gone and a value that is taken are answers, no failures."""
         document = name_document(path)
@@ -466,6 +604,21 @@ class Chatwoot:
         remedy = REMEDIES.get(error.code, "")
         self._failures.report(self._client.host, document, record, error, remedy)
         self._troubles.note_failure(document, error)
+
+
+def _make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
+    """A question of Chatwoot's filters."""
+    rows: list[dict[str, Any]] = [
+        {
+            "attribute_key": each.key,
+            "filter_operator": each.operator,
+            "values": list(each.values),
+            "query_operator": joint,
+        }
+        for each in conditions
+    ]
+    rows[-1]["query_operator"] = None
+    return {"payload": rows}
 
 
 def _conversation_resource(conversation: int) -> Resource[Conversation]:
@@ -504,7 +657,24 @@ def _parse_contact(body: Any) -> Contact:
         identifier=_read_text(found, "identifier"),
         attributes=_read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
+        public=_is_public(found),
     )
+
+
+def _is_public(contact: dict[str, Any]) -> bool:
+    rows = contact.get("contact_inboxes")
+    inboxes = [row.get("inbox") if isinstance(row, dict) else None for row in rows or []]
+    channels = {row.get("channel_type") if isinstance(row, dict) else None for row in inboxes}
+    return rows is None or None in channels or bool(channels & PUBLIC_CHANNELS)
+
+
+def _split(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else []
+
+
+def _parse_listed(body: Any) -> ListedConversation:
+    status = _read_text(_require_object(body), "status") or ""
+    return ListedConversation(_require_number(body, "id"), status, _read_attributes(body))
 
 
 def _parse_agents(body: Any) -> dict[int, Agent]:

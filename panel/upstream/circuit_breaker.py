@@ -38,7 +38,7 @@ class CircuitBreaker:
 
     limit: int = 10
     subjects: int = 3
-    own_limit: int = 8  # four sections, each tried twice
+    own_limit: int = 16  # four sections, each tried twice, two times over
     pause: float = 15.0
     window: float = 60.0
     clock: Callable[[], float] = time.time

@@ -6,6 +6,7 @@ The only importer of `requests`. Libraries' own retries know no deadline, hence 
 
 import codecs
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,8 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
 from panel.upstream.addresses import make_url, name_document, tell_address
 from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
@@ -52,6 +55,8 @@ LONGEST_PAUSE = 3600  # of a `Retry-After` that we believe
 POOL = 64
 SHORTEST_WAIT_SECONDS = 0.01  # for a turn, that counts as one
 LONGEST_WHOLE = 4000  # digits; longer ones msgspec does not read
+SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
+log = logging.getLogger(__name__)
 
 
 _large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
@@ -114,7 +119,7 @@ class Client:
         self._gate = gate
         self._name_rejection = name_rejection
         self.breaker = CircuitBreaker()
-        # Why the last call brought no answer, for the checks; None when it did.
+        self._events = LogThrottle()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
         # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
         self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
@@ -124,6 +129,12 @@ class Client:
         named = copy(self)
         named._name_rejection = name_rejection
         return named
+
+    def with_gate(self, gate: Gate) -> "Client":
+        """The same, for calls that wait for their turn."""
+        limited = copy(self)
+        limited._gate = gate
+        return limited
 
     def get(
         self,
@@ -143,14 +154,20 @@ class Client:
         return self._send_with_retry("GET", path, by, **named, params=params, headers=headers)
 
     def get_parts(
-        self, path: str, shape: type[msgspec.Struct], by: Deadline | None = None
+        self,
+        path: str,
+        shape: type[msgspec.Struct],
+        by: Deadline | None = None,
+        question: Any = None,
     ) -> dict[str, Any]:
         """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
 
         What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
-        or lists of them; the answer is plain JSON that holds those alone.
+        or lists of them; the answer is plain JSON that holds those alone. `question`: where it is
+        asked by POST, as Chatwoot's filters are.
         """
-        answer = self._send_with_retry("GET", path, by, shape=shape)
+        method, sent = ("POST", {"json": question}) if question is not None else ("GET", {})
+        answer = self._send_with_retry(method, path, by, shape=shape, **sent)
         return dict(answer.body)
 
     def repeat(self, method: str, path: str, body: Any) -> Answer:
@@ -226,8 +243,11 @@ class Client:
             by.last_longer(waited)
             if waited > SHORTEST_WAIT_SECONDS:
                 metrics.BUDGET_WAITS.labels(self.host).observe(waited)
+            turned = time.monotonic()
             with self._timing(document):
-                return self._exchange(method, url, by, **kwargs)
+                answer = self._exchange(method, url, by, **kwargs)
+            self._record_slow(method, url, time.monotonic() - turned)
+            return answer
 
     @contextmanager
     def _timing(self, document: str) -> Iterator[None]:
@@ -241,6 +261,13 @@ class Client:
         finally:
             seconds = time.monotonic() - begun
             metrics.CALL_SECONDS.labels(self.host, document, outcome).observe(seconds)
+
+    def _record_slow(self, method: str, url: str, seconds: float) -> None:
+        """One that fails as well is told by whoever asked, with what it was asked for."""
+        if seconds > SLOW_SECONDS:
+            path = urlsplit(url).path
+            ids = {"method": method, "path": path, "seconds": round(seconds, 1)}
+            self._events.record(log.warning, f"{self.host} was slow", host=self.host, **ids)
 
     def _exchange(
         self,
@@ -294,7 +321,8 @@ class Client:
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
         left = by.left() or 0.001
-        headers = {**self._headers, **(kwargs.pop("headers", None) or {})}
+        given = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **given}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
             timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))

@@ -7,57 +7,16 @@ received. The first of a kind is logged at once, its repetitions once a minute t
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from panel import metrics
 from panel.errors import Blocked, Busy, PanelError, Paused, Unauthorized, Unreadable
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F401
 from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
-QUIET_SECONDS = 60.0
 REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
-MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of failure
-
-
-@dataclass
-class _Repeated:
-    """Until when a kind of line stays out of the log, and how many were left out so far."""
-
-    quiet_until: float
-    count: int = 0
-
-
-class LogThrottle:
-    """Lets the first line of a kind into the log, and its repetitions once a minute together.
-
-    Safe for threads. `clock` counts seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._repeated: dict[Hashable, _Repeated] = {}
-
-    def __len__(self) -> int:
-        """How many kinds are remembered."""
-        return len(self._repeated)
-
-    def admit(self, kind: Hashable) -> str | None:
-        """What to write behind a line of this kind: `, and 2 more like it`, or nothing.
-
-        None: the line is left out.
-        """
-        with self._lock:
-            now = self._clock()
-            known = self._repeated.get(kind)
-            if known and now < known.quiet_until:
-                known.count += 1
-                return None
-            if len(self._repeated) >= MOST_KINDS:
-                self._repeated.clear()
-            self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            return f", and {known.count} more like it" if known and known.count else ""
 
 
 class FailureLog:
@@ -79,7 +38,8 @@ class FailureLog:
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
             what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
-            log.warning("%s: %s %d: %s", host, document, record, what)
+            ids = {"host": host, "document": document, "record": record, "code": error.code}
+            log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
 
     def report_oddities(
         self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
@@ -93,6 +53,7 @@ class FailureLog:
                     "%s: %s of organization %d: record %s: %s: %s%s",
                     *(host, document, organization, oddity.record),
                     *(oddity.field, oddity.reason, more),
+                    extra={"fields": {"document": document, "organization": organization}},
                 )
 
 

@@ -1,6 +1,7 @@
 """The client of the back office, read through the cache."""
 
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -8,10 +9,16 @@ from panel import metrics
 from panel.cache.entries import Dated, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
-from panel.errors import Blocked, Missing, PanelError, Unreadable
+from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.models.values import Row, read_list, read_whole
-from panel.upstream.client import Answer, Client
-from panel.upstream.documents import EVERY_DOCUMENT, Document, check_owner, says_failure
+from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.documents import (
+    EVERY_DOCUMENT,
+    Document,
+    check_owner,
+    make_record_key,
+    says_failure,
+)
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -34,9 +41,7 @@ class BackOffice:
         cache: Cache,
         integer_money: str,
         failures: FailureLog | None = None,
-        at_once: int = CALLS_AT_ONCE,
     ) -> None:
-        """`at_once`: how many calls an organization may cause at the same time."""
         self._client = client.with_names(name_rejection)
         documents = [each.name for each in EVERY_DOCUMENT]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
@@ -44,11 +49,16 @@ class BackOffice:
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
-        self._at_once = at_once
-        self._slots = CallSlots(at_once)
-        self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
         self._troubles = Troubles()
         self.unread = UnreadDocuments()
+        self._slots = CallSlots(CALLS_AT_ONCE)
+        self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
+
+    def behind(self, gate: Gate) -> "BackOffice":
+        """The same for passes: each call waits at the gate, and pages come one after the other."""
+        other = copy(self)
+        other._client, other._slots = self._client.with_gate(gate), CallSlots(1)
+        return other
 
     @property
     def paused_until(self) -> float:
@@ -63,7 +73,7 @@ class BackOffice:
         """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
         fetched = []
 
-        def fetch(by: Deadline) -> Any:
+        def fetch(by: Deadline) -> Dated:
             fetched.append(self._fetch(document, organization, by))
             return fetched[0]
 
@@ -71,12 +81,13 @@ class BackOffice:
         failed = partial(self._report_failure, document, organization)
         reading = self._cache.read(resource, control, fetch, failed)
         if fetched and not reading.late:  # what is read again from the cache is no news
-            self._report_answer(document, organization, reading.value)
+            self._report_success(document, organization, reading.value)
         return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
         try:
@@ -87,7 +98,7 @@ class BackOffice:
         except PanelError as error:
             self._report_failure(document, organization, error)
             raise
-        self._report_answer(document, organization, value)
+        self._report_success(document, organization, value)
         return value
 
     def _report_failure(
@@ -101,7 +112,7 @@ class BackOffice:
         else:
             self._troubles.note_failure(document.name, error)
 
-    def _report_answer(self, document: Document[T], organization: int, value: T) -> None:
+    def _report_success(self, document: Document[T], organization: int, value: T) -> None:
         self._troubles.note_success(document.name)
         self.unread.clear(document.name, organization)
         oddities = getattr(value, "oddities", ())
@@ -140,8 +151,9 @@ class BackOffice:
     def _fetch_pages(
         self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
     ) -> Dated:
+        """Every page, up to the document's most; one failing page fails the list."""
         read = self._make_reader(document, organization, by, size)
-        listed = read_pages(read, document.most_pages, self._at_once)
+        listed = read_pages(read, document.most_pages, self._slots.most)
         rows = list(listed.rows.values())
         if listed.total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")
@@ -152,10 +164,10 @@ class BackOffice:
     ) -> ReadPage:
         def read(number: int) -> Page:
             answer = self._get(document, organization, by, {"page": number, **size})
-            rows = read_list(self._read_data(answer.body))
-            check_owner(rows, organization)
-            pages, total = _read_counts(answer.body)
-            return Page(rows, pages, total, answer.age)
+            found = read_list(self._read_data(answer.body))
+            check_owner(found, organization)
+            rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
+            return Page(rows, *_read_counts(answer.body), age=answer.age)
 
         return read
 

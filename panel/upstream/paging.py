@@ -3,22 +3,22 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context  # the id of the request
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from panel.deadline import Deadline
 from panel.errors import Unreachable
-from panel.upstream.documents import make_record_key
 
 SMALL_PAGE = 20  # the documented default of `per_page`
 
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` as they came; `pages` and `total`: how many there are in all, where that is said."""
+    """`rows` by their key; `pages` and `total`: how many there are in all, where that is said."""
 
-    rows: list[Any]
+    rows: dict[str, Any]
     pages: int | None = None
     total: int | None = None
     age: float | None = 0.0
@@ -26,17 +26,16 @@ class Page:
 
 @dataclass
 class PagedList:
-    """`rows` by their id, in the order in which they came; `more`: there are further ones."""
+    """`rows` by their key, in the order in which they came; `more`: there are further ones."""
 
     rows: dict[str, Any] = field(default_factory=dict)
     totals: set[int] = field(default_factory=set)
     more: bool = False
     age: float | None = 0.0
 
-    def add(self, number: int, page: Page) -> None:
-        # Rows move between pages while we walk them: the same id twice is one row.
-        for at, row in enumerate(page.rows):
-            self.rows[make_record_key(row, number, at)] = row
+    def add(self, page: Page) -> None:
+        # Rows move between pages while we walk them: the same key twice is one row.
+        self.rows |= page.rows
         self.totals |= set() if page.total is None else {page.total}
         self.age = None if None in (self.age, page.age) else max(self.age or 0, page.age or 0)
 
@@ -69,7 +68,7 @@ def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
 
 def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
     listed, number, last = PagedList(), 1, read(1)
-    listed.add(1, last)
+    listed.add(last)
     news = len(listed.rows)
     while news and _goes_on(listed, number, last):
         if number >= most:
@@ -79,8 +78,9 @@ def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
         end = number + at_once if last.pages is not None else number + 1
         numbers = range(number + 1, min(end, last.pages or end, most) + 1)
         before = len(listed.rows)
-        for number, last in zip(numbers, _read_at_once(read, numbers), strict=True):
-            listed.add(number, last)
+        for last in _read_at_once(read, numbers):
+            listed.add(last)
+        number = numbers[-1]
         news = len(listed.rows) - before
     return listed
 
@@ -98,14 +98,15 @@ def _read_at_once(read: ReadPage, numbers: range) -> Iterable[Page]:
     if len(numbers) == 1:
         return [read(numbers[0])]
     with ThreadPoolExecutor(len(numbers)) as pool:
-        return list(pool.map(read, numbers))
+        calls = [pool.submit(copy_context().run, read, number) for number in numbers]
+        return [call.result() for call in calls]
 
 
 class CallSlots:
     """At most so many calls at once for each organization, in all its sections together."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._guard = Lock()
         self._slots: dict[int, tuple[BoundedSemaphore, int]] = {}
 
@@ -125,7 +126,7 @@ class CallSlots:
 
     def _join(self, organization: int) -> BoundedSemaphore:
         with self._guard:
-            new = BoundedSemaphore(self._most), 0
+            new = BoundedSemaphore(self.most), 0
             slots, users = self._slots.get(organization, new)
             self._slots[organization] = slots, users + 1
             return slots

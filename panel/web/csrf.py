@@ -3,13 +3,19 @@
 The check reads `Origin`, which no page of another site can choose.
 """
 
+import logging
+
 from flask import request
 from flask.typing import ResponseReturnValue
 
 from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
-from panel.services import services
+from panel.logs.events import LogThrottle
+from panel.services import get, services
 from panel.settings import origin
+
+log = logging.getLogger(__name__)
+LONGEST_ORIGIN = 200  # characters
 
 
 def refuse_foreign_pages() -> ResponseReturnValue | None:
@@ -23,5 +29,18 @@ def refuse_foreign_pages() -> ResponseReturnValue | None:
     by_cookie = settings.agent_proof != SHARED_SECRET
     if given in own or (given is None and not by_cookie):
         return None
+    _record_refusal(given, sorted(own))
     metrics.REFUSED_PROOFS.labels("foreign_origin").inc()
     return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
+
+
+def _record_refusal(given: str | None, own: list[str]) -> None:
+    said = (given or "none")[:LONGEST_ORIGIN]
+    get(LogThrottle).record(
+        log.warning,
+        "a POST of a page that is not ours was refused: see PANEL_URL",
+        said,
+        code="foreign_origin",
+        origin=said,
+        own=", ".join(own),
+    )

@@ -1,5 +1,6 @@
 """The routes of the panel: the shell, the panel of a conversation, its sections, changes."""
 
+import logging
 import random
 import time
 
@@ -11,7 +12,8 @@ from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
 from panel.errors import Busy, PanelError
-from panel.services import services
+from panel.logs.events import LogThrottle
+from panel.services import get, services
 from panel.web import sign_in
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
@@ -28,11 +30,14 @@ from panel.web.rendering import (
 )
 from panel.web.sections import (
     SECTIONS,
+    SectionView,
     make_failed_view,
     make_loading_view,
     make_view,
     mark_unchecked,
 )
+
+log = logging.getLogger(__name__)
 
 LONGEST_IDLE = 6  # digits
 CPU_LOAD = CpuLoad()
@@ -114,8 +119,26 @@ def answer_section(
         status = choose_status(error)
     seconds = time.perf_counter() - begun
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
+    _record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     return make_response(html, status)
+
+
+def _record_trouble(view: SectionView, seal: Seal) -> None:
+    """What the agent sees of it, under the id that they can tell us."""
+    if view.tells_code:
+        get(LogThrottle).record(
+            log.info,
+            "a section was not fresh",
+            view.section.name,
+            view.code,
+            section=view.section.name,
+            state=view.state,
+            code=view.code,
+            organization=seal.organization,
+            conversation=seal.conversation,
+            agent=seal.agent,
+        )
 
 
 def _parse_idle(text: str) -> float:

@@ -24,6 +24,7 @@ from panel.customer.matching import UNPROVEN, Candidate
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import GiveUp, Missing, PanelError, Refused
+from panel.logs import request_id
 from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
@@ -112,7 +113,8 @@ def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]],
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = _choose_formats()
-    return {"fmt": fmt, "_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+    words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+    return {"fmt": fmt, "request_id": request_id.current(), **words}
 
 
 def _choose_formats() -> Formats:
@@ -284,11 +286,12 @@ def render_section(view: SectionView, organization: int, uncovered: str = "") ->
     """One section; rendered once a second for all who are shown the same.
 
     A touch sends every open panel of an organization here at once. `uncovered`: the seal of the one
-    agent who may see it; such a section is shared with nobody.
+    agent who may see it; such a section is shared with nobody, nor is one that tells a code, for
+    the id of the request stands beside it.
     """
     metrics.find_series(metrics.SECTIONS_SHOWN, view.section.name, view.state).inc()
     now, rendered = time.time(), services().rendered
-    if uncovered:
+    if uncovered or view.tells_code:
         return _render_view(view, now, uncovered)
     key = make_shared_key(view, organization, now)
     html = rendered.get(key)

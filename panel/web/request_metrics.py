@@ -11,7 +11,7 @@ from panel.web.sections import SECTIONS
 NO_ROUTE = "none"
 BEGUN = "panel.begun"
 # What an agent is refused with; see `auth` and `customer.lookup`.
-REFUSALS = (
+REFUSED_REQUESTS = (
     *("no_proof", "wrong_proof", "wrong_session", "session_expired", "cookie_refused"),
     *("another_account", "another_agent", "another_contact", "no_such_conversation"),
     *("not_an_agent", "not_in_inbox", "inbox_not_served", "agent_removed", "bad_request"),
@@ -28,7 +28,7 @@ def register(app: Flask) -> None:
         metrics.start_series(counted, SECTIONS, metrics.SECTION_STATES)
     documents = [each.name for each in EVERY_DOCUMENT]
     metrics.start_series(metrics.CACHE_READS, [*documents, "chatwoot"], metrics.CACHE_OUTCOMES)
-    metrics.start_series(metrics.REFUSED_PROOFS, REFUSALS)
+    metrics.start_series(metrics.REFUSED_PROOFS, REFUSED_REQUESTS)
     app.before_request(_begin)
     app.after_request(_count)
 

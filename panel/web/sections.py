@@ -137,6 +137,11 @@ class SectionView:
     masked: frozenset[str] = VALUE_KINDS
 
     @property
+    def tells_code(self) -> bool:
+        """Does an agent read a code, with the id of the request beside it?"""
+        return self.state in ("late", "failed", "denied") and not self.follow
+
+    @property
     def note(self) -> str:
         """For the access log: such as `orders=late,http_500:1f0c93ab`; no value of a record.
 

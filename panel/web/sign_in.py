@@ -3,6 +3,7 @@
 `POST /sign-in` takes an agent's access token once and gives a session; see `auth`.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,13 @@ from panel.auth.tokens import ACCESS_TOKEN
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.errors import PanelError
-from panel.services import services
+from panel.logs.events import LogThrottle
+from panel.services import get, services
 from panel.web.rendering import render_refusal
 
+log = logging.getLogger(__name__)
+
+MOST_ID_DIGITS = 12  # of an id that the log repeats
 # Refusals by which a guesser would learn which contact a conversation has.
 TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
@@ -76,6 +81,7 @@ def _read_peer() -> str:
 
 def answer_refusal(error: PanelError) -> Response:
     """Why nothing is shown. A session that does not hold is not sent again."""
+    _record_refusal(error)
     if isinstance(error, Denied):
         metrics.REFUSED_PROOFS.labels(error.code).inc()
     answer = make_response(render_refusal(error))
@@ -84,6 +90,25 @@ def answer_refusal(error: PanelError) -> Response:
     if isinstance(error, Unproven) and _read_session():
         _forget_session(answer)
     return answer
+
+
+def _record_refusal(error: PanelError) -> None:
+    """Whoever is refused is told a code; what the page said of itself is evidence of nothing."""
+    write = log.info if isinstance(error, Denied) else log.warning
+    get(LogThrottle).record(
+        write,
+        "a panel was not shown",
+        error.code,
+        code=error.code,
+        detail=error.detail,
+        conversation=_read_number("conversation"),
+        agent=_read_number("agent_id"),
+    )
+
+
+def _read_number(name: str) -> int | None:
+    text = request.form.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_ID_DIGITS else None
 
 
 def sign_in() -> Response:

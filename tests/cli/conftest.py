@@ -10,12 +10,12 @@ from tests.conftest import MakePanel, Worlds, worlds_on_sockets
 
 
 @pytest.fixture(scope="module")
-def _worlds() -> Iterator[Worlds]:
+def account_worlds() -> Iterator[Worlds]:
     with worlds_on_sockets() as both:
         yield both
 
 
 @pytest.fixture
-def make(_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
-    with account_of_others(_worlds, tmp_path) as maker:
+def make(account_worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
+    with account_of_others(account_worlds, tmp_path) as maker:
         yield maker

@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import serve
 from panel.services import get
 from panel.sync.intake import Intake
-from panel.sync.jobs import BACKFILL, RECONCILE, Jobs
+from panel.sync.jobs import BACKFILL, Jobs
 from panel.sync.pass_queue import PassQueue
-from panel.sync.reconcile import DELETED
+from panel.sync.reconcile import DELETED, RECONCILE
+from panel.sync.tries import RETRY_WAITS
 from panel.sync.worker import Worker
 from tests.conftest import MakePanel, Panel, Worlds, environment, panels_before, wait_until
 from tests.sync.engine import engine_of
@@ -117,59 +118,6 @@ def test_setup_prints_json_for_programs(panel: Panel) -> None:
 # -- sync status, sync buried ----------------------------------------------------------------------
 
 
-def test_status_of_a_quiet_panel_is_fine(panel: Panel) -> None:
-    told = read(panel, "sync status")
-    nothing: dict[str, Any] = {"state": "unused", "last_accepted": None, "refused": {}}
-    assert told == asdict(get(Intake, panel.app).stats()) | {
-        "retrying": [],
-        "chatwoot_webhooks": nothing | {"detail": "no secret set; none has ever come"},
-        "plugin_hooks": nothing | {"detail": "none has ever come"},
-    }
-    lines = run(panel, "sync status").stdout.splitlines()
-    assert [line.split()[:2] for line in lines[:5]] == [
-        *(["waiting", "0"], ["running", "0"], ["retrying", "0"]),
-        *(["buried", "0"], ["done", "0"]),
-    ]
-    assert lines[5:] == [
-        "webhooks  of Chatwoot: no secret set; none has ever come",
-        "hooks     of the plugin: none has ever come",
-    ]
-
-
-def test_status_tells_what_waits_and_since_when(panel: Panel) -> None:
-    get(Intake, panel.app).accept(hook("h", 42))
-    told = read(panel, "sync status")
-    assert (told["waiting"], told["done"]) == (1, 0)
-    assert told["oldest_waiting"] == pytest.approx(panel.clock.now, abs=60)
-    assert "oldest    waiting since 20" in run(panel, "sync status").stdout
-
-
-def test_status_tells_who_is_tried_again_and_when(panel: Panel) -> None:
-    engine = engine_of(panel.app)
-    panel.chat.down = True
-    engine.intake.accept(hook("h", 42))
-    engine.worker.start(get(Jobs, panel.app).bring_in_line)
-    wait_until(lambda: engine.intake.stats().retrying, 20)
-    engine.worker.stop()
-    ((organization, at),) = read(panel, "sync status")["retrying"]
-    assert (organization, at > panel.clock.now) == (42, True)
-    assert "organization 42, next try 20" in run(panel, "sync status").stdout
-
-
-def test_status_tells_when_the_last_hook_of_the_plugin_came(panel: Panel) -> None:
-    body = {"event": "order.paid", "timestamp": "2026-11-30T12:00:00Z", "data": {}}
-    for bearer, code in ((panel.settings.secret, 202), ("another", 401)):
-        assert panel.ask("POST", "/sync/hooks", bearer, json=body).status_code == code
-    hooks = read(panel, "sync status", FOUND)["plugin_hooks"]
-    assert hooks["last_accepted"] == pytest.approx(panel.clock.now, abs=60)
-    assert (hooks["state"], hooks["refused"]["bad_proof"]["count"]) == ("refused", 1)
-
-
-def test_status_with_something_buried_has_found_something(panel: Panel) -> None:
-    bury(panel)
-    assert read(panel, "sync status", FOUND)["buried"] == 1
-
-
 def test_buried_is_fine_when_nothing_is(panel: Panel) -> None:
     assert read(panel, "sync buried") == []
     assert run(panel, "sync buried").stdout == "Nothing is buried.\n"
@@ -179,7 +127,13 @@ def test_buried_lists_each_with_its_reason(panel: Panel) -> None:
     bury(panel)
     (row,) = read(panel, "sync buried", FOUND)
     assert (row["id"], row["reason"], row["organization"]) == ("lost", "no_organization", None)
-    assert "no organization  1 hooks" in run(panel, "sync buried").stdout
+    assert row["advice"].startswith("Nothing to run again")
+    lines = run(panel, "sync buried").stdout
+    assert "lost  no organization  1 hook  20" in lines
+    assert "    The plugin named no organization (no_organization).\n" in lines
+    assert (
+        "    To do: Nothing to run again: tell the plugin's developers, then dismiss it." in lines
+    )
 
 
 @pytest.mark.parametrize("option", ["--replay {id}", "--replay-all"])
@@ -192,7 +146,7 @@ def test_what_was_buried_can_be_run_again(panel: Panel, option: str) -> None:
     told = read(panel, "sync buried " + option.format(id=row["id"]))
     assert told == {"replayed": [row["id"]]}
     work(panel)
-    assert (read(panel, "sync buried"), read(panel, "sync status")["done"]) == ([], 1)
+    assert (read(panel, "sync buried"), get(Intake, panel.app).stats().done) == ([], 1)
 
 
 def test_what_cannot_be_run_again_is_said(panel: Panel) -> None:
@@ -200,6 +154,40 @@ def test_what_cannot_be_run_again_is_said(panel: Panel) -> None:
     for name in ("lost", "no-such-id"):
         answer = run(panel, f"sync buried --replay {name}")
         assert (answer.exit_code, answer.stdout) == (FOUND, "0 of 1 run again\n")
+
+
+def test_what_needs_nothing_is_dismissed_by_somebody(panel: Panel) -> None:
+    bury(panel)
+    bury(panel, "another")
+    assert read(panel, "sync buried --dismiss lost --by ana") == {"dismissed": ["lost"]}
+    assert [row["id"] for row in read(panel, "sync buried", FOUND)] == ["another"]
+    whoami = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True)
+    answer = run(panel, "sync buried --dismiss-all")
+    assert answer.stdout == f"1 of 1 dismissed by {whoami.stdout.strip()}\n"
+    assert read(panel, "sync buried") == []
+    settled = {row["id"]: row for row in read(panel, "sync buried --settled")}
+    assert settled["lost"]["settled_by"] == "dismissed by ana"
+    assert settled["lost"]["settled_at"] == pytest.approx(panel.clock.now, abs=60)
+    assert "lost  no organization" in run(panel, "sync buried --settled").stdout
+
+
+def test_what_is_not_there_cannot_be_dismissed(panel: Panel) -> None:
+    answer = run(panel, "sync buried --dismiss nothing")
+    assert (answer.exit_code, answer.stdout[:7]) == (FOUND, "0 of 1 ")
+
+
+def test_a_later_pass_that_goes_well_settles_what_was_buried(panel: Panel) -> None:
+    panel.office.fault("403", 42)
+    get(Intake, panel.app).accept(hook("h", 42))
+    work(panel)
+    (row,) = read(panel, "sync buried", FOUND)
+    assert row["side"] == "MIDDAG Account"
+    panel.office.heal()
+    run(panel, "sync backfill 42")
+    work(panel)
+    assert read(panel, "sync buried") == []
+    (settled,) = read(panel, "sync buried --settled")
+    assert (settled["id"], settled["settled_by"][:5]) == (row["id"], "pass ")
 
 
 def test_to_run_everything_again_where_nothing_is_buried_is_fine(panel: Panel) -> None:
@@ -231,10 +219,41 @@ def test_backfill_takes_ids_from_standard_input(panel: Panel, argument: str) -> 
     assert told["organizations"] == 2
 
 
-def test_backfill_goes_on_where_it_was(panel: Panel) -> None:
+def test_backfill_runs_whenever_it_is_asked_for(panel: Panel) -> None:
+    for _ in range(2):
+        assert read(panel, "sync backfill 42") == {"organizations": 1, "lined_up": 1}
+    assert kinds(panel) == [(42, BACKFILL)] * 2
+
+
+def test_backfill_does_not_wait_for_the_next_try(panel: Panel) -> None:
+    engine = engine_of(panel.app)
+    panel.chat.down = True
+    engine.intake.accept(hook("h", 42))
+    engine.worker.start(get(Jobs, panel.app).bring_in_line)
+    wait_until(lambda: engine.intake.stats().retrying, 20)
+    panel.chat.down = False
+    began = time.monotonic()
     run(panel, "sync backfill 42")
-    assert read(panel, "sync backfill 42 45") == {"organizations": 2, "lined_up": 1}
-    assert "0 lined up, 2 were before" in run(panel, "sync backfill 42 45").stdout
+    wait_until(lambda: engine.intake.stats().oldest_waiting is None, 20)
+    assert time.monotonic() - began < RETRY_WAITS[0]
+    engine.worker.stop()
+
+
+def test_backfill_that_was_interrupted_goes_on_where_it_was(panel: Panel) -> None:
+    run(panel, "sync backfill 42")
+    told = read(panel, "sync backfill --resume 42 45")
+    assert told == {"organizations": 2, "lined_up": 1}
+    lines = run(panel, "sync backfill --resume 42 45").stdout
+    assert "0 lined up, 2 were before" in lines
+
+
+def test_known_lists_the_ids_one_a_line(panel: Panel) -> None:
+    assert (run(panel, "sync known").stdout, read(panel, "sync known")) == ("", [])
+    for number in (45, 42):
+        get(Jobs, panel.app).bring_in_line(number)
+    listed = run(panel, "sync known").stdout
+    assert (listed, read(panel, "sync known")) == ("42\n45\n", [42, 45])
+    assert read(panel, "sync backfill -", input=listed)["lined_up"] == 2
 
 
 @pytest.mark.parametrize("argument", ["no-such-file", "0", "²"])
@@ -284,7 +303,10 @@ def test_what_differs_is_printed_and_nothing_written(panel: Panel, line: str) ->
     panel.chat.forget()
     rows = read(panel, line, FOUND)
     assert {(row["organization"], row["method"]) for row in rows} == {(42, "PUT")}
-    assert "Acme & Sons" in run(panel, line).stdout
+    said = run(panel, line).stdout
+    told = 'middag_organization says "Acme", and should say "Acme & Sons"'
+    assert f"organization 42: contact 1: {told}" in said or told in said
+    assert said.endswith("To put it right: `flask --app app sync backfill 42`\n")
     assert (panel.chat.writes, kinds(panel)) == ([], [])
 
 
@@ -299,6 +321,8 @@ def test_drift_that_cannot_ask_chatwoot_says_so(panel: Panel) -> None:
     panel.chat.down = True
     (row,) = read(panel, "sync drift 42", FOUND)
     assert row["path"] == "could not be told"
+    said = run(panel, "sync drift 42").stdout
+    assert said.startswith("organization 42: cannot be compared. Chatwoot answers with an error")
 
 
 DATABASE = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", "sync drift")

@@ -51,6 +51,7 @@ def test_a_panel_that_moved_takes_its_tab_and_its_webhook_along(
     secret = webhook(panel.chat, f"{former}/sync/chatwoot")["secret"]
     done = told(panel)
     assert done["steps"] == [
+        f"mark this account as written by the panel at {PANEL_URL}",
         f"move dashboard app MIDDAG to {PANEL_URL}",
         f"move webhook to {HOOK_URL} from {former}/sync/chatwoot",
     ]

@@ -247,6 +247,26 @@ def test_a_number_that_may_stand_for_several_people_is_never_proven(phone: str, 
         assert found(seen, known, sources=[phone]) == [(42, "matched", trust)]
 
 
+@pytest.mark.parametrize(
+    ("shown", "source", "trust"),
+    [
+        ("+556188887777", "5561988887777", "proven"),
+        ("+5215512345678", "5215512345678", "proven"),
+        ("+525512345678", "5215512345678", "proven"),
+        ("+5491123456789", "5491123456789", "proven"),
+        # In Argentina the spelling without the 9 is a landline's: whose it is proves nobody.
+        ("+541123456789", "5491123456789", "unproven"),
+        ("+5491123456789", "541123456789", "unproven"),
+        ("+5561933220042", "556133220042", "unproven"),  # a mobile, and another one's landline
+    ],
+)
+def test_another_spelling_is_the_same_phone_and_a_landline_never_a_mobile(
+    shown: str, source: str, trust: str
+) -> None:
+    seen = conversation(WHATSAPP, phone=shown)
+    assert found(seen, knows(42, "phone"), sources=[source]) == [(42, "matched", trust)]
+
+
 @pytest.mark.parametrize("people", [0, 2, 3])
 def test_a_phone_of_several_people_is_never_proven(people: int) -> None:
     seen = conversation(WHATSAPP)

@@ -10,11 +10,26 @@ from pathlib import Path
 from sqlalchemy import MetaData
 
 from panel.auth import revocation, throttle
-from panel.data import audit_log, db, delivery_log, directory, inbox, links, schema, search_index
+from panel.data import (
+    audit_log,
+    db,
+    delivery_log,
+    directory,
+    inbox,
+    installation,
+    links,
+    schema,
+    search_index,
+    tasks,
+    workers,
+)
 from panel.data.migrations import upgrade, version
 
 NEWER = version.SCHEMA + 1  # before a test changes it
-OWNERS = (audit_log, delivery_log, directory, inbox, links, revocation, search_index, throttle)
+OWNERS = (
+    *(audit_log, delivery_log, directory, inbox, installation, links, revocation, search_index),
+    *(tasks, throttle, workers),
+)
 
 REVISION = """
 import time

@@ -159,4 +159,4 @@ def test_a_silent_database_is_a_sentence_and_not_an_empty_log(panel: Panel) -> N
     for words in ([], ["--json"], ["--csv"]):
         told = run(panel, *words)
         assert told.exit_code == 2
-        assert "Could not: Unreachable database" in told.stderr
+        assert "cannot be used: no such table: access_log" in told.stderr

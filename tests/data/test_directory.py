@@ -1,6 +1,7 @@
 """What the passes learned, asked by keys and by words: the same on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
@@ -81,6 +82,114 @@ def test_a_phone_is_known_for_so_many_people_over_all_organizations(
     matches = directory.find_matches(Keys(phone=PHONE))
     assert {match.people for match in matches} == {count}
     assert {match.organization for match in matches} == {42, *(each[0] for each in people)}
+
+
+SPELLINGS = [
+    ("+5561988887777", "+556188887777"),
+    ("+5491123456789", "+541123456789"),
+    ("+525512345678", "+5215512345678"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+def test_a_phone_is_known_in_every_spelling_and_is_one_persons(
+    database: Engine, one: str, other: str
+) -> None:
+    directory = Directory(database)
+    for stored, shown in ((one, other), (other, one)):
+        directory.put_organization(known(42))
+        directory.put_person(Person(42, "collaborator:1", 301, "owner", "ana@x.example", stored))
+        assert [each.key for each in directory.find_people("", shown)] == ["collaborator:1"]
+        (match,) = directory.find_matches(Keys(phone=shown))
+        assert (match.organization, match.role) == (42, "owner")
+        directory.put_person(Person(43, "collaborator:9", 302, "owner", "zoe@x.example", shown))
+        assert {each.people for each in directory.find_matches(Keys(phone=shown))} == {2}
+        directory.forget(43)
+
+
+def test_a_spelling_proves_no_more_than_the_back_offices_own(database: Engine) -> None:
+    """Without its 9, an Argentine number is a landline's, whatever the contact shows."""
+    directory = Directory(database)
+    directory.put_organization(known(42))
+    landline = Person(42, "collaborator:1", 301, "owner", "ana@x.example", "+541123456789")
+    directory.put_person(landline)
+    assert [each.people for each in directory.find_matches(Keys(phone="+5491123456789"))] == [2]
+    directory.put_person(replace(landline, phone="+5491123456789"))
+    assert [each.people for each in directory.find_matches(Keys(phone="+5491123456789"))] == [1]
+
+
+# -- the contacts of a person ----------------------------------------------------------------------
+
+
+def test_every_contact_of_a_person_is_one_of_the_organization(database: Engine) -> None:
+    directory = Directory(database)
+    directory.put_organization(known(42))
+    ana = Person(42, "collaborator:1", 301, "owner", "ana@x.example", "+5561988887777")
+    directory.put_person(ana)
+    for _ in range(2):
+        directory.add_contact(ana, 302)
+    for number in (301, 302):
+        assert directory.memberships_of(number) == [(known(42), replace(ana, contact=number))]
+    assert directory.find_seated([301, 302, 303]) == {301, 302}
+    assert directory.further_contacts_of(42) == {"collaborator:1": {302}}
+    directory.remove_contact(42, "collaborator:1", 302)
+    assert directory.memberships_of(302) == []
+    directory.remove_contact(42, "collaborator:1", 301)
+    assert directory.people_of(42)["collaborator:1"].contact == 0
+
+
+def test_who_goes_takes_their_contacts_along(database: Engine) -> None:
+    directory = Directory(database)
+    directory.put_organization(known(42))
+    for key in ("collaborator:1", "collaborator:2"):
+        person = Person(42, key, 301, "owner", f"{key}@x.example")
+        directory.put_person(person)
+        directory.add_contact(person, 302)
+    directory.remove_people(42, ["collaborator:1"])
+    assert directory.further_contacts_of(42) == {"collaborator:2": {302}}
+    directory.forget(42)
+    assert (directory.further_contacts_of(42), directory.find_seated([301, 302])) == ({}, set())
+
+
+def test_a_merge_ends_the_seats_of_every_organization(database: Engine) -> None:
+    directory = Directory(database)
+    for number in (42, 43):
+        directory.put_organization(known(number))
+        directory.put_person(Person(number, "collaborator:1", 301, "owner", "ana@x.example"))
+    directory.note_merge(301, 400)
+    assert directory.memberships_of(301) == []
+    left = directory.list_unsettled()
+    assert [(each.organization, each.contact, each.merged_into) for each in left] == [
+        (42, 0, 400),
+        (43, 0, 400),
+    ]
+    assert directory.list_unsettled(43) == left[1:]
+
+
+@pytest.mark.parametrize(
+    ("contact", "email", "phone", "wanted"),
+    [
+        (301, "ana@x.example", "", set()),  # our own echo
+        (302, "", "+556188887777", set()),
+        (303, "", "+556188887777", {42}),
+        (303, "ana@x.example", "", {42}),
+        (303, "zoe@x.example", "+5561988887777", set()),  # by a phone alone, and somebody else
+        (302, "", "+5561988880000", {42}),  # it is theirs no more
+        (303, "", "+556133220042", set()),  # of several people
+        (303, "", "", set()),
+    ],
+)
+def test_a_pass_is_wanted_for_a_contact_that_it_would_seat_or_unseat(
+    database: Engine, contact: int, email: str, phone: str, wanted: set[int]
+) -> None:
+    directory = Directory(database)
+    directory.put_organization(known(42))
+    ana = Person(42, "collaborator:1", 301, "owner", "ana@x.example", "+5561988887777")
+    directory.put_person(ana)
+    directory.add_contact(ana, 302)
+    shared = Person(42, "collaborator:2", 304, "owner", "bia@x.example", "+556133220042")
+    directory.put_person(replace(shared, phone_shared=True))
+    assert directory.find_unseated(contact, email, phone) == wanted
 
 
 def test_words_are_ordered_by_bytes_whatever_the_database_speaks(database: Engine) -> None:

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, select
 
-from panel.data import db, inbox, schema
+from panel.data import db, dead_letters, inbox, schema
 from panel.data.inbox import InboxRow
 
 NOW = 1_800_000_000.0
@@ -66,6 +66,9 @@ def test_no_payload_is_kept() -> None:
         "reason",
         "finished_at",
         "pass_id",
+        "side",
+        "settled_at",
+        "settled_by",
     }
 
 
@@ -143,14 +146,14 @@ def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
     inbox.bury_hooks(connection, 7, second, "denied", "pass", NOW + 9)
     lone = InboxRow("lost", "order.paid", None, None, NOW, NOW + 1, inbox.BURIED, "no_organization")
     inbox.insert_hooks(connection, [lone])
-    assert inbox.list_buried(connection) == [
-        inbox.BuriedHooks("pass", 7, "denied", 2, NOW, NOW + 9),
-        inbox.BuriedHooks("lost", None, "no_organization", 1, NOW + 1, NOW + 1),
+    assert dead_letters.list_buried(connection) == [
+        dead_letters.BuriedHooks("pass", 7, "denied", 2, NOW, NOW + 9),
+        dead_letters.BuriedHooks("lost", None, "no_organization", 1, NOW + 1, NOW + 1),
     ]
-    assert inbox.find_buried(connection, "b") == (7, "pass")
-    assert inbox.find_buried(connection, "lost") is None
-    assert inbox.unbury_hooks(connection, "pass") is True
-    assert inbox.unbury_hooks(connection, "pass") is False
+    assert dead_letters.find_buried(connection, "b") == (7, "pass")
+    assert dead_letters.find_buried(connection, "lost") is None
+    assert dead_letters.unbury_hooks(connection, "pass") is True
+    assert dead_letters.unbury_hooks(connection, "pass") is False
     assert inbox.list_waiting(connection) == {7: second}
     assert first < second
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, MetaData, select, text
 from sqlalchemy.exc import OperationalError
 
 from panel.auth.throttle import Throttle, limit_failures
-from panel.data import db, inbox, schema
+from panel.data import db, dead_letters, inbox, installation, schema, tasks, workers
 from panel.data.audit_log import AuditEntry, AuditLog
 from panel.data.delivery_log import CHATWOOT, PLUGIN, DeliveryLog, Tally
 from panel.data.directory import Directory
@@ -72,6 +72,14 @@ ADDED = {
     *("agent_generations.agent", "agent_generations.generation"),
     *("deliveries.sender", "deliveries.answer", "deliveries.minute"),
     *("deliveries.count", "deliveries.last_at"),
+    *("people.former_email", "people.merged_into"),
+    *("further_contacts.organization", "further_contacts.key"),
+    "further_contacts.contact",
+    *("hooks.side", "hooks.settled_at", "hooks.settled_by"),
+    *("passes.reason", "passes.side", "passes.tried_at"),
+    *(f"tasks.{column.name}" for column in tasks.tasks.c),
+    *(f"workers.{column.name}" for column in workers.workers.c),
+    *(f"installation.{column.name}" for column in installation.installation.c),
 }
 
 
@@ -227,7 +235,7 @@ def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     with engine.connect() as connection:
         assert inbox.count_hooks(connection, 1795000007.0).buried == 1
         assert inbox.list_waiting(connection) == {42: 5}
-        assert [each.id for each in inbox.list_buried(connection)] == ["pass-1"]
+        assert [each.id for each in dead_letters.list_buried(connection)] == ["pass-1"]
         [row] = connection.execute(text("SELECT next_expiry FROM organizations WHERE id = 42"))
     assert str(row[0]) == date(2027, 1, 31).isoformat()
 

@@ -86,6 +86,43 @@ def test_an_organization_is_found_by_everything_that_is_known_of_it(
 
 
 @pytest.mark.parametrize(
+    ("phone", "queries"),
+    [
+        (
+            "+5561988887777",
+            ["+55 61 98888-7777", "+55 61 8888-7777", "(61) 8888-7777", "061 98888-7777",
+             "98888-7777", "8888-7777", "00 55 61 98888-7777"],
+        ),
+        ("+5491123456789", ["+54 9 11 2345-6789", "+54 11 2345-6789", "11 2345-6789"]),
+        ("+541123456789", ["+54 9 11 2345-6789", "+5491123456789"]),
+        ("+525512345678", ["+52 1 55 1234 5678", "+5215512345678", "55 1234 5678"]),
+        ("+12125550123", ["+1 (212) 555-0123", "212-555-0123", "12125550123"]),
+    ],
+)  # fmt: skip
+def test_a_phone_is_found_in_every_spelling(
+    terms: SearchIndex, phone: str, queries: list[str]
+) -> None:
+    learn(terms, phones=[phone])
+    for query in queries:
+        assert found(terms, query) == [42], query
+
+
+def test_a_national_number_is_not_taken_for_a_brazilian_one(terms: SearchIndex) -> None:
+    learn(terms, phones=["+552125550123"])
+    assert found(terms, "+1 (212) 555-0123") == []
+    assert found(terms, "+55 21 2555-0123") == [42]
+
+
+def test_words_of_a_kind_can_be_kept(terms: SearchIndex) -> None:
+    learn(terms)
+    changed = {"names": ["Novo"], "emails": [], "codes": []}
+    terms.replace_terms(42, make_terms(42, **{**ACME, **changed}), {"email"})  # type: ignore[arg-type]
+    assert found(terms, "ana.souza@acme.example") == [42]
+    assert found(terms, "PLG-202604204") == []
+    assert found(terms, "são bento") == []
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "bento x",

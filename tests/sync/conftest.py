@@ -1,11 +1,14 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as Database
 
 from panel.data import db, schema
+from tests.sync.benches import bench_on
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import settings_for
+from tests.sync.test_reconcile import Bench
 from tests.sync.until import until
 
 BuildEngine = Callable[..., Engine]
@@ -35,3 +38,10 @@ def halt(engine: Engine) -> None:
     if engine.worker._thread:  # what a killed process was at is not ours to wait for
         until(lambda: not engine.queue.client.list_workflows(status="PENDING"))
     engine.worker.stop(grace_seconds=0)
+
+
+@pytest.fixture
+def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
+    """Passes on either database; a test file with a `bench` of its own has that one."""
+    with bench_on(url, tmp_path) as made:
+        yield made

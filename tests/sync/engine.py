@@ -12,17 +12,20 @@ from panel.services import Services, get
 from panel.settings import Settings
 from panel.sync.intake import Intake
 from panel.sync.pass_queue import PassQueue
-from panel.sync.worker import RETRY_WAITS, Worker
+from panel.sync.task_intake import TaskIntake
+from panel.sync.tries import RETRY_WAITS
+from panel.sync.worker import Worker
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`intake` keeps hooks, `worker` runs their passes, `queue` lies between them."""
+    """`intake` keeps hooks and `tasks` tasks, `worker` does them, `queue` lies between them."""
 
     database: Database
     queue: PassQueue
     intake: Intake
     worker: Worker
+    tasks: TaskIntake
 
     @property
     def on_sqlite(self) -> bool:
@@ -41,10 +44,12 @@ def make_engine(
 ) -> Engine:
     queue = PassQueue(database)
     intake = Intake(database, queue, clock)
-    return Engine(database, queue, intake, Worker(settings, queue, waits, clock))
+    tasks = TaskIntake(database, queue, clock)
+    return Engine(database, queue, intake, Worker(settings, queue, waits, clock), tasks)
 
 
 def engine_of(app: Flask) -> Engine:
     """The one of this application."""
     database = get(Services, app).database
-    return Engine(database, get(PassQueue, app), get(Intake, app), get(Worker, app))
+    queue, intake, worker = get(PassQueue, app), get(Intake, app), get(Worker, app)
+    return Engine(database, queue, intake, worker, get(TaskIntake, app))

@@ -1,6 +1,6 @@
 """A process of its own for the tests that kill: `python -m tests.sync.executor URL LOG COMMAND ...`
 
-run SECONDS [EXECUTOR]   executes passes, each of which takes so long and writes two lines to LOG
+run SECONDS [EXECUTOR]   executes passes and tasks, each of which takes so long and writes two lines
 ring PREFIX COUNT ORGS   keeps hooks PREFIX-1 ... of the organizations 1 ... ORGS, in turn
 """
 
@@ -55,15 +55,15 @@ def say(log: Path, *words: object) -> None:
 def run(url: str, log: Path, seconds: str, executor: str = workers.EXECUTOR) -> None:
     workers.EXECUTOR = executor
 
-    def bring_in_line(organization: int) -> None:
-        say(log, "begin", organization)
+    def work(what: object) -> None:
+        say(log, "begin", what)
         time.sleep(float(seconds))
-        say(log, "end", organization)
+        say(log, "end", what)
 
     engine = open_engine(url)
     signal.signal(signal.SIGTERM, lambda *_: engine.worker.stop())
     say(log, "up", 0)
-    engine.worker.run(bring_in_line)
+    engine.worker.run_work(workers.Work(work, do_task=lambda task: work(task.id)))
 
 
 def ring(url: str, log: Path, prefix: str, count: str, organizations: str) -> None:

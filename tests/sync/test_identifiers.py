@@ -460,7 +460,7 @@ def test_a_key_that_is_taken_meanwhile_leads_to_its_owner(panel: Panel) -> None:
         if call.path.endswith("/contacts") and call.body.get("email") == "ana@acme.example":
             panel.chat.add_contact(77, name="Ana", email="ana@acme.example")
         if call.path.endswith("/contacts/filter"):
-            asked.append(call.body["payload"][0]["values"][0])
+            asked.extend(each["values"][0] for each in call.body["payload"])
 
     panel.chat.failures = race
     run(panel, 42)
@@ -551,13 +551,18 @@ def test_a_visitor_who_writes_a_companys_attributes_is_not_taken_for_it(
     assert seats(panel, 43)[COMPANY].contact == 0
 
 
-def test_a_merged_company_contact_is_found_by_our_own_identifier(panel: Panel) -> None:
+def test_our_own_identifier_seats_nobody_after_a_merge(panel: Panel) -> None:
+    """It is removed where it went, and nobody is made twice while that contact is there."""
     run(panel)
     number = row(panel, name="Bare Ltda")["id"]
     base = panel.chat.add_contact(name="Bare, by an agent")["id"]
     panel.chat.contacts[base]["identifier"] = panel.chat.contacts.pop(number)["identifier"]
-    run(panel, 43)
-    assert seats(panel, 43)[COMPANY].contact == base
+    before = set(panel.chat.contacts)
+    for _ in range(2):
+        run(panel, 43)
+    assert panel.chat.contacts[base]["identifier"] is None
+    assert set(panel.chat.contacts) == before
+    assert (seats(panel, 43)[COMPANY].contact, seats(panel, 43)[COMPANY].merged_into) == (0, base)
 
 
 # -- picks ---------------------------------------------------------------------------------------

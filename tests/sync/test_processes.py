@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from panel.data.tasks import NAMING, Task
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine
 from tests.sync.executor import hook
@@ -73,6 +74,34 @@ def test_a_pass_that_was_killed_is_done_again(spawn: Spawn, build: BuildEngine, 
     until(lambda: answered(engine))
     assert engine.intake.stats().done == 4
     assert Counter(name for name, *_ in lines(log, "end")) == {"1": 2, "2": 1, "3": 1}
+
+
+def test_a_task_that_was_killed_is_done_again(spawn: Spawn, build: BuildEngine, log: Path) -> None:
+    engine = build()
+    for number in (1, 2, 3):
+        assert engine.tasks.ask(Task(NAMING, number))
+    first = spawn("run", 600, "somebody-else")
+    until(lambda: len(lines(log, "begin")) == 3)
+    kill(first)
+    assert not lines(log, "end")
+    spawn("run", 0.05)
+    until(lambda: engine.intake.stats().tasks == 0)
+    ended = Counter(name for name, *_ in lines(log, "end"))
+    assert ended == {"naming:1": 1, "naming:2": 1, "naming:3": 1}
+
+
+def test_kill_after_kill_loses_no_task(spawn: Spawn, build: BuildEngine, log: Path) -> None:
+    engine, dice = build(), random.Random(20261130)
+    executor = spawn("run", 0.02)
+    for number in range(1, 121):
+        assert engine.tasks.ask(Task(NAMING, number))
+        if number % 40 == 20:
+            until(lambda: any(lines(log, "up")))
+            time.sleep(dice.uniform(0.0, 0.7))  # any moment will do
+            kill(executor)
+            executor = spawn("run", 0.02)
+    until(lambda: engine.intake.stats().tasks == 0, 60)
+    assert {name for name, *_ in lines(log, "end")} == {f"naming:{n}" for n in range(1, 121)}
 
 
 def test_a_dead_executor_of_another_name_blocks_nobody(

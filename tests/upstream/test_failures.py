@@ -7,11 +7,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from panel.errors import Paused, Unreachable, Unwell
+from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle
 from panel.upstream.failures import (
-    MOST_KINDS,
-    QUIET_SECONDS,
     FailureLog,
-    LogThrottle,
     Trouble,
     Troubles,
 )

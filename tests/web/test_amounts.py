@@ -207,27 +207,27 @@ def test_an_odd_fact_of_the_organization_is_masked_by_the_same_rule(panel: Panel
 
 
 def test_none_among_the_first_rows_is_not_none(panel: Panel) -> None:
-    rows = [order(at, "1.00", "completed") for at in range(1, 450)] + [order(450, "1.00")]
+    rows = [order(at, "1.00", "completed") for at in range(1, 1450)] + [order(1450, "1.00")]
     panel.office.rows("orders", 42)[:] = rows
     html = panel.section("orders", panel.proven()).text
     words = words_of(html)
     assert state_of(html) == "fresh"
-    assert "None among the first 200 of 450" in words
+    assert "None among the first 1000 of 1450" in words
     assert "No active orders" not in words
-    assert "200 closed orders hidden" in words
+    assert "1000 closed orders hidden" in words
 
 
 def test_what_is_shown_of_a_cut_list_says_so_once(panel: Panel) -> None:
-    rows = [order(at, "1.00") for at in range(1, 451)]
+    rows = [order(at, "1.00") for at in range(1, 1451)]
     panel.office.rows("orders", 42)[:] = rows
     words = words_of(panel.section("orders", panel.proven()).text)
-    assert "Showing the first 200 of 450" in words
+    assert "Showing the first 1000 of 1450" in words
     assert "None among" not in words
 
 
 def test_the_pages_of_a_list_are_one_answer(panel: Panel) -> None:
     """A fraction on the last page proves what stands on the first."""
-    rows = [order(at, 100) for at in range(1, 40)] + [UNITS | {"id": 40}]
+    rows = [order(at, 100) for at in range(1, 240)] + [UNITS | {"id": 240}]
     assert "unclear" not in show(panel, "orders", rows)
 
 

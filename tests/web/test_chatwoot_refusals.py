@@ -85,7 +85,8 @@ def test_chatwoots_own_word_that_there_are_pages_alone_is_no_firewall() -> None:
     """406, for CHATWOOT_URL with /app (4.16.2, by its source)."""
     words = "Please use API routes instead of dashboard routes for JSON requests"
     error = name_rejection(Rejection(406, {}, {"error": words}))
-    assert (type(error), error.code) == (Blocked, "no_api")
+    assert isinstance(error, Blocked)
+    assert error.code == "no_api"
 
 
 def test_a_conversation_that_is_gone_is_still_told_as_such(panel: Panel) -> None:

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from panel.auth.tokens import Seal
 from panel.demo.worlds import AGENT, serve
-from panel.upstream.failures import QUIET_SECONDS
+from panel.logs.events import QUIET_SECONDS
 from panel.web.sections import SECTIONS
 from tests.conftest import (
     API,

@@ -23,6 +23,7 @@ PLUGIN = ROOT / "deploy/wordpress"
 PLAYED = Path(__file__).resolve().parent / "site"
 WORDPRESS = Path("/usr/share/wordpress")
 ABSENT = "NO WORDPRESS HERE: the must-use plugin was not tried ({} not found; tests/machine.sh)"
+LEASE = "SELECT until FROM wp_middag_panel_state WHERE name = 'lease'"
 CHILDREN = 5  # of PHP-FPM, its default: a drain takes one of them
 
 
@@ -276,8 +277,22 @@ class Site:
 
     def await_rest(self) -> None:
         """Until nobody sends."""
-        lease = "SELECT until FROM wp_middag_panel_state WHERE name = 'lease'"
-        poll(lambda: self.sql(lease) == [["0"]], 60)
+        poll(lambda: self.sql(LEASE) == [["0"]], 60)
+
+    def outlast(self) -> None:
+        """Until no process stays for the next try, as if the panel had been away for a day.
+
+        Said again and again, for the process may be about to note that it began just now.
+        """
+
+        def rests() -> bool:
+            since = int(time.time()) - 86400
+            told = f"VALUES ( 'failures', 9 ), ( 'failing_since', {since} )"
+            self.sql(f"REPLACE INTO wp_middag_panel_state ( name, value ) {told}")
+            return self.sql(LEASE) == [["0"]]
+
+        poll(rests, 60)
+        self.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
 
     def settle(self) -> None:
         """Empty the queue, wait until no process sends any more, and forget what is known."""

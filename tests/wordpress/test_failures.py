@@ -117,23 +117,25 @@ def test_the_panel_says_how_long_to_wait(site: Site, receiver: Receiver) -> None
     assert receiver.tries == 1
 
 
-def try_again(site: Site) -> None:
-    """One try, as if ten minutes had gone by, so that no process stays for the next one."""
-    site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'failing_since'")
-    site.await_rest()
+def try_again(site: Site, age: int = 86400) -> int:
+    """One try, as if the panel had been away for so long; the seconds until the next one."""
+    site.outlast()
+    since = int(time.time()) - age
+    site.sql(f"UPDATE wp_middag_panel_state SET value = {since} WHERE name = 'failing_since'")
     site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
-    site.php("MiddagPanelHooks\\Drain::run( 5 );")
+    site.php("MiddagPanelHooks\\Drain::run( 1 );")
+    return int(site.known("paused_until")) - int(time.time())
 
 
 def test_pauses_grow_to_an_hour_and_hooks_wait_for_a_week(site: Site, receiver: Receiver) -> None:
     receiver.stop()
     fire(site, 1)
     poll(lambda: site.known("failing_since"))
-    pauses = []
-    for _ in range(14):
-        try_again(site)
-        pauses.append(int(site.known("paused_until")) - time.time())
-    assert pauses[-1] > 3500
+    ages = (600, 3600, 3 * 3600, 5 * 3600, 3 * 86400)
+    pauses = [try_again(site, age) for age in ages]
+    assert pauses == sorted(pauses)
+    assert 100 < pauses[0] < 150
+    assert 3500 < pauses[-1] < 4400
     site.sql(f"UPDATE wp_middag_panel_hooks SET occurred_at = {int(time.time()) - 6 * 86400}")
     try_again(site)
     assert site.sql("SELECT state FROM wp_middag_panel_hooks") == [["waiting"]]

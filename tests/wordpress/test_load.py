@@ -251,14 +251,6 @@ def test_a_drain_that_is_killed_loses_nothing(site: Site, receiver: Receiver) ->
     assert receiver.doubled == 0
 
 
-def rest(site: Site) -> None:
-    """Until no process stays for the next try, as if ten minutes had gone by; then it is time."""
-    told = "VALUES ( 'failures', 9 ), ( 'failing_since', 1 )"
-    site.sql(f"REPLACE INTO wp_middag_panel_state ( name, value ) {told}")
-    site.await_rest()
-    site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
-
-
 def await_jobs(site: Site, number: int) -> None:
     poll(lambda: len(site.sql("SELECT ran_at FROM wp_tests_jobs")) >= number, 20)
 
@@ -271,7 +263,7 @@ def test_jobs_of_others_run_on_time_while_the_panel_hangs(site: Site, receiver: 
     site.visit(fire(1, 12))
     late = []
     for number in range(2):
-        rest(site)  # so that our own job would have to send
+        site.outlast()  # so that our own job would have to send
         due = f"time() - 1, 'tests_job', array( {number} )"
         ours = "wp_clear_scheduled_hook( 'middag_panel_drain' );"
         ours += (
@@ -297,7 +289,7 @@ def test_without_the_scheduler_events_are_sent_all_the_same(site: Site, receiver
     tell("DISABLE_WP_CRON, an event at a time", 10, receiver)
     receiver.stop()
     site.visit(fire(11, 20))
-    rest(site)
+    site.outlast()
     receiver.start()
     # Nobody stays after ten minutes, and nothing happens any more: a visitor is enough.
     jobs = "$jobs = _get_cron_array(); $at = wp_next_scheduled( 'middag_panel_drain' );"

@@ -6,8 +6,10 @@ The REST API is played there by site/tests-api.php, out of posts and their meta.
 import html
 import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,28 +115,103 @@ def test_none_in_wordpress_is_none_in_the_panel(site: Site, panel: Panel) -> Non
     assert states == ["empty"] * 3
 
 
-@pytest.mark.parametrize(
-    "oddity",
-    [
-        "ids as strings",
-        "missing as empty",
-        "keys left out",
-        "unknown keys",
-        "prefix of WooCommerce",
-        "time without a zone",
-        "upper case",
-    ],
-)
-def test_an_odd_row_is_shown_as_it_is_meant(site: Site, panel: Panel, oddity: str) -> None:
-    """A new oddity is a row in site/tests-api.php and a name here."""
+@dataclass(frozen=True)
+class Odd:
+    """What the panel shows of an odd record, and what it must never show of it."""
+
+    shown: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    domain: str = "order"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+BASIS: dict[str, dict[str, Any]] = {
+    "order": order("processing", total="80.50", date_completed=None),
+    "quote": {
+        "organization_id": ACME,
+        "status": "sent",
+        "total": "80.50",
+        "currency": "BRL",
+        "valid_until": "2099-05-15",
+    },
+    "license": {
+        "organization_id": ACME,
+        "status": "active",
+        "product_name": "Relatórios",
+        "activations_limit": 1,
+        "expires_at": "2099-04-01T00:00:00Z",
+    },
+}
+SHOWN = Odd(("80,50",))
+# A new oddity is a row here, and one of its name in site/tests-api.php.
+ODD = {
+    "ids as strings": SHOWN,
+    "missing as empty": SHOWN,
+    "keys left out": SHOWN,
+    "unknown keys": SHOWN,
+    "prefix of WooCommerce": SHOWN,
+    "time without a zone": SHOWN,
+    "upper case": SHOWN,
+    "floats": SHOWN,
+    "money as people write it": Odd(("80,50",), fields={"total": "80.50"}),
+    "a date that is false": SHOWN,
+    "epoch seconds": SHOWN,
+    "a date of Brazil": SHOWN,
+    "a DateTime of PHP": SHOWN,
+    "zero dates": SHOWN,
+    "items by their id": Odd(("80,50", "Curso"), domain="quote"),
+    "a limit that is empty": Odd(never=("ilimitad",), domain="license"),
+    "a limit that is false": Odd(never=("ilimitad",), domain="license"),
+}
+
+
+@pytest.mark.parametrize("oddity", ODD)
+def test_an_odd_record_is_shown_as_it_is_meant(site: Site, panel: Panel, oddity: str) -> None:
+    odd = ODD[oddity]
     make(site, "organization", ORGANIZATION)
-    plain = make(site, "order", order("processing"))
-    fields = order("processing", total="80.50", oddity=oddity, date_completed=None)
-    odd = make(site, "order", fields)
-    body = panel.section("orders", panel.proven("healthy", ACME)).text
+    plain = make(site, odd.domain, BASIS[odd.domain] | {"total": "1250.00"})
+    number = make(site, odd.domain, BASIS[odd.domain] | dict(odd.fields) | {"oddity": oddity})
+    body = panel.section(f"{odd.domain}s", panel.proven("healthy", ACME)).text
     assert state_of(body) == "fresh"
-    assert set(rows_of(body)) == {plain, odd}
-    assert "80,50" in text_of(body)
+    assert set(rows_of(body)) == {plain, number}
+    text = text_of(body)
+    assert [words for words in odd.shown if words not in text] == []
+    assert [words for words in odd.never if words in text.lower()] == []
+
+
+def test_a_whole_float_is_never_shown_as_cents(site: Site, panel: Panel) -> None:
+    """PHP writes (float) '100.00' as 100: nothing in this answer tells what it counts."""
+    make(site, "organization", ORGANIZATION)
+    number = make(site, "order", order("processing", total="100.00", oddity="floats"))
+    body = panel.section("orders", panel.proven("healthy", ACME)).text
+    assert rows_of(body) == [number]
+    text = text_of(body)
+    assert "100" in text
+    assert not re.search(r"R\$\s*1,00", text)
+
+
+@pytest.mark.parametrize("oddity", ["texturized", "slashed quotes", "entities in texts"])
+def test_an_odd_name_is_shown_as_it_is_meant(site: Site, panel: Panel, oddity: str) -> None:
+    make(site, "organization", ORGANIZATION | {"name": "Escola D'Água & Cia", "oddity": oddity})
+    text = text_of(panel.section("organization", panel.proven("healthy", ACME)).text)
+    assert re.search("Escola D['’]Água & Cia", text), text
+    assert "&amp;" not in text
+    assert "\\" not in text
+
+
+@pytest.mark.parametrize(
+    "oddity", ["holes after array_filter", "a null among the rows", "rows as pairs"]
+)
+def test_an_odd_list_is_shown_whole(site: Site, panel: Panel, oddity: str) -> None:
+    make(site, "organization", ORGANIZATION)
+    made = {make(site, "order", order("processing")) for _ in range(3)}
+    site.php(f"update_option( 'tests_list_oddity', '{oddity}' );")
+    try:
+        body = panel.section("orders", panel.proven("healthy", ACME)).text
+    finally:
+        site.php("delete_option( 'tests_list_oddity' );")
+    assert set(rows_of(body)) == made
+    assert state_of(body) == "fresh"
 
 
 def test_a_change_in_wordpress_is_seen_in_the_panel(site: Site, panel: Panel) -> None:

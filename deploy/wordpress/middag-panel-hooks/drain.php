@@ -10,8 +10,11 @@ defined( 'ABSPATH' ) || exit;
 final class Drain {
 	/** Below the 30 s at which many hosts end a process. */
 	const SECONDS = 20;
-	/** Pauses after the first, second, … failure in a row. */
-	const PAUSES  = array( 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600 );
+	/** A pause is a fifth of the time for which the panel has been away: from a second to an hour. */
+	const SHARE         = 5;
+	const LONGEST_PAUSE = 3600;
+	/** What one hook waits that the panel stumbles over, while it takes the others. */
+	const OWN_PAUSES = array( 30, 60, 120, 300, 600, 1800, 3600 );
 	/** When an organization that was not found is looked for again. */
 	const SEARCHES = array( 30, 120, 600 );
 	/** For so long after the panel went away a process stays and waits, because on a quiet site nobody else comes. */
@@ -185,7 +188,7 @@ final class Drain {
 	/** Others get through, so this one hook is at fault: it waits by itself. */
 	private static function blame( array $group, Answer $answer ): void {
 		$row = end( $group );
-		Queue::postpone( array_column( $group, 'id' ), self::PAUSES[ min( (int) $row['tries'] + 5, count( self::PAUSES ) - 1 ) ], $answer->words() );
+		Queue::postpone( array_column( $group, 'id' ), self::OWN_PAUSES[ min( (int) $row['tries'], count( self::OWN_PAUSES ) - 1 ) ], $answer->words() );
 		State::note( array( 'last_error' => $answer->words(), 'last_error_at' => time() ) );
 	}
 
@@ -193,12 +196,13 @@ final class Drain {
 	public static function pause( Answer $answer ): void {
 		$state    = State::all();
 		$failures = (int) ( $state['failures'] ?? 0 );
-		$seconds  = self::PAUSES[ min( $failures, count( self::PAUSES ) - 1 ) ];
-		$seconds  = max( $answer->retry_after(), $seconds + ( $seconds > 9 ? wp_rand( 0, intdiv( $seconds, 5 ) ) : 0 ) );
+		$since    = $failures ? (int) ( $state['failing_since'] ?? time() ) : time();
+		$seconds  = max( 1, min( self::LONGEST_PAUSE, intdiv( time() - $since, self::SHARE ) ) );
+		$seconds  = max( $answer->retry_after(), $seconds + wp_rand( 0, intdiv( $seconds, 5 ) ) );
 		State::note(
 			array(
 				'failures'      => $failures + 1,
-				'failing_since' => $failures ? $state['failing_since'] ?? time() : time(),
+				'failing_since' => $since,
 				'paused_until'  => time() + $seconds,
 				'paused_for'    => Settings::fingerprint(),
 				'last_error'    => $answer->words(),
@@ -224,7 +228,7 @@ final class Drain {
 	/** Is it worth while to stay for the next try? Not after ten minutes, nor for a long pause. */
 	private static function is_worth_staying(): bool {
 		$failing = empty( self::$state['failures'] ) ? 0 : time() - (int) self::$state['failing_since'];
-		return self::pause_left() <= 60 && $failing < self::STAY_SECONDS;
+		return $failing < self::STAY_SECONDS && self::pause_left() <= self::STAY_SECONDS / 4;
 	}
 
 	private static function has_time(): bool {

@@ -73,37 +73,12 @@ final class Sender {
 
 	private static function post_by_curl( string $address, array $headers, string $body ): Answer {
 		self::$connection = self::$connection ?? curl_init();
-		$found            = array();
 		$received         = '';
-		$lines            = array( 'Expect:' ); // cURL would wait for a 100 before larger bodies.
-		foreach ( $headers as $name => $value ) {
-			$lines[] = "$name: $value";
-		}
-		$options = array(
-			CURLOPT_URL               => $address,
-			CURLOPT_POST              => true,
-			CURLOPT_POSTFIELDS        => $body,
-			CURLOPT_HTTPHEADER        => $lines,
-			CURLOPT_USERAGENT         => self::user_agent(),
-			CURLOPT_FOLLOWLOCATION    => false,
-			CURLOPT_PROTOCOLS         => CURLPROTO_HTTP | CURLPROTO_HTTPS,
-			CURLOPT_NOSIGNAL          => true,
-			CURLOPT_CONNECTTIMEOUT    => self::CONNECT_SECONDS,
-			CURLOPT_TIMEOUT           => self::SECONDS,
-			CURLOPT_HEADERFUNCTION    => function ( $connection, $line ) use ( &$found ) {
-				$parts = explode( ':', $line, 2 );
-				if ( 2 === count( $parts ) ) {
-					$found[ strtolower( trim( $parts[0] ) ) ] = trim( $parts[1] );
-				}
-				return strlen( $line );
-			},
-			CURLOPT_WRITEFUNCTION     => function ( $connection, $part ) use ( &$received ) {
-				$received .= substr( $part, 0, self::LARGEST_ANSWER - strlen( $received ) );
-				return strlen( $part );
-			},
-		);
+		$named            = array();
 		curl_reset( self::$connection ); // The connection stays open.
-		curl_setopt_array( self::$connection, $options + self::trust( $address ) + self::proxy( $address ) );
+		curl_setopt_array( self::$connection, self::options( $address, $headers, $body ) + self::trust( $address ) + self::proxy( $address ) );
+		curl_setopt( self::$connection, CURLOPT_HEADERFUNCTION, self::read_header( $named ) );
+		curl_setopt( self::$connection, CURLOPT_WRITEFUNCTION, self::read_body( $received ) );
 		curl_exec( self::$connection );
 		$status = (int) curl_getinfo( self::$connection, CURLINFO_RESPONSE_CODE );
 		$error  = curl_error( self::$connection );
@@ -112,7 +87,44 @@ final class Sender {
 			self::$connection = null;
 			return new Answer( 0, '', array(), $error );
 		}
-		return new Answer( $status, $received, $found );
+		return new Answer( $status, $received, $named );
+	}
+
+	private static function options( string $address, array $headers, string $body ): array {
+		$lines = array( 'Expect:' ); // cURL would wait for a 100 before larger bodies.
+		foreach ( $headers as $name => $value ) {
+			$lines[] = "$name: $value";
+		}
+		return array(
+			CURLOPT_URL            => $address,
+			CURLOPT_POST           => true,
+			CURLOPT_POSTFIELDS     => $body,
+			CURLOPT_HTTPHEADER     => $lines,
+			CURLOPT_USERAGENT      => self::user_agent(),
+			CURLOPT_FOLLOWLOCATION => false,
+			CURLOPT_PROTOCOLS      => CURLPROTO_HTTP | CURLPROTO_HTTPS,
+			CURLOPT_NOSIGNAL       => true,
+			CURLOPT_CONNECTTIMEOUT => self::CONNECT_SECONDS,
+			CURLOPT_TIMEOUT        => self::SECONDS,
+		);
+	}
+
+	private static function read_header( array &$named ): callable {
+		return function ( $connection, $line ) use ( &$named ) {
+			$parts = explode( ':', $line, 2 );
+			if ( 2 === count( $parts ) ) {
+				$named[ strtolower( trim( $parts[0] ) ) ] = trim( $parts[1] );
+			}
+			return strlen( $line );
+		};
+	}
+
+	/** What is longer than a panel's answer can be is read, and not kept. */
+	private static function read_body( string &$received ): callable {
+		return function ( $connection, $part ) use ( &$received ) {
+			$received .= substr( $part, 0, self::LARGEST_ANSWER - strlen( $received ) );
+			return strlen( $part );
+		};
 	}
 
 	/** Certificates are checked as WordPress checks them. */

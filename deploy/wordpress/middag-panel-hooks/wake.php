@@ -148,33 +148,45 @@ final class Wake {
 	 * @return bool Whether somebody was there; with $waits, whether they answered as we do.
 	 */
 	public static function ring( bool $waits ): bool {
-		$url   = wp_parse_url( admin_url( 'admin-ajax.php', 'admin' ) );
-		$https = 'https' === $url['scheme'];
-		$port  = $url['port'] ?? ( $https ? 443 : 80 );
-		$path  = $url['path'] . '?action=' . self::JOB . '&token=' . self::token();
-		$host  = $url['host'] . ( isset( $url['port'] ) ? ':' . $port : '' );
+		$url     = wp_parse_url( admin_url( 'admin-ajax.php', 'admin' ) );
+		$https   = 'https' === $url['scheme'];
+		$address = ( $https ? 'ssl://' : 'tcp://' ) . $url['host'] . ':' . ( $url['port'] ?? ( $https ? 443 : 80 ) );
 		/** This filter is documented in wp-includes/class-wp-http-streams.php */
-		$verify  = (bool) apply_filters( 'https_local_ssl_verify', false );
-		$context = stream_context_create( array( 'ssl' => array( 'verify_peer' => $verify, 'verify_peer_name' => $verify, 'SNI_enabled' => true, 'peer_name' => $url['host'] ) ) );
-		$address = ( $https ? 'ssl://' : 'tcp://' ) . $url['host'] . ':' . $port;
-		$socket  = @stream_socket_client( $address, $number, $words, 1, STREAM_CLIENT_CONNECT, $context );
+		$verify = (bool) apply_filters( 'https_local_ssl_verify', false );
+		$ssl    = array(
+			'verify_peer'      => $verify,
+			'verify_peer_name' => $verify,
+			'peer_name'        => $url['host'],
+		);
+		$socket = @stream_socket_client( $address, $number, $words, 1, STREAM_CLIENT_CONNECT, stream_context_create( array( 'ssl' => $ssl ) ) );
 		if ( ! $socket ) {
 			return false; // The scheduler comes within five minutes.
 		}
-		$lines = array( "POST $path HTTP/1.1", "Host: $host", 'User-Agent: middag-panel-hooks/' . MIDDAG_PANEL_HOOKS, 'Content-Length: 0', 'Connection: close' );
+		fwrite( $socket, self::request( $url ) );
+		$is_heard = ! $waits || self::is_answered( $socket );
+		fclose( $socket );
+		return $is_heard;
+	}
+
+	private static function request( array $url ): string {
+		$lines = array(
+			"POST {$url['path']}?action=" . self::JOB . '&token=' . self::token() . ' HTTP/1.1',
+			'Host: ' . $url['host'] . ( isset( $url['port'] ) ? ":{$url['port']}" : '' ),
+			'User-Agent: middag-panel-hooks/' . MIDDAG_PANEL_HOOKS,
+			'Content-Length: 0',
+			'Connection: close',
+		);
 		if ( isset( $_SERVER['PHP_AUTH_USER'], $_SERVER['PHP_AUTH_PW'] ) ) {
 			// A site behind a password of the web server: it lets only those through who bring it.
 			$lines[] = 'Authorization: Basic ' . base64_encode( wp_unslash( $_SERVER['PHP_AUTH_USER'] ) . ':' . wp_unslash( $_SERVER['PHP_AUTH_PW'] ) );
 		}
-		fwrite( $socket, implode( "\r\n", $lines ) . "\r\n\r\n" );
-		$is_heard = true;
-		if ( $waits ) {
-			stream_set_timeout( $socket, 2 );
-			$line = fgets( $socket );
-			// No answer in time: it works already, on a server that cannot answer before it ends.
-			$is_heard = false === $line ? (bool) stream_get_meta_data( $socket )['timed_out'] : (bool) preg_match( '~^HTTP/\S+ 204~', $line );
-		}
-		fclose( $socket );
-		return $is_heard;
+		return implode( "\r\n", $lines ) . "\r\n\r\n";
+	}
+
+	/** No answer in time: it works already, on a server that cannot answer before it ends. */
+	private static function is_answered( $socket ): bool {
+		stream_set_timeout( $socket, 2 );
+		$line = fgets( $socket );
+		return false === $line ? (bool) stream_get_meta_data( $socket )['timed_out'] : (bool) preg_match( '~^HTTP/\S+ 204~', $line );
 	}
 }

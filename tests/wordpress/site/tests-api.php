@@ -39,6 +39,57 @@ function tests_oddities() {
 		'upper case'           => function ( $row ) {
 			return array( 'status' => ucfirst( $row['status'] ) ) + $row;
 		},
+		'floats'               => function ( $row ) {
+			return array( 'total' => (float) $row['total'] ) + $row;
+		},
+		'money as people write it' => function ( $row ) {
+			return array( 'total' => 'R$ ' . number_format( $row['total'], 2, ',', '.' ) ) + $row;
+		},
+		'slashed quotes'       => function ( $row ) {
+			return array( 'name' => addslashes( $row['name'] ) ) + $row;
+		},
+		'texturized'           => function ( $row ) {
+			return array( 'name' => wptexturize( esc_html( $row['name'] ) ) ) + $row;
+		},
+		'a date that is false' => function ( $row ) {
+			return array( 'date_completed' => false, 'date_created' => '' ) + $row;
+		},
+		'epoch seconds'        => function ( $row ) {
+			return array( 'date_created' => 1775053800 ) + $row;
+		},
+		'a date of Brazil'     => function ( $row ) {
+			return array( 'date_created' => '01/04/2026 14:30' ) + $row;
+		},
+		'a DateTime of PHP'    => function ( $row ) {
+			return array( 'date_created' => new DateTime( '2026-04-01 14:30' ) ) + $row;
+		},
+		'zero dates'           => function ( $row ) {
+			return array( 'date_completed' => '0000-00-00 00:00:00' ) + $row;
+		},
+		'items by their id'    => function ( $row ) {
+			return array( 'line_items' => array( 901 => array( 'product_name' => 'Curso' ), 902 => null ) ) + $row;
+		},
+		'a limit that is empty' => function ( $row ) {
+			return array( 'activations_limit' => '' ) + $row;
+		},
+		'a limit that is false' => function ( $row ) {
+			return array( 'activations_limit' => false ) + $row;
+		},
+	);
+}
+
+/** The same for a whole list: the option tests_list_oddity names the row. */
+function tests_list_oddities() {
+	return array(
+		'holes after array_filter' => function ( $rows ) {
+			return array_combine( array_map( function ( $n ) { return 2 * $n + 1; }, array_keys( $rows ) ), $rows );
+		},
+		'a null among the rows'    => function ( $rows ) {
+			return array_merge( $rows, array( null ) );
+		},
+		'rows as pairs'            => function ( $rows ) {
+			return array_column( $rows, null, 'id' );
+		},
 	);
 }
 
@@ -117,7 +168,9 @@ add_action(
 					);
 					$total = (int) $query->found_posts;
 					$meta  = array( 'page' => $page, 'per_page' => $each, 'total' => $total, 'pages' => (int) ceil( $total / $each ) );
-					return tests_envelope( array_map( 'tests_row', $query->posts ), $meta );
+					$rows  = array_map( 'tests_row', $query->posts );
+					$odd   = tests_list_oddities()[ get_option( 'tests_list_oddity' ) ] ?? null;
+					return tests_envelope( $odd ? $odd( $rows ) : $rows, $meta );
 				}
 			);
 		}

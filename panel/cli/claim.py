@@ -1,0 +1,75 @@
+"""What setup makes of the account's mark: claims it, moves it along, or leaves it to another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from panel.cli.definitions import CONTACT_MODEL, Definition
+from panel.cli.survey import Survey
+from panel.sync.installation_mark import (
+    MOVED,
+    OURS,
+    UNMARKED,
+    Mark,
+    compare_marks,
+    write_mark,
+)
+from panel.upstream.chatwoot import ID_ATTRIBUTE
+
+TAKE_OVER = "`flask --app app setup --take-over`"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`ours`: our mark; `found`: that of the account, judged by `verdict`.
+
+    `is_ours`: the account is to have our mark, or has it.
+    """
+
+    ours: Mark
+    found: Mark | None
+    verdict: str
+    is_ours: bool
+
+    def __str__(self) -> str:
+        return f"the panel at {self.ours.place}"
+
+    def describe(self, wanted: Definition, row: dict[str, Any] | None) -> Definition:
+        """The definition with our mark, where it is the one that has it."""
+        is_marked = (wanted.model, wanted.key) == (CONTACT_MODEL, ID_ATTRIBUTE)
+        if not is_marked or not self.is_ours:
+            return wanted
+        if self.found and self.verdict == OURS and not self.ours.id:
+            return wanted  # a mark that says more than we know now
+        present = (row or {}).get("attribute_description")
+        return replace(wanted, description=write_mark(present, self.ours))
+
+    def find_problems(self) -> Iterator[str]:
+        """Why nothing is executed here, or might not be."""
+        if self.is_ours:
+            return
+        if self.verdict == UNMARKED:
+            yield (
+                "Another panel is registered in this account, so it is not marked as ours, and two "
+                f"may write into it. If this is the one that should: {TAKE_OVER}."
+            )
+        else:
+            place, number = (self.found.place, self.found.id) if self.found else ("", "")
+            yield (
+                f"Another installation writes into this account: the panel at {place} (installation"
+                f" {number or 'unknown'}). Nothing is executed here, and hooks are kept. If this is"
+                f" the one that should, because it moved or replaces the other: {TAKE_OVER}."
+            )
+
+
+def make_claim(survey: Survey, ours: Mark, take_over: bool) -> Claim:
+    """Ours is what has our mark, or none and no other panel, or what moved here with us.
+
+    A former address is one whose tab or webhook says that it was ours (see `survey`).
+    """
+    found = survey.mark
+    verdict = compare_marks(found, ours)
+    is_free = verdict == UNMARKED and not survey.others
+    # The mark of another database only by word: its installation may be alive.
+    came_along = found is not None and found.place in survey.former and verdict == MOVED
+    return Claim(ours, found, verdict, take_over or verdict == OURS or is_free or came_along)

@@ -1,0 +1,110 @@
+"""`flask --app app sync buried`: what was given up, why, and what becomes of it."""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+import click
+
+from panel.cli.output import FOUND, database_command, echo, format_time
+from panel.data.dead_letters import BuriedHooks
+from panel.data.inbox import BURIED, SETTLED
+from panel.data.tasks import parse_task
+from panel.services import get
+from panel.sync.intake import Intake
+from panel.sync.reasons import explain_reason, find_reason
+from panel.sync.task_intake import TaskIntake
+
+
+@click.command("buried")
+@click.option("--replay", metavar="ID", help="Run this one again, with all its tries.")
+@click.option("--replay-all", is_flag=True, help="Run all of them again.")
+@click.option("--dismiss", metavar="ID", help="Nothing has to be done about this one.")
+@click.option("--dismiss-all", is_flag=True, help="Nothing has to be done about any of them.")
+@click.option("--by", metavar="NAME", help="Who dismisses; else the user of this shell.")
+@click.option("--settled", is_flag=True, help="List what was given up once, and is settled.")
+@database_command
+def show_buried(
+    replay: str | None,
+    replay_all: bool,
+    dismiss: str | None,
+    dismiss_all: bool,
+    by: str | None,
+    settled: bool,
+    as_json: bool,
+) -> None:
+    """What was given up, with its reason and what to do; run it again, or dismiss it."""
+    listed = get(Intake).list_buried(SETTLED if settled else BURIED)
+    if replay or replay_all:
+        chosen = [replay] if replay else [each.id for each in listed]
+        _report_done(
+            "replayed", "run again", [each for each in chosen if _replay(each)], chosen, as_json
+        )
+    if dismiss or dismiss_all:
+        chosen = [dismiss] if dismiss else [each.id for each in listed]
+        who = by or _find_user()
+        done = [each for each in chosen if get(Intake).dismiss(each, who)]
+        _report_done("dismissed", f"dismissed by {who}", done, chosen, as_json)
+    draw = _settled_lines if settled else _buried_lines
+    echo([_make_value(each) for each in listed], as_json, lambda: draw(listed))
+    sys.exit(FOUND if listed and not settled else 0)
+
+
+def _replay(buried_id: str) -> bool:
+    task = parse_task(buried_id)
+    return get(TaskIntake).replay(task) if task else get(Intake).replay(buried_id)
+
+
+def _report_done(
+    key: str, words: str, done: list[str], chosen: list[str], as_json: bool
+) -> NoReturn:
+    echo({key: done}, as_json, lambda: [f"{len(done)} of {len(chosen)} {words}"])
+    sys.exit(0 if done or not chosen else FOUND)
+
+
+def _find_user() -> str:
+    """The user of this process, as the system calls them."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _make_value(each: BuriedHooks) -> dict[str, Any]:
+    """For programs. Times are epoch seconds."""
+    return {
+        **asdict(each),
+        "meaning": explain_reason(each.reason, each.side),
+        "advice": find_reason(each.reason).advice,
+    }
+
+
+def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
+    if not listed:
+        yield "Nothing is buried."
+        return
+    for each in listed:
+        yield f"{each.id}  {_describe(each)}  {format_time(each.buried_at)}"
+        yield f"    {explain_reason(each.reason, each.side)}."
+        yield f"    To do: {find_reason(each.reason).advice}."
+    yield "Run one again: `sync buried --replay ID`, all: `--replay-all`. Nothing to be done about"
+    yield "one: `--dismiss ID`. A pass that goes well settles what was buried of its organization."
+
+
+def _settled_lines(listed: list[BuriedHooks]) -> Iterable[str]:
+    if not listed:
+        yield "Nothing was given up and settled."
+    for each in listed:
+        when = format_time(each.settled_at or 0.0)
+        yield f"{each.id}  {_describe(each)}  {when}  {each.settled_by}  {each.reason}"
+
+
+def _describe(each: BuriedHooks) -> str:
+    task = parse_task(each.id)
+    whose = f"organization {each.organization}" if each.organization else "no organization"
+    hooks = "1 hook" if each.hooks == 1 else f"{each.hooks} hooks"
+    return f"{task.subject}, {whose}" if task else f"{whose}  {hooks}"

@@ -1,0 +1,209 @@
+"""`flask --app app sync status`: is the writing wing well, and if not, what is to be done."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from panel.checks import DELIVERY_CHECKS, Finding, run_checks
+from panel.cli.claim import TAKE_OVER
+from panel.cli.output import FOUND, database_command, echo, format_time
+from panel.data.delivery_log import ACCEPTED
+from panel.data.installation import Installation, InstallationRow
+from panel.data.workers import Workers
+from panel.deliveries import format_age
+from panel.services import get, services
+from panel.sync.dry_run import list_unsettled
+from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
+from panel.sync.intake import Intake, Stats
+from panel.sync.leader import is_led
+from panel.sync.reasons import explain_reason, find_reason
+from panel.sync.worker_health import WorkerHealth, judge_workers
+
+LONG_SECONDS = 3600.0  # that a hook may wait
+MOST_LINES = 10  # of one kind
+
+
+@dataclass(frozen=True)
+class SyncState:
+    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, by check.
+
+    `left_to_people`: how many people's contacts wait for somebody's decision. It is no trouble.
+    """
+
+    stats: Stats
+    arrivals: Mapping[str, Finding]
+    worker: WorkerHealth
+    installation: InstallationRow
+    now: float
+    left_to_people: int = 0
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong and what to do, a sentence each; empty when all is well."""
+        return [
+            *self._find_worker_problems(),
+            *self._find_buried_problems(),
+            *_find_failing_problems(self.stats),
+            *self._find_waiting_problems(),
+            *self._find_arrival_problems(),
+        ]
+
+    def _find_worker_problems(self) -> Iterator[str]:
+        if self.installation.verdict in HELD_BACK_BY:
+            yield (
+                "Another installation writes into this Chatwoot account, so nothing is executed "
+                f'here and hooks are kept. There it says: "{self.installation.mark}" If this is '
+                f"the one that should write: {TAKE_OVER}."
+            )
+        elif not self.worker.is_fine:
+            told = f"Nobody executes passes ({self.worker.word}): {self.worker.detail}."
+            yield f"{told} {self.worker.advice}.".replace(". .", ".")
+
+    def _find_buried_problems(self) -> Iterator[str]:
+        if count := self.stats.buried:
+            yield (
+                f"{_count(count, 'hook was', 'hooks were')} given up: `flask --app app sync buried`"
+                " says why, and what to do."
+            )
+
+    def _find_waiting_problems(self) -> Iterator[str]:
+        oldest, failing = self.stats.oldest_waiting, self.stats.failing
+        if oldest and not failing and self.worker.is_fine and self.now - oldest > LONG_SECONDS:
+            yield (
+                f"The oldest hook came {format_age(self.now - oldest)} and still waits. Many may "
+                "wait before it: raise CHATWOOT_CALLS_PER_MINUTE if Chatwoot can bear it."
+            )
+
+    def _find_arrival_problems(self) -> Iterator[str]:
+        for name, whose in (("chatwoot_webhooks", "Chatwoot"), ("plugin_hooks", "the plugin")):
+            if not self.arrivals[name].is_fine:
+                yield f"What {whose} delivers is not well: {self.arrivals[name].detail}."
+
+
+def _find_failing_problems(stats: Stats) -> Iterator[str]:
+    """What failed alike is one sentence."""
+    passes = Counter((each.side, each.reason) for each in stats.failing)
+    tasks = Counter((each.side, each.reason) for each in stats.failing_tasks)
+    for (side, reason), count in (passes + tasks).most_common(MOST_LINES):
+        whose = [
+            _count(passes[side, reason], "organization", "organizations"),
+            _count(tasks[side, reason], "conversation or contact", "conversations and contacts"),
+        ]
+        told = " and ".join(each for each in whose if not each.startswith("0 "))
+        verb = "is" if count == 1 else "are"
+        yield (
+            f"{told} {verb} tried again. {explain_reason(reason, side)}. To do: "
+            f"{find_reason(reason).advice}."
+        )
+
+
+@click.command("status")
+@database_command
+def show_status(as_json: bool) -> None:
+    """Is it well? What waits, what is tried again and why, who executes, when deliveries came."""
+    state = _read_state()
+    echo(_make_value(state), as_json, lambda: _status_lines(state))
+    sys.exit(FOUND if state.problems else 0)
+
+
+def _read_state() -> SyncState:
+    shared, stats = services(), get(Intake).stats()
+    rows, now = Workers(shared.database).list_rows()
+    busy = bool(stats.waiting or stats.running)
+    return SyncState(
+        stats,
+        run_checks(shared, cheap_only=True, only=DELIVERY_CHECKS),
+        judge_workers(rows, now, is_led(shared.database), busy),
+        Installation(shared.database).read(),
+        time.time(),
+        sum(1 for _ in list_unsettled(shared.directory, shared.links)),
+    )
+
+
+def _make_value(state: SyncState) -> dict[str, Any]:
+    """For programs. Times are epoch seconds."""
+    arrivals = {name: _make_arrival(name, each) for name, each in state.arrivals.items()}
+    more = {"is_well": not state.problems, "problems": state.problems}
+    return {
+        **more,
+        **asdict(state.stats),
+        "left_to_people": state.left_to_people,
+        "worker": asdict(state.worker),
+        "installation": asdict(state.installation),
+        **arrivals,
+    }
+
+
+def _make_arrival(name: str, finding: Finding) -> dict[str, Any]:
+    """`refused` counts the last hour, by reason."""
+    tallies = services().deliveries.read(DELIVERY_CHECKS[name])
+    accepted = tallies.pop(ACCEPTED, None)
+    return {
+        "state": finding.word,
+        "detail": finding.detail,
+        "last_accepted": accepted.last_at if accepted else None,
+        "refused": {answer: asdict(tally) for answer, tally in tallies.items()},
+    }
+
+
+def _status_lines(state: SyncState) -> Iterable[str]:
+    yield "sync is not well:" if state.problems else "sync is well."
+    yield from (f"  - {problem}" for problem in state.problems)
+    yield ""
+    stats = state.stats
+    yield f"waiting   {stats.waiting}"
+    yield f"running   {stats.running}"
+    yield f"retrying  {len(stats.retrying)}"
+    yield from _retry_lines(state)
+    yield f"tasks     {stats.tasks}"
+    yield from _task_lines(state)
+    yield f"buried    {stats.buried}"
+    yield f"done      {stats.done} in the last day"
+    if stats.oldest_waiting:
+        yield f"oldest    waiting since {format_time(stats.oldest_waiting)}"
+    if state.left_to_people:
+        whose = _count(state.left_to_people, "person's contact", "people's contacts")
+        yield f"left      {whose} to you: `flask --app app sync drift` says why"
+    yield f"worker    {state.worker.detail}"
+    yield f"account   {_describe_installation(state.installation)}"
+    yield f"webhooks  of Chatwoot: {state.arrivals['chatwoot_webhooks'].detail}"
+    yield f"hooks     of the plugin: {state.arrivals['plugin_hooks'].detail}"
+
+
+def _retry_lines(state: SyncState) -> Iterable[str]:
+    failing = {each.organization: each for each in state.stats.failing}
+    for organization, at in state.stats.retrying[:MOST_LINES]:
+        line = f"          organization {organization}, next try {format_time(at)}"
+        if known := failing.get(organization):
+            tried = f", last {format_age(state.now - known.tried_at)}" if known.tried_at else ""
+            told = f"{explain_reason(known.reason, known.side)}; {_count_tries(known.tries)}{tried}"
+            line = f"{line}: {told}"
+        yield line
+
+
+def _task_lines(state: SyncState) -> Iterable[str]:
+    for each in state.stats.failing_tasks[:MOST_LINES]:
+        told = f"{explain_reason(each.reason, each.side)}; {_count_tries(each.tries)}"
+        yield f"          {each.task.subject}: {told}, last {format_age(state.now - each.tried_at)}"
+
+
+def _describe_installation(row: InstallationRow) -> str:
+    named = f"this installation is {row.id}"
+    if row.verdict is None:
+        return f"{named}; nobody has looked yet who writes into the account"
+    if row.verdict == UNREADABLE:
+        return f"{named}; CHATWOOT_API_TOKEN may not see who writes into the account"
+    return f"{named}; {row.mark or 'nobody has marked the account: `flask --app app setup`'}"
+
+
+def _count_tries(tries: int) -> str:
+    return _count(tries, "try failed", "tries failed")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

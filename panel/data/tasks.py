@@ -1,0 +1,213 @@
+"""The table of tasks: small work on one record of Chatwoot, kept until it is done.
+
+NAMING a conversation that came to life, and the REPAIR of a contact whose attributes of ours
+somebody changed. There is one row for each record that something is to be done about: which try of
+it waits in the queue, which one runs, and why the last one failed. Every function works inside its
+caller's transaction, so that a row and the queue's entry are kept together. Times: epoch seconds.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    or_,
+    select,
+    update,
+)
+
+from panel.data.db import metadata
+
+NAMING, REPAIR = "naming", "repair"
+SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}
+REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
+# Until a repair begins: a pick or a pass that changes the contact just now comes first.
+REPAIR_DELAY_SECONDS = 5.0
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("waiting", String(40)),
+    Column("running", String(40)),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("asked_at", Float, nullable=False),
+    Column("organization", Integer),  # one of the contact's
+    Column("done_at", Float),
+    Column("reason", Text),
+    Column("side", String(16)),
+    Column("tried_at", Float),
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """`number`: of the conversation (NAMING) or of the contact (REPAIR), in Chatwoot."""
+
+    kind: str
+    number: int
+
+    @property
+    def id(self) -> str:
+        """What a person calls it by: `naming:59`."""
+        return f"{self.kind}:{self.number}"
+
+    @property
+    def subject(self) -> str:
+        """Such as `conversation 59`."""
+        return f"{SUBJECTS[self.kind]} {self.number}"
+
+
+@dataclass(frozen=True)
+class TaskTrouble:
+    """A task whose last try failed. `side`: which outside world; `organization`: one of its."""
+
+    task: Task
+    tries: int
+    reason: str
+    side: str
+    asked_at: float
+    tried_at: float
+    organization: int | None = None
+
+
+def parse_task(task_id: str) -> Task | None:
+    """The task of this id; None where it is the id of something else."""
+    kind, _, number = task_id.partition(":")
+    return Task(kind, int(number)) if kind in SUBJECTS and number.isdecimal() else None
+
+
+def is_asked(connection: Connection, task: Task) -> bool:
+    """Will a try that has not begun do it? Of a naming, one that runs will do as well."""
+    row = _find(connection, task)
+    return row is not None and _is_pending(task, row)
+
+
+def ask(
+    connection: Connection, task: Task, try_id: str, now: float, organization: int | None = None
+) -> float | None:
+    """Keep the task; the seconds until `try_id` may begin, None where another try will do it.
+
+    `organization`: one of the contact's, whose next good pass settles what is given up of it.
+    """
+    row = _find(connection, task)
+    if row is not None and _is_pending(task, row):
+        return None
+    if row is None:
+        values = {"kind": task.kind, "number": task.number, "tries": 0, "asked_at": now}
+        connection.execute(
+            tasks.insert().values(**values, waiting=try_id, organization=organization)
+        )
+    else:
+        _update(connection, task, waiting=try_id, tries=0, asked_at=now, organization=organization)
+    if task.kind == NAMING:
+        return 0.0
+    free_at = (row["done_at"] if row and row["done_at"] else 0.0) + REPAIR_EVERY_SECONDS
+    return max(REPAIR_DELAY_SECONDS, free_at - now)
+
+
+def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
+    """A try starts; False when another one has taken its place, or the task was dropped."""
+    row = _find(connection, task)
+    # `running`: the process died right after this very step, and does it again.
+    if row is None or try_id not in (row["waiting"], row["running"]):
+        return False
+    waiting = None if row["waiting"] == try_id else row["waiting"]
+    _update(connection, task, waiting=waiting, running=try_id)
+    return True
+
+
+def is_running(connection: Connection, task: Task, try_id: str) -> bool:
+    """Does this try have the task? Not when it was settled already, and the process died then."""
+    row = _find(connection, task)
+    return row is not None and row["running"] == try_id
+
+
+def finish(connection: Connection, task: Task, now: float) -> None:
+    """It is done. Of a repair it is remembered when, so that the next one keeps its distance."""
+    values = {"running": None, "tries": 0, "done_at": now}
+    _update(connection, task, **values, reason=None, side=None, tried_at=None)
+    if task.kind == NAMING:
+        connection.execute(delete(tasks).where(_is(task), tasks.c.waiting.is_(None)))
+
+
+def note_failed_try(
+    connection: Connection, task: Task, reason: str, side: str, now: float
+) -> TaskTrouble:
+    """A try failed; returns how the task stands now."""
+    values = {"reason": reason, "side": side, "tried_at": now, "running": None}
+    _update(connection, task, tries=tasks.c.tries + 1, **values)
+    row = _find(connection, task)
+    return _make_trouble(row) if row else TaskTrouble(task, 1, reason, side, now, now)
+
+
+def postpone(connection: Connection, task: Task, try_id: str) -> bool:
+    """The next try is `try_id`; False when one waits already, which will do."""
+    row = _find(connection, task)
+    if row is None or row["waiting"]:
+        return False
+    _update(connection, task, waiting=try_id, running=None)
+    return True
+
+
+def list_trouble(connection: Connection) -> list[TaskTrouble]:
+    """Tasks that are tried again, the oldest first."""
+    failed = select(tasks).where(tasks.c.reason.is_not(None)).order_by(tasks.c.asked_at)
+    return [_make_trouble(row) for row in connection.execute(failed).mappings()]
+
+
+def list_begun(connection: Connection) -> dict[Task, set[str]]:
+    """Tasks with the tries that wait or run, as far as we know."""
+    asked = or_(tasks.c.waiting.is_not(None), tasks.c.running.is_not(None))
+    rows = connection.execute(select(tasks).where(asked)).mappings()
+    tries = {Task(row["kind"], row["number"]): (row["waiting"], row["running"]) for row in rows}
+    return {task: {each for each in both if each} for task, both in tries.items()}
+
+
+def clear_tries(connection: Connection, task: Task, lost: Collection[str]) -> None:
+    """Forget tries that the queue does not know any more."""
+    for column in (tasks.c.waiting, tasks.c.running):
+        here = update(tasks).where(_is(task), column.in_(lost))
+        connection.execute(here.values({column.name: None}))
+
+
+def delete_done(connection: Connection, now: float) -> None:
+    """Repairs that are so old that nobody has to keep their distance from them."""
+    idle = and_(tasks.c.waiting.is_(None), tasks.c.running.is_(None))
+    old = tasks.c.done_at < now - REPAIR_EVERY_SECONDS
+    connection.execute(delete(tasks).where(idle, old))
+
+
+def _is_pending(task: Task, row: RowMapping) -> bool:
+    return bool(row["waiting"] or (task.kind == NAMING and row["running"]))
+
+
+def _find(connection: Connection, task: Task) -> RowMapping | None:
+    return connection.execute(select(tasks).where(_is(task))).mappings().one_or_none()
+
+
+def _is(task: Task) -> ColumnElement[bool]:
+    return and_(tasks.c.kind == task.kind, tasks.c.number == task.number)
+
+
+def _update(connection: Connection, task: Task, **values: Any) -> None:
+    connection.execute(update(tasks).where(_is(task)).values(**values))
+
+
+def _make_trouble(row: RowMapping) -> TaskTrouble:
+    names = ("tries", "reason", "asked_at", "tried_at", "organization")
+    task = Task(row["kind"], row["number"])
+    return TaskTrouble(task, side=row["side"] or "", **{name: row[name] for name in names})

@@ -1,0 +1,1 @@
+"""The log: its one format, the number of a request, and events that are sampled and counted."""

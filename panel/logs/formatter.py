@@ -1,0 +1,146 @@
+"""The one format of the log: a JSON object in each line, or a readable line on a terminal.
+
+No value of a customer comes in: the traces of errors are told without their texts, which may hold
+anything, and what looks like an e-mail or a phone is hidden wherever it stands.
+"""
+
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from panel.errors import PanelError
+from panel.logs import request_id
+
+PERSONAL_DATA = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+|\+\d{8,15}\b")
+# gunicorn quotes the request that it cannot read, and an address with its query.
+QUOTED = re.compile(r"(?<=^Invalid request from ip=)(\S*): .*|\?\S*", re.DOTALL)
+OUR_LOGGERS = ("panel", "app")
+LONGEST_VALUE = 2000
+
+
+class LogFormatter(logging.Formatter):
+    """`fields` of a record (`extra={"fields": …}`) are its ids: numbers and short words."""
+
+    def __init__(self, readable: bool | None = None) -> None:
+        """`readable`: for a person; None: where standard error is a terminal."""
+        super().__init__()
+        self._readable = sys.stderr.isatty() if readable is None else readable
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = self._describe(record)
+        return _draw(event) if self._readable else json.dumps(event, default=str)
+
+    def _describe(self, record: logging.LogRecord) -> dict[str, Any]:
+        at = datetime.fromtimestamp(record.created, UTC)
+        event: dict[str, Any] = {
+            "time": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": _read_message(record),
+        }
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        known = {name: value for name, value in fields.items() if value not in ("", None)}
+        event |= {name: _hide_personal(value) for name, value in known.items()}
+        if request_id.current():
+            event["request"] = request_id.current()
+        if record.exc_info and record.exc_info[1]:
+            event["trace"] = list(list_trace(record.exc_info[1]))
+        return event
+
+
+def _read_message(record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    if record.name.startswith("gunicorn"):
+        message = QUOTED.sub(r"\1", message)
+    return str(_hide_personal(message))
+
+
+def _hide_personal(value: object) -> object:
+    return PERSONAL_DATA.sub("[hidden]", value)[:LONGEST_VALUE] if isinstance(value, str) else value
+
+
+def list_trace(error: BaseException) -> Iterator[str]:
+    """Where an error arose and of which kind it is, the first cause first.
+
+    Without its text, unless that is ours: a library's may quote what it could not read.
+    """
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before:
+        yield from list_trace(before)
+    yield from _list_places(error.__traceback__)
+    yield describe_cause(error)
+
+
+def _list_places(trace: TracebackType | None) -> Iterator[str]:
+    for frame in traceback.extract_tb(trace):
+        yield f"{frame.filename}:{frame.lineno} in {frame.name}"
+
+
+def describe_cause(error: BaseException) -> str:
+    """The kind of an error; its text too where that is ours, or the system's word on a file."""
+    text = str(error) if isinstance(error, PanelError) else ""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {_hide_personal(text)}".removesuffix(": ")
+
+
+def _draw(event: dict[str, Any]) -> str:
+    told = {key: value for key, value in event.items() if key not in _DRAWN_APART}
+    fields = "".join(f" {name}={value}" for name, value in told.items())
+    logger = event["logger"].removeprefix("panel.")
+    line = f"{event['time']} {event['level'].upper():7} {logger}: {event['message']}{fields}"
+    return "\n    ".join(_escape_controls(each) for each in (line, *event.get("trace", ())))
+
+
+_DRAWN_APART = frozenset({"time", "level", "logger", "process", "message", "trace"})
+
+
+def _escape_controls(text: str) -> str:
+    """What moves a terminal's cursor, or begins a line of its own, is shown as it is written."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+# -- where it goes -------------------------------------------------------------------------------
+
+
+class _StandardError(logging.StreamHandler[Any]):
+    """As it is at each moment: others redirect it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(LogFormatter())
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
+def configure() -> None:
+    """All that is logged in this process goes to standard error, in the one format.
+
+    Ours from information on, of others' libraries what is a warning at least.
+    """
+    root = logging.getLogger()
+    if not any(isinstance(handler, _StandardError) for handler in root.handlers):
+        root.addHandler(_StandardError())
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    threading.excepthook = _log_broken_thread
+
+
+def _log_broken_thread(broken: threading.ExceptHookArgs) -> None:
+    name = broken.thread.name if broken.thread else "unknown"
+    if broken.exc_value:
+        trouble = (broken.exc_type, broken.exc_value, broken.exc_traceback)
+        logging.getLogger(__name__).error("the thread %s broke", name, exc_info=trouble)

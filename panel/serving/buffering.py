@@ -1,0 +1,199 @@
+"""The worker class of gunicorn that hears each request out before a thread gets it.
+
+By itself gunicorn's `gthread` gives a thread to whoever sends a byte, and the thread waits for the
+rest: as many half requests as there are threads stop the server. It also waits up to two seconds
+for each client that does not close, with nobody else served meanwhile. Here one loop reads from and
+writes to all clients, and a thread only ever works. It rests on the inside of gunicorn 27:
+tests/serving shows whether a newer one still fits.
+"""
+
+import errno
+import logging
+import selectors
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
+
+from panel.logs.events import LogThrottle
+from panel.serving.connection import Connection
+from panel.serving.framing import Arrival
+
+log = logging.getLogger(__name__)
+MOST_LARGE = 64  # bodies above 64 KB in memory at the same time
+TIMEOUT_CHECK_SECONDS = 0.5
+NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
+NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+REFUSALS = {Arrival.HEAD_TOO_LARGE: 431, Arrival.CHUNKS_TOO_LARGE: 413}
+# A body that announces too much is for the application to refuse, in its own words.
+FOR_A_THREAD = (Arrival.WHOLE, Arrival.BODY_TOO_LARGE)
+
+
+class BufferingWorker(ThreadWorker):  # type: ignore[misc]
+    """Hears and answers all clients in one loop, and has threads for the work in between."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Connections that no thread works on, in the order in which they began to wait.
+        self._waiting: dict[Connection, None] = {}
+        self._large: dict[Connection, None] = {}  # those of them whose body is large
+        self._next_check = 0.0
+        self._events = LogThrottle()
+
+    # -- hearing and answering -----------------------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        if self.cfg.is_ssl:  # gunicorn's own way: only its threads can decrypt
+            super().accept(listener)
+            return
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in NO_MORE_FILES:
+                self._make_room(self._waiting)
+            elif error.errno not in NOBODY_THERE:
+                raise
+            return
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self._make_room(self._waiting)
+        connection = Connection(self.cfg, sock, client, listener.getsockname())
+        with self._dropping(connection):
+            self._listen(connection)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """A thread has done what was asked for."""
+        if not isinstance(conn, Connection):
+            super().finish_request(conn, fs)
+            return
+        with self._dropping(conn):
+            idle_seconds = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+            conn.finish_request(not fs.cancelled() and bool(fs.result()), idle_seconds)
+            self._answer(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Called in a thread."""
+        if isinstance(conn, Connection):
+            conn.prepare(req)
+        return super().handle_request(req, conn)
+
+    def _resume(self, connection: Connection, _socket: object) -> None:
+        """The client sends, or takes in what we send."""
+        if connection not in self._waiting:
+            return  # dropped a moment ago
+        with self._dropping(connection):
+            if connection.lingering:
+                self._wait(connection, selectors.EVENT_READ, connection.discard())
+            elif connection.closing or connection.sock.unsent:
+                self._answer(connection)
+            else:
+                self._listen(connection)
+
+    def _listen(self, connection: Connection) -> None:
+        connection.receive()
+        self._hear(connection)
+
+    def _hear(self, connection: Connection) -> None:
+        """Give the request to a thread as soon as it is there."""
+        arrival = connection.look()
+        if arrival in FOR_A_THREAD:
+            self._stop_waiting(connection)
+            self.enqueue_req(connection)
+        elif arrival in REFUSALS:
+            self._refuse(connection, REFUSALS[arrival])
+        else:
+            self._wait(connection, selectors.EVENT_READ, connection.find_deadline())
+            if connection.is_large and connection not in self._large:
+                if len(self._large) >= MOST_LARGE:
+                    self._make_room(self._large)
+                self._large[connection] = None
+
+    def _answer(self, connection: Connection) -> None:
+        """Send what is left of an answer; then hear the next request, or close."""
+        if not connection.sock.flush():
+            self._wait(connection, selectors.EVENT_WRITE, connection.timeout)
+        elif connection.closing:
+            self._wait(connection, selectors.EVENT_READ, connection.say_goodbye())
+        else:
+            self._hear(connection)
+
+    def _refuse(self, connection: Connection, status: int) -> None:
+        connection.refuse(status)
+        self._answer(connection)
+
+    # -- who waits -----------------------------------------------------------------------------
+
+    def _wait(self, connection: Connection, event: int, until: float) -> None:
+        """Resume the connection at such an event, or give it up (monotonic `until`)."""
+        connection.timeout = until
+        if connection not in self._waiting:
+            self._waiting[connection] = None
+            self.poller.register(connection.raw, event, partial(self._resume, connection))
+        elif self.poller.get_key(connection.raw).events != event:
+            self.poller.modify(connection.raw, event, partial(self._resume, connection))
+
+    def _stop_waiting(self, connection: Connection) -> None:
+        if connection in self._waiting:
+            del self._waiting[connection]
+            self.poller.unregister(connection.raw)
+        self._large.pop(connection, None)
+
+    def _drop(self, connection: Connection) -> None:
+        self._stop_waiting(connection)
+        self.nr_conns -= 1
+        connection.close()
+
+    @contextmanager
+    def _dropping(self, connection: Connection) -> Iterator[None]:
+        """What goes wrong with one client ends its connection, never the loop."""
+        try:
+            yield
+        except OSError:
+            self._drop(connection)
+        except Exception:
+            log.exception("a connection broke")
+            self._drop(connection)
+
+    def _make_room(self, among: Iterable[Connection]) -> None:
+        """Close who has waited longest: whoever sends quickly is served, however many do not."""
+        oldest = next(iter(among), None)
+        if oldest is not None:
+            words = "connections run out: who waited longest was dropped"
+            self._events.record(log.warning, words, address=oldest.address)
+            self._drop(oldest)
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def murder_pending(self) -> None:
+        """Called by gunicorn's loop each time, once a second at least."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + TIMEOUT_CHECK_SECONDS
+            for connection in [each for each in self._waiting if each.timeout <= now]:
+                with self._dropping(connection):
+                    self._give_up(connection)
+
+    def _give_up(self, connection: Connection) -> None:
+        if connection.is_half_heard:
+            address = connection.address
+            self._events.record(log.warning, "half a request was cut off", address=address)
+            self._refuse(connection, 408)
+        else:
+            self._drop(connection)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Called when the worker is told to stop: who asks for nothing waits no longer than so."""
+        super()._cap_keepalive(deadline)
+        for connection in self._waiting:
+            if connection.is_idle:
+                connection.timeout = min(connection.timeout, deadline)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """`force`: the worker ends."""
+        super().murder_keepalived(force)
+        for connection in list(self._waiting) if force else ():
+            self._drop(connection)

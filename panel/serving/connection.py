@@ -1,0 +1,203 @@
+"""A connection of a client: its socket is read and written by the worker's loop, never waiting.
+
+A thread gets the bytes of one whole request, and leaves its answer to be sent.
+"""
+
+import io
+import socket
+import time
+from typing import Any
+
+from gunicorn.http import get_parser  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
+
+from panel.serving.framing import LARGEST_HEAD, Arrival, RequestScan
+
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 15.0
+# A body that comes faster than this (bytes a second) gets the time it needs: 1 MB over two minutes.
+SLOWEST_BODY = 8 * 1024
+SEND_SECONDS = 15.0  # for all of an answer
+LINGER_SECONDS = 2.0
+REASON_PHRASES = {
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    431: b"Request Header Fields Too Large",
+}
+REFUSAL = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class PatientSocket:
+    """What a thread takes for the socket: what cannot be sent at once is kept for the loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.unsent = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        sent = 0 if self.unsent else self._send(data)
+        self.unsent += memoryview(data)[sent:]
+
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
+    def flush(self) -> bool:
+        """Send what was kept, as far as that goes now; True when nothing is left of it."""
+        del self.unsent[: self._send(self.unsent)]
+        return not self.unsent
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return self._sock.send(data) if data else 0
+        except BlockingIOError:
+            return 0
+
+    # gunicorn calls these in its threads; the loop does what they are for.
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def setblocking(self, _blocks: bool) -> None:
+        """It never does."""
+
+    def shutdown(self, _how: int) -> None:
+        raise OSError("the loop closes it")
+
+    def close(self) -> None:
+        """The loop does, when all is sent."""
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """`closing`: nothing more is heard; `lingering`: all was said, the client's end is awaited.
+
+    `timeout`: when the loop's patience ends. Times are of the monotonic clock. What the loop calls
+    raises `OSError` when the client is gone.
+    """
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        super().__init__(cfg, sock, client, server)
+        self.parser: Any = None
+        self.raw = sock
+        self.sock = PatientSocket(sock)
+        self.data_ready = True  # gunicorn's thread would wait for it
+        self.closing = self.lingering = False
+        self._received = bytearray()
+        self._begin(HEAD_SECONDS)
+
+    def _begin(self, idle_seconds: float) -> None:
+        """A request may come, within so many seconds."""
+        self._scan = RequestScan()
+        self._arrival = Arrival.HEAD
+        self._since = time.monotonic()
+        self._idle_seconds = idle_seconds
+        self._told_to_continue = False
+
+    # -- called by the loop --------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Has nothing come of a request, and is none being answered?"""
+        return not (self._received or self.closing or self.sock.unsent)
+
+    @property
+    def is_half_heard(self) -> bool:
+        return bool(self._received) and not self.closing and not self.sock.unsent
+
+    @property
+    def address(self) -> str:
+        """The peer's, without its port; empty on a Unix socket."""
+        return str(self.client[0]) if isinstance(self.client, tuple) else ""
+
+    @property
+    def is_large(self) -> bool:
+        return self._scan.is_large(self._received)
+
+    def receive(self) -> None:
+        try:
+            data = self.raw.recv(LARGEST_HEAD)
+        except BlockingIOError:
+            return
+        if not data:
+            raise ConnectionAbortedError
+        if not self._received:
+            self._since = time.monotonic()
+        self._received += data
+
+    def look(self) -> Arrival:
+        """How much of the next request is here; a client that waits for our word is told to go
+        on."""
+        before, self._arrival = self._arrival, self._scan.look(self._received)
+        if self._arrival is Arrival.BODY and before is Arrival.HEAD:
+            self._since = time.monotonic()
+            if self._scan.awaits_continue:
+                self._told_to_continue = True
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return self._arrival
+
+    def find_deadline(self) -> float:
+        """Until when the rest of the request has to come."""
+        if not self._received:
+            return self._since + self._idle_seconds
+        if self._arrival is Arrival.HEAD:
+            return self._since + HEAD_SECONDS
+        come = len(self._received) - (self._scan.body_at or 0)
+        return self._since + BODY_SECONDS + come / SLOWEST_BODY
+
+    def finish_request(self, keeps_alive: bool, idle_seconds: float) -> None:
+        """A thread is done with it; what the client sent behind the request is taken back."""
+        self.closing = not keeps_alive
+        self.timeout = time.monotonic() + SEND_SECONDS
+        if self.parser is not None:
+            self._received += self.parser.unreader.take_buffered()
+        self._begin(idle_seconds)
+
+    def refuse(self, status: int) -> None:
+        """Say why nothing more is heard."""
+        self.closing = True
+        self.timeout = time.monotonic() + SEND_SECONDS
+        self.sock.send(REFUSAL % (status, REASON_PHRASES[status]))
+
+    def say_goodbye(self) -> float:
+        """End our side; returns until when the client may end theirs.
+
+        Closed at once, what the client still sends would be answered by a reset, which may cost
+        them the answer.
+        """
+        self.raw.shutdown(socket.SHUT_WR)
+        self.lingering = True
+        return time.monotonic() + LINGER_SECONDS
+
+    def discard(self) -> float:
+        """Read what nobody wants, until the client ends their side; returns until when they may."""
+        if not self.raw.recv(LARGEST_HEAD):
+            raise ConnectionAbortedError
+        return self.timeout or 0.0
+
+    def close(self, graceful: bool = False) -> None:  # noqa: ARG002 (gunicorn's word)
+        self.raw.close()
+
+    # -- called by gunicorn's threads ----------------------------------------------------------
+
+    def init(self) -> None:
+        """Give gunicorn's parser what was received, of this request and of those behind it.
+
+        Its source has nothing more, so it cannot wait.
+        """
+        self.initialized = True
+        if self.parser is None:
+            self.parser = get_parser(self.cfg, iter(()), self.client)
+        self.parser.unreader.unread(bytes(self._received))
+        self._received.clear()
+
+    def prepare(self, request: Any) -> None:
+        """Tell gunicorn what its parser does not know of the request. Raises its errors."""
+        is_whole = self._arrival is Arrival.WHOLE
+        if not is_whole:
+            request.force_close()  # the rest of its body is still coming, and is no request
+        if self._told_to_continue or not is_whole:
+            request._expected_100_continue = False
+        if self._scan.is_chunked and is_whole:
+            # Read here, where chunks that are none are answered by 400: the application would meet
+            # them in the midst of its work.
+            request.body = io.BytesIO(request.body.read())

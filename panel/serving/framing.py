@@ -1,0 +1,102 @@
+"""Framing: how much of a request has arrived (RFC 9112). No byte is looked at twice.
+
+`RequestScan` only says when all of a request is there. What the request says is read by gunicorn's
+parser, which gets these bytes and no others. Where the two disagree, the parser meets an early end
+and gunicorn closes the connection: nobody waits, and nothing is taken for another request.
+"""
+
+import re
+from enum import Enum
+
+LARGEST_HEAD = 64 * 1024
+# The most that a route of ours reads (`sync.plugin_hooks`, `sync.chatwoot_hooks`).
+LARGEST_BODY = 1024 * 1024
+LONGEST_CHUNK_LINE = 1024
+# Looked for in a head of small letters, and the words first: patterns for letters of any size took
+# half as long as gunicorn takes for all of a head.
+CONTENT_LENGTH, LENGTH = b"\ncontent-length:", re.compile(rb"[ \t]*([0-9]{1,18})[ \t]*\r?\n")
+TRANSFER_ENCODING, EXPECT = b"\ntransfer-encoding:", b"\nexpect:"
+CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE)
+
+
+class Arrival(Enum):
+    """How much of a request is there."""
+
+    HEAD = "a part of its head, or nothing"
+    BODY = "its head and a part of its body"
+    WHOLE = "all of it"
+    BODY_TOO_LARGE = "its head; its body announces more than we read"
+    CHUNKS_TOO_LARGE = "its head; its body has grown larger than we read"
+    HEAD_TOO_LARGE = "more than a head may have"
+
+
+class RequestScan:
+    """The request at the beginning of what a connection received; `look` again when that grew."""
+
+    def __init__(self) -> None:
+        self.awaits_continue = self.is_chunked = False
+        self.body_at: int | None = None  # where the body begins, once the head is there
+        self._end: int | None = 0  # where a body of known length ends; None while it is chunked
+        self._next_chunk = 0
+        self._searched = 0
+
+    def is_large(self, received: bytearray) -> bool:
+        """Will the body take, or does it take, more memory than a head may?"""
+        return self.body_at is not None and (
+            max(self._end or 0, len(received)) - self.body_at > LARGEST_HEAD
+        )
+
+    def look(self, received: bytearray) -> Arrival:
+        if self.body_at is None:
+            end = self._find_head_end(received)
+            if end < 0:
+                return Arrival.HEAD_TOO_LARGE if len(received) > LARGEST_HEAD else Arrival.HEAD
+            self._read_head(bytes(received[:end].lower()))
+        if self._end is None:
+            self._end = self._find_last_chunk(received)
+        return self._judge(len(received), self.body_at or 0)
+
+    def _find_head_end(self, received: bytearray) -> int:
+        """-1: it is not here yet. Lines without a carriage return end one too, for the parser
+        refuses them."""
+        start, self._searched = max(0, self._searched - 3), len(received)
+        end = received.find(b"\r\n\r\n", start)
+        if end >= 0:
+            return end + 4
+        end = received.find(b"\n\n", start)
+        return end + 2 if end >= 0 else end
+
+    def _read_head(self, head: bytes) -> None:
+        self.body_at = self._next_chunk = self._end = len(head)
+        if TRANSFER_ENCODING in head:
+            self._end = None  # every other coding than chunks is refused by the parser
+            self.is_chunked = True
+        elif CONTENT_LENGTH in head:
+            at = head.index(CONTENT_LENGTH) + len(CONTENT_LENGTH)
+            length = LENGTH.match(head, at)
+            self._end += int(length[1]) if length else 0
+        self.awaits_continue = EXPECT in head
+
+    def _judge(self, received: int, body_at: int) -> Arrival:
+        if self._end is None:
+            is_large = received - body_at > LARGEST_BODY
+            return Arrival.CHUNKS_TOO_LARGE if is_large else Arrival.BODY
+        if self._end - body_at > LARGEST_BODY:
+            return Arrival.BODY_TOO_LARGE
+        return Arrival.WHOLE if received >= self._end else Arrival.BODY
+
+    def _find_last_chunk(self, received: bytearray) -> int | None:
+        """Where a chunked body ends; None: not here yet. What is no chunk ends it: that the parser
+        refuses."""
+        while (line_end := received.find(b"\r\n", self._next_chunk)) >= 0:
+            size = CHUNK_SIZE.fullmatch(received, self._next_chunk, line_end)
+            if size is None:
+                return line_end
+            length = int(size[1], 16)
+            if not length:
+                # Behind the last chunk come lines of trailers, mostly none, and an empty line.
+                end = received.find(b"\r\n\r\n", line_end)
+                return end + 4 if end >= 0 else None
+            self._next_chunk = line_end + 2 + length + 2
+        is_line = len(received) - self._next_chunk > LONGEST_CHUNK_LINE
+        return len(received) if is_line else None

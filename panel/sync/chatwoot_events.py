@@ -1,0 +1,210 @@
+"""What an event of Chatwoot asks for: passes, tasks, warming. Nobody outside is asked.
+
+Our own writes come back as events within a second or two. They cost nothing, because an event is
+compared with what our tables say should stand there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from panel.data.directory import Directory
+from panel.data.links import Links
+from panel.data.tasks import NAMING, REPAIR, Task
+from panel.models.text import clean, normalize_email
+from panel.sync.conversations import (
+    NO_NAME,
+    Names,
+    Values,
+    find_changes,
+    find_right_values,
+    is_stale,
+    is_unnamed,
+    list_picked,
+)
+from panel.sync.memberships import Memberships
+from panel.sync.people import OUR_ATTRIBUTES
+from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED
+
+IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
+LARGEST_NUMBER = 2**63 - 1  # that a database keeps
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Organizations whose pass is wanted, tasks with one organization each, whom to warm."""
+
+    passes: frozenset[int] = frozenset()
+    tasks: Mapping[Task, int | None] = field(default_factory=dict)
+    warmings: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A conversation as an event tells of it."""
+
+    number: int
+    contact: int
+    status: str
+    attributes: Mapping[str, Any]
+
+
+class EventReader:
+    """Raises `Unreachable("database")`."""
+
+    def __init__(self, directory: Directory, links: Links) -> None:
+        self._directory = directory
+        self._links = links
+        self._memberships = Memberships(directory, links)
+
+    def read(self, event: Event) -> Demand:
+        """What the event asks for; of one that is no event of ours, nothing."""
+        name = event.get("event")
+        if name == "conversation_created":
+            return self._read_new_conversation(event)
+        if name in ("conversation_updated", "conversation_status_changed"):
+            return Demand(tasks=self._judge(event, _find_changed(event)))
+        if name == "message_created" and not event.get("private"):
+            return self._read_message(event)
+        if name == "contact_created":
+            return Demand(passes=self._find_unseated(event))
+        if name == "contact_updated":
+            passes = self._find_unseated(event) if _identifies(event) else frozenset[int]()
+            return Demand(passes, self._find_repair(event))
+        return Demand()
+
+    def _read_new_conversation(self, event: Event) -> Demand:
+        sender = _find_sender(event)
+        seated = self._find_seated(sender)
+        # Somebody of ours who writes through another contact: no pass has found that one yet.
+        passes = frozenset() if seated else self._find_unseated(sender)
+        present = _require_mapping(event.get("custom_attributes"))
+        set_by_others = {key: present.get(key) for key in NO_NAME}
+        return Demand(passes, self._judge(event, set_by_others, lives=True), seated)
+
+    def _read_message(self, event: Event) -> Demand:
+        """A customer who writes brings a resolved conversation to life; it may not say so yet."""
+        conversation = _require_mapping(event.get("conversation"))
+        incoming = event.get("message_type") == "incoming"
+        tasks = self._judge(conversation, {}, lives=incoming)
+        sender = _find_sender(conversation) or (event.get("sender") if incoming else None)
+        return Demand(tasks=tasks, warmings=self._find_seated(sender) if incoming else frozenset())
+
+    def _judge(
+        self, conversation: Event, changed: Mapping[str, Any], lives: bool = False
+    ) -> dict[Task, int | None]:
+        """`changed`: which values somebody has just set, and to what; `lives`: whatever its status.
+
+        Of a conversation that does not live only what somebody set wrongly is anybody's business.
+        """
+        told = _read_mention(conversation)
+        if told is None:
+            return {}
+        seats = self._memberships.name_seats(told.contact)
+        kind = self._name_kind(told, seats, changed, lives or told.status != RESOLVED)
+        if not kind:
+            return {}
+        number = told.contact if kind == REPAIR else told.number
+        return {Task(kind, number): min(map(int, seats), default=None)}
+
+    def _name_kind(
+        self, told: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
+    ) -> str:
+        """NAMING, REPAIR or nothing.
+
+        An event that was sent before we named the conversation may come after it, so a missing name
+        is no sign that somebody removed it: only a change is.
+        """
+        said = self._links.find(told.number, told.contact)
+        picks = self._memberships.name_organizations(list_picked(said))
+        right = find_right_values(told.attributes, said, seats, picks)
+        wrong = find_changes(told.attributes, right)
+        is_old_name = ID_ATTRIBUTE in wrong and is_stale(told.attributes, said)
+        if lives and wrong and (is_old_name or is_unnamed(said, seats, right)):
+            return NAMING
+        return REPAIR if wrong and _is_overwritten(changed, right) else ""
+
+    def _find_repair(self, event: Event) -> dict[Task, int | None]:
+        """Of a contact: what its attributes of ours should say, our tables know."""
+        number = _read_number(event.get("id"))
+        changed = _find_changed(event)
+        if not number or not changed.keys() & set(OUR_ATTRIBUTES):
+            return {}
+        right = self._memberships.find_attributes(number)
+        if right is None or not _is_overwritten(changed, right):
+            return {}
+        return {Task(REPAIR, number): min(self._find_seated(event), default=None)}
+
+    def _find_seated(self, contact: Any) -> frozenset[int]:
+        """The organizations that a pass knows this contact to belong to."""
+        number = _read_number(_require_mapping(contact).get("id"))
+        rows = self._directory.memberships_of(number) if number else []
+        return frozenset(known.id for known, _ in rows)
+
+    def _find_unseated(self, contact: Any) -> frozenset[int]:
+        """Organizations that know this e-mail or phone, and whose pass would find news in it.
+
+        Our own writes come back here, too: those contacts are seated, and cost nothing.
+        """
+        told = _require_mapping(contact)
+        email = normalize_email(_read_key(told, "email")) or ""
+        phone = _read_key(told, "phone_number")
+        return frozenset(self._directory.find_unseated(_read_number(told.get("id")), email, phone))
+
+
+def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
+    """Did somebody else set one of our values? What we write is right, so it is no echo of ours."""
+    ours = {key: value for key, value in changed.items() if key in OUR_ATTRIBUTES}
+    return any(value != (right or {}).get(key) for key, value in ours.items())
+
+
+def _find_changed(event: Event) -> dict[str, Any]:
+    """The custom attributes that were just changed, with their present values."""
+    rows = event.get("changed_attributes")
+    found: dict[str, Any] = {}
+    for row in rows if isinstance(rows, list) else []:
+        change = _require_mapping(_require_mapping(row).get("custom_attributes"))
+        before = _require_mapping(change.get("previous_value"))
+        after = _require_mapping(change.get("current_value"))
+        keys = before.keys() | after.keys()
+        found |= {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+    return found
+
+
+def _identifies(event: Event) -> bool:
+    """Did anything change that tells who somebody is? Most updates are mere activity."""
+    changed = event.get("changed_attributes")
+    rows = changed if isinstance(changed, list) else []
+    return any(IDENTIFYING & row.keys() for row in rows if isinstance(row, dict))
+
+
+def _read_mention(conversation: Event) -> Mention | None:
+    """None where it names no conversation or no contact."""
+    number = _read_number(conversation.get("id"))
+    contact = _read_number(_require_mapping(_find_sender(conversation)).get("id"))
+    if not number or not contact:
+        return None
+    attributes = _require_mapping(conversation.get("custom_attributes"))
+    return Mention(number, contact, str(conversation.get("status")), attributes)
+
+
+def _find_sender(conversation: Event) -> Any:
+    """The contact of a conversation."""
+    return _require_mapping(conversation.get("meta")).get("sender")
+
+
+def _require_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_number(value: Any) -> int:
+    """The id, or 0 where it is none."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 < value <= LARGEST_NUMBER else 0
+
+
+def _read_key(contact: Mapping[str, Any], name: str) -> str:
+    """Nobody's where it holds what no database takes: a NUL, the half of a character."""
+    value = contact.get(name)
+    return value if isinstance(value, str) and value == clean(value) else ""

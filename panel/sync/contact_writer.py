@@ -1,0 +1,182 @@
+"""What a contact in Chatwoot may know of its organizations, written behind one lock per contact.
+
+It is computed from our own tables, and only the difference is written, so it is the same whichever
+pass ran last. Chatwoot merges attributes key by key without a lock of its own.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from panel.data.directory import Person
+from panel.errors import Unreachable
+from panel.locks import Locks
+from panel.models.text import is_undecoded, normalize_email
+from panel.sync.conversations import Conversations, Names
+from panel.sync.memberships import Memberships
+from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
+from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefused
+
+log = logging.getLogger(__name__)
+
+CONTACT_LOCK_SECONDS = 30.0  # for a contact that another pass is writing
+
+Leaving = Callable[[Person], bool]
+
+
+def _nobody(_seat: Person) -> bool:
+    return False
+
+
+class ContactWriter:
+    """`locks` give one writer per contact, over processes too. Every method raises `PanelError`."""
+
+    def __init__(
+        self,
+        chatwoot: Chatwoot,
+        memberships: Memberships,
+        conversations: Conversations,
+        locks: Locks,
+    ) -> None:
+        self._chatwoot = chatwoot
+        self._memberships = memberships
+        self._conversations = conversations
+        self._locks = locks
+
+    def write(
+        self,
+        number: int,
+        name: str = "",
+        leaving: Leaving = _nobody,
+        identifier: str | None = None,
+        present: Contact | None = None,
+    ) -> Contact:
+        """Write the difference: attributes, an empty name, the identifier.
+
+        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it was
+        before.
+        """
+        with self.lock(f"contact:{number}"):
+            contact = present or self._chatwoot.contact(number)
+            right = self.make_right(number, leaving)
+            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
+            # Never a phone, and an e-mail in `correct_email` alone: whoever typed somebody's one
+            # into the website's chat would be told the other by Chatwoot.
+            fields: dict[str, Any] = choose_identifier(contact, identifier)
+            if name and _wants_name(contact, name):
+                fields["name"] = name[:LONGEST_NAME]
+            if changed:
+                fields["custom_attributes"] = changed
+            self._send(number, fields)
+            if gone := _list_ours(contact) - right.keys():
+                self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
+            return contact
+
+    def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
+        """Would `write` find nothing to change in this contact as it is?"""
+        right = self.make_right(contact.id)
+        told = {key: contact.attributes[key] for key in _list_ours(contact)}
+        unnamed = name and _wants_name(contact, name)
+        return not unnamed and told == right and not choose_identifier(contact, identifier)
+
+    def repair(self, number: int) -> None:
+        """Put back what somebody changed of our attributes, in its conversations too.
+
+        Of a contact that is nobody's, what stands there is a claim, and stays; an agent may have
+        picked an organization for one of its conversations. Raises `Missing`.
+        """
+        if self._memberships.find_attributes(number) is not None:
+            self.write(number)
+        self._write_names(number, self._memberships.name_seats(number))
+
+    def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
+        """Nothing is named where the contact has no seats."""
+        seats = self._memberships.find_seats(number)
+        names = {str(known.id): known.name for known, seat in seats if not leaving(seat)}
+        if names:
+            self._write_names(number, names)
+
+    def _write_names(self, number: int, names: Names) -> None:
+        self._conversations.write_name(number, names, self._memberships.name_organizations)
+
+    def correct_email(self, number: int, former: str, email: str) -> bool:
+        """Write the new e-mail in place of the former one; False where it may not be.
+
+        A contact that a website's visitor can read is not told an address, and an e-mail that
+        somebody else wrote is theirs.
+        """
+        with self.lock(f"contact:{number}"):
+            contact = self._chatwoot.contact(number)
+            if contact.public or normalize_email(contact.email) != former:
+                return False
+            try:
+                self._chatwoot.update_contact(number, {"email": email})
+            except ValuesRefused:
+                return False
+            return True
+
+    def clear_stranger(self, number: int, identifier: str | None = None) -> None:
+        """Clear what is ours of a contact that is nobody; `identifier`: the one we once wrote."""
+        contact = self.write(number)
+        if identifier and contact.identifier == identifier:
+            self._send(number, {"identifier": None})
+
+    def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
+        """What the contact may know now: nothing where it is nobody's."""
+        seats = self._memberships.find_told(number)
+        return make_attributes([each for each in seats if not leaving(each[1])])
+
+    def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
+        """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
+        return bool(self.make_right(number, leaving))
+
+    def _send(self, number: int, fields: dict[str, Any]) -> None:
+        while fields:
+            try:
+                return self._chatwoot.update_contact(number, fields)
+            except ValuesRefused as taken:
+                fields = _leave_out(fields, taken)
+        return None
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """One holder per key; a pass that cannot have it in time is tried again later."""
+        with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
+            if not alone:
+                raise Unreachable("contact_busy", "another pass writes this contact")
+            yield
+
+
+def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:
+    """What has to be written into the contact's `identifier`, if anything.
+
+    None of an earlier version stays; one of ours only where nothing else tells the contact apart.
+    """
+    right = identifier if is_bare(contact) else None
+    if is_guessable(contact.identifier) or (right and not contact.identifier):
+        return {"identifier": right}
+    return {}
+
+
+def _wants_name(contact: Contact, name: str) -> bool:
+    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
+    HTML's entities; any other belongs to whoever wrote it."""
+    return not contact.name or is_undecoded(contact.name, name)
+
+
+def is_bare(contact: Contact) -> bool:
+    return not (contact.email or contact.phone)
+
+
+def _list_ours(contact: Contact) -> set[str]:
+    return {key for key in OUR_ATTRIBUTES if key in contact.attributes}
+
+
+def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
+    """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
+    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
+    if len(rest) == len(fields):
+        raise taken
+    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
+    return rest

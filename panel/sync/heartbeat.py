@@ -1,0 +1,87 @@
+"""The heartbeat of a worker: it says how it is, and looks whether it may write into Chatwoot.
+
+In a thread of its own, so that it tells of a process that hangs by falling silent with it.
+"""
+
+import itertools
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from panel.data.workers import BEAT_SECONDS, STANDING_BY, STOPPED, Workers
+from panel.errors import PanelError
+
+log = logging.getLogger(__name__)
+LOOK_BEATS = 6  # between two looks whether we may write: a minute
+
+
+class Heartbeat:
+    """Safe for threads. `may_write`: see `installation_mark`; it may ask Chatwoot.
+
+    `tell` hears each new state.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        may_write: Callable[[], bool],
+        tell: Callable[[str], None],
+        seconds: float = BEAT_SECONDS,
+    ) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._workers = workers
+        self._ask_may_write = may_write
+        self._tell = tell
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._state = ""
+        self._has_ended = False
+        self._is_allowed: bool | None = None
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self.say(STANDING_BY)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The last word."""
+        self._stopping.set()
+        self._thread.join()
+        self.say(STOPPED)
+
+    def say(self, state: str) -> None:
+        """A new state, which is written at once."""
+        if state != self._state:
+            self._state = state
+            self._write()
+            self._tell(state)
+
+    def note_end(self) -> None:
+        """A try of a pass or of a task has ended here. It is written with the next beat."""
+        self._has_ended = True
+
+    def may_write(self) -> bool:
+        """As the last look has found; who has not looked yet looks now."""
+        if self._is_allowed is None:
+            self._is_allowed = self._ask_may_write()
+        return self._is_allowed
+
+    def _run(self) -> None:
+        for beat in itertools.count(1):
+            if self._stopping.wait(self._seconds):
+                return
+            self._write()
+            if self._is_allowed is not None and beat % LOOK_BEATS == 0:
+                self._is_allowed = self._ask_may_write()
+
+    def _write(self) -> None:
+        with self._lock:
+            ended, self._has_ended = self._has_ended, False
+            try:
+                self._workers.put(self.name, self._state, ended)
+            except PanelError as error:
+                self._has_ended = ended
+                log.info("worker %s cannot say how it is: %s", self.name, error)

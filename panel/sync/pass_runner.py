@@ -1,0 +1,79 @@
+"""The tries of passes: begin one, settle what came of it. `worker` calls these as durable steps."""
+
+import logging
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from panel.data import inbox
+from panel.sync.pass_queue import ACTIVE, PassQueue
+from panel.sync.tries import TryOutcome, find_delay
+
+log = logging.getLogger(__name__)
+
+
+class PassRunner:
+    """Executed by the leader alone."""
+
+    def __init__(
+        self,
+        database: Engine,
+        queue: PassQueue,
+        waits: Sequence[float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._waits = waits
+        self._clock = clock
+
+    def begin(self, organization: int, me: str) -> list[int]:
+        """See `inbox.begin_pass`; empty when another pass has taken the place of this one."""
+        with inbox.write_transaction(self._database, organization) as connection:
+            return list(inbox.begin_pass(connection, organization, me) or ())
+
+    def settle(self, organization: int, me: str, begun: list[int], outcome: TryOutcome) -> str:
+        """Note what came of it; returns why it was buried, or nothing."""
+        through, first = begun
+        reason, now = outcome["reason"], self._clock()
+        # An older program may have ended the try before this one settles it.
+        side = outcome.get("side", "")
+        with inbox.write_transaction(self._database, organization) as connection:
+            if not reason:
+                inbox.finish_pass(connection, organization, through, now, me)
+                return ""
+            if outcome["later"] and self._try_again(connection, organization, outcome):
+                return ""
+            # Only those that were there at the first try have had all of them; the younger ones get
+            # their own.
+            ids = {"organization": organization}
+            log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
+            if inbox.bury_hooks(connection, organization, first, reason, me, now, side):
+                self._queue.enqueue_passes(connection, [organization])
+            return reason
+
+    def _try_again(self, connection: Connection, organization: int, outcome: TryOutcome) -> bool:
+        reason, side, now = outcome["reason"], outcome.get("side", ""), self._clock()
+        if outcome.get("progressed"):
+            inbox.forget_tries(connection, organization)
+        tries = inbox.count_failure(connection, organization, reason, side, now)
+        delay = find_delay(self._waits, tries, outcome["retry_at"], now)
+        if delay is None:
+            return False
+        self._queue.enqueue_next(connection, organization, delay)
+        return True
+
+    def bury_lost(self) -> None:
+        """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
+        with self._database.connect() as connection:
+            waiting = inbox.list_waiting(connection)
+        # In this order: a pass of theirs that has ended by now has settled them first.
+        living = {
+            one.workflow_id: one.queue_partition_key for one in self._queue.list_passes(ACTIVE)
+        }
+        for organization in waiting.keys() - {int(key or 0) for key in living.values()}:
+            through, now = waiting[organization], self._clock()
+            with inbox.write_transaction(self._database, organization) as connection:
+                last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
+                inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)

@@ -1,0 +1,114 @@
+"""What the contacts of a seated person are told, and what our tables note of it."""
+
+import logging
+from dataclasses import dataclass, replace
+
+from panel.data.directory import Directory, Person
+from panel.data.links import Links
+from panel.models.text import normalize_email
+from panel.sync.contact_search import find_key
+from panel.sync.contact_writer import ContactWriter
+from panel.sync.contacts import Contacts, Place, read_own
+from panel.sync.departures import Departures
+from panel.sync.people import DesiredPerson
+from panel.upstream.chatwoot import Chatwoot, Contact, ValuesRefused
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every pass works with."""
+
+    chatwoot: Chatwoot
+    directory: Directory
+    links: Links
+    contacts: Contacts
+    writer: ContactWriter
+    departures: Departures
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A person with their contacts, as our table has them now, and had them before (`stored`).
+
+    `changed`: is anything else than the last pass left it, so that contacts are read again?
+    """
+
+    person: Person
+    stored: Person | None
+    place: Place
+    further: tuple[Contact, ...]
+    changed: bool
+
+
+class SeatWriter:
+    """Every method raises `PanelError`."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def write(self, wanted: DesiredPerson, seat: Seat) -> str:
+        """Tell each contact what it may know; returns what Chatwoot refused."""
+        person, place = seat.person, seat.place
+        refused = [self._tell_contact(wanted, seat, place.contact, place.identifier)]
+        refused += [self._tell_contact(wanted, seat, each, None) for each in seat.further]
+        person = self._correct_email(seat)
+        settled = replace(person, identifier=read_own(person))
+        if settled != seat.person and not refused[0]:
+            self._tools.directory.put_person(settled)
+        return "; ".join(filter(None, refused))
+
+    def _tell_contact(
+        self, wanted: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
+    ) -> str:
+        tools, number = self._tools, contact.id
+        is_new = seat.place.made and contact is seat.place.contact
+        try:
+            if seat.changed or not tools.writer.is_in_line(contact, wanted.name, identifier):
+                present = contact if is_new else None
+                tools.writer.write(number, name=wanted.name, identifier=identifier, present=present)
+        except ValuesRefused as error:
+            return f"contact {number}: {error.detail}"
+        tools.links.match(
+            number, seat.person.organization, self._name_evidence(wanted, seat, contact)
+        )
+        if not is_new:  # nobody has spoken through it yet
+            tools.writer.name_conversations(number)
+        return ""
+
+    def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:
+        """What ties this contact to the person: the key that it shows, or showed before the back
+        office had another one."""
+        shown = normalize_email(contact.email)
+        former = bool(shown) and shown == seat.person.former_email
+        return "email" if former else find_key(wanted, contact) or "identifier"
+
+    def _correct_email(self, seat: Seat) -> Person:
+        """The back office has another e-mail by now: write it, or say why it is left to people."""
+        person, writer = seat.person, self._tools.writer
+        if not (person.former_email and person.email):
+            _report_email_by_hand(seat)
+            return person
+        is_taken = any(normalize_email(each.email) == person.email for each in seat.further)
+        if not is_taken and writer.correct_email(person.contact, person.former_email, person.email):
+            return replace(person, former_email=None)
+        if not (seat.stored and seat.stored.former_email):
+            log.warning(
+                "contact %d of organization %d keeps its former e-mail: another contact has the new"
+                " one, or a website's visitor could read it. Correct or merge it in Chatwoot.",
+                *(person.contact, person.organization),
+            )
+        return person
+
+
+def _report_email_by_hand(seat: Seat) -> None:
+    """Once: the back office has another e-mail, and the contact none that was ever ours."""
+    before = seat.stored.email if seat.stored else None
+    shown = normalize_email(seat.place.contact.email)
+    if before and shown not in {before, seat.person.email} and before != seat.person.email:
+        log.warning(
+            "contact %d of organization %d keeps the e-mail that somebody wrote in Chatwoot; the"
+            " back office has a new one.",
+            *(seat.person.contact, seat.person.organization),
+        )

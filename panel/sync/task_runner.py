@@ -1,0 +1,82 @@
+"""The tries of tasks: begin one, settle what came of it. `worker` calls these as durable steps."""
+
+import logging
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from panel.data import dead_letters, inbox, tasks
+from panel.data.tasks import Task
+from panel.sync.pass_queue import ACTIVE, PassQueue
+from panel.sync.tries import TryOutcome, find_delay
+
+log = logging.getLogger(__name__)
+# Before a repair looks again whether a pass of the contact's organization is through.
+REPAIR_WAIT_SECONDS = 15.0
+
+
+class TaskRunner:
+    """Executed by the leader alone."""
+
+    def __init__(
+        self,
+        database: Engine,
+        queue: PassQueue,
+        waits: Sequence[float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._waits = waits
+        self._clock = clock
+
+    def begin(self, task: Task, try_id: str) -> bool:
+        """False when another try has taken the place of this one."""
+        with inbox.write_transaction(self._database, task.id) as connection:
+            return tasks.begin_try(connection, task, try_id)
+
+    def settle(self, task: Task, try_id: str, outcome: TryOutcome) -> None:
+        """Note what came of it: it is done, or tried again, or given up."""
+        now = self._clock()
+        with inbox.write_transaction(self._database, task.id) as connection:
+            if not tasks.is_running(connection, task, try_id):
+                return
+            if not outcome["reason"]:
+                tasks.finish(connection, task, now)
+                dead_letters.settle_task(connection, task, f"task {try_id}", now)
+                return
+            reason, side = outcome["reason"], outcome["side"]
+            trouble = tasks.note_failed_try(connection, task, reason, side, now)
+            delay = find_delay(self._waits, trouble.tries, outcome["retry_at"], now)
+            if outcome["later"] and delay is not None:
+                self._enqueue_next(connection, task, delay)
+                return
+            ids = {"subject": task.subject, "organization": trouble.organization}
+            log.warning("%s: buried: %s", task.subject, reason, extra={"fields": ids})
+            dead_letters.bury_task(connection, trouble, try_id)
+            tasks.finish(connection, task, now)
+
+    def postpone(self, task: Task) -> None:
+        """Look again in a moment: somebody else is at it. Counts as no try."""
+        with inbox.write_transaction(self._database, task.id) as connection:
+            self._enqueue_next(connection, task, REPAIR_WAIT_SECONDS)
+
+    def revive_lost(self) -> None:
+        """Tasks whose try the queue does not know any more get another one."""
+        with self._database.connect() as connection:
+            begun = tasks.list_begun(connection)
+        # In this order: a try of theirs that has ended by now has settled its task first.
+        living = {each.workflow_id for each in self._queue.list_tasks(ACTIVE)}
+        for task, tries in begun.items():
+            if lost := tries - living:
+                with inbox.write_transaction(self._database, task.id) as connection:
+                    tasks.clear_tries(connection, task, lost)
+                    self._enqueue_next(connection, task, 0.0)
+        with inbox.write_transaction(self._database, 0) as connection:
+            tasks.delete_done(connection, self._clock())
+
+    def _enqueue_next(self, connection: Connection, task: Task, delay: float) -> None:
+        try_id = str(uuid4())
+        if tasks.postpone(connection, task, try_id):
+            self._queue.enqueue_task(connection, task, try_id, delay)

@@ -1,0 +1,85 @@
+"""One try of a pass or of a task: what came of it, and when the next one follows."""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+from panel.errors import (
+    CHATWOOT_SIDE,
+    GiveUp,
+    Missing,
+    PanelError,
+    Refused,
+    TryLater,
+    Unauthorized,
+    Unreadable,
+)
+
+log = logging.getLogger(__name__)
+# Seconds between the tries of an organization: more than 24 h in all, and never more than a good
+# hour late once the trouble is over. Each is longer by up to JITTER, so that a thousand spread.
+RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
+RETRY_JITTER = 0.25
+
+
+class TryOutcome(TypedDict):
+    """What came of a try: `reason` is empty when it went well; `later`: trying again may help.
+
+    `side`: which outside world the reason came from, as administrators call it, or empty;
+    `progressed`: the next try has less to do, so it need not come later than the first one did.
+    """
+
+    reason: str
+    later: bool
+    retry_at: float | None
+    side: str
+    progressed: bool
+
+
+def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
+    """`what` it is, for the log."""
+    try:
+        work()
+    except PanelError as error:
+        return TryOutcome(
+            reason=str(error),
+            later=_may_heal(error),
+            retry_at=error.retry_at,
+            side=error.side,
+            progressed=error.has_progressed,
+        )
+    except Exception as error:
+        # Its text may hold anything: people see the kind of it, the log has the rest.
+        log.exception("%s broke", what)
+        return _make_outcome(f"unexpected {type(error).__name__}")
+    return _make_outcome("")
+
+
+def _make_outcome(reason: str) -> TryOutcome:
+    return TryOutcome(reason=reason, later=False, retry_at=None, side="", progressed=False)
+
+
+def _may_heal(error: PanelError) -> bool:
+    """All but the back office's own word about this organization, and values that are refused.
+
+    A plugin being updated, a proxy's page, a plan's limit, a secret being rotated: mostly they
+    heal.
+    """
+    if isinstance(error, Missing | Refused):
+        return error.side == CHATWOOT_SIDE
+    return isinstance(error, TryLater | Unreadable | Unauthorized) or not isinstance(error, GiveUp)
+
+
+def find_delay(
+    waits: Sequence[float], tries: int, retry_at: float | None, now: float
+) -> float | None:
+    """Seconds until the next try after `tries` that failed; None when that was the last.
+
+    `retry_at`: when whoever refused us asked us to come again (epoch seconds).
+    """
+    if tries > len(waits):
+        return None
+    asked = (retry_at or 0.0) - now
+    spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (spreads load, hides nothing)
+    return max(waits[tries - 1], min(asked, waits[-1])) * spread

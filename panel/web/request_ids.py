@@ -1,0 +1,24 @@
+"""The id of each request, made here or by a trusted proxy; it goes back with the answer."""
+
+from flask import Flask, Response, request
+
+from panel.logs import request_id
+from panel.settings import Settings
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Before everything else that looks at a request: what refuses one has an id as well."""
+
+    def begin() -> None:
+        given = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""
+        request_id.begin(given)
+
+    app.before_request(begin)
+    app.after_request(_tell)
+    app.teardown_request(lambda _error: request_id.end())
+
+
+def _tell(answer: Response) -> Response:
+    if request.endpoint != "static":  # nobody asks which request brought a file
+        answer.headers[request_id.HEADER] = request_id.current()
+    return answer

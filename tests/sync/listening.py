@@ -1,0 +1,119 @@
+"""A panel whose worker works, before a Chatwoot that sends its webhooks; on either database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import stop_work
+from panel.cli.definitions import EVENTS
+from panel.data.links import CONVERSATION, Link
+from panel.demo.events import change_conversation, tell_conversation_created
+from panel.demo.world import Call, Json
+from panel.demo.worlds import serve
+from panel.services import get
+from panel.sync.intake import Intake
+from panel.sync.jobs import Jobs
+from panel.sync.pass_queue import ACTIVE, PassQueue
+from panel.sync.worker import Worker
+from tests.conftest import Panel, Worlds, panels_before
+from tests.sync.test_jobs import inhabited
+from tests.sync.until import until
+
+WEBHOOK_SECRET = "a-secret-that-chatwoot-made-up"
+ACME = {"middag_organization_id": "42", "middag_organization": "Acme"}
+BETA = {"middag_organization_id": "45", "middag_organization": "Beta"}
+
+
+@dataclass
+class Listening:
+    """Acme (42) of three people, one of whom is in Beta (45) too; both are known already."""
+
+    panel: Panel
+
+    def contact(self, email: str) -> Json:
+        (row,) = [row for row in self.panel.chat.contacts.values() if row["email"] == email]
+        return row
+
+    def attributes(self, number: int) -> Json:
+        row: Json = self.panel.chat.conversations[number]["custom_attributes"]
+        return row
+
+    def add(self, email: str, number: int, **fields: Any) -> Json:
+        """A conversation that nobody is told of."""
+        return self.panel.chat.add_conversation(self.contact(email)["id"], 1, number, **fields)
+
+    def begin(self, email: str, number: int, **fields: Any) -> Json:
+        """A new conversation, as Chatwoot tells of it."""
+        talk = self.add(email, number, **fields)
+        with self.panel.chat.lock:
+            tell_conversation_created(self.panel.chat, talk)
+        return talk
+
+    def change(self, number: int, **fields: Any) -> None:
+        """Its `status` or its `custom_attributes`, as Chatwoot tells of it."""
+        chat = self.panel.chat
+        with chat.lock:
+            change_conversation(chat, chat.conversations[number], **fields)
+
+    def settle(self, seconds: float = 20) -> None:
+        """Until everything is said and done: our writes are heard as well."""
+        until(self._is_quiet, seconds)
+
+    def _is_quiet(self) -> bool:
+        self.panel.chat.outbox.settle()
+        stats, queue = get(Intake, self.panel.app).stats(), get(PassQueue, self.panel.app)
+        return not (
+            stats.oldest_waiting or stats.tasks or queue.client.list_workflows(status=ACTIVE)
+        )
+
+    def calls(self) -> list[str]:
+        """What the worker has asked of Chatwoot, without its looks at the definitions."""
+        base = self.panel.chat.base
+        return [
+            f"{call.method} {call.path.removeprefix(base)}"
+            for call in self.panel.chat.calls
+            if is_work(call)
+        ]
+
+    def run(self, organization: int) -> None:
+        get(Jobs, self.panel.app).bring_in_line(organization)
+
+    def say(self, link: Link) -> None:
+        self.panel.services.links.put(link)
+
+    def words(self, number: int, email: str) -> list[Link]:
+        """What is said of the conversation."""
+        found = self.panel.services.links.find(number, self.contact(email)["id"])
+        return [link for link in found if link.scope == CONVERSATION]
+
+
+def is_work(call: Call) -> bool:
+    ours = "/accounts/1/" in call.path
+    return ours and not call.path.endswith("custom_attribute_definitions")
+
+
+@contextmanager
+def listening_to(url: str, folder: Path) -> Iterator[Listening]:
+    office, chat = inhabited()
+    servers = serve(office), serve(chat)
+    worlds = Worlds(office, chat, servers[0].url, servers[1].url)
+    with panels_before(worlds, folder) as make:
+        panel = make(CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET, PANEL_DATABASE_URL=url)
+        chat.webhooks[1] = {
+            "id": 1,
+            "url": f"{panel.url}/sync/chatwoot",
+            "secret": WEBHOOK_SECRET,
+            "subscriptions": list(EVENTS),
+        }
+        here = Listening(panel)
+        here.run(42)
+        here.run(45)
+        chat.outbox.sending = True
+        chat.forget()
+        get(Worker, panel.app).start_work(get(Jobs, panel.app).work)
+        yield here
+        stop_work(panel.app)
+    for server in servers:
+        server.stop()

@@ -1,0 +1,200 @@
+"""Tasks: kept once, tried again, given up with a reason, and no longer reported when they heal."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from dbos import DBOSClient
+from sqlalchemy import select
+
+from panel.data import inbox
+from panel.data.inbox import SETTLED
+from panel.data.tasks import NAMING, REPAIR, REPAIR_DELAY_SECONDS, REPAIR_EVERY_SECONDS, Task
+from panel.errors import GiveUp, PanelError, TryLater, Unauthorized
+from panel.sync.worker import Work
+from tests.conftest import Clock
+from tests.sync.conftest import BuildEngine
+from tests.sync.engine import Engine
+from tests.sync.until import until
+
+TASK = Task(NAMING, 59)
+
+
+class Doing:
+    """Stands for what a task does: notes what it did, and raises what it is told."""
+
+    def __init__(self) -> None:
+        self.done: list[Task] = []
+        self.error: PanelError | None = None
+
+    def __call__(self, task: Task) -> None:
+        self.done.append(task)
+        if self.error:
+            raise self.error
+
+
+def start(
+    engine: Engine, doing: Callable[[Task], None], is_due: Callable[[Task], bool] = lambda _: True
+) -> None:
+    engine.worker.start_work(Work(lambda _: None, do_task=doing, is_due=is_due))
+
+
+def tries(engine: Engine, state: str) -> int:
+    return len(engine.queue.list_tasks([state]))
+
+
+def test_a_task_that_waits_is_asked_for_once(build: BuildEngine) -> None:
+    engine = build()
+    assert [engine.tasks.ask(TASK) for _ in range(5)] == [True, False, False, False, False]
+    assert (engine.intake.stats().tasks, tries(engine, "ENQUEUED")) == (1, 1)
+    assert engine.tasks.ask(Task(NAMING, 60)) is True
+
+
+def test_a_naming_that_runs_is_not_asked_for_again(build: BuildEngine) -> None:
+    engine, asked = build(), list[bool]()
+    start(engine, lambda task: asked.append(engine.tasks.ask(task)))
+    engine.tasks.ask(TASK)
+    until(lambda: asked and engine.intake.stats().tasks == 0)
+    assert asked == [False]
+    assert engine.tasks.ask(TASK) is True  # but afterwards it is
+
+
+def test_what_changes_while_a_repair_runs_is_repaired_ten_minutes_later(
+    build: BuildEngine,
+) -> None:
+    clock = Clock()
+    engine, asked = build(clock=clock), list[bool]()
+    task = Task(REPAIR, 7)
+
+    def do(_task: Task) -> None:
+        asked.append(engine.tasks.ask(task))
+
+    engine.tasks.ask(task)
+    start(engine, do)
+    until(lambda: asked)
+    assert asked == [True]
+    until(lambda: tries(engine, "PENDING") == 0)
+    assert tries(engine, "DELAYED") == 1
+
+
+def test_a_second_repair_keeps_its_distance(build: BuildEngine) -> None:
+    clock, doing = Clock(), Doing()
+    engine, task = build(clock=clock), Task(REPAIR, 7)
+    assert engine.tasks.ask(task)
+    (first,) = engine.queue.list_tasks(["DELAYED"])
+    assert 0 < (first.delay_until_epoch_ms or 0) / 1000 - time.time() <= REPAIR_DELAY_SECONDS
+    start(engine, doing)
+    until(lambda: doing.done and engine.intake.stats().tasks == 0)
+    clock.advance(REPAIR_EVERY_SECONDS - 100)
+    assert engine.tasks.ask(task)
+    (second,) = engine.queue.list_tasks(["DELAYED"])
+    assert 60 < (second.delay_until_epoch_ms or 0) / 1000 - time.time() <= 100
+
+
+def test_a_task_that_is_not_due_waits_and_counts_no_try(build: BuildEngine) -> None:
+    engine, doing = build(), Doing()
+    engine.tasks.ask(TASK)
+    start(engine, doing, is_due=lambda _: False)
+    until(lambda: tries(engine, "DELAYED"))
+    assert doing.done == []
+    assert engine.intake.stats().failing_tasks == ()
+
+
+def test_what_may_heal_is_tried_again_with_its_reason(build: BuildEngine) -> None:
+    engine, doing = build(waits=(3600.0,)), Doing()
+    doing.error = Unauthorized("wrong_token", "Invalid Access Token")
+    doing.error.side = "Chatwoot"
+    engine.tasks.ask(TASK, 42)
+    start(engine, doing)
+    (failing,) = until(lambda: engine.intake.stats().failing_tasks)
+    assert (failing.task, failing.tries, failing.side) == (TASK, 1, "Chatwoot")
+    assert failing.reason == "wrong_token: Invalid Access Token"
+    until(lambda: tries(engine, "DELAYED"))
+    assert engine.intake.list_buried() == []
+
+
+def test_what_fails_for_a_day_is_given_up(build: BuildEngine) -> None:
+    engine, doing = build(waits=(0.1, 0.1)), Doing()
+    doing.error = TryLater("http_500")
+    engine.tasks.ask(TASK, 42)
+    start(engine, doing)
+    (row,) = until(engine.intake.list_buried)
+    assert (row.id, row.organization, row.reason) == ("naming:59", 42, "http_500")
+    assert len(doing.done) == 3
+    assert (engine.intake.stats().tasks, engine.intake.stats().buried) == (0, 1)
+
+
+def refused(build: BuildEngine) -> tuple[Engine, Doing]:
+    engine, doing = build(), Doing()
+    doing.error = GiveUp("refused_by_chatwoot", "conversation 59: custom_attributes")
+    engine.tasks.ask(TASK, 42)
+    start(engine, doing)
+    until(engine.intake.list_buried)
+    return engine, doing
+
+
+def test_what_will_not_heal_is_given_up_at_once(build: BuildEngine) -> None:
+    engine, doing = refused(build)
+    assert len(doing.done) == 1
+    assert engine.intake.replay("naming:59") is False  # no pass
+
+
+def test_what_was_given_up_and_is_done_after_all_is_settled(build: BuildEngine) -> None:
+    engine, doing = refused(build)
+    doing.error = None
+    assert engine.tasks.ask(TASK, 42)
+    until(lambda: engine.intake.list_buried() == [])
+    (row,) = engine.intake.list_buried(SETTLED)
+    assert (row.id, row.settled_by[:5]) == ("naming:59", "task ")
+
+
+def test_what_was_given_up_can_be_run_again_and_dismissed(build: BuildEngine) -> None:
+    engine, doing = refused(build)
+    assert engine.tasks.replay(TASK) is True
+    until(lambda: len(doing.done) == 2)
+    (row,) = until(engine.intake.list_buried)
+    assert engine.intake.dismiss(row.id, "ana") is True
+    assert engine.intake.list_buried() == []
+    assert engine.tasks.replay(TASK) is False
+    settled = [each.settled_by for each in engine.intake.list_buried(SETTLED)]
+    assert sorted(settled) == ["dismissed by ana", "run again"]
+
+
+def test_a_good_pass_of_the_organization_settles_it(build: BuildEngine) -> None:
+    engine, _ = refused(build)
+    engine.intake.line_up(42, "backfill")
+    until(lambda: engine.intake.list_buried() == [])
+    (row,) = engine.intake.list_buried(SETTLED)
+    assert row.settled_by.startswith("pass ")
+
+
+def test_a_task_whose_try_the_engine_lost_gets_another_one(build: BuildEngine) -> None:
+    engine, doing = build(), Doing()
+    engine.tasks.ask(TASK)
+    client: DBOSClient = engine.queue.client
+    client.delete_workflows([each.workflow_id for each in engine.queue.list_tasks(["ENQUEUED"])])
+    start(engine, doing)
+    engine.worker.sweep()
+    until(lambda: doing.done == [TASK] and engine.intake.stats().tasks == 0)
+
+
+def test_the_sweep_forgets_old_repairs(build: BuildEngine) -> None:
+    clock, doing = Clock(), Doing()
+    engine = build(clock=clock)
+    engine.tasks.ask(Task(REPAIR, 7))
+    start(engine, doing)
+    until(lambda: doing.done and engine.intake.stats().tasks == 0)
+    clock.advance(REPAIR_EVERY_SECONDS + 1)
+    engine.worker.sweep()
+    engine.tasks.ask(Task(REPAIR, 7))
+    (try_again,) = engine.queue.list_tasks(["DELAYED"])
+    assert (try_again.delay_until_epoch_ms or 0) / 1000 - time.time() <= REPAIR_DELAY_SECONDS
+
+
+@pytest.mark.parametrize("sent_by", [NAMING, REPAIR])
+def test_tasks_are_no_hooks_of_a_pass(build: BuildEngine, sent_by: str) -> None:
+    engine = build()
+    engine.tasks.ask(Task(sent_by, 42), 42)
+    with engine.database.connect() as connection:
+        assert connection.execute(select(inbox.hooks)).all() == []
+        assert inbox.list_waiting(connection) == {}
