@@ -87,7 +87,9 @@ def _share_counters(workers: int) -> None:
     """
     os.environ.pop(COUNTERS, None)
     if workers > 1:
-        os.environ[COUNTERS] = tempfile.mkdtemp(prefix="panel-counters-", dir=worker_tmp_dir)
+        os.environ[COUNTERS] = tempfile.mkdtemp(
+            prefix=f"panel-counters-{os.getpid()}-", dir=worker_tmp_dir
+        )
 
 
 def on_exit(_server: object) -> None:
@@ -112,10 +114,13 @@ def on_starting(server: Any) -> None:
     set_heap = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
-    importlib.import_module("app").settings_or_exit()
-    code = _run_apart("migrate_or_exit")
-    if code:
-        sys.exit(code)
+    try:
+        importlib.import_module("app").settings_or_exit()
+        if code := _run_apart("migrate_or_exit"):
+            sys.exit(code)
+    except SystemExit:
+        on_exit(server)  # gunicorn has not got far enough to do so
+        raise
 
 
 def pre_fork(server: Any, worker: Any) -> None:

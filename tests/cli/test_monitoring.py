@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,3 +87,33 @@ def test_a_port_that_cannot_be_had_is_one_sentence(
     assert process.returncode == 2
     assert told.startswith(f"--monitor {address} cannot be had: ")
     assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("changes", [{}, {"CHATWOOT_URL": "nowhere"}], ids=["stopped", "refused"])
+def test_the_folder_of_the_counters_goes_with_its_gunicorn(
+    worlds: Worlds, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    """A start that is refused is tried again for ever, by systemd or by a person."""
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path) | changes
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", "2"]
+    listening = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [*command, "--bind", listening],
+        cwd=ROOT,
+        env={**settings, "PATH": os.environ["PATH"]},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: process.poll() is not None or answers(f"http://{listening}"), 60)
+        if not changes:
+            assert find_folders(process.pid) != []
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert find_folders(process.pid) == []
+
+
+def find_folders(master: int) -> list[Path]:
+    """Those that this gunicorn has made."""
+    folders = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+    return [each for folder in folders for each in folder.glob(f"panel-counters-{master}-*")]
