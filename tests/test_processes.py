@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPENINGS = 50
 HEAP = 64 << 20
 BUSY, AGAIN_SECONDS = 'data-code="busy"', 0.5
+UNCHECKED = 'data-code="access_unchecked"'
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def open_like_a_browser(url: str) -> dict[str, str]:
 
     def load(name: str) -> None:
         answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
-        while BUSY in answer.text:
+        while BUSY in answer.text or UNCHECKED in answer.text:
             time.sleep(AGAIN_SECONDS)
             answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
         states.update(re.findall(r'data-section="(\w+)" data-state="(\w+)"', answer.text))

@@ -64,7 +64,13 @@ def test_money_looks_as_people_write_it(
 
 
 @given(
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15),
+    st.decimals(
+        allow_nan=False,
+        allow_infinity=False,
+        min_value=-(10**15),
+        max_value=10**15,
+        places=15,
+    ),
     st.text(max_size=8),
 )
 def test_no_amount_and_no_currency_breaks_the_page(amount: Decimal, currency: str) -> None:
