@@ -152,7 +152,9 @@ def lines(worlds: Worlds, tmp_path: Path) -> list[str]:
         visitor.work()
         visitor.fail()
         visitor.say_nonsense()
-        wait_until(lambda: "a pass is done" in log.read_text(), 30)
+        # The passes of the broken customers wait for their turn before the back office.
+        wait_until(lambda: "a pass is done" in log.read_text(), 90)
+        wait_until(lambda: "a try of a pass failed" in log.read_text(), 90)
     return log.read_text().splitlines()
 
 
