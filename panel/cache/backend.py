@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
+PROBE_SECONDS = 30  # a machine that is busy for a second has a cache that works
 # Folders of entries, locks and generations: their names stay, so that an update finds them.
 ENTRIES, LOCKS, GENERATIONS = "copies", "flights", "marks"
 REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
@@ -129,7 +130,7 @@ class CacheBackend:
     def works(self) -> bool:
         """Does it keep what it is given? (for `readyz`)"""
         probe = secrets.token_hex(8)  # of this very look: others look as well
-        self._set(f"works:{probe}", probe, 1)
+        self._set(f"works:{probe}", probe, PROBE_SECONDS)
         return self.get(f"works:{probe}") == [probe]
 
     def _set(self, key: str, value: Any, seconds: int) -> bool:
