@@ -69,7 +69,9 @@ class Seats:
         person = replace(self._describe(wanted, stored, place), merged_into=base)
         if person != stored:
             self._tools.directory.put_person(person)
-        further = tuple(each for each in found if each.id != place.contact.id)
+        further = tuple(
+            each for each in found if each.id != place.contact.id and _may_be_told(each, wanted)
+        )
         changed = self._put_further(wanted, person, further) or person != stored
         return Seat(person, stored, place, further, changed or self._changed)
 
@@ -172,6 +174,15 @@ class Seats:
             departures.clear_base(person, number)
         elif why := departures.end_seat(person, number):
             raise ValuesRefused((why,))
+
+
+def _may_be_told(contact: Contact, wanted: DesiredPerson) -> bool:
+    """May this further contact know what the person's first one knows?
+
+    Phones can be counted through. A visitor of a website types one into the chat and can then read
+    the whole contact; the person has a contact already, so nobody misses this one.
+    """
+    return find_key(wanted, contact) == "email" or not (contact.joined and contact.public)
 
 
 def _rests_on_shared(contact: Contact, wanted: DesiredPerson) -> bool:

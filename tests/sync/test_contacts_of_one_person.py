@@ -65,6 +65,33 @@ def test_each_contact_of_a_person_is_told_whichever_was_there_first(
         assert_told(bench, *contacts)
 
 
+def test_who_types_a_persons_phone_into_the_websites_chat_is_told_nothing(bench: Bench) -> None:
+    """Chatwoot lets a visitor read all of such a contact, and phones can be counted through."""
+    collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
+    known = by_mail(bench)
+    bench.run()
+    visitor = bench.chat.add_contact(name="Whoever", phone_number=PHONE)
+    join(bench, visitor, SITE)
+    talk(bench, visitor, SITE)
+    bench.run()
+    assert_told(bench, known)
+    assert ours(visitor) == {}
+    [conversation] = [
+        each for each in bench.chat.conversations.values() if each["contact_id"] == visitor["id"]
+    ]
+    assert name_of(conversation) is None
+
+
+def test_a_contact_that_becomes_a_visitors_is_told_no_more(bench: Bench) -> None:
+    collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
+    by_mail(bench)
+    number = by_whatsapp(bench)
+    bench.run()
+    join(bench, bench.chat.contacts[number], SITE)
+    bench.run()
+    assert ours(bench.chat.contacts[number]) == {}
+
+
 def test_two_spellings_are_two_contacts_of_one_person(bench: Bench) -> None:
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
     contacts = [by_mail(bench), by_whatsapp(bench), by_whatsapp(bench, "+556188887777")]
