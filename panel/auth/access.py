@@ -61,12 +61,10 @@ class Access:
             late = error
         try:
             return self.admit(agent, conversation, CacheControl.ONLY_IF_CACHED), False
-        except Denied:
-            raise
-        except PanelError:
+        except PanelError:  # `Denied` too: an older list may not know a new agent yet
             if check.future.done():
                 raise late from None
-        # Nothing is kept that could stand in: an opening may wait as long as any read.
+        # Nothing that is kept admits them: an opening may wait as long as any read.
         return self._checks.wait(check, READ_SECONDS), True
 
     def _is_member(self, agent: int, conversation: Conversation, control: CacheControl) -> bool:

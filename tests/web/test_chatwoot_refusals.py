@@ -1,10 +1,12 @@
 """Chatwoot's refusals are told apart, in the panel and in the log."""
 
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 
 from panel.demo.chatwoot import Chatwoot, Failure
+from panel.demo.world import Call
 from panel.demo.worlds import ADMIN_TOKEN, AGENT
 from panel.errors import Blocked
 from panel.upstream.chatwoot_rejections import REMEDIES, name_rejection
@@ -12,7 +14,7 @@ from panel.upstream.client import Rejection
 from panel.web.labels import CHATWOOT_CAUSES
 from tests.conftest import MakePanel, Panel, attribute
 
-FOREIGN, UNKNOWN_ACCOUNT = "token-of-another-account", 99
+UNKNOWN_ACCOUNT, NEWCOMER = 99, 77
 
 
 def suspend(chat: Chatwoot) -> None:
@@ -119,6 +121,21 @@ def test_an_agent_of_the_conversations_team_is_admitted_and_refused_once_removed
     chat.team_members[7].clear()
     clocked.clock.advance(55)
     assert attribute(clocked.open().text, "data-code") == "not_in_inbox"
+
+
+def list_agents_slowly(call: Call) -> None:
+    if call.path.endswith("/agents"):
+        Event().wait(3)
+
+
+def test_an_old_list_refuses_no_new_agent_while_chatwoot_is_slow(clocked: Panel) -> None:
+    assert attribute(clocked.open().text, "data-panel") == "ready"
+    clocked.chat.add_agent(NEWCOMER, "Nova", "nova@suporte.example")
+    clocked.chat.inbox_members[1].add(NEWCOMER)
+    clocked.clock.advance(41)
+    clocked.chat.failures = list_agents_slowly
+    answer = clocked.open(agent_id=NEWCOMER)
+    assert attribute(answer.text, "data-panel") == "ready"
 
 
 def test_a_limit_that_names_no_end_is_asked_once_and_left_alone_for_a_minute(panel: Panel) -> None:
