@@ -447,7 +447,7 @@ def test_a_webhook_that_cannot_be_kept_is_seen(
 
 def test_webhooks_without_a_secret_here_are_seen(make_door: MakePanel) -> None:
     door = Door(make_door())
-    assert ready_of(door)[1] == "unused"
+    assert ready_of(door)[:2] == ("ready", "unused")
     assert ready_of(door)[2] == "no secret set; none has ever come"
     send(door, "accepted")
     overall, word, detail = ready_of(door)
