@@ -13,10 +13,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot
     data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
                 directory · search_index · audit_log · delivery_log · tasks · inbox ·
-                dead_letters · workers · installation · backlog
+                dead_letters · workers · leader · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
-    .           services · deliveries · checks
+    .           services · deliveries
+    health/     finding · worker_health · sync_checks
+    .           checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
                 panel · actions · figures · health · assets · request_ids ·
@@ -24,8 +26,8 @@ The map, in reading order. A module imports what stands before it, never what co
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures ·
                 seat_writer · seats · progress · reconcile · rate_limit · group_commit ·
-                pass_queue · intake · task_intake · reasons · tries · leader · heartbeat ·
-                worker_health · pass_runner · task_runner · worker · installation_mark ·
+                pass_queue · intake · task_intake · reasons · tries · heartbeat ·
+                pass_runner · task_runner · worker · installation_mark ·
                 dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·

@@ -11,31 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db, schema
-from panel.data.backlog import read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
 from panel.data.migrations.version import WrongSchema
 from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
 from panel.errors import PanelError, Unreachable
+from panel.health import sync_checks
+from panel.health.finding import Finding
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from panel.upstream.failures import Trouble
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`word`: `ok`, `unused`, or what is wrong; `detail`: the same for people, may be empty."""
-
-    word: str
-    detail: str = ""
-
-    @property
-    def is_fine(self) -> bool:
-        return self.word in FINE
-
-
-FINE = ("ok", "unused")
-LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
 
 
 @dataclass(frozen=True)
@@ -80,16 +65,6 @@ def _ask_schema(shared: Services) -> Finding:
     except SQLAlchemyError as error:
         raise Unreachable("database") from error
     return Finding("ok")
-
-
-def _ask_waiting_hooks(shared: Services) -> Finding:
-    with db.transaction(shared.database) as connection:
-        backlog = read_backlog(connection)
-    if backlog.oldest_at is None:
-        return Finding("ok")
-    age = time.time() - backlog.oldest_at
-    told = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
-    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", told)
 
 
 def _ask_cache(shared: Services) -> Finding:
@@ -148,8 +123,10 @@ def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
 CHECKS = (
     Check("database", _ask_database),
     Check("schema", _ask_schema, needs_database=True),
-    Check("waiting_hooks", _ask_waiting_hooks, needs_database=True),
-    # The worker's row belongs here: who executes the passes, and since when it is silent.
+    Check("worker", sync_checks.ask_worker, needs_database=True),
+    Check("waiting_hooks", sync_checks.ask_waiting_hooks, needs_database=True),
+    Check("retries", sync_checks.ask_failing, needs_database=True),
+    Check("buried", sync_checks.ask_buried, needs_database=True),
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
     Check("documents", _ask_documents),

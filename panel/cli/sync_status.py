@@ -9,20 +9,21 @@ from typing import Any
 
 import click
 
-from panel.checks import DELIVERY_CHECKS, Finding, run_checks
+from panel.checks import DELIVERY_CHECKS, run_checks
 from panel.cli.claim import TAKE_OVER
 from panel.cli.output import FOUND, database_command, echo, format_time
 from panel.data.delivery_log import ACCEPTED
 from panel.data.installation import Installation, InstallationRow
+from panel.data.leader import is_led
 from panel.data.workers import Workers
 from panel.deliveries import format_age
+from panel.health.finding import Finding
+from panel.health.worker_health import WorkerHealth, judge_workers
 from panel.services import get, services
 from panel.sync.dry_run import list_unsettled
 from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
 from panel.sync.intake import Intake, Stats
-from panel.sync.leader import is_led
 from panel.sync.reasons import explain_reason, find_reason
-from panel.sync.worker_health import WorkerHealth, judge_workers
 
 LONG_SECONDS = 3600.0  # that a hook may wait
 MOST_LINES = 10  # of one kind

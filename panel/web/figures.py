@@ -7,12 +7,13 @@ database those of it are missing, and `panel_part_fine` says so.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from panel.checks import Finding, run_checks
+from panel.checks import run_checks
 from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
 from panel.data.migrations import version
 from panel.errors import PanelError
+from panel.health.finding import Finding
 from panel.metrics import Figure
 from panel.services import Services
 
