@@ -6,13 +6,16 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from panel.cache.backend import list_folders
 from panel.data import db, schema
-from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
+from panel.data.delivery_log import ACCEPTED, AGENTS, CHATWOOT, PLUGIN, Tally
 from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import Obstacle, explain, find_obstacle, refuse_obstacles
 from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
 from panel.errors import PanelError, Unreachable
 from panel.health import sync_checks
@@ -46,7 +49,12 @@ def _ask_database(shared: Services) -> Finding:
     try:
         shared.deliveries.prove_writable()
     except PanelError as error:
-        return Finding("not_writable", _tell_cause(error))
+        return Finding("not_writable", explain(error, shared.database) or error.detail)
+    try:
+        # Connections that are open can go on with a file that nobody could open now.
+        refuse_obstacles(shared.database)
+    except Obstacle as obstacle:
+        return Finding("not_writable", str(obstacle))
     return Finding("ok")
 
 
@@ -68,7 +76,12 @@ def _ask_schema(shared: Services) -> Finding:
 
 
 def _ask_cache(shared: Services) -> Finding:
-    return Finding("ok" if shared.cache.store.works() else "away")
+    if shared.cache.store.works():
+        return Finding("ok")
+    scheme, _, folder = shared.settings.cache_url.partition(":")
+    folders = list_folders(Path(folder)) if scheme == "file" else []
+    obstacles = [why for why in map(find_obstacle, folders) if why]
+    return Finding("away", obstacles[0] if obstacles else shared.cache.store.last_trouble)
 
 
 def _ask_back_office(shared: Services) -> Finding:
@@ -112,6 +125,11 @@ def _ask_plugin_hooks(shared: Services) -> Finding:
     return _judge_deliveries(shared.deliveries.read(PLUGIN), "unused")
 
 
+def _ask_agents(shared: Services) -> Finding:
+    """Whether those who open the panel are let in: their app's key and our address are right."""
+    return _judge_deliveries(shared.deliveries.read(AGENTS), "unused")
+
+
 def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
     """`silent`: the word where none was ever accepted, nor refused for more than itself."""
     told = describe_deliveries(tallies, time.time())
@@ -133,6 +151,7 @@ CHECKS = (
     Check("chatwoot", _ask_chatwoot),
     Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),
+    Check("agents", _ask_agents, needs_database=True),
 )
 DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of which sender
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from panel import checks
-from panel.checks import CHECKS, Check, Finding
+from panel.checks import CHECKS, Check
 from panel.demo.chatwoot import Failure, never
 from panel.demo.worlds import SECRET
+from panel.health.finding import Finding
 from panel.services import Services, get
 from panel.sync.intake import Intake
 from panel.upstream.chatwoot_rejections import REMEDIES
@@ -19,7 +20,7 @@ from tests.executing import executing
 from tests.sync.executor import hook
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
-UNUSED = ("chatwoot_webhooks", "plugin_hooks")  # nobody has sent any yet
+UNUSED = ("chatwoot_webhooks", "plugin_hooks", "agents")  # nobody has sent any yet
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def test_every_cheap_check_is_a_part_of_readyz(panel: Panel) -> None:
         "worker": "here:1 executes, which began just now; no try has ended",
         "chatwoot_webhooks": "no secret set; none has ever come",
         "plugin_hooks": "none has ever come",
+        "agents": "none has ever come",
     }
 
 
@@ -175,7 +177,8 @@ def test_a_database_that_can_only_be_read_is_not_well(panel: Panel) -> None:
     with closing(sqlite3.connect(find_file(panel), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         status, word, detail = read_part(panel, "database")
-    assert (status, word, detail) == ("degraded", "not_writable", "database is locked")
+    assert (status, word) == ("degraded", "not_writable")
+    assert "cannot be used: database is locked; another program holds it." in detail
     assert read_part(panel, "database") == ("ready", "ok", "")
 
 

@@ -25,13 +25,15 @@ from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
 from panel.sync.intake import Intake, Stats
 from panel.sync.reasons import explain_reason, find_reason
 
+DATABASE = "database"  # the check
 LONG_SECONDS = 3600.0  # that a hook may wait
 MOST_LINES = 10  # of one kind
 
 
 @dataclass(frozen=True)
 class SyncState:
-    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, by check.
+    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, and
+    of the database that keeps them, by check.
 
     `left_to_people`: how many people's contacts wait for somebody's decision. It is no trouble.
     """
@@ -47,12 +49,18 @@ class SyncState:
     def problems(self) -> list[str]:
         """What is wrong and what to do, a sentence each; empty when all is well."""
         return [
+            *self._find_database_problems(),
             *self._find_worker_problems(),
             *self._find_buried_problems(),
             *_find_failing_problems(self.stats),
             *self._find_waiting_problems(),
             *self._find_arrival_problems(),
         ]
+
+    def _find_database_problems(self) -> Iterator[str]:
+        if not self.arrivals[DATABASE].is_fine:
+            told = self.arrivals[DATABASE].detail.rstrip(".")
+            yield f"The database cannot be written, so no hook is kept: {told}."
 
     def _find_worker_problems(self) -> Iterator[str]:
         if self.installation.verdict in HELD_BACK_BY:
@@ -118,7 +126,7 @@ def _read_state() -> SyncState:
     busy = bool(stats.waiting or stats.running)
     return SyncState(
         stats,
-        run_checks(shared, cheap_only=True, only=DELIVERY_CHECKS),
+        run_checks(shared, cheap_only=True, only=(DATABASE, *DELIVERY_CHECKS)),
         judge_workers(rows, now, is_led(shared.database), busy),
         Installation(shared.database).read(),
         time.time(),
@@ -128,7 +136,7 @@ def _read_state() -> SyncState:
 
 def _make_value(state: SyncState) -> dict[str, Any]:
     """For programs. Times are epoch seconds."""
-    arrivals = {name: _make_arrival(name, each) for name, each in state.arrivals.items()}
+    arrivals = {name: _make_arrival(name, state.arrivals[name]) for name in DELIVERY_CHECKS}
     more = {"is_well": not state.problems, "problems": state.problems}
     return {
         **more,

@@ -11,6 +11,7 @@ from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
+from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
@@ -55,6 +56,7 @@ def show_contact() -> Response | str:
         generation = services().authenticator.find_generation(proof, hints.agent_id)
         with sign_in.limit_guesses(hints):
             visit = make_lookup().look_up(hints, proof.name, generation)
+        services().deliveries.count(AGENTS, ACCEPTED)
         return render_panel(visit, hints.organization)
     except PanelError as error:
         return sign_in.answer_refusal(error)

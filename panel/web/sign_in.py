@@ -18,6 +18,8 @@ from panel.auth.throttle import normalize_address
 from panel.auth.tokens import ACCESS_TOKEN
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
+from panel.data.delivery_log import AGENTS
+from panel.deliveries import AGENT_REASONS
 from panel.errors import PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
@@ -84,6 +86,8 @@ def answer_refusal(error: PanelError) -> Response:
     _record_refusal(error)
     if isinstance(error, Denied):
         metrics.REFUSED_PROOFS.labels(error.code).inc()
+        if error.code in AGENT_REASONS:
+            services().deliveries.count(AGENTS, error.code)
     answer = make_response(render_refusal(error))
     if error.retry_at and answer.status_code in (429, 503):
         answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))
