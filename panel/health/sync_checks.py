@@ -6,6 +6,7 @@ All of it stands in the database, so every process finds the same, whoever made 
 import time
 from collections import Counter
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db
@@ -16,13 +17,15 @@ from panel.data.leader import is_led
 from panel.data.tasks import TaskTrouble, list_trouble
 from panel.data.workers import Workers
 from panel.deliveries import format_age
-from panel.errors import Unreachable
+from panel.errors import BACK_OFFICE_SIDE, CHATWOOT_SIDE, Unreachable
 from panel.health.finding import Finding
 from panel.health.worker_health import HELD_BACK_WORD, judge_workers
 from panel.services import Services
 
 LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
 MOST_REASONS = 3
+SIDE_LABELS = {BACK_OFFICE_SIDE: "back_office", CHATWOOT_SIDE: "chatwoot"}  # as parts are called
+OUR_SIDE = "panel"
 
 
 def ask_worker(shared: Services) -> Finding:
@@ -54,10 +57,7 @@ def ask_waiting_hooks(shared: Services) -> Finding:
 def ask_failing(shared: Services) -> Finding:
     """The reason for which the most tries failed last, of passes and tasks that are tried again."""
     with db.transaction(shared.database) as connection:
-        failing: list[FailingPass | TaskTrouble] = [
-            *list_failing(connection),
-            *list_trouble(connection),
-        ]
+        failing = _list_failing(connection)
     if not failing:
         return Finding("ok")
     counted = Counter((each.side, each.reason) for each in failing).most_common()
@@ -69,6 +69,17 @@ def ask_failing(shared: Services) -> Finding:
     more = ", and more" if len(counted) > MOST_REASONS else ""
     detail = f"tried again: {'; '.join(told)}{more}; last tried {last}. See `sync status`"
     return Finding("retrying", detail)
+
+
+def count_retries(connection: Connection) -> dict[str, float]:
+    """Passes and tasks that are tried again, by the side at which the last try failed."""
+    failing = _list_failing(connection)
+    sides = Counter(SIDE_LABELS.get(each.side, OUR_SIDE) for each in failing)
+    return {side: float(sides[side]) for side in (*SIDE_LABELS.values(), OUR_SIDE)}
+
+
+def _list_failing(connection: Connection) -> list[FailingPass | TaskTrouble]:
+    return [*list_failing(connection), *list_trouble(connection)]
 
 
 def ask_buried(shared: Services) -> Finding:

@@ -12,8 +12,10 @@ from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
 from panel.data.migrations import version
+from panel.data.workers import Workers
 from panel.errors import PanelError
 from panel.health.finding import Finding
+from panel.health.sync_checks import count_retries
 from panel.metrics import Figure
 from panel.services import Services
 
@@ -22,10 +24,15 @@ NO_TIME = 0.0  # the time of what never was
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds."""
+    """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds.
+
+    `retries`: by side; `tried_at`: when a try ended last.
+    """
 
     backlog: Backlog
     delivered_at: Mapping[str, float]
+    retries: Mapping[str, float]
+    tried_at: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,17 @@ FIGURES = (
         lambda s: s.delivered_at,
         label="sender",
     ),
-    # The worker's figures belong here: its last word, and when its last pass ended.
+    _Row(
+        "panel_retries",
+        "Passes and tasks whose last try failed, by the side at which it did",
+        lambda s: s.retries,
+        label="side",
+    ),
+    _Row(
+        "panel_last_try_timestamp_seconds",
+        "When a try of a pass or a task ended last, in the last day; 0: none",
+        lambda s: _one(s.tried_at),
+    ),
 )
 
 
@@ -98,13 +115,15 @@ def _tell_schema() -> Figure:
 
 def _take_snapshot(shared: Services) -> _Snapshot:
     with db.transaction(shared.database) as connection:
-        backlog = read_backlog(connection)
+        backlog, retries = read_backlog(connection), count_retries(connection)
+    workers, _ = Workers(shared.database).list_rows()
+    tried_at = max((row.ended_at or NO_TIME for row in workers), default=NO_TIME)
     tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
     delivered_at = {
         sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
         for sender, told in tallies.items()
     }
-    return _Snapshot(backlog, delivered_at)
+    return _Snapshot(backlog, delivered_at, retries, tried_at)
 
 
 def _one(number: float | None) -> dict[str, float]:
