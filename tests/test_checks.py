@@ -165,7 +165,7 @@ def test_a_plugin_with_another_secret_is_seen(
     assert (status, word) == ("degraded", "refused")
     assert detail.startswith("refused: wrong proof, 3 in the last hour; none was ever accepted. ")
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
-    [line] = [each.getMessage() for each in caplog.records if "hook" in each.getMessage()]
+    [line] = [each.getMessage() for each in caplog.records if "a hook" in each.getMessage()]
     assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")
 
 

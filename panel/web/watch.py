@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 60.0
 
 
-class Watch:
+class HealthWatch:
     """Safe for threads; of this process alone."""
 
     def __init__(self) -> None:

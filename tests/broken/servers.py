@@ -12,7 +12,8 @@ from tests.broken.rows import Break, Make
 from tests.broken.site import Site
 from tests.conftest import Redis
 
-CANNOT = "The database"
+CLOSE, OPEN = (f"ALTER DATABASE {{name}} ALLOW_CONNECTIONS {each}" for each in ("false", "true"))
+AWAY = "the part database is not well: away"
 
 
 def ring(site: Site) -> None:
@@ -24,22 +25,23 @@ def refresh(site: Site) -> None:
 
 
 def administer(site: Site, *statements: str) -> None:
-    """As PostgreSQL's administrator, who ends all sessions of the panel's too."""
+    """As PostgreSQL's administrator, who after each ends all sessions of the panel's too."""
     url = make_url(site.environ["PANEL_DATABASE_URL"])
     address = url.set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.format(name=url.database).encode())
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        connection.execute(ended, [url.database])
+            # It waits until the session is gone.
+            ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            connection.execute(f"{ended} WHERE datname = %s".encode(), [url.database])
 
 
-def change_postgresql(break_it: str, mend: str) -> Make:
+def change_postgresql(break_it: tuple[str, ...], mend: tuple[str, ...]) -> Make:
     @contextmanager
     def make(site: Site) -> Iterator[None]:
-        administer(site, break_it)
+        administer(site, *break_it)
         yield
-        administer(site, mend)
+        administer(site, *mend)
 
     return make
 
@@ -78,22 +80,20 @@ def cache(name: str, make: Make, detail: str) -> Break:
 
 
 SERVERS = (
-    Break("PostgreSQL refuses connections",
-          change_postgresql("ALTER DATABASE {name} ALLOW_CONNECTIONS false",
-                            "ALTER DATABASE {name} ALLOW_CONNECTIONS true"),
-          ring, "database", "away", "not currently accepting connections", "not kept",
+    Break("PostgreSQL refuses connections", change_postgresql((CLOSE,), (OPEN,)), ring,
+          "database", "away", "not currently accepting connections", AWAY,
           "not currently accepting connections", 2),
     Break("PostgreSQL has no such database",
-          change_postgresql("ALTER DATABASE {name} RENAME TO elsewhere",
-                            "ALTER DATABASE elsewhere RENAME TO {name}"),
-          ring, "database", "away", "does not exist", "not kept", "does not exist", 2),
+          change_postgresql((CLOSE, "ALTER DATABASE {name} RENAME TO elsewhere"),
+                            ("ALTER DATABASE elsewhere RENAME TO {name}", OPEN)),
+          ring, "database", "away", "does not exist", AWAY, "does not exist", 2),
     Break("PostgreSQL can only be read",
-          change_postgresql("ALTER DATABASE {name} SET default_transaction_read_only = on",
-                            "ALTER DATABASE {name} RESET default_transaction_read_only"),
-          ring, "database", "not_writable", "read-only transaction", "not kept",
-          "read-only transaction", 1),
+          change_postgresql(("ALTER DATABASE {name} SET default_transaction_read_only = on",),
+                            ("ALTER DATABASE {name} RESET default_transaction_read_only",)),
+          ring, "database", "not_writable", "read-only transaction",
+          "the part database is not well: not_writable", "read-only transaction", 1),
     cache("Redis wants a password", configure_redis("requirepass", "secret", ""), "Authentication"),
-    cache("Redis is full", configure_redis("maxmemory", "1", "0"), "maxmemory"),
-    cache("Redis is a replica", follow_another, "read only replica"),
+    cache("Redis is full", configure_redis("maxmemory", "1", "0"), "OutOfMemoryError"),
+    cache("Redis is a replica", follow_another, "ReadOnlyError"),
     cache("Redis is frozen", freeze_redis, "Timeout"),
 )  # fmt: skip

@@ -65,10 +65,12 @@ class Front:
 
 
 class Process:
-    """A process of ours, and each line that it writes."""
+    """A process of ours, which writes into `lines`."""
 
-    def __init__(self, command: list[str], environ: dict[str, str], **options: Any) -> None:
-        self.lines: list[str] = []
+    def __init__(
+        self, command: list[str], environ: dict[str, str], lines: list[str], **options: Any
+    ) -> None:
+        self._lines = lines
         self._process = subprocess.Popen(
             [*_without_powers(), sys.executable, *command],
             cwd=ROOT,
@@ -84,7 +86,7 @@ class Process:
 
     def _read(self, output: IO[str]) -> None:
         for line in output:
-            self.lines.append(line)
+            self._lines.append(line)
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -138,7 +140,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """A panel that is served, with all around it."""
+    """A panel that is served, with all around it. `lines`: what its processes have written."""
 
     environ: dict[str, str]
     folder: Path
@@ -149,6 +151,7 @@ class Site:
     url: str = ""
     web: Process | None = None
     workers: list[Process] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     servers: dict[str, Any] = field(default_factory=dict)  # by name; those of the worlds too
 
     # -- its processes -----------------------------------------------------------------------------
@@ -156,7 +159,7 @@ class Site:
     def start_web(self) -> None:
         listener = self.stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
         command = ["-m", "gunicorn", "app:create_app()", "--bind", f"fd://{listener.fileno()}"]
-        self.web = Process(command, self.environ, pass_fds=[listener.fileno()])
+        self.web = Process(command, self.environ, self.lines, pass_fds=[listener.fileno()])
         self.stack.callback(self.web.end)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -164,7 +167,8 @@ class Site:
         wait_until(lambda: requests.get(f"{self.url}/healthz", timeout=60).ok, 60)
 
     def start_worker(self) -> Process:
-        worker = Process(["-m", "flask", "--app", "app", "sync", "worker"], self.environ)
+        command = ["-m", "flask", "--app", "app", "sync", "worker"]
+        worker = Process(command, self.environ, self.lines)
         self.workers.append(worker)
         self.stack.callback(worker.end)
         return worker
@@ -261,19 +265,15 @@ class Site:
         answer = self.ask("GET", "/readyz")
         return Health(answer.status_code, answer.json())
 
-    def lines(self) -> list[str]:
-        """All that its processes have written."""
-        processes = [each for each in (self.web, *self.workers) if each]
-        return [line for each in processes for line in list(each.lines)]
-
     def run(self, line: str, apart: bool = False) -> Answer:
         """A command; `apart`: in a process of its own, for whom modes and owners count."""
         if not apart:
             result = self.app.test_cli_runner().invoke(args=line.split())
             return Answer(result.exit_code, result.output)
-        process = Process(["-m", "flask", "--app", "app", *line.split()], self.environ)
-        code = process.wait()
-        return Answer(code, "".join(process.lines))
+        printed: list[str] = []
+        command = ["-m", "flask", "--app", "app", *line.split()]
+        code = Process(command, self.environ, printed).wait()
+        return Answer(code, "".join(printed))
 
     def await_worker(self) -> None:
         wait_until(lambda: self.health().body["parts"]["worker"] == "ok", 60)

@@ -37,7 +37,7 @@ def await_well(broken: Site) -> None:
 
 
 def check(row: Break, broken: Site) -> None:
-    heard = len(broken.lines())
+    heard = len(broken.lines)
     failed: AssertionError | None = None
     with row.make(broken):
         try:
@@ -54,7 +54,7 @@ def check(row: Break, broken: Site) -> None:
 
 def expect_line(row: Break, broken: Site, heard: int) -> None:
     if row.log:
-        wait_until(lambda: any(row.log in line for line in broken.lines()[heard:]), PATIENCE)
+        wait_until(lambda: any(row.log in line for line in broken.lines[heard:]), PATIENCE)
 
 
 def expect_health(row: Break, broken: Site) -> None:
@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_seen_once_an_agent_looks(
     health = wrong.health()
     assert health.wrong[row.part] == row.word
     assert row.word in health.explain(row.part)
-    wait_until(lambda: any(row.log in line for line in wrong.lines()), PATIENCE)
+    wait_until(lambda: any(row.log in line for line in wrong.lines), PATIENCE)
 
 
 def test_no_break_is_made_twice() -> None:
