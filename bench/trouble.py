@@ -17,6 +17,7 @@ from panel.web.sections import SECTIONS
 
 AGENTS = 80
 SLOW_SECONDS = 7.0
+QUIET_SECONDS, BESIDE_SECONDS = 4.0, 12.0
 CROWD_START_SECONDS = 3.0  # of a new process
 AGAIN_SECONDS = 4.0  # after which a section that waits, and a busy panel, ask again
 HEALTHZ = request("GET", "/healthz", "")
@@ -68,10 +69,12 @@ def _measure_beside(stage: Stage, shape: str, spoil: Break) -> tuple[float, floa
     with stage.panel(stage.environ(shape)) as panel:
         panel.warmed(HEALTHY, picked=True)
         warm = HEALTHY.before(stage.chat).request
-        quiet = statistics.median(panel.timed(warm) for _ in range(20))
+        quiet = _ask_in_turn(panel, warm, QUIET_SECONDS, lambda: True)
         with _broken(stage, spoil, cold), _opening(panel, cold) as opening:
-            times = _ask_beside(panel, warm, opening)
-    return max(times["health"]), max(times["hook"]), statistics.median(times["open"]) / quiet
+            time.sleep(CROWD_START_SECONDS)
+            times = _ask_in_turn(panel, warm, BESIDE_SECONDS, opening)
+    ratio = statistics.median(times["open"]) / statistics.median(quiet["open"])
+    return max(times["health"]), max(times["hook"]), ratio
 
 
 @contextmanager
@@ -122,12 +125,13 @@ def _open_like_a_browser(port: int, visit: Visit) -> None:
         time.sleep(AGAIN_SECONDS)
 
 
-def _ask_beside(panel: Panel, warm: bytes, opening: Callable[[], bool]) -> dict[str, list[float]]:
-    """Some seconds after the crowd set out, for a dozen seconds or until it is through."""
-    time.sleep(CROWD_START_SECONDS)
+def _ask_in_turn(
+    panel: Panel, warm: bytes, seconds: float, going_on: Callable[[], bool]
+) -> dict[str, list[float]]:
+    """So long, or while it goes on: /healthz, a hook, which touches the customer, their panel."""
     times: dict[str, list[float]] = {"health": [], "hook": [], "open": []}
-    end = time.monotonic() + 12
-    while time.monotonic() < end and (opening() or not times["open"]):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and (going_on() or not times["open"]):
         times["health"].append(panel.timed(HEALTHZ))
         times["hook"].append(panel.timed(hook_request(HEALTHY.organization)))
         times["open"].append(panel.timed(warm))
