@@ -29,7 +29,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.wrappers import Response
 
-from app import create_app
+from panel.application import create_app
 from panel.auth.tokens import derive_launch_key
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
