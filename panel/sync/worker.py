@@ -10,7 +10,8 @@ worker`. When it dies, the kernel or the database makes another one the leader.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -80,6 +81,10 @@ def _do_none(_task: Task) -> None:
     """For who has no tasks."""
 
 
+def _keep_none(_ended: threading.Event) -> None:
+    """For who has no nights."""
+
+
 def _is_yes(_task: object = None) -> bool:
     return True
 
@@ -91,6 +96,7 @@ class Work:
     `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
     buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
     another installation writes into the account, and nothing is to be executed here.
+    `reconcile` begins a night; `keep_nights` goes on with it, in a thread, until its event is set.
     """
 
     bring_in_line: BringInLine
@@ -99,6 +105,7 @@ class Work:
     do_task: Callable[[Task], None] = _do_none
     is_due: Callable[[Task], bool] = _is_yes
     may_write: Callable[[], bool] = _is_yes
+    keep_nights: Callable[[threading.Event], None] = _keep_none
 
 
 class PassBuried(Exception):
@@ -205,12 +212,30 @@ class Worker:
             DBOS.apply_schedules(schedules)
             self._queue.take_over(EXECUTOR)
             heartbeat.say(EXECUTING)
-            while is_leader() and not self._stopping.wait(LEADER_POLL_SECONDS):
-                if not heartbeat.may_write():
-                    return
+            with self._keeping_nights(work):
+                while is_leader() and not self._stopping.wait(LEADER_POLL_SECONDS):
+                    if not heartbeat.may_write():
+                        return
         finally:
             grace = self._grace_seconds
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace)
+
+    @contextmanager
+    def _keeping_nights(self, work: Work) -> Iterator[None]:
+        """Its thread ends with the step that it is at, or with the process."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            with request_id.working():
+                work.keep_nights(ended)
+
+        thread = threading.Thread(target=keep, name="night", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(self._grace_seconds)
 
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {
