@@ -29,8 +29,8 @@ The map, in reading order. A module imports what stands before it, never what co
                 installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · monitoring · sync_status · sync_buried ·
-                sync · commands
+                setup_findings · setup · monitoring · night_status · sync_status ·
+                sync_buried · sync · commands
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
