@@ -175,9 +175,9 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     if state.left_to_people:
         whose = _count(state.left_to_people, "person's contact", "people's contacts")
         yield f"left      {whose} to you: `flask --app app sync drift` says why"
-    yield f"night     {describe_night(state.night, state.now)}"
     yield f"worker    {state.worker.detail}"
     yield f"account   {_describe_installation(state.installation)}"
+    yield f"night     {describe_night(state.night, state.now)}"
     yield f"webhooks  of Chatwoot: {state.arrivals['chatwoot_webhooks'].detail}"
     yield f"hooks     of the plugin: {state.arrivals['plugin_hooks'].detail}"
 

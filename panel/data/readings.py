@@ -62,8 +62,9 @@ class Readings:
 
     def bring_forward(self, organizations: Collection[int]) -> None:
         """They have the first turns of the next night."""
-        for each in organizations:
-            self._put(each, read_at=0.0)
+        here = and_(readings.c.organization.in_(organizations), readings.c.read_at > 0)
+        with transaction(self._engine) as connection:
+            connection.execute(update(readings).where(here).values(read_at=0.0))
 
     def forget(self, organization: int) -> None:
         with transaction(self._engine) as connection:

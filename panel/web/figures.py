@@ -63,8 +63,8 @@ FIGURES = (
     ),
     _Row(
         "panel_last_reconcile_timestamp_seconds",
-        "When all organizations were lined up last, as every night; 0: never",
-        lambda s: _one(s.backlog.nightly_at),
+        "When a night ended last, or organizations were lined up as `sync reconcile` does; 0: never",
+        lambda s: _one(max(s.backlog.nightly_at or NO_TIME, s.night_ended_at or NO_TIME)),
     ),
     _Row(
         "panel_last_delivery_timestamp_seconds",

@@ -15,9 +15,10 @@ from flask import Flask
 from sqlalchemy import update
 
 from panel import services
+from panel.cache.policy import CacheControl
 from panel.data.directory import organizations
 from panel.data.nights import NightRow, Nights
-from panel.data.readings import readings
+from panel.data.readings import Readings, readings
 from panel.data.sightings import sightings
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot, Failure
@@ -25,8 +26,10 @@ from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
 from panel.settings import from_env
 from panel.sync.jobs import Jobs
+from panel.sync.news import News
 from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED, RECONCILE
+from panel.upstream.documents import ORGANIZATION
 from tests.conftest import environment
 from tests.sync.engine import make_engine
 from tests.sync.test_jobs import SOON, Wing, ring
@@ -163,6 +166,20 @@ def test_who_has_been_unread_for_longest_has_the_first_turn(wing: Wing) -> None:
     longest_unread(wing, number)
     wing.passes.run_nightly()
     assert wing.waiting() == [(number, RECONCILE)]
+
+
+def test_an_opening_that_shows_a_newer_truth_brings_an_organization_forward(wing: Wing) -> None:
+    numbers = bring(wing, 14)
+    back_office = wing.services.back_office
+    back_office.on_read = News(wing.services.directory, Readings(wing.services.database)).note
+    for number in numbers:
+        back_office.read(ORGANIZATION, number, CacheControl.NO_CACHE)
+    wing.office.organizations[numbers[9]]["name"] = "Renamed"
+    back_office.read(ORGANIZATION, numbers[9], CacheControl.NO_CACHE)
+    wing.office.forget()
+    wing.passes.run_nightly()
+    assert wing.waiting() == [(numbers[9], RECONCILE)]
+    assert wing.office.calls[0].path.endswith(f"/{numbers[9]}")
 
 
 def test_what_somebody_overwrote_is_put_back(wing: Wing) -> None:
