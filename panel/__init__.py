@@ -24,9 +24,10 @@ The map, in reading order. A module imports what stands before it, never what co
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · rate_limit ·
-                group_commit · pass_queue · intake · night_contacts · night · task_intake · reasons ·
-                tries · leader · heartbeat · worker_health · pass_runner · task_runner · worker ·
-                installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
+                group_commit · pass_queue · intake · night_contacts · night · task_intake ·
+                reasons · tries · leader · heartbeat · worker_health · pass_runner · task_runner ·
+                worker · installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events ·
+                chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · night_status · sync_status ·

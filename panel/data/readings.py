@@ -19,8 +19,9 @@ from sqlalchemy import (
     delete,
     func,
     or_,
+    select,
+    update,
 )
-from sqlalchemy import select as sql_select
 
 from panel.data.db import insert, metadata, transaction
 from panel.data.directory import organizations, people
@@ -46,7 +47,7 @@ class Readings:
     def find_digest(self, organization: int) -> str | None:
         with transaction(self._engine) as connection:
             one = readings.c.organization == organization
-            return connection.scalar(sql_select(readings.c.digest).where(one))
+            return connection.scalar(select(readings.c.digest).where(one))
 
     def note_read(self, organization: int, digest: str, at: float) -> None:
         """A pass brought it in line with this answer, or a comparison found the same one."""
@@ -87,23 +88,23 @@ class Readings:
         had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
         joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
         left = or_(readings.c.organization.is_(None), ~had_turn)
-        query = sql_select(organizations.c.id).select_from(joined).where(left)
+        query = select(organizations.c.id).select_from(joined).where(left)
         with transaction(self._engine) as connection:
             return connection.scalar(query.order_by(read_at, organizations.c.id).limit(1))
 
     def count_known(self) -> int:
         """Organizations that a pass has seen."""
         with transaction(self._engine) as connection:
-            return connection.scalar(sql_select(func.count()).select_from(organizations)) or 0
+            return connection.scalar(select(func.count()).select_from(organizations)) or 0
 
     def list_gone(self, since: float) -> list[int]:
         """Known organizations that were found gone since then."""
-        here = sql_select(readings.c.organization).where(readings.c.gone_at >= since)
+        here = select(readings.c.organization).where(readings.c.gone_at >= since)
         return self._list_known(here)
 
     def list_told(self, kind: str) -> list[int]:
         """Known organizations of which a hook of this kind ever came."""
-        return self._list_known(sql_select(hooks.c.organization).where(hooks.c.kind == kind))
+        return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
         """Known organizations that need a pass though nobody rings: a person without a contact,
@@ -111,13 +112,13 @@ class Readings:
         buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(
-            sql_select(people.c.organization).where(people.c.contact == 0),
-            sql_select(hooks.c.organization).where(buried),
-            sql_select(organizations.c.id).where(expired),
+            select(people.c.organization).where(people.c.contact == 0),
+            select(hooks.c.organization).where(buried),
+            select(organizations.c.id).where(expired),
         )
 
     def _list_known(self, *chosen: Select[Any]) -> list[int]:
         here = or_(*(organizations.c.id.in_(each) for each in chosen))
-        query = sql_select(organizations.c.id).where(here).order_by(organizations.c.id)
+        query = select(organizations.c.id).where(here).order_by(organizations.c.id)
         with transaction(self._engine) as connection:
             return list(connection.scalars(query))

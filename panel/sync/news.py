@@ -1,4 +1,4 @@
-"""What an opening of a panel showed newer than the directory: its organization is compared first."""
+"""What an opening of a panel showed newer than the directory: that one is compared first."""
 
 from contextlib import suppress
 from typing import Any

@@ -63,7 +63,7 @@ FIGURES = (
     ),
     _Row(
         "panel_last_reconcile_timestamp_seconds",
-        "When a night ended last, or organizations were lined up as `sync reconcile` does; 0: never",
+        "When a night ended last, or organizations were lined up by `sync reconcile`; 0: never",
         lambda s: _one(max(s.backlog.nightly_at or NO_TIME, s.night_ended_at or NO_TIME)),
     ),
     _Row(

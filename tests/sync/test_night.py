@@ -32,8 +32,8 @@ from panel.sync.reconcile import DELETED, RECONCILE
 from panel.upstream.documents import ORGANIZATION
 from tests.conftest import environment
 from tests.sync.engine import make_engine
-from tests.sync.test_jobs import SOON, Wing, ring
-from tests.sync.test_reconcile import company, entitlement, person
+from tests.sync.test_jobs import Wing, ring
+from tests.sync.test_reconcile import SOON, company, entitlement, person
 from tests.sync.until import until
 from tests.test_processes import ROOT
 
