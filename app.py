@@ -85,10 +85,10 @@ def _build(settings: Settings, app: Flask) -> None:
     """The shared objects, which `panel.services.get` finds by their kind."""
     shared = services.build(settings, app)
     queue = PassQueue(shared.database)
-    intake = Intake(shared.database, queue)
+    intake = Intake(shared.database)
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
-    services.register(app, TaskIntake(shared.database, queue), WrongProofs(), LogThrottle())
+    services.register(app, TaskIntake(shared.database), WrongProofs(), LogThrottle())
     services.register(app, EventReader(shared.directory, shared.links))
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)

@@ -13,7 +13,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot
     data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
                 directory · search_index · audit_log · delivery_log · tasks · inbox ·
-                dead_letters · workers · installation · backlog
+                lanes · dead_letters · workers · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
@@ -23,10 +23,11 @@ The map, in reading order. A module imports what stands before it, never what co
                 request_metrics · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures ·
-                seat_writer · seats · progress · reconcile · rate_limit · group_commit ·
-                pass_queue · intake · task_intake · reasons · tries · leader · heartbeat ·
-                worker_health · pass_runner · task_runner · worker · installation_mark ·
-                dry_run · jobs · plugin_hooks · chatwoot_events · chatwoot_hooks
+                seat_writer · seats · progress · reconcile · recovery · rate_limit ·
+                group_commit · pass_queue · intake · task_intake · reasons · tries · leader ·
+                heartbeat · worker_health · pass_runner · task_runner · dispatcher ·
+                worker · installation_mark · dry_run · jobs · plugin_hooks ·
+                chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · sync_status · sync_buried ·

@@ -9,7 +9,8 @@ from panel.cache.policy import CacheControl
 from panel.data import inbox
 from panel.data.db import transaction
 from panel.data.installation import Installation
-from panel.data.tasks import NAMING, Task
+from panel.data.lanes import Lane
+from panel.data.tasks import NAMING, REPAIR, Task
 from panel.errors import Missing, PanelError
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
@@ -19,7 +20,8 @@ from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
 from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
+from panel.sync.reconcile import DELETED, Reconciler
+from panel.sync.recovery import Recovery
 from panel.sync.worker import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
@@ -46,9 +48,10 @@ class Jobs:
         self._services = services
         self._intake = intake
         settings = services.settings
-        client = make_limited_client(settings)
+        self._recovery = Recovery()
+        client = make_limited_client(settings, self._recovery)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
-        self._back_office = make_limited_back_office(services)
+        self._back_office = make_limited_back_office(services, self._recovery)
         # Past the limit of calls: it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
@@ -74,6 +77,7 @@ class Jobs:
             self.do_task,
             self.is_due,
             self._marks.may_write,
+            self._recovery,
         )
 
     def bring_in_line(self, organization: int) -> None:
@@ -100,7 +104,7 @@ class Jobs:
 
     def is_due(self, task: Task) -> bool:
         """A repair waits until no pass of the contact's organizations is about to do the same."""
-        if task.kind == NAMING:
+        if task.kind != REPAIR:
             return True
         organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
         with transaction(self._services.database) as connection:
@@ -125,8 +129,9 @@ class Jobs:
         gone = [each for each in known if self._would_clear(each)]
         if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
-        for organization in watch(known):
-            self._intake.line_up(organization, DELETED if organization in gone else RECONCILE)
+        self._intake.line_up(gone, Lane.RECONCILE, DELETED)
+        left = [each for each in watch(known) if each not in gone]
+        self._intake.line_up(left, Lane.RECONCILE)
         return len(known)
 
     def run_nightly(self) -> None:

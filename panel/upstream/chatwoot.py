@@ -41,7 +41,7 @@ from panel.upstream.chatwoot_rejections import (
     name_rejection,
     read_words,
 )
-from panel.upstream.client import Client
+from panel.upstream.client import Client, Gate
 from panel.upstream.failures import FailureLog, Trouble, Troubles
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class ConversationsPart(Part):
     payload: list[ListedPart]
 
 
-def connect(url: str, token: str = "", gate: Callable[[], None] = lambda: None) -> Client:
+def connect(url: str, token: str = "", gate: Gate = lambda: None) -> Client:
     """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
     # The hyphen form: nginx drops names with underscores by default.
     headers = {"Api-Access-Token": token} if token else {}
