@@ -52,9 +52,15 @@ class Turn:
 class _Waiter:
     turn: Turn
     number: int
+    woken: threading.Condition
 
 
 _turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+def find_turn() -> Turn:
+    """What this thread makes its calls for."""
+    return _turn.get() or Turn(Lane.URGENT, time.monotonic())
 
 
 @contextmanager
@@ -116,8 +122,8 @@ class RateLimit:
         self._per_second = (calls + 1 - self._full) / WINDOW
         self._slow_every = WINDOW * SLOW_SHARE / calls
         self._clock = clock
-        self._changed = threading.Condition()
-        self._sleep = sleep or self._changed.wait
+        self._lock = threading.Lock()
+        self._sleep = sleep
         self._workers = _Workers(workers)
         self._note_success = note_success
         self._tokens, self._filled_at = self._full, clock()
@@ -127,26 +133,30 @@ class RateLimit:
 
     def take(self) -> AbstractContextManager[None]:
         """Wait for one's turn. It ends with what is returned."""
-        turn = _turn.get() or Turn(Lane.URGENT, self._clock())
-        with self._changed:
+        turn = find_turn()
+        with self._lock:
             self._number += 1
-            waiter = _Waiter(turn, self._number)
+            waiter = _Waiter(turn, self._number, threading.Condition(self._lock))
             self._waiting.append(waiter)
             try:
                 while wait := self._find_wait(waiter):
-                    self._sleep(wait)
+                    (self._sleep or waiter.woken.wait)(wait)
                 lane = self._take(turn)
             finally:
                 self._waiting.remove(waiter)
-                self._changed.notify_all()
+                self._wake_first()
         return self._calling(lane)
+
+    def count_waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._waiting)
 
     def _find_wait(self, waiter: _Waiter) -> float:
         """Seconds until it may be this one's turn; 0: it is."""
         now = self._clock()
         self._tokens = min(self._full, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
-        if waiter is not self._find_first(now):
+        if waiter is not self._wake_first(waiter):
             return LONGEST_PAUSE
         is_spare = waiter.turn.lane != Lane.URGENT and not self._is_overdue(now)
         needed = self._full if is_spare else 1.0
@@ -154,6 +164,13 @@ class RateLimit:
         refill = missing / self._per_second
         wait = max(self._workers.find_wait(now), refill + MARGIN if refill else 0.0)
         return min(wait, LONGEST_PAUSE) if is_spare else wait
+
+    def _wake_first(self, but: _Waiter | None = None) -> _Waiter | None:
+        """Whose turn is next: it may be asleep, because it was not before."""
+        first = self._find_first(self._clock())
+        if first and first is not but:
+            first.woken.notify()
+        return first
 
     def _find_first(self, now: float) -> _Waiter | None:
         """Whose turn is next."""
@@ -183,9 +200,9 @@ class RateLimit:
             yield
             self._note_success()
         finally:
-            with self._changed:
+            with self._lock:
                 self._workers.give_back(lane, begun, self._clock())
-                self._changed.notify_all()
+                self._wake_first()
 
 
 def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
