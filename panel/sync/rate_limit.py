@@ -24,6 +24,7 @@ from panel.sync.recovery import Recovery
 from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice
+from panel.upstream.transport import Egress
 
 WINDOW = 60.0
 RESERVE = 5  # one in so many of a minute's calls may be made at once
@@ -232,4 +233,5 @@ def make_limited_client(settings: Settings, recovery: Recovery | None = None) ->
     """A client of Chatwoot whose calls wait for their turn."""
     note = _make_note(recovery, CHATWOOT_SIDE)
     limit = RateLimit(settings.calls_per_minute, note_success=note)
-    return connect(settings.chatwoot_url, settings.chatwoot_api_token, gate=limit.take)
+    egress = Egress(settings.certificates, settings.chatwoot_proxy)
+    return connect(settings.chatwoot_url, settings.chatwoot_api_token, limit.take, egress)
