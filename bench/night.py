@@ -84,7 +84,7 @@ def _wing(stage: Stage, shape: str, count: int) -> Iterator[Wing]:
     migrate(shared.database)
     queue = PassQueue(shared.database)
     queue.migrate()
-    intake = Intake(shared.database, queue)
+    intake = Intake(shared.database)
     wing = Wing(office, chat, intake, Jobs(shared, intake))
     try:
         for number in range(FIRST_COMPANY, FIRST_COMPANY + count):

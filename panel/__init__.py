@@ -2,18 +2,19 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · metrics · errors · exact_json · phones · deadline · locks · bulkhead
+    .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · values · dates · money · fields · organizations · orders ·
-                licenses
+    models/     text · countries · phones · values · dates · money · fields · organizations ·
+                orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
-                directory · sightings · search_index · audit_log · delivery_log · tasks · inbox ·
-                readings · nights · dead_letters · workers · installation · backlog
+    data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
+                matches · directory · sightings · search_index · audit_log · delivery_log ·
+                tasks · inbox · lanes · readings · nights · dead_letters · workers ·
+                installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
@@ -23,17 +24,18 @@ The map, in reading order. A module imports what stands before it, never what co
                 request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
-                departures · seat_writer · seats · progress · settled · reconcile · rate_limit ·
-                group_commit · pass_queue · intake · night_contacts · night · task_intake ·
-                reasons · tries · leader · heartbeat · worker_health · pass_runner · task_runner ·
-                worker · installation_mark · dry_run · jobs · plugin_hooks · chatwoot_events ·
-                chatwoot_hooks
+                departures · seat_writer · seats · progress · settled · reconcile · recovery ·
+                rate_limit · group_commit · pass_queue · intake · night_contacts · night ·
+                task_intake · reasons · tries · leader · heartbeat · worker_health · pass_runner ·
+                task_runner · dispatcher · worker · installation_mark · dry_run · jobs ·
+                plugin_hooks · chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · night_status · sync_status ·
-                sync_buried · sync · commands
+                sync_buried · sync · commands · console
+    .           application
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
-`app.create_app` knows everyone.
+`application.create_app` knows everyone.
 """

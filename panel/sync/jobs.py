@@ -10,10 +10,11 @@ from panel.cache.policy import CacheControl
 from panel.data import inbox
 from panel.data.db import transaction
 from panel.data.installation import Installation
+from panel.data.lanes import Lane
 from panel.data.nights import Nights
 from panel.data.readings import Readings
 from panel.data.sightings import Sightings
-from panel.data.tasks import NAMING, Task
+from panel.data.tasks import NAMING, REPAIR, Task
 from panel.errors import Missing, PanelError
 from panel.logs.events import LogThrottle
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
@@ -25,8 +26,9 @@ from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
 from panel.sync.night import MOST_CLEARED, Inbox, Night
 from panel.sync.night_contacts import ContactComparison
-from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import DELETED, RECONCILE, Notes, Reconciler
+from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
+from panel.sync.reconcile import DELETED, Notes, Reconciler
+from panel.sync.recovery import Recovery
 from panel.sync.worker import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
@@ -54,9 +56,10 @@ class Jobs:
         self._intake = intake
         self._events = LogThrottle()
         settings = services.settings
-        client = make_limited_client(settings)
+        self._recovery = Recovery()
+        client = make_limited_client(settings, self._recovery)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
-        self._back_office = make_limited_back_office(services)
+        self._back_office = make_limited_back_office(services, self._recovery)
         # Past the limit of calls: it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
@@ -93,6 +96,7 @@ class Jobs:
             self.do_task,
             self.is_due,
             self._marks.may_write,
+            self._recovery,
             self.keep_nights,
         )
 
@@ -120,7 +124,7 @@ class Jobs:
 
     def is_due(self, task: Task) -> bool:
         """A repair waits until no pass of the contact's organizations is about to do the same."""
-        if task.kind == NAMING:
+        if task.kind != REPAIR:
             return True
         organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
         with transaction(self._services.database) as connection:
@@ -145,8 +149,9 @@ class Jobs:
         gone = [each for each in known if self._would_clear(each)]
         if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
-        for organization in watch(known):
-            self._intake.line_up(organization, DELETED if organization in gone else RECONCILE)
+        self._intake.line_up(gone, Lane.RECONCILE, DELETED)
+        left = [each for each in watch(known) if each not in gone]
+        self._intake.line_up(left, Lane.RECONCILE)
         return len(known)
 
     def begin_night(self) -> None:
@@ -164,17 +169,17 @@ class Jobs:
         """Go on with a night that is under way, make up for one that was missed; until `ended`."""
         while not ended.is_set():
             try:
-                if self._night.is_due():
-                    self.begin_night()
-                self._night.work(ended)
+                with working(Turn(Lane.RECONCILE)):
+                    if self._night.is_due():
+                        self.begin_night()
+                    self._night.work(ended)
             except Exception as error:  # noqa: BLE001 (nights must not end without a sound)
                 ids = {"error": type(error).__name__}
                 self._events.record(log.warning, "a night cannot begin now", **ids)
             ended.wait(NIGHT_POLL_SECONDS)
 
     def _line_up(self, organizations: Collection[int], kind: str) -> None:
-        for organization in organizations:
-            self._intake.line_up(organization, kind)
+        self._intake.line_up(organizations, Lane.RECONCILE, kind)
 
     def _waiting_kinds(self, organization: int) -> set[str]:
         with transaction(self._services.database) as connection:

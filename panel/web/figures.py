@@ -11,6 +11,7 @@ from panel.checks import Finding, run_checks
 from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.data.lanes import LaneLength
 from panel.data.migrations import version
 from panel.data.nights import NightRow, find_last_end, read_last
 from panel.errors import PanelError
@@ -39,6 +40,10 @@ class _Row:
     label: str = ""
 
 
+def _by_lane(backlog: Backlog, find: Callable[[LaneLength], float]) -> dict[str, float]:
+    return {lane.name.lower(): find(length) for lane, length in backlog.lanes.items()}
+
+
 FIGURES = (
     _Row(
         "panel_hooks_waiting",
@@ -47,7 +52,7 @@ FIGURES = (
     ),
     _Row(
         "panel_hooks_oldest_timestamp_seconds",
-        "When the oldest waiting hook came, 0 when none waits",
+        "When the oldest hook came that somebody waits for, 0 when none waits",
         lambda s: _one(s.backlog.oldest_at),
     ),
     _Row("panel_hooks_buried", "Hooks that were given up", lambda s: _one(s.backlog.hooks_buried)),
@@ -60,6 +65,20 @@ FIGURES = (
             "retrying": s.backlog.retrying,
         },
         label="state",
+    ),
+    _Row(
+        "panel_lane_passes",
+        "Passes that wait in each lane",
+        lambda s: _by_lane(s.backlog, lambda each: each.waiting),
+        label="lane",
+    ),
+    _Row(
+        "panel_lane_oldest_timestamp_seconds",
+        "When the oldest waiting hook of each lane came, 0 when none waits",
+        lambda s: {
+            lane.name.lower(): each.oldest_at or 0.0 for lane, each in s.backlog.lanes.items()
+        },
+        label="lane",
     ),
     _Row(
         "panel_last_reconcile_timestamp_seconds",

@@ -88,6 +88,7 @@ ADDED = {
     "further_contacts.contact",
     *("hooks.side", "hooks.settled_at", "hooks.settled_by"),
     *("passes.reason", "passes.side", "passes.tried_at"),
+    *("hooks.lane", "passes.lane", "passes.position", "passes.due_at"),
     *(f"tasks.{column.name}" for column in tasks.tasks.c),
     *(f"workers.{column.name}" for column in workers.workers.c),
     *(f"installation.{column.name}" for column in installation.installation.c),

@@ -29,8 +29,8 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import create_app
 from panel import services
+from panel.application import create_app
 from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
@@ -341,7 +341,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 def settled(url: str) -> float:
     """Seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
-    intake = Intake(database, PassQueue(database))
+    intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
     database.dispose()
     return time.monotonic() - begun
