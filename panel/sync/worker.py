@@ -84,6 +84,10 @@ def _do_none(_task: Task) -> None:
     """For who has no tasks."""
 
 
+def _keep_none(_ended: threading.Event) -> None:
+    """For who has no nights."""
+
+
 def _is_yes(_task: object = None) -> bool:
     return True
 
@@ -95,7 +99,8 @@ class Work:
     `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
     buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
     another installation writes into the account, and nothing is to be executed here. `recovery`
-    hears of the calls that succeed.
+    hears of the calls that succeed. `reconcile` begins a night; `keep_nights` goes on with it, in a
+    thread, until its event is set.
     """
 
     bring_in_line: BringInLine
@@ -105,6 +110,7 @@ class Work:
     is_due: Callable[[Task], bool] = _is_yes
     may_write: Callable[[], bool] = _is_yes
     recovery: Recovery = field(default_factory=Recovery)
+    keep_nights: Callable[[threading.Event], None] = _keep_none
 
 
 class PassBuried(Exception):
@@ -212,11 +218,29 @@ class Worker:
             heartbeat.say(EXECUTING)
             with self._database.connect() as connection:
                 work.recovery.suspect(lanes.list_failed_sides(connection))
-            while is_leader() and not self._stopping.is_set() and heartbeat.may_write():
-                dispatcher.run(self._stopping, LEADER_POLL_SECONDS)
+            with self._keeping_nights(work):
+                while is_leader() and not self._stopping.is_set() and heartbeat.may_write():
+                    dispatcher.run(self._stopping, LEADER_POLL_SECONDS)
         finally:
             grace = self._grace_seconds
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace)
+
+    @contextmanager
+    def _keeping_nights(self, work: Work) -> Iterator[None]:
+        """Its thread ends with the step that it is at, or with the process."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            with request_id.working():
+                work.keep_nights(ended)
+
+        thread = threading.Thread(target=keep, name="night", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(self._grace_seconds)
 
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {
