@@ -82,8 +82,7 @@ def _wing(stage: Stage, shape: str, count: int) -> Iterator[Wing]:
     settings = from_env(stage.environ(shape, **worlds))
     shared = services.build(settings, Flask("night"))
     migrate(shared.database)
-    queue = PassQueue(shared.database)
-    queue.migrate()
+    PassQueue(shared.database).migrate()
     intake = Intake(shared.database)
     wing = Wing(office, chat, intake, Jobs(shared, intake))
     try:

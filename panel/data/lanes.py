@@ -36,7 +36,7 @@ SLOW = (Lane.BACKFILL, Lane.RECONCILE)
 
 
 @dataclass(frozen=True)
-class Place:
+class LanePlace:
     """`position`: the sequence of the hook that asks; `pass_id`: of the pass that will answer."""
 
     organization: int
@@ -60,7 +60,7 @@ def lock_organizations(connection: Connection, organizations: Collection[int]) -
         connection.execute(_TAKE_ADVISORY_LOCKS, {"numbers": sorted(organizations)})
 
 
-def take_places(connection: Connection, places: Sequence[Place], now: float) -> None:
+def take_places(connection: Connection, places: Sequence[LanePlace], now: float) -> None:
     """Each organization has one place. Who asks from a better lane moves it there, to its end.
 
     A hook ends the wait for the next try. Such a try is an extra one: it does not bring the burial

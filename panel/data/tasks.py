@@ -33,7 +33,7 @@ from panel.data.db import metadata
 
 NAMING, REPAIR, WARMING = "naming", "repair", "warming"
 SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # what people hear of
-KINDS = (NAMING, WARMING, REPAIR)  # in the order in which they are served
+SERVING_ORDER = (NAMING, WARMING, REPAIR)  # in the order in which they are served
 REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
 # Until a repair begins: a pick or a pass that changes the contact just now comes first.
 REPAIR_DELAY_SECONDS = 5.0
@@ -133,7 +133,7 @@ def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
 def find_due(connection: Connection, count: int, now: float) -> list[tuple[Task, str]]:
     """Tasks with the tries that may begin now, the first ones first."""
     idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
-    order = case({kind: at for at, kind in enumerate(KINDS)}, value=tasks.c.kind)
+    order = case({kind: at for at, kind in enumerate(SERVING_ORDER)}, value=tasks.c.kind)
     due = select(tasks).where(idle, tasks.c.due_at <= now).order_by(order, tasks.c.asked_at)
     rows = connection.execute(due.limit(count)).mappings()
     return [(Task(row["kind"], row["number"]), row["waiting"]) for row in rows]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from panel.data import dead_letters, inbox, lanes, tasks
 from panel.data.dead_letters import BuriedHooks
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
-from panel.data.lanes import Lane, LaneLength, Place
+from panel.data.lanes import Lane, LaneLength, LanePlace
 from panel.data.tasks import TaskTrouble
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
@@ -130,7 +130,7 @@ class Intake:
         """The hooks, and a place in the lane for each organization that waits for one."""
         numbers = inbox.insert_hooks(connection, rows)
         places = {
-            row.organization: Place(row.organization, str(uuid4()), Lane(row.lane), number)
+            row.organization: LanePlace(row.organization, str(uuid4()), Lane(row.lane), number)
             for row, number in zip(rows, numbers, strict=True)
             if number and row.organization and row.status == WAITING
         }
@@ -182,7 +182,7 @@ class Intake:
             if not dead_letters.unbury_hooks(connection, pass_id):
                 return False
             last = inbox.find_last_waiting(connection, organization)
-            place = Place(organization, str(uuid4()), Lane.URGENT, last)
+            place = LanePlace(organization, str(uuid4()), Lane.URGENT, last)
             lanes.take_places(connection, [place], self._clock())
         return True
 

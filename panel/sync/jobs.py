@@ -167,12 +167,15 @@ class Jobs:
 
     def keep_nights(self, ended: Event) -> None:
         """Go on with a night that is under way, make up for one that was missed; until `ended`."""
+        with working(Turn(Lane.RECONCILE, time.monotonic())):
+            self._keep_nights(ended)
+
+    def _keep_nights(self, ended: Event) -> None:
         while not ended.is_set():
             try:
-                with working(Turn(Lane.RECONCILE)):
-                    if self._night.is_due():
-                        self.begin_night()
-                    self._night.work(ended)
+                if self._night.is_due():
+                    self.begin_night()
+                self._night.work(ended)
             except Exception as error:  # noqa: BLE001 (nights must not end without a sound)
                 ids = {"error": type(error).__name__}
                 self._events.record(log.warning, "a night cannot begin now", **ids)

@@ -33,7 +33,7 @@ TURNS_AT_ONCE = 100  # looked up: to find the longest unread one takes a while a
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 RESTS = (2.0, 5.0, 15.0, 30.0, 60.0)  # seconds, after so many failures in a row
 MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back office
-DATABASE = (SQLAlchemyError, OSError, NotKept)
+DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Night:
             return self._step(night)
         except Exception as error:  # noqa: BLE001 (whatever it is, the night goes on)
             self._failures += 1
-            with suppress(*DATABASE, PanelError):  # it is noted when the database is well again
+            with suppress(*DATABASE_TROUBLE, PanelError):  # it is noted when the database is well again
                 self._note_failure(night, error)
             return self._find_rest()
 
@@ -292,7 +292,7 @@ class Night:
 
 
 def _is_of_database(error: Exception) -> bool:
-    return isinstance(error, DATABASE) or getattr(error, "code", "") == "database"
+    return isinstance(error, DATABASE_TROUBLE) or getattr(error, "code", "") == "database"
 
 
 def _describe(error: Exception) -> str:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 
 from panel.data import inbox, lanes
-from panel.data.lanes import Lane, Place
+from panel.data.lanes import Lane, LanePlace
 from panel.sync.pass_queue import PASS_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
 
@@ -89,5 +89,5 @@ class PassRunner:
 
     def _take_place(self, connection: Connection, organization: int) -> None:
         if last := inbox.find_last_waiting(connection, organization):
-            place = Place(organization, str(uuid4()), Lane.URGENT, last)
+            place = LanePlace(organization, str(uuid4()), Lane.URGENT, last)
             lanes.take_places(connection, [place], self._clock())

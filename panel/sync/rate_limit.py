@@ -33,7 +33,7 @@ BACK_OFFICE_WORKERS = 2
 REST = 2.0  # of a worker, as many times as long as it worked: so passes occupy two thirds of one
 LONGEST_REST = 15.0
 PATIENCE = 20.0  # seconds after which a pass no longer lets younger ones go before it
-LONGEST_PAUSE = 0.5  # of who waits behind somebody: a pass may have changed its lane meanwhile
+LONGEST_SLEEP = 0.5  # of who waits behind somebody: a pass may have changed its lane meanwhile
 MARGIN = 0.001  # seconds: clocks are inexact
 
 
@@ -158,13 +158,13 @@ class RateLimit:
         self._tokens = min(self._full, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
         if waiter is not self._wake_first(waiter):
-            return LONGEST_PAUSE
+            return LONGEST_SLEEP
         is_spare = waiter.turn.lane != Lane.URGENT and not self._is_overdue(now)
         needed = self._full if is_spare else 1.0
         missing = max(0.0, needed - self._tokens - MARGIN * self._per_second)
         refill = missing / self._per_second
         wait = max(self._workers.find_wait(now), refill + MARGIN if refill else 0.0)
-        return min(wait, LONGEST_PAUSE) if is_spare else wait
+        return min(wait, LONGEST_SLEEP) if is_spare else wait
 
     def _wake_first(self, but: _Waiter | None = None) -> _Waiter | None:
         """Whose turn is next: it may be asleep, because it was not before."""

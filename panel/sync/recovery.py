@@ -5,7 +5,7 @@ from collections import Counter
 
 # Tries that failed one after another, with no call that succeeded in between: one alone may be a
 # trouble of its organization, and would be tried again for ever by the success of others.
-FAILURES_IN_A_ROW = 2
+OUTAGE_TRIES = 2
 
 
 class Recovery:
@@ -26,13 +26,13 @@ class Recovery:
         if not self._failures[side]:  # the ordinary case takes no lock
             return
         with self._lock:
-            if self._failures.pop(side, 0) >= FAILURES_IN_A_ROW:
+            if self._failures.pop(side, 0) >= OUTAGE_TRIES:
                 self._recovered.add(side)
 
     def suspect(self, sides: set[str]) -> None:
         """What failed before this process began may have been an outage."""
         with self._lock:
-            self._failures.update(dict.fromkeys(sides, FAILURES_IN_A_ROW))
+            self._failures.update(dict.fromkeys(sides, OUTAGE_TRIES))
 
     def take_recovered(self) -> set[str]:
         """The sides that are well again since this was asked last."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from panel.data import db, dead_letters, inbox, lanes, schema
 from panel.data.inbox import InboxRow
-from panel.data.lanes import Lane, Place
+from panel.data.lanes import Lane, LanePlace
 
 NOW = 1_800_000_000.0
 ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
@@ -38,7 +38,7 @@ def keep(connection: Connection, *names: str, organization: int | None = 7) -> l
 
 
 def wait(connection: Connection, organization: int, pass_id: str) -> bool:
-    lanes.take_places(connection, [Place(organization, pass_id, Lane.URGENT, 1)], NOW)
+    lanes.take_places(connection, [LanePlace(organization, pass_id, Lane.URGENT, 1)], NOW)
     here = select(inbox.passes.c.waiting).where(inbox.passes.c.organization == organization)
     return connection.scalar(here) == pass_id
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from panel.data import db, inbox, lanes, schema
 from panel.data.inbox import InboxRow, passes
-from panel.data.lanes import Lane, LaneLength, Place
+from panel.data.lanes import Lane, LaneLength, LanePlace
 
 NOW = 1_800_000_000.0
 
@@ -23,7 +23,7 @@ def connection(url: str) -> Iterator[Connection]:
 
 def take(connection: Connection, lane: Lane, *places: tuple[int, int]) -> None:
     """`places`: organizations with positions."""
-    made = [Place(number, f"pass-{number}-{at}", lane, at) for number, at in places]
+    made = [LanePlace(number, f"pass-{number}-{at}", lane, at) for number, at in places]
     lanes.take_places(connection, made, NOW)
 
 
