@@ -12,7 +12,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
-                directory · search_index · audit_log · delivery_log · tasks · inbox ·
+                erasures · directory · search_index · audit_log · delivery_log · tasks · inbox ·
                 dead_letters · workers · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
@@ -30,7 +30,7 @@ The map, in reading order. A module imports what stands before it, never what co
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · sync_status · sync_buried ·
-                sync · commands · console
+                sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 
