@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import reading, scale, trouble, writing
+from bench import night, reading, scale, trouble, writing
 from bench.figures import Figure, Mark, Samples
 from bench.stage import FILES, REDIS, Stage
 
@@ -168,6 +168,22 @@ ROWS: tuple[Row, ...] = (
         Line("a cold opening beside them", "before", Mark("<=", 1.3, pick="mean")),
         on_redis=NEVER,
         quick=False,
+    ),
+    _row(
+        "night",
+        night.night,
+        Line(
+            "calls to Chatwoot for each contact, of a night with nothing changed",
+            "-",
+            Mark("<=", 1 / 12, pick="most"),
+        ),
+        Line(
+            "calls to Chatwoot of a pass after a hook without news",
+            "-",
+            Mark("=", 0, pick="most"),
+        ),
+        Line("the same, where one contact has changed", "-", Mark("<=", 4, pick="most")),
+        on_redis=NEVER,
     ),
     _row(
         "naming",

@@ -25,6 +25,7 @@ from panel.cli import commands, console
 from panel.data import db, ownership, schema
 from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import Obstacle, explain, refuse_obstacles
+from panel.data.readings import Readings
 from panel.logs import formatter
 from panel.logs.events import LogThrottle
 from panel.services import get
@@ -33,6 +34,7 @@ from panel.sync.chatwoot_events import EventReader
 from panel.sync.dry_run import DryRun
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
+from panel.sync.news import News
 from panel.sync.pass_queue import PassQueue
 from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.task_intake import TaskIntake
@@ -97,10 +99,11 @@ def _build(settings: Settings, app: Flask) -> None:
     """The shared objects, which `panel.services.get` finds by their kind."""
     shared = services.build(settings, app)
     queue = PassQueue(shared.database)
-    intake = Intake(shared.database, queue)
+    intake = Intake(shared.database)
+    shared.back_office.on_read = News(shared.directory, Readings(shared.database)).note
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
-    services.register(app, TaskIntake(shared.database, queue), WrongProofs(), LogThrottle())
+    services.register(app, TaskIntake(shared.database), WrongProofs(), LogThrottle())
     services.register(app, EventReader(shared.directory, shared.links))
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)

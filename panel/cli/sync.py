@@ -26,6 +26,7 @@ from panel.cli.sync_buried import show_buried
 from panel.cli.sync_erased import show_erased
 from panel.cli.sync_status import show_status
 from panel.data.inbox import DAY_SECONDS
+from panel.data.lanes import Lane
 from panel.data.obstacles import explain, refuse_obstacles
 from panel.data.schema import Preparation
 from panel.data.workers import EXECUTING, HELD_BACK, STANDING_BY, STOPPED
@@ -43,7 +44,7 @@ WORKER_SAYS = {
     HELD_BACK: "executing nothing: another installation writes into this account (sync status)",
     STOPPED: "stopped",
 }
-CHUNK = 50  # passes that a backfill keeps waiting: hooks that arrive meanwhile do not queue behind
+CHUNK = 1000  # organizations between two steps of the progress bar
 
 
 @click.group("sync")
@@ -193,14 +194,10 @@ def _read_numbers(words: tuple[str, ...]) -> list[int]:
 
 
 def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> None:
-    """A few at a time, so that hooks which arrive meanwhile do not queue behind them all."""
+    """Some at a time, for who looks on."""
     left = iter(numbers)
     with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
         while chunk := list(islice(left, CHUNK)):
-            for number in chunk:
-                intake.line_up(number, BACKFILL)
-                intake.hasten(number)
+            intake.line_up(chunk, Lane.BACKFILL, anew=True)
             if not quiet:
                 bar.update(len(chunk))
-            while intake.stats().waiting > CHUNK:
-                time.sleep(1)

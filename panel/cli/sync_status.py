@@ -11,9 +11,11 @@ import click
 
 from panel.checks import DELIVERY_CHECKS, Finding, run_checks
 from panel.cli.claim import TAKE_OVER
+from panel.cli.night_status import describe_night, find_night_problems
 from panel.cli.output import FOUND, database_command, echo, format_time
 from panel.data.delivery_log import ACCEPTED
 from panel.data.installation import Installation, InstallationRow
+from panel.data.nights import NightRow, Nights
 from panel.data.workers import Workers
 from panel.deliveries import format_age
 from panel.services import get, services
@@ -41,6 +43,7 @@ class SyncState:
     installation: InstallationRow
     now: float
     left_to_people: int = 0
+    night: NightRow | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -51,6 +54,7 @@ class SyncState:
             *_find_failing_problems(self.stats),
             *self._find_waiting_problems(),
             *self._find_arrival_problems(),
+            *find_night_problems(self.night, self.now),
         ]
 
     def _find_worker_problems(self) -> Iterator[str]:
@@ -122,6 +126,7 @@ def _read_state() -> SyncState:
         Installation(shared.database).read(),
         time.time(),
         sum(1 for _ in list_unsettled(shared.directory, shared.links)),
+        Nights(shared.database).read_last(),
     )
 
 
@@ -135,6 +140,7 @@ def _make_value(state: SyncState) -> dict[str, Any]:
         "left_to_people": state.left_to_people,
         "worker": asdict(state.worker),
         "installation": asdict(state.installation),
+        "night": asdict(state.night) if state.night else None,
         **arrivals,
     }
 
@@ -171,6 +177,7 @@ def _status_lines(state: SyncState) -> Iterable[str]:
         yield f"left      {whose} to you: `flask --app app sync drift` says why"
     yield f"worker    {state.worker.detail}"
     yield f"account   {_describe_installation(state.installation)}"
+    yield f"night     {describe_night(state.night, state.now)}"
     yield f"webhooks  of Chatwoot: {state.arrivals['chatwoot_webhooks'].detail}"
     yield f"hooks     of the plugin: {state.arrivals['plugin_hooks'].detail}"
 

@@ -1,10 +1,12 @@
 """The backlog: what the hooks and passes of all organizations are at, for checks and figures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from panel.data.inbox import BURIED, WAITING, hooks, passes
+from panel.data.lanes import Lane, LaneLength, read_lanes
 
 NIGHTLY_KIND = "reconcile"  # of the hooks by which the nightly run lines up its passes
 LOOKED_BACK = 100_000  # hooks, for the last nightly run: no index leads there
@@ -14,8 +16,10 @@ LOOKED_BACK = 100_000  # hooks, for the last nightly run: no index leads there
 class Backlog:
     """How many there are now. Times are epoch seconds, None where there is nothing of the kind.
 
-    `retrying`: organizations whose last try failed. `nightly_at`: when the nightly run lined up
-    its passes last.
+    `oldest_at`: when the oldest hook came that somebody waits for, which is the first lane's alone:
+    in the others thousands may wait for hours, as they should. `lanes`: all of them. `retrying`:
+    organizations whose last try failed. `nightly_at`: when the nightly run lined up its passes
+    last.
     """
 
     hooks_waiting: int
@@ -25,11 +29,12 @@ class Backlog:
     passes_running: int
     retrying: int
     nightly_at: float | None
+    lanes: Mapping[Lane, LaneLength]
 
 
 def read_backlog(connection: Connection) -> Backlog:
     waiting = hooks.c.status == WAITING
-    oldest = select(func.min(hooks.c.received_at)).where(waiting)
+    lanes = read_lanes(connection)
     recent = select(func.max(hooks.c.seq) - LOOKED_BACK).scalar_subquery()
     nightly = select(func.max(hooks.c.received_at)).where(
         hooks.c.kind == NIGHTLY_KIND, hooks.c.seq > recent
@@ -37,11 +42,12 @@ def read_backlog(connection: Connection) -> Backlog:
     return Backlog(
         hooks_waiting=_count_hooks(connection, waiting),
         hooks_buried=_count_hooks(connection, hooks.c.status == BURIED),
-        oldest_at=connection.scalar(oldest),
+        oldest_at=lanes[Lane.URGENT].oldest_at,
         passes_waiting=_count_passes(connection, passes.c.waiting.is_not(None)),
         passes_running=_count_passes(connection, passes.c.running.is_not(None)),
         retrying=_count_passes(connection, passes.c.tries > 0),
         nightly_at=connection.scalar(nightly),
+        lanes=lanes,
     )
 
 

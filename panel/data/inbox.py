@@ -8,7 +8,7 @@ so that a row and the pass it asks for are kept together or not at all. Times ar
 
 import os
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -67,8 +67,10 @@ hooks = Table(
     Column("side", String(16)),  # of the reason: which outside world it was
     Column("settled_at", Float),
     Column("settled_by", Text),
+    Column("lane", Integer, nullable=False, default=0),  # see `lanes.Lane`
     Index("hooks_of_organization", "organization", "status", "seq"),
-    Index("hooks_by_status", "status", "received_at"),
+    Index("hooks_by_status", "status", "lane", "received_at"),
+    Index("hooks_by_end", "status", "finished_at"),
     sqlite_autoincrement=True,  # a sequence number that was swept must not come again
 )
 
@@ -84,6 +86,11 @@ passes = Table(
     Column("reason", Text),
     Column("side", String(16)),
     Column("tried_at", Float),
+    # The place of the pass that waits: see `lanes`.
+    Column("lane", Integer, nullable=False, default=0),
+    Column("position", Integer, nullable=False, default=0),
+    Column("due_at", Float, nullable=False, default=0.0),
+    Index("passes_in_line", "lane", "position"),
 )
 
 
@@ -99,6 +106,7 @@ class InboxRow:
     received_at: float
     status: str = WAITING
     reason: str | None = None
+    lane: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,16 @@ class HookCounts:
     buried: int
     done: int
     oldest_waiting: float | None
+
+
+@dataclass(frozen=True)
+class PassCounts:
+    """Passes that could begin now, that run, and (organization, when) those that are tried again
+    later, the next one first."""
+
+    waiting: int
+    running: int
+    retrying: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -160,23 +178,13 @@ def _take_writer_lock(file: str) -> Iterator[None]:
         _thread_lock.release()
 
 
-def insert_hooks(connection: Connection, entries: Sequence[InboxRow]) -> list[bool]:
-    """Which of them are new; the id of any other was kept before."""
+def insert_hooks(connection: Connection, entries: Sequence[InboxRow]) -> list[int]:
+    """The sequence of each that is new; 0 where its id was kept before."""
     rows = [_make_row(entry) for entry in entries]
-    new = set(connection.scalars(_insert_statement(connection.dialect.name), rows))
-    answers = []
-    for entry in entries:
-        answers.append(entry.hook_id in new)
-        new.discard(entry.hook_id)  # whoever brings it twice at once: the second is none
-    return answers
-
-
-def mark_waiting(connection: Connection, wanted: Mapping[int, str]) -> list[int]:
-    """Set the waiting marks: passes by organization. Returns those that had no pass waiting yet."""
-    rows = [{"organization": one, "waiting": pass_id} for one, pass_id in wanted.items()]
-    return (
-        list(connection.scalars(_waiting_statement(connection.dialect.name), rows)) if rows else []
-    )
+    inserted = connection.execute(_insert_statement(connection.dialect.name), rows)
+    new = {row[0]: row[1] for row in inserted}
+    # Whoever brings an id twice at once: the second is none.
+    return [new.pop(entry.hook_id, 0) for entry in entries]
 
 
 def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple[int, int] | None:
@@ -189,7 +197,7 @@ def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple
     # `running`: the process died right after this very step, and does it again.
     if row is None or pass_id not in (row.waiting, row.running):
         return None
-    through = connection.scalar(select(func.max(hooks.c.seq)).where(_is_waiting(organization))) or 0
+    through = find_last_waiting(connection, organization)
     first = through if row.tries == 0 else row.first
     waiting = None if row.waiting == pass_id else row.waiting
     _update_pass(connection, organization, waiting=waiting, running=pass_id, first=first)
@@ -228,10 +236,10 @@ def count_failure(
     return int(row.tries) + 1
 
 
-def forget_tries(connection: Connection, organization: int) -> bool:
-    """Its next pass is the first of a new row of tries; False when none has failed."""
-    failed = and_(passes.c.organization == organization, passes.c.tries > 0)
-    return connection.execute(update(passes).where(failed).values(tries=0)).rowcount > 0
+def forget_tries(connection: Connection, organizations: Collection[int]) -> int:
+    """Their next passes are the first of a new row of tries; returns how many had failed."""
+    failed = and_(passes.c.organization.in_(organizations), passes.c.tries > 0)
+    return connection.execute(update(passes).where(failed).values(tries=0, due_at=0.0)).rowcount
 
 
 def list_failing(connection: Connection) -> list[FailingPass]:
@@ -250,9 +258,9 @@ def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
     return connection.scalar(select(passes.c.organization).where(here).limit(1)) is not None
 
 
-def postpone_pass(connection: Connection, organization: int, pass_id: str) -> None:
+def postpone_pass(connection: Connection, organization: int, pass_id: str, due_at: float) -> None:
     """The next try is `pass_id`. One that waits already is overtaken: it would come too soon."""
-    _update_pass(connection, organization, waiting=pass_id)
+    _update_pass(connection, organization, waiting=pass_id, due_at=due_at)
 
 
 def bury_hooks(
@@ -290,12 +298,47 @@ def count_hooks(connection: Connection, now: float) -> HookCounts:
     """For people: see `Counts`."""
     done_lately = and_(hooks.c.status == DONE, hooks.c.finished_at > now - DAY_SECONDS)
     return HookCounts(
-        buried=_count(connection, hooks.c.status == BURIED),
-        done=_count(connection, done_lately),
+        buried=_count(connection, hooks.c.seq, hooks.c.status == BURIED),
+        done=_count(connection, hooks.c.seq, done_lately),
         oldest_waiting=connection.scalar(
             select(func.min(hooks.c.received_at)).where(hooks.c.status == WAITING)
         ),
     )
+
+
+def list_running(connection: Connection) -> dict[int, str]:
+    """Passes that have begun, by organization."""
+    begun = select(passes.c.organization, passes.c.running).where(passes.c.running.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(begun)}
+
+
+def list_forgotten(connection: Connection) -> dict[int, int]:
+    """Organizations with waiting hooks that no pass waits or runs for; the highest sequence."""
+    asked = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
+    cared_for = select(passes.c.organization).where(asked)
+    rows = connection.execute(
+        select(hooks.c.organization, func.max(hooks.c.seq))
+        .where(hooks.c.status == WAITING, hooks.c.organization.not_in(cared_for))
+        .group_by(hooks.c.organization)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def count_passes(connection: Connection, now: float) -> PassCounts:
+    """See `PassCounts`."""
+    asked, later = passes.c.waiting.is_not(None), passes.c.due_at > now
+    held_back = select(passes.c.organization, passes.c.due_at).where(asked, later)
+    rows = connection.execute(held_back.order_by(passes.c.due_at))
+    return PassCounts(
+        waiting=_count(connection, passes.c.organization, asked, passes.c.due_at <= now),
+        running=_count(connection, passes.c.organization, passes.c.running.is_not(None)),
+        retrying=tuple((row[0], row[1]) for row in rows),
+    )
+
+
+def find_last_waiting(connection: Connection, organization: int) -> int:
+    """The highest sequence of its waiting hooks, 0 when there is none."""
+    return connection.scalar(select(func.max(hooks.c.seq)).where(_is_waiting(organization))) or 0
 
 
 def list_waiting(connection: Connection) -> dict[int, int]:
@@ -326,16 +369,10 @@ def list_rung(connection: Connection, kind: str, since: float) -> set[int]:
     return {number for number in rows if number}
 
 
-def clear_lost_pass(connection: Connection, organization: int, living: Collection[str]) -> str:
-    """Forget passes that the engine does not know as `living` any more; returns the last one."""
-    row = connection.execute(_select_pass(organization)).one_or_none()
-    if row is None:
-        return ""
-    dead = [one for one in (row.waiting, row.running) if one and one not in living]
-    for column in ("waiting", "running"):
-        if getattr(row, column) in dead:
-            _update_pass(connection, organization, **{column: None})
-    return dead[0] if dead else ""
+def clear_lost_pass(connection: Connection, organization: int, pass_id: str) -> bool:
+    """Forget a pass that began and that the engine does not know any more; False: it has ended."""
+    same = and_(passes.c.organization == organization, passes.c.running == pass_id)
+    return connection.execute(update(passes).where(same).values(running=None)).rowcount > 0
 
 
 def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool:
@@ -352,18 +389,7 @@ def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool
 @cache  # building a statement takes longer than running it
 def _insert_statement(dialect: str) -> Any:
     new = insert(dialect, hooks).on_conflict_do_nothing(index_elements=["hook_id"])
-    return new.returning(hooks.c.hook_id)
-
-
-@cache
-def _waiting_statement(dialect: str) -> Any:
-    new = insert(dialect, passes)
-    marked = new.on_conflict_do_update(
-        index_elements=["organization"],
-        set_={"waiting": new.excluded.waiting},
-        where=passes.c.waiting.is_(None),
-    )
-    return marked.returning(passes.c.organization)
+    return new.returning(hooks.c.hook_id, hooks.c.seq)
 
 
 def _make_row(entry: InboxRow) -> dict[str, Any]:
@@ -388,5 +414,5 @@ def _update_pass(connection: Connection, organization: int, **values: str | floa
     connection.execute(update(passes).where(passes.c.organization == organization).values(**values))
 
 
-def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(hooks).where(condition)) or 0
+def _count(connection: Connection, key: Column[int], *conditions: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count(key)).where(*conditions)) or 0

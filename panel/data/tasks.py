@@ -1,12 +1,11 @@
-"""The table of tasks: small work on one record of Chatwoot, kept until it is done.
+"""The table of tasks: small work, kept until it is done.
 
-NAMING a conversation that came to life, and the REPAIR of a contact whose attributes of ours
-somebody changed. There is one row for each record that something is to be done about: which try of
-it waits in the queue, which one runs, and why the last one failed. Every function works inside its
-caller's transaction, so that a row and the queue's entry are kept together. Times: epoch seconds.
+NAMING a conversation that came to life, the REPAIR of a contact whose attributes of ours somebody
+changed, and WARMING the kept copies of an organization of which a customer wrote. There is one row
+for each record that something is to be done about: which try of it waits, which one runs, and why
+the last one failed. Every function works inside its caller's transaction. Times: epoch seconds.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     delete,
+    func,
     or_,
     select,
     update,
@@ -30,11 +31,13 @@ from sqlalchemy import (
 
 from panel.data.db import metadata
 
-NAMING, REPAIR = "naming", "repair"
-SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}
+NAMING, REPAIR, WARMING = "naming", "repair", "warming"
+SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # what people hear of
+KINDS = (NAMING, WARMING, REPAIR)  # in the order in which they are served
 REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
 # Until a repair begins: a pick or a pass that changes the contact just now comes first.
 REPAIR_DELAY_SECONDS = 5.0
+WARM_SECONDS = 60.0  # how long the kept copies of an organization need no further warming
 
 tasks = Table(
     "tasks",
@@ -50,12 +53,14 @@ tasks = Table(
     Column("reason", Text),
     Column("side", String(16)),
     Column("tried_at", Float),
+    Column("due_at", Float, nullable=False, default=0.0),  # of the try that waits
 )
 
 
 @dataclass(frozen=True)
 class Task:
-    """`number`: of the conversation (NAMING) or of the contact (REPAIR), in Chatwoot."""
+    """`number`: of the conversation (NAMING) or of the contact (REPAIR), in Chatwoot; of the
+    organization (WARMING)."""
 
     kind: str
     number: int
@@ -68,7 +73,7 @@ class Task:
     @property
     def subject(self) -> str:
         """Such as `conversation 59`."""
-        return f"{SUBJECTS[self.kind]} {self.number}"
+        return f"{SUBJECTS.get(self.kind, 'organization')} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -90,33 +95,48 @@ def parse_task(task_id: str) -> Task | None:
     return Task(kind, int(number)) if kind in SUBJECTS and number.isdecimal() else None
 
 
-def is_asked(connection: Connection, task: Task) -> bool:
-    """Will a try that has not begun do it? Of a naming, one that runs will do as well."""
+def is_asked(connection: Connection, task: Task, now: float) -> bool:
+    """Will a try that has not begun do it? Of a naming, one that runs will do as well; of a
+    warming, one that ended a moment ago too."""
     row = _find(connection, task)
-    return row is not None and _is_pending(task, row)
+    return row is not None and _is_pending(task, row, now)
 
 
 def ask(
     connection: Connection, task: Task, try_id: str, now: float, organization: int | None = None
-) -> float | None:
-    """Keep the task; the seconds until `try_id` may begin, None where another try will do it.
+) -> bool:
+    """Keep the task, for the try `try_id`; False where another one will do it, or did just now.
 
     `organization`: one of the contact's, whose next good pass settles what is given up of it.
     """
     row = _find(connection, task)
-    if row is not None and _is_pending(task, row):
-        return None
+    if row is not None and _is_pending(task, row, now):
+        return False
+    values = {"waiting": try_id, "tries": 0, "asked_at": now, "organization": organization}
+    values["due_at"] = now + _find_first_wait(task, row, now)
     if row is None:
-        values = {"kind": task.kind, "number": task.number, "tries": 0, "asked_at": now}
-        connection.execute(
-            tasks.insert().values(**values, waiting=try_id, organization=organization)
-        )
+        of_it = {"kind": task.kind, "number": task.number}
+        connection.execute(tasks.insert().values(**of_it, **values))
     else:
-        _update(connection, task, waiting=try_id, tries=0, asked_at=now, organization=organization)
-    if task.kind == NAMING:
+        _update(connection, task, **values)
+    return True
+
+
+def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
+    """Seconds until the first try may begin."""
+    if task.kind != REPAIR:
         return 0.0
     free_at = (row["done_at"] if row and row["done_at"] else 0.0) + REPAIR_EVERY_SECONDS
     return max(REPAIR_DELAY_SECONDS, free_at - now)
+
+
+def find_due(connection: Connection, count: int, now: float) -> list[tuple[Task, str]]:
+    """Tasks with the tries that may begin now, the first ones first."""
+    idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
+    order = case({kind: at for at, kind in enumerate(KINDS)}, value=tasks.c.kind)
+    due = select(tasks).where(idle, tasks.c.due_at <= now).order_by(order, tasks.c.asked_at)
+    rows = connection.execute(due.limit(count)).mappings()
+    return [(Task(row["kind"], row["number"]), row["waiting"]) for row in rows]
 
 
 def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
@@ -137,7 +157,8 @@ def is_running(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def finish(connection: Connection, task: Task, now: float) -> None:
-    """It is done. Of a repair it is remembered when, so that the next one keeps its distance."""
+    """It is done. Of all but a naming it is remembered when, so that the next one keeps its
+    distance."""
     values = {"running": None, "tries": 0, "done_at": now}
     _update(connection, task, **values, reason=None, side=None, tried_at=None)
     if task.kind == NAMING:
@@ -154,13 +175,12 @@ def note_failed_try(
     return _make_trouble(row) if row else TaskTrouble(task, 1, reason, side, now, now)
 
 
-def postpone(connection: Connection, task: Task, try_id: str) -> bool:
-    """The next try is `try_id`; False when one waits already, which will do."""
+def postpone(connection: Connection, task: Task, try_id: str, due_at: float) -> None:
+    """The next try is `try_id`, unless one waits already, which will do."""
     row = _find(connection, task)
     if row is None or row["waiting"]:
-        return False
-    _update(connection, task, waiting=try_id, running=None)
-    return True
+        return
+    _update(connection, task, waiting=try_id, running=None, due_at=due_at)
 
 
 def list_trouble(connection: Connection) -> list[TaskTrouble]:
@@ -169,19 +189,23 @@ def list_trouble(connection: Connection) -> list[TaskTrouble]:
     return [_make_trouble(row) for row in connection.execute(failed).mappings()]
 
 
-def list_begun(connection: Connection) -> dict[Task, set[str]]:
-    """Tasks with the tries that wait or run, as far as we know."""
+def count_asked(connection: Connection) -> int:
+    """How many conversations and contacts wait for a try, or have one that runs."""
     asked = or_(tasks.c.waiting.is_not(None), tasks.c.running.is_not(None))
-    rows = connection.execute(select(tasks).where(asked)).mappings()
-    tries = {Task(row["kind"], row["number"]): (row["waiting"], row["running"]) for row in rows}
-    return {task: {each for each in both if each} for task, both in tries.items()}
+    told = select(func.count()).where(asked, tasks.c.kind.in_(SUBJECTS))
+    return connection.scalar(told) or 0
 
 
-def clear_tries(connection: Connection, task: Task, lost: Collection[str]) -> None:
-    """Forget tries that the queue does not know any more."""
-    for column in (tasks.c.waiting, tasks.c.running):
-        here = update(tasks).where(_is(task), column.in_(lost))
-        connection.execute(here.values({column.name: None}))
+def list_running(connection: Connection) -> dict[Task, str]:
+    """Tasks with the try of each that has begun."""
+    rows = connection.execute(select(tasks).where(tasks.c.running.is_not(None))).mappings()
+    return {Task(row["kind"], row["number"]): row["running"] for row in rows}
+
+
+def clear_lost_try(connection: Connection, task: Task, try_id: str) -> bool:
+    """Forget a try that began and that the engine does not know any more; False: it has ended."""
+    here = update(tasks).where(_is(task), tasks.c.running == try_id)
+    return connection.execute(here.values(running=None)).rowcount > 0
 
 
 def delete_done(connection: Connection, now: float) -> None:
@@ -191,8 +215,9 @@ def delete_done(connection: Connection, now: float) -> None:
     connection.execute(delete(tasks).where(idle, old))
 
 
-def _is_pending(task: Task, row: RowMapping) -> bool:
-    return bool(row["waiting"] or (task.kind == NAMING and row["running"]))
+def _is_pending(task: Task, row: RowMapping, now: float) -> bool:
+    is_fresh = task.kind == WARMING and (row["done_at"] or 0.0) > now - WARM_SECONDS
+    return bool(row["waiting"] or (task.kind != REPAIR and row["running"]) or is_fresh)
 
 
 def _find(connection: Connection, task: Task) -> RowMapping | None:

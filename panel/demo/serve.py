@@ -27,6 +27,7 @@ from panel.auth.tokens import (
     SHARED_SECRET,
     make_launch_url,
 )
+from panel.data.lanes import Lane
 from panel.demo.administration import DEFAULT_EVENTS
 from panel.demo.catalogue import SEEN
 from panel.demo.hooks import Plugin
@@ -36,7 +37,6 @@ from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, demo_worlds, ser
 from panel.services import get
 from panel.settings import Settings, from_env
 from panel.sync.intake import Intake
-from panel.sync.jobs import BACKFILL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -91,8 +91,7 @@ class House:
         import_string("app:start_work")(self.panel)
         self.chat.outbox.sending = True
         intake = get(Intake, self.panel)  # type: ignore[arg-type]
-        for organization in SEEN:
-            intake.line_up(organization, BACKFILL)
+        intake.line_up(SEEN, Lane.BACKFILL)
         try:
             yield
         finally:

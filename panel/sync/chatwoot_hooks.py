@@ -20,6 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from panel.auth.throttle import normalize_address
 from panel.data.delivery_log import ACCEPTED, CHATWOOT
+from panel.data.tasks import WARMING, Task
 from panel.errors import PanelError
 from panel.logs.events import LogThrottle
 from panel.metrics import WEBHOOKS_ANSWERED, start_series
@@ -118,9 +119,9 @@ def _line_up(event: dict[str, Any], delivery: str) -> Demand:
     demand = get(EventReader).read(event)
     for organization in sorted(demand.passes):
         hook_id = f"chatwoot:{delivery}:{organization}"
-        get(Intake).line_up(organization, f"chatwoot.{event.get('event')}", hook_id)
+        get(Intake).ring(organization, f"chatwoot.{event.get('event')}", hook_id)
     for task, organization_of_it in demand.tasks.items():
         get(TaskIntake).ask(task, organization_of_it)
     for organization in demand.warmings:
-        get(Intake).enqueue_warming(organization)
+        get(TaskIntake).ask(Task(WARMING, organization), organization)
     return demand

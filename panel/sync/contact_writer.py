@@ -5,11 +5,13 @@ pass ran last. Chatwoot merges attributes key by key without a lock of its own.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from panel.data.directory import Person
+from panel.data.sightings import Sightings
 from panel.errors import Unreachable
 from panel.locks import Locks
 from panel.models.text import is_undecoded, normalize_email
@@ -30,7 +32,10 @@ def _nobody(_seat: Person) -> bool:
 
 
 class ContactWriter:
-    """`locks` give one writer per contact, over processes too. Every method raises `PanelError`."""
+    """`locks` give one writer per contact, over processes too. Every method raises `PanelError`.
+
+    `sightings`: where what was written is noted; a rehearsal has none.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class ContactWriter:
         self._memberships = memberships
         self._conversations = conversations
         self._locks = locks
+        self.sightings: Sightings | None = None
 
     def write(
         self,
@@ -71,6 +77,8 @@ class ContactWriter:
             self._send(number, fields)
             if gone := _list_ours(contact) - right.keys():
                 self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
+            if self.sightings:  # behind the lock: nobody else writes the contact meanwhile
+                self.sightings.note_written(number, right, time.time())
             return contact
 
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""The intake of the transactional inbox: keep a hook and enqueue its pass in one transaction.
+"""The intake of the transactional inbox: keep a hook and a place for its pass in one transaction.
 
 So an organization has one pass running and one waiting at most, and a thousand hooks melt into a
 few. Nothing is executed here: that is `worker`.
@@ -6,25 +6,26 @@ few. Nothing is executed here: that is `worker`.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from uuid import uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from panel.data import dead_letters, inbox, tasks
+from panel.data import dead_letters, inbox, lanes, tasks
 from panel.data.dead_letters import BuriedHooks
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
+from panel.data.lanes import Lane, LaneLength, Place
 from panel.data.tasks import TaskTrouble
-from panel.logs.events import LogThrottle
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
-from panel.sync.pass_queue import ACTIVE, TROUBLE, PassQueue
+from panel.sync.pass_queue import TROUBLE
 from panel.sync.wire import Hook
 
 log = logging.getLogger(__name__)
 
-WARM_SECONDS = 60  # an organization is warmed once a minute at most
+LINED_UP_AT_ONCE = 500  # organizations in one transaction: hooks queue behind it
 
 
 class NotKept(Exception):
@@ -34,6 +35,8 @@ class NotKept(Exception):
 @dataclass(frozen=True)
 class Stats:
     """Passes by state, hooks by outcome. Times: epoch seconds.
+
+    `lanes`: how many passes wait in each, retrying ones too, and since when.
 
     `retrying`: (organization, when it is tried next), the next one first; `done`: hooks of the
     last day; `buried`: hooks given up; `oldest_waiting`: when the oldest unanswered hook came.
@@ -50,20 +53,17 @@ class Stats:
     failing: tuple[FailingPass, ...] = ()
     tasks: int = 0
     failing_tasks: tuple[TaskTrouble, ...] = ()
+    lanes: Mapping[Lane, LaneLength] = field(default_factory=dict)
 
 
 class Intake:
     """Keeps hooks and looks after them; every process may have one. Executes nothing."""
 
-    def __init__(
-        self, database: Engine, queue: PassQueue, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self._database = database
-        self._queue = queue
         self._clock = clock
         self._on_sqlite = database.dialect.name == "sqlite"
         self._commits = GroupCommit(self._keep_all)
-        self._events = LogThrottle()
 
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
@@ -75,75 +75,82 @@ class Intake:
             return "duplicate"
         return "ignored" if row.status == IGNORED else "accepted"
 
-    def line_up(self, organization: int, kind: str, hook_id: str = "") -> bool:
-        """A ring of our own (`kind`: backfill, reconcile ...); False when its id was kept before.
+    def ring(self, organization: int, kind: str, hook_id: str = "") -> bool:
+        """A hook of our own that somebody waits for; False when its id was kept before.
 
         Without an id every call is a new one. Raises `NotKept`.
         """
         now = self._clock()
-        hook_id = hook_id or f"{kind}:{uuid4()}"
-        return self._keep(InboxRow(hook_id, kind, organization, None, now, now))
+        return self._keep(InboxRow(hook_id or _make_id(kind), kind, organization, None, now, now))
 
-    def hasten(self, organization: int) -> None:
-        """A pass that waits for its next try is tried now, with all its tries. Raises `NotKept`."""
+    def line_up(
+        self, organizations: Iterable[int], lane: Lane, kind: str = "", anew: bool = False
+    ) -> int:
+        """A pass for each of these organizations, in this order; returns how many they are.
+
+        `kind`: of the hooks that are kept for them, by itself the lane's name. `anew`: whose last
+        try failed is tried at once, with all its tries. Many are kept in one transaction. Raises
+        `NotKept`; what was lined up until then stays.
+        """
+        left, count, kind = iter(organizations), 0, kind or lane.name.lower()
+        while some := list(dict.fromkeys(islice(left, LINED_UP_AT_ONCE))):
+            now = self._clock()
+            rows = [
+                InboxRow(_make_id(kind), kind, each, None, now, now, lane=int(lane))
+                for each in some
+            ]
+            self._write(rows, some if anew else ())
+            count += len(some)
+        return count
+
+    def _write(self, rows: Sequence[InboxRow], hastened: Collection[int]) -> None:
+        numbers = [row.organization for row in rows if row.organization]
         try:
-            with inbox.write_transaction(self._database, organization) as connection:
-                if inbox.forget_tries(connection, organization):
-                    # In the place of the one that waits, which finds nothing to do later.
-                    self._queue.enqueue_next(connection, organization)
+            with inbox.write_transaction(self._database, 0) as connection:
+                lanes.lock_organizations(connection, numbers)
+                self._insert(connection, rows)
+                if hastened:
+                    inbox.forget_tries(connection, hastened)
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
-
-    def enqueue_warming(self, organization: int) -> None:
-        """Have the worker bring the kept copies up to date, soon; nothing is lost when it fails."""
-        minute = int(self._clock() // WARM_SECONDS)
-        try:
-            # In a transaction of ours: by itself the client waits for a locked file without end.
-            with inbox.write_transaction(self._database, 0) as connection:
-                name = f"warm:{organization}:{minute}"
-                self._queue.enqueue_warming(connection, organization, name)
-        except TROUBLE as error:
-            ids = {"organization": organization, "error": type(error).__name__}
-            self._events.record(log.info, "an organization is not warmed", **ids)
 
     def _keep(self, row: InboxRow) -> bool:
         try:
             # SQLite has one writer; PostgreSQL has many, and gathers their commits by itself.
-            return self._commits.submit(row) if self._on_sqlite else self._keep_all([row])[0]
+            return bool(self._commits.submit(row) if self._on_sqlite else self._keep_all([row])[0])
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
 
-    def _keep_all(self, rows: Sequence[InboxRow]) -> list[bool]:
-        """In one transaction; which of them are new. All are kept when this returns, or none is."""
+    def _keep_all(self, rows: Sequence[InboxRow]) -> list[int]:
+        """In one transaction; see `inbox.insert_hooks`. All are kept when this returns, or none."""
         with inbox.write_transaction(self._database, rows[0].organization or 0) as connection:
-            new = inbox.insert_hooks(connection, rows)
-            kept = [row for row, is_new in zip(rows, new, strict=True) if is_new]
-            waiting = {row.organization for row in kept if row.status == WAITING}
-            self._queue.enqueue_passes(connection, waiting)
-        return new
+            return self._insert(connection, rows)
+
+    def _insert(self, connection: Connection, rows: Sequence[InboxRow]) -> list[int]:
+        """The hooks, and a place in the lane for each organization that waits for one."""
+        numbers = inbox.insert_hooks(connection, rows)
+        places = {
+            row.organization: Place(row.organization, str(uuid4()), Lane(row.lane), number)
+            for row, number in zip(rows, numbers, strict=True)
+            if number and row.organization and row.status == WAITING
+        }
+        lanes.take_places(connection, list(places.values()), self._clock())
+        return numbers
 
     def stats(self) -> Stats:
         """How things stand."""
+        now = self._clock()
         with self._database.connect() as connection:
-            counts = inbox.count_hooks(connection, self._clock())
-            failing = tuple(inbox.list_failing(connection))
-            failing_tasks = tuple(tasks.list_trouble(connection))
-            asked = len(tasks.list_begun(connection))
-        passes = self._queue.list_passes(ACTIVE)
-        retrying = [
-            (int(each.queue_partition_key or 0), (each.delay_until_epoch_ms or 0) / 1000)
-            for each in passes
-            if each.status == "DELAYED"
-        ]
-        return Stats(
-            waiting=sum(each.status == "ENQUEUED" for each in passes),
-            running=sum(each.status == "PENDING" for each in passes),
-            retrying=tuple(sorted(retrying, key=lambda row: row[1])),
-            **asdict(counts),
-            failing=failing,
-            tasks=asked,
-            failing_tasks=failing_tasks,
-        )
+            counts = inbox.count_hooks(connection, now)
+            states = inbox.count_passes(connection, now)
+            return Stats(
+                **asdict(states),
+                **asdict(counts),
+                failing=tuple(inbox.list_failing(connection)),
+                tasks=tasks.count_asked(connection),
+                failing_tasks=tuple(tasks.list_trouble(connection)),
+                lanes=lanes.read_lanes(connection),
+            )
 
     def list_rung(self, kind: str, since: float) -> set[int]:
         """Organizations of which a hook of this kind was kept since then, and not given up."""
@@ -174,13 +181,14 @@ class Intake:
         with inbox.write_transaction(self._database, organization) as connection:
             if not dead_letters.unbury_hooks(connection, pass_id):
                 return False
-            is_alone = inbox.mark_waiting(connection, {organization: pass_id})
-        # A death right before this leaves waiting hooks without a pass: the worker's sweep finds
-        # them.
-        if is_alone and not self._queue.rewind(organization, pass_id):
-            with inbox.write_transaction(self._database, organization) as connection:
-                self._queue.enqueue_next(connection, organization)
+            last = inbox.find_last_waiting(connection, organization)
+            place = Place(organization, str(uuid4()), Lane.URGENT, last)
+            lanes.take_places(connection, [place], self._clock())
         return True
+
+
+def _make_id(kind: str) -> str:
+    return f"{kind}:{uuid4()}"
 
 
 def _make_row(hook: Hook, now: float) -> InboxRow:

@@ -2,15 +2,21 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from threading import Event
 
 from panel.cache.policy import CacheControl
 from panel.data import inbox
 from panel.data.db import transaction
 from panel.data.installation import Installation
-from panel.data.tasks import NAMING, Task
+from panel.data.lanes import Lane
+from panel.data.nights import Nights
+from panel.data.readings import Readings
+from panel.data.sightings import Sightings
+from panel.data.tasks import NAMING, REPAIR, Task
 from panel.errors import Missing, PanelError
+from panel.logs.events import LogThrottle
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
 from panel.sync.conversations import Conversations
@@ -18,15 +24,18 @@ from panel.sync.events import find_kind
 from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
-from panel.sync.rate_limit import make_limited_back_office, make_limited_client
-from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
+from panel.sync.night import MOST_CLEARED, Inbox, Night
+from panel.sync.night_contacts import ContactComparison
+from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
+from panel.sync.reconcile import DELETED, Notes, Reconciler
+from panel.sync.recovery import Recovery
 from panel.sync.worker import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
-MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
+NIGHT_POLL_SECONDS = 5.0  # until it is looked again whether a night is due
 Watch = Callable[[list[int]], Iterable[int]]
 BACKFILL = "backfill"
 start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
@@ -45,15 +54,18 @@ class Jobs:
     def __init__(self, services: Services, intake: Intake) -> None:
         self._services = services
         self._intake = intake
+        self._events = LogThrottle()
         settings = services.settings
-        client = make_limited_client(settings)
+        self._recovery = Recovery()
+        client = make_limited_client(settings, self._recovery)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
-        self._back_office = make_limited_back_office(services)
+        self._back_office = make_limited_back_office(services, self._recovery)
         # Past the limit of calls: it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
         self._memberships = Memberships(services.directory, services.links)
         self._conversations = Conversations(chatwoot, services.links)
+        notes = Notes(Readings(services.database), Sightings(services.database))
         self._reconciler = Reconciler(
             settings,
             self._back_office,
@@ -63,17 +75,29 @@ class Jobs:
             services.links,
             services.locks,
         )
+        self._reconciler.keep_notes(notes)
+        self._night = Night(
+            settings,
+            Nights(services.database),
+            notes,
+            self._reconciler,
+            chatwoot,
+            ContactComparison(services.directory, self._memberships, notes.sightings),
+            Inbox(self._line_up, lambda number: bool(self._find_deletion(number))),
+        )
 
     @property
     def work(self) -> Work:
         """All of it, for the worker."""
         return Work(
             self.bring_in_line,
-            self.run_nightly,
+            self.begin_night,
             self.warm,
             self.do_task,
             self.is_due,
             self._marks.may_write,
+            self._recovery,
+            self.keep_nights,
         )
 
     def bring_in_line(self, organization: int) -> None:
@@ -100,7 +124,7 @@ class Jobs:
 
     def is_due(self, task: Task) -> bool:
         """A repair waits until no pass of the contact's organizations is about to do the same."""
-        if task.kind == NAMING:
+        if task.kind != REPAIR:
             return True
         organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
         with transaction(self._services.database) as connection:
@@ -125,19 +149,37 @@ class Jobs:
         gone = [each for each in known if self._would_clear(each)]
         if len(gone) > MOST_CLEARED * len(known) and not force:
             raise TooManyGone(len(gone), len(known))
-        for organization in watch(known):
-            self._intake.line_up(organization, DELETED if organization in gone else RECONCILE)
+        self._intake.line_up(gone, Lane.RECONCILE, DELETED)
+        left = [each for each in watch(known) if each not in gone]
+        self._intake.line_up(left, Lane.RECONCILE)
         return len(known)
 
-    def run_nightly(self) -> None:
-        """What the worker's schedule calls."""
+    def begin_night(self) -> None:
+        """What the worker's schedule calls: `keep_nights` goes on with it."""
+        self._night.begin()
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
-        log.info("the nightly run begins")
-        try:
-            log.info("reconciling %d organizations", self.reconcile())
-        except TooManyGone as many:
-            log.error("reconciling stopped: %s; `flask sync reconcile --force` if right", many)
+
+    def run_nightly(self) -> None:
+        """A whole night, now."""
+        self.begin_night()
+        self._night.work(Event())
+
+    def keep_nights(self, ended: Event) -> None:
+        """Go on with a night that is under way, make up for one that was missed; until `ended`."""
+        while not ended.is_set():
+            try:
+                with working(Turn(Lane.RECONCILE)):
+                    if self._night.is_due():
+                        self.begin_night()
+                    self._night.work(ended)
+            except Exception as error:  # noqa: BLE001 (nights must not end without a sound)
+                ids = {"error": type(error).__name__}
+                self._events.record(log.warning, "a night cannot begin now", **ids)
+            ended.wait(NIGHT_POLL_SECONDS)
+
+    def _line_up(self, organizations: Collection[int], kind: str) -> None:
+        self._intake.line_up(organizations, Lane.RECONCILE, kind)
 
     def _waiting_kinds(self, organization: int) -> set[str]:
         with transaction(self._services.database) as connection:
@@ -157,6 +199,8 @@ class Jobs:
             self._back_office.fetch(ORGANIZATION, organization)
         except Missing as error:
             return error.code == "unknown_organization"
+        except PanelError as error:  # its pass asks again
+            log.warning("whether organization %d is gone is not known now: %s", organization, error)
         return False
 
 

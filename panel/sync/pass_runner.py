@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from panel.data import inbox
-from panel.sync.pass_queue import ACTIVE, PassQueue
+from panel.data import inbox, lanes
+from panel.data.lanes import Lane, Place
+from panel.sync.pass_queue import PASS_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
@@ -49,31 +50,44 @@ class PassRunner:
             # their own.
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
+            # Those that came later have their place already, or had it: they keep it.
             if inbox.bury_hooks(connection, organization, first, reason, me, now, side):
-                self._queue.enqueue_passes(connection, [organization])
+                self._take_place(connection, organization)
             return reason
 
     def _try_again(self, connection: Connection, organization: int, outcome: TryOutcome) -> bool:
         reason, side, now = outcome["reason"], outcome.get("side", ""), self._clock()
         if outcome.get("progressed"):
-            inbox.forget_tries(connection, organization)
+            inbox.forget_tries(connection, [organization])
         tries = inbox.count_failure(connection, organization, reason, side, now)
         delay = find_delay(self._waits, tries, outcome["retry_at"], now)
         if delay is None:
             return False
-        self._queue.enqueue_next(connection, organization, delay)
+        inbox.postpone_pass(connection, organization, str(uuid4()), now + delay)
         return True
 
     def bury_lost(self) -> None:
         """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
         with self._database.connect() as connection:
-            waiting = inbox.list_waiting(connection)
+            begun = inbox.list_running(connection)
         # In this order: a pass of theirs that has ended by now has settled them first.
-        living = {
-            one.workflow_id: one.queue_partition_key for one in self._queue.list_passes(ACTIVE)
-        }
-        for organization in waiting.keys() - {int(key or 0) for key in living.values()}:
-            through, now = waiting[organization], self._clock()
+        living = {each.workflow_id for each in self._queue.list_living(PASS_WORKFLOW)}
+        for organization, pass_id in begun.items():
+            if pass_id not in living:
+                self._bury(organization, pass_id)
+        with self._database.connect() as connection:
+            forgotten = inbox.list_forgotten(connection)
+        for organization in forgotten:
             with inbox.write_transaction(self._database, organization) as connection:
-                last = inbox.clear_lost_pass(connection, organization, living) or str(uuid4())
-                inbox.bury_hooks(connection, organization, through, "lost its pass", last, now)
+                self._take_place(connection, organization)
+
+    def _bury(self, organization: int, pass_id: str) -> None:
+        with inbox.write_transaction(self._database, organization) as connection:
+            if inbox.clear_lost_pass(connection, organization, pass_id):
+                last, now = inbox.find_last_waiting(connection, organization), self._clock()
+                inbox.bury_hooks(connection, organization, last, "lost its pass", pass_id, now)
+
+    def _take_place(self, connection: Connection, organization: int) -> None:
+        if last := inbox.find_last_waiting(connection, organization):
+            place = Place(organization, str(uuid4()), Lane.URGENT, last)
+            lanes.take_places(connection, [place], self._clock())

@@ -1,102 +1,237 @@
-"""The rate limits of calls to both worlds: passes share them, opening a panel never waits for one.
+"""The budgets of calls to both worlds, which the lanes share; opening a panel never waits for one.
+
+A budget flows: a fifth of a minute's calls may be made at once, the rest comes evenly, so that no
+burst spends the minute. The slow lanes leave that fifth to the first lane. A quarter of the budget
+is theirs whatever happens, so that they end.
 
 WordPress serves everybody with a few PHP workers, the shop's customers too. So passes take two of
-them at most, and leave each alone for longer than it worked for them.
+them at most, the slow lanes one, and leave each alone for longer than it worked for them.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from queue import PriorityQueue
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
 
+from panel.data.lanes import SLOW, Lane
+from panel.errors import BACK_OFFICE_SIDE, CHATWOOT_SIDE
 from panel.services import Services
 from panel.settings import Settings
+from panel.sync.recovery import Recovery
 from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice
 from panel.upstream.transport import Egress
 
 WINDOW = 60.0
+RESERVE = 5  # one in so many of a minute's calls may be made at once
+SLOW_SHARE = 4  # one in so many belongs to the slow lanes
 BACK_OFFICE_WORKERS = 2
 REST = 2.0  # of a worker, as many times as long as it worked: so passes occupy two thirds of one
 LONGEST_REST = 15.0
+PATIENCE = 20.0  # seconds after which a pass no longer lets younger ones go before it
+LONGEST_PAUSE = 0.5  # of who waits behind somebody: a pass may have changed its lane meanwhile
+MARGIN = 0.001  # seconds: clocks are inexact
+
+
+@dataclass
+class Turn:
+    """What calls are made for: a pass, or a task. `calls`: that it has made so far.
+
+    The lane may change while it runs, when somebody begins to wait for it.
+    """
+
+    lane: Lane
+    begun: float = 0.0
+    calls: int = 0
+
+
+@dataclass(eq=False)
+class _Waiter:
+    turn: Turn
+    number: int
+    woken: threading.Condition
+
+
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+def find_turn() -> Turn:
+    """What this thread makes its calls for."""
+    return _turn.get() or Turn(Lane.URGENT, time.monotonic())
+
+
+@contextmanager
+def working(turn: Turn) -> Iterator[None]:
+    """Calls of this thread are made for this."""
+    token = _turn.set(turn)
+    try:
+        yield
+    finally:
+        _turn.reset(token)
+
+
+@dataclass
+class _Workers:
+    """Of the back office: when each that is free has rested. Without any, there is no limit."""
+
+    number: int
+    rested_at: list[float] = field(default_factory=list)
+    slow: int = 0  # calls of the slow lanes under way
+
+    def __post_init__(self) -> None:
+        self.rested_at = [0.0] * self.number
+
+    def is_open(self, lane: Lane) -> bool:
+        """Is there one for this lane, rested or not?"""
+        if not self.number:
+            return True
+        return bool(self.rested_at) and (lane == Lane.URGENT or self.slow < self.number - 1)
+
+    def find_wait(self, now: float) -> float:
+        return max(0.0, min(self.rested_at) - now) if self.number else 0.0
+
+    def take(self, lane: Lane) -> None:
+        if self.number:
+            self.rested_at.remove(min(self.rested_at))
+            self.slow += lane != Lane.URGENT
+
+    def give_back(self, lane: Lane, begun: float, ended: float) -> None:
+        if self.number:
+            self.rested_at.append(ended + min(REST * (ended - begun), LONGEST_REST))
+            self.slow -= lane != Lane.URGENT
 
 
 class RateLimit:
-    """At most `calls` in any minute. One process executes passes at a time, so memory is enough."""
+    """At most `calls` in any minute; with `workers`, as many at once at most, and a rest after.
+
+    One process executes passes at a time, so memory is enough. Safe for threads.
+    """
 
     def __init__(
         self,
         calls: int,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
+        workers: int = 0,
+        note_success: Callable[[], None] = lambda: None,
     ) -> None:
-        self._calls = calls
+        self._full = max(1.0, calls / RESERVE)
+        self._per_second = (calls + 1 - self._full) / WINDOW
+        self._slow_every = WINDOW * SLOW_SHARE / calls
         self._clock = clock
-        self._sleep = sleep
-        self._taken: deque[float] = deque()
         self._lock = threading.Lock()
-
-    def take(self) -> None:
-        """Wait for one's turn: at once, or when the call that is a minute old makes room."""
-        while wait := self._try_take():
-            self._sleep(wait)
-
-    def _try_take(self) -> float:
-        with self._lock:
-            now = self._clock()
-            while self._taken and self._taken[0] <= now - WINDOW:
-                self._taken.popleft()
-            if len(self._taken) >= self._calls:
-                return self._taken[0] + WINDOW - now + 0.001
-            self._taken.append(now)
-            return 0.0
-
-
-class GentleLimit:
-    """At most `calls` in any minute and `BACK_OFFICE_WORKERS` at once, with a rest after each."""
-
-    def __init__(
-        self,
-        calls: int,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._limit = RateLimit(calls, clock, sleep)
-        self._clock = clock
         self._sleep = sleep
-        # When each worker has rested; what is not in here works.
-        self._rested_at: PriorityQueue[float] = PriorityQueue()
-        for _ in range(BACK_OFFICE_WORKERS):
-            self._rested_at.put(0.0)
+        self._workers = _Workers(workers)
+        self._note_success = note_success
+        self._tokens, self._filled_at = self._full, clock()
+        self._slow_at = dict.fromkeys(Lane, clock() - self._slow_every)  # a call of the lane
+        self._waiting: list[_Waiter] = []
+        self._number = 0
 
     def take(self) -> AbstractContextManager[None]:
         """Wait for one's turn. It ends with what is returned."""
-        rested_at = self._rested_at.get()
-        self._sleep(max(0.0, rested_at - self._clock()))
-        self._limit.take()
-        return self._work()
+        turn = find_turn()
+        with self._lock:
+            self._number += 1
+            waiter = _Waiter(turn, self._number, threading.Condition(self._lock))
+            self._waiting.append(waiter)
+            try:
+                while wait := self._find_wait(waiter):
+                    (self._sleep or waiter.woken.wait)(wait)
+                lane = self._take(turn)
+            finally:
+                self._waiting.remove(waiter)
+                self._wake_first()
+        return self._calling(lane)
+
+    def count_waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._waiting)
+
+    def _find_wait(self, waiter: _Waiter) -> float:
+        """Seconds until it may be this one's turn; 0: it is."""
+        now = self._clock()
+        self._tokens = min(self._full, self._tokens + (now - self._filled_at) * self._per_second)
+        self._filled_at = now
+        if waiter is not self._wake_first(waiter):
+            return LONGEST_PAUSE
+        is_spare = waiter.turn.lane != Lane.URGENT and not self._is_overdue(now)
+        needed = self._full if is_spare else 1.0
+        missing = max(0.0, needed - self._tokens - MARGIN * self._per_second)
+        refill = missing / self._per_second
+        wait = max(self._workers.find_wait(now), refill + MARGIN if refill else 0.0)
+        return min(wait, LONGEST_PAUSE) if is_spare else wait
+
+    def _wake_first(self, but: _Waiter | None = None) -> _Waiter | None:
+        """Whose turn is next: it may be asleep, because it was not before."""
+        first = self._find_first(self._clock())
+        if first and first is not but:
+            first.woken.notify()
+        return first
+
+    def _find_first(self, now: float) -> _Waiter | None:
+        """Whose turn is next."""
+        able = [each for each in self._waiting if self._workers.is_open(each.turn.lane)]
+        urgent = [each for each in able if each.turn.lane == Lane.URGENT]
+        slow = [each for each in able if each.turn.lane != Lane.URGENT]
+        if slow and (not urgent or self._is_overdue(now)):
+            return min(slow, key=lambda each: (self._slow_at[each.turn.lane], each.number))
+        return min(urgent, key=lambda each: _rank(each, now)) if urgent else None
+
+    def _is_overdue(self, now: float) -> bool:
+        """Have the slow lanes had less than their share lately?"""
+        return now - max(self._slow_at[lane] for lane in SLOW) >= self._slow_every
+
+    def _take(self, turn: Turn) -> Lane:
+        self._tokens -= 1
+        self._workers.take(turn.lane)
+        turn.calls += 1
+        if turn.lane != Lane.URGENT:
+            self._slow_at[turn.lane] = self._clock()
+        return turn.lane
 
     @contextmanager
-    def _work(self) -> Iterator[None]:
+    def _calling(self, lane: Lane) -> Iterator[None]:
         begun = self._clock()
         try:
             yield
+            self._note_success()
         finally:
-            ended = self._clock()
-            self._rested_at.put(ended + min(REST * (ended - begun), LONGEST_REST))
+            with self._lock:
+                self._workers.give_back(lane, begun, self._clock())
+                self._wake_first()
 
 
-def make_limited_back_office(services: Services) -> BackOffice:
+def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
+    """The lower one first: who has waited for long, then who has made the fewest calls.
+
+    So a pass of few calls is not as slow as the large ones beside it, and those end as well.
+    """
+    is_young = now - waiter.turn.begun < PATIENCE
+    return is_young, waiter.turn.calls if is_young else waiter.turn.begun, waiter.number
+
+
+def _make_note(recovery: Recovery | None, side: str) -> Callable[[], None]:
+    return partial((recovery or Recovery()).note_success, side)
+
+
+def make_limited_back_office(services: Services, recovery: Recovery | None = None) -> BackOffice:
     """The back office for passes: their calls wait for their turn."""
-    limit = GentleLimit(services.settings.middag_calls_per_minute)
+    limit = RateLimit(
+        services.settings.middag_calls_per_minute,
+        workers=BACK_OFFICE_WORKERS,
+        note_success=_make_note(recovery, BACK_OFFICE_SIDE),
+    )
     return services.back_office.behind(limit.take)
 
 
-def make_limited_client(settings: Settings) -> Client:
+def make_limited_client(settings: Settings, recovery: Recovery | None = None) -> Client:
     """A client of Chatwoot whose calls wait for their turn."""
-    limit = RateLimit(settings.calls_per_minute)
+    note = _make_note(recovery, CHATWOOT_SIDE)
+    limit = RateLimit(settings.calls_per_minute, note_success=note)
     egress = Egress(settings.certificates, settings.chatwoot_proxy)
     return connect(settings.chatwoot_url, settings.chatwoot_api_token, limit.take, egress)

@@ -4,13 +4,16 @@ Only the difference is written, so any order and repetition of passes ends in th
 """
 
 import logging
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from panel.data.directory import Directory, Known, Person
 from panel.data.links import CONTACT, Link, Links
+from panel.data.readings import Readings
 from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
+from panel.data.sightings import Sightings, make_digest
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
 from panel.locks import Locks
 from panel.models.licenses import Entitlement
@@ -22,6 +25,7 @@ from panel.sync.contacts import Contacts
 from panel.sync.conversations import Conversations
 from panel.sync.departures import Departures
 from panel.sync.description import describe, keep_known
+from panel.sync.events import find_kind
 from panel.sync.memberships import Memberships
 from panel.sync.people import (
     DesiredPerson,
@@ -33,6 +37,7 @@ from panel.sync.people import (
 from panel.sync.progress import Progress
 from panel.sync.seat_writer import Tools
 from panel.sync.seats import Seats
+from panel.sync.settled import Settled
 from panel.upstream.chatwoot import Chatwoot, ValuesRefused
 from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Listed
 from panel.upstream.middag import BackOffice
@@ -40,6 +45,14 @@ from panel.upstream.middag import BackOffice
 log = logging.getLogger(__name__)
 
 DELETED, RECONCILE = "organization.deleted", "reconcile"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is noted of past passes and nights, so that the next ones have less to read."""
+
+    readings: Readings
+    sightings: Sightings
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,31 @@ class Told:
         return bool(self.people.rows) and self.people.whole
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a pass does with what it was told; `former`: what the last pass knew.
+
+    `elsewhere`: people of other organizations with the same phones; `words`: of the search.
+    """
+
+    truth: Organization
+    former: Known | None
+    known: Known
+    wanted: list[DesiredPerson]
+    elsewhere: list[Person]
+    words: dict[str, str]
+
+    def digest(self, told: Told) -> str:
+        """The same while a further pass would have nothing to do."""
+        sharers = list_sharers(self.truth, told.people.rows, self.elsewhere)
+        return make_digest([self.known, self.wanted, sharers, self.words, told.is_whole])
+
+
 class Reconciler:
-    """Brings organizations in line. `locks` give one writer per contact, over processes too."""
+    """Brings organizations in line. `locks` give one writer per contact, over processes too.
+
+    Without notes (`keep_notes`) every pass reads every contact.
+    """
 
     def __init__(
         self,
@@ -72,6 +108,7 @@ class Reconciler:
         links: Links,
         locks: Locks,
     ) -> None:
+        self._notes: Notes | None = None
         self._settings = settings
         self._office = office
         self._directory = directory
@@ -84,6 +121,11 @@ class Reconciler:
         writer = ContactWriter(chatwoot, self._memberships, self._conversations, locks)
         departures = Departures(chatwoot, directory, links, writer, self._conversations)
         self._tools = Tools(chatwoot, directory, links, contacts, writer, departures)
+
+    def keep_notes(self, notes: Notes) -> None:
+        """From now on; before the first pass."""
+        self._notes = notes
+        self._tools.writer.sightings = notes.sightings
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
@@ -108,25 +150,62 @@ class Reconciler:
             if DELETED in kinds and error.code == "unknown_organization":
                 return self._clear_organization(organization)
             raise
-        told = Told(
-            truth,
-            self._office.fetch(COLLABORATORS, organization),
-            self._office.fetch(ENTITLEMENTS, organization),
-            self._directory.people_of(organization),
-        )
-        self._bring_in_line(told, kinds)
+        self._bring_in_line(self._read(truth), kinds)
         return None
 
-    def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
+    def has_changed(self, organization: int) -> bool:
+        """Does the back office say anything else than at the last good pass?
+
+        If not, that is noted. Raises `PanelError`; nothing is written into Chatwoot.
+        """
+        begun = time.time()
+        told = self._read(self._office.fetch(ORGANIZATION, organization))
+        digest = self._plan(told).digest(told)
+        if self._notes is None or self._notes.readings.find_digest(organization) != digest:
+            return True
+        self._notes.readings.note_read(organization, digest, begun)
+        return False
+
+    def _read(self, truth: Organization) -> Told:
+        return Told(
+            truth,
+            self._office.fetch(COLLABORATORS, truth.id),
+            self._office.fetch(ENTITLEMENTS, truth.id),
+            self._directory.people_of(truth.id),
+        )
+
+    def _plan(self, told: Told) -> Plan:
         organization, people = told.truth.id, told.people.rows
         former = self._directory.get_organizations([organization]).get(organization)
         truth = keep_known(told.truth, former)
         known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
         wanted = _list_wanted(truth, told, elsewhere)
+        words = _make_terms(truth, known, wanted, told.owned.rows)
+        return Plan(truth, former, known, wanted, elsewhere, words)
+
+    def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
+        begun, plan = time.time(), self._plan(told)
+        known, wanted = plan.known, plan.wanted
         self._directory.put_organization(known)
-        self._put_terms(truth, known, wanted, told)
-        seats = Seats(self._tools, known, wanted, changed=known != former)
+        self._put_terms(plan, told)
+        done = self._bring_people(plan, told, kinds)
+        if told.is_whole:
+            done += self._remove_leavers(told, wanted)
+        sharers = list_sharers(plan.truth, told.people.rows, plan.elsewhere)
+        done += work_on_each(self._tools.departures.end_phone_seats, sharers)
+        self._withhold_picks(known.id)
+        if RECONCILE in kinds:
+            self._clear_orphans(told)
+        done.raise_trouble()
+        if self._notes:
+            after = replace(told, before=self._directory.people_of(known.id))
+            digest = self._plan(after).digest(after)
+            self._notes.readings.note_read(known.id, digest, begun)
+
+    def _bring_people(self, plan: Plan, told: Told, kinds: Collection[str]) -> ContactErrors:
+        known = plan.known
+        seats = Seats(self._tools, known, plan.wanted, changed=known != plan.former)
 
         def bring(person: DesiredPerson) -> str:
             why = seats.bring(person)
@@ -134,30 +213,23 @@ class Reconciler:
                 self._progress.note(known, person)
             return why
 
-        done = work_on_each(bring, self._progress.list_left(known, wanted))
-        if told.is_whole:
-            done += self._remove_leavers(told, wanted)
-        done += work_on_each(
-            self._tools.departures.end_phone_seats, list_sharers(truth, people, elsewhere)
-        )
-        self._withhold_picks(organization)
-        if RECONCILE in kinds:
-            self._clear_orphans(told)
-        done.raise_trouble()
+        left = self._progress.list_left(known, plan.wanted)
+        if self._notes and _is_about_values(kinds):
+            further = self._directory.further_contacts_of(known.id)
+            settled = Settled(self._notes.sightings, self._tools.writer, told.before, further)
+            left = [person for person in left if not settled.covers(person)]
+        return work_on_each(bring, left)
 
     def repair(self, contact: int) -> None:
         """Put back what somebody changed of our attributes in a contact and its conversations, as
         a pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
         self._tools.writer.repair(contact)
 
-    def _put_terms(
-        self, truth: Organization, known: Known, wanted: list[DesiredPerson], told: Told
-    ) -> None:
+    def _put_terms(self, plan: Plan, told: Told) -> None:
         """Of what was not told as a whole, no word is forgotten."""
         kept = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
         kept += [BY_ENTITLEMENT] if told.owned.cut else []
-        words = _make_terms(truth, known, wanted, told.owned.rows)
-        self._terms.replace_terms(truth.id, words, kept)
+        self._terms.replace_terms(plan.known.id, plan.words, kept)
 
     # -- who left, and what was written too much -------------------------------------------------
 
@@ -180,6 +252,8 @@ class Reconciler:
         self._tools.departures.clear_organization(organization)
         self._terms.forget(organization)
         self._links.forget(organization)
+        if self._notes:
+            self._notes.readings.forget(organization)
 
     def _withhold_picks(self, organization: int) -> None:
         """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
@@ -198,6 +272,11 @@ class Reconciler:
             each.id for each, _ in self._memberships.find_seats(link.contact)
         }:
             self._conversations.withhold_name(link.subject, link.organization)
+
+
+def _is_about_values(kinds: Collection[str]) -> bool:
+    """Did only the plugin ring? What Chatwoot tells may be about a contact that is to be found."""
+    return bool(kinds) and all(find_kind(kind) and kind != DELETED for kind in kinds)
 
 
 def _list_wanted(

@@ -1,4 +1,4 @@
-"""The intake of tasks: keep one and enqueue its try in one transaction.
+"""The intake of tasks: keep one, with the try that will do it.
 
 However often a task is asked for, one try of it waits at most. `worker` does them.
 """
@@ -12,17 +12,14 @@ from sqlalchemy import Engine
 from panel.data import dead_letters, inbox, tasks
 from panel.data.tasks import Task
 from panel.sync.intake import NotKept
-from panel.sync.pass_queue import TROUBLE, PassQueue
+from panel.sync.pass_queue import TROUBLE
 
 
 class TaskIntake:
     """Every process may have one. Executes nothing."""
 
-    def __init__(
-        self, database: Engine, queue: PassQueue, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self._database = database
-        self._queue = queue
         self._clock = clock
 
     def ask(self, task: Task, organization: int | None = None) -> bool:
@@ -32,15 +29,10 @@ class TaskIntake:
         """
         try:
             with self._database.connect() as connection:
-                if tasks.is_asked(connection, task):
+                if tasks.is_asked(connection, task, self._clock()):
                     return False  # a flood of webhooks about it takes no turn of the writers
             with inbox.write_transaction(self._database, task.id) as connection:
-                try_id = str(uuid4())
-                delay = tasks.ask(connection, task, try_id, self._clock(), organization)
-                if delay is None:
-                    return False
-                self._queue.enqueue_task(connection, task, try_id, delay)
-                return True
+                return tasks.ask(connection, task, str(uuid4()), self._clock(), organization)
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from panel.data import dead_letters, inbox, tasks
 from panel.data.tasks import Task
-from panel.sync.pass_queue import ACTIVE, PassQueue
+from panel.sync.pass_queue import TASK_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class TaskRunner:
             trouble = tasks.note_failed_try(connection, task, reason, side, now)
             delay = find_delay(self._waits, trouble.tries, outcome["retry_at"], now)
             if outcome["later"] and delay is not None:
-                self._enqueue_next(connection, task, delay)
+                self._wait(connection, task, delay)
                 return
             ids = {"subject": task.subject, "organization": trouble.organization}
             log.warning("%s: buried: %s", task.subject, reason, extra={"fields": ids})
@@ -60,23 +60,21 @@ class TaskRunner:
     def postpone(self, task: Task) -> None:
         """Look again in a moment: somebody else is at it. Counts as no try."""
         with inbox.write_transaction(self._database, task.id) as connection:
-            self._enqueue_next(connection, task, REPAIR_WAIT_SECONDS)
+            self._wait(connection, task, REPAIR_WAIT_SECONDS)
 
     def revive_lost(self) -> None:
-        """Tasks whose try the queue does not know any more get another one."""
+        """Tasks whose try the engine does not know any more get another one."""
         with self._database.connect() as connection:
-            begun = tasks.list_begun(connection)
+            begun = tasks.list_running(connection)
         # In this order: a try of theirs that has ended by now has settled its task first.
-        living = {each.workflow_id for each in self._queue.list_tasks(ACTIVE)}
-        for task, tries in begun.items():
-            if lost := tries - living:
+        living = {each.workflow_id for each in self._queue.list_living(TASK_WORKFLOW)}
+        for task, try_id in begun.items():
+            if try_id not in living:
                 with inbox.write_transaction(self._database, task.id) as connection:
-                    tasks.clear_tries(connection, task, lost)
-                    self._enqueue_next(connection, task, 0.0)
+                    if tasks.clear_lost_try(connection, task, try_id):
+                        self._wait(connection, task, 0.0)
         with inbox.write_transaction(self._database, 0) as connection:
             tasks.delete_done(connection, self._clock())
 
-    def _enqueue_next(self, connection: Connection, task: Task, delay: float) -> None:
-        try_id = str(uuid4())
-        if tasks.postpone(connection, task, try_id):
-            self._queue.enqueue_task(connection, task, try_id, delay)
+    def _wait(self, connection: Connection, task: Task, seconds: float) -> None:
+        tasks.postpone(connection, task, str(uuid4()), self._clock() + seconds)

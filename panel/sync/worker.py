@@ -1,7 +1,7 @@
-"""The worker: it runs the passes and tasks of the durable queues (DBOS Transact), retries, buries.
+"""The worker: it runs passes and tasks by the durable engine (DBOS Transact), retries, buries.
 
-A try that fails and may heal is done again by a further pass, which the engine holds back durably:
-between its tries an organization occupies no thread and no slot.
+A try that fails and may heal is done again by a further pass, which waits in its lane: between its
+tries an organization occupies no thread and no slot.
 
 Passes are executed by one process at a time, the leader: a web process (`inside`), or `sync
 worker`. When it dies, the kernel or the database makes another one the leader.
@@ -10,10 +10,10 @@ worker`. When it dies, the kernel or the database makes another one the leader.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from dbos import (
@@ -21,33 +21,36 @@ from dbos import (
     DBOSConfig,
     DBOSPortableJSONSerializer,
     ScheduleInput,
+    SetWorkflowID,
     StepOptions,
 )
 from dbos import error as dbos_errors
 from filelock import Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.data import db, inbox
+from panel.data import db, inbox, lanes
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
 from panel.data.obstacles import explain
-from panel.data.tasks import Task
+from panel.data.tasks import WARMING, Task
 from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
 from panel.logs import request_id
 from panel.logs.events import LogThrottle
 from panel.settings import Settings
+from panel.sync.dispatcher import Dispatcher, Starts
 from panel.sync.heartbeat import Heartbeat
 from panel.sync.leader import LEADER_POLL_SECONDS, lead
 from panel.sync.pass_queue import (
     APPLICATION,
-    AT_ONCE,
     PASS_WORKFLOW,
     TASK_WORKFLOW,
     TROUBLE,
     VERSION,
-    WARM_QUEUE,
+    WARM_WORKFLOW,
     PassQueue,
 )
 from panel.sync.pass_runner import PassRunner
+from panel.sync.rate_limit import working
+from panel.sync.recovery import Recovery
 from panel.sync.task_runner import TaskRunner
 from panel.sync.tries import RETRY_WAITS, TryOutcome, run_try
 
@@ -60,6 +63,7 @@ logging.getLogger("dbos").setLevel(logging.WARNING)
 # §1.5, trap 3).
 EXECUTOR = "panel"
 DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
+CONNECTIONS = 8  # of the engine to the database
 FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
 STUBBORN: StepOptions = {
@@ -80,6 +84,10 @@ def _do_none(_task: Task) -> None:
     """For who has no tasks."""
 
 
+def _keep_none(_ended: threading.Event) -> None:
+    """For who has no nights."""
+
+
 def _is_yes(_task: object = None) -> bool:
     return True
 
@@ -90,7 +98,9 @@ class Work:
 
     `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
     buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
-    another installation writes into the account, and nothing is to be executed here.
+    another installation writes into the account, and nothing is to be executed here. `recovery`
+    hears of the calls that succeed. `reconcile` begins a night; `keep_nights` goes on with it, in a
+    thread, until its event is set.
     """
 
     bring_in_line: BringInLine
@@ -99,6 +109,8 @@ class Work:
     do_task: Callable[[Task], None] = _do_none
     is_due: Callable[[Task], bool] = _is_yes
     may_write: Callable[[], bool] = _is_yes
+    recovery: Recovery = field(default_factory=Recovery)
+    keep_nights: Callable[[threading.Event], None] = _keep_none
 
 
 class PassBuried(Exception):
@@ -197,20 +209,38 @@ class Worker:
             self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
-        self._queue.register_queues()
+        self._queue.take_over(EXECUTOR)
         DBOS(config=self._config())
         try:
-            schedules = self._register(work, heartbeat.note_end)
+            schedules, dispatcher = self._register(work, heartbeat.note_end)
             DBOS.launch()
             DBOS.apply_schedules(schedules)
-            self._queue.take_over(EXECUTOR)
             heartbeat.say(EXECUTING)
-            while is_leader() and not self._stopping.wait(LEADER_POLL_SECONDS):
-                if not heartbeat.may_write():
-                    return
+            with self._database.connect() as connection:
+                work.recovery.suspect(lanes.list_failed_sides(connection))
+            with self._keeping_nights(work):
+                while is_leader() and not self._stopping.is_set() and heartbeat.may_write():
+                    dispatcher.run(self._stopping, LEADER_POLL_SECONDS)
         finally:
             grace = self._grace_seconds
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace)
+
+    @contextmanager
+    def _keeping_nights(self, work: Work) -> Iterator[None]:
+        """Its thread ends with the step that it is at, or with the process."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            with request_id.working():
+                work.keep_nights(ended)
+
+        thread = threading.Thread(target=keep, name="night", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(self._grace_seconds)
 
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {
@@ -219,27 +249,32 @@ class Worker:
             "application_version": VERSION,
             "executor_id": EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
-            "sys_db_pool_size": AT_ONCE // 2,
+            "sys_db_pool_size": CONNECTIONS,
             "log_level": "WARNING",
         }
         if self._database.dialect.name == "sqlite":
             config["db_engine_kwargs"] = {"pool_events": [(_set_durable, "connect")]}
         return config
 
-    def _register(self, work: Work, note_end: Callable[[], None]) -> list[ScheduleInput]:
+    def _register(
+        self, work: Work, note_end: Callable[[], None]
+    ) -> tuple[list[ScheduleInput], Dispatcher]:
         @DBOS.workflow(name=PASS_WORKFLOW)
         def run_pass(organization: int) -> None:
-            with request_id.working():
-                reason = self._run_pass(organization, work.bring_in_line)
-            note_end()
+            with self._entering(dispatcher, note_end):
+                reason = self._run_pass(organization, work, dispatcher)
             if reason:
                 raise PassBuried(reason)
 
         @DBOS.workflow(name=TASK_WORKFLOW)
         def run_task(kind: str, number: int) -> None:
-            with request_id.working():
-                self._run_task(Task(kind, number), work)
-            note_end()
+            with self._entering(dispatcher, note_end):
+                self._run_task(Task(kind, number), work, dispatcher)
+
+        @DBOS.workflow(name=WARM_WORKFLOW)
+        def warm(organization: int) -> None:
+            """Of a program before the lanes."""
+            work.warm(organization)
 
         @DBOS.workflow(name="sweep")
         def sweep(_at: datetime, _context: object) -> None:
@@ -251,51 +286,82 @@ class Worker:
                 with request_id.working():
                     work.reconcile()
 
-        @DBOS.workflow(name=WARM_QUEUE)
-        def warm(organization: int) -> None:
-            with request_id.working():
-                work.warm(organization)
+        def begin_pass(organization: int, pass_id: str) -> None:
+            with SetWorkflowID(pass_id):
+                DBOS.start_workflow(run_pass, organization)
 
+        def begin_task(task: Task, try_id: str) -> None:
+            with SetWorkflowID(try_id):
+                DBOS.start_workflow(run_task, task.kind, task.number)
+
+        starts = Starts(begin_pass, begin_task)
+        dispatcher = Dispatcher(self._database, starts, work.recovery, self._clock)
         nightly: ScheduleInput = {
             "schedule_name": "reconcile",
             "workflow_fn": daily,
             "schedule": "23 4 * * *",
             "cron_timezone": self._settings.timezone.key,
         }
-        return [
-            {"schedule_name": "sweep", "workflow_fn": sweep, "schedule": "7 * * * *"},
-            nightly,
-        ]
+        hourly: ScheduleInput = {
+            "schedule_name": "sweep",
+            "workflow_fn": sweep,
+            "schedule": "7 * * * *",
+        }
+        return [hourly, nightly], dispatcher
 
-    def _run_pass(self, organization: int, bring_in_line: BringInLine) -> str:
+    @contextmanager
+    def _entering(self, dispatcher: Dispatcher, note_end: Callable[[], None]) -> Iterator[None]:
+        try:
+            with request_id.working():
+                yield
+        finally:
+            dispatcher.leave(str(DBOS.workflow_id))
+            note_end()
+
+    def _run_pass(self, organization: int, work: Work, dispatcher: Dispatcher) -> str:
         """One try; returns why it was buried, or nothing.
 
         Three steps, each remembered by the engine: after a death it goes on behind the last one.
         """
         me, what = str(DBOS.workflow_id), f"organization {organization}: a pass"
+        turn = dispatcher.enter_pass(organization, me)
         begun = DBOS.run_step(STUBBORN, self._passes.begin, organization, me)
         if not begun:
             return ""
-        outcome = DBOS.run_step(None, run_try, what, partial(bring_in_line, organization))
-        self._record_try("pass", outcome, organization=organization)
+
+        def bring() -> None:
+            with working(turn):
+                work.bring_in_line(organization)
+
+        outcome = DBOS.run_step(None, run_try, what, bring)
+        self._record_try("pass", outcome, work.recovery, organization=organization)
         return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
 
-    def _run_task(self, task: Task, work: Work) -> None:
+    def _run_task(self, task: Task, work: Work, dispatcher: Dispatcher) -> None:
         """As `_run_pass`."""
         me = str(DBOS.workflow_id)
+        turn = dispatcher.enter_task(me)
         if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
             return
         if not DBOS.run_step(STUBBORN, work.is_due, task):
             DBOS.run_step(STUBBORN, self._tasks.postpone, task)
             return
-        what = f"{task.subject}: a task"
-        outcome = DBOS.run_step(None, run_try, what, partial(work.do_task, task))
-        self._record_try("task", outcome, subject=task.subject)
+
+        def do() -> None:
+            with working(turn):
+                work.warm(task.number) if task.kind == WARMING else work.do_task(task)
+
+        outcome = DBOS.run_step(None, run_try, f"{task.subject}: a task", do)
+        self._record_try("task", outcome, work.recovery, subject=task.subject)
         DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
 
-    def _record_try(self, kind: str, outcome: TryOutcome, **ids: object) -> None:
+    def _record_try(
+        self, kind: str, outcome: TryOutcome, recovery: Recovery, **ids: object
+    ) -> None:
         """One line for each: what was done, of whom, and why not."""
         reason = outcome["reason"]
+        if outcome["later"]:
+            recovery.note_failure(outcome.get("side", ""))
         if reason:
             words, write = f"a try of a {kind} failed", log.warning
         else:
@@ -306,6 +372,7 @@ class Worker:
         """Once an hour: remove what is old, here and in the engine; see to what lost its try."""
         self._passes.bury_lost()
         self._tasks.revive_lost()
+        self._queue.adopt_former()
         keep_days, now = self._settings.keep_days, self._clock()
         more = True
         while more:

@@ -41,7 +41,7 @@ from panel.upstream.chatwoot_rejections import (
     name_rejection,
     read_words,
 )
-from panel.upstream.client import Client
+from panel.upstream.client import Client, Gate
 from panel.upstream.failures import FailureLog, Trouble, Troubles
 from panel.upstream.transport import DIRECT, Egress
 
@@ -57,7 +57,11 @@ ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
-EQUAL, CONTAINS = "equal_to", "contains"  # of Chatwoot's filter, which compares without case
+EQUAL, CONTAINS, PRESENT = (
+    "equal_to",
+    "contains",
+    "is_present",
+)  # of Chatwoot's filter, which compares without case
 PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
 # Their visitors can read the whole contact.
 PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
@@ -114,7 +118,7 @@ class ConversationsPart(Part):
 def connect(
     url: str,
     token: str = "",
-    gate: Callable[[], None] = lambda: None,
+    gate: Gate = lambda: None,
     egress: Egress = DIRECT,
 ) -> Client:
     """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
@@ -374,6 +378,15 @@ class Chatwoot:
         body = self._filter_contacts(conditions, "OR", page)
         meta = _require_object(_require_object(body).get("meta"))
         return [_parse_contact(row) for row in _read_rows(body)], _require_number(meta, "count")
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_told(self, page: int) -> tuple[list[Contact], int]:
+        """A page of the contacts that say any organization, and how many there are in all.
+
+        Pages shift while contacts come and go: who is on none of them may be there all the same.
+        Raises `Unreadable` where `setup` has not defined the attribute.
+        """
+        return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:

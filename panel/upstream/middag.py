@@ -1,6 +1,6 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
@@ -32,8 +32,15 @@ CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a doc
 T = TypeVar("T")
 
 
+def _tell_nobody(_document: Document[Any], _organization: int, _value: object) -> None:
+    """While nobody listens."""
+
+
 class BackOffice:
-    """What the back office knows of an organization: `read` through the cache, `now` without it."""
+    """What the back office knows of an organization: `read` through the cache, `now` without it.
+
+    `on_read(document, organization, value)` is called with what `read` had to fetch anew.
+    """
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class BackOffice:
         documents = [each.name for each in EVERY_DOCUMENT]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
         metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
+        self.on_read: Callable[[Document[Any], int, Any], None] = _tell_nobody
         self._cache = cache
         self._integer_money = integer_money
         self._failures = failures or FailureLog()
@@ -82,6 +90,7 @@ class BackOffice:
         reading = self._cache.read(resource, control, fetch, failed)
         if fetched and not reading.late:  # what is read again from the cache is no news
             self._report_success(document, organization, reading.value)
+            self.on_read(document, organization, reading.value)
         return reading
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:

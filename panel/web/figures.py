@@ -11,12 +11,15 @@ from panel.checks import Finding, run_checks
 from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
+from panel.data.lanes import LaneLength
 from panel.data.migrations import version
+from panel.data.nights import NightRow, find_last_end, read_last
 from panel.errors import PanelError
 from panel.metrics import Figure
 from panel.services import Services
 
 NO_TIME = 0.0  # the time of what never was
+NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped", "withheld")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class _Snapshot:
 
     backlog: Backlog
     delivered_at: Mapping[str, float]
+    night: NightRow
+    night_ended_at: float | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,10 @@ class _Row:
     label: str = ""
 
 
+def _by_lane(backlog: Backlog, find: Callable[[LaneLength], float]) -> dict[str, float]:
+    return {lane.name.lower(): find(length) for lane, length in backlog.lanes.items()}
+
+
 FIGURES = (
     _Row(
         "panel_hooks_waiting",
@@ -43,7 +52,7 @@ FIGURES = (
     ),
     _Row(
         "panel_hooks_oldest_timestamp_seconds",
-        "When the oldest waiting hook came, 0 when none waits",
+        "When the oldest hook came that somebody waits for, 0 when none waits",
         lambda s: _one(s.backlog.oldest_at),
     ),
     _Row("panel_hooks_buried", "Hooks that were given up", lambda s: _one(s.backlog.hooks_buried)),
@@ -58,15 +67,45 @@ FIGURES = (
         label="state",
     ),
     _Row(
+        "panel_lane_passes",
+        "Passes that wait in each lane",
+        lambda s: _by_lane(s.backlog, lambda each: each.waiting),
+        label="lane",
+    ),
+    _Row(
+        "panel_lane_oldest_timestamp_seconds",
+        "When the oldest waiting hook of each lane came, 0 when none waits",
+        lambda s: {
+            lane.name.lower(): each.oldest_at or 0.0 for lane, each in s.backlog.lanes.items()
+        },
+        label="lane",
+    ),
+    _Row(
         "panel_last_reconcile_timestamp_seconds",
-        "When all organizations were lined up last, as every night; 0: never",
-        lambda s: _one(s.backlog.nightly_at),
+        "When a night ended last, or organizations were lined up by `sync reconcile`; 0: never",
+        lambda s: _one(max(s.backlog.nightly_at or NO_TIME, s.night_ended_at or NO_TIME)),
     ),
     _Row(
         "panel_last_delivery_timestamp_seconds",
         "When the last delivery of a sender was accepted; 0: none ever",
         lambda s: s.delivered_at,
         label="sender",
+    ),
+    _Row(
+        "panel_night_ended_timestamp_seconds",
+        "When a nightly comparison of everything ended last; 0: none ever",
+        lambda s: _one(s.night_ended_at),
+    ),
+    _Row(
+        "panel_night_progress_timestamp_seconds",
+        "When the last night took its last step; 0: none ever",
+        lambda s: _one(s.night.noted_at),
+    ),
+    _Row(
+        "panel_night",
+        "The last night, under way or ended; skipped: turns lost to a trouble; withheld: deletions",
+        lambda s: {name: float(getattr(s.night, name)) for name in NIGHT_COUNTS},
+        label="count",
     ),
     # The worker's figures belong here: its last word, and when its last pass ended.
 )
@@ -98,12 +137,14 @@ def _tell_schema() -> Figure:
 def _take_snapshot(shared: Services) -> _Snapshot:
     with db.transaction(shared.database) as connection:
         backlog = read_backlog(connection)
+        night = read_last(connection) or NightRow(NO_TIME, NO_TIME)
+        night_ended_at = find_last_end(connection)
     tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
     delivered_at = {
         sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
         for sender, told in tallies.items()
     }
-    return _Snapshot(backlog, delivered_at)
+    return _Snapshot(backlog, delivered_at, night, night_ended_at)
 
 
 def _one(number: float | None) -> dict[str, float]:

@@ -18,8 +18,11 @@ from panel.data import (
     inbox,
     installation,
     links,
+    nights,
+    readings,
     schema,
     search_index,
+    sightings,
     tasks,
     workers,
 )
@@ -28,7 +31,7 @@ from panel.data.migrations import upgrade, version
 NEWER = version.SCHEMA + 1  # before a test changes it
 OWNERS = (
     *(audit_log, delivery_log, directory, inbox, installation, links, revocation, search_index),
-    *(tasks, throttle, workers),
+    *(nights, readings, sightings, tasks, throttle, workers),
 )
 
 REVISION = """

@@ -8,8 +8,9 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, select
 
-from panel.data import db, dead_letters, inbox, schema
+from panel.data import db, dead_letters, inbox, lanes, schema
 from panel.data.inbox import InboxRow
+from panel.data.lanes import Lane, Place
 
 NOW = 1_800_000_000.0
 ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
@@ -31,13 +32,15 @@ def connection(database: Engine) -> Iterator[Connection]:
 
 def keep(connection: Connection, *names: str, organization: int | None = 7) -> list[int]:
     entries = [replace(ENTRY, hook_id=name, organization=organization) for name in names]
-    assert inbox.insert_hooks(connection, entries) == [True] * len(names)
+    assert all(inbox.insert_hooks(connection, entries))
     named = select(inbox.hooks.c.seq).where(inbox.hooks.c.hook_id.in_(names))
     return list(connection.scalars(named.order_by(inbox.hooks.c.seq)))
 
 
 def wait(connection: Connection, organization: int, pass_id: str) -> bool:
-    return inbox.mark_waiting(connection, {organization: pass_id}) == [organization]
+    lanes.take_places(connection, [Place(organization, pass_id, Lane.URGENT, 1)], NOW)
+    here = select(inbox.passes.c.waiting).where(inbox.passes.c.organization == organization)
+    return connection.scalar(here) == pass_id
 
 
 def statuses(connection: Connection) -> dict[str, str]:
@@ -46,10 +49,12 @@ def statuses(connection: Connection) -> dict[str, str]:
 
 
 def test_an_id_is_kept_once(connection: Connection) -> None:
-    assert inbox.insert_hooks(connection, [ENTRY]) == [True]
-    assert inbox.insert_hooks(connection, [replace(ENTRY, kind="order.refunded")]) == [False]
+    assert inbox.insert_hooks(connection, [ENTRY]) == [1]
+    assert inbox.insert_hooks(connection, [replace(ENTRY, kind="order.refunded")]) == [0]
     others = [replace(ENTRY, hook_id=name) for name in ("h2", "h1", "h3", "h2")]
-    assert inbox.insert_hooks(connection, others) == [True, False, True, False]
+    second, again, third, twice = inbox.insert_hooks(connection, others)
+    assert 1 < second < third
+    assert (again, twice) == (0, 0)
     assert set(statuses(connection)) == {"h1", "h2", "h3"}
 
 
@@ -69,6 +74,7 @@ def test_no_payload_is_kept() -> None:
         "side",
         "settled_at",
         "settled_by",
+        "lane",
     }
 
 
@@ -78,8 +84,6 @@ def test_only_one_pass_waits(connection: Connection) -> None:
     assert wait(connection, 8, "another organization's") is True
     inbox.begin_pass(connection, 7, "first")
     assert wait(connection, 7, "second") is True
-    assert set(inbox.mark_waiting(connection, {7: "a", 10: "b", 8: "c", 11: "d"})) == {10, 11}
-    assert inbox.mark_waiting(connection, {}) == []
 
 
 def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Connection) -> None:
@@ -115,7 +119,7 @@ def test_a_pass_that_begins_again_after_a_death_is_the_same(connection: Connecti
 def test_an_overtaken_pass_has_nothing_to_do(connection: Connection) -> None:
     keep(connection, "a")
     wait(connection, 7, "early")
-    inbox.postpone_pass(connection, 7, "late")
+    inbox.postpone_pass(connection, 7, "late", NOW)
     assert inbox.begin_pass(connection, 7, "early") is None
     assert inbox.begin_pass(connection, 7, "late") is not None
     assert inbox.begin_pass(connection, 9, "nobody's") is None
@@ -127,7 +131,7 @@ def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> 
     begun = inbox.begin_pass(connection, 7, "one")
     assert begun is not None
     assert inbox.count_failure(connection, 7) == 1
-    inbox.postpone_pass(connection, 7, "two")
+    inbox.postpone_pass(connection, 7, "two", NOW)
     keep(connection, "younger")
     through, first = inbox.begin_pass(connection, 7, "two") or (0, 0)
     assert through > first == begun[1]

@@ -22,7 +22,19 @@ from sqlalchemy import Connection, Engine, MetaData, select, text
 from sqlalchemy.exc import OperationalError
 
 from panel.auth.throttle import Throttle, limit_failures
-from panel.data import db, dead_letters, erasures, inbox, installation, schema, tasks, workers
+from panel.data import (
+    db,
+    dead_letters,
+    erasures,
+    inbox,
+    installation,
+    nights,
+    readings,
+    schema,
+    sightings,
+    tasks,
+    workers,
+)
 from panel.data.audit_log import AuditEntry, AuditLog
 from panel.data.delivery_log import CHATWOOT, PLUGIN, DeliveryLog, Tally
 from panel.data.directory import Directory
@@ -77,11 +89,15 @@ ADDED = {
     "further_contacts.contact",
     *("hooks.side", "hooks.settled_at", "hooks.settled_by"),
     *("passes.reason", "passes.side", "passes.tried_at"),
+    *("hooks.lane", "passes.lane", "passes.position", "passes.due_at"),
     *(f"tasks.{column.name}" for column in tasks.tasks.c),
     *(f"workers.{column.name}" for column in workers.workers.c),
     *(f"installation.{column.name}" for column in installation.installation.c),
     *(f"erasures.{column.name}" for column in erasures.erasures.c),
     *(f"erasure_key.{column.name}" for column in erasures.erasure_key.c),
+    *(f"nights.{column.name}" for column in nights.nights.c),
+    *(f"readings.{column.name}" for column in readings.readings.c),
+    *(f"sightings.{column.name}" for column in sightings.sightings.c),
 }
 
 

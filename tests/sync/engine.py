@@ -43,8 +43,8 @@ def make_engine(
     clock: Callable[[], float] = time,
 ) -> Engine:
     queue = PassQueue(database)
-    intake = Intake(database, queue, clock)
-    tasks = TaskIntake(database, queue, clock)
+    intake = Intake(database, clock)
+    tasks = TaskIntake(database, clock)
     return Engine(database, queue, intake, Worker(settings, queue, waits, clock), tasks)
 
 

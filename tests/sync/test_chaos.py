@@ -353,7 +353,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 def settled(url: str) -> float:
     """Seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
-    intake = Intake(database, PassQueue(database))
+    intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
     database.dispose()
     return time.monotonic() - begun

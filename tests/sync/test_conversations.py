@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.data.tasks import REPAIR_EVERY_SECONDS
+from panel.data.tasks import REPAIR_EVERY_SECONDS, tasks
 from panel.demo.events import add_spoken, change_contact, tell_message_created
 from panel.services import get
 from panel.sync.intake import Intake
-from panel.sync.pass_queue import PassQueue
+from tests.sync.engine import engine_of
 from tests.sync.executor import hook
 from tests.sync.listening import ACME, BETA, Listening, listening_to
 from tests.sync.test_reconcile import company
+from tests.sync.test_tasks import list_due
 from tests.sync.until import until
 
 BIA, ANA = "bia@acme.example", "ana@acme.example"  # Ana is in two organizations
@@ -250,8 +251,8 @@ def test_a_contact_is_repaired_once_in_ten_minutes(here: Listening) -> None:
         overwrite(here, BIA, middag_organization=f"Bank {number}")
     here.panel.chat.outbox.settle()
     assert here.contact(BIA)["custom_attributes"]["middag_organization"] == "Bank 19"
-    (waiting,) = get(PassQueue, here.panel.app).list_tasks(["DELAYED"])
-    left = (waiting.delay_until_epoch_ms or 0) / 1000 - time.time()
+    (due_at,) = list_due(engine_of(here.panel.app), tasks.c.due_at > time.time())
+    left = due_at - time.time()
     assert REPAIR_EVERY_SECONDS - 60 < left <= REPAIR_EVERY_SECONDS
 
 
@@ -264,7 +265,8 @@ def test_what_somebody_changed_of_a_conversation_is_put_back(here: Listening, st
     here.settle()
     assert here.attributes(900) == OTHERS | ACME
     here.change(900, custom_attributes={})
-    until(lambda: get(PassQueue, here.panel.app).list_tasks(["DELAYED"]))  # ten minutes later
+    # Ten minutes later.
+    until(lambda: list_due(engine_of(here.panel.app), tasks.c.due_at > time.time() + 60))
 
 
 def test_names_phones_and_other_attributes_that_people_change_are_theirs(here: Listening) -> None:

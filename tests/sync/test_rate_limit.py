@@ -20,7 +20,7 @@ from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
 from panel.services import Services
 from panel.settings import from_env
 from panel.sync.jobs import Jobs
-from panel.sync.rate_limit import BACK_OFFICE_WORKERS, LONGEST_REST, REST, GentleLimit
+from panel.sync.rate_limit import BACK_OFFICE_WORKERS, LONGEST_REST, REST, RateLimit
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 from tests.conftest import environment, wait_until, with_tables
 from tests.sync.engine import make_engine
@@ -33,7 +33,7 @@ SECONDS = 0.15  # of a call
 
 def test_no_minute_has_more_calls_than_the_budget() -> None:
     clock, at = Minutes(), list[float]()
-    limit = GentleLimit(5, clock, clock.sleep)
+    limit = RateLimit(5, clock, clock.sleep, BACK_OFFICE_WORKERS)
     for _ in range(23):
         with limit.take():
             at.append(clock.now)
@@ -44,7 +44,7 @@ def test_no_minute_has_more_calls_than_the_budget() -> None:
 def list_starts(seconds: float, count: int) -> list[float]:
     """When calls begin that take so long, one after the other, counted from the first."""
     clock, at = Minutes(), list[float]()
-    limit = GentleLimit(1000, clock, clock.sleep)
+    limit = RateLimit(10_000, clock, clock.sleep, BACK_OFFICE_WORKERS)
     for _ in range(count):
         with limit.take():
             at.append(clock.now)
@@ -65,7 +65,7 @@ def test_a_call_that_hung_keeps_nobody_for_minutes() -> None:
 
 def test_a_call_that_fails_gives_its_worker_back() -> None:
     clock = Minutes()
-    limit = GentleLimit(1000, clock, clock.sleep)
+    limit = RateLimit(10_000, clock, clock.sleep, BACK_OFFICE_WORKERS)
     for _ in range(2 * BACK_OFFICE_WORKERS):
         with pytest.raises(ZeroDivisionError), limit.take():
             raise ZeroDivisionError

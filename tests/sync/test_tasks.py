@@ -4,12 +4,19 @@ import time
 from collections.abc import Callable
 
 import pytest
-from dbos import DBOSClient
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true, update
 
 from panel.data import inbox
 from panel.data.inbox import SETTLED
-from panel.data.tasks import NAMING, REPAIR, REPAIR_DELAY_SECONDS, REPAIR_EVERY_SECONDS, Task
+from panel.data.lanes import Lane
+from panel.data.tasks import (
+    NAMING,
+    REPAIR,
+    REPAIR_DELAY_SECONDS,
+    REPAIR_EVERY_SECONDS,
+    Task,
+    tasks,
+)
 from panel.errors import GiveUp, PanelError, TryLater, Unauthorized
 from panel.sync.worker import Work
 from tests.conftest import Clock
@@ -18,6 +25,7 @@ from tests.sync.engine import Engine
 from tests.sync.until import until
 
 TASK = Task(NAMING, 59)
+TRUE = true()
 
 
 class Doing:
@@ -39,14 +47,22 @@ def start(
     engine.worker.start_work(Work(lambda _: None, do_task=doing, is_due=is_due))
 
 
-def tries(engine: Engine, state: str) -> int:
-    return len(engine.queue.list_tasks([state]))
+def list_due(engine: Engine, condition: ColumnElement[bool] = TRUE) -> list[float]:
+    """When the tries that wait may begin."""
+    columns = select(tasks.c.due_at).where(tasks.c.waiting.is_not(None), condition)
+    with engine.database.connect() as connection:
+        return list(connection.scalars(columns))
+
+
+def runs(engine: Engine) -> bool:
+    with engine.database.connect() as connection:
+        return bool(connection.scalar(select(tasks.c.number).where(tasks.c.running.is_not(None))))
 
 
 def test_a_task_that_waits_is_asked_for_once(build: BuildEngine) -> None:
     engine = build()
     assert [engine.tasks.ask(TASK) for _ in range(5)] == [True, False, False, False, False]
-    assert (engine.intake.stats().tasks, tries(engine, "ENQUEUED")) == (1, 1)
+    assert (engine.intake.stats().tasks, len(list_due(engine))) == (1, 1)
     assert engine.tasks.ask(Task(NAMING, 60)) is True
 
 
@@ -70,32 +86,32 @@ def test_what_changes_while_a_repair_runs_is_repaired_ten_minutes_later(
         asked.append(engine.tasks.ask(task))
 
     engine.tasks.ask(task)
+    clock.advance(REPAIR_DELAY_SECONDS)
     start(engine, do)
     until(lambda: asked)
     assert asked == [True]
-    until(lambda: tries(engine, "PENDING") == 0)
-    assert tries(engine, "DELAYED") == 1
+    until(lambda: not runs(engine))
+    assert len(list_due(engine, tasks.c.due_at > clock())) == 1
 
 
 def test_a_second_repair_keeps_its_distance(build: BuildEngine) -> None:
     clock, doing = Clock(), Doing()
     engine, task = build(clock=clock), Task(REPAIR, 7)
     assert engine.tasks.ask(task)
-    (first,) = engine.queue.list_tasks(["DELAYED"])
-    assert 0 < (first.delay_until_epoch_ms or 0) / 1000 - time.time() <= REPAIR_DELAY_SECONDS
+    assert list_due(engine) == [clock() + REPAIR_DELAY_SECONDS]
+    clock.advance(REPAIR_DELAY_SECONDS)
     start(engine, doing)
     until(lambda: doing.done and engine.intake.stats().tasks == 0)
     clock.advance(REPAIR_EVERY_SECONDS - 100)
     assert engine.tasks.ask(task)
-    (second,) = engine.queue.list_tasks(["DELAYED"])
-    assert 60 < (second.delay_until_epoch_ms or 0) / 1000 - time.time() <= 100
+    assert list_due(engine) == [clock() + 100]
 
 
 def test_a_task_that_is_not_due_waits_and_counts_no_try(build: BuildEngine) -> None:
     engine, doing = build(), Doing()
     engine.tasks.ask(TASK)
     start(engine, doing, is_due=lambda _: False)
-    until(lambda: tries(engine, "DELAYED"))
+    until(lambda: list_due(engine, tasks.c.due_at > time.time()))
     assert doing.done == []
     assert engine.intake.stats().failing_tasks == ()
 
@@ -109,7 +125,7 @@ def test_what_may_heal_is_tried_again_with_its_reason(build: BuildEngine) -> Non
     (failing,) = until(lambda: engine.intake.stats().failing_tasks)
     assert (failing.task, failing.tries, failing.side) == (TASK, 1, "Chatwoot")
     assert failing.reason == "wrong_token: Invalid Access Token"
-    until(lambda: tries(engine, "DELAYED"))
+    until(lambda: list_due(engine, tasks.c.due_at > time.time()))
     assert engine.intake.list_buried() == []
 
 
@@ -162,7 +178,7 @@ def test_what_was_given_up_can_be_run_again_and_dismissed(build: BuildEngine) ->
 
 def test_a_good_pass_of_the_organization_settles_it(build: BuildEngine) -> None:
     engine, _ = refused(build)
-    engine.intake.line_up(42, "backfill")
+    engine.intake.line_up([42], Lane.BACKFILL)
     until(lambda: engine.intake.list_buried() == [])
     (row,) = engine.intake.list_buried(SETTLED)
     assert row.settled_by.startswith("pass ")
@@ -171,8 +187,8 @@ def test_a_good_pass_of_the_organization_settles_it(build: BuildEngine) -> None:
 def test_a_task_whose_try_the_engine_lost_gets_another_one(build: BuildEngine) -> None:
     engine, doing = build(), Doing()
     engine.tasks.ask(TASK)
-    client: DBOSClient = engine.queue.client
-    client.delete_workflows([each.workflow_id for each in engine.queue.list_tasks(["ENQUEUED"])])
+    with engine.database.begin() as connection:
+        connection.execute(update(tasks).values(waiting=None, running="lost"))
     start(engine, doing)
     engine.worker.sweep()
     until(lambda: doing.done == [TASK] and engine.intake.stats().tasks == 0)
@@ -182,13 +198,13 @@ def test_the_sweep_forgets_old_repairs(build: BuildEngine) -> None:
     clock, doing = Clock(), Doing()
     engine = build(clock=clock)
     engine.tasks.ask(Task(REPAIR, 7))
+    clock.advance(REPAIR_DELAY_SECONDS)
     start(engine, doing)
     until(lambda: doing.done and engine.intake.stats().tasks == 0)
     clock.advance(REPAIR_EVERY_SECONDS + 1)
     engine.worker.sweep()
     engine.tasks.ask(Task(REPAIR, 7))
-    (try_again,) = engine.queue.list_tasks(["DELAYED"])
-    assert (try_again.delay_until_epoch_ms or 0) / 1000 - time.time() <= REPAIR_DELAY_SECONDS
+    assert list_due(engine) == [clock() + REPAIR_DELAY_SECONDS]
 
 
 @pytest.mark.parametrize("sent_by", [NAMING, REPAIR])

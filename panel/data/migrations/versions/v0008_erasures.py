@@ -6,8 +6,8 @@ An older program makes such a contact again, as before.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 OLDEST_CODE = 1
 
 

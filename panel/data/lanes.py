@@ -1,0 +1,153 @@
+"""The lanes: in which order passes begin, what waits for a better moment, and how many wait.
+
+A row of `passes` is a place in a lane from when something asks for a pass until it begins. Within a
+lane, places are ordered by `position`, the sequence of the hook that took it. A pass that failed
+keeps its place and is passed over until `due_at`. Every function works inside its caller's
+transaction. Times are epoch seconds.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text, update
+
+from panel.data.db import insert
+from panel.data.inbox import WAITING, hooks, passes
+from panel.data.tasks import tasks
+
+_TAKE_ADVISORY_LOCKS = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('panel:' || number, 0))"
+    " FROM unnest(CAST(:numbers AS integer[])) WITH ORDINALITY AS given (number, at) ORDER BY at"
+)
+
+
+class Lane(IntEnum):
+    """Whom a pass is for; the lower number goes first. `URGENT`: somebody waits for it."""
+
+    URGENT = 0
+    BACKFILL = 1
+    RECONCILE = 2
+
+
+SLOW = (Lane.BACKFILL, Lane.RECONCILE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """`position`: the sequence of the hook that asks; `pass_id`: of the pass that will answer."""
+
+    organization: int
+    pass_id: str
+    lane: Lane
+    position: int
+
+
+@dataclass(frozen=True)
+class LaneLength:
+    """`waiting`: passes; `oldest_at`: when the oldest hook came that is not answered yet."""
+
+    waiting: int = 0
+    oldest_at: float | None = None
+
+
+def lock_organizations(connection: Connection, organizations: Collection[int]) -> None:
+    """As `inbox.write_transaction` does for one; on SQLite the transaction alone is enough."""
+    if connection.dialect.name == "postgresql":
+        # In one order everywhere: two that lock the same ones must not wait for each other.
+        connection.execute(_TAKE_ADVISORY_LOCKS, {"numbers": sorted(organizations)})
+
+
+def take_places(connection: Connection, places: Sequence[Place], now: float) -> None:
+    """Each organization has one place. Who asks from a better lane moves it there, to its end.
+
+    A hook ends the wait for the next try. Such a try is an extra one: it does not bring the burial
+    nearer, else a few hooks in an outage would use up all tries.
+    """
+    if places:
+        rows = [{**vars(each), "lane": int(each.lane)} for each in places]
+        connection.execute(_take_statement(connection.dialect.name), _name(rows, now))
+
+
+def find_next(connection: Connection, lane: Lane, count: int, now: float) -> list[tuple[int, str]]:
+    """(organization, pass) of the passes that may begin now, the first ones first."""
+    asked = {"lane": int(lane), "count": count, "now": now}
+    return [(row[0], row[1]) for row in connection.execute(_next_statement(), asked)]
+
+
+def hasten(connection: Connection, side: str, now: float) -> int:
+    """Let what failed because of this outside world be tried now; returns how many passes."""
+    later = and_(passes.c.side == side, passes.c.waiting.is_not(None), passes.c.due_at > now)
+    sooner = {"due_at": now, "tries": _one_less(passes.c.tries)}
+    moved = connection.execute(update(passes).where(later).values(**sooner)).rowcount
+    late = and_(tasks.c.side == side, tasks.c.reason.is_not(None), tasks.c.due_at > now)
+    sooner = {"due_at": now, "tries": _one_less(tasks.c.tries)}
+    return moved + connection.execute(update(tasks).where(late).values(**sooner)).rowcount
+
+
+def list_failed_sides(connection: Connection) -> set[str]:
+    """The outside worlds because of which something waits for its next try."""
+    told = select(passes.c.side).union(select(tasks.c.side))
+    return {side for side in connection.scalars(told) if side}
+
+
+def list_urgent(connection: Connection, organizations: Collection[int]) -> set[int]:
+    """Those of them that somebody waits for by now."""
+    urgent = and_(passes.c.organization.in_(organizations), passes.c.lane == int(Lane.URGENT))
+    asked = urgent & passes.c.waiting.is_not(None)
+    return set(connection.scalars(select(passes.c.organization).where(asked)))
+
+
+def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
+    """How long each lane is."""
+    counted = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
+    waiting = {row[0]: row[1] for row in connection.execute(counted.group_by(passes.c.lane))}
+    oldest = select(hooks.c.lane, func.min(hooks.c.received_at)).where(hooks.c.status == WAITING)
+    since = {row[0]: row[1] for row in connection.execute(oldest.group_by(hooks.c.lane))}
+    return {lane: LaneLength(waiting.get(lane, 0), since.get(lane)) for lane in Lane}
+
+
+def _name(rows: Sequence[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    names = {"pass_id": "waiting"}
+    return [{names.get(key, key): row[key] for key in row} | {"now": now} for row in rows]
+
+
+@cache  # building a statement takes longer than running it
+def _take_statement(dialect: str) -> Any:
+    new = insert(dialect, passes).values(
+        organization=bindparam("organization"),
+        waiting=bindparam("waiting"),
+        lane=bindparam("lane"),
+        position=bindparam("position"),
+        due_at=0.0,
+        tries=0,
+        first=0,
+    )
+    asked, row = new.excluded, passes.c
+    better = or_(row.waiting.is_(None), asked.lane < row.lane)
+    is_urgent = asked.lane == int(Lane.URGENT)
+    is_extra = and_(is_urgent, row.waiting.is_not(None), row.due_at > bindparam("now"))
+    return new.on_conflict_do_update(
+        index_elements=["organization"],
+        set_={
+            "waiting": func.coalesce(row.waiting, asked.waiting),
+            "lane": case((better, asked.lane), else_=row.lane),
+            "position": case((better, asked.position), else_=row.position),
+            "due_at": case((or_(is_urgent, row.waiting.is_(None)), 0.0), else_=row.due_at),
+            "tries": case((is_extra, _one_less(row.tries)), else_=row.tries),
+        },
+    )
+
+
+@cache
+def _next_statement() -> Any:
+    idle = and_(passes.c.waiting.is_not(None), passes.c.running.is_(None))
+    here = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
+    chosen = select(passes.c.organization, passes.c.waiting).where(here)
+    return chosen.order_by(passes.c.position).limit(bindparam("count"))
+
+
+def _one_less(tries: Any) -> Any:
+    return case((tries > 0, tries - 1), else_=0)

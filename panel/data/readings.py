@@ -1,0 +1,125 @@
+"""When the back office was read last for each organization, and what it said: as a digest.
+
+The longest unread organization has the next turn. Times are epoch seconds.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Float,
+    Select,
+    String,
+    Table,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from panel.data.db import insert, metadata, transaction
+from panel.data.directory import organizations, people
+from panel.data.inbox import BURIED, hooks
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("organization", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(32)),
+    Column("read_at", Float, nullable=False, default=0.0),
+    Column("tried_at", Float, nullable=False, default=0.0),
+    Column("gone_at", Float, nullable=False, default=0.0),
+)
+
+
+class Readings:
+    """Raises `Unreachable("database")`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find_digest(self, organization: int) -> str | None:
+        with transaction(self._engine) as connection:
+            one = readings.c.organization == organization
+            return connection.scalar(select(readings.c.digest).where(one))
+
+    def note_read(self, organization: int, digest: str, at: float) -> None:
+        """A pass brought it in line with this answer, or a comparison found the same one."""
+        self._put(organization, digest=digest, read_at=at, gone_at=0.0)
+
+    def note_turn(self, organization: int, at: float) -> None:
+        """It had its turn of this night, whatever came of it."""
+        self._put(organization, tried_at=at)
+
+    def note_gone(self, organization: int, at: float) -> None:
+        """The plugin once called it deleted, and the back office does not know it any more."""
+        self._put(organization, tried_at=at, gone_at=at)
+
+    def bring_forward(self, organizations: Collection[int]) -> None:
+        """They have the first turns of the next night."""
+        here = and_(readings.c.organization.in_(organizations), readings.c.read_at > 0)
+        with transaction(self._engine) as connection:
+            connection.execute(update(readings).where(here).values(read_at=0.0))
+
+    def forget(self, organization: int) -> None:
+        with transaction(self._engine) as connection:
+            one = readings.c.organization == organization
+            connection.execute(delete(readings).where(one))
+
+    def _put(self, organization: int, **values: str | float) -> None:
+        row = {"organization": organization, **values}
+        made = insert(self._engine.dialect.name, readings).values(**row)
+        with transaction(self._engine) as connection:
+            connection.execute(
+                made.on_conflict_do_update(index_elements=["organization"], set_=values)
+            )
+
+    # -- of a night ------------------------------------------------------------------------------
+
+    def list_next(self, begun_at: float, most: int) -> list[int]:
+        """The longest unread organizations that had no turn since then, the longest one first."""
+        read_at = func.coalesce(readings.c.read_at, 0.0)
+        had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
+        joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
+        left = or_(readings.c.organization.is_(None), ~had_turn)
+        query = select(organizations.c.id).select_from(joined).where(left)
+        with transaction(self._engine) as connection:
+            first = query.order_by(read_at, organizations.c.id).limit(most)
+            return list(connection.scalars(first))
+
+    def count_known(self) -> int:
+        """Organizations that a pass has seen."""
+        with transaction(self._engine) as connection:
+            return connection.scalar(select(func.count()).select_from(organizations)) or 0
+
+    def list_gone(self, since: float) -> list[int]:
+        """Known organizations that were found gone since then."""
+        here = select(readings.c.organization).where(readings.c.gone_at >= since)
+        return self._list_known(here)
+
+    def list_told(self, kind: str) -> list[int]:
+        """Known organizations of which a hook of this kind ever came."""
+        return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
+
+    def list_needy(self, today: date) -> list[int]:
+        """Known organizations that need a pass though nobody rings: a person without a contact,
+        hooks that were given up, an expiry that has passed."""
+        buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
+        expired = organizations.c.next_expiry < today
+        return self._list_known(
+            select(people.c.organization).where(people.c.contact == 0),
+            select(hooks.c.organization).where(buried),
+            select(organizations.c.id).where(expired),
+        )
+
+    def _list_known(self, *chosen: Select[Any]) -> list[int]:
+        here = or_(*(organizations.c.id.in_(each) for each in chosen))
+        query = select(organizations.c.id).where(here).order_by(organizations.c.id)
+        with transaction(self._engine) as connection:
+            return list(connection.scalars(query))

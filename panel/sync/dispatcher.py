@@ -1,0 +1,142 @@
+"""The dispatcher of the executing process: begins passes and tasks in the order of their lanes.
+
+It looks when somebody has committed something, when a pass has ended, and once a second for what
+has become due. To see a commit costs it next to nothing on SQLite, and one query on PostgreSQL.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from panel.data import lanes, tasks
+from panel.data.lanes import Lane
+from panel.data.tasks import Task
+from panel.sync.pass_queue import AT_ONCE, TASKS_AT_ONCE
+from panel.sync.rate_limit import Turn
+from panel.sync.recovery import Recovery
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 0.1  # between two looks whether anything was committed
+POSTGRESQL_LOOK_SECONDS = 0.3
+DUE_SECONDS = 1.0  # until it looks without having seen anything
+_DATA_VERSION = text("PRAGMA data_version")  # changes with every commit of other connections
+
+
+@dataclass(frozen=True)
+class Starts:
+    """How to begin a pass of an organization, and a try of a task, under these ids."""
+
+    begin_pass: Callable[[int, str], object]
+    begin_task: Callable[[Task, str], object]
+
+
+class Dispatcher:
+    """`look` and `wait` are for one thread; work enters and leaves from others."""
+
+    def __init__(
+        self, database: Engine, starts: Starts, recovery: Recovery, clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._starts = starts
+        self._recovery = recovery
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._passes: dict[str, tuple[int, Turn]] = {}
+        self._tasks: dict[str, Turn] = {}
+
+    def enter_pass(self, organization: int, pass_id: str, lane: Lane = Lane.URGENT) -> Turn:
+        """It begins, or the engine has taken it up again after a death."""
+        with self._lock:
+            known = self._passes.get(pass_id)
+            turn = known[1] if known else Turn(lane)
+            self._passes[pass_id] = organization, turn
+            turn.begun = time.monotonic()
+            return turn
+
+    def enter_task(self, try_id: str) -> Turn:
+        with self._lock:
+            return self._tasks.setdefault(try_id, Turn(Lane.URGENT, time.monotonic()))
+
+    def leave(self, work_id: str) -> None:
+        """It has ended."""
+        with self._lock:
+            self._passes.pop(work_id, None)
+            self._tasks.pop(work_id, None)
+        self._news.set()
+
+    def run(self, stopping: threading.Event, seconds: float) -> None:
+        """Begin what may begin, for so long."""
+        until = time.monotonic() + seconds
+        with self._database.connect() as connection:
+            while time.monotonic() < until and not stopping.is_set():
+                self.look(connection)
+                connection.rollback()
+                self._wait(connection, min(until, time.monotonic() + DUE_SECONDS))
+
+    def look(self, connection: Connection) -> None:
+        """Begin what there is room for."""
+        now = self._clock()
+        if sides := self._recovery.take_recovered():
+            self._hasten(sides, now)
+        self._promote(connection)
+        for lane, most in AT_ONCE.items():
+            self._begin_passes(connection, lane, most, now)
+        self._begin_tasks(connection, now)
+
+    def _hasten(self, sides: set[str], now: float) -> None:
+        with self._database.begin() as connection:
+            for side in sides:
+                if count := lanes.hasten(connection, side, now):
+                    log.warning("%s is well again: %d that failed are tried now", side, count)
+
+    def _promote(self, connection: Connection) -> None:
+        """A pass of a slow lane for which somebody waits by now gets the calls of the first one."""
+        with self._lock:
+            slow = {number: turn for number, turn in self._passes.values() if turn.lane}
+        for organization in lanes.list_urgent(connection, slow) if slow else ():
+            slow[organization].lane = Lane.URGENT
+
+    def _begin_passes(self, connection: Connection, lane: Lane, most: int, now: float) -> None:
+        with self._lock:
+            known = set(self._passes)
+            free = most - sum(turn.lane == lane for _, turn in self._passes.values())
+        if free <= 0:
+            return
+        # Those that have not noted their beginning yet still stand in the lane.
+        found = lanes.find_next(connection, lane, free + len(known), now)
+        for organization, pass_id in [row for row in found if row[1] not in known][:free]:
+            self.enter_pass(organization, pass_id, lane)
+            self._begin(self._starts.begin_pass, organization, pass_id)
+
+    def _begin_tasks(self, connection: Connection, now: float) -> None:
+        with self._lock:
+            known = set(self._tasks)
+        free = TASKS_AT_ONCE - len(known)
+        found = tasks.find_due(connection, free + len(known), now) if free > 0 else []
+        for task, try_id in [row for row in found if row[1] not in known][:free]:
+            self.enter_task(try_id)
+            self._begin(self._starts.begin_task, task, try_id)
+
+    def _begin(self, start: Callable[..., object], what: object, work_id: str) -> None:
+        try:
+            start(what, work_id)
+        except BaseException:
+            self.leave(work_id)  # it keeps its place, and begins later
+            raise
+
+    def _wait(self, connection: Connection, until: float) -> None:
+        """Until something has happened, or that moment has come."""
+        if self._database.dialect.name != "sqlite":
+            self._news.wait(min(POSTGRESQL_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+            self._news.clear()
+            return
+        seen = connection.execute(_DATA_VERSION).scalar()
+        while time.monotonic() < until and not self._news.wait(LOOK_SECONDS):
+            if connection.execute(_DATA_VERSION).scalar() != seen:
+                break
+        self._news.clear()

@@ -1,0 +1,38 @@
+"""What an opening of a panel showed newer than the directory: that one is compared first."""
+
+from contextlib import suppress
+from typing import Any
+
+from panel.data.directory import Directory, Known
+from panel.data.readings import Readings
+from panel.errors import PanelError
+from panel.models.organizations import Organization
+from panel.models.text import normalize_email
+from panel.sync.description import FIELDS_OF, keep_known
+from panel.upstream.chatwoot import LONGEST_NAME
+from panel.upstream.documents import ORGANIZATION, Document
+
+
+class News:
+    """For `BackOffice.on_read`: nobody's opening waits for more than a look, or fails by it."""
+
+    def __init__(self, directory: Directory, readings: Readings) -> None:
+        self._directory = directory
+        self._readings = readings
+
+    def note(self, document: Document[Any], organization: int, value: object) -> None:
+        """Bring the organization forward, where the document is newer than what is known of it."""
+        if document is not ORGANIZATION or not isinstance(value, Organization):
+            return
+        with suppress(PanelError):
+            known = self._directory.get_organizations([organization]).get(organization)
+            if known and _is_newer(value, known):
+                self._readings.bring_forward([organization])
+
+
+def _is_newer(told: Organization, known: Known) -> bool:
+    """By its own facts; its people and entitlements stand in other documents."""
+    truth = keep_known(told, known)
+    facts = {name: getattr(truth, name) for name in FIELDS_OF}
+    facts |= {"name": truth.name[:LONGEST_NAME], "email": normalize_email(truth.email)}
+    return any(value != getattr(known, name) for name, value in facts.items())

@@ -1,0 +1,300 @@
+"""The night: all contacts of ours are compared with the directory, and one seventh of the
+organizations, the longest unread first, with the back office. Passes follow where something
+differs.
+
+It works in small steps, each of which is kept, so that it goes on after a restart. A trouble costs
+an organization its turn, or a step a rest, and never the night.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Event, Lock
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.data.nights import CLOSING, CONTACTS, MISSED, NEXT_PHASE, OFFICE, NightRow, Nights
+from panel.errors import GiveUp, Missing, PanelError, Paused, TryLater, Unauthorized
+from panel.logs.events import LogThrottle
+from panel.settings import Settings
+from panel.sync.contact_errors import FAILURES_IN_A_ROW
+from panel.sync.intake import NotKept
+from panel.sync.night_contacts import ContactComparison
+from panel.sync.reconcile import DELETED, RECONCILE, Notes, Reconciler
+from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
+
+log = logging.getLogger(__name__)
+NIGHTS_A_WEEK = 7  # every organization has its turn within a week
+BEGINS = (4, 23)  # by the clock of PANEL_TIMEZONE
+TURNS_AT_ONCE = 100  # looked up: to find the longest unread one takes a while among a million
+MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
+RESTS = (2.0, 5.0, 15.0, 30.0, 60.0)  # seconds, after so many failures in a row
+MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back office
+DATABASE = (SQLAlchemyError, OSError, NotKept)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """`line_up(organizations, kind)`: have passes done; `was_deleted(organization)`: did the plugin
+    ever say so?"""
+
+    line_up: Callable[[Collection[int], str], None]
+    was_deleted: Callable[[int], bool]
+
+
+class Night:
+    """One process at a time runs it: the one that executes passes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        nights: Nights,
+        notes: Notes,
+        reconciler: Reconciler,
+        chatwoot: Chatwoot,
+        contacts: ContactComparison,
+        inbox: Inbox,
+    ) -> None:
+        self._zone = settings.timezone
+        self._nights = nights
+        self._readings, self._sightings = notes.readings, notes.sightings
+        self._reconciler = reconciler
+        self._chatwoot = chatwoot
+        self._contacts = contacts
+        self._inbox = inbox
+        self._alone = Lock()
+        self._events = LogThrottle()
+        self._turns: list[int] = []  # organizations that are next
+        self._failures = 0  # in a row: of a step, or of turns
+        self._steps: dict[str, Callable[[NightRow], NightRow]] = {
+            CONTACTS: self._read_page,
+            MISSED: self._read_missed,
+            OFFICE: self._compare_next,
+            CLOSING: self._close,
+        }
+
+    # -- when ------------------------------------------------------------------------------------
+
+    def begin(self) -> NightRow:
+        """A new one, unless one is under way."""
+        last = self._nights.read_last()
+        if last and not last.ended_at:
+            return last
+        now, known = time.time(), self._readings.count_known()
+        self._turns = []
+        # Those are asked about each night: the hook may have come before the end.
+        self._readings.bring_forward(self._readings.list_told(DELETED))
+        night = NightRow(now, now, known=known, wanted=-(-known // NIGHTS_A_WEEK))
+        self._nights.put(night)
+        log.info("a night begins: %d organizations are known", known)
+        return night
+
+    def is_due(self) -> bool:
+        """Was the last one missed? Where there was none ever, its time is to come."""
+        last = self._nights.read_last()
+        if last is None:
+            now = time.time()
+            self._nights.put(NightRow(now, now, ended_at=now, phase=CLOSING))
+            return False
+        return bool(last.ended_at) and last.begun_at < self.find_last_time()
+
+    def find_last_time(self) -> float:
+        """When a night should have begun last (epoch seconds)."""
+        now = datetime.now(self._zone)
+        hour, minute = BEGINS
+        planned = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        return (planned if planned <= now else planned - timedelta(days=1)).timestamp()
+
+    # -- the way through it ----------------------------------------------------------------------
+
+    def work(self, ended: Event) -> None:
+        """Go on with the one that is under way, until it is over or `ended` is set."""
+        if not self._alone.acquire(blocking=False):
+            return
+        try:
+            while not ended.is_set():
+                rest = self._try_step()
+                if rest is None:
+                    return
+                ended.wait(rest)
+        finally:
+            self._alone.release()
+
+    def _try_step(self) -> float | None:
+        """Seconds to rest; None when there is nothing to do."""
+        night = None
+        try:
+            night = self._nights.read_last()
+            if night is None or night.ended_at:
+                return None
+            return self._step(night)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the night goes on)
+            self._failures += 1
+            with suppress(*DATABASE, PanelError):  # it is noted when the database is well again
+                self._note_failure(night, error)
+            return self._find_rest()
+
+    def _note_failure(self, night: NightRow | None, error: Exception) -> None:
+        """Of a step, which is tried again after a rest or given up."""
+        self._events.record(log.warning, "the night rests", why=_describe(error))
+        if night is None or _is_of_database(error):
+            return
+        if not isinstance(error, PanelError):
+            log.error("a step of the night broke", exc_info=error)
+        if self._is_hopeless(night, error):
+            self._give_up(night, error)
+        else:
+            self._note_trouble(night, error)
+
+    def _is_hopeless(self, night: NightRow, error: Exception) -> bool:
+        if isinstance(error, TryLater):
+            is_late = night.begun_at < self.find_last_time()
+            return is_late or (night.phase == CONTACTS and self._failures >= MOST_RESTS)
+        return isinstance(error, GiveUp) or self._failures >= FAILURES_IN_A_ROW
+
+    def _step(self, night: NightRow) -> float:
+        failures = self._failures
+        after = self._steps[night.phase](night)
+        self._nights.put(replace(after, noted_at=time.time()))
+        if self._failures == failures:
+            self._failures = 0
+        if after.ended_at or self._failures < FAILURES_IN_A_ROW:
+            return 0.0
+        return self._find_rest()
+
+    def _find_rest(self) -> float:
+        return RESTS[min(self._failures, len(RESTS)) - 1] if self._failures else 0.0
+
+    def _give_up(self, night: NightRow, error: Exception) -> None:
+        """The phase is over: what it did not reach has its turn in the next night."""
+        self._failures = 0
+        phase = OFFICE if night.phase == CONTACTS else NEXT_PHASE[night.phase]
+        ended_at = time.time() if night.phase == CLOSING else None
+        log.error("the night stops its phase %r: %s", night.phase, _describe(error))
+        after = replace(night, phase=phase, place=0, ended_at=ended_at, skipped=night.skipped + 1)
+        self._note_trouble(after, error)
+
+    def _note_trouble(self, night: NightRow, error: Exception) -> None:
+        side = error.side if isinstance(error, PanelError) else ""
+        told = replace(night, trouble=_describe(error), side=side, noted_at=time.time())
+        self._nights.put(told)
+
+    def _skip_turn(self, night: NightRow, what: str, error: Exception) -> NightRow:
+        self._failures += isinstance(error, TryLater | Unauthorized)
+        log.warning("the night skips %s: %s", what, _describe(error))
+        side = error.side if isinstance(error, PanelError) else ""
+        trouble = f"{what}: {_describe(error)}"
+        return replace(night, skipped=night.skipped + 1, trouble=trouble, side=side)
+
+    # -- contacts --------------------------------------------------------------------------------
+
+    def _read_page(self, night: NightRow) -> NightRow:
+        page, at = night.place + 1, time.time()
+        contacts, total = self._chatwoot.list_told(page)
+        differing = self._contacts.find_differing(contacts, at)
+        night = self._ask_passes(night, differing)
+        night = replace(night, place=page, contacts=night.contacts + len(contacts))
+        if contacts and page * PAGE_CONTACTS < total:
+            return night
+        return replace(night, phase=MISSED, place=0)
+
+    def _read_missed(self, night: NightRow) -> NightRow:
+        """Pages shift while contacts come and go: who was on none of them is read singly."""
+        numbers = self._sightings.list_missed(night.begun_at, night.place, PAGE_CONTACTS)
+        if not numbers:
+            return replace(night, phase=OFFICE, place=0)
+        for number in numbers:
+            owners = self._contacts.find_owners(number)
+            night = replace(self._read_single(night, number, owners), place=number)
+        return night
+
+    def _read_single(self, night: NightRow, number: int, owners: set[int]) -> NightRow:
+        if not owners:  # it is told nothing, so no page has it
+            return night
+        night, at = replace(night, single=night.single + 1), time.time()
+        try:
+            contact = self._chatwoot.contact(number)
+        except Missing:
+            return self._ask_passes(night, owners)
+        except Exception as error:
+            if _is_of_database(error):
+                raise
+            return self._skip_turn(night, f"contact {number}", error)
+        return self._ask_passes(night, self._contacts.find_differing([contact], at))
+
+    # -- the back office -------------------------------------------------------------------------
+
+    def _compare_next(self, night: NightRow) -> NightRow:
+        if night.compared >= night.wanted:
+            return replace(night, phase=CLOSING, place=0)
+        self._turns = self._turns or self._readings.list_next(night.begun_at, TURNS_AT_ONCE)
+        if not self._turns:
+            return replace(night, phase=CLOSING, place=0)
+        night = self._compare(night, self._turns[0])
+        self._turns.pop(0)  # not before: whose turn was cut off has it again
+        return night
+
+    def _compare(self, night: NightRow, organization: int) -> NightRow:
+        try:
+            changed = self._reconciler.has_changed(organization)
+        except Paused:
+            raise  # nobody was asked: the turn is not lost
+        except Missing as error:
+            return self._note_missing(night, organization, error)
+        except Exception as error:
+            if _is_of_database(error):
+                raise
+            self._readings.note_turn(organization, time.time())
+            return self._skip_turn(night, f"organization {organization}", error)
+        self._readings.note_turn(organization, time.time())
+        night = replace(night, compared=night.compared + 1)
+        return self._ask_passes(night, {organization}) if changed else night
+
+    def _note_missing(self, night: NightRow, organization: int, error: Missing) -> NightRow:
+        if error.code == "unknown_organization" and self._inbox.was_deleted(organization):
+            self._readings.note_gone(organization, time.time())
+            return night
+        self._readings.note_turn(organization, time.time())
+        return self._skip_turn(night, f"organization {organization}", error)
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def _close(self, night: NightRow) -> NightRow:
+        gone = self._readings.list_gone(night.begun_at)
+        if len(gone) > MOST_CLEARED * night.known:
+            told = f"{len(gone)} of {night.known} known organizations would be cleared"
+            log.error("withheld: %s; `flask sync reconcile --force` if right", told)
+            night = replace(night, withheld=len(gone), trouble=told, side="")
+        elif gone:
+            night = self._ask_passes(night, gone, DELETED)
+        today = datetime.now(self._zone).date()
+        needy = set(self._readings.list_needy(today)) - set(gone)
+        night = self._ask_passes(night, needy)
+        now = time.time()
+        self._sightings.prune(now)
+        self._nights.prune(now)
+        log.info(
+            "the night is over: %d contacts read, %d organizations compared, %d lined up, %d"
+            " turns skipped",
+            *(night.contacts + night.single, night.compared, night.lined_up, night.skipped),
+        )
+        return replace(night, ended_at=now)
+
+    def _ask_passes(
+        self, night: NightRow, organizations: Collection[int], kind: str = RECONCILE
+    ) -> NightRow:
+        if organizations:
+            self._inbox.line_up(sorted(organizations), kind)
+        return replace(night, lined_up=night.lined_up + len(organizations))
+
+
+def _is_of_database(error: Exception) -> bool:
+    return isinstance(error, DATABASE) or getattr(error, "code", "") == "database"
+
+
+def _describe(error: Exception) -> str:
+    """What people may read: the text of an unexpected error may hold anything."""
+    return str(error) if isinstance(error, PanelError) else type(error).__name__

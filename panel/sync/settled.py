@@ -1,0 +1,52 @@
+"""Whose contacts need no look: nothing is to be told otherwise than when they were seen last."""
+
+import time
+from collections.abc import Mapping, Set
+
+from panel.data.directory import Person
+from panel.data.sightings import FRESH_SECONDS, Sighting, Sightings, make_digest
+from panel.sync.contact_writer import ContactWriter
+from panel.sync.people import DesiredPerson, is_guessable
+
+
+class Settled:
+    """Of one organization: its people and their contacts as the last pass left them."""
+
+    def __init__(
+        self,
+        sightings: Sightings,
+        writer: ContactWriter,
+        before: Mapping[str, Person],
+        further: Mapping[str, Set[int]],
+    ) -> None:
+        self._writer = writer
+        self._before = before
+        self._contacts = {
+            key: {person.contact, *further.get(key, ())} for key, person in before.items()
+        }
+        every = sorted(set().union(*self._contacts.values()))
+        self._seen = sightings.find(every)
+        self._oldest = time.time() - FRESH_SECONDS
+
+    def covers(self, wanted: DesiredPerson) -> bool:
+        """Is there nothing to find, to write or to decide about this person?"""
+        stored = self._before.get(wanted.key)
+        if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, wanted):
+            return False
+        return all(self._is_told(number) for number in self._contacts[wanted.key])
+
+    def _is_told(self, number: int) -> bool:
+        seen: Sighting | None = self._seen.get(number)
+        if seen is None or seen.seen_at < self._oldest:
+            return False
+        return seen.told == make_digest(self._writer.make_right(number))
+
+
+def _is_same(stored: Person, wanted: DesiredPerson) -> bool:
+    keys = ("role", "email", "phone", "phone_shared")
+    return all(getattr(stored, key) == getattr(wanted, key) for key in keys)
+
+
+def _is_open(stored: Person) -> bool:
+    """Does an earlier pass leave something to be done?"""
+    return bool(stored.former_email or stored.merged_into or is_guessable(stored.identifier))
