@@ -8,9 +8,9 @@ import click
 
 from panel.cli.output import FOUND, database_command, echo, format_time, stop
 from panel.data.erasures import Erasure
+from panel.data.lanes import Lane
 from panel.services import get, services
 from panel.sync.intake import Intake
-from panel.sync.jobs import BACKFILL
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,7 @@ def _allow(chosen: list[Erasure]) -> list[int]:
     numbers = [each.contact for each in chosen]
     services().directory.erasures.allow(numbers)
     log.warning("contacts that were deleted may be made again: %s", numbers)
-    for number in organizations:
-        get(Intake).line_up(number, BACKFILL)
-        get(Intake).hasten(number)
+    get(Intake).line_up(organizations, Lane.BACKFILL, anew=True)
     return organizations
 
 
