@@ -12,9 +12,9 @@ The map, in reading order. A module imports what stands before it, never what co
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · directory · sightings · search_index · audit_log · delivery_log ·
-                tasks · inbox · lanes · readings · nights · dead_letters · workers · leader ·
-                installation · backlog
+                matches · erasures · directory · sightings · search_index · audit_log ·
+                delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
+                workers · leader · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
@@ -34,7 +34,7 @@ The map, in reading order. A module imports what stands before it, never what co
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · night_status · sync_status ·
-                sync_buried · sync · commands · console
+                sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

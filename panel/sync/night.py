@@ -133,7 +133,9 @@ class Night:
             return self._step(night)
         except Exception as error:  # noqa: BLE001 (whatever it is, the night goes on)
             self._failures += 1
-            with suppress(*DATABASE_TROUBLE, PanelError):  # it is noted when the database is well again
+            with suppress(
+                *DATABASE_TROUBLE, PanelError
+            ):  # it is noted when the database is well again
                 self._note_failure(night, error)
             return self._find_rest()
 
