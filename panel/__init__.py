@@ -19,7 +19,7 @@ The map, in reading order. A module imports what stands before it, never what co
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · figures · health · assets · request_ids ·
+                panel · actions · figures · health · bundle · assets · request_ids ·
                 request_metrics · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures ·
