@@ -75,7 +75,8 @@ class Identification:
 
 
 def describe_customer(conversation: Conversation) -> str:
-    """All that decides here who the customer is, as `static/js/context.js` says it of what the dashboard shows.
+    """All that decides here who the customer is; `static/js/context.js` says the same of what the
+    dashboard shows.
 
     No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
     texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.
