@@ -2,11 +2,11 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · metrics · errors · exact_json · phones · deadline · locks · bulkhead
+    .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · values · dates · money · fields · organizations · orders ·
-                licenses
+    models/     text · countries · phones · values · dates · money · fields · organizations ·
+                orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
@@ -30,9 +30,10 @@ The map, in reading order. A module imports what stands before it, never what co
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · sync_status · sync_buried ·
-                sync · commands
+                sync · commands · console
+    .           application
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
-`app.create_app` knows everyone.
+`application.create_app` knows everyone.
 """

@@ -138,8 +138,9 @@ def test_nobody_asks_a_registry_for_the_image_that_is_built_here() -> None:
 
 @pytest.mark.parametrize("name", PANELS)
 def test_a_panel_gets_the_time_that_gunicorn_gives_a_request(name: str) -> None:
-    given: dict[str, Any] = {}
-    exec((ROOT / "gunicorn.conf.py").read_text(), given)
+    file = ROOT / "gunicorn.conf.py"
+    given: dict[str, Any] = {"__file__": str(file)}
+    exec(file.read_text(), given)
     assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > given["graceful_timeout"] + 5
     [alive] = re.findall(r"keepalive_timeout (\d+)s", (DEPLOY / "nginx/panel.conf").read_text())
     assert int(alive) < given["keepalive"]

@@ -26,8 +26,8 @@ from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
+from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.models.text import normalize_email
-from panel.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
 CLAIMED = "claimed"

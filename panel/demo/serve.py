@@ -82,7 +82,7 @@ class House:
             "secret": settings.chatwoot_webhook_secret,
         }
         # By name, as gunicorn does it: nothing imports the room that knows everyone.
-        self.panel = import_string("app:create_app")(settings)
+        self.panel = import_string("panel.application:create_app")(settings)
         self.page.plugin = Plugin(self.office, f"http://127.0.0.1:{port}", self.secret)
 
     @contextmanager
