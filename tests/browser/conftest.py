@@ -332,8 +332,9 @@ class Demo:
         prove_customer(self.chat, self.services, row, row.organizations[0])
 
     def switch(self, page: Page, scenario: str) -> None:
-        """A click on another conversation of the list; our tab stays chosen."""
+        """A click on another conversation of the list, which shows its messages; then our tab."""
         page.locator(f"[data-conversation][data-scenario={scenario}]").click()
+        page.locator("[data-tab=app]").click()
 
     def open_in_app(self, page: Page, address: str | None = None) -> Panel:
         """As in Chatwoot's mobile app: a page of its own; what it asks its host is in `asked`."""
