@@ -171,7 +171,7 @@ def _regular(at: int, name: str, email: str, says: str) -> Scenario:
 REGULARS: dict[str, Scenario] = {
     row.name: row
     for row in (
-        _regular(1, "Helena Castro", "helena@saobento.example", "Bom dia! Recebi a nota, obrigada."),
+        _regular(1, "Helena Castro", "helena@saobento.example", "Recebi a nota, obrigada!"),
         _regular(2, "Igor Martins", "igor@aguaverde.example", "Minha renovação está em dia?"),
         _regular(3, "Júlia Campos", "julia@acme-escolas.example", "Podem reenviar a proposta?"),
         _regular(4, "Kleber Moura", "kleber@tecnatal.example", "Quantos sites ainda posso ativar?"),
@@ -179,9 +179,9 @@ REGULARS: dict[str, Scenario] = {
         _regular(6, "Mateus Pinto", "mateus@tecbelem.example", "Qual é a minha chave de licença?"),
         _regular(7, "Nádia Lopes", "nadia@tecmanaus.example", "Até quando vale a licença?"),
         _regular(8, "Otávio Dantas", "otavio@teccuiaba.example", "Troquei de domínio, e agora?"),
-        _regular(9, "Patrícia Melo", "patricia@tecvitoria.example", "Preciso da segunda via do boleto."),
+        _regular(9, "Patrícia Melo", "patricia@tecvitoria.example", "E a segunda via do boleto?"),
         _regular(10, "Renato Farias", "renato@tecmaceio.example", "Dá para mudar de plano?"),
-        _regular(11, "Simone Azevedo", "simone@tecaracaju.example", "Quem mais tem acesso à conta?"),
+        _regular(11, "Simone Azevedo", "simone@tecaracaju.example", "Quem mais tem acesso?"),
         _regular(12, "Tiago Barros", "tiago@tecpalmas.example", "Tudo certo por aqui, valeu!"),
     )
 }

@@ -104,6 +104,8 @@ CHATWOOT_CAUSES = {
 # Why a viewer is refused.
 REASONS = {
     "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
+    "no_key": "The address of this dashboard app is registered without its key, the part from # "
+    "on. Ask an administrator to register the whole address.",
     "wrong_proof": "The address of this dashboard app is out of date. Ask an administrator.",
     "not_an_agent": "You are not in this account's list of agents.",
     "not_in_inbox": "You are not a member of this conversation's inbox.",

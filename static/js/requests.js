@@ -9,6 +9,8 @@ import { fields, noteStart, openAgainIn, visit } from "./visit.js";
 // The launch key lives here only: it leaves the address before htmx can send it anywhere.
 const key = new URLSearchParams(location.hash.slice(1)).get("k") || "";
 history.replaceState(null, "", location.pathname + location.search);
+// A reload has lost the key. An address that came without one was registered without one.
+const isKeyless = !key && performance.getEntriesByType("navigation")[0]?.type === "navigate";
 
 let proofs = 0; // in a row, none of which helped
 
@@ -24,6 +26,7 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   // htmx adds every field inside the panel. What was typed there, a token above all, stays here.
   if (sourceElement === panel()) [...body.keys()].forEach((name) => name in fields || body.delete(name));
   if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
+  if (toContact(request) && isKeyless) body.set("keyless", 1);
   if (isLive(sourceElement)) Object.entries(describeShown()).forEach((pair) => body.set(...pair));
   ctx.sentFor = ownerOf(sourceElement);
 });
