@@ -101,6 +101,14 @@ CHATWOOT_CAUSES = {
     "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
+# What `static/js/shortcuts.js` does at a key.
+SHORTCUTS = {
+    "R": "Refresh",
+    "/": "Search another company",
+    "N": "Next section",
+    "?": "These shortcuts",
+}
+
 # Why a viewer is refused.
 REASONS = {
     "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",

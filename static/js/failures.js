@@ -1,5 +1,6 @@
 // What the panel shows where no answer of ours came.
 
+import { keepPlace } from "./focus.js";
 import { copyOf, panel } from "./page.js";
 
 function fillTemplate(template, code, id) {
@@ -10,7 +11,7 @@ function fillTemplate(template, code, id) {
 
 // In place of the whole panel. `id`: of the request, for whoever reads the log.
 export function replacePanel(code, id) {
-  panel().replaceWith(fillTemplate("#lost", code, id));
+  keepPlace(() => panel().replaceWith(fillTemplate("#lost", code, id)));
 }
 
 // Beside what stands, in the section that asked or at the panel's top; once for each place.

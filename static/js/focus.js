@@ -2,25 +2,43 @@
 
 import { find, on } from "./page.js";
 
-// A form that was sent is replaced. The keyboard goes on at the heading of what came.
-on("htmx:config:request", ({ detail: { ctx } }) => {
-  if (ctx.sourceElement.matches("form")) ctx.headingAfter = headingFor(ctx.sourceElement);
-});
+const HEADING = "#panel :is(h1, .identity strong)";
+let place = null; // the heading to go on at, found before the swap
 
-function headingFor(form) {
-  const section = form.closest("[data-section]");
-  return section ? `[data-section=${section.dataset.section}] h2` : "#panel :is(h1, .identity strong)";
+// The heading of the section where the keyboard stands, else of the panel; none for a keyboard that
+// is elsewhere, for there it is Chatwoot's.
+function findPlace() {
+  const { activeElement } = document;
+  if (!activeElement?.closest("#panel")) return null;
+  const section = activeElement.closest("[data-section]");
+  return section ? `[data-section=${section.dataset.section}] h2` : HEADING;
 }
 
-on("htmx:after:swap", ({ detail: { ctx } }) => {
-  if (ctx.headingAfter && document.activeElement === document.body) focusOn(find(ctx.headingAfter));
-});
-
-function focusOn(heading) {
+export function goOnAt(heading) {
   if (!heading) return;
   heading.tabIndex = -1;
   heading.focus();
 }
 
-// The agent opened it by hand. Elsewhere the keyboard is Chatwoot's, and stays with it.
+// Does what replaces a part of the panel, and keeps the keyboard in it.
+export function keepPlace(replace) {
+  const selector = findPlace();
+  replace();
+  restore(selector);
+}
+
+function restore(selector) {
+  if (selector && document.activeElement === document.body) goOnAt(find(selector) || find(HEADING));
+}
+
+on("htmx:before:swap", () => {
+  place = findPlace() || place;
+});
+
+on("htmx:after:swap", () => {
+  restore(place);
+  place = null;
+});
+
+// The agent opened it by hand.
 on("toggle", ({ target }) => target.id === "change" && target.open && target.querySelector("input").focus(), true);

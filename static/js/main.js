@@ -6,6 +6,7 @@ import "./uncover.js";
 import "./news.js";
 import "./copying.js";
 import "./ages.js";
+import "./shortcuts.js";
 import "./requests.js";
 import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
 import { noteMove } from "./clock.js";

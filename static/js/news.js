@@ -1,6 +1,7 @@
 // News: rows that came or changed in sight are marked for a moment, and said once.
 
-import { all, announce, on, ownerOf, wordsOf } from "./page.js";
+import { all, on, ownerOf, wordsOf } from "./page.js";
+import { announceNews } from "./status.js";
 
 const MARKED = 8000;
 let before = new Map(); // the rows of each section as they were drawn before the swap
@@ -27,7 +28,7 @@ function markNews(section, old) {
     counts.set(word, (counts.get(word) || 0) + 1);
   }
   const text = [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
-  if (text) announce(`${section.querySelector("h2").textContent}: ${text}`);
+  if (text) announceNews(`${section.querySelector("h2").textContent}: ${text}`);
 }
 
 function mark(place, word) {

@@ -2,12 +2,24 @@
 
 import { copyOf, on } from "./page.js";
 
-on("beforetoggle", ({ target }) => {
-  if (target.firstChild) return;
-  target.append(copyOf("#uncover"));
-  const form = target.firstElementChild;
-  form.querySelector("strong").textContent = target.getAttribute("aria-label");
-  form.elements.section.value = form.closest("section").dataset.section;
-  form.querySelector("[popovertargetaction]").popoverTargetElement = target;
+// A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
+function openDialog(button) {
+  const section = button.closest("section");
+  const dialog = section.querySelector("dialog");
+  if (!dialog.firstChild) fill(dialog, section.dataset.section);
+  dialog.showModal();
+}
+
+function fill(dialog, section) {
+  dialog.append(copyOf("#uncover"));
+  const form = dialog.firstElementChild;
+  form.querySelector("strong").textContent = dialog.getAttribute("aria-label");
+  form.elements.section.value = section;
   htmx.process(form);
-}, true);
+}
+
+on("click", ({ target }) => {
+  const button = target.closest("[data-action=reveal]");
+  if (button) openDialog(button);
+  else if (target.closest("[data-action=close]")) target.closest("dialog").close();
+});

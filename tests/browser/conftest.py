@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -377,6 +378,26 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     yield found
     server.stop()
     found.services.database.dispose()
+
+
+MakeDemo = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
+    """`demo_with("access-token")`: the demo as its command line makes it."""
+    with ExitStack() as stack:
+
+        def make(proof: str, front: int = 0) -> Demo:
+            house = House(SECRET, proof)
+            server = serve(house)
+            stack.callback(server.stop)
+            house.move_in(server.port, str(with_tables(tmp_path)), front)
+            found = Demo(house, server)
+            stack.callback(found.services.database.dispose)
+            return found
+
+        yield make
 
 
 @pytest.fixture
