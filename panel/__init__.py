@@ -11,8 +11,8 @@ The map, in reading order. A module imports what stands before it, never what co
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
-                directory · search_index · audit_log · delivery_log · tasks · inbox ·
+    data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
+                matches · directory · search_index · audit_log · delivery_log · tasks · inbox ·
                 dead_letters · workers · installation · backlog
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods

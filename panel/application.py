@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+import click
 from flask import Flask, Response, abort, jsonify
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
@@ -21,7 +22,7 @@ from panel.auth.tokens import SHARED_SECRET
 from panel.bulkhead import USUAL_THREADS
 from panel.cache.backend import list_folders
 from panel.cli import commands, console
-from panel.data import db, schema
+from panel.data import db, ownership, schema
 from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import Obstacle, explain, refuse_obstacles
 from panel.logs import formatter
@@ -86,7 +87,10 @@ def _prepare_process() -> Settings:
     """The environment's settings, for a process that is ours alone."""
     os.umask(0o077)  # what we write holds names and addresses: it is nobody else's
     formatter.configure()
-    return settings_or_exit()
+    settings = settings_or_exit()
+    if click.get_current_context(silent=True):  # a command's process, not a server's
+        ownership.become_owner(_find_state_folder(settings))
+    return settings
 
 
 def _build(settings: Settings, app: Flask) -> None:
@@ -180,6 +184,13 @@ def refuse_newer_or_exit() -> None:
 def _list_folders(settings: Settings) -> list[Path]:
     scheme, _, folder = settings.cache_url.partition(":")
     return list_folders(Path(folder)) if scheme == "file" else []
+
+
+def _find_state_folder(settings: Settings) -> Path | None:
+    """Of the database where it is a file, else of the cache; None: both are servers."""
+    scheme, _, database = settings.database_url.partition("///")
+    folders = [Path(database).parent] if scheme == "sqlite:" else _list_folders(settings)
+    return next(iter(folders), None)
 
 
 @contextmanager
