@@ -27,8 +27,8 @@ QUOTE_STATUSES = {
     "rejected": "Declined",
     "expired": "Expired",
     "lapsed": "Expired",
-    "cancelled": "Cancelled",
-    "refunded": "Refunded",
+    "cancelled": "Withdrawn",
+    "refunded": "Paid back",
 }
 
 LICENSE_STATUSES = {
@@ -37,7 +37,7 @@ LICENSE_STATUSES = {
     "expired": "Expired",
     "disabled": "Disabled",
     "suspended": "Suspended",
-    "cancelled": "Cancelled",
+    "cancelled": "Revoked",
 }
 
 # The check of the company's tax id at the registry; it says nothing of who is writing.
