@@ -13,14 +13,14 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · directory · search_index · audit_log · delivery_log · tasks · inbox ·
-                dead_letters · workers · installation · backlog
+                dead_letters · workers · installation · backlog · standing
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries · checks
     customer/   matching · disclosure · lookup · decisions · search
-    web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · figures · health · bundle · assets · request_ids ·
-                request_metrics · security_headers
+    web/        polling · labels · vocabulary · formats · groups · selection · sections ·
+                attention · rendering · opening · csrf · sign_in · panel · actions · figures ·
+                health · bundle · assets · request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures ·
                 seat_writer · seats · progress · reconcile · rate_limit · group_commit ·

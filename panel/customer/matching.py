@@ -44,7 +44,8 @@ class Candidate:
     """One organization that the conversation may belong to.
 
     `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
-    Of a match, `value` is the key, `role` whose it is, `fits` how many organizations know it.
+    Of a match, `value` is the key, `fits` how many organizations know it. `role`: of whoever has
+    the contact's key there; empty where nobody does.
     """
 
     organization: int
@@ -180,7 +181,11 @@ class _Evidence:
     def judge_pick(self, link: Link) -> Candidate:
         """The agent says which company this is; who is writing, the channel alone says."""
         trust = self._judge(link.organization)
-        return Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+        roles = [each.role for each in self.matches if each.organization == link.organization]
+        role = roles[0] if roles else ""
+        return Candidate(
+            link.organization, PICKED, link.scope, trust, link.agent, link.at, role=role
+        )
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
         """By the best key that the organization knows now: the proven one, else the stored."""

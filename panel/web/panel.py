@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
@@ -15,6 +16,7 @@ from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web import sign_in
+from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
     choose_status,
@@ -25,7 +27,6 @@ from panel.web.rendering import (
     read_bearer,
     read_moment,
     read_version,
-    render_panel,
     render_section,
 )
 from panel.web.sections import (
@@ -72,6 +73,22 @@ def refresh_section(name: str) -> Response:
     return answer_section(name, seal, read_bearer(), CacheControl.NO_CACHE, is_checked)
 
 
+def refresh_all() -> Response:
+    """Every section is told to read anew, each by itself; it waits for none of them."""
+    open_seal_at_once()
+    answer = Response(status=204)
+    answer.headers["HX-Trigger"] = ", ".join(f"refresh-{name}" for name in SECTIONS)
+    return answer
+
+
+def show_attention() -> Response:
+    """What needs a word by now: from what is kept, so it waits for nobody but Chatwoot's word."""
+    seal, is_checked = open_seal_in_time()
+    if not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    return make_response(render_attention(seal, "stranger" in request.args, is_checked))
+
+
 def show_changes() -> Response:
     """Which of the shown sections have a reason to ask again; when to ask this again.
 
@@ -111,6 +128,7 @@ def answer_section(
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), masked)
+        view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
     except Busy:
         view = make_loading_view(section, Busy.code)  # it asks again by itself
@@ -121,7 +139,9 @@ def answer_section(
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
     _record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
-    return make_response(html, status)
+    answer = make_response(html, status)
+    answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
+    return answer
 
 
 def _record_trouble(view: SectionView, seal: Seal) -> None:
