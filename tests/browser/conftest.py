@@ -52,7 +52,7 @@ PLAIN = "--disable-features=" + ",".join(
         *("OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
     )
 )
-PATIENCE_MS = 15_000  # how long an expectation may take on a busy machine
+PATIENCE_MS = 4_000  # how long an expectation may take on a busy machine
 
 # The page says it by its console, so that frames of other sites are heard too; bound to the
 # document before any script of the page runs, and not itself subject to the page's policy.
