@@ -17,7 +17,11 @@ from typing import Any
 
 from gunicorn.errors import HaltServer
 
-sys.path.insert(0, str(Path.cwd()))  # by itself gunicorn does so later
+APPLICATION = "panel.application"
+# This file lies beside the package in a checkout, inside it in a wheel. That folder comes first:
+# gunicorn has put there where it was started, and another "panel" may lie in that.
+_here = Path(__file__).resolve().parent
+sys.path.insert(0, str(_here if (_here / "panel").is_dir() else _here.parent))
 
 # gthread, but threads never wait for a client: half a request holds none of them up.
 worker_class = "panel.serving.buffering.BufferingWorker"
@@ -74,7 +78,7 @@ MEGABYTE = 1 << 20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 
-REFUSED = 2  # the exit code of `app` for what another start would not change
+REFUSED = 2  # the application's exit code for what another start would not change
 
 
 COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name, which it reads when it is loaded
@@ -115,7 +119,7 @@ def on_starting(server: Any) -> None:
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
     try:
-        importlib.import_module("app").settings_or_exit()
+        importlib.import_module(APPLICATION).settings_or_exit()
         if code := _run_apart("migrate_or_exit"):
             sys.exit(code)
     except SystemExit:
@@ -133,11 +137,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def _run_apart(task: str) -> int:
-    """Run a function of `app`; its exit code. In a process of its own, which leaves nothing here.
+    """Run a function of the application in a process of its own; returns its exit code.
 
-    The database's connections would not survive the forks that follow.
+    Nothing of it is left here: the database's connections would not survive the forks that follow.
     """
-    target = getattr(importlib.import_module("app"), task)
+    target = getattr(importlib.import_module(APPLICATION), task)
     process = multiprocessing.get_context("fork").Process(target=target)
     process.start()
     process.join()
@@ -153,10 +157,10 @@ def post_worker_init(worker: Any) -> None:
     # waiting, so Python did it seldom, and what requests leave behind in circles lay about.
     gc.collect()
     gc.freeze()
-    importlib.import_module("app").start_work(worker.wsgi, worker.cfg.threads)
+    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
 
 
 def worker_exit(_server: object, worker: Any) -> None:
     """Give the lease back at once, instead of when the kernel notices."""
     if getattr(worker, "wsgi", None):
-        importlib.import_module("app").stop_work(worker.wsgi)
+        importlib.import_module(APPLICATION).stop_work(worker.wsgi)

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import create_app
+from panel.application import create_app
 from panel.cache.entries import Lifetimes
 from panel.upstream import chatwoot, documents
 

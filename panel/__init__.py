@@ -2,17 +2,17 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
-    .           settings · metrics · errors · exact_json · phones · deadline · locks · bulkhead
+    .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · values · dates · money · fields · organizations · orders ·
-                licenses
+    models/     text · countries · phones · values · dates · money · fields · organizations ·
+                orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
-    data/       migrations · db · schema · obstacles · links · directory_tables · matches ·
-                directory · search_index · audit_log · delivery_log · tasks · inbox ·
+    data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
+                matches · directory · search_index · audit_log · delivery_log · tasks · inbox ·
                 dead_letters · workers · installation · backlog · standing
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
@@ -20,7 +20,7 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
                 attention · rendering · opening · csrf · sign_in · panel · actions · figures ·
-                health · assets · request_ids · request_metrics · security_headers
+                health · bundle · assets · request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · contact_errors · memberships ·
                 conversations · contact_search · contact_writer · contacts · departures ·
                 seat_writer · seats · progress · reconcile · rate_limit · group_commit ·
@@ -30,9 +30,10 @@ The map, in reading order. A module imports what stands before it, never what co
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · sync_status · sync_buried ·
-                sync · commands
+                sync · commands · console
+    .           application
     demo/       the built-in back office and the built-in Chatwoot
 
 `customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
-`app.create_app` knows everyone.
+`application.create_app` knows everyone.
 """

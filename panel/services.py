@@ -32,6 +32,7 @@ from panel.upstream.chatwoot import Chatwoot, connect
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice
+from panel.upstream.transport import Egress
 
 MOST_RENDERED = 256  # sections, for a second
 T = TypeVar("T")
@@ -65,8 +66,13 @@ def build(settings: Settings, app: Flask) -> Services:
     bulkhead = Bulkhead()
     kept = Cache(store, locks, time.time, bulkhead)
     engine = db.connect(settings.database_url)
-    office = Client(settings.middag_api_url, {"Authorization": f"Bearer {settings.secret}"})
-    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
+    to_office = Egress(settings.certificates, settings.middag_proxy)
+    to_chatwoot = Egress(settings.certificates, settings.chatwoot_proxy)
+    bearer = {"Authorization": f"Bearer {settings.secret}"}
+    office = Client(settings.middag_api_url, bearer, egress=to_office)
+    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token, egress=to_chatwoot)
+    # Without our token: with it, Chatwoot would answer that every stranger is us.
+    anonymous = connect(settings.chatwoot_url, egress=to_chatwoot)
     failures = FailureLog()
     log_engine = db.connect_without_sync(engine)
     revocations = Revocations(engine)
@@ -93,8 +99,7 @@ def build(settings: Settings, app: Flask) -> Services:
             account,
             kept,
             Sessions(settings),
-            # Without our token: with it, Chatwoot would answer that every stranger is us.
-            Profiles(connect(settings.chatwoot_url), settings.chatwoot_account_id, bulkhead),
+            Profiles(anonymous, settings.chatwoot_account_id, bulkhead),
             Throttle(engine, settings.secret),
             revocations,
         ),

@@ -1,5 +1,6 @@
 """The settings, read once from the environment: every fault is named at once, no value printed."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of design §4.1, parsed. Secrets do not show in `repr`.
+    """Every setting, parsed. Secrets do not show in `repr`.
 
+    `certificates`: the file of the authorities that we trust; empty: those of `certifi`.
     `links`: the address of each kind of record that has one, with `{id}` in it.
     """
 
@@ -53,6 +55,9 @@ class Settings:
     calls_per_minute: int
     middag_calls_per_minute: int
     metrics_token: str
+    certificates: str
+    middag_proxy: str
+    chatwoot_proxy: str
     links: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -161,6 +166,19 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _proxy_url(text: str) -> str:
+    if text:
+        parts = urlsplit(text)
+        _require(parts.scheme == "http" and bool(parts.hostname) and bool(parts.port))
+        _require(not parts.path.strip("/") and not parts.query and text.isprintable())
+    return text.rstrip("/")
+
+
+def _readable_path(text: str) -> str:
+    _require(not text or os.access(text, os.R_OK))
+    return text
+
+
 def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
@@ -202,6 +220,8 @@ class Variable:
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
 MASK_NAMES = ("unproven", "secrets", "never")
+# As requests and OpenSSL call them; the first that is set is taken.
+CERTIFICATE_NAMES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 PROOF_NAMES = ("shared-secret", "access-token", "chatwoot-session")
 
 VARIABLES = (
@@ -292,6 +312,14 @@ VARIABLES = (
     ),
     Variable("PANEL_METRICS_TOKEN", "metrics_token", _token, TOKEN, ""),
     *(
+        Variable(name, name.lower(), _readable_path, "a file of certificates that can be read", "")
+        for name in CERTIFICATE_NAMES
+    ),
+    *(
+        Variable(name, name.lower(), _proxy_url, "such as http://proxy.example.com:3128", "")
+        for name in ("MIDDAG_PROXY", "CHATWOOT_PROXY")
+    ),
+    *(
         Variable(
             f"MIDDAG_LINK_{record.upper()}",
             f"link_{record}",
@@ -326,6 +354,8 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
     on_sqlite = values["database_url"].startswith("sqlite:")
     values["frame_origins"] = values["frame_origins"] or (origin(values["chatwoot_url"]),)
     values["worker"] = values["worker"] or ("inside" if on_sqlite else "separate")
+    files = [values.pop(name.lower()) for name in CERTIFICATE_NAMES]
+    values["certificates"] = next(filter(None, files), "")
     links = {record: values.pop(f"link_{record}") for record in RECORDS}
     values["links"] = {record: link for record, link in links.items() if link}
     return values

@@ -28,7 +28,7 @@ from flask.templating import Environment
 from flask_caching import Cache as FlaskCache
 from jinja2 import MemcachedBytecodeCache
 
-from app import create_app
+from panel.application import create_app
 from panel.auth.access import Access
 from panel.auth.background_checks import BackgroundChecks
 from panel.auth.revocation import Revocations

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app import create_app, start_work
+from panel.application import create_app, start_work
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import ADMIN_TOKEN, SECRET
 from tests.conftest import MakePanel, Panel, Worlds, environment, no_worlds, with_tables

@@ -32,6 +32,10 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PANELS = ["panel-a", "panel-b"]
 NAMES = {variable.name for variable in VARIABLES}
 OF_COMPOSE = {"POSTGRES_PASSWORD"}
+OF_A_SERVICE = {
+    "PANEL_CACHE_URL": "file:/var/lib/panel/cache",
+    "PANEL_DATABASE_URL": "sqlite:////var/lib/panel/panel.db",
+}
 REQUIRED = {variable.name for variable in VARIABLES if variable.default is None}
 OWN, CHAT = "panel.example.com", "chat.example.com"
 EXPOSURE = 15  # tenths, of 100: what `systemd-analyze security` may find at most
@@ -64,13 +68,13 @@ def _sets(line: str) -> bool:
 
 def test_the_example_names_every_setting_with_its_default_and_no_other() -> None:
     defaults = {variable.name: variable.default or "" for variable in VARIABLES}
-    assert example() == defaults | dict.fromkeys(OF_COMPOSE, "")
+    assert example() == defaults | OF_A_SERVICE | dict.fromkeys(OF_COMPOSE, "")
 
 
 def test_the_example_asks_for_what_is_required_and_for_nothing_else() -> None:
     lines = (DEPLOY / "panel.env.example").read_text().splitlines()
     asked = {line.partition("=")[0] for line in lines if _sets(line) and not line.startswith("#")}
-    assert asked == REQUIRED | OF_COMPOSE
+    assert asked == REQUIRED | OF_COMPOSE | set(OF_A_SERVICE)
     with pytest.raises(SettingsError) as error:
         from_env(example())
     assert {fault.split()[0] for fault in error.value.faults} == REQUIRED
@@ -102,8 +106,12 @@ def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> Non
     text = (DEPLOY / f"systemd/{unit}.service").read_text()
     given = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
     assert given.pop("PYTHONDONTWRITEBYTECODE") == "1"
-    assert set(given) == {"PANEL_CACHE_URL", "PANEL_DATABASE_URL"}
-    assert from_env(filled() | given).database_url == "sqlite:////var/lib/panel/panel.db"
+    assert given == {}  # what only a unit knew, a command would not know
+    assert "EnvironmentFile=/etc/panel/panel.env" in text
+    [folder] = re.findall(r"^StateDirectory=(\w+)$", text, re.MULTILINE)
+    settings = from_env(filled())
+    assert settings.database_url == f"sqlite:////var/lib/{folder}/panel.db"
+    assert settings.cache_url == f"file:/var/lib/{folder}/cache"
 
 
 # -- compose and the image ---------------------------------------------------------------------
@@ -138,8 +146,9 @@ def test_nobody_asks_a_registry_for_the_image_that_is_built_here() -> None:
 
 @pytest.mark.parametrize("name", PANELS)
 def test_a_panel_gets_the_time_that_gunicorn_gives_a_request(name: str) -> None:
-    given: dict[str, Any] = {}
-    exec((ROOT / "gunicorn.conf.py").read_text(), given)
+    file = ROOT / "gunicorn.conf.py"
+    given: dict[str, Any] = {"__file__": str(file)}
+    exec(file.read_text(), given)
     assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > given["graceful_timeout"] + 5
     [alive] = re.findall(r"keepalive_timeout (\d+)s", (DEPLOY / "nginx/panel.conf").read_text())
     assert int(alive) < given["keepalive"]

@@ -31,7 +31,7 @@ ONLY_IN = {
     "prometheus_client": ("panel.metrics",),
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
-        *("app", "panel.services", "panel.routes", "panel.web", "panel.cli"),
+        *("panel.application", "panel.services", "panel.routes", "panel.web", "panel.cli"),
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks"),
     ),
 }
@@ -183,9 +183,12 @@ def test_imports_point_to_what_stands_before() -> None:
     assert wrong == []
 
 
-def test_nothing_imports_app() -> None:
+def test_nothing_imports_the_application() -> None:
     wrong = [
-        at(name, line) for name in MODULES for target, line in imports(name) if target == "app"
+        at(name, line)
+        for name in MODULES
+        for target, line in imports(name)
+        if target == "app" or (target == "panel.application" and name != "app")
     ]
     assert wrong == []
 
@@ -240,11 +243,11 @@ def test_a_library_has_its_one_place(library: str) -> None:
     assert wrong == []
 
 
-def test_only_app_reads_the_environment() -> None:
+def test_only_the_application_reads_the_environment() -> None:
     wrong = [
         at(name, line)
         for name in BEHIND_THE_FACES
-        if name != "app"
+        if name != "panel.application"
         for line in _environment_reads(TREES[name])
     ]
     assert wrong == []
@@ -290,7 +293,7 @@ def _defined_in(tree: ast.Module) -> Iterator[str]:
         targets = node.targets if isinstance(node, ast.Assign) else ()
         for target in targets:
             found = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-            yield from (each for each in found if len(each) > 1 and each != "log")
+            yield from (each for each in found if len(each) > 1 and each not in ("log", "__all__"))
 
 
 def test_the_words_are_few() -> None:
@@ -379,7 +382,7 @@ def line_of(path: Path, text: str, position: int) -> str:
 def test_there_are_templates_and_static_files() -> None:
     """Else the rules below would hold of an empty folder."""
     names = {path.relative_to(ROOT).as_posix() for path in [*TEMPLATES, *LOADED]}
-    assert {"templates/base.html", "static/panel.js", "static/panel.css", HTMX} <= names
+    assert {"templates/base.html", "static/js/main.js", "static/panel.css", HTMX} <= names
 
 
 @pytest.mark.parametrize("rule", sorted(FORBIDDEN_MARKUP))

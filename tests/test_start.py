@@ -130,6 +130,23 @@ def test_what_an_administrator_has_to_mend_is_one_sentence_that_names_it(
         assert sentence.endswith(".")
 
 
+def test_a_command_of_root_works_as_the_user_whose_folder_holds_the_database(
+    tmp_path: Path,
+) -> None:
+    """In a process of its own, which cannot come back; its interpreter may be in root's home."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    give_away(folder)
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(above.stat().st_mode | 0o011)  # the tests' own folders let nobody else pass
+    become = "import sys, pathlib; from panel.data.ownership import become_owner"
+    work = "folder = pathlib.Path(sys.argv[1]); become_owner(folder); (folder / 'made').touch()"
+    command = [sys.executable, "-c", f"{become}; {work}", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    made = (folder / "made").stat()
+    assert (made.st_uid, made.st_gid) == (OTHERS, OTHERS)
+
+
 @pytest.mark.parametrize("arguments", [("sync", "status"), ("sync", "backfill", "42"), ("access",)])
 def test_a_command_says_that_postgresql_is_away(arguments: tuple[str, ...], tmp_path: Path) -> None:
     url = f"postgresql://panel:canary-password@127.0.0.1:{free_port()}/panel"

@@ -15,7 +15,7 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from app import create_app
+from panel.application import create_app
 from panel.data import db, schema
 from panel.data.migrations.version import WrongSchema
 from panel.services import Services, get

@@ -23,12 +23,6 @@ from panel.data.audit_log import AuditEntry
 from panel.services import services
 
 
-def register(app: Flask) -> None:
-    """Hang the commands onto the application."""
-    for command in (launch_url, setup, access, sync.group):
-        app.cli.add_command(command)
-
-
 @click.command("launch-url")
 @plain_command
 def launch_url(as_json: bool) -> None:
@@ -81,3 +75,12 @@ def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
         yield f"{format_time(entry.at)}  {whom}  {where}  {how}".rstrip()
     if entry is None:
         yield "Nothing was shown."
+
+
+COMMANDS = (launch_url, setup, access, sync.group)
+
+
+def register(app: Flask) -> None:
+    """Hang the commands onto the application."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

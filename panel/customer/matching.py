@@ -26,8 +26,8 @@ from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
+from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.models.text import normalize_email
-from panel.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
 
 CLAIMED = "claimed"
@@ -76,7 +76,8 @@ class Identification:
 
 
 def describe_customer(conversation: Conversation) -> str:
-    """All that decides here who the customer is, as `panel.js` says it of what the dashboard shows.
+    """All that decides here who the customer is; `static/js/context.js` says the same of what the
+    dashboard shows.
 
     No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
     texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.

@@ -20,7 +20,7 @@ from panel.data.directory_tables import (
     people,
 )
 from panel.data.matches import KEY_NAMES, Keys, Match
-from panel.phones import list_spellings
+from panel.models.phones import list_spellings
 
 # fmt: off
 __all__ = [

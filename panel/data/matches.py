@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from panel.data.directory_tables import COMPANY, organizations, people
-from panel.phones import is_personal_phone, list_spellings
+from panel.models.phones import is_personal_phone, list_spellings
 
 KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
 SWITCHBOARD = 2  # people at least, of whom we know one

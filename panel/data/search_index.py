@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 
 from panel.data.db import metadata, transaction
+from panel.models.phones import normalize_phone, write_forms
 from panel.models.text import clean
-from panel.phones import normalize_phone, write_forms
 
 BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
     *("id", "name", "tax id"),

@@ -21,7 +21,7 @@ from panel.logs import request_id
 PERSONAL_DATA = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+|\+\d{8,15}\b")
 # gunicorn quotes the request that it cannot read, and an address with its query.
 QUOTED = re.compile(r"(?<=^Invalid request from ip=)(\S*): .*|\?\S*", re.DOTALL)
-OUR_LOGGERS = ("panel", "app")
+OUR_LOGGERS = ("panel",)
 LONGEST_VALUE = 2000
 
 

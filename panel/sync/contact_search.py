@@ -8,8 +8,8 @@ contact that is to be changed is read again behind its lock.
 from collections.abc import Sequence
 
 from panel.errors import PanelError
+from panel.models.phones import list_spellings
 from panel.models.text import normalize_email
-from panel.phones import list_spellings
 from panel.sync.people import DesiredPerson
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition, Contact
 

@@ -11,9 +11,9 @@ from panel.data.directory import Known
 from panel.models.dates import find_day, is_past
 from panel.models.licenses import Entitlement
 from panel.models.organizations import Organization
+from panel.models.phones import is_switchboard, normalize_phone
 from panel.models.text import normalize_email
 from panel.models.values import Status
-from panel.phones import is_switchboard, normalize_phone
 from panel.sync.people import find_status
 from panel.upstream.chatwoot import LONGEST_NAME
 from panel.upstream.documents import Listed

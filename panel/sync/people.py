@@ -8,9 +8,9 @@ from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
 from panel.models.organizations import Collaborator, Organization
+from panel.models.phones import has_extension, identify_line, normalize_phone
 from panel.models.text import normalize_email
 from panel.models.values import Illegible, Status
-from panel.phones import has_extension, identify_line, normalize_phone
 from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE, ROLE_ATTRIBUTE
 
 ROLES_BY_WEIGHT = (

@@ -16,6 +16,7 @@ from panel.settings import Settings
 from panel.upstream.chatwoot import connect
 from panel.upstream.client import Client
 from panel.upstream.middag import BackOffice
+from panel.upstream.transport import Egress
 
 WINDOW = 60.0
 BACK_OFFICE_WORKERS = 2
@@ -97,4 +98,5 @@ def make_limited_back_office(services: Services) -> BackOffice:
 def make_limited_client(settings: Settings) -> Client:
     """A client of Chatwoot whose calls wait for their turn."""
     limit = RateLimit(settings.calls_per_minute)
-    return connect(settings.chatwoot_url, settings.chatwoot_api_token, gate=limit.take)
+    egress = Egress(settings.certificates, settings.chatwoot_proxy)
+    return connect(settings.chatwoot_url, settings.chatwoot_api_token, limit.take, egress)

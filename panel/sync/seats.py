@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from panel.data.directory import Known, Person
 from panel.errors import Missing, Unreachable
+from panel.models.phones import identify_line, list_spellings
 from panel.models.text import normalize_email
-from panel.phones import identify_line, list_spellings
 from panel.sync.contact_search import ContactSearch, find_key
 from panel.sync.contacts import ContactLost, Place, keep_identifier
 from panel.sync.people import DesiredPerson, is_guessable

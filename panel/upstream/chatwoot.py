@@ -43,6 +43,7 @@ from panel.upstream.chatwoot_rejections import (
 )
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog, Trouble, Troubles
+from panel.upstream.transport import DIRECT, Egress
 
 log = logging.getLogger(__name__)
 MOST_CONTACT_PAGES = 200  # of contacts in one list, 15 a page
@@ -110,11 +111,16 @@ class ConversationsPart(Part):
     payload: list[ListedPart]
 
 
-def connect(url: str, token: str = "", gate: Callable[[], None] = lambda: None) -> Client:
+def connect(
+    url: str,
+    token: str = "",
+    gate: Callable[[], None] = lambda: None,
+    egress: Egress = DIRECT,
+) -> Client:
     """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
     # The hyphen form: nginx drops names with underscores by default.
     headers = {"Api-Access-Token": token} if token else {}
-    return Client(url, headers, gate, name_rejection)
+    return Client(url, headers, gate, name_rejection, egress)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from panel.logs.events import LogThrottle
 from panel.upstream.addresses import make_url, name_document, tell_address
 from panel.upstream.cache_headers import find_age
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.transport import TimelyAdapter
+from panel.upstream.transport import DIRECT, Egress, TimelyAdapter
 
 # The name and the version of pyproject.toml. The library's own name is on many firewalls' lists.
 USER_AGENT = "middag-contact-panel/0.1.0"
@@ -109,6 +109,7 @@ class Client:
         headers: Mapping[str, str],
         gate: Gate = lambda: None,
         name_rejection: NameRejection = lambda _: None,
+        egress: Egress = DIRECT,
     ) -> None:
         """`gate` is passed before each call: it may wait, or raise. `name_rejection`: the error
         that an answer means which is no JSON, or no 2xx."""
@@ -121,8 +122,9 @@ class Client:
         self.breaker = CircuitBreaker()
         self._events = LogThrottle()
         # Without a session: no cookies, no redirects of its own (it would read their bodies first,
-        # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it.
-        self._adapter = TimelyAdapter(pool_connections=4, pool_maxsize=POOL)
+        # past any deadline), no .netrc that replaces our Authorization, no proxy that sees it
+        # but the one of the settings.
+        self._adapter = TimelyAdapter(egress, pool_connections=4, pool_maxsize=POOL)
 
     def with_names(self, name_rejection: NameRejection) -> "Client":
         """The same connections and breaker, for who knows what this world's words mean."""

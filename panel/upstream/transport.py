@@ -5,9 +5,11 @@ It replaces parts of urllib3 and http.client: see docs/decisions.md, 2026-11-23.
 
 import io
 import socket
+from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -68,8 +70,39 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
+POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
+@dataclass(frozen=True)
+class Egress:
+    """How we reach an outside world.
+
+    `certificates`: the file of the authorities that may vouch for it; empty: the usual ones.
+    `proxy`: an HTTP proxy on the way; empty: none, whatever the environment says.
+    """
+
+    certificates: str = ""
+    proxy: str = ""
+
+
+DIRECT = Egress()
+
+
 class TimelyAdapter(HTTPAdapter):
+    def __init__(self, egress: Egress = DIRECT, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._verify = egress.certificates or True
+        self._proxies = {"http": egress.proxy, "https": egress.proxy} if egress.proxy else {}
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs |= {"verify": self._verify, "proxies": self._proxies}
+        return super().send(*args, **kwargs)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        pools = {"http": _PlainPool, "https": _SecurePool}
-        self.poolmanager.pool_classes_by_scheme = pools
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager

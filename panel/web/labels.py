@@ -85,9 +85,19 @@ CHATWOOT_CAUSES = {
     "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
+# What `static/js/shortcuts.js` does at a key.
+SHORTCUTS = {
+    "R": "Refresh",
+    "/": "Search another company",
+    "N": "Next section",
+    "?": "These shortcuts",
+}
+
 # Why a viewer is refused.
 REASONS = {
     "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
+    "no_key": "The address of this dashboard app is registered without its key, the part from # "
+    "on. Ask an administrator to register the whole address.",
     "wrong_proof": "The address of this dashboard app is out of date. Ask an administrator.",
     "not_an_agent": "You are not in this account's list of agents.",
     "not_in_inbox": "You are not a member of this conversation's inbox.",

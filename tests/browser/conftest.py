@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -332,8 +333,9 @@ class Demo:
         prove_customer(self.chat, self.services, row, row.organizations[0])
 
     def switch(self, page: Page, scenario: str) -> None:
-        """A click on another conversation of the list; our tab stays chosen."""
+        """A click on another conversation of the list, which shows its messages; then our tab."""
         page.locator(f"[data-conversation][data-scenario={scenario}]").click()
+        page.locator("[data-tab=app]").click()
 
     def open_in_app(self, page: Page, address: str | None = None) -> Panel:
         """As in Chatwoot's mobile app: a page of its own; what it asks its host is in `asked`."""
@@ -376,6 +378,26 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     yield found
     server.stop()
     found.services.database.dispose()
+
+
+MakeDemo = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
+    """`demo_with("access-token")`: the demo as its command line makes it."""
+    with ExitStack() as stack:
+
+        def make(proof: str, front: int = 0) -> Demo:
+            house = House(SECRET, proof)
+            server = serve(house)
+            stack.callback(server.stop)
+            house.move_in(server.port, str(with_tables(tmp_path)), front)
+            found = Demo(house, server)
+            stack.callback(found.services.database.dispose)
+            return found
+
+        yield make
 
 
 @pytest.fixture

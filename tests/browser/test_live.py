@@ -71,7 +71,7 @@ def test_what_is_the_same_or_only_uncovered_is_not_news(panel: Panel) -> None:
         panel.refresh("licenses")
     panel.settle()
     expect(panel.find("[data-news]")).to_have_count(0)
-    expect(panel.find("#said")).to_have_text("")
+    expect(panel.find("#said")).to_have_text("Up to date")
 
 
 def test_the_first_order_of_a_company_that_had_none_is_new(demo: Demo, page: Page) -> None:

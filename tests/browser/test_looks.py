@@ -221,6 +221,7 @@ def test_tab_reaches_every_control_in_reading_order(demo: Demo, page: Page) -> N
         "licenses refresh",
         "licenses copy",
         "licenses copy",
+        "shortcuts",
     ]
 
 

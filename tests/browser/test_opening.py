@@ -289,7 +289,7 @@ def expect_denied(panel: Panel, code: str) -> None:
     expect(panel.find("[data-section]")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("hash_", "code"), [("#k=wrong", "wrong_proof"), ("", "no_proof")])
+@pytest.mark.parametrize(("hash_", "code"), [("#k=wrong", "wrong_proof"), ("", "no_key")])
 def test_without_the_right_key_nothing_is_shown_and_nobody_is_asked(
     demo: Demo, page: Page, hash_: str, code: str
 ) -> None:

@@ -16,7 +16,7 @@ from panel.customer.matching import (
 )
 from panel.data.directory import Match
 from panel.data.links import CONTACT, CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.phones import normalize_phone
+from panel.models.phones import normalize_phone
 from panel.upstream.chatwoot import Contact, Conversation
 
 WEB, MAIL, WHATSAPP = "Channel::WebWidget", "Channel::Email", "Channel::Whatsapp"

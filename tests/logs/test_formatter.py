@@ -110,7 +110,7 @@ def untouched() -> Any:
     root, hook = logging.getLogger(), threading.excepthook
     handlers, levels = (
         list(root.handlers),
-        {n: logging.getLogger(n).level for n in ("panel", "app")},
+        {"panel": logging.getLogger("panel").level},
     )
     yield
     logging.captureWarnings(False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import stop_work
+from panel.application import stop_work
 from panel.cli.definitions import EVENTS
 from panel.data.links import CONVERSATION, Link
 from panel.demo.events import change_conversation, tell_conversation_created

@@ -29,8 +29,8 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import create_app
 from panel import services
+from panel.application import create_app
 from panel.data import db, inbox
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot

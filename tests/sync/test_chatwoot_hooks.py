@@ -18,7 +18,7 @@ import requests
 from prometheus_client import REGISTRY
 from sqlalchemy import event, select
 
-from app import stop_work
+from panel.application import stop_work
 from panel.data import inbox
 from panel.data.tasks import NAMING, Task
 from panel.deliveries import REFUSAL_REASONS

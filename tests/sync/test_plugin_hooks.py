@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import create_engine
 from werkzeug.test import TestResponse
 
-from app import create_app
+from panel.application import create_app
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.data import db

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -33,7 +32,7 @@ from panel.errors import (
 )
 from panel.upstream.circuit_breaker import CircuitBreaker
 from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _decode
-from panel.upstream.transport import TimelyAdapter
+from panel.upstream.transport import Egress
 from tests.conftest import certify, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -325,8 +324,7 @@ def test_a_server_that_drips_over_tls_is_left_at_the_deadline(
     context.load_cert_chain(certificate, key)
     endless = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b" ")
     server = scripted(answer(b"[1]"), endless, tls=context)
-    trusting = client(server)
-    trusting._adapter = Trusting(certificate)
+    trusting = Client(server.url + "/api", {}, egress=Egress(certificates=str(certificate)))
     assert trusting.get("orders").body == [1]
     start = time.monotonic()
     with pytest.raises(Unreachable, match="timeout"):
@@ -334,16 +332,6 @@ def test_a_server_that_drips_over_tls_is_left_at_the_deadline(
     assert 0.4 < time.monotonic() - start < 1.5
     with pytest.raises(Unreachable):
         client(server).get("orders")  # nobody vouches for that certificate
-
-
-class Trusting(TimelyAdapter):
-    def __init__(self, certificate: Path) -> None:
-        super().__init__()
-        self._certificate = certificate
-
-    def send(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["verify"] = str(self._certificate)
-        return super().send(*args, **kwargs)
 
 
 def test_a_body_may_take_as_long_as_its_reader_has_though_headers_may_not(scripted: Serve) -> None:

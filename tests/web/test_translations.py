@@ -77,6 +77,7 @@ def in_tables() -> Iterator[Text]:
         labels.NOTICES,
         labels.HIDDEN_KINDS,
         labels.CHANNEL_WARNINGS,
+        labels.SHORTCUTS,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()

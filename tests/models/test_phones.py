@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.phones import (
+from panel.models.phones import (
     identify_line,
     is_personal_phone,
     is_switchboard,

@@ -1,0 +1,219 @@
+"""create_app: the composition root, which knows everyone; the only reader of the environment."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from flask import Flask, Response, abort, jsonify
+from jinja2 import StrictUndefined
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from panel import routes, services
+from panel.auth.tokens import SHARED_SECRET
+from panel.bulkhead import USUAL_THREADS
+from panel.cache.backend import list_folders
+from panel.cli import commands, console
+from panel.data import db, ownership, schema
+from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import Obstacle, explain, refuse_obstacles
+from panel.logs import formatter
+from panel.logs.events import LogThrottle
+from panel.services import get
+from panel.settings import Settings, SettingsError, from_env
+from panel.sync.chatwoot_events import EventReader
+from panel.sync.dry_run import DryRun
+from panel.sync.intake import Intake
+from panel.sync.jobs import Jobs
+from panel.sync.pass_queue import PassQueue
+from panel.sync.plugin_hooks import WrongProofs
+from panel.sync.task_intake import TaskIntake
+from panel.sync.worker import Worker
+from panel.web import assets, request_ids, request_metrics, security_headers
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).resolve().parent
+# Of templates/ and static/: a wheel holds them beside this file, a checkout one folder higher.
+ROOT = HERE if (HERE / "templates").is_dir() else HERE.parent
+LARGEST_FORM = 64 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Faulty settings: every fault on standard error, exit code 2.
+
+    So are files of ours that cannot be written. The database is not touched before `start_work` or
+    the first request, whichever comes first: commands use the application too, and must not upgrade
+    anything.
+    """
+    settings = settings or _prepare_process()
+    app = Flask("panel", root_path=str(ROOT), static_folder=None)
+    app.url_map.merge_slashes = False  # a wrong address is a 404, not a redirect
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    with _exit_when_refused(db.connect(settings.database_url)):
+        _build(settings, app)
+    request_ids.register(app, settings)
+    database = get(services.Services, app).database
+    app.before_request(partial(_prepare_database, get(schema.Preparation, app), database))
+    routes.register(app)
+    request_metrics.register(app)
+    commands.register(app)
+    assets.register(app)
+    security_headers.register(app, settings)
+    app.register_error_handler(HTTPException, _explain)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        fixed = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # the documented way
+    return app
+
+
+def run_console() -> None:
+    """The console script `middag-panel`."""
+    console.run_console(create_app)
+
+
+def _prepare_process() -> Settings:
+    """The environment's settings, for a process that is ours alone."""
+    os.umask(0o077)  # what we write holds names and addresses: it is nobody else's
+    formatter.configure()
+    settings = settings_or_exit()
+    if click.get_current_context(silent=True):  # a command's process, not a server's
+        ownership.become_owner(_find_state_folder(settings))
+    return settings
+
+
+def _build(settings: Settings, app: Flask) -> None:
+    """The shared objects, which `panel.services.get` finds by their kind."""
+    shared = services.build(settings, app)
+    queue = PassQueue(shared.database)
+    intake = Intake(shared.database, queue)
+    worker, jobs = Worker(settings, queue), Jobs(shared, intake)
+    services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
+    services.register(app, TaskIntake(shared.database, queue), WrongProofs(), LogThrottle())
+    services.register(app, EventReader(shared.directory, shared.links))
+    preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
+    services.register(app, preparation)
+
+
+def _migrate(database: Engine, queue: PassQueue) -> None:
+    schema.migrate(database)
+    queue.migrate()
+
+
+def _prepare_database(preparation: schema.Preparation, database: Engine) -> None:
+    """For servers that call `create_app` alone; after `start_work` it is done."""
+    try:
+        preparation.ensure()
+    except (WrongSchema, OSError, SQLAlchemyError) as error:
+        schema.end_process(explain(error, database) or str(error))
+        abort(503)
+
+
+def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
+    """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
+
+    `threads`: how many serve requests; the most of them may wait for the outside worlds.
+    A database that has left us behind: one sentence on standard error, exit code 2.
+    """
+    shared = get(services.Services, app)
+    with _exit_when_refused(shared.database):
+        get(schema.Preparation, app).ensure()
+    shared.bulkhead.resize(threads)
+    settings = shared.settings
+    if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
+        # Its cookies need https, which gunicorn does not speak here.
+        log.warning(
+            "PANEL_TRUSTED_PROXIES is 0, but %s needs https, hence a proxy: name how many there "
+            "are, or wrong proofs of strangers count by what anybody says of their address",
+            settings.agent_proof,
+        )
+    if settings.worker == "inside":
+        get(Worker, app).start_work(get(Jobs, app).work)
+
+
+def stop_work(app: Flask) -> None:
+    """Let another process lead; a pass that is under way gets a few seconds."""
+    get(Worker, app).stop()
+    get(services.Services, app).deliveries.stop()
+
+
+def settings_or_exit() -> Settings:
+    """Those of the environment; every fault on standard error, exit code 2."""
+    try:
+        return from_env(os.environ)
+    except SettingsError as error:
+        sys.stderr.write("The settings are not right:\n")
+        sys.stderr.writelines(f"  - {fault}\n" for fault in error.faults)
+        sys.exit(2)
+
+
+def migrate_or_exit() -> None:
+    """Upgrade the database before workers are forked; one that is away is left to them.
+
+    A database that has left us behind, or files of ours that cannot be written: one sentence on
+    standard error, exit code 2.
+    """
+    settings = settings_or_exit()
+    database = db.connect(settings.database_url)
+    with _exit_when_refused(database):
+        refuse_obstacles(database, *_list_folders(settings))
+        schema.migrate_if_there(database, partial(_migrate, database, PassQueue(database)))
+
+
+def refuse_newer_or_exit() -> None:
+    """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
+    database = db.connect(settings_or_exit().database_url)
+    with suppress(SQLAlchemyError, OSError):  # away: whoever uses it says so
+        try:
+            schema.refuse_newer(database)
+        except WrongSchema as error:
+            _exit(str(error))
+
+
+def _list_folders(settings: Settings) -> list[Path]:
+    scheme, _, folder = settings.cache_url.partition(":")
+    return list_folders(Path(folder)) if scheme == "file" else []
+
+
+def _find_state_folder(settings: Settings) -> Path | None:
+    """Of the database where it is a file, else of the cache; None: both are servers."""
+    scheme, _, database = settings.database_url.partition("///")
+    folders = [Path(database).parent] if scheme == "sqlite:" else _list_folders(settings)
+    return next(iter(folders), None)
+
+
+@contextmanager
+def _exit_when_refused(database: Engine) -> Iterator[None]:
+    """What an administrator has to mend: one sentence on standard error, exit code 2."""
+    try:
+        yield
+    except (WrongSchema, Obstacle) as error:
+        _exit(str(error))
+    except (OSError, SQLAlchemyError) as error:
+        _exit(explain(error, database) or f"This cannot start: {type(error).__name__}.")
+
+
+def _exit(sentence: str) -> NoReturn:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(2)
+
+
+def _explain(error: HTTPException) -> Response:
+    code = error.name.lower().replace(" ", "_")
+    answer = jsonify({"error": {"code": code, "detail": error.description or ""}})
+    answer.status_code = error.code or 500
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            answer.headers[name] = value
+    return answer

@@ -1,0 +1,40 @@
+"""The console script `middag-panel` of an installed package: the commands, `run` and `worker`.
+
+It needs no checkout: the package holds templates, static files, catalogues and migrations.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from panel.cli.commands import COMMANDS
+from panel.cli.sync import run_worker
+
+PACKAGE = Path(__file__).resolve().parents[1]
+GUNICORN_SETTINGS = "gunicorn.conf.py"
+
+
+def run_console(create_app: Callable[[], Flask]) -> None:
+    """`create_app` is called by the commands that need the application, not for their help."""
+    group = click.Group(help="The MIDDAG contact panel for Chatwoot.", commands=[run, *COMMANDS])
+    group.add_command(run_worker, "worker")
+    group(obj=ScriptInfo(create_app=create_app))
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(arguments: tuple[str, ...]) -> None:
+    """Serve the panel with gunicorn, which gets the ARGUMENTS."""
+    settings = next(
+        path / GUNICORN_SETTINGS
+        for path in (PACKAGE, PACKAGE.parent)
+        if (path / GUNICORN_SETTINGS).is_file()
+    )
+    # -P: a folder "panel" that happens to lie where this is started is not ours.
+    command = [sys.executable, "-P", "-m", "gunicorn", "--config", str(settings)]
+    os.execv(sys.executable, [*command, "panel.application:create_app()", *arguments])  # noqa: S606
