@@ -14,7 +14,7 @@ from panel.models.orders import Order, Quote
 from panel.web.groups import FAILED_DAYS, LAPSED_DAYS, LAPSING_DAYS, Moment
 from panel.web.sections import SectionView
 
-MOST_LINES = 4
+LINES_SHOWN = 4
 UNPAID_DAYS = 3  # a bank slip takes as long as that without anybody being late
 EVER = 10**6  # days
 RUBY, AMBER = "ruby", "amber"
@@ -38,14 +38,14 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Occurrence:
     """A record that a rule found, and the day that its words tell; or neither."""
 
     record: Any = None
     day: date | None = None
 
 
-Find = Callable[[Situation, Moment], Iterable[Finding]]
+Find = Callable[[Situation, Moment], Iterable[Occurrence]]
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,21 @@ def _find_marked(
 ) -> Find:
     """Items with this mark; of those with a day, the ones that many days from now."""
 
-    def find(situation: Situation, moment: Moment) -> Iterable[Finding]:
+    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
         for item in situation.list_items(section):
             day = read_day(item.record) if item.mark == mark else None
             day = day if isinstance(day, date) else None
             if item.mark == mark and (day or days == (-EVER, EVER)):
                 count = moment.count_days(day) if day else 0
                 if days[0] <= count <= days[1]:
-                    yield Finding(item.record, day)
+                    yield Occurrence(item.record, day)
 
     return find
 
 
 def _find_if(holds: Callable[[Situation, Moment], bool]) -> Find:
-    def find(situation: Situation, moment: Moment) -> Iterable[Finding]:
-        return (Finding(),) if holds(situation, moment) else ()
+    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
+        return (Occurrence(),) if holds(situation, moment) else ()
 
     return find
 
@@ -295,10 +295,10 @@ def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
 
 def _shorten(lines: list[Line]) -> tuple[Line, ...]:
     """Each finding has its line where all of them fit; else each rule has one."""
-    if len(lines) > MOST_LINES:
+    if len(lines) > LINES_SHOWN:
         kinds = [list(same) for _, same in groupby(lines, key=lambda line: line.rule.name)]
         lines = [replace(same[0], more=len(same) - 1) for same in kinds]
-    return tuple(lines[:MOST_LINES])
+    return tuple(lines[:LINES_SHOWN])
 
 
 def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:

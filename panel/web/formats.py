@@ -143,7 +143,7 @@ def _format_hour(moment: datetime, today: bool, locale: str) -> str:
 
 @remembered
 def _format_ago(seconds: int, locale: str) -> str:
-    return format_timedelta(seconds, add_direction=True, locale=locale, threshold=1)
+    return format_timedelta(seconds, add_direction=True, locale=locale, threshold=1, format="short")
 
 
 @remembered

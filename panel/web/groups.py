@@ -16,7 +16,7 @@ from panel.models.values import Status
 FAILED_DAYS = 90  # a payment that failed before that is history
 LAPSING_DAYS = 7
 LAPSED_DAYS = 30
-STOPPED = frozenset({"suspended", "cancelled", "revoked", "blocked"})  # of a license
+STOPPED_STATUSES = frozenset({"suspended", "cancelled", "revoked", "blocked"})  # of a license
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Moment:
         return (find_day(moment, self.now.tzinfo) - self.now.date()).days
 
 
-Key = tuple[bool, float, int]
+SortKey = tuple[bool, float, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Group:
 
     mark: str
     holds: Callable[[Any, Moment], bool]
-    key: Callable[[Any], Key]
+    key: Callable[[Any], SortKey]
     is_closed: bool = False
 
 
@@ -49,34 +49,34 @@ def read_status(record: Any) -> str:
     return record.status.value if isinstance(record.status, Status) else ""
 
 
-def _make_key(moment: object, number: int, is_latest_first: bool = False) -> Key:
+def _make_key(moment: object, number: int, is_latest_first: bool = False) -> SortKey:
     """What has no date comes last; of the same date, the higher id comes first."""
     sign = -1 if is_latest_first else 1
     known = moment if isinstance(moment, date) else None
     return known is None, sign * order_key(known) if known else 0.0, -number
 
 
-def _sort_newest(record: Order | Quote) -> Key:
+def _sort_newest(record: Order | Quote) -> SortKey:
     return _make_key(record.created, record.id, is_latest_first=True)
 
 
-def _sort_oldest(record: Order) -> Key:
+def _sort_oldest(record: Order) -> SortKey:
     return _make_key(record.created, record.id)
 
 
-def _sort_lapsing(quote: Quote) -> Key:
+def _sort_lapsing(quote: Quote) -> SortKey:
     return _make_key(quote.valid_until, quote.id)
 
 
-def _sort_lapsed(quote: Quote) -> Key:
+def _sort_lapsed(quote: Quote) -> SortKey:
     return _make_key(quote.valid_until, quote.id, is_latest_first=True)
 
 
-def _sort_soonest(each: License) -> Key:
+def _sort_soonest(each: License) -> SortKey:
     return _make_key(each.expires, -each.id)
 
 
-def _sort_expired(each: License) -> Key:
+def _sort_expired(each: License) -> SortKey:
     return _make_key(each.expires, each.id, is_latest_first=True)
 
 
@@ -117,7 +117,7 @@ def _always(_record: object, _: Moment) -> bool:
     return True
 
 
-ORDERS = (
+ORDER_GROUPS = (
     Group("failed", has_failed, _sort_newest),
     Group("unpaid", lambda order, _: order.active and order.paid is False, _sort_oldest),
     Group("", lambda order, _: order.active and order.paid is None, _sort_newest),
@@ -125,7 +125,7 @@ ORDERS = (
     Group("failed", lambda order, _: read_status(order) == "failed", _sort_newest),
     Group("", _always, _sort_newest, is_closed=True),
 )
-QUOTES = (
+QUOTE_GROUPS = (
     Group("lapsing", is_lapsing, _sort_lapsing),
     Group("lapsed", has_lapsed, _sort_lapsed),
     Group("", lambda quote, moment: quote.pending(moment.now), _sort_lapsing),
@@ -133,13 +133,13 @@ QUOTES = (
     Group("lapsed", lambda quote, moment: quote.lapsed(moment.now), _sort_lapsed, is_closed=True),
     Group("", _always, _sort_newest, is_closed=True),
 )
-LICENSES = (
+LICENSE_GROUPS = (
     Group(
         "expired",
         lambda each, moment: each.recently_expired(moment.now, moment.expiring_days),
         _sort_expired,
     ),
-    Group("stopped", lambda each, _: read_status(each) in STOPPED, _sort_soonest),
+    Group("stopped", lambda each, _: read_status(each) in STOPPED_STATUSES, _sort_soonest),
     Group("disabled", is_disabled, _sort_soonest),
     Group(
         "expiring",

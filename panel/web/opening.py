@@ -27,7 +27,13 @@ from panel.web.rendering import (
     read_moment,
     render_section,
 )
-from panel.web.sections import SECTIONS, SectionView, make_loading_view, mark_unchecked
+from panel.web.sections import (
+    SECTIONS,
+    SectionView,
+    make_loading_view,
+    make_shown_failure,
+    mark_unchecked,
+)
 
 
 @dataclass(frozen=True)
@@ -111,14 +117,22 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     )
 
 
-def render_attention(seal: Seal, is_stranger: bool, is_checked: bool) -> str:
+def render_attention(
+    seal: Seal, is_stranger: bool, is_checked: bool, failures: Mapping[str, str]
+) -> str:
     """What needs a word by now, with the head's own facts beside it; nobody is asked for it.
 
-    `is_stranger`: as it stood when the panel was opened.
+    `is_stranger`: as it stood when the panel was opened. `failures`: the code of each section that
+    the agent sees failed; the cache forgets a failure sooner than the screen does.
     """
     masked = find_masked(seal.trust)
     views = {
         name: peek_view(section, seal.organization, masked) for name, section in SECTIONS.items()
+    }
+    views |= {
+        name: make_shown_failure(SECTIONS[name], code)
+        for name, code in failures.items()
+        if views[name].state == "loading"
     }
     if not is_checked:
         views = {name: make_loading_view(view.section) for name, view in views.items()}

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import time
 from dataclasses import replace
 
@@ -86,7 +87,13 @@ def show_attention() -> Response:
     seal, is_checked = open_seal_in_time()
     if not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
-    return make_response(render_attention(seal, "stranger" in request.args, is_checked))
+    failures = {
+        name: code
+        for name, code in _parse_seen(request.args.get("failed", "")).items()
+        if re.fullmatch("[a-z0-9_]{1,40}", code)
+    }
+    html = render_attention(seal, "stranger" in request.args, is_checked, failures)
+    return make_response(html)
 
 
 def show_changes() -> Response:

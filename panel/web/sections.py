@@ -70,7 +70,7 @@ SECTIONS = {
             closed=("%(count)d closed license", "%(count)d closed licenses"),
             all_shown="Show all %(count)d licenses",
             uncover="Show the license keys",
-            statuses=vocabulary.LICENSE_STATUSES,
+            statuses=vocabulary.LICENSE_LABELS,
             badges={
                 "active": "teal",
                 "expiring": "amber",
@@ -92,7 +92,7 @@ SECTIONS = {
             closed=("%(count)d closed order", "%(count)d closed orders"),
             all_shown="Show all %(count)d orders",
             uncover="Show the amounts",
-            statuses=vocabulary.ORDER_STATUSES,
+            statuses=vocabulary.ORDER_LABELS,
             badges={
                 "pending": "amber",
                 "on-hold": "amber",
@@ -112,7 +112,7 @@ SECTIONS = {
             closed=("%(count)d closed quote", "%(count)d closed quotes"),
             all_shown="Show all %(count)d quotes",
             uncover="Show the amounts",
-            statuses=vocabulary.QUOTE_STATUSES,
+            statuses=vocabulary.QUOTE_LABELS,
             badges={"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
             link="quote",
             reveals=frozenset({AMOUNT}),
@@ -125,8 +125,8 @@ SECTIONS = {
             empty="",
             none_shown="",
             closed=("", ""),
-            uncover="Show the tax ID",
-            statuses=vocabulary.CHECKS,
+            uncover="Show the %(tax_id)s",
+            statuses=vocabulary.TAX_ID_CHECKS,
             badges={"pending": "amber", "under-review": "amber", "rejected": "ruby"},
             link="organization",
             reveals=frozenset({TAX_ID}),
@@ -202,6 +202,11 @@ def make_failed_view(section: Section, error: PanelError, version: str) -> Secti
     """No truth and no copy: the section says so, never that there is nothing."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
+
+
+def make_shown_failure(section: Section, code: str) -> SectionView:
+    """A failure that stands on the screen still, when nothing is remembered of it."""
+    return SectionView(section, "failed", code=code)
 
 
 def make_loading_view(section: Section, code: str = "") -> SectionView:

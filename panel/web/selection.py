@@ -16,7 +16,7 @@ from panel.models.orders import Order, Quote
 from panel.models.organizations import Organization
 from panel.models.values import Illegible
 from panel.upstream.documents import Listed
-from panel.web.groups import LICENSES, ORDERS, QUOTES, Group, Moment, read_status
+from panel.web.groups import LICENSE_GROUPS, ORDER_GROUPS, QUOTE_GROUPS, Group, Moment, read_status
 
 TOTAL_LABELS = ("Total unpaid", "Total paid", "Total pending")
 UNPAID_TOTAL, PAID_TOTAL, PENDING_TOTAL = TOTAL_LABELS
@@ -78,16 +78,16 @@ def select_orders(value: Listed[Order], moment: Moment) -> Selection:
         UNPAID_TOTAL: [order for order in active if order.paid is False],
         PAID_TOTAL: [order for order in active if order.paid],
     }
-    return _make_selection(value, ORDERS, moment, totals)
+    return _make_selection(value, ORDER_GROUPS, moment, totals)
 
 
 def select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
     pending = [each for each in value.rows if each.pending(moment.now)]
-    return _make_selection(value, QUOTES, moment, {PENDING_TOTAL: pending})
+    return _make_selection(value, QUOTE_GROUPS, moment, {PENDING_TOTAL: pending})
 
 
 def select_licenses(value: Listed[License], moment: Moment) -> Selection:
-    return _make_selection(value, LICENSES, moment)
+    return _make_selection(value, LICENSE_GROUPS, moment)
 
 
 Totals = Mapping[str, Sequence[Order | Quote]]  # the label of each, and what is added up

@@ -7,7 +7,7 @@ and of WooCommerce.
 
 from collections.abc import Mapping
 
-ORDER_STATUSES = {
+ORDER_LABELS = {
     "pending": "Awaiting payment",
     "on-hold": "On hold",
     "processing": "Paid, in review",
@@ -17,7 +17,7 @@ ORDER_STATUSES = {
     "refunded": "Refunded",
 }
 
-QUOTE_STATUSES = {
+QUOTE_LABELS = {
     "draft": "Draft",
     "sent": "Sent",
     "viewed": "Viewed",
@@ -31,7 +31,7 @@ QUOTE_STATUSES = {
     "refunded": "Paid back",
 }
 
-LICENSE_STATUSES = {
+LICENSE_LABELS = {
     "active": "Active",
     "expiring": "Expires soon",
     "expired": "Expired",
@@ -41,7 +41,7 @@ LICENSE_STATUSES = {
 }
 
 # The check of the company's tax id at the registry; it says nothing of who is writing.
-CHECKS = {
+TAX_ID_CHECKS = {
     "verified": "%(tax_id)s checked",
     "pending": "%(tax_id)s not checked yet",
     "under-review": "%(tax_id)s being checked",

@@ -3,7 +3,7 @@
 import { ask } from "./bridge.js";
 import { askLater, describeShown, isLive, setClock } from "./clock.js";
 import { addNotice, replacePanel } from "./failures.js";
-import { announceWord, isReady, on, ownerOf, panel } from "./page.js";
+import { all, announceWord, isReady, on, ownerOf, panel } from "./page.js";
 import { fields, noteStart, openAgainIn, visit } from "./visit.js";
 
 // The launch key lives here only: it leaves the address before htmx can send it anywhere.
@@ -28,8 +28,15 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
   if (toContact(request) && isKeyless) body.set("keyless", 1);
   if (isLive(sourceElement)) Object.entries(describeShown()).forEach((pair) => body.set(...pair));
+  if (sourceElement.id === "attention") body.set("failed", describeFailures());
   ctx.sentFor = ownerOf(sourceElement);
 });
+
+// The server forgets a failure sooner than the screen does.
+function describeFailures() {
+  const failed = all("[data-section]:is([data-state=failed], [data-state=denied])");
+  return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}`).join(",");
+}
 
 // Morphing keeps the elements. What was asked for another organization, or before the trust
 // changed, must not land in them. And only our own HTML may: no proxy's page, no JSON.

@@ -573,7 +573,7 @@ def test_a_pick_is_remembered_and_written_beside_the_other_attributes(panel: Pan
     }
     again = panel.open("unlinked")
     assert panel_of(again) == ("ready", "proven", "picked")
-    assert "picked by Bruno Lima" in again.text
+    assert "confirmed by Bruno Lima" in again.text
 
 
 def test_a_pick_holds_for_its_conversation_alone(panel: Panel) -> None:
