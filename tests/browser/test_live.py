@@ -44,7 +44,7 @@ def test_new_and_changed_rows_are_marked_in_words_and_said_once(panel: Panel, de
         "data-news", "changed"
     )
     expect(panel.find("[data-news]")).to_have_count(2)
-    expect(panel.find("#said")).to_have_text("Active orders: 1 new, 1 changed")
+    expect(panel.find("#said")).to_have_text("Orders: 1 new, 1 changed")
     word = "(chip) => getComputedStyle(chip, '::after').content"
     assert orders.locator("[data-row='4299'] [data-news]").evaluate(word) == '"new"'
 
@@ -105,7 +105,7 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
     panel.expect_state("fresh")
     panel.settle()
     orders = panel.section("orders")
-    opened = orders.locator("details.more")
+    opened = orders.locator("details.more:not(.closed)")
     opened.locator("summary").click()
     opened.locator("summary").focus()
     panel.frame.evaluate(

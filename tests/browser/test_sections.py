@@ -58,7 +58,7 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
     orders = panel.section("orders")
-    orders.locator("summary").click()
+    orders.locator("details.more:not(.closed) > summary").click()
     expect(orders.locator("details .rows")).to_be_visible()
     button = orders.locator("[data-action=refresh]")
     button.focus()
@@ -87,7 +87,7 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
 def test_a_list_that_was_closed_again_stays_closed(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
-    summary = panel.section("orders").locator("summary")
+    summary = panel.section("orders").locator("details.more:not(.closed) > summary")
     summary.click()
     summary.click()
     with page.expect_response("**/refresh"):
