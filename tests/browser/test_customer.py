@@ -241,12 +241,14 @@ def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
     expect(panel.root).to_have_attribute("data-link", "matched")
     expect(panel.root).to_have_attribute("data-trust", "unproven")
     expect(panel.find("[data-banner]")).to_contain_text("By e-mail: a sender's address can be")
-    line = "Prado Consultoria Ltda — matched by e-mail daniela@prado.example, 1 of 1"
-    expect(panel.find(".identity p")).to_have_text(line, use_inner_text=True)
+    line = "Company: found by e-mail daniela@prado.example."
+    panel.find("#confirm > summary").click()
+    expect(panel.find("#confirm .how")).to_have_text(line, use_inner_text=True)
 
 
 def test_the_keyboard_goes_on_at_the_customer_after_a_word_about_them(panel: Panel) -> None:
-    panel.find("[data-action=pick][data-scope=conversation]").press("Enter")
+    panel.find("#confirm > summary").press("Enter")
+    panel.find("#confirm [data-action=pick][data-scope=conversation]").press("Enter")
     expect(panel.root).to_have_attribute("data-link", "picked")
     expect(panel.find("#panel h1")).to_be_focused()
 

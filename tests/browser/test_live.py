@@ -66,7 +66,7 @@ def test_what_is_the_same_or_only_uncovered_is_not_news(panel: Panel) -> None:
         panel.refresh("orders")
     panel.settle()
     panel.uncover("orders")
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     with panel.page.expect_response("**/refresh"):
         panel.refresh("licenses")
     panel.settle()
@@ -170,7 +170,7 @@ def test_a_panel_in_another_tab_asks_nothing_and_catches_up_when_shown(
     assert questions(seen) == []
     clocked.page.locator("[data-tab=app]").click()
     clocked.page.clock.run_for(100)
-    expect(clocked.rows("orders")).to_have_count(4)
+    expect(clocked.rows("orders")).to_have_count(5)
     assert questions(seen)
 
 
@@ -221,7 +221,7 @@ def test_a_panel_that_was_left_open_overnight_works_in_the_morning(
     change_orders(demo)
     clocked.page.locator("[data-tab=app]").click()
     clocked.page.clock.run_for(100)
-    expect(clocked.rows("orders")).to_have_count(4)
+    expect(clocked.rows("orders")).to_have_count(5)
     clocked.page.clock.run_for(4_000)
     clocked.expect_root("ready")
     expect(clocked.root).not_to_have_attribute("data-seal", stale)

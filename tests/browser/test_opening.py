@@ -40,7 +40,7 @@ def test_opening_a_conversation_shows_the_four_sections(panel: Panel, demo: Demo
         *SECTIONS
     ]
     expect(panel.section("organization")).to_contain_text("Acme Ltda")
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     expect(panel.rows("quotes")).to_have_count(3)
     expect(panel.rows("licenses")).to_have_count(3)
     expect(panel.section("orders")).to_contain_text("14 closed orders")
