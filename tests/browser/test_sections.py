@@ -79,7 +79,7 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     with page.expect_response("**/refresh"):
         page.keyboard.press("Enter")
     panel.settle()
-    expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("on hold")
+    expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("On hold")
     kept = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
     assert orders.evaluate("(section) => section.kept")
     assert orders.evaluate(kept)
