@@ -235,6 +235,7 @@ def test_enter_refreshes_opens_and_copies(demo: Demo, page: Page) -> None:
     with page.expect_response("**/sections/orders/refresh"):
         page.keyboard.press("Enter")
     panel.settle()
+    expect(panel.find("#said")).to_have_text("Up to date")
     panel.section("orders").locator("details.more:not(.closed) > summary").focus()
     page.keyboard.press("Enter")
     expect(panel.section("orders").locator("details:not(.closed) .rows")).to_be_visible()
