@@ -211,10 +211,13 @@ def test_tab_reaches_every_control_in_reading_order(demo: Demo, page: Page) -> N
     demo.prove("many")
     panel = demo.open(page, "many")
     panel.settle()
+    expect(panel.find("#attention a.line").first).to_be_visible()
+    lines = panel.find("#attention a.line").count()
     assert walk(panel) == [
         "refresh-all",
         "summary",
         "summary",
+        *["a"] * lines,
         "licenses refresh",
         "licenses copy",
         "licenses copy",

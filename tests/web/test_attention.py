@@ -84,7 +84,7 @@ EDGES = [
 def test_a_record_needs_a_word_from_one_day_to_another(
     section: str, row: dict[str, Any], rule: str
 ) -> None:
-    found = find(**{section: [row]})
+    found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
     assert names(found) == ([rule] if rule else [])
     assert found.is_calm is not bool(rule)
 
