@@ -131,12 +131,14 @@ def firefox(folder: Path) -> Iterator[Firefox]:
     command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(folder)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environ = os.environ | {"HOME": str(folder), "MOZ_DISABLE_CONTENT_SANDBOX": "1"}
-    with ended(subprocess.Popen(command, env=environ, **quiet)):  # type: ignore[call-overload]
-        with connect(port) as wire:
-            browser = Firefox(wire)
-            browser.read()  # it greets first
-            browser.call("WebDriver:NewSession", capabilities={})
-            yield browser
+    with (
+        ended(subprocess.Popen(command, env=environ, **quiet)),  # type: ignore[call-overload]
+        connect(port) as wire,
+    ):
+        browser = Firefox(wire)
+        browser.read()  # it greets first
+        browser.call("WebDriver:NewSession", capabilities={})
+        yield browser
 
 
 @contextmanager
@@ -147,10 +149,12 @@ def webkit(folder: Path) -> Iterator[WebKit]:
     environ |= {"WEBKIT_DISABLE_COMPOSITING_MODE": "1", "LANG": "C.UTF-8"}
     display = ["Xvfb", screen, "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
     driver = ["WebKitWebDriver", f"--port={port}"]
-    with ended(subprocess.Popen(display, **quiet)):  # type: ignore[call-overload]
-        with ended(subprocess.Popen(driver, env=environ, **quiet)):  # type: ignore[call-overload]
-            connect(port).close()
-            yield from start_webkit(f"http://127.0.0.1:{port}")
+    with (
+        ended(subprocess.Popen(display, **quiet)),  # type: ignore[call-overload]
+        ended(subprocess.Popen(driver, env=environ, **quiet)),  # type: ignore[call-overload]
+    ):
+        connect(port).close()
+        yield from start_webkit(f"http://127.0.0.1:{port}")
 
 
 def start_webkit(driver: str) -> Iterator[WebKit]:
