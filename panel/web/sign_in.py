@@ -15,7 +15,7 @@ from panel.auth.access import Denied, Unproven
 from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
-from panel.auth.tokens import ACCESS_TOKEN
+from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
 from panel.data.delivery_log import AGENTS
@@ -43,10 +43,18 @@ def prove_agent() -> Proof:
     try:
         return services().authenticator.prove(shown)
     except Unproven as error:
-        # Just signed in, and yet no session: the browser has not kept it.
-        if error.code == "no_proof" and "signed_in" in request.form:
-            raise Unproven("cookie_refused") from None
-        raise
+        if error.code != "no_proof":
+            raise
+        raise Unproven(_explain_lack()) from None
+
+
+def _explain_lack() -> str:
+    """Why there is no proof, by what the page says of itself."""
+    if "signed_in" in request.form:
+        return "cookie_refused"  # just signed in, and yet no session: the browser has not kept it
+    if "keyless" in request.form and services().settings.agent_proof == SHARED_SECRET:
+        return "no_key"
+    return "no_proof"
 
 
 @contextmanager

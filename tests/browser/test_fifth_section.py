@@ -21,8 +21,9 @@ from panel.models.money import Money
 from panel.models.values import Row, Status
 from panel.sync.events import KINDS, Kind
 from panel.upstream.documents import Document, Listed
+from panel.web.groups import Moment
 from panel.web.sections import SECTIONS, Section
-from panel.web.selection import Item, Moment, Selection
+from panel.web.selection import Item, Selection
 from tests.browser.conftest import SECTIONS as FOUR
 from tests.browser.conftest import Demo, Panel, Seen
 
@@ -55,7 +56,8 @@ SECTION = Section(
     choose=choose_invoices,
     empty="No invoices",
     none_shown="No open invoices",
-    hidden=("%(count)d other invoice hidden", "%(count)d other invoices hidden"),
+    closed=("%(count)d closed invoice", "%(count)d closed invoices"),
+    statuses={"overdue": "Overdue"},
     uncover="Show what is owed",
     badges={"overdue": "ruby"},
 )
