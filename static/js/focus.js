@@ -2,7 +2,7 @@
 
 import { find, on } from "./page.js";
 
-const HEADING = "#panel :is(h1, .identity strong)";
+const HEADING = "#panel h1";
 let place = null; // the heading to go on at, found before the swap
 
 // The heading of the section where the keyboard stands, else of the panel; none for a keyboard that

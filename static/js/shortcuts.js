@@ -10,8 +10,7 @@ const SHORTCUTS = { r: refresh, "/": search, n: goToNextSection, "?": explain };
 let isOn = readChoice();
 
 function refresh() {
-  const whole = find(".head [data-action=refresh], #panel [data-action=ask]");
-  (whole ? [whole] : all("[data-action=refresh]")).forEach((button) => button.click());
+  find("[data-action=refresh-all], #panel [data-action=ask]")?.click();
 }
 
 function search() {

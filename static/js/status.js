@@ -63,7 +63,7 @@ function reportSoon() {
 }
 
 on("click", ({ target }) => {
-  if (target.closest("[data-action=refresh], [data-action=retry]")) isAsked = true;
+  if (target.closest("[data-action^=refresh], [data-action=retry]")) isAsked = true;
 });
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   reportSoon();

@@ -214,7 +214,7 @@ def seen(window: Window) -> Seen:
 # -- the demo, with its worlds at hand -----------------------------------------------------------
 
 FRAME = "iframe#dashboard-app--frame-0-0"
-SECTIONS = ("organization", "orders", "quotes", "licenses")
+SECTIONS = ("licenses", "orders", "quotes", "organization")
 QUIET = """<!doctype html><meta charset=utf-8><link rel=icon href="data:,"><script>
   window.asked = []; addEventListener("message", (event) => asked.push(event.data));
 </script>
@@ -245,10 +245,12 @@ class Panel:
         return self.find(f"[data-section={name}]")
 
     def rows(self, name: str) -> Locator:
-        return self.section(name).locator("[data-row]")
+        """Those in sight: what is closed is one click away."""
+        return self.section(name).locator("[data-row]:not(.closed [data-row])")
 
     def refresh(self, name: str) -> None:
-        self.section(name).locator("[data-action=refresh]").click()
+        """This section alone; its own button is in sight where it failed."""
+        self.section(name).locator("[data-action=refresh]").evaluate("(button) => button.click()")
 
     def expect_root(self, name: str) -> None:
         expect(self.root).to_have_attribute("data-panel", name)
@@ -262,9 +264,15 @@ class Panel:
         expect(self.find("[data-panel]:not([data-panel=waiting])")).to_have_count(1)
         expect(self.find("[data-state=loading], .htmx-request")).to_have_count(0)
 
+    def answer(self, selector: str) -> None:
+        """A word about the customer, said where the head asks for it."""
+        if not self.find("#confirm[open]").count():
+            self.find("#confirm > summary").click()
+        self.find(f"#confirm {selector}").click()
+
     def pick(self) -> None:
         """The agent says that this is the company."""
-        self.find("[data-action=pick][data-scope=conversation]").click()
+        self.answer("[data-action=pick][data-scope=conversation]")
         expect(self.root).to_have_attribute("data-link", "picked")
         self.settle()
 

@@ -1,7 +1,9 @@
 """Smoke runs in the engines of the other browsers that agents use: Firefox and Safari's WebKit."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from tests.browser.conftest import Demo, MakeDemo
 from tests.browser.drivers import FRAME, Session, firefox, webkit
 from tests.conftest import wait_until
 
-STARTERS = {
+STARTERS: dict[str, tuple[Callable[[Path], AbstractContextManager[Session]], tuple[str, ...]]] = {
     "Firefox": (firefox, ("firefox-esr", "firefox")),
     "WebKitGTK": (webkit, ("WebKitWebDriver",)),
 }
