@@ -9,7 +9,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                documents · paging · middag_rejections · middag · chatwoot_rejections ·
+                inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
@@ -33,9 +33,10 @@ The map, in reading order. A module imports what stands before it, never what co
                 dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
                 chatwoot_events · chatwoot_hooks
     .           routes
+    doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · monitoring · night_status · sync_status ·
-                sync_buried · sync_erased · sync · commands · console
+                setup_findings · setup · doctor_setup · doctor · monitoring · night_status ·
+                sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

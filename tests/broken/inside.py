@@ -199,7 +199,7 @@ FILES = (
           "There is no database",
           "the part schema is not well", "There is no database", 2),
     Break("disk full", fill_disk, ring, "database", "not_writable", "disk",
-          "not_writable (The database", code=0),
+          "not_writable (The database", code=0, is_named=False),
     Break("cache folder closed", close_cache, lambda s: s.refresh(), "cache", "away",
           "is ours but closed",
           "the cache cannot be used", code=0),

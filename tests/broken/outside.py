@@ -150,12 +150,12 @@ def show_page(status: int, **headers: str) -> Callable[[], Response]:
 def office(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
     """The pass finds it out, and tells of it in all three places."""
     return Break(name, make, ring, "back_office", code, detail or code, f"organization 42: {code}",
-                 f"MIDDAG Account {said}")  # fmt: skip
+                 f"MIDDAG Account {said}", check="secret")  # fmt: skip
 
 
 def chatwoot(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
     return Break(name, make, open_and_ring, "chatwoot", code, detail or code, f": {code}",
-                 f"Chatwoot {said}")  # fmt: skip
+                 f"Chatwoot {said}", check="token")  # fmt: skip
 
 
 FAILS = "answers with an error of its own"
@@ -195,14 +195,14 @@ OUTSIDE = (
     office("too_large", "an answer of 3 MB", fail("huge"), "answers with more than we read"),
     office("network", "connections are cut", fail("reset"), "cannot be reached"),
     Break("the back office hangs", fail("hang"), refresh, "back_office", "timeout", "timeout",
-          "organization 42: timeout", code=0),
+          "organization 42: timeout", code=0, check="secret"),
     Break("a limit of calls", fail("429"), refresh, "back_office", "rate_limited", "rate_limited",
-          "organization 42: rate_limited", code=0),
+          "organization 42: rate_limited", code=0, check="secret"),
     # Chatwoot, and who stands before it.
     chatwoot("wrong_token", "token revoked", revoke_token, "does not know CHATWOOT_API_TOKEN"),
     chatwoot("other_account", "token of another account", move_token, "says that the token's user"),
     Break("token of an agent", demote_token, Site.open, "chatwoot", "not_permitted",
-          "not_permitted", ": not_permitted", code=0),
+          "not_permitted", ": not_permitted", code=0, check="token"),
     chatwoot("account_suspended", "account suspended", change_world("chat", status="suspended"),
              "has suspended the account"),
     chatwoot("no_api", "pages in the place of the API", answer_always(CHAT, show_page(200)),
@@ -214,5 +214,5 @@ OUTSIDE = (
     chatwoot("network", "Chatwoot gone", stop_server("chat"), "cannot be reached"),
     Break("Chatwoot's filter fails", answer_below(CHAT, "contacts/filter", show_page(502)), ring,
           "retries", "retrying", "Chatwoot: http_502", "contacts/filter 0: http_502",
-          "Chatwoot answers with an error of its own (http_502"),
+          "Chatwoot answers with an error of its own (http_502", check="filter", cause="http_502"),
 )  # fmt: skip

@@ -21,6 +21,8 @@ class Break:
     `detail`, `log`, `status`: words that stand in its details, in a line of the log, in what
     `sync status` prints; empty: nothing is said there, on purpose. `code`: how `sync status` ends.
     `is_apart`: it is asked by a process without root's powers.
+    `check`, `cause`: what `doctor` says is at fault, and a word of why; empty: part and word.
+    `is_named`: `doctor` can see it; False: it is only seen by the process that it befalls.
     """
 
     name: str
@@ -33,3 +35,6 @@ class Break:
     status: str = ""
     code: int = 1
     is_apart: bool = False
+    check: str = ""
+    cause: str = ""
+    is_named: bool = True

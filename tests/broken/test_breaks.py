@@ -44,6 +44,7 @@ def check(row: Break, broken: Site) -> None:
             row.use(broken)
             expect_health(row, broken)
             expect_status(row, broken)
+            expect_doctor(row, broken)
             expect_line(row, broken, heard)
         except AssertionError as error:  # it has to be mended all the same
             failed = error
@@ -79,6 +80,29 @@ def expect_status(row: Break, broken: Site) -> None:
         return row.status in seen[-1].output and seen[-1].code == row.code
 
     wait_until(is_seen, PATIENCE)
+    assert "Traceback" not in seen[-1].output
+
+
+def expect_doctor(row: Break, broken: Site) -> None:
+    """It asks anew whatever it names, whichever process met it."""
+    if row.is_named:
+        await_diagnosis(broken, row.check or row.part, row.cause or row.word, row.is_apart)
+
+
+def await_diagnosis(broken: Site, check: str, cause: str, apart: bool = False) -> None:
+    seen: list[Answer] = []
+
+    def is_seen() -> bool:
+        seen.append(broken.run("doctor", apart=apart))
+        lines = [line.split() for line in seen[-1].output.splitlines()]
+        wrong = [line for line in lines if line[:1] in (["fault"], ["warning"])]
+        return any(line[1] == check and cause in " ".join(line) for line in wrong)
+
+    try:
+        wait_until(is_seen, PATIENCE)
+    except AssertionError:
+        raise AssertionError(seen[-1].output) from None
+    assert seen[-1].code == 1
     assert "Traceback" not in seen[-1].output
 
 
@@ -142,6 +166,7 @@ def test_a_wrong_setting_is_seen_once_an_agent_looks(
     assert health.wrong[row.part] == row.word
     assert row.word in health.explain(row.part)
     wait_until(lambda: any(row.log in line for line in wrong.lines), PATIENCE)
+    await_diagnosis(wrong, {"chatwoot": "token", "back_office": "secret"}[row.part], row.word)
 
 
 def test_no_break_is_made_twice() -> None:

@@ -1,0 +1,147 @@
+"""`flask --app app doctor`: what is wrong, why, and what mends it, on one screen.
+
+Exit codes: 0 all is well; 1 a warning or a fault; 2 it could not run, for the settings are wrong.
+"""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from panel.cli.doctor_setup import examine_setup
+from panel.cli.output import FOUND, echo, format_time, plain_command
+from panel.doctor import back_office, chatwoot, settings, state
+from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
+from panel.services import Services, services
+
+MOST_SECONDS = 5.0  # of an examination; all of them run at the same time
+WATCH_SECONDS = 10.0
+
+EXAMINATIONS = (
+    Examination("secrets", "settings", settings.examine_secrets),
+    Examination("addresses", "settings", settings.examine_addresses),
+    Examination("certificates", "settings", settings.examine_certificates),
+    Examination("frame", "settings", settings.examine_frame),
+    Examination("secret", "back office", back_office.examine_secret),
+    Examination("privacy", "back office", back_office.examine_privacy),
+    Examination("office_clock", "back office", back_office.examine_office_clock),
+    Examination("documents", "back office", back_office.examine_documents),
+    Examination("token", "Chatwoot", chatwoot.examine_token),
+    Examination("filter", "Chatwoot", chatwoot.examine_filter),
+    Examination("chatwoot_clock", "Chatwoot", chatwoot.examine_chatwoot_clock),
+    Examination("setup", "Chatwoot", examine_setup),
+    Examination("panel_url", "panel", settings.examine_panel_url),
+    Examination("sharing", "panel", settings.examine_sharing),
+    Examination("origin", "panel", state.examine_origin),
+    Examination("files", "panel", state.examine_files),
+    Examination("disk", "panel", state.examine_disk),
+    *(Examination(name, "panel", state.repeat_check(name)) for name in state.SHARED_CHECKS),
+)
+
+
+@dataclass(frozen=True)
+class ExaminationResult:
+    """`diagnoses`: at least one; that of a thing that is well has no words."""
+
+    examination: Examination
+    diagnoses: tuple[Diagnosis, ...]
+
+    @property
+    def worst(self) -> str:
+        return min((each.state for each in self.diagnoses), key=STATES.index)
+
+
+@click.command("doctor")
+@click.option("--sample", type=int, metavar="CONVERSATION", help="Try this conversation too.")
+@click.option("--watch", is_flag=True, help="Look again every ten seconds, until Ctrl-C.")
+@plain_command
+def doctor(sample: int | None, watch: bool, as_json: bool) -> None:
+    """What is wrong with this panel, why, and what mends it. Nothing is changed."""
+    rows = EXAMINATIONS
+    if sample is not None:
+        examined = chatwoot.try_conversation(sample)
+        rows = (*rows, Examination(f"conversation {sample}", "Chatwoot", examined))
+    is_well = _report(rows, as_json)
+    while watch:
+        time.sleep(WATCH_SECONDS)
+        is_well = _report(rows, as_json)
+    sys.exit(0 if is_well else FOUND)
+
+
+def _report(rows: Sequence[Examination], as_json: bool) -> bool:
+    """Whether all is well."""
+    begun = time.monotonic()
+    results = examine_all(services(), rows)
+    seconds = time.monotonic() - begun
+    echo(_make_value(results, seconds), as_json, lambda: _draw(results, seconds))
+    return all(each.worst == OK for each in results)
+
+
+def examine_all(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
+    """Each in a thread of its own, which is left behind where it does not end in time.
+
+    The log keeps silent: what it would say stands on the screen.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    found: dict[str, tuple[Diagnosis, ...]] = {}
+    try:
+        threads = [
+            threading.Thread(target=_examine, args=(row, shared, found), daemon=True)
+            for row in rows
+        ]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + MOST_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+    finally:
+        logging.disable(before)
+    cause = f"no answer within {MOST_SECONDS:.0f} s (timeout)"
+    late = (Diagnosis(FAULT, cause, "whoever is asked there hangs, or this machine is overloaded"),)
+    return [ExaminationResult(row, found.get(row.name, late)) for row in rows]
+
+
+def _examine(row: Examination, shared: Services, found: dict[str, tuple[Diagnosis, ...]]) -> None:
+    """Whatever fails is a sentence: an administrator reads no traceback."""
+    try:
+        found[row.name] = tuple(row.examine(shared)) or (Diagnosis(OK),)
+    except Exception as error:  # noqa: BLE001 (the other examinations say what they found)
+        told = f"it could not be examined ({type(error).__name__})"
+        found[row.name] = (Diagnosis(FAULT, told, "look at the other faults first"),)
+
+
+def _make_value(results: Sequence[ExaminationResult], seconds: float) -> dict[str, Any]:
+    """For programs."""
+    checks = [
+        {"name": each.examination.name, "group": each.examination.group, **asdict(diagnosis)}
+        for each in results
+        for diagnosis in each.diagnoses
+    ]
+    worst = min((each.worst for each in results), key=STATES.index)
+    told = {"at": format_time(time.time()), "seconds": round(seconds, 1), "worst": worst}
+    return {**told, "checks": checks}
+
+
+def _draw(results: Sequence[ExaminationResult], seconds: float) -> Iterator[str]:
+    """The worst first; what is well is named in one line."""
+    if all(each.worst == OK for each in results):
+        yield f"Everything is well: {len(results)} checks, {seconds:.1f} s."
+        return
+    for grade in STATES[:-1]:
+        for each in results:
+            for diagnosis in (row for row in each.diagnoses if row.state == grade):
+                yield f"{grade:<8} {each.examination.name:<18} {diagnosis.cause}"
+                if diagnosis.fix:
+                    yield f"{'':<27} -> {diagnosis.fix}"
+    well = [each.examination.name for each in results if each.worst == OK]
+    yield f"{OK:<8} {', '.join(well)}"
+    counted = ", ".join(
+        f"{sum(each.worst == grade for each in results)} {grade}" for grade in STATES
+    )
+    yield f"{len(results)} checks: {counted}; {seconds:.1f} s"

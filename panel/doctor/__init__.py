@@ -1,0 +1,1 @@
+"""What `doctor` examines: settings, both outside worlds, and the panel itself."""

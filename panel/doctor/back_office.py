@@ -1,0 +1,139 @@
+"""What is wrong with the way to the back office, and with what it answers."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
+from panel.errors import Missing, PanelError
+from panel.models.money import UnclearAmount
+from panel.services import Services
+from panel.upstream.cache_headers import find_age
+from panel.upstream.documents import ORDERS, ORGANIZATION, QUOTES, Document
+from panel.upstream.inspection import Inspection, explain_network, inspect
+from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
+from panel.upstream.transport import Egress
+
+NOBODY = 999_999_999  # an organization that nobody has: its absence is an answer
+MOST_SAMPLED = 2  # organizations
+MOST_SKEW_SECONDS = 60.0
+SAMPLED: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES)
+NETWORK_FIX = "look at name, port, firewall and certificate there (docs/operate.md)"
+
+
+def ask_back_office(shared: Services, secret: str) -> Inspection:
+    """The organization that is known longest, as a section would ask; "" asks as a guest."""
+    settings, number = shared.settings, list_known(shared)[0]
+    return inspect(
+        settings.middag_api_url,
+        ORGANIZATION.path.format(id=number),
+        {"Authorization": f"Bearer {secret}"} if secret else {},
+        name_rejection,
+        Egress(settings.certificates, settings.middag_proxy),
+        params={"org": number},
+        headers={"X-Middag-Organization": str(number), "Cache-Control": "no-cache"},
+    )
+
+
+def list_known(shared: Services) -> list[int]:
+    """Organizations to ask for; where the database is away, one that nobody has."""
+    try:
+        return shared.directory.list_organizations()[:MOST_SAMPLED] or [NOBODY]
+    except PanelError:
+        return [NOBODY]
+
+
+def tell_failure(whose: str, error: PanelError, remedies: Any) -> Diagnosis:
+    """`whose`: the outside world, as administrators call it."""
+    why = explain_network(error) if error.code in ("network", "timeout") else error.detail
+    cause = f"{whose} does not answer as it should: {error.code}" + (f", {why}" if why else "")
+    fallback = NETWORK_FIX if error.code in ("network", "timeout") else "see its own log"
+    return Diagnosis(FAULT, cause, remedies.get(error.code, fallback))
+
+
+def examine_secret(shared: Services) -> Iterator[Diagnosis]:
+    """Each secret of the list is tried: while it rotates, the first may be refused."""
+    first, *others = [ask_back_office(shared, each) for each in shared.settings.secrets]
+    if _is_answered(first):
+        return
+    accepted = [number for number, each in enumerate(others, 2) if _is_answered(each)]
+    if accepted:
+        yield Diagnosis(
+            WARNING,
+            f"the back office accepts number {accepted[0]} of the list in "
+            "CHATWOOT_CONTACT_VIEW_SECRET, and refuses the first, which is the one that we send",
+            "give the plugin the first one, or put the accepted one first, and restart",
+        )
+    elif first.error:
+        yield tell_failure("the back office", first.error, BACK_OFFICE_REMEDIES)
+
+
+def _is_answered(found: Inspection) -> bool:
+    return found.error is None or isinstance(found.error, Missing)
+
+
+def examine_privacy(shared: Services) -> Iterator[Diagnosis]:
+    """Asked without the secret, it has to refuse: else a cache before it answers everybody."""
+    found = ask_back_office(shared, "")
+    if 200 <= found.status < 300 and found.error is None:
+        yield Diagnosis(
+            FAULT,
+            "the back office answers without the secret: a page cache or an open plugin shows "
+            "customers to everybody",
+            BACK_OFFICE_REMEDIES["cached_upstream"],
+        )
+    elif find_age(found.headers) != 0.0:
+        yield Diagnosis(
+            WARNING,
+            "a cache stands between the panel and the back office",
+            BACK_OFFICE_REMEDIES["cached_upstream"],
+        )
+
+
+def examine_office_clock(shared: Services) -> Iterable[Diagnosis]:
+    return judge_clock("the back office", ask_back_office(shared, shared.settings.secret))
+
+
+def judge_clock(whose: str, found: Inspection) -> Iterator[Diagnosis]:
+    skew = found.skew if found.status else None
+    if skew is not None and abs(skew) > MOST_SKEW_SECONDS:
+        way = "behind" if skew > 0 else "ahead of"
+        yield Diagnosis(
+            FAULT,
+            f"this machine's clock is {abs(skew):.0f} s {way} that of {whose}",
+            "let NTP set the clock on both machines",
+        )
+
+
+def examine_documents(shared: Services) -> Iterator[Diagnosis]:
+    """Real records of a few organizations: can they be read, and are their amounts clear?"""
+    for number in list_known(shared):
+        if number != NOBODY:
+            yield from examine_organization(shared, number)
+
+
+def examine_organization(shared: Services, number: int) -> Iterator[Diagnosis]:
+    """One failure is enough: the next document would mostly fail alike."""
+    for document in SAMPLED:
+        try:
+            value = shared.back_office.fetch(document, number)
+        except Missing:
+            return
+        except PanelError as error:
+            whose = f"the back office ({document.name} of organization {number})"
+            yield tell_failure(whose, error, BACK_OFFICE_REMEDIES)
+            return
+        yield from _judge_rows(document.name, number, value)
+
+
+def _judge_rows(name: str, number: int, value: Any) -> Iterator[Diagnosis]:
+    totals = [getattr(row, "total", None) for row in getattr(value, "rows", ())]
+    if any(isinstance(total, UnclearAmount) for total in totals):
+        yield Diagnosis(
+            WARNING,
+            f"MIDDAG_INTEGER_MONEY is not set, and {name} of organization {number} have amounts "
+            "as whole numbers: units or cents?",
+            "`setup --dry-run` shows both readings; look one up, set cents or units",
+        )
+    if unread := getattr(value, "unread", 0):
+        cause = f"{unread} of the {name} of organization {number} cannot be read"
+        yield Diagnosis(WARNING, cause, "the log names record and field")

@@ -1,0 +1,27 @@
+"""A diagnosis: what an examination found, why, and what mends it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from panel.services import Services
+
+OK, WARNING, FAULT, SKIPPED = "ok", "warning", "fault", "skipped"
+STATES = (FAULT, WARNING, SKIPPED, OK)  # the worst first
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`cause` and `fix`: sentences for an administrator, without any secret."""
+
+    state: str
+    cause: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A row of the table. `examine` yields what is wrong; nothing means that all is well."""
+
+    name: str
+    group: str
+    examine: Callable[[Services], Iterable[Diagnosis]]

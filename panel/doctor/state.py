@@ -1,0 +1,106 @@
+"""What is wrong with the panel's own state: the same checks as `/readyz`, files, disk."""
+
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from panel.checks import CHECKS, run_checks
+from panel.data import schema
+from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import COMPANIONS
+from panel.data.workers import Workers
+from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
+from panel.health.finding import Finding
+from panel.services import Services
+
+# The last calls of a process: this one has made none, so doctor asks anew.
+OF_A_PROCESS = {"back_office", "documents", "chatwoot"}
+SHARED_CHECKS = [each.name for each in CHECKS if each.name not in OF_A_PROCESS]
+# Words after which the panel goes on, for a while at least.
+MILD = {"late", "retrying", "given_up", "no_secret", "never", "starting"}
+FIXES = {
+    "database": "docs/operate.md, Parts of /readyz that are not well",
+    "schema": "put the file back, or start the version that it belongs to",
+    "worker": "docs/operate.md, Parts of /readyz that are not well",
+    "waiting_hooks": "`flask --app app sync status`: nobody executes, or passes fail",
+    "retries": "`flask --app app sync status` says what to do",
+    "buried": "`flask --app app sync buried`",
+    "cache": "look at Redis, or at the folder, of PANEL_CACHE_URL",
+    "chatwoot_webhooks": "docs/operate.md, Webhooks of Chatwoot do not work",
+    "plugin_hooks": "compare the secret in the plugin with CHATWOOT_CONTACT_VIEW_SECRET",
+    "agents": "PANEL_URL, the proxy's headers, or `flask --app app setup`",
+}
+LITTLE_ROOM, NO_ROOM = 500 * 1024**2, 50 * 1024**2  # bytes
+MEGABYTE = 1024**2
+FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def repeat_check(name: str) -> Callable[[Services], Iterable[Diagnosis]]:
+    """The check of this name, as an examination."""
+
+    def examine(shared: Services) -> Iterator[Diagnosis]:
+        if name not in ("schema", "cache") and not has_database(shared):
+            yield Diagnosis(SKIPPED, "there is no database that could be asked")
+            return
+        yield from _judge(name, run_checks(shared, cheap_only=True, only=(name,))[name])
+
+    return examine
+
+
+def _judge(name: str, finding: Finding) -> Iterator[Diagnosis]:
+    if finding.is_fine:
+        return
+    state = WARNING if finding.word in MILD else FAULT
+    state = SKIPPED if finding.word == "unknown" and "database is away" in finding.detail else state
+    told = f"{finding.word}: {finding.detail}" if finding.detail else finding.word
+    yield Diagnosis(state, told, FIXES.get(name, "docs/operate.md"))
+
+
+def has_database(shared: Services) -> bool:
+    """Whether its file is there: asking one that is not would make it. A server is asked."""
+    file = _find_file(shared)
+    return file is None or file.exists()
+
+
+def _find_file(shared: Services) -> Path | None:
+    engine = shared.database
+    return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
+
+
+def examine_origin(shared: Services) -> Iterator[Diagnosis]:
+    """A database that nobody works with is a phantom beside the real one, or brand-new."""
+    if not has_database(shared):
+        return
+    try:
+        schema.require_current(shared.database)
+    except WrongSchema:
+        return  # the check of the schema tells it
+    if not Workers(shared.database).list_rows() and not shared.directory.list_organizations():
+        where = _find_file(shared) or shared.database.url.database
+        yield Diagnosis(
+            WARNING,
+            f"nobody has worked with the database {where} so far: is it the service's?",
+            "compare PANEL_DATABASE_URL with the service's environment; a new one: start the panel",
+        )
+
+
+def examine_files(shared: Services) -> Iterator[Diagnosis]:
+    """They hold names and addresses: they are nobody else's."""
+    file = _find_file(shared)
+    files = [Path(f"{file}{each}") for each in COMPANIONS] if file else []
+    for each in files:
+        if each.exists() and (mode := each.stat().st_mode) & FOR_OTHERS:
+            cause = f"{each} can be reached by other users ({stat.filemode(mode)})"
+            yield Diagnosis(WARNING, cause, f"chmod 600 {each}")
+
+
+def examine_disk(shared: Services) -> Iterator[Diagnosis]:
+    scheme, _, folder = shared.settings.cache_url.partition(":")
+    folders = [Path(folder)] if scheme == "file" else []
+    folders += [file.parent] if (file := _find_file(shared)) else []
+    for each in folders:
+        if each.exists() and (free := shutil.disk_usage(each).free) < LITTLE_ROOM:
+            state = FAULT if free < NO_ROOM else WARNING
+            told = f"{free // MEGABYTE} MB are left on the disk of {each}"
+            yield Diagnosis(state, told, "make room there")

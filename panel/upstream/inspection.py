@@ -1,0 +1,130 @@
+"""One question to an outside world, for who wants to know what is wrong with the way to it.
+
+Neither the circuit breaker nor the cache nor a retry stands between, and what came is told as it
+came: the status, the headers, and the error that the usual client would have raised.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from panel.deadline import Deadline
+from panel.errors import PanelError
+from panel.upstream.client import Client, NameRejection
+from panel.upstream.transport import DIRECT, Egress
+
+INSPECT_SECONDS = 4.0
+# Parts of the libraries' sentences, the telling ones first, and what they mean.
+NETWORK_CAUSES = {
+    "certificate has expired": "its TLS certificate has expired",
+    "self-signed certificate in certificate chain": "an authority that this machine does not know "
+    "vouches for its TLS certificate",
+    "self-signed": "its TLS certificate is self-signed",
+    "self signed": "its TLS certificate is self-signed",
+    "unable to get local issuer": "an authority that this machine does not know vouches for its "
+    "TLS certificate",
+    "mismatch": "its TLS certificate is for another name",
+    "wrong_version_number": "that port speaks http, not https",
+    "record layer failure": "that port speaks http, not https",
+    "packet length too long": "that port speaks http, not https",
+    "proxyerror": "the outgoing proxy cannot be used",
+    "nameresolution": "its name is not known (DNS)",
+    "name or service not known": "its name is not known (DNS)",
+    "connection refused": "nobody listens there (connection refused)",
+    "unreachable": "there is no way to its network",
+    "no route to host": "there is no way to its network",
+    "timed out": "it did not answer in time",
+    "ssl": "TLS with it fails",
+    "reset": "it cut the connection",
+    "aborted": "it cut the connection",
+    "eof": "it cut the connection",
+}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`status`: 0 where nothing came; `error`: None for a 2xx with JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    error: PanelError | None
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds that the other clock is ahead of ours; None where it does not tell."""
+        try:
+            return parsedate_to_datetime(self.headers.get("Date") or "").timestamp() - time.time()
+        except (TypeError, ValueError):
+            return None
+
+
+class Inspector(Client):
+    """A client for one question. It keeps what the last answer looked like."""
+
+    _status = 0
+    _seen: Mapping[str, str] = {}
+
+    @contextmanager
+    def _open(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with super()._open(*args, **kwargs) as response:
+            self._status, self._seen = response.status_code, response.headers
+            yield response
+
+    def look(self, path: str, **options: Any) -> Inspection:
+        """Ask once. Raises nothing."""
+        body, failed = None, None
+        try:
+            body = self._attempt("GET", path, Deadline(INSPECT_SECONDS), **options).body
+        except PanelError as error:
+            failed = error
+        return Inspection(self._status, self._seen, body, failed)
+
+
+def inspect(
+    base: str,
+    path: str,
+    identity: Mapping[str, str],
+    name_rejection: NameRejection = lambda _: None,
+    egress: Egress = DIRECT,
+    **options: Any,
+) -> Inspection:
+    """One GET of `path` below `base`. `identity`: the headers that say who asks.
+
+    `options`: `params`, and `headers` for the rest.
+    """
+    return Inspector(base, identity, name_rejection=name_rejection, egress=egress).look(
+        path, **options
+    )
+
+
+def explain_network(error: BaseException) -> str:
+    """Why nothing came, from the libraries' own words; empty: it is not known."""
+    told, cause = "", error.__cause__ or error.__context__
+    while cause is not None:
+        told += f" {type(cause).__name__} {cause!r}".lower()
+        cause = cause.__cause__ or cause.__context__
+    return next((meaning for part, meaning in NETWORK_CAUSES.items() if part in told), "")
+
+
+def read_expiry(url: str, certificates: str = "") -> float | None:
+    """When the TLS certificate there ends (epoch seconds); None for http, or where TLS fails."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        return None
+    context = ssl.create_default_context(cafile=certificates or None)
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or 443), INSPECT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=parts.hostname) as secure,
+        ):
+            ends = (secure.getpeercert() or {}).get("notAfter")
+            return ssl.cert_time_to_seconds(str(ends)) if ends else None
+    except (OSError, ValueError):
+        return None
