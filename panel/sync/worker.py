@@ -209,6 +209,7 @@ class Worker:
             self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
+        self._queue.migrate()  # else the look into it waits for its tables without end
         self._queue.take_over(EXECUTOR)
         DBOS(config=self._config())
         try:

@@ -120,7 +120,7 @@ def opened(make: MakePanel) -> Door:
     get(Jobs, panel.app).bring_in_line(42)
     get(Jobs, panel.app).bring_in_line(45)
     engine = make_engine(panel.settings, panel.services.database, clock=panel.clock)
-    register(panel.app, engine.queue, engine.intake, engine.worker)
+    register(panel.app, engine.queue, engine.intake, engine.worker, engine.tasks)
     panel.chat.forget()
     return Door(panel)
 
@@ -572,11 +572,10 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
     (first,) = door.warmings()
     # As the worker leaves it when it is done.
     with door.shared.database.begin() as connection:
-        connection.execute(update(tasks).values(waiting=None, done_at=time.time()))
+        connection.execute(update(tasks).values(waiting=None, done_at=door.panel.clock()))
     door.tell("message_created", **message(door, "bia@acme.example"))
     assert door.warmings() == [None]
-    with door.shared.database.begin() as connection:
-        connection.execute(update(tasks).values(done_at=time.time() - WARM_SECONDS))
+    door.panel.clock.advance(WARM_SECONDS)
     door.tell("message_created", **message(door, "bia@acme.example"))
     assert door.warmings() not in ([None], [first])
 

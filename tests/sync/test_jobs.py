@@ -435,8 +435,8 @@ def test_no_minute_has_more_calls_than_the_budget() -> None:
 
 def test_within_the_budget_nobody_waits() -> None:
     clock = Minutes()
-    begun, budget = clock.now, RateLimit(5, clock, clock.sleep)
-    for _ in range(5):
+    begun, budget = clock.now, RateLimit(300, clock, clock.sleep)
+    for _ in range(60):  # a fifth of a minute's calls may be made at once
         budget.take()
     assert clock.now == begun
 
@@ -451,7 +451,7 @@ def test_many_threads_share_one_budget() -> None:
     budget = RateLimit(100, Clock(), sleep)
     with ThreadPoolExecutor(16) as threads:
         takes = [threads.submit(budget.take) for _ in range(160)]
-    assert sum(take.exception() is None for take in takes) == 100
+    assert sum(take.exception() is None for take in takes) == 20
 
 
 def test_who_waited_for_a_turn_has_the_whole_time_for_the_call(
