@@ -76,7 +76,8 @@ def examine_origin(shared: Services) -> Iterator[Diagnosis]:
         schema.require_current(shared.database)
     except WrongSchema:
         return  # the check of the schema tells it
-    if not Workers(shared.database).list_rows() and not shared.directory.list_organizations():
+    workers, _ = Workers(shared.database).list_rows()
+    if not workers and not shared.directory.list_organizations():
         where = _find_file(shared) or shared.database.url.database
         yield Diagnosis(
             WARNING,

@@ -1,4 +1,4 @@
-"""`doctor`: one line where all is well, a cause and a fix for what is not, and never a traceback."""
+"""`doctor`: one line where all is well, a cause and a fix for what is not, no traceback ever."""
 
 import json
 from collections.abc import Iterator
