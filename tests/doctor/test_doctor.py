@@ -28,8 +28,10 @@ def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         made.run("setup --take-over")
         for row in made.chat.webhooks.values():
             row["secret"] = WEBHOOK_SECRET
-        for inbox in made.chat.inboxes.values():
-            inbox["hmac_mandatory"] = True
+        for channel in made.chat.channels.values():
+            channel["hmac_mandatory"] = True
+        for file in made.folder.glob("panel.db*"):  # SQLite's own two take the mode of the file
+            file.chmod(0o600)
         made.use_well()
         yield made
 
