@@ -20,7 +20,7 @@ from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
 from panel.services import Services, services
 
 MOST_SECONDS = 5.0  # of an examination; all of them run at the same time
-WATCH_SECONDS = 10.0
+AGAIN_SECONDS = 10.0
 
 EXAMINATIONS = (
     Examination("secrets", "settings", settings.examine_secrets),
@@ -68,7 +68,7 @@ def doctor(sample: int | None, watch: bool, as_json: bool) -> None:
         rows = (*rows, Examination(f"conversation {sample}", "Chatwoot", examined))
     is_well = _report(rows, as_json)
     while watch:
-        time.sleep(WATCH_SECONDS)
+        time.sleep(AGAIN_SECONDS)
         is_well = _report(rows, as_json)
     sys.exit(0 if is_well else FOUND)
 

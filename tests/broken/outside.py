@@ -147,11 +147,14 @@ def show_page(status: int, **headers: str) -> Callable[[], Response]:
     return answer
 
 
+OF_RECORDS = ("wrong_shape", "foreign_rows")  # seen in what was answered
+
+
 def office(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
     """The pass finds it out, and tells of it in all three places."""
     return Break(name, make, ring, "back_office", code, detail or code, f"organization 42: {code}",
                  f"MIDDAG Account {said}",
-                 check="documents" if code in ("wrong_shape", "foreign_rows") else "secret")  # fmt: skip
+                 check="documents" if code in OF_RECORDS else "secret")  # fmt: skip
 
 
 def chatwoot(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
