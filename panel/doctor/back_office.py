@@ -3,6 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.data import schema
+from panel.data.db import transaction
+from panel.data.inbox import list_failing
+from panel.data.migrations.version import WrongSchema
 from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
 from panel.errors import Missing, PanelError
 from panel.models.money import UnclearAmount
@@ -35,11 +41,19 @@ def ask_back_office(shared: Services, secret: str) -> Inspection:
 
 
 def list_known(shared: Services) -> list[int]:
-    """Organizations to ask for; where the database is away, one that nobody has."""
+    """Organizations to ask for: first those whose passes fail, as they show the cause.
+
+    One that nobody has, where the database knows none, is away or is not there: opening its file
+    would make it.
+    """
     try:
-        return shared.directory.list_organizations()[:MOST_SAMPLED] or [NOBODY]
-    except PanelError:
+        schema.require_current(shared.database)
+        known = shared.directory.list_organizations()[:MOST_SAMPLED]
+        with transaction(shared.database) as connection:
+            failing = [each.organization for each in list_failing(connection)]
+    except (WrongSchema, SQLAlchemyError, PanelError):
         return [NOBODY]
+    return list(dict.fromkeys([*failing, *known]))[:MOST_SAMPLED] or [NOBODY]
 
 
 def tell_failure(whose: str, error: PanelError, remedies: Any) -> Diagnosis:

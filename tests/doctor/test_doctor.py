@@ -79,7 +79,7 @@ def test_it_says_which_secret_of_the_list_is_accepted(well: Site, tmp_path: Path
 
 def test_a_database_that_is_not_there_is_told_and_not_made(well: Site, tmp_path: Path) -> None:
     """A command that made one would leave a phantom beside the real one."""
-    nowhere = tmp_path / "nowhere" / "panel.db"
+    nowhere = tmp_path / "elsewhere.db"
     lost = well.beside(tmp_path, PANEL_DATABASE_URL=f"sqlite:///{nowhere}")
     assert "There is no database yet" in ask(lost).output
     assert not nowhere.exists()
