@@ -41,7 +41,9 @@ def _compare(shared: Services, survey: Survey) -> Iterator[Diagnosis]:
     claim = make_claim(survey, Mark(shared.settings.panel_url, own_id), False)
     planner = Planner(shared.settings, shared.chatwoot, directory, survey, claim)
     steps = planner.plan()
-    yield from (Diagnosis(FAULT, f"to {step}", FIX) for step in steps)
+    yield from (
+        Diagnosis(FAULT, f"missing or changed there: setup would {step}", FIX) for step in steps
+    )
     problems = [
         *find_version_problems(survey),
         *find_webhook_problems(survey, shared.settings, ARRIVALS_ELSEWHERE),

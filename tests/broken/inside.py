@@ -202,5 +202,5 @@ FILES = (
           "not_writable (The database", code=0, is_named=False),
     Break("cache folder closed", close_cache, lambda s: s.refresh(), "cache", "away",
           "is ours but closed",
-          "the cache cannot be used", code=0),
+          "the cache cannot be used", code=0, is_apart=True),
 )  # fmt: skip
