@@ -39,7 +39,7 @@ def test_opening_a_conversation_shows_the_four_sections(panel: Panel, demo: Demo
     assert [each.get_attribute("data-section") for each in panel.find("section").all()] == [
         *SECTIONS
     ]
-    expect(panel.section("organization")).to_contain_text("Acme Ltda")
+    expect(panel.section("organization")).to_contain_text("CNPJ")
     expect(panel.rows("orders")).to_have_count(4)
     expect(panel.rows("quotes")).to_have_count(3)
     expect(panel.rows("licenses")).to_have_count(3)
