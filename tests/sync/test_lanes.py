@@ -86,6 +86,7 @@ def test_a_pass_that_somebody_begins_to_wait_for_gets_the_first_lanes_calls(
     engine.intake.accept(hook("h", 7))
     until(lambda: is_answered(engine), 60)
     assert lanes == [Lane.RECONCILE, Lane.URGENT]
+    assert engine.intake.stats().done == 2  # none was given up, and settled later
 
 
 def test_when_a_world_is_well_again_what_waits_for_it_is_tried_at_once(build: BuildEngine) -> None:
