@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wordpress run check bench lock
+.PHONY: demo test wordpress run check bench screenshots lock
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -33,6 +33,11 @@ check: .venv/.installed
 # Some minutes, on loopback alone; a minute: make bench ARGS=--quick
 bench: .venv/.installed
 	$(BIN)/python -m bench $(ARGS)
+
+# Every state × light and dark × both languages × four widths: build/screenshots/index.html
+screenshots: .venv/.installed
+	tests/machine.sh
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 # Needs uv. Newer versions of everything: make lock UPGRADE=--upgrade
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url

@@ -12,27 +12,30 @@ The map, in reading order. A module imports what stands before it, never what co
                 documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · directory · sightings · search_index · audit_log · delivery_log ·
-                tasks · inbox · lanes · readings · nights · dead_letters · workers ·
-                installation · backlog
+                matches · erasures · directory · sightings · search_index · audit_log ·
+                delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
+                workers · leader · installation · backlog · standing
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
-    .           services · deliveries · checks
+    .           services · deliveries
+    health/     finding · worker_health · sync_checks
+    .           checks
     customer/   matching · disclosure · lookup · decisions · search
-    web/        polling · labels · formats · selection · sections · rendering · csrf · sign_in ·
-                panel · actions · figures · health · assets · request_ids ·
-                request_metrics · security_headers
+    web/        polling · labels · vocabulary · formats · groups · selection · sections ·
+                attention · rendering · opening · csrf · sign_in · panel · actions · figures ·
+                watch · health · bundle · assets · request_ids · request_metrics ·
+                security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
                 rate_limit · group_commit · pass_queue · intake · night_contacts · night ·
-                task_intake · reasons · tries · leader · heartbeat · worker_health · pass_runner ·
-                task_runner · dispatcher · worker · installation_mark · dry_run · jobs ·
-                plugin_hooks · chatwoot_events · chatwoot_hooks
+                task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
+                dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
+                chatwoot_events · chatwoot_hooks
     .           routes
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · monitoring · night_status · sync_status ·
-                sync_buried · sync · commands · console
+                sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

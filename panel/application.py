@@ -40,6 +40,7 @@ from panel.sync.plugin_hooks import WrongProofs
 from panel.sync.task_intake import TaskIntake
 from panel.sync.worker import Worker
 from panel.web import assets, request_ids, request_metrics, security_headers
+from panel.web.watch import HealthWatch
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def _build(settings: Settings, app: Flask) -> None:
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
     services.register(app, TaskIntake(shared.database), WrongProofs(), LogThrottle())
-    services.register(app, EventReader(shared.directory, shared.links))
+    services.register(app, EventReader(shared.directory, shared.links), HealthWatch())
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 
@@ -143,10 +144,12 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
         )
     if settings.worker == "inside":
         get(Worker, app).start_work(get(Jobs, app).work)
+    get(HealthWatch, app).start(app)
 
 
 def stop_work(app: Flask) -> None:
     """Let another process lead; a pass that is under way gets a few seconds."""
+    get(HealthWatch, app).stop()
     get(Worker, app).stop()
     get(services.Services, app).deliveries.stop()
 

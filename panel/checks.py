@@ -6,36 +6,24 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from panel.cache.backend import list_folders
 from panel.data import db, schema
-from panel.data.backlog import read_backlog
-from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN, Tally
+from panel.data.delivery_log import ACCEPTED, AGENTS, CHATWOOT, PLUGIN, Tally
 from panel.data.migrations.version import WrongSchema
+from panel.data.obstacles import Obstacle, explain, find_obstacle, refuse_obstacles
 from panel.deliveries import describe_deliveries, find_reason, find_standing_refusal, format_age
 from panel.errors import PanelError, Unreachable
+from panel.health import sync_checks
+from panel.health.finding import Finding
 from panel.services import Services
 from panel.upstream.chatwoot_rejections import REMEDIES
 from panel.upstream.failures import Trouble
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`word`: `ok`, `unused`, or what is wrong; `detail`: the same for people, may be empty."""
-
-    word: str
-    detail: str = ""
-
-    @property
-    def is_fine(self) -> bool:
-        return self.word in FINE
-
-
-FINE = ("ok", "unused")
-LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,12 @@ def _ask_database(shared: Services) -> Finding:
     try:
         shared.deliveries.prove_writable()
     except PanelError as error:
-        return Finding("not_writable", _tell_cause(error))
+        return Finding("not_writable", explain(error, shared.database) or error.detail)
+    try:
+        # Connections that are open can go on with a file that nobody could open now.
+        refuse_obstacles(shared.database)
+    except Obstacle as obstacle:
+        return Finding("not_writable", str(obstacle))
     return Finding("ok")
 
 
@@ -82,18 +75,13 @@ def _ask_schema(shared: Services) -> Finding:
     return Finding("ok")
 
 
-def _ask_waiting_hooks(shared: Services) -> Finding:
-    with db.transaction(shared.database) as connection:
-        backlog = read_backlog(connection)
-    if backlog.oldest_at is None:
-        return Finding("ok")
-    age = time.time() - backlog.oldest_at
-    told = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
-    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", told)
-
-
 def _ask_cache(shared: Services) -> Finding:
-    return Finding("ok" if shared.cache.store.works() else "away")
+    if shared.cache.store.works():
+        return Finding("ok")
+    scheme, _, folder = shared.settings.cache_url.partition(":")
+    folders = list_folders(Path(folder)) if scheme == "file" else []
+    obstacles = [why for why in map(find_obstacle, folders) if why]
+    return Finding("away", obstacles[0] if obstacles else shared.cache.store.last_trouble)
 
 
 def _ask_back_office(shared: Services) -> Finding:
@@ -137,6 +125,11 @@ def _ask_plugin_hooks(shared: Services) -> Finding:
     return _judge_deliveries(shared.deliveries.read(PLUGIN), "unused")
 
 
+def _ask_agents(shared: Services) -> Finding:
+    """Whether those who open the panel are let in: their app's key and our address are right."""
+    return _judge_deliveries(shared.deliveries.read(AGENTS), "unused")
+
+
 def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
     """`silent`: the word where none was ever accepted, nor refused for more than itself."""
     told = describe_deliveries(tallies, time.time())
@@ -148,14 +141,17 @@ def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
 CHECKS = (
     Check("database", _ask_database),
     Check("schema", _ask_schema, needs_database=True),
-    Check("waiting_hooks", _ask_waiting_hooks, needs_database=True),
-    # The worker's row belongs here: who executes the passes, and since when it is silent.
+    Check("worker", sync_checks.ask_worker, needs_database=True),
+    Check("waiting_hooks", sync_checks.ask_waiting_hooks, needs_database=True),
+    Check("retries", sync_checks.ask_failing, needs_database=True),
+    Check("buried", sync_checks.ask_buried, needs_database=True),
     Check("cache", _ask_cache),
     Check("back_office", _ask_back_office),
     Check("documents", _ask_documents),
     Check("chatwoot", _ask_chatwoot),
     Check("chatwoot_webhooks", _ask_chatwoot_webhooks, needs_database=True),
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),
+    Check("agents", _ask_agents, needs_database=True),
 )
 DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of which sender
 

@@ -60,12 +60,25 @@ REFUSAL_REASONS = {
     "bad_event": Reason("no name of an event", "tell the sender's developers", is_single=True),
     "bad_id": Reason("an id that cannot be kept", "tell the sender's developers", is_single=True),
 }
+# Why those who open the panel are refused; what lies in one agent alone does not stand here.
+AGENT_REASONS = {
+    "foreign_origin": Reason(
+        "a POST of a page that is not ours",
+        "set PANEL_URL to the address under which agents open the panel, and "
+        "PANEL_TRUSTED_PROXIES to the number of proxies before it",
+    ),
+    "wrong_proof": Reason(
+        "wrong proof",
+        "the dashboard app in Chatwoot has an old launch key: `flask --app app setup` corrects "
+        "it; or a stranger guesses",
+    ),
+}
 
 
 def find_reason(answer: str) -> Reason:
     """One that is not in the table, of a newer program perhaps, has its code for words."""
     unknown = Reason(answer.replace("_", " "), "see docs/operate.md", is_single=True)
-    return REFUSAL_REASONS.get(answer, unknown)
+    return {**REFUSAL_REASONS, **AGENT_REASONS}.get(answer, unknown)
 
 
 def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:

@@ -17,6 +17,8 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("POST", "/refresh", "refresh_all", panel.refresh_all),
+    ("GET", "/attention", "attention", panel.show_attention),
     ("GET", "/changes", "changes", panel.show_changes),
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),

@@ -25,6 +25,9 @@ missing() {
     have_nginx || echo nginx-light
     have_apache || echo apache2-bin
     have openssl || echo openssl
+    have firefox-esr || have firefox || echo firefox-esr
+    have WebKitWebDriver || echo webkit2gtk-driver
+    have Xvfb || echo xvfb
     have systemd-analyze || echo systemd
     have promtool || echo prometheus
     have_nginx || echo nginx

@@ -115,6 +115,9 @@ def test_promtool_accepts_what_the_dashboard_asks(tmp_path: Path) -> None:
          True),
         ("PanelPartNotWell", 'panel_part_fine{part="database"}', "1x5 0x8", True),
         ("PanelPartNotWell", 'panel_part_fine{part="chatwoot"}', "1x5 0x8", False),
+        ("PanelPartNotWell", 'panel_part_fine{part="worker"}', "1x5 0x8", False),
+        ("PanelNoWorker", 'panel_part_fine{part="worker"}', "1x5 0x8", True),
+        ("PanelNoWorker", 'panel_part_fine{part="worker"}', "1x15", False),
     ],
 )  # fmt: skip
 def test_an_alert_fires_when_it_should(

@@ -1,21 +1,34 @@
 """The table of health checks, as monitoring reads it from `/readyz`."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from panel import checks
-from panel.checks import CHECKS, Check, Finding
+from panel.checks import CHECKS, Check
 from panel.demo.chatwoot import Failure, never
 from panel.demo.worlds import SECRET
-from panel.services import Services
+from panel.health.finding import Finding
+from panel.services import Services, get
+from panel.sync.intake import Intake
 from panel.upstream.chatwoot_rejections import REMEDIES
 from tests.conftest import MakePanel, Panel, seal_of
+from tests.executing import executing
+from tests.sync.executor import hook
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
-UNUSED = ("chatwoot_webhooks", "plugin_hooks")  # nobody has sent any yet
+UNUSED = ("chatwoot_webhooks", "plugin_hooks", "agents")  # nobody has sent any yet
+
+
+@pytest.fixture
+def panel(make_panel: MakePanel) -> Iterator[Panel]:
+    """One whose passes are executed."""
+    made = make_panel()
+    with executing(made.services.database):
+        yield made
 
 
 def read_part(panel: Panel, name: str) -> tuple[str, str, str]:
@@ -30,8 +43,10 @@ def test_every_cheap_check_is_a_part_of_readyz(panel: Panel) -> None:
     words = {check.name: "unused" if check.name in UNUSED else "ok" for check in CHECKS}
     assert body["parts"] == words
     assert body["details"] == {
+        "worker": "here:1 executes, which began just now; no try has ended",
         "chatwoot_webhooks": "no secret set; none has ever come",
         "plugin_hooks": "none has ever come",
+        "agents": "none has ever come",
     }
 
 
@@ -40,7 +55,8 @@ def test_a_database_that_is_away_makes_the_panel_degraded(make_panel: MakePanel)
     body = panel.ask("GET", "/readyz").json()
     assert body["status"] == "degraded"
     assert body["parts"]["database"] == "away"
-    assert {body["parts"][name] for name in UNUSED} == {"unknown"}
+    words = {check.name: body["parts"][check.name] for check in CHECKS if check.needs_database}
+    assert words == dict.fromkeys(words, "unknown")
 
 
 def test_a_database_that_is_away_is_waited_for_once(
@@ -149,7 +165,7 @@ def test_a_plugin_with_another_secret_is_seen(
     assert (status, word) == ("degraded", "refused")
     assert detail.startswith("refused: wrong proof, 3 in the last hour; none was ever accepted. ")
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
-    [line] = [each.getMessage() for each in caplog.records if "hook" in each.getMessage()]
+    [line] = [each.getMessage() for each in caplog.records if "a hook" in each.getMessage()]
     assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")
 
 
@@ -161,7 +177,8 @@ def test_a_database_that_can_only_be_read_is_not_well(panel: Panel) -> None:
     with closing(sqlite3.connect(find_file(panel), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         status, word, detail = read_part(panel, "database")
-    assert (status, word, detail) == ("degraded", "not_writable", "database is locked")
+    assert (status, word) == ("degraded", "not_writable")
+    assert "cannot be used: database is locked; another program holds it." in detail
     assert read_part(panel, "database") == ("ready", "ok", "")
 
 
@@ -195,6 +212,32 @@ def test_a_hook_that_waits_for_hours_is_told(panel: Panel) -> None:
         other.commit()
     told = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
     assert read_part(panel, "waiting_hooks") == told
+
+
+def test_a_pass_that_is_tried_again_is_told_with_side_and_reason(panel: Panel) -> None:
+    """Whichever process made the calls."""
+    with closing(sqlite3.connect(find_file(panel))) as other:
+        columns = "organization, tries, first, reason, side, tried_at"
+        values = "?, 1, 0, 'http_500', 'MIDDAG Account', strftime('%s') - 130"
+        for organization in (42, 45):
+            statement = f"INSERT INTO passes ({columns}) VALUES ({values})"
+            other.execute(statement, [organization])
+        other.commit()
+    told = "tried again: 2 because of MIDDAG Account: http_500; last tried 2 minutes ago."
+    status, word, detail = read_part(panel, "retries")
+    assert (status, word) == ("degraded", "retrying")
+    assert detail.startswith(told)
+
+
+def test_hooks_that_were_given_up_are_told(panel: Panel) -> None:
+    get(Intake, panel.app).accept(hook("lost", None))
+    assert read_part(panel, "buried") == ("degraded", "given_up", "1: `sync buried` says why")
+
+
+def test_a_worker_that_is_missing_is_told(make_panel: MakePanel) -> None:
+    status, word, detail = read_part(make_panel(), "worker")
+    assert (status, word) == ("degraded", "missing")
+    assert detail.startswith("none runs, and none did in the last day. Start one: ")
 
 
 def find_file(panel: Panel) -> Path:

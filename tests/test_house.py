@@ -382,7 +382,7 @@ def line_of(path: Path, text: str, position: int) -> str:
 def test_there_are_templates_and_static_files() -> None:
     """Else the rules below would hold of an empty folder."""
     names = {path.relative_to(ROOT).as_posix() for path in [*TEMPLATES, *LOADED]}
-    assert {"templates/base.html", "static/panel.js", "static/panel.css", HTMX} <= names
+    assert {"templates/base.html", "static/js/main.js", "static/panel.css", HTMX} <= names
 
 
 @pytest.mark.parametrize("rule", sorted(FORBIDDEN_MARKUP))

@@ -40,6 +40,14 @@ ENTRIES, LOCKS, GENERATIONS = "copies", "flights", "marks"
 REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
+def _is_ours(line: logging.LogRecord) -> bool:
+    """Cachelib writes a trace for each file that it cannot write, and we a line for all of them."""
+    return "cachelib" not in Path(line.pathname).parts
+
+
+logging.getLogger().addFilter(_is_ours)  # it logs by no name of its own
+
+
 class KeyValueStore(Protocol):
     """What we need of flask-caching."""
 
@@ -73,6 +81,7 @@ class CacheBackend:
         self._sweep = sweep
         self._next_sweep = 0.0
         self._resting_until = 0.0
+        self.last_trouble = ""  # its cause, while `works` says no
         self._events = LogThrottle()
 
     @property
@@ -129,6 +138,7 @@ class CacheBackend:
 
     def works(self) -> bool:
         """Does it keep what it is given? (for `readyz`)"""
+        self.last_trouble = ""
         probe = secrets.token_hex(8)  # of this very look: others look as well
         self._set(f"works:{probe}", probe, PROBE_SECONDS)
         return self.get(f"works:{probe}") == [probe]
@@ -152,7 +162,8 @@ class CacheBackend:
 
     def _report_trouble(self, error: Exception) -> None:
         words, kind = "the cache cannot be used (PANEL_CACHE_URL)", type(error).__name__
-        self._events.record(log.warning, words, kind, cause=describe_cause(error))
+        self.last_trouble = describe_cause(error)
+        self._events.record(log.warning, words, kind, cause=self.last_trouble)
         if isinstance(error, redis.RedisError):
             self._resting_until = self._clock() + REDIS_REST_SECONDS
 

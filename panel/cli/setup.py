@@ -13,7 +13,7 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.checks import Finding, run_checks
+from panel.checks import run_checks
 from panel.cli.claim import Claim, make_claim
 from panel.cli.integer_money import explain_integer_money
 from panel.cli.output import COULD_NOT, FOUND, echo, plain_command, require_panel_url, stop
@@ -30,6 +30,7 @@ from panel.data import schema
 from panel.data.installation import Installation
 from panel.data.migrations.version import WrongSchema
 from panel.errors import PanelError, TryLater
+from panel.health.finding import Finding
 from panel.models.text import clean
 from panel.services import services
 from panel.sync.installation_mark import Mark

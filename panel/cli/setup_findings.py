@@ -6,9 +6,9 @@ A problem means that something is not as it should be; a note is worth knowing.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from panel.checks import Finding
 from panel.cli.setup_plan import SIGNING_VERSION, Exposure
 from panel.cli.survey import Survey
+from panel.health.finding import Finding
 from panel.settings import Settings
 
 SHOW_SECRET = "`flask --app app setup --show-secret` prints the line to set"  # noqa: S105 (words)

@@ -23,6 +23,7 @@ from panel.cli.output import (
     stop,
 )
 from panel.cli.sync_buried import show_buried
+from panel.cli.sync_erased import show_erased
 from panel.cli.sync_status import show_status
 from panel.data.inbox import DAY_SECONDS
 from panel.data.lanes import Lane
@@ -31,7 +32,7 @@ from panel.data.schema import Preparation
 from panel.data.workers import EXECUTING, HELD_BACK, STANDING_BY, STOPPED
 from panel.errors import PanelError
 from panel.services import get, services
-from panel.sync.dry_run import UNSETTLED, DryRun, PlannedCall
+from panel.sync.dry_run import ERASED, UNSETTLED, DryRun, PlannedCall
 from panel.sync.intake import Intake, NotKept
 from panel.sync.jobs import BACKFILL, Jobs, TooManyGone
 from panel.sync.reasons import explain_reason
@@ -86,6 +87,7 @@ def _execute() -> None:
 
 group.add_command(show_status)
 group.add_command(show_buried)
+group.add_command(show_erased)
 
 
 @group.command("known")
@@ -159,15 +161,15 @@ def _report(calls: Iterable[PlannedCall], as_json: bool) -> NoReturn:
     except PanelError as error:
         stop(f"Could not: {explain_reason(str(error), error.side)}")
     echo([asdict(note) for note in found], as_json, lambda: _drift_lines(found))
-    sys.exit(FOUND if found else 0)
+    sys.exit(FOUND if any(note.path != ERASED for note in found) else 0)
 
 
 def _drift_lines(found: list[PlannedCall]) -> Iterable[str]:
-    if not found:
+    if all(note.path == ERASED for note in found):
         yield "Everything is in line."
-        return
     yield from (note.describe() for note in found)
-    mendable = dict.fromkeys(note.organization for note in found if note.path != UNSETTLED)
+    by_hand = (UNSETTLED, ERASED)
+    mendable = dict.fromkeys(note.organization for note in found if note.path not in by_hand)
     if mendable:
         numbers = " ".join(map(str, mendable))
         yield f"To put it right: `flask --app app sync backfill {numbers}`"

@@ -9,30 +9,33 @@ from typing import Any
 
 import click
 
-from panel.checks import DELIVERY_CHECKS, Finding, run_checks
+from panel.checks import DELIVERY_CHECKS, run_checks
 from panel.cli.claim import TAKE_OVER
 from panel.cli.night_status import describe_night, find_night_problems
 from panel.cli.output import FOUND, database_command, echo, format_time
 from panel.data.delivery_log import ACCEPTED
 from panel.data.installation import Installation, InstallationRow
+from panel.data.leader import is_led
 from panel.data.nights import NightRow, Nights
 from panel.data.workers import Workers
 from panel.deliveries import format_age
+from panel.health.finding import Finding
+from panel.health.worker_health import WorkerHealth, judge_workers
 from panel.services import get, services
 from panel.sync.dry_run import list_unsettled
 from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
 from panel.sync.intake import Intake, Stats
-from panel.sync.leader import is_led
 from panel.sync.reasons import explain_reason, find_reason
-from panel.sync.worker_health import WorkerHealth, judge_workers
 
+DATABASE = "database"  # the check
 LONG_SECONDS = 3600.0  # that a hook may wait
 MOST_LINES = 10  # of one kind
 
 
 @dataclass(frozen=True)
 class SyncState:
-    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, by check.
+    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, and
+    of the database that keeps them, by check.
 
     `left_to_people`: how many people's contacts wait for somebody's decision. It is no trouble.
     """
@@ -49,6 +52,7 @@ class SyncState:
     def problems(self) -> list[str]:
         """What is wrong and what to do, a sentence each; empty when all is well."""
         return [
+            *self._find_database_problems(),
             *self._find_worker_problems(),
             *self._find_buried_problems(),
             *_find_failing_problems(self.stats),
@@ -56,6 +60,11 @@ class SyncState:
             *self._find_arrival_problems(),
             *find_night_problems(self.night, self.now),
         ]
+
+    def _find_database_problems(self) -> Iterator[str]:
+        if not self.arrivals[DATABASE].is_fine:
+            told = self.arrivals[DATABASE].detail.rstrip(".")
+            yield f"The database cannot be written, so no hook is kept: {told}."
 
     def _find_worker_problems(self) -> Iterator[str]:
         if self.installation.verdict in HELD_BACK_BY:
@@ -121,7 +130,7 @@ def _read_state() -> SyncState:
     busy = bool(stats.waiting or stats.running)
     return SyncState(
         stats,
-        run_checks(shared, cheap_only=True, only=DELIVERY_CHECKS),
+        run_checks(shared, cheap_only=True, only=(DATABASE, *DELIVERY_CHECKS)),
         judge_workers(rows, now, is_led(shared.database), busy),
         Installation(shared.database).read(),
         time.time(),
@@ -132,7 +141,7 @@ def _read_state() -> SyncState:
 
 def _make_value(state: SyncState) -> dict[str, Any]:
     """For programs. Times are epoch seconds."""
-    arrivals = {name: _make_arrival(name, each) for name, each in state.arrivals.items()}
+    arrivals = {name: _make_arrival(name, state.arrivals[name]) for name in DELIVERY_CHECKS}
     more = {"is_well": not state.problems, "problems": state.problems}
     return {
         **more,

@@ -44,7 +44,8 @@ class Candidate:
     """One organization that the conversation may belong to.
 
     `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
-    Of a match, `value` is the key, `role` whose it is, `fits` how many organizations know it.
+    Of a match, `value` is the key, `fits` how many organizations know it. `role`: of whoever has
+    the contact's key there; empty where nobody does.
     """
 
     organization: int
@@ -75,7 +76,8 @@ class Identification:
 
 
 def describe_customer(conversation: Conversation) -> str:
-    """All that decides here who the customer is, as `panel.js` says it of what the dashboard shows.
+    """All that decides here who the customer is; `static/js/context.js` says the same of what the
+    dashboard shows.
 
     No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
     texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.
@@ -179,7 +181,11 @@ class _Evidence:
     def judge_pick(self, link: Link) -> Candidate:
         """The agent says which company this is; who is writing, the channel alone says."""
         trust = self._judge(link.organization)
-        return Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+        roles = [each.role for each in self.matches if each.organization == link.organization]
+        role = roles[0] if roles else ""
+        return Candidate(
+            link.organization, PICKED, link.scope, trust, link.agent, link.at, role=role
+        )
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
         """By the best key that the organization knows now: the proven one, else the stored."""

@@ -33,7 +33,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-CHATWOOT, PLUGIN = "chatwoot", "plugin"  # the senders
+CHATWOOT, PLUGIN, AGENTS = "chatwoot", "plugin", "agents"  # the senders
 ACCEPTED = "accepted"
 PROBE = "probe"  # of nobody: a row that never stays
 WRITE_EVERY_SECONDS = 10.0
@@ -71,6 +71,7 @@ class DeliveryLog:
         self._timer: threading.Timer | None = None
         self._next_write = 0.0
         self._writing = threading.Lock()  # held while the database is asked
+        self._unwritable_until = 0.0
 
     def count(self, sender: str, answer: str) -> None:
         """Count one delivery. It is written at once, or ten seconds after the last write."""
@@ -84,8 +85,12 @@ class DeliveryLog:
                 self._timer.start()
 
     def read(self, sender: str) -> dict[str, Tally]:
-        """Every answer that the sender ever got. Raises `Unreachable("database")`."""
-        self.flush()
+        """Every answer that the sender ever got. Raises `Unreachable("database")`.
+
+        Without what was counted here since, where the database could not be written a moment ago.
+        """
+        if self._clock() >= self._unwritable_until:
+            self.flush()
         recent = deliveries.c.minute > int(self._clock() // 60) - COUNTED_MINUTES
         columns = (
             deliveries.c.answer,
@@ -120,9 +125,11 @@ class DeliveryLog:
         """
         key = {"sender": PROBE, "answer": PROBE, "minute": secrets.randbits(48)}
         mine = and_(deliveries.c.sender == PROBE, deliveries.c.minute == key["minute"])
+        self._unwritable_until = self._clock() + WRITE_EVERY_SECONDS
         with transaction(self._engine) as connection:
             connection.execute(deliveries.insert(), {**key, "count": 0, "last_at": 0.0})
             connection.execute(delete(deliveries).where(mine))
+        self._unwritable_until = 0.0
 
     def stop(self) -> None:
         """Write the rest: the process ends, and nothing more is counted."""

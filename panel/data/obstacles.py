@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-# Beside the SQLite file: SQLite's own two, and our locks (`schema`, `inbox`, `sync.leader`).
+# Beside the SQLite file: SQLite's own two, and our locks (`schema`, `inbox`, `leader`).
 COMPANIONS = ("", "-wal", "-shm", ".lock", ".writing.lock", ".executing.lock")
 ROOTS_FILES = "run commands as the service's user (docs/operate.md)"
 # SQLite's words, and what an administrator can do about them.

@@ -82,15 +82,16 @@ class Readings:
 
     # -- of a night ------------------------------------------------------------------------------
 
-    def find_next(self, begun_at: float) -> int | None:
-        """The longest unread organization that had no turn since then."""
+    def list_next(self, begun_at: float, most: int) -> list[int]:
+        """The longest unread organizations that had no turn since then, the longest one first."""
         read_at = func.coalesce(readings.c.read_at, 0.0)
         had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
         joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
         left = or_(readings.c.organization.is_(None), ~had_turn)
         query = select(organizations.c.id).select_from(joined).where(left)
         with transaction(self._engine) as connection:
-            return connection.scalar(query.order_by(read_at, organizations.c.id).limit(1))
+            first = query.order_by(read_at, organizations.c.id).limit(most)
+            return list(connection.scalars(first))
 
     def count_known(self) -> int:
         """Organizations that a pass has seen."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from panel.demo.companies import Company, Maker, Recipe, small
+from panel.demo.companies import Company, Maker, Recipe, calm, small
+from panel.demo.scenarios import REGULARS, Person
+from panel.demo.world import Json
 
 DAY = 86400  # seconds
 _ENTITIES = {47: ("middag_global", "USD")}
@@ -203,24 +205,38 @@ def _plain(name: str, mail: str) -> Recipe:
     return lambda make: small(make, name, mail)
 
 
+def _regular(name: str, mail: str, **fields: str) -> Recipe:
+    return lambda make: _owned(make, calm(make, name, mail, **fields))
+
+
 def _place(city: str, state: str, mail: str) -> Recipe:
-    name = f"Escola Técnica {city} Ltda"
-    return lambda make: small(make, name, mail, city=city, state=state)
+    return _regular(f"Escola Técnica {city} Ltda", mail, city=city, state=state)
+
+
+def _owned(make: Maker, company: Company) -> Company:
+    """Its owner is who writes for it by WhatsApp, if anybody does."""
+    for row in REGULARS.values():
+        if make.number in row.organizations:
+            return replace(company, collaborators=[_owner(make, row.person)])
+    return company
+
+
+def _owner(make: Maker, person: Person) -> Json:
+    """The back office knows the phone as this person's alone, which proves them by WhatsApp."""
+    return make.collaborator(1, person.email or "", "owner", name=person.name, phone=person.phone)
 
 
 def _proven(make: Maker) -> Company:
-    """Its owner writes by WhatsApp, from the phone that the back office knows as hers alone."""
     company = small(make, "Segura Cursos Ltda", "segura.example", city="São Paulo", state="SP")
-    phone = "+55 11 98765-4320"
-    owner = make.collaborator(1, "gabriela@segura.example", "owner", name="Gabriela", phone=phone)
-    return replace(company, collaborators=[owner])
+    gabriela = Person("Gabriela", "gabriela@segura.example", "+55 11 98765-4320")
+    return replace(company, collaborators=[_owner(make, gabriela)])
 
 
-# Nobody of them writes: they are what passes have seen before, so that a search finds something.
+# Whom passes have seen before, so that a search finds something; in `make demo` most of them write.
 NEIGHBOURS: dict[int, Recipe] = {
-    71: _plain("Instituto São Bento Ltda", "saobento.example"),
-    72: _plain("Colégio Água Verde Ltda", "aguaverde.example"),
-    73: _plain("Acme Escolas Ltda", "acme-escolas.example"),
+    71: _regular("Instituto São Bento Ltda", "saobento.example"),
+    72: _regular("Colégio Água Verde Ltda", "aguaverde.example"),
+    73: _regular("Acme Escolas Ltda", "acme-escolas.example"),
     74: _place("Natal", "RN", "tecnatal.example"),
     75: _place("Recife", "PE", "tecrecife.example"),
     76: _place("Belém", "PA", "tecbelem.example"),
@@ -235,7 +251,7 @@ NEIGHBOURS: dict[int, Recipe] = {
 }
 
 BY_WHATSAPP = 62
-SEEN = (*NEIGHBOURS, BY_WHATSAPP)  # by passes, when the demo starts
+SEEN = (*NEIGHBOURS, BY_WHATSAPP, 42, 44, 45, 46, 47)  # by passes, when the demo starts
 
 COMPANIES: dict[int, Recipe] = {
     42: _acme,

@@ -187,6 +187,26 @@ def small(make: Maker, name: str, mail: str, **fields: object) -> Company:
     )
 
 
+def calm(make: Maker, name: str, mail: str, **fields: object) -> Company:
+    """An organization of which nothing is due: all is paid, no license ends soon."""
+    licenses = [
+        make.license(1, "Plugin Relatórios", 210),
+        make.license(2, "Plugin Certificados", 320, activations_count=2),
+    ]
+    return Company(
+        make.organization(name, mail, plan="Business", **fields),
+        [make.collaborator(1, f"contato@{mail}", "owner"), make.collaborator(2, f"ti@{mail}")],
+        [
+            make.order(1, "processing", "1250.00", -1, payment_method="pix"),
+            make.order(2, "completed", "890.00", -45),
+            make.order(3, "completed", "490.00", -155),
+        ],
+        [make.quote(1, "sent", "5400.00", 40)],
+        licenses,
+        make.entitlements(licenses),
+    )
+
+
 def cnpj(root: str) -> str:
     """The formatted Brazilian company number of twelve digits, with its two check digits."""
     digits = [int(digit) for digit in root]

@@ -20,7 +20,7 @@ from panel.demo.backoffice import SECTIONS, BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.faults import FAULTS
 from panel.demo.hooks import Plugin
-from panel.demo.scenarios import SCENARIOS
+from panel.demo.scenarios import REGULARS, SCENARIOS
 from panel.demo.world import Call, Json, answer
 from panel.demo.worlds import AGENT, break_as_told
 
@@ -101,7 +101,7 @@ class Page:
 
     def _conversations(self) -> list[Json]:
         """The conversations, newest first, each with its inbox and scenario."""
-        scenarios = {row.conversation: row for row in SCENARIOS.values()}
+        scenarios = {row.conversation: row for row in (SCENARIOS | REGULARS).values()}
         rows = sorted(self.chat.conversations.values(), key=lambda row: -row["last_activity_at"])
         return [
             {

@@ -49,7 +49,7 @@ class Scenario:
 _LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
 _ROWS = (
     Scenario(
-        "healthy", "Healthy company", 101, 301, (42,),
+        "healthy", "Not verified (website)", 101, 301, (42,),
         Person("Ana Souza", "ana@acme.example", "+5561999990001"),
         "Oi! O pedido de renovação já foi processado?",
     ),
@@ -157,3 +157,31 @@ _ROWS = (
 )  # fmt: skip
 
 SCENARIOS: dict[str, Scenario] = {row.name: row for row in _ROWS}
+
+
+def _regular(at: int, name: str, email: str, says: str) -> Scenario:
+    """A customer whom passes have brought in line, and whose phone proves who writes."""
+    person = Person(name, email, f"+55119876543{at:02d}")
+    return Scenario(
+        f"regular-{at}", "All is well", 130 + at, 330 + at, (70 + at,), person, says, WHATSAPP
+    )
+
+
+# Most customers of `make demo`, as in life: nothing is wrong with them.
+REGULARS: dict[str, Scenario] = {
+    row.name: row
+    for row in (
+        _regular(1, "Helena Castro", "helena@saobento.example", "Recebi a nota, obrigada!"),
+        _regular(2, "Igor Martins", "igor@aguaverde.example", "Minha renovação está em dia?"),
+        _regular(3, "Júlia Campos", "julia@acme-escolas.example", "Podem reenviar a proposta?"),
+        _regular(4, "Kleber Moura", "kleber@tecnatal.example", "Quantos sites ainda posso ativar?"),
+        _regular(5, "Lívia Freitas", "livia@tecrecife.example", "O pagamento caiu hoje cedo?"),
+        _regular(6, "Mateus Pinto", "mateus@tecbelem.example", "Qual é a minha chave de licença?"),
+        _regular(7, "Nádia Lopes", "nadia@tecmanaus.example", "Até quando vale a licença?"),
+        _regular(8, "Otávio Dantas", "otavio@teccuiaba.example", "Troquei de domínio, e agora?"),
+        _regular(9, "Patrícia Melo", "patricia@tecvitoria.example", "E a segunda via do boleto?"),
+        _regular(10, "Renato Farias", "renato@tecmaceio.example", "Dá para mudar de plano?"),
+        _regular(11, "Simone Azevedo", "simone@tecaracaju.example", "Quem mais tem acesso?"),
+        _regular(12, "Tiago Barros", "tiago@tecpalmas.example", "Tudo certo por aqui, valeu!"),
+    )
+}

@@ -33,7 +33,7 @@ from panel.demo.catalogue import SEEN
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
-from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, demo_worlds, serve
+from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, add_regulars, demo_worlds, serve
 from panel.services import get
 from panel.settings import Settings, from_env
 from panel.sync.intake import Intake
@@ -87,15 +87,19 @@ class House:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Passes are executed meanwhile, as in a web process of a single-machine installation."""
-        import_string("app:start_work")(self.panel)
+        """Passes are executed meanwhile, as in a web process of a single-machine installation.
+
+        Most customers are in line then, and the first of the list is one of them.
+        """
+        add_regulars(self.chat, datetime.now(UTC).date())
+        import_string("panel.application:start_work")(self.panel)
         self.chat.outbox.sending = True
         intake = get(Intake, self.panel)  # type: ignore[arg-type]
         intake.line_up(SEEN, Lane.BACKFILL)
         try:
             yield
         finally:
-            import_string("app:stop_work")(self.panel)
+            import_string("panel.application:stop_work")(self.panel)
 
     def close(self) -> None:
         """The server stops: nobody hangs on."""

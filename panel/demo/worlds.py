@@ -15,7 +15,7 @@ from panel.demo.catalogue import companies
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import load
 from panel.demo.records import message_row
-from panel.demo.scenarios import EMAIL, SCENARIOS, WEB, WHATSAPP, Scenario
+from panel.demo.scenarios import EMAIL, REGULARS, SCENARIOS, WEB, WHATSAPP, Scenario
 from panel.demo.world import Json
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SECRET = "demo-secret-of-at-least-24-characters"
 ADMIN_TOKEN = "demo-administrator-token"
 AGENT_TOKEN = "demo-agent-token"
+BETWEEN = 1380  # seconds between two conversations
+FIRST_REGULARS = 4  # as many stand above every other conversation
 AGENT = 2  # the agent whose browser the demo page plays
 
 
@@ -92,13 +94,25 @@ def demo_worlds(
     for company in companies(today):
         load(office, company)
     _staff(chat, token)
-    noon = datetime.combine(today, datetime.min.time(), UTC) - timedelta(hours=12)
+    noon = _last_noon(today)
     for at, scenario in enumerate(SCENARIOS.values()):
-        _conversation(chat, scenario, int(noon.timestamp()) - at * 1380)
+        _conversation(chat, scenario, noon - at * BETWEEN)
         if scenario.chatwoot_down:
             chat.unreachable.add(scenario.conversation)
     break_as_told(office, chat)
     return office, chat
+
+
+def _last_noon(today: date) -> int:
+    noon = datetime.combine(today, datetime.min.time(), UTC) - timedelta(hours=12)
+    return int(noon.timestamp())
+
+
+def add_regulars(chat: Account, today: date) -> None:
+    """The customers of whom nothing is wrong: the newest first, the others between the rest."""
+    noon = _last_noon(today)
+    for at, row in enumerate(REGULARS.values()):
+        _conversation(chat, row, noon - (at - FIRST_REGULARS) * BETWEEN - BETWEEN // 2)
 
 
 def break_as_told(office: BackOffice, chat: Chatwoot) -> None:

@@ -40,7 +40,7 @@ class Organization:
     @property
     def tax_label(self) -> str:
         """CNPJ in Brazil, EIN in the United States, else the neutral word."""
-        return {"BR": "CNPJ", "US": "EIN"}.get(self.country or "BR", "Tax id")
+        return {"BR": "CNPJ", "US": "EIN"}.get(self.country or "BR", "Tax ID")
 
     @classmethod
     def from_json(cls, row: Row) -> "Organization":

@@ -58,8 +58,14 @@ class Contacts:
         The intent stands in our table before Chatwoot hears of it, and attributes are written when
         the seat stands there too: whoever is killed in between leaves a contact that says nothing
         of us, and the next pass finds it by its key. With one key only: who has one, by typing it
-        into the website's chat, is told the whole contact by Chatwoot. Raises `ContactLost`.
+        into the website's chat, is told the whole contact by Chatwoot. Whose contact was deleted
+        in Chatwoot is not made again, unless an administrator allows it. Raises `ContactLost`.
         """
+        absent = _describe_absent(known, wanted)
+        if self._directory.erasures.find(absent):
+            if absent != stored:
+                self._directory.put_person(absent)
+            return None
         if keys := wanted.list_keys():
             self._intend(known, wanted)
             return self._create(wanted, *next(iter(keys.items())))
@@ -103,8 +109,7 @@ class Contacts:
             )
 
     def _intend(self, known: Known, wanted: DesiredPerson, identifier: str | None = None) -> None:
-        keys = (wanted.email, wanted.phone, identifier, wanted.phone_shared)
-        self._directory.put_person(Person(known.id, wanted.key, 0, wanted.role, *keys))
+        self._directory.put_person(_describe_absent(known, wanted, identifier))
 
     def _find_lost(self, organization: int) -> list[int]:
         """Contacts that call themselves this company's own, which has none in our table.
@@ -138,6 +143,12 @@ class Contacts:
             if not owner:
                 raise
             return Place(owner, identifier)
+
+
+def _describe_absent(known: Known, wanted: DesiredPerson, identifier: str | None = None) -> Person:
+    """The person without a contact."""
+    keys = (wanted.email, wanted.phone, identifier, wanted.phone_shared)
+    return Person(known.id, wanted.key, 0, wanted.role, *keys)
 
 
 def read_own(stored: Person | None) -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 from panel.data import inbox
 from panel.data.db import metadata, transaction
 from panel.data.directory import Directory, further_contacts, organizations, people
+from panel.data.erasures import erasure_key, erasures
 from panel.data.links import PICKED, Links, links
 from panel.data.search_index import SearchIndex, terms
 from panel.errors import PanelError
@@ -33,10 +34,15 @@ Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood
 
 
 UNSETTLED = "left to people"
+ERASED = "deleted in Chatwoot"
 MERGED = (
     "contact {contact} took in the one of {key}, and shows neither their e-mail nor their phone. If"
     " it is theirs, pick the organization in the panel, or give it their e-mail; else make them a"
     " contact."
+)
+NOT_MADE_AGAIN = (
+    "contact {contact} of {key} was deleted in Chatwoot, and nobody makes it again. If it shall be"
+    " made: `flask --app app sync erased --allow {contact}`."
 )
 FORMER_EMAIL = (
     "contact {contact} shows the former e-mail of {key}: another contact has the new one, or a"
@@ -65,7 +71,7 @@ class PlannedCall:
     def _describe(self) -> str:
         if self.path == NOT_TOLD:
             return f"cannot be compared. {explain_reason(str(self.body), self.side)}"
-        if self.path == UNSETTLED:
+        if self.path in (UNSETTLED, ERASED):
             return str(self.body)
         kind, _, rest = self.path.partition("/")
         if not rest:
@@ -209,6 +215,7 @@ class DryRun:
             for organization in chosen:
                 yield from self._run_pass(organization, reconciler, chatwoot)
                 yield from list_unsettled(directory, Links(scratch), organization)
+                yield from _list_erased(directory, organization)
         finally:
             scratch.dispose()
 
@@ -234,7 +241,7 @@ class DryRun:
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-        copied = (organizations, people, further_contacts, links)
+        copied = (organizations, people, further_contacts, links, erasures, erasure_key)
         metadata.create_all(scratch, tables=[*copied, terms])
         with transaction(self._services.database) as source, scratch.begin() as target:
             for table in copied:
@@ -245,6 +252,13 @@ class DryRun:
                 if rows:
                     target.execute(table.insert(), rows)
         return scratch
+
+
+def _list_erased(directory: Directory, organization: int) -> Iterable[PlannedCall]:
+    """Whose contact was deleted. That is somebody's decision, and nothing that has to be mended."""
+    for contact, person in directory.erasures.list_held_back(organization):
+        detail = NOT_MADE_AGAIN.format(contact=contact, key=person.key)
+        yield PlannedCall(organization, "", ERASED, detail)
 
 
 def list_unsettled(

@@ -26,12 +26,7 @@ from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
 from panel.sync.night import MOST_CLEARED, Inbox, Night
 from panel.sync.night_contacts import ContactComparison
-from panel.sync.rate_limit import (
-    Turn,
-    make_limited_back_office,
-    make_limited_client,
-    working,
-)
+from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
 from panel.sync.reconcile import DELETED, Notes, Reconciler
 from panel.sync.recovery import Recovery
 from panel.sync.worker import Work

@@ -29,10 +29,11 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 log = logging.getLogger(__name__)
 NIGHTS_A_WEEK = 7  # every organization has its turn within a week
 BEGINS = (4, 23)  # by the clock of PANEL_TIMEZONE
+TURNS_AT_ONCE = 100  # looked up: to find the longest unread one takes a while among a million
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 RESTS = (2.0, 5.0, 15.0, 30.0, 60.0)  # seconds, after so many failures in a row
 MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back office
-DATABASE = (SQLAlchemyError, OSError, NotKept)
+DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Night:
         self._inbox = inbox
         self._alone = Lock()
         self._events = LogThrottle()
+        self._turns: list[int] = []  # organizations that are next
         self._failures = 0  # in a row: of a step, or of turns
         self._steps: dict[str, Callable[[NightRow], NightRow]] = {
             CONTACTS: self._read_page,
@@ -82,6 +84,7 @@ class Night:
         if last and not last.ended_at:
             return last
         now, known = time.time(), self._readings.count_known()
+        self._turns = []
         # Those are asked about each night: the hook may have come before the end.
         self._readings.bring_forward(self._readings.list_told(DELETED))
         night = NightRow(now, now, known=known, wanted=-(-known // NIGHTS_A_WEEK))
@@ -130,7 +133,9 @@ class Night:
             return self._step(night)
         except Exception as error:  # noqa: BLE001 (whatever it is, the night goes on)
             self._failures += 1
-            with suppress(*DATABASE, PanelError):  # it is noted when the database is well again
+            with suppress(
+                *DATABASE_TROUBLE, PanelError
+            ):  # it is noted when the database is well again
                 self._note_failure(night, error)
             return self._find_rest()
 
@@ -225,9 +230,16 @@ class Night:
     # -- the back office -------------------------------------------------------------------------
 
     def _compare_next(self, night: NightRow) -> NightRow:
-        organization = self._readings.find_next(night.begun_at)
-        if organization is None or night.compared >= night.wanted:
+        if night.compared >= night.wanted:
             return replace(night, phase=CLOSING, place=0)
+        self._turns = self._turns or self._readings.list_next(night.begun_at, TURNS_AT_ONCE)
+        if not self._turns:
+            return replace(night, phase=CLOSING, place=0)
+        night = self._compare(night, self._turns[0])
+        self._turns.pop(0)  # not before: whose turn was cut off has it again
+        return night
+
+    def _compare(self, night: NightRow, organization: int) -> NightRow:
         try:
             changed = self._reconciler.has_changed(organization)
         except Paused:
@@ -282,7 +294,7 @@ class Night:
 
 
 def _is_of_database(error: Exception) -> bool:
-    return isinstance(error, DATABASE) or getattr(error, "code", "") == "database"
+    return isinstance(error, DATABASE_TROUBLE) or getattr(error, "code", "") == "database"
 
 
 def _describe(error: Exception) -> str:

@@ -2,9 +2,11 @@
 
 The first contact stands in `Person.contact`, further ones beside it: who is known by e-mail and
 writes by WhatsApp has two. A contact that stands in our table stays, whatever it shows, unless it
-is somebody else's by now.
+is somebody else's by now. One that was deleted in Chatwoot is not made again.
 """
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +19,8 @@ from panel.sync.contacts import ContactLost, Place, keep_identifier
 from panel.sync.people import DesiredPerson, is_guessable
 from panel.sync.seat_writer import Seat, SeatWriter, Tools
 from panel.upstream.chatwoot import Contact, ValuesRefused
+
+log = logging.getLogger(__name__)
 
 
 class Seats:
@@ -62,9 +66,13 @@ class Seats:
         if stored and stored.contact and (not place or place.contact.id != stored.contact):
             left = self._leave(stored, present is None)
         base = self._find_base(wanted, left)
+        if stored and not (place or base or present):
+            left = self._note_erasure(stored)
         # Nobody is made twice because of a merge: while the base is there, it may be them.
         place = place or (None if base else self._make(wanted, left))
         if not place:
+            if stored:
+                self._put_further(wanted, replace(stored, contact=0), ())
             return None
         person = replace(self._describe(wanted, stored, place), merged_into=base)
         if person != stored:
@@ -127,6 +135,25 @@ class Seats:
         number = stored.merged_into if stored else 0
         base = self._read(number) if number else None
         return 0 if base is None or find_key(wanted, base) else number
+
+    def _note_erasure(self, stored: Person) -> Person:
+        """Their contact is gone, or the one that took it in, and no other shows their keys.
+
+        Returns the person without it, as our table has them from now on.
+        """
+        number = stored.contact or stored.merged_into
+        if not number:
+            return stored
+        directory = self._tools.directory
+        directory.erasures.note(number, stored, time.time())
+        left = replace(stored, contact=0, identifier=None, former_email=None, merged_into=0)
+        directory.put_person(left)
+        log.warning(
+            "contact %d of organization %d was deleted in Chatwoot: nobody makes it again. If it"
+            " shall be made: `flask --app app sync erased --allow %d`",
+            *(number, stored.organization, number),
+        )
+        return left
 
     def _make(self, wanted: DesiredPerson, stored: Person | None) -> Place | None:
         by_phone = wanted.own_phone and not wanted.email

@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db, inbox, lanes
 from panel.data.inbox import DAY_SECONDS, IDS_DAYS
+from panel.data.leader import LEADER_POLL_SECONDS, lead
 from panel.data.obstacles import explain
 from panel.data.tasks import WARMING, Task
 from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
@@ -38,7 +39,6 @@ from panel.logs.events import LogThrottle
 from panel.settings import Settings
 from panel.sync.dispatcher import Dispatcher, Starts
 from panel.sync.heartbeat import Heartbeat
-from panel.sync.leader import LEADER_POLL_SECONDS, lead
 from panel.sync.pass_queue import (
     APPLICATION,
     PASS_WORKFLOW,

@@ -19,8 +19,9 @@ from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError
 from panel.services import services
+from panel.web.opening import render_panel
 from panel.web.panel import answer_section
-from panel.web.rendering import make_lookup, open_seal, render_panel, render_refusal
+from panel.web.rendering import make_lookup, open_seal, render_refusal
 from panel.web.sections import SECTIONS
 
 metrics.start_series(

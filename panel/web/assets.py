@@ -20,7 +20,9 @@ from jinja2.ext import Extension
 from werkzeug.http import parse_accept_header
 
 from panel import services
+from panel.web.bundle import bundle
 
+SCRIPT, MODULES = "panel.js", "js"  # the file that is sent, and the folder that it is made from
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # what is smaller fits into one packet as it is
 # The first that the browser takes: at once for an answer, thoroughly for what stays the same.
@@ -88,11 +90,18 @@ def show_file(name: str) -> Response:
 def _read_assets(folder: Path) -> StaticFiles:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    files[SCRIPT] = _take_script(files)
     ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
     sent = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, sent, strict=True))
     assets = {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
     return StaticFiles(assets)
+
+
+def _take_script(files: dict[str, bytes]) -> bytes:
+    """The one script of our modules, which leave `files`: browsers never ask for them."""
+    paths = [name for name in files if name.startswith(f"{MODULES}/")]
+    return bundle({Path(name).name: files.pop(name).decode() for name in paths}).encode()
 
 
 def _guess_kind(name: str) -> str:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
+from panel.data.delivery_log import AGENTS
 from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.settings import origin
@@ -31,6 +32,7 @@ def refuse_foreign_pages() -> ResponseReturnValue | None:
         return None
     _record_refusal(given, sorted(own))
     metrics.REFUSED_PROOFS.labels("foreign_origin").inc()
+    services().deliveries.count(AGENTS, "foreign_origin")
     return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
 
 

@@ -7,14 +7,17 @@ database those of it are missing, and `panel_part_fine` says so.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from panel.checks import Finding, run_checks
+from panel.checks import run_checks
 from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
 from panel.data.delivery_log import ACCEPTED, CHATWOOT, PLUGIN
 from panel.data.lanes import LaneLength
 from panel.data.migrations import version
 from panel.data.nights import NightRow, find_last_end, read_last
+from panel.data.workers import Workers
 from panel.errors import PanelError
+from panel.health.finding import Finding
+from panel.health.sync_checks import count_retries
 from panel.metrics import Figure
 from panel.services import Services
 
@@ -24,10 +27,15 @@ NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds."""
+    """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds.
+
+    `retries`: by side; `tried_at`: when a try ended last.
+    """
 
     backlog: Backlog
     delivered_at: Mapping[str, float]
+    retries: Mapping[str, float]
+    tried_at: float
     night: NightRow
     night_ended_at: float | None
 
@@ -92,6 +100,17 @@ FIGURES = (
         label="sender",
     ),
     _Row(
+        "panel_retries",
+        "Passes and tasks whose last try failed, by the side at which it did",
+        lambda s: s.retries,
+        label="side",
+    ),
+    _Row(
+        "panel_last_try_timestamp_seconds",
+        "When a try of a pass or a task ended last, in the last day; 0: none",
+        lambda s: _one(s.tried_at),
+    ),
+    _Row(
         "panel_night_ended_timestamp_seconds",
         "When a nightly comparison of everything ended last; 0: none ever",
         lambda s: _one(s.night_ended_at),
@@ -107,7 +126,6 @@ FIGURES = (
         lambda s: {name: float(getattr(s.night, name)) for name in NIGHT_COUNTS},
         label="count",
     ),
-    # The worker's figures belong here: its last word, and when its last pass ended.
 )
 
 
@@ -136,15 +154,17 @@ def _tell_schema() -> Figure:
 
 def _take_snapshot(shared: Services) -> _Snapshot:
     with db.transaction(shared.database) as connection:
-        backlog = read_backlog(connection)
+        backlog, retries = read_backlog(connection), count_retries(connection)
         night = read_last(connection) or NightRow(NO_TIME, NO_TIME)
         night_ended_at = find_last_end(connection)
+    workers, _ = Workers(shared.database).list_rows()
+    tried_at = max((row.ended_at or NO_TIME for row in workers), default=NO_TIME)
     tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
     delivered_at = {
         sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
         for sender, told in tallies.items()
     }
-    return _Snapshot(backlog, delivered_at, night, night_ended_at)
+    return _Snapshot(backlog, delivered_at, retries, tried_at, night, night_ended_at)
 
 
 def _one(number: float | None) -> dict[str, float]:

@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from panel import metrics
 from panel.auth import tokens
 from panel.checks import run_checks
-from panel.services import services
+from panel.services import get, services
 from panel.web.figures import list_figures
+from panel.web.watch import HealthWatch
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
@@ -27,6 +28,7 @@ def answer_ready() -> ResponseReturnValue:
     if not _may_know():
         return _refuse()
     findings = run_checks(services(), cheap_only=True)
+    get(HealthWatch).note(findings)
     return {
         "status": "ready" if all(each.is_fine for each in findings.values()) else "degraded",
         "parts": {name: each.word for name, each in findings.items()},

@@ -1,4 +1,4 @@
-"""Labels: what statuses, codes and reasons are called, in English; translated when rendered.
+"""Labels: what codes, causes and reasons are called, in English; translated when rendered.
 
 What stands in no table is shown as it came: unknown is kept, not dropped.
 """
@@ -6,23 +6,6 @@ What stands in no table is shown as it came: unknown is kept, not dropped.
 from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.customer.matching import CLAIMED
 from panel.upstream.chatwoot import Conversation
-
-# contracts/middag.md §5
-STATUS_LABELS = {
-    "pending": "pending",
-    "processing": "processing",
-    "on-hold": "on hold",
-    "sent": "sent",
-    "viewed": "viewed",
-    "lapsed": "lapsed",
-    "active": "active",
-    "expiring": "expiring",
-    "expired": "expired",
-    "disabled": "disabled",
-    "verified": "verified",
-    "under-review": "under review",
-    "rejected": "rejected",
-}
 
 # Why an amount is in no total.
 LEFT_OUT = {
@@ -45,31 +28,32 @@ LEFT_OUT = {
 
 # Why something newer, or anything at all, could not be had: by the code that is shown beside it.
 CAUSES = {
-    "timeout": "The back office took too long.",
-    "network": "The back office cannot be reached.",
-    "rate_limited": "The back office asks us to slow down.",
-    "paused": "The back office was unwell several times, so it is left alone for a moment.",
-    "unreadable": "The back office sent something unreadable.",
-    "wrong_shape": "The back office sent something unexpected.",
-    "too_large": "The back office sent too much.",
-    "foreign_rows": "The back office mixed in another organization.",
-    "unauthorized": "The back office does not accept our secret, or never receives it.",
-    "no_route": "The back office's plugin does not answer here.",
-    "redirected": "The back office points to another address, which the log names.",
-    "http_500": "The back office has an internal error.",
-    "http_502": "The back office is down.",
-    "http_503": "The back office is down.",
-    "http_504": "The back office took too long.",
+    "timeout": "MIDDAG Account took too long.",
+    "network": "MIDDAG Account cannot be reached.",
+    "rate_limited": "MIDDAG Account asks the panel to slow down.",
+    "paused": "MIDDAG Account failed several times. The panel asks it again in a moment.",
+    "unreadable": "MIDDAG Account sent something unreadable.",
+    "wrong_shape": "MIDDAG Account sent something unexpected.",
+    "too_large": "MIDDAG Account sent too much.",
+    "foreign_rows": "MIDDAG Account sent data of another company, so none of it is shown.",
+    "unauthorized": "MIDDAG Account does not accept the panel's secret, or never receives it.",
+    "no_route": "MIDDAG Account does not answer at this address.",
+    "redirected": "MIDDAG Account points to another address, which the log names.",
+    "http_500": "MIDDAG Account has an internal error.",
+    "http_502": "MIDDAG Account is down.",
+    "http_503": "MIDDAG Account is down.",
+    "http_504": "MIDDAG Account took too long.",
     "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
-    "header_dropped": "The web server of the back office drops the Authorization header.",
-    "secret_refused": "The back office does not accept our secret.",
-    "user_not_found": "The back office's user that our secret stands for does not exist.",
-    "config_error": "The back office cannot check our secret: its key is not set up.",
-    "rest_closed": "The back office's REST API is closed to guests.",
-    "jwt_plugin": "Another plugin of the back office refuses our secret.",
-    "site_password": "The back office's web server asks for a password of its own.",
-    "blocked": "A firewall in front of the back office refuses us.",
-    "cached_upstream": "A cache in front of the back office answers in its place.",
+    "header_dropped": "The web server of MIDDAG Account drops the Authorization header.",
+    "secret_refused": "MIDDAG Account does not accept the panel's secret.",
+    "user_not_found": "The user that the panel's secret stands for does not exist in MIDDAG "
+    "Account.",
+    "config_error": "MIDDAG Account cannot check the panel's secret: its key is not set up.",
+    "rest_closed": "The REST API of MIDDAG Account is closed to guests.",
+    "jwt_plugin": "Another plugin of MIDDAG Account refuses the panel's secret.",
+    "site_password": "The web server of MIDDAG Account asks for a password of its own.",
+    "blocked": "A firewall in front of MIDDAG Account refuses the panel.",
+    "cached_upstream": "A cache in front of MIDDAG Account answers in its place.",
 }
 
 # Why Chatwoot could not be asked, where an administrator can mend it.
@@ -92,7 +76,7 @@ CHATWOOT_CAUSES = {
     "timeout": "Chatwoot took too long.",
     "network": "Chatwoot cannot be reached.",
     "rate_limited": "Chatwoot asks the panel to slow down.",
-    "paused": "Chatwoot was unwell several times, so it is left alone for a moment.",
+    "paused": "Chatwoot failed several times. The panel asks it again in a moment.",
     "http_500": "Chatwoot has an internal error.",
     "http_502": "Chatwoot is down.",
     "http_503": "Chatwoot is down.",
@@ -101,9 +85,19 @@ CHATWOOT_CAUSES = {
     "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
+# What `static/js/shortcuts.js` does at a key.
+SHORTCUTS = {
+    "R": "Refresh",
+    "/": "Search another company",
+    "N": "Next section",
+    "?": "These shortcuts",
+}
+
 # Why a viewer is refused.
 REASONS = {
     "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
+    "no_key": "The address of this dashboard app is registered without its key, the part from # "
+    "on. Ask an administrator to register the whole address.",
     "wrong_proof": "The address of this dashboard app is out of date. Ask an administrator.",
     "not_an_agent": "You are not in this account's list of agents.",
     "not_in_inbox": "You are not a member of this conversation's inbox.",
@@ -129,23 +123,24 @@ SIGN_IN = {
     "not_in_account": "This Chatwoot user is not in this account, or the account is suspended.",
     "not_an_agent": "You are not in this account's list of agents.",
     "dashboard_session_ended": "Your Chatwoot session has ended. Sign in there again, or here.",
-    "cookie_refused": "Your browser did not keep the session. Allow cookies for this address.",
+    "cookie_refused": "Your browser did not keep the session. Allow cookies for this address, or "
+    "ask an administrator to put the panel under the same domain as Chatwoot.",
 }
 
 # What goes wrong when an agent names an organization.
 NOTICES = {
     **CAUSES,
-    "unknown_organization": "The back office knows no organization with this id.",
-    "denied": "The back office refuses to show this organization.",
-    "chatwoot_not_told": "Remembered here, but Chatwoot could not be told.",
-    "links_unknown": "What agents picked or refused cannot be read now: this is only what "
+    "unknown_organization": "MIDDAG Account knows no company with this ID.",
+    "denied": "MIDDAG Account refuses to show this company.",
+    "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
+    "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }
 
 # What is hidden, by the set of kinds that is masked (`customer.disclosure`).
 HIDDEN_KINDS = {
-    VALUE_KINDS: "Amounts, tax id and license keys are hidden.",
-    frozenset({TAX_ID, LICENSE_KEY}): "Tax id and license keys are hidden.",
+    VALUE_KINDS: "Amounts, tax ID and license keys are hidden.",
+    frozenset({TAX_ID, LICENSE_KEY}): "Tax ID and license keys are hidden.",
 }
 
 # What a channel is worth where it does not prove who is writing; most are the last row.
@@ -171,27 +166,18 @@ def describe_channel(conversation: Conversation, link: str = "") -> str:
 SOURCES = {
     "email": "e-mail",
     "phone": "phone",
-    "conversation attribute": "conversation attribute",
-    "contact attribute": "contact attribute",
+    "conversation attribute": "a field of the conversation",
+    "contact attribute": "a field of the contact",
     "contact": "contact",
     "conversation": "conversation",
-    "tax id": "tax id",
+    "tax id": "tax ID",
     "entitlement code": "entitlement code",
-}
-
-# Who the person is in the organization (contracts/middag.md §11).
-ROLE_LABELS = {
-    "owner": "owner",
-    "admin": "administrator",
-    "member": "member",
-    "guest": "guest",
-    "organization": "the company itself",
 }
 
 # Why an agent may see what is masked; what is kept is the English.
 UNCOVER_REASONS = (
     "Customer named the order number",
-    "Customer confirmed the tax id",
+    "Customer confirmed the tax ID",
     "Called back on the registered phone",
     "Other",
 )

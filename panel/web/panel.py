@@ -2,7 +2,9 @@
 
 import logging
 import random
+import re
 import time
+from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
@@ -11,10 +13,12 @@ from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
+from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web import sign_in
+from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
     choose_status,
@@ -25,7 +29,6 @@ from panel.web.rendering import (
     read_bearer,
     read_moment,
     read_version,
-    render_panel,
     render_section,
 )
 from panel.web.sections import (
@@ -55,6 +58,7 @@ def show_contact() -> Response | str:
         generation = services().authenticator.find_generation(proof, hints.agent_id)
         with sign_in.limit_guesses(hints):
             visit = make_lookup().look_up(hints, proof.name, generation)
+        services().deliveries.count(AGENTS, ACCEPTED)
         return render_panel(visit, hints.organization)
     except PanelError as error:
         return sign_in.answer_refusal(error)
@@ -70,6 +74,28 @@ def show_section(name: str) -> Response:
 def refresh_section(name: str) -> Response:
     seal, is_checked = open_seal_in_time()
     return answer_section(name, seal, read_bearer(), CacheControl.NO_CACHE, is_checked)
+
+
+def refresh_all() -> Response:
+    """Every section is told to read anew, each by itself; it waits for none of them."""
+    open_seal_at_once()
+    answer = Response(status=204)
+    answer.headers["HX-Trigger"] = ", ".join(f"refresh-{name}" for name in SECTIONS)
+    return answer
+
+
+def show_attention() -> Response:
+    """What needs a word by now: from what is kept, so it waits for nobody but Chatwoot's word."""
+    seal, is_checked = open_seal_in_time()
+    if not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    failures = {
+        name: code
+        for name, code in _parse_seen(request.args.get("failed", "")).items()
+        if re.fullmatch("[a-z0-9_]{1,40}", code)
+    }
+    html = render_attention(seal, "stranger" in request.args, is_checked, failures)
+    return make_response(html)
 
 
 def show_changes() -> Response:
@@ -111,6 +137,7 @@ def answer_section(
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), masked)
+        view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
     except Busy:
         view = make_loading_view(section, Busy.code)  # it asks again by itself
@@ -121,7 +148,9 @@ def answer_section(
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
     _record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
-    return make_response(html, status)
+    answer = make_response(html, status)
+    answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
+    return answer
 
 
 def _record_trouble(view: SectionView, seal: Seal) -> None:

@@ -5,8 +5,8 @@ Every answer but the shell needs a proof or a seal; ids come from the seal, neve
 
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
@@ -19,28 +19,23 @@ from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
-from panel.customer.lookup import Lookup, Visit
-from panel.customer.matching import UNPROVEN, Candidate
-from panel.data import audit_log
-from panel.data.audit_log import AuditEntry
+from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
 from panel.logs import request_id
 from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import labels
+from panel.web import labels, vocabulary
 from panel.web.formats import Formats, choose_locale
+from panel.web.groups import Moment
 from panel.web.sections import (
-    SECTIONS,
     Section,
     SectionView,
     make_failed_view,
     make_loading_view,
     make_view,
-    mark_unchecked,
 )
-from panel.web.selection import Moment
 
 LONGEST_SHOWN = 300
 # Classes of letters and marks that turn the direction of what stands around them.
@@ -58,6 +53,7 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(isolate_values)
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
+    pages.add_app_template_filter(translate, "gettext")
     pages.add_app_template_test(is_illegible, "illegible")
     pages.add_app_template_test(is_unclear, "unclear")
 
@@ -113,7 +109,7 @@ def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]],
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = _choose_formats()
-    words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels}
+    words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
     return {"fmt": fmt, "request_id": request_id.current(), **words}
 
 
@@ -128,6 +124,10 @@ def _choose_formats() -> Formats:
 def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
     wanted = parse_accept_header(languages, LanguageAccept).values()
     return Formats(choose_locale(fixed, list(wanted)), zone)
+
+
+def translate(text: str) -> str:
+    return _choose_formats().gettext(text)
 
 
 def make_link(record: str, number: int) -> str:
@@ -170,97 +170,6 @@ def render_refusal(error: PanelError) -> tuple[str, int]:
     return html, choose_status(error)
 
 
-def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
-    """The panel: one organization, a choice between several, or none."""
-    found = visit.found
-    notice = notice or ("" if visit.links_known else "links_unknown")
-    candidate = found.get(chosen) or (found.candidates[0] if len(found.candidates) == 1 else None)
-    if candidate:
-        return _render_ready(visit, candidate, notice)
-    template = "choose.html" if found.candidates else "unlinked.html"
-    views = [_peek_card(each) for each in found.candidates]
-    for each, view in zip(found.candidates, views, strict=True):
-        services().audit_log.try_record(_make_entry(visit.seal, each, [view]))
-    cards = [_make_card(visit, *pair) for pair in zip(found.candidates, views, strict=True)]
-    return render_template(
-        template,
-        visit=visit,
-        cards=cards,
-        seal=_sign_seal(visit),
-        notice=notice,
-        agents=services().chatwoot.agents(),
-    )
-
-
-def _peek_card(candidate: Candidate) -> SectionView:
-    """A card shows its organization, too."""
-    masked = find_masked(candidate.trust)
-    return _peek_view(SECTIONS["organization"], candidate.organization, masked)
-
-
-def _make_card(
-    visit: Visit, candidate: Candidate, view: SectionView
-) -> tuple[Candidate, str, Markup, str]:
-    """One of several that fit, with the seal that opens it, its section and its name."""
-    section = render_section(view, candidate.organization)
-    return candidate, _sign_seal(visit, candidate), section, _find_name(candidate, view)
-
-
-def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
-    masked = find_masked(candidate.trust)
-    views = [_peek_view(section, candidate.organization, masked) for section in SECTIONS.values()]
-    if not visit.access_checked:
-        views = [mark_unchecked(view) if view.selection else view for view in views]
-    services().audit_log.try_record(_make_entry(visit.seal, candidate, views))
-    return render_template(
-        "contact.html",
-        visit=visit,
-        candidate=candidate,
-        name=_find_name(candidate, views[0]),
-        sections=[render_section(view, candidate.organization) for view in views],
-        seal=_sign_seal(visit, candidate),
-        notice=notice,
-        agents=services().chatwoot.agents(),
-    )
-
-
-def _find_name(candidate: Candidate, view: SectionView) -> str:
-    """As the back office says it, else as the passes learned it, else nothing."""
-    if view.selection:
-        return str(view.selection.items[0].record.name)
-    try:
-        known = services().directory.get_organizations([candidate.organization])
-    except PanelError:
-        return ""  # a silent database knows no names
-    return "".join(each.name for each in known.values())
-
-
-def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) -> AuditEntry:
-    return AuditEntry(
-        audit_log.SHOWN,
-        seal.agent,
-        seal.conversation,
-        candidate.organization,
-        seal.proof,
-        candidate.link,
-        candidate.source,
-        " ".join(each.note for each in views),
-    )
-
-
-def _peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
-    """A kept copy is drawn at once; without one the section loads itself."""
-    try:
-        reading = services().back_office.peek(section.document, organization)
-    except PanelError as error:
-        return make_failed_view(section, error, read_version(section, organization))
-    return (
-        make_view(section, reading, read_moment(), masked)
-        if reading
-        else make_loading_view(section)
-    )
-
-
 @dataclass(frozen=True)
 class SharedKey:
     """All that the HTML of a section depends on, and nothing that tells one agent from another.
@@ -277,6 +186,7 @@ class SharedKey:
     retry_at: float | None
     follow: bool
     masked: frozenset[str]
+    whole: bool
     locale: str
     script_root: str
     second: int
@@ -312,6 +222,7 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
         retry_at=view.retry_at,
         follow=view.follow,
         masked=view.masked,
+        whole=view.whole,
         locale=_choose_formats().locale,
         script_root=request.script_root,
         second=int(now),
@@ -325,6 +236,19 @@ def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
     return Markup(html)  # noqa: S704 (our own template made it)
 
 
+def peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
+    """A kept copy is drawn at once; without one the section loads itself."""
+    try:
+        reading = services().back_office.peek(section.document, organization)
+    except PanelError as error:
+        return make_failed_view(section, error, read_version(section, organization))
+    return (
+        make_view(section, reading, read_moment(), masked)
+        if reading
+        else make_loading_view(section)
+    )
+
+
 def read_version(section: Section, organization: int) -> str:
     return services().cache.version(services().back_office.resource(section.document, organization))
 
@@ -332,12 +256,6 @@ def read_version(section: Section, organization: int) -> str:
 def read_moment() -> Moment:
     settings = services().settings
     return Moment(datetime.now(UTC).astimezone(settings.timezone), settings.expiring_days)
-
-
-def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
-    organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
-    named = replace(visit.seal, organization=organization, trust=trust)
-    return services().seals.sign(named)
 
 
 def choose_status(error: PanelError) -> int:

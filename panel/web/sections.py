@@ -14,8 +14,9 @@ from panel.customer.disclosure import AMOUNT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.errors import PanelError, Refused
 from panel.upstream import documents
 from panel.upstream.documents import Document, is_empty
+from panel.web import vocabulary
+from panel.web.groups import Moment
 from panel.web.selection import (
-    Moment,
     Selection,
     select_licenses,
     select_orders,
@@ -29,9 +30,10 @@ class Section:
     """All that tells a section from another, but for its template.
 
     The texts are in English, translated where they are drawn. `uncover`: the button that reveals
-    what is masked, where it is one of the kinds that the section `reveals`. `badges`: the colour of
-    a status or a mark; slate, where none is named. `link`: the kind of record that `Settings.links`
-    may have an address of.
+    what is masked, where it is one of the kinds that the section `reveals`. `statuses`: what a
+    status or a mark is called; `badges`: its colour, slate where none is named. `closed`: how many
+    stand behind the line; `all_shown`: the button for the rest of those. `link`: the kind of record
+    that `Settings.links` may have an address of.
     """
 
     name: str
@@ -40,9 +42,11 @@ class Section:
     choose: Callable[[Any, Moment], Selection]
     empty: str
     none_shown: str
-    hidden: tuple[str, str]
+    closed: tuple[str, str]
     uncover: str
+    statuses: Mapping[str, str]
     badges: Mapping[str, str]
+    all_shown: str = ""
     link: str = ""
     reveals: frozenset[str] = VALUE_KINDS
 
@@ -51,54 +55,11 @@ class Section:
         return f"sections/{self.name}.html"
 
 
-# The colours of the plugin's own screens; where those have none (orders), by what must be done.
+# In the order of the screen. The colours are those of the plugin's own screens; where those have
+# none (orders), they follow from what must be done.
 SECTIONS = {
     section.name: section
     for section in (
-        Section(
-            "organization",
-            title="Organization",
-            document=documents.ORGANIZATION,
-            choose=select_organization,
-            empty="",
-            none_shown="",
-            hidden=("", ""),
-            uncover="Show the tax id",
-            badges={
-                "verified": "teal",
-                "pending": "amber",
-                "under-review": "amber",
-                "rejected": "ruby",
-            },
-            link="organization",
-            reveals=frozenset({TAX_ID}),
-        ),
-        Section(
-            "orders",
-            title="Active orders",
-            document=documents.ORDERS,
-            choose=select_orders,
-            empty="No orders",
-            none_shown="No active orders",
-            hidden=("%(count)d closed order hidden", "%(count)d closed orders hidden"),
-            uncover="Show the amounts",
-            badges={"pending": "amber", "on-hold": "amber", "processing": "blue"},
-            link="order",
-            reveals=frozenset({AMOUNT}),
-        ),
-        Section(
-            "quotes",
-            title="Pending quotes",
-            document=documents.QUOTES,
-            choose=select_quotes,
-            empty="No quotes",
-            none_shown="No pending quotes",
-            hidden=("%(count)d other quote hidden", "%(count)d other quotes hidden"),
-            uncover="Show the amounts",
-            badges={"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
-            link="quote",
-            reveals=frozenset({AMOUNT}),
-        ),
         Section(
             "licenses",
             title="Licenses",
@@ -106,11 +67,69 @@ SECTIONS = {
             choose=select_licenses,
             empty="No licenses",
             none_shown="No active licenses",
-            hidden=("%(count)d other license hidden", "%(count)d other licenses hidden"),
+            closed=("%(count)d closed license", "%(count)d closed licenses"),
+            all_shown="Show all %(count)d licenses",
             uncover="Show the license keys",
-            badges={"active": "teal", "expiring": "amber", "expired": "slate", "disabled": "ruby"},
+            statuses=vocabulary.LICENSE_LABELS,
+            badges={
+                "active": "teal",
+                "expiring": "amber",
+                "expired": "ruby",
+                "disabled": "ruby",
+                "suspended": "ruby",
+                "cancelled": "ruby",
+            },
             link="license",
             reveals=frozenset({LICENSE_KEY}),
+        ),
+        Section(
+            "orders",
+            title="Orders",
+            document=documents.ORDERS,
+            choose=select_orders,
+            empty="No orders",
+            none_shown="No open orders",
+            closed=("%(count)d closed order", "%(count)d closed orders"),
+            all_shown="Show all %(count)d orders",
+            uncover="Show the amounts",
+            statuses=vocabulary.ORDER_LABELS,
+            badges={
+                "pending": "amber",
+                "on-hold": "amber",
+                "processing": "teal",
+                "failed": "ruby",
+            },
+            link="order",
+            reveals=frozenset({AMOUNT}),
+        ),
+        Section(
+            "quotes",
+            title="Quotes",
+            document=documents.QUOTES,
+            choose=select_quotes,
+            empty="No quotes",
+            none_shown="No open quotes",
+            closed=("%(count)d closed quote", "%(count)d closed quotes"),
+            all_shown="Show all %(count)d quotes",
+            uncover="Show the amounts",
+            statuses=vocabulary.QUOTE_LABELS,
+            badges={"sent": "blue", "viewed": "blue", "lapsed": "ruby"},
+            link="quote",
+            reveals=frozenset({AMOUNT}),
+        ),
+        Section(
+            "organization",
+            title="Company and people",
+            document=documents.ORGANIZATION,
+            choose=select_organization,
+            empty="",
+            none_shown="",
+            closed=("", ""),
+            uncover="Show the %(tax_id)s",
+            statuses=vocabulary.TAX_ID_CHECKS,
+            badges={"pending": "amber", "under-review": "amber", "rejected": "ruby"},
+            link="organization",
+            reveals=frozenset({TAX_ID}),
         ),
     )
 }
@@ -123,7 +142,8 @@ NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
 class SectionView:
     """A section as it is drawn: one of the states of design §4.3, and what that state needs.
 
-    `masked`: the kinds of value that may not be drawn; all, unless somebody says which.
+    `masked`: the kinds of value that may not be drawn; all, unless somebody says which. `whole`:
+    every closed record is drawn, however many there are.
     """
 
     section: Section
@@ -135,6 +155,7 @@ class SectionView:
     retry_at: float | None = None
     follow: bool = False
     masked: frozenset[str] = VALUE_KINDS
+    whole: bool = False
 
     @property
     def tells_code(self) -> bool:
@@ -154,7 +175,8 @@ class SectionView:
     @property
     def hides(self) -> bool:
         """Is anything masked here that the agent may uncover?"""
-        return bool(self.masked & self.section.reveals and self.selection and self.selection.items)
+        shown = self.selection
+        return bool(self.masked & self.section.reveals and shown and (shown.items or shown.closed))
 
 
 def make_view(
@@ -180,6 +202,11 @@ def make_failed_view(section: Section, error: PanelError, version: str) -> Secti
     """No truth and no copy: the section says so, never that there is nothing."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
+
+
+def make_shown_failure(section: Section, code: str) -> SectionView:
+    """A failure that stands on the screen still, when nothing is remembered of it."""
+    return SectionView(section, "failed", code=code)
 
 
 def make_loading_view(section: Section, code: str = "") -> SectionView:

@@ -1,39 +1,30 @@
 """Which records of a document a section shows, in which order, and what its totals add up.
 
-Each `select_…` takes the document's value and the moment. What is not surely over is shown; what
-nobody can decide is shown, and counts as neither active nor over.
+Each `select_…` takes the document's value and the moment. The order is that of `web.groups`. What
+is closed stands behind one line, and what nobody can decide is shown.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from panel.models.dates import order_key
 from panel.models.licenses import License
 from panel.models.money import Amount, Money, UnclearAmount, sum_amounts
 from panel.models.orders import Order, Quote
 from panel.models.organizations import Organization
 from panel.models.values import Illegible
 from panel.upstream.documents import Listed
+from panel.web.groups import LICENSE_GROUPS, ORDER_GROUPS, QUOTE_GROUPS, Group, Moment, read_status
 
 TOTAL_LABELS = ("Total unpaid", "Total paid", "Total pending")
 UNPAID_TOTAL, PAID_TOTAL, PENDING_TOTAL = TOTAL_LABELS
 
 
 @dataclass(frozen=True)
-class Moment:
-    """Now, in the zone of the setting, and the window of "approaching expiration"."""
-
-    now: datetime
-    expiring_days: int
-
-
-@dataclass(frozen=True)
 class Item:
-    """A record with what the rules say of it: ``, `lapsed`, `expiring`, `expired`."""
+    """A record with what the rules say of it: a mark of the groups below."""
 
     record: Any
     mark: str = ""
@@ -49,14 +40,14 @@ class Total:
 
 @dataclass(frozen=True)
 class Selection:
-    """`items` in order; `hidden` were filtered; `unread` could not be read at all.
+    """`items` in order; `closed`: those behind the line; `unread` could not be read at all.
 
     `left_out`: how many amounts of the items are in no total, by why (`labels.LEFT_OUT`).
     `received` of `stated` records came, some when `cut`.
     """
 
     items: tuple[Item, ...]
-    hidden: int = 0
+    closed: tuple[Item, ...] = ()
     totals: tuple[Total, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     unread: int = 0
@@ -64,53 +55,55 @@ class Selection:
     stated: int | None = None
     cut: bool = False
 
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many of the closed have which mark, or else which status; the most first."""
+        named = (each.mark or read_status(each.record) for each in self.closed)
+        return dict(Counter(named).most_common())
+
+    @property
+    def last_paid(self) -> Order | None:
+        """Of the closed orders the newest that is paid, where it has a date."""
+        paid = (each.record for each in self.closed if read_status(each.record) == "completed")
+        return next((each for each in paid if each.created), None)
+
 
 def select_organization(value: Organization, _: Moment) -> Selection:
     return Selection((Item(value),))
 
 
-def select_orders(value: Listed[Order], _: Moment) -> Selection:
-    active = sorted((order for order in value.rows if order.active), key=_sort_newest)
+def select_orders(value: Listed[Order], moment: Moment) -> Selection:
+    active = [order for order in value.rows if order.active]
     totals = {
         UNPAID_TOTAL: [order for order in active if order.paid is False],
         PAID_TOTAL: [order for order in active if order.paid],
     }
-    return _make_selection(value, [Item(order) for order in active], totals)
+    return _make_selection(value, ORDER_GROUPS, moment, totals)
 
 
 def select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
-    now, newest = moment.now, sorted(value.rows, key=_sort_newest)
-    pending = [each for each in newest if each.pending(now)]
-    undecided = [each for each in newest if each.undecided(now)]
-    items = [Item(quote) for quote in (*pending, *undecided)]
-    items += [Item(each, "lapsed") for each in newest if each.lapsed(now)]
-    return _make_selection(value, items, {PENDING_TOTAL: pending})
+    pending = [each for each in value.rows if each.pending(moment.now)]
+    return _make_selection(value, QUOTE_GROUPS, moment, {PENDING_TOTAL: pending})
 
 
 def select_licenses(value: Listed[License], moment: Moment) -> Selection:
-    now, days = moment.now, moment.expiring_days
-    expiring = [each for each in value.rows if each.expiring(now, days)]
-    lasting = [each for each in value.rows if each.active(now) and each not in expiring]
-    undecided = [each for each in value.rows if each.undecided()]
-    expired = [each for each in value.rows if each.recently_expired(now, days)]
-    items = [Item(each, "expiring") for each in sorted(expiring, key=_sort_soonest)]
-    items += [Item(each) for each in sorted(lasting, key=_sort_soonest)]
-    items += [Item(each) for each in sorted(undecided, key=_sort_soonest)]
-    items += [Item(each, "expired") for each in sorted(expired, key=_sort_soonest, reverse=True)]
-    return _make_selection(value, items)
+    return _make_selection(value, LICENSE_GROUPS, moment)
 
 
 Totals = Mapping[str, Sequence[Order | Quote]]  # the label of each, and what is added up
 NO_TOTALS: Totals = MappingProxyType({})
 
 
-def _make_selection(value: Listed[Any], items: list[Item], totals: Totals = NO_TOTALS) -> Selection:
+def _make_selection(
+    value: Listed[Any], groups: tuple[Group, ...], moment: Moment, totals: Totals = NO_TOTALS
+) -> Selection:
+    shown, closed = _sort(value.rows, groups, moment)
     sums = {label: sum_amounts(_list_money(rows)) for label, rows in totals.items()}
     return Selection(
-        tuple(items),
-        hidden=len(value.rows) - len(items),
+        shown,
+        closed,
         totals=tuple(Total(label, amounts) for label, amounts in sums.items() if amounts),
-        left_out=_count_left_out(items, totals),
+        left_out=_count_left_out(shown, totals),
         unread=value.unread,
         received=value.received,
         stated=value.total,
@@ -118,17 +111,33 @@ def _make_selection(value: Listed[Any], items: list[Item], totals: Totals = NO_T
     )
 
 
+def _sort(
+    rows: Sequence[Any], groups: tuple[Group, ...], moment: Moment
+) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """The records of each group, group by group: those that are shown, and the closed."""
+    members: list[list[Any]] = [[] for _ in groups]
+    for row in rows:
+        place = next(at for at, group in enumerate(groups) if group.holds(row, moment))
+        members[place].append(row)
+    found: dict[bool, list[Item]] = {False: [], True: []}
+    for group, records in zip(groups, members, strict=True):
+        found[group.is_closed] += [
+            Item(record, group.mark) for record in sorted(records, key=group.key)
+        ]
+    return tuple(found[False]), tuple(found[True])
+
+
 def _list_money(rows: Sequence[Order | Quote]) -> list[Money]:
     amounts = [row.total for row in rows]
     return [each for each in amounts if isinstance(each, Money) and each.currency]
 
 
-def _count_left_out(items: list[Item], totals: Totals) -> dict[str, int]:
-    """What the totals lack; a lapsed quote belongs to none and says so itself."""
+def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
+    """What the totals lack; a lapsed quote and a failed order belong to none and say so."""
     if not totals:
         return {}
     added = {row.id for rows in totals.values() for row in rows}
-    records = [item.record for item in items if not item.mark]
+    records = [item.record for item in items if item.mark not in ("lapsed", "failed")]
     reasons = (
         _name_lack(each.total) or ("" if each.id in added else _name_doubt(each))
         for each in records
@@ -147,15 +156,3 @@ def _name_doubt(record: Order | Quote) -> str:
     """Why nobody knows to which total an amount belongs."""
     dated = isinstance(record, Quote) and isinstance(record.valid_until, Illegible)
     return "unreadable_date" if dated else "unknown_status"
-
-
-def _sort_newest(record: Order | Quote) -> tuple[bool, float, int]:
-    """Newest first; what has no date comes last, the higher id first."""
-    created = record.created
-    return created is None, -order_key(created) if created else 0.0, -record.id
-
-
-def _sort_soonest(each: License) -> tuple[bool, float, int]:
-    """Next to expire first; what never expires comes last."""
-    expires = each.expires if isinstance(each.expires, date) else None
-    return expires is None, order_key(expires) if expires else 0.0, each.id

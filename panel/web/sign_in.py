@@ -15,9 +15,11 @@ from panel.auth.access import Denied, Unproven
 from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
-from panel.auth.tokens import ACCESS_TOKEN
+from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET
 from panel.customer.lookup import Hints
 from panel.data.audit_log import SIGNED_IN, SIGNED_OUT, AuditEntry
+from panel.data.delivery_log import AGENTS
+from panel.deliveries import AGENT_REASONS
 from panel.errors import PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
@@ -41,10 +43,18 @@ def prove_agent() -> Proof:
     try:
         return services().authenticator.prove(shown)
     except Unproven as error:
-        # Just signed in, and yet no session: the browser has not kept it.
-        if error.code == "no_proof" and "signed_in" in request.form:
-            raise Unproven("cookie_refused") from None
-        raise
+        if error.code != "no_proof":
+            raise
+        raise Unproven(_explain_lack()) from None
+
+
+def _explain_lack() -> str:
+    """Why there is no proof, by what the page says of itself."""
+    if "signed_in" in request.form:
+        return "cookie_refused"  # just signed in, and yet no session: the browser has not kept it
+    if "keyless" in request.form and services().settings.agent_proof == SHARED_SECRET:
+        return "no_key"
+    return "no_proof"
 
 
 @contextmanager
@@ -84,6 +94,8 @@ def answer_refusal(error: PanelError) -> Response:
     _record_refusal(error)
     if isinstance(error, Denied):
         metrics.REFUSED_PROOFS.labels(error.code).inc()
+        if error.code in AGENT_REASONS:
+            services().deliveries.count(AGENTS, error.code)
     answer = make_response(render_refusal(error))
     if error.retry_at and answer.status_code in (429, 503):
         answer.headers["Retry-After"] = str(max(1, round(error.retry_at - time.time())))

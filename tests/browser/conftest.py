@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,7 @@ def seen(window: Window) -> Seen:
 # -- the demo, with its worlds at hand -----------------------------------------------------------
 
 FRAME = "iframe#dashboard-app--frame-0-0"
-SECTIONS = ("organization", "orders", "quotes", "licenses")
+SECTIONS = ("licenses", "orders", "quotes", "organization")
 QUIET = """<!doctype html><meta charset=utf-8><link rel=icon href="data:,"><script>
   window.asked = []; addEventListener("message", (event) => asked.push(event.data));
 </script>
@@ -244,10 +245,12 @@ class Panel:
         return self.find(f"[data-section={name}]")
 
     def rows(self, name: str) -> Locator:
-        return self.section(name).locator("[data-row]")
+        """Those in sight: what is closed is one click away."""
+        return self.section(name).locator("[data-row]:not(.closed [data-row])")
 
     def refresh(self, name: str) -> None:
-        self.section(name).locator("[data-action=refresh]").click()
+        """This section alone; its own button is in sight where it failed."""
+        self.section(name).locator("[data-action=refresh]").evaluate("(button) => button.click()")
 
     def expect_root(self, name: str) -> None:
         expect(self.root).to_have_attribute("data-panel", name)
@@ -261,9 +264,15 @@ class Panel:
         expect(self.find("[data-panel]:not([data-panel=waiting])")).to_have_count(1)
         expect(self.find("[data-state=loading], .htmx-request")).to_have_count(0)
 
+    def answer(self, selector: str) -> None:
+        """A word about the customer, said where the head asks for it."""
+        if not self.find("#confirm[open]").count():
+            self.find("#confirm > summary").click()
+        self.find(f"#confirm {selector}").click()
+
     def pick(self) -> None:
         """The agent says that this is the company."""
-        self.find("[data-action=pick][data-scope=conversation]").click()
+        self.answer("[data-action=pick][data-scope=conversation]")
         expect(self.root).to_have_attribute("data-link", "picked")
         self.settle()
 
@@ -332,8 +341,9 @@ class Demo:
         prove_customer(self.chat, self.services, row, row.organizations[0])
 
     def switch(self, page: Page, scenario: str) -> None:
-        """A click on another conversation of the list; our tab stays chosen."""
+        """A click on another conversation of the list, which shows its messages; then our tab."""
         page.locator(f"[data-conversation][data-scenario={scenario}]").click()
+        page.locator("[data-tab=app]").click()
 
     def open_in_app(self, page: Page, address: str | None = None) -> Panel:
         """As in Chatwoot's mobile app: a page of its own; what it asks its host is in `asked`."""
@@ -376,6 +386,26 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     yield found
     server.stop()
     found.services.database.dispose()
+
+
+MakeDemo = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
+    """`demo_with("access-token")`: the demo as its command line makes it."""
+    with ExitStack() as stack:
+
+        def make(proof: str, front: int = 0) -> Demo:
+            house = House(SECRET, proof)
+            server = serve(house)
+            stack.callback(server.stop)
+            house.move_in(server.port, str(with_tables(tmp_path)), front)
+            found = Demo(house, server)
+            stack.callback(found.services.database.dispose)
+            return found
+
+        yield make
 
 
 @pytest.fixture

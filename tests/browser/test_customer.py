@@ -43,14 +43,14 @@ def test_a_claim_is_shown_as_claimed_and_its_amounts_are_not_even_in_the_page(
 def test_a_pick_names_the_company_and_shows_no_amount_more(panel: Panel, demo: Demo) -> None:
     masked = panel.find("[data-masked]").count()
     panel.pick()
-    expect(panel.find(".identity")).to_contain_text("picked by Bruno Lima")
+    expect(panel.find(".head .how")).to_contain_text("confirmed by Bruno Lima")
     banner = panel.find("[data-banner=unproven]")
     expect(banner).to_contain_text("not that this person belongs to it")
     expect(banner.locator("[data-action=pick][data-scope=conversation]")).to_have_count(0)
     expect(panel.find("[data-masked]")).to_have_count(masked)
     assert not [text for text in (*AMOUNTS, *keys(demo, 42)) if text in markup(panel)]
     assert written(demo, 101) is None
-    panel.find("[data-action=undo]").click()
+    panel.answer("[data-action=undo]")
     expect(panel.root).to_have_attribute("data-link", "claimed")
 
 
@@ -66,7 +66,7 @@ def test_a_proven_customer_is_shown_in_full_and_a_pick_is_written(
     expect(proven.root).to_have_attribute("data-link", "picked")
     expect(proven.root).to_have_attribute("data-trust", "proven")
     assert written(demo, 101) == "42"
-    proven.find("[data-action=undo]").click()
+    proven.answer("[data-action=undo]")
     expect(proven.root).to_have_attribute("data-link", "matched")
     assert written(demo, 101) is None
 
@@ -89,7 +89,7 @@ def test_a_pick_is_remembered_when_the_conversation_is_opened_again(
 
 
 def test_a_refused_customer_is_gone_until_the_refusal_is_undone(panel: Panel) -> None:
-    panel.find("[data-action=refuse]").click()
+    panel.answer("[data-action=refuse]")
     panel.expect_root("unlinked")
     expect(panel.find("[data-refused='42']")).to_contain_text("Bruno Lima said")
     expect(panel.find("[data-section]")).to_have_count(0)
@@ -101,7 +101,7 @@ def test_a_refused_customer_is_gone_until_the_refusal_is_undone(panel: Panel) ->
 def test_a_pick_for_the_contact_proves_nothing_in_any_channel(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
-    panel.find("[data-action=pick][data-scope=contact]").click()
+    panel.answer("[data-action=pick][data-scope=contact]")
     expect(panel.root).to_have_attribute("data-link", "picked")
     expect(panel.root).to_have_attribute("data-trust", "unproven")
     expect(panel.find("[data-banner] [data-action=pick]")).to_have_count(0)
@@ -224,7 +224,7 @@ def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: De
     expect(panel.find("[data-result='74']")).to_contain_text("Escola Técnica Natal")
     panel.find("[data-result='74'] [data-scope=contact]").click()
     expect(panel.root).to_have_attribute("data-organization", "74")
-    expect(panel.find(".identity")).to_contain_text("picked by Bruno Lima")
+    expect(panel.find(".head .how")).to_contain_text("confirmed by Bruno Lima")
     panel.settle()
     expect(panel.find("#query")).to_be_hidden()
     assert written(demo, 101) is None
@@ -241,19 +241,21 @@ def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
     expect(panel.root).to_have_attribute("data-link", "matched")
     expect(panel.root).to_have_attribute("data-trust", "unproven")
     expect(panel.find("[data-banner]")).to_contain_text("By e-mail: a sender's address can be")
-    line = "Prado Consultoria Ltda — matched by e-mail daniela@prado.example, 1 of 1"
-    expect(panel.find(".identity p")).to_have_text(line, use_inner_text=True)
+    line = "Company: found by e-mail daniela@prado.example."
+    panel.find("#confirm > summary").click()
+    expect(panel.find("#confirm .how")).to_have_text(line, use_inner_text=True)
 
 
 def test_the_keyboard_goes_on_at_the_customer_after_a_word_about_them(panel: Panel) -> None:
-    panel.find("[data-action=pick][data-scope=conversation]").press("Enter")
+    panel.find("#confirm > summary").press("Enter")
+    panel.find("#confirm [data-action=pick][data-scope=conversation]").press("Enter")
     expect(panel.root).to_have_attribute("data-link", "picked")
-    expect(panel.find(".identity strong")).to_be_focused()
+    expect(panel.find("#panel h1")).to_be_focused()
 
 
 def test_a_customer_whom_no_pass_has_seen_is_named_as_soon_as_read(demo: Demo, page: Page) -> None:
     panel = demo.open(page)
-    expect(panel.find(".identity strong")).to_have_text(str(demo.office.organizations[42]["name"]))
+    expect(panel.find("#panel h1")).to_have_text(str(demo.office.organizations[42]["name"]))
 
 
 def test_a_reason_that_is_being_chosen_outlives_news_of_its_section(panel: Panel) -> None:
@@ -351,7 +353,7 @@ def test_confirming_while_the_back_office_is_down_leaves_the_panel_as_it_stands(
     demo.services.cache.touch(42, "organization")
     demo.office.fault("reset", 42)
     with panel.page.expect_response("**/links"):
-        panel.find("[data-action=pick][data-scope=conversation]").click()
+        panel.answer("[data-action=pick][data-scope=conversation]")
     panel.expect_root("ready")
     assert "Chatwoot could not be asked" not in panel.frame.evaluate("document.body.innerText")
 
@@ -365,7 +367,7 @@ def test_a_pick_holds_although_chatwoot_does_not_take_the_attribute(
     demo.prove()
     demo.chat.failures = fail
     with panel.page.expect_response("**/links"):
-        panel.find("[data-action=pick][data-scope=conversation]").click()
+        panel.answer("[data-action=pick][data-scope=conversation]")
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-link", "picked")
     assert written(demo, 101) is None

@@ -3,8 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,32 +12,23 @@ import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
 from panel.demo.scenarios import SCENARIOS
-from panel.demo.serve import MOUNT, House
-from panel.demo.worlds import AGENT_TOKEN, SECRET, serve
-from tests.browser.conftest import FRAME, Demo, OpenWindow, Panel, Seen, Window, find_chromium
+from panel.demo.serve import MOUNT
+from panel.demo.worlds import AGENT_TOKEN
+from tests.browser.conftest import (
+    FRAME,
+    Demo,
+    MakeDemo,
+    OpenWindow,
+    Panel,
+    Seen,
+    Window,
+    find_chromium,
+)
 from tests.browser.test_opening import say_in_app
-from tests.conftest import wait_until, with_tables
+from tests.conftest import wait_until
 from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nginx"
-MakeDemo = Callable[..., Demo]
-
-
-@pytest.fixture
-def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
-    """`demo_with("access-token")`: the demo as its command line makes it."""
-    with ExitStack() as stack:
-
-        def make(proof: str, front: int = 0) -> Demo:
-            house = House(SECRET, proof)
-            server = serve(house)
-            stack.callback(server.stop)
-            house.move_in(server.port, str(with_tables(tmp_path)), front)
-            found = Demo(house, server)
-            stack.callback(found.services.database.dispose)
-            return found
-
-        yield make
 
 
 def sign_in(panel: Panel, token: str = AGENT_TOKEN) -> None:
@@ -309,5 +300,5 @@ def test_behind_a_real_nginx_the_panel_opens_under_chatwoots_own_host(
         assert "cw_d_session_info=" in told
         # The dashboard ends: so does the panel, at the next opening after a minute at the latest.
         page.context.clear_cookies()
-        page.locator("[data-conversation][data-scenario=empty]").click()
+        demo.switch(page, "empty")
         expect_code(panel, "no_proof")

@@ -15,13 +15,17 @@ EMPTY_TEXTS = [text for row in TABLE.values() for text in (row.empty, row.none_s
 
 @contextmanager
 def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
-    """What the panel asked of us meanwhile, beside its clock's questions: method and path."""
+    """What the panel asked of us meanwhile: method and path.
+
+    Without its clock's questions, and the head's, which reads copies that are kept.
+    """
     before, found = len(seen.sent()), list[str]()
     yield found
     panel.settle()
     for sent in seen.sent()[before:]:
-        if sent.url.startswith(demo.panel_url) and "/changes" not in sent.url:
-            found.append(f"{sent.method} {urlsplit(sent.url).path}")
+        path = urlsplit(sent.url).path
+        if sent.url.startswith(demo.panel_url) and path not in ("/changes", "/attention"):
+            found.append(f"{sent.method} {path}")
 
 
 def refresh_all(panel: Panel) -> None:
@@ -45,10 +49,10 @@ def test_refreshing_one_section_asks_for_that_one_alone(
 
 
 def test_a_refresh_shows_what_is_new(panel: Panel, demo: Demo) -> None:
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     demo.office.put("orders", 42, {**demo.office.orders[42][0], "id": 4299})
     panel.refresh("orders")
-    expect(panel.rows("orders")).to_have_count(4)
+    expect(panel.rows("orders")).to_have_count(5)
     expect(panel.section("orders").locator("[data-row='4299']")).to_be_visible()
 
 
@@ -58,8 +62,8 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
     orders = panel.section("orders")
-    orders.locator("summary").click()
-    expect(orders.locator("details .rows")).to_be_visible()
+    orders.locator("details.more:not(.closed) > summary").click()
+    expect(orders.locator("details:not(.closed) .rows")).to_be_visible()
     button = orders.locator("[data-action=refresh]")
     button.focus()
     marked = """(section) => {
@@ -75,7 +79,7 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     with page.expect_response("**/refresh"):
         page.keyboard.press("Enter")
     panel.settle()
-    expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("on hold")
+    expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("On hold")
     kept = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
     assert orders.evaluate("(section) => section.kept")
     assert orders.evaluate(kept)
@@ -87,13 +91,13 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
 def test_a_list_that_was_closed_again_stays_closed(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "many")
     panel.expect_state("fresh")
-    summary = panel.section("orders").locator("summary")
+    summary = panel.section("orders").locator("details.more:not(.closed) > summary")
     summary.click()
     summary.click()
     with page.expect_response("**/refresh"):
         panel.refresh("orders")
     panel.settle()
-    expect(panel.section("orders").locator("details .rows")).to_be_hidden()
+    expect(panel.section("orders").locator("details:not(.closed) .rows")).to_be_hidden()
 
 
 def test_an_impatient_agent_causes_one_request(panel: Panel, demo: Demo, seen: Seen) -> None:
@@ -115,7 +119,7 @@ def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel) ->
     places = [row.bounding_box() for row in panel.find("[data-row]").all()]
     panel.refresh("orders")
     expect(panel.section("orders").locator(".slow")).to_be_visible()
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     now = [row.bounding_box() for row in panel.find("[data-row]").all()]
     assert now == places, "nothing jumps while the agent reads"
     expect(panel.section("quotes").locator(".slow")).to_be_hidden()
@@ -184,7 +188,7 @@ def test_an_outage_shows_the_kept_copies_as_late_with_their_age_and_then_heals(
     demo.office.fault("500", 42)
     refresh_all(panel)
     panel.expect_state("late")
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     for name in SECTIONS:
         section = panel.section(name)
         expect(section).to_have_attribute("data-code", "http_500")
@@ -226,7 +230,7 @@ def test_an_answer_that_is_no_section_leaves_what_stands(
         panel.refresh("orders")
     panel.settle()
     expect(panel.section("orders")).to_have_count(1)
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     assert "Bad Gateway" not in panel.frame.evaluate("document.body.innerText")
     assert "error" not in panel.frame.evaluate("document.body.innerText")
 
@@ -268,7 +272,7 @@ def test_a_touched_section_comes_anew_into_the_open_panel_and_only_that_one(
     with asked(seen, demo, panel) as requests:
         touch(demo, "orders")  # in here: the panel's own clock may be the first to ask
         panel.shown_again()
-        expect(panel.rows("orders")).to_have_count(4)
+        expect(panel.rows("orders")).to_have_count(5)
     assert requests == ["GET /sections/orders"]
     assert len(demo.office.calls) == 1
 
@@ -284,7 +288,7 @@ def test_the_clock_of_a_visible_panel_finds_the_touch_by_itself(
     touch(demo, "orders")
     with page.expect_response("**/changes*") as told:
         page.clock.run_for(16_000)
-    expect(panel.rows("orders")).to_have_count(4)
+    expect(panel.rows("orders")).to_have_count(5)
     assert told.value.status == 204
     assert told.value.headers["hx-trigger"] == "touched-orders"
     assert float(told.value.headers["x-panel-next"]) > 0
@@ -303,7 +307,7 @@ def test_a_touched_section_in_an_outage_stays_as_late(panel: Panel, demo: Demo) 
     touch(demo, "orders")
     panel.shown_again()
     panel.expect_state("late", "orders")
-    expect(panel.rows("orders")).to_have_count(3)
+    expect(panel.rows("orders")).to_have_count(4)
     panel.expect_state("fresh", "organization", "quotes", "licenses")
 
 

@@ -17,11 +17,11 @@ from panel.data.directory import Person
 from panel.data.links import CONTACT, PICKED, Link
 from panel.data.tasks import NAMING, Task
 from panel.data.workers import BEAT_SECONDS, STOPPED, Workers
+from panel.health.worker_health import SILENT_SECONDS, STUCK_SECONDS
 from panel.services import get
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.sync.worker import Worker
-from panel.sync.worker_health import SILENT_SECONDS, STUCK_SECONDS
 from tests.cli.test_commands import FINE, FOUND, make, panel, read, run, worlds
 from tests.conftest import MakePanel, Panel, wait_until
 from tests.sync.engine import engine_of

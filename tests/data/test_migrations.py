@@ -25,6 +25,7 @@ from panel.auth.throttle import Throttle, limit_failures
 from panel.data import (
     db,
     dead_letters,
+    erasures,
     inbox,
     installation,
     nights,
@@ -92,6 +93,8 @@ ADDED = {
     *(f"tasks.{column.name}" for column in tasks.tasks.c),
     *(f"workers.{column.name}" for column in workers.workers.c),
     *(f"installation.{column.name}" for column in installation.installation.c),
+    *(f"erasures.{column.name}" for column in erasures.erasures.c),
+    *(f"erasure_key.{column.name}" for column in erasures.erasure_key.c),
     *(f"nights.{column.name}" for column in nights.nights.c),
     *(f"readings.{column.name}" for column in readings.readings.c),
     *(f"sightings.{column.name}" for column in sightings.sightings.c),

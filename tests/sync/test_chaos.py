@@ -186,6 +186,7 @@ class Story:
     companies: list[Company]
     seeded: tuple[dict[int, Json], dict[int, Json]]
     answers: list[tuple[str, str]] = field(default_factory=list)
+    posts: list[float | None] = field(default_factory=list)  # seconds; None: refused or cut off
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def waves(self) -> Iterator[list[Json]]:
@@ -215,11 +216,20 @@ class Story:
         try:
             answer = requests.post(f"{url}/sync/hooks", json=hook, headers=BEARER, timeout=5)
         except requests.RequestException:
+            self.posts.append(None)
             return False
+        self.posts.append(answer.elapsed.total_seconds() if answer.ok else None)
         if answer.ok:
             with self.lock:
                 self.answers.append((hook["id"], answer.json()["status"]))
         return answer.ok
+
+    def figures(self) -> str:
+        """What the sender saw: posts, answers by kind, milliseconds until a 2xx."""
+        took = sorted(each * 1000 for each in self.posts if each is not None)
+        p50, p99 = (took[int(len(took) * share)] for share in (0.5, 0.99))
+        kinds = dict(Counter(answer for _, answer in self.answers))
+        return f"{len(self.posts)} posts, {kinds}, p50 {p50:.0f} ms, p99 {p99:.0f} ms"
 
 
 @contextmanager
@@ -250,6 +260,7 @@ class House:
     environ: Mapping[str, str]
     listener: socket.socket
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    killed: Counter[str] = field(default_factory=Counter)
 
     @property
     def url(self) -> str:
@@ -314,6 +325,7 @@ def rage(told: Story, panel: House) -> None:
                 some_calls_later(told)
                 names = panel.names if number % 3 == 0 else [told.dice.choice(panel.names)]
                 panel.kill(names)
+                panel.killed.update(names)
                 for name in names:
                     panel.start(name)
         for each in sent:
@@ -415,7 +427,8 @@ def test_killed_and_stumbling_it_ends_as_a_clean_run_does(scene: Scene) -> None:
     rage(told, scene.house)
     sent = time.monotonic() - begun
     waited = settled(scene.url)
-    print(f"\nchaos: {len(told.answers)} rings in {sent:.1f} s, then {waited:.1f} s")  # noqa: T201
+    print(f"\nchaos: {told.figures()}, {dict(scene.house.killed)} killed")  # noqa: T201
+    print(f"sent within {sent:.1f} s, quiet {waited:.1f} s later")  # noqa: T201
     told.chat.flaky(0.0)
     told.office.stumble(0.0, seed=8)
     everyone_was_answered(told, outcomes(scene.url))

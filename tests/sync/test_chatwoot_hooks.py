@@ -27,6 +27,7 @@ from panel.demo.worlds import serve
 from panel.services import Services, get, register
 from panel.sync.jobs import Jobs
 from tests.conftest import MakePanel, Panel, Worlds, panels_before
+from tests.executing import executing
 from tests.sync.engine import engine_of, make_engine
 from tests.sync.test_jobs import inhabited
 from tests.sync.until import until
@@ -395,7 +396,8 @@ def status_of(door: Door) -> Any:
 
 def ready_of(door: Door) -> tuple[str, str, str]:
     """What `/readyz` says: as a whole, in a word, and in a sentence."""
-    body = door.panel.ask("GET", "/readyz").json()
+    with executing(door.panel.services.database):
+        body = door.panel.ask("GET", "/readyz").json()
     name = "chatwoot_webhooks"
     return body["status"], body["parts"][name], body["details"][name]
 

@@ -1,6 +1,7 @@
 """Passes with all they need: what many hooks cost, the look at all, the rehearsal, the budget."""
 
 import itertools
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -512,6 +513,45 @@ def test_the_next_try_goes_on_behind_whom_the_last_one_reached(wing: Wing) -> No
     assert len(wing.chat.contacts) == 24
     # What a new person costs: found by nobody, made, their conversations.
     assert len(wing.chat.calls) <= (24 - reached + 1) * 3
+
+
+def test_a_new_process_goes_on_where_the_dead_one_was(wing: Wing) -> None:
+    """What a try remembers dies with it; whom it seated stands in our table, and is only read."""
+    add_colleagues(wing, 20)
+    fail_at(wing, 40)
+    with pytest.raises(TryLater):
+        wing.run(42)
+    seated = {
+        f"contacts/{number}"
+        for number, row in wing.chat.contacts.items()
+        if row["custom_attributes"]
+    }
+    assert len(seated) > 5
+    wing.chat.failures = never
+    wing.chat.forget()
+    Jobs(wing.services, wing.engine.intake).bring_in_line(42)
+    assert len(wing.chat.contacts) == 24
+    assert all(row["custom_attributes"] for row in wing.chat.contacts.values())
+    paths = {call.path for call in wing.chat.calls if call.method in ("PUT", "POST")}
+    assert not {path for path in paths if path.endswith(tuple(seated))}
+
+
+def test_each_try_dies_and_one_call_in_twenty_fails_and_all_are_seated(wing: Wing) -> None:
+    """Each process remembers nothing of the one before; one failing call fails its person."""
+    add_colleagues(wing, 40)
+    dice = random.Random(11)
+    wing.chat.failures = lambda _call: Failure(500) if dice.random() < 0.05 else None
+    left = []
+    for _ in range(8):
+        with suppress(TryLater):
+            Jobs(wing.services, wing.engine.intake).bring_in_line(42)
+        told = [row for row in wing.chat.contacts.values() if row["custom_attributes"]]
+        left.append(44 - len(told))
+        if not left[-1]:
+            break
+    assert left[0] < 22
+    assert left[-1] == 0
+    assert len(wing.chat.contacts) == 44
 
 
 @on_sqlite

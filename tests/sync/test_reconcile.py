@@ -229,16 +229,6 @@ def test_an_email_that_company_and_owner_share_is_the_owners(bench: Bench) -> No
     assert bench.contact(name="Acme Ltda")["email"] is None
 
 
-def test_a_deleted_contact_is_made_anew(bench: Bench) -> None:
-    bench.run()
-    gone = bench.contact(email="ana@acme.example")["id"]
-    del bench.chat.contacts[gone]
-
-    bench.run()
-
-    assert bench.contact(email="ana@acme.example")["id"] != gone
-
-
 def test_a_contact_that_cannot_be_updated_is_reported_and_the_others_go_through(
     bench: Bench,
 ) -> None:

@@ -12,10 +12,10 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import create_engine, select, text
 
-from panel.data import inbox
+from panel.data import inbox, leader
 from panel.data.lanes import Lane
 from panel.errors import Refused, TryLater, Unwell
-from panel.sync import intake, leader, pass_queue
+from panel.sync import intake, pass_queue
 from panel.sync import worker as engines
 from panel.sync.tries import RETRY_JITTER, RETRY_WAITS
 from tests.sync.conftest import BuildEngine, halt

@@ -213,8 +213,8 @@ def test_none_among_the_first_rows_is_not_none(panel: Panel) -> None:
     words = words_of(html)
     assert state_of(html) == "fresh"
     assert "None among the first 1000 of 1450" in words
-    assert "No active orders" not in words
-    assert "1000 closed orders hidden" in words
+    assert "No open orders" not in words
+    assert "1000 closed orders: Paid and completed (1000)" in words
 
 
 def test_what_is_shown_of_a_cut_list_says_so_once(panel: Panel) -> None:

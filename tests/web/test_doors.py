@@ -222,7 +222,7 @@ def test_an_apache_that_drops_the_authorization_is_named_until_it_is_cured(
         answer = panel.section("orders", seal(panel, 42))
     if cure == "none":
         assert told(answer) == ("failed", "unauthorized")
-        assert "does not accept our secret, or never receives it." in answer.text
+        assert "does not accept the panel's secret, or never receives it." in answer.text
         assert "the web server drops the header Authorization (Apache: " in caplog.text
     else:
         assert told(answer) == ("empty", None)
@@ -257,7 +257,7 @@ def test_a_firewall_of_nginx_is_told_as_one(
         panel = make_panel(Clock(), MIDDAG_API_URL=url + API)
         answer = panel.section("orders", seal(panel, NONE))
     assert told(answer) == ("failed", "blocked")
-    assert "A firewall in front of the back office refuses us." in answer.text
+    assert "A firewall in front of MIDDAG Account refuses the panel." in answer.text
     assert "orders 201: blocked (status 403, of nginx" in caplog.text
 
 
@@ -296,7 +296,7 @@ def test_what_a_page_cache_answers_after_a_hook_is_late_and_never_fresh(
     answer = getattr(cached, way)("orders", seal(cached, NONE))
     assert told(answer) == ("late", "cached_upstream")
     assert rows_of(answer.text) == [ROW]
-    assert "could not be updated. A cache in front of the back office" in answer.text
+    assert "A cache in front of MIDDAG Account" in answer.text
     assert "Exclude /wp-json/middag-account/ from it." in caplog.text
     assert check(cached) == "cached_upstream"
 

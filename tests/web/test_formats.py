@@ -98,8 +98,8 @@ def test_the_first_and_the_last_day_are_shown(text: str) -> None:
 
 def test_a_day_is_that_of_the_zone() -> None:
     late = datetime(2026, 5, 5, 1, 0, tzinfo=UTC)
-    assert PORTUGUESE.day(late) == "4 de mai. de 2026"
-    assert Formats("pt_BR", ZoneInfo("Asia/Tokyo")).day(late) == "5 de mai. de 2026"
+    assert PORTUGUESE.day(late) == "04/05/2026"
+    assert Formats("pt_BR", ZoneInfo("Asia/Tokyo")).day(late) == "05/05/2026"
     assert ENGLISH.day(date(2026, 5, 5)) == "May 5, 2026"
     assert ENGLISH.day(late.timestamp()) == "May 4, 2026"
 
@@ -107,11 +107,11 @@ def test_a_day_is_that_of_the_zone() -> None:
 @pytest.mark.parametrize(
     ("seconds", "english", "portuguese"),
     [
-        (0, "1 second ago", "há 1 segundo"),
-        (-5, "1 second ago", "há 1 segundo"),
-        (59, "59 seconds ago", "há 59 segundos"),
-        (300, "5 minutes ago", "há 5 minutos"),
-        (7200, "2 hours ago", "há 2 horas"),
+        (0, "1 sec. ago", "há 1 seg."),
+        (-5, "1 sec. ago", "há 1 seg."),
+        (59, "59 sec. ago", "há 59 seg."),
+        (300, "5 min. ago", "há 5 min."),
+        (7200, "2 hr. ago", "há 2 h"),
         (3 * 86400, "3 days ago", "há 3 dias"),
     ],
 )
@@ -126,10 +126,10 @@ def test_an_age_is_told_in_words(seconds: int, english: str, portuguese: str) ->
     [
         (NOW + timedelta(hours=1), "today"),
         (NOW - timedelta(hours=1), "today"),
-        (NOW + timedelta(hours=12, minutes=1), "in 1 day"),
+        (NOW + timedelta(hours=12, minutes=1), "tomorrow"),
         (NOW + timedelta(days=12), "in 12 days"),
         (NOW - timedelta(days=12), "12 days ago"),
-        (datetime(2026, 5, 4, 1, 0, tzinfo=UTC), "1 day ago"),  # still yesterday in Brasília
+        (datetime(2026, 5, 4, 1, 0, tzinfo=UTC), "yesterday"),  # still yesterday in Brasília
     ],
 )
 def test_an_expiry_is_counted_in_calendar_days_of_the_zone(moment: datetime, words: str) -> None:

@@ -32,8 +32,8 @@ CANARIES = {
 }
 SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY)  # the panel draws no e-mail and no phone of the back office
 SENTENCES = {
-    "unproven": "Amounts, tax id and license keys are hidden.",
-    "secrets": "Tax id and license keys are hidden.",
+    "unproven": "Amounts, tax ID and license keys are hidden.",
+    "secrets": "Tax ID and license keys are hidden.",
     "never": None,
 }
 BUTTONS = {
@@ -118,7 +118,7 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
     panel = make_panel(PANEL_MASK=mask)
     plant(panel, 42)
     html = look_everywhere(panel, "healthy")["second opening"]
-    banner = html.partition('data-banner="unproven"')[2].partition("</p>")[0]
+    banner = html.partition('data-banner="unproven"')[2].partition("</details>")[0]
     assert "Not verified: do not disclose." in banner
     said = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
     assert said == {SENTENCES[mask]} - {None}

@@ -23,7 +23,7 @@ class Visit:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("m.how(candidate, {})", "picked by an agent on"),
+        ("m.how(candidate, {})", "confirmed by an agent on"),
         ("m.refusals(visit, {})", "An agent said on"),
     ],
 )
@@ -45,7 +45,7 @@ def render_results(panel: Panel, results: Results) -> str:
 
 def test_a_result_of_which_little_is_known_says_little(standing: Panel) -> None:
     html = render_results(standing, Results("x", (Result(7, "Acme", None, None, False),)))
-    assert "Id 7</p>" in html
+    assert "ID 7</p>" in html
     assert "Found by" not in html
 
 
@@ -53,7 +53,7 @@ def test_a_result_names_all_that_found_it_and_whether_there_are_more(standing: P
     why = (("email", "a@b.example"), ("tax id", ""))
     row = Result(7, "Acme", "Recife", "Basic", True, why)
     html = render_results(standing, Results("x", (row,), more=True))
-    assert "Found by e-mail a@b.example, tax id</p>" in html
+    assert "Found by e-mail a@b.example, tax ID</p>" in html
     assert "There are more: keep typing." in html
 
 
@@ -61,7 +61,7 @@ def test_a_choice_says_why_a_pick_was_not_taken(panel: Panel) -> None:
     answer = panel.say(seal_of(panel.open("two").text), "pick", 999_999)
     assert answer.status_code == 422
     assert attribute(answer.text, "data-panel") == "choose"
-    assert 'role="alert">The back office knows no organization with this id.' in answer.text
+    assert "MIDDAG Account knows no company with this ID." in answer.text
 
 
 def test_a_list_of_unknown_length_says_that_there_are_more(panel: Panel) -> None:

@@ -15,7 +15,8 @@ from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
-from panel.web import labels
+from panel.web import labels, vocabulary
+from panel.web.attention import RULES
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
 from panel.web.selection import TOTAL_LABELS
@@ -65,7 +66,10 @@ def in_formats() -> Iterator[Text]:
 
 def in_tables() -> Iterator[Text]:
     for table in (
-        labels.STATUS_LABELS,
+        vocabulary.ORGANIZATION_STATUSES,
+        vocabulary.PAYMENT_METHODS,
+        vocabulary.CHANNELS,
+        vocabulary.ROLES,
         labels.CAUSES,
         labels.CHATWOOT_CAUSES,
         labels.REASONS,
@@ -73,15 +77,20 @@ def in_tables() -> Iterator[Text]:
         labels.NOTICES,
         labels.HIDDEN_KINDS,
         labels.CHANNEL_WARNINGS,
+        labels.SHORTCUTS,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()
     yield from TOTAL_LABELS
-    yield from (*labels.SOURCES.values(), *labels.ROLE_LABELS.values(), *labels.UNCOVER_REASONS)
+    yield from (*labels.SOURCES.values(), *labels.UNCOVER_REASONS)
+    for rule in RULES:
+        yield rule.words[0] if rule.words[0] == rule.words[1] else rule.words
     for section in SECTIONS.values():
         yield from (section.title, section.empty, section.none_shown)
         yield section.uncover
-        yield section.hidden
+        yield section.all_shown
+        yield from section.statuses.values()
+        yield section.closed
     for country in ("BR", "US", "DE"):
         yield Organization(1, "", country=country).tax_label
 

@@ -232,7 +232,7 @@ def test_a_filter_that_hides_every_row_is_not_empty(clocked: Panel) -> None:
     clocked.office.put("orders", NONE, {"id": 1, "status": "completed"})
     page = clocked.section("orders", seal(clocked, NONE))
     assert told(page) == ("fresh", None)
-    assert "1 closed order hidden" in page.text
+    assert "1 closed order:" in page.text
     assert SECTIONS["orders"].empty not in page.text
 
 

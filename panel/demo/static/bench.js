@@ -29,7 +29,7 @@ export function startBench(state, page) {
   bench.width.addEventListener('change', () => { document.body.dataset.width = bench.width.value; });
   bench.theme.checked = matchMedia('(prefers-color-scheme: dark)').matches;
   bench.theme.addEventListener('change', () => { dress(); page.themed(); });
-  if (innerWidth < 1024) bench.bar.open = false;
+  if (innerWidth < 768) bench.bar.open = false;
   dress();
 }
 
@@ -51,10 +51,6 @@ function dress() {
 
 export function theme() {
   return bench.theme.checked ? 'dark' : 'light';
-}
-
-export function keepsTab() {
-  return bench.keep.checked;
 }
 
 // Shows what is broken for the chosen customer, or for everyone.

@@ -1,6 +1,6 @@
 // Chatwoot's conversation view, as far as a dashboard app can tell: list, tabs, frame, contact.
 
-import { drawBench, keepsTab, startBench, theme } from './bench.js';
+import { drawBench, startBench, theme } from './bench.js';
 import { channel, drawContact, element, initials } from './contact.js';
 import { answerWith, destroyFrames, openFrame, sendToAll } from './frame.js';
 
@@ -9,7 +9,6 @@ const panes = { messages: document.querySelector('[data-pane=messages]'), app: $
 const address = new URLSearchParams(location.search);
 let state;
 let chosen;
-let tab = 'messages';
 
 const current = () => state.conversations.find((row) => row.conversation.id === chosen);
 
@@ -60,7 +59,7 @@ function choose(id) {
   drawConversation(current());
   drawContact(current(), state.definitions);
   drawBench(state, current());
-  select(keepsTab() ? tab : 'messages');
+  select('messages'); // as Chatwoot does at each switch
   refresh();
 }
 
@@ -98,7 +97,6 @@ function drawTabs() {
 function select(name) {
   const position = name === 'messages' ? -1 : Number(name.slice(3));
   const app = state.apps[position];
-  tab = app ? name : 'messages';
   panes.messages.hidden = Boolean(app);
   panes.app.hidden = !app;
   for (const button of $('tabs').children) {
@@ -118,9 +116,10 @@ async function start() {
   drawTabs();
   const wanted = address.get('scenario') || Number(address.get('conversation'));
   const row = state.conversations.find((r) => r.scenario === wanted || r.conversation.id === wanted);
-  tab = address.get('tab') === 'app' ? 'app0' : 'messages';
+  const wantsApp = address.get('tab') === 'app';
   address.delete('scenario');
   choose((row || state.conversations[0]).conversation.id);
+  if (wantsApp) select('app0');
   $('contact-refresh').addEventListener('click', refresh);
   $('contact-toggle').addEventListener('click', () => document.body.classList.toggle('aside'));
   document.body.dataset.ready = 'yes';

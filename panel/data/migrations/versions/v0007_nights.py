@@ -6,8 +6,8 @@ An older program reads every contact each night, as before.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 OLDEST_CODE = 1
 
 

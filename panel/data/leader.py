@@ -1,5 +1,6 @@
 """Leader election: one process at a time executes passes, and another one when it dies."""
 
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -55,18 +56,26 @@ def is_led(database: Database) -> bool:
     Raises `SQLAlchemyError`.
     """
     if database.dialect.name == "sqlite":
-        path = Path(_lease_file(database))
-        if not path.exists():  # looking must not make it: it would be its maker's
-            return False
-        try:
-            with FileLock(path, timeout=0):
-                return False
-        except (Timeout, OSError):
-            return True
+        return _is_locked(Path(_lease_file(database)))
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
     mine = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     with database.connect() as connection:
         return connection.scalar(text(f"{held} {mine}"), {"key": LEADER_KEY}) is not None
+
+
+def _is_locked(path: Path) -> bool:
+    """Opened for reading only: looking must not make the file, it would be its maker's.
+
+    A shared lock: two who look at once must not take each other for the leader.
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _lease_file(database: Database) -> str:

@@ -16,6 +16,7 @@ from panel.deliveries import format_age
 # busy database may keep it from that for a while.
 SILENT_SECONDS = 45.0
 STUCK_SECONDS = 15 * 60.0  # without the end of a try, while something waits
+HELD_BACK_WORD = "held_back"
 START = "Start one: `flask --app app sync worker`, or a panel with PANEL_WORKER=inside"
 
 
@@ -41,7 +42,11 @@ def judge_workers(
         if row.state == EXECUTING and is_led:
             return _judge_executing(row, speaking, now, busy)
         if row.state == HELD_BACK:
-            return WorkerHealth("held_back", f"{row.name} executes nothing: see `installation`")
+            return WorkerHealth(
+                HELD_BACK_WORD,
+                f"{row.name} executes nothing, as another installation writes into the account",
+                "If this is the one that should write: `flask --app app setup --take-over`",
+            )
     # An executing one without the lease died a moment ago.
     silent = [row for row in rows if row.state in (EXECUTING, HELD_BACK)]
     if silent and is_led:

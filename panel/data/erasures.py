@@ -1,0 +1,146 @@
+"""Erasures: contacts that were deleted in Chatwoot. Nobody makes them again by itself.
+
+Who it was is kept as marks: an HMAC of the e-mail, of the phone and of the place in the directory.
+They recognize the person and do not tell them. Their key is random and stands beside them, so that
+no change of the secrets in the settings brings an erased contact back.
+"""
+
+import hmac
+import secrets
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    String,
+    Table,
+    delete,
+    select,
+)
+
+from panel.data.db import insert, metadata, transaction
+from panel.data.directory_tables import Person, people
+from panel.models.phones import identify_line
+
+KEY_ROW = 1
+KEY_BYTES = 32
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("contact", BigInteger, primary_key=True, autoincrement=False),
+    Column("organization", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+erasure_key = Table(
+    "erasure_key",
+    metadata,
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """`contact`: its number in Chatwoot; `organizations`: that it was somebody of; `at`: when a
+    pass found it gone (epoch seconds)."""
+
+    contact: int
+    organizations: tuple[int, ...]
+    at: float
+
+
+class Erasures:
+    """Raises `Unreachable("database")`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def note(self, contact: int, person: Person, at: float) -> None:
+        """This contact was the person's, and is gone. Again: the first time stays."""
+        with transaction(self._engine) as connection:
+            key = self._read_key(connection)
+            for mark in _make_marks(key, person):
+                row = {"organization": person.organization, "at": at}
+                added = insert(self._engine.dialect.name, erasures).values(
+                    mark=mark, contact=contact, **row
+                )
+                connection.execute(added.on_conflict_do_nothing())
+
+    def find(self, person: Person) -> int:
+        """The contact that was deleted of whom this is, the newest; 0: none."""
+        with transaction(self._engine) as connection:
+            return self._find(connection, person)
+
+    def list_held_back(self, organization: int | None = None) -> list[tuple[int, Person]]:
+        """People without a contact because it was deleted, with its number."""
+        here = select(people).where(people.c.contact == 0, people.c.merged_into == 0)
+        here = here.order_by(people.c.organization, people.c.key)
+        if organization is not None:
+            here = here.where(people.c.organization == organization)
+        with transaction(self._engine) as connection:
+            absent = [Person(**row) for row in connection.execute(here).mappings()]
+            known = [(self._find(connection, person), person) for person in absent]
+        return [(contact, person) for contact, person in known if contact]
+
+    def list_erasures(self) -> list[Erasure]:
+        """All of them, the newest first."""
+        columns = (erasures.c.contact, erasures.c.organization, erasures.c.at)
+        organizations: dict[int, set[int]] = {}
+        times: dict[int, float] = {}
+        with transaction(self._engine) as connection:
+            for row in connection.execute(select(*columns)):
+                organizations.setdefault(row.contact, set()).add(row.organization)
+                times[row.contact] = min(times.get(row.contact, row.at), row.at)
+        newest = sorted(times, key=lambda contact: (-times[contact], contact))
+        return [Erasure(each, tuple(sorted(organizations[each])), times[each]) for each in newest]
+
+    def allow(self, contacts: Collection[int]) -> None:
+        """Who these were may be made again: every mark that is theirs goes, of whichever contact.
+
+        Somebody may have been erased twice.
+        """
+        with transaction(self._engine) as connection:
+            theirs = select(erasures.c.mark).where(erasures.c.contact.in_(contacts))
+            connection.execute(delete(erasures).where(erasures.c.mark.in_(theirs)))
+
+    def _find(self, connection: Connection, person: Person) -> int:
+        # Mostly nobody was erased: then no mark has to be made.
+        if connection.scalar(select(erasures.c.contact).limit(1)) is None:
+            return 0
+        marks = list(_make_marks(self._read_key(connection), person))
+        same = select(erasures.c.contact).where(erasures.c.mark.in_(marks))
+        newest = same.order_by(erasures.c.at.desc(), erasures.c.contact.desc())
+        return connection.scalar(newest.limit(1)) or 0
+
+    def _read_key(self, connection: Connection) -> bytes:
+        """Of several processes that make it at once, one is first."""
+        made = insert(self._engine.dialect.name, erasure_key).values(
+            row=KEY_ROW, key=secrets.token_hex(KEY_BYTES)
+        )
+        kept = connection.scalar(select(erasure_key.c.key))
+        if kept is None:
+            connection.execute(made.on_conflict_do_nothing())
+            kept = connection.scalar(select(erasure_key.c.key))
+        return bytes.fromhex(str(kept))
+
+
+def _make_marks(key: bytes, person: Person) -> Iterator[str]:
+    """Of what tells a person apart. A number that several people have tells nobody."""
+    phone = None if person.phone_shared else person.phone
+    values = {
+        "seat": f"{person.organization}:{person.key}",
+        "email": person.email,
+        "phone": identify_line(phone) if phone else None,
+    }
+    for kind, value in values.items():
+        if value:
+            yield hmac.new(key, f"{kind}:{value}".encode(), sha256).hexdigest()

@@ -1,0 +1,1 @@
+"""What the checks of our own health find, but for those that `checks` has itself."""

@@ -1,0 +1,93 @@
+"""The checks of the writing wing: who executes passes, what waits, what fails, what was given up.
+
+All of it stands in the database, so every process finds the same, whoever made the calls.
+"""
+
+import time
+from collections import Counter
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.data import db
+from panel.data.backlog import Backlog, read_backlog
+from panel.data.inbox import FailingPass, list_failing
+from panel.data.installation import Installation
+from panel.data.leader import is_led
+from panel.data.tasks import TaskTrouble, list_trouble
+from panel.data.workers import Workers
+from panel.deliveries import format_age
+from panel.errors import BACK_OFFICE_SIDE, CHATWOOT_SIDE, Unreachable
+from panel.health.finding import Finding
+from panel.health.worker_health import HELD_BACK_WORD, judge_workers
+from panel.services import Services
+
+LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
+MOST_REASONS = 3
+SIDE_LABELS = {BACK_OFFICE_SIDE: "back_office", CHATWOOT_SIDE: "chatwoot"}  # as parts are called
+OUR_SIDE = "panel"
+
+
+def ask_worker(shared: Services) -> Finding:
+    """Words: see `worker_health`."""
+    rows, now = Workers(shared.database).list_rows()
+    try:
+        led = is_led(shared.database)
+    except SQLAlchemyError as error:
+        raise Unreachable("database") from error
+    backlog = _read(shared)
+    busy = bool(backlog.passes_waiting or backlog.passes_running)
+    health = judge_workers(rows, now, led, busy)
+    mark = Installation(shared.database).read().mark if health.word == HELD_BACK_WORD else None
+    other = f'another installation writes into the account: "{mark}"' if mark else ""
+    told = [each for each in (health.detail, other, health.advice) if each]
+    return Finding(health.word, ". ".join(told))
+
+
+def ask_waiting_hooks(shared: Services) -> Finding:
+    """`late`: the oldest waits for more than an hour."""
+    backlog = _read(shared)
+    if backlog.oldest_at is None:
+        return Finding("ok")
+    age = time.time() - backlog.oldest_at
+    told = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
+    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", told)
+
+
+def ask_failing(shared: Services) -> Finding:
+    """The reason for which the most tries failed last, of passes and tasks that are tried again."""
+    with db.transaction(shared.database) as connection:
+        failing = _list_failing(connection)
+    if not failing:
+        return Finding("ok")
+    counted = Counter((each.side, each.reason) for each in failing).most_common()
+    told = [
+        f"{count} because of {f'{side}: ' if side else ''}{reason}"
+        for (side, reason), count in counted[:MOST_REASONS]
+    ]
+    last = format_age(time.time() - max(each.tried_at or 0.0 for each in failing))
+    more = ", and more" if len(counted) > MOST_REASONS else ""
+    detail = f"tried again: {'; '.join(told)}{more}; last tried {last}. See `sync status`"
+    return Finding("retrying", detail)
+
+
+def count_retries(connection: Connection) -> dict[str, float]:
+    """Passes and tasks that are tried again, by the side at which the last try failed."""
+    failing = _list_failing(connection)
+    sides = Counter(SIDE_LABELS.get(each.side, OUR_SIDE) for each in failing)
+    return {side: float(sides[side]) for side in (*SIDE_LABELS.values(), OUR_SIDE)}
+
+
+def _list_failing(connection: Connection) -> list[FailingPass | TaskTrouble]:
+    return [*list_failing(connection), *list_trouble(connection)]
+
+
+def ask_buried(shared: Services) -> Finding:
+    """Hooks that were given up, and that nobody has settled."""
+    count = _read(shared).hooks_buried
+    return Finding("given_up", f"{count}: `sync buried` says why") if count else Finding("ok")
+
+
+def _read(shared: Services) -> Backlog:
+    with db.transaction(shared.database) as connection:
+        return read_backlog(connection)

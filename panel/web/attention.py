@@ -1,0 +1,314 @@
+"""What needs a word with this customer: at most four lines, the most urgent first.
+
+It is computed from what the sections show, and asks nobody. `RULES` is the one table.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from panel.models.licenses import License
+from panel.models.orders import Order, Quote
+from panel.web.groups import FAILED_DAYS, LAPSED_DAYS, LAPSING_DAYS, Moment
+from panel.web.sections import SectionView
+
+LINES_SHOWN = 4
+UNPAID_DAYS = 3  # a bank slip takes as long as that without anybody being late
+EVER = 10**6  # days
+RUBY, AMBER = "ruby", "amber"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known at this moment. `entitlement`: the status that the last pass found, one of
+    `sync.people.STATUSES_BY_WEIGHT`; `is_stranger`: the people of the company are known, and who
+    writes is none of them; `is_buried`: a change of the company never reached Chatwoot.
+    """
+
+    views: Mapping[str, SectionView]
+    entitlement: str = ""
+    is_stranger: bool = False
+    is_buried: bool = False
+
+    def list_items(self, section: str) -> Iterable[Any]:
+        view = self.views.get(section)
+        return view.selection.items if view and view.selection else ()
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A record that a rule found, and the day that its words tell; or neither."""
+
+    record: Any = None
+    day: date | None = None
+
+
+Find = Callable[[Situation, Moment], Iterable[Occurrence]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`words`: with `%(name)s`, `%(when)s`, `%(count)d` days, as singular and plural.
+
+    `section`: where the line leads to. The texts are in English, translated where they are drawn.
+    """
+
+    name: str
+    level: str
+    section: str
+    words: tuple[str, str]
+    find: Find
+
+
+def _same(words: str) -> tuple[str, str]:
+    return words, words
+
+
+def _find_marked(
+    section: str,
+    mark: str,
+    read_day: Callable[[Any], Any] = lambda _: None,
+    days: tuple[int, int] = (-EVER, EVER),
+) -> Find:
+    """Items with this mark; of those with a day, the ones that many days from now."""
+
+    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
+        for item in situation.list_items(section):
+            day = read_day(item.record) if item.mark == mark else None
+            day = day if isinstance(day, date) else None
+            if item.mark == mark and (day or days == (-EVER, EVER)):
+                count = moment.count_days(day) if day else 0
+                if days[0] <= count <= days[1]:
+                    yield Occurrence(item.record, day)
+
+    return find
+
+
+def _find_if(holds: Callable[[Situation, Moment], bool]) -> Find:
+    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
+        return (Occurrence(),) if holds(situation, moment) else ()
+
+    return find
+
+
+def _read_created(order: Order) -> date | None:
+    return order.created
+
+
+def _read_expires(each: License) -> object:
+    return each.expires
+
+
+def _read_end(quote: Quote) -> object:
+    return quote.valid_until
+
+
+def _has_active_license(situation: Situation, moment: Moment) -> bool:
+    return any(item.record.active(moment.now) for item in situation.list_items("licenses"))
+
+
+# The most urgent first.
+RULES = (
+    Rule(
+        "payment_failed",
+        RUBY,
+        "orders",
+        _same("Payment of order %(name)s failed %(when)s"),
+        _find_marked("orders", "failed", _read_created, (-FAILED_DAYS, 0)),
+    ),
+    Rule(
+        "license_stopped",
+        RUBY,
+        "licenses",
+        _same("License %(name)s is suspended or cancelled"),
+        _find_marked("licenses", "stopped"),
+    ),
+    Rule(
+        "license_disabled",
+        RUBY,
+        "licenses",
+        _same("License %(name)s is disabled"),
+        _find_marked("licenses", "disabled"),
+    ),
+    Rule(
+        "entitlement_suspended",
+        RUBY,
+        "licenses",
+        _same("An entitlement of this company is suspended"),
+        _find_if(lambda situation, _: situation.entitlement == "suspended"),
+    ),
+    Rule(
+        "entitlement_cancelled",
+        RUBY,
+        "licenses",
+        _same("A license is active, although every entitlement is cancelled"),
+        _find_if(
+            lambda situation, moment: (
+                situation.entitlement == "cancelled" and _has_active_license(situation, moment)
+            )
+        ),
+    ),
+    Rule(
+        "license_expired",
+        RUBY,
+        "licenses",
+        _same("License %(name)s expired %(when)s"),
+        _find_marked("licenses", "expired", _read_expires, (-EVER, 0)),
+    ),
+    Rule(
+        "quote_ends_today",
+        RUBY,
+        "quotes",
+        _same("Quote %(name)s expires today"),
+        _find_marked("quotes", "lapsing", _read_end, (0, 0)),
+    ),
+    Rule(
+        "stranger",
+        AMBER,
+        "organization",
+        _same("The person who writes is not a member of this company"),
+        _find_if(lambda situation, _: situation.is_stranger),
+    ),
+    Rule(
+        "order_unpaid",
+        AMBER,
+        "orders",
+        (
+            "Order %(name)s has been unpaid for %(count)d day",
+            "Order %(name)s has been unpaid for %(count)d days",
+        ),
+        _find_marked("orders", "unpaid", _read_created, (-EVER, -UNPAID_DAYS)),
+    ),
+    Rule(
+        "quote_ends",
+        AMBER,
+        "quotes",
+        _same("Quote %(name)s expires %(when)s"),
+        _find_marked("quotes", "lapsing", _read_end, (1, LAPSING_DAYS)),
+    ),
+    Rule(
+        "license_expires",
+        AMBER,
+        "licenses",
+        _same("License %(name)s expires %(when)s"),
+        _find_marked("licenses", "expiring", _read_expires, (0, EVER)),
+    ),
+    Rule(
+        "license_full",
+        AMBER,
+        "licenses",
+        _same("License %(name)s is in use on all its sites"),
+        _find_marked("licenses", "full"),
+    ),
+    Rule(
+        "quote_ended",
+        AMBER,
+        "quotes",
+        _same("Quote %(name)s expired %(when)s"),
+        _find_marked("quotes", "lapsed", _read_end, (-LAPSED_DAYS, -1)),
+    ),
+    Rule(
+        "buried",
+        AMBER,
+        "organization",
+        _same("A change of this company has not reached Chatwoot: tell an administrator"),
+        _find_if(lambda situation, _: situation.is_buried),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """`count`: days between now and `day`; `more`: findings of the same rule that it stands for."""
+
+    rule: Rule
+    record: Any
+    day: date | None
+    count: int
+    more: int = 0
+
+    @property
+    def target(self) -> str:
+        """The id of the row, or of the section, that the line leads to."""
+        number = f"-{self.record.id}" if self.record else ""
+        return f"{self.rule.section}{number}"
+
+    @property
+    def name(self) -> str:
+        """What people call the record."""
+        known = getattr(self.record, "number", None) or getattr(self.record, "product", None)
+        return str(known or getattr(self.record, "id", ""))
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Sections that could not be read for one and the same reason."""
+
+    code: str
+    sections: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """`unread`: what failed; `waiting`, `partial`: sections that load, or were not read in full."""
+
+    lines: tuple[Line, ...] = ()
+    unread: tuple[Outage, ...] = ()
+    waiting: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    read_at: float | None = None
+    views: Mapping[str, SectionView] = field(default_factory=dict)
+
+    @property
+    def is_calm(self) -> bool:
+        """Is everything known, and nothing of it needs a word?"""
+        return not (self.lines or self.unread or self.waiting or self.partial)
+
+
+def find_attention(situation: Situation, moment: Moment) -> Attention:
+    views = situation.views.values()
+    ages = [view.read_at for view in views if view.read_at]
+    return Attention(
+        _shorten(_list_lines(situation, moment)),
+        _find_outages(views),
+        tuple(view.section.title for view in views if view.state == "loading"),
+        tuple(view.section.title for view in views if _is_partial(view)),
+        min(ages) if ages else None,
+        situation.views,
+    )
+
+
+def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
+    return [
+        Line(
+            rule,
+            found.record,
+            found.day,
+            abs(moment.count_days(found.day)) if found.day else 0,
+        )
+        for rule in RULES
+        for found in rule.find(situation, moment)
+    ]
+
+
+def _shorten(lines: list[Line]) -> tuple[Line, ...]:
+    """Each finding has its line where all of them fit; else each rule has one."""
+    if len(lines) > LINES_SHOWN:
+        kinds = [list(same) for _, same in groupby(lines, key=lambda line: line.rule.name)]
+        lines = [replace(same[0], more=len(same) - 1) for same in kinds]
+    return tuple(lines[:LINES_SHOWN])
+
+
+def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
+    """What could not be read, and what could not be updated; the latter has rows all the same."""
+    titles: dict[str, list[str]] = {}
+    for view in views:
+        if view.tells_code:
+            titles.setdefault(view.code, []).append(view.section.title)
+    return tuple(Outage(code, tuple(names)) for code, names in titles.items())
+
+
+def _is_partial(view: SectionView) -> bool:
+    return bool(view.selection and (view.selection.cut or view.selection.unread))

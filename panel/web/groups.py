@@ -1,0 +1,154 @@
+"""The groups of records: which belong together, and which of them are more urgent.
+
+A record belongs to the first group that holds it, and the groups stand in the order of urgency.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from panel.models.dates import find_day, is_past, order_key
+from panel.models.licenses import License
+from panel.models.orders import Order, Quote
+from panel.models.values import Status
+
+FAILED_DAYS = 90  # a payment that failed before that is history
+LAPSING_DAYS = 7
+LAPSED_DAYS = 30
+STOPPED_STATUSES = frozenset({"suspended", "cancelled", "revoked", "blocked"})  # of a license
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Now, in the zone of the setting, and the window of "approaching expiration"."""
+
+    now: datetime
+    expiring_days: int
+
+    def count_days(self, moment: date) -> int:
+        """Calendar days in our zone until then; below zero where it has passed."""
+        return (find_day(moment, self.now.tzinfo) - self.now.date()).days
+
+
+SortKey = tuple[bool, float, int]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records that belong together: `holds` says which, `key` in which order they stand."""
+
+    mark: str
+    holds: Callable[[Any, Moment], bool]
+    key: Callable[[Any], SortKey]
+    is_closed: bool = False
+
+
+def read_status(record: Any) -> str:
+    """Nothing where it cannot be read."""
+    return record.status.value if isinstance(record.status, Status) else ""
+
+
+def _make_key(moment: object, number: int, is_latest_first: bool = False) -> SortKey:
+    """What has no date comes last; of the same date, the higher id comes first."""
+    sign = -1 if is_latest_first else 1
+    known = moment if isinstance(moment, date) else None
+    return known is None, sign * order_key(known) if known else 0.0, -number
+
+
+def _sort_newest(record: Order | Quote) -> SortKey:
+    return _make_key(record.created, record.id, is_latest_first=True)
+
+
+def _sort_oldest(record: Order) -> SortKey:
+    return _make_key(record.created, record.id)
+
+
+def _sort_lapsing(quote: Quote) -> SortKey:
+    return _make_key(quote.valid_until, quote.id)
+
+
+def _sort_lapsed(quote: Quote) -> SortKey:
+    return _make_key(quote.valid_until, quote.id, is_latest_first=True)
+
+
+def _sort_soonest(each: License) -> SortKey:
+    return _make_key(each.expires, -each.id)
+
+
+def _sort_expired(each: License) -> SortKey:
+    return _make_key(each.expires, each.id, is_latest_first=True)
+
+
+def has_failed(order: Order, moment: Moment) -> bool:
+    """Lately, or nobody knows when."""
+    if read_status(order) != "failed":
+        return False
+    return not order.created or moment.count_days(order.created) >= -FAILED_DAYS
+
+
+def is_lapsing(quote: Quote, moment: Moment) -> bool:
+    end = quote.valid_until
+    is_open = quote.pending(moment.now) and isinstance(end, date)
+    return is_open and moment.count_days(end) <= LAPSING_DAYS  # type: ignore[arg-type]
+
+
+def has_lapsed(quote: Quote, moment: Moment) -> bool:
+    """Lately; who asks for it may still want it."""
+    if not quote.lapsed(moment.now) or not isinstance(quote.valid_until, date):
+        return False
+    return moment.count_days(quote.valid_until) >= -LAPSED_DAYS
+
+
+def is_disabled(each: License, moment: Moment) -> bool:
+    """And would not have ended long ago anyway."""
+    before = moment.now - timedelta(days=moment.expiring_days)
+    long_past = isinstance(each.expires, date) and is_past(each.expires, before)
+    return read_status(each) == "disabled" and not long_past
+
+
+def is_full(each: License, moment: Moment) -> bool:
+    """Does it take no further site?"""
+    used, limit = each.used, each.limit
+    return each.active(moment.now) and bool(limit) and used is not None and used >= (limit or 0)
+
+
+def _always(_record: object, _: Moment) -> bool:
+    return True
+
+
+ORDER_GROUPS = (
+    Group("failed", has_failed, _sort_newest),
+    Group("unpaid", lambda order, _: order.active and order.paid is False, _sort_oldest),
+    Group("", lambda order, _: order.active and order.paid is None, _sort_newest),
+    Group("paid", lambda order, _: order.active, _sort_newest),
+    Group("failed", lambda order, _: read_status(order) == "failed", _sort_newest),
+    Group("", _always, _sort_newest, is_closed=True),
+)
+QUOTE_GROUPS = (
+    Group("lapsing", is_lapsing, _sort_lapsing),
+    Group("lapsed", has_lapsed, _sort_lapsed),
+    Group("", lambda quote, moment: quote.pending(moment.now), _sort_lapsing),
+    Group("", lambda quote, moment: quote.undecided(moment.now), _sort_newest),
+    Group("lapsed", lambda quote, moment: quote.lapsed(moment.now), _sort_lapsed, is_closed=True),
+    Group("", _always, _sort_newest, is_closed=True),
+)
+LICENSE_GROUPS = (
+    Group(
+        "expired",
+        lambda each, moment: each.recently_expired(moment.now, moment.expiring_days),
+        _sort_expired,
+    ),
+    Group("stopped", lambda each, _: read_status(each) in STOPPED_STATUSES, _sort_soonest),
+    Group("disabled", is_disabled, _sort_soonest),
+    Group(
+        "expiring",
+        lambda each, moment: each.expiring(moment.now, moment.expiring_days),
+        _sort_soonest,
+    ),
+    Group("full", is_full, _sort_soonest),
+    Group("", lambda each, moment: each.active(moment.now), _sort_soonest),
+    Group("", lambda each, _: each.undecided(), _sort_soonest),
+    Group("expired", lambda each, moment: each.expired(moment.now), _sort_expired, is_closed=True),
+    Group("", _always, _sort_expired, is_closed=True),
+)

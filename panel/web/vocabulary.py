@@ -1,0 +1,123 @@
+"""The vocabulary of records: what statuses, payment methods, channels and roles are called.
+
+In English, translated where it is drawn. What stands in no table is shown as it came: unknown is
+kept, not dropped. The statuses are those of MIDDAG Account's status reference, of its admin guide
+and of WooCommerce.
+"""
+
+from collections.abc import Mapping
+
+ORDER_LABELS = {
+    "pending": "Awaiting payment",
+    "on-hold": "On hold",
+    "processing": "Paid, in review",
+    "failed": "Payment failed",
+    "completed": "Paid and completed",
+    "cancelled": "Cancelled",
+    "refunded": "Refunded",
+}
+
+QUOTE_LABELS = {
+    "draft": "Draft",
+    "sent": "Sent",
+    "viewed": "Viewed",
+    "accepted": "Accepted",
+    "paid": "Paid",
+    "fulfilled": "Delivered",
+    "rejected": "Declined",
+    "expired": "Expired",
+    "lapsed": "Expired",
+    "cancelled": "Withdrawn",
+    "refunded": "Paid back",
+}
+
+LICENSE_LABELS = {
+    "active": "Active",
+    "expiring": "Expires soon",
+    "expired": "Expired",
+    "disabled": "Disabled",
+    "suspended": "Suspended",
+    "cancelled": "Revoked",
+}
+
+# The check of the company's tax id at the registry; it says nothing of who is writing.
+TAX_ID_CHECKS = {
+    "verified": "%(tax_id)s checked",
+    "pending": "%(tax_id)s not checked yet",
+    "under-review": "%(tax_id)s being checked",
+    "rejected": "%(tax_id)s check failed",
+}
+
+ORGANIZATION_STATUSES = {
+    "draft": "Draft",
+    "pending": "Awaiting approval",
+    "private": "Private",
+    "archived": "Archived",
+    "inactive": "Inactive",
+    "trash": "Deleted",
+}
+
+# By WooCommerce's names of its gateways, and by those of gateways that Brazilian shops install.
+PAYMENT_METHODS = {
+    "stripe": "Card (Stripe)",
+    "credit-card": "Credit card",
+    "debit-card": "Debit card",
+    "card": "Card",
+    "pix": "Pix",
+    "boleto": "Boleto",
+    "bank-transfer": "Bank transfer",
+    "bacs": "Bank transfer",
+    "wire": "Bank transfer",
+    "cheque": "Check",
+    "cod": "Cash on delivery",
+    "cash": "Cash",
+    "paypal": "PayPal",
+    "mercado-pago": "Mercado Pago",
+    "mercadopago": "Mercado Pago",
+    "pagseguro": "PagSeguro",
+    "pagbank": "PagBank",
+    "asaas": "Asaas",
+    "invoice": "Invoice",
+    "free": "Free",
+    "manual": "Manual payment",
+}
+
+CHANNELS = {
+    "Channel::WebWidget": "site chat",
+    "Channel::Email": "e-mail",
+    "Channel::Whatsapp": "WhatsApp",
+    "Channel::TwilioSms": "SMS",
+    "Channel::Sms": "SMS",
+    "Channel::Telegram": "Telegram",
+    "Channel::FacebookPage": "Facebook",
+    "Channel::Instagram": "Instagram",
+    "Channel::Line": "LINE",
+    "Channel::TwitterProfile": "Twitter",
+    "Channel::Tiktok": "TikTok",
+    "Channel::Voice": "phone call",
+    "Channel::Api": "API",
+}
+
+# Who the person is in the organization.
+ROLES = {
+    "owner": "owner",
+    "admin": "administrator",
+    "member": "member",
+    "guest": "guest",
+    "organization": "the company's own contact",
+    "pending": "invited, not yet a member",
+}
+
+
+def find_payment_method(name: str) -> str:
+    """The method's own name, or what came with its underscores taken for blanks."""
+    key = name.strip().lower().replace("_", "-").replace(" ", "-")
+    known = PAYMENT_METHODS.get(key) or PAYMENT_METHODS.get(key.removeprefix("woo-"))
+    return known or find_gateway(key) or name.replace("_", " ").strip()
+
+
+def find_gateway(key: str) -> str:
+    """Gateways add their own words around the method: `woo-mercado-pago-pix`, `stripe-boleto`."""
+    parts = set(key.split("-"))
+    named: Mapping[str, str] = {word: PAYMENT_METHODS[word] for word in ("pix", "boleto", "stripe")}
+    return next((label for word, label in named.items() if word in parts), "")

@@ -1,0 +1,52 @@
+"""The watch: looks at the cheap checks once a minute, so that the log tells of trouble by itself.
+
+Not everybody asks `/readyz`. A line is written when a part is no longer well, when it is unwell in
+another way, and when it is well again.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from flask import Flask
+
+from panel.checks import run_checks
+from panel.health.finding import Finding
+from panel.services import services
+
+log = logging.getLogger(__name__)
+WATCH_SECONDS = 60.0
+
+
+class HealthWatch:
+    """Safe for threads; of this process alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._unwell: dict[str, str] = {}
+        self._stopping = threading.Event()
+
+    def note(self, findings: Mapping[str, Finding]) -> None:
+        """Log what has changed since the last findings, whoever asked for them."""
+        for name, finding in findings.items():
+            with self._lock:
+                before = self._unwell.pop(name, "")
+                if not finding.is_fine:
+                    self._unwell[name] = finding.word
+            fields = {"fields": {"part": name, "word": finding.word}}
+            if finding.is_fine and before:
+                log.info("the part %s is well again", name, extra=fields)
+            elif not finding.is_fine and before != finding.word:
+                told = f" ({finding.detail})" if finding.detail else ""
+                log.warning("the part %s is not well: %s%s", name, finding.word, told, extra=fields)
+
+    def start(self, app: Flask, seconds: float = WATCH_SECONDS) -> None:
+        threading.Thread(target=self._run, args=(app, seconds), name="watch", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _run(self, app: Flask, seconds: float) -> None:
+        while not self._stopping.wait(seconds):
+            with app.app_context():
+                self.note(run_checks(services(), cheap_only=True))

@@ -1,0 +1,74 @@
+// The visibility clock: only a visible panel asks the server what has changed.
+
+import { ask } from "./bridge.js";
+import { all, find, on } from "./page.js";
+import { renew } from "./visit.js";
+
+// The server says how soon to ask again: sooner while somebody moves here.
+const SOON = 1.5;
+const LATE = 15;
+const IDLE = 300 * 1000; // up to here the server's answer does not depend on it
+let wait = SOON;
+let timer = null;
+let askedAt = 0;
+let movedAt = Date.now();
+let isInView = true; // Chatwoot hides our tab by `display`: the document stays "visible" then
+
+export const isLive = (element) => element.id === "live";
+
+// What the live question sends. A section that is asking has its own answer under way.
+export function describeShown() {
+  const settled = "[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))";
+  const seen = all(settled).map(({ dataset }) => `${dataset.section}:${dataset.version || ""}`);
+  return { seen: seen.join(","), idle: Math.floor((Date.now() - movedAt) / 1000) };
+}
+
+function tick() {
+  clearTimeout(timer);
+  if (document.hidden || !isInView) return;
+  find("#live")?.dispatchEvent(new CustomEvent("panel:ask"));
+  askedAt = Date.now();
+  askIn(wait);
+}
+
+function askIn(seconds) {
+  wait = seconds;
+  clearTimeout(timer);
+  timer = setTimeout(tick, wait * 1000);
+}
+
+export const askLater = () => askIn(Math.min(LATE, 2 * wait));
+
+// The answer to the live question names the next. News in it counts as a sign of life.
+export function setClock(headers) {
+  if (headers.get("HX-Trigger")) movedAt = Date.now();
+  const seconds = Number(headers.get("X-Panel-Next"));
+  seconds ? askIn(seconds) : askLater();
+}
+
+// Somebody moves here: after a long rest the panel asks at once.
+export function noteMove() {
+  const idle = Date.now() - movedAt;
+  movedAt = Date.now();
+  if (idle > IDLE && movedAt - askedAt > SOON * 1000) tick();
+}
+
+function comeBack() {
+  if (document.hidden || !isInView) return;
+  ask();
+  movedAt = Date.now();
+  renew();
+  tick();
+}
+
+for (const sign of ["pointermove", "pointerdown", "wheel", "keydown"]) {
+  on(sign, noteMove, true);
+}
+
+on("visibilitychange", comeBack);
+new IntersectionObserver((entries) => {
+  const wasInView = isInView;
+  isInView = entries.at(-1).isIntersecting;
+  if (isInView && !wasInView) comeBack();
+}).observe(document.documentElement);
+askIn(wait);

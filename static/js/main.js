@@ -1,0 +1,36 @@
+// The start: what Chatwoot says opens the panel. Everything else is htmx.
+
+import "./names.js";
+import "./focus.js";
+import "./uncover.js";
+import "./news.js";
+import "./copying.js";
+import "./ages.js";
+import "./shortcuts.js";
+import "./requests.js";
+import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
+import { noteMove } from "./clock.js";
+import { readContext } from "./context.js";
+import { on, panel } from "./page.js";
+import { complainWithoutHtmx, giveUp, openAgain, show } from "./visit.js";
+
+addEventListener("message", (event) => {
+  const context = readMessage(event);
+  if (!context?.conversation) return;
+  if (!window.htmx) return complainWithoutHtmx();
+  try {
+    noteMove();
+    stopAsking();
+    show(readContext(context));
+  } catch {
+    giveUp();
+  }
+});
+
+on("click", ({ target }) => {
+  if (!target.closest("[data-action=ask]")) return;
+  panel().classList.remove("unanswered");
+  openAgain();
+});
+
+addEventListener("load", askUntilAnswered);

@@ -1,0 +1,49 @@
+// News: rows that came or changed in sight are marked for a moment, and said once.
+
+import { all, on, ownerOf, wordsOf } from "./page.js";
+import { announceNews } from "./status.js";
+
+const MARKED = 8000;
+let before = new Map(); // the rows of each section as they were drawn before the swap
+
+// Only what is comparable is compared: the same customer, equally masked, drawn before.
+const drawnSections = () => all("[data-state=fresh], [data-state=late], [data-state=empty]");
+const nameOf = (section) => `${ownerOf(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
+const rowsOf = (section) => new Map(all("[data-row]", section).map((row) => [row.dataset.row, textOf(row)]));
+
+function textOf(row) {
+  const copy = row.cloneNode(true);
+  all("[data-age]", copy).forEach((age) => age.remove()); // it changes by itself
+  return copy.textContent.replace(/\s+/g, " ");
+}
+
+function markNews(section, old) {
+  const words = wordsOf();
+  const counts = new Map();
+  for (const row of all("[data-row]", section)) {
+    const known = old.get(row.dataset.row);
+    if (known === textOf(row)) continue;
+    const word = known === undefined ? words.isNew : words.isChanged;
+    mark(row.querySelector(".what, .name") || row, word);
+    counts.set(word, (counts.get(word) || 0) + 1);
+  }
+  const text = [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
+  if (text) announceNews(`${section.querySelector("h2").textContent}: ${text}`);
+}
+
+function mark(place, word) {
+  place.dataset.news = word;
+  setTimeout(() => delete place.dataset.news, MARKED);
+}
+
+on("htmx:before:swap", () => {
+  before = new Map(drawnSections().map((section) => [nameOf(section), rowsOf(section)]));
+});
+
+on("htmx:after:swap", () => {
+  for (const section of drawnSections()) {
+    const old = before.get(nameOf(section));
+    if (old) markNews(section, old);
+  }
+  before.clear();
+});

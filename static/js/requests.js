@@ -1,0 +1,75 @@
+// What leaves by htmx, and which answers may land.
+
+import { ask } from "./bridge.js";
+import { askLater, describeShown, isLive, setClock } from "./clock.js";
+import { addNotice, replacePanel } from "./failures.js";
+import { all, announceWord, isReady, on, ownerOf, panel } from "./page.js";
+import { fields, noteStart, openAgainIn, visit } from "./visit.js";
+
+// The launch key lives here only: it leaves the address before htmx can send it anywhere.
+const key = new URLSearchParams(location.hash.slice(1)).get("k") || "";
+history.replaceState(null, "", location.pathname + location.search);
+// A reload has lost the key. An address that came without one was registered without one.
+const isKeyless = !key && performance.getEntriesByType("navigation")[0]?.type === "navigate";
+
+let proofs = 0; // in a row, none of which helped
+
+const toContact = (request) => request.action.endsWith("/contact");
+
+on("htmx:config:request", ({ detail: { ctx } }) => {
+  const { request, sourceElement } = ctx;
+  const { body, headers } = request;
+  if (toContact(request) && sourceElement === panel()) noteStart(ctx);
+  const proof = toContact(request) ? key : sourceElement.closest("[data-seal]")?.dataset.seal;
+  if (proof) headers.Authorization = `Bearer ${proof}`;
+  delete headers["HX-Current-URL"];
+  // htmx adds every field inside the panel. What was typed there, a token above all, stays here.
+  if (sourceElement === panel()) [...body.keys()].forEach((name) => name in fields || body.delete(name));
+  if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
+  if (toContact(request) && isKeyless) body.set("keyless", 1);
+  if (isLive(sourceElement)) Object.entries(describeShown()).forEach((pair) => body.set(...pair));
+  if (sourceElement.id === "attention") body.set("failed", describeFailures());
+  ctx.sentFor = ownerOf(sourceElement);
+});
+
+// The server forgets a failure sooner than the screen does.
+function describeFailures() {
+  const failed = all("[data-section]:is([data-state=failed], [data-state=denied])");
+  return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}`).join(",");
+}
+
+// Morphing keeps the elements. What was asked for another organization, or before the trust
+// changed, must not land in them. And only our own HTML may: no proxy's page, no JSON.
+on("htmx:before:response", (event) => {
+  const { ctx } = event.detail;
+  const { status, headers } = ctx.response;
+  if (isLive(ctx.sourceElement)) setClock(headers);
+  if (status === 204) return;
+  const isOurs = headers.get("X-Panel") === "1";
+  const isAwaited = !ctx.sentFor || ownerOf(ctx.sourceElement) === ctx.sentFor;
+  if (isOurs && isAwaited && status !== 401) return proofs = 0;
+  event.preventDefault();
+  if (status === 401) proveAgain(ctx.sourceElement);
+  else if (!isOurs) reportLoss(ctx, `http_${status}`, headers.get("X-Request-Id"));
+});
+
+on("htmx:error", ({ detail: { ctx, error } }) => {
+  if (!ctx?.request || !ctx.sourceElement.isConnected) return;
+  if (error?.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
+  if (isLive(ctx.sourceElement)) askLater();
+  reportLoss(ctx, "network");
+});
+
+function reportLoss({ request, sourceElement }, code, id) {
+  if (toContact(request) && !isReady()) replacePanel(code, id);
+  else if (!isLive(sourceElement)) addNotice(sourceElement, code, id);
+}
+
+// The seal holds no longer. The panel is opened anew with a fresh one, ever more slowly if that
+// does not help. Chatwoot is asked as well, for the contact may have been merged into another.
+function proveAgain(element) {
+  if (element.closest("form")) announceWord("again");
+  ask();
+  openAgainIn(proofs ? Math.min(60, 2 ** proofs) * 1000 : 100);
+  proofs += 1;
+}

@@ -1,0 +1,64 @@
+// Shortcuts: single keys while the keyboard is in the panel. Chatwoot's own are combinations with
+// Alt, Ctrl or Cmd, which are never taken. Who dictates or types by mistake can switch them off.
+
+import { goOnAt } from "./focus.js";
+import { all, find, on } from "./page.js";
+
+const SETTING = "middag-shortcuts";
+const TAKEN = "input, select, textarea, dialog"; // there, a key writes or is the dialog's own
+const SHORTCUTS = { r: refresh, "/": search, n: goToNextSection, "?": explain };
+let isOn = readChoice();
+
+function refresh() {
+  find("[data-action=refresh-all], #panel [data-action=ask]")?.click();
+}
+
+function search() {
+  const change = find("#change");
+  if (change) change.open = true;
+  find("#query")?.focus();
+}
+
+function goToNextSection() {
+  const sections = all("[data-section]");
+  const here = sections.indexOf(document.activeElement.closest("[data-section]"));
+  goOnAt(sections[(here + 1) % sections.length]?.querySelector("h2"));
+}
+
+function explain() {
+  find("#shortcuts input").checked = isOn;
+  find("#shortcuts").showModal();
+}
+
+// A browser that keeps nothing for a frame of another site knows the choice until the page ends.
+function readChoice() {
+  try {
+    return localStorage.getItem(SETTING) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+function keepChoice(wanted) {
+  isOn = wanted;
+  try {
+    localStorage.setItem(SETTING, wanted ? "on" : "off");
+  } catch {
+    return; // nothing can be kept here
+  }
+}
+
+on("keydown", (event) => {
+  const { key, ctrlKey, metaKey, altKey, target } = event;
+  const act = !(ctrlKey || metaKey || altKey || target.closest(TAKEN)) && SHORTCUTS[key];
+  if (!act || !isOn) return;
+  event.preventDefault();
+  act();
+});
+
+on("click", ({ target }) => {
+  if (target.closest("[data-action=shortcuts]")) explain();
+});
+on("change", ({ target }) => {
+  if (target.closest("#shortcuts")) keepChoice(target.checked);
+});

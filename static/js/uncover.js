@@ -1,0 +1,25 @@
+// The question before something is uncovered. It is the same everywhere, and stands in the shell.
+
+import { copyOf, on } from "./page.js";
+
+// A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
+function openDialog(button) {
+  const section = button.closest("section");
+  const dialog = section.querySelector("dialog");
+  if (!dialog.firstChild) fill(dialog, section.dataset.section);
+  dialog.showModal();
+}
+
+function fill(dialog, section) {
+  dialog.append(copyOf("#uncover"));
+  const form = dialog.firstElementChild;
+  form.querySelector("strong").textContent = dialog.getAttribute("aria-label");
+  form.elements.section.value = section;
+  htmx.process(form);
+}
+
+on("click", ({ target }) => {
+  const button = target.closest("[data-action=reveal]");
+  if (button) openDialog(button);
+  else if (target.closest("[data-action=close]")) target.closest("dialog").close();
+});

@@ -1,0 +1,73 @@
+"""The first screen in figures: where things stand, how long the page is, and what jumps."""
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page
+
+from panel.demo.companies import Maker, calm, load
+from panel.demo.scenarios import SCENARIOS
+from tests.browser.conftest import Demo, OpenWindow, Panel
+
+LICENSES_ABOVE = 260
+COLD_SHIFT, WARM_SHIFT = 0.05, 0.02
+PAGE_HEIGHT = "document.documentElement.scrollHeight"
+TOP = "(section) => section.getBoundingClientRect().top + scrollY"
+# As browsers report it: shifts within half a second of the reader's own act are their wish.
+WATCH = """() => {
+  window.shift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}"""
+NEVER_SETTLES = {"hanging"}  # its sections wait for eight seconds, which the others' limits cover
+
+
+def healthy(demo: Demo, page: Page, width: int, height: int) -> Panel:
+    """A customer of whom nothing is due, verified, in a frame of this size."""
+    row = SCENARIOS["proven"]
+    maker = Maker(datetime.now(UTC).date(), row.organizations[0])
+    load(demo.office, calm(maker, "Segura Cursos Ltda", "segura.example"))
+    demo.prove("proven")
+    return sized(demo, page, "proven", width, height)
+
+
+def sized(demo: Demo, page: Page, scenario: str, width: int, height: int) -> Panel:
+    page.set_viewport_size({"width": 1700, "height": 1000})
+    page.goto(f"{demo.chatwoot_url}/?scenario={scenario}")
+    style = f"iframe {{ width: {width}px !important; height: {height}px !important }}"
+    page.add_style_tag(content=style)
+    page.locator("[data-tab=app]").click()
+    panel = Panel(page, page.frame_locator("iframe"), demo.panel_url)
+    panel.settle()
+    return panel
+
+
+@pytest.mark.parametrize("scenario", ["healthy", "proven", "expiring", "many"])
+def test_licenses_begin_in_the_first_screen_of_chatwoots_own_layout(
+    demo: Demo, page: Page, scenario: str
+) -> None:
+    panel = sized(demo, page, scenario, 420, 598)
+    assert panel.section("licenses").evaluate(TOP) < LICENSES_ABOVE
+
+
+def test_a_healthy_customer_is_one_screen_at_740_pixels(demo: Demo, page: Page) -> None:
+    panel = healthy(demo, page, 740, 598)
+    assert panel.frame.evaluate(PAGE_HEIGHT) <= 720
+
+
+def test_a_healthy_customer_is_seen_without_scrolling_at_948_pixels(demo: Demo, page: Page) -> None:
+    panel = healthy(demo, page, 948, 878)
+    assert panel.frame.evaluate(PAGE_HEIGHT) <= 878
+
+
+@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - NEVER_SETTLES))
+def test_nothing_jumps_on_a_cold_open_nor_on_a_warm_one(
+    demo: Demo, open_window: OpenWindow, scenario: str
+) -> None:
+    page = open_window(locale="en-US").page
+    page.add_init_script(f"({WATCH})()")
+    panel = sized(demo, page, scenario, 420, 598)
+    assert panel.frame.evaluate("window.shift") <= COLD_SHIFT
+    panel = sized(demo, page, scenario, 420, 598)
+    assert panel.frame.evaluate("window.shift") <= WARM_SHIFT

@@ -1,0 +1,213 @@
+"""What needs a word: which lines there are, in which order, at the edges of days and of zones."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from panel.models.licenses import License
+from panel.models.orders import Order, Quote
+from panel.upstream.documents import Listed
+from panel.web.attention import LINES_SHOWN, RULES, Attention, Situation, find_attention
+from panel.web.groups import Moment
+from panel.web.sections import SECTIONS, SectionView
+from tests.conftest import Panel, seal_of
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+NOON = datetime(2026, 11, 30, 12, tzinfo=ZONE)
+PARSERS = {"orders": Order, "quotes": Quote, "licenses": License}
+USUAL: dict[str, dict[str, Any]] = {
+    "orders": {"id": 1, "status": "processing"},
+    "quotes": {"id": 1, "status": "sent"},
+    "licenses": {"id": 1, "status": "active", "product_name": "Tema", "expires_at": "2030-01-01"},
+}
+
+
+def show(now: datetime = NOON, **rows: list[dict[str, Any]]) -> dict[str, SectionView]:
+    """The sections of a customer with these records, beside nothing else."""
+    moment, views = Moment(now, 30), {}
+    for name, make in PARSERS.items():
+        records = [USUAL[name] | {"id": at} | row for at, row in enumerate(rows.get(name, []), 1)]
+        value = Listed(tuple(make.from_json(record) for record in records))  # type: ignore[attr-defined]
+        selection = SECTIONS[name].choose(value, moment)
+        views[name] = SectionView(SECTIONS[name], "fresh", selection=selection, read_at=1.0)
+    return views
+
+
+def find(now: datetime = NOON, **rows: list[dict[str, Any]]) -> Attention:
+    return find_attention(Situation(show(now, **rows)), Moment(now, 30))
+
+
+def names(found: Attention) -> list[str]:
+    return [line.rule.name for line in found.lines]
+
+
+def day(offset: int) -> str:
+    return (NOON.date() + timedelta(days=offset)).isoformat()
+
+
+EDGES = [
+    ("orders", {"status": "failed", "date_created": day(0)}, "payment_failed"),
+    ("orders", {"status": "failed", "date_created": day(-90)}, "payment_failed"),
+    ("orders", {"status": "failed", "date_created": day(-91)}, ""),
+    ("orders", {"status": "failed", "date_created": None}, ""),
+    ("orders", {"status": "pending", "date_created": day(-2)}, ""),
+    ("orders", {"status": "pending", "date_created": day(-3)}, "order_unpaid"),
+    ("orders", {"status": "on-hold", "date_created": day(-300)}, "order_unpaid"),
+    ("orders", {"status": "completed", "date_created": day(-5)}, ""),
+    ("quotes", {"valid_until": day(0)}, "quote_ends_today"),
+    ("quotes", {"valid_until": day(1)}, "quote_ends"),
+    ("quotes", {"valid_until": day(7)}, "quote_ends"),
+    ("quotes", {"valid_until": day(8)}, ""),
+    ("quotes", {"valid_until": day(-1)}, "quote_ended"),
+    ("quotes", {"valid_until": day(-30)}, "quote_ended"),
+    ("quotes", {"valid_until": day(-31)}, ""),
+    ("quotes", {"status": "paid", "valid_until": day(0)}, ""),
+    ("licenses", {"expires_at": day(0)}, "license_expires"),
+    ("licenses", {"expires_at": day(30)}, "license_expires"),
+    ("licenses", {"expires_at": day(31)}, ""),
+    ("licenses", {"expires_at": day(-1)}, "license_expired"),
+    ("licenses", {"expires_at": day(-30)}, "license_expired"),
+    ("licenses", {"expires_at": day(-31)}, ""),
+    ("licenses", {"status": "disabled"}, "license_disabled"),
+    ("licenses", {"status": "suspended"}, "license_stopped"),
+    ("licenses", {"activations_limit": 3, "activations_count": 2}, ""),
+    ("licenses", {"activations_limit": 3, "activations_count": 3}, "license_full"),
+    ("licenses", {"activations_limit": 0, "activations_count": 3}, ""),
+]
+
+
+@pytest.mark.parametrize(("section", "row", "rule"), EDGES, ids=str)
+def test_a_record_needs_a_word_from_one_day_to_another(
+    section: str, row: dict[str, Any], rule: str
+) -> None:
+    found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
+    assert names(found) == ([rule] if rule else [])
+    assert found.is_calm is not bool(rule)
+
+
+@pytest.mark.parametrize(
+    ("moment", "rule"),
+    [
+        (datetime(2026, 12, 1, 2, 59, tzinfo=UTC), "quote_ends"),  # 30 November in São Paulo
+        (datetime(2026, 12, 1, 3, 0, tzinfo=UTC), "quote_ends_today"),
+        (datetime(2026, 12, 2, 2, 59, tzinfo=UTC), "quote_ends_today"),
+        (datetime(2026, 12, 2, 3, 0, tzinfo=UTC), "quote_ended"),
+    ],
+)
+def test_a_day_is_that_of_the_zone_and_not_of_the_server(moment: datetime, rule: str) -> None:
+    found = find(moment.astimezone(ZONE), quotes=[{"valid_until": "2026-12-01"}])
+    assert names(found) == [rule]
+
+
+def test_a_license_with_an_hour_ends_at_that_hour() -> None:
+    row = {"expires_at": "2026-11-30T18:00:00Z"}  # 15:00 in São Paulo
+    before, after = (datetime(2026, 11, 30, hour, 0, tzinfo=ZONE) for hour in (14, 15))
+    assert names(find(before, licenses=[row])) == ["license_expires"]
+    assert names(find(after, licenses=[row])) == ["license_expired"]
+
+
+def test_the_most_urgent_comes_first_and_at_most_four_lines() -> None:
+    found = find(
+        licenses=[{"expires_at": day(3)}, {"expires_at": day(9)}, {"status": "disabled"}],
+        orders=[{"status": "failed", "date_created": day(-1)}],
+        quotes=[{"valid_until": day(0)}, {"valid_until": day(5)}],
+    )
+    assert names(found) == ["payment_failed", "license_disabled", "quote_ends_today", "quote_ends"]
+    assert len(found.lines) == LINES_SHOWN
+
+
+def test_many_of_one_kind_are_one_line_that_counts_them() -> None:
+    failed = [{"status": "failed", "date_created": day(-each)} for each in range(6)]
+    found = find(orders=failed, licenses=[{"status": "disabled"}])
+    assert names(found) == ["payment_failed", "license_disabled"]
+    assert [line.more for line in found.lines] == [5, 0]
+    assert found.lines[0].day == date(2026, 11, 30)
+
+
+ABOUT_COMPANY: list[tuple[dict[str, Any], str]] = [
+    ({"entitlement": "suspended"}, "entitlement_suspended"),
+    ({"entitlement": "cancelled"}, "entitlement_cancelled"),
+    ({"entitlement": "active"}, ""),
+    ({"is_stranger": True}, "stranger"),
+    ({"is_buried": True}, "buried"),
+]
+
+
+@pytest.mark.parametrize(("facts", "rule"), ABOUT_COMPANY, ids=str)
+def test_the_company_itself_may_need_a_word(facts: Mapping[str, Any], rule: str) -> None:
+    found = find_attention(Situation(show(licenses=[{}]), **facts), Moment(NOON, 30))
+    assert names(found) == ([rule] if rule else [])
+
+
+def test_cancelled_entitlements_are_no_news_without_an_active_license() -> None:
+    situation = Situation(show(licenses=[{"status": "disabled"}]), entitlement="cancelled")
+    assert names(find_attention(situation, Moment(NOON, 30))) == ["license_disabled"]
+
+
+def test_every_rule_has_a_case_here() -> None:
+    tried = {rule for _, _, rule in EDGES} | {rule for _, rule in ABOUT_COMPANY}
+    assert tried - {""} == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("loading", ""), ("failed", "http_500"), ("denied", "denied"), ("late", "timeout")],
+)
+def test_nobody_is_called_healthy_while_something_is_not_known(state: str, code: str) -> None:
+    views = show()
+    views["orders"] = replace(views["orders"], state=state, code=code, selection=None)
+    found = find_attention(Situation(views), Moment(NOON, 30))
+    assert not found.is_calm
+    told = found.waiting if state == "loading" else found.unread[0].sections
+    assert told == ("Orders",)
+
+
+def test_four_failures_of_one_cause_are_one_notice() -> None:
+    views = {name: SectionView(each, "failed", code="timeout") for name, each in SECTIONS.items()}
+    found = find_attention(Situation(views), Moment(NOON, 30))
+    assert [(each.code, len(each.sections)) for each in found.unread] == [("timeout", 4)]
+
+
+# -- in the panel ------------------------------------------------------------------------------
+
+
+def ask(panel: Panel, seal: str, query: str = "") -> str:
+    return panel.ask("GET", f"/attention{query}", seal).text
+
+
+def test_what_needs_a_word_follows_when_the_sections_have_come(panel: Panel) -> None:
+    page = panel.open("healthy").text
+    seal = seal_of(page)
+    assert "data-waiting" in page
+    assert 'class="attention held"' in page
+    for name in SECTIONS:
+        answer = panel.section(name, seal)
+        assert answer.headers["HX-Trigger"] == "attention"
+    html = ask(panel, seal)
+    assert 'data-rule="payment_failed" href="#orders-4217"' in html
+    assert "data-waiting" not in html
+    again = panel.open("healthy").text
+    assert 'data-rule="payment_failed"' in again
+    assert 'class="attention"' in again
+
+
+def test_it_asks_the_back_office_for_nothing(panel: Panel) -> None:
+    seal = panel.proven()
+    before = len(panel.office.calls)
+    ask(panel, seal)
+    assert len(panel.office.calls) == before
+
+
+def test_a_failure_on_the_screen_is_told_although_nothing_remembers_it(panel: Panel) -> None:
+    html = ask(panel, panel.proven(), "?failed=orders:paused,quotes:<b>")
+    assert 'data-outage="paused"' in html
+    assert "<b>" not in html
+
+
+def test_it_needs_a_seal(panel: Panel) -> None:
+    assert panel.ask("GET", "/attention", "").status_code == 401
+    assert panel.ask("POST", "/refresh", "").status_code == 401
