@@ -54,7 +54,9 @@ def test_no_organization_is_overtaken(build: BuildEngine) -> None:
         ids.append(pass_id)
 
     ids = list[str]()
-    dispatcher = Dispatcher(engine.database, Starts(begin, lambda _task, _try_id: None), Recovery(), time.time)
+    dispatcher = Dispatcher(
+        engine.database, Starts(begin, lambda _task, _try_id: None), Recovery(), time.time
+    )
     while len(begun) < len(numbers):
         with engine.database.connect() as connection:
             due = lanes.find_next(connection, Lane.URGENT, AT_ONCE[Lane.URGENT], time.time())
