@@ -121,7 +121,7 @@ def test_a_fifth_section_is_drawn_as_its_row_says(opened: Panel) -> None:
     expect(invoices.locator(".badge.ruby")).to_have_text("Overdue")
     expect(invoices.locator("[data-masked]")).to_have_count(1)
     expect(invoices.locator("a")).to_have_count(0)
-    expect(opened.section("orders").locator("a")).to_have_count(3)
+    expect(opened.section("orders").locator("a")).to_have_count(14)
 
 
 def test_it_is_uncovered_by_a_button_with_its_own_label(opened: Panel) -> None:
