@@ -10,7 +10,19 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2s
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, Float, String, Table, delete, select, union
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Engine,
+    Float,
+    String,
+    Table,
+    and_,
+    delete,
+    select,
+    union,
+)
 
 from panel.data.db import insert, metadata, transaction
 from panel.data.directory import further_contacts, people
@@ -18,6 +30,7 @@ from panel.data.directory import further_contacts, people
 # A night may read a contact a little later than the night before did.
 FRESH_SECONDS = 26 * 3600.0
 UNSEEN_SECONDS = 30 * 86400.0
+UNSETTLED = ""  # instead of a digest: a pass has begun to tell the contact, and has not ended
 
 sightings = Table(
     "sightings",
@@ -53,19 +66,33 @@ class Sightings:
         self._engine = engine
 
     def note(self, seen: Sequence[Sighting]) -> None:
-        """What was seen later stands already, and stays: a page may be older than a write."""
+        """What was seen later stands already, and stays: a page may be older than a write.
+
+        So does what is unsettled: that a contact is told says nothing of its conversations.
+        """
+        self._note(seen, sightings.c.told != UNSETTLED)
+
+    def _note(self, seen: Sequence[Sighting], *only: ColumnElement[bool]) -> None:
         if not seen:
             return
         made = insert(self._engine.dialect.name, sightings)
         new = {name: made.excluded[name] for name in ("told", "shown", "seen_at")}
         older = sightings.c.seen_at <= made.excluded.seen_at
-        statement = made.on_conflict_do_update(index_elements=["contact"], set_=new, where=older)
+        statement = made.on_conflict_do_update(
+            index_elements=["contact"], set_=new, where=and_(older, *only)
+        )
         with transaction(self._engine) as connection:
             connection.execute(statement, [asdict(each) for each in seen])
 
-    def note_written(self, contact: int, told: Mapping[str, Any], at: float) -> None:
-        """A pass wrote these attributes, or found them there."""
-        self.note([Sighting(contact, make_digest(told), None, at)])
+    def unsettle(self, contact: int, at: float) -> None:
+        """A pass that began to tell the contact at this moment is about to write: whoever dies
+        before `settle` leaves a contact that the next pass looks at."""
+        self._note([Sighting(contact, UNSETTLED, None, at)])
+
+    def settle(self, contact: int, told: Mapping[str, Any], at: float) -> None:
+        """The contact has these attributes, and its conversations their names; `at`: as above. A
+        pass that began later, and is not through, has the last word."""
+        self._note([Sighting(contact, make_digest(told), None, at)])
 
     def find(self, contacts: Sequence[int]) -> dict[int, Sighting]:
         """By contact."""

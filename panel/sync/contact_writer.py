@@ -57,11 +57,12 @@ class ContactWriter:
         leaving: Leaving = _nobody,
         identifier: str | None = None,
         present: Contact | None = None,
+        at: float | None = None,
     ) -> Contact:
         """Write the difference: attributes, an empty name, the identifier.
 
-        `present`: the contact as it is, where Chatwoot has just told. Returns the contact as it was
-        before.
+        `present`: the contact as it is, where Chatwoot has just told. `at`: of `settle`. Returns
+        the contact as it was before.
         """
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
@@ -74,12 +75,18 @@ class ContactWriter:
                 fields["name"] = name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
+            gone = _list_ours(contact) - right.keys()
+            if self.sightings and (fields or gone):
+                self.sightings.unsettle(number, at or time.time())
             self._send(number, fields)
-            if gone := _list_ours(contact) - right.keys():
+            if gone:
                 self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
-            if self.sightings:  # behind the lock: nobody else writes the contact meanwhile
-                self.sightings.note_written(number, right, time.time())
             return contact
+
+    def settle(self, number: int, at: float) -> None:
+        """Note that the contact and its conversations are told; `at`: when that began."""
+        if self.sightings:
+            self.sightings.settle(number, self.make_right(number), at)
 
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
         """Would `write` find nothing to change in this contact as it is?"""
@@ -94,9 +101,12 @@ class ContactWriter:
         Of a contact that is nobody's, what stands there is a claim, and stays; an agent may have
         picked an organization for one of its conversations. Raises `Missing`.
         """
-        if self._memberships.find_attributes(number) is not None:
-            self.write(number)
+        at, is_ours = time.time(), self._memberships.find_attributes(number) is not None
+        if is_ours:
+            self.write(number, at=at)
         self._write_names(number, self._memberships.name_seats(number))
+        if is_ours:
+            self.settle(number, at)
 
     def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
         """Nothing is named where the contact has no seats."""

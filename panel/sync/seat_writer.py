@@ -1,6 +1,7 @@
 """What the contacts of a seated person are told, and what our tables note of it."""
 
 import logging
+import time
 from dataclasses import dataclass, replace
 
 from panel.data.directory import Directory, Person
@@ -62,12 +63,14 @@ class SeatWriter:
     def _tell_contact(
         self, wanted: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
     ) -> str:
-        tools, number = self._tools, contact.id
+        tools, number, at = self._tools, contact.id, time.time()
         is_new = seat.place.made and contact is seat.place.contact
         try:
             if seat.changed or not tools.writer.is_in_line(contact, wanted.name, identifier):
                 present = contact if is_new else None
-                tools.writer.write(number, name=wanted.name, identifier=identifier, present=present)
+                tools.writer.write(
+                    number, name=wanted.name, identifier=identifier, present=present, at=at
+                )
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         tools.links.match(
@@ -75,6 +78,7 @@ class SeatWriter:
         )
         if not is_new:  # nobody has spoken through it yet
             tools.writer.name_conversations(number)
+        tools.writer.settle(number, at)
         return ""
 
     def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:

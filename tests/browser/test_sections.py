@@ -83,7 +83,7 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     kept = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
     assert orders.evaluate("(section) => section.kept")
     assert orders.evaluate(kept)
-    assert orders.locator("details").evaluate("(details) => details.open")
+    assert orders.locator("details.more:not(.closed)").evaluate("(more) => more.open")
     expect(button).to_be_focused()
     assert panel.frame.evaluate("document.scrollingElement.scrollTop") == place
 

@@ -48,7 +48,7 @@ TROUBLES = {
         replace(
             UNDER_WAY, noted_at=NOW - STUCK_NIGHT_SECONDS - 1, trouble="paused", side="Chatwoot"
         ),
-        "B is left alone for a moment",
+        "is left alone for a moment, after several failures (paused)",
     ),
     "late": (replace(ENDED, begun_at=NOW - LATE_NIGHT_SECONDS - 1), "No night has begun"),
 }

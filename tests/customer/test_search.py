@@ -62,7 +62,7 @@ def test_no_result_names_the_tax_id_that_found_it(searched: Panel) -> None:
     written = searched.office.organizations[45]["cnpj"]
     digits = re.sub(r"\D", "", written)
     html = ask(searched, written).text
-    assert "Found by tax id" in html
+    assert "Found by tax ID" in html
     assert "data-masked" in html
     assert written not in html
     assert digits not in html
@@ -105,7 +105,7 @@ def test_too_little_asks_nobody_and_says_nothing(panel: Panel, query: str) -> No
 def test_nothing_found_names_the_words_and_what_was_searched(searched: Panel) -> None:
     answer = ask(searched, "<b>zzzz</b>")
     assert "Nothing found for “&lt;b&gt;zzzz&lt;/b&gt;”" in answer.text
-    assert "brought in line" in unescape(answer.text)
+    assert "any other is found by its ID" in unescape(answer.text)
 
 
 def test_a_silent_database_is_not_nothing_found(panel: Panel) -> None:

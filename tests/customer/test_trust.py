@@ -357,8 +357,8 @@ def test_a_claim_beside_an_unproven_key_is_a_choice(acme: Panel) -> None:
     html = opened(acme, number)
     assert attribute(html, "data-panel") == "choose"
     assert re.findall(r'data-choice="(\d+)"', html) == ["42", "45"]
-    assert "matched by e-mail ana@acme.example, 1 of 1" in html
-    assert "role: owner" in html
+    assert "found by e-mail ana@acme.example" in html
+    assert "Role: owner" in html
 
 
 def test_the_line_says_by_which_key_and_how_many_know_it(acme: Panel) -> None:
@@ -366,8 +366,8 @@ def test_the_line_says_by_which_key_and_how_many_know_it(acme: Panel) -> None:
     number = writes(acme, MAIL, email="daniela@prado.example")
     html = opened(acme, number)
     assert attribute(html, "data-panel") == "choose"
-    assert html.count("matched by e-mail daniela@prado.example, 1 of 2") == 2
-    assert "role: guest" in html
+    assert html.count("found by e-mail daniela@prado.example, which 2 companies share") == 2
+    assert "Role: guest" in html
     refused = acme.say(seal_of(html), "refuse", 42).text
     assert told(refused) == ("ready", "45", "matched", "unproven")
 
@@ -378,7 +378,7 @@ def test_an_organization_without_a_kept_copy_has_the_name_that_the_passes_learne
     learn(acme, 46)
     number = writes(acme, email="financeiro@horizonte.example")
     html = opened(acme, number)
-    assert "<strong>Horizonte Ensino Ltda</strong>" in html
+    assert ">Horizonte Ensino Ltda</h1>" in html
     assert attribute(html, "data-state") == "loading"
 
 

@@ -35,7 +35,7 @@ def organization(**fields: Any) -> Organization:
         ({"name": " "}, "name", "#42"),
         ({"country": "BR"}, "tax_label", "CNPJ"),
         ({"country": "US"}, "tax_label", "EIN"),
-        ({"country": "DE"}, "tax_label", "Tax id"),
+        ({"country": "DE"}, "tax_label", "Tax ID"),
         ({"country": "br"}, "tax_label", "CNPJ"),
         ({"country": "Brasil"}, "tax_label", "CNPJ"),
         ({"cnpj": 1345678000190}, "tax_id", "01.345.678/0001-90"),

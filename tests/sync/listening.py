@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete
+
 from panel.application import stop_work
 from panel.cli.definitions import EVENTS
 from panel.data.links import CONVERSATION, Link
+from panel.data.sightings import sightings
 from panel.demo.events import change_conversation, tell_conversation_created
 from panel.demo.world import Call, Json
 from panel.demo.worlds import serve
@@ -56,6 +59,11 @@ class Listening:
         chat = self.panel.chat
         with chat.lock:
             change_conversation(chat, chat.conversations[number], **fields)
+
+    def forget_sightings(self) -> None:
+        """As after a day: the next pass reads every contact."""
+        with self.panel.services.database.begin() as connection:
+            connection.execute(delete(sightings))
 
     def settle(self, seconds: float = 20) -> None:
         """Until everything is said and done: our writes are heard as well."""

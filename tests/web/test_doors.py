@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,7 +223,7 @@ def test_an_apache_that_drops_the_authorization_is_named_until_it_is_cured(
         answer = panel.section("orders", seal(panel, 42))
     if cure == "none":
         assert told(answer) == ("failed", "unauthorized")
-        assert "does not accept the panel's secret, or never receives it." in answer.text
+        assert "does not accept the panel's secret, or never receives it." in unescape(answer.text)
         assert "the web server drops the header Authorization (Apache: " in caplog.text
     else:
         assert told(answer) == ("empty", None)

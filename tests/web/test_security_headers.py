@@ -57,6 +57,8 @@ ROWS = (
     Row("/links", "POST", 401, JSON),
     Row("/search", "GET", 200, HTML, "seal", "/search?q=acme"),
     Row("/search", "GET", 401, JSON),
+    Row("/refresh", "POST", 204, HTML, "seal"),
+    Row("/attention", "GET", 200, HTML, "seal"),
     Row("/uncover", "POST", 401, JSON),
     Row("/sign-in", "POST", 403, HTML),
     Row("/sign-out", "POST", 403, HTML),
