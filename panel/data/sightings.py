@@ -30,7 +30,7 @@ from panel.data.directory import further_contacts, people
 # A night may read a contact a little later than the night before did.
 FRESH_SECONDS = 26 * 3600.0
 UNSEEN_SECONDS = 30 * 86400.0
-UNSETTLED = ""  # instead of a digest: a pass has begun to tell the contact, and has not ended
+BEING_TOLD = ""  # instead of a digest: a pass has begun to tell the contact, and has not ended
 
 sightings = Table(
     "sightings",
@@ -70,7 +70,7 @@ class Sightings:
 
         So does what is unsettled: that a contact is told says nothing of its conversations.
         """
-        self._note(seen, sightings.c.told != UNSETTLED)
+        self._note(seen, sightings.c.told != BEING_TOLD)
 
     def _note(self, seen: Sequence[Sighting], *only: ColumnElement[bool]) -> None:
         if not seen:
@@ -87,7 +87,7 @@ class Sightings:
     def unsettle(self, contact: int, at: float) -> None:
         """A pass that began to tell the contact at this moment is about to write: whoever dies
         before `settle` leaves a contact that the next pass looks at."""
-        self._note([Sighting(contact, UNSETTLED, None, at)])
+        self._note([Sighting(contact, BEING_TOLD, None, at)])
 
     def settle(self, contact: int, told: Mapping[str, Any], at: float) -> None:
         """The contact has these attributes, and its conversations their names; `at`: as above. A
