@@ -16,6 +16,11 @@ OFFICE, CHAT = 0, 1  # the fronts
 DIEGO = 4  # an agent of no inbox
 
 
+def backfill(site: Site) -> None:
+    """A pass that looks for everybody, also for whom it saw today."""
+    site.run("sync backfill 42")
+
+
 def ring(site: Site) -> None:
     """The plugin tells of a change, which asks for a pass."""
     site.ring()
@@ -216,7 +221,7 @@ OUTSIDE = (
     chatwoot("http_500", "Chatwoot fails", answer_always(CHAT, show_page(500)), FAILS),
     chatwoot("http_503", "Chatwoot down", change_world("chat", down=True), FAILS),
     chatwoot("network", "Chatwoot gone", stop_server("chat"), "cannot be reached"),
-    Break("Chatwoot's filter fails", answer_below(CHAT, "contacts/filter", show_page(502)), ring,
-          "retries", "retrying", "Chatwoot: http_502", "contacts/filter 0: http_502",
+    Break("Chatwoot's filter fails", answer_below(CHAT, "contacts/filter", show_page(502)),
+          backfill, "retries", "retrying", "Chatwoot: http_502", "contacts/filter 0: http_502",
           "Chatwoot answers with an error of its own (http_502", check="filter", cause="http_502"),
 )  # fmt: skip
