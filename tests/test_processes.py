@@ -80,7 +80,8 @@ def open_like_a_browser(url: str) -> dict[str, str]:
             answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
         states.update(re.findall(r'data-section="(\w+)" data-state="(\w+)"', answer.text))
 
-    loading = sections_of(page)
+    # Where Chatwoot was slow to say that the agent may see them, all were drawn as late.
+    loading = list(SECTIONS) if UNCHECKED in page else sections_of(page)
     with ThreadPoolExecutor(len(loading) or 1) as pool:
         list(pool.map(load, loading))
     return states
@@ -109,9 +110,7 @@ def test_fifty_simultaneous_openings_make_four_calls(urls: list[str], worlds: Wo
     turns = [urls[at % len(urls)] for at in range(OPENINGS)]
     with ThreadPoolExecutor(OPENINGS) as pool:
         opened = list(pool.map(open_like_a_browser, turns))
-    assert [set(states) for states in opened] == [set(SECTIONS)] * OPENINGS
-    # On a busy machine a check of an agent's access takes long, which their panel says: late.
-    assert {state for states in opened for state in states.values()} - {"late"} == {"fresh"}
+    assert opened == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
     paths = sorted(call.path.partition("/v1")[2] for call in worlds.office.calls)
     assert paths == ["/licenses", "/orders", "/organizations/42", "/quotes"]
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from panel.models.licenses import License
 from panel.models.orders import Order, Quote
+from panel.models.values import Illegible
 from panel.web.groups import FAILED_DAYS, LAPSED_DAYS, LAPSING_DAYS, Moment
 from panel.web.sections import SectionView
+from panel.web.selection import Item
 
 LINES_SHOWN = 4
 UNPAID_DAYS = 3  # a bank slip takes as long as that without anybody being late
@@ -25,12 +27,14 @@ class Situation:
     """What is known at this moment. `entitlement`: the status that the last pass found, one of
     `sync.people.STATUSES_BY_WEIGHT`; `is_stranger`: the people of the company are known, and who
     writes is none of them; `is_buried`: a change of the company never reached Chatwoot.
+    `is_known` False: our own database is silent, so none of these three is known.
     """
 
     views: Mapping[str, SectionView]
     entitlement: str = ""
     is_stranger: bool = False
     is_buried: bool = False
+    is_known: bool = True
 
     def list_items(self, section: str) -> Iterable[Any]:
         view = self.views.get(section)
@@ -71,17 +75,23 @@ def _find_marked(
     mark: str,
     read_day: Callable[[Any], Any] = lambda _: None,
     days: tuple[int, int] = (-EVER, EVER),
+    undated: bool = False,
 ) -> Find:
-    """Items with this mark; of those with a day, the ones that many days from now."""
+    """Items with this mark; of those with a day, the ones that many days from now.
+
+    `undated`: a record without a day needs a word too.
+    """
+    undated = undated or days == (-EVER, EVER)
 
     def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
         for item in situation.list_items(section):
-            day = read_day(item.record) if item.mark == mark else None
+            if item.mark != mark:
+                continue
+            day = read_day(item.record)
             day = day if isinstance(day, date) else None
-            if item.mark == mark and (day or days == (-EVER, EVER)):
-                count = moment.count_days(day) if day else 0
-                if days[0] <= count <= days[1]:
-                    yield Occurrence(item.record, day)
+            count = moment.count_days(day) if day else None
+            if undated if count is None else days[0] <= count <= days[1]:
+                yield Occurrence(item.record, day)
 
     return find
 
@@ -116,7 +126,7 @@ RULES = (
         RUBY,
         "orders",
         _same("Payment of order %(name)s failed %(when)s"),
-        _find_marked("orders", "failed", _read_created, (-FAILED_DAYS, 0)),
+        _find_marked("orders", "failed", _read_created, (-FAILED_DAYS, 0), undated=True),
     ),
     Rule(
         "license_stopped",
@@ -252,7 +262,8 @@ class Outage:
 
 @dataclass(frozen=True)
 class Attention:
-    """`unread`: what failed; `waiting`, `partial`: sections that load, or were not read in full."""
+    """`unread`: what failed; `waiting`: sections that load; `partial`: those that were not read in
+    full, or hold a record of which no rule can tell whether it needs a word."""
 
     lines: tuple[Line, ...] = ()
     unread: tuple[Outage, ...] = ()
@@ -274,7 +285,7 @@ def find_attention(situation: Situation, moment: Moment) -> Attention:
         _shorten(_list_lines(situation, moment)),
         _find_outages(views),
         tuple(view.section.title for view in views if view.state == "loading"),
-        tuple(view.section.title for view in views if _is_partial(view)),
+        tuple(view.section.title for view in views if _is_partial(view, situation)),
         min(ages) if ages else None,
         situation.views,
     )
@@ -310,5 +321,19 @@ def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
     return tuple(Outage(code, tuple(names)) for code, names in titles.items())
 
 
-def _is_partial(view: SectionView) -> bool:
-    return bool(view.selection and (view.selection.cut or view.selection.unread))
+def _is_partial(view: SectionView, situation: Situation) -> bool:
+    if view.section.name == "organization" and not situation.is_known:
+        return True
+    shown = view.selection
+    return bool(shown and (shown.cut or shown.unread or any(map(_is_unclear, shown.items))))
+
+
+def _is_unclear(item: Item) -> bool:
+    """Is a value missing, or can it not be read, that decides whether the record needs a word?"""
+    record = item.record
+    deciding = [getattr(record, name, None) for name in ("status", "expires", "valid_until")]
+    if any(isinstance(value, Illegible) for value in deciding):
+        return True
+    if isinstance(record, License):
+        return record.expires is None and not record.lifetime
+    return item.mark == "unpaid" and record.created is None

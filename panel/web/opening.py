@@ -150,7 +150,13 @@ def render_attention(
 def _find_attention(
     views: Mapping[str, SectionView], standing: Standing, is_stranger: bool
 ) -> Attention:
-    situation = Situation(views, standing.entitlement_status, is_stranger, bool(standing.buried))
+    situation = Situation(
+        views,
+        standing.entitlement_status,
+        is_stranger,
+        bool(standing.buried),
+        is_known=standing is not UNKNOWN,
+    )
     return find_attention(situation, read_moment())
 
 

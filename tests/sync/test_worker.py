@@ -455,9 +455,10 @@ def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     (lost,) = engine.intake.list_buried()
     assert lost.reason == "lost its pass"
     engine.intake.accept(hook("b", 1))
-    assert engine.intake.replay(lost.id) or rows(engine)[0][1] != "buried"
+    # Whichever is first: this, or the pass of "b", which settles what was given up before.
+    was_first = engine.intake.replay(lost.id)
     until(lambda: answered(engine))
-    assert rows(engine)[1] == ("b", "done")
+    assert rows(engine) == [("a", "done" if was_first else "settled"), ("b", "done")]
 
 
 def test_hooks_that_nobody_cares_for_are_found(build: BuildEngine, chatwoot: Chatwoot) -> None:

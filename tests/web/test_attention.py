@@ -53,7 +53,7 @@ EDGES = [
     ("orders", {"status": "failed", "date_created": day(0)}, "payment_failed"),
     ("orders", {"status": "failed", "date_created": day(-90)}, "payment_failed"),
     ("orders", {"status": "failed", "date_created": day(-91)}, ""),
-    ("orders", {"status": "failed", "date_created": None}, ""),
+    ("orders", {"status": "failed", "date_created": None}, "payment_failed"),
     ("orders", {"status": "pending", "date_created": day(-2)}, ""),
     ("orders", {"status": "pending", "date_created": day(-3)}, "order_unpaid"),
     ("orders", {"status": "on-hold", "date_created": day(-300)}, "order_unpaid"),
@@ -87,6 +87,33 @@ def test_a_record_needs_a_word_from_one_day_to_another(
     found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
     assert names(found) == ([rule] if rule else [])
     assert found.is_calm is not bool(rule)
+
+
+UNCLEAR = [
+    ("orders", {"status": ["failed"]}),
+    ("orders", {"status": "pending", "date_created": None}),
+    ("orders", {"status": "pending", "date_created": "the other day"}),
+    ("quotes", {"valid_until": "soon"}),
+    ("licenses", {"expires_at": "30 de novembro"}),
+    ("licenses", {"expires_at": {"rendered": "x"}}),
+    ("licenses", {"status": {"a": "b"}}),
+]
+
+
+@pytest.mark.parametrize(("section", "row"), UNCLEAR, ids=str)
+def test_what_cannot_be_judged_is_never_called_calm(section: str, row: dict[str, Any]) -> None:
+    found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
+    assert found.lines == ()
+    assert found.partial == (SECTIONS[section].title,)
+    assert not found.is_calm
+
+
+def test_a_license_without_a_stated_end_is_never_called_calm() -> None:
+    license_row = {name: USUAL["licenses"][name] for name in ("id", "status", "product_name")}
+    value = Listed((License.from_json(license_row),))
+    selection = SECTIONS["licenses"].choose(value, Moment(NOON, 30))
+    views = {"licenses": SectionView(SECTIONS["licenses"], "fresh", selection=selection)}
+    assert not find_attention(Situation(views), Moment(NOON, 30)).is_calm
 
 
 @pytest.mark.parametrize(
@@ -193,6 +220,16 @@ def test_what_needs_a_word_follows_when_the_sections_have_come(panel: Panel) -> 
     again = panel.open("healthy").text
     assert 'data-rule="payment_failed"' in again
     assert 'class="attention"' in again
+
+
+def test_a_silent_database_of_our_own_is_no_sign_that_all_is_well(panel: Panel) -> None:
+    seal = panel.proven()
+    assert "data-partial" not in ask(panel, seal)
+    with panel.services.database.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE hooks")
+    html = ask(panel, seal)
+    assert "Not read in full: Company and people." in html
+    assert "data-calm" not in html
 
 
 def test_it_asks_the_back_office_for_nothing(panel: Panel) -> None:
