@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from panel.demo.scenarios import REGULARS, SCENARIOS
 from panel.demo.serve import House
 from panel.demo.worlds import AGENT_TOKEN, SECRET, serve
-from tests.browser.conftest import PLAIN, Demo, Panel, find_chromium
+from tests.browser.conftest import PATIENCE_MS, PLAIN, Demo, Panel, find_chromium
 from tests.conftest import wait_until, with_tables
 
 FOLDER = Path("build/screenshots")
@@ -144,6 +144,7 @@ def write_sheet(states: list[tuple[str, str, str, Act]]) -> Path:
 def main(wanted: list[str]) -> None:
     """Draws the states named in `wanted`, or all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE_MS)  # some back offices of the demo take eight seconds
     states = [state for state in STATES if not wanted or state[0] in wanted]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=[PLAIN])
