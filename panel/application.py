@@ -201,7 +201,7 @@ def _find_state_folder(settings: Settings) -> Path | None:
 
 @contextmanager
 def _exit_when_refused(database: Engine) -> Iterator[None]:
-    """What an administrator has to mend: one sentence on standard error, exit code 2."""
+    """End the process over what an administrator has to mend: one sentence, exit code 2."""
     try:
         yield
     except (WrongSchema, Obstacle) as error:

@@ -61,7 +61,7 @@ class ExaminationResult:
 @click.option("--watch", is_flag=True, help="Look again every ten seconds, until Ctrl-C.")
 @plain_command
 def doctor(sample: int | None, watch: bool, as_json: bool) -> None:
-    """What is wrong with this panel, why, and what mends it. Nothing is changed."""
+    """Say what is wrong with this panel, why, and what mends it; doctor changes nothing."""
     rows = EXAMINATIONS
     if sample is not None:
         examined = chatwoot.try_conversation(sample)
@@ -108,7 +108,7 @@ def examine_all(shared: Services, rows: Sequence[Examination]) -> list[Examinati
 
 
 def _examine(row: Examination, shared: Services, found: dict[str, tuple[Diagnosis, ...]]) -> None:
-    """Whatever fails is a sentence: an administrator reads no traceback."""
+    """A check that breaks becomes a finding with a sentence, never a traceback."""
     try:
         found[row.name] = tuple(row.examine(shared)) or (Diagnosis(OK),)
     except Exception as error:  # noqa: BLE001 (the other examinations say what they found)

@@ -1,4 +1,4 @@
-"""What doctor says of the settings in Chatwoot: as `setup --dry-run` finds them."""
+"""The check `setup` of doctor: the differences in Chatwoot that `setup --dry-run` would list."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ ARRIVALS_ELSEWHERE = Finding("ok")  # a check of its own tells whether webhooks 
 
 
 def examine_setup(shared: Services) -> Iterator[Diagnosis]:
-    """What is missing or changed there, a webhook's secret among it."""
+    """Find attributes, dashboard app and webhook that are missing or differ, and another secret."""
     if not shared.settings.panel_url:
         yield Diagnosis(SKIPPED, "PANEL_URL is empty")
         return

@@ -30,7 +30,7 @@ def describe_night(night: NightRow | None, now: float) -> str:
 
 
 def find_night_problems(night: NightRow | None, now: float) -> Iterator[str]:
-    """What stopped, and what is to be done; a sentence each."""
+    """One sentence for each trouble of the night: what stopped it, and what to do."""
     if night is None:
         return
     if night.withheld:

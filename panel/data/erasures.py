@@ -1,8 +1,8 @@
 """Erasures: contacts that were deleted in Chatwoot. Nobody makes them again by itself.
 
-Who it was is kept as marks: an HMAC of the e-mail, of the phone and of the place in the directory.
-They recognize the person and do not tell them. Their key is random and stands beside them, so that
-no change of the secrets in the settings brings an erased contact back.
+The person is kept as marks: an HMAC of the e-mail, one of the phone, one of the directory's key.
+A mark recognizes the person and names nobody. The key of the HMACs is random and stands beside
+them, so that no change of the secrets in the settings brings an erased contact back.
 """
 
 import hmac
@@ -104,9 +104,10 @@ class Erasures:
         return [Erasure(each, tuple(sorted(organizations[each])), times[each]) for each in newest]
 
     def allow(self, contacts: Collection[int]) -> None:
-        """Who these were may be made again: every mark that is theirs goes, of whichever contact.
+        """Let the people of these contacts be made again.
 
-        Somebody may have been erased twice.
+        All their marks are deleted, also those of another contact: a person may have been erased
+        twice.
         """
         with transaction(self._engine) as connection:
             theirs = select(erasures.c.mark).where(erasures.c.contact.in_(contacts))

@@ -183,7 +183,7 @@ def insert_hooks(connection: Connection, entries: Sequence[InboxRow]) -> list[in
     rows = [_make_row(entry) for entry in entries]
     inserted = connection.execute(_insert_statement(connection.dialect.name), rows)
     new = {row[0]: row[1] for row in inserted}
-    # Whoever brings an id twice at once: the second is none.
+    # An id that stands twice among these entries counts once: its second entry is not new.
     return [new.pop(entry.hook_id, 0) for entry in entries]
 
 

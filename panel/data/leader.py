@@ -64,9 +64,10 @@ def is_led(database: Database) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    """Opened for reading only: looking must not make the file, it would be its maker's.
+    """Does another process hold the lock of this file?
 
-    A shared lock: two who look at once must not take each other for the leader.
+    The file is opened for reading, so that a look never makes it. The look takes a shared lock, so
+    that two processes which look at once do not take each other for the leader.
     """
     try:
         with path.open("rb") as file:
