@@ -30,6 +30,10 @@ def move_to_another_account(chat: Chatwoot) -> None:
     chat.foreign_tokens.add(ADMIN_TOKEN)
 
 
+def hand_it_to_a_bot(chat: Chatwoot) -> None:
+    chat.bot_tokens.add(ADMIN_TOKEN)
+
+
 def reset_token(chat: Chatwoot) -> None:
     chat.tokens.pop(ADMIN_TOKEN)
 
@@ -45,6 +49,7 @@ BREAKAGES: dict[str, Callable[[Chatwoot], object]] = {
     "feature_off": turn_api_off,
     "other_account": move_to_another_account,
     "wrong_token": reset_token,
+    "bot_token": hand_it_to_a_bot,
     "not_permitted": take_out_of_inbox,
 }
 
