@@ -408,13 +408,24 @@ def _unpack(part: Any) -> Any:
 
 
 def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
-    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
-    if not raw.strip():
+    raw = _skip_byte_order_marks(raw)
+    if not raw:
         return None, True
     try:
         return exact_json.decode(raw), True
     except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
+
+
+def _skip_byte_order_marks(raw: bytes | bytearray) -> bytes | bytearray:
+    """Without what PHP files put out that were saved with a mark, or with lines before `<?php`.
+
+    Each of several files leaves its own, so they come one behind another.
+    """
+    rest = raw.strip()
+    while rest.startswith(codecs.BOM_UTF8):
+        rest = rest.removeprefix(codecs.BOM_UTF8).strip()
+    return rest
 
 
 def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
