@@ -89,6 +89,15 @@ NameRejection = Callable[[Rejection], PanelError | None]
 Gate = Callable[[], AbstractContextManager[object] | None]
 
 
+# Of Cloudflare, SiteGround and AWS WAF, which ask for a human, some of them with status 202.
+CHALLENGE_HEADERS = ("cf-mitigated", "sg-captcha", "x-amzn-waf-action")
+
+
+def is_challenge(headers: Mapping[str, str]) -> bool:
+    """Did a firewall answer, to see whether a human asks?"""
+    return any(name in headers for name in CHALLENGE_HEADERS)
+
+
 def name_by_status(rejection: Rejection) -> PanelError:
     """What the status alone says. An outside world whose words tell more has its own function."""
     status = rejection.status
@@ -297,12 +306,17 @@ class Client:
         status, headers = response.status_code, response.headers
         is_answer = 200 <= status < 300
         body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
-        if is_answer and readable:
+        if is_answer and readable and not is_challenge(headers):
             return Answer(status, body, find_age(headers))
         rejection = Rejection(status, headers, body)
-        error = self._name_rejection(rejection) or name_by_status(rejection)
+        error = self._name(rejection)
         error.body, error.detail = body, error.detail or f"status {status}"
         raise error
+
+    def _name(self, rejection: Rejection) -> PanelError:
+        if is_challenge(rejection.headers):
+            return Blocked("blocked", f"status {rejection.status}, a firewall asks for a human")
+        return self._name_rejection(rejection) or name_by_status(rejection)
 
     def _follow(self, url: str, location: str, method: str) -> str:
         try:
