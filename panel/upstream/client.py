@@ -181,9 +181,11 @@ class Client:
         answer = self._send_with_retry(method, path, by, shape=shape, **sent)
         return dict(answer.body)
 
-    def repeat(self, method: str, path: str, body: Any) -> Answer:
-        """Like `get`, for a question by POST, or a write that may as well be done twice."""
-        return self._send_with_retry(method, path, None, json=body)
+    def repeat(
+        self, method: str, path: str, body: Any, shape: type[msgspec.Struct] | None = None
+    ) -> Answer:
+        """Like `get`, for a write that may as well be done twice; `shape`: see `get_parts`."""
+        return self._send_with_retry(method, path, None, json=body, shape=shape)
 
     def _send_with_retry(
         self, method: str, path: str, by: Deadline | None, **kwargs: Any

@@ -639,7 +639,7 @@ def test_an_exponent_without_end_is_read_as_a_text() -> None:
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
     assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
     assert _decode(b"\xef\xbb\xbf") == (None, True)
-    assert _decode(b'\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n') == ([7], True)
+    assert _decode(b"\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n") == ([7], True)
     assert _decode(b"\n\xef\xbb\xbf \xef\xbb\xbf\n") == (None, True)
 
 

@@ -226,9 +226,7 @@ def test_a_row_of_another_organization_spoils_the_whole_answer(
 
 
 @pytest.mark.parametrize("owner", [{"id": 42}, {"id": 43}, [42], True, "acme", 4.5])
-def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(
-    told: Told, owner: Any
-) -> None:
+def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(told: Told, owner: Any) -> None:
     office, _ = told({"data": [row(1), row(2, organization_id=owner)]})
     found = office.fetch(ORDERS, 42)
     assert [each.id for each in found.rows] == [1]
