@@ -153,11 +153,14 @@ EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEM
 def says_failure(body: dict[str, Any]) -> bool:
     """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
 
-    Then its empty `data` is no empty list.
+    Then its empty `data` is no empty list. An error of WordPress has a `code` and no `success`; of
+    a gateway, an `error`.
     """
     success = body.get("success")
+    if success is None and isinstance(body.get("code"), str):
+        return True
     said = success is not None and (not success or success in ("0", "false"))
-    return said or bool(body.get("errors"))
+    return said or bool(body.get("errors")) or bool(body.get("error"))
 
 
 def check_owner(records: list[Any], organization: int) -> None:

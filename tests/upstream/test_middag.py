@@ -268,6 +268,9 @@ SHAPES: dict[str, Any] = {
     "errors beside data": {"success": True, "data": [], "errors": {"code": "INTERNAL_ERROR"}},
     "none of those counted": {"data": [], "meta": {"total": 7}},
     "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
+    "an error of WordPress without details": {"code": "x", "message": "y", "data": []},
+    "an error of a gateway": {"error": "upstream request failed", "data": []},
+    "an empty object of which some are counted": {"data": {}, "meta": {"total": 1}},
 }
 
 
@@ -290,6 +293,8 @@ def test_another_shape_is_never_read_as_nothing(
         {"success": 1, "data": [], "meta": [], "errors": []},
         {"success": "1", "data": [], "meta": {"total": 0, "pages": 0}, "errors": ""},
         {"success": None, "data": []},
+        {"success": True, "data": {}, "meta": {"total": 0, "pages": 0}, "errors": {}},
+        {"success": True, "data": [], "code": "ok", "error": False},
     ],
 )
 def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
