@@ -8,10 +8,11 @@ The map, in reading order. A module imports what stands before it, never what co
     models/     text · countries · phones · values · dates · money · fields · organizations ·
                 orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
-    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
-                chatwoot_parts · chatwoot_records · chatwoot_calls · chatwoot_access ·
-                chatwoot_contacts · chatwoot_conversations · chatwoot
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · rejections ·
+                bodies · exchange · client · inspection · documents · paging · middag_rejections ·
+                middag · chatwoot_rejections · chatwoot_parts · chatwoot_records ·
+                chatwoot_calls · chatwoot_access · chatwoot_contacts · chatwoot_conversations ·
+                chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
                 delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·

@@ -11,7 +11,7 @@ from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.models.values import Row, read_list, read_whole
-from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.client import Client, Gate
 from panel.upstream.documents import (
     EVERY_DOCUMENT,
     Document,
@@ -19,6 +19,7 @@ from panel.upstream.documents import (
     make_record_key,
     says_failure,
 )
+from panel.upstream.exchange import Answer
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
