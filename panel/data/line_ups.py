@@ -70,7 +70,7 @@ def _select_given(dialect: str) -> FromClause:
 def _hooks_statement(dialect: str) -> Any:
     given = _select_given(dialect)
     number, now = cast(given.c.value, Integer), bindparam("now", type_=Float)
-    values = {
+    values: dict[str, ColumnElement[Any]] = {
         "hook_id": _append(bindparam("hook_id", type_=String), number),
         "kind": bindparam("kind", type_=String),
         "organization": number,
@@ -88,7 +88,7 @@ def _places_statement(dialect: str) -> Any:
     """The position of each is the sequence that its hook was given."""
     given = _select_given(dialect)
     number = cast(given.c.value, Integer)
-    values = {
+    values: dict[str, ColumnElement[Any]] = {
         "organization": number,
         "waiting": _append(bindparam("pass_id", type_=String), number),
         "lane": bindparam("lane", type_=Integer),
