@@ -32,9 +32,6 @@ class Lane(IntEnum):
     RECONCILE = 2
 
 
-SLOW = (Lane.BACKFILL, Lane.RECONCILE)
-
-
 @dataclass(frozen=True)
 class LanePlace:
     """`position`: the sequence of the hook that asks; `pass_id`: of the pass that will answer."""
