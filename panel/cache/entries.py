@@ -116,6 +116,7 @@ class Failure(msgspec.Struct, frozen=True):
     """A negative cache entry: how the last read failed.
 
     It answers who waited for that read, and who comes a while later if it would fail again.
+    `detail`: of the error, for an administrator: a status and a short word.
     """
 
     kind: str
@@ -123,6 +124,7 @@ class Failure(msgspec.Struct, frozen=True):
     at: float
     token: str
     retry_at: float | None = None
+    detail: str = ""
 
     @property
     def is_final(self) -> bool:
