@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
+from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
 from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
 
@@ -23,6 +24,7 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )

@@ -117,6 +117,7 @@ class Failure(msgspec.Struct, frozen=True):
     """A negative cache entry: how the last read failed.
 
     Readers who waited for that read get it. So do later readers, if asking again would fail too.
+    `detail`: of the error, for an administrator: a status and a short word.
     """
 
     kind: str
@@ -124,6 +125,7 @@ class Failure(msgspec.Struct, frozen=True):
     at: float
     token: str
     retry_at: float | None = None
+    detail: str = ""
 
     @property
     def is_final(self) -> bool:
