@@ -38,13 +38,17 @@ class Lifetimes:
 
 @dataclass(frozen=True)
 class Resource(Generic[T]):
-    """What is read. `parse` makes the value of a body or raises; `is_empty` looks at the value."""
+    """What is read. `parse` makes the value of a body or raises; `is_empty` looks at the value.
+
+    `token_name`: whose token it shares, so that the touch of that one invalidates it as well.
+    """
 
     name: str
     organization: int
     lifetimes: Lifetimes
     parse: Callable[[Any], T]
     is_empty: Callable[[T], bool] = lambda _value: False
+    token_name: str = ""
 
     @property
     def entry_key(self) -> str:
@@ -52,7 +56,7 @@ class Resource(Generic[T]):
 
     @property
     def token_key(self) -> str:
-        return make_token_key(self.organization, self.name)
+        return make_token_key(self.organization, self.token_name or self.name)
 
     @property
     def lock_key(self) -> str:
