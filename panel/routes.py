@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
+from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -17,6 +17,7 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("GET", "/rows/<name>/<number>", "row", rows.show_row),
     ("POST", "/refresh", "refresh_all", panel.refresh_all),
     ("GET", "/attention", "attention", panel.show_attention),
     ("GET", "/changes", "changes", panel.show_changes),

@@ -168,5 +168,6 @@ def _list_values(row: Row, fields: Fields, key: str) -> Iterator[Any]:
 
 def holds(grants: tuple[Grant, ...], number: int | None, code: str | None) -> bool:
     """Is this entitlement among them, by its id or by its code?"""
-    return any((each.id and each.id == number) or (each.code and each.code == code) for each in grants)
-
+    return any(
+        (each.id and each.id == number) or (each.code and each.code == code) for each in grants
+    )

@@ -19,10 +19,10 @@ from panel.upstream.documents import (
     make_record_key,
     says_failure,
 )
-from panel.upstream.record_documents import RECORD_DOCUMENTS, RecordDocument
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
+from panel.upstream.record_documents import RECORD_DOCUMENTS, RecordDocument
 
 PASS_SECONDS = 120.0
 LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
