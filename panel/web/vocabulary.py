@@ -40,10 +40,11 @@ LICENSE_LABELS = {
     "cancelled": "Revoked",
 }
 
+# In words of their own: in Portuguese an entitlement is masculine, and a license is not.
 ENTITLEMENT_LABELS = {
-    "active": "Active",
-    "suspended": "Suspended",
-    "expired": "Expired",
+    "active": "In force",
+    "suspended": "Suspended for now",
+    "expired": "Ended",
     "cancelled": "Cancelled",
 }
 ENTITLEMENT_BADGES = {
