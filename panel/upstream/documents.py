@@ -64,8 +64,19 @@ class Document(Generic[T]):
     listed: bool = True
     most_pages: int = MOST_PAGES
 
-    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
+    @property
+    def label(self) -> str:
+        """Under which it is counted and logged: that of one record is that of its kind."""
+        return self.name.partition("-")[0]
+
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
+        return self._remember_resource(organization, integer_money)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
+    def _remember_resource(self, organization: int, integer_money: str) -> Resource[T]:
+        return self.make_resource(organization, integer_money)
+
+    def make_resource(self, organization: int, integer_money: str) -> Resource[T]:
         def parse(body: Any) -> T:
             return self.parse(body, integer_money)
 
@@ -83,7 +94,7 @@ def _parse_organization(body: Any, _: str) -> Organization:
     return Organization.from_json(body)
 
 
-def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
+def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
     def parse(body: Any, integer_money: str) -> Listed[R]:
         if not isinstance(body, dict):
             raise Unreadable("wrong_shape", "no rows")
@@ -122,10 +133,10 @@ def _require_object(record: Any) -> Row:
 ORGANIZATION = Document(
     "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
 )
-ORDERS = Document("orders", "orders", Lifetimes(60), _parse_list(Order.from_json))
-QUOTES = Document("quotes", "quotes", Lifetimes(60), _parse_list(Quote.from_json))
+ORDERS = Document("orders", "orders", Lifetimes(60), parse_list(Order.from_json))
+QUOTES = Document("quotes", "quotes", Lifetimes(60), parse_list(Quote.from_json))
 LICENSES = Document(
-    "licenses", "licenses", Lifetimes(300), _parse_list(lambda row, _: License.from_json(row))
+    "licenses", "licenses", Lifetimes(300), parse_list(lambda row, _: License.from_json(row))
 )
 DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
 
@@ -134,14 +145,14 @@ COLLABORATORS = Document(
     "collaborators",
     "organizations/{id}/collaborators",
     Lifetimes(0),
-    _parse_list(lambda row, _: Collaborator.from_json(row)),
+    parse_list(lambda row, _: Collaborator.from_json(row)),
     most_pages=EVERY_PAGE,
 )
 ENTITLEMENTS = Document(
     "entitlements",
     "entitlements",
     Lifetimes(0),
-    _parse_list(lambda row, _: Entitlement.from_json(row)),
+    parse_list(lambda row, _: Entitlement.from_json(row)),
     most_pages=EVERY_PAGE,
 )
 EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEMENTS)
