@@ -7,7 +7,8 @@ The map, in reading order. A module imports what stands before it, never what co
     serving/    framing · connection · buffering · server_log
     models/     text · countries · phones · values · dates · money · fields · lines ·
                 organizations · orders · licenses
-    cache/      ttl_cache · entries · generations · backend · touches · policy
+    cache/      ttl_cache · entries · generations · backend · touches · states ·
+                copies · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · rejections ·
                 bodies · exchange · client · inspection · documents · record_documents · paging ·
                 middag_rejections · middag · chatwoot_rejections · chatwoot_parts ·

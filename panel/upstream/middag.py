@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from panel import metrics
+from panel.cache.copies import CACHED_UPSTREAM, tell_age
 from panel.cache.entries import Dated, Reading, Resource
-from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
+from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.models.values import Row, read_list, read_whole
