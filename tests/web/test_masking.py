@@ -138,7 +138,9 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
 
 
 @pytest.mark.parametrize("mask", MASK_NAMES)
-def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(make_panel: MakePanel, mask: str) -> None:
+def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(
+    make_panel: MakePanel, mask: str
+) -> None:
     panel = make_panel(PANEL_MASK=mask)
     plant(panel, 42)
     seal = seal_of(panel.open("healthy").text)
