@@ -10,11 +10,12 @@ The map, in reading order. A module imports what stands before it, never what co
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
                 inspection · documents · record_documents · paging · middag_rejections · middag ·
-                chatwoot_rejections · chatwoot
+                chatwoot_rejections · chatwoot_parts · chatwoot_records · chatwoot_calls ·
+                chatwoot_access · chatwoot_contacts · chatwoot_conversations · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
                 delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
-                workers · leader · installation · backlog · standing
+                workers · leader · installation · backlog · standing · history
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
@@ -32,11 +33,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
                 dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
                 chatwoot_events · chatwoot_hooks
+    explain/    identity · documents · explanation · lines · page
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · doctor_setup · doctor · monitoring · night_status ·
-                sync_status · sync_buried · sync_erased · sync · commands · console
+                setup_findings · setup · doctor_setup · doctor · explain · monitoring ·
+                night_status · sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

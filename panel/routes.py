@@ -5,13 +5,14 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
+from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
 from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
 
-# What the browser of an agent asks for; each but the shell needs a proof or a seal.
+# An agent's browser asks for these. All but the shell need a proof or a seal.
 PANEL: tuple[Route, ...] = (
     ("GET", "/", "shell", panel.show_shell),
     ("POST", "/contact", "contact", panel.show_contact),
@@ -24,6 +25,7 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )
