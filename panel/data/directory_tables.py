@@ -54,6 +54,7 @@ people = Table(
     Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
     Column("former_email", Text),
     Column("merged_into", BigInteger, nullable=False, default=0, server_default=text("0")),
+    Column("lacks", Text),
 )
 
 further_contacts = Table(
@@ -94,6 +95,7 @@ class Person:
 
     `former_email`: what the contact shows still, where the back office has another one by now.
     `merged_into`: the contact in Chatwoot that took theirs in and shows none of their keys.
+    `lacks`: for what they have no rights, by `organizations.AREAS`, with commas; None: unknown.
     """
 
     organization: int
@@ -106,3 +108,4 @@ class Person:
     phone_shared: bool = False
     former_email: str | None = None
     merged_into: int = 0
+    lacks: str | None = None

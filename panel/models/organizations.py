@@ -12,6 +12,8 @@ from panel.models.text import format_tax_id, normalize_email
 from panel.models.values import Illegible, Oddity, Row, Status
 
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+# What the panel shows, as the rights of a person are called (`can_manage_finances`).
+AREAS = ("finances", "orders", "quotes", "licenses")
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 
@@ -75,7 +77,10 @@ def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Collaborator:
-    """A person of an organization; no name and no phone are documented."""
+    """A person of an organization; no name and no phone are documented.
+
+    `lacks`: those of `AREAS` for which they have no rights; None where nothing is said of any.
+    """
 
     id: int
     user_id: int | None
@@ -85,6 +90,7 @@ class Collaborator:
     name: str | None
     phone: str | None
     invite: Status | Illegible | None = None
+    lacks: tuple[str, ...] | None = None
     oddities: tuple[Oddity, ...] = ()
 
     @classmethod
@@ -99,5 +105,13 @@ class Collaborator:
             name=fields.text("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
+            lacks=_read_lacks(row),
             oddities=fields.oddities,
         )
+
+
+def _read_lacks(row: Row) -> tuple[str, ...] | None:
+    """PHP writes false in several ways; a right of which nothing is said is not lacking."""
+    told = {area: row[f"can_manage_{area}"] for area in AREAS if f"can_manage_{area}" in row}
+    lacking = (area for area, right in told.items() if right in (False, 0, "0", "", "false"))
+    return tuple(lacking) if told else None

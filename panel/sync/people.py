@@ -47,7 +47,8 @@ OUR_ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class DesiredPerson:
-    """A person as the back office names them; `phone_shared`: by others too."""
+    """A person as the back office names them; `phone_shared`: by others too; `lacks`: see
+    `Person`."""
 
     key: str
     role: str
@@ -55,6 +56,7 @@ class DesiredPerson:
     email: str | None = None
     phone: str | None = None
     phone_shared: bool = False
+    lacks: str | None = None
 
     @property
     def own_phone(self) -> str | None:
@@ -183,6 +185,7 @@ def _make_person(
         email=email,
         phone=phone,
         phone_shared=has_extension(each.phone, country) or _is_shared(phone, holders),
+        lacks=None if each.lacks is None else ",".join(each.lacks),
     )
 
 

@@ -176,6 +176,7 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -185,6 +186,7 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    status: str = ""
 
 
 # As calls are counted: paths without ids.
@@ -317,14 +319,22 @@ class Chatwoot:
 
         Asked anew: who was merged into the contact a moment ago must not find the former answer.
         """
+        joined = self.addresses(contact)
+        return frozenset(source for where, source in joined if where == inbox)
+
+    def addresses(
+        self, contact: int, control: CacheControl = CacheControl.NO_CACHE
+    ) -> frozenset[tuple[int, str]]:
+        """Each inbox that knows the contact, with how its channel calls it; asked anew as well,
+        unless `control` allows some age."""
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, _parse_pairs)
-        path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
+        path = f"contacts/{contact}"
 
         def fetch(by: Deadline) -> list[list[Any]]:
             return _read_sources(self._fetch(path, by))
 
-        joined = self._read_cached(resource, path, fetch, anew)
-        return frozenset(source for where, source in joined if where == inbox)
+        joined = self._read_cached(resource, path, fetch, control)
+        return frozenset(joined)
 
     @naming_side(CHATWOOT_SIDE)
     def change_conversation(
@@ -654,6 +664,7 @@ def _parse_conversation(body: Any) -> Conversation:
         contact=_parse_contact(meta.get("sender")),
         attributes=_read_attributes(body),
         team=_require_number(meta["team"], "id") if meta.get("team") else None,
+        status=_read_text(body, "status") or "",
     )
 
 

@@ -1,6 +1,6 @@
 // The question before something is uncovered. It is the same everywhere, and stands in the shell.
 
-import { copyOf, on } from "./page.js";
+import { copyOf, find, on } from "./page.js";
 
 // A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
 function openDialog(button) {
@@ -22,4 +22,10 @@ on("click", ({ target }) => {
   const button = target.closest("[data-action=reveal]");
   if (button) openDialog(button);
   else if (target.closest("[data-action=close]")) target.closest("dialog").close();
+});
+
+// Verifying is asked of the server when somebody wants it; what was wrong comes into the open dialog.
+on("htmx:after:swap", ({ detail: { ctx } }) => {
+  const dialog = find(".verify");
+  if (dialog?.firstChild && !dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();
 });
