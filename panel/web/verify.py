@@ -3,12 +3,14 @@
 The company and the contact are those of the seal; what a form says of them is not read.
 """
 
+import time
+
 from flask import Response, make_response, render_template, request
 
 from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Visit
-from panel.customer.matching import UNPROVEN, Candidate
+from panel.customer.matching import Candidate
 from panel.customer.verification import BY_CALL, NotVerified, Verifier
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
@@ -99,7 +101,7 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
         company=company,
         phone=_log_phone(visit, candidate, company) if BY_CALL in proving else "",
         left=shared.tries.count_left(contact.id, candidate.organization),
-        is_unproven=candidate.trust == UNPROVEN,
+        now=time.time(),
     )
 
 
