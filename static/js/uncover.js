@@ -2,6 +2,8 @@
 
 import { copyOf, find, on } from "./page.js";
 
+const FIRST = ".verify :is(#answer, .button):enabled:not(details *)";
+
 // A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
 function openDialog(button) {
   const section = button.closest("section");
@@ -24,8 +26,11 @@ on("click", ({ target }) => {
   else if (target.closest("[data-action=close]")) target.closest("dialog").close();
 });
 
-// Verifying is asked of the server when somebody wants it; what was wrong comes into the open dialog.
+// The question who is writing comes from the server when somebody wants it. What was wrong with an
+// answer comes into the open dialog, and takes the place of the field that had the focus.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   const dialog = find(".verify");
-  if (dialog?.firstChild && !dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();
+  if (!dialog?.firstChild) return;
+  if (!dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();
+  if (dialog.open && !dialog.contains(document.activeElement)) dialog.querySelector(FIRST).focus();
 });
