@@ -1,5 +1,6 @@
 """Verifying who is writing: what proves, what is a hint, and every way around it that was tried."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -32,10 +33,12 @@ from tests.conftest import (
 )
 from tests.customer.test_search import learn
 from tests.customer.test_trust import OWNER, WHATSAPP, opened, secrets, told, writes
+from tests.sync.test_chatwoot_hooks import signature
 
 CLAIM = {"middag_organization_id": "42"}
 ADMINISTRATOR = 1  # another agent than the demo's usual one
 WRONG = "ZZZZ-9999"
+WEBHOOK_SECRET = "the-secret-of-the-webhook"
 
 
 @pytest.fixture(scope="module")
@@ -504,6 +507,27 @@ def test_an_open_panel_loses_it_too_within_the_minute(clocked: Panel, change: st
     CHANGES[change](clocked, number)
     clocked.clock.advance(60)
     assert is_refused(clocked, seal)
+
+
+def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(
+    make: MakePanel, acme: Panel
+) -> None:
+    panel, number = make(CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET), visits(acme)
+    seal = verified(panel, number)
+
+    def ring(event: str, status: str) -> None:
+        told = {"event": event, "account": {"id": 1}, "id": number, "status": status}
+        raw = json.dumps(told).encode()
+        headers = {"Content-Type": "application/json", **signature(raw, secret=WEBHOOK_SECRET)}
+        answer = panel.ask("POST", "/sync/chatwoot", data=raw, headers=headers)
+        assert answer.status_code == 202, answer.text
+
+    ring("conversation_status_changed", "open")
+    ring("conversation_updated", "resolved")  # an older one, after somebody has reopened it
+    assert shown(panel, seal) == secrets(acme)[2:4]
+    ring("conversation_status_changed", "resolved")
+    assert is_refused(panel, seal)
+    assert attribute(opened(panel, number), "data-trust") == "unproven"
 
 
 def test_it_is_not_verified_in_a_resolved_conversation(acme: Panel) -> None:
