@@ -314,7 +314,7 @@ def test_after_five_tries_not_even_the_right_answer_is_compared(
     assert (refused.status_code, attribute(refused.text, "data-code")) == (429, "too_many_tries")
     assert "All five tries of this day are used up. Next try from" in words_of(refused.text)
     assert "A call is still possible." in refused.text
-    assert "0 of 5 tries are left." in refused.text
+    assert "tries are left" not in refused.text
     assert "an answer was not compared: too many tries" in caplog.text
     assert notes(acme, number, "tried")[-1] == "key not compared: too many tries"
     assert attribute(opened(acme, number), "data-trust") == "unproven"
