@@ -5,7 +5,7 @@ What the page sends are hints: ids to look up in Chatwoot, never evidence.
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from panel.auth.access import Denied
@@ -168,20 +168,13 @@ class Lookup:
         if not found:
             return []
         try:
-            digest = self.digest_keys(conversation)
+            held = filter_holding(self._services, conversation, found)
         except PanelError:
             return []  # nothing shows that it is still the same person
-        held = [each for each in found if hmac.compare_digest(each.digest, digest)]
-        if len(held) == len(found) and conversation.status != RESOLVED:
-            return held
-        verifications.end(conversation.id)
-        return []
-
-    def digest_keys(self, conversation: Conversation) -> str:
-        """Of the contact as it is now; raises `PanelError`."""
-        addresses = self._services.chatwoot.addresses(conversation.contact.id)
-        secret = self._services.settings.secret
-        return digest_keys(secret, conversation.contact, addresses)
+        if len(held) < len(found):
+            verifications.end(conversation.id)
+            return []
+        return held
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
@@ -206,3 +199,19 @@ class Lookup:
         except Missing:
             return True
         return False
+
+
+def filter_holding(
+    services: Services, conversation: Conversation, found: Collection[Verification]
+) -> list[Verification]:
+    """Of the verifications of this conversation, those that hold still; raises `PanelError`."""
+    if not found or conversation.status == RESOLVED:
+        return []
+    digest = digest_present_keys(services, conversation)
+    return [each for each in found if hmac.compare_digest(each.digest, digest)]
+
+
+def digest_present_keys(services: Services, conversation: Conversation) -> str:
+    """Of the contact as it is now; raises `PanelError`."""
+    addresses = services.chatwoot.addresses(conversation.contact.id)
+    return digest_keys(services.settings.secret, conversation.contact, addresses)

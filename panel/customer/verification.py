@@ -26,7 +26,7 @@ from panel.customer.answers import (
     guess_kind,
     read_facts,
 )
-from panel.customer.lookup import Lookup, Visit
+from panel.customer.lookup import Visit, digest_present_keys
 from panel.customer.matching import BY_ACQUAINTANCE, PROVEN, read_keys
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
@@ -80,7 +80,7 @@ class Verifier:
         """What any of the ways needs; nothing is compared yet."""
         if visit.conversation.status == RESOLVED:
             raise NotVerified("resolved")
-        digest = Lookup(self._services).digest_keys(visit.conversation)
+        digest = digest_present_keys(self._services, visit.conversation)
         return Attempt(visit, organization, digest, read_facts(self._services, organization))
 
     def check_answer(self, attempt: Attempt, answer: str) -> bool:

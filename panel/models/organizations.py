@@ -12,6 +12,11 @@ from panel.models.text import format_tax_id, normalize_email
 from panel.models.values import Illegible, Oddity, Row, Status
 
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+# What a person of an organization may manage, by the plugin's names of its areas.
+RIGHTS = (
+    *("org", "finances", "orders", "licenses", "tickets"),
+    *("quotes", "contracts", "documents", "downloads"),
+)
 # What the panel shows, as the rights of a person are called (`can_manage_finances`).
 AREAS = ("finances", "orders", "quotes", "licenses")
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
@@ -79,7 +84,7 @@ def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
 class Collaborator:
     """A person of an organization; no name and no phone are documented.
 
-    `lacks`: those of `AREAS` for which they have no rights; None where nothing is said of any.
+    `rights`: the areas that they manage, of `RIGHTS`; None where not one of them is told.
     """
 
     id: int
@@ -90,7 +95,7 @@ class Collaborator:
     name: str | None
     phone: str | None
     invite: Status | Illegible | None = None
-    lacks: tuple[str, ...] | None = None
+    rights: tuple[str, ...] | None = None
     oddities: tuple[Oddity, ...] = ()
 
     @classmethod
@@ -105,13 +110,13 @@ class Collaborator:
             name=fields.text("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
-            lacks=_read_lacks(row),
+            rights=_read_rights(fields),
             oddities=fields.oddities,
         )
 
 
-def _read_lacks(row: Row) -> tuple[str, ...] | None:
-    """PHP writes false in several ways; a right of which nothing is said is not lacking."""
-    told = {area: row[f"can_manage_{area}"] for area in AREAS if f"can_manage_{area}" in row}
-    lacking = (area for area, right in told.items() if right in (False, 0, "0", "", "false"))
-    return tuple(lacking) if told else None
+def _read_rights(fields: Fields) -> tuple[str, ...] | None:
+    told = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
+    if all(flag is None for flag in told.values()):
+        return None
+    return tuple(area for area, flag in told.items() if flag)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models.organizations import Collaborator, Organization
+from panel.models.organizations import AREAS, Collaborator, Organization
 from panel.models.phones import has_extension, identify_line, normalize_phone
 from panel.models.text import normalize_email
 from panel.models.values import Illegible, Status
@@ -185,8 +185,14 @@ def _make_person(
         email=email,
         phone=phone,
         phone_shared=has_extension(each.phone, country) or _is_shared(phone, holders),
-        lacks=None if each.lacks is None else ",".join(each.lacks),
+        lacks=_describe_lacks(each),
     )
+
+
+def _describe_lacks(each: Collaborator) -> str | None:
+    if each.rights is None:
+        return None
+    return ",".join(area for area in AREAS if area not in each.rights)
 
 
 def make_identifier() -> str:
