@@ -17,8 +17,7 @@ RIGHTS = (
     *("org", "finances", "orders", "licenses", "tickets"),
     *("quotes", "contracts", "documents", "downloads"),
 )
-# What the panel shows, as the rights of a person are called (`can_manage_finances`).
-AREAS = ("finances", "orders", "quotes", "licenses")
+SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # for what the panel shows
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 

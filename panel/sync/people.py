@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models.organizations import AREAS, Collaborator, Organization
+from panel.models.organizations import SHOWN_RIGHTS, Collaborator, Organization
 from panel.models.phones import has_extension, identify_line, normalize_phone
 from panel.models.text import normalize_email
 from panel.models.values import Illegible, Status
@@ -192,7 +192,7 @@ def _make_person(
 def _describe_lacks(each: Collaborator) -> str | None:
     if each.rights is None:
         return None
-    return ",".join(area for area in AREAS if area not in each.rights)
+    return ",".join(area for area in SHOWN_RIGHTS if area not in each.rights)
 
 
 def make_identifier() -> str:

@@ -134,7 +134,7 @@ def translate(text: str) -> str:
 
 
 def name_area(area: str) -> str:
-    return translate(verification_labels.AREA_NAMES[area])
+    return translate(vocabulary.AREAS[area])
 
 
 def name_answer(kind: str) -> str:

@@ -42,11 +42,3 @@ VERIFY_REFUSALS = {
     "resolved": "This conversation is resolved. Reopen it before you verify somebody in it.",
     "": "MIDDAG Account could not be asked in full, so no try is used up.",
 }
-
-# For what a person may have no rights (`organizations.AREAS`).
-AREA_NAMES = {
-    "finances": "finances",
-    "orders": "orders",
-    "quotes": "quotes",
-    "licenses": "licenses",
-}

@@ -2,8 +2,6 @@
 
 import { copyOf, find, on } from "./page.js";
 
-const FIRST = ".verify :is(#answer, .button):enabled:not(details *)";
-
 // A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
 function openDialog(button) {
   const section = button.closest("section");
@@ -32,5 +30,5 @@ on("htmx:after:swap", ({ detail: { ctx } }) => {
   const dialog = find(".verify");
   if (!dialog?.firstChild) return;
   if (!dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();
-  if (dialog.open && !dialog.contains(document.activeElement)) dialog.querySelector(FIRST).focus();
+  if (dialog.open && document.activeElement === document.body) find("#answer:enabled, [name=called]")?.focus();
 });

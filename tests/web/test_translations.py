@@ -85,7 +85,6 @@ def in_tables() -> Iterator[Text]:
         verification_labels.HINTS,
         verification_labels.ANSWER_NAMES,
         verification_labels.VERIFY_REFUSALS,
-        verification_labels.AREA_NAMES,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()
