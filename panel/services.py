@@ -57,6 +57,7 @@ class Services:
     access: Access
     seals: Seals
     authenticator: Authenticator
+    checks: BackgroundChecks
     rendered: TtlCache[Markup]
 
 
@@ -103,6 +104,7 @@ def build(settings: Settings, app: Flask) -> Services:
             Throttle(engine, settings.secret),
             revocations,
         ),
+        checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from panel.bulkhead import Bulkhead
-from panel.cache.entries import Lifetimes, Resource
+from panel.cache.entries import Lifetimes, Reading, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import (
@@ -51,6 +51,8 @@ LONGEST_NAME = 255  # characters that a contact may have (§3.3)
 # And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
 # minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
+LOCALE_LIFETIMES = Lifetimes(fresh=3600, empty=300)
+ACCOUNTS = "api/v1/accounts"  # as a call about the account itself is counted
 ADMINISTRATOR = "administrator"
 # The custom attributes that say which organization a contact or conversation belongs to.
 ID_ATTRIBUTE = "middag_organization_id"
@@ -189,7 +191,8 @@ class Conversation:
 
 # As calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
-    *("conversations", "conversations/custom_attributes", "agents", "inbox_members"),
+    *(ACCOUNTS, "conversations", "conversations/custom_attributes"),
+    *("agents", "inbox_members"),
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
     *("contacts/conversations", "contacts/destroy_custom_attributes"),
 )
@@ -232,6 +235,9 @@ class Chatwoot:
         self._events = LogThrottle()
         self._bulkhead = bulkhead or Bulkhead()
         self._troubles = Troubles()
+        self._locale_resource = Resource(
+            "chatwoot-locale", account, LOCALE_LIFETIMES, str, is_empty=lambda locale: not locale
+        )
         start_upstream_series(client.host, USUAL_DOCUMENTS, REMEDIES)
 
     @property
@@ -281,6 +287,27 @@ class Chatwoot:
             # No agents are missing: it is the account in the address.
             raise Unauthorized(UNKNOWN_ACCOUNT, NOT_FOUND) from None
         return _strip_agents(body)
+
+    def find_locale(self) -> str:
+        """The language of the account, such as `pt_BR`; empty where Chatwoot names none.
+
+        The dashboard speaks it to every agent who chose no other for themselves. A failure is in
+        the log, and counts as the former answer: nobody asks for a language at every opening.
+        """
+
+        def fetch(by: Deadline) -> str:
+            try:
+                return _read_text(_require_object(self._fetch("", by)), "locale") or ""
+            except PanelError as error:
+                self._report(ACCOUNTS, error)
+                kept = self.peek_locale()
+                return kept.value if kept else ""
+
+        return self._read_cached(self._locale_resource, ACCOUNTS, fetch)
+
+    def peek_locale(self) -> Reading[str] | None:
+        """As it was found within a day; nobody is asked now."""
+        return self._cache.peek(self._locale_resource)
 
     def check_token(self) -> None:
         """Ask now, past any copy, whether the token is good for the account; raises why not."""
@@ -587,7 +614,7 @@ class Chatwoot:
             return call(method, self._address(path), body).body
 
     def _address(self, path: str) -> str:
-        return f"api/v1/accounts/{self._account}/{path}"
+        return f"api/v1/accounts/{self._account}/{path}".rstrip("/")
 
     @contextmanager
     def _confirming_missing(self) -> Iterator[None]:

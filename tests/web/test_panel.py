@@ -849,10 +849,13 @@ def test_the_language_is_the_browsers(
     assert money in page.text
 
 
-def test_the_setting_overrules_the_browser(make_panel: MakePanel) -> None:
+@pytest.mark.parametrize(("wanted", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
+    make_panel: MakePanel, wanted: str, language: str
+) -> None:
     panel = make_panel(PANEL_LOCALE="pt_BR")
-    shell = panel.ask("GET", "/", headers={"Accept-Language": "en"})
-    assert '<html lang="pt-BR">' in shell.text
+    shell = panel.ask("GET", "/", headers={"Accept-Language": wanted})
+    assert f'<html lang="{language}">' in shell.text
 
 
 def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
