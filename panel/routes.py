@@ -11,7 +11,7 @@ from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
 
-# What the browser of an agent asks for; each but the shell needs a proof or a seal.
+# An agent's browser asks for these. All but the shell need a proof or a seal.
 PANEL: tuple[Route, ...] = (
     ("GET", "/", "shell", panel.show_shell),
     ("POST", "/contact", "contact", panel.show_contact),

@@ -65,7 +65,7 @@ class Settings:
 
     @property
     def monitoring_tokens(self) -> tuple[str, ...]:
-        """Whoever has one may read how we are: its own token, else the shared secret."""
+        """The tokens that may read `/readyz` and `/metrics`: their own, else the shared secret."""
         return (self.metrics_token,) if self.metrics_token else self.secrets
 
     @property
@@ -81,7 +81,7 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 
 def _token(text: str) -> str:
-    # It goes into a header: anything but printable ASCII would break the request, or split it.
+    # The secret goes into a header, where other characters would break the request, or split it.
     _require(text.isascii() and text.isprintable() and " " not in text)
     return text
 
@@ -114,7 +114,7 @@ def origin(url: str) -> str:
 
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    # They are written into a response header: nothing but an origin may pass.
+    # Origins are written into a response header: nothing else may pass.
     _require(not any(urlsplit(_url(part)).path for part in found))
     return tuple(origin(part) for part in found)
 
@@ -201,7 +201,7 @@ def _template(text: str) -> str:
 
 
 def _require(right: bool) -> None:
-    """What would be right stands in the table, so that no library's words, and no value, do."""
+    """Raise `ValueError` without words: the table has them, and no value may be shown."""
     if not right:
         raise ValueError
 

@@ -140,7 +140,7 @@ NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
 
 @dataclass(frozen=True)
 class SectionView:
-    """A section as it is drawn: one of the states of design §4.3, and what that state needs.
+    """A section as it is drawn: one of the states of docs/truth.md, and what that state needs.
 
     `masked`: the kinds of value that may not be drawn; all, unless somebody says which. `whole`:
     every closed record is drawn, however many there are.
