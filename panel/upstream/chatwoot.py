@@ -87,6 +87,7 @@ class SenderPart(Part):
     phone_number: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     identifier: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    additional_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class TeamPart(Part):
@@ -144,7 +145,7 @@ class Contact:
     """`joined`: it is known to an inbox, so that somebody may be speaking through it.
 
     `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say.
+    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -155,6 +156,7 @@ class Contact:
     attributes: dict[str, Any]
     joined: bool = False
     public: bool = True
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -704,7 +706,13 @@ def _parse_contact(body: Any) -> Contact:
         attributes=_read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
         public=_is_public(found),
+        company=_read_company(found),
     )
+
+
+def _read_company(contact: dict[str, Any]) -> str:
+    more = contact.get("additional_attributes")
+    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:

@@ -254,10 +254,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Outage:
-    """Sections that could not be read for one and the same reason."""
+    """One reason, and the titles of the sections that it struck: `unread` could not be read at all,
+    `aged` could not be updated."""
 
     code: str
-    sections: tuple[str, ...]
+    unread: tuple[str, ...]
+    aged: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -313,12 +315,19 @@ def _shorten(lines: list[Line]) -> tuple[Line, ...]:
 
 
 def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
-    """What could not be read, and what could not be updated; the latter has rows all the same."""
-    titles: dict[str, list[str]] = {}
+    """One for each reason, however many sections it struck."""
+    struck: dict[str, list[SectionView]] = {}
     for view in views:
         if view.tells_code:
-            titles.setdefault(view.code, []).append(view.section.title)
-    return tuple(Outage(code, tuple(names)) for code, names in titles.items())
+            struck.setdefault(view.code, []).append(view)
+    return tuple(
+        Outage(
+            code,
+            tuple(view.section.title for view in group if view.state != "late"),
+            tuple(view.section.title for view in group if view.state == "late"),
+        )
+        for code, group in struck.items()
+    )
 
 
 def _is_partial(view: SectionView, situation: Situation) -> bool:

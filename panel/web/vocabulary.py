@@ -5,6 +5,7 @@ kept, not dropped. The statuses are those of MIDDAG Account's status reference, 
 and of WooCommerce.
 """
 
+import re
 from collections.abc import Mapping
 
 ORDER_LABELS = {
@@ -51,6 +52,7 @@ TAX_ID_CHECKS = {
 ORGANIZATION_STATUSES = {
     "draft": "Draft",
     "pending": "Awaiting approval",
+    "verified": "Approved",
     "private": "Private",
     "archived": "Archived",
     "inactive": "Inactive",
@@ -107,6 +109,13 @@ ROLES = {
     "organization": "the company's own contact",
     "pending": "invited, not yet a member",
 }
+
+
+def describe_unknown(raw: str) -> str:
+    """A status that stands in no table: `under_negotiation` is read as `Under negotiation`."""
+    if not re.fullmatch(r"[a-z]+([_-][a-z]+)*", raw):
+        return raw
+    return re.sub("[_-]", " ", raw).capitalize()
 
 
 def find_payment_method(name: str) -> str:

@@ -189,14 +189,18 @@ def test_nobody_is_called_healthy_while_something_is_not_known(state: str, code:
     views["orders"] = replace(views["orders"], state=state, code=code, selection=None)
     found = find_attention(Situation(views), Moment(NOON, 30))
     assert not found.is_calm
-    told = found.waiting if state == "loading" else found.unread[0].sections
-    assert told == ("Orders",)
+    if state == "loading":
+        assert found.waiting == ("Orders",)
+        return
+    [outage] = found.unread
+    parts = (outage.unread, outage.aged)
+    assert parts == (((), ("Orders",)) if state == "late" else (("Orders",), ()))
 
 
 def test_four_failures_of_one_cause_are_one_notice() -> None:
     views = {name: SectionView(each, "failed", code="timeout") for name, each in SECTIONS.items()}
     found = find_attention(Situation(views), Moment(NOON, 30))
-    assert [(each.code, len(each.sections)) for each in found.unread] == [("timeout", 4)]
+    assert [(each.code, len(each.unread)) for each in found.unread] == [("timeout", 4)]
 
 
 # -- in the panel ------------------------------------------------------------------------------

@@ -936,14 +936,14 @@ def test_every_contradiction_of_the_documentation_is_shown(panel: Panel) -> None
         assert words in organization
     orders = panel.section("orders", seal).text
     assert sorted(rows_of(orders.partition(CLOSED)[0])) == [4801, 4802, 4803, 4804, 4806]
-    for words in ("On hold", "awaiting-shipment", "amount unclear (125000)", "No date"):
+    for words in ("On hold", "Awaiting shipment", "amount unclear (125000)", "No date"):
         assert words in orders
     quotes, licenses = (panel.section(name, seal).text for name in ("quotes", "licenses"))
-    assert (sorted(rows_of(quotes.partition(CLOSED)[0])), "under_negotiation" in quotes) == (
+    assert (sorted(rows_of(quotes.partition(CLOSED)[0])), "Under negotiation" in quotes) == (
         [4801, 4803, 4804],
         True,
     )
-    assert (sorted(rows_of(licenses.partition(CLOSED)[0])), "paused" in licenses) == (
+    assert (sorted(rows_of(licenses.partition(CLOSED)[0])), "Paused" in licenses) == (
         [4801, 4802, 4803, 4804],
         True,
     )
