@@ -22,9 +22,9 @@ The map, in reading order. A module imports what stands before it, never what co
     .           checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · rendering · languages · opening · csrf · sign_in · panel · actions ·
-                figures · watch · health · bundle · assets · request_ids · request_metrics ·
-                security_headers
+                situation · attention · rendering · languages · opening · csrf · sign_in · panel ·
+                actions · figures · watch · health · bundle · assets · request_ids ·
+                request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·

@@ -20,7 +20,7 @@ from panel.data.standing import UNKNOWN, Standing, read_standing
 from panel.errors import PanelError
 from panel.models.organizations import ENTITIES
 from panel.services import services
-from panel.web.attention import Attention, Situation, find_attention
+from panel.web.attention import Attention, find_attention
 from panel.web.rendering import (
     find_masked,
     peek_view,
@@ -34,6 +34,7 @@ from panel.web.sections import (
     make_shown_failure,
     mark_unchecked,
 )
+from panel.web.situation import Situation
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
         visit=visit,
         candidate=candidate,
         company=_add_claim(company, visit),
-        attention=_find_attention(views, standing, is_stranger),
+        attention=_find_attention(candidate.organization, views, standing, is_stranger),
         is_stranger=is_stranger,
         moment=read_moment(),
         now=time.time(),
@@ -145,7 +146,7 @@ def render_attention(
     return render_template(
         "attention.html",
         company=_describe_company(seal.organization, views["organization"], standing),
-        attention=_find_attention(views, standing, is_stranger),
+        attention=_find_attention(seal.organization, views, standing, is_stranger),
         masked=masked,
         moment=read_moment(),
         now=time.time(),
@@ -153,11 +154,12 @@ def render_attention(
 
 
 def _find_attention(
-    views: Mapping[str, SectionView], standing: Standing, is_stranger: bool
+    organization: int, views: Mapping[str, SectionView], standing: Standing, is_stranger: bool
 ) -> Attention:
     situation = Situation(
         views,
         standing.entitlement_status,
+        services().back_office.peek_stopped(organization),
         is_stranger,
         bool(standing.buried),
         is_known=standing is not UNKNOWN,
