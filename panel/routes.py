@@ -5,8 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
+from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
+from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -17,12 +18,14 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("GET", "/rows/<name>/<number>", "row", rows.show_row),
     ("POST", "/refresh", "refresh_all", panel.refresh_all),
     ("GET", "/attention", "attention", panel.show_attention),
     ("GET", "/changes", "changes", panel.show_changes),
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )

@@ -27,7 +27,8 @@ class Settings:
     """Every setting, parsed. Secrets do not show in `repr`.
 
     `certificates`: the file of the authorities that we trust; empty: those of `certifi`.
-    `links`: the address of each kind of record that has one, with `{id}` in it.
+    `links`: the address of each kind of record that is given one, with `{id}` in it; `unlinked`:
+    the kinds that shall have none.
     """
 
     secrets: tuple[str, ...]
@@ -59,6 +60,7 @@ class Settings:
     middag_proxy: str
     chatwoot_proxy: str
     links: Mapping[str, str]
+    unlinked: frozenset[str]
 
     def __repr__(self) -> str:
         return f"Settings({self.middag_api_url!r}, {self.chatwoot_url!r})"
@@ -219,6 +221,13 @@ class Variable:
 
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
+
+
+def name_link(record: str) -> str:
+    """The variable that holds the address of this kind of record."""
+    return f"MIDDAG_LINK_{record.upper()}"
+
+
 MASK_NAMES = ("unproven", "secrets", "never")
 # As requests and OpenSSL call them; the first that is set is taken.
 CERTIFICATE_NAMES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -321,10 +330,10 @@ VARIABLES = (
     ),
     *(
         Variable(
-            f"MIDDAG_LINK_{record.upper()}",
+            name_link(record),
             f"link_{record}",
             _template,
-            "an http:// or https:// address with {id} behind the host",
+            "an http:// or https:// address with {id} behind the host, or empty for no link",
             "",
         )
         for record in RECORDS
@@ -347,7 +356,10 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
-    return Settings(**_derived(values))
+    # Set to nothing is another thing than not set: then nothing is derived either.
+    empty = {name for name, text in environ.items() if not text.strip()}
+    unlinked = frozenset(record for record in RECORDS if name_link(record) in empty)
+    return Settings(**_derived(values), unlinked=unlinked)
 
 
 def _derived(values: dict[str, Any]) -> dict[str, Any]:

@@ -39,13 +39,17 @@ class Lifetimes:
 @dataclass(frozen=True)
 class Resource(Generic[T]):
     """A document to read. `parse` turns its body into a value or raises; `is_empty` judges that
-    value."""
+    value.
+
+    `token_name`: another resource whose token this one shares, so that its touch invalidates both.
+    """
 
     name: str
     organization: int
     lifetimes: Lifetimes
     parse: Callable[[Any], T]
     is_empty: Callable[[T], bool] = lambda _value: False
+    token_name: str = ""
 
     @property
     def entry_key(self) -> str:
@@ -53,7 +57,7 @@ class Resource(Generic[T]):
 
     @property
     def token_key(self) -> str:
-        return make_token_key(self.organization, self.name)
+        return make_token_key(self.organization, self.token_name or self.name)
 
     @property
     def lock_key(self) -> str:
@@ -117,6 +121,7 @@ class Failure(msgspec.Struct, frozen=True):
     """A negative cache entry: how the last read failed.
 
     Readers who waited for that read get it. So do later readers, if asking again would fail too.
+    `detail`: of the error, for an administrator: a status and a short word.
     """
 
     kind: str
@@ -124,6 +129,7 @@ class Failure(msgspec.Struct, frozen=True):
     at: float
     token: str
     retry_at: float | None = None
+    detail: str = ""
 
     @property
     def is_final(self) -> bool:

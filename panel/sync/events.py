@@ -55,9 +55,10 @@ KINDS = {
         Kind("license.deactivated", (LICENSES,)),
         Kind("license.expired", (LICENSES,)),
         Kind("license.*", (LICENSES,)),
-        Kind("collaborator.added", learns=True),
-        Kind("collaborator.updated", learns=True),
-        Kind("collaborator.removed", learns=True),
+        # The section of the organization shows its people.
+        Kind("collaborator.added", (ORGANIZATION,), learns=True),
+        Kind("collaborator.updated", (ORGANIZATION,), learns=True),
+        Kind("collaborator.removed", (ORGANIZATION,), learns=True),
         # Of ours, but neither the panel nor Chatwoot shows them: kept, and done at once.
         Kind("ticket.created"),
         Kind("ticket.completed"),

@@ -18,7 +18,8 @@ def name(panel: Panel, **attributes: str) -> str:
     page = panel.open("error500").text
     found = HEADING.search(page)
     assert found
-    return f"{found[1]} {MARK if MARK in page else ''}".strip()
+    words = re.sub("<[^>]*>", "", found[1])
+    return f"{words} {MARK if MARK in page else ''}".strip()
 
 
 def test_the_name_that_passes_wrote_beside_the_id_stands_in_the_head_marked(panel: Panel) -> None:
