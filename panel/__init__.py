@@ -25,9 +25,10 @@ The map, in reading order. A module imports what stands before it, never what co
     .           checks
     customer/   matching · disclosure · lookup · decisions · search · answers · verification
     web/        polling · labels · verification_labels · vocabulary · formats · groups ·
-                selection · sections · details · row_readers · attention · deep_links · rendering ·
-                opening · csrf · sign_in · panel · rows · actions · verify · figures · watch ·
-                health · bundle · assets · request_ids · request_metrics · security_headers
+                selection · sections · details · row_readers · situation · attention · deep_links ·
+                rendering · languages · opening · csrf · sign_in · panel · rows · actions · verify ·
+                figures · watch · health · bundle · assets · request_ids · request_metrics ·
+                security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
