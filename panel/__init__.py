@@ -14,10 +14,10 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot_records · chatwoot_calls · chatwoot_access · chatwoot_contacts ·
                 chatwoot_conversations · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · verifications · verification_tries ·
-                erasures · directory · sightings · search_index · audit_log ·
-                delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
-                workers · leader · installation · backlog · standing · history
+                matches · verifications · verification_tries · erasures · directory · sightings ·
+                search_index · audit_log · delivery_log · tasks · inbox · lanes · line_ups ·
+                readings · nights · dead_letters · workers · leader · installation · backlog ·
+                standing · history
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
