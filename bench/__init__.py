@@ -11,5 +11,6 @@ Everything runs on loopback and is stopped at the end. In reading order:
     reading.py     the rows of the reading wing
     scale.py       the rows that ask how the cost grows
     writing.py     the rows of the writing wing
+    shop.py        the rows of a shop beside a backfill
     rows.py        ROWS: the table of the benchmark
 """
