@@ -1,13 +1,12 @@
 """Contacts as a night finds them in Chatwoot, compared with what our own tables say of them."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from panel.data.directory import Directory
 from panel.data.sightings import Sighting, Sightings, make_digest
-from panel.sync.contact_writer import is_bare
+from panel.sync.contact_writer import is_bare, list_ours
 from panel.sync.memberships import Memberships
-from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
+from panel.sync.people import is_guessable, make_attributes
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact
 
 
@@ -34,6 +33,13 @@ class ContactComparison:
         """The organizations that tell this contact something; none where it is nobody."""
         return {known.id for known, _ in self._memberships.find_told(contact)}
 
+    def find_absent(self) -> set[int]:
+        """Organizations of which somebody has no contact. One that was deleted in Chatwoot is not
+        made again, so its person's organization needs no pass because of it."""
+        deleted = self._directory.erasures.list_held_back()
+        left = {(person.organization, person.key) for _, person in deleted}
+        return {organization for organization, _ in self._directory.list_absent() - left}
+
     def _compare(self, contact: Contact, before: Sighting | None) -> set[int]:
         seats = self._memberships.find_told(contact.id)
         if not seats:
@@ -51,11 +57,6 @@ class ContactComparison:
             return set()
         claimed = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
         return set(self._directory.get_organizations(claimed))
-
-
-def list_ours(contact: Contact) -> dict[str, Any]:
-    """The contact's attributes of ours."""
-    return {key: contact.attributes[key] for key in OUR_ATTRIBUTES if key in contact.attributes}
 
 
 def digest_shown(contact: Contact) -> str:

@@ -1,27 +1,32 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
 from panel import metrics
-from panel.cache.entries import Dated, Reading, Resource
+from panel.cache.entries import Dated, Lifetimes, Reading, Resource
 from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
+from panel.models.licenses import Entitlement
 from panel.models.values import Row, read_list, read_whole
-from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.client import Client, Gate
 from panel.upstream.documents import (
     EVERY_DOCUMENT,
     Document,
     check_owner,
+    check_owners,
     make_record_key,
     says_failure,
 )
+from panel.upstream.exchange import Answer
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
+from panel.upstream.record_documents import RECORD_DOCUMENTS, RecordDocument
 
 PASS_SECONDS = 120.0
 LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
@@ -29,6 +34,8 @@ LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum 
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
 CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
+STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # of an entitlement
+STOPPED_LIFETIMES = Lifetimes(fresh=0, kept=8 * 24 * 3600)  # a pass comes each night
 T = TypeVar("T")
 
 
@@ -50,7 +57,7 @@ class BackOffice:
         failures: FailureLog | None = None,
     ) -> None:
         self._client = client.with_names(name_rejection)
-        documents = [each.name for each in EVERY_DOCUMENT]
+        documents = [each.name for each in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
         metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self.on_read: Callable[[Document[Any], int, Any], None] = _tell_nobody
@@ -96,6 +103,23 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    def keep_stopped(self, organization: int, entitlements: Iterable[Entitlement]) -> None:
+        """For panels: those that a pass found suspended or cancelled. A cache that does not keep
+        them costs a panel nothing but the name of the license."""
+        stopped = {
+            each.code: each.status_value
+            for each in entitlements
+            if each.code and each.status_value in STOPPED_ENTITLEMENTS
+        }
+        with suppress(PanelError):
+            resource = _make_stopped_resource(organization)
+            self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
+
+    def peek_stopped(self, organization: int) -> dict[str, str] | None:
+        """The status of each stopped entitlement, by its code; None: no pass came lately."""
+        kept = self._cache.peek(_make_stopped_resource(organization))
+        return kept.value if kept else None
+
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
@@ -114,18 +138,19 @@ class BackOffice:
         self, document: Document[Any], organization: int, error: PanelError
     ) -> None:
         remedy = BACK_OFFICE_REMEDIES.get(error.code, "")
-        self._failures.report(self._client.host, document.name, organization, error, remedy)
-        self.unread.note(document.name, organization, error)
+        record = find_record(document) or organization
+        self._failures.report(self._client.host, document.label, record, error, remedy)
+        self.unread.note(document.label, organization, error)
         if isinstance(error, Missing):  # an answer: there is no such organization
-            self._troubles.note_success(document.name)
+            self._troubles.note_success(document.label)
         else:
-            self._troubles.note_failure(document.name, error)
+            self._troubles.note_failure(document.label, error)
 
     def _report_success(self, document: Document[T], organization: int, value: T) -> None:
-        self._troubles.note_success(document.name)
-        self.unread.clear(document.name, organization)
+        self._troubles.note_success(document.label)
+        self.unread.clear(document.label, organization)
         oddities = getattr(value, "oddities", ())
-        self._failures.report_oddities(self._client.host, document.name, organization, oddities)
+        self._failures.report_oddities(self._client.host, document.label, organization, oddities)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
@@ -137,13 +162,15 @@ class BackOffice:
         body = self._read_data(answer.body)
         number = read_whole(body, "id") if isinstance(body, dict) else None
         if number is None:
-            raise Unreadable("wrong_shape", "no organization in the answer")
-        if number != organization:
-            raise Unreadable("foreign_rows", "another organization than the one asked for")
+            raise Unreadable("wrong_shape", "no record in the answer")
+        if number != (find_record(document) or organization):
+            raise Unreadable("foreign_rows", "another record than the one asked for")
+        if find_record(document):
+            check_owner(body, organization)
         return Dated(body, answer.age)
 
     def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
-        if document.name in self._small_pages:
+        if document.label in self._small_pages:
             return self._fetch_pages(document, organization, by, {})
         try:
             return self._fetch_pages(document, organization, by, {"per_page": LARGE_PAGE})
@@ -154,7 +181,7 @@ class BackOffice:
             # Remembered only now: it was the size that was refused. Rows too large are the
             # organization's own.
             if error.code != "too_large":
-                self._small_pages.add(document.name)
+                self._small_pages.add(document.label)
             return dated
 
     def _fetch_pages(
@@ -173,10 +200,12 @@ class BackOffice:
     ) -> ReadPage:
         def read(number: int) -> Page:
             answer = self._get(document, organization, by, {"page": number, **size})
-            found = read_list(self._read_data(answer.body))
-            check_owner(found, organization)
+            data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
+            # PHP told to write objects alone writes one for no rows; the count says that it is.
+            found = [] if data == {} and total == 0 else read_list(data)
+            check_owners(found, organization)
             rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
-            return Page(rows, *_read_counts(answer.body), age=answer.age)
+            return Page(rows, pages, total, age=answer.age)
 
         return read
 
@@ -194,7 +223,7 @@ class BackOffice:
                 headers=headers,
                 by=by,
                 subject=str(organization),
-                document=document.name,
+                document=document.label,
             )
         self._note_cache(answer.age)
         if not isinstance(answer.body, dict) or says_failure(answer.body):
@@ -216,6 +245,11 @@ class BackOffice:
         return body["data"]
 
 
+def find_record(document: Document[Any]) -> int:
+    """The id of the one record that it is about; 0: it is about an organization."""
+    return document.record if isinstance(document, RecordDocument) else 0
+
+
 def _read_counts(body: Row) -> tuple[int | None, int | None]:
     """Pages and rows in all, as far as `meta` says."""
     meta = body.get("meta")
@@ -224,3 +258,7 @@ def _read_counts(body: Row) -> tuple[int | None, int | None]:
         if isinstance(meta, dict)
         else (None, None)
     )
+
+
+def _make_stopped_resource(organization: int) -> Resource[dict[str, str]]:
+    return Resource("stopped-entitlements", organization, STOPPED_LIFETIMES, dict)

@@ -11,18 +11,20 @@ from flask import Response, make_response, render_template, request
 from panel import metrics
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
-from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
 from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web import sign_in
+from panel.web.details import Details
+from panel.web.languages import learn_language, recall_language, tell_language
 from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
     choose_status,
     find_masked,
+    find_masked_in,
     make_lookup,
     open_seal_at_once,
     open_seal_in_time,
@@ -47,12 +49,19 @@ CPU_LOAD = CpuLoad()
 
 
 def show_shell() -> str:
+    recall_language()
     return render_template("shell.html", origins=services().settings.frame_origins)
 
 
-def show_contact() -> Response | str:
+def show_contact() -> Response:
+    recall_language()
+    return tell_language(_open_panel())
+
+
+def _open_panel() -> Response | str:
     try:
         proof = sign_in.prove_agent()
+        learn_language(proof)
         hints = Hints.from_form(request.form)
         proof.confirm(hints.agent_id)
         generation = services().authenticator.find_generation(proof, hints.agent_id)
@@ -130,9 +139,8 @@ def answer_section(
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
-    masked = find_masked(seal.trust)
-    uncovered = name in seal.uncovered and bool(masked & section.reveals)
-    masked -= section.reveals if uncovered else NOTHING
+    masked = find_masked_in(section, seal)
+    uncovered = masked != find_masked(seal.trust)
     status, begun = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
@@ -146,14 +154,14 @@ def answer_section(
         status = choose_status(error)
     seconds = time.perf_counter() - begun
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
-    _record_trouble(view, seal)
+    record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     answer = make_response(html, status)
     answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
     return answer
 
 
-def _record_trouble(view: SectionView, seal: Seal) -> None:
+def record_trouble(view: SectionView | Details, seal: Seal) -> None:
     """What the agent sees of it, under the id that they can tell us."""
     if view.tells_code:
         get(LogThrottle).record(

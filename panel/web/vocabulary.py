@@ -5,6 +5,7 @@ kept, not dropped. The statuses are those of MIDDAG Account's status reference, 
 and of WooCommerce.
 """
 
+import re
 from collections.abc import Mapping
 
 ORDER_LABELS = {
@@ -40,6 +41,19 @@ LICENSE_LABELS = {
     "cancelled": "Revoked",
 }
 
+# In words of their own: in Portuguese an entitlement is masculine, and a license is not.
+ENTITLEMENT_LABELS = {
+    "active": "In force",
+    "suspended": "Suspended for now",
+    "expired": "Ended",
+    "cancelled": "Cancelled",
+}
+ENTITLEMENT_BADGES = {
+    "active": "teal",
+    "suspended": "amber",
+    "cancelled": "ruby",
+}
+
 # The check of the company's tax id at the registry; it says nothing of who is writing.
 TAX_ID_CHECKS = {
     "verified": "%(tax_id)s checked",
@@ -51,6 +65,7 @@ TAX_ID_CHECKS = {
 ORGANIZATION_STATUSES = {
     "draft": "Draft",
     "pending": "Awaiting approval",
+    "verified": "Approved",
     "private": "Private",
     "archived": "Archived",
     "inactive": "Inactive",
@@ -107,6 +122,33 @@ ROLES = {
     "organization": "the company's own contact",
     "pending": "invited, not yet a member",
 }
+
+# What somebody who was invited to an organization has not done yet.
+INVITES = {
+    "pending": "invitation not answered yet",
+    "rejected": "declined the invitation",
+    "expired": "the invitation has expired",
+}
+
+# What a person of an organization may manage there (`Collaborator.rights`).
+AREAS = {
+    "org": "company data",
+    "finances": "finances",
+    "orders": "orders",
+    "licenses": "licenses",
+    "tickets": "tickets",
+    "quotes": "quotes",
+    "contracts": "contracts",
+    "documents": "documents",
+    "downloads": "downloads",
+}
+
+
+def describe_unknown(raw: str) -> str:
+    """A status that stands in no table: `under_negotiation` is read as `Under negotiation`."""
+    if not re.fullmatch(r"[a-z]+([_-][a-z]+)*", raw):
+        return raw
+    return re.sub("[_-]", " ", raw).capitalize()
 
 
 def find_payment_method(name: str) -> str:
