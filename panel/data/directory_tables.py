@@ -97,7 +97,7 @@ class Person:
 
     `former_email`: what the contact shows still, where the back office has another one by now.
     `merged_into`: the contact in Chatwoot that took theirs in and shows none of their keys.
-    `lacks`: for what they have no rights, by `organizations.SHOWN_RIGHTS`, with commas; None: unknown.
+    `lacks`: those of `organizations.SHOWN_RIGHTS` that they have not, with commas; None: unknown.
     """
 
     organization: int
