@@ -61,6 +61,7 @@ class Services:
     access: Access
     seals: Seals
     authenticator: Authenticator
+    checks: BackgroundChecks
     rendered: TtlCache[Markup]
 
 
@@ -110,6 +111,7 @@ def build(settings: Settings, app: Flask) -> Services:
             Throttle(engine, settings.secret),
             revocations,
         ),
+        checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 

@@ -41,7 +41,7 @@ class Contact:
     """`joined`: it is known to an inbox, so that somebody may be speaking through it.
 
     `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say.
+    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -52,6 +52,7 @@ class Contact:
     attributes: dict[str, Any]
     joined: bool = False
     public: bool = True
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,13 @@ def parse_contact(body: Any) -> Contact:
         attributes=read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
         public=_is_public(found),
+        company=_read_company(found),
     )
+
+
+def _read_company(contact: dict[str, Any]) -> str:
+    more = contact.get("additional_attributes")
+    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:
@@ -203,6 +210,11 @@ def parse_agents(body: Any) -> dict[int, Agent]:
 def read_ids(body: Any) -> list[int]:
     """Of the rows of a list."""
     return [require_number(row, "id") for row in require_list(body)]
+
+
+def read_locale(account: Any) -> str:
+    """Empty where the account names no language."""
+    return _read_text(require_object(account), "locale") or ""
 
 
 def parse_numbers(body: Any) -> list[int]:
