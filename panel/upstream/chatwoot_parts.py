@@ -20,6 +20,7 @@ class ContactPart(Part):
     phone_number: Field = msgspec.UNSET
     identifier: Field = msgspec.UNSET
     custom_attributes: Field = msgspec.UNSET
+    additional_attributes: Field = msgspec.UNSET
     contact_inboxes: Field = msgspec.UNSET
 
 

@@ -41,7 +41,7 @@ class Contact:
     """`joined`: it is known to an inbox, so that somebody may be speaking through it.
 
     `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say.
+    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -52,6 +52,7 @@ class Contact:
     attributes: dict[str, Any]
     joined: bool = False
     public: bool = True
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -68,6 +70,7 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def parse_conversation(body: Any) -> Conversation:
         contact=parse_contact(meta.get("sender")),
         attributes=read_attributes(body),
         team=require_number(meta["team"], "id") if meta.get("team") else None,
+        status=_read_text(body, "status") or "",
     )
 
 
@@ -152,7 +156,13 @@ def parse_contact(body: Any) -> Contact:
         attributes=read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
         public=_is_public(found),
+        company=_read_company(found),
     )
+
+
+def _read_company(contact: dict[str, Any]) -> str:
+    more = contact.get("additional_attributes")
+    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:
@@ -200,6 +210,11 @@ def parse_agents(body: Any) -> dict[int, Agent]:
 def read_ids(body: Any) -> list[int]:
     """Of the rows of a list."""
     return [require_number(row, "id") for row in require_list(body)]
+
+
+def read_locale(account: Any) -> str:
+    """Empty where the account names no language."""
+    return _read_text(require_object(account), "locale") or ""
 
 
 def parse_numbers(body: Any) -> list[int]:
