@@ -7,7 +7,7 @@ from flask import Blueprint, Flask
 
 from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
+from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in, verify
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -25,6 +25,8 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/verify", "verify_dialog", verify.show_dialog),
+    ("POST", "/verify", "verify", verify.verify),
     ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),

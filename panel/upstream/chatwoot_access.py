@@ -55,14 +55,22 @@ class AccessCalls(AccountCalls):
 
         Asked anew: who was merged into the contact a moment ago must not find the former answer.
         """
+        joined = self.addresses(contact)
+        return frozenset(source for where, source in joined if where == inbox)
+
+    def addresses(
+        self, contact: int, control: CacheControl = CacheControl.NO_CACHE
+    ) -> frozenset[tuple[int, str]]:
+        """Each inbox that knows the contact, with how its channel calls it; asked anew as well,
+        unless `control` allows some age."""
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, parse_pairs)
-        path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
+        path = f"contacts/{contact}"
 
         def fetch(by: Deadline) -> list[list[object]]:
             return read_sources(self._fetch_parts(path, ContactAnswer, by)["payload"])
 
-        joined = self._read_cached(resource, path, fetch, anew)
-        return frozenset(source for where, source in joined if where == inbox)
+        joined = self._read_cached(resource, path, fetch, control)
+        return frozenset(joined)
 
     def find_locale(self) -> str:
         """The language of the account, such as `pt_BR`; empty where Chatwoot names none.

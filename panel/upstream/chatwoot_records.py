@@ -60,6 +60,7 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def parse_conversation(body: Any) -> Conversation:
         contact=parse_contact(meta.get("sender")),
         attributes=read_attributes(body),
         team=require_number(meta["team"], "id") if meta.get("team") else None,
+        status=_read_text(body, "status") or "",
     )
 
 

@@ -13,14 +13,16 @@ from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
 from panel.models.licenses import Entitlement
 from panel.models.values import Row, read_list, read_whole
-from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.client import Client, Gate
 from panel.upstream.documents import (
     EVERY_DOCUMENT,
     Document,
     check_owner,
+    check_owners,
     make_record_key,
     says_failure,
 )
+from panel.upstream.exchange import Answer
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -164,7 +166,7 @@ class BackOffice:
         if number != (find_record(document) or organization):
             raise Unreadable("foreign_rows", "another record than the one asked for")
         if find_record(document):
-            check_owner([body], organization)
+            check_owner(body, organization)
         return Dated(body, answer.age)
 
     def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
@@ -201,7 +203,7 @@ class BackOffice:
             data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
             # PHP told to write objects alone writes one for no rows; the count says that it is.
             found = [] if data == {} and total == 0 else read_list(data)
-            check_owner(found, organization)
+            check_owners(found, organization)
             rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
             return Page(rows, pages, total, age=answer.age)
 

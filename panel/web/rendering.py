@@ -26,7 +26,7 @@ from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import deep_links, labels, vocabulary
+from panel.web import deep_links, labels, verification_labels, vocabulary
 from panel.web.formats import Formats, choose_locale
 from panel.web.groups import Moment
 from panel.web.sections import (
@@ -54,6 +54,8 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
     pages.add_app_template_filter(translate, "gettext")
+    pages.add_app_template_filter(name_area, "area_name")
+    pages.add_app_template_filter(name_answer, "answer_name")
     pages.add_app_template_test(is_illegible, "illegible")
     pages.add_app_template_test(is_unclear, "unclear")
 
@@ -110,6 +112,7 @@ def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
+    words["verification_labels"] = verification_labels
     return {"fmt": fmt, "request_id": request_id.current(), **words}
 
 
@@ -138,6 +141,14 @@ def _make_formats(locale: str, accepted: str, otherwise: str, zone: tzinfo) -> F
 
 def translate(text: str) -> str:
     return choose_formats().gettext(text)
+
+
+def name_area(area: str) -> str:
+    return translate(vocabulary.AREAS[area])
+
+
+def name_answer(kind: str) -> str:
+    return translate(verification_labels.ANSWER_NAMES[kind])
 
 
 def make_link(record: str, number: int) -> str:

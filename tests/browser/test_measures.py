@@ -95,7 +95,7 @@ def test_nothing_jumps_on_a_cold_open_nor_on_a_warm_one(
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 @pytest.mark.parametrize("width", [320, 420, 740])
-def test_no_heading_is_cut_in_any_frame(
+def test_nothing_runs_out_of_the_heading_of_a_card(
     demo: Demo, open_window: OpenWindow, width: int, locale: str
 ) -> None:
     panel = sized(demo, open_window(locale=locale).page, "healthy", width, 598)
