@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from panel.demo.companies import Maker, calm, load
 from panel.demo.scenarios import SCENARIOS
@@ -91,3 +91,19 @@ def test_nothing_jumps_on_a_cold_open_nor_on_a_warm_one(
     assert panel.frame.evaluate("window.shift") <= COLD_SHIFT
     panel = sized(demo, page, scenario, 420, 598)
     assert panel.frame.evaluate("window.shift") <= WARM_SHIFT
+
+
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+@pytest.mark.parametrize("width", [320, 420, 740])
+def test_nothing_runs_out_of_the_heading_of_a_card(
+    demo: Demo, open_window: OpenWindow, width: int, locale: str
+) -> None:
+    panel = sized(demo, open_window(locale=locale).page, "healthy", width, 598)
+    panel.section("organization").hover()
+    cut = "(headers) => headers.filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert panel.find(".card > header").evaluate_all(cut) == 0
+
+
+def test_whose_word_a_name_is_stays_in_sight_in_the_narrowest_frame(demo: Demo, page: Page) -> None:
+    panel = sized(demo, page, "error500", 320, 598)
+    expect(panel.find("[data-claimed]")).to_be_in_viewport()
