@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
+from panel.web import actions, assets, copies, csrf, health, panel, rendering, sign_in
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -23,6 +23,8 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/copies/<section>/<int:record>", "copies", copies.show_copies),
+    ("POST", "/notes", "notes", copies.write_note),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -70,6 +71,10 @@ LIVING_STATUSES = ("open", "pending", "snoozed")
 LISTED_CONVERSATIONS = 20  # of a contact, those with the latest activity: Chatwoot lists no more
 FILTERED_CONVERSATIONS = 25  # a page of the filter
 MOST_CONVERSATION_PAGES = 40  # of one contact, so a thousand
+MOST_MESSAGE_PAGES = 10  # of one conversation, 20 messages a page
+# Where the customer's language may stand, the likeliest first: what Chatwoot recognized in their
+# messages, what somebody wrote down of the contact, what their browser prefers.
+LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
 T = TypeVar("T")
 
 
@@ -85,6 +90,7 @@ class SenderPart(Part):
     phone_number: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     identifier: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     custom_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    additional_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class TeamPart(Part):
@@ -109,10 +115,26 @@ class ListedPart(Part):
 class ConversationPart(ListedPart, kw_only=True):
     inbox_id: msgspec.Raw
     meta: MetaPart
+    additional_attributes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    created_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    last_activity_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    waiting_since: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConversationsPart(Part):
     payload: list[ListedPart]
+
+
+class MessagePart(Part):
+    id: msgspec.Raw
+    content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    private: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    source_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    created_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class MessagesPart(Part):
+    payload: list[MessagePart]
 
 
 def connect(
@@ -176,6 +198,9 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `languages`: of the customer, the likeliest first, as tags (`pt-BR`); none where nobody knows.
+    Epoch seconds, 0 where they are not told: `active_at`, of its last message; `waiting_since`:
+    the customer's first message that no agent has answered.
     """
 
     id: int
@@ -185,13 +210,28 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    languages: tuple[str, ...] = ()
+    created_at: float = 0.0
+    active_at: float = 0.0
+    waiting_since: float = 0.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """One of a conversation. `source`: what its writer called it; `created_at`: epoch seconds."""
+
+    id: int
+    content: str
+    private: bool
+    source: str
+    created_at: float
 
 
 # As calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
     *("conversations", "conversations/custom_attributes", "agents", "inbox_members"),
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes"),
+    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
 )
 
 
@@ -259,7 +299,7 @@ class Chatwoot:
         path = f"conversations/{number}"
 
         def fetch(by: Deadline) -> Any:
-            return self._fetch_parts(path, ConversationPart, by)
+            return _strip_conversation(self._fetch_parts(path, ConversationPart, by))
 
         return self._read_cached(_conversation_resource(number), path, fetch, control)
 
@@ -509,6 +549,34 @@ class Chatwoot:
             if len(part["payload"]) < FILTERED_CONVERSATIONS:
                 return
 
+    @naming_side(CHATWOOT_SIDE)
+    def create_note(self, conversation: int, text: str, source: str) -> int:
+        """Write a private note, seen by agents alone; returns its number. It is sent once: who
+        does not know what became of it looks for `source` in `list_messages`.
+
+        Chatwoot draws `{{ … }}` and `{% … %}` in what agents write as Liquid: no value may.
+        """
+        plain = text.replace("{{", "{ {").replace("{%", "{ %")
+        fields = {"content": plain, "private": True, "message_type": "outgoing"}
+        path = f"conversations/{conversation}/messages"
+        return _require_number(
+            self._write("POST", path, fields | {"source_id": source}, again=False), "id"
+        )
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_messages(self, conversation: int, since: float) -> list[Message]:
+        """The messages since then (epoch seconds), and some before; asked anew, 20 in a call."""
+        path, found = f"conversations/{conversation}/messages", list[Message]()
+        for _ in range(MOST_MESSAGE_PAGES):
+            oldest = f"?before={found[0].id}" if found else ""
+            with self._reporting(path):
+                rows = self._fetch_parts(path + oldest, MessagesPart)["payload"]
+            page = [_parse_message(row) for row in rows]
+            found = [*page, *found]
+            if not page or page[0].created_at < since:
+                break
+        return found
+
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
         if method == "GET":
@@ -654,6 +722,48 @@ def _parse_conversation(body: Any) -> Conversation:
         contact=_parse_contact(meta.get("sender")),
         attributes=_read_attributes(body),
         team=_require_number(meta["team"], "id") if meta.get("team") else None,
+        languages=_read_languages(body),
+        created_at=_read_moment(body, "created_at"),
+        active_at=_read_moment(body, "last_activity_at"),
+        waiting_since=_read_moment(body, "waiting_since"),
+    )
+
+
+def _strip_conversation(body: dict[str, Any]) -> dict[str, Any]:
+    """Of the further attributes, which anybody may fill, the languages alone are kept."""
+    for owner in (body, body["meta"]["sender"]):
+        further = owner.pop("additional_attributes", None)
+        if isinstance(further, dict):
+            owner["additional_attributes"] = _pick_keys(further, LANGUAGE_FIELDS)
+    return body
+
+
+def _read_languages(body: dict[str, Any]) -> tuple[str, ...]:
+    sender = body["meta"]["sender"]
+    owned = [body.get("additional_attributes"), sender.get("additional_attributes")]
+    owned += [_read_attributes(sender)]
+    told = [
+        value
+        for name in LANGUAGE_FIELDS
+        for owner in owned
+        if isinstance(owner, dict) and isinstance(value := owner.get(name), str) and value
+    ]
+    return tuple(told)
+
+
+def _read_moment(body: dict[str, Any], key: str) -> float:
+    value = body.get(key)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return float(value) if is_number and value else 0.0
+
+
+def _parse_message(body: Any) -> Message:
+    return Message(
+        _require_number(body, "id"),
+        str(body.get("content") or ""),
+        body.get("private") is True,
+        str(body.get("source_id") or ""),
+        _read_moment(body, "created_at"),
     )
 
 

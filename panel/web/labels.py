@@ -174,6 +174,16 @@ SOURCES = {
     "entitlement code": "entitlement code",
 }
 
+# What became of a private note.
+NOTE_OUTCOMES_SAID = {
+    "written": "Written as a private note.",
+    "written_before": "This note is in the conversation already.",
+    "being_written": "The note is being written: look into the conversation.",
+    "unsettled": "Chatwoot did not confirm the note, so it may have been written: look into the "
+    "conversation, or press again in half a minute.",
+    "failed": "The note was not written.",
+}
+
 # Why an agent may see what is masked; what is kept is the English.
 UNCOVER_REASONS = (
     "Customer named the order number",

@@ -17,7 +17,7 @@ from werkzeug.http import parse_accept_header
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
+from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
@@ -108,12 +108,18 @@ def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]],
 
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
-    fmt = _choose_formats()
+    fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
-    return {"fmt": fmt, "request_id": request_id.current(), **words}
+    proves = proves_agents()
+    return {"fmt": fmt, "request_id": request_id.current(), "proves_agents": proves, **words}
 
 
-def _choose_formats() -> Formats:
+def proves_agents() -> bool:
+    """Is it known who the agent is? By the launch key alone, it is the page's word."""
+    return services().settings.agent_proof != SHARED_SECRET
+
+
+def choose_formats() -> Formats:
     settings = services().settings
     return _make_formats(
         request.headers.get("Accept-Language", ""), settings.locale, settings.timezone
@@ -127,7 +133,7 @@ def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
 
 
 def translate(text: str) -> str:
-    return _choose_formats().gettext(text)
+    return choose_formats().gettext(text)
 
 
 def make_link(record: str, number: int) -> str:
@@ -223,7 +229,7 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
         follow=view.follow,
         masked=view.masked,
         whole=view.whole,
-        locale=_choose_formats().locale,
+        locale=choose_formats().locale,
         script_root=request.script_root,
         second=int(now),
     )
