@@ -14,16 +14,18 @@ The map, in reading order. A module imports what stands before it, never what co
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
                 notes · preferences · delivery_log · tasks · inbox · lanes · readings · nights ·
-                dead_letters · workers · leader · installation · backlog · standing
+                dead_letters · workers · leader · installation · backlog · standing ·
+                recent
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks
-    customer/   matching · disclosure · lookup · decisions · noting · search
+    customer/   matching · disclosure · lookup · decisions · noting ·
+                acquaintance · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · sentences · rendering · opening · csrf · sign_in · panel · actions ·
-                copies · figures · watch · health · bundle · assets · request_ids ·
+                attention · sentences · rendering · recent · opening · csrf · sign_in · panel ·
+                actions · copies · figures · watch · health · bundle · assets · request_ids ·
                 request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·

@@ -56,6 +56,12 @@ CAUSES = {
     "cached_upstream": "A cache in front of MIDDAG Account answers in its place.",
 }
 
+# Why MIDDAG Account was not asked for an id.
+SEARCH_CAUSES = {
+    **CAUSES,
+    "too_many_ids": "Too many unknown IDs in one minute: wait a minute, then search again.",
+}
+
 # Why Chatwoot could not be asked, where an administrator can mend it.
 CHATWOOT_CAUSES = {
     "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "

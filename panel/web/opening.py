@@ -21,6 +21,7 @@ from panel.errors import PanelError
 from panel.models.organizations import ENTITIES
 from panel.services import services
 from panel.web.attention import Attention, Situation, find_attention
+from panel.web.recent import find_changes
 from panel.web.rendering import (
     find_masked,
     peek_view,
@@ -106,6 +107,7 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
         company=_describe_company(candidate.organization, views["organization"], standing),
         attention=_find_attention(views, standing, is_stranger),
         is_stranger=is_stranger,
+        recent=find_changes(candidate.organization, visit.conversation, views),
         moment=read_moment(),
         now=time.time(),
         is_cold=any(view.state == "loading" for view in views.values()),

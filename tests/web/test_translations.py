@@ -15,7 +15,7 @@ from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
-from panel.web import labels, sentences, vocabulary
+from panel.web import labels, recent, sentences, vocabulary
 from panel.web.attention import RULES
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -70,7 +70,7 @@ def in_tables() -> Iterator[Text]:
         vocabulary.PAYMENT_METHODS,
         vocabulary.CHANNELS,
         vocabulary.ROLES,
-        labels.CAUSES,
+        labels.SEARCH_CAUSES,
         labels.CHATWOOT_CAUSES,
         labels.REASONS,
         labels.SIGN_IN,
@@ -85,6 +85,7 @@ def in_tables() -> Iterator[Text]:
     yield from TOTAL_LABELS
     yield from (*labels.SOURCES.values(), *labels.UNCOVER_REASONS)
     yield sentences.SITES
+    yield from recent.WORDS.values()
     for forms_by_word in (sentences.SUBJECTS, *sentences.SENTENCES.values()):
         for forms_of_one in forms_by_word.values():
             yield from forms_of_one
