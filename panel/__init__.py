@@ -24,9 +24,9 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · noting ·
                 acquaintance · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · sentences · rendering · recent · opening · csrf · sign_in · panel ·
-                actions · copies · figures · watch · health · bundle · assets · request_ids ·
-                request_metrics · security_headers
+                attention · sentences · rendering · recent · summaries · arrangement · opening ·
+                csrf · sign_in · panel · actions · copies · figures · watch · health · bundle ·
+                assets · request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·

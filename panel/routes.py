@@ -6,7 +6,18 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, copies, csrf, health, panel, rendering, sign_in
+from panel.web import (
+    actions,
+    arrangement,
+    assets,
+    copies,
+    csrf,
+    health,
+    panel,
+    rendering,
+    sign_in,
+    summaries,
+)
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -23,8 +34,10 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/summaries/<name>", "summary", summaries.show_summary),
     ("GET", "/copies/<section>/<int:record>", "copies", copies.show_copies),
     ("POST", "/notes", "notes", copies.write_note),
+    ("POST", "/preferences", "preferences", arrangement.change_preferences),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )

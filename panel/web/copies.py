@@ -25,6 +25,7 @@ from panel.web.rendering import (
     open_seal_in_time,
     proves_agents,
     read_moment,
+    refuse_unproven_agent,
 )
 from panel.web.sections import SECTIONS
 from panel.web.selection import Item
@@ -60,10 +61,10 @@ def show_copies(section: str, record: int) -> Response:
 def write_note() -> Response:
     """The form says which record; what is written about it is made here."""
     if not proves_agents():
-        return _refuse_unproven()
+        return refuse_unproven_agent()
     seal = open_seal()
     if seal.proof == SHARED_SECRET:
-        return _refuse_unproven()
+        return refuse_unproven_agent()
     code, status = "", 200
     try:
         section = request.form.get("section", "")
@@ -76,11 +77,6 @@ def write_note() -> Response:
         outcome = "unsettled" if isinstance(error, NoteUnsettled) else "failed"
         code, status = error.code, choose_status(error)
     return make_response(render_template("note.html", outcome=outcome, code=code), status)
-
-
-def _refuse_unproven() -> Response:
-    detail = "PANEL_AGENT_PROOF=shared-secret does not prove who the agent is"
-    return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
 
 
 def _make_copies(seal: Seal, section: str, record: int) -> Copies:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -161,6 +161,12 @@ def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
     return escape(text) % {name: isolate(value) for name, value in values.items()}
 
 
+def refuse_unproven_agent() -> Response:
+    """Of what belongs to one agent, or is done in their name."""
+    detail = "PANEL_AGENT_PROOF=shared-secret does not prove who the agent is"
+    return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
+
+
 # -- drawing -----------------------------------------------------------------------------------
 
 
@@ -193,6 +199,7 @@ class SharedKey:
     follow: bool
     masked: frozenset[str]
     whole: bool
+    collapsed: bool
     locale: str
     script_root: str
     second: int
@@ -229,6 +236,7 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
         follow=view.follow,
         masked=view.masked,
         whole=view.whole,
+        collapsed=view.collapsed,
         locale=choose_formats().locale,
         script_root=request.script_root,
         second=int(now),

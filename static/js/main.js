@@ -7,6 +7,7 @@ import "./news.js";
 import "./copying.js";
 import "./ages.js";
 import "./shortcuts.js";
+import "./arrangement.js";
 import "./requests.js";
 import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
 import { noteMove } from "./clock.js";
