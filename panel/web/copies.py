@@ -34,7 +34,7 @@ from panel.web.sentences import NAMES, SentenceContext, make_sentence
 
 @dataclass(frozen=True)
 class Copies:
-    """`number`: what people call the record; `sentence`: empty where there is nothing to say.
+    """`called`: as its row calls it; `sentence`: empty where there is nothing to say.
 
     `language`: of the sentence, for the attribute `lang`.
     """
@@ -42,6 +42,7 @@ class Copies:
     section: str
     record: int
     number: str
+    called: str
     sentence: str
     language: str
 
@@ -89,7 +90,9 @@ def _make_copies(seal: Seal, section: str, record: int) -> Copies:
     fmt = _choose_customers_formats(seal)
     context = SentenceContext(read_moment(), fmt, find_masked(seal.trust))
     number = getattr(item.record, "number", None) or str(record)
-    return Copies(section, record, number, make_sentence(section, item, context), fmt.language)
+    called = getattr(item.record, "product", None) or number
+    sentence = make_sentence(section, item, context)
+    return Copies(section, record, number, called, sentence, fmt.language)
 
 
 def _find_item(seal: Seal, name: str, record: int) -> Item | None:

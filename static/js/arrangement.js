@@ -3,7 +3,6 @@
 
 import { all, find, on } from "./page.js";
 
-const isFold = (button) => button.matches("[data-action=fold]");
 const isFolded = (section) => section.querySelector("[data-action=fold]").ariaExpanded === "false";
 const namesOf = (sections) => sections.map((section) => section.dataset.section).join();
 const sectionOf = (row) => find(`[data-section=${row.dataset.of}]`);
@@ -43,6 +42,8 @@ on("click", ({ target }) => {
   ARRANGING[button?.dataset.action]?.(button);
 });
 // A section that is brought up to date stays as it is.
-on("htmx:before:morph:attr", (event) => {
-  if (event.detail.attrName === "aria-expanded" && isFold(event.target)) event.preventDefault();
+on("htmx:after:swap", () => {
+  for (const name of find("#arrangement")?.elements.collapsed.value.split(",").filter(Boolean) || []) {
+    find(`[data-section=${name}] [data-action=fold]`).ariaExpanded = false;
+  }
 });
