@@ -5,16 +5,18 @@ The map, in reading order. A module imports what stands before it, never what co
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · phones · values · dates · money · fields · organizations ·
-                orders · licenses
+    models/     text · countries · phones · values · dates · money · fields · lines ·
+                organizations · orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
-                chatwoot
+                inspection · documents · record_documents · paging · middag_rejections · middag ·
+                chatwoot_rejections · chatwoot_parts · chatwoot_languages · chatwoot_records ·
+                chatwoot_calls · chatwoot_access · chatwoot_contacts · chatwoot_conversations ·
+                chatwoot_messages · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
                 notes · preferences · delivery_log · tasks · inbox · lanes · readings · nights ·
-                dead_letters · workers · leader · installation · backlog · standing ·
+                dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
@@ -24,9 +26,10 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · noting ·
                 acquaintance · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · sentences · rendering · recent · summaries · arrangement · opening ·
-                csrf · sign_in · panel · actions · copies · figures · watch · health · bundle ·
-                assets · request_ids · request_metrics · security_headers
+                details · row_readers · attention · deep_links · sentences · rendering · recent ·
+                summaries · arrangement · opening · csrf · sign_in · panel · rows · actions ·
+                copies · figures · watch · health · bundle · assets · request_ids ·
+                request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
@@ -34,11 +37,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
                 dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
                 chatwoot_events · chatwoot_hooks
+    explain/    identity · documents · explanation · lines · page
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · doctor_setup · doctor · monitoring · night_status ·
-                sync_status · sync_buried · sync_erased · sync · commands · console
+                setup_findings · setup · doctor_setup · doctor · explain · monitoring ·
+                night_status · sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

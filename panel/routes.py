@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
+from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
 from panel.web import (
     actions,
@@ -15,6 +16,7 @@ from panel.web import (
     health,
     panel,
     rendering,
+    rows,
     sign_in,
     summaries,
 )
@@ -22,12 +24,13 @@ from panel.web import (
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
 
-# What the browser of an agent asks for; each but the shell needs a proof or a seal.
+# An agent's browser asks for these. All but the shell need a proof or a seal.
 PANEL: tuple[Route, ...] = (
     ("GET", "/", "shell", panel.show_shell),
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("GET", "/rows/<name>/<number>", "row", rows.show_row),
     ("POST", "/refresh", "refresh_all", panel.refresh_all),
     ("GET", "/attention", "attention", panel.show_attention),
     ("GET", "/changes", "changes", panel.show_changes),
@@ -38,6 +41,7 @@ PANEL: tuple[Route, ...] = (
     ("GET", "/copies/<section>/<int:record>", "copies", copies.show_copies),
     ("POST", "/notes", "notes", copies.write_note),
     ("POST", "/preferences", "preferences", arrangement.change_preferences),
+    ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),
 )

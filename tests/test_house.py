@@ -32,7 +32,7 @@ ONLY_IN = {
     "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
     "flask": (
         *("panel.application", "panel.services", "panel.routes", "panel.web", "panel.cli"),
-        *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks"),
+        *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks", "panel.explain.page"),
     ),
 }
 # Loaded by name, when it is needed: who has nothing to upgrade does without Alembic's 4 MB.

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 SHOWN, UNCOVERED, SEARCHED, NOTED = "shown", "uncovered", "searched", "noted"
 SIGNED_IN, SIGNED_OUT = "signed_in", "signed_out"
+EXPLAINED = "explained"  # to an administrator, by `GET /why`
 LONGEST_NOTE = 200
 IDS = ("what", "agent", "conversation", "organization")  # of a row; a note may hold anything
 
@@ -53,7 +54,7 @@ _INSERT = access_log.insert()  # made once: with its values it would be made at 
 @dataclass(frozen=True)
 class AuditEntry:
     """One row. `what`: `shown`, `uncovered`, `searched`, `noted`, `pick`, `refuse`, `undo`,
-    `signed_in`, `signed_out`.
+    `signed_in`, `signed_out`, `explained`.
 
     0 and empty where there is none. `link` with `source`: how the organization was found
     (`matched` by `email`); `note`: the state and version of each section that was shown, the

@@ -121,7 +121,7 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
         company=_describe_company(candidate.organization, views["organization"], standing),
         attention=_find_attention(views, standing, is_stranger),
         is_stranger=is_stranger,
-        arranged=list(views.values()),
+        arranged=[view.section for view in views.values()],
         recent=find_changes(candidate.organization, visit.conversation, views),
         moment=read_moment(),
         now=time.time(),

@@ -41,9 +41,3 @@ on("click", ({ target }) => {
   const button = target.closest("[data-action]");
   ARRANGING[button?.dataset.action]?.(button);
 });
-// A section that is brought up to date stays as it is.
-on("htmx:after:swap", () => {
-  for (const name of find("#arrangement")?.elements.collapsed.value.split(",").filter(Boolean) || []) {
-    find(`[data-section=${name}] [data-action=fold]`).ariaExpanded = false;
-  }
-});

@@ -6,8 +6,8 @@ An older program writes no notes and shows the usual order.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 OLDEST_CODE = 1
 
 
