@@ -15,9 +15,9 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot_messages · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
-                notes · preferences · delivery_log · tasks · inbox · lanes · readings · nights ·
-                dead_letters · workers · leader · installation · backlog · standing · history ·
-                recent
+                notes · preferences · delivery_log · tasks · inbox · lanes · line_ups ·
+                readings · nights · dead_letters · workers · leader · installation · backlog ·
+                standing · history · recent
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries

@@ -5,7 +5,7 @@ import { all, find, on } from "./page.js";
 
 const isFolded = (section) => section.querySelector("[data-action=fold]").ariaExpanded === "false";
 const namesOf = (sections) => sections.map((section) => section.dataset.section).join();
-const sectionOf = (row) => find(`[data-section=${row.dataset.of}]`);
+const movedOf = (row) => find(`[data-section=${row.dataset.of}]`);
 
 function keepArrangement() {
   const form = find("#arrangement");
@@ -20,7 +20,7 @@ function moveSection(button, isUp) {
   const row = button.closest("li");
   const other = isUp ? row.previousElementSibling : row.nextElementSibling;
   if (!other) return;
-  for (const partOf of [(each) => each, sectionOf]) {
+  for (const partOf of [(each) => each, movedOf]) {
     partOf(other)[isUp ? "before" : "after"](partOf(row));
   }
   button.focus();
