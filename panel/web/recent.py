@@ -55,7 +55,7 @@ SECTIONS_OF_GROUPS = {"order": "orders", "quote": "quotes", "license": "licenses
 
 
 @dataclass(frozen=True)
-class Change:
+class HeardChange:
     """`row`: the id of the row that it touched, empty where it touched none; `is_shown`: the row
     stands in a section that is known already."""
 
@@ -70,7 +70,7 @@ class RecentChanges:
     """`more`: changes beyond those that are told; `rows`: of all of them."""
 
     since: float
-    told: tuple[Change, ...]
+    told: tuple[HeardChange, ...]
     more: int
     rows: tuple[str, ...]
 
@@ -104,7 +104,9 @@ def list_changes(recent: Recent, views: Mapping[str, SectionView]) -> RecentChan
     return RecentChanges(recent.since, told, len(changes) - len(told), rows)
 
 
-def _read_changes(heard: Iterable[Heard], views: Mapping[str, SectionView]) -> Iterable[Change]:
+def _read_changes(
+    heard: Iterable[Heard], views: Mapping[str, SectionView]
+) -> Iterable[HeardChange]:
     """Of each record only what was heard last; the newest first."""
     known: set[tuple[str, str]] = set()
     for hook in heard:
@@ -119,12 +121,12 @@ def _read_changes(heard: Iterable[Heard], views: Mapping[str, SectionView]) -> I
 
 def _make_change(
     words: str, section: str, subject: str, views: Mapping[str, SectionView]
-) -> Change:
+) -> HeardChange:
     row = f"{section}-{subject}" if section and subject.isdigit() else ""
     record = _find_record(views.get(section), subject)
     product = getattr(record, "product", None)
     name = getattr(record, "number", None) or subject
-    return Change(words, f"{name} ({product})" if product else name, row, record is not None)
+    return HeardChange(words, f"{name} ({product})" if product else name, row, record is not None)
 
 
 def _find_record(view: SectionView | None, subject: str) -> Any:
