@@ -17,5 +17,6 @@ Everything runs on loopback and is stopped at the end. In reading order:
     filling.py     a database as thousands of passes would have left it
     growth.py      what grows with the number of organizations
     flood.py       bursts of webhooks
+    row.py         what a row is
     rows.py        ROWS: the table of the benchmark
 """

@@ -20,7 +20,8 @@ from typing import Any
 import click
 
 from bench.figures import Figure, missed, table
-from bench.rows import ROWS, Row
+from bench.row import Row
+from bench.rows import ROWS
 from bench.stage import Stage
 from bench.writing import Absent
 

@@ -19,6 +19,7 @@ from panel.web import (
     rows,
     sign_in,
     summaries,
+    verify,
 )
 
 View = Callable[..., Any]
@@ -41,6 +42,8 @@ PANEL: tuple[Route, ...] = (
     ("GET", "/copies/<section>/<int:record>", "copies", copies.show_copies),
     ("POST", "/notes", "notes", copies.write_note),
     ("POST", "/preferences", "preferences", arrangement.change_preferences),
+    ("GET", "/verify", "verify_dialog", verify.show_dialog),
+    ("POST", "/verify", "verify", verify.verify),
     ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),

@@ -28,6 +28,8 @@ from panel.data.links import Links
 from panel.data.notes import PrivateNotes
 from panel.data.preferences import Preferences
 from panel.data.search_index import SearchIndex
+from panel.data.verification_tries import VerificationTries
+from panel.data.verifications import Verifications
 from panel.locks import Locks
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot, connect
@@ -57,10 +59,13 @@ class Services:
     audit_log: AuditLog
     notes: PrivateNotes
     preferences: Preferences
+    verifications: Verifications
+    tries: VerificationTries
     deliveries: DeliveryLog
     access: Access
     seals: Seals
     authenticator: Authenticator
+    checks: BackgroundChecks
     rendered: TtlCache[Markup]
 
 
@@ -83,6 +88,7 @@ def build(settings: Settings, app: Flask) -> Services:
     checks = BackgroundChecks(bulkhead)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
     access = Access(settings, account, checks)
+    verifications = Verifications(engine)
     return Services(
         settings=settings,
         bulkhead=bulkhead,
@@ -97,9 +103,11 @@ def build(settings: Settings, app: Flask) -> Services:
         audit_log=AuditLog(log_engine),
         notes=PrivateNotes(engine),
         preferences=Preferences(engine),
+        verifications=verifications,
+        tries=VerificationTries(engine),
         deliveries=DeliveryLog(log_engine),
         access=access,
-        seals=Seals(settings, account, access, checks, revocations),
+        seals=Seals(settings, account, access, checks, revocations, verifications),
         authenticator=Authenticator(
             settings,
             account,
@@ -109,6 +117,7 @@ def build(settings: Settings, app: Flask) -> Services:
             Throttle(engine, settings.secret),
             revocations,
         ),
+        checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 

@@ -22,7 +22,7 @@ MOST_MODULES = 12  # directly in `panel/`
 
 # Who alone may use what. The demo and the tests stand outside: they play the other side.
 ONLY_IN = {
-    "requests": ("panel.upstream.client", "panel.upstream.transport"),
+    "requests": ("panel.upstream.exchange", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
     "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),

@@ -163,6 +163,12 @@ class Directory:
         with transaction(self._engine) as connection:
             return [Person(**row) for row in connection.execute(here).mappings()]
 
+    def list_absent(self) -> set[tuple[int, str]]:
+        """(organization, key) of the people who have no contact."""
+        absent = select(people.c.organization, people.c.key).where(people.c.contact == 0)
+        with transaction(self._engine) as connection:
+            return {(row.organization, row.key) for row in connection.execute(absent)}
+
     # -- who has a key ---------------------------------------------------------------------------
 
     def find_people(self, email: str, phone: str) -> list[Person]:

@@ -32,6 +32,9 @@ class Lane(IntEnum):
     RECONCILE = 2
 
 
+SLOW = (Lane.BACKFILL, Lane.RECONCILE)
+
+
 @dataclass(frozen=True)
 class LanePlace:
     """`position`: the sequence of the hook that asks; `pass_id`: of the pass that will answer."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from panel.data.db import insert, metadata, transaction
-from panel.data.directory import organizations, people
+from panel.data.directory import organizations
 from panel.data.inbox import BURIED, hooks
 
 readings = Table(
@@ -108,12 +108,11 @@ class Readings:
         return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
-        """Known organizations that need a pass though nobody rings: a person without a contact,
-        hooks that were given up, an expiry that has passed."""
+        """Known organizations that need a pass though nobody rings: hooks that were given up, or
+        an expiry that has passed."""
         buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(
-            select(people.c.organization).where(people.c.contact == 0),
             select(hooks.c.organization).where(buried),
             select(organizations.c.id).where(expired),
         )

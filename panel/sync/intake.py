@@ -57,6 +57,15 @@ class Stats:
     failing_tasks: tuple[TaskTrouble, ...] = ()
     lanes: Mapping[Lane, LaneLength] = field(default_factory=dict)
 
+    @property
+    def oldest_urgent(self) -> float | None:
+        """When the oldest hook came that somebody waits for."""
+        return self.lanes[Lane.URGENT].oldest_at if Lane.URGENT in self.lanes else None
+
+    def count_waiting(self, lane: Lane) -> int:
+        """Passes of a lane, those that are tried again too."""
+        return self.lanes[lane].waiting if lane in self.lanes else 0
+
 
 class Intake:
     """Keeps hooks and looks after them; every process may have one. Executes nothing."""

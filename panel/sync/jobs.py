@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event
 
 from panel.cache.policy import CacheControl
@@ -41,11 +42,14 @@ BACKFILL = "backfill"
 start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 
-class TooManyGone(Exception):
-    """`gone` of `known` organizations would be cleared."""
+@dataclass(frozen=True)
+class LinedUp:
+    """What came of `sync reconcile`: how many organizations were lined up, and how many were
+    withheld because they are gone and are too many of the `known` ones."""
 
-    def __init__(self, gone: int, known: int) -> None:
-        super().__init__(f"{gone} of {known} known organizations would be cleared")
+    lined_up: int
+    withheld: int
+    known: int
 
 
 class Jobs:
@@ -140,19 +144,20 @@ class Jobs:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
 
-    def reconcile(self, force: bool = False, watch: Watch = iter) -> int:
-        """Line up every known organization; returns how many. Raises `TooManyGone`.
+    def reconcile(self, force: bool = False, watch: Watch = iter) -> LinedUp:
+        """Line up every known organization, as the night does where many of them are gone: then
+        their clearing alone is withheld, unless `force` says that it is right.
 
         `watch` is given the ids and yields them again: for who wants to see how far it is.
         """
         known = self._services.directory.list_organizations()
-        gone = [each for each in known if self._would_clear(each)]
-        if len(gone) > MOST_CLEARED * len(known) and not force:
-            raise TooManyGone(len(gone), len(known))
-        self._intake.line_up(gone, Lane.RECONCILE, DELETED)
-        left = [each for each in watch(known) if each not in gone]
-        self._intake.line_up(left, Lane.RECONCILE)
-        return len(known)
+        gone = {each for each in watch(known) if self._would_clear(each)}
+        is_withheld = len(gone) > MOST_CLEARED * len(known) and not force
+        if not is_withheld:
+            self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
+        self._intake.line_up([each for each in known if each not in gone], Lane.RECONCILE)
+        withheld = len(gone) if is_withheld else 0
+        return LinedUp(len(known) - withheld, withheld, len(known))
 
     def begin_night(self) -> None:
         """What the worker's schedule calls: `keep_nights` goes on with it."""
@@ -160,6 +165,8 @@ class Jobs:
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
         self._services.notes.prune(time.time() - kept)
+        self._services.verifications.prune()
+        self._services.tries.prune()
 
     def run_nightly(self) -> None:
         """A whole night, now."""

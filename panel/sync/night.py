@@ -273,8 +273,8 @@ class Night:
         elif gone:
             night = self._ask_passes(night, gone, DELETED)
         today = datetime.now(self._zone).date()
-        needy = set(self._readings.list_needy(today)) - set(gone)
-        night = self._ask_passes(night, needy)
+        needy = {*self._readings.list_needy(today), *self._contacts.find_absent()}
+        night = self._ask_passes(night, needy - set(gone))
         now = time.time()
         self._sightings.prune(now)
         self._nights.prune(now)

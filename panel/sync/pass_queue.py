@@ -6,6 +6,7 @@ serve the organizations at random, take a millisecond for each of many, and look
 costs a twentieth of a core.
 """
 
+import sqlite3
 from collections.abc import Collection, Sequence
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
@@ -19,7 +20,8 @@ APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
 # A constant, never computed: DBOS 3.4 leaves work lying that another version began.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
-TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
+# The last: of a question past SQLAlchemy (`dispatcher`).
+TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
 # Passes of each lane that run at once; one that waits for its next try is none of them. So the slow
 # lanes never hold the place of what somebody waits for.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}

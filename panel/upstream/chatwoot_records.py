@@ -43,7 +43,7 @@ class Contact:
     """`joined`: it is known to an inbox, so that somebody may be speaking through it.
 
     `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say.
+    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -54,6 +54,7 @@ class Contact:
     attributes: dict[str, Any]
     joined: bool = False
     public: bool = True
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Conversation:
     `languages`: of the customer, the likeliest first; none where nobody knows. Epoch seconds, 0
     where they are not told: `active_at`, of its last message; `waiting_since`, of the customer's
     first message that no agent has answered.
+    `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -77,6 +79,7 @@ class Conversation:
     created_at: float = 0.0
     active_at: float = 0.0
     waiting_since: float = 0.0
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ def parse_conversation(body: Any) -> Conversation:
         created_at=_read_moment(body, "created_at"),
         active_at=_read_moment(body, "last_activity_at"),
         waiting_since=_read_moment(body, "waiting_since"),
+        status=_read_text(body, "status") or "",
     )
 
 
@@ -186,7 +190,13 @@ def parse_contact(body: Any) -> Contact:
         attributes=read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
         public=_is_public(found),
+        company=_read_company(found),
     )
+
+
+def _read_company(contact: dict[str, Any]) -> str:
+    more = contact.get("additional_attributes")
+    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:
@@ -234,6 +244,11 @@ def parse_agents(body: Any) -> dict[int, Agent]:
 def read_ids(body: Any) -> list[int]:
     """Of the rows of a list."""
     return [require_number(row, "id") for row in require_list(body)]
+
+
+def read_locale(account: Any) -> str:
+    """Empty where the account names no language."""
+    return _read_text(require_object(account), "locale") or ""
 
 
 def parse_numbers(body: Any) -> list[int]:

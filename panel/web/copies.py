@@ -107,10 +107,7 @@ def _choose_customers_formats(seal: Seal) -> Formats:
     """In the language of the conversation or its contact; of the panel, where nobody knows."""
     own = choose_formats()
     try:
-        languages = (
-            services().chatwoot.conversation(seal.conversation, CacheControl.FRESH).languages
-        )
+        talk = services().chatwoot.conversation(seal.conversation, CacheControl.FRESH)
     except PanelError:
-        languages = ()
-    wanted = [*(tag.replace("_", "-") for tag in languages), own.language]
-    return Formats(choose_locale("", wanted), own.zone)
+        return own
+    return Formats(choose_locale(talk.languages, otherwise=own.locale), own.zone)

@@ -141,6 +141,7 @@ NOTICES = {
     "unknown_organization": "MIDDAG Account knows no company with this ID.",
     "denied": "MIDDAG Account refuses to show this company.",
     "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
+    "only_hint": "That is right, and it is noted. It is only a hint, so nothing was opened.",
     "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }

@@ -22,6 +22,7 @@ from panel.services import get, services
 from panel.upstream.documents import ORGANIZATION
 from panel.web import sign_in
 from panel.web.details import Details
+from panel.web.languages import learn_language, recall_language, tell_language
 from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
@@ -53,12 +54,19 @@ CPU_LOAD = CpuLoad()
 
 
 def show_shell() -> str:
+    recall_language()
     return render_template("shell.html", origins=services().settings.frame_origins)
 
 
-def show_contact() -> Response | str:
+def show_contact() -> Response:
+    recall_language()
+    return tell_language(_open_panel())
+
+
+def _open_panel() -> Response | str:
     try:
         proof = sign_in.prove_agent()
+        learn_language(proof)
         hints = Hints.from_form(request.form)
         proof.confirm(hints.agent_id)
         generation = services().authenticator.find_generation(proof, hints.agent_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, g, make_response, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -26,7 +26,7 @@ from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import deep_links, labels, vocabulary
+from panel.web import deep_links, labels, verification_labels, vocabulary
 from panel.web.formats import Formats, choose_locale
 from panel.web.groups import Moment
 from panel.web.sections import (
@@ -54,6 +54,8 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
     pages.add_app_template_filter(translate, "gettext")
+    pages.add_app_template_filter(name_area, "area_name")
+    pages.add_app_template_filter(name_answer, "answer_name")
     pages.add_app_template_test(is_illegible, "illegible")
     pages.add_app_template_test(is_unclear, "unclear")
 
@@ -110,6 +112,7 @@ def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
+    words["verification_labels"] = verification_labels
     proves = proves_agents()
     return {"fmt": fmt, "request_id": request_id.current(), "proves_agents": proves, **words}
 
@@ -120,20 +123,38 @@ def proves_agents() -> bool:
 
 
 def choose_formats() -> Formats:
+    """In the language that Chatwoot speaks to this agent, where it is known (`languages`); else in
+    that of the page that asks, or of its browser; else in that of the setting."""
+    return _find_formats(g.get("locale", ""))
+
+
+def choose_page_formats() -> Formats:
+    """As the page stands that asks; it names its language in place of the browser's."""
+    return _find_formats("")
+
+
+def _find_formats(locale: str) -> Formats:
     settings = services().settings
-    return _make_formats(
-        request.headers.get("Accept-Language", ""), settings.locale, settings.timezone
-    )
+    accepted = request.headers.get("Accept-Language", "")
+    return _make_formats(locale, accepted, settings.locale, settings.timezone)
 
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
-def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
-    wanted = parse_accept_header(languages, LanguageAccept).values()
-    return Formats(choose_locale(fixed, list(wanted)), zone)
+def _make_formats(locale: str, accepted: str, otherwise: str, zone: tzinfo) -> Formats:
+    wanted = parse_accept_header(accepted, LanguageAccept).values()
+    return Formats(choose_locale([locale, *wanted], otherwise), zone)
 
 
 def translate(text: str) -> str:
     return choose_formats().gettext(text)
+
+
+def name_area(area: str) -> str:
+    return translate(vocabulary.AREAS[area])
+
+
+def name_answer(kind: str) -> str:
+    return translate(verification_labels.ANSWER_NAMES[kind])
 
 
 def make_link(record: str, number: int) -> str:

@@ -56,6 +56,26 @@ def test_a_healthy_customer_is_one_screen_at_740_pixels(demo: Demo, page: Page) 
     assert panel.frame.evaluate(PAGE_HEIGHT) <= 720
 
 
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+def test_four_lines_that_need_a_word_and_every_amount_fit_into_the_same_screen(
+    demo: Demo, open_window: OpenWindow, locale: str
+) -> None:
+    demo.prove("healthy")
+    panel = sized(demo, open_window(locale=locale).page, "healthy", 740, 598)
+    assert panel.find("#attention a.line").count() == 4
+    assert panel.find(".totals").count() == 3
+    assert panel.frame.evaluate(PAGE_HEIGHT) <= 720
+
+
+@pytest.mark.parametrize("width", [320, 740])
+def test_the_page_ends_where_its_last_card_ends(demo: Demo, page: Page, width: int) -> None:
+    panel = sized(demo, page, "healthy", width, 200)
+    bottoms = panel.find(".card").evaluate_all(
+        "(cards) => Math.max(...cards.map((card) => card.getBoundingClientRect().bottom))"
+    )
+    assert panel.frame.evaluate(PAGE_HEIGHT) - panel.frame.evaluate("scrollY") - bottoms <= 16
+
+
 def test_a_healthy_customer_is_seen_without_scrolling_at_948_pixels(demo: Demo, page: Page) -> None:
     panel = healthy(demo, page, 948, 878)
     assert panel.frame.evaluate(PAGE_HEIGHT) <= 878

@@ -200,6 +200,18 @@ def test_a_contact_that_was_erased_is_found_out(wing: Wing) -> None:
     assert (last(wing).single, wing.waiting()) == (1, [(1001, RECONCILE)])
 
 
+def test_who_was_erased_has_no_pass_each_night(wing: Wing) -> None:
+    bring(wing, 3)
+    del wing.chat.contacts[contact_of(wing, "office@1001.example")["id"]]
+    wing.passes.run_nightly()
+    run_passes(wing)
+    assert wing.services.directory.list_absent() == {(1001, "organization")}
+    before = wing.waiting()
+    wing.passes.run_nightly()
+    assert last(wing).lined_up == 0
+    assert wing.waiting() == before
+
+
 def test_a_seat_without_a_contact_has_a_pass(wing: Wing) -> None:
     bring(wing, 3)
     wing.services.directory.remove_contact(

@@ -15,7 +15,7 @@ from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
-from panel.web import labels, recent, sentences, vocabulary
+from panel.web import labels, recent, sentences, verification_labels, vocabulary
 from panel.web.attention import RULES
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -82,6 +82,10 @@ def in_tables() -> Iterator[Text]:
         labels.CHANNEL_WARNINGS,
         labels.SHORTCUTS,
         labels.NOTE_OUTCOMES_SAID,
+        verification_labels.VERIFIED_BY,
+        verification_labels.HINTS,
+        verification_labels.ANSWER_NAMES,
+        verification_labels.VERIFY_REFUSALS,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()
