@@ -25,6 +25,8 @@ from panel.data.audit_log import AuditLog
 from panel.data.delivery_log import DeliveryLog
 from panel.data.directory import Directory
 from panel.data.links import Links
+from panel.data.notes import PrivateNotes
+from panel.data.preferences import Preferences
 from panel.data.search_index import SearchIndex
 from panel.data.verification_tries import VerificationTries
 from panel.data.verifications import Verifications
@@ -55,6 +57,8 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    notes: PrivateNotes
+    preferences: Preferences
     verifications: Verifications
     tries: VerificationTries
     deliveries: DeliveryLog
@@ -97,6 +101,8 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(log_engine),
+        notes=PrivateNotes(engine),
+        preferences=Preferences(engine),
         verifications=verifications,
         tries=VerificationTries(engine),
         deliveries=DeliveryLog(log_engine),

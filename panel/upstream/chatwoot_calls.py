@@ -52,7 +52,7 @@ UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse 
 USUAL_DOCUMENTS = (
     *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes"),
+    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
 )
 T = TypeVar("T")
 

@@ -6,10 +6,12 @@ Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from panel.errors import GiveUp, Unreadable
 from panel.models.text import clean, normalize_email
+from panel.upstream.chatwoot_languages import read_languages
 
 ADMINISTRATOR = "administrator"
 LONGEST_NAME = 255  # characters that a contact's name may have
@@ -60,6 +62,9 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `languages`: of the customer, the likeliest first; none where nobody knows. Epoch seconds, 0
+    where they are not told: `active_at`, of its last message; `waiting_since`, of the customer's
+    first message that no agent has answered.
     `status`: open, pending, snoozed or resolved.
     """
 
@@ -70,7 +75,22 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    languages: tuple[str, ...] = ()
+    created_at: float = 0.0
+    active_at: float = 0.0
+    waiting_since: float = 0.0
     status: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One of a conversation. `source`: what its writer called it; `created_at`: epoch seconds."""
+
+    id: int
+    content: str
+    private: bool
+    source: str
+    created_at: float
 
 
 @dataclass(frozen=True)
@@ -136,7 +156,21 @@ def parse_conversation(body: Any) -> Conversation:
         contact=parse_contact(meta.get("sender")),
         attributes=read_attributes(body),
         team=require_number(meta["team"], "id") if meta.get("team") else None,
+        languages=read_languages(body),
+        created_at=_read_moment(body, "created_at"),
+        active_at=_read_moment(body, "last_activity_at"),
+        waiting_since=_read_moment(body, "waiting_since"),
         status=_read_text(body, "status") or "",
+    )
+
+
+def parse_message(body: Any) -> Message:
+    return Message(
+        require_number(body, "id"),
+        str(body.get("content") or ""),
+        body.get("private") is True,
+        str(body.get("source_id") or ""),
+        _read_moment(body, "created_at"),
     )
 
 
@@ -258,3 +292,9 @@ def require_number(body: Any, key: str) -> int:
 def _read_text(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
     return clean(value) or None if isinstance(value, str) else None
+
+
+def _read_moment(body: dict[str, Any], key: str) -> float:
+    value = body.get(key)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return float(value) if is_number and value else 0.0

@@ -20,7 +20,9 @@ from panel.data.standing import UNKNOWN, Standing, read_standing
 from panel.errors import PanelError
 from panel.models.organizations import ENTITIES
 from panel.services import services
+from panel.web.arrangement import find_preference
 from panel.web.attention import Attention, find_attention
+from panel.web.recent import find_changes
 from panel.web.rendering import (
     find_masked,
     peek_view,
@@ -35,6 +37,7 @@ from panel.web.sections import (
     mark_unchecked,
 )
 from panel.web.situation import Situation
+from panel.web.summaries import SUMMARIZED, Summary, summarize
 
 
 @dataclass(frozen=True)
@@ -59,41 +62,54 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     if candidate:
         return _render_ready(visit, candidate, notice)
     template = "choose.html" if found.candidates else "unlinked.html"
-    views = [_peek_card(each) for each in found.candidates]
-    for each, view in zip(found.candidates, views, strict=True):
-        services().audit_log.try_record(_make_entry(visit.seal, each, [view]))
-    cards = [_make_card(visit, *pair) for pair in zip(found.candidates, views, strict=True)]
+    choices = [_make_choice(visit, each) for each in found.candidates]
     return render_template(
         template,
         visit=visit,
-        cards=cards,
+        choices=choices,
         seal=_sign_seal(visit),
         notice=notice,
         agents=services().chatwoot.agents(),
     )
 
 
-def _peek_card(candidate: Candidate) -> SectionView:
-    """A card shows its organization, too."""
+@dataclass(frozen=True)
+class Choice:
+    """One of several companies that fit. `seal` opens it; `section`: its own facts; `summaries`:
+    of the sections that decide, as far as they are kept."""
+
+    candidate: Candidate
+    seal: str
+    company: Company
+    section: Markup
+    summaries: tuple[Summary, ...]
+
+
+def _make_choice(visit: Visit, candidate: Candidate) -> Choice:
     masked = find_masked(candidate.trust)
-    return peek_view(SECTIONS["organization"], candidate.organization, masked)
-
-
-def _make_card(
-    visit: Visit, candidate: Candidate, view: SectionView
-) -> tuple[Candidate, str, Markup, Company]:
-    """One of several that fit, with the seal that opens it, its section and its company."""
-    section = render_section(view, candidate.organization)
+    names = ("organization", *SUMMARIZED)
+    views = [peek_view(SECTIONS[name], candidate.organization, masked) for name in names]
+    services().audit_log.try_record(_make_entry(visit.seal, candidate, views[:1]))
     standing = _read_standing(candidate.organization)
-    company = _describe_company(candidate.organization, view, standing)
-    return candidate, _sign_seal(visit, candidate), section, _add_claim(company, visit)
+    company = _describe_company(candidate.organization, views[0], standing)
+    return Choice(
+        candidate,
+        _sign_seal(visit, candidate),
+        _add_claim(company, visit),
+        render_section(views[0], candidate.organization),
+        tuple(summarize(view) for view in views[1:]),
+    )
 
 
 def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = find_masked(candidate.trust)
+    preference = find_preference(visit.seal)
     views = {
-        name: peek_view(section, candidate.organization, masked)
-        for name, section in SECTIONS.items()
+        name: replace(
+            peek_view(SECTIONS[name], candidate.organization, masked),
+            collapsed=name in preference.collapsed,
+        )
+        for name in preference.arrange(list(SECTIONS))
     }
     if not visit.access_checked:
         views = {
@@ -112,6 +128,8 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
         company=_add_claim(company, visit),
         attention=_find_attention(candidate.organization, views, standing, is_stranger),
         is_stranger=is_stranger,
+        arranged=[view.section for view in views.values()],
+        recent=find_changes(candidate.organization, visit.conversation, views),
         moment=read_moment(),
         now=time.time(),
         is_cold=any(view.state == "loading" for view in views.values()),

@@ -5,17 +5,21 @@ import random
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 from flask import Response, make_response, render_template, request
 
 from panel import metrics
 from panel.auth.tokens import Seal
+from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
+from panel.customer.acquaintance import learn_organization
 from panel.customer.lookup import Hints
 from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
+from panel.upstream.documents import ORGANIZATION
 from panel.web import sign_in
 from panel.web.details import Details
 from panel.web.languages import learn_language, recall_language, tell_language
@@ -45,6 +49,7 @@ from panel.web.sections import (
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE = 6  # digits
+JUST_READ_SECONDS = 5.0
 CPU_LOAD = CpuLoad()
 
 
@@ -144,6 +149,8 @@ def answer_section(
     status, begun = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
+        if section.document is ORGANIZATION and _was_just_read(reading):
+            learn_organization(services(), reading)
         view = make_view(section, reading, read_moment(), masked)
         view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
@@ -159,6 +166,10 @@ def answer_section(
     answer = make_response(html, status)
     answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
     return answer
+
+
+def _was_just_read(reading: Reading[Any]) -> bool:
+    return not reading.late and time.time() - reading.read_at < JUST_READ_SECONDS
 
 
 def record_trouble(view: SectionView | Details, seal: Seal) -> None:

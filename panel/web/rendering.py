@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, make_response, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
+from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
@@ -113,7 +113,13 @@ def provide_globals() -> dict[str, object]:
     fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
     words["verification_labels"] = verification_labels
-    return {"fmt": fmt, "request_id": request_id.current(), **words}
+    proves = proves_agents()
+    return {"fmt": fmt, "request_id": request_id.current(), "proves_agents": proves, **words}
+
+
+def proves_agents() -> bool:
+    """Is it known who the agent is? By the launch key alone, it is the page's word."""
+    return services().settings.agent_proof != SHARED_SECRET
 
 
 def choose_formats() -> Formats:
@@ -182,6 +188,12 @@ def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
     return escape(text) % {name: isolate(value) for name, value in values.items()}
 
 
+def refuse_unproven_agent() -> Response:
+    """Of what belongs to one agent, or is done in their name."""
+    detail = "PANEL_AGENT_PROOF=shared-secret does not prove who the agent is"
+    return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
+
+
 # -- drawing -----------------------------------------------------------------------------------
 
 
@@ -214,6 +226,7 @@ class SharedKey:
     follow: bool
     masked: frozenset[str]
     whole: bool
+    collapsed: bool
     locale: str
     script_root: str
     second: int
@@ -250,6 +263,7 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
         follow=view.follow,
         masked=view.masked,
         whole=view.whole,
+        collapsed=view.collapsed,
         locale=choose_formats().locale,
         script_root=request.script_root,
         second=int(now),

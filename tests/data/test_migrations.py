@@ -29,6 +29,8 @@ from panel.data import (
     inbox,
     installation,
     nights,
+    notes,
+    preferences,
     readings,
     schema,
     sightings,
@@ -102,6 +104,8 @@ ADDED = {
     *(f"nights.{column.name}" for column in nights.nights.c),
     *(f"readings.{column.name}" for column in readings.readings.c),
     *(f"sightings.{column.name}" for column in sightings.sightings.c),
+    *(f"private_notes.{column.name}" for column in notes.private_notes.c),
+    *(f"preferences.{column.name}" for column in preferences.preferences.c),
 }
 
 
