@@ -13,7 +13,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
-                delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
+                delivery_log · tasks · inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights · dead_letters ·
                 workers · leader · installation · backlog · standing
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
@@ -28,10 +28,10 @@ The map, in reading order. A module imports what stands before it, never what co
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
-                rate_limit · group_commit · pass_queue · intake · night_contacts · night ·
-                task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
-                dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_events · chatwoot_hooks
+                rate_limit · group_commit · pass_queue · intake · task_intake · chatwoot_events ·
+                night_contacts · night_strays · night · reasons · tries · heartbeat ·
+                pass_runner · task_runner · dispatcher · sweep · work · executor · worker ·
+                installation_mark · dry_run · jobs · plugin_hooks · chatwoot_hooks
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·

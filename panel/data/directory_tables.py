@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from panel.data.db import metadata, partial_index
 
-UNSETTLED = "former_email IS NOT NULL OR merged_into != 0"  # an administrator has to know
+UNSETTLED_PEOPLE = "former_email IS NOT NULL OR merged_into != 0"  # an administrator has to know
 COMPANY = "organization"  # the role of the company's own contact
 
 organizations = Table(
@@ -55,7 +55,7 @@ people = Table(
     Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
     Column("former_email", Text),
     Column("merged_into", BigInteger, nullable=False, default=0, server_default=text("0")),
-    partial_index("people_unsettled", "organization", "key", only=UNSETTLED),
+    partial_index("people_unsettled", "organization", "key", only=UNSETTLED_PEOPLE),
 )
 
 further_contacts = Table(

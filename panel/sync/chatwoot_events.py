@@ -24,7 +24,7 @@ from panel.sync.conversations import (
 )
 from panel.sync.memberships import Memberships
 from panel.sync.people import OUR_ATTRIBUTES
-from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED
+from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED, ActiveConversation
 
 IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
 LARGEST_NUMBER = 2**63 - 1  # that a database keeps
@@ -38,16 +38,6 @@ class Demand:
     passes: frozenset[int] = frozenset()
     tasks: Mapping[Task, int | None] = field(default_factory=dict)
     warmings: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A conversation as an event tells of it."""
-
-    number: int
-    contact: int
-    status: str
-    attributes: Mapping[str, Any]
 
 
 class EventReader:
@@ -99,17 +89,24 @@ class EventReader:
         Of a conversation that does not live only what somebody set wrongly is anybody's business.
         """
         told = _read_mention(conversation)
-        if told is None:
-            return {}
+        return self._name_task(told, changed, lives or told.status != RESOLVED) if told else {}
+
+    def find_naming(self, told: ActiveConversation) -> dict[Task, int | None]:
+        """The task where it should say its organization, whoever tells of it."""
+        return self._name_task(told, {}, lives=True)
+
+    def _name_task(
+        self, told: ActiveConversation, changed: Mapping[str, Any], lives: bool
+    ) -> dict[Task, int | None]:
         seats = self._memberships.name_seats(told.contact)
-        kind = self._name_kind(told, seats, changed, lives or told.status != RESOLVED)
+        kind = self._name_kind(told, seats, changed, lives)
         if not kind:
             return {}
         number = told.contact if kind == REPAIR else told.number
         return {Task(kind, number): min(map(int, seats), default=None)}
 
     def _name_kind(
-        self, told: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
+        self, told: ActiveConversation, seats: Names, changed: Mapping[str, Any], lives: bool
     ) -> str:
         """NAMING, REPAIR or nothing.
 
@@ -179,14 +176,14 @@ def _identifies(event: Event) -> bool:
     return any(IDENTIFYING & row.keys() for row in rows if isinstance(row, dict))
 
 
-def _read_mention(conversation: Event) -> Mention | None:
+def _read_mention(conversation: Event) -> ActiveConversation | None:
     """None where it names no conversation or no contact."""
     number = _read_number(conversation.get("id"))
     contact = _read_number(_require_mapping(_find_sender(conversation)).get("id"))
     if not number or not contact:
         return None
     attributes = _require_mapping(conversation.get("custom_attributes"))
-    return Mention(number, contact, str(conversation.get("status")), attributes)
+    return ActiveConversation(number, contact, str(conversation.get("status")), attributes)
 
 
 def _find_sender(conversation: Event) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -57,10 +58,11 @@ ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
-EQUAL, CONTAINS, PRESENT = (
+EQUAL, CONTAINS, PRESENT, ABSENT = (
     "equal_to",
     "contains",
     "is_present",
+    "is_not_present",
 )  # of Chatwoot's filter, which compares without case
 PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
 # Their visitors can read the whole contact.
@@ -193,6 +195,16 @@ USUAL_DOCUMENTS = (
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
     *("contacts/conversations", "contacts/destroy_custom_attributes"),
 )
+
+
+@dataclass(frozen=True)
+class ActiveConversation:
+    """One that is not resolved, with its contact. `status`: open, pending or snoozed."""
+
+    number: int
+    contact: int
+    status: str
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -375,7 +387,7 @@ class Chatwoot:
         One page of them: Chatwoot promises no order, so pages may overlap. It compares without
         case: look-alikes come too.
         """
-        body = self._filter_contacts(conditions, "OR", page)
+        body = self._filter_contacts(conditions, ["OR"], page)
         meta = _require_object(_require_object(body).get("meta"))
         return [_parse_contact(row) for row in _read_rows(body)], _require_number(meta, "count")
 
@@ -387,6 +399,31 @@ class Chatwoot:
         Raises `Unreadable` where `setup` has not defined the attribute.
         """
         return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_strangers(self, keys: Sequence[Condition]) -> list[Contact]:
+        """Contacts that show one of these keys and say no organization; of the first pages.
+
+        None where `setup` has not defined the attribute.
+        """
+        # AND binds tighter than OR, and there are no parentheses: each key has its own condition.
+        absent = [Condition(ID_ATTRIBUTE, (), ABSENT)] * len(keys)
+        pairs = [each for pair in zip(keys, absent, strict=True) for each in pair]
+        return self._list_defined(pairs, "AND", "OR")
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_unnamed(self, page: int) -> list[ActiveConversation]:
+        """A page of the conversations that live and name no organization; none where `setup` has
+        not defined the attribute, or this Chatwoot knows no such question."""
+        living = Condition("status", LIVING_STATUSES)
+        question = _make_question([living, Condition(ID_ATTRIBUTE, (), ABSENT)])
+        try:
+            body = self._send("POST", f"conversations/filter?page={page}", question)
+        except Unreadable as error:
+            if read_words(error.body).lower().startswith(UNKNOWN_KEY):
+                return []
+            raise
+        return [_parse_active(row) for row in _read_rows(body)]
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
@@ -410,18 +447,20 @@ class Chatwoot:
         found = self._list_defined(conditions, "OR")
         return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
 
-    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
+    def _list_defined(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
         try:
-            return [_parse_contact(row) for row in self._list_pages(conditions, joint)]
+            return [_parse_contact(row) for row in self._list_pages(conditions, joints)]
         except Unreadable as error:
             if read_words(error.body).lower().startswith(UNKNOWN_KEY):
                 return []
             raise
 
-    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[dict[str, Any]]:
+    def _list_pages(
+        self, conditions: Sequence[Condition], joints: Sequence[str]
+    ) -> list[dict[str, Any]]:
         rows: dict[int, dict[str, Any]] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
-            found = _read_rows(self._filter_contacts(conditions, joint, page))
+            found = _read_rows(self._filter_contacts(conditions, joints, page))
             rows |= {_require_number(row, "id"): row for row in found}
             if len(found) < PAGE_CONTACTS:
                 break
@@ -449,9 +488,10 @@ class Chatwoot:
         return found
 
     def _filter_contacts(
-        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+        self, conditions: Sequence[Condition], joints: Sequence[str] = ("AND",), page: int = 1
     ) -> Any:
-        return self._send("POST", f"contacts/filter?page={page}", _make_question(conditions, joint))
+        question = _make_question(conditions, joints)
+        return self._send("POST", f"contacts/filter?page={page}", question)
 
     @naming_side(CHATWOOT_SIDE)
     def create_contact(self, fields: dict[str, Any]) -> Contact:
@@ -625,8 +665,10 @@ class Chatwoot:
         self._troubles.note_failure(document, error)
 
 
-def _make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
-    """A question of Chatwoot's filters."""
+def _make_question(
+    conditions: Sequence[Condition], joints: Sequence[str] = ("AND",)
+) -> dict[str, Any]:
+    """A question of Chatwoot's filters. `joints` in turn: what stands between the conditions."""
     rows: list[dict[str, Any]] = [
         {
             "attribute_key": each.key,
@@ -634,7 +676,7 @@ def _make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[
             "values": list(each.values),
             "query_operator": joint,
         }
-        for each in conditions
+        for each, joint in zip(conditions, cycle(joints), strict=False)
     ]
     rows[-1]["query_operator"] = None
     return {"payload": rows}
@@ -689,6 +731,13 @@ def _is_public(contact: dict[str, Any]) -> bool:
 
 def _split(value: Any) -> list[str]:
     return value.split(",") if isinstance(value, str) else []
+
+
+def _parse_active(body: Any) -> ActiveConversation:
+    meta = _require_object(_require_object(body).get("meta"))
+    contact = _require_number(_require_object(meta.get("sender")), "id")
+    status = _read_text(body, "status") or ""
+    return ActiveConversation(_require_number(body, "id"), contact, status, _read_attributes(body))
 
 
 def _parse_listed(body: Any) -> ListedConversation:
