@@ -13,8 +13,9 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · directory · sightings · search_index · audit_log ·
-                delivery_log · tasks · inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights · dead_letters ·
-                workers · leader · installation · backlog · standing
+                delivery_log · tasks · inbox_tables · inbox · pass_states · lanes · line_ups ·
+                readings · nights · dead_letters · workers · leader · installation · backlog ·
+                standing
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
