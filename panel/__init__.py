@@ -5,27 +5,30 @@ The map, in reading order. A module imports what stands before it, never what co
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · phones · values · dates · money · fields · organizations ·
-                orders · licenses
+    models/     text · countries · phones · values · dates · money · fields · lines ·
+                organizations · orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
-    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
-                chatwoot
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · rejections ·
+                bodies · exchange · client · inspection · documents · record_documents · paging ·
+                middag_rejections · middag · chatwoot_rejections · chatwoot_parts ·
+                chatwoot_records · chatwoot_calls · chatwoot_access · chatwoot_contacts ·
+                chatwoot_conversations · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · erasures · directory · sightings · search_index · audit_log ·
+                matches · verifications · verification_tries ·
+                erasures · directory · sightings · search_index · audit_log ·
                 delivery_log · tasks · inbox_tables · inbox · pass_states · lanes · line_ups ·
                 readings · nights · dead_letters · workers · leader · installation · backlog ·
-                standing
+                standing · history
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks
-    customer/   matching · disclosure · lookup · decisions · search
-    web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · rendering · opening · csrf · sign_in · panel · actions · figures ·
-                watch · health · bundle · assets · request_ids · request_metrics ·
-                security_headers
+    customer/   matching · disclosure · lookup · decisions · search · answers · verification
+    web/        polling · labels · verification_labels · vocabulary · formats · groups ·
+                selection · sections · details · row_readers · attention · deep_links · rendering ·
+                opening · csrf · sign_in · panel · rows · actions · verify · figures · watch ·
+                health · bundle · assets · request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
@@ -33,11 +36,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 night_contacts · night_strays · night · reasons · tries · heartbeat ·
                 pass_runner · task_runner · dispatcher · sweep · work · executor · worker ·
                 installation_mark · dry_run · jobs · plugin_hooks · chatwoot_hooks
+    explain/    identity · documents · explanation · lines · page
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · doctor_setup · doctor · monitoring · night_status ·
-                sync_status · sync_buried · sync_erased · sync · commands · console
+                setup_findings · setup · doctor_setup · doctor · explain · monitoring ·
+                night_status · sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 

@@ -26,6 +26,8 @@ from panel.data.delivery_log import DeliveryLog
 from panel.data.directory import Directory
 from panel.data.links import Links
 from panel.data.search_index import SearchIndex
+from panel.data.verification_tries import VerificationTries
+from panel.data.verifications import Verifications
 from panel.locks import Locks
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot, connect
@@ -40,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Services:
-    """What both wings use."""
+    """The shared objects of both wings."""
 
     settings: Settings
     bulkhead: Bulkhead
@@ -53,6 +55,8 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    verifications: Verifications
+    tries: VerificationTries
     deliveries: DeliveryLog
     access: Access
     seals: Seals
@@ -79,6 +83,7 @@ def build(settings: Settings, app: Flask) -> Services:
     checks = BackgroundChecks(bulkhead)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
     access = Access(settings, account, checks)
+    verifications = Verifications(engine)
     return Services(
         settings=settings,
         bulkhead=bulkhead,
@@ -91,9 +96,11 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(log_engine),
+        verifications=verifications,
+        tries=VerificationTries(engine),
         deliveries=DeliveryLog(log_engine),
         access=access,
-        seals=Seals(settings, account, access, checks, revocations),
+        seals=Seals(settings, account, access, checks, revocations, verifications),
         authenticator=Authenticator(
             settings,
             account,
@@ -119,5 +126,5 @@ def get(kind: type[T], app: Flask | None = None) -> T:
 
 
 def services() -> Services:
-    """What both wings use, of the application that serves us now."""
+    """The shared objects of the current application."""
     return get(Services)

@@ -27,7 +27,9 @@ class Settings:
     """Every setting, parsed. Secrets do not show in `repr`.
 
     `certificates`: the file of the authorities that we trust; empty: those of `certifi`.
-    `links`: the address of each kind of record that has one, with `{id}` in it.
+    `verify_by`: those of `VERIFY_NAMES` that prove who is writing.
+    `links`: the address of each kind of record that is given one, with `{id}` in it; `unlinked`:
+    the kinds that shall have none.
     """
 
     secrets: tuple[str, ...]
@@ -47,6 +49,7 @@ class Settings:
     locale: str
     integer_money: str
     mask: str
+    verify_by: frozenset[str]
     trusted_proxies: int
     session_hours: int
     keep_days: int
@@ -59,13 +62,14 @@ class Settings:
     middag_proxy: str
     chatwoot_proxy: str
     links: Mapping[str, str]
+    unlinked: frozenset[str]
 
     def __repr__(self) -> str:
         return f"Settings({self.middag_api_url!r}, {self.chatwoot_url!r})"
 
     @property
     def monitoring_tokens(self) -> tuple[str, ...]:
-        """Whoever has one may read how we are: its own token, else the shared secret."""
+        """The tokens that may read `/readyz` and `/metrics`: their own, else the shared secret."""
         return (self.metrics_token,) if self.metrics_token else self.secrets
 
     @property
@@ -81,7 +85,7 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 
 def _token(text: str) -> str:
-    # It goes into a header: anything but printable ASCII would break the request, or split it.
+    # The secret goes into a header, where other characters would break the request, or split it.
     _require(text.isascii() and text.isprintable() and " " not in text)
     return text
 
@@ -114,7 +118,7 @@ def origin(url: str) -> str:
 
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    # They are written into a response header: nothing but an origin may pass.
+    # Origins are written into a response header: nothing else may pass.
     _require(not any(urlsplit(_url(part)).path for part in found))
     return tuple(origin(part) for part in found)
 
@@ -190,6 +194,12 @@ def _ids(text: str) -> tuple[int, ...]:
     return tuple(_number(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _verify_names(text: str) -> frozenset[str]:
+    found = frozenset(part.strip().replace("-", "_") for part in text.split(",") if part.strip())
+    _require(bool(found) and found <= set(VERIFY_NAMES))
+    return found
+
+
 def _template(text: str) -> str:
     if text:
         # The id may stand anywhere but in the host: a record must not choose where a click leads.
@@ -201,7 +211,7 @@ def _template(text: str) -> str:
 
 
 def _require(right: bool) -> None:
-    """What would be right stands in the table, so that no library's words, and no value, do."""
+    """Raise `ValueError` without words: the table has them, and no value may be shown."""
     if not right:
         raise ValueError
 
@@ -219,7 +229,15 @@ class Variable:
 
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
+
+
+def name_link(record: str) -> str:
+    """The variable that holds the address of this kind of record."""
+    return f"MIDDAG_LINK_{record.upper()}"
+
+
 MASK_NAMES = ("unproven", "secrets", "never")
+VERIFY_NAMES = ("key", "call", "tax_id", "order", "quote", "email")
 # As requests and OpenSSL call them; the first that is set is taken.
 CERTIFICATE_NAMES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 PROOF_NAMES = ("shared-secret", "access-token", "chatwoot-session")
@@ -288,6 +306,13 @@ VARIABLES = (
     ),
     Variable("PANEL_MASK", "mask", _choice(*MASK_NAMES), " or ".join(MASK_NAMES), MASK_NAMES[0]),
     Variable(
+        "PANEL_VERIFY_BY",
+        "verify_by",
+        _verify_names,
+        "one or several of " + ", ".join(VERIFY_NAMES) + ", separated by commas",
+        "key,call",
+    ),
+    Variable(
         "PANEL_TRUSTED_PROXIES", "trusted_proxies", _whole(0, 10), "a number from 0 to 10", "0"
     ),
     Variable(
@@ -321,10 +346,10 @@ VARIABLES = (
     ),
     *(
         Variable(
-            f"MIDDAG_LINK_{record.upper()}",
+            name_link(record),
             f"link_{record}",
             _template,
-            "an http:// or https:// address with {id} behind the host",
+            "an http:// or https:// address with {id} behind the host, or empty for no link",
             "",
         )
         for record in RECORDS
@@ -347,7 +372,10 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
-    return Settings(**_derived(values))
+    # Set to nothing is another thing than not set: then nothing is derived either.
+    empty = {name for name, text in environ.items() if not text.strip()}
+    unlinked = frozenset(record for record in RECORDS if name_link(record) in empty)
+    return Settings(**_derived(values), unlinked=unlinked)
 
 
 def _derived(values: dict[str, Any]) -> dict[str, Any]:

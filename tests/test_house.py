@@ -22,7 +22,7 @@ MOST_MODULES = 12  # directly in `panel/`
 
 # Who alone may use what. The demo and the tests stand outside: they play the other side.
 ONLY_IN = {
-    "requests": ("panel.upstream.client", "panel.upstream.transport"),
+    "requests": ("panel.upstream.exchange", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
     "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
@@ -32,7 +32,7 @@ ONLY_IN = {
     "dbos": ("panel.sync.pass_queue", "panel.sync.executor"),
     "flask": (
         *("panel.application", "panel.services", "panel.routes", "panel.web", "panel.cli"),
-        *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks"),
+        *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks", "panel.explain.page"),
     ),
 }
 # Loaded by name, when it is needed: who has nothing to upgrade does without Alembic's 4 MB.

@@ -49,6 +49,7 @@ MOST_STATES = 8192  # without their values: for those who only ask what has chan
 VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
 CACHED_UPSTREAM = "cached_upstream"
 NEVER = math.inf  # no answer is so new
+LONGEST_DETAIL = 200  # of a failure that is kept
 
 
 Report = Callable[[errors.PanelError], None]
@@ -145,6 +146,15 @@ class Cache:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
         [state] = self._recall([resource], parsed=True)
         return self._answer_from(resource, state, CacheControl.ONLY_IF_CACHED, self._clock())
+
+    def look(self, resource: Resource[T]) -> tuple[State[T], Entry]:
+        """The state of now, and the entry behind it with what is too old to decide anything.
+
+        For explanations: nobody is asked, and nothing is remembered.
+        """
+        [state] = self._load([resource], parsed=True)
+        [stored] = self.store.get(resource.entry_key)
+        return state, Entry.parse(stored)
 
     def changed(self, *shown: tuple[Resource[Any], str]) -> list[bool]:
         """Does a panel that shows these versions have a reason to ask? The cache alone answers.
@@ -330,7 +340,8 @@ class Cache:
         self, resource: Resource[T], state: State[T], stored_token: str, error: errors.PanelError
     ) -> Reading[T]:
         kind = type(error).__name__
-        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at)
+        told = error.detail[:LONGEST_DETAIL]
+        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, told)
         ended = replace(state, failure=failure)
         if _forbids_copies(error):
             # Not merely hidden: a later outage must not bring back what we may not show.
@@ -339,9 +350,9 @@ class Cache:
         else:
             self._store_beside_copy(resource, failure)
         self._share(resource, stored_token, ended)
-        told = failure.make_error(resource.lifetimes)
-        told.detail = error.detail
-        return self._answer_late(resource, ended, told)
+        raised = failure.make_error(resource.lifetimes)
+        raised.detail = error.detail
+        return self._answer_late(resource, ended, raised)
 
     def _store_beside_copy(self, resource: Resource[Any], failure: Failure) -> None:
         # The copy as it is now: if our lock was lost meanwhile, another writer may have removed it.

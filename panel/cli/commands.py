@@ -12,6 +12,7 @@ from flask import Flask
 from panel.auth.tokens import make_launch_url
 from panel.cli import sync
 from panel.cli.doctor import doctor
+from panel.cli.explain import explain
 from panel.cli.output import (
     database_command,
     echo,
@@ -78,7 +79,7 @@ def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
         yield "Nothing was shown."
 
 
-COMMANDS = (launch_url, setup, doctor, access, sync.group)
+COMMANDS = (launch_url, setup, doctor, explain, access, sync.group)
 
 
 def register(app: Flask) -> None:

@@ -46,7 +46,7 @@ def connect(url: str) -> Engine:
         event.listen(engine, "do_connect", _connect_patiently)
         return engine
     # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
-    # which does not (dependencies §1.5, trap 6).
+    # which does not.
     return _connect_sqlite(address, "FULL")
 
 

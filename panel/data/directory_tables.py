@@ -55,6 +55,7 @@ people = Table(
     Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
     Column("former_email", Text),
     Column("merged_into", BigInteger, nullable=False, default=0, server_default=text("0")),
+    Column("lacks", Text),
     partial_index("people_unsettled", "organization", "key", only=UNSETTLED_PEOPLE),
 )
 
@@ -96,6 +97,8 @@ class Person:
 
     `former_email`: what the contact shows still, where the back office has another one by now.
     `merged_into`: the contact in Chatwoot that took theirs in and shows none of their keys.
+    `lacks`: for what they have no rights, by `organizations.SHOWN_RIGHTS`, with commas; None: not
+    known.
     """
 
     organization: int
@@ -108,3 +111,4 @@ class Person:
     phone_shared: bool = False
     former_email: str | None = None
     merged_into: int = 0
+    lacks: str | None = None

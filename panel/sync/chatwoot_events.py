@@ -24,7 +24,7 @@ from panel.sync.conversations import (
 )
 from panel.sync.memberships import Memberships
 from panel.sync.people import OUR_ATTRIBUTES
-from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED, ActiveConversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED
 
 IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
 LARGEST_NUMBER = 2**63 - 1  # that a database keeps
@@ -33,11 +33,25 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Demand:
-    """Organizations whose pass is wanted, tasks with one organization each, whom to warm."""
+    """Organizations whose pass is wanted, tasks with one organization each, whom to warm.
+
+    `resolved`: the conversation that has just been, else 0.
+    """
 
     passes: frozenset[int] = frozenset()
     tasks: Mapping[Task, int | None] = field(default_factory=dict)
     warmings: frozenset[int] = frozenset()
+    resolved: int = 0
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A conversation as an event tells of it."""
+
+    number: int
+    contact: int
+    status: str
+    attributes: Mapping[str, Any]
 
 
 class EventReader:
@@ -54,7 +68,8 @@ class EventReader:
         if name == "conversation_created":
             return self._read_new_conversation(event)
         if name in ("conversation_updated", "conversation_status_changed"):
-            return Demand(tasks=self._judge(event, _find_changed(event)))
+            tasks = self._judge(event, _find_changed(event))
+            return Demand(tasks=tasks, resolved=_find_resolved(event))
         if name == "message_created" and not event.get("private"):
             return self._read_message(event)
         if name == "contact_created":
@@ -91,12 +106,12 @@ class EventReader:
         told = _read_mention(conversation)
         return self._name_task(told, changed, lives or told.status != RESOLVED) if told else {}
 
-    def find_naming(self, told: ActiveConversation) -> dict[Task, int | None]:
+    def find_naming(self, told: Mention) -> dict[Task, int | None]:
         """The task where it should say its organization, whoever tells of it."""
         return self._name_task(told, {}, lives=True)
 
     def _name_task(
-        self, told: ActiveConversation, changed: Mapping[str, Any], lives: bool
+        self, told: Mention, changed: Mapping[str, Any], lives: bool
     ) -> dict[Task, int | None]:
         seats = self._memberships.name_seats(told.contact)
         kind = self._name_kind(told, seats, changed, lives)
@@ -106,7 +121,7 @@ class EventReader:
         return {Task(kind, number): min(map(int, seats), default=None)}
 
     def _name_kind(
-        self, told: ActiveConversation, seats: Names, changed: Mapping[str, Any], lives: bool
+        self, told: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
     ) -> str:
         """NAMING, REPAIR or nothing.
 
@@ -156,6 +171,13 @@ def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any
     return any(value != (right or {}).get(key) for key, value in ours.items())
 
 
+def _find_resolved(event: Event) -> int:
+    """Only of a change to that status: an older event may come after somebody has reopened it."""
+    is_change = event.get("event") == "conversation_status_changed"
+    resolved = is_change and event.get("status") == RESOLVED
+    return _read_number(event.get("id")) if resolved else 0
+
+
 def _find_changed(event: Event) -> dict[str, Any]:
     """The custom attributes that were just changed, with their present values."""
     rows = event.get("changed_attributes")
@@ -176,14 +198,14 @@ def _identifies(event: Event) -> bool:
     return any(IDENTIFYING & row.keys() for row in rows if isinstance(row, dict))
 
 
-def _read_mention(conversation: Event) -> ActiveConversation | None:
+def _read_mention(conversation: Event) -> Mention | None:
     """None where it names no conversation or no contact."""
     number = _read_number(conversation.get("id"))
     contact = _read_number(_require_mapping(_find_sender(conversation)).get("id"))
     if not number or not contact:
         return None
     attributes = _require_mapping(conversation.get("custom_attributes"))
-    return ActiveConversation(number, contact, str(conversation.get("status")), attributes)
+    return Mention(number, contact, str(conversation.get("status")), attributes)
 
 
 def _find_sender(conversation: Event) -> Any:

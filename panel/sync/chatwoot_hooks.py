@@ -124,8 +124,10 @@ def _read_delivery(raw: bytes) -> str:
 
 
 def _line_up(event: dict[str, Any], delivery: str) -> Demand:
-    """Keep what the event asks for."""
+    """Keep what the event asks for, and end what held until the conversation was resolved."""
     demand = get(EventReader).read(event)
+    if demand.resolved:
+        services().verifications.end(demand.resolved)
     for organization in sorted(demand.passes):
         hook_id = f"chatwoot:{delivery}:{organization}"
         get(Intake).ring(organization, f"chatwoot.{event.get('event')}", hook_id)

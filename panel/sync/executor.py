@@ -48,8 +48,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
 
-# A constant, never computed: work that another executor began would be left lying (dependencies
-# §1.5, trap 3).
+# A constant, never computed: DBOS 3.4 leaves work lying that another executor began.
 EXECUTOR = "panel"
 CONNECTIONS = 8  # of the engine to the database
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
@@ -200,7 +199,7 @@ class Executor:
     def _run_task(self, task: Task, work: Work, dispatcher: Dispatcher) -> None:
         """As `_run_pass`."""
         me = str(DBOS.workflow_id)
-        turn = dispatcher.enter_task(me)
+        turn = dispatcher.enter_task(task, me)
         if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
             return
         if not DBOS.run_step(STUBBORN, work.is_due, task):

@@ -15,8 +15,9 @@ from panel.data.readings import Readings
 from panel.data.tasks import Task
 from panel.models.phones import list_spellings
 from panel.models.text import normalize_email
-from panel.sync.chatwoot_events import EventReader
-from panel.upstream.chatwoot import FILTERED_CONVERSATIONS, PAGE_CONTACTS, Chatwoot, Condition
+from panel.sync.chatwoot_events import EventReader, Mention
+from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition
+from panel.upstream.chatwoot_conversations import FILTERED_CONVERSATIONS
 
 log = logging.getLogger(__name__)
 PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so their answer is one page
@@ -69,7 +70,8 @@ class Strays:
         for page in range(1, MOST_PAGES + 1):
             listed = self._chatwoot.list_unnamed(page)
             for each in listed:
-                for task, organization in self._reader.find_naming(each).items():
+                told = Mention(each.id, each.contact.id, each.status, each.attributes)
+                for task, organization in self._reader.find_naming(told).items():
                     asking.ask(task, organization)
             if len(listed) < FILTERED_CONVERSATIONS:
                 return

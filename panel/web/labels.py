@@ -62,6 +62,8 @@ CHATWOOT_CAUSES = {
     "it anew.",
     "token_missing": "The panel's access token did not reach Chatwoot. Something in between "
     "removes it.",
+    "bot_token": "The panel's access token belongs to a bot, not to a user. An administrator must "
+    "enter a user's.",
     "other_account": "The panel's Chatwoot user does not belong to this account.",
     "account_suspended": "Chatwoot has suspended this account.",
     "no_account": "The panel is set up for a Chatwoot account that does not exist.",
@@ -133,6 +135,7 @@ NOTICES = {
     "unknown_organization": "MIDDAG Account knows no company with this ID.",
     "denied": "MIDDAG Account refuses to show this company.",
     "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
+    "only_hint": "That is right, and it is noted. It is only a hint, so nothing was opened.",
     "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }

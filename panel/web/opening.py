@@ -191,5 +191,7 @@ def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) 
 
 def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
-    named = replace(visit.seal, organization=organization, trust=trust)
+    verified = candidate.verified if candidate else None
+    token = verified.token if verified else ""
+    named = replace(visit.seal, organization=organization, trust=trust, verification=token)
     return services().seals.sign(named)

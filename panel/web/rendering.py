@@ -26,7 +26,7 @@ from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import labels, vocabulary
+from panel.web import deep_links, labels, verification_labels, vocabulary
 from panel.web.formats import Formats, choose_locale
 from panel.web.groups import Moment
 from panel.web.sections import (
@@ -54,6 +54,8 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
     pages.add_app_template_filter(translate, "gettext")
+    pages.add_app_template_filter(name_area, "area_name")
+    pages.add_app_template_filter(name_answer, "answer_name")
     pages.add_app_template_test(is_illegible, "illegible")
     pages.add_app_template_test(is_unclear, "unclear")
 
@@ -110,6 +112,7 @@ def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
     fmt = _choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
+    words["verification_labels"] = verification_labels
     return {"fmt": fmt, "request_id": request_id.current(), **words}
 
 
@@ -130,9 +133,17 @@ def translate(text: str) -> str:
     return _choose_formats().gettext(text)
 
 
+def name_area(area: str) -> str:
+    return translate(vocabulary.AREAS[area])
+
+
+def name_answer(kind: str) -> str:
+    return translate(verification_labels.ANSWER_NAMES[kind])
+
+
 def make_link(record: str, number: int) -> str:
-    """The configured deep link of a record, or nothing."""
-    return services().settings.links.get(record, "").replace("{id}", str(number))
+    """The deep link of a record, or nothing."""
+    return deep_links.make_link(services().settings, record, number)
 
 
 def find_masked(trust: str) -> frozenset[str]:
@@ -140,12 +151,18 @@ def find_masked(trust: str) -> frozenset[str]:
     return masked_kinds(services().settings.mask, trust)
 
 
-def isolate(value: object) -> Markup:
+def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
+    """The kinds that are masked in a section and in its rows, but for what the seal uncovers."""
+    masked = find_masked(seal.trust)
+    return masked - section.reveals if section.name in seal.uncovered else masked
+
+
+def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:
     """A value of another world in a line of ours: what runs the other way turns only itself.
 
     It may be anything; not all of it is shown when it is long.
     """
-    text = clean(str(value))[:LONGEST_SHOWN]
+    text = clean(str(value))[:longest]
     turns = any(unicodedata.bidirectional(each) in TURNING_CLASSES for each in text)
     return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
 

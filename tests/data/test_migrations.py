@@ -43,6 +43,8 @@ from panel.data.links import CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.data.migrations import upgrade, version
 from panel.data.migrations.version import Version, WrongSchema
 from panel.data.search_index import SearchIndex
+from panel.data.verification_tries import verification_tries
+from panel.data.verifications import verifications
 from tests import postgres
 from tests.conftest import wait_until
 from tests.data.newer import NEWER, our_tables, write_revision
@@ -85,7 +87,9 @@ ADDED = {
     *("agent_generations.agent", "agent_generations.generation"),
     *("deliveries.sender", "deliveries.answer", "deliveries.minute"),
     *("deliveries.count", "deliveries.last_at"),
-    *("people.former_email", "people.merged_into"),
+    *("people.former_email", "people.merged_into", "people.lacks"),
+    *(f"verifications.{column.name}" for column in verifications.c),
+    *(f"verification_tries.{column.name}" for column in verification_tries.c),
     *("further_contacts.organization", "further_contacts.key"),
     "further_contacts.contact",
     *("hooks.side", "hooks.settled_at", "hooks.settled_by"),

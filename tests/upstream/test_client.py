@@ -9,6 +9,7 @@ import time
 import tomllib
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,9 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.upstream.bodies import LARGE_AT_ONCE, LARGEST_ANSWER, LARGEST_IN_PARTS, decode
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _decode
+from panel.upstream.client import Client
 from panel.upstream.transport import Egress
 from tests.conftest import certify, wait_until
 
@@ -614,9 +616,9 @@ def test_neither_a_netrc_nor_a_proxy_of_the_machine_is_used(
 def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() -> None:
     """A visitor can write one into an attribute."""
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
-    assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
+    assert decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
+    assert decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
+    assert decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
 
 
 @pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
@@ -624,7 +626,7 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
     "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
 )
 def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
-    body, readable = _decode(b'{"total": ' + written.encode() + endless + b"}")
+    body, readable = decode(b'{"total": ' + written.encode() + endless + b"}")
     assert readable
     assert str(body["total"]) == written
     serializer = JsonSerializer()
@@ -633,12 +635,14 @@ def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: by
 
 def test_an_exponent_without_end_is_read_as_a_text() -> None:
     written = "1e" + "9" * 19
-    assert _decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+    assert decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
 
 
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
-    assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
-    assert _decode(b"\xef\xbb\xbf") == (None, True)
+    assert decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
+    assert decode(b"\xef\xbb\xbf") == (None, True)
+    assert decode(b"\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n") == ([7], True)
+    assert decode(b"\n\xef\xbb\xbf \xef\xbb\xbf\n") == (None, True)
 
 
 # -- a part of a large document ------------------------------------------------------------------
@@ -673,3 +677,34 @@ def test_a_document_of_parts_has_its_own_limit_after_decompression(scripted: Ser
     with pytest.raises(Unreadable) as caught:
         client(scripted(answer(packed, "200 OK", "Content-Encoding: gzip"))).get_parts("talk", Part)
     assert caught.value.code == "too_large"
+
+
+def test_no_more_than_four_large_answers_are_read_at_once(scripted: Serve) -> None:
+    go_on = threading.Event()
+    whole = answer(b'{"id": 7, "messages": "%s"}' % (b"x" * LARGEST_ANSWER * 2))
+
+    def withhold_the_end(connection: socket.socket) -> None:
+        connection.sendall(whole[:-1])
+        go_on.wait(30)
+        connection.sendall(whole[-1:])
+
+    server = scripted(*[withhold_the_end] * LARGE_AT_ONCE, whole)
+
+    def read(seconds: float) -> int:
+        found: int = client(server).get_parts("talk", Part, Deadline(seconds))["id"]
+        return found
+
+    def is_refused() -> bool:
+        try:
+            read(0.3)
+        except Unreachable as error:
+            return "other large answers" in error.detail
+        return False
+
+    with ThreadPoolExecutor(LARGE_AT_ONCE) as pool:
+        held = [pool.submit(read, 60.0) for _ in range(LARGE_AT_ONCE)]
+        wait_until(lambda: len(server.requests) >= LARGE_AT_ONCE)
+        wait_until(is_refused)
+        go_on.set()
+        assert [each.result() for each in held] == [7] * LARGE_AT_ONCE
+    assert read(60.0) == 7

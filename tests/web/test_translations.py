@@ -15,7 +15,7 @@ from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
-from panel.web import labels, vocabulary
+from panel.web import labels, verification_labels, vocabulary
 from panel.web.attention import RULES
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -70,6 +70,9 @@ def in_tables() -> Iterator[Text]:
         vocabulary.PAYMENT_METHODS,
         vocabulary.CHANNELS,
         vocabulary.ROLES,
+        vocabulary.ENTITLEMENT_LABELS,
+        vocabulary.INVITES,
+        vocabulary.AREAS,
         labels.CAUSES,
         labels.CHATWOOT_CAUSES,
         labels.REASONS,
@@ -78,6 +81,10 @@ def in_tables() -> Iterator[Text]:
         labels.HIDDEN_KINDS,
         labels.CHANNEL_WARNINGS,
         labels.SHORTCUTS,
+        verification_labels.VERIFIED_BY,
+        verification_labels.HINTS,
+        verification_labels.ANSWER_NAMES,
+        verification_labels.VERIFY_REFUSALS,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()

@@ -1,0 +1,63 @@
+"""`flask --app app explain`: why the panel shows what it shows, or did.
+
+Exit codes of a conversation: 0 its customer is proven, 1 not proven, several or nobody; of the
+others 0. 2: there is no such thing, or somebody could not be asked; what is known is printed.
+"""
+
+import sys
+import time
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from panel.cli.output import COULD_NOT, FOUND, database_command, echo, stop
+from panel.explain.explanation import Question, explain_shown
+from panel.explain.lines import Drawing, is_proven
+from panel.services import services
+
+MOMENTS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M"]
+
+
+@click.command("explain")
+@click.argument("conversation", type=click.IntRange(min=1), required=False)
+@click.option("--organization", type=click.IntRange(min=1), metavar="ID", help="All about it.")
+@click.option("--hook", metavar="ID", help="What a hook brought about.")
+@click.option("--agent", type=click.IntRange(min=1), metavar="ID", help="As this agent was shown.")
+@click.option(
+    "--at",
+    type=click.DateTime(MOMENTS),
+    help="What happened until then, in PANEL_TIMEZONE; 14:02 is that of today.",
+)
+@database_command
+def explain(
+    conversation: int | None,
+    organization: int | None,
+    hook: str | None,
+    agent: int | None,
+    at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Why does the panel show this for a CONVERSATION, an organization, or after a hook?
+
+    It changes nothing, and shows no secret and no whole e-mail or phone.
+    """
+    if sum(each is not None for each in (conversation, organization, hook)) != 1:
+        stop("Name one: a conversation, --organization ID or --hook ID.")
+    moment = _read_moment(at) if at else 0.0
+    question = Question(conversation or 0, organization or 0, hook or "", agent or 0, moment)
+    told = explain_shown(services(), question)
+    drawing = Drawing(services().settings.timezone, time.time())
+    echo(asdict(told), as_json, lambda: drawing.draw(told))
+    if not told.is_answered:
+        sys.exit(COULD_NOT)
+    sys.exit(FOUND if conversation and not is_proven(told) else 0)
+
+
+def _read_moment(at: datetime) -> float:
+    """As the panel's clock shows it; an hour without a day is the last one that was."""
+    zone = services().settings.timezone
+    if at.year == 1900:  # what `strptime` makes of an hour alone
+        today = datetime.now(zone)
+        at = at.replace(year=today.year, month=today.month, day=today.day)
+    return at.replace(tzinfo=zone).timestamp()

@@ -1,0 +1,124 @@
+"""The history of an organization or a conversation: what happened when, from the tables of others.
+
+It only reads: the hooks and passes of `inbox`, and the rows of `audit_log`. Times are epoch
+seconds. Every function raises `Unreachable("database")`.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Engine, select
+
+from panel.data.audit_log import AuditEntry, access_log
+from panel.data.db import transaction
+from panel.data.inbox import hooks, passes
+from panel.data.readings import readings
+
+MOST_ROWS = 30  # of one kind
+
+
+@dataclass(frozen=True)
+class Span:
+    """From `since` on, until `until`; `most`: the newest rows of one kind."""
+
+    since: float
+    until: float
+    most: int = MOST_ROWS
+
+
+@dataclass(frozen=True)
+class HookRow:
+    """A hook as the journal has it. `status`: waiting, done, ignored, buried or settled."""
+
+    hook_id: str
+    kind: str
+    organization: int | None
+    occurred_at: float
+    received_at: float
+    status: str
+    reason: str | None
+    finished_at: float | None
+    side: str | None
+
+
+@dataclass(frozen=True)
+class PassState:
+    """Of one organization. `read_at`: when the back office was read last for a pass that went well;
+    `gone_at`: when it was not found there, 0: it was.
+
+    `tries`: that failed in a row, the last one with `reason` at `side`; `due_at`: the next one.
+    """
+
+    waits: bool = False
+    runs: bool = False
+    tries: int = 0
+    reason: str = ""
+    side: str = ""
+    tried_at: float = 0.0
+    due_at: float = 0.0
+    read_at: float = 0.0
+    gone_at: float = 0.0
+
+
+def find_hook(engine: Engine, hook_id: str) -> HookRow | None:
+    found = _list_hooks(engine, hooks.c.hook_id == hook_id, most=1)
+    return found[0] if found else None
+
+
+def list_hooks(engine: Engine, organization: int, span: Span) -> list[HookRow]:
+    """The newest first."""
+    at = hooks.c.received_at
+    here = (hooks.c.organization == organization) & at.between(span.since, span.until)
+    return _list_hooks(engine, here, span.most)
+
+
+def _list_hooks(engine: Engine, here: ColumnElement[bool], most: int) -> list[HookRow]:
+    columns = [hooks.c[name] for name in HookRow.__dataclass_fields__]
+    newest = select(*columns).where(here).order_by(hooks.c.received_at.desc()).limit(most)
+    with transaction(engine) as connection:
+        return [HookRow(**row) for row in connection.execute(newest).mappings()]
+
+
+def read_pass_state(engine: Engine, organization: int) -> PassState:
+    with transaction(engine) as connection:
+        row = connection.execute(
+            select(passes).where(passes.c.organization == organization)
+        ).one_or_none()
+        seen = connection.execute(
+            select(readings.c.read_at, readings.c.gone_at).where(
+                readings.c.organization == organization
+            )
+        ).one_or_none()
+    read = (seen.read_at, seen.gone_at) if seen else (0.0, 0.0)
+    if row is None:
+        return PassState(read_at=read[0], gone_at=read[1])
+    return PassState(
+        waits=row.waiting is not None,
+        runs=row.running is not None,
+        tries=row.tries,
+        reason=row.reason or "",
+        side=row.side or "",
+        tried_at=row.tried_at or 0.0,
+        due_at=row.due_at,
+        read_at=read[0],
+        gone_at=read[1],
+    )
+
+
+def list_access(
+    engine: Engine,
+    span: Span,
+    conversation: int = 0,
+    organization: int = 0,
+    agent: int = 0,
+) -> list[AuditEntry]:
+    """What the access log has of the conversation, else of the organization; the newest first."""
+    about = access_log.c.conversation == conversation
+    if not conversation:
+        about = access_log.c.organization == organization
+    here = [about, access_log.c.at.between(span.since, span.until)]
+    if agent:
+        here.append(access_log.c.agent == agent)
+    columns = [column for column in access_log.c if column.name != "id"]
+    newest = select(*columns).where(*here).order_by(access_log.c.id.desc()).limit(span.most)
+    with transaction(engine) as connection:
+        return [AuditEntry(**row) for row in connection.execute(newest).mappings()]

@@ -1,0 +1,168 @@
+"""The explanation of a conversation, an organization or a hook: facts, for programs and people."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from panel.data import history
+from panel.data.audit_log import AuditEntry
+from panel.data.history import HookRow, PassState, Span
+from panel.errors import Missing, PanelError
+from panel.explain.documents import SectionFacts, list_sections
+from panel.explain.identity import Identity, describe_failure, identify
+from panel.services import Services
+from panel.sync.events import find_kind
+
+USUAL_SPAN_SECONDS = 7 * 86400.0
+# Around a moment that somebody complains of: what led to it, and a moment for clocks that differ.
+BEFORE_SECONDS, AFTER_SECONDS = 2 * 3600.0, 900.0
+MOST_EXPLAINED = 3  # whose sections are explained
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the three is asked for. `agent` 0: anybody; `at`: the moment in question, 0: now."""
+
+    conversation: int = 0
+    organization: int = 0
+    hook: str = ""
+    agent: int = 0
+    at: float = 0.0
+
+    @property
+    def span(self) -> Span:
+        if self.at:
+            return Span(self.at - BEFORE_SECONDS, self.at + AFTER_SECONDS)
+        now = time.time()
+        return Span(now - USUAL_SPAN_SECONDS, now + 1)
+
+
+@dataclass(frozen=True)
+class JournalEvent:
+    """Something that happened (epoch seconds)."""
+
+    at: float
+    what: str
+
+
+@dataclass(frozen=True)
+class OrganizationFacts:
+    """`people`: how many persons of it the passes know; `name` as the last pass saw it."""
+
+    organization: int
+    name: str
+    known: bool
+    passes: PassState
+    sections: tuple[SectionFacts, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`troubles`: what could not be asked. `journal`: the newest first."""
+
+    question: Question
+    identity: Identity | None = None
+    hook: HookRow | None = None
+    organizations: tuple[OrganizationFacts, ...] = ()
+    journal: tuple[JournalEvent, ...] = ()
+    troubles: tuple[str, ...] = field(default=())
+
+    @property
+    def is_answered(self) -> bool:
+        """Is there what was asked for, and could everybody be asked?"""
+        asked = self.question
+        found = self.identity if asked.conversation else self.hook if asked.hook else True
+        return found is not None and not self.troubles
+
+
+def explain_shown(shared: Services, question: Question) -> Explanation:
+    """Why the panel shows what it shows, or did; raises nothing but `PanelError` of no world."""
+    return _Inquiry(shared, question).run()
+
+
+class _Inquiry:
+    def __init__(self, shared: Services, question: Question) -> None:
+        self._shared = shared
+        self._asked = question
+        self._troubles: list[str] = []
+
+    def run(self) -> Explanation:
+        asked = self._asked
+        identity = self._try(self._identify) if asked.conversation else None
+        hook = self._try(self._find_hook) if asked.hook else None
+        numbers = [asked.organization, hook.organization if hook else 0]
+        numbers += [each.organization for each in identity.customers] if identity else []
+        chosen = [each for each in dict.fromkeys(numbers) if each][:MOST_EXPLAINED]
+        organizations = [self._try(partial(self._examine, each)) for each in chosen]
+        events = self._try(lambda: sorted(self._list_events(chosen), key=lambda each: -each.at))
+        return Explanation(
+            asked,
+            identity,
+            hook,
+            tuple(each for each in organizations if each),
+            tuple(events or ()),
+            tuple(dict.fromkeys(self._troubles)),
+        )
+
+    def _try(self, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except PanelError as error:
+            self._troubles.append(describe_failure(error))
+            return None
+
+    def _identify(self) -> Identity:
+        try:
+            return identify(self._shared, self._asked.conversation, self._asked.agent)
+        except Missing as error:
+            error.detail = f"there is no conversation {self._asked.conversation}"
+            raise
+
+    def _find_hook(self) -> HookRow:
+        found = history.find_hook(self._shared.database, self._asked.hook)
+        if found is None:
+            raise Missing("unknown_hook", "no hook with this id is kept")
+        return found
+
+    def _examine(self, number: int) -> OrganizationFacts:
+        known = self._shared.directory.get_organizations([number]).get(number)
+        return OrganizationFacts(
+            number,
+            known.name if known else "",
+            known is not None,
+            history.read_pass_state(self._shared.database, number),
+            tuple(list_sections(self._shared, number)),
+        )
+
+    def _list_events(self, organizations: list[int]) -> Iterator[JournalEvent]:
+        engine, asked = self._shared.database, self._asked
+        for number in organizations:
+            for hook in history.list_hooks(engine, number, asked.span):
+                yield from _tell_hook(hook)
+        about = organizations[0] if organizations else 0
+        if asked.conversation or about:
+            of = {"conversation": asked.conversation, "organization": about, "agent": asked.agent}
+            for entry in history.list_access(engine, asked.span, **of):
+                yield JournalEvent(entry.at, _tell_access(entry))
+
+
+def _tell_hook(hook: HookRow) -> Iterator[JournalEvent]:
+    kind = find_kind(hook.kind)
+    touched = ", ".join(kind.touches) if kind and kind.touches else "no section"
+    told = f"hook {hook.kind} of organization {hook.organization} came, id {hook.hook_id}"
+    yield JournalEvent(hook.received_at, f"{told}; it touches {touched}")
+    if hook.finished_at and hook.finished_at > hook.received_at:
+        why = f": {hook.side or ''} {hook.reason}".replace("  ", " ") if hook.reason else ""
+        yield JournalEvent(hook.finished_at, f"hook {hook.hook_id} {hook.status}{why}")
+
+
+def _tell_access(entry: AuditEntry) -> str:
+    how = " by ".join(each for each in (entry.link, entry.source) if each)
+    where = f"organization {entry.organization}" if entry.organization else ""
+    # A reason is free text of an agent, which may name somebody: `access` shows it.
+    note = entry.note if entry.what == "shown" else ""
+    words = (f"agent {entry.agent}: {entry.what} {where}".rstrip(), how, note)
+    return ", ".join(each for each in words if each)

@@ -1,0 +1,79 @@
+"""`GET /why`: the explanation for administrators of the Chatwoot account who have proven it.
+
+Not under `shared-secret`, where the page alone says who the agent is. No value that the mask could
+hide stands in an explanation.
+"""
+
+import time
+from dataclasses import asdict
+
+from flask import Response, abort, jsonify, request
+
+from panel.auth.access import Denied
+from panel.auth.tokens import SHARED_SECRET, InvalidSeal
+from panel.customer.lookup import parse_number
+from panel.data.audit_log import EXPLAINED, AuditEntry
+from panel.errors import PanelError
+from panel.explain.explanation import Explanation, Question, explain_shown
+from panel.explain.lines import Drawing
+from panel.services import services
+from panel.upstream.chatwoot import ADMINISTRATOR
+from panel.web.rendering import choose_status, open_seal
+from panel.web.sign_in import prove_agent
+
+LONGEST_HOOK_ID = 200
+
+
+def show_reasons() -> Response:
+    """In lines; JSON where the request accepts it."""
+    if services().settings.agent_proof == SHARED_SECRET:
+        abort(404)
+    try:
+        agent, proof = _prove_administrator()
+        question = _read_question()
+    except InvalidSeal:
+        raise  # answered as for every route that needs a seal
+    except PanelError as error:
+        answer = jsonify({"error": {"code": error.code, "detail": error.detail}})
+        answer.status_code = choose_status(error)
+        return answer
+    entry = AuditEntry(EXPLAINED, agent, question.conversation, question.organization, proof)
+    services().audit_log.try_record(entry)
+    return _answer(explain_shown(services(), question))
+
+
+def _prove_administrator() -> tuple[int, str]:
+    """By the seal of a panel, or by the same cookie that opens one. Raises `PanelError`."""
+    if request.headers.get("Authorization"):
+        seal = open_seal()
+        agent, name = seal.agent, seal.proof
+    else:
+        proof = prove_agent()
+        agent, name = proof.agent or 0, proof.name
+    listed = services().chatwoot.agents().get(agent)
+    if listed is None or listed.role != ADMINISTRATOR:
+        raise Denied("not_an_administrator")
+    return agent, name
+
+
+def _read_question() -> Question:
+    """Raises `Denied("bad_request")`."""
+    asked = request.args
+    question = Question(
+        conversation=parse_number(asked, "conversation", otherwise="0"),
+        organization=parse_number(asked, "organization", otherwise="0"),
+        hook=asked.get("hook", "")[:LONGEST_HOOK_ID],
+        agent=parse_number(asked, "agent", otherwise="0"),
+        at=float(parse_number(asked, "at", otherwise="0")),
+    )
+    if sum(map(bool, (question.conversation, question.organization, question.hook))) != 1:
+        raise Denied("bad_request", "one of conversation, organization and hook")
+    return question
+
+
+def _answer(told: Explanation) -> Response:
+    if request.accept_mimetypes.best_match(["text/plain", "application/json"]) != "text/plain":
+        return jsonify(asdict(told))
+    drawing = Drawing(services().settings.timezone, time.time())
+    text = "\n".join(drawing.draw(told)) + "\n"
+    return Response(text, mimetype="text/plain")
