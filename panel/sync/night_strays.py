@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from panel.data.directory import Directory, Person
+from panel.data.inbox import DAY_SECONDS
 from panel.data.nights import NightRow
 from panel.data.readings import Readings
 from panel.data.tasks import Task
@@ -21,13 +22,13 @@ from panel.upstream.chatwoot_conversations import FILTERED_CONVERSATIONS
 
 log = logging.getLogger(__name__)
 PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so their answer is one page
-TURNS_AT_ONCE = 15  # organizations in one step of the night
-MOST_PAGES = 40  # of conversations: the latest thousand that live and name nobody
+LOOKED_AT_ONCE = 15  # organizations in one step of the night
+MOST_UNNAMED_PAGES = 40  # of conversations: the latest thousand that live and name nobody
 # With fewer calls left of a twelfth of one for each contact, each half has one night of seven.
 ROOM = 2
 CALLS_FOR_CONTACTS = 12
 DAYS = {"conversations": 0, "contacts": 3}
-WEEK, DAY_SECONDS = 7, 86400
+WEEK = 7  # nights
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Strays:
         if not has_turn(night, "contacts"):
             return None
         since = night.begun_at if _has_room(night) else 0.0
-        numbers = self._readings.list_turned(since, night.place, TURNS_AT_ONCE)
+        numbers = self._readings.list_turned(since, night.place, LOOKED_AT_ONCE)
         if not numbers:
             return None
         found = self._find_unseated(numbers)
@@ -67,7 +68,7 @@ class Strays:
         return replace(night, place=place, lined_up=lined_up)
 
     def _look_at_conversations(self, asking: Asking) -> None:
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MOST_UNNAMED_PAGES + 1):
             listed = self._chatwoot.list_unnamed(page)
             for each in listed:
                 told = Mention(each.id, each.contact.id, each.status, each.attributes)
