@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data.lanes import Lane
+from panel.data.tasks import NAMING, REPAIR, WARMING
 
 APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
 # A constant, never computed: DBOS 3.4 leaves work lying that another version began.
@@ -25,7 +26,9 @@ TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
 # Passes of each lane that run at once; one that waits for its next try is none of them. So the slow
 # lanes never hold the place of what somebody waits for.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}
-TASKS_AT_ONCE = 6
+# Tries of tasks that run at once. A warming asks the back office alone: it never stands behind
+# those that wait for a call to Chatwoot.
+TASKS_AT_ONCE = {(NAMING, REPAIR): 6, (WARMING,): 3}
 WARM_WORKFLOW = "warm"  # of programs before the lanes, as are the queues
 FORMER_QUEUES = ("passes", "tasks", WARM_WORKFLOW)
 DELETED_AT_ONCE = 500  # finished workflows

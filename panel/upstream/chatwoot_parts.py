@@ -67,6 +67,7 @@ class ConversationsAnswer(Part):
     payload: list[ListedPart]
 
 
+<<<<<<< HEAD
 class MessagePart(Part):
     id: msgspec.Raw
     content: Field = msgspec.UNSET
@@ -77,3 +78,7 @@ class MessagePart(Part):
 
 class MessagesAnswer(Part):
     payload: list[MessagePart]
+=======
+class WholeConversationsAnswer(Part):
+    payload: list[ConversationPart]
+>>>>>>> wip-c5
