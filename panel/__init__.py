@@ -12,7 +12,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
                 chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · erasures · directory · sightings · search_index · audit_log ·
+                matches · erasures · forgotten · directory · sightings · search_index · audit_log ·
                 delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
                 workers · leader · installation · backlog · standing · history
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
@@ -32,11 +32,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
                 dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
                 chatwoot_events · chatwoot_hooks
+    privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · doctor_setup · doctor · explain · monitoring ·
+                setup_findings · setup · doctor_setup · doctor · explain · forget · monitoring ·
                 night_status · sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot

@@ -159,6 +159,7 @@ class Jobs:
         self._night.begin()
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:
         """A whole night, now."""

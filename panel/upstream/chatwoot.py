@@ -5,7 +5,7 @@ short while (`ACCESS_LIFETIMES`). An older list is used by `auth.access` alone, 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -267,6 +267,13 @@ class Chatwoot:
         """As it was when somebody asked for it within `CHECKED`; nobody is asked now."""
         kept = self._cache.peek(_conversation_resource(number))
         return kept.value if kept and not kept.late else None
+
+    def forget_copies(self, conversations: Collection[int], contacts: Collection[int]) -> None:
+        """Remove what is kept of them for a moment."""
+        for number in conversations:
+            self._cache.forget(number, "chatwoot-conversation")
+        for number in contacts:
+            self._cache.forget(number, "chatwoot-sources")
 
     @naming_side(CHATWOOT_SIDE)
     def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:

@@ -96,6 +96,10 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    def forget_copies(self, organization: int) -> None:
+        """Remove what is kept of it: it is gone, or shall be forgotten."""
+        self._cache.forget(organization, *(document.name for document in EVERY_DOCUMENT))
+
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
         """The present truth, past the cache; raises `PanelError`."""
