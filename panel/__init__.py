@@ -9,8 +9,8 @@ The map, in reading order. A module imports what stands before it, never what co
                 orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · paging · middag_rejections · middag · chatwoot_rejections ·
-                chatwoot
+                inspection · documents · paging · middag_rejections · rotation · middag ·
+                chatwoot_rejections · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · forgotten · directory · sightings · search_index · audit_log ·
                 delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·

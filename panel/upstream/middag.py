@@ -22,6 +22,7 @@ from panel.upstream.documents import (
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
+from panel.upstream.rotation import SecretRotation
 
 PASS_SECONDS = 120.0
 LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
@@ -40,6 +41,7 @@ class BackOffice:
     """What the back office knows of an organization: `read` through the cache, `now` without it.
 
     `on_read(document, organization, value)` is called with what `read` had to fetch anew.
+    `rotation`: of the secret; without it the client's own headers prove who asks.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class BackOffice:
         cache: Cache,
         integer_money: str,
         failures: FailureLog | None = None,
+        rotation: SecretRotation | None = None,
     ) -> None:
+        self._rotation = rotation or SecretRotation((), "")
         self._client = client.with_names(name_rejection)
         documents = [each.name for each in EVERY_DOCUMENT]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
@@ -191,15 +195,19 @@ class BackOffice:
         # Both are sent: one page of the documentation names the header, another the query (§3.1).
         query = {**query, "org": organization}
         headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
-        with self._slots.hold(organization, by):
-            answer = self._client.get(
+
+        def ask(proof: dict[str, str]) -> Answer:
+            return self._client.get(
                 path,
                 params=query,
-                headers=headers,
+                headers={**headers, **proof},
                 by=by,
                 subject=str(organization),
                 document=document.name,
             )
+
+        with self._slots.hold(organization, by):
+            answer = self._rotation.send(ask)
         self._note_cache(answer.age)
         if not isinstance(answer.body, dict) or says_failure(answer.body):
             raise Unreadable("wrong_shape", "no envelope around the answer")
