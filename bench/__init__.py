@@ -11,5 +11,11 @@ Everything runs on loopback and is stopped at the end. In reading order:
     reading.py     the rows of the reading wing
     scale.py       the rows that ask how the cost grows
     writing.py     the rows of the writing wing
+    wing.py        passes between worlds of their own, for the rows of lanes and night
+    lanes.py       how soon a hook reaches Chatwoot beside thousands of other passes
+    night.py       what a night costs
+    filling.py     a database as thousands of passes would have left it
+    growth.py      what grows with the number of organizations
+    flood.py       bursts of webhooks
     rows.py        ROWS: the table of the benchmark
 """

@@ -1,46 +1,22 @@
 """The rows of the night: calls to Chatwoot for each contact, and for a pass after a hook."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from flask import Flask
-
 from bench.figures import Samples
-from bench.stage import API, Stage
-from panel import services
-from panel.data.schema import migrate
-from panel.demo.backoffice import BackOffice
-from panel.demo.chatwoot import Chatwoot
-from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
-from panel.settings import from_env
-from panel.sync.intake import Intake
-from panel.sync.jobs import Jobs
-from panel.sync.pass_queue import PassQueue
-from panel.sync.people import OUR_ATTRIBUTES
+from bench.stage import Stage
+from bench.wing import FIRST_COMPANY, Wing, change_role, open_wing
 from panel.sync.wire import Hook
 
-FIRST_COMPANY = 100_000
-PEOPLE = 2  # and the company's own contact
 QUIET_KIND, CHANGED_KIND = "entitlement.renewed", "collaborator.updated"
-
-
-@dataclass(frozen=True)
-class Wing:
-    """Passes in this process, between worlds of their own."""
-
-    office: BackOffice
-    chat: Chatwoot
-    intake: Intake
-    jobs: Jobs
 
 
 def night(stage: Stage, shape: str) -> list[Samples]:
     """Nothing has changed; a seventh is compared with the back office."""
     count = stage.times(100, 700)
-    with _wing(stage, shape, count) as wing:
+    with open_wing(stage, shape) as wing:
+        for number in range(FIRST_COMPANY, FIRST_COMPANY + count):
+            wing.settle(number)
         wing.chat.forget()
         wing.office.calls.clear()
         wing.jobs.run_nightly()
@@ -64,46 +40,5 @@ def _count_calls(wing: Wing, organization: int, kind: str) -> float:
 
 
 def _promote(wing: Wing, organization: int) -> float:
-    row = wing.office.rows("collaborators", organization)[0]
-    wing.office.put("collaborators", organization, {**row, "role": "owner"})
+    change_role(wing.office, organization)
     return _count_calls(wing, organization, CHANGED_KIND)
-
-
-@contextmanager
-def _wing(stage: Stage, shape: str, count: int) -> Iterator[Wing]:
-    """So many organizations that a pass has brought in line."""
-    office, chat = BackOffice([SECRET]), Chatwoot()
-    chat.add_agent(1, "Panel", "panel@bench.example", "administrator", ADMIN_TOKEN)
-    for number, key in enumerate(OUR_ATTRIBUTES, start=1):
-        kind = {"attribute_model": "contact_attribute", "attribute_display_type": "text"}
-        chat.definitions[number] = {"id": number, "attribute_key": key, **kind}
-    servers = serve(office), serve(chat)
-    worlds = {"MIDDAG_API_URL": servers[0].url + API, "CHATWOOT_URL": servers[1].url}
-    settings = from_env(stage.environ(shape, **worlds))
-    shared = services.build(settings, Flask("night"))
-    migrate(shared.database)
-    PassQueue(shared.database).migrate()
-    intake = Intake(shared.database)
-    wing = Wing(office, chat, intake, Jobs(shared, intake))
-    try:
-        for number in range(FIRST_COMPANY, FIRST_COMPANY + count):
-            _add(office, number)
-            wing.jobs.bring_in_line(number)
-        yield wing
-    finally:
-        shared.database.dispose()
-        for server in servers:
-            server.stop()
-
-
-def _add(office: BackOffice, number: int) -> None:
-    host = f"empresa{number}.example"
-    company = {"name": f"Empresa {number}", "status": "publish", "email": f"contato@{host}"}
-    office.put("organization", number, {**company, "billing_entity": "middag_br"})
-    ends = (datetime.now(UTC) + timedelta(days=40)).strftime("%Y-%m-%dT12:00:00Z")
-    row = {"id": number, "code": f"PLG-{number}", "status": "active", "expires_at": ends}
-    office.put("entitlements", number, {**row, "organization_id": number})
-    for each in range(PEOPLE):
-        person = {"id": number * 10 + each, "organization_id": number, "user_id": None}
-        told = {"email": f"pessoa{each}@{host}", "role": "member", "status": "active"}
-        office.put("collaborators", number, {**person, **told})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import night, reading, scale, trouble, writing
+from bench import growth, lanes, night, reading, scale, trouble, writing
 from bench.figures import Figure, Mark, Samples
 from bench.stage import FILES, REDIS, Stage
 
@@ -63,6 +63,11 @@ def _row(
     judged: bool = False,
 ) -> Row:
     return Row(name, measure, lines, on_redis, quick, judged)
+
+
+def _grown(database: str) -> list[Line]:
+    many, few = f"{growth.MANY:,} organizations, {database}", f"with {growth.FEW:,}"
+    return [Line(f"{name}: {many}", few, Mark("<=", 2.0)) for name in growth.MEASURED]
 
 
 _BARE = "a bare Flask view that returns the same bytes, same gunicorn settings"
@@ -184,6 +189,60 @@ ROWS: tuple[Row, ...] = (
         ),
         Line("the same, where one contact has changed", "-", Mark("<=", 4, pick="most")),
         on_redis=NEVER,
+    ),
+    _row(
+        "reconcile",
+        lanes.beside_a_reconcile,
+        Line(
+            f"a hook's effect in Chatwoot beside a reconcile of {lanes.LINED_UP:,}, s",
+            "-",
+            Mark("<=", 5.0, pick="p95"),
+        ),
+        Line(
+            "calls of the reconcile beside a flood of hooks",
+            "the budget of a minute",
+            Mark(">=", 0.25),
+        ),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
+        "newcomers",
+        lanes.beside_a_backfill,
+        Line(
+            f"a hook's effect in Chatwoot beside a backfill of {lanes.LINED_UP:,} new ones, s",
+            "-",
+            Mark("<=", 5.0, pick="p95"),
+        ),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
+        "lining-up",
+        growth.lining_up,
+        Line(f"lining up {growth.MANY:,} organizations, SQLite, s", "-", Mark("<=", 5.0)),
+        on_redis=NEVER,
+    ),
+    _row(
+        "lining-up-postgresql",
+        growth.lining_up_on_postgresql,
+        Line(f"lining up {growth.MANY:,} organizations, PostgreSQL, s", "-", Mark("<=", 5.0)),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
+        "growth",
+        growth.growth,
+        *_grown("SQLite"),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    _row(
+        "growth-postgresql",
+        growth.growth_on_postgresql,
+        *_grown("PostgreSQL"),
+        on_redis=NEVER,
+        quick=False,
     ),
     _row(
         "naming",

@@ -5,16 +5,17 @@ The map, in reading order. A module imports what stands before it, never what co
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
-    models/     text · countries · phones · values · dates · money · fields · organizations ·
-                orders · licenses
+    models/     text · countries · phones · values · dates · money · fields · lines ·
+                organizations · orders · licenses
     cache/      ttl_cache · entries · generations · backend · touches · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · paging · middag_rejections · rotation · middag ·
-                chatwoot_rejections · chatwoot
+                inspection · documents · record_documents · paging · middag_rejections · rotation ·
+                middag · chatwoot_rejections · chatwoot_parts · chatwoot_records · chatwoot_calls ·
+                chatwoot_access · chatwoot_contacts · chatwoot_conversations · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
                 matches · erasures · forgotten · directory · sightings · search_index · audit_log ·
-                delivery_log · tasks · inbox · lanes · readings · nights · dead_letters ·
-                workers · leader · installation · backlog · standing · history
+                delivery_log · tasks · inbox · lanes · line_ups · readings · nights ·
+                dead_letters · workers · leader · installation · backlog · standing · history
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
@@ -22,9 +23,9 @@ The map, in reading order. A module imports what stands before it, never what co
     .           checks
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                attention · rendering · opening · csrf · sign_in · panel · actions · figures ·
-                watch · health · bundle · assets · request_ids · request_metrics ·
-                security_headers
+                details · row_readers · attention · deep_links · rendering · opening · csrf ·
+                sign_in · panel · rows · actions · figures · watch · health · bundle · assets ·
+                request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·

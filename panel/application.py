@@ -45,7 +45,7 @@ from panel.web.watch import HealthWatch
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).resolve().parent
-# Of templates/ and static/: a wheel holds them beside this file, a checkout one folder higher.
+# The folder of templates/ and static/: in a wheel beside this file, in a checkout one folder up.
 ROOT = HERE if (HERE / "templates").is_dir() else HERE.parent
 LARGEST_FORM = 64 * 1024
 
@@ -166,7 +166,7 @@ def stop_work(app: Flask) -> None:
 
 
 def settings_or_exit() -> Settings:
-    """Those of the environment; every fault on standard error, exit code 2."""
+    """The settings of the environment. Faults are written to standard error, with exit code 2."""
     try:
         return from_env(os.environ)
     except SettingsError as error:
@@ -204,7 +204,7 @@ def _list_folders(settings: Settings) -> list[Path]:
 
 
 def _find_state_folder(settings: Settings) -> Path | None:
-    """Of the database where it is a file, else of the cache; None: both are servers."""
+    """The folder of the database if that is a file, else of the cache; None if both are servers."""
     scheme, _, database = settings.database_url.partition("///")
     folders = [Path(database).parent] if scheme == "sqlite:" else _list_folders(settings)
     return next(iter(folders), None)

@@ -1,6 +1,6 @@
 """A bulkhead: how many threads of this process may wait for the outside worlds at once.
 
-The rest of the threads stays free for what needs nobody else: hooks, health, what is kept.
+The other threads stay free for requests that need no outside world: hooks, health, kept copies.
 """
 
 import threading
@@ -17,7 +17,7 @@ _is_inside: ContextVar[bool] = ContextVar("is_inside", default=False)
 
 
 class Bulkhead:
-    """Safe for threads. Who is inside may enter again: one thread waits once."""
+    """Safe for threads. A thread that is inside may enter again and counts once."""
 
     def __init__(self, threads: int = USUAL_THREADS) -> None:
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Bulkhead:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Raises `Busy` at once where too many are inside already."""
+        """Raises `Busy` at once if too many threads are inside already."""
         if _is_inside.get():
             yield
             return

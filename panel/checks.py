@@ -91,7 +91,7 @@ def _ask_back_office(shared: Services) -> Finding:
 
 
 def _ask_documents(shared: Services) -> Finding:
-    """Of the back office: those that could not be read, and why."""
+    """The back office's documents that could not be read, and why."""
     unread = shared.back_office.unread.list_codes()
     told = ", ".join(f"{name}: {code}" for name, code in sorted(unread.items()))
     return Finding("unreadable", told) if told else Finding("ok")
@@ -159,7 +159,7 @@ DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of 
 def run_checks(
     shared: Services, *, cheap_only: bool, only: Collection[str] = ()
 ) -> dict[str, Finding]:
-    """What each check found, by its name; `only` these, where some are named."""
+    """The finding of each check by its name; `only` these checks, if any are named."""
     findings: dict[str, Finding] = {}
     for check in CHECKS:
         if (check.cheap or not cheap_only) and (not only or check.name in only):

@@ -1,7 +1,9 @@
-"""What our answers to deliveries mean, and whether all is well with the plugin's and Chatwoot's.
+"""The reasons for which deliveries are refused, and how deliveries stand, in words.
+
+Deliveries are the plugin's hooks, Chatwoot's webhooks and the openings of agents.
 
 `data.delivery_log` has the figures. The words are for administrators: `/readyz`, the log and the
-commands show the same ones.
+commands show the same words.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ SECONDS_OF = {"day": 86400, "hour": 3600, "minute": 60}
 class Reason:
     """Why a delivery was refused: in a few words, and what to do about it.
 
-    `is_single`: it lies in this one delivery and tells nothing of those that follow.
+    `is_single`: the reason lies in this delivery and says nothing about later ones.
     """
 
     words: str
@@ -60,7 +62,7 @@ REFUSAL_REASONS = {
     "bad_event": Reason("no name of an event", "tell the sender's developers", is_single=True),
     "bad_id": Reason("an id that cannot be kept", "tell the sender's developers", is_single=True),
 }
-# Why those who open the panel are refused; what lies in one agent alone does not stand here.
+# Why openings of the panel are refused. Reasons that concern one agent alone do not stand here.
 AGENT_REASONS = {
     "foreign_origin": Reason(
         "a POST of a page that is not ours",
@@ -76,13 +78,14 @@ AGENT_REASONS = {
 
 
 def find_reason(answer: str) -> Reason:
-    """One that is not in the table, of a newer program perhaps, has its code for words."""
+    """The reason of an answer. A code that is not in the table, as of a newer program, is its own
+    words."""
     unknown = Reason(answer.replace("_", " "), "see docs/operate.md", is_single=True)
     return {**REFUSAL_REASONS, **AGENT_REASONS}.get(answer, unknown)
 
 
 def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:
-    """Why the last ones were refused, when none was accepted since; else empty."""
+    """The answer of the last refused deliveries if none was accepted since, else empty."""
     accepted_at = tallies[ACCEPTED].last_at if ACCEPTED in tallies else 0.0
     standing = {
         answer: tally

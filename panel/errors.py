@@ -44,7 +44,7 @@ class PanelError(Exception):
 
 
 class TryLater(PanelError):
-    """It may heal by itself."""
+    """The failure may heal by itself."""
 
 
 class Unreachable(TryLater):
@@ -62,7 +62,7 @@ class Blocked(TryLater):
 
 
 class Busy(TryLater):
-    """Of this process, not of the other side: asking again in a moment makes sense."""
+    """This process is busy, and not the other side: asking again in a moment makes sense."""
 
     code = "busy"
 
@@ -93,10 +93,20 @@ class Missing(GiveUp):
 
 @contextmanager
 def naming_side(side: str) -> Iterator[None]:
-    """What fails inside came from this outside world. Failures of our own database did not."""
+    """Errors inside the block come from this outside world, unless they are of our own database."""
     try:
         yield
     except PanelError as error:
         if not error.side and error.code != "database":
             error.side = side
         raise
+
+
+# By the name under which a failure is stored: the kinds that a read can raise.
+ERRORS_BY_NAME = {
+    kind.__name__: kind
+    for kind in (
+        *(TryLater, Unreachable, Unwell, Blocked, Busy, Paused),
+        *(GiveUp, Unreadable, Unauthorized, Refused, Missing),
+    )
+}

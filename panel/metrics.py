@@ -137,7 +137,7 @@ def find_series(metric: M, *labels: str) -> M:
 
 
 def start_upstream_series(host: str, documents: Iterable[str], codes: Iterable[str]) -> None:
-    """Those of a host that is asked for these documents; `codes`: of its own refusals."""
+    """The series of a host that is asked for these documents; `codes`: of its own refusals."""
     names = tuple(documents)
     start_series(CALL_SECONDS, [host], names, CALL_OUTCOMES)
     start_series(CALLS, [host], ("ok", "paused", *USUAL_TROUBLES, *codes))
@@ -159,7 +159,7 @@ def timing(metric: Histogram, well: str, failed: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Figure:
-    """One that is looked up when it is asked for: `values` by their label, or one under ""."""
+    """A figure that is read at each scrape: `values` by their label, or one under ""."""
 
     name: str
     words: str

@@ -7,17 +7,18 @@ from flask import Blueprint, Flask
 
 from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, sign_in
+from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
 
-# What the browser of an agent asks for; each but the shell needs a proof or a seal.
+# An agent's browser asks for these. All but the shell need a proof or a seal.
 PANEL: tuple[Route, ...] = (
     ("GET", "/", "shell", panel.show_shell),
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),
+    ("GET", "/rows/<name>/<number>", "row", rows.show_row),
     ("POST", "/refresh", "refresh_all", panel.refresh_all),
     ("GET", "/attention", "attention", panel.show_attention),
     ("GET", "/changes", "changes", panel.show_changes),

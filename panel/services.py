@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Services:
-    """What both wings use."""
+    """The shared objects of both wings."""
 
     settings: Settings
     bulkhead: Bulkhead
@@ -121,5 +121,5 @@ def get(kind: type[T], app: Flask | None = None) -> T:
 
 
 def services() -> Services:
-    """What both wings use, of the application that serves us now."""
+    """The shared objects of the current application."""
     return get(Services)

@@ -27,7 +27,8 @@ class Settings:
     """Every setting, parsed. Secrets do not show in `repr`.
 
     `certificates`: the file of the authorities that we trust; empty: those of `certifi`.
-    `links`: the address of each kind of record that has one, with `{id}` in it.
+    `links`: the address of each kind of record that is given one, with `{id}` in it; `unlinked`:
+    the kinds that shall have none.
     """
 
     secrets: tuple[str, ...]
@@ -59,13 +60,14 @@ class Settings:
     middag_proxy: str
     chatwoot_proxy: str
     links: Mapping[str, str]
+    unlinked: frozenset[str]
 
     def __repr__(self) -> str:
         return f"Settings({self.middag_api_url!r}, {self.chatwoot_url!r})"
 
     @property
     def monitoring_tokens(self) -> tuple[str, ...]:
-        """Whoever has one may read how we are: its own token, else the shared secret."""
+        """The tokens that may read `/readyz` and `/metrics`: their own, else the shared secret."""
         return (self.metrics_token,) if self.metrics_token else self.secrets
 
     @property
@@ -81,7 +83,7 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 
 def _token(text: str) -> str:
-    # It goes into a header: anything but printable ASCII would break the request, or split it.
+    # The secret goes into a header, where other characters would break the request, or split it.
     _require(text.isascii() and text.isprintable() and " " not in text)
     return text
 
@@ -114,7 +116,7 @@ def origin(url: str) -> str:
 
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    # They are written into a response header: nothing but an origin may pass.
+    # Origins are written into a response header: nothing else may pass.
     _require(not any(urlsplit(_url(part)).path for part in found))
     return tuple(origin(part) for part in found)
 
@@ -201,7 +203,7 @@ def _template(text: str) -> str:
 
 
 def _require(right: bool) -> None:
-    """What would be right stands in the table, so that no library's words, and no value, do."""
+    """Raise `ValueError` without words: the table has them, and no value may be shown."""
     if not right:
         raise ValueError
 
@@ -219,6 +221,13 @@ class Variable:
 
 ADDRESS = "an http:// or https:// address without user, query and fragment"
 TOKEN = "printable ASCII characters without spaces"  # noqa: S105 words about a token
+
+
+def name_link(record: str) -> str:
+    """The variable that holds the address of this kind of record."""
+    return f"MIDDAG_LINK_{record.upper()}"
+
+
 MASK_NAMES = ("unproven", "secrets", "never")
 # As requests and OpenSSL call them; the first that is set is taken.
 CERTIFICATE_NAMES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -321,10 +330,10 @@ VARIABLES = (
     ),
     *(
         Variable(
-            f"MIDDAG_LINK_{record.upper()}",
+            name_link(record),
             f"link_{record}",
             _template,
-            "an http:// or https:// address with {id} behind the host",
+            "an http:// or https:// address with {id} behind the host, or empty for no link",
             "",
         )
         for record in RECORDS
@@ -347,7 +356,10 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
-    return Settings(**_derived(values))
+    # Set to nothing is another thing than not set: then nothing is derived either.
+    empty = {name for name, text in environ.items() if not text.strip()}
+    unlinked = frozenset(record for record in RECORDS if name_link(record) in empty)
+    return Settings(**_derived(values), unlinked=unlinked)
 
 
 def _derived(values: dict[str, Any]) -> dict[str, Any]:

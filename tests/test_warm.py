@@ -11,7 +11,8 @@ from panel.customer import matching
 from panel.demo import conversations
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
-from panel.upstream.chatwoot import ID_ATTRIBUTE, _parse_conversation
+from panel.upstream.chatwoot import ID_ATTRIBUTE
+from panel.upstream.chatwoot_records import parse_conversation
 from panel.upstream.client import POOL, Client
 from panel.web.sections import SECTIONS
 from tests.conftest import Panel
@@ -89,7 +90,7 @@ def test_whatever_changes_who_the_customer_is_is_asked_of_chatwoot_again(
     row = panel.chat.conversations[HEALTHY.conversation]
     told = conversations.shown(panel.chat, row, messages=False)
     panel.chat.forget()
-    panel.open(customer=matching.describe_customer(_parse_conversation(told)))
+    panel.open(customer=matching.describe_customer(parse_conversation(told)))
     assert f"/conversations/{HEALTHY.conversation}" in panel.chat.calls[0].path
     assert shown(panel) != before
 

@@ -25,6 +25,7 @@ function load_parts() {
 		return 'MIDDAG panel hooks needs PHP 7.4 or newer: it sends nothing.';
 	}
 	$parts = array(
+		'log',
 		'settings',
 		'tables',
 		'queue',
@@ -35,6 +36,7 @@ function load_parts() {
 		'answer',
 		'sender',
 		'drain',
+		'unsaved',
 		'wake',
 		'listener',
 		'words',

@@ -43,7 +43,7 @@ from panel.upstream.chatwoot import Chatwoot
 
 log = logging.getLogger(__name__)
 
-DASHBOARD_COOKIE = "cw_d_session_info"  # contracts/chatwoot.md §4, option E
+DASHBOARD_COOKIE = "cw_d_session_info"  # the dashboard's session, Chatwoot 4.15.1
 LONGEST_COOKIE = 4096
 # Chatwoot names right pairs; a merged contact or a deleted conversation makes a wrong one now and
 # then. By peer and claimed agent, so that who guesses does not lock out the colleagues behind the

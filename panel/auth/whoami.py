@@ -1,8 +1,8 @@
 """Whose credentials are these? `GET /api/v1/profile` of Chatwoot, asked with the agent's own.
 
-Sources: contracts/chatwoot.md §3.1 (access token) and §4, option E (a dashboard's session). The
-answer holds more secrets of that user: nothing but the id leaves this module, and nothing that was
-brought is kept or told, not even in an error.
+They are an access token or a dashboard's session. Chatwoot's answer holds more secrets of that
+user: nothing but the id leaves this module, and nothing that was brought is kept or told, not even
+in an error.
 """
 
 from collections.abc import Mapping

@@ -41,7 +41,7 @@ REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
 def _is_ours(line: logging.LogRecord) -> bool:
-    """Cachelib writes a trace for each file that it cannot write, and we a line for all of them."""
+    """Cachelib logs a traceback for each file that it cannot write. We log one line for all."""
     return "cachelib" not in Path(line.pathname).parts
 
 
@@ -49,7 +49,7 @@ logging.getLogger().addFilter(_is_ours)  # it logs by no name of its own
 
 
 class KeyValueStore(Protocol):
-    """What we need of flask-caching."""
+    """The part of flask-caching that the backend uses."""
 
     def get_many(self, *keys: str) -> Any: ...
 
@@ -59,9 +59,9 @@ class KeyValueStore(Protocol):
 
 
 class CacheBackend:
-    """Safe for threads and processes.
+    """Reads and writes of JSON values; safe for threads and processes.
 
-    An organization has no generation while something is written.
+    While a value of an organization is being written, the organization has no generation.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class CacheBackend:
 
     @property
     def is_resting(self) -> bool:
-        """Is it left alone, since it did not answer a moment ago?"""
+        """Is the store left alone, because it did not answer a moment ago?"""
         return self._clock() < self._resting_until
 
     def get(self, *keys: str) -> list[Any]:
-        """A value for each key, None for what is not there."""
+        """A value for each key, None for an absent one."""
         if self.is_resting:
             return [None] * len(keys)
         try:
@@ -125,7 +125,7 @@ class CacheBackend:
         try:
             self._generations.drop(organization)
             self._backend.unlink(*keys)
-            # Once more: another writer may have set one, under which the keys were seen.
+            # Once more: a writer may have renewed it meanwhile, and readers have seen the old keys.
             self._generations.drop(organization)
         except Exception as error:  # noqa: BLE001 any trouble with the store
             self._report_trouble(error)
@@ -133,13 +133,13 @@ class CacheBackend:
         return True
 
     def note(self, key: str, value: Any, seconds: int) -> bool:
-        """Like `put`, for what no section is drawn from: generations stand."""
+        """Like `put`, for a value from which no section is drawn: the generation stays."""
         return self._set(key, value, seconds)
 
     def works(self) -> bool:
-        """Does it keep what it is given? (for `readyz`)"""
+        """Does the store return a value that it was given? (for `/readyz`)"""
         self.last_trouble = ""
-        probe = secrets.token_hex(8)  # of this very look: others look as well
+        probe = secrets.token_hex(8)  # of this check alone: other processes check as well
         self._set(f"works:{probe}", probe, PROBE_SECONDS)
         return self.get(f"works:{probe}") == [probe]
 
@@ -169,7 +169,7 @@ class CacheBackend:
 
 
 class JsonSerializer(BaseSerializer):
-    """cachelib's own JSON serializer warns on every miss in Redis; otherwise the same."""
+    """Like cachelib's own JSON serializer, which warns at every miss in Redis."""
 
     def dumps(self, value: Any, *_: Any) -> bytes:
         return exact_json.encode(value)
@@ -188,7 +188,7 @@ class JsonSerializer(BaseSerializer):
 
 
 def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
-    """Remove what has expired, and count it: cachelib does so only when a key is read again.
+    """Remove expired files and return their number: cachelib removes one when its key is read.
 
     An entry's file begins with its expiry (cachelib 0.17, `file.py`); a lock and a generation are
     as old as their file.
@@ -210,14 +210,15 @@ def _is_expired(path: Path, now: float) -> bool:
     with path.open("rb") as file:
         head = file.read(4)
     expires = struct.unpack("I", head)[0] if len(head) == 4 else 0
-    # What is too short to be an entry may be one that is being written: it gets an hour.
+    # A file without a whole header may be an entry that is being written: it gets an hour.
     return 0 < expires < now or (not expires and path.stat().st_mtime < now - SWEEP_SECONDS)
 
 
 def connect(
     url: str, app: Any, whose: str, clock: Callable[[], float]
 ) -> tuple[CacheBackend, Locks]:
-    """What lies behind `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (one process).
+    """The backend and the locks of `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (for
+    one process).
 
     `whose` keeps installations apart that share one Redis; `app` is the Flask application.
     """
@@ -233,7 +234,7 @@ def connect(
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """What the file cache needs below this folder."""
+    """The folders that the file cache has in this one."""
     return [folder / part for part in (ENTRIES, LOCKS, GENERATIONS)]
 
 

@@ -1,9 +1,9 @@
-"""A cache entry: what is kept of one upstream answer, and what a reader gets of it; plain values.
+"""The cache entry of one upstream answer, and what a reader gets of it; plain values.
 
-Two keys for each resource (a section of an organization):
+A resource is a document of an organization. It has two keys:
 
-    entry   `Entry`: the last good answer and the last failure; written by the holder of the lock
-    token   random text; an invalidation removes it, and waits for no lock
+    entry   `Entry`: the last good answer and the last failure; the holder of the lock writes it
+    token   random text; an invalidation removes it without waiting for the lock
 """
 
 import math
@@ -19,13 +19,13 @@ from panel import errors
 
 T = TypeVar("T")
 
-ASK_AGAIN_SECONDS = 15.0  # open panels send nobody sooner after what has just failed
-KINDS_OF_ERROR = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
+ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failure
 
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Seconds: how long an answer is fresh, an empty one, a copy showable, a refusal remembered."""
+    """Times to live in seconds: `fresh` of an answer, `empty` of one without records, `kept` of a
+    copy that may be shown late, `refused` of a refusal."""
 
     fresh: int
     empty: int = 30
@@ -38,13 +38,18 @@ class Lifetimes:
 
 @dataclass(frozen=True)
 class Resource(Generic[T]):
-    """What is read. `parse` makes the value of a body or raises; `is_empty` looks at the value."""
+    """A document to read. `parse` turns its body into a value or raises; `is_empty` judges that
+    value.
+
+    `token_name`: another resource whose token this one shares, so that its touch invalidates both.
+    """
 
     name: str
     organization: int
     lifetimes: Lifetimes
     parse: Callable[[Any], T]
     is_empty: Callable[[T], bool] = lambda _value: False
+    token_name: str = ""
 
     @property
     def entry_key(self) -> str:
@@ -52,7 +57,7 @@ class Resource(Generic[T]):
 
     @property
     def token_key(self) -> str:
-        return make_token_key(self.organization, self.name)
+        return make_token_key(self.organization, self.token_name or self.name)
 
     @property
     def lock_key(self) -> str:
@@ -70,7 +75,7 @@ def make_token_key(organization: int, name: str) -> str:
 
 @dataclass(frozen=True)
 class Dated:
-    """A JSON document that was read, and how old it was when it came.
+    """A JSON document, and how old it was when it arrived.
 
     `age`: seconds; 0: from its origin; None: out of somebody's cache, which does not say.
     """
@@ -81,10 +86,10 @@ class Dated:
 
 @dataclass(frozen=True)
 class Reading(Generic[T]):
-    """What a section is drawn from.
+    """The value from which a section is drawn, and how far it can be relied on.
 
-    `read_at`: epoch seconds; `late`: None, or the short code of why something newer could not be
-    had (yet); `retry_at`: when asking again makes sense; `follow`: the reader should ask once more.
+    `read_at`: epoch seconds; `late`: None, or the short code of why nothing newer is there (yet);
+    `retry_at`: when asking again makes sense; `follow`: the reader should ask once more.
     """
 
     value: T
@@ -98,7 +103,7 @@ class Reading(Generic[T]):
 class Copy(msgspec.Struct, frozen=True):
     """The last good answer: when it was made, under which token, and a digest of its body.
 
-    `age`: that of `Dated`, by which it is older than its coming.
+    `age`: as in `Dated`; `at` is so much earlier than the arrival.
     """
 
     body: Any
@@ -119,7 +124,7 @@ class Copy(msgspec.Struct, frozen=True):
 class Failure(msgspec.Struct, frozen=True):
     """A negative cache entry: how the last read failed.
 
-    It answers who waited for that read, and who comes a while later if it would fail again.
+    Readers who waited for that read get it. So do later readers, if asking again would fail too.
     `detail`: of the error, for an administrator: a status and a short word.
     """
 
@@ -132,7 +137,7 @@ class Failure(msgspec.Struct, frozen=True):
 
     @property
     def is_final(self) -> bool:
-        return issubclass(KINDS_OF_ERROR.get(self.kind, Exception), errors.GiveUp)
+        return issubclass(errors.ERRORS_BY_NAME.get(self.kind, errors.TryLater), errors.GiveUp)
 
     @property
     def wait_until(self) -> float:
@@ -145,14 +150,13 @@ class Failure(msgspec.Struct, frozen=True):
         return self.is_final and now < self.expires_at(life)
 
     def make_error(self, life: Lifetimes) -> errors.PanelError:
-        kind = KINDS_OF_ERROR.get(self.kind, errors.Unreadable)
+        kind = errors.ERRORS_BY_NAME.get(self.kind, errors.Unreadable)
         again = self.expires_at(life) if issubclass(kind, errors.GiveUp) else self.retry_at
-        error: errors.PanelError = kind(self.code, retry_at=again)
-        return error
+        return kind(self.code, retry_at=again)
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What is stored of a resource, under one key."""
+    """The stored value of a resource's entry key."""
 
     copy: Copy | None = None
     failure: Failure | None = None
@@ -166,7 +170,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, stored: object) -> "Entry":
-        """What has another shape (planted, cut off, of another version) counts as absent."""
+        """Any other shape (planted, cut off, of another version) counts as absent."""
         try:
             return msgspec.convert(stored, cls)
         except (msgspec.ValidationError, RecursionError):
@@ -175,9 +179,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class State(Generic[T]):
-    """One look at both keys; `copy` and `failure` are None when absent, unusable or outdated.
+    """A snapshot of both keys; `copy` and `failure` are None when absent, unusable or outdated.
 
-    `value` is None without a copy, and where nobody needed it.
+    `value` is None without a copy, and where the reader did not need it.
     """
 
     token: str
@@ -218,7 +222,7 @@ class State(Generic[T]):
     def make(
         cls, resource: Resource[T], token: object, stored: object, now: float, parsed: bool
     ) -> "State[T]":
-        """Of what is `stored` under both keys; `parsed` False: nobody needs the value."""
+        """The state that `token` and `stored` hold; `parsed` False: the reader needs no value."""
         token = token if isinstance(token, str) else ""
         entry = Entry.parse(stored)
         copy, value = _parse_copy(resource, entry.copy, now, parsed) or (None, None)
@@ -240,7 +244,7 @@ def _is_outdated(
 def _parse_copy(
     resource: Resource[T], copy: Copy | None, now: float, parsed: bool
 ) -> tuple[Copy, T | None] | None:
-    """A usable copy without its body, which nobody needs any more, and its value."""
+    """A usable copy and its value. The copy comes without its body, which is not needed again."""
     # The store forgets by its own clock, and late: age is ours to judge.
     if copy is None or now >= copy.expires_at(resource.lifetimes):
         return None

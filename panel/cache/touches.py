@@ -1,8 +1,8 @@
-"""When an organization was touched last, so that an answer out of somebody's cache can be judged.
+"""The moment of an organization's last touch, to judge answers that a cache in between kept.
 
-A touch removes tokens, which says that something has changed, but not when. It writes nothing into
-the store, where most organizations are never read: the moment is remembered in this process. Only
-where such a cache was met is the moment stored as well, for the other processes.
+A touch removes tokens. That tells readers that something has changed, and not when. Most
+organizations are never read, so a touch writes nothing into the store: this process remembers its
+moment. Once a read has met a cache in between, the moment is stored too, for other processes.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ import msgspec
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
 from panel.cache.ttl_cache import TtlCache
 
-MOST_TOUCHES = 8192  # organizations that are remembered
-AGE_SECONDS = 1.0  # what `Age` leaves out: it is told in whole seconds
+MOST_TOUCHES = 8192  # organizations
+AGE_SECONDS = 1.0  # `Age` is given in whole seconds, so it may be off by one
 
 
 class Touches:
-    """Of all sections of an organization together. Safe for threads."""
+    """One moment for all sections of an organization. Safe for threads."""
 
     def __init__(self, store: CacheBackend, clock: Callable[[], float]) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class Touches:
             self._store.note(_make_key(organization), now, TOKEN_SECONDS)
 
     def find(self, organization: int) -> float | None:
-        """Epoch seconds; None: not touched, as far as is known. Asked where a cache answered."""
+        """Epoch seconds, or None where no touch is known. For answers of a cache in between."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
         known = self._memory.get(organization), _read_moment(stored)

@@ -1,4 +1,4 @@
-"""A bounded TTL cache in memory: what need not be read, checked or parsed again for a moment."""
+"""A bounded TTL cache in memory, for values that are read, checked or parsed often."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -11,9 +11,9 @@ V = TypeVar("V")
 
 
 class TtlCache(Generic[V]):
-    """At most `most` values, each until its time (epoch seconds); the least used give way first.
+    """At most `most` values, each until its time (epoch seconds); the least used are evicted first.
 
-    Safe for threads. Whoever changes a value that was remembered changes it for everyone.
+    Safe for threads. Values are shared between callers, so callers must not change them.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class TtlCache(Generic[V]):
         clock: Callable[[], float] = time.time,
         weigh: Callable[[V], int] = lambda _value: 1,
     ) -> None:
-        """`weigh`: for how many values a value counts."""
+        """`weigh` returns how many values a value counts as."""
         self._guard = Lock()
         self._kept: TLRUCache[Hashable, tuple[V, float]] = TLRUCache(
             maxsize=most,
@@ -35,7 +35,7 @@ class TtlCache(Generic[V]):
         return len(self._kept)
 
     def get(self, key: Hashable) -> V | None:
-        with self._guard:  # a look changes the order in which values give way
+        with self._guard:  # a read changes the order of eviction
             try:
                 return self._kept[key][0]
             except KeyError:

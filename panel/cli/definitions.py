@@ -16,7 +16,7 @@ WEBHOOK_PATH = "/sync/chatwoot"
 
 @dataclass(frozen=True)
 class Definition:
-    """One custom attribute of design §4.5, as Chatwoot's settings show it."""
+    """One custom attribute of ours, as Chatwoot's settings show it."""
 
     model: int
     key: str

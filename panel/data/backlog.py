@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from panel.data.inbox import BURIED, WAITING, hooks, passes
+from panel.data.inbox import BURIED, DONE, SETTLED, WAITING, hooks, passes
 from panel.data.lanes import Lane, LaneLength, read_lanes
-
-NIGHTLY_KIND = "reconcile"  # of the hooks by which the nightly run lines up its passes
-LOOKED_BACK = 100_000  # hooks, for the last nightly run: no index leads there
 
 
 @dataclass(frozen=True)
@@ -18,8 +15,8 @@ class Backlog:
 
     `oldest_at`: when the oldest hook came that somebody waits for, which is the first lane's alone:
     in the others thousands may wait for hours, as they should. `lanes`: all of them. `retrying`:
-    organizations whose last try failed. `nightly_at`: when the nightly run lined up its passes
-    last.
+    organizations whose last try failed. `nightly_at`: when a night or `sync reconcile` lined up
+    passes last.
     """
 
     hooks_waiting: int
@@ -35,20 +32,24 @@ class Backlog:
 def read_backlog(connection: Connection) -> Backlog:
     waiting = hooks.c.status == WAITING
     lanes = read_lanes(connection)
-    recent = select(func.max(hooks.c.seq) - LOOKED_BACK).scalar_subquery()
-    nightly = select(func.max(hooks.c.received_at)).where(
-        hooks.c.kind == NIGHTLY_KIND, hooks.c.seq > recent
-    )
     return Backlog(
         hooks_waiting=_count_hooks(connection, waiting),
         hooks_buried=_count_hooks(connection, hooks.c.status == BURIED),
         oldest_at=lanes[Lane.URGENT].oldest_at,
         passes_waiting=_count_passes(connection, passes.c.waiting.is_not(None)),
         passes_running=_count_passes(connection, passes.c.running.is_not(None)),
-        retrying=_count_passes(connection, passes.c.tries > 0),
-        nightly_at=connection.scalar(nightly),
+        retrying=_count_passes(connection, passes.c.reason.is_not(None)),
+        nightly_at=_find_last_reconcile(connection),
         lanes=lanes,
     )
+
+
+def _find_last_reconcile(connection: Connection) -> float | None:
+    """A look into an index for each state that a hook of that lane can have."""
+    of_lane = select(func.max(hooks.c.received_at)).where(hooks.c.lane == int(Lane.RECONCILE))
+    states = (WAITING, DONE, BURIED, SETTLED)
+    found = [connection.scalar(of_lane.where(hooks.c.status == each)) for each in states]
+    return max((at for at in found if at), default=None)
 
 
 def _count_hooks(connection: Connection, condition: ColumnElement[bool]) -> int:

@@ -14,10 +14,12 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Index,
     MetaData,
     Table,
     create_engine,
     event,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -44,7 +46,7 @@ def connect(url: str) -> Engine:
         event.listen(engine, "do_connect", _connect_patiently)
         return engine
     # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
-    # which does not (dependencies §1.5, trap 6).
+    # which does not.
     return _connect_sqlite(address, "FULL")
 
 
@@ -123,6 +125,11 @@ def insert(dialect: str, table: Table) -> Any:
     """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
     made = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return made(table)
+
+
+def partial_index(name: str, *columns: str, only: str) -> Index:
+    """Of the rows for which this SQL holds; a query has to say it in the same words."""
+    return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
 
 
 def upsert(engine: Engine, table: Table, values: Mapping[str, Any]) -> Insert:

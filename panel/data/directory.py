@@ -7,12 +7,13 @@ organizations comes out the same whichever pass ran last.
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, text, update
 
 from panel.data import matches
 from panel.data.db import insert, transaction, upsert
 from panel.data.directory_tables import (
     COMPANY,
+    UNSETTLED,
     Known,
     Person,
     further_contacts,
@@ -155,8 +156,11 @@ class Directory:
 
     def list_unsettled(self, organization: int | None = None) -> list[Person]:
         """People of whom an administrator has to know: `former_email` or `merged_into` is set."""
-        open_ones = or_(people.c.former_email.is_not(None), people.c.merged_into != 0)
-        here = select(people).where(open_ones).order_by(people.c.organization, people.c.key)
+        here = (
+            select(people)
+            .where(text(f"({UNSETTLED})"))
+            .order_by(people.c.organization, people.c.key)
+        )
         if organization is not None:
             here = here.where(people.c.organization == organization)
         with transaction(self._engine) as connection:

@@ -20,8 +20,9 @@ from sqlalchemy import (
     true,
 )
 
-from panel.data.db import metadata
+from panel.data.db import metadata, partial_index
 
+UNSETTLED = "former_email IS NOT NULL OR merged_into != 0"  # an administrator has to know
 COMPANY = "organization"  # the role of the company's own contact
 
 organizations = Table(
@@ -54,6 +55,7 @@ people = Table(
     Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
     Column("former_email", Text),
     Column("merged_into", BigInteger, nullable=False, default=0, server_default=text("0")),
+    partial_index("people_unsettled", "organization", "key", only=UNSETTLED),
 )
 
 further_contacts = Table(

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -35,7 +36,7 @@ from sqlalchemy import (
     update,
 )
 
-from panel.data.db import insert, metadata
+from panel.data.db import insert, metadata, partial_index
 from panel.data.tasks import SUBJECTS
 from panel.locks import lock_file
 
@@ -43,6 +44,8 @@ WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
 SETTLED = "settled"  # was buried, and is no longer anybody's trouble: `settled_by` says why
 IDS_DAYS = 30  # how long an id is remembered, whatever the settings say
 DAY_SECONDS = 24 * 3600.0
+LANES = (0, 1, 2)  # see `lanes.Lane`
+LOOKED_THROUGH = 500  # of the hooks of each lane, for organizations that were forgotten
 SWEPT_AT_ONCE = 1000  # rows: a long delete would keep the door waiting for its turn
 WRITE_SECONDS = 5.0  # seconds: the plugin hangs up not much later; `db` gives SQLite no more
 WRITE_POLL_SECONDS = 0.005
@@ -90,7 +93,12 @@ passes = Table(
     Column("lane", Integer, nullable=False, default=0),
     Column("position", Integer, nullable=False, default=0),
     Column("due_at", Float, nullable=False, default=0.0),
-    Index("passes_in_line", "lane", "position"),
+    # All that a look for the next pass needs, so that it reads no row of those that are not due.
+    partial_index(
+        *("passes_waiting", "lane", "position", "due_at", "waiting"), only="waiting IS NOT NULL"
+    ),
+    partial_index("passes_running", "organization", only="running IS NOT NULL"),
+    partial_index("passes_failing", "side", only="reason IS NOT NULL"),
 )
 
 
@@ -111,11 +119,10 @@ class InboxRow:
 
 @dataclass(frozen=True)
 class HookCounts:
-    """Hooks: buried ones, those done in the last day, and when the oldest waiting one came."""
+    """Hooks: buried ones, and those done in the last day."""
 
     buried: int
     done: int
-    oldest_waiting: float | None
 
 
 @dataclass(frozen=True)
@@ -295,14 +302,11 @@ def bury_hooks(
 
 
 def count_hooks(connection: Connection, now: float) -> HookCounts:
-    """For people: see `Counts`."""
+    """For people: see `HookCounts`."""
     done_lately = and_(hooks.c.status == DONE, hooks.c.finished_at > now - DAY_SECONDS)
     return HookCounts(
         buried=_count(connection, hooks.c.seq, hooks.c.status == BURIED),
         done=_count(connection, hooks.c.seq, done_lately),
-        oldest_waiting=connection.scalar(
-            select(func.min(hooks.c.received_at)).where(hooks.c.status == WAITING)
-        ),
     )
 
 
@@ -313,15 +317,22 @@ def list_running(connection: Connection) -> dict[int, str]:
 
 
 def list_forgotten(connection: Connection) -> dict[int, int]:
-    """Organizations with waiting hooks that no pass waits or runs for; the highest sequence."""
+    """Organizations with waiting hooks that no pass waits or runs for; the highest sequence.
+
+    Among the oldest hooks of each lane alone: while the others have their turns, one that is
+    forgotten becomes one of those.
+    """
     asked = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
-    cared_for = select(passes.c.organization).where(asked)
-    rows = connection.execute(
-        select(hooks.c.organization, func.max(hooks.c.seq))
-        .where(hooks.c.status == WAITING, hooks.c.organization.not_in(cared_for))
-        .group_by(hooks.c.organization)
-    )
-    return {row[0]: row[1] for row in rows}
+    cared_for = and_(passes.c.organization == hooks.c.organization, asked)
+    alone = ~exists(select(passes.c.organization).where(cared_for))
+    found = dict[int, int]()
+    for lane in LANES:
+        here = select(hooks.c.seq).where(hooks.c.status == WAITING, hooks.c.lane == lane)
+        oldest = here.order_by(hooks.c.received_at).limit(LOOKED_THROUGH)
+        columns = (hooks.c.organization, func.max(hooks.c.seq))
+        query = select(*columns).where(hooks.c.seq.in_(oldest), alone)
+        found |= {row[0]: row[1] for row in connection.execute(query.group_by(columns[0]))}
+    return found
 
 
 def count_passes(connection: Connection, now: float) -> PassCounts:
@@ -376,13 +387,10 @@ def clear_lost_pass(connection: Connection, organization: int, pass_id: str) -> 
 
 
 def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool:
-    """Delete some finished rows that are old enough; True when there may be more of them."""
+    """Delete some rows that ended long enough ago; True when there may be more of them."""
     old = now - max(keep_days, IDS_DAYS) * DAY_SECONDS
-    chosen = (
-        select(hooks.c.seq)
-        .where(hooks.c.status != WAITING, hooks.c.received_at < old)
-        .limit(SWEPT_AT_ONCE)
-    )
+    ended = hooks.c.status.in_([DONE, IGNORED, BURIED, SETTLED])
+    chosen = select(hooks.c.seq).where(ended, hooks.c.finished_at < old).limit(SWEPT_AT_ONCE)
     return connection.execute(delete(hooks).where(hooks.c.seq.in_(chosen))).rowcount > 0
 
 

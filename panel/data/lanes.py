@@ -32,9 +32,6 @@ class Lane(IntEnum):
     RECONCILE = 2
 
 
-SLOW = (Lane.BACKFILL, Lane.RECONCILE)
-
-
 @dataclass(frozen=True)
 class LanePlace:
     """`position`: the sequence of the hook that asks; `pass_id`: of the pass that will answer."""
@@ -71,6 +68,27 @@ def take_places(connection: Connection, places: Sequence[LanePlace], now: float)
         connection.execute(_take_statement(connection.dialect.name), _name(rows, now))
 
 
+def settle_conflict(new: Any) -> Any:
+    """What becomes of an INSERT of places where an organization has one already.
+
+    The statement needs the parameter `now`.
+    """
+    asked, row = new.excluded, passes.c
+    better = or_(row.waiting.is_(None), asked.lane < row.lane)
+    is_urgent = asked.lane == int(Lane.URGENT)
+    is_extra = and_(is_urgent, row.waiting.is_not(None), row.due_at > bindparam("now"))
+    return new.on_conflict_do_update(
+        index_elements=["organization"],
+        set_={
+            "waiting": func.coalesce(row.waiting, asked.waiting),
+            "lane": case((better, asked.lane), else_=row.lane),
+            "position": case((better, asked.position), else_=row.position),
+            "due_at": case((or_(is_urgent, row.waiting.is_(None)), 0.0), else_=row.due_at),
+            "tries": case((is_extra, _one_less(row.tries)), else_=row.tries),
+        },
+    )
+
+
 def find_next(connection: Connection, lane: Lane, count: int, now: float) -> list[tuple[int, str]]:
     """(organization, pass) of the passes that may begin now, the first ones first."""
     asked = {"lane": int(lane), "count": count, "now": now}
@@ -89,7 +107,8 @@ def hasten(connection: Connection, side: str, now: float) -> int:
 
 def list_failed_sides(connection: Connection) -> set[str]:
     """The outside worlds because of which something waits for its next try."""
-    told = select(passes.c.side).union(select(tasks.c.side))
+    failing = select(passes.c.side).where(passes.c.reason.is_not(None))
+    told = failing.union(select(tasks.c.side))
     return {side for side in connection.scalars(told) if side}
 
 
@@ -104,9 +123,14 @@ def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
     """How long each lane is."""
     counted = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
     waiting = {row[0]: row[1] for row in connection.execute(counted.group_by(passes.c.lane))}
-    oldest = select(hooks.c.lane, func.min(hooks.c.received_at)).where(hooks.c.status == WAITING)
-    since = {row[0]: row[1] for row in connection.execute(oldest.group_by(hooks.c.lane))}
-    return {lane: LaneLength(waiting.get(lane, 0), since.get(lane)) for lane in Lane}
+    return {lane: LaneLength(waiting.get(lane, 0), _find_oldest(connection, lane)) for lane in Lane}
+
+
+def _find_oldest(connection: Connection, lane: Lane) -> float | None:
+    """One look into an index. To group by the lane would be a look at each hook that waits."""
+    here = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))
+    found: float | None = connection.scalar(select(func.min(hooks.c.received_at)).where(here))
+    return found
 
 
 def _name(rows: Sequence[dict[str, Any]], now: float) -> list[dict[str, Any]]:
@@ -125,20 +149,7 @@ def _take_statement(dialect: str) -> Any:
         tries=0,
         first=0,
     )
-    asked, row = new.excluded, passes.c
-    better = or_(row.waiting.is_(None), asked.lane < row.lane)
-    is_urgent = asked.lane == int(Lane.URGENT)
-    is_extra = and_(is_urgent, row.waiting.is_not(None), row.due_at > bindparam("now"))
-    return new.on_conflict_do_update(
-        index_elements=["organization"],
-        set_={
-            "waiting": func.coalesce(row.waiting, asked.waiting),
-            "lane": case((better, asked.lane), else_=row.lane),
-            "position": case((better, asked.position), else_=row.position),
-            "due_at": case((or_(is_urgent, row.waiting.is_(None)), 0.0), else_=row.due_at),
-            "tries": case((is_extra, _one_less(row.tries)), else_=row.tries),
-        },
-    )
+    return settle_conflict(new)
 
 
 @cache

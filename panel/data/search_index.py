@@ -16,17 +16,22 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Engine,
+    FromClause,
+    Integer,
     Select,
     String,
     Table,
     Text,
     and_,
-    case,
     delete,
+    exists,
     func,
+    literal,
     or_,
     select,
+    union_all,
 )
 
 from panel.data.db import metadata, transaction
@@ -44,6 +49,8 @@ LONGEST_WORD = 200
 LONGEST_QUERY = 100
 MOST_WORDS = 6
 MOST_FOUND = 10
+MOST_SEEN = 200  # rows of the index for one word; an organization has a few of the same beginning
+COMMON = 300
 LAST_CHARACTER = "\U0010ffff"  # behind every word that goes on
 
 # By bytes in both databases: a range of prefixes needs an order that knows no language.
@@ -177,7 +184,8 @@ class SearchIndex:
         if not wanted:
             return Hits()
         with transaction(self._engine) as connection:
-            numbers = list(connection.scalars(select_matching(wanted).limit(MOST_FOUND + 1)))
+            first, *rest = _put_rarest_first(connection, wanted)
+            numbers = list(connection.scalars(select_matching(first, rest)))
             ranges = or_(*(_match(each) for each in wanted))
             why = select(terms.c.organization, terms.c.kind, func.min(terms.c.word)).where(
                 terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
@@ -190,29 +198,53 @@ class SearchIndex:
         return Hits(rows, len(numbers) > MOST_FOUND)
 
 
-def select_matching(wanted: list[list[str]]) -> Select[Any]:
-    """Ids of the organizations that have a word for each of `wanted`, the likeliest first."""
-    first, *rest = sorted(wanted, key=lambda each: -len(each[0]))
+def _put_rarest_first(connection: Connection, wanted: list[list[str]]) -> list[list[str]]:
+    """The others are looked up for what the first one finds, so few should have it."""
+    if len(wanted) == 1:
+        return wanted
+    found = {id(each): connection.scalar(count_some(each)) for each in wanted}
+    return sorted(wanted, key=lambda each: (found[id(each)], -len(each[0])))
+
+
+def count_some(alternatives: list[str]) -> Select[Any]:
+    """How many have this word, up to `COMMON`."""
+    some = select(terms.c.organization).where(_match(alternatives)).limit(COMMON).subquery()
+    return select(func.count()).select_from(some)
+
+
+def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
+    """Ids of the organizations that have a word for each, the likeliest first; a few more at most
+    than are shown. Of a word that thousands have, no more than those are looked at."""
+    others = [_has_too(each) for each in rest]
     whole = terms.c.word.in_(first)
-    likely = func.max(case((and_(whole, terms.c.kind == BY_ID), 2), (whole, 1), else_=0))
-    others = [select(terms.c.organization).where(_match(each)) for each in rest]
-    return (
-        select(terms.c.organization)
-        .where(_match(first), *(terms.c.organization.in_(each) for each in others))
-        .group_by(terms.c.organization)
-        .order_by(likely.desc(), terms.c.organization)
-    )
+    # The id is named once, and among those with the whole word it could come last.
+    arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
+    arms += [(2, _match_beginning(each)) for each in first]
+    found = [
+        select(terms.c.organization, literal(at, Integer).label("at"))
+        .where(arm, *others)
+        .order_by(terms.c.word, terms.c.organization)
+        .limit(MOST_SEEN)
+        .subquery()
+        for at, arm in arms
+    ]
+    every = union_all(*(select(each) for each in found)).subquery()
+    best = select(every.c.organization).group_by(every.c.organization)
+    return best.order_by(func.min(every.c.at), every.c.organization).limit(MOST_FOUND + 1)
 
 
-def _match(alternatives: list[str]) -> ColumnElement[bool]:
-    open_kind = terms.c.kind.not_in(sorted(WHOLE_WORDS))
-    return or_(
-        *(
-            and_(
-                terms.c.word >= each,
-                terms.c.word < each + LAST_CHARACTER,
-                or_(terms.c.word == each, open_kind),
-            )
-            for each in alternatives
-        )
-    )
+def _has_too(alternatives: list[str]) -> ColumnElement[bool]:
+    other = terms.alias()
+    same = other.c.organization == terms.c.organization
+    return exists(select(other.c.word).where(same, _match(alternatives, other)))
+
+
+def _match(alternatives: list[str], table: FromClause = terms) -> ColumnElement[bool]:
+    whole = table.c.word.in_(alternatives)
+    return or_(whole, *(_match_beginning(each, table) for each in alternatives))
+
+
+def _match_beginning(word: str, table: FromClause = terms) -> ColumnElement[bool]:
+    """Longer words than this one, of the kinds of which a beginning is enough."""
+    open_kind = table.c.kind.not_in(sorted(WHOLE_WORDS))
+    return and_(table.c.word > word, table.c.word < word + LAST_CHARACTER, open_kind)

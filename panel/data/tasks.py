@@ -7,6 +7,7 @@ the last one failed. Every function works inside its caller's transaction. Times
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -132,11 +134,18 @@ def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
 
 def find_due(connection: Connection, count: int, now: float) -> list[tuple[Task, str]]:
     """Tasks with the tries that may begin now, the first ones first."""
+    rows = connection.execute(_due_statement(), {"count": count, "now": now})
+    return [(Task(kind, number), try_id) for kind, number, try_id in rows]
+
+
+@cache  # building it takes longer than running it, and it is asked once a second
+def _due_statement() -> Any:
     idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
     order = case({kind: at for at, kind in enumerate(SERVING_ORDER)}, value=tasks.c.kind)
-    due = select(tasks).where(idle, tasks.c.due_at <= now).order_by(order, tasks.c.asked_at)
-    rows = connection.execute(due.limit(count)).mappings()
-    return [(Task(row["kind"], row["number"]), row["waiting"]) for row in rows]
+    due = select(tasks.c.kind, tasks.c.number, tasks.c.waiting).where(
+        idle, tasks.c.due_at <= bindparam("now")
+    )
+    return due.order_by(order, tasks.c.asked_at).limit(bindparam("count"))
 
 
 def begin_try(connection: Connection, task: Task, try_id: str) -> bool:

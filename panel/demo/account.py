@@ -70,7 +70,8 @@ class Account:
     What a test switches: `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
     later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access tokens),
     `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
-    `foreign_tokens` (of people of other accounts: 401), `outbox.sending` (webhooks are sent).
+    `foreign_tokens` (of people of other accounts: 401), `bot_tokens` (401), `outbox.sending`
+    (webhooks are sent).
     """
 
     def __init__(self, account_id: int = 1) -> None:
@@ -81,6 +82,7 @@ class Account:
         self.api_enabled = True
         self.other_accounts: set[int] = set()
         self.foreign_tokens: set[str] = set()
+        self.bot_tokens: set[str] = set()
         self.merge = False
         self.contacts: dict[int, Json] = {}
         self.conversations: dict[int, Json] = {}

@@ -7,7 +7,8 @@ X-Middag-Organization 400; an organization that does not exist 404; not allowed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -20,13 +21,29 @@ LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
 SECTIONS = ("organization", *LISTS)
 _BASE = "/wp-json/middag-account/v1"
 _MOST_PER_PAGE = 100  # WordPress's habit; the plugin's own limit is not documented
+_ROOTS = tuple(name for name in LISTS if name != "collaborators")
 _ROUTES = Map(
     [
         Rule("/organizations/<int:organization>", endpoint="organization"),
         Rule("/organizations/<int:organization>/collaborators", endpoint="collaborators"),
         *(Rule(f"/{name}", endpoint=name) for name in LISTS if name != "collaborators"),
+        *(
+            Rule(f"/{name}/<int:record>", endpoint=name)
+            for name in LISTS
+            if name != "collaborators"
+        ),
+        Rule("/entitlements/<int:entitlement>/orders", endpoint="orders"),
     ]
 )
+# What a list leaves out of a row; the answer about the record alone has it.
+_DETAILS = {
+    "orders": {"subtotal", "tax_total", "billing_address", "line_items", "entitlements", "notes"},
+    "quotes": {
+        *("subtotal", "company", "order_id", "entitlement_ids", "notes", "rejection_reason"),
+        "updated_at",
+    },
+    "licenses": {"updated_at"},
+}
 
 
 class BackOffice(World):
@@ -34,7 +51,8 @@ class BackOffice(World):
 
     `bare`: organizations whose answers leave out every envelope key but `data`;
     `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
-    rows a list says it has, by its name, where that is not what it has.
+    rows a list says it has, by its name, where that is not what it has. `full_lists`: True leaves
+    nothing out of their rows.
     """
 
     base = _BASE
@@ -50,6 +68,7 @@ class BackOffice(World):
         self.entitlements: dict[int, list[Json]] = {}
         self.bare: set[int] = set()
         self.takes_page_size = True
+        self.full_lists = False
         self.totals: dict[str, int] = {}
         self.faults: dict[tuple[int | None, str | None], str] = {}
         self.retry_after = 60
@@ -111,9 +130,10 @@ class BackOffice(World):
             return native(404, "rest_no_route", "No route was found matching the URL.")
         if call.headers.get("authorization", "") not in {f"Bearer {s}" for s in self.secrets}:
             return native(401, "unauthorized", "User not authenticated.")
-        return self._scoped(call, section, ids.get("organization"))
+        return self._scoped(call, section, ids)
 
-    def _scoped(self, call: Call, section: str, named: int | None) -> Response:
+    def _scoped(self, call: Call, section: str, ids: Mapping[str, int]) -> Response:
+        named = ids.get("organization")
         header = call.headers.get("x-middag-organization", "")
         organization = int(header) if header.isdecimal() else None
         fault = FAULTS.get(self.fault_of(organization or named, section) or "")
@@ -128,20 +148,57 @@ class BackOffice(World):
             return refusal(400, "VALIDATION_ERROR", "per_page is not known")
         if named not in (None, organization):
             return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
-        document = self._document(call, section, organization)
+        return self._answer(call, section, organization, ids, spoil)
+
+    def _answer(
+        self,
+        call: Call,
+        section: str,
+        organization: int,
+        ids: Mapping[str, int],
+        spoil: Callable[[Case], Response] | None,
+    ) -> Response:
+        with self.lock:
+            document = self._document(call, section, organization, ids)
+        if document is None and spoil is None:
+            return refusal(404, "NOT_FOUND", f"{section} {ids} not found")
+        document = document or _envelope(None)
+        if organization in self.bare:
+            document = {"data": document["data"]}
         if spoil:
             return spoil(Case(document, organization, self.retry_after, self.elsewhere))
         return answer(200, document)
 
-    def _document(self, call: Call, section: str, organization: int) -> Json:
-        with self.lock:
-            if section == "organization":
-                found = self.organizations.get(organization)
-                document = _envelope(dict(found) if found else None)
-            else:
-                document = _paged(list(self.rows(section, organization)), call.query)
-                document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
-        return {"data": document["data"]} if organization in self.bare else document
+    def _document(
+        self, call: Call, section: str, organization: int, ids: Mapping[str, int]
+    ) -> Json | None:
+        """None: this organization has no such record."""
+        if section == "organization":
+            found = self.organizations.get(organization)
+            return _envelope(dict(found) if found else None)
+        rows: list[Json] = list(self.rows(section, organization))
+        if "record" in ids:
+            one = next((row for row in rows if _read_id(row) == ids["record"]), None)
+            return _envelope(one) if one else None
+        if "entitlement" in ids:
+            rows = [row for row in rows if _names(row, ids["entitlement"])]
+        hidden = set() if self.full_lists else _DETAILS.get(section, set())
+        document = _paged([_without(row, hidden) for row in rows], call.query)
+        document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
+        return document
+
+
+def _without(row: object, hidden: set[str]) -> Any:
+    """A list may hold what is no record; that stays as it is."""
+    if not isinstance(row, dict) or not hidden & row.keys():
+        return row
+    return {key: value for key, value in row.items() if key not in hidden}
+
+
+def _names(row: object, entitlement: int) -> bool:
+    """Did the order pay for this entitlement?"""
+    named = row.get("entitlements") if isinstance(row, dict) else None
+    return any(_read_id(each) == entitlement for each in named or ())
 
 
 def _read_id(row: object) -> object:

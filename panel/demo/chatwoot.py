@@ -171,6 +171,8 @@ class Chatwoot(Account, World):
             session = tuple(call.headers.get(name, "") for name in _SESSION_HEADERS)
             agent = next((self.sessions[key] for key in self.sessions if key == session), None)
             refusal = {"errors": ["You need to sign in or sign up before continuing."]}
+        if token in self.bot_tokens:
+            raise Refusal(401, {"error": "Access to this endpoint is not authorized for bots"})
         if token in self.foreign_tokens:
             return _FOREIGNER
         if agent is None or agent not in self.agents:

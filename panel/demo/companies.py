@@ -7,9 +7,11 @@ onwards. Every moment is at noon UTC, so that it is the same day in Brasília.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from panel.demo.backoffice import BackOffice
 from panel.demo.world import Json
@@ -18,6 +20,9 @@ _AREAS = (
     *("org", "finances", "orders", "licenses", "tickets"),
     *("quotes", "contracts", "documents", "downloads"),
 )
+_OF_MEMBERS = ("orders", "tickets", "downloads")
+_PRODUCTS = ("Plugin Relatórios", "Plugin Certificados", "Tema Campus")
+_TAX = Decimal("0.05")
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Maker:
         }
 
     def collaborator(self, at: int, email: str, role: str = "member", **fields: object) -> Json:
-        manages = role in ("owner", "admin")
+        manages = {"owner": _AREAS, "admin": _AREAS, "member": _OF_MEMBERS}.get(role, ())
         pending = role == "pending"
         return {
             "id": self.number * 100 + at,
@@ -95,7 +100,7 @@ class Maker:
             "email": email,
             "role": role,
             "status": "active",
-            **{f"can_manage_{area}": manages for area in _AREAS},
+            **{f"can_manage_{area}": area in manages for area in _AREAS},
             "invite_status": "pending" if pending else "accepted",
             "created_at": self.noon(-600),
             "updated_at": self.noon(-30),
@@ -112,8 +117,32 @@ class Maker:
             "date_completed": self.noon(days + 1) if status == "completed" else None,
             "payment_method": "stripe",
             "items_count": 1 + at % 3,
+            **self._bill(at, total),
+            "entitlements": self.grants(1 + at % 2) if status == "completed" else [],
+            "notes": None,
             **fields,
         }
+
+    def _bill(self, at: int, total: str | int) -> Json:
+        """Lines, subtotal and tax of an order; amounts where its total is a decimal string."""
+        count = 1 + at % 3
+        lines: list[Json] = [{"product_name": name, "quantity": 1} for name in _PRODUCTS[:count]]
+        if not isinstance(total, str) or not re.fullmatch(r"[0-9]+\.[0-9]{2}", total):
+            return {"line_items": lines}
+        tax = (Decimal(total) * _TAX).quantize(Decimal("0.01"))
+        left = Decimal(total) - tax
+        share = (left / count).quantize(Decimal("0.01"))
+        prices = [left - share * (count - 1), *[share] * (count - 1)]
+        for line, price in zip(lines, prices, strict=True):
+            line |= {"unit_price": str(price), "total": str(price), "entitlement_class": "PLG"}
+        return {"line_items": lines, "subtotal": str(left), "tax_total": str(tax)}
+
+    def grants(self, *at: int) -> list[Json]:
+        """Entitlements as an order names them; `at`: of which licenses."""
+        return [{"id": self.number * 100 + each, "code": self._code(each)} for each in at]
+
+    def _code(self, at: int) -> str:
+        return f"PLG-202604{self.number * 100 + at:04d}"
 
     def quote(self, at: int, status: str, total: str, valid: int, **fields: object) -> Json:
         line = {"product_name": "Plugin Relatórios", "quantity": 1, "unit_price": total}
@@ -126,6 +155,13 @@ class Maker:
             "organization_id": self.number,
             "line_items": [{**line, "entitlement_class": "PLG"}],
             "created_at": self.noon(valid - 30),
+            "subtotal": total,
+            "company": self.entity,
+            "order_id": None,
+            "entitlement_ids": [],
+            "notes": None,
+            "rejection_reason": None,
+            "updated_at": self.noon(valid - 29),
             **fields,
         }
 
@@ -138,12 +174,13 @@ class Maker:
             "product_name": product,
             "status": status,
             "entitlement_id": self.number * 100 + at,
-            "entitlement_code": f"PLG-202604{self.number * 100 + at:04d}",
+            "entitlement_code": self._code(at),
             "activations_limit": 3,
             "activations_count": 1,
             "activated_domains": [f"site{at}.example"],
             "expires_at": self.noon(expires),
             "created_at": self.noon(min(expires or 0, 0) - 365),
+            "updated_at": self.noon(min(expires or 0, 0) - 10),
             **fields,
         }
 

@@ -65,7 +65,7 @@ class Page:
         return answer(404, {"error": "Not found"})
 
     def _dashboard(self) -> Response:
-        """The page, and the cookie in which the real one keeps its session (contracts §4, E)."""
+        """The page, and the cookie in which the real one keeps its session."""
         page = _file("dashboard.html")
         session = next((key for key, agent in self.chat.sessions.items() if agent == AGENT), None)
         if session:

@@ -1,6 +1,6 @@
 """Events in the log: one line for each, and when many are alike, a few of them and how many more.
 
-Each has its words, which are always the same, and its ids: never a value that was sent or received.
+An event has fixed words and its ids: never a value that was sent or received.
 """
 
 import threading
@@ -48,9 +48,9 @@ class LogThrottle:
             write("%s%s", words, more, extra={"fields": ids})
 
     def admit(self, kind: Hashable, most: int = 1) -> str | None:
-        """What to write behind a line of this kind: `, and 2 more like it`, or nothing.
+        """The words behind a line of this kind: `, and 2 more like it`, or nothing.
 
-        None: the line is left out.
+        None where the line is to be left out.
         """
         with self._lock:
             now = self._clock()

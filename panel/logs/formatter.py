@@ -104,7 +104,7 @@ _DRAWN_APART = frozenset({"time", "level", "logger", "process", "message", "trac
 
 
 def _escape_controls(text: str) -> str:
-    """What moves a terminal's cursor, or begins a line of its own, is shown as it is written."""
+    """Show characters that would move a terminal's cursor or begin a line as escape sequences."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
@@ -114,7 +114,7 @@ def _escape_controls(text: str) -> str:
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """As it is at each moment: others redirect it."""
+    """Writes to `sys.stderr` as it is at each moment, because others redirect it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -128,7 +128,7 @@ class _StandardError(logging.StreamHandler[Any]):
 def configure() -> None:
     """All that is logged in this process goes to standard error, in the one format.
 
-    Ours from information on, of others' libraries what is a warning at least.
+    Our own loggers write from the level of information on, those of libraries from warnings on.
     """
     root = logging.getLogger()
     if not any(isinstance(handler, _StandardError) for handler in root.handlers):

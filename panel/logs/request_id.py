@@ -1,7 +1,7 @@
-"""The id of what is being done: of a request, of a try of a pass, of a command.
+"""The id of a piece of work: of a request, of a try of a pass, of a command.
 
-It stands in each line of the log, goes to both outside worlds as `X-Request-Id`, and stands beside
-the code that an agent reads.
+Each line of the log carries the id, both outside worlds are sent it as `X-Request-Id`, and agents
+read it beside the code of a failure.
 """
 
 import re
@@ -17,12 +17,12 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """Empty outside of everything that has an id."""
+    """The id of this thread's work, or empty."""
     return _current.get()
 
 
 def begin(given: str = "") -> None:
-    """From now on this thread works under the id that was given, or under a new one.
+    """From now on this thread works under the given id, or under a new one.
 
     `given` is shown and passed on: it must come from a proxy that is trusted.
     """
@@ -30,13 +30,13 @@ def begin(given: str = "") -> None:
 
 
 def end() -> None:
-    """Threads are used again: what comes next has another id, or none."""
+    """Forget the id: the thread is used again for other work."""
     _current.set("")
 
 
 @contextmanager
 def working() -> Iterator[None]:
-    """Work that has an id of its own."""
+    """The work inside the block has an id of its own."""
     token = _current.set(secrets.token_hex(5))
     try:
         yield
@@ -45,5 +45,5 @@ def working() -> Iterator[None]:
 
 
 def make_headers() -> dict[str, str]:
-    """What a call to an outside world carries."""
+    """The headers that a call to an outside world carries."""
     return {HEADER: current()} if current() else {}

@@ -7,6 +7,7 @@ which is a day in disguise; it lasts to its end in the zone of whoever asks.
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,11 +22,19 @@ ENDLESS = {
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
 EPOCH_SECONDS = range(10**8, 10**11)  # from 1973; a smaller number is no date of ours
+# What PHP's `date` writes of 0 and of nothing; west of Greenwich it is the eve.
+EPOCH_DAYS = (date(1969, 12, 31), date(1970, 1, 1))
 
 DAY_AND_MONTH = re.compile(
     r"(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second>\d{1,2})(?P=sign)(?P<year>\d{4})"
-    r"(?:[ ,]+\d{1,2}:\d{2}(?::\d{2})?)?",
-    re.ASCII,
+    r"(?:[ ,]+(?:às |at )?\d{1,2}[:h]\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+# PHP's DATE_RFC2822, DATE_RSS, DATE_COOKIE: `Wed, 01 Apr 2026 14:30:00 +0000`.
+MAIL_DATE = re.compile(
+    r"[a-z]+, \d{2}[ -][a-z]{3}[ -]\d{4} \d{2}:\d{2}:\d{2} ([+-]\d{4}|GMT|UTC)",
+    re.ASCII | re.IGNORECASE,
 )
 YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(.*)", re.ASCII)
 NAMED_UTC = re.compile(r" ?(UTC|GMT|Z)$", re.IGNORECASE)
@@ -36,7 +45,7 @@ def read_date(value: Any) -> date | None:
     """A day or a moment; None for none, or for no end. Raises `ValueError` with a reason.
 
     ISO 8601 with `T` or a blank, without an offset in UTC; epoch seconds; PHP's DateTime object;
-    day and month in either order where only one order is a date.
+    as in mails; day and month in either order where only one order is a date.
     """
     if not value:
         return None
@@ -54,7 +63,7 @@ def read_date(value: Any) -> date | None:
 def _read_text(text: str) -> date | None:
     if not text or text.casefold() in ENDLESS or text.startswith(UNSET):
         return None
-    if re.fullmatch("[0-9]+", text):
+    if SECONDS.fullmatch(text):
         return _read_number(Decimal(text))
     written = DAY_AND_MONTH.fullmatch(text)
     if written:
@@ -63,11 +72,12 @@ def _read_text(text: str) -> date | None:
 
 
 def _parse(text: str) -> datetime:
+    as_mail = MAIL_DATE.fullmatch(text)
     if parts := YEAR_FIRST.fullmatch(text):
         text = f"{parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}{parts[4]}"
-    text = BLANK_OFFSET.sub("", NAMED_UTC.sub("+00:00", text))
+    iso = BLANK_OFFSET.sub("", NAMED_UTC.sub("+00:00", text))
     try:
-        found = datetime.fromisoformat(text)
+        found = parsedate_to_datetime(text) if as_mail else datetime.fromisoformat(iso)
     except ValueError:
         raise ValueError("no date") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
@@ -135,6 +145,8 @@ def _check_year(found: date) -> date | None:
         return None
     if found.year not in YEARS:
         raise ValueError("out of all proportion")
+    if (found.date() if isinstance(found, datetime) else found) in EPOCH_DAYS:
+        raise ValueError("no date but the first day of Unix time")
     return found
 
 

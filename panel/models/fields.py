@@ -28,6 +28,8 @@ from panel.models.values import (
 
 T = TypeVar("T")
 
+FLAGS = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
+
 
 class Fields:
     """One record. `oddities` grow with each field that is read."""
@@ -136,6 +138,19 @@ class Fields:
         found = (each.get(field) if isinstance(each, dict) else each for each in each_of)
         decoded = (decode_entities(each) for each in found if isinstance(each, str))
         return tuple(text for text in decoded if text)
+
+    def flag(self, key: str) -> bool | None:
+        """Yes or no, in whatever form PHP writes it; None where it is not told."""
+        value = self._row.get(key)
+        if key not in self._row or value is None:
+            return None
+        if isinstance(value, str):
+            return FLAGS.get(value.strip().lower())
+        return bool(value) if isinstance(value, bool | int | Decimal) else None
+
+    def adopt(self, part: "Fields") -> None:
+        """What was odd about a part of the record was odd about the record."""
+        self._oddities += part.oddities
 
     def note(self, field: str, reason: str) -> None:
         self._oddities.append(Oddity(str(self.id), field, reason))

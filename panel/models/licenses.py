@@ -29,6 +29,8 @@ class License:
     used: int | None
     domains: tuple[str, ...]
     entitlement: str | None
+    entitlement_id: int | None = None
+    created: date | None = None
     oddities: tuple[Oddity, ...] = ()
 
     def active(self, now: datetime) -> bool:
@@ -79,6 +81,8 @@ class License:
             used=fields.whole("activations_count"),
             domains=fields.texts("activated_domains"),
             entitlement=fields.verbatim("entitlement_code"),
+            entitlement_id=fields.whole("entitlement_id") or None,
+            created=fields.moment("created_at"),
             oddities=fields.oddities,
         )
 

@@ -28,6 +28,10 @@ MONEY_FIELDS = ("total", "subtotal", "tax_total", "unit_price")
 FRACTION_UNDER_CENTS = "a fraction, although MIDDAG_INTEGER_MONEY says cents"
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Digits behind the point by ISO 4217, where Babel's source (CLDR) counts as people pay today.
+ISO_PLACES = {"IQD": 3} | dict.fromkeys(
+    ("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SLL", "SOS", "SYP", "YER"), 2
+)
 SYMBOLS = {"R$": "BRL", "US$": "USD", "U$": "USD", "€": "EUR", "£": "GBP"}
 
 
@@ -139,7 +143,7 @@ def read_currency(value: Any) -> str:
 @lru_cache(maxsize=256)
 def count_places(currency: str) -> int:
     """How many digits stand behind the point; two where the currency is not known."""
-    return get_currency_precision(currency)
+    return ISO_PLACES.get(currency) or get_currency_precision(currency)
 
 
 # -- evidence ------------------------------------------------------------------------------------

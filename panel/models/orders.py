@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from panel.models.dates import find_day
 from panel.models.fields import Fields
+from panel.models.lines import OrderDetails, QuoteDetails
 from panel.models.money import UNCLEAR, Amount
 from panel.models.values import Illegible, Oddity, Row, Status
 
@@ -23,7 +24,10 @@ CLOSED_QUOTES = frozenset(
 
 @dataclass(frozen=True)
 class Order:
-    """`number`: what people call it, where it is not the id."""
+    """`number`: what people call it, where it is not the id.
+
+    `completed`: when it was; `details`: where the list told them already.
+    """
 
     id: int
     status: Status | Illegible
@@ -32,6 +36,8 @@ class Order:
     payment_method: str | None
     items: int | None
     number: str | None = None
+    completed: date | None = None
+    details: OrderDetails | None = None
     oddities: tuple[Oddity, ...] = ()
 
     @property
@@ -55,13 +61,18 @@ class Order:
             payment_method=fields.text("payment_method"),
             items=fields.whole("items_count"),
             number=(fields.text("number") or "").removeprefix("#") or None,
+            completed=fields.moment("date_completed"),
+            details=OrderDetails.from_json(row, integer_money) if "line_items" in row else None,
             oddities=fields.oddities,
         )
 
 
 @dataclass(frozen=True)
 class Quote:
-    """`valid_until` is a date, whatever time was written with it: valid through that day."""
+    """`valid_until` is a date, whatever time was written with it: valid through that day.
+
+    `details`: where the list told them already.
+    """
 
     id: int
     status: Status | Illegible
@@ -69,6 +80,7 @@ class Quote:
     valid_until: date | Illegible | None
     created: date | None
     products: tuple[str, ...]
+    details: QuoteDetails | None = None
     oddities: tuple[Oddity, ...] = ()
 
     def pending(self, now: datetime) -> bool:
@@ -104,5 +116,6 @@ class Quote:
             valid_until=fields.end("valid_until"),
             created=fields.moment("created_at"),
             products=fields.texts("line_items", "product_name"),
+            details=QuoteDetails.from_json(row, integer_money) if "notes" in row else None,
             oddities=fields.oddities,
         )

@@ -12,6 +12,11 @@ from panel.models.text import format_tax_id, normalize_email
 from panel.models.values import Illegible, Oddity, Row, Status
 
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
+# What a person of an organization may manage, by the plugin's names of its areas.
+RIGHTS = (
+    *("org", "finances", "orders", "licenses", "tickets"),
+    *("quotes", "contracts", "documents", "downloads"),
+)
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 
@@ -75,7 +80,10 @@ def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Collaborator:
-    """A person of an organization; no name and no phone are documented."""
+    """A person of an organization; no name and no phone are documented.
+
+    `rights`: the areas that they manage, of `RIGHTS`; None where not one of them is told.
+    """
 
     id: int
     user_id: int | None
@@ -85,6 +93,7 @@ class Collaborator:
     name: str | None
     phone: str | None
     invite: Status | Illegible | None = None
+    rights: tuple[str, ...] | None = None
     oddities: tuple[Oddity, ...] = ()
 
     @classmethod
@@ -99,5 +108,13 @@ class Collaborator:
             name=fields.text("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
+            rights=_read_rights(fields),
             oddities=fields.oddities,
         )
+
+
+def _read_rights(fields: Fields) -> tuple[str, ...] | None:
+    told = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
+    if all(flag is None for flag in told.values()):
+        return None
+    return tuple(area for area, flag in told.items() if flag)

@@ -1,10 +1,10 @@
-"""The worker class of gunicorn that hears each request out before a thread gets it.
+"""The worker class of gunicorn that reads a whole request before a thread gets it.
 
-By itself gunicorn's `gthread` gives a thread to whoever sends a byte, and the thread waits for the
-rest: as many half requests as there are threads stop the server. It also waits up to two seconds
-for each client that does not close, with nobody else served meanwhile. Here one loop reads from and
-writes to all clients, and a thread only ever works. It rests on the inside of gunicorn 27:
-tests/serving shows whether a newer one still fits.
+gunicorn's own `gthread` gives a thread to each client that sends a byte, and the thread waits for
+the rest: as many half requests as there are threads stop the server. `gthread` also waits up to two
+seconds for each client that does not close, and serves no other client meanwhile. Here one loop
+reads from and writes to all clients, and threads never wait for a client. The class relies on
+internals of gunicorn 27: tests/serving shows whether a newer version still fits.
 """
 
 import errno
@@ -148,7 +148,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     @contextmanager
     def _dropping(self, connection: Connection) -> Iterator[None]:
-        """What goes wrong with one client ends its connection, never the loop."""
+        """A failure with one client ends its connection, never the loop."""
         try:
             yield
         except OSError:

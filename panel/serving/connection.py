@@ -28,7 +28,7 @@ REFUSAL = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class PatientSocket:
-    """What a thread takes for the socket: what cannot be sent at once is kept for the loop."""
+    """Stands in for the socket in a thread. Bytes that cannot be sent at once wait for the loop."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -43,7 +43,7 @@ class PatientSocket:
         return len(data)
 
     def flush(self) -> bool:
-        """Send what was kept, as far as that goes now; True when nothing is left of it."""
+        """Send the waiting bytes as far as the client takes them; True if none are left."""
         del self.unsent[: self._send(self.unsent)]
         return not self.unsent
 
@@ -71,8 +71,8 @@ class PatientSocket:
 class Connection(TConn):  # type: ignore[misc]
     """`closing`: nothing more is heard; `lingering`: all was said, the client's end is awaited.
 
-    `timeout`: when the loop's patience ends. Times are of the monotonic clock. What the loop calls
-    raises `OSError` when the client is gone.
+    `timeout`: when the loop's patience ends. Times are of the monotonic clock. Methods that the
+    loop calls raise `OSError` when the client is gone.
     """
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:

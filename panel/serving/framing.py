@@ -1,8 +1,8 @@
 """Framing: how much of a request has arrived (RFC 9112). No byte is looked at twice.
 
-`RequestScan` only says when all of a request is there. What the request says is read by gunicorn's
-parser, which gets these bytes and no others. Where the two disagree, the parser meets an early end
-and gunicorn closes the connection: nobody waits, and nothing is taken for another request.
+`RequestScan` says only when all of a request is there. gunicorn's parser reads the request, and
+gets these bytes and no others. Where the two disagree, the parser meets an early end and gunicorn
+closes the connection: no thread waits, and no byte is taken for another request.
 """
 
 import re
@@ -86,8 +86,9 @@ class RequestScan:
         return Arrival.WHOLE if received >= self._end else Arrival.BODY
 
     def _find_last_chunk(self, received: bytearray) -> int | None:
-        """Where a chunked body ends; None: not here yet. What is no chunk ends it: that the parser
-        refuses."""
+        """Where a chunked body ends, or None before its end is here.
+
+        Anything that is no chunk ends it too, for the parser to refuse."""
         while (line_end := received.find(b"\r\n", self._next_chunk)) >= 0:
             size = CHUNK_SIZE.fullmatch(received, self._next_chunk, line_end)
             if size is None:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from panel.data.directory import Person
@@ -29,6 +30,14 @@ Leaving = Callable[[Person], bool]
 
 def _nobody(_seat: Person) -> bool:
     return False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A contact as it was `before` a write, and our attributes as it has them since."""
+
+    before: Contact
+    attributes: dict[str, Any]
 
 
 class ContactWriter:
@@ -58,11 +67,10 @@ class ContactWriter:
         identifier: str | None = None,
         present: Contact | None = None,
         at: float | None = None,
-    ) -> Contact:
+    ) -> Change:
         """Write the difference: attributes, an empty name, the identifier.
 
-        `present`: the contact as it is, where Chatwoot has just told. `at`: of `settle`. Returns
-        the contact as it was before.
+        `present`: the contact as it is, where Chatwoot has just told. `at`: of `settle`.
         """
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
@@ -75,25 +83,29 @@ class ContactWriter:
                 fields["name"] = name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
-            gone = _list_ours(contact) - right.keys()
+            gone = list_ours(contact).keys() - right.keys()
             if self.sightings and (fields or gone):
                 self.sightings.unsettle(number, at or time.time())
             self._send(number, fields)
             if gone:
                 self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
-            return contact
+            return Change(contact, right)
 
-    def settle(self, number: int, at: float) -> None:
-        """Note that the contact and its conversations are told; `at`: when that began."""
+    def settle(self, number: int, attributes: dict[str, Any], at: float) -> None:
+        """Note that the contact shows these attributes and its conversations are named.
+
+        `at`: when that began. The attributes are those that were written: our tables may say more
+        by now, because another organization's pass has seated the contact and not yet told it.
+        """
         if self.sightings:
-            self.sightings.settle(number, self.make_right(number), at)
+            self.sightings.settle(number, attributes, at)
 
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
         """Would `write` find nothing to change in this contact as it is?"""
         right = self.make_right(contact.id)
-        told = {key: contact.attributes[key] for key in _list_ours(contact)}
         unnamed = name and _wants_name(contact, name)
-        return not unnamed and told == right and not choose_identifier(contact, identifier)
+        shown = list_ours(contact)
+        return not unnamed and shown == right and not choose_identifier(contact, identifier)
 
     def repair(self, number: int) -> None:
         """Put back what somebody changed of our attributes, in its conversations too.
@@ -102,11 +114,10 @@ class ContactWriter:
         picked an organization for one of its conversations. Raises `Missing`.
         """
         at, is_ours = time.time(), self._memberships.find_attributes(number) is not None
-        if is_ours:
-            self.write(number, at=at)
+        change = self.write(number, at=at) if is_ours else None
         self._write_names(number, self._memberships.name_seats(number))
-        if is_ours:
-            self.settle(number, at)
+        if change:
+            self.settle(number, change.attributes, at)
 
     def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
         """Nothing is named where the contact has no seats."""
@@ -136,7 +147,7 @@ class ContactWriter:
 
     def clear_stranger(self, number: int, identifier: str | None = None) -> None:
         """Clear what is ours of a contact that is nobody; `identifier`: the one we once wrote."""
-        contact = self.write(number)
+        contact = self.write(number).before
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
@@ -187,8 +198,9 @@ def is_bare(contact: Contact) -> bool:
     return not (contact.email or contact.phone)
 
 
-def _list_ours(contact: Contact) -> set[str]:
-    return {key for key in OUR_ATTRIBUTES if key in contact.attributes}
+def list_ours(contact: Contact) -> dict[str, Any]:
+    """The contact's attributes of ours."""
+    return {key: contact.attributes[key] for key in OUR_ATTRIBUTES if key in contact.attributes}
 
 
 def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The kinds of hooks, a row each: the documents it touches, and whether Chatwoot must learn of it.
 
-The catalogue: contracts/middag.md §7 (24 kinds), and what it lacks but the wire format has: people,
-the end of an organization, and any further kind of the four groups that the panel shows. A kind is
-a doorbell: we go and read the present truth, so a row too many costs a call and never an error.
+The plugin's documentation names 24 kinds. Added are those of people, the end of an organization,
+and any further kind of the four groups that the panel shows. A kind is a doorbell: we go and read
+the present truth, so a row too many costs a call and never an error.
 """
 
 from dataclasses import dataclass
@@ -40,12 +40,12 @@ KINDS = {
         Kind("entitlement.renewed", (LICENSES, ORGANIZATION), learns=True),
         Kind("entitlement.*", (LICENSES, ORGANIZATION), learns=True),
         Kind("order.created", (ORDERS,)),
-        # Payment makes entitlements, and with them licenses, "within seconds" (§5.4).
+        # Payment makes entitlements, and with them licenses, "within seconds" (documentation).
         Kind("order.paid", (ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("order.refunded", (ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("order.*", (ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("quote.created", (QUOTES,)),
-        # An accepted quote has an order (`order_id`, §4.3).
+        # An accepted quote has an order (`order_id`).
         Kind("quote.accepted", (QUOTES, ORDERS)),
         Kind("quote.paid", (QUOTES, ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("quote.expired", (QUOTES,)),
@@ -55,9 +55,10 @@ KINDS = {
         Kind("license.deactivated", (LICENSES,)),
         Kind("license.expired", (LICENSES,)),
         Kind("license.*", (LICENSES,)),
-        Kind("collaborator.added", learns=True),
-        Kind("collaborator.updated", learns=True),
-        Kind("collaborator.removed", learns=True),
+        # The section of the organization shows its people.
+        Kind("collaborator.added", (ORGANIZATION,), learns=True),
+        Kind("collaborator.updated", (ORGANIZATION,), learns=True),
+        Kind("collaborator.removed", (ORGANIZATION,), learns=True),
         # Of ours, but neither the panel nor Chatwoot shows them: kept, and done at once.
         Kind("ticket.created"),
         Kind("ticket.completed"),

@@ -5,6 +5,7 @@ few. Nothing is executed here: that is `worker`.
 """
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,10 +14,11 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from panel.data import dead_letters, inbox, lanes, tasks
+from panel.data import dead_letters, inbox, lanes, line_ups, tasks
 from panel.data.dead_letters import BuriedHooks
 from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
 from panel.data.lanes import Lane, LaneLength, LanePlace
+from panel.data.line_ups import LineUp
 from panel.data.tasks import TaskTrouble
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
@@ -25,7 +27,7 @@ from panel.sync.wire import Hook
 
 log = logging.getLogger(__name__)
 
-LINED_UP_AT_ONCE = 500  # organizations in one transaction: hooks queue behind it
+LINED_UP_AT_ONCE = 2000  # organizations in one transaction: hooks queue behind it
 
 
 class NotKept(Exception):
@@ -94,21 +96,16 @@ class Intake:
         """
         left, count, kind = iter(organizations), 0, kind or lane.name.lower()
         while some := list(dict.fromkeys(islice(left, LINED_UP_AT_ONCE))):
-            now = self._clock()
-            rows = [
-                InboxRow(_make_id(kind), kind, each, None, now, now, lane=int(lane))
-                for each in some
-            ]
-            self._write(rows, some if anew else ())
+            batch = LineUp(some, lane, kind, _make_token(), self._clock())
+            self._write(batch, some if anew else ())
             count += len(some)
         return count
 
-    def _write(self, rows: Sequence[InboxRow], hastened: Collection[int]) -> None:
-        numbers = [row.organization for row in rows if row.organization]
+    def _write(self, batch: LineUp, hastened: Collection[int]) -> None:
         try:
             with inbox.write_transaction(self._database, 0) as connection:
-                lanes.lock_organizations(connection, numbers)
-                self._insert(connection, rows)
+                lanes.lock_organizations(connection, batch.organizations)
+                line_ups.insert_line_up(connection, batch)
                 if hastened:
                     inbox.forget_tries(connection, hastened)
         except TROUBLE as error:
@@ -143,13 +140,15 @@ class Intake:
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, now)
             states = inbox.count_passes(connection, now)
+            lengths = lanes.read_lanes(connection)
             return Stats(
                 **asdict(states),
                 **asdict(counts),
+                oldest_waiting=_find_oldest(lengths),
                 failing=tuple(inbox.list_failing(connection)),
                 tasks=tasks.count_asked(connection),
                 failing_tasks=tuple(tasks.list_trouble(connection)),
-                lanes=lanes.read_lanes(connection),
+                lanes=lengths,
             )
 
     def list_rung(self, kind: str, since: float) -> set[int]:
@@ -187,8 +186,17 @@ class Intake:
         return True
 
 
+def _find_oldest(lengths: Mapping[Lane, LaneLength]) -> float | None:
+    return min((each.oldest_at for each in lengths.values() if each.oldest_at), default=None)
+
+
 def _make_id(kind: str) -> str:
     return f"{kind}:{uuid4()}"
+
+
+def _make_token() -> str:
+    """With the organization's number behind it, it is the id of a pass: at most 40 characters."""
+    return secrets.token_hex(12)
 
 
 def _make_row(hook: Hook, now: float) -> InboxRow:

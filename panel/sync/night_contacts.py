@@ -1,13 +1,12 @@
 """Contacts as a night finds them in Chatwoot, compared with what our own tables say of them."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from panel.data.directory import Directory
 from panel.data.sightings import Sighting, Sightings, make_digest
-from panel.sync.contact_writer import is_bare
+from panel.sync.contact_writer import is_bare, list_ours
 from panel.sync.memberships import Memberships
-from panel.sync.people import OUR_ATTRIBUTES, is_guessable, make_attributes
+from panel.sync.people import is_guessable, make_attributes
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact
 
 
@@ -51,11 +50,6 @@ class ContactComparison:
             return set()
         claimed = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
         return set(self._directory.get_organizations(claimed))
-
-
-def list_ours(contact: Contact) -> dict[str, Any]:
-    """The contact's attributes of ours."""
-    return {key: contact.attributes[key] for key in OUR_ATTRIBUTES if key in contact.attributes}
 
 
 def digest_shown(contact: Contact) -> str:

@@ -17,8 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from panel.data.lanes import Lane
 
 APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
-# A constant, never computed: work that another version began would be left lying (dependencies
-# §1.5, trap 4).
+# A constant, never computed: DBOS 3.4 leaves work lying that another version began.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]

@@ -1,4 +1,4 @@
-"""The plugin's hooks, `POST /sync/hooks` (design §4.4): check, keep, touch, answer.
+"""The plugin's hooks, `POST /sync/hooks`: check, keep, touch, answer.
 
 A 2xx means: it is on the disk. Whatever goes wrong before that is said, and nothing is kept.
 """

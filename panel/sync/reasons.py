@@ -48,6 +48,10 @@ TRY_REASONS = {
         "received no token",
         "Have the proxy before Chatwoot let the header Api-Access-Token through",
     ),
+    "bot_token": TryReason(
+        "says that CHATWOOT_API_TOKEN is a bot's",
+        "Copy a user's from Profile settings, set it, restart",
+    ),
     "other_account": TryReason(
         "says that the token's user is not in this account",
         "Correct CHATWOOT_ACCOUNT_ID, or invite the user",

@@ -8,7 +8,7 @@ from panel.data.directory import Directory, Person
 from panel.data.links import Links
 from panel.models.text import normalize_email
 from panel.sync.contact_search import find_key
-from panel.sync.contact_writer import ContactWriter
+from panel.sync.contact_writer import ContactWriter, list_ours
 from panel.sync.contacts import Contacts, Place, read_own
 from panel.sync.departures import Departures
 from panel.sync.people import DesiredPerson
@@ -64,13 +64,13 @@ class SeatWriter:
         self, wanted: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
     ) -> str:
         tools, number, at = self._tools, contact.id, time.time()
-        is_new = seat.place.made and contact is seat.place.contact
+        is_new, attributes = seat.place.made and contact is seat.place.contact, list_ours(contact)
         try:
             if seat.changed or not tools.writer.is_in_line(contact, wanted.name, identifier):
                 present = contact if is_new else None
-                tools.writer.write(
+                attributes = tools.writer.write(
                     number, name=wanted.name, identifier=identifier, present=present, at=at
-                )
+                ).attributes
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         tools.links.match(
@@ -78,7 +78,7 @@ class SeatWriter:
         )
         if not is_new:  # nobody has spoken through it yet
             tools.writer.name_conversations(number)
-        tools.writer.settle(number, at)
+        tools.writer.settle(number, attributes, at)
         return ""
 
     def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:

@@ -1,4 +1,4 @@
-"""The wire format of a hook: all that we assume about its sender (design §4.4).
+"""The wire format of a hook: all that we assume about its sender, docs/hooks.md.
 
 The order is the defence: size, content type and proof are settled on the raw bytes, and only what a
 proven sender sent is parsed. Every way to be wrong is a `Refusal` with its answer. The names of the

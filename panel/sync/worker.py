@@ -59,8 +59,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
 
-# A constant, never computed: work that another executor began would be left lying (dependencies
-# §1.5, trap 3).
+# A constant, never computed: DBOS 3.4 leaves work lying that another executor began.
 EXECUTOR = "panel"
 DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
 CONNECTIONS = 8  # of the engine to the database

@@ -15,6 +15,15 @@ HIT_WORDS = {"hit", "stale", "updating", "served"}
 # How long a copy may live, and what a second look would find: neither says who answered.
 OTHER_HEADERS = re.compile(r"control|lookup|enabled|tag|key|hits$")
 WORDS = re.compile(r"[^\s,;:]+")
+# Headers of other names or other words by which a cache says that it answered.
+OTHER_HITS = {
+    "x-cache-hits": re.compile(r"[1-9]"),  # Varnish, Fastly: how often it has given this copy
+    "x-varnish": re.compile(r"\d+ \d+"),  # the second number: who asked for the copy first
+    "server-timing": re.compile(r"cache[^,]*desc=\"?(hit|stale)", re.IGNORECASE),  # Akamai, Fastly
+    "wpo-cache-status": re.compile(r"^cached", re.IGNORECASE),  # WP-Optimize
+    "x-ac": re.compile(r"\bhit\b", re.IGNORECASE),  # WordPress.com
+    "x-nananana": re.compile(r"hit", re.IGNORECASE),  # Batcache
+}
 
 
 def find_age(headers: Mapping[str, str]) -> float | None:
@@ -32,6 +41,9 @@ def find_age(headers: Mapping[str, str]) -> float | None:
 
 def _is_hit(headers: Iterable[tuple[str, str]]) -> bool:
     for name, value in headers:
+        other = OTHER_HITS.get(name.lower())
+        if other and other.search(value):
+            return True
         if "cache" in name.lower() and not OTHER_HEADERS.search(name.lower()):
             words = WORDS.findall(value.lower())
             # Akamai: TCP_HIT, TCP_MEM_HIT; but a refreshed one was confirmed by the origin.

@@ -1,8 +1,10 @@
 """What Chatwoot means by an answer of 4xx: its words tell apart what the status does not.
 
 401 is the answer to a wrong token, to a suspended account, and to a token whose user may not do
-this (4.16.2, as recorded; the sentence about another account is translated into the account's
-language). An answer in nobody's known words came from something before Chatwoot.
+this (4.16.2, as recorded; the sentences about bots by its source). The sentence about another
+account is translated into the account's language. Chatwoot says why in `error`; only its door,
+where no token came, says so in `errors`, in any language. An answer in another form came from
+something before Chatwoot.
 """
 
 from typing import Any
@@ -11,12 +13,15 @@ from panel.errors import Blocked, Missing, PanelError, Unauthorized, Unreadable
 from panel.upstream.client import Rejection
 
 ANOTHER_ACCOUNT, SUSPENDED, UNKNOWN_ACCOUNT = "other_account", "account_suspended", "no_account"
+TOKEN_MISSING, BOT_TOKEN = "token_missing", "bot_token"
 # Chatwoot's sentences, without case.
 CODES_BY_WORDS = {
     "invalid access token": "wrong_token",
-    "you need to sign in or sign up before continuing.": "token_missing",
     "you are not authorized to access this account": ANOTHER_ACCOUNT,
     "você não está autorizado a acessar esta conta": ANOTHER_ACCOUNT,
+    "no está autorizado a acceder a esta cuenta": ANOTHER_ACCOUNT,
+    "access to this endpoint is not authorized for bots": BOT_TOKEN,
+    "bot is not authorized to access this account": BOT_TOKEN,
     "account is suspended": SUSPENDED,
     "you are not authorized to do this action": "not_permitted",
     "api access is not enabled for this account": "feature_off",
@@ -29,8 +34,10 @@ WRONG_ROUTE = "please use api routes"
 REMEDIES = {
     "wrong_token": "Chatwoot does not know CHATWOOT_API_TOKEN: it was reset, or belongs to another "
     "Chatwoot. Copy it anew from Profile settings > Access token.",
-    "token_missing": "Chatwoot received no token. A proxy before Chatwoot drops the header "
+    TOKEN_MISSING: "Chatwoot received no token. A proxy before Chatwoot drops the header "
     "Api-Access-Token: let it through.",
+    BOT_TOKEN: "CHATWOOT_API_TOKEN belongs to a bot or to a platform app, not to a user. Copy the "
+    "token of a user from Profile settings > Access token.",
     ANOTHER_ACCOUNT: "The user of CHATWOOT_API_TOKEN does not belong to the account of "
     "CHATWOOT_ACCOUNT_ID. Correct one of the two.",
     SUSPENDED: "Chatwoot has suspended this account. Ask whoever runs Chatwoot (super admin).",
@@ -68,15 +75,31 @@ def name_rejection(rejection: Rejection) -> PanelError | None:
     if rejection.status == 404 or words.lower().startswith(WRONG_ROUTE):
         is_gone = words.lower() == NOT_FOUND
         return Missing() if is_gone else Blocked("no_api", f"status {rejection.status}")
-    if rejection.status == 401 and words:
-        return Unauthorized("unauthorized", words)
+    if rejection.status in (401, 403) and _has_chatwoots_form(rejection.body):
+        return Unauthorized(_name_unknown(rejection), words)
     return Blocked("blocked", f"status {rejection.status}")
+
+
+def _has_chatwoots_form(body: Any) -> bool:
+    """Has the refusal Chatwoot's form? A gateway mostly says `message` alone."""
+    if not isinstance(body, dict):
+        return False
+    return isinstance(body.get("error"), str) or bool(_list_errors(body))
+
+
+def _name_unknown(rejection: Rejection) -> str:
+    """The code of a sentence that is not known."""
+    no_token = rejection.status == 401 and "error" not in rejection.body
+    return TOKEN_MISSING if no_token else "unauthorized"
 
 
 def read_words(body: Any) -> str:
     """Chatwoot's sentence in a decoded answer (`error`, the first of `errors`, or `message`)."""
     found = body if isinstance(body, dict) else {}
-    errors = found.get("errors")
-    listed = errors[0] if isinstance(errors, list) and errors else None
-    words = found.get("error") or listed or found.get("message")
+    words = found.get("error") or next(iter(_list_errors(found)), None) or found.get("message")
     return words[:200] if isinstance(words, str) else ""
+
+
+def _list_errors(body: dict[str, Any]) -> list[str]:
+    errors = body.get("errors")
+    return [each for each in errors if isinstance(each, str)] if isinstance(errors, list) else []

@@ -89,6 +89,15 @@ NameRejection = Callable[[Rejection], PanelError | None]
 Gate = Callable[[], AbstractContextManager[object] | None]
 
 
+# Of Cloudflare, SiteGround and AWS WAF, which ask for a human, some of them with status 202.
+CHALLENGE_HEADERS = ("cf-mitigated", "sg-captcha", "x-amzn-waf-action")
+
+
+def is_challenge(headers: Mapping[str, str]) -> bool:
+    """Did a firewall answer, to see whether a human asks?"""
+    return any(name in headers for name in CHALLENGE_HEADERS)
+
+
 def name_by_status(rejection: Rejection) -> PanelError:
     """What the status alone says. An outside world whose words tell more has its own function."""
     status = rejection.status
@@ -172,9 +181,11 @@ class Client:
         answer = self._send_with_retry(method, path, by, shape=shape, **sent)
         return dict(answer.body)
 
-    def repeat(self, method: str, path: str, body: Any) -> Answer:
-        """Like `get`, for a question by POST, or a write that may as well be done twice."""
-        return self._send_with_retry(method, path, None, json=body)
+    def repeat(
+        self, method: str, path: str, body: Any, shape: type[msgspec.Struct] | None = None
+    ) -> Answer:
+        """Like `get`, for a write that may as well be done twice; `shape`: see `get_parts`."""
+        return self._send_with_retry(method, path, None, json=body, shape=shape)
 
     def _send_with_retry(
         self, method: str, path: str, by: Deadline | None, **kwargs: Any
@@ -297,12 +308,17 @@ class Client:
         status, headers = response.status_code, response.headers
         is_answer = 200 <= status < 300
         body, readable = _decode_parts(raw, shape) if shape and is_answer else _decode(raw)
-        if is_answer and readable:
+        if is_answer and readable and not is_challenge(headers):
             return Answer(status, body, find_age(headers))
         rejection = Rejection(status, headers, body)
-        error = self._name_rejection(rejection) or name_by_status(rejection)
+        error = self._name(rejection)
         error.body, error.detail = body, error.detail or f"status {status}"
         raise error
+
+    def _name(self, rejection: Rejection) -> PanelError:
+        if is_challenge(rejection.headers):
+            return Blocked("blocked", f"status {rejection.status}, a firewall asks for a human")
+        return self._name_rejection(rejection) or name_by_status(rejection)
 
     def _follow(self, url: str, location: str, method: str) -> str:
         try:
@@ -408,13 +424,24 @@ def _unpack(part: Any) -> Any:
 
 
 def _decode(raw: bytes | bytearray) -> tuple[Any, bool]:
-    raw = raw.removeprefix(codecs.BOM_UTF8)  # of a PHP file that was saved with one
-    if not raw.strip():
+    raw = _skip_byte_order_marks(raw)
+    if not raw:
         return None, True
     try:
         return exact_json.decode(raw), True
     except exact_json.UNDECODABLE:
         return _decode_huge_numbers(raw)
+
+
+def _skip_byte_order_marks(raw: bytes | bytearray) -> bytes | bytearray:
+    """Without what PHP files put out that were saved with a mark, or with lines before `<?php`.
+
+    Each of several files leaves its own, so they come one behind another.
+    """
+    rest = raw.strip()
+    while rest.startswith(codecs.BOM_UTF8):
+        rest = rest.removeprefix(codecs.BOM_UTF8).strip()
+    return rest
 
 
 def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:

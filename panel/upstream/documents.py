@@ -64,8 +64,19 @@ class Document(Generic[T]):
     listed: bool = True
     most_pages: int = MOST_PAGES
 
-    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
+    @property
+    def label(self) -> str:
+        """Under which it is counted and logged: that of one record is that of its kind."""
+        return self.name.partition("-")[0]
+
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
+        return self._remember_resource(organization, integer_money)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 (six documents, which live as long as the program)
+    def _remember_resource(self, organization: int, integer_money: str) -> Resource[T]:
+        return self.make_resource(organization, integer_money)
+
+    def make_resource(self, organization: int, integer_money: str) -> Resource[T]:
         def parse(body: Any) -> T:
             return self.parse(body, integer_money)
 
@@ -83,7 +94,7 @@ def _parse_organization(body: Any, _: str) -> Organization:
     return Organization.from_json(body)
 
 
-def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
+def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
     def parse(body: Any, integer_money: str) -> Listed[R]:
         if not isinstance(body, dict):
             raise Unreadable("wrong_shape", "no rows")
@@ -100,12 +111,14 @@ def _parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]
 
 
 def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Oddity]]:
-    """The rows, and an oddity for each record that is no object or has no id."""
+    """The rows, and an oddity for each record that is no object, has no id, or no legible owner."""
     rows: list[R] = []
     oddities: list[Oddity] = []
     for place, record in enumerate(records, 1):
         try:
-            rows.append(make(_require_object(record)))
+            row = _require_object(record)
+            find_owner(row)
+            rows.append(make(row))
         except Unreadable as error:
             oddities.append(Oddity(f"in place {place}", "id", error.detail))
     return rows, oddities
@@ -120,10 +133,10 @@ def _require_object(record: Any) -> Row:
 ORGANIZATION = Document(
     "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
 )
-ORDERS = Document("orders", "orders", Lifetimes(60), _parse_list(Order.from_json))
-QUOTES = Document("quotes", "quotes", Lifetimes(60), _parse_list(Quote.from_json))
+ORDERS = Document("orders", "orders", Lifetimes(60), parse_list(Order.from_json))
+QUOTES = Document("quotes", "quotes", Lifetimes(60), parse_list(Quote.from_json))
 LICENSES = Document(
-    "licenses", "licenses", Lifetimes(300), _parse_list(lambda row, _: License.from_json(row))
+    "licenses", "licenses", Lifetimes(300), parse_list(lambda row, _: License.from_json(row))
 )
 DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
 
@@ -132,14 +145,14 @@ COLLABORATORS = Document(
     "collaborators",
     "organizations/{id}/collaborators",
     Lifetimes(0),
-    _parse_list(lambda row, _: Collaborator.from_json(row)),
+    parse_list(lambda row, _: Collaborator.from_json(row)),
     most_pages=EVERY_PAGE,
 )
 ENTITLEMENTS = Document(
     "entitlements",
     "entitlements",
     Lifetimes(0),
-    _parse_list(lambda row, _: Entitlement.from_json(row)),
+    parse_list(lambda row, _: Entitlement.from_json(row)),
     most_pages=EVERY_PAGE,
 )
 EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEMENTS)
@@ -151,27 +164,42 @@ EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEM
 def says_failure(body: dict[str, Any]) -> bool:
     """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
 
-    Then its empty `data` is no empty list.
+    Then its empty `data` is no empty list. An error of WordPress has a `code` and no `success`; of
+    a gateway, an `error`.
     """
     success = body.get("success")
+    if success is None and isinstance(body.get("code"), str):
+        return True
     said = success is not None and (not success or success in ("0", "false"))
-    return said or bool(body.get("errors"))
+    return said or bool(body.get("errors")) or bool(body.get("error"))
 
 
 def check_owner(records: list[Any], organization: int) -> None:
     """A record that names another organization makes the whole answer untrustworthy.
 
-    Nobody is named by null, and by what PHP writes for it: 0, false, an empty text.
+    One whose owner cannot be read is not shown, and counted: see `find_owner`.
     """
     for record in records:
-        owner = record.get("organization_id") if isinstance(record, dict) else None
-        if is_nothing(owner) or owner in (0, "0"):
+        try:
+            owner = find_owner(record) if isinstance(record, dict) else None
+        except Unreadable:
             continue
-        number = read_whole({"id": owner}, "id")
-        if number is None:
-            raise Unreadable("wrong_shape", "organization_id is no id")
-        if number != organization:
+        if owner not in (None, organization):
             raise Unreadable("foreign_rows", "a row of another organization")
+
+
+def find_owner(record: Row) -> int | None:
+    """The organization that a record names. Raises `Unreadable` for what is no id.
+
+    Nobody is named by null, and by what PHP writes for it: 0, false, an empty text.
+    """
+    owner = record.get("organization_id")
+    if is_nothing(owner) or owner in (0, "0"):
+        return None
+    number = read_whole(record, "organization_id")
+    if number is None:
+        raise Unreadable("wrong_shape", "organization_id is no id")
+    return number
 
 
 def make_record_key(record: Any, page: int, place: int) -> str:

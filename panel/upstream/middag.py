@@ -1,6 +1,6 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from panel.upstream.documents import (
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
+from panel.upstream.record_documents import RECORD_DOCUMENTS, RecordDocument
 from panel.upstream.rotation import SecretRotation
 
 PASS_SECONDS = 120.0
@@ -54,7 +55,7 @@ class BackOffice:
     ) -> None:
         self._rotation = rotation or SecretRotation((), "")
         self._client = client.with_names(name_rejection)
-        documents = [each.name for each in EVERY_DOCUMENT]
+        documents = [each.name for each in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
         metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self.on_read: Callable[[Document[Any], int, Any], None] = _tell_nobody
@@ -101,8 +102,27 @@ class BackOffice:
         return self._cache.peek(self.resource(document, organization))
 
     def forget_copies(self, organization: int) -> None:
-        """Remove what is kept of it: it is gone, or shall be forgotten."""
-        self._cache.forget(organization, *(document.name for document in EVERY_DOCUMENT))
+        """Remove what is kept of it: it is gone, or shall be forgotten.
+
+        What was read of single records is found by the lists that are kept. A record whose list is
+        not kept any more stays until it expires; without its token nobody is shown it.
+        """
+        names = [document.name for document in EVERY_DOCUMENT]
+        records = {
+            number for each in EVERY_DOCUMENT for number in self._list_ids(each, organization)
+        }
+        names += [each.of(number).name for each in RECORD_DOCUMENTS for number in sorted(records)]
+        self._cache.forget(organization, *names)
+
+    def _list_ids(self, document: Document[Any], organization: int) -> Iterator[int]:
+        _, entry = self._cache.look(self.resource(document, organization))
+        body = entry.copy.body if entry.copy else None
+        rows = body.get("rows", ()) if isinstance(body, dict) else ()
+        for row in rows if isinstance(rows, list) else ():
+            for field in ("id", "entitlement_id"):
+                number = read_whole(row, field) if isinstance(row, dict) else None
+                if number is not None:
+                    yield number
 
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
@@ -122,18 +142,19 @@ class BackOffice:
         self, document: Document[Any], organization: int, error: PanelError
     ) -> None:
         remedy = BACK_OFFICE_REMEDIES.get(error.code, "")
-        self._failures.report(self._client.host, document.name, organization, error, remedy)
-        self.unread.note(document.name, organization, error)
+        record = find_record(document) or organization
+        self._failures.report(self._client.host, document.label, record, error, remedy)
+        self.unread.note(document.label, organization, error)
         if isinstance(error, Missing):  # an answer: there is no such organization
-            self._troubles.note_success(document.name)
+            self._troubles.note_success(document.label)
         else:
-            self._troubles.note_failure(document.name, error)
+            self._troubles.note_failure(document.label, error)
 
     def _report_success(self, document: Document[T], organization: int, value: T) -> None:
-        self._troubles.note_success(document.name)
-        self.unread.clear(document.name, organization)
+        self._troubles.note_success(document.label)
+        self.unread.clear(document.label, organization)
         oddities = getattr(value, "oddities", ())
-        self._failures.report_oddities(self._client.host, document.name, organization, oddities)
+        self._failures.report_oddities(self._client.host, document.label, organization, oddities)
 
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
@@ -145,13 +166,15 @@ class BackOffice:
         body = self._read_data(answer.body)
         number = read_whole(body, "id") if isinstance(body, dict) else None
         if number is None:
-            raise Unreadable("wrong_shape", "no organization in the answer")
-        if number != organization:
-            raise Unreadable("foreign_rows", "another organization than the one asked for")
+            raise Unreadable("wrong_shape", "no record in the answer")
+        if number != (find_record(document) or organization):
+            raise Unreadable("foreign_rows", "another record than the one asked for")
+        if find_record(document):
+            check_owner([body], organization)
         return Dated(body, answer.age)
 
     def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
-        if document.name in self._small_pages:
+        if document.label in self._small_pages:
             return self._fetch_pages(document, organization, by, {})
         try:
             return self._fetch_pages(document, organization, by, {"per_page": LARGE_PAGE})
@@ -162,7 +185,7 @@ class BackOffice:
             # Remembered only now: it was the size that was refused. Rows too large are the
             # organization's own.
             if error.code != "too_large":
-                self._small_pages.add(document.name)
+                self._small_pages.add(document.label)
             return dated
 
     def _fetch_pages(
@@ -181,10 +204,12 @@ class BackOffice:
     ) -> ReadPage:
         def read(number: int) -> Page:
             answer = self._get(document, organization, by, {"page": number, **size})
-            found = read_list(self._read_data(answer.body))
+            data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
+            # PHP told to write objects alone writes one for no rows; the count says that it is.
+            found = [] if data == {} and total == 0 else read_list(data)
             check_owner(found, organization)
             rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
-            return Page(rows, *_read_counts(answer.body), age=answer.age)
+            return Page(rows, pages, total, age=answer.age)
 
         return read
 
@@ -203,7 +228,7 @@ class BackOffice:
                 headers={**headers, **proof},
                 by=by,
                 subject=str(organization),
-                document=document.name,
+                document=document.label,
             )
 
         with self._slots.hold(organization, by):
@@ -226,6 +251,11 @@ class BackOffice:
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
         return body["data"]
+
+
+def find_record(document: Document[Any]) -> int:
+    """The id of the one record that it is about; 0: it is about an organization."""
+    return document.record if isinstance(document, RecordDocument) else 0
 
 
 def _read_counts(body: Row) -> tuple[int | None, int | None]:

@@ -52,6 +52,9 @@ BACK_OFFICE_REMEDIES = {
     "exception for the panel, or for /wp-json/middag-account/.",
     "blocked": "A firewall or a proxy in front of WordPress refuses the panel. Let its requests "
     "to /wp-json/middag-account/ pass: by its address, or by its User-Agent middag-contact-panel.",
+    "unreadable": "Something else came than data: a page of a firewall, of a login or of a "
+    "maintenance, or a PHP warning in front of the answer. See what MIDDAG_API_URL answers to "
+    "`curl -i`, and take it out of the way of /wp-json/middag-account/.",
     "no_route": "There is no MIDDAG Account at MIDDAG_API_URL: the plugin is switched off, or the "
     "address is wrong. Where permalinks are plain it ends in /?rest_route=/middag-account/v1.",
     "redirected": "MIDDAG_API_URL leads elsewhere. Set it to the address at which WordPress itself "

@@ -1,4 +1,4 @@
-"""The routes for monitoring: alive, ready, metrics (design §4.2)."""
+"""The routes for monitoring: alive, ready, metrics."""
 
 import hmac
 import ipaddress

@@ -62,6 +62,8 @@ CHATWOOT_CAUSES = {
     "it anew.",
     "token_missing": "The panel's access token did not reach Chatwoot. Something in between "
     "removes it.",
+    "bot_token": "The panel's access token belongs to a bot, not to a user. An administrator must "
+    "enter a user's.",
     "other_account": "The panel's Chatwoot user does not belong to this account.",
     "account_suspended": "Chatwoot has suspended this account.",
     "no_account": "The panel is set up for a Chatwoot account that does not exist.",

@@ -11,18 +11,19 @@ from flask import Response, make_response, render_template, request
 from panel import metrics
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
-from panel.customer.disclosure import NOTHING
 from panel.customer.lookup import Hints
 from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
 from panel.web import sign_in
+from panel.web.details import Details
 from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
     choose_status,
     find_masked,
+    find_masked_in,
     make_lookup,
     open_seal_at_once,
     open_seal_in_time,
@@ -130,9 +131,8 @@ def answer_section(
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
-    masked = find_masked(seal.trust)
-    uncovered = name in seal.uncovered and bool(masked & section.reveals)
-    masked -= section.reveals if uncovered else NOTHING
+    masked = find_masked_in(section, seal)
+    uncovered = masked != find_masked(seal.trust)
     status, begun = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
@@ -146,14 +146,14 @@ def answer_section(
         status = choose_status(error)
     seconds = time.perf_counter() - begun
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
-    _record_trouble(view, seal)
+    record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     answer = make_response(html, status)
     answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
     return answer
 
 
-def _record_trouble(view: SectionView, seal: Seal) -> None:
+def record_trouble(view: SectionView | Details, seal: Seal) -> None:
     """What the agent sees of it, under the id that they can tell us."""
     if view.tells_code:
         get(LogThrottle).record(

@@ -26,7 +26,7 @@ from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import labels, vocabulary
+from panel.web import deep_links, labels, vocabulary
 from panel.web.formats import Formats, choose_locale
 from panel.web.groups import Moment
 from panel.web.sections import (
@@ -131,8 +131,8 @@ def translate(text: str) -> str:
 
 
 def make_link(record: str, number: int) -> str:
-    """The configured deep link of a record, or nothing."""
-    return services().settings.links.get(record, "").replace("{id}", str(number))
+    """The deep link of a record, or nothing."""
+    return deep_links.make_link(services().settings, record, number)
 
 
 def find_masked(trust: str) -> frozenset[str]:
@@ -140,12 +140,18 @@ def find_masked(trust: str) -> frozenset[str]:
     return masked_kinds(services().settings.mask, trust)
 
 
-def isolate(value: object) -> Markup:
+def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
+    """The kinds that are masked in a section and in its rows, but for what the seal uncovers."""
+    masked = find_masked(seal.trust)
+    return masked - section.reveals if section.name in seal.uncovered else masked
+
+
+def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:
     """A value of another world in a line of ours: what runs the other way turns only itself.
 
     It may be anything; not all of it is shown when it is long.
     """
-    text = clean(str(value))[:LONGEST_SHOWN]
+    text = clean(str(value))[:longest]
     turns = any(unicodedata.bidirectional(each) in TURNING_CLASSES for each in text)
     return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
 

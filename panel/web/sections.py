@@ -10,7 +10,7 @@ from typing import Any
 
 from panel.auth.background_checks import ACCESS_UNCHECKED
 from panel.cache.entries import Reading
-from panel.customer.disclosure import AMOUNT, LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.disclosure import AMOUNT, EMAIL, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.errors import PanelError, Refused
 from panel.upstream import documents
 from panel.upstream.documents import Document, is_empty
@@ -125,11 +125,11 @@ SECTIONS = {
             empty="",
             none_shown="",
             closed=("", ""),
-            uncover="Show the %(tax_id)s",
+            uncover="Show %(tax_id)s and e-mails",
             statuses=vocabulary.TAX_ID_CHECKS,
             badges={"pending": "amber", "under-review": "amber", "rejected": "ruby"},
             link="organization",
-            reveals=frozenset({TAX_ID}),
+            reveals=frozenset({TAX_ID, EMAIL}),
         ),
     )
 }
@@ -140,7 +140,7 @@ NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
 
 @dataclass(frozen=True)
 class SectionView:
-    """A section as it is drawn: one of the states of design §4.3, and what that state needs.
+    """A section as it is drawn: one of the states of docs/truth.md, and what that state needs.
 
     `masked`: the kinds of value that may not be drawn; all, unless somebody says which. `whole`:
     every closed record is drawn, however many there are.

@@ -40,6 +40,19 @@ LICENSE_LABELS = {
     "cancelled": "Revoked",
 }
 
+# In words of their own: in Portuguese an entitlement is masculine, and a license is not.
+ENTITLEMENT_LABELS = {
+    "active": "In force",
+    "suspended": "Suspended for now",
+    "expired": "Ended",
+    "cancelled": "Cancelled",
+}
+ENTITLEMENT_BADGES = {
+    "active": "teal",
+    "suspended": "amber",
+    "cancelled": "ruby",
+}
+
 # The check of the company's tax id at the registry; it says nothing of who is writing.
 TAX_ID_CHECKS = {
     "verified": "%(tax_id)s checked",
@@ -106,6 +119,26 @@ ROLES = {
     "guest": "guest",
     "organization": "the company's own contact",
     "pending": "invited, not yet a member",
+}
+
+# What somebody who was invited to an organization has not done yet.
+INVITES = {
+    "pending": "invitation not answered yet",
+    "rejected": "declined the invitation",
+    "expired": "the invitation has expired",
+}
+
+# What a person of an organization may manage there (`Collaborator.rights`).
+AREAS = {
+    "org": "company data",
+    "finances": "finances",
+    "orders": "orders",
+    "licenses": "licenses",
+    "tickets": "tickets",
+    "quotes": "quotes",
+    "contracts": "contracts",
+    "documents": "documents",
+    "downloads": "downloads",
 }
 
 

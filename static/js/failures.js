@@ -14,8 +14,11 @@ export function replacePanel(code, id) {
   keepPlace(() => panel().replaceWith(fillTemplate("#lost", code, id)));
 }
 
-// Beside what stands, in the section that asked or at the panel's top; once for each place.
+// Beside what stands, in the section that asked or at the panel's top; once for each place. An
+// opened row holds its own, so that nothing above it moves.
 export function addNotice(element, code, id) {
+  const details = element.closest(".details");
+  if (details) return details.replaceChildren(fillTemplate("#lost-part", code, id));
   const section = element.closest("[data-section]");
   const place = section || panel();
   if (place.querySelector("[data-lost-part]")) return;

@@ -5,18 +5,20 @@ import { find, on } from "./page.js";
 const HEADING = "#panel h1";
 let place = null; // the heading to go on at, found before the swap
 
-// The heading of the section where the keyboard stands, else of the panel; none for a keyboard that
-// is elsewhere, for there it is Chatwoot's.
+// The button of the opened row where the keyboard stands, or the heading of its section, else of the
+// panel; none for a keyboard that is elsewhere, for there it is Chatwoot's.
 function findPlace() {
   const { activeElement } = document;
   if (!activeElement?.closest("#panel")) return null;
+  const row = activeElement.closest(".details")?.parentElement;
+  if (row) return `#${row.id} [data-action=open]`;
   const section = activeElement.closest("[data-section]");
   return section ? `[data-section=${section.dataset.section}] h2` : HEADING;
 }
 
 export function goOnAt(heading) {
   if (!heading) return;
-  heading.tabIndex = -1;
+  if (heading.tabIndex < 0) heading.tabIndex = -1;
   heading.focus();
 }
 

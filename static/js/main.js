@@ -5,6 +5,7 @@ import "./focus.js";
 import "./uncover.js";
 import "./news.js";
 import "./copying.js";
+import "./rows.js";
 import "./ages.js";
 import "./shortcuts.js";
 import "./requests.js";

@@ -7,13 +7,13 @@ const MARKED = 8000;
 let before = new Map(); // the rows of each section as they were drawn before the swap
 
 // Only what is comparable is compared: the same customer, equally masked, drawn before.
-const drawnSections = () => all("[data-state=fresh], [data-state=late], [data-state=empty]");
+const drawnSections = () => all("[data-section]:is([data-state=fresh], [data-state=late], [data-state=empty])");
 const nameOf = (section) => `${ownerOf(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
 const rowsOf = (section) => new Map(all("[data-row]", section).map((row) => [row.dataset.row, textOf(row)]));
 
 function textOf(row) {
   const copy = row.cloneNode(true);
-  all("[data-age]", copy).forEach((age) => age.remove()); // it changes by itself
+  all("[data-age], .details", copy).forEach((part) => part.remove()); // they change by themselves
   return copy.textContent.replace(/\s+/g, " ");
 }
 

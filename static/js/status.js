@@ -4,7 +4,7 @@
 import { all, announce, find, on, panel, wordsOf } from "./page.js";
 
 const QUIET = 400; // what several sections have to say in this time is one sentence
-const TROUBLED = "[data-section]:is([data-code]:not([data-code=busy]), :has([data-lost-part]))";
+const TROUBLED = "[data-section]:is([data-code]:not([data-code=busy]), :has(> [data-lost-part]))";
 const WITHOUT_SECTIONS = ["choose", "unlinked", "denied", "failed"];
 let pendingReport = null;
 let saidTrouble = "";

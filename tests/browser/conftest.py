@@ -364,7 +364,7 @@ class Demo:
         return opened
 
     def context(self, scenario: str, theme: str | None = None) -> dict[str, Any]:
-        """What Chatwoot says about the open conversation of a scenario (contracts §1.4)."""
+        """What Chatwoot says about the open conversation of a scenario."""
         number = SCENARIOS[scenario].conversation
         state = ChatwootPage(self.chat, self.office).state()
         row = next(each for each in state["conversations"] if each["conversation"]["id"] == number)

@@ -416,7 +416,7 @@ def test_in_the_mobile_app_the_page_asks_its_host_and_hears_itself(
     window.page.wait_for_function("window.asked.length > 0")
     assert set(window.page.evaluate("asked")) == {ASK}
     said = demo.context("healthy")
-    # The app converts every key to snake_case, deeply (contracts §1.6).
+    # The app converts every key to snake_case, deeply.
     said["data"]["current_agent"] = said["data"].pop("currentAgent")
     say_in_app(window.page, said)
     panel.expect_root("ready")

@@ -1,7 +1,7 @@
 """Attacks on "which customer is this": everything that a visitor can write, and what it gets them.
 
 A website visitor can write contact attributes, conversation attributes (as a whole), `identifier`,
-name, e-mail and phone (contracts/chatwoot.md §3.4). None of it may ever show an amount.
+name, e-mail and phone (docs/upstream.md). None of it may ever show an amount.
 """
 
 import re

@@ -33,7 +33,7 @@ def names(connection: Connection, lane: Lane, count: int = 9, now: float = NOW) 
 
 def fail(connection: Connection, organization: int, side: str = "Chatwoot", tries: int = 3) -> None:
     here = update(passes).where(passes.c.organization == organization)
-    connection.execute(here.values(due_at=NOW + 600, side=side, tries=tries))
+    connection.execute(here.values(due_at=NOW + 600, side=side, reason="timeout", tries=tries))
 
 
 def test_who_came_first_is_first_and_asking_again_changes_nothing(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.worlds import serve
 
 ADMIN, BRUNO, CARLA, FOREIGNER = "admin-token", "bruno-token", "carla-token", "foreign-token"
+BOT = "bot-token"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def desk() -> Iterator[Desk]:
     chat.add_contact(57, name="Ana", email="ana@acme.example")
     chat.add_conversation(57, 1, 5, team_id=7)
     chat.foreign_tokens.add(FOREIGNER)
+    chat.bot_tokens.add(BOT)
     chat.other_accounts.add(2)
     server = serve(chat)
     yield Desk(chat, server.url)
@@ -86,6 +88,7 @@ def test_anybody_may_ask_for_teams_and_their_members(desk: Desk) -> None:
         ({"account": 99}, (404, "Resource could not be found")),
         ({"account": 2}, (401, "You are not authorized to access this account")),
         ({"token": FOREIGNER}, (401, "You are not authorized to access this account")),
+        ({"token": BOT}, (401, "Access to this endpoint is not authorized for bots")),
         ({"token": FOREIGNER, "account": 99}, (404, "Resource could not be found")),
     ],
 )

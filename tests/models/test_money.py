@@ -133,7 +133,14 @@ def test_whole_numbers_lose_no_cent(cents: int) -> None:
     assert found.amount * 100 == cents
 
 
-@pytest.mark.parametrize(("currency", "places"), [("BRL", 2), ("CLP", 0), ("JPY", 0), ("KWD", 3)])
+@pytest.mark.parametrize(
+    ("currency", "places"),
+    [
+        *(("BRL", 2), ("CLP", 0), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("PYG", 0), ("COP", 2)),
+        # As ISO 4217 counts them, and not as people pay.
+        *(("RSD", 2), ("IQD", 3), ("LBP", 2)),
+    ],
+)
 def test_smaller_coins_follow_the_currency(currency: str, places: int) -> None:
     assert count_places(currency) == places
 

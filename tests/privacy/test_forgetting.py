@@ -11,11 +11,14 @@ from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.services import get
+from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.upstream.chatwoot import ID_ATTRIBUTE
-from panel.upstream.documents import COLLABORATORS, ORGANIZATION
+from panel.upstream.documents import COLLABORATORS, ORDERS, ORGANIZATION, Document
+from panel.upstream.record_documents import ORDER
 from tests.cli.test_commands import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
+from tests.sync.executor import hook
 from tests.sync.test_reconcile import person
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
@@ -192,11 +195,23 @@ def test_its_finished_passes_are_forgotten_by_the_engine(panel: Panel) -> None:
     assert "removed    finished passes: 1" in run(panel, "forget --organization 42").output
 
 
-def test_copies_of_a_deleted_organization_go_with_it(panel: Panel, worlds: Worlds) -> None:
+def test_copies_of_a_deleted_organization_go_with_it(
+    panel: Panel, worlds: Worlds, tmp_path: Path
+) -> None:
+    """Confirmed twice: by the hook, and by the back office's own 404."""
     learn(panel)
-    panel.services.back_office.read(ORGANIZATION, 42, CacheControl.FRESH)
-    panel.services.back_office.forget_copies(42)
-    assert panel.services.back_office.peek(ORGANIZATION, 42) is None
+    order = {"id": 4201, "organization_id": 42, "number": "Zebra-4201", "status": "paid"}
+    worlds.office.put("orders", 42, order)
+    office = panel.services.back_office
+    documents: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, ORDER.of(4201))
+    for document in documents:
+        office.read(document, 42, CacheControl.FRESH)
+    assert len(stored(tmp_path / "cache", "4201")) >= 2, "the list and the record"
+    get(Intake, panel.app).accept(hook("gone", 42, "organization.deleted"))
+    worlds.office.remove("organization", 42, 42)
+    get(Jobs, panel.app).bring_in_line(42)
+    assert office.peek(ORGANIZATION, 42) is None
+    assert stored(tmp_path / "cache", "4201") == []
 
 
 # -- backups -------------------------------------------------------------------------------------

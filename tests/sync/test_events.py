@@ -6,7 +6,7 @@ from panel.sync import events
 from panel.sync.events import KINDS, find_kind
 from panel.upstream.documents import DOCUMENTS, LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
-# contracts/middag.md §7, the complete catalogue
+# The whole catalogue of the plugin's documentation
 CATALOGUE = [
     *("organization.created", "organization.updated", "organization.verified"),
     *("entitlement.activated", "entitlement.suspended", "entitlement.expired"),

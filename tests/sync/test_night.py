@@ -16,13 +16,13 @@ from sqlalchemy import update
 
 from panel import services
 from panel.cache.policy import CacheControl
-from panel.data.directory import organizations
+from panel.data.directory import Directory, Person, organizations
 from panel.data.nights import NightRow, Nights
 from panel.data.readings import Readings, readings
 from panel.data.sightings import sightings
 from panel.demo.backoffice import BackOffice
-from panel.demo.chatwoot import Chatwoot, Failure
-from panel.demo.world import Json
+from panel.demo.chatwoot import Chatwoot, Failure, never
+from panel.demo.world import Call, Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
 from panel.settings import from_env
 from panel.sync.jobs import Jobs
@@ -438,6 +438,26 @@ def test_a_pass_after_a_hook_reads_those_alone_of_whom_something_has_changed(win
     changed = contact_of(wing, email)["id"]
     assert [call.path.rpartition("/")[2] for call in wing.chat.writes] == [str(changed)]
     assert wing.attributes(email)["middag_role"] == "owner"
+
+
+def test_a_pass_notes_what_it_wrote_although_our_tables_say_more_by_now(wing: Wing) -> None:
+    """Another organization's pass seats the person meanwhile, and is killed before it tells them:
+    the next one has to."""
+    first, second = bring(wing, 2)
+    email = promote(wing, second)
+    contact = int(contact_of(wing, email)["id"])
+    person(wing.office, first, 7, email, "member", 7)
+    seat = Person(first, "collaborator:7", contact, "member", email)
+
+    def seat_meanwhile(call: Call) -> None:
+        if call.path.endswith(f"/contacts/{contact}/conversations"):
+            Directory(wing.services.database).put_person(seat)
+
+    wing.chat.failures = seat_meanwhile
+    pass_after(wing, second, "collaborator.updated")
+    wing.chat.failures = never
+    pass_after(wing, first, "collaborator.added")
+    assert wing.attributes(email)["middag_organization_id"] == f"{first},{second}"
 
 
 def test_what_was_not_seen_within_the_day_is_read_again(wing: Wing) -> None:

@@ -1,4 +1,4 @@
-"""The door: every row of the table of answers (design §4.4), and what is true when it answers."""
+"""The door: every row of the answers in docs/hooks.md, and what is true when it answers."""
 
 import json
 import shutil

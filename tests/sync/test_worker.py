@@ -1,4 +1,4 @@
-"""The engine in one process, on SQLite and on PostgreSQL. The traps: dependencies.md §1.5."""
+"""The engine in one process, on SQLite and on PostgreSQL."""
 
 import logging
 import threading

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from panel.cache.policy import CacheControl
 from panel.demo.worlds import ADMIN_TOKEN, Server, serve
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
-from panel.upstream.chatwoot import Chatwoot, connect
+from panel.upstream.chatwoot import ID_ATTRIBUTE, Chatwoot, Condition, connect
 from tests.conftest import Panel, Worlds, build_cache
 
 if TYPE_CHECKING:
@@ -194,3 +194,51 @@ def test_odd_values_of_a_contact_are_no_values(says: Callable[[str], Chatwoot]) 
     assert (found.channel, found.signed, found.attributes) == ("", False, {})
     assert (person.name, person.email, person.identifier) == ("", None, None)
     assert (person.phone, person.attributes) == (None, {})
+
+
+# -- what a visitor can make large -------------------------------------------------------------
+
+HUGE = {"x": "y" * 3_000_000}  # a visitor may write so much into the attributes of a contact
+READS: dict[str, Callable[[Chatwoot], Any]] = {
+    "contact": lambda chatwoot: chatwoot.contact(301).email,
+    "find_contact": lambda chatwoot: chatwoot.find_contact("identifier", "ana-key") is not None,
+    "find_contacts": lambda chatwoot: chatwoot.find_contacts([Condition("name", "Ana Souza")])[1],
+    "list_told": lambda chatwoot: chatwoot.list_told(1)[1],
+    "list_members": lambda chatwoot: chatwoot.list_members(42)[0].id,
+    "list_claimants": lambda chatwoot: chatwoot.list_claimants({ID_ATTRIBUTE: "42"})[0].id,
+    "list_identifiers": lambda chatwoot: chatwoot.list_identifiers("ana-key"),
+    "sources": lambda chatwoot: chatwoot.sources(301, 1),
+    "conversation": lambda chatwoot: chatwoot.conversation(101).contact.id,
+}
+WRITES: dict[str, Callable[[Chatwoot], None]] = {
+    "update_contact": lambda chatwoot: chatwoot.update_contact(301, {"name": "Ana"}),
+    "clear_contact": lambda chatwoot: chatwoot.clear_contact(301, [ID_ATTRIBUTE]),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_is_done_however_large_its_answer(
+    worlds: Worlds, chatwoot: Chatwoot, write: str
+) -> None:
+    worlds.chat.contacts[301]["custom_attributes"] |= HUGE
+    WRITES[write](chatwoot)
+    assert len(worlds.chat.writes) == 1
+
+
+@pytest.mark.parametrize("read", READS)
+def test_no_attributes_of_a_contact_hide_it_and_the_others(
+    worlds: Worlds, chatwoot: Chatwoot, read: str
+) -> None:
+    ana = worlds.chat.contacts[301]
+    ana["identifier"] = "ana-key"
+    ana["custom_attributes"] = {ID_ATTRIBUTE: "42"}
+    worlds.chat.definitions[1] = {
+        "id": 1,
+        "attribute_key": ID_ATTRIBUTE,
+        "attribute_model": "contact_attribute",
+        "attribute_display_type": "text",
+    }
+    before = READS[read](chatwoot)
+    ana["custom_attributes"] |= HUGE
+    assert before
+    assert READS[read](chatwoot) == before

@@ -9,6 +9,7 @@ import time
 import tomllib
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,13 @@ from panel.errors import (
     Unwell,
 )
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import LARGEST_ANSWER, LARGEST_IN_PARTS, Client, _decode
+from panel.upstream.client import (
+    LARGE_AT_ONCE,
+    LARGEST_ANSWER,
+    LARGEST_IN_PARTS,
+    Client,
+    _decode,
+)
 from panel.upstream.transport import Egress
 from tests.conftest import certify, wait_until
 
@@ -639,6 +646,8 @@ def test_an_exponent_without_end_is_read_as_a_text() -> None:
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
     assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
     assert _decode(b"\xef\xbb\xbf") == (None, True)
+    assert _decode(b"\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n") == ([7], True)
+    assert _decode(b"\n\xef\xbb\xbf \xef\xbb\xbf\n") == (None, True)
 
 
 # -- a part of a large document ------------------------------------------------------------------
@@ -673,3 +682,34 @@ def test_a_document_of_parts_has_its_own_limit_after_decompression(scripted: Ser
     with pytest.raises(Unreadable) as caught:
         client(scripted(answer(packed, "200 OK", "Content-Encoding: gzip"))).get_parts("talk", Part)
     assert caught.value.code == "too_large"
+
+
+def test_no_more_than_four_large_answers_are_read_at_once(scripted: Serve) -> None:
+    go_on = threading.Event()
+    whole = answer(b'{"id": 7, "messages": "%s"}' % (b"x" * LARGEST_ANSWER * 2))
+
+    def withhold_the_end(connection: socket.socket) -> None:
+        connection.sendall(whole[:-1])
+        go_on.wait(30)
+        connection.sendall(whole[-1:])
+
+    server = scripted(*[withhold_the_end] * LARGE_AT_ONCE, whole)
+
+    def read(seconds: float) -> int:
+        found: int = client(server).get_parts("talk", Part, Deadline(seconds))["id"]
+        return found
+
+    def is_refused() -> bool:
+        try:
+            read(0.3)
+        except Unreachable as error:
+            return "other large answers" in error.detail
+        return False
+
+    with ThreadPoolExecutor(LARGE_AT_ONCE) as pool:
+        held = [pool.submit(read, 60.0) for _ in range(LARGE_AT_ONCE)]
+        wait_until(lambda: len(server.requests) >= LARGE_AT_ONCE)
+        wait_until(is_refused)
+        go_on.set()
+        assert [each.result() for each in held] == [7] * LARGE_AT_ONCE
+    assert read(60.0) == 7

@@ -1,7 +1,7 @@
 """Our requests and the built-in Chatwoot's answers, held against Chatwoot's own description.
 
 `fixtures/chatwoot-openapi.json` is the part of it that describes calls of ours. The file is no
-truth: where it is known to be wrong (contracts/chatwoot.md §3, §6), `ERRATA` and `UNWRAP` say so.
+truth: where it is known to be wrong, `ERRATA` and `UNWRAP` say so.
 """
 
 import json
@@ -40,9 +40,9 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 }
 # Where the file is wrong, as patterns over the faults that the checker finds.
 ERRATA = (
-    r"POST /contacts request: inbox_id is missing",  # the code does not require it (§3.3)
-    r".*attribute_values is no string",  # it is a list (§6)
-    r".*\.query_operator is no string",  # the last one's is null (§3.3)
+    r"POST /contacts request: inbox_id is missing",  # the code does not require it
+    r".*attribute_values is no string",  # it is a list
+    r".*\.query_operator is no string",  # the last one's is null
 )
 # Answers that the file describes without the envelope that the controllers' views put around them.
 UNWRAP: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ UNWRAP: dict[str, tuple[str, ...]] = {
     "POST /webhooks": ("payload", "webhook"),
     "PATCH /webhooks/{webhook_id}": ("payload", "webhook"),
 }
-# Missing from the file (§6); `/api` alone tells the version.
+# Missing from the file; `/api` alone tells the version.
 UNDESCRIBED = re.compile(r"/api|.*(/dashboard_apps|/destroy_custom_attributes)(/\d+)?")
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from threading import Event
 
 import pytest
+from werkzeug.wrappers import Response
 
 from panel.demo.chatwoot import Chatwoot, Failure
 from panel.demo.world import Call
-from panel.demo.worlds import ADMIN_TOKEN, AGENT
+from panel.demo.worlds import ADMIN_TOKEN, AGENT, serve
 from panel.errors import Blocked
 from panel.upstream.chatwoot_rejections import REMEDIES, name_rejection
 from panel.upstream.client import Rejection
@@ -30,6 +31,10 @@ def move_to_another_account(chat: Chatwoot) -> None:
     chat.foreign_tokens.add(ADMIN_TOKEN)
 
 
+def hand_it_to_a_bot(chat: Chatwoot) -> None:
+    chat.bot_tokens.add(ADMIN_TOKEN)
+
+
 def reset_token(chat: Chatwoot) -> None:
     chat.tokens.pop(ADMIN_TOKEN)
 
@@ -45,6 +50,7 @@ BREAKAGES: dict[str, Callable[[Chatwoot], object]] = {
     "feature_off": turn_api_off,
     "other_account": move_to_another_account,
     "wrong_token": reset_token,
+    "bot_token": hand_it_to_a_bot,
     "not_permitted": take_out_of_inbox,
 }
 
@@ -102,6 +108,19 @@ def test_a_conversation_that_is_gone_is_still_told_as_such(panel: Panel) -> None
 def test_a_firewall_before_chatwoot_is_no_wrong_token(panel: Panel, status: int) -> None:
     panel.chat.failures = lambda _call: Failure(status)
     answer = panel.open()
+    assert attribute(answer.text, "data-code") == "blocked"
+    assert CHATWOOT_CAUSES["blocked"] in answer.text
+
+
+@pytest.mark.parametrize("status", [200, 202, 403, 503])
+def test_a_firewall_that_asks_for_a_human_is_no_wrong_address(
+    make_panel: MakePanel, status: int
+) -> None:
+    wall = Response("<html>Just a moment</html>", status, {"cf-mitigated": "challenge"})
+    server = serve(wall)
+    panel = make_panel(CHATWOOT_URL=server.url)
+    answer = panel.open()
+    server.stop()
     assert attribute(answer.text, "data-code") == "blocked"
     assert CHATWOOT_CAUSES["blocked"] in answer.text
 

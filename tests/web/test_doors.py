@@ -65,6 +65,13 @@ WALLS: dict[str, tuple[str, Wall]] = {
     "ModSecurity": ("blocked", page(406, "Not Acceptable!", Server="Apache")),
     "a captcha": ("blocked", page(405, "Human Verification", Server="awselb/2.0")),
     "no such type": ("blocked", page(415, "Unsupported Media Type")),
+    "a captcha with 202": ("blocked", page(202, "Robot Challenge", sg_captcha="challenge")),
+    "a challenge with 503": ("blocked", page(503, "Just a moment...", cf_mitigated="challenge")),
+    "a silent challenge": (
+        "blocked",
+        lambda: Response("", 202, {"x-amzn-waf-action": "challenge"}),
+    ),
+    "a page with 200": ("unreadable", page(200, "One moment, please...", Server="nginx")),
     "a gateway": ("blocked", page(401, "Unauthorized")),
     "a staging site": ("site_password", page(401, "Restricted", WWW_Authenticate="Basic realm=x")),
     "REST closed to guests": ("rest_closed", wordpress(401, "rest_not_logged_in")),

@@ -58,7 +58,7 @@ def test_an_answer_above_the_limit_admits_nobody(
     assert "<<<" not in caplog.text
 
 
-def test_a_process_holds_few_large_answers_at_once_and_all_come(panel: Panel) -> None:
+def test_many_readers_of_large_conversations_all_get_them(panel: Panel) -> None:
     write_mail(panel, 400)
     answers = LARGE_AT_ONCE * 3
     barrier = threading.Barrier(answers)

@@ -24,13 +24,16 @@ from tests.customer.test_search import learn
 
 # How each kind would be drawn, or copied; of a key also its end.
 CANARIES = {
-    AMOUNT: ("7,341.17", "1,000.01", "8,341.18", "2,452.28"),  # orders, their total, a quote
+    # Orders, their total, a quote; of opened rows: prices, subtotal, tax, and what a note tells.
+    AMOUNT: ("7,341.17", "1,000.01", "8,341.18", "2,452.28", "6,111.17", "1,230.99", "31,337.5"),
     TAX_ID: ("98.765.432/0001-98",),
     LICENSE_KEY: ("CANARY-KEY-9Z8Y", "9Z8Y"),
     EMAIL: ("canary.company@acme.example", "canary.person@acme.example"),
     PHONE_NUMBER: ("3322-7788", "+556133227788", "97777-6655", "+5561977776655"),
 }
-SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY)  # the panel draws no e-mail and no phone of the back office
+SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY)  # by the sections
+OPENED = (AMOUNT, EMAIL)  # by opened rows; no phone of the back office is drawn anywhere
+ROWS = {"orders": 1, "quotes": 3, "licenses": 4, "organization": 42}
 SENTENCES = {
     "unproven": "Amounts, tax ID and license keys are hidden.",
     "secrets": "Tax ID and license keys are hidden.",
@@ -51,10 +54,14 @@ def plant(panel: Panel, organization: int) -> None:
     document |= {"cnpj": CANARIES[TAX_ID][0], "email": CANARIES[EMAIL][0]}
     document |= {"phone": "+55 61 3322-7788"}
     money = {"status": "pending", "currency": "BRL"}
-    office.put("orders", organization, {"id": 1, "total": "7341.17", **money})
+    lines = [{"product_name": "Plugin", "quantity": 3, "unit_price": "6111.17"}]
+    bill = {"line_items": lines, "subtotal": "6111.17", "tax_total": "1230.99"}
+    office.put("orders", organization, {"id": 1, "total": "7341.17", **money, **bill})
     office.put("orders", organization, {"id": 2, "total": "1000.01", **money})
     sent = {"status": "sent", "valid_until": None}
-    office.put("quotes", organization, {"id": 3, "total": "2452.28", "currency": "BRL", **sent})
+    typed = {"notes": "Desconto de 31,337.5", "rejection_reason": "31,337.5 é caro"}
+    quote = {"id": 3, "total": "2452.28", "currency": "BRL", "line_items": lines, **typed}
+    office.put("quotes", organization, {**quote, **sent})
     key = {"license_key": CANARIES[LICENSE_KEY][0], "status": "active"}
     office.put("licenses", organization, {"id": 4, "product_name": "Plugin", **key})
     person = office.rows("collaborators", organization)[0]
@@ -69,11 +76,16 @@ def look_everywhere(panel: Panel, scenario: str) -> dict[str, str]:
     for name in SECTIONS:
         places[name] = panel.section(name, seal, wait=1).text
         places[f"{name}, refreshed"] = panel.refresh(name, seal).text
+        places[f"{name}, opened"] = open_row(panel, name, seal)
     places["second opening"] = panel.open(scenario).text
     places["search"] = panel.ask("GET", "/search", seal, params={"q": "acme"}).text
     places["picked"] = panel.say(seal, "pick", 42).text
     places["undone"] = panel.say(seal, "undo", 42).text
     return places
+
+
+def open_row(panel: Panel, name: str, seal: str) -> str:
+    return panel.ask("GET", f"/rows/{name}/{ROWS[name]}", seal).text
 
 
 def find_shown(text: str) -> set[str]:
@@ -98,7 +110,7 @@ def test_no_place_shows_a_kind_that_is_masked(
         assert find_shown(text) & masked == set(), place
     assert ('class="totals"' in places["orders"]) is (AMOUNT not in masked)
     # What is not masked is there: else the canaries would prove nothing.
-    assert find_shown("".join(places.values())) == set(SHOWN) - masked
+    assert find_shown("".join(places.values())) == {*SHOWN, *OPENED} - masked
     assert find_shown(places["second opening"]) == set(SHOWN) - masked
 
 
@@ -126,7 +138,9 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
 
 
 @pytest.mark.parametrize("mask", MASK_NAMES)
-def test_what_is_hidden_in_a_section_is_what_it_uncovers(make_panel: MakePanel, mask: str) -> None:
+def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(
+    make_panel: MakePanel, mask: str
+) -> None:
     panel = make_panel(PANEL_MASK=mask)
     plant(panel, 42)
     seal = seal_of(panel.open("healthy").text)
@@ -135,7 +149,13 @@ def test_what_is_hidden_in_a_section_is_what_it_uncovers(make_panel: MakePanel, 
         answer = panel.ask("POST", "/uncover", seal, data=form).text
         assert "data-masked" not in answer
         assert ("data-uncovered" in answer) is (name in BUTTONS[mask])
-        assert find_shown(answer) == section.reveals
+        opened = open_row(panel, name, attribute(answer, "data-seal") or seal)
+        assert "data-masked" not in opened
+        assert find_shown(answer + opened) == section.reveals
+        for other in set(SECTIONS) - {name}:
+            hidden = masked_kinds(mask, "unproven") & SECTIONS[other].reveals
+            reached = open_row(panel, other, attribute(answer, "data-seal") or seal)
+            assert find_shown(reached) & hidden == set()
 
 
 def test_the_table_has_a_row_for_every_mask_and_masks_nothing_of_who_is_proven() -> None:
@@ -157,4 +177,5 @@ def test_a_sentence_says_what_each_mask_hides() -> None:
 
 def test_canaries_are_of_every_kind() -> None:
     assert set(CANARIES) == VALUE_KINDS
-    assert {kind for section in SECTIONS.values() for kind in section.reveals} == set(SHOWN)
+    revealed = {kind for section in SECTIONS.values() for kind in section.reveals}
+    assert revealed == {*SHOWN, *OPENED}

@@ -35,6 +35,7 @@ class Row:
         return f"{self.method} {self.path or self.rule} {self.proof or 'nothing'} {self.status}"
 
 
+OPENED = "/rows/<name>/<number>"
 HTML, JSON, NONE = "text/html; charset=utf-8", "application/json", ""
 SECTION, REFRESH, STATIC = "/sections/<name>", "/sections/<name>/refresh", "/static/<path:name>"
 ROWS = (
@@ -51,6 +52,10 @@ ROWS = (
     Row(SECTION, "GET", 404, JSON, "seal", "/sections/nothing"),
     Row(REFRESH, "POST", 200, HTML, "seal", "/sections/orders/refresh"),
     Row(REFRESH, "POST", 401, JSON, "", "/sections/orders/refresh"),
+    Row(OPENED, "GET", 200, HTML, "seal", "/rows/orders/4204"),
+    Row(OPENED, "GET", 401, JSON, "", "/rows/orders/4204"),
+    Row(OPENED, "GET", 404, HTML, "seal", "/rows/orders/9"),
+    Row(OPENED, "GET", 404, JSON, "seal", "/rows/nothing/4204"),
     Row("/changes", "GET", 204, HTML, "seal", "/changes?seen=orders:x"),
     Row("/changes", "GET", 401, JSON),
     Row("/links", "POST", 400, HTML, "seal"),

@@ -1,4 +1,4 @@
-"""The table of design §4.3: every outcome of the back office × every state of the cache.
+"""The table of docs/truth.md: every outcome of the back office × every state of the cache.
 
 The panel, the back office and Chatwoot speak real HTTP; only the cache's clock is ours.
 """

@@ -142,6 +142,11 @@ SHAPES = {
     "a one-object array": f"array( (object) {ENTITY} )",
     "named arguments": f"license: (object) {ENTITY}, reason: 'late'",
     "named ids": "id: 7, organization_id: 42",
+    "capital letters": "array( 'ID' => 7, 'OrganizationID' => '42' )",
+    "JSON": "wp_json_encode( array( 'id' => 7, 'organization_id' => 42 ) )",
+    "ids that are objects": "new Tests\\WrappedGetters()",
+    "getAttributes()": "new Tests\\Attributes()",
+    "one that fires the same event when it is asked": "new Tests\\Firing()",
 }
 
 
@@ -149,6 +154,62 @@ SHAPES = {
 def test_an_argument_is_read_whatever_its_shape(site: Site, receiver: Receiver, shape: str) -> None:
     code = f"do_action( 'middag/license.activated', {SHAPES[shape]} );"
     assert heard(site, receiver, code) == ("license.activated", 42, 7)
+
+
+LISTS = {
+    "arrays": "array( array( 'id' => 7, 'organization_id' => 42 ), "
+    "array( 'id' => 8, 'organization_id' => 42 ) )",
+    "after array_filter": "array( 3 => new Tests\\Properties(), "
+    "5 => new Tests\\Entity( array( 'id' => 8, 'organization_id' => 42 ) ) )",
+    "a collection": "new Tests\\Collection( new Tests\\Entity(), "
+    "array( 'id' => 8, 'organization_id' => 42 ) ), 'a reason'",
+    "JSON": '\'[{"id": 7, "organization_id": 42}, {"id": 8, "organization_id": 42}]\'',
+    "ids": "array( 7, '8' ), new Tests\\Organization( array( 'id' => 42 ) )",
+}
+
+
+@pytest.mark.parametrize("records", LISTS)
+def test_several_records_in_one_event_are_a_hook_each(
+    site: Site, receiver: Receiver, records: str
+) -> None:
+    arrived = hear(site, receiver, f"do_action( 'middag/license.renewed', {LISTS[records]} );", 2)
+    told = [(arrival.event, arrival.organization, arrival.record) for arrival in arrived]
+    assert told == [("license.renewed", 42, 7), ("license.renewed", 42, 8)]
+
+
+def test_a_thousand_records_in_one_event_cost_a_few_inserts(site: Site, receiver: Receiver) -> None:
+    code = """
+        $records = array();
+        foreach ( range( 1, 1000 ) as $id ) {
+            $records[] = array( 'id' => $id, 'organization_id' => 42 );
+        }
+        $before = $GLOBALS['wpdb']->num_queries;
+        do_action( 'middag/license.renewed', $records );
+        echo $GLOBALS['wpdb']->num_queries - $before;
+    """
+    assert site.visit(code).json == 2
+    receiver.await_records(1000, 60)
+
+
+def test_the_id_of_an_organization_beside_that_of_the_record(
+    site: Site, receiver: Receiver
+) -> None:
+    site.sql(
+        "INSERT INTO wp_posts SET ID = 9042, post_type = 'middag_organization',"
+        " post_content = '', post_title = '', post_excerpt = '', to_ping = '', pinged = '',"
+        " post_content_filtered = ''"
+    )
+    told = heard(site, receiver, "do_action( 'middag/order.paid', 505, 9042, 99.9 );")
+    site.sql("DELETE FROM wp_posts WHERE ID = 9042")
+    assert told == ("order.paid", 9042, 505)
+
+
+def test_a_listener_that_somebody_removed_is_put_back(site: Site, receiver: Receiver) -> None:
+    code = """foreach ( array( 1, 2 ) as $id ) {
+        do_action( 'middag/order.paid', array( 'id' => $id, 'organization_id' => 42 ) );
+        remove_all_actions( 'middag/order.paid' );
+    }"""
+    assert [arrival.record for arrival in hear(site, receiver, code, 2)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -276,6 +337,10 @@ WOOCOMMERCE = """
         ("'woocommerce_order_status_changed', 505, 'pending', 'paid'", "order.status_changed"),
         ("'woocommerce_new_order', 505", "order.created"),
         ("'woocommerce_order_refunded', 505, 901", "order.refunded"),
+        ("'woocommerce_update_order', 505, new Order()", "order.updated"),
+        ("'woocommerce_trash_order', 505", "order.deleted"),
+        ("'woocommerce_before_delete_order', 505, new Order()", "order.deleted"),
+        ("'woocommerce_untrash_order', 505, 'pending'", "order.updated"),
     ],
 )
 def test_an_order_of_woocommerce_stands_in(

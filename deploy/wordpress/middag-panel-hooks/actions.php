@@ -77,7 +77,9 @@ final class Actions {
 		if ( ! $organizations ) {
 			return array( false, __( 'No organization was found. When they do not lie in posts of the type middag_organization, name them by the filter middag_panel_organizations.', 'middag-panel-hooks' ) );
 		}
-		Queue::put_organizations( $organizations );
+		if ( ! Queue::put_organizations( $organizations ) ) {
+			return array( false, __( 'The database does not keep hooks.', 'middag-panel-hooks' ) );
+		}
 		Wake::after_request();
 		/* translators: %s: a number */
 		return array( true, sprintf( __( 'Organizations for which a hook waits now: %s.', 'middag-panel-hooks' ), number_format_i18n( count( $organizations ) ) ) );

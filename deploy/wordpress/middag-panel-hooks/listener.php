@@ -10,9 +10,21 @@ defined( 'ABSPATH' ) || exit;
 final class Listener {
 	/** Post types whose saving stands in for actions that the plugin does not fire. */
 	const TYPES = array( 'organization', 'collaborator', 'entitlement', 'order', 'quote', 'license' );
+	/** The same for WooCommerce's orders, whatever tables they lie in. */
+	const ORDERS = array(
+		'woocommerce_new_order'            => 'created',
+		'woocommerce_update_order'         => 'updated',
+		'woocommerce_order_status_changed' => 'status_changed',
+		'woocommerce_order_refunded'       => 'refunded',
+		'woocommerce_trash_order'          => 'deleted',
+		'woocommerce_before_delete_order'  => 'deleted',
+		'woocommerce_untrash_order'        => 'updated',
+	);
 
-	/** @var array<string, bool> Names that have a listener. */
-	private static $heard = array();
+	/** @var array<string, callable> Our listener of each name. */
+	private static $listeners = array();
+	/** @var bool Is something being read? What our own questions set off is no event. */
+	private static $is_reading = false;
 
 	public static function start(): void {
 		array_map( array( self::class, 'watch' ), Settings::prefixes() );
@@ -24,9 +36,9 @@ final class Listener {
 		add_action( 'wp_trash_post', array( self::class, 'hear_gone' ), PHP_INT_MIN );
 		add_action( 'before_delete_post', array( self::class, 'hear_gone' ), PHP_INT_MIN );
 		add_action( 'untrashed_post', array( self::class, 'hear_back' ) );
-		self::listen( 'woocommerce_new_order', 'order.created' );
-		self::listen( 'woocommerce_order_status_changed', 'order.status_changed' );
-		self::listen( 'woocommerce_order_refunded', 'order.refunded' );
+		foreach ( self::ORDERS as $name => $event ) {
+			self::listen( $name, "order.$event" );
+		}
 	}
 
 	/**
@@ -46,11 +58,12 @@ final class Listener {
 	}
 
 	private static function notice( string $name, string $rest ): void {
-		if ( isset( self::$heard[ $name ] ) || ! did_action( $name ) ) {
+		// A name is looked at once; its listener is put back where somebody has removed all of them.
+		if ( ! did_action( $name ) || ( isset( self::$listeners[ $name ] ) && ( ! self::$listeners[ $name ] || has_filter( $name, self::$listeners[ $name ] ) ) ) ) {
 			return; // Heard already, or a filter.
 		}
 		try {
-			self::$heard[ $name ] = true;
+			self::$listeners[ $name ] = false;
 			/**
 			 * Name the kind of hook for an action of MIDDAG's; '' for none.
 			 *
@@ -79,28 +92,34 @@ final class Listener {
 
 	/** First in the row: a listener after us may end the request, and the hook is only sent when that is over. */
 	private static function listen( string $name, string $kind ): void {
-		add_action(
-			$name,
-			function ( ...$arguments ) use ( $kind ) {
-				self::hear( $kind, $arguments );
-				return $arguments[0] ?? null; // Should somebody use the name for a filter, too.
-			},
-			PHP_INT_MIN,
-			PHP_INT_MAX
-		);
+		self::$listeners[ $name ] = function ( ...$arguments ) use ( $kind ) {
+			self::hear( $kind, $arguments );
+			return $arguments[0] ?? null; // Should somebody use the name for a filter, too.
+		};
+		add_action( $name, self::$listeners[ $name ], PHP_INT_MIN, PHP_INT_MAX );
 	}
 
 	/** Nothing that happens in here reaches whoever fired the action. */
 	public static function hear( string $kind, array $arguments ): void {
+		if ( self::$is_reading ) {
+			return;
+		}
+		self::$is_reading = true;
 		try {
-			list( $record, $organization, $nobodys ) = Reader::read( Names::domain_of( $kind ), $arguments );
-			self::ring( $kind, $record, $organization, $nobodys, $arguments );
+			$hooks = array();
+			foreach ( Reader::read( Names::domain_of( $kind ), $arguments ) as list( $record, $organization, $nobodys, $some ) ) {
+				$hooks[] = self::compose( $kind, $record, $organization, $nobodys, $some );
+			}
+			self::ring( $hooks );
 		} catch ( \Throwable $error ) {
 			self::complain( $error );
+		} finally {
+			self::$is_reading = false;
 		}
 	}
 
-	private static function ring( string $kind, ?string $record, ?int $organization, bool $nobodys, array $arguments ): void {
+	/** @return array|null What Queue::put takes; null when a filter keeps it from being sent. */
+	private static function compose( string $kind, ?string $record, ?int $organization, bool $nobodys, array $arguments ): ?array {
 		$hook = array(
 			'event'        => $kind,
 			'record'       => $record,
@@ -114,12 +133,20 @@ final class Listener {
 		 */
 		$hook = apply_filters( 'middag_panel_hook', $hook, $arguments );
 		if ( ! is_array( $hook ) || empty( $hook['event'] ) ) {
-			return;
+			return null;
 		}
 		$record       = isset( $hook['record'] ) && is_scalar( $hook['record'] ) ? substr( (string) $hook['record'], 0, 100 ) : null;
 		$organization = Reader::number( $hook['organization'] ?? null );
-		Queue::put( substr( (string) $hook['event'], 0, 100 ), $record, $organization, $nobodys && null === $organization );
-		Wake::after_request();
+		return array( substr( (string) $hook['event'], 0, 100 ), $record, $organization, $nobodys && null === $organization );
+	}
+
+	/** @param array[] $hooks */
+	private static function ring( array $hooks ): void {
+		$hooks = array_values( array_filter( $hooks ) );
+		if ( $hooks ) {
+			Queue::put( $hooks );
+			Wake::after_request();
+		}
 	}
 
 	/** Meta is mostly written after the post, so the organization is looked for when the hook is sent. */
@@ -161,7 +188,7 @@ final class Listener {
 		$kind         = Names::kind( "$domain.$event" );
 		// What is being deleted has its meta now, and not later.
 		$organization = 'organization' === $domain || 'deleted' === $event ? Organizations::look_up( $domain, (int) $post->ID ) : null;
-		self::ring( $kind, (string) $post->ID, $organization, false, array( $post ) );
+		self::ring( array( self::compose( $kind, (string) $post->ID, $organization, false, array( $post ) ) ) );
 	}
 
 	/** A job that the first version of this plugin has left in the scheduler: its hook is sent by this one. */
@@ -170,8 +197,7 @@ final class Listener {
 			$hook = json_decode( (string) $body, true );
 			$data = $hook['data'] ?? array();
 			if ( ! empty( $hook['event'] ) && isset( $data['organization_id'] ) ) {
-				Queue::put( (string) $hook['event'], isset( $data['id'] ) ? (string) $data['id'] : null, Reader::number( $data['organization_id'] ), false );
-				Wake::after_request();
+				self::ring( array( array( (string) $hook['event'], isset( $data['id'] ) ? (string) $data['id'] : null, Reader::number( $data['organization_id'] ), false ) ) );
 			}
 		} catch ( \Throwable $error ) {
 			self::complain( $error );
@@ -179,6 +205,6 @@ final class Listener {
 	}
 
 	private static function complain( \Throwable $error ): void {
-		error_log( 'MIDDAG panel hooks: an event was not heard: ' . $error->getMessage() );
+		Log::write( 'an event was not heard: ' . $error->getMessage() );
 	}
 }

@@ -20,7 +20,6 @@ final class Organizations {
 		}
 		try {
 			$domain = Names::domain_of( $row['event'] );
-			wp_cache_delete( (int) $row['record'], 'post_meta' ); // Another process may have written it since.
 			$found  = self::look_up( $domain, (int) $row['record'] );
 			/**
 			 * Name the organization of a record.
@@ -45,6 +44,7 @@ final class Organizations {
 		if ( $record <= 0 ) {
 			return null;
 		}
+		wp_cache_delete( $record, 'post_meta' ); // Another process may have written it since.
 		if ( 'organization' === $domain || self::POST_TYPE === get_post_type( $record ) ) {
 			return $record; // Also where an action named the organization instead of the record.
 		}

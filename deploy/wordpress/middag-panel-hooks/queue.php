@@ -15,6 +15,7 @@ final class Queue {
 	const KEEP_SECONDS    = 30 * 86400; // What was refused or given up can be seen, and sent again, so long.
 	const SETTLE_SECONDS  = 2;
 	const BATCH           = 5000;
+	const COLUMNS         = array( 'uuid', 'site', 'event', 'organization', 'record', 'nobodys', 'occurred_at', 'due_at' );
 
 	/** @var int[] Numbers of the rows that this request has inserted. */
 	private static $inserted = array();
@@ -25,26 +26,39 @@ final class Queue {
 	 * Keep a hook. The row is not sent at once but when the request ends, or after two seconds when it dies:
 	 * listeners that run after us may still be changing what the hook is about.
 	 *
-	 * @param bool $nobodys The record itself says that it belongs to no organization.
+	 * @param array[] $hooks Of each: event, record, organization, and whether the record itself says that it has none.
 	 */
-	public static function put( string $event, ?string $record, ?int $organization, bool $nobodys ): void {
+	public static function put( array $hooks ): void {
 		$now = time();
-		$row = array( wp_generate_uuid4(), get_current_blog_id(), $event, $organization, $record, (int) $nobodys, $now, $now + self::SETTLE_SECONDS );
-		if ( ! self::insert( array( $row ) ) ) {
-			self::$unsaved[] = $row;
+		foreach ( array_chunk( $hooks, 500 ) as $some ) {
+			$rows = array();
+			foreach ( $some as list( $event, $record, $organization, $nobodys ) ) {
+				$rows[] = array( wp_generate_uuid4(), get_current_blog_id(), $event, $organization, $record, (int) $nobodys, $now, $now + self::SETTLE_SECONDS );
+			}
+			if ( ! self::insert( $rows ) ) {
+				self::$unsaved = array_merge( self::$unsaved, $rows );
+			}
 		}
 	}
 
-	/** @param int[] $organizations Ring for each of them; many rows are inserted together. */
-	public static function put_organizations( array $organizations ): void {
+	/**
+	 * Ring for each of these organizations.
+	 *
+	 * @param int[] $organizations
+	 * @return bool Whether the database has kept all of them.
+	 */
+	public static function put_organizations( array $organizations ): bool {
 		$now = time();
 		foreach ( array_chunk( $organizations, 500 ) as $some ) {
 			$rows = array();
 			foreach ( $some as $organization ) {
 				$rows[] = array( wp_generate_uuid4(), get_current_blog_id(), 'organization.updated', $organization, (string) $organization, 0, $now, 0 );
 			}
-			self::insert( $rows );
+			if ( ! self::insert( $rows ) ) {
+				return false;
+			}
 		}
+		return true;
 	}
 
 	private static function insert( array $rows ): bool {
@@ -55,7 +69,7 @@ final class Queue {
 			$row[4]   = null === $row[4] ? 'NULL' : $wpdb->prepare( '%s', $row[4] );
 			$tuples[] = $wpdb->prepare( '( %s, %d, %s, ', $row[0], $row[1], $row[2] ) . "$row[3], $row[4], " . $wpdb->prepare( '%d, %d, %d )', $row[5], $row[6], $row[7] );
 		}
-		$sql = 'INSERT INTO ' . Tables::hooks() . ' ( uuid, site, event, organization, record, nobodys, occurred_at, due_at ) VALUES ' . implode( ', ', $tuples );
+		$sql = 'INSERT INTO ' . Tables::hooks() . ' ( ' . implode( ', ', self::COLUMNS ) . ' ) VALUES ' . implode( ', ', $tuples );
 		return (bool) self::quietly(
 			function () use ( $wpdb, $sql ) {
 				$done = $wpdb->query( $sql );
@@ -67,18 +81,26 @@ final class Queue {
 		);
 	}
 
-	/** The request is over: save what could not be saved, and let its rows be sent now. */
-	public static function settle(): void {
-		if ( self::$unsaved ) {
+	/**
+	 * The request is over: save what could not be saved, and let its rows be sent now.
+	 *
+	 * @return array[] Rows that the database still does not take.
+	 */
+	public static function settle(): array {
+		$unsaved       = self::$unsaved;
+		self::$unsaved = array();
+		if ( $unsaved ) {
 			Tables::create();
-			$unsaved       = self::$unsaved;
-			self::$unsaved = array();
-			if ( ! self::insert( $unsaved ) ) {
-				error_log( 'MIDDAG panel hooks: ' . count( $unsaved ) . ' hooks could not be written to the database and are lost.' );
-			}
+			$unsaved = self::insert( $unsaved ) ? array() : $unsaved;
 		}
 		self::set( self::$inserted, 'due_at = 0' );
 		self::$inserted = array();
+		return array_map(
+			function ( $row ) {
+				return array_combine( self::COLUMNS, $row );
+			},
+			$unsaved
+		);
 	}
 
 	/** @return array[] Rows that are to be sent now, in the order of their events. */

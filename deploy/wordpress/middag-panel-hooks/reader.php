@@ -17,7 +17,7 @@ final class Reader {
 	/**
 	 * @param string $domain    What the action is about: 'license', …
 	 * @param array  $arguments The action's, named ones too.
-	 * @return array{0: ?string, 1: ?int, 2: bool} Record, organization, and whether the record says that it has none.
+	 * @return array[] For each record: its id, its organization, whether it says that it has none, and its arguments.
 	 */
 	public static function read( string $domain, array $arguments ): array {
 		// A getter may warn about a missing property; that is no news for anybody's log.
@@ -27,7 +27,11 @@ final class Reader {
 			}
 		);
 		try {
-			return self::read_arguments( $domain, $arguments );
+			$read = array();
+			foreach ( self::split( array_map( array( self::class, 'decode' ), $arguments ) ) as $some ) {
+				$read[] = array_merge( self::read_arguments( $domain, $some ), array( $some ) );
+			}
+			return $read;
 		} finally {
 			restore_error_handler();
 			Thing::forget();
@@ -45,6 +49,7 @@ final class Reader {
 			return array( null === $number ? $record : (string) $number, $number, false );
 		}
 		$organization = self::first( $things, self::ORGANIZATION, array( self::class, 'number' ), $nobodys ) ?? self::organization_among( $arguments );
+		$organization = $organization ?? self::organization_by_id( $arguments );
 		return array( $record, $organization, $nobodys && null === $organization );
 	}
 
@@ -100,6 +105,17 @@ final class Reader {
 		return null;
 	}
 
+	/** The id of an organization, after that of the record: middag/order.paid( 505, 42 ). The posts say whether it is one. */
+	private static function organization_by_id( array $arguments ): ?int {
+		foreach ( array_slice( array_values( $arguments ), 1 ) as $argument ) {
+			$number = is_scalar( $argument ) ? self::number( $argument ) : null;
+			if ( $number && Organizations::POST_TYPE === get_post_type( $number ) ) {
+				return $number;
+			}
+		}
+		return null;
+	}
+
 	private static function is_organization( $thing ): bool {
 		if ( $thing instanceof \WP_Post ) {
 			return Organizations::POST_TYPE === $thing->post_type;
@@ -116,7 +132,7 @@ final class Reader {
 					return self::number( $inner, $depth + 1 );
 				}
 			}
-			$value = is_object( $value ) && method_exists( $value, '__toString' ) ? Thing::silently( $value, '__toString', array() ) : null;
+			$value = self::written( $value );
 		}
 		if ( is_string( $value ) && ! preg_match( '~^[0-9]{1,10}$~', $value = trim( $value ) ) ) {
 			return null;
@@ -125,10 +141,57 @@ final class Reader {
 		return $whole && $value > 0 && $value <= self::LARGEST ? (int) $value : null;
 	}
 
+	/** What an object that stands for an id is as a text; null when it is none. */
+	private static function written( $value ): ?string {
+		if ( is_array( $value ) || ! method_exists( $value, '__toString' ) ) {
+			return null;
+		}
+		$text = Thing::silently( $value, '__toString', array() );
+		return is_string( $text ) ? $text : null;
+	}
+
+	/** A record as JSON is a record. */
+	private static function decode( $argument ) {
+		$is_json = is_string( $argument ) && preg_match( '~^\s*[\[{]~', $argument );
+		$decoded = $is_json ? json_decode( $argument, true ) : null;
+		return is_array( $decoded ) ? $decoded : $argument;
+	}
+
+	/**
+	 * Several records in one event, middag/licenses.renewed( array( $one, $other ) ): the arguments for each of them.
+	 *
+	 * @return array[]
+	 */
+	private static function split( array $arguments ): array {
+		$first = $arguments[0] ?? null;
+		$lists = $first instanceof \Traversable ? Thing::arrays_of( $first ) : array( $first );
+		foreach ( $lists as $list ) {
+			if ( is_array( $list ) && self::is_list_of_records( $list ) ) {
+				return array_map(
+					function ( $record ) use ( $arguments ) {
+						return array( $record ) + $arguments;
+					},
+					array_values( $list )
+				);
+			}
+		}
+		return array( $arguments );
+	}
+
+	/** Numbered from any start (array_filter leaves holes), and each an object, an array, or the id of one. */
+	private static function is_list_of_records( array $list ): bool {
+		foreach ( $list as $key => $record ) {
+			if ( ! is_int( $key ) || ! ( is_array( $record ) || is_object( $record ) || null !== self::number( $record ) ) ) {
+				return false;
+			}
+		}
+		return array() !== $list;
+	}
+
 	/** A record's id: digits mostly, but any short plain text will do. */
 	private static function text( $value ): ?string {
 		if ( is_array( $value ) || is_object( $value ) ) {
-			$value = self::number( $value );
+			$value = self::number( $value ) ?? self::written( $value );
 		}
 		if ( is_float( $value ) && floor( $value ) === $value && abs( $value ) < 1e15 ) {
 			$value = number_format( $value, 0, '', '' );

@@ -86,7 +86,7 @@ final class Settings {
 			/* translators: %s: the name of a constant */
 			return array( (string) constant( $name ), sprintf( __( 'constant %s', 'middag-panel-hooks' ), $name ) );
 		}
-		$value = getenv( $name );
+		$value = function_exists( 'getenv' ) ? getenv( $name ) : ''; // Some hosts have taken it away.
 		// A web server hands its own variables over in $_SERVER, and PHP-FPM may have cleared the rest.
 		$value = is_string( $value ) && '' !== $value ? $value : ( $_SERVER[ $name ] ?? $_ENV[ $name ] ?? '' );
 		if ( is_string( $value ) && '' !== $value ) {

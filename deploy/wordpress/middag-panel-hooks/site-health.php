@@ -53,6 +53,10 @@ final class Site_Health {
 		if ( '' !== $status->fault ) {
 			return array( 'critical', __( 'The contact panel hears nothing: it is not set up', 'middag-panel-hooks' ), $status->fault );
 		}
+		if ( $status->is_unkept() ) {
+			$words = __( 'What it does not keep is sent at once, and lost when that fails; PHP\'s log counts those. Look at the disk and the tables of the database.', 'middag-panel-hooks' );
+			return array( 'critical', __( 'The database does not keep hooks for the contact panel', 'middag-panel-hooks' ), trim( "$status->database_error $words" ) );
+		}
 		if ( $status->is_failing() ) {
 			return array( 'critical', __( 'The contact panel does not take what happens here', 'middag-panel-hooks' ), $status->last_error() );
 		}

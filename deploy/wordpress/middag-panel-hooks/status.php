@@ -20,21 +20,43 @@ final class Status {
 	public $aside;
 	/** @var array<string, string> */
 	public $state;
+	/** @var string What the database says when it cannot tell what waits; else ''. */
+	public $database_error = '';
 
 	public function __construct() {
-		global $wpdb;
 		$this->fault = Settings::fault();
 		$this->state = State::all();
-		$hooks       = Tables::hooks();
-		// Equal ones are sent once, so they count once.
-		$counted = $wpdb->get_results( "SELECT state, COUNT( DISTINCT site, event, COALESCE( organization, 0 ), COALESCE( record, '' ) ) AS number, MIN( occurred_at ) AS since FROM $hooks GROUP BY state", ARRAY_A );
-		$numbers = array_map( 'intval', array_column( (array) $counted, 'number', 'state' ) );
-		$since   = array_column( (array) $counted, 'since', 'state' );
+		$counted     = $this->count();
+		if ( '' !== $this->database_error ) {
+			Tables::create(); // Somebody may have dropped it.
+			$counted = $this->count();
+		}
+		$numbers = array_map( 'intval', array_column( $counted, 'number', 'state' ) );
+		$since   = array_column( $counted, 'since', 'state' );
 
 		$this->waiting = $numbers['waiting'] ?? 0;
 		$this->oldest  = $this->waiting ? time() - (int) $since['waiting'] : 0;
 		unset( $numbers['waiting'] );
 		$this->aside = $numbers;
+	}
+
+	/** @return array[] How many there are in each state, and since when. Equal ones are sent once, so they count once. */
+	private function count(): array {
+		global $wpdb;
+		return Queue::quietly(
+			function () use ( $wpdb ) {
+				$sql  = 'SELECT state, COUNT( DISTINCT site, event, COALESCE( organization, 0 ), COALESCE( record, \'\' ) ) AS number, MIN( occurred_at ) AS since FROM ' . Tables::hooks() . ' GROUP BY state';
+				$rows = $wpdb->get_results( $sql, ARRAY_A );
+
+				$this->database_error = (string) $wpdb->last_error;
+				return is_array( $rows ) ? $rows : array();
+			}
+		);
+	}
+
+	/** Did the database refuse hooks within the last day? */
+	public function is_unkept(): bool {
+		return '' !== $this->database_error || time() - (int) ( $this->state['unkept_at'] ?? 0 ) < 86400;
 	}
 
 	/** @return array<string, string> Label to value, in words, without a secret. */
@@ -47,7 +69,7 @@ final class Status {
 			__( 'Panel', 'middag-panel-hooks' )             => Settings::address() ? Settings::address() . " ($address)" : $none,
 			__( 'Secret', 'middag-panel-hooks' )            => $secret ? $secret : $none,
 			__( 'Listens to', 'middag-panel-hooks' )        => implode( ', ', Settings::prefixes() ),
-			__( 'Waiting', 'middag-panel-hooks' )           => number_format_i18n( $this->waiting ) . $this->since(),
+			__( 'Waiting', 'middag-panel-hooks' )           => $this->database_error ? $this->database_error : number_format_i18n( $this->waiting ) . $this->since(),
 			__( 'Set aside', 'middag-panel-hooks' )         => number_format_i18n( array_sum( $this->aside ) ),
 			__( 'Delivered', 'middag-panel-hooks' )         => number_format_i18n( (int) ( $this->state['delivered'] ?? 0 ) ),
 			__( 'Last delivered', 'middag-panel-hooks' )    => self::time( $this->state['last_delivered'] ?? '' ),

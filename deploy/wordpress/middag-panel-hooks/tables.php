@@ -103,14 +103,24 @@ final class Lease {
 	/** @var int */
 	private static $renewed_at = 0;
 
-	public static function take(): bool {
+	/** Does somebody send? It is asked without a lock. */
+	public static function is_taken(): bool {
 		global $wpdb;
-		$until = $wpdb->get_var( 'SELECT until FROM ' . Tables::state() . " WHERE name = 'lease'" );
+		$until = Queue::quietly(
+			function () use ( $wpdb ) {
+				return $wpdb->get_var( 'SELECT until FROM ' . Tables::state() . " WHERE name = 'lease'" );
+			}
+		);
 		if ( null === $until ) {
 			Tables::create(); // Somebody has emptied or dropped the table.
 		}
-		if ( (int) $until > time() ) {
-			return false; // Asked first, without a lock: most requests of a busy shop end here.
+		return (int) $until > time();
+	}
+
+	public static function take(): bool {
+		global $wpdb;
+		if ( self::is_taken() ) {
+			return false; // Most requests of a busy shop end here.
 		}
 		self::$owner      = wp_generate_uuid4();
 		self::$renewed_at = time();

@@ -11,9 +11,9 @@ namespace MiddagPanelHooks;
 defined( 'ABSPATH' ) || exit;
 
 final class Thing {
-	const ARRAYS = array( 'toArray', 'to_array', 'jsonSerialize', 'toPayload', 'to_payload', 'getPayload', 'getArrayCopy' );
+	const ARRAYS = array( 'toArray', 'to_array', 'jsonSerialize', 'toPayload', 'to_payload', 'getPayload', 'getArrayCopy', 'getAttributes', 'get_attributes', 'all' );
 	/** Asked as a method of just this name, too. Others, order() or record(), may do something. */
-	const PLAIN  = array( 'id', 'organization_id', 'org_id', 'organization', 'aggregate', 'aggregate_id', 'entity', 'payload' );
+	const PLAIN  = array( 'id', 'value', 'organization_id', 'org_id', 'organization', 'aggregate', 'aggregate_id', 'entity', 'payload' );
 
 	/** @var array<int, array> What the array methods of an object gave, by the object's number. */
 	private static $arrays = array();
@@ -46,10 +46,17 @@ final class Thing {
 		return array( false, null );
 	}
 
+	/** By the name itself, or by any spelling of it: organizationId, OrganizationID, organization-id. */
 	private static function look_up( array $array, string $name, string $camel ): array {
 		foreach ( array( $name, $camel ) as $key ) {
 			if ( array_key_exists( $key, $array ) ) {
 				return array( true, $array[ $key ] );
+			}
+		}
+		$bare = str_replace( '_', '', $name );
+		foreach ( $array as $key => $value ) {
+			if ( is_string( $key ) && 0 === strcasecmp( $bare, str_replace( array( '_', '-' ), '', $key ) ) ) {
+				return array( true, $value );
 			}
 		}
 		return array( false, null );
@@ -92,8 +99,8 @@ final class Thing {
 		return array( false, null );
 	}
 
-	/** @return array[] */
-	private static function arrays_of( $thing ): array {
+	/** @return array[] Everything that the object says of itself as an array. */
+	public static function arrays_of( $thing ): array {
 		$number = spl_object_id( $thing );
 		if ( $thing instanceof \WP_Post ) {
 			return array(); // It would ask the database for its categories.

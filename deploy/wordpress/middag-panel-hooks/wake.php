@@ -16,6 +16,8 @@ final class Wake {
 	const LATE_SECONDS = 900;
 	/** A long process without a visitor, an import, wakes a drain so often while it works. */
 	const EVERY_SECONDS = 15;
+	/** A site that could not reach itself is not asked again so soon: a request would wait a second for nothing. */
+	const DEAF_SECONDS = 300;
 
 	/** @var bool */
 	private static $is_registered = false;
@@ -57,7 +59,7 @@ final class Wake {
 				wp_schedule_event( time() + self::SECONDS, self::SCHEDULE, self::JOB );
 			}
 		} catch ( \Throwable $error ) {
-			error_log( 'MIDDAG panel hooks: ' . $error->getMessage() );
+			Log::write( $error->getMessage() );
 		}
 	}
 
@@ -83,23 +85,26 @@ final class Wake {
 		if ( 'cli' === PHP_SAPI && time() - self::$rang_at >= self::EVERY_SECONDS ) {
 			$is_first      = 0 === self::$rang_at;
 			self::$rang_at = time();
-			$is_first || self::ring( false );
+			$is_first || self::ring_if_useful();
 		}
 	}
 
 	public static function end_request(): void {
 		try {
+			$stays = self::can_stay();
+			if ( $stays ) {
+				self::finish_response();
+			}
 			// A transaction that somebody left open ends with this process; what we note must not end with it.
 			$GLOBALS['wpdb']->query( 'ROLLBACK' );
-			Queue::settle();
-			if ( self::can_stay() ) {
-				self::finish_response();
+			Unsaved::send( Queue::settle(), $stays );
+			if ( $stays ) {
 				Drain::run();
 			} else {
-				self::ring( false );
+				self::ring_if_useful();
 			}
 		} catch ( \Throwable $error ) {
-			error_log( 'MIDDAG panel hooks: ' . $error->getMessage() );
+			Log::write( $error->getMessage() );
 		}
 	}
 
@@ -109,7 +114,9 @@ final class Wake {
 	}
 
 	private static function finish_response(): void {
-		ignore_user_abort( true );
+		if ( function_exists( 'ignore_user_abort' ) ) {
+			ignore_user_abort( true );
+		}
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
 			session_write_close(); // Else the customer's next request would wait for its session.
 		}
@@ -131,7 +138,7 @@ final class Wake {
 		try {
 			Drain::run();
 		} catch ( \Throwable $error ) {
-			error_log( 'MIDDAG panel hooks: ' . $error->getMessage() );
+			Log::write( $error->getMessage() );
 		}
 		exit;
 	}
@@ -139,6 +146,14 @@ final class Wake {
 	/** Who may ring: WordPress itself, within the hour. More than a wasted moment it would not cost us. */
 	private static function token( int $hours = 0 ): string {
 		return wp_hash( self::JOB . '|' . ( intdiv( time(), 3600 ) + $hours ), 'nonce' );
+	}
+
+	/** A drain that is at work sends what came meanwhile. */
+	private static function ring_if_useful(): void {
+		$deaf_for = time() - (int) ( State::all()['deaf_at'] ?? 0 );
+		if ( $deaf_for >= self::DEAF_SECONDS && ! Lease::is_taken() && ! self::ring( false ) ) {
+			State::note( array( 'deaf_at' => time() ) );
+		}
 	}
 
 	/**
@@ -158,6 +173,9 @@ final class Wake {
 			'verify_peer_name' => $verify,
 			'peer_name'        => $url['host'],
 		);
+		if ( ! function_exists( 'stream_socket_client' ) ) {
+			return false;
+		}
 		$socket = @stream_socket_client( $address, $number, $words, 1, STREAM_CLIENT_CONNECT, stream_context_create( array( 'ssl' => $ssl ) ) );
 		if ( ! $socket ) {
 			return false; // The scheduler comes within five minutes.

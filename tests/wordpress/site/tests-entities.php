@@ -96,6 +96,61 @@ class Id {
 class Organization extends Entity {
 }
 
+/** An id that is an object of its own and has a method only. */
+class Wrapped {
+	private $id;
+
+	public function __construct( $id ) {
+		$this->id = $id;
+	}
+
+	public function value() {
+		return $this->id;
+	}
+}
+
+class WrappedGetters {
+	public function getId() {
+		return new Wrapped( 7 );
+	}
+
+	public function getOrganizationId() {
+		return new Wrapped( 42 );
+	}
+}
+
+class Attributes {
+	public function getAttributes() {
+		return array( 'Id' => 7, 'OrganizationId' => 42 );
+	}
+}
+
+/** A collection, as frameworks have them. */
+class Collection implements \IteratorAggregate {
+	private $items;
+
+	public function __construct( ...$items ) {
+		$this->items = $items;
+	}
+
+	#[\ReturnTypeWillChange]
+	public function getIterator() {
+		return new \ArrayIterator( $this->items );
+	}
+
+	public function all() {
+		return $this->items;
+	}
+}
+
+/** Asked for an answer, it fires the same event again. */
+class Firing {
+	public function toArray() {
+		do_action( 'middag/license.activated', new self() );
+		return array( 'id' => 7, 'organization_id' => 42 );
+	}
+}
+
 class WithOrganization {
 	public $id = 7;
 

@@ -1,0 +1,252 @@
+"""How one account of Chatwoot is called: by whom, with what patience, and what is told of failures.
+
+Which calls there are is said in the modules that build upon this one.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from panel.bulkhead import Bulkhead
+from panel.cache.entries import Lifetimes, Resource
+from panel.cache.policy import Cache, CacheControl
+from panel.deadline import Deadline
+from panel.errors import (
+    CHATWOOT_SIDE,
+    Busy,
+    Missing,
+    PanelError,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    Unwell,
+    naming_side,
+)
+from panel.logs.events import LogThrottle
+from panel.metrics import start_upstream_series
+from panel.upstream.addresses import name_document
+from panel.upstream.chatwoot_parts import Part
+from panel.upstream.chatwoot_records import Agent, ValuesRefused, parse_agents, strip_agents
+from panel.upstream.chatwoot_rejections import (
+    NOT_FOUND,
+    REMEDIES,
+    UNKNOWN_ACCOUNT,
+    name_rejection,
+    read_words,
+)
+from panel.upstream.client import Client, Gate
+from panel.upstream.failures import FailureLog, Trouble, Troubles
+from panel.upstream.transport import DIRECT, Egress
+
+log = logging.getLogger(__name__)
+# And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
+# minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
+ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
+UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
+# As calls are counted: paths without ids.
+USUAL_DOCUMENTS = (
+    *("conversations", "conversations/custom_attributes", "agents", "inbox_members"),
+    *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
+    *("contacts/conversations", "contacts/destroy_custom_attributes"),
+)
+T = TypeVar("T")
+
+
+def connect(
+    url: str,
+    token: str = "",
+    gate: Gate = lambda: None,
+    egress: Egress = DIRECT,
+) -> Client:
+    """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
+    # The hyphen form: nginx drops names with underscores by default.
+    headers = {"Api-Access-Token": token} if token else {}
+    return Client(url, headers, gate, name_rejection, egress)
+
+
+class AccountCalls:
+    """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        account: int,
+        failures: FailureLog | None = None,
+        bulkhead: Bulkhead | None = None,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._account = account
+        self._failures = failures or FailureLog()
+        self._events = LogThrottle()
+        self._bulkhead = bulkhead or Bulkhead()
+        self._troubles = Troubles()
+        start_upstream_series(client.host, USUAL_DOCUMENTS, REMEDIES)
+
+    @property
+    def paused_until(self) -> float:
+        """Epoch seconds, 0 while calls go through."""
+        return self._client.breaker.paused_until
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What Chatwoot did not answer, or refused, when this process asked for it last."""
+        return self._troubles.latest
+
+    # -- the account -----------------------------------------------------------------------------
+
+    @naming_side(CHATWOOT_SIDE)
+    def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
+        """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
+        resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, parse_agents)
+        return self._read_cached(resource, "agents", self._fetch_agents, control)
+
+    def check_token(self) -> None:
+        """Ask now, past any copy, whether the token is good for the account; raises why not."""
+        with self._reporting("agents"):
+            self._fetch_agents()
+
+    def _fetch_agents(self, by: Deadline | None = None) -> list[dict[str, Any]]:
+        try:
+            body = self._call("agents", by)
+        except Missing:
+            # No agents are missing: it is the account in the address.
+            raise Unauthorized(UNKNOWN_ACCOUNT, NOT_FOUND) from None
+        return strip_agents(body)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _read_cached(
+        self,
+        resource: Resource[T],
+        path: str,
+        fetch: Callable[[Deadline], Any],
+        control: CacheControl = CacheControl.FRESH,
+    ) -> T:
+        """`fetch` keeps what we need of the answer: messages and private notes are never cached.
+
+        `ONLY_IF_CACHED`: what is kept, however old; `Busy` where nothing is.
+        """
+        if control is CacheControl.ONLY_IF_CACHED:
+            kept = self._cache.peek(resource)
+            if kept is None:
+                raise Busy(detail="nothing is kept")
+            return kept.value
+
+        def fetch_and_note(by: Deadline) -> Any:
+            answer = fetch(by)
+            self._troubles.note_success(name_document(path))
+            return answer
+
+        reading = self._cache.read(resource, control, fetch_and_note, partial(self._report, path))
+        if reading.late:
+            raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
+        return reading.value
+
+    def _get(self, path: str) -> Any:
+        with self._reporting(path):
+            return self._fetch(path)
+
+    def _get_parts(
+        self, path: str, shape: type[msgspec.Struct], question: Any = None
+    ) -> dict[str, Any]:
+        with self._reporting(path):
+            return self._fetch_parts(path, shape, question=question)
+
+    def _fetch(self, path: str, by: Deadline | None = None) -> Any:
+        with self._confirming_missing():
+            return self._call(path, by)
+
+    def _fetch_parts(
+        self,
+        path: str,
+        shape: type[msgspec.Struct],
+        by: Deadline | None = None,
+        question: Any = None,
+    ) -> dict[str, Any]:
+        """See `Client.get_parts`."""
+        with self._confirming_missing(), self._bulkhead.enter():
+            return self._client.get_parts(self._address(path), shape, by, question)
+
+    def _call(self, path: str, by: Deadline | None = None) -> Any:
+        with self._bulkhead.enter():
+            return self._client.get(self._address(path), by=by).body
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def _write(self, method: str, path: str, body: Any, again: bool = True) -> Any:
+        """Raises `ValuesRefused` where Chatwoot names the attributes that it refuses."""
+        try:
+            answer = self._send(method, path, body, again)
+            self._record_write(method, path)
+            return answer
+        except Unreadable as error:
+            if error.code != "http_422":
+                raise
+            words = error.body if isinstance(error.body, dict) else {}
+            if isinstance(refused := words.get("attributes"), list):
+                raise ValuesRefused(tuple(map(str, refused))) from error
+            # Since 4.16 a database that is too slow is told like this: no value was refused.
+            raise Unwell("http_422", read_words(words)) from error
+
+    def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
+        """`again`: what may as well be done twice is tried once more; only making is not of it.
+
+        What is made is told in the answer. That to any other write, which may be large, is not
+        looked at.
+        """
+        address = self._address(path)
+        with self._reporting(path), self._confirming_missing(), self._bulkhead.enter():
+            if again:
+                return self._client.repeat(method, address, body, Part).body
+            return self._client.send(method, address, body).body
+
+    # -- what is told of it ----------------------------------------------------------------------
+
+    def _address(self, path: str) -> str:
+        return f"api/v1/accounts/{self._account}/{path}"
+
+    @contextmanager
+    def _confirming_missing(self) -> Iterator[None]:
+        """An account that does not exist is told in the words of a record that is gone: nothing is
+        taken for gone before the account is known to be there."""
+        try:
+            yield
+        except Missing:
+            self.agents()
+            raise
+
+    @contextmanager
+    def _reporting(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except PanelError as error:
+            self._report(path, error)
+            raise
+        self._troubles.note_success(name_document(path))
+
+    def _record_write(self, method: str, path: str) -> None:
+        kind = (method, "".join(each for each in path if not each.isdigit()))
+        ids = {"method": method, "path": path}
+        self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
+
+    def _report(self, path: str, error: PanelError) -> None:
+        """A contact that is gone and a value that is taken are answers, no failures."""
+        document = name_document(path)
+        if isinstance(error, Missing) or error.code == "http_422":
+            self._troubles.note_success(document)
+            return
+        record = next((int(part) for part in path.split("/") if part.isdigit()), 0)
+        remedy = REMEDIES.get(error.code, "")
+        self._failures.report(self._client.host, document, record, error, remedy)
+        self._troubles.note_failure(document, error)
+
+
+def refuses_key(error: Unreadable) -> bool:
+    """Does a filter refuse an attribute because nobody has defined it?"""
+    return read_words(error.body).lower().startswith(UNKNOWN_KEY)

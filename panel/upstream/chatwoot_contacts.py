@@ -1,0 +1,153 @@
+"""The contacts of a Chatwoot account: one, those that a filter or a search finds, and writes."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
+from panel.upstream.chatwoot_calls import AccountCalls, refuses_key
+from panel.upstream.chatwoot_parts import ContactAnswer, ContactsAnswer
+from panel.upstream.chatwoot_records import (
+    CONTAINS,
+    ID_ATTRIBUTE,
+    PRESENT,
+    Condition,
+    Contact,
+    fold,
+    make_question,
+    parse_contact,
+    require_number,
+    require_object,
+)
+
+MOST_CONTACT_PAGES = 200  # of contacts in one list
+PAGE_CONTACTS = 15  # contacts in a page, of lists and filters
+
+
+class ContactCalls(AccountCalls):
+    """Every method raises `PanelError`."""
+
+    @naming_side(CHATWOOT_SIDE)
+    def contact(self, number: int) -> Contact:
+        """Raises `Missing` for one that was deleted or merged into another."""
+        return parse_contact(self._get_parts(f"contacts/{number}", ContactAnswer)["payload"])
+
+    @naming_side(CHATWOOT_SIDE)
+    def find_contact(self, key: str, value: str) -> Contact | None:
+        """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
+
+        By filter, never by search: search finds parts of values, and has a limit of its own.
+        """
+        found = self._filter_contacts([Condition(key, value)])["payload"]
+        # Chatwoot compares without case, look-alikes too: those are not ours.
+        same = [parse_contact(row) for row in found if fold(row.get(key)) == fold(value)]
+        return min(same, key=lambda each: each.id, default=None)
+
+    @naming_side(CHATWOOT_SIDE)
+    def find_contacts(
+        self, conditions: Sequence[Condition], page: int = 1
+    ) -> tuple[list[Contact], int]:
+        """Contacts for which one of the conditions holds, and how many there are in all.
+
+        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
+        case: look-alikes come too.
+        """
+        answer = self._filter_contacts(conditions, "OR", page)
+        count = require_number(require_object(answer.get("meta")), "count")
+        return [parse_contact(row) for row in answer["payload"]], count
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_told(self, page: int) -> tuple[list[Contact], int]:
+        """A page of the contacts that say any organization, and how many there are in all.
+
+        Pages shift while contacts come and go: who is on none of them may be there all the same.
+        Raises `Unreadable` where `setup` has not defined the attribute.
+        """
+        return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
+        """Contacts whose custom attributes say all of this: a visitor can write them.
+
+        None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
+        """
+        conditions = [Condition(key, value) for key, value in attributes.items()]
+        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_members(self, organization: int) -> list[Contact]:
+        """Contacts whose custom attributes name the organization, alone or beside others; none
+        where `setup` has not defined the attribute."""
+        number = str(organization)
+        parts = (f"{number},", f",{number}")
+        conditions = [
+            Condition(ID_ATTRIBUTE, number),
+            *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
+        ]
+        found = self._list_defined(conditions, "OR")
+        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+
+    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
+        try:
+            return self._list_pages(conditions, joint)
+        except Unreadable as error:
+            if refuses_key(error):
+                return []
+            raise
+
+    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
+        found: dict[int, Contact] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            rows = self._filter_contacts(conditions, joint, page)["payload"]
+            found |= {each.id: each for each in map(parse_contact, rows)}
+            if len(rows) < PAGE_CONTACTS:
+                break
+        return list(found.values())
+
+    def _filter_contacts(
+        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+    ) -> dict[str, Any]:
+        question = make_question(conditions, joint)
+        return self._get_parts(f"contacts/filter?page={page}", ContactsAnswer, question)
+
+    def count_identifiers(self, part: str) -> int:
+        """How many contacts have this in their `identifier`, as it is written here."""
+        return len(self.list_identifiers(part))
+
+    def list_identifiers(self, part: str) -> dict[int, str]:
+        """The contacts that have this in their `identifier`, by number; of the first pages.
+
+        By search, because the filter of identifiers knows no part of one (`filter_keys.yml` of
+        4.0.0 to 4.16.2). The search looks into names, e-mails and phones as well.
+        """
+        found: dict[int, str] = {}
+        for page in range(1, MOST_CONTACT_PAGES + 1):
+            query = urlencode({"q": part, "page": page, "include_contact_inboxes": "false"})
+            rows = self._get_parts(f"contacts/search?{query}", ContactsAnswer)["payload"]
+            if not rows:
+                break
+            texts = {each.id: each.identifier or "" for each in map(parse_contact, rows)}
+            found |= {number: text for number, text in texts.items() if part in text}
+        return found
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @naming_side(CHATWOOT_SIDE)
+    def create_contact(self, fields: dict[str, Any]) -> Contact:
+        """Raises `ValuesRefused` when another contact owns one of the values."""
+        answer = require_object(self._write("POST", "contacts", fields, again=False))
+        return parse_contact(require_object(answer.get("payload")).get("contact"))
+
+    @naming_side(CHATWOOT_SIDE)
+    def update_contact(self, number: int, fields: dict[str, Any]) -> None:
+        """`custom_attributes` are merged by Chatwoot, key by key, without a lock."""
+        self._write("PUT", f"contacts/{number}", fields)
+
+    @naming_side(CHATWOOT_SIDE)
+    def clear_contact(self, number: int, keys: list[str]) -> None:
+        path = f"contacts/{number}/destroy_custom_attributes"
+        self._write("POST", path, {"custom_attributes": keys})
+
+
+def _split(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else []

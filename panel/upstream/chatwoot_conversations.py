@@ -1,0 +1,107 @@
+"""The conversations of a Chatwoot account: one, those of a contact, and their attributes."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from panel.cache.entries import Resource
+from panel.cache.policy import CacheControl
+from panel.deadline import Deadline
+from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
+from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, AccountCalls, refuses_key
+from panel.upstream.chatwoot_parts import ConversationPart, ConversationsAnswer
+from panel.upstream.chatwoot_records import (
+    Condition,
+    Conversation,
+    ListedConversation,
+    make_question,
+    parse_conversation,
+    parse_listed,
+    read_attributes,
+)
+
+log = logging.getLogger(__name__)
+LISTED_CONVERSATIONS = 20  # of a contact, those with the latest activity: Chatwoot lists no more
+FILTERED_CONVERSATIONS = 25  # a page of the filter
+MOST_CONVERSATION_PAGES = 40  # of one contact, so a thousand
+
+
+class ConversationCalls(AccountCalls):
+    """Every method raises `PanelError`."""
+
+    @naming_side(CHATWOOT_SIDE)
+    def conversation(
+        self, number: int, control: CacheControl = CacheControl.NO_CACHE
+    ) -> Conversation:
+        """The conversation with its contact, asked anew unless `control` allows some age."""
+        path = f"conversations/{number}"
+
+        def fetch(by: Deadline) -> Any:
+            return self._fetch_parts(path, ConversationPart, by)
+
+        return self._read_cached(_make_resource(number), path, fetch, control)
+
+    def peek_conversation(self, number: int) -> Conversation | None:
+        """As it was when somebody asked for it within `ACCESS_LIFETIMES`; nobody is asked now."""
+        kept = self._cache.peek(_make_resource(number))
+        return kept.value if kept and not kept.late else None
+
+    @naming_side(CHATWOOT_SIDE)
+    def change_conversation(
+        self,
+        number: int,
+        changes: Mapping[str, str | None],
+        present: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Set our keys, or remove those that are None: read, merge, write.
+
+        Chatwoot up to 4.15 replaces the whole object, so what is there goes back with it.
+        `present`: the attributes as they are, where the caller has just read them. Raises
+        `ValuesRefused` when the conversation cannot be saved as it is: it holds an older value
+        that breaks today's limits.
+        """
+        path = f"conversations/{number}"
+        if present is None:
+            present = read_attributes(self._get_parts(path, ConversationPart))
+        merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
+        if merged != present:
+            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_conversations(
+        self, contact: int, statuses: tuple[str, ...] = ()
+    ) -> list[ListedConversation]:
+        """The contact's conversations: the last 20 of any status, then older ones of `statuses`.
+
+        Without `statuses`, older ones of any status. The older ones are found by Chatwoot's filter,
+        25 in a call, which knows `contact_id` since 4.14.2; an older Chatwoot tells the last 20.
+        """
+        rows = self._get_parts(f"contacts/{contact}/conversations", ConversationsAnswer)["payload"]
+        found = {row.id: row for row in map(parse_listed, rows)}
+        if len(rows) >= LISTED_CONVERSATIONS:
+            for row in self._filter_conversations(contact, statuses):
+                found.setdefault(row.id, row)
+        return list(found.values())
+
+    def _filter_conversations(
+        self, contact: int, statuses: tuple[str, ...]
+    ) -> Iterator[ListedConversation]:
+        wanted = [Condition("contact_id", str(contact))]
+        wanted += [Condition("status", statuses)] if statuses else []
+        question = make_question(wanted)
+        for page in range(1, MOST_CONVERSATION_PAGES + 1):
+            path = f"conversations/filter?page={page}"
+            try:
+                rows = self._get_parts(path, ConversationsAnswer, question)["payload"]
+            except Unreadable as error:
+                if refuses_key(error):
+                    log.info("contact %d: this Chatwoot lists no more than its last 20", contact)
+                    return
+                raise
+            yield from map(parse_listed, rows)
+            if len(rows) < FILTERED_CONVERSATIONS:
+                return
+
+
+def _make_resource(number: int) -> Resource[Conversation]:
+    return Resource("chatwoot-conversation", number, ACCESS_LIFETIMES, parse_conversation)

@@ -1,0 +1,245 @@
+"""The records of Chatwoot as plain values, and how its JSON is read.
+
+Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms there are was seen on
+4.3.0 and 4.16.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from panel.errors import GiveUp, Unreadable
+from panel.models.text import clean, normalize_email
+
+ADMINISTRATOR = "administrator"
+LONGEST_NAME = 255  # characters that a contact's name may have
+# The custom attributes that say which organization a contact or conversation belongs to.
+ID_ATTRIBUTE = "middag_organization_id"
+NAME_ATTRIBUTE = "middag_organization"
+ROLE_ATTRIBUTE = "middag_role"
+# Their visitors can read the whole contact.
+PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
+RESOLVED = "resolved"
+LIVING_STATUSES = ("open", "pending", "snoozed")
+EQUAL, CONTAINS, PRESENT = "equal_to", "contains", "is_present"  # of filters; without case
+
+AGENT_KEYS = ("id", "name", "email", "role")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """`role`: `agent` or `administrator`."""
+
+    id: int
+    name: str
+    email: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Contact:
+    """`joined`: it is known to an inbox, so that somebody may be speaking through it.
+
+    `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
+    Chatwoot does not say.
+    """
+
+    id: int
+    name: str
+    email: str | None
+    phone: str | None
+    identifier: str | None
+    attributes: dict[str, Any]
+    joined: bool = False
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
+
+    `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    """
+
+    id: int
+    inbox: int
+    channel: str
+    signed: bool
+    contact: Contact
+    attributes: dict[str, Any]
+    team: int | None = None
+
+
+@dataclass(frozen=True)
+class ListedConversation:
+    """One of a contact's conversations. `status`: open, pending, snoozed or resolved."""
+
+    id: int
+    status: str
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Of Chatwoot's filters: a standard key, or a custom attribute that is defined.
+
+    `value`: of several, one holds.
+    """
+
+    key: str
+    value: str | tuple[str, ...]
+    operator: str = EQUAL
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return (self.value,) if isinstance(self.value, str) else self.value
+
+
+class ValuesRefused(GiveUp):
+    """Chatwoot refuses the values of `attributes`: mostly, another contact owns them."""
+
+    code = "refused_by_chatwoot"
+
+    def __init__(self, attributes: tuple[str, ...]) -> None:
+        super().__init__(detail=", ".join(attributes) or "without saying which value")
+        self.attributes = attributes
+
+
+def make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
+    """A question of Chatwoot's filters."""
+    rows: list[dict[str, Any]] = [
+        {
+            "attribute_key": each.key,
+            "filter_operator": each.operator,
+            "values": list(each.values),
+            "query_operator": joint,
+        }
+        for each in conditions
+    ]
+    rows[-1]["query_operator"] = None
+    return {"payload": rows}
+
+
+# -- records -------------------------------------------------------------------------------------
+
+
+def parse_conversation(body: Any) -> Conversation:
+    meta = require_object(require_object(body).get("meta"))
+    return Conversation(
+        id=require_number(body, "id"),
+        inbox=require_number(body, "inbox_id"),
+        channel=str(meta.get("channel") or ""),
+        signed=meta.get("hmac_verified") is True,
+        contact=parse_contact(meta.get("sender")),
+        attributes=read_attributes(body),
+        team=require_number(meta["team"], "id") if meta.get("team") else None,
+    )
+
+
+def parse_listed(body: Any) -> ListedConversation:
+    status = _read_text(require_object(body), "status") or ""
+    return ListedConversation(require_number(body, "id"), status, read_attributes(body))
+
+
+def parse_contact(body: Any) -> Contact:
+    found = require_object(body)
+    return Contact(
+        id=require_number(found, "id"),
+        name=_read_text(found, "name") or "",
+        email=_read_text(found, "email"),
+        phone=_read_text(found, "phone_number"),
+        identifier=_read_text(found, "identifier"),
+        attributes=read_attributes(found),
+        joined=bool(found.get("contact_inboxes")),
+        public=_is_public(found),
+    )
+
+
+def _is_public(contact: dict[str, Any]) -> bool:
+    rows = contact.get("contact_inboxes")
+    if not isinstance(rows, list):
+        return True
+    inboxes = [row.get("inbox") if isinstance(row, dict) else None for row in rows]
+    channels = {row.get("channel_type") if isinstance(row, dict) else None for row in inboxes}
+    return None in channels or bool(channels & PUBLIC_CHANNELS)
+
+
+def read_sources(contact: Any) -> list[list[Any]]:
+    """Pairs of inbox and source of a contact; a source that is missing or no text is empty."""
+    joined = require_object(contact).get("contact_inboxes")
+    rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
+    inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
+    pairs = zip(inboxes, rows, strict=True)
+    sources = [(inbox.get("id"), row.get("source_id")) for inbox, row in pairs]
+    return [[where, name if isinstance(name, str) else ""] for where, name in sources]
+
+
+def parse_pairs(body: Any) -> list[tuple[Any, str]]:
+    return [(inbox, source) for inbox, source in require_list(body)]
+
+
+def strip_agents(body: Any) -> list[dict[str, Any]]:
+    """What we need of them."""
+    rows = [require_object(row) for row in require_list(body)]
+    return [{key: row[key] for key in AGENT_KEYS if key in row} for row in rows]
+
+
+def parse_agents(body: Any) -> dict[int, Agent]:
+    agents = [
+        Agent(
+            require_number(row, "id"),
+            clean(str(row.get("name") or "")),
+            fold(row.get("email")),
+            str(row.get("role") or ""),
+        )
+        for row in require_list(body)
+    ]
+    return {agent.id: agent for agent in agents}
+
+
+def read_ids(body: Any) -> list[int]:
+    """Of the rows of a list."""
+    return [require_number(row, "id") for row in require_list(body)]
+
+
+def parse_numbers(body: Any) -> list[int]:
+    if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
+        raise Unreadable("wrong_shape", "no list of numbers")
+    return body
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def fold(value: Any) -> str:
+    """As e-mails are compared."""
+    return normalize_email(str(value or "")) or ""
+
+
+def read_attributes(body: Any) -> dict[str, Any]:
+    found = require_object(body).get("custom_attributes")
+    return found if isinstance(found, dict) else {}
+
+
+def require_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Unreadable("wrong_shape", "not an object")
+    return value
+
+
+def require_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise Unreadable("wrong_shape", "not a list")
+    return value
+
+
+def require_number(body: Any, key: str) -> int:
+    value = require_object(body).get(key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unreadable("wrong_shape", f"no {key}")
+    return value
+
+
+def _read_text(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    return clean(value) or None if isinstance(value, str) else None

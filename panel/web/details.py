@@ -1,0 +1,153 @@
+"""The details of a row: what is known of a record that an agent opened, and how it is read."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context  # the id of the request
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from panel.auth.background_checks import ACCESS_UNCHECKED
+from panel.cache.policy import CacheControl
+from panel.customer.disclosure import VALUE_KINDS
+from panel.errors import Busy, PanelError, Refused
+from panel.upstream.documents import Document
+from panel.upstream.middag import BackOffice
+from panel.web.groups import Moment
+from panel.web.sections import Section
+
+# The worst first. What is gone, or is not told by this back office at all, is no trouble.
+WORST_FIRST = ("failed", "denied", "loading", "late", "fresh")
+UNTOLD = "untold"
+
+
+Wanted = dict[str, Document[Any]]
+
+
+@dataclass(frozen=True)
+class DetailPart:
+    """One answer, in a state as a section has it, or `UNTOLD`."""
+
+    state: str
+    value: Any = None
+    code: str = ""
+    read_at: float | None = None
+    retry_at: float | None = None
+    follow: bool = False
+    error: PanelError | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """An opened row. `record`: as its list has it; `related`: rows of other sections, by section.
+
+    `masked`: the kinds of value that may not be drawn; all, unless somebody says which.
+    """
+
+    section: Section
+    record: Any
+    parts: Mapping[str, DetailPart]
+    related: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    masked: frozenset[str] = VALUE_KINDS
+
+    @property
+    def worst(self) -> DetailPart:
+        known = [each for each in self.parts.values() if each.state != UNTOLD]
+        known.sort(key=lambda each: WORST_FIRST.index(each.state))
+        return known[0] if known else DetailPart("fresh")
+
+    @property
+    def state(self) -> str:
+        return self.worst.state
+
+    @property
+    def code(self) -> str:
+        return self.worst.code
+
+    @property
+    def read_at(self) -> float | None:
+        """Of the oldest part."""
+        return min((each.read_at for each in self.parts.values() if each.read_at), default=None)
+
+    @property
+    def follow(self) -> bool:
+        """Should it be asked for once more, by itself?"""
+        return self.worst.follow
+
+    @property
+    def tells_code(self) -> bool:
+        """Does an agent read a code, with the id of the request beside it?"""
+        return self.state in ("late", "failed", "denied") and not self.follow
+
+    @property
+    def is_partly_told(self) -> bool:
+        """Is there anything that only an opened row shows?"""
+        return any(part.value is not None for name, part in self.parts.items() if name != "copy")
+
+    @property
+    def hides(self) -> bool:
+        """Is anything masked here that the agent may uncover?"""
+        return bool(self.masked & self.section.reveals)
+
+    def find(self, name: str) -> tuple[Any, ...]:
+        """Related rows, or none."""
+        return self.related.get(name, ())
+
+    def get(self, name: str) -> Any:
+        """The value of a part, or nothing."""
+        part = self.parts.get(name)
+        return part.value if part else None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads for one organization through the cache. Raises nothing."""
+
+    office: BackOffice
+    organization: int
+    control: CacheControl
+    moment: Moment
+
+    def read(self, document: Document[Any], control: CacheControl | None = None) -> DetailPart:
+        try:
+            reading = self.office.read(document, self.organization, control or self.control)
+        except Busy as busy:
+            return DetailPart("loading", code=busy.code, follow=True, error=busy)
+        except PanelError as error:
+            return _make_failed(error)
+        state = "late" if reading.late else "fresh"
+        told = (reading.late or "", reading.read_at, reading.retry_at, reading.follow)
+        return DetailPart(state, reading.value, *told)
+
+    def read_copy(self, document: Document[Any]) -> DetailPart:
+        """As its section was drawn: a copy that is shown is not asked for again."""
+        return self.read(document, CacheControl.STALE_WHILE_REVALIDATE)
+
+    def read_all(self, documents: Mapping[str, Document[Any]]) -> dict[str, DetailPart]:
+        """All at once: an agent waits for the slowest, and not for their sum."""
+        if len(documents) < 2:
+            return {name: self.read(document) for name, document in documents.items()}
+        with ThreadPoolExecutor(len(documents)) as pool:
+            calls = {
+                name: pool.submit(copy_context().run, self.read, document)
+                for name, document in documents.items()
+            }
+            return {name: call.result() for name, call in calls.items()}
+
+    def list_rows(self, document: Document[Any]) -> tuple[Any, ...]:
+        """What another section shows by now; nothing where nothing is kept."""
+        try:
+            reading = self.office.peek(document, self.organization)
+        except PanelError:
+            return ()
+        return reading.value.rows if reading else ()
+
+
+def _make_failed(error: PanelError) -> DetailPart:
+    state = "denied" if isinstance(error, Refused) else "failed"
+    return DetailPart(state, code=error.code, retry_at=error.retry_at, error=error)
+
+
+def mark_unchecked(details: Details) -> Details:
+    """What is shown although Chatwoot did not say anew that the agent may see it."""
+    parts = {**details.parts, "access": DetailPart("late", code=ACCESS_UNCHECKED)}
+    return replace(details, parts=parts)

@@ -1,0 +1,154 @@
+"""What is read when a row is opened: its record alone, and what it is tied to.
+
+The record itself stands in the copy that its section was drawn from. What the list leaves out is
+asked for by the record's id, which was found in that copy: so nobody reaches a record of another
+organization, and none that does not exist.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from panel.errors import Missing
+from panel.models.dates import order_key
+from panel.models.licenses import License
+from panel.models.lines import Grant, holds
+from panel.models.orders import Order, Quote
+from panel.models.organizations import Collaborator, Organization
+from panel.upstream.documents import LICENSES, ORDERS, QUOTES, Document, Listed
+from panel.upstream.record_documents import ENTITLEMENT, ENTITLEMENT_ORDERS, ORDER, PEOPLE, QUOTE
+from panel.web.details import UNTOLD, DetailPart, Details, Reader, Wanted
+from panel.web.groups import Moment, read_status
+from panel.web.sections import Section
+
+MOST_RENEWALS = 3  # quotes that are read one by one, to see what each renews
+ROLE_ORDER = ("owner", "admin", "member", "guest", "pending")
+Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, and related rows
+
+
+def read_details(section: Section, number: int, reader: Reader) -> Details | None:
+    """None: this organization has no such record, or has it no more."""
+    copy = reader.read_copy(section.document)
+    if copy.value is None:
+        missing = isinstance(copy.error, Missing)
+        return None if missing else Details(section, None, {"copy": copy})
+    rows = copy.value.rows if isinstance(copy.value, Listed) else (copy.value,)
+    record = next((row for row in rows if row.id == number), None)
+    if record is None:
+        return None
+    parts, related = READERS[section.name](record, reader)
+    if any(isinstance(part.error, Missing) for part in parts.values()):
+        return None
+    return Details(section, record, {"copy": copy, **parts}, related)
+
+
+def _read_order(order: Order, reader: Reader) -> Gathered:
+    part = DetailPart("fresh", order.details) if order.details else reader.read(ORDER.of(order.id))
+    grants = part.value.grants if part.value else ()
+    return {"order": part}, {"licenses": _list_licenses(grants, reader)}
+
+
+def _list_licenses(grants: tuple[Grant, ...], reader: Reader) -> tuple[License, ...]:
+    return tuple(
+        each
+        for each in reader.list_rows(LICENSES)
+        if holds(grants, each.entitlement_id, each.entitlement)
+    )
+
+
+def _read_quote(quote: Quote, reader: Reader) -> Gathered:
+    part = DetailPart("fresh", quote.details) if quote.details else reader.read(QUOTE.of(quote.id))
+    told = part.value
+    if not told:
+        return {"quote": part}, {}
+    orders = tuple(each for each in reader.list_rows(ORDERS) if each.id == told.order)
+    return {"quote": part}, {"orders": orders, "licenses": _list_licenses(told.grants, reader)}
+
+
+def _read_license(owned: License, reader: Reader) -> Gathered:
+    """With its chain: its entitlement, the orders that paid for that, and the quotes to renew it.
+
+    A quote names the entitlements that it is about. While it is open, it is about renewing those
+    that there are; one that is paid may be where the license comes from.
+    """
+    number = owned.entitlement_id
+    if not number:
+        return {}, {}
+    quotes = reader.read_copy(QUOTES)
+    candidates = _list_candidates(owned, quotes.value, reader.moment) if quotes.value else []
+    unread: dict[str, Document[Any]] = {
+        f"quote {each.id}": QUOTE.of(each.id) for each in candidates if not each.details
+    }
+    chain: Wanted = {
+        "entitlement": ENTITLEMENT.of(number),
+        "orders": ENTITLEMENT_ORDERS.of(number),
+    }
+    read = reader.read_all({**chain, **unread})
+    parts = {name: _mark_untold(part) for name, part in {**read, "quotes": quotes}.items()}
+    renewals = tuple(
+        quote
+        for quote in candidates
+        if (told := quote.details or parts[f"quote {quote.id}"].value)
+        and holds(told.grants, number, owned.entitlement)
+    )
+    listed = parts["orders"].value
+    paid, unpaid = _split_paid(listed.rows) if listed else ((), ())
+    return parts, {"quotes": renewals, "paid": paid, "unpaid": unpaid}
+
+
+def _split_paid(orders: tuple[Order, ...]) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
+    """Those that are paid, and the others; the newest first."""
+    ranked = sorted(
+        orders, key=lambda order: (order.created is not None, order_key(order.created or date.min))
+    )
+    newest = ranked[::-1]
+    return tuple(filter(is_paid, newest)), tuple(each for each in newest if not is_paid(each))
+
+
+def is_paid(order: Order) -> bool:
+    return bool(order.active and order.paid) or read_status(order) == "completed"
+
+
+def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
+    """Open quotes that may be about this license: those that name its product come first."""
+    open_ones = [
+        each for each in quotes.rows if each.pending(moment.now) or read_status(each) == "accepted"
+    ]
+    ranked = sorted(open_ones, key=lambda each: owned.product not in each.products)
+    known = [each for each in ranked if each.details]
+    return known + [each for each in ranked if not each.details][:MOST_RENEWALS]
+
+
+def _mark_untold(part: DetailPart) -> DetailPart:
+    """Of what a license can do without: a back office that has no such answer tells nothing."""
+    is_untold = isinstance(part.error, Missing) or part.code == "no_route"
+    return DetailPart(UNTOLD) if is_untold else part
+
+
+def _read_people(_: Organization, reader: Reader) -> Gathered:
+    return {"people": reader.read(PEOPLE)}, {}
+
+
+def sort_people(people: Listed[Collaborator], organization: Organization) -> list[Collaborator]:
+    """The owner first, then by what they may do, then by e-mail."""
+
+    def rank(person: Collaborator) -> tuple[bool, int, str, int]:
+        known = person.role in ROLE_ORDER
+        place = ROLE_ORDER.index(person.role) if known else len(ROLE_ORDER)
+        return not is_owner(person, organization), place, person.email or "", person.id
+
+    return sorted(people.rows, key=rank)
+
+
+def is_owner(person: Collaborator, organization: Organization) -> bool:
+    """As the organization names them, or by their role."""
+    named = bool(person.user_id) and person.user_id == organization.owner_id
+    return named or person.role == "owner"
+
+
+READERS: dict[str, Callable[[Any, Reader], Gathered]] = {
+    "orders": _read_order,
+    "quotes": _read_quote,
+    "licenses": _read_license,
+    "organization": _read_people,
+}

@@ -1,0 +1,90 @@
+"""The route of an opened row: what MIDDAG Account tells of one record, or of a company's people."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Response, make_response, render_template, request
+
+from panel.auth.tokens import Seal
+from panel.cache.policy import CacheControl
+from panel.customer.matching import PROVEN
+from panel.errors import PanelError
+from panel.models.organizations import ENTITIES
+from panel.services import services
+from panel.web.details import Details, Reader, mark_unchecked
+from panel.web.panel import record_trouble
+from panel.web.rendering import choose_status, find_masked_in, open_seal_in_time, read_moment
+from panel.web.row_readers import is_owner, read_details, sort_people
+from panel.web.sections import SECTIONS
+
+RECORD_NUMBER = re.compile("[1-9][0-9]{0,17}")
+LONGEST_PARAGRAPH = 2000  # characters of a paragraph
+SEATED = "collaborator:"  # how the directory calls a person of an organization
+
+
+def show_row(name: str, number: str) -> Response:
+    """One record of the organization that the seal names; of any other it is as if unknown."""
+    seal, is_checked = open_seal_in_time()
+    section = SECTIONS.get(name)
+    if section is None or not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    wanted = int(number) if RECORD_NUMBER.fullmatch(number) else 0
+    found = read_details(section, wanted, _make_reader(seal)) if wanted else None
+    if found is None:
+        return make_response(render_template("details/_gone.html", section=section), 404)
+    found = replace(found, masked=find_masked_in(section, seal))
+    found = found if is_checked else mark_unchecked(found)
+    record_trouble(found, seal)
+    return _answer(found, wanted, seal)
+
+
+def _make_reader(seal: Seal) -> Reader:
+    control = CacheControl.STALE_WHILE_REVALIDATE
+    control = CacheControl.FRESH if "wait" in request.args else control
+    control = CacheControl.NO_CACHE if "again" in request.args else control
+    return Reader(services().back_office, seal.organization, control, read_moment())
+
+
+def _answer(found: Details, number: int, seal: Seal) -> Response:
+    people = found.get("people")
+    html = render_template(
+        f"details/{found.section.name}.html",
+        view=found,
+        number=number,
+        moment=read_moment(),
+        now=time.time(),
+        entities=ENTITIES,
+        people=sort_people(people, found.record) if people else (),
+        writing=_find_writing(seal) if people else frozenset(),
+        badges_of=_find_badges,
+        is_owner=is_owner,
+        is_proven=seal.trust == PROVEN,
+        longest=LONGEST_PARAGRAPH,
+    )
+    return make_response(html, _choose_status(found))
+
+
+def _find_badges(section: str) -> Mapping[str, str]:
+    return SECTIONS[section].badges
+
+
+def _choose_status(found: Details) -> int:
+    """A failure where nothing but the list's own copy, or not even that, can be shown."""
+    own = [part for name, part in found.parts.items() if name != "copy" or found.record is None]
+    error = next((part.error for part in own if part.error), None)
+    return choose_status(error) if error and not found.is_partly_told else 200
+
+
+def _find_writing(seal: Seal) -> frozenset[int]:
+    """Which collaborators the conversation's contact is, as the passes found them."""
+    try:
+        seats = services().directory.memberships_of(seal.contact)
+    except PanelError:
+        return frozenset()  # nobody is named then, and the people are shown all the same
+    return frozenset(
+        int(person.key.removeprefix(SEATED))
+        for known, person in seats
+        if known.id == seal.organization and person.key.startswith(SEATED)
+    )

@@ -1,0 +1,43 @@
+// Rows: opened in place, and open still when their section is drawn anew.
+
+import { all, announce, find, meta, on } from "./page.js";
+
+const OPENED = "[data-action=open][aria-expanded=true]";
+const CLOSED_LIST = "details:not([open])";
+const rowOf = (element) => element.closest("[data-row]");
+const sectionOf = (element) => element.closest("[data-section]");
+const placeOf = (button) => rowOf(button).querySelector(".details");
+// What the section shows. Details are asked for anew when it has changed since.
+const stampOf = ({ dataset }) => `${dataset.version} ${dataset.readAt}`;
+let inSight = []; // the opened rows before a swap
+
+function load(button, values = {}) {
+  const section = sectionOf(button);
+  const target = placeOf(button);
+  target.stamp = stampOf(section);
+  const path = `rows/${section.dataset.section}/${rowOf(button).dataset.row}`;
+  htmx.ajax("GET", meta("root") + path, { target, source: target, swap: "innerMorph", values });
+}
+
+const isOutdated = (button) => !placeOf(button).firstChild || placeOf(button).stamp !== stampOf(sectionOf(button));
+
+on("click", ({ target }) => {
+  const button = target.closest("[data-action=open]");
+  if (!button) return;
+  const opens = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", opens);
+  if (opens && isOutdated(button)) load(button);
+});
+
+on("htmx:before:swap", () => {
+  inSight = all(OPENED).filter((button) => !button.closest(CLOSED_LIST)).map((button) => rowOf(button).id);
+});
+
+// A row may have moved behind a line: whoever reads it must not lose it.
+on("htmx:after:swap", ({ detail: { ctx } }) => {
+  const values = ctx.request?.action.endsWith("/refresh") ? { again: 1 } : {};
+  inSight.forEach((id) => find(`#${id}`)?.closest(CLOSED_LIST)?.setAttribute("open", ""));
+  all(OPENED).filter(isOutdated).forEach((button) => load(button, values));
+  const trouble = ctx.sourceElement?.matches(".details") && ctx.sourceElement.querySelector(".trouble strong");
+  if (trouble) announce(trouble.textContent);
+});
