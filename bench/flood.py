@@ -19,7 +19,9 @@ from bench.stage import Panel, Stage
 from bench.wing import FIRST_COMPANY, Wing, open_wing
 from bench.wire import load, request
 from bench.writing import WEBHOOK_SECRET, hook_request
-from panel.data.tasks import WARM_SECONDS
+from panel.data.tasks import NAMING, WARM_SECONDS, Task
+from panel.demo.scenarios import WEB
+from panel.upstream.chatwoot import ID_ATTRIBUTE, NAME_ATTRIBUTE
 
 MESSAGES, CUSTOMERS = 5000, 200
 BETWEEN_HOOKS = 0.1  # seconds
@@ -34,6 +36,9 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
             wing.settle(number)
         environ = {**wing.environ, **DEFAULTS, "CHATWOOT_WEBHOOK_SECRET": WEBHOOK_SECRET}
         contacts = wing.contacts
+        for number in customers:  # each writes in a conversation that has its name
+            wing.chat.add_conversation(contacts[_name_email(number)], WEB, number)
+            wing.jobs.do_task(Task(NAMING, number))
         sent = [
             _make_message(contacts, customers[at % len(customers)])
             for at in range(stage.times(MESSAGES // 4, MESSAGES))
@@ -65,9 +70,13 @@ def _count_warmings(wing: Wing) -> Counter[str]:
     return Counter(paths)
 
 
+def _name_email(number: int) -> str:
+    return f"pessoa0@empresa{number}.example"
+
+
 def _make_message(contacts: Mapping[str, int], number: int) -> bytes:
     """As Chatwoot signs it. Of the first person of a company, who writes in a new conversation."""
-    email = f"pessoa0@empresa{number}.example"
+    email = _name_email(number)
     sender = {"id": contacts[email], "email": email}
     event = {
         "event": "message_created",
@@ -76,7 +85,12 @@ def _make_message(contacts: Mapping[str, int], number: int) -> bytes:
         "private": False,
         "content": "Hello?",
         "sender": sender,
-        "conversation": {"id": number, "status": "open", "meta": {"sender": sender}},
+        "conversation": {
+            "id": number,
+            "status": "open",
+            "meta": {"sender": sender},
+            "custom_attributes": {ID_ATTRIBUTE: str(number), NAME_ATTRIBUTE: f"Empresa {number}"},
+        },
     }
     body, stamp = json.dumps(event).encode(), str(int(time.time()))
     signed = hmac.new(WEBHOOK_SECRET.encode(), stamp.encode() + b"." + body, sha256).hexdigest()

@@ -29,7 +29,7 @@ ONLY_IN = {
     "gunicorn": ("panel.serving",),
     "alembic": ("panel.data.migrations",),
     "prometheus_client": ("panel.metrics",),
-    "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
+    "dbos": ("panel.sync.pass_queue", "panel.sync.executor"),
     "flask": (
         *("panel.application", "panel.services", "panel.routes", "panel.web", "panel.cli"),
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks", "panel.explain.page"),

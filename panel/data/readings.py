@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from panel.data.db import insert, metadata, transaction
 from panel.data.directory import organizations
-from panel.data.inbox import BURIED, hooks
+from panel.data.inbox_tables import BURIED, hooks
 
 readings = Table(
     "readings",
@@ -92,6 +92,14 @@ class Readings:
         with transaction(self._engine) as connection:
             first = query.order_by(read_at, organizations.c.id).limit(most)
             return list(connection.scalars(first))
+
+    def list_turned(self, since: float, first: int, most: int) -> list[int]:
+        """Known organizations from number `first` on that were read or had a turn since then."""
+        had_turn = or_(readings.c.tried_at >= since, readings.c.read_at >= since)
+        here = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
+        known = here.where(readings.c.organization.in_(select(organizations.c.id)))
+        with transaction(self._engine) as connection:
+            return list(connection.scalars(known.order_by(readings.c.organization).limit(most)))
 
     def count_known(self) -> int:
         """Organizations that a pass has seen."""

@@ -104,10 +104,17 @@ class EventReader:
         Of a conversation that does not live only what somebody set wrongly is anybody's business.
         """
         told = _read_mention(conversation)
-        if told is None:
-            return {}
+        return self._name_task(told, changed, lives or told.status != RESOLVED) if told else {}
+
+    def find_naming(self, told: Mention) -> dict[Task, int | None]:
+        """The task where it should say its organization, whoever tells of it."""
+        return self._name_task(told, {}, lives=True)
+
+    def _name_task(
+        self, told: Mention, changed: Mapping[str, Any], lives: bool
+    ) -> dict[Task, int | None]:
         seats = self._memberships.name_seats(told.contact)
-        kind = self._name_kind(told, seats, changed, lives or told.status != RESOLVED)
+        kind = self._name_kind(told, seats, changed, lives)
         if not kind:
             return {}
         number = told.contact if kind == REPAIR else told.number

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from panel.cache.policy import CacheControl
-from panel.data import inbox
+from panel.data import inbox, pass_states
 from panel.data.db import transaction
 from panel.data.installation import Installation
 from panel.data.lanes import Lane
@@ -20,17 +20,20 @@ from panel.errors import Missing, PanelError
 from panel.logs.events import LogThrottle
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
+from panel.sync.chatwoot_events import EventReader
 from panel.sync.conversations import Conversations
 from panel.sync.events import find_kind
 from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
-from panel.sync.night import MOST_CLEARED, Inbox, Night
+from panel.sync.night import MOST_CLEARED, Comparisons, Inbox, Night
 from panel.sync.night_contacts import ContactComparison
+from panel.sync.night_strays import Strays
 from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
 from panel.sync.reconcile import DELETED, Notes, Reconciler
 from panel.sync.recovery import Recovery
-from panel.sync.worker import Work
+from panel.sync.task_intake import TaskIntake
+from panel.sync.work import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
@@ -86,8 +89,20 @@ class Jobs:
             notes,
             self._reconciler,
             chatwoot,
-            ContactComparison(services.directory, self._memberships, notes.sightings),
-            Inbox(self._line_up, lambda number: bool(self._find_deletion(number))),
+            self._make_comparisons(chatwoot, notes),
+            Inbox(
+                self._line_up,
+                TaskIntake(services.database).ask,
+                lambda number: bool(self._find_deletion(number)),
+            ),
+        )
+
+    def _make_comparisons(self, chatwoot: Chatwoot, notes: Notes) -> Comparisons:
+        directory = self._services.directory
+        reader = EventReader(directory, self._services.links)
+        return Comparisons(
+            ContactComparison(directory, self._memberships, notes.sightings),
+            Strays(chatwoot, directory, notes.readings, reader),
         )
 
     @property
@@ -132,7 +147,7 @@ class Jobs:
             return True
         organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
         with transaction(self._services.database) as connection:
-            return not inbox.is_busy(connection, organizations)
+            return not pass_states.is_busy(connection, organizations)
 
     def warm(self, organization: int) -> None:
         """Bring the panel's kept copies up to date, so that it is there before the agent looks.
@@ -167,6 +182,7 @@ class Jobs:
         self._services.notes.prune(time.time() - kept)
         self._services.verifications.prune()
         self._services.tries.prune()
+        self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:
         """A whole night, now."""

@@ -77,3 +77,7 @@ class MessagePart(Part):
 
 class MessagesAnswer(Part):
     payload: list[MessagePart]
+
+
+class WholeConversationsAnswer(Part):
+    payload: list[ConversationPart]

@@ -7,6 +7,7 @@ Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 from panel.errors import GiveUp, Unreadable
@@ -23,7 +24,8 @@ ROLE_ATTRIBUTE = "middag_role"
 PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
 RESOLVED = "resolved"
 LIVING_STATUSES = ("open", "pending", "snoozed")
-EQUAL, CONTAINS, PRESENT = "equal_to", "contains", "is_present"  # of filters; without case
+# Of filters, which compare without case.
+EQUAL, CONTAINS, PRESENT, ABSENT = "equal_to", "contains", "is_present", "is_not_present"
 
 AGENT_KEYS = ("id", "name", "email", "role")
 
@@ -128,8 +130,9 @@ class ValuesRefused(GiveUp):
         self.attributes = attributes
 
 
-def make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
-    """A question of Chatwoot's filters."""
+def make_question(conditions: Sequence[Condition], *joints: str) -> dict[str, Any]:
+    """A question of Chatwoot's filters. `joints`: what stands between the conditions, over and
+    over; by itself AND."""
     rows: list[dict[str, Any]] = [
         {
             "attribute_key": each.key,
@@ -137,7 +140,7 @@ def make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[s
             "values": list(each.values),
             "query_operator": joint,
         }
-        for each in conditions
+        for each, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
     ]
     rows[-1]["query_operator"] = None
     return {"payload": rows}

@@ -30,6 +30,7 @@ from panel.data import (
     installation,
     nights,
     notes,
+    pass_states,
     preferences,
     readings,
     schema,
@@ -278,8 +279,8 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
         throttle.record_failure("key", "192.0.2.1")
     assert throttle.blocked_until(limit_failures("key"), "192.0.2.1")
     with inbox.write_transaction(engine, 42) as connection:
-        assert inbox.begin_pass(connection, 42, "pass-2") == (5, 5)
-        inbox.finish_pass(connection, 42, 5, 1795000008.0)
+        assert pass_states.begin_pass(connection, 42, "pass-2") == (5, 5)
+        pass_states.finish_pass(connection, 42, 5, 1795000008.0)
     with engine.connect() as connection:
         assert inbox.list_waiting(connection) == {}
 
