@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, false, or_
 
-from panel.data.audit_log import UNCOVERED, access_log
+from panel.data.audit_log import UNCOVERED, VERIFIED, access_log
 from panel.data.directory_tables import further_contacts, organizations, people
 from panel.data.inbox import WAITING, hooks, passes
 from panel.data.links import CONTACT, CONVERSATION, links
@@ -18,6 +18,8 @@ from panel.data.readings import readings
 from panel.data.search_index import BY_EMAIL, BY_PHONE, fold, terms
 from panel.data.sightings import sightings
 from panel.data.tasks import NAMING, REPAIR, WARMING, tasks
+from panel.data.verification_tries import verification_tries
+from panel.data.verifications import verifications
 from panel.models.phones import write_forms
 
 
@@ -46,6 +48,7 @@ class Subject:
         return not self.organization
 
 
+WITH_REASONS = (UNCOVERED, VERIFIED)  # of the access log: agents typed them
 Choose = Callable[[Subject], ColumnElement[bool]]
 
 
@@ -103,12 +106,16 @@ def _words_of(subject: Subject) -> ColumnElement[bool]:
     )
 
 
+def _contacts_of(table: Table) -> Choose:
+    return lambda subject: table.c.contact.in_(sorted(subject.contacts))
+
+
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
     """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
     named = [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.emails)]
     named += [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.phones)]
     here = access_log.c.conversation.in_(sorted(subject.conversations))
-    return and_(access_log.c.what == UNCOVERED, or_(here, *named))
+    return and_(access_log.c.what.in_(WITH_REASONS), or_(here, *named))
 
 
 def _tasks_of(subject: Subject) -> ColumnElement[bool]:
@@ -126,11 +133,13 @@ HOLDINGS = (
     Holding(terms, _words_of, _by(terms)),
     Holding(sightings, lambda whose: sightings.c.contact.in_(sorted(whose.contacts)), _nobodys),
     Holding(readings, _nobodys, _by(readings)),
+    Holding(verifications, _contacts_of(verifications), _by(verifications)),
+    Holding(verification_tries, _contacts_of(verification_tries), _by(verification_tries)),
     Holding(
         access_log,
         _reasons_of,
         lambda whose: and_(
-            access_log.c.organization == whose.organization, access_log.c.what == UNCOVERED
+            access_log.c.organization == whose.organization, access_log.c.what.in_(WITH_REASONS)
         ),
         emptied={"note": ""},
     ),
