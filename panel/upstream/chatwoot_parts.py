@@ -67,7 +67,6 @@ class ConversationsAnswer(Part):
     payload: list[ListedPart]
 
 
-<<<<<<< HEAD
 class MessagePart(Part):
     id: msgspec.Raw
     content: Field = msgspec.UNSET
@@ -78,7 +77,7 @@ class MessagePart(Part):
 
 class MessagesAnswer(Part):
     payload: list[MessagePart]
-=======
+
+
 class WholeConversationsAnswer(Part):
     payload: list[ConversationPart]
->>>>>>> wip-c5
