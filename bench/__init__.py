@@ -11,6 +11,7 @@ Everything runs on loopback and is stopped at the end. In reading order:
     reading.py     the rows of the reading wing
     scale.py       the rows that ask how the cost grows
     writing.py     the rows of the writing wing
+    shop.py        the rows of a shop beside a backfill
     wing.py        passes between worlds of their own, for the rows of lanes and night
     lanes.py       how soon a hook reaches Chatwoot beside thousands of other passes
     night.py       what a night costs

@@ -25,6 +25,8 @@ from panel.data.audit_log import AuditLog
 from panel.data.delivery_log import DeliveryLog
 from panel.data.directory import Directory
 from panel.data.links import Links
+from panel.data.notes import PrivateNotes
+from panel.data.preferences import Preferences
 from panel.data.search_index import SearchIndex
 from panel.data.verification_tries import VerificationTries
 from panel.data.verifications import Verifications
@@ -55,12 +57,15 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    notes: PrivateNotes
+    preferences: Preferences
     verifications: Verifications
     tries: VerificationTries
     deliveries: DeliveryLog
     access: Access
     seals: Seals
     authenticator: Authenticator
+    checks: BackgroundChecks
     rendered: TtlCache[Markup]
 
 
@@ -96,6 +101,8 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(log_engine),
+        notes=PrivateNotes(engine),
+        preferences=Preferences(engine),
         verifications=verifications,
         tries=VerificationTries(engine),
         deliveries=DeliveryLog(log_engine),
@@ -110,6 +117,7 @@ def build(settings: Settings, app: Flask) -> Services:
             Throttle(engine, settings.secret),
             revocations,
         ),
+        checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 

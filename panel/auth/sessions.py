@@ -29,10 +29,11 @@ class Cookie:
 
 @dataclass(frozen=True)
 class Session:
-    """Whose it is; `generation`: see `revocation`."""
+    """Whose it is; `generation`: see `revocation`; `locale`: see `whoami.Profile`."""
 
     agent: int
     generation: int = 0
+    locale: str = ""
 
 
 class Sessions:
@@ -58,6 +59,7 @@ class Sessions:
             told: Any = self._signer.loads(value, max_age=self._seconds)
             agent, account = told["agent"], told["account"]
             generation = told.get("generation", 0)
+            locale = str(told.get("locale", ""))
         except SignatureExpired:
             raise Unproven("session_expired") from None
         except (BadSignature, AttributeError, KeyError, TypeError, ValueError):
@@ -65,4 +67,4 @@ class Sessions:
         # True would be an int.
         if account != self._account or {type(agent), type(generation)} != {int}:
             raise Unproven("wrong_session")
-        return Session(agent, generation)
+        return Session(agent, generation, locale)

@@ -32,8 +32,14 @@ from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
 from panel.data.verifications import Verification
 from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
-from panel.models.text import normalize_email
-from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
+from panel.models.text import clean, normalize_email
+from panel.upstream.chatwoot import (
+    ID_ATTRIBUTE,
+    LONGEST_NAME,
+    NAME_ATTRIBUTE,
+    Contact,
+    Conversation,
+)
 
 CLAIMED = "claimed"
 PROVEN, UNPROVEN = "proven", "unproven"
@@ -85,6 +91,20 @@ class Identification:
     def get(self, organization: int) -> Candidate | None:
         named = [each for each in self.candidates if each.organization == organization]
         return named[0] if named else None
+
+
+def find_claimed_name(conversation: Conversation, organization: int, is_only: bool) -> str:
+    """What Chatwoot calls the company, for where nobody has read it yet; a visitor can write it.
+
+    The name beside the id of this company alone; else the one that agents typed of the contact,
+    where the company is the only candidate (`is_only`).
+    """
+    who = conversation.contact
+    for attributes in (conversation.attributes, who.attributes):
+        name = attributes.get(NAME_ATTRIBUTE)
+        if _parse_numbers(attributes.get(ID_ATTRIBUTE)) == [organization] and isinstance(name, str):
+            return clean(name)[:LONGEST_NAME]
+    return who.company[:LONGEST_NAME] if is_only else ""
 
 
 def describe_customer(conversation: Conversation) -> str:

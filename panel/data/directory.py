@@ -13,7 +13,7 @@ from panel.data import matches
 from panel.data.db import insert, transaction, upsert
 from panel.data.directory_tables import (
     COMPANY,
-    UNSETTLED_PEOPLE,
+    HAS_OPEN_WORK,
     Known,
     Person,
     further_contacts,
@@ -155,7 +155,7 @@ class Directory:
         """People of whom an administrator has to know: `former_email` or `merged_into` is set."""
         here = (
             select(people)
-            .where(text(f"({UNSETTLED_PEOPLE})"))
+            .where(text(f"({HAS_OPEN_WORK})"))
             .order_by(people.c.organization, people.c.key)
         )
         if organization is not None:

@@ -181,6 +181,7 @@ class Jobs:
         self._night.begin()
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        self._services.notes.prune(time.time() - kept)
         self._services.verifications.prune()
         self._services.tries.prune()
 

@@ -9,11 +9,16 @@ from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
 from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, AccountCalls, refuses_key
+<<<<<<< HEAD
+from panel.upstream.chatwoot_languages import strip_further
+from panel.upstream.chatwoot_parts import ConversationPart, ConversationsAnswer
+=======
 from panel.upstream.chatwoot_parts import (
     ConversationPart,
     ConversationsAnswer,
     WholeConversationsAnswer,
 )
+>>>>>>> wip-c5
 from panel.upstream.chatwoot_records import (
     ABSENT,
     ID_ATTRIBUTE,
@@ -44,7 +49,7 @@ class ConversationCalls(AccountCalls):
         path = f"conversations/{number}"
 
         def fetch(by: Deadline) -> Any:
-            return self._fetch_parts(path, ConversationPart, by)
+            return strip_further(self._fetch_parts(path, ConversationPart, by))
 
         return self._read_cached(_make_resource(number), path, fetch, control)
 

@@ -1,15 +1,18 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
 from panel import metrics
-from panel.cache.entries import Dated, Reading, Resource
-from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
+from panel.cache.copies import CACHED_UPSTREAM, tell_age
+from panel.cache.entries import Dated, Lifetimes, Reading, Resource
+from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
+from panel.models.licenses import Entitlement
 from panel.models.values import Row, read_list, read_whole
 from panel.upstream.client import Client, Gate
 from panel.upstream.documents import (
@@ -32,6 +35,8 @@ LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum 
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
 CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
+STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # of an entitlement
+STOPPED_LIFETIMES = Lifetimes(fresh=0, kept=8 * 24 * 3600)  # a pass comes each night
 T = TypeVar("T")
 
 
@@ -98,6 +103,23 @@ class BackOffice:
 
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
+
+    def keep_stopped(self, organization: int, entitlements: Iterable[Entitlement]) -> None:
+        """For panels: those that a pass found suspended or cancelled. A cache that does not keep
+        them costs a panel nothing but the name of the license."""
+        stopped = {
+            each.code: each.status_value
+            for each in entitlements
+            if each.code and each.status_value in STOPPED_ENTITLEMENTS
+        }
+        with suppress(PanelError):
+            resource = _make_stopped_resource(organization)
+            self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
+
+    def peek_stopped(self, organization: int) -> dict[str, str] | None:
+        """The status of each stopped entitlement, by its code; None: no pass came lately."""
+        kept = self._cache.peek(_make_stopped_resource(organization))
+        return kept.value if kept else None
 
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
@@ -237,3 +259,7 @@ def _read_counts(body: Row) -> tuple[int | None, int | None]:
         if isinstance(meta, dict)
         else (None, None)
     )
+
+
+def _make_stopped_resource(organization: int) -> Resource[dict[str, str]]:
+    return Resource("stopped-entitlements", organization, STOPPED_LIFETIMES, dict)

@@ -58,7 +58,7 @@ def search_organizations() -> Response:
             _limit_searches(seal)
         masked = search.find_masked_words(services().settings.mask, seal.trust)
         with _take_turn(seal):
-            results = search.search(services(), query, masked)
+            results = search.search(services(), query, masked, seal.agent)
         if results.asked:
             # Without its row nothing is shown: who reads a customer list by searching is seen.
             services().audit_log.record(_make_search_entry(seal, results))

@@ -29,7 +29,12 @@ from panel.data import (
     inbox,
     installation,
     nights,
+<<<<<<< HEAD
+    notes,
+    preferences,
+=======
     pass_states,
+>>>>>>> wip-c5
     readings,
     schema,
     sightings,
@@ -103,6 +108,8 @@ ADDED = {
     *(f"nights.{column.name}" for column in nights.nights.c),
     *(f"readings.{column.name}" for column in readings.readings.c),
     *(f"sightings.{column.name}" for column in sightings.sightings.c),
+    *(f"private_notes.{column.name}" for column in notes.private_notes.c),
+    *(f"preferences.{column.name}" for column in preferences.preferences.c),
 }
 
 
