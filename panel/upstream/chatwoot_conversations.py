@@ -9,16 +9,12 @@ from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
 from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, AccountCalls, refuses_key
-<<<<<<< HEAD
 from panel.upstream.chatwoot_languages import strip_further
-from panel.upstream.chatwoot_parts import ConversationPart, ConversationsAnswer
-=======
 from panel.upstream.chatwoot_parts import (
     ConversationPart,
     ConversationsAnswer,
     WholeConversationsAnswer,
 )
->>>>>>> wip-c5
 from panel.upstream.chatwoot_records import (
     ABSENT,
     ID_ATTRIBUTE,

@@ -67,7 +67,10 @@ class ConversationsAnswer(Part):
     payload: list[ListedPart]
 
 
-<<<<<<< HEAD
+class WholeConversationsAnswer(Part):
+    payload: list[ConversationPart]
+
+
 class MessagePart(Part):
     id: msgspec.Raw
     content: Field = msgspec.UNSET
@@ -78,7 +81,3 @@ class MessagePart(Part):
 
 class MessagesAnswer(Part):
     payload: list[MessagePart]
-=======
-class WholeConversationsAnswer(Part):
-    payload: list[ConversationPart]
->>>>>>> wip-c5

@@ -6,11 +6,8 @@ Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-<<<<<<< HEAD
 from decimal import Decimal
-=======
 from itertools import cycle
->>>>>>> wip-c5
 from typing import Any
 
 from panel.errors import GiveUp, Unreadable

@@ -29,12 +29,9 @@ from panel.data import (
     inbox,
     installation,
     nights,
-<<<<<<< HEAD
     notes,
-    preferences,
-=======
     pass_states,
->>>>>>> wip-c5
+    preferences,
     readings,
     schema,
     sightings,
