@@ -11,12 +11,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 copies · policy
     upstream/   circuit_breaker · failures · transport · addresses · cache_headers · rejections ·
                 bodies · exchange · client · inspection · documents · record_documents · paging ·
-                middag_rejections · middag · chatwoot_rejections · chatwoot_parts ·
+                middag_rejections · rotation · middag · chatwoot_rejections · chatwoot_parts ·
                 chatwoot_languages · chatwoot_records · chatwoot_calls · chatwoot_access ·
                 chatwoot_contacts · chatwoot_conversations · chatwoot_messages · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · verifications · verification_tries · erasures · directory · sightings ·
-                search_index · audit_log · notes · preferences · delivery_log · tasks ·
+                matches · verifications · verification_tries · erasures · forgotten · directory ·
+                sightings · search_index · audit_log · notes · preferences · delivery_log · tasks ·
                 inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
@@ -40,11 +40,12 @@ The map, in reading order. A module imports what stands before it, never what co
                 tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
                 executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
                 chatwoot_hooks
+    privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
     doctor/     diagnosis · settings · back_office · chatwoot · state
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
-                setup_findings · setup · doctor_setup · doctor · explain · monitoring ·
+                setup_findings · setup · doctor_setup · doctor · explain · forget · monitoring ·
                 night_status · sync_status · sync_buried · sync_erased · sync · commands · console
     .           application
     demo/       the built-in back office and the built-in Chatwoot

@@ -135,16 +135,27 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
         get(schema.Preparation, app).ensure()
     shared.bulkhead.resize(threads)
     settings = shared.settings
-    if settings.agent_proof != SHARED_SECRET and not settings.trusted_proxies:
-        # Its cookies need https, which gunicorn does not speak here.
-        log.warning(
-            "PANEL_TRUSTED_PROXIES is 0, but %s needs https, hence a proxy: name how many there "
-            "are, or wrong proofs of strangers count by what anybody says of their address",
-            settings.agent_proof,
-        )
+    _warn_of_untold_proxies(settings)
     if settings.worker == "inside":
         get(Worker, app).start_work(get(Jobs, app).work)
     get(HealthWatch, app).start(app)
+
+
+def _warn_of_untold_proxies(settings: Settings) -> None:
+    """Gunicorn speaks no https here, so a proxy does. As long as we do not know of it, everybody
+    comes from its address, or from whatever they say."""
+    reasons = {
+        f"{settings.agent_proof} needs https": settings.agent_proof != SHARED_SECRET,
+        "PANEL_URL is https": settings.panel_url.startswith("https:"),
+    }
+    found = [why for why, holds in reasons.items() if holds]
+    if found and not settings.trusted_proxies:
+        log.warning(
+            "PANEL_TRUSTED_PROXIES is 0, but %s, hence a proxy: name how many there are. All "
+            "clients share its address, so wrong proofs of strangers count against everybody, or "
+            "by what anybody says of their address",
+            " and ".join(found),
+        )
 
 
 def stop_work(app: Flask) -> None:

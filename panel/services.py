@@ -36,6 +36,7 @@ from panel.upstream.chatwoot import Chatwoot, connect
 from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice
+from panel.upstream.rotation import SecretRotation
 from panel.upstream.transport import Egress
 
 MOST_RENDERED = 256  # sections, for a second
@@ -82,6 +83,7 @@ def build(settings: Settings, app: Flask) -> Services:
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token, egress=to_chatwoot)
     # Without our token: with it, Chatwoot would answer that every stranger is us.
     anonymous = connect(settings.chatwoot_url, egress=to_chatwoot)
+    rotation = SecretRotation(settings.secrets, settings.middag_api_url)
     failures = FailureLog()
     log_engine = db.connect_without_sync(engine)
     revocations = Revocations(engine)
@@ -95,7 +97,7 @@ def build(settings: Settings, app: Flask) -> Services:
         locks=locks,
         cache=kept,
         database=engine,
-        back_office=BackOffice(office, kept, settings.integer_money, failures),
+        back_office=BackOffice(office, kept, settings.integer_money, failures, rotation),
         chatwoot=account,
         links=Links(engine),
         directory=Directory(engine),

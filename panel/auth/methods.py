@@ -19,7 +19,13 @@ import msgspec
 from panel.auth.access import NOT_AN_AGENT, Denied, Unproven
 from panel.auth.revocation import Revocations
 from panel.auth.sessions import Session, Sessions
-from panel.auth.throttle import Limit, Throttle, limit_all_failures, limit_failures
+from panel.auth.throttle import (
+    Limit,
+    Throttle,
+    limit_all_failures,
+    limit_costly_failures,
+    limit_failures,
+)
 from panel.auth.tokens import (
     ACCEPTED_PROOFS,
     ACCESS_TOKEN,
@@ -48,6 +54,9 @@ PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
 # A session that Chatwoot does not confirm any more opens nothing.
 SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
+# Wrong proofs about which Chatwoot is asked; what we can check ourselves costs nothing.
+TOKEN_WAY, SESSION_WAY = COSTLY_WAYS = ("access token", "Chatwoot session")
+EVERYBODY = ""
 UNLISTED = 0  # who claims to be no agent at all: else each invented number had its own guesses
 
 
@@ -183,13 +192,11 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked("Chatwoot session", shown.address, found.uid)
+                self._refuse_blocked(SESSION_WAY, shown.address, found.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong(
-                "Chatwoot session", shown.address, refusal, found.uid
-            ) from None
+            raise self._record_wrong(SESSION_WAY, shown.address, refusal, found.uid) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)
@@ -198,12 +205,12 @@ class Authenticator:
         """Of the agent with this access token, which is forgotten at once; raises as `prove`."""
         if not self.takes_tokens:
             raise Denied("no_sign_in")
-        self._refuse_blocked("access token", address)
+        self._refuse_blocked(TOKEN_WAY, address)
         try:
             profile = self.profiles.find_by_token(token.strip())
         except Unauthorized as error:
             raise self._record_wrong(
-                "access token", address, _explain_refusal(error, "wrong_token")
+                TOKEN_WAY, address, _explain_refusal(error, "wrong_token")
             ) from None
         if profile.id not in self.chatwoot.agents():
             raise Unproven(NOT_AN_AGENT)
@@ -241,9 +248,12 @@ class Authenticator:
     def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
         """`claimed`: whose it says it is; so a guest locks out no colleague in the same office."""
         who = f"{address} {claimed}".rstrip()
-        until = self.attempts.blocked_until(limit_failures(way), who)
+        blocked = self.attempts.blocked_until
+        until = blocked(limit_failures(way), who)
         if claimed and until is None:
-            until = self.attempts.blocked_until(limit_all_failures(way), address)
+            until = blocked(limit_all_failures(way), address)
+        if way in COSTLY_WAYS and until is None:
+            until = blocked(limit_costly_failures(way), EVERYBODY)
         if until is not None:
             raise Denied("too_many_proofs", retry_at=until)
 
@@ -251,6 +261,8 @@ class Authenticator:
         """Count it, unless there were too many: then that is the refusal."""
         self._refuse_blocked(way, address, claimed)
         self.attempts.record_failure(way, address, claimed)
+        if way in COSTLY_WAYS:
+            self.attempts.count(limit_costly_failures(way), EVERYBODY)
         return refusal
 
     def _digest(self, headers: Mapping[str, str]) -> str:

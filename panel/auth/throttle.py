@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES = 10  # wrong proofs of one kind, by minute and address
 MOST_FAILURES_OF_ALL = 60
+MOST_FAILURES_IN_ALL = 240  # of proofs that cost a call to Chatwoot, by minute, whoever brings them
 MINUTE_SECONDS = 60
 MOST_BLOCKED = 4096  # remembered at once by this process
 # As some load balancers write it: an address, with the port that the client had.
@@ -59,6 +60,11 @@ def limit_failures(way: str) -> Limit:
 def limit_all_failures(way: str) -> Limit:
     """Where a proof says whose it is: of all that were said. The saying costs nothing."""
     return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
+
+
+def limit_costly_failures(way: str) -> Limit:
+    """Of all wrong proofs that Chatwoot had to be asked about: many addresses are cheap to have."""
+    return Limit(f"{way} in all", MOST_FAILURES_IN_ALL)
 
 
 class Throttle:

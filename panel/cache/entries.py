@@ -67,7 +67,7 @@ class Resource(Generic[T]):
 
     @property
     def entry_key(self) -> str:
-        return f"entry:{self.organization}:{self.name}"
+        return make_entry_key(self.organization, self.name)
 
     @property
     def token_key(self) -> str:
@@ -77,6 +77,10 @@ class Resource(Generic[T]):
     def lock_key(self) -> str:
         # Its prefix stays: during an update, processes of both versions share the lock.
         return f"flight:{self.organization}:{self.name}"
+
+
+def make_entry_key(organization: int, name: str) -> str:
+    return f"entry:{organization}:{name}"
 
 
 def make_token_key(organization: int, name: str) -> str:

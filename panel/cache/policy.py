@@ -28,6 +28,7 @@ from panel.cache.entries import (
     Reading,
     Resource,
     State,
+    make_entry_key,
     make_token_key,
 )
 from panel.cache.states import StateMemory
@@ -165,6 +166,12 @@ class Cache:
         self.touches.note(organization)
         keys = [make_token_key(organization, name) for name in names]
         return not keys or self.store.remove(organization, *keys)
+
+    def forget(self, organization: int, *names: str) -> bool:
+        """Remove what is kept of these documents, their copies too. False: the store did not."""
+        keys = [make_entry_key(organization, name) for name in names]
+        keys += [make_token_key(organization, name) for name in names]
+        return self.store.remove(organization, *keys)
 
     # -- answers -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from panel.auth.tokens import make_launch_url
 from panel.cli import sync
 from panel.cli.doctor import doctor
 from panel.cli.explain import explain
+from panel.cli.forget import export, forget
 from panel.cli.output import (
     database_command,
     echo,
@@ -79,7 +80,7 @@ def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
         yield "Nothing was shown."
 
 
-COMMANDS = (launch_url, setup, doctor, explain, access, sync.group)
+COMMANDS = (launch_url, setup, doctor, explain, access, forget, export, sync.group)
 
 
 def register(app: Flask) -> None:

@@ -21,6 +21,7 @@ from panel.data.directory_tables import (
     people,
 )
 from panel.data.erasures import Erasures
+from panel.data.forgotten import Forgotten
 from panel.data.matches import KEY_NAMES, Keys, Match
 from panel.models.phones import list_spellings
 
@@ -37,12 +38,14 @@ GUESSABLE = ("middag:user:", "middag:organization:")
 class Directory:
     """Raises `Unreachable("database")` when the database cannot be asked.
 
-    `erasures`: whose contact was deleted in Chatwoot, and is not made again.
+    `erasures`: whose contact was deleted in Chatwoot, and is not made again. `forgotten`: whom an
+    administrator had forgotten.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.erasures = Erasures(engine)
+        self.forgotten = Forgotten(engine)
 
     def put_organization(self, known: Known) -> None:
         with transaction(self._engine) as connection:

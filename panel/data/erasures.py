@@ -2,7 +2,8 @@
 
 The person is kept as marks: an HMAC of the e-mail, one of the phone, one of the directory's key.
 A mark recognizes the person and names nobody. The key of the HMACs is random and stands beside
-them, so that no change of the secrets in the settings brings an erased contact back.
+them, so that no change of the secrets in the settings brings an erased contact back. The tombstones
+of `forgotten` stand in the same table; their `contact` is never positive.
 """
 
 import hmac
@@ -74,7 +75,7 @@ class Erasures:
         with transaction(self._engine) as connection:
             delete_of_contact(connection, contact)
             delete_tries(connection, contact)
-            key = self._read_key(connection)
+            key = read_mark_key(connection)
             for mark in _make_marks(key, person):
                 row = {"organization": person.organization, "at": at}
                 added = insert(self._engine.dialect.name, erasures).values(
@@ -99,12 +100,13 @@ class Erasures:
         return [(contact, person) for contact, person in known if contact]
 
     def list_erasures(self) -> list[Erasure]:
-        """All of them, the newest first."""
+        """Contacts that were deleted, the newest first."""
         columns = (erasures.c.contact, erasures.c.organization, erasures.c.at)
+        deleted = select(*columns).where(erasures.c.contact > 0)
         organizations: dict[int, set[int]] = {}
         times: dict[int, float] = {}
         with transaction(self._engine) as connection:
-            for row in connection.execute(select(*columns)):
+            for row in connection.execute(deleted):
                 organizations.setdefault(row.contact, set()).add(row.organization)
                 times[row.contact] = min(times.get(row.contact, row.at), row.at)
         newest = sorted(times, key=lambda contact: (-times[contact], contact))
@@ -124,21 +126,28 @@ class Erasures:
         # Mostly nobody was erased: then no mark has to be made.
         if connection.scalar(select(erasures.c.contact).limit(1)) is None:
             return 0
-        marks = list(_make_marks(self._read_key(connection), person))
+        marks = list(_make_marks(read_mark_key(connection), person))
         same = select(erasures.c.contact).where(erasures.c.mark.in_(marks))
-        newest = same.order_by(erasures.c.at.desc(), erasures.c.contact.desc())
+        deleted = same.where(erasures.c.contact > 0)
+        newest = deleted.order_by(erasures.c.at.desc(), erasures.c.contact.desc())
         return connection.scalar(newest.limit(1)) or 0
 
-    def _read_key(self, connection: Connection) -> bytes:
-        """Of several processes that make it at once, one is first."""
-        made = insert(self._engine.dialect.name, erasure_key).values(
-            row=KEY_ROW, key=secrets.token_hex(KEY_BYTES)
-        )
+
+def read_mark_key(connection: Connection) -> bytes:
+    """Of several processes that make it at once, one is first."""
+    made = insert(connection.dialect.name, erasure_key).values(
+        row=KEY_ROW, key=secrets.token_hex(KEY_BYTES)
+    )
+    kept = connection.scalar(select(erasure_key.c.key))
+    if kept is None:
+        connection.execute(made.on_conflict_do_nothing())
         kept = connection.scalar(select(erasure_key.c.key))
-        if kept is None:
-            connection.execute(made.on_conflict_do_nothing())
-            kept = connection.scalar(select(erasure_key.c.key))
-        return bytes.fromhex(str(kept))
+    return bytes.fromhex(str(kept))
+
+
+def make_mark(key: bytes, kind: str, value: str) -> str:
+    """It recognizes the value, and tells it to nobody."""
+    return hmac.new(key, f"{kind}:{value}".encode(), sha256).hexdigest()
 
 
 def _make_marks(key: bytes, person: Person) -> Iterator[str]:
@@ -151,4 +160,4 @@ def _make_marks(key: bytes, person: Person) -> Iterator[str]:
     }
     for kind, value in values.items():
         if value:
-            yield hmac.new(key, f"{kind}:{value}".encode(), sha256).hexdigest()
+            yield make_mark(key, kind, value)

@@ -35,6 +35,7 @@ CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
 WITHHELD = "withheld"  # `rests_on` of a pick of which Chatwoot says nothing any more
 BY_AGENT, BY_PASS = "agent", "pass"
+WORD_SECONDS = 2 * 365 * 86400.0  # how long the word of an agent is kept
 
 links = Table(
     "links",
@@ -209,6 +210,13 @@ class Links:
         """The organization is gone for good: so is every tie to it."""
         with transaction(self._engine) as connection:
             connection.execute(delete(links).where(links.c.organization == organization))
+
+    def prune(self, now: float) -> int:
+        """Delete what agents said long ago; returns how many words. What passes match goes with the
+        person."""
+        old = and_(links.c.said_by == BY_AGENT, links.c.at < now - WORD_SECONDS)
+        with transaction(self._engine) as connection:
+            return connection.execute(delete(links).where(old)).rowcount
 
     def follow_merge(self, old: int, new: int) -> None:
         """Chatwoot merged contact `old` into `new`: the ties follow.

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from panel.logs.events import LogThrottle
 from panel.serving.connection import Connection
@@ -64,14 +64,35 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         with self._dropping(connection):
             self._listen(connection)
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Called by gunicorn; with False at the stop, and while there are too many connections."""
+        super().set_accept_enabled(enabled)
+        if not (enabled or self.alive):
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """From now on the kernel refuses new connections, so a proxy goes to the next panel.
+
+        Those that it has accepted already are taken in. gunicorn closes the door only when all is
+        answered: who came in between would wait before it, and be reset in the end.
+        """
+        for listener in self.sockets:
+            while self._takes_one(listener):
+                pass
+            listener.close()
+
+    def _takes_one(self, listener: Any) -> bool:
+        before = self.nr_conns
+        self.accept(listener)
+        return bool(self.nr_conns > before)
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A thread has done what was asked for."""
         if not isinstance(conn, Connection):
             super().finish_request(conn, fs)
             return
         with self._dropping(conn):
-            idle_seconds = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
-            conn.finish_request(not fs.cancelled() and bool(fs.result()), idle_seconds)
+            conn.finish_request(not fs.cancelled() and bool(fs.result()), self.cfg.keepalive)
             self._answer(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
@@ -186,11 +207,13 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(connection)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Called when the worker is told to stop: who asks for nothing waits no longer than so."""
+        """Called when the worker is told to stop; gunicorn's deadline is two seconds away.
+
+        Ours stay open for as long as ever: a proxy that gives its connections up sooner, as ours
+        does, is the one who closes them. Were we, its next request might be on the way, and a POST
+        is not sent twice. What still comes is answered with "Connection: close".
+        """
         super()._cap_keepalive(deadline)
-        for connection in self._waiting:
-            if connection.is_idle:
-                connection.timeout = min(connection.timeout, deadline)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """`force`: the worker ends."""

@@ -184,6 +184,7 @@ class Jobs:
         self._services.notes.prune(time.time() - kept)
         self._services.verifications.prune()
         self._services.tries.prune()
+        self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:
         """A whole night, now."""

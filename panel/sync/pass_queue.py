@@ -8,6 +8,7 @@ costs a twentieth of a core.
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
 from dbos import error as dbos_errors
@@ -21,6 +22,7 @@ APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
 # A constant, never computed: DBOS 3.4 leaves work lying that another version began.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # The last: of a question past SQLAlchemy (`dispatcher`).
 TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
 # Passes of each lane that run at once; one that waits for its next try is none of them. So the slow
@@ -94,3 +96,18 @@ class PassQueue:
             load_output=False,
         ):
             self.client.delete_workflows([each.workflow_id for each in old])
+
+    def delete_finished_of(self, organization: int) -> int:
+        """Forget the passes of an organization that have ended; returns how many."""
+        ended = self.client.list_workflows(
+            status=ENDED, name=[PASS_WORKFLOW], load_input=True, load_output=False
+        )
+        found = [each.workflow_id for each in ended if _is_about(each, organization)]
+        if found:
+            self.client.delete_workflows(found)
+        return len(found)
+
+
+def _is_about(workflow: WorkflowStatus, organization: int) -> bool:
+    given: Any = workflow.input or {}
+    return list(given.get("args", ())) == [organization]

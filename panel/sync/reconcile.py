@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from panel.data.directory import Directory
+from panel.data.directory import Directory, Known
+from panel.data.forgotten import Candidacy
 from panel.data.links import CONTACT, Link, Links
 from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
@@ -95,6 +96,9 @@ class Reconciler:
         self._progress.forget(organization)
 
     def _read_and_bring(self, organization: int, kinds: Collection[str]) -> None:
+        if self._directory.forgotten.covers_organization(organization):
+            log.info("organization %d was forgotten: nothing is learned of it", organization)
+            return None
         try:
             truth = self._office.fetch(ORGANIZATION, organization)
         except Missing as error:
@@ -109,6 +113,8 @@ class Reconciler:
 
         If not, that is noted. Raises `PanelError`; nothing is written into Chatwoot.
         """
+        if self._directory.forgotten.covers_organization(organization):
+            return False
         begun = time.time()
         told = self._read(self._office.fetch(ORGANIZATION, organization))
         digest = self._plan(told).digest(told)
@@ -135,8 +141,20 @@ class Reconciler:
         known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
         wanted = list_wanted(truth, told, elsewhere)
+        known, wanted = self._leave_out_forgotten(known, wanted)
         words = make_words(truth, known, wanted, told.owned.rows)
         return Plan(truth, former, known, wanted, elsewhere, words)
+
+    def _leave_out_forgotten(
+        self, known: Known, wanted: list[DesiredPerson]
+    ) -> tuple[Known, list[DesiredPerson]]:
+        """Who was forgotten is nobody here; nor are their keys those of the company."""
+        asked = [Candidacy(each.key, each.email, each.own_phone) for each in wanted]
+        company = Candidacy("", known.email, None if known.phone_shared else known.phone)
+        covered = self._directory.forgotten.find_covered(known.id, [*asked, company])
+        if company.key in covered:
+            known = replace(known, email=None, phone=None)
+        return known, [each for each in wanted if each.key not in covered]
 
     def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
         begun, plan = time.time(), self._plan(told)
@@ -206,6 +224,7 @@ class Reconciler:
         self._tools.departures.clear_organization(organization)
         self._terms.forget(organization)
         self._links.forget(organization)
+        self._office.forget_copies(organization)
         if self._notes:
             self._notes.readings.forget(organization)
 

@@ -4,6 +4,7 @@ What decides who may look (agents, members of an inbox or a team, the conversati
 short while (`ACCESS_LIFETIMES`).
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from panel.models.text import clean
@@ -58,6 +59,13 @@ class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
             body = self._client.get("api").body
         version = body.get("version") if isinstance(body, dict) else None
         return clean(version) if isinstance(version, str) else ""
+
+    def forget_copies(self, conversations: Collection[int], contacts: Collection[int]) -> None:
+        """Remove what is kept of them for a moment."""
+        for number in conversations:
+            self._cache.forget(number, "chatwoot-conversation")
+        for number in contacts:
+            self._cache.forget(number, "chatwoot-sources")
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """The account's own settings (definitions, apps, webhooks): mostly for administrators."""

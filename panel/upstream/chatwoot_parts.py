@@ -67,10 +67,6 @@ class ConversationsAnswer(Part):
     payload: list[ListedPart]
 
 
-class WholeConversationsAnswer(Part):
-    payload: list[ConversationPart]
-
-
 class MessagePart(Part):
     id: msgspec.Raw
     content: Field = msgspec.UNSET
@@ -81,3 +77,7 @@ class MessagePart(Part):
 
 class MessagesAnswer(Part):
     payload: list[MessagePart]
+
+
+class WholeConversationsAnswer(Part):
+    payload: list[ConversationPart]

@@ -1,6 +1,6 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -28,6 +28,7 @@ from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocumen
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
 from panel.upstream.record_documents import RECORD_DOCUMENTS, RecordDocument
+from panel.upstream.rotation import SecretRotation
 
 PASS_SECONDS = 120.0
 LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
@@ -48,6 +49,7 @@ class BackOffice:
     """What the back office knows of an organization: `read` through the cache, `now` without it.
 
     `on_read(document, organization, value)` is called with what `read` had to fetch anew.
+    `rotation`: of the secret; without it the client's own headers prove who asks.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class BackOffice:
         cache: Cache,
         integer_money: str,
         failures: FailureLog | None = None,
+        rotation: SecretRotation | None = None,
     ) -> None:
+        self._rotation = rotation or SecretRotation((), "")
         self._client = client.with_names(name_rejection)
         documents = [each.name for each in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
@@ -120,6 +124,29 @@ class BackOffice:
         """The status of each stopped entitlement, by its code; None: no pass came lately."""
         kept = self._cache.peek(_make_stopped_resource(organization))
         return kept.value if kept else None
+
+    def forget_copies(self, organization: int) -> None:
+        """Remove what is kept of it: it is gone, or shall be forgotten.
+
+        What was read of single records is found by the lists that are kept. A record whose list is
+        not kept any more stays until it expires; without its token nobody is shown it.
+        """
+        names = [document.name for document in EVERY_DOCUMENT]
+        records = {
+            number for each in EVERY_DOCUMENT for number in self._list_ids(each, organization)
+        }
+        names += [each.of(number).name for each in RECORD_DOCUMENTS for number in sorted(records)]
+        self._cache.forget(organization, *names)
+
+    def _list_ids(self, document: Document[Any], organization: int) -> Iterator[int]:
+        _, entry = self._cache.look(self.resource(document, organization))
+        body = entry.copy.body if entry.copy else None
+        rows = body.get("rows", ()) if isinstance(body, dict) else ()
+        for row in rows if isinstance(rows, list) else ():
+            for field in ("id", "entitlement_id"):
+                number = read_whole(row, field) if isinstance(row, dict) else None
+                if number is not None:
+                    yield number
 
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
@@ -217,15 +244,19 @@ class BackOffice:
         # Both are sent: one page of the documentation names the header, another the query (§3.1).
         query = {**query, "org": organization}
         headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
-        with self._slots.hold(organization, by):
-            answer = self._client.get(
+
+        def ask(proof: dict[str, str]) -> Answer:
+            return self._client.get(
                 path,
                 params=query,
-                headers=headers,
+                headers={**headers, **proof},
                 by=by,
                 subject=str(organization),
                 document=document.label,
             )
+
+        with self._slots.hold(organization, by):
+            answer = self._rotation.send(ask)
         self._note_cache(answer.age)
         if not isinstance(answer.body, dict) or says_failure(answer.body):
             raise Unreadable("wrong_shape", "no envelope around the answer")

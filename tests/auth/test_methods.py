@@ -20,6 +20,7 @@ from panel import settings as known
 from panel.auth.methods import DASHBOARD_COOKIE, METHODS
 from panel.auth.throttle import (
     MOST_FAILURES,
+    MOST_FAILURES_IN_ALL,
     Throttle,
     attempts,
     limit_failures,
@@ -596,6 +597,30 @@ def test_ten_wrong_proofs_a_minute_are_listened_to_over_all_processes(
     ]
     one.clock.advance(60)
     assert wrong(here, way).status_code == 403
+
+
+def test_after_a_rotation_a_whole_office_is_asked_to_sign_in(clocked_with: MakeClocked) -> None:
+    """Their sessions are of a secret that is gone: no attack, and no reason to lock them out."""
+    panel = clocked_with("access-token")
+    former = Browser(panel, "203.0.113.9", session(OTHER, BRUNO))
+    for _ in range(3 * MOST_FAILURES):
+        assert shown(replace(former).open()) == ("denied", "session_expired")
+    assert former.sign_in().status_code == 204
+    assert shown(former.open())[0] == "ready"
+
+
+def test_wrong_tokens_are_limited_in_all_too(clocked_with: MakeClocked) -> None:
+    """Many addresses are cheap to have, and each wrong token costs a call to Chatwoot."""
+    panel = clocked_with("access-token")
+    signed = Browser(panel, address())
+    signed.sign_in()
+    for at in range(MOST_FAILURES_IN_ALL):
+        peer = f"198.51.{at // MOST_FAILURES}.9"
+        assert wrong(Browser(panel, peer), "access token").status_code == 403
+    panel.chat.forget()
+    assert wrong(Browser(panel, "203.0.113.99"), "access token").status_code == 429
+    assert panel.chat.count() == 0
+    assert shown(signed.open())[0] == "ready", "who is signed in works on"
 
 
 def test_a_right_proof_passes_although_a_neighbour_has_brought_too_many_wrong_ones(

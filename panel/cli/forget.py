@@ -1,0 +1,151 @@
+"""`flask --app app forget` and `export`: what is kept of a person or an organization.
+
+Exit codes: 0 done; 1 done, and something is left for an administrator; 2 could not.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import IO
+
+import click
+import msgspec
+
+from panel.cli.output import FOUND, database_command, echo, stop
+from panel.data.forgotten import OtherKey, Tombstones
+from panel.data.lanes import Lane
+from panel.errors import PanelError
+from panel.models.text import normalize_email
+from panel.privacy.export import export_subject
+from panel.privacy.forgetting import ForgetReport, count_rows
+from panel.privacy.forgetting import forget as forget_subject
+from panel.privacy.holdings import Subject
+from panel.privacy.subjects import find_person, list_returned
+from panel.services import get, services
+from panel.sync.intake import Intake
+from panel.sync.pass_queue import PassQueue
+
+person_option = click.option("--person", metavar="E-MAIL|CONTACT", help="Of a person.")
+organization_option = click.option(
+    "--organization", type=click.IntRange(min=1), metavar="ID", help="Of an organization."
+)
+
+
+@click.command("forget")
+@person_option
+@organization_option
+@click.option("--dry-run", is_flag=True, help="Count what there is, and change nothing.")
+@click.option("--allow", is_flag=True, help="Passes may learn of them again.")
+@click.option("--tombstones", is_flag=True, help="Print all tombstones, to keep beside backups.")
+@click.option("--restore", type=click.File("r"), help="Obey the tombstones of this file too.")
+@database_command
+def forget(
+    person: str | None,
+    organization: int | None,
+    dry_run: bool,
+    allow: bool,
+    tombstones: bool,
+    restore: IO[str] | None,
+    as_json: bool,
+) -> None:
+    """Remove all that is kept of a person or an organization, and what was written in Chatwoot.
+
+    A tombstone that names nobody keeps passes from learning of them again.
+    """
+    if tombstones:
+        click.echo(json.dumps(asdict(services().directory.forgotten.dump())))
+    elif restore:
+        _restore(restore.read(), as_json)
+    elif allow:
+        _allow(person, organization, as_json)
+    elif dry_run:
+        counted = count_rows(services(), _find_subject(person, organization))
+        echo(counted, as_json, lambda: [f"{name}: {n}" for name, n in counted.items()])
+    else:
+        _forget([_find_subject(person, organization)], as_json)
+
+
+@click.command("export")
+@person_option
+@organization_option
+@database_command
+def export(person: str | None, organization: int | None, as_json: bool) -> None:
+    """Print all that is kept of a person or an organization, as JSON."""
+    found = export_subject(services(), _find_subject(person, organization))
+    click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=None if as_json else 2))
+
+
+def _find_subject(person: str | None, organization: int | None) -> Subject:
+    if (person is None) == (organization is None):
+        stop("Name one: --person with an e-mail or a contact's number, or --organization ID.")
+    if organization is not None:
+        return Subject(organization=organization)
+    email, contact = _read_person(person or "")
+    return find_person(services(), email, contact)
+
+
+def _read_person(said: str) -> tuple[str, int]:
+    if said.isascii() and said.isdigit() and 0 < len(said) <= 18:
+        return "", int(said)
+    email = normalize_email(said)
+    if not email or "@" not in email:
+        stop("--person takes an e-mail, or the number of a contact in Chatwoot.")
+    return email, 0
+
+
+def _forget(subjects: list[Subject], as_json: bool) -> None:
+    queue, reports = get(PassQueue), []
+    for subject in subjects:
+        try:
+            reports.append(forget_subject(services(), queue, subject))
+        except PanelError as error:
+            stop(
+                f"{error.side or 'Our own database'} could not be asked ({error.code}), so not all "
+                "is removed. No pass learns of them any more. Run it again."
+            )
+    echo([asdict(each) for each in reports], as_json, lambda: _draw_reports(reports))
+    left = any(each.warnings or each.refused for each in reports)
+    sys.exit(FOUND if left else 0)
+
+
+def _draw_reports(reports: list[ForgetReport]) -> Iterator[str]:
+    for each in reports:
+        yield from (f"removed    {name}: {count}" for name, count in each.rows.items())
+        yield from (f"emptied    {name}: {count}" for name, count in each.emptied.items())
+        if not (each.rows or each.emptied):
+            yield "removed    nothing: our tables held nothing of them"
+        if each.copies:
+            yield f"removed    kept answers: of {each.copies} documents"
+        if each.workflows:
+            yield f"removed    finished passes: {each.workflows}"
+        if each.cleared:
+            yield f"cleared    in Chatwoot: contact {', '.join(map(str, each.cleared))}"
+        yield from (f"refused    {why}" for why in each.refused)
+        yield from (f"to do      {words}" for words in each.warnings)
+    yield "A tombstone keeps passes from learning of them again (`--allow` lifts it)."
+
+
+def _allow(person: str | None, organization: int | None, as_json: bool) -> None:
+    forgotten = services().directory.forgotten
+    if organization is not None:
+        allowance = forgotten.allow_organization(organization)
+    else:
+        found = find_person(services(), *_read_person(person or ""))
+        allowance = forgotten.allow_person(found.emails, found.phones)
+    if not allowance.marks:
+        stop("They were not forgotten.", FOUND)
+    get(Intake).line_up(list(allowance.organizations), Lane.BACKFILL, anew=True)
+    told = f"{allowance.marks} marks are gone: passes may learn of them again, and are lined up"
+    echo(asdict(allowance), as_json, lambda: [told])
+
+
+def _restore(text: str, as_json: bool) -> None:
+    try:
+        kept = msgspec.json.decode(text, type=Tombstones)
+        services().directory.forgotten.load(kept)
+    except msgspec.DecodeError:
+        stop("The file is none that `forget --tombstones` printed.")
+    except OtherKey:
+        stop("The tombstones there have another key than those that stand in this database.")
+    _forget(list(list_returned(services().database, services().directory)), as_json)

@@ -1,0 +1,143 @@
+"""Whom a request is about: all by which our tables and Chatwoot know a person."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Engine, or_, select
+
+from panel.data.db import transaction
+from panel.data.directory import Directory, Person, further_contacts, people
+from panel.data.forgotten import Candidacy
+from panel.data.links import CONVERSATION, links
+from panel.errors import Missing
+from panel.models.phones import normalize_phone
+from panel.models.text import normalize_email
+from panel.privacy.holdings import Subject
+from panel.services import Services
+from panel.upstream.chatwoot import Contact
+
+ROUNDS = 2  # an e-mail names contacts, whose e-mails may name further places
+
+
+def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
+    """By e-mail or by the number of a contact. Raises `PanelError`."""
+    emails, contacts = {email} - {""}, {contact} - {0}
+    seats: dict[tuple[int, str], Person] = {}
+    phones: set[str] = set()
+    for _ in range(ROUNDS):
+        contacts |= _find_contacts(shared, emails)
+        for person in _list_people(shared.database, emails, contacts):
+            seats[person.organization, person.key] = person
+            contacts |= {person.contact} - {0}
+            emails |= {each for each in (person.email, person.former_email) if each}
+        for shown in _read_contacts(shared, contacts):
+            emails |= {each for each in [normalize_email(shown.email)] if each}
+            phones |= {each for each in [normalize_phone(shown.phone)] if each}
+    phones |= {each.phone for each in seats.values() if each.phone and not each.phone_shared}
+    contacts |= _list_further(shared.database, seats)
+    return Subject(
+        emails=frozenset(emails),
+        phones=frozenset(each for each in phones if _is_theirs(shared, each, seats)),
+        contacts=frozenset(contacts),
+        conversations=frozenset(_list_conversations(shared, contacts)),
+        seats=frozenset(seats),
+    )
+
+
+def _find_contacts(shared: Services, emails: Iterable[str]) -> set[int]:
+    found = [shared.chatwoot.find_contact("email", each) for each in sorted(emails)]
+    return {each.id for each in found if each}
+
+
+def _read_contacts(shared: Services, contacts: Iterable[int]) -> Iterator[Contact]:
+    for number in sorted(contacts):
+        try:
+            yield shared.chatwoot.contact(number)
+        except Missing:
+            continue  # it was deleted in Chatwoot already
+
+
+def _list_people(engine: Engine, emails: set[str], contacts: set[int]) -> list[Person]:
+    theirs = or_(
+        people.c.email.in_(sorted(emails)),
+        people.c.former_email.in_(sorted(emails)),
+        people.c.contact.in_(sorted(contacts)),
+    )
+    with transaction(engine) as connection:
+        return [
+            Person(**row) for row in connection.execute(select(people).where(theirs)).mappings()
+        ]
+
+
+def _list_further(engine: Engine, seats: Iterable[tuple[int, str]]) -> set[int]:
+    wanted = set(seats)
+    with transaction(engine) as connection:
+        rows = connection.execute(select(further_contacts))
+        return {row.contact for row in rows if (row.organization, row.key) in wanted}
+
+
+def _is_theirs(shared: Services, phone: str, seats: Iterable[tuple[int, str]]) -> bool:
+    """A number that somebody else has as well is not forgotten with this person."""
+    holders = {(each.organization, each.key) for each in shared.directory.find_people("", phone)}
+    return holders <= set(seats)
+
+
+def _list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
+    found: set[int] = set()
+    for number in sorted(contacts):
+        try:
+            found |= {each.id for each in shared.chatwoot.list_conversations(number)}
+        except Missing:
+            continue
+    said = select(links.c.subject).where(
+        links.c.scope == CONVERSATION, links.c.contact.in_(sorted(contacts))
+    )
+    with transaction(shared.database) as connection:
+        return found | set(connection.scalars(said))
+
+
+# -- after a restore -----------------------------------------------------------------------------
+
+
+def list_returned(engine: Engine, directory: Directory) -> Iterator[Subject]:
+    """Whom a restored database has again, although they were forgotten."""
+    for number in directory.list_organizations():
+        if directory.forgotten.covers_organization(number):
+            yield Subject(organization=number)
+            continue
+        seated = directory.people_of(number)
+        asked = [_make_candidacy(key, each) for key, each in seated.items()]
+        for key in sorted(directory.forgotten.find_covered(number, asked)):
+            yield _make_subject(seated[key])
+    yield from _list_returned_links(engine, directory)
+
+
+def _make_candidacy(key: str, person: Person) -> Candidacy:
+    return Candidacy(key, person.email, None if person.phone_shared else person.phone)
+
+
+def _make_subject(person: Person) -> Subject:
+    return Subject(
+        emails=frozenset({person.email} if person.email else ()),
+        phones=frozenset({person.phone} if person.phone and not person.phone_shared else ()),
+        contacts=frozenset({person.contact} - {0}),
+        seats=frozenset({(person.organization, person.key)}),
+    )
+
+
+def _list_returned_links(engine: Engine, directory: Directory) -> Iterator[Subject]:
+    """Copies of who the contact was when an agent said something."""
+    copied = or_(links.c.email.is_not(None), links.c.phone.is_not(None))
+    columns = select(links.c.contact, links.c.email, links.c.phone).where(copied).distinct()
+    with transaction(engine) as connection:
+        rows = list(connection.execute(columns))
+    asked = [
+        Candidacy(str(place), normalize_email(row.email), normalize_phone(row.phone))
+        for place, row in enumerate(rows)
+    ]
+    for place in directory.forgotten.find_covered(0, asked):
+        row = rows[int(place)]
+        yield Subject(
+            emails=frozenset({row.email} - {None}),
+            phones=frozenset({row.phone} - {None}),
+            contacts=frozenset({row.contact} - {0}),
+        )

@@ -1,0 +1,60 @@
+"""What is kept where and how long: the table of the documents, the code's, and the schema agree."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import String, Table, Text
+
+from panel.auth import revocation, throttle
+from panel.data import delivery_log, installation, nights, workers
+from panel.data.db import metadata
+from panel.privacy.holdings import EXEMPT, HOLDINGS, Subject
+
+ROOT = Path(__file__).resolve().parents[2]
+LOADED = (revocation, throttle, delivery_log, installation, nights, workers)  # they add tables
+ROWS = re.findall(
+    r"^\| `(\w+)` \| ([^|]*)\| ([^|]*)\| ([^|]*)\|",
+    (ROOT / "docs/data.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+DOCUMENTED = {name: (what, how_long, forgotten) for name, what, how_long, forgotten in ROWS}
+
+
+def texts_of(table: Table) -> set[str]:
+    """Its columns that could hold personal data."""
+    return {column.name for column in table.columns if isinstance(column.type, String | Text)}
+
+
+def test_each_table_of_the_schema_is_in_the_list_once() -> None:
+    names = [name for name, *_ in ROWS]
+    assert sorted(names) == sorted(metadata.tables)
+
+
+def test_each_column_of_text_is_named_there() -> None:
+    missing = {
+        f"{table.name}.{column}"
+        for table in metadata.tables.values()
+        for column in texts_of(table)
+        if f"`{column}`" not in DOCUMENTED[table.name][0]
+    }
+    assert missing == set()
+
+
+def test_each_table_says_how_long_and_what_forget_does() -> None:
+    assert [name for name, (_, how_long, does) in DOCUMENTED.items() if not how_long.strip()] == []
+    assert [name for name, (_, how_long, does) in DOCUMENTED.items() if not does.strip()] == []
+
+
+def test_forget_knows_each_table_or_says_why_not() -> None:
+    known = {each.table.name for each in HOLDINGS}
+    assert known | EXEMPT.keys() == set(metadata.tables)
+    assert known & EXEMPT.keys() == set()
+
+
+def test_who_is_nobody_has_no_rows() -> None:
+    """A subject without a key must not choose every row."""
+    for holding in HOLDINGS:
+        for subject in (Subject(), Subject(emails=frozenset())):
+            text = str(holding.of_person(subject).compile())
+            assert "1 = 1" not in text, holding.table.name
+            assert text, holding.table.name
