@@ -24,8 +24,8 @@ The map, in reading order. A module imports what stands before it, never what co
     customer/   matching · disclosure · lookup · decisions · search
     web/        polling · labels · vocabulary · formats · groups · selection · sections ·
                 details · row_readers · attention · deep_links · rendering · opening · csrf ·
-                sign_in · panel · rows · actions · figures · watch · health · bundle · assets ·
-                request_ids · request_metrics · security_headers
+                sign_in · panel · rows · actions · figures · watch · arrival · health · bundle ·
+                assets · request_ids · request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
@@ -36,7 +36,8 @@ The map, in reading order. A module imports what stands before it, never what co
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
-    doctor/     diagnosis · settings · back_office · chatwoot · state
+    doctor/     diagnosis · settings · back_office · chatwoot · state · arrival · lists · work ·
+                delivery
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · doctor_setup · doctor · explain · forget · monitoring ·
                 night_status · sync_status · sync_buried · sync_erased · sync · commands · console
