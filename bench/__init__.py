@@ -11,11 +11,13 @@ Everything runs on loopback and is stopped at the end. In reading order:
     reading.py     the rows of the reading wing
     scale.py       the rows that ask how the cost grows
     writing.py     the rows of the writing wing
+    shop.py        the rows of a shop beside a backfill
     wing.py        passes between worlds of their own, for the rows of lanes and night
     lanes.py       how soon a hook reaches Chatwoot beside thousands of other passes
     night.py       what a night costs
     filling.py     a database as thousands of passes would have left it
     growth.py      what grows with the number of organizations
     flood.py       bursts of webhooks
+    row.py         what a row is
     rows.py        ROWS: the table of the benchmark
 """

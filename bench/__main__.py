@@ -20,9 +20,9 @@ from typing import Any
 import click
 
 from bench.figures import Figure, missed, table
-from bench.rows import ROWS, Row
-from bench.stage import Stage
-from bench.writing import Absent
+from bench.row import Row
+from bench.rows import ROWS
+from bench.stage import Absent, Stage
 
 NAMES = [row.name for row in ROWS]
 

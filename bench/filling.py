@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table
 
 from panel.data.directory_tables import COMPANY, organizations, people
-from panel.data.inbox import DONE, hooks, passes
+from panel.data.inbox_tables import DONE, hooks, passes
 from panel.data.links import BY_PASS, CONTACT, MATCHED, links
 from panel.data.readings import readings
 from panel.data.search_index import make_terms, terms

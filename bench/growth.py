@@ -13,8 +13,7 @@ from sqlalchemy import Engine
 
 from bench.figures import Samples, alternate
 from bench.filling import HOOKS_EACH, fill_database
-from bench.stage import Stage
-from bench.writing import Absent
+from bench.stage import Absent, Stage
 from panel.application import create_app
 from panel.data import db
 from panel.data.lanes import Lane

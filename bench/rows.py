@@ -1,68 +1,8 @@
 """ROWS: what is measured, against what, and what must be reached."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from bench import growth, lanes, night, reading, scale, trouble, writing
-from bench.figures import Figure, Mark, Samples
-from bench.stage import FILES, REDIS, Stage
-
-ALWAYS, WHOLE, NEVER = "always", "whole", "never"  # WHOLE: in no quick run
-
-
-@dataclass(frozen=True)
-class Line:
-    """One value of a row; without a mark it is only reported."""
-
-    what: str
-    against: str
-    mark: Mark | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """`measure` gives the samples of each line. `on_redis`: how often it is measured there too.
-
-    What Redis costs beside files is reported; `judged`: this row has to be reached there as well.
-    `quick`: is it part of a quick run?
-    """
-
-    name: str
-    measure: Callable[[Stage, str], Sequence[Samples]]
-    lines: tuple[Line, ...]
-    on_redis: str = WHOLE
-    quick: bool = True
-    judged: bool = False
-
-    def figures(self, stage: Stage) -> list[Figure]:
-        return [
-            Figure(
-                self.name,
-                line.what,
-                line.against,
-                shape,
-                samples,
-                line.mark,
-                judged=shape == FILES or self.judged,
-            )
-            for shape in self._shapes(stage)
-            for line, samples in zip(self.lines, self.measure(stage, shape), strict=True)
-        ]
-
-    def _shapes(self, stage: Stage) -> tuple[str, ...]:
-        wanted = self.on_redis == ALWAYS or (self.on_redis == WHOLE and not stage.quick)
-        return (FILES, REDIS) if wanted and stage.redis_url else (FILES,)
-
-
-def _row(
-    name: str,
-    measure: Callable[[Stage, str], Sequence[Samples]],
-    *lines: Line,
-    on_redis: str = WHOLE,
-    quick: bool = True,
-    judged: bool = False,
-) -> Row:
-    return Row(name, measure, lines, on_redis, quick, judged)
+from bench import flood, growth, lanes, night, reading, scale, shop, trouble, writing
+from bench.figures import Mark
+from bench.row import ALWAYS, NEVER, Line, Row, make_row
 
 
 def _grown(database: str) -> list[Line]:
@@ -74,30 +14,30 @@ _BARE = "a bare Flask view that returns the same bytes, same gunicorn settings"
 _INSERT = "a bare Flask view with one fsynced SQLite insert"
 
 ROWS: tuple[Row, ...] = (
-    _row(
+    make_row(
         "section",
         reading.warm_section,
         Line("warm section, requests/s", _BARE, Mark(">=", 0.5)),
         on_redis=ALWAYS,
     ),
-    _row(
+    make_row(
         "changes",
         reading.changes,
         Line("204 of /changes, requests/s", _BARE, Mark(">=", 0.7)),
         on_redis=ALWAYS,
     ),
-    _row(
+    make_row(
         "open",
         reading.warm_open,
         Line("warm open, time", "four warm sections one after another", Mark("<=", 1.0)),
         Line("the same, with Chatwoot asked for the conversation", "the same four sections"),
     ),
-    _row(
+    make_row(
         "cold",
         reading.cold_open,
         Line("cold open, all sections answered", "the back office's delay, 1 s", Mark("<=", 1.15)),
     ),
-    _row(
+    make_row(
         "herd",
         reading.herd,
         Line(
@@ -106,12 +46,12 @@ ROWS: tuple[Row, ...] = (
             Mark("=", 4, pick="most"),
         ),
     ),
-    _row(
+    make_row(
         "hanging",
         reading.hanging,
         Line("upstream hanging: time to a useful panel", "a warm open", Mark("<=", 1.2)),
     ),
-    _row(
+    make_row(
         "trouble",
         trouble.behind_others,
         Line(
@@ -124,7 +64,7 @@ ROWS: tuple[Row, ...] = (
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "broken",
         trouble.beside_a_broken_customer,
         Line(
@@ -133,26 +73,26 @@ ROWS: tuple[Row, ...] = (
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "hooks",
         writing.hooks,
         Line("hooks accepted per second, SQLite, fsynced", _INSERT, Mark(">=", 0.5)),
         Line("99th percentile of a hook's time", _INSERT, Mark("<=", 1.0)),
         on_redis=NEVER,
     ),
-    _row(
+    make_row(
         "postgresql",
         writing.hooks_on_postgresql,
         Line("hooks accepted per second on PostgreSQL, fsynced", "the same on SQLite"),
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "browser",
         writing.in_a_browser,
         Line("hook to changed row in Chromium, 95th percentile", "-", Mark("<=", 2.0, pick="p95")),
     ),
-    _row(
+    make_row(
         "melting",
         writing.melting,
         Line(
@@ -162,19 +102,31 @@ ROWS: tuple[Row, ...] = (
         ),
         on_redis=NEVER,
     ),
-    _row(
+    make_row(
         "backfill",
-        writing.backfill,
+        shop.played,
         Line(
-            f"the shop's front page beside {writing.BACKFILLED} passes",
-            f"before, {writing.PHP_WORKERS} PHP workers",
+            f"the shop's front page beside {shop.BACKFILLED} passes",
+            f"before, {shop.PHP_WORKERS} PHP workers",
             Mark("<=", 1.3, pick="mean"),
         ),
         Line("a cold opening beside them", "before", Mark("<=", 1.3, pick="mean")),
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
+        "shop",
+        shop.real,
+        Line(
+            f"a real WordPress's front page beside a backfill of {shop.BACKFILLED}",
+            "before",
+            Mark("<=", 1.3),
+        ),
+        Line("a cold opening beside it", "before", Mark("<=", 1.3)),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    make_row(
         "night",
         night.night,
         Line(
@@ -190,7 +142,7 @@ ROWS: tuple[Row, ...] = (
         Line("the same, where one contact has changed", "-", Mark("<=", 4, pick="most")),
         on_redis=NEVER,
     ),
-    _row(
+    make_row(
         "reconcile",
         lanes.beside_a_reconcile,
         Line(
@@ -206,7 +158,7 @@ ROWS: tuple[Row, ...] = (
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "newcomers",
         lanes.beside_a_backfill,
         Line(
@@ -217,34 +169,46 @@ ROWS: tuple[Row, ...] = (
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "lining-up",
         growth.lining_up,
         Line(f"lining up {growth.MANY:,} organizations, SQLite, s", "-", Mark("<=", 5.0)),
         on_redis=NEVER,
     ),
-    _row(
+    make_row(
         "lining-up-postgresql",
         growth.lining_up_on_postgresql,
         Line(f"lining up {growth.MANY:,} organizations, PostgreSQL, s", "-", Mark("<=", 5.0)),
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "growth",
         growth.growth,
         *_grown("SQLite"),
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
         "growth-postgresql",
         growth.growth_on_postgresql,
         *_grown("PostgreSQL"),
         on_redis=NEVER,
         quick=False,
     ),
-    _row(
+    make_row(
+        "flood",
+        flood.messages,
+        Line(
+            f"warmings of a customer and a time to live, {flood.MESSAGES:,} messages",
+            "-",
+            Mark("<=", 1, pick="most"),
+        ),
+        Line("a hook at the door beside them, s", "-", Mark("<=", 1.0, pick="most")),
+        on_redis=NEVER,
+        quick=False,
+    ),
+    make_row(
         "naming",
         writing.new_conversations,
         Line(
@@ -255,7 +219,7 @@ ROWS: tuple[Row, ...] = (
         Line("from the new conversation to its name, s", "-", Mark("<=", 5.0, pick="p95")),
         on_redis=NEVER,
     ),
-    _row(
+    make_row(
         "uncached",
         reading.uncached,
         Line(
@@ -264,7 +228,7 @@ ROWS: tuple[Row, ...] = (
             Mark(">=", 20),
         ),
     ),
-    _row(
+    make_row(
         "polling",
         scale.polling,
         Line(
@@ -273,13 +237,13 @@ ROWS: tuple[Row, ...] = (
             Mark("<=", 30, pick="mean"),
         ),
     ),
-    _row(
+    make_row(
         "kept",
         scale.kept_organizations,
         Line("cost of a warm request, 20,000 kept organizations", "with 100", Mark("<=", 1.1)),
         judged=True,
     ),
-    _row(
+    make_row(
         "memory",
         scale.memory,
         Line("memory of a web process after 100,000 requests", "after 1,000", Mark("<=", 1.02)),

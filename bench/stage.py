@@ -29,6 +29,10 @@ FIRST = 1000  # organizations of ours; those of the demo are smaller
 REDIS_DATABASES = 15  # one for each panel: they are installations of their own
 
 
+class Absent(Exception):
+    """What the row needs is not installed."""
+
+
 @dataclass(frozen=True)
 class Visit:
     """A conversation with a contact of an organization; `customer`: as the dashboard shows them."""

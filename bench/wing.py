@@ -34,6 +34,11 @@ class Wing:
     jobs: Jobs
     environ: Mapping[str, str]
 
+    @property
+    def contacts(self) -> dict[str, int]:
+        """Their numbers in Chatwoot, by e-mail."""
+        return {str(row["email"]): row["id"] for row in self.chat.contacts.values()}
+
     def settle(self, number: int, people: int = PEOPLE) -> None:
         """A company that a pass has brought in line."""
         add_company(self.office, number, people)

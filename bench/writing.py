@@ -6,19 +6,17 @@ import shutil
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from threading import BoundedSemaphore
 
-import requests
 from playwright.sync_api import Frame, sync_playwright
 
 from bench import machine
 from bench.figures import Samples, alternate, percentile, ratios
 from bench.reading import CONNECTIONS
-from bench.stage import API, HEALTHY, Panel, Stage, Visit, open_panel
+from bench.stage import API, HEALTHY, Absent, Panel, Stage
 from bench.wire import HOST, Load, load, request
 from panel.auth.tokens import make_launch_url
 from panel.cli.definitions import EVENTS
@@ -37,8 +35,6 @@ from tests import postgres
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PEOPLE = 19  # and the company's own contact
 HOOKS = 1000
-BACKFILLED = 80
-PHP_WORKERS, PHP_SECONDS = 5, 0.36  # of a small host, and what it takes for a request
 COLLEAGUES = 59  # and the company's own contact
 WEBHOOK_SECRET = "bench-secret-of-the-webhook"  # noqa: S105 (of the built-in Chatwoot)
 FRAME = "iframe#dashboard-app--frame-0-0"
@@ -53,10 +49,6 @@ WATCH = """(id) => { window.benchSeen = new Promise((done) => {
 }); }"""
 
 _numbers = count(1)
-
-
-class Absent(Exception):
-    """What the row needs is not installed."""
 
 
 def hook_request(organization: int, event: str = "order.updated") -> bytes:
@@ -128,41 +120,6 @@ def melting(stage: Stage, shape: str) -> list[Samples]:
     if number != PEOPLE + 1:
         raise RuntimeError(f"{number} contacts")
     return [Samples([len(writes) / number], f"{len(writes)} writes for {number} contacts")]
-
-
-def backfill(stage: Stage, shape: str) -> list[Samples]:
-    """Guests of the shop and agents, while passes bring many organizations in line.
-
-    All of them share the workers of a small PHP-FPM.
-    """
-    times = stage.times(10, 40)
-    environ = stage.environ(shape, MIDDAG_CALLS_PER_MINUTE="120")
-    stage.office.workers, stage.office.delay = BoundedSemaphore(PHP_WORKERS), PHP_SECONDS
-    try:
-        with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "worker.log"):
-            before = [_visit_shop(stage, panel, each) for each in stage.newcomers(times)]
-            rung = [each.organization for each in stage.newcomers(BACKFILLED)]
-            sent = [hook_request(number, "entitlement.renewed") for number in rung]
-            load(panel.port, sent, CONNECTIONS).only(202)
-            stage.office.forget()
-            during = [_visit_shop(stage, panel, each) for each in stage.newcomers(times)]
-            asked = stage.office.count("/entitlements")
-    finally:
-        stage.office.workers, stage.office.delay = nullcontext(), 0.0
-    if not asked:
-        raise RuntimeError("no pass was under way")
-    usual = [statistics.median(each) for each in zip(*before, strict=True)]
-    note = f"{asked} passes meanwhile, before {usual[0]:.2f} s and {usual[1]:.2f} s"
-    pages, opens = ([each[at] / usual[at] for each in during] for at in (0, 1))
-    return [Samples(pages, note), Samples(opens)]
-
-
-def _visit_shop(stage: Stage, panel: Panel, visit: Visit) -> tuple[float, float]:
-    """Seconds of the shop's front page, and of a cold opening."""
-    begun = time.perf_counter()
-    requests.get(stage.office_url, timeout=60)
-    page = time.perf_counter() - begun
-    return page, open_panel(panel.port, visit).seconds
 
 
 def new_conversations(stage: Stage, shape: str) -> list[Samples]:

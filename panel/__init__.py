@@ -7,32 +7,39 @@ The map, in reading order. A module imports what stands before it, never what co
     serving/    framing · connection · buffering · server_log
     models/     text · countries · phones · values · dates · money · fields · lines ·
                 organizations · orders · licenses
-    cache/      ttl_cache · entries · generations · backend · touches · policy
-    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · client ·
-                inspection · documents · record_documents · paging · middag_rejections · rotation ·
-                middag · chatwoot_rejections · chatwoot_parts · chatwoot_records · chatwoot_calls ·
-                chatwoot_access · chatwoot_contacts · chatwoot_conversations · chatwoot
+    cache/      ttl_cache · entries · generations · backend · touches · states ·
+                copies · policy
+    upstream/   circuit_breaker · failures · transport · addresses · cache_headers · rejections ·
+                bodies · exchange · client · inspection · documents · record_documents · paging ·
+                middag_rejections · rotation · middag · chatwoot_rejections · chatwoot_parts ·
+                chatwoot_languages · chatwoot_records · chatwoot_calls · chatwoot_access ·
+                chatwoot_contacts · chatwoot_conversations · chatwoot_messages · chatwoot
     data/       migrations · db · schema · obstacles · ownership · links · directory_tables ·
-                matches · erasures · forgotten · directory · sightings · search_index · audit_log ·
-                delivery_log · tasks · inbox · lanes · line_ups · readings · nights ·
-                dead_letters · workers · leader · installation · backlog · standing · history
+                matches · verifications · verification_tries · erasures · forgotten · directory ·
+                sightings · search_index · audit_log · notes · preferences · delivery_log · tasks ·
+                inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
+                dead_letters · workers · leader · installation · backlog · standing · history ·
+                recent
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks
-    customer/   matching · disclosure · lookup · decisions · search
-    web/        polling · labels · vocabulary · formats · groups · selection · sections ·
-                details · row_readers · attention · deep_links · rendering · opening · csrf ·
-                sign_in · panel · rows · actions · figures · watch · arrival · health · bundle ·
-                assets · request_ids · request_metrics · security_headers
+    customer/   matching · disclosure · lookup · decisions · noting · acquaintance · search ·
+                answers · verification
+    web/        polling · labels · verification_labels · vocabulary · formats · groups ·
+                selection · sections · details · row_readers · situation · attention · deep_links ·
+                sentences · rendering · languages · recent · summaries · arrangement · opening ·
+                csrf · sign_in · panel · rows · actions · verify · copies · figures · watch ·
+                arrival · health · bundle · assets · request_ids · request_metrics ·
+                security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · reconcile · recovery ·
-                rate_limit · group_commit · pass_queue · intake · night_contacts · night ·
-                task_intake · reasons · tries · heartbeat · pass_runner · task_runner ·
-                dispatcher · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_events · chatwoot_hooks
+                rate_limit · group_commit · pass_queue · intake · task_intake · chatwoot_events ·
+                night_contacts · night_strays · night · reasons · tries · heartbeat ·
+                pass_runner · task_runner · dispatcher · sweep · work · executor · worker ·
+                installation_mark · dry_run · jobs · plugin_hooks · chatwoot_hooks
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes

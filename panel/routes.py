@@ -7,7 +7,20 @@ from flask import Blueprint, Flask
 
 from panel.explain import page
 from panel.sync import chatwoot_hooks, plugin_hooks
-from panel.web import actions, assets, csrf, health, panel, rendering, rows, sign_in
+from panel.web import (
+    actions,
+    arrangement,
+    assets,
+    copies,
+    csrf,
+    health,
+    panel,
+    rendering,
+    rows,
+    sign_in,
+    summaries,
+    verify,
+)
 
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
@@ -25,6 +38,12 @@ PANEL: tuple[Route, ...] = (
     ("POST", "/links", "links", actions.decide),
     ("GET", "/search", "find", actions.search_organizations),
     ("POST", "/uncover", "uncover", actions.uncover_section),
+    ("GET", "/summaries/<name>", "summary", summaries.show_summary),
+    ("GET", "/copies/<section>/<int:record>", "copies", copies.show_copies),
+    ("POST", "/notes", "notes", copies.write_note),
+    ("POST", "/preferences", "preferences", arrangement.change_preferences),
+    ("GET", "/verify", "verify_dialog", verify.show_dialog),
+    ("POST", "/verify", "verify", verify.verify),
     ("GET", "/why", "why", page.show_reasons),
     ("POST", "/sign-in", "sign_in", sign_in.sign_in),
     ("POST", "/sign-out", "sign_out", sign_in.sign_out),

@@ -25,7 +25,11 @@ from panel.data.audit_log import AuditLog
 from panel.data.delivery_log import DeliveryLog
 from panel.data.directory import Directory
 from panel.data.links import Links
+from panel.data.notes import PrivateNotes
+from panel.data.preferences import Preferences
 from panel.data.search_index import SearchIndex
+from panel.data.verification_tries import VerificationTries
+from panel.data.verifications import Verifications
 from panel.locks import Locks
 from panel.settings import Settings
 from panel.upstream.chatwoot import Chatwoot, connect
@@ -54,10 +58,15 @@ class Services:
     directory: Directory
     search_index: SearchIndex
     audit_log: AuditLog
+    notes: PrivateNotes
+    preferences: Preferences
+    verifications: Verifications
+    tries: VerificationTries
     deliveries: DeliveryLog
     access: Access
     seals: Seals
     authenticator: Authenticator
+    checks: BackgroundChecks
     rendered: TtlCache[Markup]
 
 
@@ -81,6 +90,7 @@ def build(settings: Settings, app: Flask) -> Services:
     checks = BackgroundChecks(bulkhead)
     account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
     access = Access(settings, account, checks)
+    verifications = Verifications(engine)
     return Services(
         settings=settings,
         bulkhead=bulkhead,
@@ -93,9 +103,13 @@ def build(settings: Settings, app: Flask) -> Services:
         directory=Directory(engine),
         search_index=SearchIndex(engine),
         audit_log=AuditLog(log_engine),
+        notes=PrivateNotes(engine),
+        preferences=Preferences(engine),
+        verifications=verifications,
+        tries=VerificationTries(engine),
         deliveries=DeliveryLog(log_engine),
         access=access,
-        seals=Seals(settings, account, access, checks, revocations),
+        seals=Seals(settings, account, access, checks, revocations, verifications),
         authenticator=Authenticator(
             settings,
             account,
@@ -105,6 +119,7 @@ def build(settings: Settings, app: Flask) -> Services:
             Throttle(engine, settings.secret),
             revocations,
         ),
+        checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 

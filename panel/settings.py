@@ -27,6 +27,7 @@ class Settings:
     """Every setting, parsed. Secrets do not show in `repr`.
 
     `certificates`: the file of the authorities that we trust; empty: those of `certifi`.
+    `verify_by`: those of `VERIFY_NAMES` that prove who is writing.
     `links`: the address of each kind of record that is given one, with `{id}` in it; `unlinked`:
     the kinds that shall have none.
     """
@@ -48,6 +49,7 @@ class Settings:
     locale: str
     integer_money: str
     mask: str
+    verify_by: frozenset[str]
     trusted_proxies: int
     session_hours: int
     keep_days: int
@@ -192,6 +194,12 @@ def _ids(text: str) -> tuple[int, ...]:
     return tuple(_number(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _verify_names(text: str) -> frozenset[str]:
+    found = frozenset(part.strip().replace("-", "_") for part in text.split(",") if part.strip())
+    _require(bool(found) and found <= set(VERIFY_NAMES))
+    return found
+
+
 def _template(text: str) -> str:
     if text:
         # The id may stand anywhere but in the host: a record must not choose where a click leads.
@@ -229,6 +237,7 @@ def name_link(record: str) -> str:
 
 
 MASK_NAMES = ("unproven", "secrets", "never")
+VERIFY_NAMES = ("key", "call", "tax_id", "order", "quote", "email")
 # As requests and OpenSSL call them; the first that is set is taken.
 CERTIFICATE_NAMES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 PROOF_NAMES = ("shared-secret", "access-token", "chatwoot-session")
@@ -296,6 +305,13 @@ VARIABLES = (
         "",
     ),
     Variable("PANEL_MASK", "mask", _choice(*MASK_NAMES), " or ".join(MASK_NAMES), MASK_NAMES[0]),
+    Variable(
+        "PANEL_VERIFY_BY",
+        "verify_by",
+        _verify_names,
+        "one or several of " + ", ".join(VERIFY_NAMES) + ", separated by commas",
+        "key,call",
+    ),
     Variable(
         "PANEL_TRUSTED_PROXIES", "trusted_proxies", _whole(0, 10), "a number from 0 to 10", "0"
     ),

@@ -370,7 +370,7 @@ def with_clock(app: Flask, clock: Clock) -> Services:
         back_office=BackOfficeClient(office, kept, settings.integer_money, FailureLog(clock)),
         chatwoot=account,
         access=access,
-        seals=Seals(settings, account, access, checks, revocations, clock),
+        seals=Seals(settings, account, access, checks, revocations, built.verifications, clock),
         authenticator=replace(
             built.authenticator,
             chatwoot=account,

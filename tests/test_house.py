@@ -22,14 +22,14 @@ MOST_MODULES = 12  # directly in `panel/`
 
 # Who alone may use what. The demo and the tests stand outside: they play the other side.
 ONLY_IN = {
-    "requests": ("panel.upstream.client", "panel.upstream.transport"),
+    "requests": ("panel.upstream.exchange", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
     "flask_caching": ("panel.cache.backend",),
     "cachetools": ("panel.cache.ttl_cache",),
     "gunicorn": ("panel.serving",),
     "alembic": ("panel.data.migrations",),
     "prometheus_client": ("panel.metrics",),
-    "dbos": ("panel.sync.pass_queue", "panel.sync.worker"),
+    "dbos": ("panel.sync.pass_queue", "panel.sync.executor"),
     "flask": (
         *("panel.application", "panel.services", "panel.routes", "panel.web", "panel.cli"),
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks", "panel.explain.page"),

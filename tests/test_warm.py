@@ -13,7 +13,8 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import SCENARIOS
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from panel.upstream.chatwoot_records import parse_conversation
-from panel.upstream.client import POOL, Client
+from panel.upstream.client import Client
+from panel.upstream.exchange import POOL
 from panel.web.sections import SECTIONS
 from tests.conftest import Panel
 

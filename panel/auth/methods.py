@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -33,7 +34,7 @@ from panel.auth.tokens import (
     derive_launch_key,
     parse_bearer,
 )
-from panel.auth.whoami import NOT_IN_ACCOUNT, Profiles
+from panel.auth.whoami import NOT_IN_ACCOUNT, Profile, Profiles
 from panel.cache.entries import Lifetimes, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
@@ -63,12 +64,14 @@ UNLISTED = 0  # who claims to be no agent at all: else each invented number had 
 class Proof:
     """`name` stands in the seal; `agent` None: the page's word has to do (`shared-secret`).
 
-    `generation`: of the session that proves; None where there is none of ours.
+    `generation`: of the session that proves; None where there is none of ours. `locale`: the
+    agent's own in Chatwoot, where the proof tells it (`whoami.Profile`).
     """
 
     name: str
     agent: int | None = None
     generation: int | None = None
+    locale: str = ""
 
     def confirm(self, hinted: int) -> None:
         """Raises `Denied` when the page names another agent than the proven one."""
@@ -160,7 +163,7 @@ class Authenticator:
             # Nothing of before lives on when they come back.
             self.revocations.end(session.agent, session.generation)
             raise Unproven(NOT_AN_AGENT)
-        return Proof(ACCESS_TOKEN, session.agent, session.generation)
+        return Proof(ACCESS_TOKEN, session.agent, session.generation, session.locale)
 
     def _parse_session(self, shown: Credentials) -> Session:
         if not shown.session:
@@ -180,10 +183,12 @@ class Authenticator:
         if found is None:
             raise Unproven("no_proof")
         headers = {"access-token": found.token, "client": found.client, "uid": found.uid}
-        resource = Resource(f"session-{self._digest(headers)}", 0, SESSION_LIFETIMES, int)
+        resource = Resource(
+            f"session-{self._digest(headers)}", 0, SESSION_LIFETIMES, _parse_profile
+        )
 
-        def fetch(by: Deadline) -> int:
-            return self.profiles.find_by_session(headers, by)
+        def fetch(by: Deadline) -> dict[str, int | str]:
+            return vars(self.profiles.find_by_session(headers, by))
 
         try:
             if self.cache.peek(resource) is None:
@@ -194,7 +199,7 @@ class Authenticator:
             raise self._record_wrong(SESSION_WAY, shown.address, refusal, found.uid) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
-        return Proof(CHATWOOT_SESSION, reading.value)
+        return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)
 
     def sign_in(self, token: str, address: str) -> Session:
         """Of the agent with this access token, which is forgotten at once; raises as `prove`."""
@@ -202,14 +207,14 @@ class Authenticator:
             raise Denied("no_sign_in")
         self._refuse_blocked(TOKEN_WAY, address)
         try:
-            agent = self.profiles.find_by_token(token.strip())
+            profile = self.profiles.find_by_token(token.strip())
         except Unauthorized as error:
             raise self._record_wrong(
                 TOKEN_WAY, address, _explain_refusal(error, "wrong_token")
             ) from None
-        if agent not in self.chatwoot.agents():
+        if profile.id not in self.chatwoot.agents():
             raise Unproven(NOT_AN_AGENT)
-        return Session(agent, self.revocations.find(agent) or 0)
+        return Session(profile.id, self.revocations.find(profile.id) or 0, profile.locale)
 
     def sign_out(self, session: Session) -> bool:
         """End all sessions and seals of this agent; False: our database is silent."""
@@ -263,6 +268,11 @@ class Authenticator:
     def _digest(self, headers: Mapping[str, str]) -> str:
         text = msgspec.json.encode(sorted(headers.items()))
         return hmac.new(self.settings.secret.encode(), text, sha256).hexdigest()
+
+
+def _parse_profile(body: Any) -> Profile:
+    """As we kept it; a version of ours before 30 November 2026 kept the number alone."""
+    return Profile(**body) if isinstance(body, dict) else Profile(int(body))
 
 
 def _parse_dashboard(cookie: str) -> Dashboard | None:

@@ -32,10 +32,11 @@ class Cookie:
 
 @dataclass(frozen=True)
 class Session:
-    """Whose it is; `generation`: see `revocation`."""
+    """Whose it is; `generation`: see `revocation`; `locale`: see `whoami.Profile`."""
 
     agent: int
     generation: int = 0
+    locale: str = ""
 
 
 class Sessions:
@@ -66,6 +67,7 @@ class Sessions:
             told: Any = self._signer.loads(value, max_age=self._seconds)
             agent, account = told["agent"], told["account"]
             generation = told.get("generation", 0)
+            locale = str(told.get("locale", ""))
         except SignatureExpired:
             raise Unproven("session_expired") from None
         except BadSignature:
@@ -75,7 +77,7 @@ class Sessions:
         # True would be an int.
         if account != self._account or {type(agent), type(generation)} != {int}:
             raise Unproven("wrong_session")
-        return Session(agent, generation)
+        return Session(agent, generation, locale)
 
     def _name_forgery(self, value: str) -> str:
         """By its form alone: nothing in it is believed, and nothing is unpacked (a payload that

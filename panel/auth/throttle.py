@@ -49,6 +49,7 @@ class Limit:
 
 
 SEARCHES = Limit("search", 60)  # by agent: as somebody types it is a few for each customer
+UNKNOWN_IDS = Limit("unknown id", 20)  # by agent: each costs the back office a call
 
 
 def limit_failures(way: str) -> Limit:

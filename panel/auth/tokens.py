@@ -21,14 +21,16 @@ from panel.auth.background_checks import ACCESS_UNCHECKED, BackgroundChecks, Run
 from panel.auth.revocation import Revocations
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
+from panel.data.verifications import Verifications, digest_keys
 from panel.errors import Busy, GiveUp, Missing, PanelError, Unreachable
 from panel.settings import Settings
-from panel.upstream.chatwoot import Chatwoot
+from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
 
 SEAL_SECONDS = 30 * 60
 # A seal that held is not checked again for a moment: with what `chatwoot.CHECKED` allows, who was
 # removed is refused within the minute. What did not hold is never remembered.
 CHECKED_SECONDS = 10.0
+EARLIEST_VALUES = 9  # of a seal: those that every program knows
 MOST_CHECKED = 4096
 REFUSED_SECONDS = 30.0  # a refusal waits so long for `/changes`, which did not wait for it
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
@@ -60,6 +62,8 @@ class Seal:
     `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
     `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
     `generation`: of its agent, see `revocation`; another one than the present has ended.
+    `verification`: the token of the one that `trust` rests on, where an agent verified the person;
+    the seal holds as long as that does.
     """
 
     agent: int
@@ -72,6 +76,7 @@ class Seal:
     uncovered: tuple[str, ...] = ()
     since: int = 0
     generation: int = 0
+    verification: str = ""
 
 
 @cache
@@ -108,6 +113,7 @@ class Seals:
         access: Access,
         checks: BackgroundChecks,
         revocations: Revocations,
+        verifications: Verifications,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -115,6 +121,7 @@ class Seals:
         self._access = access
         self._checks = checks
         self._revocations = revocations
+        self._verifications = verifications
         self._clock = clock
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
@@ -124,8 +131,10 @@ class Seals:
         """`since` 0: proven now. The values alone are signed: every request carries a seal."""
         proven = replace(seal, since=seal.since or int(time.time()))
         values = list(vars(proven).values())
-        # Without a generation it is as before there were any: older programs go on reading it.
-        return str(self._signer.dumps(values if proven.generation else values[:-1]))
+        # Without what came later it is as before there was any: older programs go on reading it.
+        while not values[-1] and len(values) > EARLIEST_VALUES:
+            values.pop()
+        return str(self._signer.dumps(values))
 
     def open(self, header: str | None) -> Seal:
         """The seal of a request, with its agent and conversation checked within the minute.
@@ -141,8 +150,10 @@ class Seals:
         """Like `open`; False where Chatwoot was too slow, and its word of before had to do."""
         digest = _digest(header)
         if known := self._find_checked(digest):
+            self._require_verification(known)
             return known, True
         seal, left = self._verify(header)
+        self._require_verification(seal)
         try:
             self._checks.wait(self._start_check(digest, seal, left))
         except InvalidSeal:
@@ -159,8 +170,10 @@ class Seals:
         """For what shows no data: a check that is due goes on behind, and tells the next time."""
         digest = _digest(header)
         if known := self._find_checked(digest):
+            self._require_verification(known)
             return known
         seal, left = self._verify(header)
+        self._require_verification(seal)
         if refusal := self._refused.get(digest):
             raise InvalidSeal(refusal.code, refusal.detail)
         self._start_check(digest, seal, left)
@@ -171,6 +184,20 @@ class Seals:
         known = self._checked.get(digest)
         ended = known and self._revocations.has_ended_here(known.agent, known.generation)
         return None if ended else known
+
+    def _require_verification(self, seal: Seal) -> str:
+        """The digest of the contact's keys as they were then; empty where the seal has none.
+
+        Asked each time, for an agent can undo it. While the database is silent, it does not hold.
+        """
+        if not seal.verification:
+            return ""
+        digest = self._verifications.find_digest(
+            seal.conversation, seal.organization, seal.verification
+        )
+        if digest is None:
+            raise InvalidSeal("seal_expired", "the verification was undone, or has ended")
+        return digest
 
     def _start_check(self, digest: bytes, seal: Seal, left: float) -> RunningCheck[None]:
         def work() -> None:
@@ -218,3 +245,17 @@ class Seals:
             raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
+        self._check_verification(seal, conversation, control)
+
+    def _check_verification(
+        self, seal: Seal, conversation: Conversation, control: CacheControl
+    ) -> None:
+        """It ends with the conversation, and with any change of what tells who the contact is."""
+        digest = self._require_verification(seal)
+        if not digest:
+            return
+        addresses = self._chatwoot.addresses(seal.contact, control)
+        present = digest_keys(self._settings.secret, conversation.contact, addresses)
+        if conversation.status == RESOLVED or not hmac.compare_digest(digest, present):
+            self._verifications.end(seal.conversation)
+            raise InvalidSeal("seal_expired", "resolved, or the contact has other keys now")

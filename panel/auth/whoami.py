@@ -1,11 +1,12 @@
 """Whose credentials are these? `GET /api/v1/profile` of Chatwoot, asked with the agent's own.
 
 They are an access token or a dashboard's session. Chatwoot's answer holds more secrets of that
-user: nothing but the id leaves this module, and nothing that was brought is kept or told, not even
-in an error.
+user: nothing but the id and the language leaves this module, and nothing that was brought is kept
+or told, not even in an error.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from panel.bulkhead import Bulkhead
@@ -15,9 +16,19 @@ from panel.upstream.chatwoot import ADMINISTRATOR
 from panel.upstream.client import Client
 
 LONGEST = 512  # characters of one credential
+LONGEST_LOCALE = 16
 
 
 NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot, but none of our (active) account
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A user of our account. `locale`: the language that they chose in their own settings, such as
+    `pt_BR`; empty where they left the account's (`ui_settings`, Chatwoot 4.2 to 4.16)."""
+
+    id: int
+    locale: str = ""
 
 
 class Profiles:
@@ -31,15 +42,15 @@ class Profiles:
         self._bulkhead = bulkhead
         self._account = account
 
-    def find_by_token(self, token: str) -> int:
-        """The id of the user with this access token."""
+    def find_by_token(self, token: str) -> Profile:
+        """The user with this access token."""
         return self._ask_profile({"Api-Access-Token": token})
 
-    def find_by_session(self, session: Mapping[str, str], by: Deadline | None = None) -> int:
-        """The id of the user with this dashboard session (`access-token`, `client`, `uid`)."""
+    def find_by_session(self, session: Mapping[str, str], by: Deadline | None = None) -> Profile:
+        """The user with this dashboard session (`access-token`, `client`, `uid`)."""
         return self._ask_profile(session, by)
 
-    def _ask_profile(self, credentials: Mapping[str, str], by: Deadline | None = None) -> int:
+    def _ask_profile(self, credentials: Mapping[str, str], by: Deadline | None = None) -> Profile:
         # What is no header is not sent: it could split one, and libraries quote it in their errors.
         if not all(_fits_header(value) for value in credentials.values()):
             raise Unauthorized
@@ -50,7 +61,7 @@ class Profiles:
             raise Unauthorized from None
         return self._read_member(body)
 
-    def _read_member(self, body: Any) -> int:
+    def _read_member(self, body: Any) -> Profile:
         profile = body if isinstance(body, dict) else {}
         number, accounts = profile.get("id"), profile.get("accounts")
         if type(number) is not int or not isinstance(accounts, list):  # True would be an int
@@ -60,7 +71,13 @@ class Profiles:
         # The account's own role: that of the profile may be another account's.
         if not ours or ours[0].get("status", "active") != "active" or not _is_agent(ours[0]):
             raise Unauthorized(NOT_IN_ACCOUNT)
-        return number
+        return Profile(number, _read_locale(profile))
+
+
+def _read_locale(profile: dict[str, Any]) -> str:
+    chosen = profile.get("ui_settings")
+    locale = chosen.get("locale") if isinstance(chosen, dict) else None
+    return locale[:LONGEST_LOCALE] if isinstance(locale, str) else ""
 
 
 def _is_agent(row: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ A resource is a document of an organization. It has two keys:
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from hashlib import blake2s
 from typing import Any, Generic, TypeVar
@@ -20,6 +21,19 @@ from panel import errors
 T = TypeVar("T")
 
 ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failure
+
+
+class CacheControl(Enum):
+    """What a reader accepts."""
+
+    # The cache alone.
+    ONLY_IF_CACHED = "only-if-cached"
+    # An aged copy at once; waits only for what is absent or invalidated.
+    STALE_WHILE_REVALIDATE = "stale-while-revalidate"
+    # Waits for an answer within its time to live.
+    FRESH = "fresh"
+    # Waits for an answer that comes after the question.
+    NO_CACHE = "no-cache"
 
 
 @dataclass(frozen=True)

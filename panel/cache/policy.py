@@ -8,49 +8,38 @@ has read for long has nothing to do.
 
 An answer may come out of somebody's cache between us and its origin. Then its copy is as old as it
 is; one that is older than its reader or a touch allows is shown as late: `cached_upstream`.
-
-What a process saw under an organization's generation (see `generations`) it need not read and parse
-again while that generation stands, so most questions ask for the generation alone.
 """
 
-import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum
-from hashlib import blake2s
 from typing import Any, TypeVar
 
 import msgspec
 
-from panel import errors, exact_json, metrics
+from panel import errors, metrics
 from panel.bulkhead import Bulkhead
-from panel.cache.backend import TOKEN_SECONDS, CacheBackend
+from panel.cache.backend import CacheBackend
+from panel.cache.copies import CACHED_UPSTREAM, CopyWriter, forbids_copies, tell_age
 from panel.cache.entries import (
-    Copy,
+    CacheControl,
     Dated,
     Entry,
-    Failure,
     Reading,
     Resource,
     State,
     make_entry_key,
     make_token_key,
 )
-from panel.cache.touches import AGE_SECONDS, Touches
-from panel.cache.ttl_cache import TtlCache
+from panel.cache.states import StateMemory
+from panel.cache.touches import Touches
 from panel.deadline import READ_SECONDS, Deadline
 from panel.locks import Locks
 
+__all__ = ["Cache", "CacheControl"]
 T = TypeVar("T")
 
 FLIGHT_SECONDS = 2.5  # behind somebody else's fetch; then the reader is told to come again
-REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
-MOST_STATES = 8192  # without their values: for those who only ask what has changed
-VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
-CACHED_UPSTREAM = "cached_upstream"
-NEVER = math.inf  # no answer is so new
-LONGEST_DETAIL = 200  # of a failure that is kept
 
 
 Report = Callable[[errors.PanelError], None]
@@ -58,19 +47,6 @@ Report = Callable[[errors.PanelError], None]
 
 def _ignore(_error: errors.PanelError) -> None:
     """For reads whose failures are nobody's news."""
-
-
-class CacheControl(Enum):
-    """What a reader accepts."""
-
-    # The cache alone.
-    ONLY_IF_CACHED = "only-if-cached"
-    # An aged copy at once; waits only for what is absent or invalidated.
-    STALE_WHILE_REVALIDATE = "stale-while-revalidate"
-    # Waits for an answer within its time to live.
-    FRESH = "fresh"
-    # Waits for an answer that comes after the question.
-    NO_CACHE = "no-cache"
 
 
 class Cache:
@@ -89,8 +65,8 @@ class Cache:
         self.touches = Touches(store, clock)
         self._locks = locks
         self._clock = clock
-        # By generation and name: what was seen. By token and key: how a read of ours ended.
-        self._memory = TtlCache[State[Any]](MOST_STATES, clock, _weigh)
+        self._states = StateMemory(store, clock)
+        self._copies = CopyWriter(store, self.touches, clock)
 
     def read(
         self,
@@ -108,7 +84,7 @@ class Cache:
         asked, by = self._clock(), Deadline(READ_SECONDS)
         # What came before the question is no answer to `NO_CACHE`, but for a refusal: seen below.
         if control is not CacheControl.NO_CACHE:
-            [known] = self._recall([resource], parsed=True)
+            [known] = self._states.recall([resource], parsed=True)
             found = self._answer_from(resource, known, control, asked)
             if found:
                 return _count(resource, found, "late" if found.late else "hit")
@@ -116,7 +92,7 @@ class Cache:
             with self._bulkhead.enter():
                 return self._wait_and_read(resource, control, fetch, report, asked, by)
         except errors.Busy as busy:
-            [state] = self._load([resource], parsed=True)
+            [state] = self._states.load([resource], parsed=True)
             _count(resource, None, "busy")
             return self._answer_busy(resource, state, busy)
 
@@ -132,7 +108,7 @@ class Cache:
         with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # Whoever waited here takes what came meanwhile, a failure too: asking again one after
             # the other would let fifty openings of a broken section take fifty deadlines.
-            [state] = self._load([resource], parsed=True)
+            [state] = self._states.load([resource], parsed=True)
             found = self._answer_from(resource, state, control, asked) or self._answer_shared(
                 resource, state, asked
             )
@@ -145,7 +121,7 @@ class Cache:
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
         """What may be shown without asking anyone; None when there is nothing of that sort."""
-        [state] = self._recall([resource], parsed=True)
+        [state] = self._states.recall([resource], parsed=True)
         return self._answer_from(resource, state, CacheControl.ONLY_IF_CACHED, self._clock())
 
     def look(self, resource: Resource[T]) -> tuple[State[T], Entry]:
@@ -153,7 +129,7 @@ class Cache:
 
         For explanations: nobody is asked, and nothing is remembered.
         """
-        [state] = self._load([resource], parsed=True)
+        [state] = self._states.load([resource], parsed=True)
         [stored] = self.store.get(resource.entry_key)
         return state, Entry.parse(stored)
 
@@ -163,7 +139,7 @@ class Cache:
         All are resources of one organization: mostly, its generation tells that nothing was
         written.
         """
-        states = self._recall([resource for resource, _ in shown], parsed=False)
+        states = self._states.recall([resource for resource, _ in shown], parsed=False)
         pairs = zip(shown, states, strict=True)
         return [self._is_news(resource, state, seen) for (resource, seen), state in pairs]
 
@@ -178,7 +154,7 @@ class Cache:
 
     def version(self, resource: Resource[T]) -> str:
         """The version that a section showing the present state carries."""
-        [state] = self._recall([resource], parsed=False)
+        [state] = self._states.recall([resource], parsed=False)
         return state.make_version(self._clock(), resource.lifetimes)
 
     def touch(self, organization: int, *names: str) -> bool:
@@ -232,8 +208,7 @@ class Cache:
 
         It is in the store as well, unless that is down: then fifty readers would fetch in turn.
         """
-        # Under the token that the store has now: what was invalidated meanwhile is not found.
-        state = self._memory.get((stored.token, resource.entry_key))
+        state = self._states.find_shared(resource, stored)
         if state is None or state.read_at < asked:
             return None
         if state.failure:
@@ -244,7 +219,7 @@ class Cache:
     def _answer_late(
         self, resource: Resource[T], state: State[T], error: errors.PanelError
     ) -> Reading[T]:
-        if state.copy is None or state.value is None or _forbids_copies(error):
+        if state.copy is None or state.value is None or forbids_copies(error):
             raise error
         return self._make_reading(resource, state, late=error.code, retry_at=error.retry_at)
 
@@ -283,150 +258,36 @@ class Cache:
         if not stored_token:
             # Before the fetch: an invalidation that comes from now on removes this token.
             state = replace(state, token=secrets.token_hex(8))
-            stored_token = self._store_token(resource, state.token)
+            stored_token = self._copies.put_token(resource, state.token)
         try:
             answer = fetch(by)
             dated = answer if isinstance(answer, Dated) else Dated(answer)
             value = resource.parse(dated.body)
             # Under the token as it was before the fetch: see the module.
-            copy = self._make_copy(resource, dated, value, state.token)
+            copy = self._copies.make(resource, dated, value, state.token)
             if copy.age != 0.0:
-                touched = self._find_touch(resource, state)
-                if self._is_outdated(resource, copy, max(since, touched)):
-                    state = self._store_newer(resource, state, copy, value, touched)
+                touched = self._copies.find_touch(resource, state)
+                if self._copies.is_outdated(resource, copy, max(since, touched)):
+                    state = self._copies.keep_newer(resource, state, copy, value, touched)
                     raise errors.Blocked(CACHED_UPSTREAM, tell_age(copy.age))
         except errors.PanelError as error:
             _count(resource, None, "failed")
             report(error)
             return self._store_failure(resource, state, stored_token, error)
-        self._store_entry(resource, Entry(copy))
+        self._copies.put(resource, Entry(copy))
         copy = msgspec.structs.replace(copy, body=None)
         ended = State(state.token, copy, None, value)
-        self._share(resource, stored_token, ended)
+        self._states.share(resource, stored_token, ended)
         return _count(resource, self._make_reading(resource, ended), "fetched")
-
-    def _make_copy(self, resource: Resource[T], dated: Dated, value: T, token: str) -> Copy:
-        digest = blake2s(exact_json.encode(dated.body), digest_size=8).hexdigest()
-        made_at = self._clock() - (dated.age or 0.0)
-        return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
-
-    def _find_touch(self, resource: Resource[T], state: State[T]) -> float:
-        """The moment after which an answer must be made to show what was touched, else 0."""
-        if state.copy and not state.is_invalidated:
-            return 0.0
-        found = self.touches.find(resource.organization) or 0.0
-        if state.copy is None:
-            return found
-        # The touch that invalidated a copy is younger than it; unless it is one that was outdated
-        # when it came.
-        copy = state.copy
-        is_known = found >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
-        return found if is_known else NEVER
-
-    def _is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
-        """Is this copy, out of somebody's cache, older than it may be, or of unknown age?"""
-        least = max(since, self._clock() - resource.lifetimes.fresh_for(copy.empty))
-        return copy.age is None or copy.at - AGE_SECONDS < least
-
-    def _store_newer(
-        self, resource: Resource[T], state: State[T], copy: Copy, value: T, touched: float
-    ) -> State[T]:
-        """The state with the newer of its own copy and this one, which is outdated."""
-        old = state.copy
-        if old and (copy.digest == old.digest if copy.age is None else copy.at <= old.at):
-            return state
-        if old and copy.age is None:
-            # When the old one came, that cache had no copy, or the same: it cannot be older.
-            copy = msgspec.structs.replace(copy, at=old.at)
-        if touched:
-            copy = msgspec.structs.replace(copy, token="")  # it stays invalidated
-        self._store_entry(resource, Entry(copy))
-        return replace(state, copy=msgspec.structs.replace(copy, body=None), value=value)
 
     def _store_failure(
         self, resource: Resource[T], state: State[T], stored_token: str, error: errors.PanelError
     ) -> Reading[T]:
-        kind = type(error).__name__
-        told = error.detail[:LONGEST_DETAIL]
-        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, told)
-        ended = replace(state, failure=failure)
-        if _forbids_copies(error):
-            # Not merely hidden: a later outage must not bring back what we may not show.
-            self._store_entry(resource, Entry(None, failure))
-            ended = replace(ended, copy=None, value=None)
-        else:
-            self._store_beside_copy(resource, failure)
-        self._share(resource, stored_token, ended)
+        ended, failure = self._copies.keep_failure(resource, state, error)
+        self._states.share(resource, stored_token, ended)
         raised = failure.make_error(resource.lifetimes)
         raised.detail = error.detail
         return self._answer_late(resource, ended, raised)
-
-    def _store_beside_copy(self, resource: Resource[Any], failure: Failure) -> None:
-        # The copy as it is now: if our lock was lost meanwhile, another writer may have removed it.
-        [stored] = self.store.get(resource.entry_key)
-        # What could not be read just now is not overwritten: a failure destroys no copy.
-        if not self.store.is_resting:
-            copy = Entry.parse(stored).copy
-            # One that may not be shown any more must not live on from failure to failure.
-            expired = copy and self._clock() >= copy.expires_at(resource.lifetimes)
-            self._store_entry(resource, Entry(None if expired else copy, failure))
-
-    def _store_entry(self, resource: Resource[Any], entry: Entry) -> bool:
-        seconds = entry.seconds_left(self._clock(), resource.lifetimes)
-        return self.store.put(resource.organization, resource.entry_key, entry, seconds)
-
-    def _store_token(self, resource: Resource[Any], token: str) -> str:
-        """What the store has of it: nothing, when it did not take it."""
-        kept = self.store.put(resource.organization, resource.token_key, token, TOKEN_SECONDS)
-        return token if kept else ""
-
-    def _share(self, resource: Resource[T], stored_token: str, ended: State[T]) -> None:
-        until = self._clock() + REMEMBERED_SECONDS
-        self._memory.put((stored_token, resource.entry_key), ended, until)
-
-    # -- states ---------------------------------------------------------------------------------
-
-    def _recall(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        """Of one organization, as they were seen under its generation, or loaded now."""
-        if not resources:
-            return []
-        # Read before the keys: a generation younger than what we saw would vouch for it.
-        generation = self.store.generation_of(resources[0].organization)
-        if not generation:
-            return self._load(resources, parsed)
-        known = [self._memory.get((generation, each.name)) for each in resources]
-        states = [each for each in known if each and (not parsed or each.is_parsed)]
-        if len(states) == len(resources):
-            return states
-        return self._complete(resources, known, generation, parsed)
-
-    def _complete(
-        self,
-        resources: Sequence[Resource[Any]],
-        known: list[State[Any] | None],
-        generation: str,
-        parsed: bool,
-    ) -> list[State[Any]]:
-        """The states that are known, and those that are not, which are loaded and remembered."""
-        found: dict[str, State[Any]] = {}
-        for resource, state in zip(resources, known, strict=True):
-            # One with its value stays, so that who looks without values costs nobody a parse.
-            if state and (not parsed or state.is_parsed):
-                found[resource.name] = state
-        missing = [each for each in resources if each.name not in found]
-        until = self._clock() + REMEMBERED_SECONDS
-        for resource, loaded in zip(missing, self._load(missing, parsed), strict=True):
-            self._memory.put((generation, resource.name), loaded, until)
-            found[resource.name] = loaded
-        return [found[each.name] for each in resources]
-
-    def _load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        keys = [key for each in resources for key in (each.token_key, each.entry_key)]
-        found = iter(self.store.get(*keys))
-        now = self._clock()
-        # One iterator, twice: token and entry, resource by resource.
-        stored = zip(resources, found, found, strict=True)
-        return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
 
 
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
@@ -434,16 +295,3 @@ def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
     document = resource.name.partition("-")[0]
     metrics.find_series(metrics.CACHE_READS, document, outcome).inc()
     return reading
-
-
-def _weigh(state: State[Any]) -> int:
-    return 1 if state.value is None else VALUE_WEIGHT
-
-
-def tell_age(age: float | None) -> str:
-    """For the log."""
-    return "a cache answered" + ("" if age is None else f", {age:.0f} s old")
-
-
-def _forbids_copies(error: errors.PanelError) -> bool:
-    return isinstance(error, errors.Missing | errors.Refused)

@@ -27,6 +27,7 @@ EXAMINATIONS = (
     Examination("addresses", "settings", settings.examine_addresses),
     Examination("certificates", "settings", settings.examine_certificates),
     Examination("frame", "settings", settings.examine_frame),
+    Examination("verification", "settings", settings.examine_verification),
     Examination("secret", "back office", back_office.examine_secret),
     Examination("privacy", "back office", back_office.examine_privacy),
     Examination("office_clock", "back office", back_office.examine_office_clock),

@@ -34,7 +34,7 @@ from panel.errors import PanelError
 from panel.services import get, services
 from panel.sync.dry_run import ERASED, UNSETTLED, DryRun, PlannedCall
 from panel.sync.intake import Intake, NotKept
-from panel.sync.jobs import BACKFILL, Jobs, TooManyGone
+from panel.sync.jobs import BACKFILL, Jobs
 from panel.sync.reasons import explain_reason
 from panel.sync.worker import Worker
 
@@ -132,12 +132,14 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
     if dry_run:
         _report(get(DryRun).run(_watch(services().directory.list_organizations())), as_json)
     try:
-        count = get(Jobs).reconcile(force, _watch)
-    except TooManyGone as many:
-        stop(f"Stopped: {many}. If that is right: --force.", FOUND)
+        done = get(Jobs).reconcile(force, _watch)
     except (NotKept, PanelError) as error:
         stop(f"Could not: {error}")
-    echo({"lined_up": count}, as_json, lambda: [f"{count} organizations lined up"])
+    told = {"lined_up": done.lined_up, "withheld": done.withheld}
+    echo(told, as_json, lambda: [f"{done.lined_up} organizations lined up"])
+    if done.withheld:
+        many = f"{done.withheld} of {done.known} known organizations would be cleared"
+        stop(f"Withheld: {many}. If that is right: --force.", FOUND)
 
 
 @group.command("drift")

@@ -11,7 +11,7 @@ import click
 
 from panel.cli.output import FOUND, database_command, echo, format_time
 from panel.data.dead_letters import BuriedHooks
-from panel.data.inbox import BURIED, SETTLED
+from panel.data.inbox_tables import BURIED, SETTLED
 from panel.data.tasks import parse_task
 from panel.services import get
 from panel.sync.intake import Intake

@@ -15,6 +15,7 @@ from panel.cli.night_status import describe_night, find_night_problems
 from panel.cli.output import FOUND, database_command, echo, format_time
 from panel.data.delivery_log import ACCEPTED
 from panel.data.installation import Installation, InstallationRow
+from panel.data.lanes import SLOW, Lane
 from panel.data.leader import is_led
 from panel.data.nights import NightRow, Nights
 from panel.data.workers import Workers
@@ -85,7 +86,7 @@ class SyncState:
             )
 
     def _find_waiting_problems(self) -> Iterator[str]:
-        oldest, failing = self.stats.oldest_waiting, self.stats.failing
+        oldest, failing = self.stats.oldest_urgent, self.stats.failing
         if oldest and not failing and self.worker.is_fine and self.now - oldest > LONG_SECONDS:
             yield (
                 f"The oldest hook came {format_age(self.now - oldest)} and still waits. Many may "
@@ -172,6 +173,7 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     yield ""
     stats = state.stats
     yield f"waiting   {stats.waiting}"
+    yield from (_describe_lane(lane, stats) for lane in SLOW if stats.count_waiting(lane))
     yield f"running   {stats.running}"
     yield f"retrying  {len(stats.retrying)}"
     yield from _retry_lines(state)
@@ -179,8 +181,8 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     yield from _task_lines(state)
     yield f"buried    {stats.buried}"
     yield f"done      {stats.done} in the last day"
-    if stats.oldest_waiting:
-        yield f"oldest    waiting since {format_time(stats.oldest_waiting)}"
+    if stats.oldest_urgent:
+        yield f"oldest    waiting since {format_time(stats.oldest_urgent)}"
     if state.left_to_people:
         whose = _count(state.left_to_people, "person's contact", "people's contacts")
         yield f"left      {whose} to you: `flask --app app sync drift` says why"
@@ -189,6 +191,11 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     yield f"night     {describe_night(state.night, state.now)}"
     yield f"webhooks  of Chatwoot: {state.arrivals['chatwoot_webhooks'].detail}"
     yield f"hooks     of the plugin: {state.arrivals['plugin_hooks'].detail}"
+
+
+def _describe_lane(lane: Lane, stats: Stats) -> str:
+    """Of a lane for which nobody waits: thousands may stand in it for hours, as they should."""
+    return f"          {stats.count_waiting(lane)} of them for a {lane.name.lower()}"
 
 
 def _retry_lines(state: SyncState) -> Iterable[str]:

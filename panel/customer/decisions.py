@@ -1,6 +1,7 @@
 """An agent's decisions about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from panel.auth.access import Denied
@@ -58,11 +59,24 @@ class Decisions:
         said = self._record(visit, organization, action, said)
         told = {organization: name} if any(each.disclosed for each in said) and name else {}
         gone = _find_outdated(visit, action, said) - told.keys()
+        return self._tell(visit.conversation, {each.scope for each in said}, told, gone)
+
+    def withhold(self, visit: Visit, organization: int, scopes: Collection[str]) -> str:
+        """Take out of Chatwoot what picks of these scopes have written; returns a notice, too."""
+        return self._tell(visit.conversation, scopes, {}, {organization})
+
+    def _tell(
+        self,
+        conversation: Conversation,
+        scopes: Collection[str],
+        told: dict[int, str],
+        gone: set[int],
+    ) -> str:
         try:
-            if said:
-                self._write_conversation(visit.conversation, told, gone)
-            if any(each.scope == CONTACT for each in said) and (told or gone):
-                self._write_contact(visit.conversation.contact, told, gone)
+            if scopes:
+                self._write_conversation(conversation, told, gone)
+            if CONTACT in scopes and (told or gone):
+                self._write_contact(conversation.contact, told, gone)
         except PanelError:
             return "chatwoot_not_told"
         return ""

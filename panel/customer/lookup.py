@@ -3,8 +3,9 @@
 What the page sends are hints: ids to look up in Chatwoot, never evidence.
 """
 
+import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from panel.auth.access import Denied
@@ -12,10 +13,11 @@ from panel.auth.tokens import Seal
 from panel.customer import matching
 from panel.customer.matching import Identification
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
+from panel.data.verifications import Verification, digest_keys
 from panel.errors import Missing, PanelError, Unreachable
 from panel.models.text import normalize_email
 from panel.services import Services
-from panel.upstream.chatwoot import Agent, Conversation
+from panel.upstream.chatwoot import RESOLVED, Agent, Conversation
 
 LONGEST_EMAIL = 254
 
@@ -109,9 +111,10 @@ class Lookup:
         """The same agent before the same conversation, asked anew.
 
         A copy of a moment ago will do where it says what the dashboard shows (`customer`). What
-        the agent uncovered is not carried over: it was for one organization and one reason.
+        the agent uncovered is not carried over, for it was for one organization and one reason;
+        nor is the trust, which is judged anew.
         """
-        seal = replace(seal, uncovered=())
+        seal = replace(seal, uncovered=(), trust=matching.UNPROVEN, verification="")
         try:
             conversation = self._read_conversation(seal.conversation, customer)
         except Missing:
@@ -135,6 +138,7 @@ class Lookup:
         conversation = visit.conversation
         try:
             links = self._find_links(conversation)
+            verifications = self._find_verifications(conversation)
             matches = self._services.directory.find_matches(
                 matching.read_keys(conversation.contact)
             )
@@ -145,7 +149,7 @@ class Lookup:
             return replace(visit, found=claims, links_known=False)
         by_phone = any(each.key == matching.PHONE for each in matches)
         sources = self._read_sources(conversation) if by_phone else frozenset()
-        found = matching.identify(conversation, links, matches, sources)
+        found = matching.identify(conversation, links, matches, sources, verifications)
         return replace(visit, found=found, links=tuple(links))
 
     def _read_sources(self, conversation: Conversation) -> frozenset[str]:
@@ -156,6 +160,21 @@ class Lookup:
             return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
             return frozenset()  # nothing is proven by it
+
+    def _find_verifications(self, conversation: Conversation) -> list[Verification]:
+        """Those that hold: of this contact, with the keys that it has now, not resolved since."""
+        verifications = self._services.verifications
+        found = verifications.find(conversation.id)
+        if not found:
+            return []
+        try:
+            held = filter_holding(self._services, conversation, found)
+        except PanelError:
+            return []  # nothing shows that it is still the same person
+        if len(held) < len(found):
+            verifications.end(conversation.id)
+            return []
+        return held
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
@@ -180,3 +199,19 @@ class Lookup:
         except Missing:
             return True
         return False
+
+
+def filter_holding(
+    services: Services, conversation: Conversation, found: Collection[Verification]
+) -> list[Verification]:
+    """Of the verifications of this conversation, those that hold still; raises `PanelError`."""
+    if not found or conversation.status == RESOLVED:
+        return []
+    digest = digest_present_keys(services, conversation)
+    return [each for each in found if hmac.compare_digest(each.digest, digest)]
+
+
+def digest_present_keys(services: Services, conversation: Conversation) -> str:
+    """Of the contact as it is now; raises `PanelError`."""
+    addresses = services.chatwoot.addresses(conversation.contact.id)
+    return digest_keys(services.settings.secret, conversation.contact, addresses)

@@ -4,7 +4,7 @@ Our own links come first. What stands in Chatwoot's attributes is a *claim*: a w
 write it (contracts/chatwoot.md §3.4), so it is shown as claimed. Last comes who knows the contact's
 e-mail or phone; where the channel proves that key, it comes before every claim.
 
-The one table of trust. A phone is proven, and nothing else ever is, where all of this holds:
+The one table of trust. A channel proves a phone, and nothing else ever, where all of this holds:
 
     the channel     is one of `PHONE_CHANNELS`, which are addressed by the phone itself
     its sources     Chatwoot names at least one for this contact in this inbox, and each *is* the
@@ -17,22 +17,34 @@ The one table of trust. A phone is proven, and nothing else ever is, where all o
 An e-mail inbox takes its contact from `Reply-To`, which anybody writes; `hmac_verified` outlives a
 merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. They
 prove nothing (contracts/chatwoot-real.md 1 to 3). An agent's pick says which company, not who.
+
+Where the channel proves nothing, an agent may verify the person (`customer.verification`): by an
+answer that `PANEL_VERIFY_BY` names, or by a call. That opens what a proven phone opens. So does an
+agent's word that they know the person, but it proves nothing: no pick is disclosed by it.
 """
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
+from panel.data.verifications import Verification
 from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
-from panel.models.text import normalize_email
-from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
+from panel.models.text import clean, normalize_email
+from panel.upstream.chatwoot import (
+    ID_ATTRIBUTE,
+    LONGEST_NAME,
+    NAME_ATTRIBUTE,
+    Contact,
+    Conversation,
+)
 
 CLAIMED = "claimed"
 PROVEN, UNPROVEN = "proven", "unproven"
 MOST_CANDIDATES = 10
+BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
 PHONE = "phone"  # the one key that anything proves
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
 # How they write a number: WhatsApp by its digits alone, Twilio as `whatsapp:+5561…`.
@@ -45,7 +57,9 @@ class Candidate:
 
     `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
     Of a match, `value` is the key, `fits` how many organizations know it. `role`: of whoever has
-    the contact's key there; empty where nobody does.
+    the contact's key there, and `lacks` for what they have no rights; empty where nobody does.
+    `verified`: by what an agent opened it, where the channel proves nothing; `hints`: what else the
+    person knew.
     """
 
     organization: int
@@ -56,14 +70,18 @@ class Candidate:
     at: float | None = None
     value: str = ""
     role: str = ""
+    lacks: tuple[str, ...] = ()
     fits: int = 0
+    verified: Verification | None = None
+    hints: tuple[Verification, ...] = ()
 
 
 @dataclass(frozen=True)
 class Identification:
     """`candidates` of the first source that has any; `refused`: what agents said no to, here.
 
-    `proven`: every organization that knows what the channel proves, shown or not.
+    `proven`: every organization that knows what the channel proves, or that the person has shown to
+    belong to, drawn or not.
     """
 
     candidates: tuple[Candidate, ...]
@@ -73,6 +91,20 @@ class Identification:
     def get(self, organization: int) -> Candidate | None:
         named = [each for each in self.candidates if each.organization == organization]
         return named[0] if named else None
+
+
+def find_claimed_name(conversation: Conversation, organization: int, is_only: bool) -> str:
+    """What Chatwoot calls the company, for where nobody has read it yet; a visitor can write it.
+
+    The name beside the id of this company alone; else the one that agents typed of the contact,
+    where the company is the only candidate (`is_only`).
+    """
+    who = conversation.contact
+    for attributes in (conversation.attributes, who.attributes):
+        name = attributes.get(NAME_ATTRIBUTE)
+        if _parse_numbers(attributes.get(ID_ATTRIBUTE)) == [organization] and isinstance(name, str):
+            return clean(name)[:LONGEST_NAME]
+    return who.company[:LONGEST_NAME] if is_only else ""
 
 
 def describe_customer(conversation: Conversation) -> str:
@@ -123,8 +155,10 @@ def identify(
     links: list[Link],
     matches: Collection[Match] = (),
     sources: Collection[str] = (),
+    verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: who knows the contact's keys; `sources`: see `prove_phone`."""
+    """`matches`: who knows the contact's keys; `sources`: see `prove_phone`; `verifications`: those
+    that hold."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest word is the one that is shown, and that an undo takes back.
     refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
@@ -141,7 +175,24 @@ def identify(
         candidates = [each for each in matched if each.trust == PROVEN] or matched
         if not stored and not _any_proven(matched):
             candidates = [*matched, *_read_claims(conversation, set(refused))]
-    return Identification(_deduplicate(candidates), tuple(refused.values()), look.proven)
+    found = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
+    shown = {each.organization for each in verifications if each.opens and _is_shown(each)}
+    return Identification(tuple(found), tuple(refused.values()), look.proven | shown)
+
+
+def _is_shown(verification: Verification) -> bool:
+    """Has the person shown it themselves?"""
+    return verification.kind != BY_ACQUAINTANCE
+
+
+def _add_verifications(candidate: Candidate, verifications: Collection[Verification]) -> Candidate:
+    """Afterwards: which candidates there are, what an agent verified does not decide."""
+    about = [each for each in verifications if each.organization == candidate.organization]
+    hints = tuple(each for each in about if not each.opens)
+    opening = sorted((each for each in about if each.opens), key=_is_shown, reverse=True)
+    if candidate.trust == PROVEN or not opening:
+        return replace(candidate, hints=hints)
+    return replace(candidate, trust=PROVEN, verified=opening[0], hints=hints)
 
 
 def _find_proven(
@@ -181,11 +232,9 @@ class _Evidence:
     def judge_pick(self, link: Link) -> Candidate:
         """The agent says which company this is; who is writing, the channel alone says."""
         trust = self._judge(link.organization)
-        roles = [each.role for each in self.matches if each.organization == link.organization]
-        role = roles[0] if roles else ""
-        return Candidate(
-            link.organization, PICKED, link.scope, trust, link.agent, link.at, role=role
-        )
+        here = [each for each in self.matches if each.organization == link.organization]
+        picked = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+        return _add_person(picked, here[0]) if here else picked
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
         """By the best key that the organization knows now: the proven one, else the stored."""
@@ -194,18 +243,23 @@ class _Evidence:
         key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")
         if not key:  # the contact shows another key than when the pass found it
             return Candidate(organization, MATCHED, rests_on, trust)
-        return Candidate(
+        matched = Candidate(
             organization,
             MATCHED,
             source=key,
             trust=trust,
             value=getattr(read_keys(self.conversation.contact), key),
-            role=known[key].role,
             fits=len({each.organization for each in self.matches if each.key == key}),
         )
+        return _add_person(matched, known[key])
 
     def _judge(self, organization: int) -> str:
         return PROVEN if organization in self.proven else UNPROVEN
+
+
+def _add_person(candidate: Candidate, match: Match) -> Candidate:
+    lacks = tuple(filter(None, (match.lacks or "").split(",")))
+    return replace(candidate, role=match.role, lacks=lacks)
 
 
 def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:

@@ -5,7 +5,9 @@ It says no more than the mask: of a masked kind, only that it was found by it.
 
 from dataclasses import dataclass
 
+from panel.auth.throttle import UNKNOWN_IDS
 from panel.cache.policy import CacheControl
+from panel.customer.acquaintance import learn_organization
 from panel.customer.disclosure import EMAIL, LICENSE_KEY, PHONE_NUMBER, TAX_ID, masked_kinds
 from panel.data.directory import Known
 from panel.data.search_index import (
@@ -16,9 +18,11 @@ from panel.data.search_index import (
     BY_PHONE,
     BY_TAX_ID,
     Hit,
+    Hits,
     parse_query,
 )
 from panel.errors import Missing, PanelError
+from panel.models.organizations import Organization
 from panel.services import Services
 from panel.upstream.documents import ORGANIZATION
 
@@ -40,12 +44,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """`asked` False: too little to search by; `code`: why the back office could not be asked."""
+    """`asked` False: too little to search by; `code`: why the back office could not be asked.
+    `by_number`: the query may be an id, which the back office was asked for."""
 
     query: str
     rows: tuple[Result, ...] = ()
     more: bool = False
     asked: bool = True
+    by_number: bool = False
     code: str = ""
 
 
@@ -74,8 +80,8 @@ def says_enough(query: str) -> bool:
     return bool(parse_query(query))
 
 
-def search(services: Services, query: str, masked: frozenset[str]) -> Results:
-    """`masked`: kinds of words that are not shown.
+def search(services: Services, query: str, masked: frozenset[str], agent: int) -> Results:
+    """`masked`: kinds of words that are not shown; `agent`: whose questions are counted.
 
     Raises `Unreachable("database")`: what cannot be searched is not "nothing found".
     """
@@ -84,36 +90,59 @@ def search(services: Services, query: str, masked: frozenset[str]) -> Results:
     if not wanted:
         return Results(query, asked=False)
     hits = services.search_index.find(query)
-    known = services.directory.get_organizations([hit.organization for hit in hits.rows])
-    rows = [
-        _make_result(known[hit.organization], hit, masked)
-        for hit in hits.rows
-        if hit.organization in known
-    ]
+    rows = _make_results(services, hits, masked)
     number = wanted[0][0] if wanted[0][0].isdigit() and len(wanted) == 1 else ""
-    if not number or len(number) > LONGEST_ID or any(str(each) == number for each in known):
-        return Results(query, tuple(rows), hits.more)
-    named, code = _search_by_id(services, int(number))
-    return Results(query, (*named, *rows), hits.more, code=code)
+    by_number = bool(number) and len(number) <= LONGEST_ID
+    if not by_number or any(str(row.organization) == number for row in rows):
+        return Results(query, tuple(rows), hits.more, by_number=by_number)
+    named, code = _search_by_id(services, int(number), agent)
+    return Results(query, (*named, *rows), hits.more, by_number=True, code=code)
 
 
-def _make_result(known: Known, hit: Hit, masked: frozenset[str]) -> Result:
+def _make_results(services: Services, hits: Hits, masked: frozenset[str]) -> list[Result]:
+    """Of what no pass has seen the name stands in the kept copy, where there is one still."""
+    known = services.directory.get_organizations([hit.organization for hit in hits.rows])
+    found: list[Result] = []
+    for hit in hits.rows:
+        organization = known.get(hit.organization) or _peek(services, hit.organization)
+        if organization:
+            found.append(_make_result(organization, hit, masked))
+    return found
+
+
+def _peek(services: Services, number: int) -> Organization | None:
+    try:
+        kept = services.back_office.peek(ORGANIZATION, number)
+    except PanelError:
+        return None  # gone, or refused: its copy is not shown
+    return kept.value if kept else Organization(number, f"#{number}")
+
+
+def _make_result(known: Known | Organization, hit: Hit, masked: frozenset[str]) -> Result:
     seen = BY_NAME in hit.matched or BY_ID in hit.matched
     told = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
     why = [] if seen else told
     return Result(known.id, known.name, known.city, known.plan, bool(known.tax_id), tuple(why))
 
 
-def _search_by_id(services: Services, number: int) -> tuple[list[Result], str]:
-    """What no pass has seen yet may be known at the back office all the same."""
+def _search_by_id(services: Services, number: int, agent: int) -> tuple[list[Result], str]:
+    """What nobody here has seen yet may be known at the back office all the same: one read, whose
+    answer is kept; so many a minute for each agent, for numbers can be counted through."""
     if not number:
         return [], ""
     try:
-        found = services.back_office.read(
-            ORGANIZATION, number, CacheControl.STALE_WHILE_REVALIDATE
-        ).value
+        reading = services.back_office.peek(ORGANIZATION, number)
+        if reading is None:
+            limit = services.authenticator.attempts.count(UNKNOWN_IDS, f"agent {agent}")
+            if limit:
+                return [], "too_many_ids"
+            reading = services.back_office.read(
+                ORGANIZATION, number, CacheControl.STALE_WHILE_REVALIDATE
+            )
+            learn_organization(services, reading)
     except Missing:
         return [], ""
     except PanelError as error:
         return [], error.code
+    found = reading.value
     return [Result(found.id, found.name, found.city, found.plan, bool(found.tax_id))], ""

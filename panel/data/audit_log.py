@@ -28,7 +28,8 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-SHOWN, UNCOVERED, SEARCHED = "shown", "uncovered", "searched"
+SHOWN, UNCOVERED, SEARCHED, NOTED = "shown", "uncovered", "searched", "noted"
+TRIED, VERIFIED, UNVERIFIED, PHONE_SHOWN = "tried", "verified", "unverified", "phone_shown"
 SIGNED_IN, SIGNED_OUT = "signed_in", "signed_out"
 EXPLAINED = "explained"  # to an administrator, by `GET /why`
 LONGEST_NOTE = 200
@@ -53,12 +54,14 @@ _INSERT = access_log.insert()  # made once: with its values it would be made at 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One row. `what`: `shown`, `uncovered`, `searched`, `pick`, `refuse`, `undo`, `signed_in`,
-    `signed_out`, `explained`.
+    """One row. `what`: `shown`, `uncovered`, `searched`, `noted`, `pick`, `refuse`, `undo`,
+    `tried`, `verified`, `unverified`, `phone_shown`, `signed_in`, `signed_out`, `explained`.
 
     0 and empty where there is none. `link` with `source`: how the organization was found
     (`matched` by `email`); `note`: the state and version of each section that was shown, the
-    scope of a pick, the section and reason of an uncovering, how many a search found and which.
+    scope of a pick, the section and reason of an uncovering, the record of a note
+    (`orders 4217`), how many a search found and which, the
+    kind of an answer and whether it was right, by what somebody was verified.
     """
 
     what: str

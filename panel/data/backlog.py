@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from panel.data.inbox import BURIED, DONE, SETTLED, WAITING, hooks, passes
+from panel.data.inbox_tables import BURIED, DONE, SETTLED, WAITING, hooks, passes
 from panel.data.lanes import Lane, LaneLength, read_lanes
 
 

@@ -1,7 +1,7 @@
 """Dead letters: hooks that were given up, and stay in the inbox until they are settled.
 
-A later pass of the organization that goes well settles them (`inbox.finish_pass`), a person runs
-them again or dismisses them. Every function works inside its caller's transaction.
+A later pass of the organization that goes well settles them (`pass_states.finish_pass`), a person
+runs them again or dismisses them. Every function works inside its caller's transaction.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
-from panel.data.inbox import BURIED, SETTLED, WAITING, hooks
+from panel.data.inbox_tables import BURIED, SETTLED, WAITING, hooks
 from panel.data.tasks import SUBJECTS, Task, TaskTrouble
 
 

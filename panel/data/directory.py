@@ -13,7 +13,7 @@ from panel.data import matches
 from panel.data.db import insert, transaction, upsert
 from panel.data.directory_tables import (
     COMPANY,
-    UNSETTLED,
+    HAS_OPEN_WORK,
     Known,
     Person,
     further_contacts,
@@ -158,13 +158,19 @@ class Directory:
         """People of whom an administrator has to know: `former_email` or `merged_into` is set."""
         here = (
             select(people)
-            .where(text(f"({UNSETTLED})"))
+            .where(text(f"({HAS_OPEN_WORK})"))
             .order_by(people.c.organization, people.c.key)
         )
         if organization is not None:
             here = here.where(people.c.organization == organization)
         with transaction(self._engine) as connection:
             return [Person(**row) for row in connection.execute(here).mappings()]
+
+    def list_absent(self) -> set[tuple[int, str]]:
+        """(organization, key) of the people who have no contact."""
+        absent = select(people.c.organization, people.c.key).where(people.c.contact == 0)
+        with transaction(self._engine) as connection:
+            return {(row.organization, row.key) for row in connection.execute(absent)}
 
     # -- who has a key ---------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from panel.data.db import metadata, partial_index
 
-UNSETTLED = "former_email IS NOT NULL OR merged_into != 0"  # an administrator has to know
+HAS_OPEN_WORK = "former_email IS NOT NULL OR merged_into != 0"  # an administrator has to know
 COMPANY = "organization"  # the role of the company's own contact
 
 organizations = Table(
@@ -55,7 +55,8 @@ people = Table(
     Column("phone_shared", Boolean, nullable=False, default=False, server_default=true()),
     Column("former_email", Text),
     Column("merged_into", BigInteger, nullable=False, default=0, server_default=text("0")),
-    partial_index("people_unsettled", "organization", "key", only=UNSETTLED),
+    Column("lacks", Text),
+    partial_index("people_unsettled", "organization", "key", only=HAS_OPEN_WORK),
 )
 
 further_contacts = Table(
@@ -96,6 +97,7 @@ class Person:
 
     `former_email`: what the contact shows still, where the back office has another one by now.
     `merged_into`: the contact in Chatwoot that took theirs in and shows none of their keys.
+    `lacks`: the rights of `organizations.SHOWN_RIGHTS` that they lack, with commas; None: unknown.
     """
 
     organization: int
@@ -108,3 +110,4 @@ class Person:
     phone_shared: bool = False
     former_email: str | None = None
     merged_into: int = 0
+    lacks: str | None = None

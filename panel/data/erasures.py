@@ -27,6 +27,8 @@ from sqlalchemy import (
 
 from panel.data.db import insert, metadata, transaction
 from panel.data.directory_tables import Person, people
+from panel.data.verification_tries import delete_tries
+from panel.data.verifications import delete_of_contact
 from panel.models.phones import identify_line
 
 KEY_ROW = 1
@@ -66,8 +68,13 @@ class Erasures:
         self._engine = engine
 
     def note(self, contact: int, person: Person, at: float) -> None:
-        """This contact was the person's, and is gone. Again: the first time stays."""
+        """This contact was the person's, and is gone. Again: the first time stays.
+
+        By what they were verified goes with them.
+        """
         with transaction(self._engine) as connection:
+            delete_of_contact(connection, contact)
+            delete_tries(connection, contact)
             key = read_mark_key(connection)
             for mark in _make_marks(key, person):
                 row = {"organization": person.organization, "at": at}

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text, update
 
 from panel.data.db import insert
-from panel.data.inbox import WAITING, hooks, passes
+from panel.data.inbox_tables import WAITING, hooks, passes
 from panel.data.tasks import tasks
 
 _TAKE_ADVISORY_LOCKS = text(
@@ -30,6 +30,9 @@ class Lane(IntEnum):
     URGENT = 0
     BACKFILL = 1
     RECONCILE = 2
+
+
+SLOW = (Lane.BACKFILL, Lane.RECONCILE)
 
 
 @dataclass(frozen=True)

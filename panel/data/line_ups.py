@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from panel.data.db import insert
-from panel.data.inbox import WAITING, hooks, passes
+from panel.data.inbox_tables import WAITING, hooks, passes
 from panel.data.lanes import Lane, settle_conflict
 
 

@@ -122,6 +122,26 @@ def take_back(connection: Connection, said: Iterable[Link]) -> list[Link]:
     ]
 
 
+def withdraw_disclosed(
+    connection: Connection, conversation: int, contact: int, organization: int
+) -> list[str]:
+    """Picks that may not be disclosed any more; returns their scopes, where there were any.
+
+    The next pass takes back what stands in Chatwoot of them, if nobody did before.
+    """
+    subjects = {CONVERSATION: conversation, CONTACT: contact}
+    here = and_(links.c.organization == organization, links.c.disclosed)
+    return [
+        scope
+        for scope, subject in subjects.items()
+        if connection.execute(
+            update(links)
+            .where(links.c.scope == scope, links.c.subject == subject, here)
+            .values(disclosed=False)
+        ).rowcount
+    ]
+
+
 def _match_subject(link: Link) -> list[ColumnElement[bool]]:
     return [links.c.scope == link.scope, links.c.subject == link.subject]
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Table,
+    Text,
     bindparam,
     literal,
     or_,
@@ -47,13 +48,15 @@ class Keys:
 class Match:
     """An organization that knows one of the keys; `key`: which; `role`: of whom it is there.
 
-    `people`: how many distinct persons have that key, over all organizations.
+    `people`: how many distinct persons have that key, over all organizations. `lacks`: for what
+    that person has no rights, see `Person`.
     """
 
     organization: int
     key: str
     role: str
     people: int
+    lacks: str | None = None
 
 
 def find_matches(connection: Connection, keys: Keys) -> list[Match]:
@@ -73,7 +76,7 @@ def find_matches(connection: Connection, keys: Keys) -> list[Match]:
         if key == "phone" and any(_may_be_anybodys(row, keys.phone) for row in having):
             owners = max(owners, SWITCHBOARD)
         for row in having:
-            match = Match(row["organization"], key, row["role"], owners)
+            match = Match(row["organization"], key, row["role"], owners, row["lacks"])
             found.setdefault((match.organization, key), match)
     return sorted(found.values(), key=lambda match: match.organization)
 
@@ -103,9 +106,10 @@ def _name_people(rows: list[RowMapping]) -> set[object]:
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Made once: building it takes longer than asking it."""
     columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
-    person = select(people.c.organization, people.c.key, people.c.role, *columns)
+    person = select(people.c.organization, people.c.key, people.c.role, people.c.lacks, *columns)
     own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]
-    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), *own)
+    nothing = literal(None, Text)
+    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), nothing, *own)
     return union_all(
         person.where(_match_any(people, names)), company.where(_match_any(organizations, names))
     )

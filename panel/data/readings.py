@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from panel.data.db import insert, metadata, transaction
-from panel.data.directory import organizations, people
-from panel.data.inbox import BURIED, hooks
+from panel.data.directory import organizations
+from panel.data.inbox_tables import BURIED, hooks
 
 readings = Table(
     "readings",
@@ -93,6 +93,14 @@ class Readings:
             first = query.order_by(read_at, organizations.c.id).limit(most)
             return list(connection.scalars(first))
 
+    def list_turned(self, since: float, first: int, most: int) -> list[int]:
+        """Known organizations from number `first` on that were read or had a turn since then."""
+        had_turn = or_(readings.c.tried_at >= since, readings.c.read_at >= since)
+        here = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
+        known = here.where(readings.c.organization.in_(select(organizations.c.id)))
+        with transaction(self._engine) as connection:
+            return list(connection.scalars(known.order_by(readings.c.organization).limit(most)))
+
     def count_known(self) -> int:
         """Organizations that a pass has seen."""
         with transaction(self._engine) as connection:
@@ -108,12 +116,11 @@ class Readings:
         return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
-        """Known organizations that need a pass though nobody rings: a person without a contact,
-        hooks that were given up, an expiry that has passed."""
+        """Known organizations that need a pass though nobody rings: hooks that were given up, or
+        an expiry that has passed."""
         buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(
-            select(people.c.organization).where(people.c.contact == 0),
             select(hooks.c.organization).where(buried),
             select(organizations.c.id).where(expired),
         )

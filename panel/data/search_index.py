@@ -52,6 +52,8 @@ MOST_FOUND = 10
 MOST_SEEN = 200  # rows of the index for one word; an organization has a few of the same beginning
 COMMON = 300
 LAST_CHARACTER = "\U0010ffff"  # behind every word that goes on
+# A CNPJ, since July 2026 with letters too: as it is written, or without its signs.
+CNPJ = re.compile(r"[0-9a-z]{2}\.?[0-9a-z]{3}\.?[0-9a-z]{3}/?[0-9a-z]{4}-?[0-9]{2}")
 
 # By bytes in both databases: a range of prefixes needs an order that knows no language.
 terms = Table(
@@ -110,12 +112,25 @@ def parse_query(query: str) -> list[list[str]]:
     if digits and not any(each.isalpha() for each in query) and "@" not in query:
         others = (_keep_digits(normalize_phone(query) or ""), digits.lstrip("0"))
         return [list(dict.fromkeys([digits, *filter(None, others)]))]
+    if CNPJ.fullmatch(whole := "".join(fold(query).split())):
+        return [[_keep_signless(whole)]]
     found = [[word] for word in split_words(query)[:MOST_WORDS]]
     return found if any(len(word) > 1 for [word] in found) else []
 
 
 def _keep_digits(text: str) -> str:
     return re.sub(r"[^0-9]", "", text)
+
+
+def _keep_signless(text: str) -> str:
+    return "".join(re.findall(r"[^\W_]", text))
+
+
+def _join_signed(text: str) -> Iterator[str]:
+    """`O'Brien` and `S.A.` are written without their signs, too."""
+    for token in fold(text).split():
+        if any(each.isalpha() for each in token) and "@" not in token:
+            yield _keep_signless(token)
 
 
 def make_terms(
@@ -134,10 +149,12 @@ def make_terms(
     if tax_id:
         found += [
             (_keep_digits(tax_id), BY_TAX_ID),
-            ("".join(re.findall(r"\w", fold(tax_id))), BY_TAX_ID),
+            (_keep_signless(fold(tax_id)), BY_TAX_ID),
         ]
     # What comes last stands: a word of the name is the name's, whatever else it is.
-    found += [*((word, BY_NAME) for word in _split_all(names)), (str(organization), BY_ID)]
+    named = [text for text in names if text]
+    found += [(word, BY_NAME) for text in named for word in _join_signed(text)]
+    found += [*((word, BY_NAME) for word in _split_all(named)), (str(organization), BY_ID)]
     return {word[:LONGEST_WORD]: kind for word, kind in found if word}
 
 

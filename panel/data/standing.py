@@ -6,7 +6,7 @@ from sqlalchemy import Engine, Integer, func, literal, select
 
 from panel.data.db import transaction
 from panel.data.directory_tables import COMPANY, organizations, people
-from panel.data.inbox import BURIED, hooks
+from panel.data.inbox_tables import BURIED, hooks
 
 
 @dataclass(frozen=True)

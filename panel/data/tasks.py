@@ -6,6 +6,7 @@ for each record that something is to be done about: which try of it waits, which
 the last one failed. Every function works inside its caller's transaction. Times: epoch seconds.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -132,9 +133,12 @@ def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
     return max(REPAIR_DELAY_SECONDS, free_at - now)
 
 
-def find_due(connection: Connection, count: int, now: float) -> list[tuple[Task, str]]:
-    """Tasks with the tries that may begin now, the first ones first."""
-    rows = connection.execute(_due_statement(), {"count": count, "now": now})
+def find_due(
+    connection: Connection, kinds: Collection[str], count: int, now: float
+) -> list[tuple[Task, str]]:
+    """Tasks of these kinds with the tries that may begin now, the first ones first."""
+    asked = {"kinds": list(kinds), "count": count, "now": now}
+    rows = connection.execute(_due_statement(), asked)
     return [(Task(kind, number), try_id) for kind, number, try_id in rows]
 
 
@@ -143,7 +147,9 @@ def _due_statement() -> Any:
     idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
     order = case({kind: at for at, kind in enumerate(SERVING_ORDER)}, value=tasks.c.kind)
     due = select(tasks.c.kind, tasks.c.number, tasks.c.waiting).where(
-        idle, tasks.c.due_at <= bindparam("now")
+        idle,
+        tasks.c.due_at <= bindparam("now"),
+        tasks.c.kind.in_(bindparam("kinds", expanding=True)),
     )
     return due.order_by(order, tasks.c.asked_at).limit(bindparam("count"))
 

@@ -20,6 +20,7 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     filters.py         its filter language
     contact_lists.py   its calls that find contacts
     conversations.py   its calls about conversations
+    message_calls.py   its calls about the messages of a conversation
     contacts.py        its calls about one contact
     people.py          its calls about agents, inboxes and teams
     administration.py  its calls about attribute definitions, dashboard apps and webhooks

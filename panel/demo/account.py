@@ -67,9 +67,10 @@ class Account:
     `visitors`: the session of a visitor's token; `signed_visitors`: those whose identifier was
     signed once.
 
-    What a test switches: `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
-    later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access tokens),
-    `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
+    What a test switches: `locale` ("pt_BR", what the dashboard speaks; None: the account names
+    no language), `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
+    later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access
+    tokens), `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
     `foreign_tokens` (of people of other accounts: 401), `bot_tokens` (401), `outbox.sending`
     (webhooks are sent).
     """
@@ -77,6 +78,7 @@ class Account:
     def __init__(self, account_id: int = 1) -> None:
         self.account_id = account_id
         self.name = "Demo"
+        self.locale: str | None = None
         self.version = "4.16.2"
         self.status = "active"
         self.api_enabled = True

@@ -20,6 +20,7 @@ from panel.demo import (
     contact_lists,
     contacts,
     conversations,
+    message_calls,
     people,
     rails,
     records,
@@ -32,6 +33,7 @@ _ROUTES: tuple[Route, ...] = (
     *contact_lists.ROUTES,
     *contacts.ROUTES,
     *conversations.ROUTES,
+    *message_calls.ROUTES,
     *people.ROUTES,
     *administration.ROUTES,
 )

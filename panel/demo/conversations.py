@@ -13,7 +13,7 @@ from typing import Any
 from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid
 from panel.demo.events import change_conversation
 from panel.demo.filters import CHOICE, EXACT, LABELS, MOMENT, TEXT, Column, chosen
-from panel.demo.messages import count_unread, find_last, list_messages
+from panel.demo.messages import count_unread, find_last, find_waiting, list_messages
 from panel.demo.rails import SERVER_ERROR
 from panel.demo.shapes import show_contact
 from panel.demo.world import Json
@@ -67,7 +67,7 @@ def shown(account: Account, row: Json, user: Json | None = None, messages: bool 
         "first_reply_created_at": 0,
         "unread_count": count_unread(row),
         "last_non_activity_message": find_last(account, row, activity=False),
-        "waiting_since": row["last_activity_at"],
+        "waiting_since": find_waiting(row),
         "sla_policy_id": None,
     }
 
@@ -88,7 +88,8 @@ def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
     return {**meta, "hmac_verified": row["hmac_verified"]}
 
 
-def _seen(account: Account, ask: Ask) -> Json:
+def find_readable(account: Account, ask: Ask) -> Json:
+    """The conversation that is asked for, if the user may read it."""
     row = found(account.conversations, ask.ids["conversation"])
     if not account.may_read(ask.user, row):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
@@ -145,11 +146,11 @@ def _knows(account: Account, key: str) -> bool:
 
 
 def show(account: Account, ask: Ask) -> Answer:
-    return 200, shown(account, _seen(account, ask), ask.user)
+    return 200, shown(account, find_readable(account, ask), ask.user)
 
 
 def write_attributes(account: Account, ask: Ask) -> Answer:
-    row = _seen(account, ask)
+    row = find_readable(account, ask)
     sent = ask.body.get("custom_attributes")
     if not isinstance(sent, dict):
         raise Refusal(500, SERVER_ERROR)
@@ -158,7 +159,7 @@ def write_attributes(account: Account, ask: Ask) -> Answer:
 
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
-    row = _seen(account, ask)
+    row = find_readable(account, ask)
     gone = set(ask.body.get("custom_attributes") or [])
     kept = {key: value for key, value in row["custom_attributes"].items() if key not in gone}
     return _save(account, row, kept)

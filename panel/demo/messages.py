@@ -76,6 +76,17 @@ def count_unread(conversation: Json) -> int:
     return min(len(incoming), 10)
 
 
+def find_waiting(conversation: Json) -> int:
+    """Since when the customer waits for an answer: 0 where an agent spoke last, notes aside."""
+    waiting = 0
+    for row in conversation["messages"]:
+        if row["message_type"] == 0:
+            waiting = waiting or row["created_at"]
+        elif row["message_type"] == 1 and not row["private"]:
+            waiting = 0
+    return waiting
+
+
 def find_source(account: Account, conversation: Json) -> str:
     """How the channel calls the contact of this conversation."""
     if conversation["source_id"]:

@@ -25,7 +25,7 @@ def profile(account: Account, user: Json) -> Json:
         "provider": "email",
         "pubsub_token": f"pubsub-{user['id']}",
         "role": user["role"],
-        "ui_settings": {},
+        "ui_settings": user.get("ui_settings", {}),
         "uid": user["email"],
         "accounts": user.get("accounts", [_show_place(account, user)]),
     }
@@ -45,6 +45,11 @@ def _show_place(account: Account, user: Json) -> Json:
         "auto_offline": user["auto_offline"],
         "api_and_webhooks": account.api_enabled,
     }
+
+
+def show_account(account: Account, _ask: Ask) -> Answer:
+    shown = {"id": account.account_id, "name": account.name, "locale": account.locale}
+    return 200, {**shown, "status": account.status}
 
 
 def agents(account: Account, _ask: Ask) -> Answer:
@@ -86,6 +91,7 @@ def team_members(account: Account, ask: Ask) -> Answer:
 
 
 ROUTES = (
+    Route("GET", "", show_account),
     Route("GET", "/agents", agents),
     Route("GET", "/inboxes", inboxes),
     Route("GET", "/inbox_members/<int:inbox>", inbox_members),

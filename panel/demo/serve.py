@@ -30,6 +30,7 @@ from panel.auth.tokens import (
 from panel.data.lanes import Lane
 from panel.demo.administration import DEFAULT_EVENTS
 from panel.demo.catalogue import SEEN
+from panel.demo.faults import page
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
@@ -66,6 +67,10 @@ class House:
             return self.chat(environ, start_response)
         if environ.get("PATH_INFO", "").startswith("/wp-json/"):
             return self.office(environ, start_response)
+        if environ.get("PATH_INFO", "").startswith("/wp-admin/"):
+            return page(200, "Here MIDDAG Account would show it in wp-admin")(
+                environ, start_response
+            )
         return self.panel(environ, start_response)
 
     def move_in(self, port: int, folder: str, front: int = 0) -> None:

@@ -11,9 +11,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from panel.demo.account import Account
 from panel.demo.backoffice import BackOffice
-from panel.demo.catalogue import companies
+from panel.demo.catalogue import COMPANIES, companies
 from panel.demo.chatwoot import Chatwoot
-from panel.demo.companies import load
+from panel.demo.companies import Maker, load
 from panel.demo.records import message_row
 from panel.demo.scenarios import EMAIL, REGULARS, SCENARIOS, WEB, WHATSAPP, Scenario
 from panel.demo.world import Json
@@ -147,7 +147,11 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
         email=person.email,
         phone_number=person.phone,
         identifier=row.identifier,
-        additional_attributes={"city": person.city, "country_code": person.country},
+        additional_attributes={
+            "city": person.city,
+            "country_code": person.country,
+            "company_name": _name_company(row),
+        },
         custom_attributes=claimed if row.claim == "contact" else {},
         contact_inboxes=[{"inbox": chat.inboxes[row.inbox], "source_id": _source(row)}],
         last_activity_at=moment,
@@ -164,6 +168,13 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
         last_activity_at=moment,
         messages=_messages(row, moment),
     )
+
+
+def _name_company(row: Scenario) -> str:
+    """What an agent typed of a customer whom MIDDAG Account does not tell; else nothing."""
+    numbers = row.organizations if row.fault else ()
+    made = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
+    return next((str(company.organization["name"]) for company in made), "")
 
 
 def _source(row: Scenario) -> str:

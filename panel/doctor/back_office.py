@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import schema
 from panel.data.db import transaction
-from panel.data.inbox import list_failing
 from panel.data.migrations.version import WrongSchema
+from panel.data.pass_states import list_failing
 from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
 from panel.errors import Missing, PanelError
 from panel.models.money import UnclearAmount

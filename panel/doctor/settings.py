@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
 from panel.services import Services
-from panel.settings import origin
+from panel.settings import VERIFY_NAMES, origin
 from panel.upstream.inspection import explain_network, inspect, read_expiry
 from panel.upstream.transport import Egress
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 SOON_DAYS = 14
+STRONG_PROOFS = {"key", "call"}
 DAY = 86400.0
 API_PATH = "middag-account/v1"
 
@@ -96,6 +97,17 @@ def examine_frame(shared: Services) -> Iterator[Diagnosis]:
     if settings.agent_proof != "shared-secret" and settings.panel_url.startswith("http://"):
         cause = f"{settings.agent_proof} needs https, and PANEL_URL is http"
         yield Diagnosis(FAULT, cause, "serve the panel by https")
+
+
+def examine_verification(shared: Services) -> Iterator[Diagnosis]:
+    """What everybody can look up, or types themselves, proves nobody."""
+    settings = shared.settings
+    weak = [name for name in VERIFY_NAMES if name in settings.verify_by - STRONG_PROOFS]
+    if weak:
+        cause = f"PANEL_VERIFY_BY takes {', '.join(weak)} for a proof of who is writing"
+        yield Diagnosis(
+            WARNING, cause, "leave only key and call: the others may be known to anybody"
+        )
 
 
 def examine_sharing(shared: Services) -> Iterator[Diagnosis]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from panel.auth.access import Denied
 from panel.customer import matching
+from panel.customer.lookup import filter_holding
 from panel.customer.matching import (
     CLAIMED,
     PHONE,
@@ -87,7 +88,9 @@ def identify(shared: Services, number: int, agent: int = 0) -> Identity:
     links = shared.links.find(conversation.id, who.id)
     matches = shared.directory.find_matches(keys)
     sources = _read_sources(shared, conversation)
-    found = matching.identify(conversation, links, matches, sources)
+    verifications = shared.verifications.find(conversation.id)
+    verifications = filter_holding(shared, conversation, verifications)
+    found = matching.identify(conversation, links, matches, sources, verifications)
     doubt = find_doubt(conversation, sources, matches)
     return Identity(
         conversation.id,
@@ -152,7 +155,9 @@ def _describe_link(link: Link) -> LinkFound:
 
 
 def _describe_customer(each: Candidate, doubt: str, found: Identification) -> Customer:
-    if each.trust == PROVEN:
+    if each.verified:
+        why = f"agent {each.verified.agent} opened it for this conversation: {each.verified.kind}"
+    elif each.trust == PROVEN:
         by_phone = "its phone is that of one person there, and the channel is addressed by it"
         why = by_phone if each.organization in found.proven else "its customer has proven it"
     else:

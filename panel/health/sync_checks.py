@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db
 from panel.data.backlog import Backlog, read_backlog
-from panel.data.inbox import FailingPass, list_failing
 from panel.data.installation import Installation
 from panel.data.leader import is_led
+from panel.data.pass_states import FailingPass, list_failing
 from panel.data.tasks import TaskTrouble, list_trouble
 from panel.data.workers import Workers
 from panel.deliveries import format_age

@@ -17,6 +17,7 @@ RIGHTS = (
     *("org", "finances", "orders", "licenses", "tickets"),
     *("quotes", "contracts", "documents", "downloads"),
 )
+SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # for what the panel shows
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 

@@ -33,11 +33,15 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Demand:
-    """Organizations whose pass is wanted, tasks with one organization each, whom to warm."""
+    """Organizations whose pass is wanted, tasks with one organization each, whom to warm.
+
+    `resolved`: the conversation that has just been, else 0.
+    """
 
     passes: frozenset[int] = frozenset()
     tasks: Mapping[Task, int | None] = field(default_factory=dict)
     warmings: frozenset[int] = frozenset()
+    resolved: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class EventReader:
         if name == "conversation_created":
             return self._read_new_conversation(event)
         if name in ("conversation_updated", "conversation_status_changed"):
-            return Demand(tasks=self._judge(event, _find_changed(event)))
+            tasks = self._judge(event, _find_changed(event))
+            return Demand(tasks=tasks, resolved=_find_resolved(event))
         if name == "message_created" and not event.get("private"):
             return self._read_message(event)
         if name == "contact_created":
@@ -99,10 +104,17 @@ class EventReader:
         Of a conversation that does not live only what somebody set wrongly is anybody's business.
         """
         told = _read_mention(conversation)
-        if told is None:
-            return {}
+        return self._name_task(told, changed, lives or told.status != RESOLVED) if told else {}
+
+    def find_naming(self, told: Mention) -> dict[Task, int | None]:
+        """The task where it should say its organization, whoever tells of it."""
+        return self._name_task(told, {}, lives=True)
+
+    def _name_task(
+        self, told: Mention, changed: Mapping[str, Any], lives: bool
+    ) -> dict[Task, int | None]:
         seats = self._memberships.name_seats(told.contact)
-        kind = self._name_kind(told, seats, changed, lives or told.status != RESOLVED)
+        kind = self._name_kind(told, seats, changed, lives)
         if not kind:
             return {}
         number = told.contact if kind == REPAIR else told.number
@@ -157,6 +169,13 @@ def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any
     """Did somebody else set one of our values? What we write is right, so it is no echo of ours."""
     ours = {key: value for key, value in changed.items() if key in OUR_ATTRIBUTES}
     return any(value != (right or {}).get(key) for key, value in ours.items())
+
+
+def _find_resolved(event: Event) -> int:
+    """Only of a change to that status: an older event may come after somebody has reopened it."""
+    is_change = event.get("event") == "conversation_status_changed"
+    resolved = is_change and event.get("status") == RESOLVED
+    return _read_number(event.get("id")) if resolved else 0
 
 
 def _find_changed(event: Event) -> dict[str, Any]:

@@ -61,10 +61,13 @@ def receive_webhook() -> ResponseReturnValue:
 
 
 def _take(secret: str) -> Demand:
-    """What was lined up. Raises `Refusal`."""
-    raw = _read_body()
+    """What was lined up. Raises `Refusal`; what costs least is looked at first."""
+    if (request.content_length or 0) > LARGEST:
+        raise Refusal(413, "too_large", f"more than {LARGEST} bytes")
     if not secret:
         raise Refusal(401, "no_secret", "this panel knows no webhook secret")
+    _read_stamp(request.headers)
+    raw = _read_body()
     check_signature(secret, request.headers, raw, time.time())
     event = _read_event(raw)
     try:
@@ -96,12 +99,7 @@ def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> No
 
     Chatwoot sends it since 4.11.2. Raises `Refusal` with the reason.
     """
-    stamp = headers.get("X-Chatwoot-Timestamp", "")
-    given = headers.get("X-Chatwoot-Signature", "")
-    if not stamp or not given:
-        raise Refusal(401, "unsigned", "no signature and timestamp of Chatwoot")
-    if not (len(stamp) <= LONGEST_STAMP and stamp.isascii() and stamp.isdigit()):
-        raise Refusal(401, "wrong_signature", "no timestamp of Chatwoot")
+    stamp, given = _read_stamp(headers)
     right = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
     if not hmac.compare_digest(given.encode(), f"sha256={right}".encode()):
         raise Refusal(401, "wrong_signature", "no signature of our webhook")
@@ -110,13 +108,26 @@ def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> No
         raise Refusal(401, "stale", f"its time minus ours: {int(stamp) - now:.0f} s")
 
 
+def _read_stamp(headers: Headers) -> tuple[str, str]:
+    """Chatwoot's timestamp and signature, as they came. Raises `Refusal` where they cannot be."""
+    stamp = headers.get("X-Chatwoot-Timestamp", "")
+    given = headers.get("X-Chatwoot-Signature", "")
+    if not stamp or not given:
+        raise Refusal(401, "unsigned", "no signature and timestamp of Chatwoot")
+    if not (len(stamp) <= LONGEST_STAMP and stamp.isascii() and stamp.isdigit()):
+        raise Refusal(401, "wrong_signature", "no timestamp of Chatwoot")
+    return stamp, given
+
+
 def _read_delivery(raw: bytes) -> str:
     return request.headers.get("X-Chatwoot-Delivery", "")[:64] or sha256(raw).hexdigest()
 
 
 def _line_up(event: dict[str, Any], delivery: str) -> Demand:
-    """Keep what the event asks for."""
+    """Keep what the event asks for, and end what held until the conversation was resolved."""
     demand = get(EventReader).read(event)
+    if demand.resolved:
+        services().verifications.end(demand.resolved)
     for organization in sorted(demand.passes):
         hook_id = f"chatwoot:{delivery}:{organization}"
         get(Intake).ring(organization, f"chatwoot.{event.get('event')}", hook_id)

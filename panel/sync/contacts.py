@@ -148,7 +148,7 @@ class Contacts:
 def _describe_absent(known: Known, wanted: DesiredPerson, identifier: str | None = None) -> Person:
     """The person without a contact."""
     keys = (wanted.email, wanted.phone, identifier, wanted.phone_shared)
-    return Person(known.id, wanted.key, 0, wanted.role, *keys)
+    return Person(known.id, wanted.key, 0, wanted.role, *keys, lacks=wanted.lacks)
 
 
 def read_own(stored: Person | None) -> str | None:

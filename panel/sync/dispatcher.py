@@ -49,7 +49,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._passes: dict[str, tuple[int, Turn]] = {}
-        self._tasks: dict[str, Turn] = {}
+        self._tasks: dict[str, tuple[str, Turn]] = {}
 
     def enter_pass(self, organization: int, pass_id: str, lane: Lane = Lane.URGENT) -> Turn:
         """It begins, or the engine has taken it up again after a death."""
@@ -60,9 +60,10 @@ class Dispatcher:
             turn.begun = time.monotonic()
             return turn
 
-    def enter_task(self, try_id: str) -> Turn:
+    def enter_task(self, task: Task, try_id: str) -> Turn:
         with self._lock:
-            return self._tasks.setdefault(try_id, Turn(Lane.URGENT, time.monotonic()))
+            begun = task.kind, Turn(Lane.URGENT, time.monotonic())
+            return self._tasks.setdefault(try_id, begun)[1]
 
     def leave(self, work_id: str) -> None:
         """It has ended."""
@@ -88,7 +89,8 @@ class Dispatcher:
         self._promote(connection)
         for lane, most in AT_ONCE.items():
             self._begin_passes(connection, lane, most, now)
-        self._begin_tasks(connection, now)
+        for kinds, most in TASKS_AT_ONCE.items():
+            self._begin_tasks(connection, kinds, most, now)
 
     def _hasten(self, sides: set[str], now: float) -> None:
         with self._database.begin() as connection:
@@ -115,13 +117,15 @@ class Dispatcher:
             self.enter_pass(organization, pass_id, lane)
             self._begin(self._starts.begin_pass, organization, pass_id)
 
-    def _begin_tasks(self, connection: Connection, now: float) -> None:
+    def _begin_tasks(
+        self, connection: Connection, kinds: tuple[str, ...], most: int, now: float
+    ) -> None:
         with self._lock:
-            known = set(self._tasks)
-        free = TASKS_AT_ONCE - len(known)
-        found = tasks.find_due(connection, free + len(known), now) if free > 0 else []
+            known = {try_id for try_id, (kind, _) in self._tasks.items() if kind in kinds}
+        free = most - len(known)
+        found = tasks.find_due(connection, kinds, free + len(known), now) if free > 0 else []
         for task, try_id in [row for row in found if row[1] not in known][:free]:
-            self.enter_task(try_id)
+            self.enter_task(task, try_id)
             self._begin(self._starts.begin_task, task, try_id)
 
     def _begin(self, start: Callable[..., object], what: object, work_id: str) -> None:

@@ -14,11 +14,13 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from panel.data import dead_letters, inbox, lanes, line_ups, tasks
+from panel.data import dead_letters, inbox, lanes, line_ups, pass_states, tasks
 from panel.data.dead_letters import BuriedHooks
-from panel.data.inbox import BURIED, DONE, IGNORED, WAITING, FailingPass, InboxRow
+from panel.data.inbox import InboxRow
+from panel.data.inbox_tables import BURIED, DONE, IGNORED, WAITING
 from panel.data.lanes import Lane, LaneLength, LanePlace
 from panel.data.line_ups import LineUp
+from panel.data.pass_states import FailingPass
 from panel.data.tasks import TaskTrouble
 from panel.sync.events import find_kind
 from panel.sync.group_commit import GroupCommit
@@ -56,6 +58,15 @@ class Stats:
     tasks: int = 0
     failing_tasks: tuple[TaskTrouble, ...] = ()
     lanes: Mapping[Lane, LaneLength] = field(default_factory=dict)
+
+    @property
+    def oldest_urgent(self) -> float | None:
+        """When the oldest hook came that somebody waits for."""
+        return self.lanes[Lane.URGENT].oldest_at if Lane.URGENT in self.lanes else None
+
+    def count_waiting(self, lane: Lane) -> int:
+        """Passes of a lane, those that are tried again too."""
+        return self.lanes[lane].waiting if lane in self.lanes else 0
 
 
 class Intake:
@@ -107,7 +118,7 @@ class Intake:
                 lanes.lock_organizations(connection, batch.organizations)
                 line_ups.insert_line_up(connection, batch)
                 if hastened:
-                    inbox.forget_tries(connection, hastened)
+                    pass_states.forget_tries(connection, hastened)
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
 
@@ -139,13 +150,13 @@ class Intake:
         now = self._clock()
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, now)
-            states = inbox.count_passes(connection, now)
+            states = pass_states.count_passes(connection, now)
             lengths = lanes.read_lanes(connection)
             return Stats(
                 **asdict(states),
                 **asdict(counts),
                 oldest_waiting=_find_oldest(lengths),
-                failing=tuple(inbox.list_failing(connection)),
+                failing=tuple(pass_states.list_failing(connection)),
                 tasks=tasks.count_asked(connection),
                 failing_tasks=tuple(tasks.list_trouble(connection)),
                 lanes=lengths,

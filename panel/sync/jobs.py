@@ -4,10 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event
 
 from panel.cache.policy import CacheControl
-from panel.data import inbox
+from panel.data import inbox, pass_states
 from panel.data.db import transaction
 from panel.data.installation import Installation
 from panel.data.lanes import Lane
@@ -19,17 +20,20 @@ from panel.errors import Missing, PanelError
 from panel.logs.events import LogThrottle
 from panel.metrics import PASS_OUTCOMES, PASS_TRY_SECONDS, start_series, timing
 from panel.services import Services
+from panel.sync.chatwoot_events import EventReader
 from panel.sync.conversations import Conversations
 from panel.sync.events import find_kind
 from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
-from panel.sync.night import MOST_CLEARED, Inbox, Night
+from panel.sync.night import MOST_CLEARED, Comparisons, Inbox, Night
 from panel.sync.night_contacts import ContactComparison
+from panel.sync.night_strays import Strays
 from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
 from panel.sync.reconcile import DELETED, Notes, Reconciler
 from panel.sync.recovery import Recovery
-from panel.sync.worker import Work
+from panel.sync.task_intake import TaskIntake
+from panel.sync.work import Work
 from panel.upstream.chatwoot import Chatwoot
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
@@ -41,11 +45,14 @@ BACKFILL = "backfill"
 start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 
-class TooManyGone(Exception):
-    """`gone` of `known` organizations would be cleared."""
+@dataclass(frozen=True)
+class LinedUp:
+    """What came of `sync reconcile`: how many organizations were lined up, and how many were
+    withheld because they are gone and are too many of the `known` ones."""
 
-    def __init__(self, gone: int, known: int) -> None:
-        super().__init__(f"{gone} of {known} known organizations would be cleared")
+    lined_up: int
+    withheld: int
+    known: int
 
 
 class Jobs:
@@ -82,8 +89,20 @@ class Jobs:
             notes,
             self._reconciler,
             chatwoot,
-            ContactComparison(services.directory, self._memberships, notes.sightings),
-            Inbox(self._line_up, lambda number: bool(self._find_deletion(number))),
+            self._make_comparisons(chatwoot, notes),
+            Inbox(
+                self._line_up,
+                TaskIntake(services.database).ask,
+                lambda number: bool(self._find_deletion(number)),
+            ),
+        )
+
+    def _make_comparisons(self, chatwoot: Chatwoot, notes: Notes) -> Comparisons:
+        directory = self._services.directory
+        reader = EventReader(directory, self._services.links)
+        return Comparisons(
+            ContactComparison(directory, self._memberships, notes.sightings),
+            Strays(chatwoot, directory, notes.readings, reader),
         )
 
     @property
@@ -128,7 +147,7 @@ class Jobs:
             return True
         organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
         with transaction(self._services.database) as connection:
-            return not inbox.is_busy(connection, organizations)
+            return not pass_states.is_busy(connection, organizations)
 
     def warm(self, organization: int) -> None:
         """Bring the panel's kept copies up to date, so that it is there before the agent looks.
@@ -140,25 +159,29 @@ class Jobs:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
 
-    def reconcile(self, force: bool = False, watch: Watch = iter) -> int:
-        """Line up every known organization; returns how many. Raises `TooManyGone`.
+    def reconcile(self, force: bool = False, watch: Watch = iter) -> LinedUp:
+        """Line up every known organization, as the night does where many of them are gone: then
+        their clearing alone is withheld, unless `force` says that it is right.
 
         `watch` is given the ids and yields them again: for who wants to see how far it is.
         """
         known = self._services.directory.list_organizations()
-        gone = [each for each in known if self._would_clear(each)]
-        if len(gone) > MOST_CLEARED * len(known) and not force:
-            raise TooManyGone(len(gone), len(known))
-        self._intake.line_up(gone, Lane.RECONCILE, DELETED)
-        left = [each for each in watch(known) if each not in gone]
-        self._intake.line_up(left, Lane.RECONCILE)
-        return len(known)
+        gone = {each for each in watch(known) if self._would_clear(each)}
+        is_withheld = len(gone) > MOST_CLEARED * len(known) and not force
+        if not is_withheld:
+            self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
+        self._intake.line_up([each for each in known if each not in gone], Lane.RECONCILE)
+        withheld = len(gone) if is_withheld else 0
+        return LinedUp(len(known) - withheld, withheld, len(known))
 
     def begin_night(self) -> None:
         """What the worker's schedule calls: `keep_nights` goes on with it."""
         self._night.begin()
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
+        self._services.notes.prune(time.time() - kept)
+        self._services.verifications.prune()
+        self._services.tries.prune()
         self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:

@@ -17,12 +17,14 @@ from threading import Event, Lock
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data.nights import CLOSING, CONTACTS, MISSED, NEXT_PHASE, OFFICE, NightRow, Nights
+from panel.data.tasks import Task
 from panel.errors import GiveUp, Missing, PanelError, Paused, TryLater, Unauthorized
 from panel.logs.events import LogThrottle
 from panel.settings import Settings
 from panel.sync.contact_errors import FAILURES_IN_A_ROW
 from panel.sync.intake import NotKept
 from panel.sync.night_contacts import ContactComparison
+from panel.sync.night_strays import Asking, Strays
 from panel.sync.reconcile import DELETED, RECONCILE, Notes, Reconciler
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 
@@ -38,11 +40,20 @@ DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
 
 @dataclass(frozen=True)
 class Inbox:
-    """`line_up(organizations, kind)`: have passes done; `was_deleted(organization)`: did the plugin
-    ever say so?"""
+    """`line_up(organizations, kind)`: have passes done; `ask(task, organization)`: have a task
+    done; `was_deleted(organization)`: did the plugin ever say so?"""
 
     line_up: Callable[[Collection[int], str], None]
+    ask: Callable[[Task, int | None], object]
     was_deleted: Callable[[int], bool]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which nobody has told."""
+
+    contacts: ContactComparison
+    strays: Strays
 
 
 class Night:
@@ -55,7 +66,7 @@ class Night:
         notes: Notes,
         reconciler: Reconciler,
         chatwoot: Chatwoot,
-        contacts: ContactComparison,
+        comparisons: Comparisons,
         inbox: Inbox,
     ) -> None:
         self._zone = settings.timezone
@@ -63,8 +74,9 @@ class Night:
         self._readings, self._sightings = notes.readings, notes.sightings
         self._reconciler = reconciler
         self._chatwoot = chatwoot
-        self._contacts = contacts
+        self._contacts, self._strays = comparisons.contacts, comparisons.strays
         self._inbox = inbox
+        self._asking = Asking(lambda found: inbox.line_up(found, RECONCILE), inbox.ask)
         self._alone = Lock()
         self._events = LogThrottle()
         self._turns: list[int] = []  # organizations that are next
@@ -265,6 +277,10 @@ class Night:
     # -- the end ---------------------------------------------------------------------------------
 
     def _close(self, night: NightRow) -> NightRow:
+        looked = self._strays.look(night, self._asking)
+        return looked or self._end(night)
+
+    def _end(self, night: NightRow) -> NightRow:
         gone = self._readings.list_gone(night.begun_at)
         if len(gone) > MOST_CLEARED * night.known:
             told = f"{len(gone)} of {night.known} known organizations would be cleared"
@@ -273,8 +289,8 @@ class Night:
         elif gone:
             night = self._ask_passes(night, gone, DELETED)
         today = datetime.now(self._zone).date()
-        needy = set(self._readings.list_needy(today)) - set(gone)
-        night = self._ask_passes(night, needy)
+        needy = {*self._readings.list_needy(today), *self._contacts.find_absent()}
+        night = self._ask_passes(night, needy - set(gone))
         now = time.time()
         self._sightings.prune(now)
         self._nights.prune(now)

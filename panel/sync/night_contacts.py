@@ -33,6 +33,13 @@ class ContactComparison:
         """The organizations that tell this contact something; none where it is nobody."""
         return {known.id for known, _ in self._memberships.find_told(contact)}
 
+    def find_absent(self) -> set[int]:
+        """Organizations of which somebody has no contact. One that was deleted in Chatwoot is not
+        made again, so its person's organization needs no pass because of it."""
+        deleted = self._directory.erasures.list_held_back()
+        left = {(person.organization, person.key) for _, person in deleted}
+        return {organization for organization, _ in self._directory.list_absent() - left}
+
     def _compare(self, contact: Contact, before: Sighting | None) -> set[int]:
         seats = self._memberships.find_told(contact.id)
         if not seats:

@@ -6,6 +6,7 @@ serve the organizations at random, take a millisecond for each of many, and look
 costs a twentieth of a core.
 """
 
+import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -15,17 +16,21 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data.lanes import Lane
+from panel.data.tasks import NAMING, REPAIR, WARMING
 
 APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
 # A constant, never computed: DBOS 3.4 leaves work lying that another version began.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException)
+# The last: of a question past SQLAlchemy (`dispatcher`).
+TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
 # Passes of each lane that run at once; one that waits for its next try is none of them. So the slow
 # lanes never hold the place of what somebody waits for.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}
-TASKS_AT_ONCE = 6
+# Tries of tasks that run at once. A warming asks the back office alone: it never stands behind
+# those that wait for a call to Chatwoot.
+TASKS_AT_ONCE = {(NAMING, REPAIR): 6, (WARMING,): 3}
 WARM_WORKFLOW = "warm"  # of programs before the lanes, as are the queues
 FORMER_QUEUES = ("passes", "tasks", WARM_WORKFLOW)
 DELETED_AT_ONCE = 500  # finished workflows

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from panel.data import inbox, lanes
+from panel.data import inbox, lanes, pass_states
 from panel.data.lanes import Lane, LanePlace
 from panel.sync.pass_queue import PASS_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
@@ -30,9 +30,9 @@ class PassRunner:
         self._clock = clock
 
     def begin(self, organization: int, me: str) -> list[int]:
-        """See `inbox.begin_pass`; empty when another pass has taken the place of this one."""
+        """See `pass_states.begin_pass`; empty when another pass has taken the place of this one."""
         with inbox.write_transaction(self._database, organization) as connection:
-            return list(inbox.begin_pass(connection, organization, me) or ())
+            return list(pass_states.begin_pass(connection, organization, me) or ())
 
     def settle(self, organization: int, me: str, begun: list[int], outcome: TryOutcome) -> str:
         """Note what came of it; returns why it was buried, or nothing."""
@@ -42,7 +42,7 @@ class PassRunner:
         side = outcome.get("side", "")
         with inbox.write_transaction(self._database, organization) as connection:
             if not reason:
-                inbox.finish_pass(connection, organization, through, now, me)
+                pass_states.finish_pass(connection, organization, through, now, me)
                 return ""
             if outcome["later"] and self._try_again(connection, organization, outcome):
                 return ""
@@ -51,41 +51,43 @@ class PassRunner:
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
             # Those that came later have their place already, or had it: they keep it.
-            if inbox.bury_hooks(connection, organization, first, reason, me, now, side):
+            if pass_states.bury_hooks(connection, organization, first, reason, me, now, side):
                 self._take_place(connection, organization)
             return reason
 
     def _try_again(self, connection: Connection, organization: int, outcome: TryOutcome) -> bool:
         reason, side, now = outcome["reason"], outcome.get("side", ""), self._clock()
         if outcome.get("progressed"):
-            inbox.forget_tries(connection, [organization])
-        tries = inbox.count_failure(connection, organization, reason, side, now)
+            pass_states.forget_tries(connection, [organization])
+        tries = pass_states.count_failure(connection, organization, reason, side, now)
         delay = find_delay(self._waits, tries, outcome["retry_at"], now)
         if delay is None:
             return False
-        inbox.postpone_pass(connection, organization, str(uuid4()), now + delay)
+        pass_states.postpone_pass(connection, organization, str(uuid4()), now + delay)
         return True
 
     def bury_lost(self) -> None:
         """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
         with self._database.connect() as connection:
-            begun = inbox.list_running(connection)
+            begun = pass_states.list_running(connection)
         # In this order: a pass of theirs that has ended by now has settled them first.
         living = {each.workflow_id for each in self._queue.list_living(PASS_WORKFLOW)}
         for organization, pass_id in begun.items():
             if pass_id not in living:
                 self._bury(organization, pass_id)
         with self._database.connect() as connection:
-            forgotten = inbox.list_forgotten(connection)
+            forgotten = pass_states.list_forgotten(connection)
         for organization in forgotten:
             with inbox.write_transaction(self._database, organization) as connection:
                 self._take_place(connection, organization)
 
     def _bury(self, organization: int, pass_id: str) -> None:
         with inbox.write_transaction(self._database, organization) as connection:
-            if inbox.clear_lost_pass(connection, organization, pass_id):
+            if pass_states.clear_lost_pass(connection, organization, pass_id):
                 last, now = inbox.find_last_waiting(connection, organization), self._clock()
-                inbox.bury_hooks(connection, organization, last, "lost its pass", pass_id, now)
+                pass_states.bury_hooks(
+                    connection, organization, last, "lost its pass", pass_id, now
+                )
 
     def _take_place(self, connection: Connection, organization: int) -> None:
         if last := inbox.find_last_waiting(connection, organization):

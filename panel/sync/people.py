@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from panel.data.directory import COMPANY, GUESSABLE, Known, Person
-from panel.models.organizations import Collaborator, Organization
+from panel.models.organizations import SHOWN_RIGHTS, Collaborator, Organization
 from panel.models.phones import has_extension, identify_line, normalize_phone
 from panel.models.text import normalize_email
 from panel.models.values import Illegible, Status
@@ -47,7 +47,8 @@ OUR_ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class DesiredPerson:
-    """A person as the back office names them; `phone_shared`: by others too."""
+    """A person as the back office names them; `phone_shared`: by others too; `lacks`: see
+    `Person`."""
 
     key: str
     role: str
@@ -55,6 +56,7 @@ class DesiredPerson:
     email: str | None = None
     phone: str | None = None
     phone_shared: bool = False
+    lacks: str | None = None
 
     @property
     def own_phone(self) -> str | None:
@@ -183,7 +185,14 @@ def _make_person(
         email=email,
         phone=phone,
         phone_shared=has_extension(each.phone, country) or _is_shared(phone, holders),
+        lacks=_describe_lacks(each),
     )
+
+
+def _describe_lacks(each: Collaborator) -> str | None:
+    if each.rights is None:
+        return None
+    return ",".join(area for area in SHOWN_RIGHTS if area not in each.rights)
 
 
 def make_identifier() -> str:

@@ -173,10 +173,13 @@ class Reconciler:
         return False
 
     def _read(self, truth: Organization) -> Told:
+        people = self._office.fetch(COLLABORATORS, truth.id)
+        owned = self._office.fetch(ENTITLEMENTS, truth.id)
+        self._office.keep_stopped(truth.id, owned.rows)
         return Told(
             truth,
-            self._office.fetch(COLLABORATORS, truth.id),
-            self._office.fetch(ENTITLEMENTS, truth.id),
+            people,
+            owned,
             self._directory.people_of(truth.id),
         )
 

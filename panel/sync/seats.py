@@ -177,6 +177,7 @@ class Seats:
             identifier=place.identifier or _read_guessable(stored),
             phone_shared=wanted.phone_shared,
             former_email=former if stays and former != wanted.email and shown == former else None,
+            lacks=wanted.lacks,
         )
 
     def _put_further(

@@ -43,7 +43,7 @@ class Settled:
 
 
 def _is_same(stored: Person, wanted: DesiredPerson) -> bool:
-    keys = ("role", "email", "phone", "phone_shared")
+    keys = ("role", "email", "phone", "phone_shared", "lacks")
     return all(getattr(stored, key) == getattr(wanted, key) for key in keys)
 
 

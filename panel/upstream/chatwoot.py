@@ -12,6 +12,7 @@ from panel.upstream.chatwoot_access import AccessCalls
 from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, connect
 from panel.upstream.chatwoot_contacts import PAGE_CONTACTS, ContactCalls
 from panel.upstream.chatwoot_conversations import ConversationCalls
+from panel.upstream.chatwoot_messages import MessageCalls
 from panel.upstream.chatwoot_records import (
     ADMINISTRATOR,
     ID_ATTRIBUTE,
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 
-class Chatwoot(AccessCalls, ConversationCalls, ContactCalls):
+class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
     def version(self) -> str:

@@ -1,21 +1,25 @@
 """Who may see what in Chatwoot, and what a channel knows of a contact: each is asked within 40 s.
 
-An older list is used by `auth.access` alone, which asks for it.
+An older list is used by `auth.access` alone, which asks for it. And in which language Chatwoot
+speaks, which is asked once an hour.
 """
 
-from panel.cache.entries import Resource
+from panel.cache.entries import Lifetimes, Reading, Resource
 from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
-from panel.errors import Missing
-from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, AccountCalls
+from panel.errors import Missing, PanelError
+from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, ACCOUNTS, AccountCalls
 from panel.upstream.chatwoot_parts import ContactAnswer
 from panel.upstream.chatwoot_records import (
     parse_numbers,
     parse_pairs,
     read_ids,
+    read_locale,
     read_sources,
     require_object,
 )
+
+LOCALE_LIFETIMES = Lifetimes(fresh=3600, empty=300)
 
 
 class AccessCalls(AccountCalls):
@@ -51,11 +55,44 @@ class AccessCalls(AccountCalls):
 
         Asked anew: who was merged into the contact a moment ago must not find the former answer.
         """
+        joined = self.addresses(contact)
+        return frozenset(source for where, source in joined if where == inbox)
+
+    def addresses(
+        self, contact: int, control: CacheControl = CacheControl.NO_CACHE
+    ) -> frozenset[tuple[int, str]]:
+        """Each inbox that knows the contact, with how its channel calls it; asked anew as well,
+        unless `control` allows some age."""
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, parse_pairs)
-        path, anew = f"contacts/{contact}", CacheControl.NO_CACHE
+        path = f"contacts/{contact}"
 
         def fetch(by: Deadline) -> list[list[object]]:
             return read_sources(self._fetch_parts(path, ContactAnswer, by)["payload"])
 
-        joined = self._read_cached(resource, path, fetch, anew)
-        return frozenset(source for where, source in joined if where == inbox)
+        joined = self._read_cached(resource, path, fetch, control)
+        return frozenset(joined)
+
+    def find_locale(self) -> str:
+        """The language of the account, such as `pt_BR`; empty where Chatwoot names none.
+
+        The dashboard speaks it to every agent who chose no other for themselves. A failure is in
+        the log, and counts as the former answer: nobody asks for a language at every opening.
+        """
+
+        def fetch(by: Deadline) -> str:
+            try:
+                return read_locale(self._fetch("", by))
+            except PanelError as error:
+                self._report(ACCOUNTS, error)
+                kept = self.peek_locale()
+                return kept.value if kept else ""
+
+        return self._read_cached(_make_locale_resource(self._account), ACCOUNTS, fetch)
+
+    def peek_locale(self) -> Reading[str] | None:
+        """As it was found within a day; nobody is asked now."""
+        return self._cache.peek(_make_locale_resource(self._account))
+
+
+def _make_locale_resource(account: int) -> Resource[str]:
+    return Resource("chatwoot-locale", account, LOCALE_LIFETIMES, str, lambda locale: not locale)

@@ -46,12 +46,13 @@ log = logging.getLogger(__name__)
 # And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
 # minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
+ACCOUNTS = "api/v1/accounts"  # as a call about the account itself is counted
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
 # As calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
-    *("conversations", "conversations/custom_attributes", "agents", "inbox_members"),
+    *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes"),
+    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
 )
 T = TypeVar("T")
 
@@ -209,7 +210,7 @@ class AccountCalls:
     # -- what is told of it ----------------------------------------------------------------------
 
     def _address(self, path: str) -> str:
-        return f"api/v1/accounts/{self._account}/{path}"
+        return f"{ACCOUNTS}/{self._account}/{path}".rstrip("/")
 
     @contextmanager
     def _confirming_missing(self) -> Iterator[None]:

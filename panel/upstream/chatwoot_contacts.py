@@ -8,6 +8,7 @@ from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
 from panel.upstream.chatwoot_calls import AccountCalls, refuses_key
 from panel.upstream.chatwoot_parts import ContactAnswer, ContactsAnswer
 from panel.upstream.chatwoot_records import (
+    ABSENT,
     CONTAINS,
     ID_ATTRIBUTE,
     PRESENT,
@@ -52,7 +53,7 @@ class ContactCalls(AccountCalls):
         One page of them: Chatwoot promises no order, so pages may overlap. It compares without
         case: look-alikes come too.
         """
-        answer = self._filter_contacts(conditions, "OR", page)
+        answer = self._filter_contacts(conditions, "OR", page=page)
         count = require_number(require_object(answer.get("meta")), "count")
         return [parse_contact(row) for row in answer["payload"]], count
 
@@ -64,6 +65,16 @@ class ContactCalls(AccountCalls):
         Raises `Unreadable` where `setup` has not defined the attribute.
         """
         return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_strangers(self, keys: Sequence[Condition]) -> list[Contact]:
+        """Contacts that show one of these keys and say no organization.
+
+        None where `setup` has not defined the attribute.
+        """
+        # AND binds tighter than OR, and there are no parentheses: each key has its own condition.
+        absent = Condition(ID_ATTRIBUTE, (), ABSENT)
+        return self._list_defined([each for key in keys for each in (key, absent)], "AND", "OR")
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
@@ -87,27 +98,27 @@ class ContactCalls(AccountCalls):
         found = self._list_defined(conditions, "OR")
         return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
 
-    def _list_defined(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
+    def _list_defined(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
         try:
-            return self._list_pages(conditions, joint)
+            return self._list_pages(conditions, *joints)
         except Unreadable as error:
             if refuses_key(error):
                 return []
             raise
 
-    def _list_pages(self, conditions: Sequence[Condition], joint: str) -> list[Contact]:
+    def _list_pages(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
         found: dict[int, Contact] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
-            rows = self._filter_contacts(conditions, joint, page)["payload"]
+            rows = self._filter_contacts(conditions, *joints, page=page)["payload"]
             found |= {each.id: each for each in map(parse_contact, rows)}
             if len(rows) < PAGE_CONTACTS:
                 break
         return list(found.values())
 
     def _filter_contacts(
-        self, conditions: Sequence[Condition], joint: str = "AND", page: int = 1
+        self, conditions: Sequence[Condition], *joints: str, page: int = 1
     ) -> dict[str, Any]:
-        question = make_question(conditions, joint)
+        question = make_question(conditions, *joints)
         return self._get_parts(f"contacts/filter?page={page}", ContactsAnswer, question)
 
     def count_identifiers(self, part: str) -> int:

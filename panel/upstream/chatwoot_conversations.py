@@ -9,8 +9,16 @@ from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.errors import CHATWOOT_SIDE, Unreadable, naming_side
 from panel.upstream.chatwoot_calls import ACCESS_LIFETIMES, AccountCalls, refuses_key
-from panel.upstream.chatwoot_parts import ConversationPart, ConversationsAnswer
+from panel.upstream.chatwoot_languages import strip_further
+from panel.upstream.chatwoot_parts import (
+    ConversationPart,
+    ConversationsAnswer,
+    WholeConversationsAnswer,
+)
 from panel.upstream.chatwoot_records import (
+    ABSENT,
+    ID_ATTRIBUTE,
+    LIVING_STATUSES,
     Condition,
     Conversation,
     ListedConversation,
@@ -37,7 +45,7 @@ class ConversationCalls(AccountCalls):
         path = f"conversations/{number}"
 
         def fetch(by: Deadline) -> Any:
-            return self._fetch_parts(path, ConversationPart, by)
+            return strip_further(self._fetch_parts(path, ConversationPart, by))
 
         return self._read_cached(_make_resource(number), path, fetch, control)
 
@@ -82,6 +90,21 @@ class ConversationCalls(AccountCalls):
             for row in self._filter_conversations(contact, statuses):
                 found.setdefault(row.id, row)
         return list(found.values())
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_unnamed(self, page: int) -> list[Conversation]:
+        """A page of the conversations that live and name no organization; none where `setup` has
+        not defined the attribute."""
+        living = Condition("status", LIVING_STATUSES)
+        question = make_question([living, Condition(ID_ATTRIBUTE, (), ABSENT)])
+        path = f"conversations/filter?page={page}"
+        try:
+            rows = self._get_parts(path, WholeConversationsAnswer, question)["payload"]
+        except Unreadable as error:
+            if refuses_key(error):
+                return []
+            raise
+        return [parse_conversation(row) for row in rows]
 
     def _filter_conversations(
         self, contact: int, statuses: tuple[str, ...]

@@ -20,6 +20,7 @@ class ContactPart(Part):
     phone_number: Field = msgspec.UNSET
     identifier: Field = msgspec.UNSET
     custom_attributes: Field = msgspec.UNSET
+    additional_attributes: Field = msgspec.UNSET
     contact_inboxes: Field = msgspec.UNSET
 
 
@@ -56,7 +57,27 @@ class ListedPart(Part):
 class ConversationPart(ListedPart, kw_only=True):
     inbox_id: msgspec.Raw
     meta: MetaPart
+    additional_attributes: Field = msgspec.UNSET
+    created_at: Field = msgspec.UNSET
+    last_activity_at: Field = msgspec.UNSET
+    waiting_since: Field = msgspec.UNSET
 
 
 class ConversationsAnswer(Part):
     payload: list[ListedPart]
+
+
+class MessagePart(Part):
+    id: msgspec.Raw
+    content: Field = msgspec.UNSET
+    private: Field = msgspec.UNSET
+    source_id: Field = msgspec.UNSET
+    created_at: Field = msgspec.UNSET
+
+
+class MessagesAnswer(Part):
+    payload: list[MessagePart]
+
+
+class WholeConversationsAnswer(Part):
+    payload: list[ConversationPart]

@@ -6,10 +6,13 @@ Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 from panel.errors import GiveUp, Unreadable
 from panel.models.text import clean, normalize_email
+from panel.upstream.chatwoot_languages import read_languages
 
 ADMINISTRATOR = "administrator"
 LONGEST_NAME = 255  # characters that a contact's name may have
@@ -21,7 +24,8 @@ ROLE_ATTRIBUTE = "middag_role"
 PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
 RESOLVED = "resolved"
 LIVING_STATUSES = ("open", "pending", "snoozed")
-EQUAL, CONTAINS, PRESENT = "equal_to", "contains", "is_present"  # of filters; without case
+# Of filters, which compare without case.
+EQUAL, CONTAINS, PRESENT, ABSENT = "equal_to", "contains", "is_present", "is_not_present"
 
 AGENT_KEYS = ("id", "name", "email", "role")
 
@@ -41,7 +45,7 @@ class Contact:
     """`joined`: it is known to an inbox, so that somebody may be speaking through it.
 
     `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say.
+    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -52,6 +56,7 @@ class Contact:
     attributes: dict[str, Any]
     joined: bool = False
     public: bool = True
+    company: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
     `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
+    `languages`: of the customer, the likeliest first; none where nobody knows. Epoch seconds, 0
+    where they are not told: `active_at`, of its last message; `waiting_since`, of the customer's
+    first message that no agent has answered.
+    `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -68,6 +77,22 @@ class Conversation:
     contact: Contact
     attributes: dict[str, Any]
     team: int | None = None
+    languages: tuple[str, ...] = ()
+    created_at: float = 0.0
+    active_at: float = 0.0
+    waiting_since: float = 0.0
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One of a conversation. `source`: what its writer called it; `created_at`: epoch seconds."""
+
+    id: int
+    content: str
+    private: bool
+    source: str
+    created_at: float
 
 
 @dataclass(frozen=True)
@@ -105,8 +130,9 @@ class ValuesRefused(GiveUp):
         self.attributes = attributes
 
 
-def make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[str, Any]:
-    """A question of Chatwoot's filters."""
+def make_question(conditions: Sequence[Condition], *joints: str) -> dict[str, Any]:
+    """A question of Chatwoot's filters. `joints`: what stands between the conditions, over and
+    over; by itself AND."""
     rows: list[dict[str, Any]] = [
         {
             "attribute_key": each.key,
@@ -114,7 +140,7 @@ def make_question(conditions: Sequence[Condition], joint: str = "AND") -> dict[s
             "values": list(each.values),
             "query_operator": joint,
         }
-        for each in conditions
+        for each, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
     ]
     rows[-1]["query_operator"] = None
     return {"payload": rows}
@@ -133,6 +159,21 @@ def parse_conversation(body: Any) -> Conversation:
         contact=parse_contact(meta.get("sender")),
         attributes=read_attributes(body),
         team=require_number(meta["team"], "id") if meta.get("team") else None,
+        languages=read_languages(body),
+        created_at=_read_moment(body, "created_at"),
+        active_at=_read_moment(body, "last_activity_at"),
+        waiting_since=_read_moment(body, "waiting_since"),
+        status=_read_text(body, "status") or "",
+    )
+
+
+def parse_message(body: Any) -> Message:
+    return Message(
+        require_number(body, "id"),
+        str(body.get("content") or ""),
+        body.get("private") is True,
+        str(body.get("source_id") or ""),
+        _read_moment(body, "created_at"),
     )
 
 
@@ -152,7 +193,13 @@ def parse_contact(body: Any) -> Contact:
         attributes=read_attributes(found),
         joined=bool(found.get("contact_inboxes")),
         public=_is_public(found),
+        company=_read_company(found),
     )
+
+
+def _read_company(contact: dict[str, Any]) -> str:
+    more = contact.get("additional_attributes")
+    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:
@@ -202,6 +249,11 @@ def read_ids(body: Any) -> list[int]:
     return [require_number(row, "id") for row in require_list(body)]
 
 
+def read_locale(account: Any) -> str:
+    """Empty where the account names no language."""
+    return _read_text(require_object(account), "locale") or ""
+
+
 def parse_numbers(body: Any) -> list[int]:
     if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
         raise Unreadable("wrong_shape", "no list of numbers")
@@ -243,3 +295,9 @@ def require_number(body: Any, key: str) -> int:
 def _read_text(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
     return clean(value) or None if isinstance(value, str) else None
+
+
+def _read_moment(body: dict[str, Any], key: str) -> float:
+    value = body.get(key)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return float(value) if is_number and value else 0.0

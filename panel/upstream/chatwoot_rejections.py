@@ -10,7 +10,7 @@ something before Chatwoot.
 from typing import Any
 
 from panel.errors import Blocked, Missing, PanelError, Unauthorized, Unreadable
-from panel.upstream.client import Rejection
+from panel.upstream.rejections import Rejection
 
 ANOTHER_ACCOUNT, SUSPENDED, UNKNOWN_ACCOUNT = "other_account", "account_suspended", "no_account"
 TOKEN_MISSING, BOT_TOKEN = "token_missing", "bot_token"

@@ -17,6 +17,7 @@ from panel.models.organizations import Collaborator, Organization
 from panel.models.values import Oddity, Row, is_nothing, read_list, read_whole
 
 MOST_PAGES = 10  # of a section: an agent waits
+FOREIGN_ROWS = "foreign_rows"
 EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
 T = TypeVar("T")
 R = TypeVar("R")
@@ -174,18 +175,23 @@ def says_failure(body: dict[str, Any]) -> bool:
     return said or bool(body.get("errors")) or bool(body.get("error"))
 
 
-def check_owner(records: list[Any], organization: int) -> None:
+def check_owners(records: list[Any], organization: int) -> None:
     """A record that names another organization makes the whole answer untrustworthy.
 
     One whose owner cannot be read is not shown, and counted: see `find_owner`.
     """
     for record in records:
         try:
-            owner = find_owner(record) if isinstance(record, dict) else None
-        except Unreadable:
-            continue
-        if owner not in (None, organization):
-            raise Unreadable("foreign_rows", "a row of another organization")
+            check_owner(record if isinstance(record, dict) else {}, organization)
+        except Unreadable as error:
+            if error.code == FOREIGN_ROWS:
+                raise
+
+
+def check_owner(record: Row, organization: int) -> None:
+    """Raises `Unreadable` for another organization's record, and for whose owner is illegible."""
+    if find_owner(record) not in (None, organization):
+        raise Unreadable(FOREIGN_ROWS, "a row of another organization")
 
 
 def find_owner(record: Row) -> int | None:

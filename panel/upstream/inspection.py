@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from panel.deadline import Deadline
 from panel.errors import PanelError
-from panel.upstream.client import Client, NameRejection
+from panel.upstream.client import Client
+from panel.upstream.rejections import NameRejection
 from panel.upstream.transport import DIRECT, Egress
 
 INSPECT_SECONDS = 4.0

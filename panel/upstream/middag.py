@@ -1,24 +1,29 @@
 """The client of the back office, read through the cache."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
 from panel import metrics
-from panel.cache.entries import Dated, Reading, Resource
-from panel.cache.policy import CACHED_UPSTREAM, Cache, CacheControl, tell_age
+from panel.cache.copies import CACHED_UPSTREAM, tell_age
+from panel.cache.entries import Dated, Lifetimes, Reading, Resource
+from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
+from panel.models.licenses import Entitlement
 from panel.models.values import Row, read_list, read_whole
-from panel.upstream.client import Answer, Client, Gate
+from panel.upstream.client import Client, Gate
 from panel.upstream.documents import (
     EVERY_DOCUMENT,
     Document,
     check_owner,
+    check_owners,
     make_record_key,
     says_failure,
 )
+from panel.upstream.exchange import Answer
 from panel.upstream.failures import FailureLog, Trouble, Troubles, UnreadDocuments
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.paging import CallSlots, Page, ReadPage, read_pages
@@ -31,6 +36,8 @@ LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum 
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
 CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
+STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # of an entitlement
+STOPPED_LIFETIMES = Lifetimes(fresh=0, kept=8 * 24 * 3600)  # a pass comes each night
 T = TypeVar("T")
 
 
@@ -101,6 +108,23 @@ class BackOffice:
     def peek(self, document: Document[T], organization: int) -> Reading[T] | None:
         return self._cache.peek(self.resource(document, organization))
 
+    def keep_stopped(self, organization: int, entitlements: Iterable[Entitlement]) -> None:
+        """For panels: those that a pass found suspended or cancelled. A cache that does not keep
+        them costs a panel nothing but the name of the license."""
+        stopped = {
+            each.code: each.status_value
+            for each in entitlements
+            if each.code and each.status_value in STOPPED_ENTITLEMENTS
+        }
+        with suppress(PanelError):
+            resource = _make_stopped_resource(organization)
+            self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
+
+    def peek_stopped(self, organization: int) -> dict[str, str] | None:
+        """The status of each stopped entitlement, by its code; None: no pass came lately."""
+        kept = self._cache.peek(_make_stopped_resource(organization))
+        return kept.value if kept else None
+
     def forget_copies(self, organization: int) -> None:
         """Remove what is kept of it: it is gone, or shall be forgotten.
 
@@ -170,7 +194,7 @@ class BackOffice:
         if number != (find_record(document) or organization):
             raise Unreadable("foreign_rows", "another record than the one asked for")
         if find_record(document):
-            check_owner([body], organization)
+            check_owner(body, organization)
         return Dated(body, answer.age)
 
     def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
@@ -207,7 +231,7 @@ class BackOffice:
             data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
             # PHP told to write objects alone writes one for no rows; the count says that it is.
             found = [] if data == {} and total == 0 else read_list(data)
-            check_owner(found, organization)
+            check_owners(found, organization)
             rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
             return Page(rows, pages, total, age=answer.age)
 
@@ -266,3 +290,7 @@ def _read_counts(body: Row) -> tuple[int | None, int | None]:
         if isinstance(meta, dict)
         else (None, None)
     )
+
+
+def _make_stopped_resource(organization: int) -> Resource[dict[str, str]]:
+    return Resource("stopped-entitlements", organization, STOPPED_LIFETIMES, dict)

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Unreadable
-from panel.upstream.client import Rejection
+from panel.upstream.rejections import Rejection
 
 HEADER_DROPPED, SECRET_REFUSED, REST_CLOSED = "header_dropped", "secret_refused", "rest_closed"
 # The plugin's words about who asks, whatever the status: `user_not_found` comes with 404, and

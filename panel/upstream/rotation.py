@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from panel.errors import Missing, Refused, Unauthorized
-from panel.upstream.client import Answer
+from panel.upstream.exchange import Answer
 from panel.upstream.middag_rejections import SECRET_REFUSED
 
 REMEMBERED_MINUTE = 60.0

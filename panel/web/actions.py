@@ -15,6 +15,7 @@ from panel.cache.policy import CacheControl
 from panel.customer import search
 from panel.customer.decisions import CannotPick, Decisions
 from panel.customer.lookup import parse_number
+from panel.customer.verification import Verifier
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.errors import PanelError
@@ -57,10 +58,11 @@ def search_organizations() -> Response:
             _limit_searches(seal)
         masked = search.find_masked_words(services().settings.mask, seal.trust)
         with _take_turn(seal):
-            results = search.search(services(), query, masked)
+            results = search.search(services(), query, masked, seal.agent)
         if results.asked:
             # Without its row nothing is shown: who reads a customer list by searching is seen.
             services().audit_log.record(_make_search_entry(seal, results))
+            Verifier(services()).count_search(seal, results.query, len(results.rows))
     except PanelError as error:
         return _answer_no_search(error)
     outcome = ("found" if results.rows else "nothing") if results.asked else "not_asked"

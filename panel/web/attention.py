@@ -3,53 +3,34 @@
 It is computed from what the sections show, and asks nobody. `RULES` is the one table.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
 
 from panel.models.licenses import License
-from panel.models.orders import Order, Quote
 from panel.models.values import Illegible
 from panel.web.groups import FAILED_DAYS, LAPSED_DAYS, LAPSING_DAYS, Moment
 from panel.web.sections import SectionView
 from panel.web.selection import Item
+from panel.web.situation import (
+    EVER,
+    Find,
+    Situation,
+    find_active_behind,
+    find_if,
+    find_marked,
+    is_active_behind_none,
+    is_suspended_elsewhere,
+    read_created,
+    read_end,
+    read_expires,
+)
 
 LINES_SHOWN = 4
 UNPAID_DAYS = 3  # a bank slip takes as long as that without anybody being late
-EVER = 10**6  # days
 RUBY, AMBER = "ruby", "amber"
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What is known at this moment. `entitlement`: the status that the last pass found, one of
-    `sync.people.STATUSES_BY_WEIGHT`; `is_stranger`: the people of the company are known, and who
-    writes is none of them; `is_buried`: a change of the company never reached Chatwoot.
-    `is_known` False: our own database is silent, so none of these three is known.
-    """
-
-    views: Mapping[str, SectionView]
-    entitlement: str = ""
-    is_stranger: bool = False
-    is_buried: bool = False
-    is_known: bool = True
-
-    def list_items(self, section: str) -> Iterable[Any]:
-        view = self.views.get(section)
-        return view.selection.items if view and view.selection else ()
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """A record that a rule found, and the day that its words tell; or neither."""
-
-    record: Any = None
-    day: date | None = None
-
-
-Find = Callable[[Situation, Moment], Iterable[Occurrence]]
 
 
 @dataclass(frozen=True)
@@ -70,55 +51,6 @@ def _same(words: str) -> tuple[str, str]:
     return words, words
 
 
-def _find_marked(
-    section: str,
-    mark: str,
-    read_day: Callable[[Any], Any] = lambda _: None,
-    days: tuple[int, int] = (-EVER, EVER),
-    undated: bool = False,
-) -> Find:
-    """Items with this mark; of those with a day, the ones that many days from now.
-
-    `undated`: a record without a day needs a word too.
-    """
-    undated = undated or days == (-EVER, EVER)
-
-    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
-        for item in situation.list_items(section):
-            if item.mark != mark:
-                continue
-            day = read_day(item.record)
-            day = day if isinstance(day, date) else None
-            count = moment.count_days(day) if day else None
-            if undated if count is None else days[0] <= count <= days[1]:
-                yield Occurrence(item.record, day)
-
-    return find
-
-
-def _find_if(holds: Callable[[Situation, Moment], bool]) -> Find:
-    def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
-        return (Occurrence(),) if holds(situation, moment) else ()
-
-    return find
-
-
-def _read_created(order: Order) -> date | None:
-    return order.created
-
-
-def _read_expires(each: License) -> object:
-    return each.expires
-
-
-def _read_end(quote: Quote) -> object:
-    return quote.valid_until
-
-
-def _has_active_license(situation: Situation, moment: Moment) -> bool:
-    return any(item.record.active(moment.now) for item in situation.list_items("licenses"))
-
-
 # The most urgent first.
 RULES = (
     Rule(
@@ -126,60 +58,70 @@ RULES = (
         RUBY,
         "orders",
         _same("Payment of order %(name)s failed %(when)s"),
-        _find_marked("orders", "failed", _read_created, (-FAILED_DAYS, 0), undated=True),
+        find_marked("orders", "failed", read_created, (-FAILED_DAYS, 0), undated=True),
     ),
     Rule(
         "license_stopped",
         RUBY,
         "licenses",
         _same("License %(name)s is suspended or cancelled"),
-        _find_marked("licenses", "stopped"),
+        find_marked("licenses", "stopped"),
     ),
     Rule(
         "license_disabled",
         RUBY,
         "licenses",
         _same("License %(name)s is disabled"),
-        _find_marked("licenses", "disabled"),
+        find_marked("licenses", "disabled"),
+    ),
+    Rule(
+        "license_of_suspended",
+        RUBY,
+        "licenses",
+        _same("License %(name)s is active, although its entitlement is suspended"),
+        find_active_behind("suspended"),
+    ),
+    Rule(
+        "license_of_cancelled",
+        RUBY,
+        "licenses",
+        _same("License %(name)s is active, although its entitlement is cancelled"),
+        find_active_behind("cancelled"),
     ),
     Rule(
         "entitlement_suspended",
         RUBY,
         "licenses",
         _same("An entitlement of this company is suspended"),
-        _find_if(lambda situation, _: situation.entitlement == "suspended"),
+        find_if(is_suspended_elsewhere),
     ),
     Rule(
         "entitlement_cancelled",
         RUBY,
         "licenses",
         _same("A license is active, although every entitlement is cancelled"),
-        _find_if(
-            lambda situation, moment: (
-                situation.entitlement == "cancelled" and _has_active_license(situation, moment)
-            )
-        ),
+        find_if(is_active_behind_none),
     ),
     Rule(
         "license_expired",
         RUBY,
         "licenses",
         _same("License %(name)s expired %(when)s"),
-        _find_marked("licenses", "expired", _read_expires, (-EVER, 0)),
+        find_marked("licenses", "expired", read_expires, (-EVER, 0)),
     ),
     Rule(
         "quote_ends_today",
         RUBY,
         "quotes",
         _same("Quote %(name)s expires today"),
-        _find_marked("quotes", "lapsing", _read_end, (0, 0)),
+        find_marked("quotes", "lapsing", read_end, (0, 0)),
     ),
     Rule(
         "stranger",
         AMBER,
         "organization",
         _same("The person who writes is not a member of this company"),
-        _find_if(lambda situation, _: situation.is_stranger),
+        find_if(lambda situation, _: situation.is_stranger),
     ),
     Rule(
         "order_unpaid",
@@ -189,42 +131,42 @@ RULES = (
             "Order %(name)s has been unpaid for %(count)d day",
             "Order %(name)s has been unpaid for %(count)d days",
         ),
-        _find_marked("orders", "unpaid", _read_created, (-EVER, -UNPAID_DAYS)),
+        find_marked("orders", "unpaid", read_created, (-EVER, -UNPAID_DAYS)),
     ),
     Rule(
         "quote_ends",
         AMBER,
         "quotes",
         _same("Quote %(name)s expires %(when)s"),
-        _find_marked("quotes", "lapsing", _read_end, (1, LAPSING_DAYS)),
+        find_marked("quotes", "lapsing", read_end, (1, LAPSING_DAYS)),
     ),
     Rule(
         "license_expires",
         AMBER,
         "licenses",
         _same("License %(name)s expires %(when)s"),
-        _find_marked("licenses", "expiring", _read_expires, (0, EVER)),
+        find_marked("licenses", "expiring", read_expires, (0, EVER)),
     ),
     Rule(
         "license_full",
         AMBER,
         "licenses",
         _same("License %(name)s is in use on all its sites"),
-        _find_marked("licenses", "full"),
+        find_marked("licenses", "full"),
     ),
     Rule(
         "quote_ended",
         AMBER,
         "quotes",
         _same("Quote %(name)s expired %(when)s"),
-        _find_marked("quotes", "lapsed", _read_end, (-LAPSED_DAYS, -1)),
+        find_marked("quotes", "lapsed", read_end, (-LAPSED_DAYS, -1)),
     ),
     Rule(
         "buried",
         AMBER,
         "organization",
         _same("A change of this company has not reached Chatwoot: tell an administrator"),
-        _find_if(lambda situation, _: situation.is_buried),
+        find_if(lambda situation, _: situation.is_buried),
     ),
 )
 
@@ -254,10 +196,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Outage:
-    """Sections that could not be read for one and the same reason."""
+    """One reason, and the titles of the sections that it struck: `unread` could not be read at all,
+    `aged` could not be updated."""
 
     code: str
-    sections: tuple[str, ...]
+    unread: tuple[str, ...]
+    aged: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -313,12 +257,19 @@ def _shorten(lines: list[Line]) -> tuple[Line, ...]:
 
 
 def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
-    """What could not be read, and what could not be updated; the latter has rows all the same."""
-    titles: dict[str, list[str]] = {}
+    """One for each reason, however many sections it struck."""
+    struck: dict[str, list[SectionView]] = {}
     for view in views:
         if view.tells_code:
-            titles.setdefault(view.code, []).append(view.section.title)
-    return tuple(Outage(code, tuple(names)) for code, names in titles.items())
+            struck.setdefault(view.code, []).append(view)
+    return tuple(
+        Outage(
+            code,
+            tuple(view.section.title for view in group if view.state != "late"),
+            tuple(view.section.title for view in group if view.state == "late"),
+        )
+        for code, group in struck.items()
+    )
 
 
 def _is_partial(view: SectionView, situation: Situation) -> bool:

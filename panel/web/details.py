@@ -119,8 +119,11 @@ class Reader:
         return DetailPart(state, reading.value, *told)
 
     def read_copy(self, document: Document[Any]) -> DetailPart:
-        """As its section was drawn: a copy that is shown is not asked for again."""
-        return self.read(document, CacheControl.STALE_WHILE_REVALIDATE)
+        """As its section was drawn: one that is aged is brought up to date by its section."""
+        part = self.read(document, CacheControl.STALE_WHILE_REVALIDATE)
+        if part.follow and part.value is not None:
+            return replace(part, state="fresh", code="", follow=False)
+        return part
 
     def read_all(self, documents: Mapping[str, Document[Any]]) -> dict[str, DetailPart]:
         """All at once: an agent waits for the slowest, and not for their sum."""

@@ -1,6 +1,8 @@
 """Formats of values in the agent's language (Babel): words, money, days and ages."""
 
 import io
+import re
+from collections.abc import Iterable
 from datetime import MAXYEAR, UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -41,11 +43,11 @@ def _load_translations(locale: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def choose_locale(fixed: str, wanted: list[str]) -> str:
-    """The setting, else the first of the browser's languages that we speak, else English."""
+def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
+    """The first of these languages that we speak, such as `pt-PT` or `pt_BR`; else English."""
     spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
-    languages = (tag.lower().partition("-")[0] for tag in wanted)
-    return fixed or next((spoken[tag] for tag in languages if tag in spoken), "en")
+    languages = (re.split("[-_]", tag.lower())[0] for tag in wanted)
+    return next((spoken[tag] for tag in languages if tag in spoken), otherwise or "en")
 
 
 class Formats:

@@ -56,6 +56,12 @@ CAUSES = {
     "cached_upstream": "A cache in front of MIDDAG Account answers in its place.",
 }
 
+# Why MIDDAG Account was not asked for an id.
+SEARCH_CAUSES = {
+    **CAUSES,
+    "too_many_ids": "Too many unknown IDs in one minute: wait a minute, then search again.",
+}
+
 # Why Chatwoot could not be asked, where an administrator can mend it.
 CHATWOOT_CAUSES = {
     "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "
@@ -135,6 +141,7 @@ NOTICES = {
     "unknown_organization": "MIDDAG Account knows no company with this ID.",
     "denied": "MIDDAG Account refuses to show this company.",
     "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
+    "only_hint": "That is right, and it is noted. It is only a hint, so nothing was opened.",
     "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }
@@ -174,6 +181,16 @@ SOURCES = {
     "conversation": "conversation",
     "tax id": "tax ID",
     "entitlement code": "entitlement code",
+}
+
+# What became of a private note.
+NOTE_OUTCOMES_SAID = {
+    "written": "Written as a private note.",
+    "written_before": "This note is in the conversation already.",
+    "being_written": "The note is being written: look into the conversation.",
+    "unsettled": "Chatwoot did not confirm the note, so it may have been written: look into the "
+    "conversation, or press again in half a minute.",
+    "failed": "The note was not written.",
 }
 
 # Why an agent may see what is masked; what is kept is the English.

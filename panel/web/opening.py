@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from panel.auth.tokens import Seal
 from panel.customer.lookup import Visit
-from panel.customer.matching import UNPROVEN, Candidate
+from panel.customer.matching import UNPROVEN, Candidate, find_claimed_name
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.links import MATCHED
@@ -20,7 +20,9 @@ from panel.data.standing import UNKNOWN, Standing, read_standing
 from panel.errors import PanelError
 from panel.models.organizations import ENTITIES
 from panel.services import services
-from panel.web.attention import Attention, Situation, find_attention
+from panel.web.arrangement import find_preference
+from panel.web.attention import Attention, find_attention
+from panel.web.recent import find_changes
 from panel.web.rendering import (
     find_masked,
     peek_view,
@@ -34,16 +36,22 @@ from panel.web.sections import (
     make_shown_failure,
     mark_unchecked,
 )
+from panel.web.situation import Situation
+from panel.web.summaries import SUMMARIZED, Summary, summarize
 
 
 @dataclass(frozen=True)
 class Company:
-    """What the head says of the company: as its section has it, else as the passes left it."""
+    """What the head says of the company: as its section has it, else as the passes left it.
+
+    `claimed`: what Chatwoot calls it, for where neither knows a name; nothing proves it.
+    """
 
     id: int
     name: str
     plan: str | None
     billing: str | None
+    claimed: str = ""
 
 
 def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
@@ -54,41 +62,54 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     if candidate:
         return _render_ready(visit, candidate, notice)
     template = "choose.html" if found.candidates else "unlinked.html"
-    views = [_peek_card(each) for each in found.candidates]
-    for each, view in zip(found.candidates, views, strict=True):
-        services().audit_log.try_record(_make_entry(visit.seal, each, [view]))
-    cards = [_make_card(visit, *pair) for pair in zip(found.candidates, views, strict=True)]
+    choices = [_make_choice(visit, each) for each in found.candidates]
     return render_template(
         template,
         visit=visit,
-        cards=cards,
+        choices=choices,
         seal=_sign_seal(visit),
         notice=notice,
         agents=services().chatwoot.agents(),
     )
 
 
-def _peek_card(candidate: Candidate) -> SectionView:
-    """A card shows its organization, too."""
+@dataclass(frozen=True)
+class Choice:
+    """One of several companies that fit. `seal` opens it; `section`: its own facts; `summaries`:
+    of the sections that decide, as far as they are kept."""
+
+    candidate: Candidate
+    seal: str
+    company: Company
+    section: Markup
+    summaries: tuple[Summary, ...]
+
+
+def _make_choice(visit: Visit, candidate: Candidate) -> Choice:
     masked = find_masked(candidate.trust)
-    return peek_view(SECTIONS["organization"], candidate.organization, masked)
-
-
-def _make_card(
-    visit: Visit, candidate: Candidate, view: SectionView
-) -> tuple[Candidate, str, Markup, str]:
-    """One of several that fit, with the seal that opens it, its section and its name."""
-    section = render_section(view, candidate.organization)
+    names = ("organization", *SUMMARIZED)
+    views = [peek_view(SECTIONS[name], candidate.organization, masked) for name in names]
+    services().audit_log.try_record(_make_entry(visit.seal, candidate, views[:1]))
     standing = _read_standing(candidate.organization)
-    name = _describe_company(candidate.organization, view, standing).name
-    return candidate, _sign_seal(visit, candidate), section, name
+    company = _describe_company(candidate.organization, views[0], standing)
+    return Choice(
+        candidate,
+        _sign_seal(visit, candidate),
+        _add_claim(company, visit),
+        render_section(views[0], candidate.organization),
+        tuple(summarize(view) for view in views[1:]),
+    )
 
 
 def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     masked = find_masked(candidate.trust)
+    preference = find_preference(visit.seal)
     views = {
-        name: peek_view(section, candidate.organization, masked)
-        for name, section in SECTIONS.items()
+        name: replace(
+            peek_view(SECTIONS[name], candidate.organization, masked),
+            collapsed=name in preference.collapsed,
+        )
+        for name in preference.arrange(list(SECTIONS))
     }
     if not visit.access_checked:
         views = {
@@ -99,13 +120,16 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
     is_stranger = bool(
         not candidate.role and candidate.link != MATCHED and standing.people and visit.links_known
     )
+    company = _describe_company(candidate.organization, views["organization"], standing)
     return render_template(
         "contact.html",
         visit=visit,
         candidate=candidate,
-        company=_describe_company(candidate.organization, views["organization"], standing),
-        attention=_find_attention(views, standing, is_stranger),
+        company=_add_claim(company, visit),
+        attention=_find_attention(candidate.organization, views, standing, is_stranger),
         is_stranger=is_stranger,
+        arranged=[view.section for view in views.values()],
+        recent=find_changes(candidate.organization, visit.conversation, views),
         moment=read_moment(),
         now=time.time(),
         is_cold=any(view.state == "loading" for view in views.values()),
@@ -140,7 +164,7 @@ def render_attention(
     return render_template(
         "attention.html",
         company=_describe_company(seal.organization, views["organization"], standing),
-        attention=_find_attention(views, standing, is_stranger),
+        attention=_find_attention(seal.organization, views, standing, is_stranger),
         masked=masked,
         moment=read_moment(),
         now=time.time(),
@@ -148,11 +172,12 @@ def render_attention(
 
 
 def _find_attention(
-    views: Mapping[str, SectionView], standing: Standing, is_stranger: bool
+    organization: int, views: Mapping[str, SectionView], standing: Standing, is_stranger: bool
 ) -> Attention:
     situation = Situation(
         views,
         standing.entitlement_status,
+        services().back_office.peek_stopped(organization),
         is_stranger,
         bool(standing.buried),
         is_known=standing is not UNKNOWN,
@@ -176,6 +201,14 @@ def _describe_company(organization: int, view: SectionView, standing: Standing) 
     return Company(organization, str(known.name), known.plan, known.billing_name)
 
 
+def _add_claim(company: Company, visit: Visit) -> Company:
+    """Chatwoot's word counts only where we have no name, and is marked as such."""
+    if company.name:
+        return company
+    is_only = len(visit.found.candidates) == 1
+    return replace(company, claimed=find_claimed_name(visit.conversation, company.id, is_only))
+
+
 def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) -> AuditEntry:
     return AuditEntry(
         audit_log.SHOWN,
@@ -191,5 +224,7 @@ def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) 
 
 def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
-    named = replace(visit.seal, organization=organization, trust=trust)
+    verified = candidate.verified if candidate else None
+    token = verified.token if verified else ""
+    named = replace(visit.seal, organization=organization, trust=trust, verification=token)
     return services().seals.sign(named)

@@ -5,19 +5,24 @@ import random
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 from flask import Response, make_response, render_template, request
 
 from panel import metrics
 from panel.auth.tokens import Seal
+from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
+from panel.customer.acquaintance import learn_organization
 from panel.customer.lookup import Hints
 from panel.data.delivery_log import ACCEPTED, AGENTS
 from panel.errors import Busy, PanelError
 from panel.logs.events import LogThrottle
 from panel.services import get, services
+from panel.upstream.documents import ORGANIZATION
 from panel.web import sign_in
 from panel.web.details import Details
+from panel.web.languages import learn_language, recall_language, tell_language
 from panel.web.opening import render_attention, render_panel
 from panel.web.polling import CpuLoad, choose_pause
 from panel.web.rendering import (
@@ -44,16 +49,24 @@ from panel.web.sections import (
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE = 6  # digits
+JUST_READ_SECONDS = 5.0
 CPU_LOAD = CpuLoad()
 
 
 def show_shell() -> str:
+    recall_language()
     return render_template("shell.html", origins=services().settings.frame_origins)
 
 
-def show_contact() -> Response | str:
+def show_contact() -> Response:
+    recall_language()
+    return tell_language(_open_panel())
+
+
+def _open_panel() -> Response | str:
     try:
         proof = sign_in.prove_agent()
+        learn_language(proof)
         hints = Hints.from_form(request.form)
         proof.confirm(hints.agent_id)
         generation = services().authenticator.find_generation(proof, hints.agent_id)
@@ -136,6 +149,8 @@ def answer_section(
     status, begun = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
+        if section.document is ORGANIZATION and _was_just_read(reading):
+            learn_organization(services(), reading)
         view = make_view(section, reading, read_moment(), masked)
         view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
@@ -151,6 +166,10 @@ def answer_section(
     answer = make_response(html, status)
     answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
     return answer
+
+
+def _was_just_read(reading: Reading[Any]) -> bool:
+    return not reading.late and time.time() - reading.read_at < JUST_READ_SECONDS
 
 
 def record_trouble(view: SectionView | Details, seal: Seal) -> None:

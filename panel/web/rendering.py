@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, g, make_response, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.tokens import InvalidSeal, Seal, parse_bearer
+from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
 from panel.customer.disclosure import masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
@@ -26,7 +26,7 @@ from panel.models.money import UnclearAmount
 from panel.models.text import clean
 from panel.models.values import Illegible
 from panel.services import services
-from panel.web import deep_links, labels, vocabulary
+from panel.web import deep_links, labels, verification_labels, vocabulary
 from panel.web.formats import Formats, choose_locale
 from panel.web.groups import Moment
 from panel.web.sections import (
@@ -54,6 +54,8 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_global(find_masked)
     pages.add_app_template_filter(isolate)
     pages.add_app_template_filter(translate, "gettext")
+    pages.add_app_template_filter(name_area, "area_name")
+    pages.add_app_template_filter(name_answer, "answer_name")
     pages.add_app_template_test(is_illegible, "illegible")
     pages.add_app_template_test(is_unclear, "unclear")
 
@@ -108,26 +110,51 @@ def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]],
 
 def provide_globals() -> dict[str, object]:
     """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
-    fmt = _choose_formats()
+    fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
-    return {"fmt": fmt, "request_id": request_id.current(), **words}
+    words["verification_labels"] = verification_labels
+    proves = proves_agents()
+    return {"fmt": fmt, "request_id": request_id.current(), "proves_agents": proves, **words}
 
 
-def _choose_formats() -> Formats:
+def proves_agents() -> bool:
+    """Is it known who the agent is? By the launch key alone, it is the page's word."""
+    return services().settings.agent_proof != SHARED_SECRET
+
+
+def choose_formats() -> Formats:
+    """In the language that Chatwoot speaks to this agent, where it is known (`languages`); else in
+    that of the page that asks, or of its browser; else in that of the setting."""
+    return _find_formats(g.get("locale", ""))
+
+
+def choose_page_formats() -> Formats:
+    """As the page stands that asks; it names its language in place of the browser's."""
+    return _find_formats("")
+
+
+def _find_formats(locale: str) -> Formats:
     settings = services().settings
-    return _make_formats(
-        request.headers.get("Accept-Language", ""), settings.locale, settings.timezone
-    )
+    accepted = request.headers.get("Accept-Language", "")
+    return _make_formats(locale, accepted, settings.locale, settings.timezone)
 
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
-def _make_formats(languages: str, fixed: str, zone: tzinfo) -> Formats:
-    wanted = parse_accept_header(languages, LanguageAccept).values()
-    return Formats(choose_locale(fixed, list(wanted)), zone)
+def _make_formats(locale: str, accepted: str, otherwise: str, zone: tzinfo) -> Formats:
+    wanted = parse_accept_header(accepted, LanguageAccept).values()
+    return Formats(choose_locale([locale, *wanted], otherwise), zone)
 
 
 def translate(text: str) -> str:
-    return _choose_formats().gettext(text)
+    return choose_formats().gettext(text)
+
+
+def name_area(area: str) -> str:
+    return translate(vocabulary.AREAS[area])
+
+
+def name_answer(kind: str) -> str:
+    return translate(verification_labels.ANSWER_NAMES[kind])
 
 
 def make_link(record: str, number: int) -> str:
@@ -159,6 +186,12 @@ def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:
 def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
     """The translated text with each value kept apart."""
     return escape(text) % {name: isolate(value) for name, value in values.items()}
+
+
+def refuse_unproven_agent() -> Response:
+    """Of what belongs to one agent, or is done in their name."""
+    detail = "PANEL_AGENT_PROOF=shared-secret does not prove who the agent is"
+    return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
 
 
 # -- drawing -----------------------------------------------------------------------------------
@@ -193,6 +226,7 @@ class SharedKey:
     follow: bool
     masked: frozenset[str]
     whole: bool
+    collapsed: bool
     locale: str
     script_root: str
     second: int
@@ -229,7 +263,8 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
         follow=view.follow,
         masked=view.masked,
         whole=view.whole,
-        locale=_choose_formats().locale,
+        collapsed=view.collapsed,
+        locale=choose_formats().locale,
         script_root=request.script_root,
         second=int(now),
     )

@@ -27,7 +27,9 @@ Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, an
 
 
 def read_details(section: Section, number: int, reader: Reader) -> Details | None:
-    """None: this organization has no such record, or has it no more."""
+    """None: this organization has no such record, or has it no more; or such rows do not open."""
+    if section.name not in READERS:
+        return None
     copy = reader.read_copy(section.document)
     if copy.value is None:
         missing = isinstance(copy.error, Missing)

@@ -135,6 +135,10 @@ SECTIONS = {
 }
 
 
+# Of groups whose records want something of somebody: what a collapsed section counts still.
+URGENT_MARKS = frozenset(
+    {"failed", "unpaid", "lapsing", "lapsed", "expired", "stopped", "disabled", "expiring", "full"}
+)
 NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
 
 
@@ -143,7 +147,8 @@ class SectionView:
     """A section as it is drawn: one of the states of docs/truth.md, and what that state needs.
 
     `masked`: the kinds of value that may not be drawn; all, unless somebody says which. `whole`:
-    every closed record is drawn, however many there are.
+    every closed record is drawn, however many there are. `collapsed`: its agent prefers to see
+    its header alone.
     """
 
     section: Section
@@ -156,6 +161,13 @@ class SectionView:
     follow: bool = False
     masked: frozenset[str] = VALUE_KINDS
     whole: bool = False
+    collapsed: bool = False
+
+    @property
+    def urgent(self) -> int:
+        """How many of its records need to be looked at."""
+        shown = self.selection.items if self.selection else ()
+        return sum(each.mark in URGENT_MARKS for each in shown)
 
     @property
     def tells_code(self) -> bool:

@@ -11,11 +11,9 @@ from panel.settings import Settings
 
 # What is fetched is no page; opened as one, it could neither act nor be framed.
 FRAGMENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PROTECTIVE = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
-]
+PROTECTIVE = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+# For the page alone: no script runs in any other answer, so nothing there could ask for a camera.
+PERMISSIONS = "camera=(), microphone=(), geolocation=()"
 MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
 
 
@@ -34,6 +32,8 @@ def _make_header_adder(settings: Settings) -> Callable[[Response], Response]:
         # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
         headers.add("Content-Security-Policy", policy(_mount()) if is_page else FRAGMENT_POLICY)
         headers.extend(PROTECTIVE)
+        if is_page:
+            headers["Permissions-Policy"] = PERMISSIONS
         if "immutable" not in headers.get("Cache-Control", ""):
             headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
         return answer

@@ -5,6 +5,7 @@ kept, not dropped. The statuses are those of MIDDAG Account's status reference, 
 and of WooCommerce.
 """
 
+import re
 from collections.abc import Mapping
 
 ORDER_LABELS = {
@@ -64,6 +65,7 @@ TAX_ID_CHECKS = {
 ORGANIZATION_STATUSES = {
     "draft": "Draft",
     "pending": "Awaiting approval",
+    "verified": "Approved",
     "private": "Private",
     "archived": "Archived",
     "inactive": "Inactive",
@@ -140,6 +142,13 @@ AREAS = {
     "documents": "documents",
     "downloads": "downloads",
 }
+
+
+def describe_unknown(raw: str) -> str:
+    """A status that stands in no table: `under_negotiation` is read as `Under negotiation`."""
+    if not re.fullmatch(r"[a-z]+([_-][a-z]+)*", raw):
+        return raw
+    return re.sub("[_-]", " ", raw).capitalize()
 
 
 def find_payment_method(name: str) -> str:

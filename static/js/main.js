@@ -8,6 +8,7 @@ import "./copying.js";
 import "./rows.js";
 import "./ages.js";
 import "./shortcuts.js";
+import "./arrangement.js";
 import "./requests.js";
 import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
 import { noteMove } from "./clock.js";

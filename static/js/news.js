@@ -1,6 +1,6 @@
 // News: rows that came or changed in sight are marked for a moment, and said once.
 
-import { all, on, ownerOf, wordsOf } from "./page.js";
+import { all, find, on, ownerOf, wordsOf } from "./page.js";
 import { announceNews } from "./status.js";
 
 const MARKED = 8000;
@@ -36,6 +36,14 @@ function mark(place, word) {
   setTimeout(() => delete place.dataset.news, MARKED);
 }
 
+// What changed before the panel was opened has a quiet mark, as long as its line stands.
+function markRecent() {
+  for (const id of find("#recent")?.dataset.rows.split(" ") || []) {
+    const place = document.getElementById(id)?.querySelector(".what");
+    if (place) place.dataset.recent = wordsOf().isRecent;
+  }
+}
+
 on("htmx:before:swap", () => {
   before = new Map(drawnSections().map((section) => [nameOf(section), rowsOf(section)]));
 });
@@ -46,4 +54,5 @@ on("htmx:after:swap", () => {
     if (old) markNews(section, old);
   }
   before.clear();
+  markRecent();
 });

@@ -22,6 +22,7 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   if (toContact(request) && sourceElement === panel()) noteStart(ctx);
   const proof = toContact(request) ? key : sourceElement.closest("[data-seal]")?.dataset.seal;
   if (proof) headers.Authorization = `Bearer ${proof}`;
+  headers["Accept-Language"] = document.documentElement.lang; // of this page, not of the browser
   delete headers["HX-Current-URL"];
   // htmx adds every field inside the panel. What was typed there, a token above all, stays here.
   if (sourceElement === panel()) [...body.keys()].forEach((name) => name in fields || body.delete(name));
@@ -47,11 +48,17 @@ on("htmx:before:response", (event) => {
   if (status === 204) return;
   const isOurs = headers.get("X-Panel") === "1";
   const isAwaited = !ctx.sentFor || ownerOf(ctx.sourceElement) === ctx.sentFor;
-  if (isOurs && isAwaited && status !== 401) return proofs = 0;
+  if (isOurs && isAwaited && status !== 401) return accept(headers);
   event.preventDefault();
   if (status === 401) proveAgain(ctx.sourceElement);
   else if (!isOurs) reportLoss(ctx, `http_${status}`, headers.get("X-Request-Id"));
 });
+
+// An opening may turn out to be in another language than the page.
+function accept(headers) {
+  proofs = 0;
+  document.documentElement.lang = headers.get("Content-Language") || document.documentElement.lang;
+}
 
 on("htmx:error", ({ detail: { ctx, error } }) => {
   if (!ctx?.request || !ctx.sourceElement.isConnected) return;

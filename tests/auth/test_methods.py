@@ -434,6 +434,20 @@ def test_a_session_of_the_dashboard_opens_the_panel_without_a_click(mounted: Pan
     assert "Sign out" not in answer.text
 
 
+@pytest.mark.parametrize(("proof", "cookie"), [("access-token", ""), ("chatwoot-session", "yes")])
+def test_a_proof_tells_which_language_the_agent_chose_in_chatwoot(
+    make_panel: MakePanel, proof: str, cookie: str
+) -> None:
+    panel = make_panel(PANEL_AGENT_PROOF=proof)
+    panel.chat.locale = "en"
+    panel.chat.agents[AGENT]["ui_settings"] = {"locale": "pt_BR"}
+    browser = Browser(panel, cookies=dashboard() if cookie else "")
+    if not cookie:
+        browser.sign_in()
+    assert "não verificado" in browser.open().text
+    assert "/api/v1/accounts/1" not in [call.path for call in panel.chat.calls]
+
+
 def test_chatwoot_is_asked_about_a_session_once_a_minute(clocked_with: MakeClocked) -> None:
     panel = clocked_with("chatwoot-session")
     browser = Browser(panel, cookies=dashboard())

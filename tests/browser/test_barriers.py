@@ -1,10 +1,13 @@
-"""axe-core looks for barriers of WCAG 2.2 A and AA in every state, light and dark."""
+"""axe-core looks for barriers of WCAG 2.2 A and AA: in every state, light and dark, both languages.
+
+No rule looks at the colours and at the words at once, so each language goes with one of the two.
+"""
 
 from pathlib import Path
 
 import axe_playwright_python  # type: ignore[import-untyped]
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from panel.demo.scenarios import SCENARIOS
 from tests.browser.conftest import Demo, MakeDemo, OpenWindow, Panel
@@ -15,6 +18,7 @@ FIND = """async (levels) => {
   const found = await axe.run(document, { runOnly: levels, resultTypes: ["violations"] });
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }"""
+LOOKS = [("light", "en-US"), ("dark", "pt-BR")]
 # A few to a page, with a new demo for each page: one scenario's outage must not pause the next.
 PAGES = [list(SCENARIOS)[at : at + 4] for at in range(0, len(SCENARIOS), 4)]
 
@@ -25,12 +29,12 @@ def find_barriers(panel: Panel) -> list[str]:
     return list(panel.frame.evaluate(FIND, LEVELS))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("scenarios", PAGES, ids=lambda names: names[0])
 def test_no_scenario_holds_a_barrier(
-    demo: Demo, open_window: OpenWindow, scenarios: list[str], scheme: str
+    demo: Demo, open_window: OpenWindow, scenarios: list[str], look: tuple[str, str]
 ) -> None:
-    page = open_window(locale="en-US", color_scheme=scheme).page
+    page = open_window(color_scheme=look[0], locale=look[1]).page
     panel = demo.open(page, scenarios[0])
     for scenario in scenarios:
         demo.switch(page, scenario)
@@ -38,8 +42,11 @@ def test_no_scenario_holds_a_barrier(
         assert find_barriers(panel) == [], scenario
 
 
-def test_no_dialog_search_or_opened_list_holds_a_barrier(demo: Demo, page: Page) -> None:
-    panel = demo.open(page)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_no_dialog_search_or_opened_list_holds_a_barrier(
+    demo: Demo, open_window: OpenWindow, look: tuple[str, str]
+) -> None:
+    panel = demo.open(open_window(color_scheme=look[0], locale=look[1]).page)
     panel.settle()
     for selector in (
         "#confirm > summary",
@@ -55,7 +62,10 @@ def test_no_dialog_search_or_opened_list_holds_a_barrier(demo: Demo, page: Page)
     assert find_barriers(panel) == []
 
 
-def test_signing_in_holds_no_barrier(demo_with: MakeDemo, page: Page) -> None:
-    panel = demo_with("access-token").open(page)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_signing_in_holds_no_barrier(
+    demo_with: MakeDemo, open_window: OpenWindow, look: tuple[str, str]
+) -> None:
+    panel = demo_with("access-token").open(open_window(color_scheme=look[0], locale=look[1]).page)
     expect(panel.find("#token")).to_be_visible()
     assert find_barriers(panel) == []

@@ -147,7 +147,7 @@ def test_a_hook_of_a_new_kind_makes_the_open_panel_ask_for_that_section_alone(
 ) -> None:
     plugin = demo.house.page.plugin
     assert plugin is not None
-    plugin.deeds["invoice"] = ("Invoice reminded", lambda _: KIND.name)
+    plugin.deeds["invoice"] = ("Invoice reminded", lambda each: (KIND.name, each))
     office.invoices.append({**office.invoices[0], "id": 2})
     seen.forget()
     assert plugin.do("invoice", 42)["status"] == 202

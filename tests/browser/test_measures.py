@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from panel.demo.companies import Maker, calm, load
 from panel.demo.scenarios import SCENARIOS
@@ -56,6 +56,26 @@ def test_a_healthy_customer_is_one_screen_at_740_pixels(demo: Demo, page: Page) 
     assert panel.frame.evaluate(PAGE_HEIGHT) <= 720
 
 
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+def test_four_lines_that_need_a_word_and_every_amount_fit_into_the_same_screen(
+    demo: Demo, open_window: OpenWindow, locale: str
+) -> None:
+    demo.prove("healthy")
+    panel = sized(demo, open_window(locale=locale).page, "healthy", 740, 598)
+    assert panel.find("#attention a.line").count() == 4
+    assert panel.find(".totals").count() == 3
+    assert panel.frame.evaluate(PAGE_HEIGHT) <= 720
+
+
+@pytest.mark.parametrize("width", [320, 740])
+def test_the_page_ends_where_its_last_card_ends(demo: Demo, page: Page, width: int) -> None:
+    panel = sized(demo, page, "healthy", width, 200)
+    bottoms = panel.find(".card").evaluate_all(
+        "(cards) => Math.max(...cards.map((card) => card.getBoundingClientRect().bottom))"
+    )
+    assert panel.frame.evaluate(PAGE_HEIGHT) - panel.frame.evaluate("scrollY") - bottoms <= 16
+
+
 def test_a_healthy_customer_is_seen_without_scrolling_at_948_pixels(demo: Demo, page: Page) -> None:
     panel = healthy(demo, page, 948, 878)
     assert panel.frame.evaluate(PAGE_HEIGHT) <= 878
@@ -71,3 +91,19 @@ def test_nothing_jumps_on_a_cold_open_nor_on_a_warm_one(
     assert panel.frame.evaluate("window.shift") <= COLD_SHIFT
     panel = sized(demo, page, scenario, 420, 598)
     assert panel.frame.evaluate("window.shift") <= WARM_SHIFT
+
+
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+@pytest.mark.parametrize("width", [320, 420, 740])
+def test_nothing_runs_out_of_the_heading_of_a_card(
+    demo: Demo, open_window: OpenWindow, width: int, locale: str
+) -> None:
+    panel = sized(demo, open_window(locale=locale).page, "healthy", width, 598)
+    panel.section("organization").hover()
+    cut = "(headers) => headers.filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert panel.find(".card > header").evaluate_all(cut) == 0
+
+
+def test_whose_word_a_name_is_stays_in_sight_in_the_narrowest_frame(demo: Demo, page: Page) -> None:
+    panel = sized(demo, page, "error500", 320, 598)
+    expect(panel.find("[data-claimed]")).to_be_in_viewport()

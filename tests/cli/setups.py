@@ -38,7 +38,8 @@ def account_of_others(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     with panels_before(worlds, folder) as maker:
         yield maker
     chat.failures, chat.tokens, chat.version = never, tokens, VERSION
-    chat.status, chat.api_enabled, chat.foreign_tokens = "active", True, set()
+    chat.status, chat.api_enabled = "active", True
+    chat.foreign_tokens, chat.bot_tokens = set(), set()
 
 
 def setup(panel: Panel, *options: str) -> Result:

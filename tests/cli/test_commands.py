@@ -281,19 +281,22 @@ def test_backfill_shows_its_progress(panel: Panel) -> None:
 def test_reconcile_lines_up_every_known_organization(panel: Panel) -> None:
     for number in (42, 45):
         get(Jobs, panel.app).bring_in_line(number)
-    assert read(panel, "sync reconcile") == {"lined_up": 2}
+    assert read(panel, "sync reconcile") == {"lined_up": 2, "withheld": 0}
     assert kinds(panel) == [(42, RECONCILE), (45, RECONCILE)]
 
 
-def test_reconcile_stops_before_it_clears_many_and_goes_on_with_force(panel: Panel) -> None:
+def test_reconcile_withholds_what_would_clear_many_and_does_so_with_force(panel: Panel) -> None:
     for number in (42, 45):
         get(Jobs, panel.app).bring_in_line(number)
-        get(Intake, panel.app).accept(hook(f"bye-{number}", number, DELETED))
-        panel.office.remove("organization", number, number)
-    stopped = run(panel, "sync reconcile")
-    assert stopped.exit_code == FOUND
-    assert "2 of 2 known organizations would be cleared" in stopped.stderr
-    assert read(panel, "sync reconcile --force") == {"lined_up": 2}
+    get(Intake, panel.app).accept(hook("bye", 45, DELETED))
+    panel.office.remove("organization", 45, 45)
+    withheld = run(panel, "sync reconcile")
+    assert withheld.exit_code == FOUND
+    assert "1 organizations lined up" in withheld.stdout
+    assert "1 of 2 known organizations would be cleared" in withheld.stderr
+    assert (42, RECONCILE) in kinds(panel)
+    assert (45, RECONCILE) not in kinds(panel)
+    assert read(panel, "sync reconcile --force") == {"lined_up": 2, "withheld": 0}
 
 
 @pytest.mark.parametrize("line", ["sync reconcile --dry-run", "sync drift", "sync drift 42"])

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from panel.cli.sync_status import LONG_SECONDS
 from panel.data.directory import Person
+from panel.data.lanes import Lane
 from panel.data.links import CONTACT, PICKED, Link
 from panel.data.tasks import NAMING, Task
 from panel.data.workers import BEAT_SECONDS, STOPPED, Workers
@@ -256,6 +257,18 @@ def test_a_hook_that_waits_too_long_is_told(panel: Panel) -> None:
     (problem,) = problems(panel)
     assert problem.startswith("The oldest hook came 1 hour ago and still waits.")
     assert "oldest    waiting since 20" in run(panel, "sync status").stdout
+
+
+@pytest.mark.usefixtures("working")
+def test_a_reconcile_that_waits_for_hours_is_no_trouble(panel: Panel) -> None:
+    """Thousands do each night; the alarm is about what somebody waits for."""
+    with panel.services.database.begin() as connection:
+        columns = "hook_id, kind, organization, occurred_at, received_at, status, lane"
+        came = panel.clock.now - LONG_SECONDS - 60
+        values = f"'old', 'reconcile', 42, {came}, {came}, 'waiting', {int(Lane.RECONCILE)}"
+        connection.execute(text(f"INSERT INTO hooks ({columns}) VALUES ({values})"))
+    told = read(panel, "sync status")
+    assert (told["problems"], told["oldest_waiting"]) == ([], came)
 
 
 @pytest.mark.usefixtures("working")

@@ -8,6 +8,7 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from panel.auth.throttle import UNKNOWN_IDS
 from panel.sync.reconcile import Reconciler
 from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
 
@@ -136,3 +137,92 @@ def test_an_organization_that_is_gone_for_good_is_not_found_any_more(panel: Pane
     contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
     contacts.bring_in_line(45, ("organization.deleted",))
     assert results(ask(panel, "prado")) == []
+
+
+# -- what no pass has seen -------------------------------------------------------------------------
+
+
+def test_a_company_that_was_shown_is_found_by_its_name_from_then_on(panel: Panel) -> None:
+    """The panel shows Acme Ltda, and a search for it offered another company alone."""
+    assert results(ask(panel, "acme")) == []
+    opened = panel.open().text
+    assert panel.section("organization", seal_of(opened)).status_code == 200
+    document = panel.office.organizations[42]
+    for query in ("acme", "ACME ltda", document["cnpj"], document["email"], document["phone"]):
+        assert results(ask(panel, query)) == [42], query
+
+
+def test_a_company_of_a_choice_is_found_by_its_name_too(panel: Panel) -> None:
+    choice = panel.open("two").text
+    seals = re.findall(r'data-choice="\d+" data-seal="([^"]+)"', choice)
+    for seal in seals:
+        panel.section("organization", seal)
+    assert results(ask(panel, "prado")) == [45]
+    html = ask(panel, "prado").text
+    assert "Prado Consultoria Ltda" in html
+    assert panel.office.organizations[45]["cnpj"] not in html
+
+
+def test_a_pass_knows_more_than_what_was_shown(panel: Panel) -> None:
+    learn(panel, 45)
+    code = panel.office.entitlements[45][0]["code"]
+    opened = seal_of(panel.open("two", organization=45).text)
+    panel.refresh("organization", opened)
+    assert results(ask(panel, code)) == [45]
+
+
+@pytest.mark.parametrize("query", ["prado", "zzzz"])
+def test_a_search_by_name_says_that_others_are_found_by_their_id(
+    searched: Panel, query: str
+) -> None:
+    assert "found by" in ask(searched, query).text.partition("data-results")[2].lower()
+    assert "its ID" in ask(searched, query).text or "their ID" in ask(searched, query).text
+
+
+def test_a_number_that_nobody_knows_is_asked_for_once_and_told_as_unknown(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    panel.office.forget()
+    for _ in range(3):
+        answer = panel.ask("GET", "/search", seal, params={"q": "987654"})
+        assert "MIDDAG Account knows no company with this ID." in answer.text
+        assert "by name" not in answer.text
+    assert panel.office.count() == 1
+
+
+def test_unknown_numbers_are_not_counted_through(panel: Panel) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    panel.office.forget()
+    answers = [
+        panel.ask("GET", "/search", seal, params={"q": str(number)}).text
+        for number in range(880_000, 880_000 + UNKNOWN_IDS.most + 3)
+    ]
+    assert panel.office.count() <= UNKNOWN_IDS.most
+    assert "Too many unknown IDs in one minute" in answers[-1]
+    assert "Nothing found" not in answers[-1]
+
+
+WRITTEN = [
+    ("sao joao", {"name": "São João Ltda."}),
+    ("SÃO", {"name": "Sao Joao"}),
+    ("obrien", {"name": "O'Brien & Filhos"}),
+    ("o'brien filhos", {"name": "O'Brien & Filhos"}),
+    ("11.222.042/0001-93", {"cnpj": "11222042000193"}),
+    ("11 222 042 / 0001 93", {"cnpj": "11.222.042/0001-93"}),
+    ("12.abc.345/01de-35", {"cnpj": "12ABC34501DE35"}),
+    ("12ABC34501DE35", {"cnpj": "12.ABC.345/01DE-35"}),
+    ("(61) 3322-0042", {"phone": "+55 61 3322-0042"}),
+    ("061 3322 0042", {"phone": "6133220042"}),
+    ("+55 61 3322-0042", {"phone": "(61) 3322-0042"}),
+    ("00 55 61 3322.0042", {"phone": "+556133220042"}),
+    ("3322-0042", {"phone": "+55 61 3322-0042"}),
+    ("(61) 9999-0001", {"phone": "+55 61 99999-0001"}),
+]
+
+
+@pytest.mark.parametrize(("query", "fields"), WRITTEN, ids=[query for query, _ in WRITTEN])
+def test_names_tax_ids_and_phones_are_found_as_people_write_them(
+    panel: Panel, query: str, fields: dict[str, str]
+) -> None:
+    panel.office.organizations[42] |= fields
+    panel.section("organization", seal_of(panel.open().text))
+    assert results(ask(panel, query)) == [42]

@@ -19,6 +19,8 @@ from panel.data import (
     installation,
     links,
     nights,
+    notes,
+    preferences,
     readings,
     schema,
     search_index,
@@ -31,7 +33,7 @@ from panel.data.migrations import upgrade, version
 NEWER = version.SCHEMA + 1  # before a test changes it
 OWNERS = (
     *(audit_log, delivery_log, directory, inbox, installation, links, revocation, search_index),
-    *(nights, readings, sightings, tasks, throttle, workers),
+    *(nights, notes, preferences, readings, sightings, tasks, throttle, workers),
 )
 
 REVISION = """

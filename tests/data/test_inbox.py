@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, select
 
-from panel.data import db, dead_letters, inbox, lanes, schema
+from panel.data import db, dead_letters, inbox, lanes, pass_states, schema
 from panel.data.inbox import InboxRow
 from panel.data.lanes import Lane, LanePlace
 
@@ -82,7 +82,7 @@ def test_only_one_pass_waits(connection: Connection) -> None:
     assert wait(connection, 7, "first") is True
     assert wait(connection, 7, "second") is False
     assert wait(connection, 8, "another organization's") is True
-    inbox.begin_pass(connection, 7, "first")
+    pass_states.begin_pass(connection, 7, "first")
     assert wait(connection, 7, "second") is True
 
 
@@ -90,10 +90,10 @@ def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Conn
     keep(connection, "a", "b")
     keep(connection, "foreign", organization=8)
     wait(connection, 7, "pass")
-    begun = inbox.begin_pass(connection, 7, "pass")
+    begun = pass_states.begin_pass(connection, 7, "pass")
     keep(connection, "late")
     assert begun is not None
-    inbox.finish_pass(connection, 7, begun[0], NOW)
+    pass_states.finish_pass(connection, 7, begun[0], NOW)
     assert statuses(connection) == {
         "a": "done",
         "b": "done",
@@ -105,10 +105,10 @@ def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Conn
 def test_a_pass_that_begins_again_after_a_death_is_the_same(connection: Connection) -> None:
     keep(connection, "a")
     wait(connection, 7, "pass")
-    first = inbox.begin_pass(connection, 7, "pass")
+    first = pass_states.begin_pass(connection, 7, "pass")
     keep(connection, "b")
     wait(connection, 7, "next")
-    again = inbox.begin_pass(connection, 7, "pass")
+    again = pass_states.begin_pass(connection, 7, "pass")
     assert first is not None
     assert again is not None
     assert again[0] > first[0]
@@ -119,35 +119,35 @@ def test_a_pass_that_begins_again_after_a_death_is_the_same(connection: Connecti
 def test_an_overtaken_pass_has_nothing_to_do(connection: Connection) -> None:
     keep(connection, "a")
     wait(connection, 7, "early")
-    inbox.postpone_pass(connection, 7, "late", NOW)
-    assert inbox.begin_pass(connection, 7, "early") is None
-    assert inbox.begin_pass(connection, 7, "late") is not None
-    assert inbox.begin_pass(connection, 9, "nobody's") is None
+    pass_states.postpone_pass(connection, 7, "late", NOW)
+    assert pass_states.begin_pass(connection, 7, "early") is None
+    assert pass_states.begin_pass(connection, 7, "late") is not None
+    assert pass_states.begin_pass(connection, 9, "nobody's") is None
 
 
 def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> None:
     keep(connection, "elder")
     wait(connection, 7, "one")
-    begun = inbox.begin_pass(connection, 7, "one")
+    begun = pass_states.begin_pass(connection, 7, "one")
     assert begun is not None
-    assert inbox.count_failure(connection, 7) == 1
-    inbox.postpone_pass(connection, 7, "two", NOW)
+    assert pass_states.count_failure(connection, 7) == 1
+    pass_states.postpone_pass(connection, 7, "two", NOW)
     keep(connection, "younger")
-    through, first = inbox.begin_pass(connection, 7, "two") or (0, 0)
+    through, first = pass_states.begin_pass(connection, 7, "two") or (0, 0)
     assert through > first == begun[1]
-    assert inbox.count_failure(connection, 7) == 2
-    assert inbox.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
+    assert pass_states.count_failure(connection, 7) == 2
+    assert pass_states.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
     assert statuses(connection) == {"elder": "buried", "younger": "waiting"}
     # From here on it is the younger one's turn.
     wait(connection, 7, "three")
-    through, first = inbox.begin_pass(connection, 7, "three") or (0, 0)
+    through, first = pass_states.begin_pass(connection, 7, "three") or (0, 0)
     assert through == first
-    assert inbox.count_failure(connection, 7) == 1
+    assert pass_states.count_failure(connection, 7) == 1
 
 
 def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
     first, second = keep(connection, "a", "b")
-    inbox.bury_hooks(connection, 7, second, "denied", "pass", NOW + 9)
+    pass_states.bury_hooks(connection, 7, second, "denied", "pass", NOW + 9)
     lone = InboxRow("lost", "order.paid", None, None, NOW, NOW + 1, inbox.BURIED, "no_organization")
     inbox.insert_hooks(connection, [lone])
     assert dead_letters.list_buried(connection) == [
@@ -165,14 +165,14 @@ def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
 def test_counts(connection: Connection) -> None:
     (seq,) = keep(connection, "a")
     assert inbox.count_hooks(connection, NOW) == inbox.HookCounts(0, 0)
-    inbox.finish_pass(connection, 7, seq, NOW)
+    pass_states.finish_pass(connection, 7, seq, NOW)
     assert inbox.count_hooks(connection, NOW) == inbox.HookCounts(0, 1)
     assert inbox.count_hooks(connection, NOW + inbox.DAY_SECONDS) == inbox.HookCounts(0, 0)
 
 
 def test_the_sweep_keeps_what_waits_and_every_id_for_thirty_days(connection: Connection) -> None:
     (seq,) = keep(connection, "done")
-    inbox.finish_pass(connection, 7, seq, NOW)
+    pass_states.finish_pass(connection, 7, seq, NOW)
     keep(connection, "waiting")
     inbox.delete_old_hooks(connection, 1, NOW + 30 * inbox.DAY_SECONDS)
     assert set(statuses(connection)) == {"done", "waiting"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, select, update
 
-from panel.data import db, inbox, lanes, schema
+from panel.data import db, inbox, lanes, pass_states, schema
 from panel.data.inbox import InboxRow, passes
 from panel.data.lanes import Lane, LaneLength, LanePlace
 
@@ -55,11 +55,11 @@ def test_a_hook_moves_a_place_to_the_first_lane_and_a_reconcile_none_back(
 
 def test_what_runs_is_passed_over_and_what_waits_behind_it_too(connection: Connection) -> None:
     take(connection, Lane.BACKFILL, (1, 1), (2, 2))
-    inbox.begin_pass(connection, 1, "pass-1-1")
+    pass_states.begin_pass(connection, 1, "pass-1-1")
     take(connection, Lane.URGENT, (1, 3))
     assert names(connection, Lane.URGENT) == []
     assert lanes.list_urgent(connection, [1, 2]) == {1}
-    inbox.finish_pass(connection, 1, 3, NOW)
+    pass_states.finish_pass(connection, 1, 3, NOW)
     assert names(connection, Lane.URGENT) == [1]
 
 

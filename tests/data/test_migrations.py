@@ -29,6 +29,9 @@ from panel.data import (
     inbox,
     installation,
     nights,
+    notes,
+    pass_states,
+    preferences,
     readings,
     schema,
     sightings,
@@ -42,6 +45,8 @@ from panel.data.links import CONVERSATION, PICKED, REFUSED, Link, Links
 from panel.data.migrations import upgrade, version
 from panel.data.migrations.version import Version, WrongSchema
 from panel.data.search_index import SearchIndex
+from panel.data.verification_tries import verification_tries
+from panel.data.verifications import verifications
 from tests import postgres
 from tests.conftest import wait_until
 from tests.data.newer import NEWER, our_tables, write_revision
@@ -84,7 +89,9 @@ ADDED = {
     *("agent_generations.agent", "agent_generations.generation"),
     *("deliveries.sender", "deliveries.answer", "deliveries.minute"),
     *("deliveries.count", "deliveries.last_at"),
-    *("people.former_email", "people.merged_into"),
+    *("people.former_email", "people.merged_into", "people.lacks"),
+    *(f"verifications.{column.name}" for column in verifications.c),
+    *(f"verification_tries.{column.name}" for column in verification_tries.c),
     *("further_contacts.organization", "further_contacts.key"),
     "further_contacts.contact",
     *("hooks.side", "hooks.settled_at", "hooks.settled_by"),
@@ -98,6 +105,8 @@ ADDED = {
     *(f"nights.{column.name}" for column in nights.nights.c),
     *(f"readings.{column.name}" for column in readings.readings.c),
     *(f"sightings.{column.name}" for column in sightings.sightings.c),
+    *(f"private_notes.{column.name}" for column in notes.private_notes.c),
+    *(f"preferences.{column.name}" for column in preferences.preferences.c),
 }
 
 
@@ -270,8 +279,8 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
         throttle.record_failure("key", "192.0.2.1")
     assert throttle.blocked_until(limit_failures("key"), "192.0.2.1")
     with inbox.write_transaction(engine, 42) as connection:
-        assert inbox.begin_pass(connection, 42, "pass-2") == (5, 5)
-        inbox.finish_pass(connection, 42, 5, 1795000008.0)
+        assert pass_states.begin_pass(connection, 42, "pass-2") == (5, 5)
+        pass_states.finish_pass(connection, 42, 5, 1795000008.0)
     with engine.connect() as connection:
         assert inbox.list_waiting(connection) == {}
 

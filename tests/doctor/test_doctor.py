@@ -97,6 +97,7 @@ WRONG = {
     "port": ({"CHATWOOT_URL": "http://127.0.0.1:1"}, "nobody listens there (connection refused)"),
     "tls": ({"MIDDAG_API_URL": "https{office}"}, "that port speaks http, not https"),
     "no address": ({"PANEL_URL": ""}, "PANEL_URL is empty"),
+    "verification": ({"PANEL_VERIFY_BY": "key,tax_id"}, "PANEL_VERIFY_BY takes tax_id for a proof"),
     "frame": ({"CHATWOOT_FRAME_ORIGINS": "https://x.example"}, "CHATWOOT_FRAME_ORIGINS does not"),
 }
 

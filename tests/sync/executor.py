@@ -12,8 +12,9 @@ from pathlib import Path
 
 from panel.data import db, schema
 from panel.settings import Settings, from_env
-from panel.sync import worker as workers
+from panel.sync import executor as executors
 from panel.sync.wire import Hook
+from panel.sync.work import Work
 from tests.sync.engine import Engine, make_engine
 
 SECRET = "a-secret-that-is-long-enough-for-us"
@@ -52,8 +53,8 @@ def say(log: Path, *words: object) -> None:
         file.write(line.encode())
 
 
-def run(url: str, log: Path, seconds: str, executor: str = workers.EXECUTOR) -> None:
-    workers.EXECUTOR = executor
+def run(url: str, log: Path, seconds: str, executor: str = executors.EXECUTOR) -> None:
+    executors.EXECUTOR = executor
 
     def work(what: object) -> None:
         say(log, "begin", what)
@@ -63,7 +64,7 @@ def run(url: str, log: Path, seconds: str, executor: str = workers.EXECUTOR) -> 
     engine = open_engine(url)
     signal.signal(signal.SIGTERM, lambda *_: engine.worker.stop())
     say(log, "up", 0)
-    engine.worker.run_work(workers.Work(work, do_task=lambda task: work(task.id)))
+    engine.worker.run_work(Work(work, do_task=lambda task: work(task.id)))
 
 
 def ring(url: str, log: Path, prefix: str, count: str, organizations: str) -> None:

@@ -4,6 +4,7 @@ import hmac
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -252,6 +253,28 @@ def test_what_is_no_json_object_is_a_clear_refusal(standing: Door, raw: bytes) -
 def test_what_is_far_too_large_is_a_clear_refusal(standing: Door) -> None:
     answer = standing.post(b" " * (1024 * 1024 + 1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_a_large_body_without_a_signature_is_refused_before_it_is_looked_at(
+    standing: Door,
+) -> None:
+    answer = standing.post(b"[" * 1024 * 1024)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unsigned")
+
+
+def test_a_refusal_asks_the_database_nothing(standing: Door) -> None:
+    """Else whoever has no secret could keep the database busy."""
+    asked, sound = list[str](), RAW[:-1] + b"  }"
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(standing.shared.database, "before_cursor_execute", note)
+    for raw in (RAW, b" " * (1024 * 1024 + 1)):
+        assert standing.post(raw).status_code in (401, 413)
+        assert standing.post(raw, **signature(sound)).status_code in (401, 413)
+    event.remove(standing.shared.database, "before_cursor_execute", note)
+    assert [each for each in asked if "deliveries" not in each] == []
 
 
 def test_a_conversation_with_its_messages_is_not_too_large(standing: Door) -> None:
@@ -578,6 +601,30 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
     door.panel.clock.advance(WARM_SECONDS)
     door.tell("message_created", **message(door, "bia@acme.example"))
     assert door.warmings() not in ([None], [first])
+
+
+def finish_warmings(door: Door) -> list[int]:
+    """As the worker leaves those that wait when they are done; returns of whom they are."""
+    with door.shared.database.begin() as connection:
+        waiting = list(
+            connection.scalars(select(tasks.c.number).where(tasks.c.waiting.is_not(None)))
+        )
+        done = update(tasks).where(tasks.c.number.in_(waiting))
+        connection.execute(done.values(waiting=None, done_at=door.panel.clock()))
+    return waiting
+
+
+def test_a_burst_of_messages_warms_each_customer_once_in_a_time_to_live(door: Door) -> None:
+    warmed = Counter[int]()
+    for _ in range(6):
+        for email in ("bia@acme.example", "ana@acme.example") * 5:
+            door.tell("message_created", **message(door, email))
+        warmed.update(finish_warmings(door))
+        door.panel.clock.advance(WARM_SECONDS / 7)
+    assert warmed == {42: 1, 45: 1}
+    door.panel.clock.advance(WARM_SECONDS)
+    door.tell("message_created", **message(door, "ana@acme.example"))
+    assert sorted(finish_warmings(door)) == [42, 45]
 
 
 def test_a_message_warms_each_organization_of_the_person(door: Door) -> None:

@@ -30,7 +30,7 @@ from panel.errors import PanelError, TryLater, Unreachable
 from panel.services import Services
 from panel.settings import from_env
 from panel.sync.dry_run import DryRun, PlannedCall
-from panel.sync.jobs import Jobs, TooManyGone
+from panel.sync.jobs import Jobs, LinedUp
 from panel.sync.rate_limit import RateLimit
 from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.tries import run_try
@@ -226,27 +226,27 @@ def gone(wing: Wing, numbers: list[int]) -> None:
 @on_sqlite
 def test_reconciling_lines_up_everyone_once(wing: Wing) -> None:
     numbers = known(wing, 5)
-    assert wing.passes.reconcile() == 5
+    assert wing.passes.reconcile() == LinedUp(5, 0, 5)
     assert wing.waiting() == [(number, RECONCILE) for number in numbers]
 
 
 @on_sqlite
-def test_reconciling_stops_when_more_than_a_twentieth_would_go(wing: Wing) -> None:
+def test_reconciling_withholds_those_that_would_go_when_they_are_many(wing: Wing) -> None:
     numbers = known(wing, 40)
     gone(wing, numbers[:3])
     before = wing.waiting()
-    with pytest.raises(TooManyGone, match="3 of 40"):
-        wing.passes.reconcile()
-    assert wing.waiting() == before
+    assert wing.passes.reconcile() == LinedUp(37, 3, 40)
+    lined_up = [row for row in wing.waiting() if row not in before]
+    assert lined_up == [(number, RECONCILE) for number in numbers[3:]]
 
 
 @on_sqlite
 def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
     numbers = known(wing, 40)
     gone(wing, numbers[:2])
-    assert wing.passes.reconcile() == 40
+    assert wing.passes.reconcile() == LinedUp(40, 0, 40)
     gone(wing, numbers[2:6])
-    assert wing.passes.reconcile(force=True) == 40
+    assert wing.passes.reconcile(force=True) == LinedUp(40, 0, 40)
     told = [number for number, kind in wing.waiting() if kind == DELETED]
     assert sorted(set(told)) == numbers[:6]
 
@@ -255,7 +255,7 @@ def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
 def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
     known(wing, 3)
     wing.office.organizations.clear()
-    assert wing.passes.reconcile() == 3
+    assert wing.passes.reconcile() == LinedUp(3, 0, 3)
     assert {kind for _, kind in wing.waiting()} == {RECONCILE}
 
 
@@ -267,8 +267,8 @@ def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
         wing.engine.intake.accept(ring(number, DELETED, name=f"told-{number}"))
     before = wing.waiting()
     wing.office.fault(fault)
-    with suppress(PanelError):  # to stop is as right as to go on; `TooManyGone` is no PanelError
-        wing.passes.reconcile()
+    with suppress(PanelError):  # to stop is as right as to go on
+        assert wing.passes.reconcile().withheld == 0
     assert [row for row in wing.waiting() if row[1] == DELETED] == before
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from panel.data import inbox, lanes
+from panel.data import inbox, lanes, pass_states
 from panel.data.lanes import Lane
 from panel.errors import BACK_OFFICE_SIDE, CHATWOOT_SIDE, TryLater
 from panel.sync.dispatcher import Dispatcher, Starts
 from panel.sync.pass_queue import AT_ONCE
 from panel.sync.rate_limit import RateLimit, Turn, find_turn, working
 from panel.sync.recovery import Recovery
-from panel.sync.worker import Work
+from panel.sync.work import Work
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine
 from tests.sync.executor import hook
@@ -49,7 +49,7 @@ def test_no_organization_is_overtaken(build: BuildEngine) -> None:
 
     def begin(organization: int, pass_id: str) -> None:
         with inbox.write_transaction(engine.database, organization) as connection:
-            inbox.begin_pass(connection, organization, pass_id)
+            pass_states.begin_pass(connection, organization, pass_id)
         begun.append(organization)
         ids.append(pass_id)
 

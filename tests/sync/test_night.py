@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,19 +17,25 @@ from sqlalchemy import update
 
 from panel import services
 from panel.cache.policy import CacheControl
+from panel.data import tasks
 from panel.data.directory import Directory, Person, organizations
 from panel.data.nights import NightRow, Nights
 from panel.data.readings import Readings, readings
 from panel.data.sightings import sightings
+from panel.data.tasks import NAMING, Task
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot, Failure, never
+from panel.demo.scenarios import WEB
 from panel.demo.world import Call, Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, serve
 from panel.settings import from_env
+from panel.sync import night_strays
 from panel.sync.jobs import Jobs
 from panel.sync.news import News
+from panel.sync.night_strays import DAYS
 from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED, RECONCILE
+from panel.upstream.chatwoot import ID_ATTRIBUTE
 from panel.upstream.documents import ORGANIZATION
 from tests.conftest import environment
 from tests.sync.engine import make_engine
@@ -45,6 +52,8 @@ def define_attributes(chat: Chatwoot) -> None:
     for number, key in enumerate(OUR_ATTRIBUTES, start=1):
         kind = {"attribute_model": "contact_attribute", "attribute_display_type": "text"}
         chat.definitions[number] = {"id": number, "attribute_key": key, **kind}
+    of_talks = {"attribute_model": "conversation_attribute", "attribute_display_type": "text"}
+    chat.definitions[99] = {"id": 99, "attribute_key": ID_ATTRIBUTE, **of_talks}
 
 
 def add_company(office: BackOffice, number: int) -> None:
@@ -198,6 +207,55 @@ def test_a_contact_that_was_erased_is_found_out(wing: Wing) -> None:
     del wing.chat.contacts[erased]
     wing.passes.run_nightly()
     assert (last(wing).single, wing.waiting()) == (1, [(1001, RECONCILE)])
+
+
+def test_who_was_erased_has_no_pass_each_night(wing: Wing) -> None:
+    bring(wing, 3)
+    del wing.chat.contacts[contact_of(wing, "office@1001.example")["id"]]
+    wing.passes.run_nightly()
+    run_passes(wing)
+    assert wing.services.directory.list_absent() == {(1001, "organization")}
+    before = wing.waiting()
+    wing.passes.run_nightly()
+    assert last(wing).lined_up == 0
+    assert wing.waiting() == before
+
+
+def test_a_conversation_whose_webhook_was_lost_is_named(wing: Wing) -> None:
+    bring(wing)
+    contact = contact_of(wing, "office@1001.example")["id"]
+    lost = wing.chat.add_conversation(contact, WEB, 9001)
+    solved = wing.chat.add_conversation(contact, WEB, 9002)
+    solved["status"] = "resolved"
+    nobody = wing.chat.add_contact(8000, name="Nobody", email="nobody@elsewhere.example")
+    wing.chat.add_conversation(nobody["id"], WEB, 9003)
+    wing.passes.run_nightly()
+    with wing.services.database.begin() as connection:
+        due = [task for task, _ in tasks.find_due(connection, [NAMING], 9, time.time())]
+    assert due == [Task(NAMING, lost["id"])]
+
+
+def test_a_contact_whose_webhook_was_lost_is_found_within_seven_nights(wing: Wing) -> None:
+    numbers = bring(wing)
+    wing.chat.add_contact(8000, name="Nobody", email="nobody@elsewhere.example")
+    wing.chat.add_contact(8001, name="Person", email="OFFICE@1020.example")
+    found = list[tuple[int, str]]()
+    for _ in range(7):
+        wing.passes.run_nightly()
+        found += wing.waiting()
+    assert 1020 in numbers
+    assert set(found) == {(1020, RECONCILE)}
+
+
+@pytest.mark.parametrize("contacts", [30, 90, 120, 300, 6000])
+def test_looking_for_lost_webhooks_keeps_within_a_twelfth_or_has_one_night_of_seven(
+    contacts: int,
+) -> None:
+    nights = [NightRow(day * 86400.0, 0.0, contacts=contacts) for day in range(7)]
+    looks = [sum(night_strays.has_turn(each, half) for half in DAYS) for each in nights]
+    pages = -(-contacts // 15)
+    assert all(each in (0, 1) or pages + each <= contacts / 12 for each in looks)
+    assert sum(looks) >= 2
 
 
 def test_a_seat_without_a_contact_has_a_pass(wing: Wing) -> None:

@@ -42,6 +42,7 @@ class Bench:
     contacts: Reconciler
     links: Links
     directory: Directory
+    reader: Office
 
     def run(self, organization: int = 42, *kinds: str) -> None:
         self.contacts.bring_in_line(organization, kinds or UPDATED)
@@ -98,7 +99,7 @@ def build(
     directory, links = Directory(engine), Links(engine)
     tools = (directory, SearchIndex(engine), links, ThreadLocks())
     contacts = Reconciler(settings, reader, account, *tools)
-    return Bench(office, chat, contacts, links, directory)
+    return Bench(office, chat, contacts, links, directory, reader)
 
 
 def company(office: BackOffice, number: int, name: str, email: str = "", **more: Any) -> None:
@@ -118,6 +119,19 @@ def entitlement(
 ) -> None:
     row = {"id": number, "code": f"PLG-{number}", "status": status, "expires_at": expires}
     office.put("entitlements", company, {**row, "organization_id": company})
+
+
+def test_a_pass_keeps_for_panels_which_entitlements_are_stopped(bench: Bench) -> None:
+    assert bench.reader.peek_stopped(42) is None
+    bench.run()
+    assert bench.reader.peek_stopped(42) == {}
+    entitlement(bench.office, 42, 2, "suspended", None)
+    entitlement(bench.office, 42, 3, "cancelled", None)
+    bench.run()
+    assert bench.reader.peek_stopped(42) == {"PLG-2": "suspended", "PLG-3": "cancelled"}
+    entitlement(bench.office, 42, 2, "active", None)
+    bench.run()
+    assert bench.reader.peek_stopped(42) == {"PLG-3": "cancelled"}
 
 
 # -- contacts ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from panel.data.tasks import (
     tasks,
 )
 from panel.errors import GiveUp, PanelError, TryLater, Unauthorized
-from panel.sync.worker import Work
+from panel.sync.work import Work
 from tests.conftest import Clock
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import psycopg
 import pytest
-from dbos import DBOS
+from dbos import DBOS, EnqueueOptions
 from sqlalchemy import create_engine, select, text
 
 from panel.data import inbox, leader
+from panel.data.inbox import InboxRow
 from panel.data.lanes import Lane
 from panel.errors import Refused, TryLater, Unwell
 from panel.sync import intake, pass_queue
 from panel.sync import worker as engines
+from panel.sync.pass_queue import PASS_WORKFLOW
 from panel.sync.tries import RETRY_JITTER, RETRY_WAITS
 from tests.sync.conftest import BuildEngine, halt
 from tests.sync.engine import Engine
@@ -575,6 +578,40 @@ def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot:
     assert chatwoot.count(2) == 1
 
 
+def enqueue_as_before(engine: Engine, organization: int, delay: float | None = None) -> None:
+    """As programs before the lanes did: a row that names its pass, and the pass in a queue of the
+    engine, which is partitioned by organization."""
+    pass_id = str(uuid4())
+    row = InboxRow(f"h{organization}", "order.paid", organization, None, time.time(), time.time())
+    options: EnqueueOptions = {
+        "workflow_name": PASS_WORKFLOW,
+        "workflow_id": pass_id,
+        "queue_name": "passes",
+        "queue_partition_key": str(organization),
+        "app_version": "1",
+    }
+    if delay is not None:
+        options["delay_seconds"] = delay
+    with inbox.write_transaction(engine.database, organization) as connection:
+        inbox.insert_hooks(connection, [row])
+        connection.execute(inbox.passes.insert().values(organization=organization, waiting=pass_id))
+        engine.queue.client.enqueue_in_transaction(connection, options, organization)
+
+
+def test_what_an_older_program_has_enqueued_is_done_once(
+    build: BuildEngine, chatwoot: Chatwoot
+) -> None:
+    """Its passes wait in the engine's own queue, one of them for its next try."""
+    engine = build()
+    enqueue_as_before(engine, 1)
+    enqueue_as_before(engine, 2)
+    enqueue_as_before(engine, 3, delay=3600.0)
+    engine.worker.start(chatwoot)
+    until(lambda: answered(engine), 60)
+    until(lambda: not engine.queue.list_living(PASS_WORKFLOW), 60)
+    assert [chatwoot.count(number) for number in (1, 2, 3)] == [1, 1, 1]
+
+
 def test_sequence_numbers_are_never_used_again(build: BuildEngine) -> None:
     """Trap 1, as far as it is left: what a pass answers is told by the sequence, not by a clock."""
     engine = build()
@@ -653,7 +690,8 @@ def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> 
     assert asked == ["wal", 2, 5000]
     engine.worker.start(chatwoot)
     until(engine.queue.client.list_schedules)
-    instance = DBOS(config=engine.worker._config())  # the one that runs: there is one per process
+    # The one that runs: there is one per process.
+    instance = DBOS(config=engine.worker._executor._config())
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2

@@ -7,7 +7,7 @@ from requests.structures import CaseInsensitiveDict
 
 from panel.errors import Blocked, Missing, PanelError, Unauthorized
 from panel.upstream.chatwoot_rejections import name_rejection
-from panel.upstream.client import Rejection
+from panel.upstream.rejections import Rejection
 
 SIGN_IN = "Você precisa entrar ou se cadastrar antes de continuar."
 SIGN_IN_JAPANESE = "続行するにはサインインまたはサインアップする必要があります。"

@@ -31,14 +31,9 @@ from panel.errors import (
     Unreadable,
     Unwell,
 )
+from panel.upstream.bodies import LARGE_AT_ONCE, LARGEST_ANSWER, LARGEST_IN_PARTS, decode
 from panel.upstream.circuit_breaker import CircuitBreaker
-from panel.upstream.client import (
-    LARGE_AT_ONCE,
-    LARGEST_ANSWER,
-    LARGEST_IN_PARTS,
-    Client,
-    _decode,
-)
+from panel.upstream.client import Client
 from panel.upstream.transport import Egress
 from tests.conftest import certify, wait_until
 
@@ -621,9 +616,9 @@ def test_neither_a_netrc_nor_a_proxy_of_the_machine_is_used(
 def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() -> None:
     """A visitor can write one into an attribute."""
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
-    assert _decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
-    assert _decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
+    assert decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
+    assert decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
+    assert decode(b'{"id": ' + b"9" * 5000 + b', "total": NaN}') == (None, False)
 
 
 @pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
@@ -631,7 +626,7 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
     "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
 )
 def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
-    body, readable = _decode(b'{"total": ' + written.encode() + endless + b"}")
+    body, readable = decode(b'{"total": ' + written.encode() + endless + b"}")
     assert readable
     assert str(body["total"]) == written
     serializer = JsonSerializer()
@@ -640,14 +635,14 @@ def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: by
 
 def test_an_exponent_without_end_is_read_as_a_text() -> None:
     written = "1e" + "9" * 19
-    assert _decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+    assert decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
 
 
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:
-    assert _decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
-    assert _decode(b"\xef\xbb\xbf") == (None, True)
-    assert _decode(b"\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n") == ([7], True)
-    assert _decode(b"\n\xef\xbb\xbf \xef\xbb\xbf\n") == (None, True)
+    assert decode(b'\xef\xbb\xbf{"id": 7}') == ({"id": 7}, True)
+    assert decode(b"\xef\xbb\xbf") == (None, True)
+    assert decode(b"\n\xef\xbb\xbf\r\n\xef\xbb\xbf\xef\xbb\xbf [7] \n") == ([7], True)
+    assert decode(b"\n\xef\xbb\xbf \xef\xbb\xbf\n") == (None, True)
 
 
 # -- a part of a large document ------------------------------------------------------------------

@@ -24,6 +24,7 @@ from panel.upstream.documents import (
     Document,
 )
 from panel.upstream.middag import BackOffice
+from panel.upstream.record_documents import ORDER
 from tests.conftest import API, Worlds, build_cache
 
 if TYPE_CHECKING:
@@ -234,6 +235,22 @@ def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(told: Told, 
         1,
         ["organization_id is no id"],
     )
+
+
+@pytest.mark.parametrize(
+    ("owner", "code"),
+    [
+        *((owner, "foreign_rows") for owner in (43, "43")),
+        *((owner, "wrong_shape") for owner in ({"id": 43}, True, "acme")),
+    ],
+)
+def test_one_record_of_another_organization_or_of_an_illegible_one_is_not_shown(
+    told: Told, owner: Any, code: str
+) -> None:
+    office, _ = told({"data": row(7, organization_id=owner)})
+    with pytest.raises(Unreadable) as error:
+        office.read(ORDER.of(7), 42, CacheControl.NO_CACHE)
+    assert error.value.code == code
 
 
 @pytest.mark.parametrize("owner", [42, "42", 42.0, None, 0, "0", False, "", []])

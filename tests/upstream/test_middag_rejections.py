@@ -8,8 +8,8 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Unreadable
-from panel.upstream.client import Rejection
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
+from panel.upstream.rejections import Rejection
 from panel.web.labels import CAUSES
 
 OPERATE = Path(__file__).parents[2] / "docs/operate.md"

@@ -16,7 +16,8 @@ from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.demo.worlds import SECRET, serve
 from panel.errors import Unreachable, Unreadable, Unwell
-from panel.upstream.client import LARGEST_ANSWER, Client
+from panel.upstream.bodies import LARGEST_ANSWER
+from panel.upstream.client import Client
 from panel.upstream.documents import COLLABORATORS, DOCUMENTS, LICENSES, ORDERS, QUOTES
 from panel.upstream.middag import CALLS_AT_ONCE, BackOffice
 from panel.upstream.paging import CallSlots

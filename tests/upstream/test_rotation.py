@@ -8,7 +8,7 @@ from panel.demo.worlds import SECRET
 from panel.errors import Blocked, Missing, Unauthorized
 from panel.services import get
 from panel.sync.jobs import Jobs
-from panel.upstream.client import Answer
+from panel.upstream.exchange import Answer
 from panel.upstream.rotation import REMEMBERED_MINUTE, SecretRotation
 from tests.conftest import Clock, MakePanel, Panel, seal_of, state_of
 

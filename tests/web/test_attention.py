@@ -11,9 +11,10 @@ import pytest
 from panel.models.licenses import License
 from panel.models.orders import Order, Quote
 from panel.upstream.documents import Listed
-from panel.web.attention import LINES_SHOWN, RULES, Attention, Situation, find_attention
+from panel.web.attention import LINES_SHOWN, RULES, Attention, find_attention
 from panel.web.groups import Moment
 from panel.web.sections import SECTIONS, SectionView
+from panel.web.situation import Situation
 from tests.conftest import Panel, seal_of
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -175,8 +176,32 @@ def test_cancelled_entitlements_are_no_news_without_an_active_license() -> None:
     assert names(find_attention(situation, Moment(NOON, 30))) == ["license_disabled"]
 
 
+BEHIND: list[tuple[dict[str, str] | None, dict[str, Any], str]] = [
+    ({"PLG-1": "suspended"}, {}, "license_of_suspended"),
+    ({"PLG-1": "cancelled"}, {}, "license_of_cancelled"),
+    ({"PLG-1": "suspended"}, {"status": "disabled"}, "license_disabled"),
+    ({"PLG-2": "suspended"}, {}, "entitlement_suspended"),  # not of a license
+    ({"PLG-2": "cancelled"}, {}, ""),
+    ({}, {}, ""),
+    (None, {}, "entitlement_suspended"),  # no pass told which
+]
+
+
+@pytest.mark.parametrize(("stopped", "row", "rule"), BEHIND, ids=str)
+def test_a_stopped_entitlement_is_told_of_its_own_license(
+    stopped: dict[str, str] | None, row: dict[str, Any], rule: str
+) -> None:
+    words = {*(stopped or {"": "suspended"}).values()}
+    views = show(licenses=[{"entitlement_code": "PLG-1", "product_name": "Tema", **row}])
+    status = "suspended" if "suspended" in words else "cancelled"
+    situation = Situation(views, entitlement=status if stopped != {} else "active", stopped=stopped)
+    found = find_attention(situation, Moment(NOON, 30))
+    assert names(found) == ([rule] if rule else [])
+    assert {line.name for line in found.lines if line.rule.name.startswith("license")} <= {"Tema"}
+
+
 def test_every_rule_has_a_case_here() -> None:
-    tried = {rule for _, _, rule in EDGES} | {rule for _, rule in ABOUT_COMPANY}
+    tried = {rule for _, _, rule in (*EDGES, *BEHIND)} | {rule for _, rule in ABOUT_COMPANY}
     assert tried - {""} == {rule.name for rule in RULES}
 
 
@@ -189,14 +214,18 @@ def test_nobody_is_called_healthy_while_something_is_not_known(state: str, code:
     views["orders"] = replace(views["orders"], state=state, code=code, selection=None)
     found = find_attention(Situation(views), Moment(NOON, 30))
     assert not found.is_calm
-    told = found.waiting if state == "loading" else found.unread[0].sections
-    assert told == ("Orders",)
+    if state == "loading":
+        assert found.waiting == ("Orders",)
+        return
+    [outage] = found.unread
+    parts = (outage.unread, outage.aged)
+    assert parts == (((), ("Orders",)) if state == "late" else (("Orders",), ()))
 
 
 def test_four_failures_of_one_cause_are_one_notice() -> None:
     views = {name: SectionView(each, "failed", code="timeout") for name, each in SECTIONS.items()}
     found = find_attention(Situation(views), Moment(NOON, 30))
-    assert [(each.code, len(each.sections)) for each in found.unread] == [("timeout", 4)]
+    assert [(each.code, len(each.unread)) for each in found.unread] == [("timeout", 4)]
 
 
 # -- in the panel ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from panel.demo.world import Call
 from panel.demo.worlds import ADMIN_TOKEN, AGENT, serve
 from panel.errors import Blocked
 from panel.upstream.chatwoot_rejections import REMEDIES, name_rejection
-from panel.upstream.client import Rejection
+from panel.upstream.rejections import Rejection
 from panel.web.labels import CHATWOOT_CAUSES
 from tests.conftest import MakePanel, Panel, attribute
 

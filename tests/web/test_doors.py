@@ -21,7 +21,7 @@ from panel.errors import PanelError
 from panel.services import get
 from panel.sync.jobs import Jobs
 from panel.sync.tries import TryOutcome, run_try
-from panel.upstream.client import USER_AGENT
+from panel.upstream.exchange import USER_AGENT
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
 from panel.web.formats import Formats
 from panel.web.labels import CAUSES

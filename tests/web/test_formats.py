@@ -18,7 +18,7 @@ NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("fixed", "wanted", "locale"),
+    ("setting", "wanted", "locale"),
     [
         ("", [], "en"),
         ("", ["en-US", "en"], "en"),
@@ -30,15 +30,19 @@ NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
         ("", ["en-GB", "pt-BR"], "en"),
         ("", ["de-DE", "fr"], "en"),
         ("", ["*"], "en"),
-        ("", ["", "--", "x" * 500, "\x00", "pt_BR_POSIX@x"], "en"),
-        ("pt_BR", ["en"], "pt_BR"),
-        ("en", ["pt-BR"], "en"),
+        ("", ["", "--", "x" * 500, "\x00", "x_BR_POSIX@x"], "en"),
+        ("pt_BR", ["en"], "en"),
+        ("en", ["pt-BR"], "pt_BR"),
+        ("pt_BR", ["de"], "pt_BR"),
+        ("pt_BR", [], "pt_BR"),
+        ("", ["pt_BR"], "pt_BR"),  # as Chatwoot writes it
+        ("", ["es", "pt-BR"], "pt_BR"),
     ],
 )
-def test_the_setting_comes_first_then_the_browsers_order(
-    fixed: str, wanted: list[str], locale: str
+def test_the_first_wish_that_we_speak_is_granted_and_the_setting_comes_last(
+    setting: str, wanted: list[str], locale: str
 ) -> None:
-    assert choose_locale(fixed, wanted) == locale
+    assert choose_locale(wanted, setting) == locale
 
 
 def test_the_language_is_named_as_html_wants_it() -> None:

@@ -8,7 +8,7 @@ import requests
 
 from panel.cache.policy import CacheControl
 from panel.demo.worlds import ADMIN_TOKEN
-from panel.upstream.client import LARGE_AT_ONCE, LARGEST_IN_PARTS
+from panel.upstream.bodies import LARGE_AT_ONCE, LARGEST_IN_PARTS
 from panel.web.labels import CHATWOOT_CAUSES
 from tests.conftest import Panel, attribute
 

@@ -136,7 +136,7 @@ Oddity = tuple[Any, str | None, bool]  # what came, what the row says, does it l
 
 STATUSES: list[Oddity] = [
     ("Aguardando análise", "Aguardando análise", False),
-    ("em_revisao", "em_revisao", False),
+    ("em_revisao", "Em revisao", False),
     ("A &amp; B", "A & B", False),
     (None, "No status", False),
     ("", "No status", False),

@@ -849,10 +849,13 @@ def test_the_language_is_the_browsers(
     assert money in page.text
 
 
-def test_the_setting_overrules_the_browser(make_panel: MakePanel) -> None:
+@pytest.mark.parametrize(("wanted", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
+    make_panel: MakePanel, wanted: str, language: str
+) -> None:
     panel = make_panel(PANEL_LOCALE="pt_BR")
-    shell = panel.ask("GET", "/", headers={"Accept-Language": "en"})
-    assert '<html lang="pt-BR">' in shell.text
+    shell = panel.ask("GET", "/", headers={"Accept-Language": wanted})
+    assert f'<html lang="{language}">' in shell.text
 
 
 def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
@@ -933,14 +936,14 @@ def test_every_contradiction_of_the_documentation_is_shown(panel: Panel) -> None
         assert words in organization
     orders = panel.section("orders", seal).text
     assert sorted(rows_of(orders.partition(CLOSED)[0])) == [4801, 4802, 4803, 4804, 4806]
-    for words in ("On hold", "awaiting-shipment", "amount unclear (125000)", "No date"):
+    for words in ("On hold", "Awaiting shipment", "amount unclear (125000)", "No date"):
         assert words in orders
     quotes, licenses = (panel.section(name, seal).text for name in ("quotes", "licenses"))
-    assert (sorted(rows_of(quotes.partition(CLOSED)[0])), "under_negotiation" in quotes) == (
+    assert (sorted(rows_of(quotes.partition(CLOSED)[0])), "Under negotiation" in quotes) == (
         [4801, 4803, 4804],
         True,
     )
-    assert (sorted(rows_of(licenses.partition(CLOSED)[0])), "paused" in licenses) == (
+    assert (sorted(rows_of(licenses.partition(CLOSED)[0])), "Paused" in licenses) == (
         [4801, 4802, 4803, 4804],
         True,
     )

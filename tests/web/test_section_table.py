@@ -76,6 +76,7 @@ OTHERS: dict[str, Any] = {
     "follow": True,
     "masked": frozenset[str](),
     "whole": True,
+    "collapsed": True,
 }
 # The section is in the key by its name, and its selection by the version of what was read.
 NAMED = {"section": "name", "selection": "version"}
@@ -100,10 +101,17 @@ def test_every_field_of_a_view_is_in_the_key() -> None:
     }
 
 
+@pytest.fixture
+def signing(make_panel: MakePanel) -> Panel:
+    """Where it is known who the agent is, a section may be collapsed."""
+    return make_panel(PANEL_AGENT_PROOF="access-token")
+
+
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_changes_the_html_changes_the_key(standing: Panel, name: str) -> None:
-    with standing.app.test_request_context():
-        view = make_late_view(standing)
+def test_what_changes_the_html_changes_the_key(request: pytest.FixtureRequest, name: str) -> None:
+    panel = request.getfixturevalue("signing" if name == "collapsed" else "standing")
+    with panel.app.test_request_context():
+        view = make_late_view(panel)
         if name == "state":
             view = replace(view, state="fresh")
         changed = replace(view, **{name: OTHERS[name]})

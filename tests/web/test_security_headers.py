@@ -65,6 +65,10 @@ ROWS = (
     Row("/refresh", "POST", 204, HTML, "seal"),
     Row("/attention", "GET", 200, HTML, "seal"),
     Row("/uncover", "POST", 401, JSON),
+    Row("/verify", "GET", 200, HTML, "seal"),
+    Row("/verify", "GET", 401, JSON),
+    Row("/verify", "POST", 422, HTML, "seal"),
+    Row("/verify", "POST", 401, JSON),
     Row("/sign-in", "POST", 403, HTML),
     Row("/sign-out", "POST", 403, HTML),
     Row("/healthz", "GET", 200, JSON),
@@ -109,14 +113,16 @@ def test_every_answer_carries_the_headers_that_protect_it(standing: Panel, row: 
     assert (answer.status_code, headers.get("Content-Type", "")) == (row.status, row.type)
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Permissions-Policy"] == PERMISSIONS
+    is_page = (row.rule, row.status) == ("/", 200)
+    # Where no script may run, nothing can ask for a permission.
+    assert headers.get("Permissions-Policy") == (PERMISSIONS if is_page else None)
     assert headers["Cache-Control"] == row.cache
     assert not re.search(r"\d", headers.get("Server", ""))
     for name in ("X-Frame-Options", "Set-Cookie", "Access-Control-Allow-Origin", "X-Powered-By"):
         assert name not in headers
     assert "Location" not in headers
     assert headers.get("X-Panel") == ("1" if row.type == HTML else None)
-    if (row.rule, row.status) != ("/", 200):
+    if not is_page:
         assert policy_of(answer) == LOCKED
         return
     assert policy_of(answer) == {

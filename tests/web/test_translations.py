@@ -15,7 +15,7 @@ from panel.customer import matching
 from panel.data import directory, links, search_index
 from panel.models.organizations import Organization
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact, Conversation
-from panel.web import labels, vocabulary
+from panel.web import labels, recent, sentences, verification_labels, vocabulary
 from panel.web.attention import RULES
 from panel.web.formats import CATALOGS, LOCALES, Formats
 from panel.web.sections import SECTIONS
@@ -70,10 +70,10 @@ def in_tables() -> Iterator[Text]:
         vocabulary.PAYMENT_METHODS,
         vocabulary.CHANNELS,
         vocabulary.ROLES,
+        labels.SEARCH_CAUSES,
         vocabulary.ENTITLEMENT_LABELS,
         vocabulary.INVITES,
         vocabulary.AREAS,
-        labels.CAUSES,
         labels.CHATWOOT_CAUSES,
         labels.REASONS,
         labels.SIGN_IN,
@@ -81,11 +81,21 @@ def in_tables() -> Iterator[Text]:
         labels.HIDDEN_KINDS,
         labels.CHANNEL_WARNINGS,
         labels.SHORTCUTS,
+        labels.NOTE_OUTCOMES_SAID,
+        verification_labels.VERIFIED_BY,
+        verification_labels.HINTS,
+        verification_labels.ANSWER_NAMES,
+        verification_labels.VERIFY_REFUSALS,
     ):
         yield from table.values()
     yield from labels.LEFT_OUT.values()
     yield from TOTAL_LABELS
     yield from (*labels.SOURCES.values(), *labels.UNCOVER_REASONS)
+    yield sentences.SITES
+    yield from recent.WORDS.values()
+    for forms_by_word in (sentences.SUBJECTS, *sentences.SENTENCES.values()):
+        for forms_of_one in forms_by_word.values():
+            yield from forms_of_one
     for rule in RULES:
         yield rule.words[0] if rule.words[0] == rule.words[1] else rule.words
     for section in SECTIONS.values():

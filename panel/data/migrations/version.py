@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, inspect, select, text
 
-SCHEMA = 9  # of this program: its newest revision
+SCHEMA = 11  # of this program: its newest revision
 VERSION_TABLE = "alembic_version"
 
 compatibility = Table(

@@ -1,0 +1,64 @@
+"""What a row of the benchmark is: how it is measured, on what, and which lines it has."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.figures import Figure, Mark, Samples
+from bench.stage import FILES, REDIS, Stage
+
+ALWAYS, WHOLE, NEVER = "always", "whole", "never"  # WHOLE: in no quick run
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value of a row; without a mark it is only reported."""
+
+    what: str
+    against: str
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """`measure` gives the samples of each line. `on_redis`: how often it is measured there too.
+
+    What Redis costs beside files is reported; `judged`: this row has to be reached there as well.
+    `quick`: is it part of a quick run?
+    """
+
+    name: str
+    measure: Callable[[Stage, str], Sequence[Samples]]
+    lines: tuple[Line, ...]
+    on_redis: str = WHOLE
+    quick: bool = True
+    judged: bool = False
+
+    def figures(self, stage: Stage) -> list[Figure]:
+        return [
+            Figure(
+                self.name,
+                line.what,
+                line.against,
+                shape,
+                samples,
+                line.mark,
+                judged=shape == FILES or self.judged,
+            )
+            for shape in self._shapes(stage)
+            for line, samples in zip(self.lines, self.measure(stage, shape), strict=True)
+        ]
+
+    def _shapes(self, stage: Stage) -> tuple[str, ...]:
+        wanted = self.on_redis == ALWAYS or (self.on_redis == WHOLE and not stage.quick)
+        return (FILES, REDIS) if wanted and stage.redis_url else (FILES,)
+
+
+def make_row(
+    name: str,
+    measure: Callable[[Stage, str], Sequence[Samples]],
+    *lines: Line,
+    on_redis: str = WHOLE,
+    quick: bool = True,
+    judged: bool = False,
+) -> Row:
+    return Row(name, measure, lines, on_redis, quick, judged)

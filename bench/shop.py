@@ -1,0 +1,135 @@
+"""The rows of the shop: its guests and its agents while a backfill reads customer by customer."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from threading import BoundedSemaphore
+
+import requests
+
+from bench import machine
+from bench.figures import Samples
+from bench.reading import CONNECTIONS
+from bench.stage import API, Absent, Panel, Stage, Visit, open_panel
+from bench.wire import load
+from bench.writing import hook_request
+from panel.demo.worlds import SECRET
+from tests.wordpress import installation
+from tests.wordpress.installation import Site
+
+BACKFILLED = 80
+PHP_WORKERS = installation.CHILDREN
+PHP_SECONDS = 0.36  # what a small host takes for a request
+CALLS = {"MIDDAG_CALLS_PER_MINUTE": "120"}  # the default
+LISTS = ("collaborators", "orders", "quotes", "licenses", "entitlements")
+# In one transaction: a disk that is asked to sync each row would take minutes.
+FILL = """
+$rows = json_decode( file_get_contents( '{file}' ), true );
+$GLOBALS['wpdb']->query( 'SET autocommit = 0' );
+foreach ( $rows as list( $domain, $fields ) ) {{ tests_make( $domain, $fields ); }}
+$GLOBALS['wpdb']->query( 'COMMIT' );
+$GLOBALS['wpdb']->query( 'SET autocommit = 1' );
+echo count( get_posts( array( 'post_type' => 'middag_organization', 'numberposts' => -1 ) ) );
+"""
+
+
+def played(stage: Stage, shape: str) -> list[Samples]:
+    """A shop whose few PHP workers take long for a request; hooks ring for many organizations."""
+    environ = stage.environ(shape, **CALLS)
+    stage.office.workers, stage.office.delay = BoundedSemaphore(PHP_WORKERS), PHP_SECONDS
+
+    def ring(panel: Panel, rung: list[int]) -> None:
+        sent = [hook_request(number, "entitlement.renewed") for number in rung]
+        load(panel.port, sent, CONNECTIONS).only(202)
+
+    try:
+        with _wing(stage, environ) as panel:
+            return _compare(stage, panel, stage.office_url, ring)
+    finally:
+        stage.office.workers, stage.office.delay = nullcontext(), 0.0
+
+
+def real(stage: Stage, shape: str) -> list[Samples]:
+    """The WordPress of the tests, behind PHP-FPM and nginx, and `sync backfill`."""
+    if names := installation.missing():
+        raise Absent(f"no WordPress here: {', '.join(names)}")
+    with installation.installation() as site:
+        site.configure(CHATWOOT_CONTACT_VIEW_SECRET=f"'{SECRET}'")
+        environ = stage.environ(shape, MIDDAG_API_URL=site.url + API, **CALLS)
+
+        def line_up(panel: Panel, rung: list[int]) -> None:
+            command = [sys.executable, "-m", "flask", "--app", "app", "sync", "backfill"]
+            numbers = [str(number) for number in rung]
+            known = {**panel.environ, "PATH": os.environ["PATH"]}
+            subprocess.run(
+                [*command, *numbers], cwd=machine.ROOT, env=known, check=True, capture_output=True
+            )
+
+        with _wing(stage, environ) as panel:
+            return _compare(stage, panel, site.url, line_up, lambda v: _fill(stage, site, v))
+
+
+@contextmanager
+def _wing(stage: Stage, environ: Mapping[str, str]) -> Iterator[Panel]:
+    """A panel, and a worker in a process of its own."""
+    with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "worker.log"):
+        yield panel
+
+
+def _compare(
+    stage: Stage,
+    panel: Panel,
+    shop: str,
+    line_up: Callable[[Panel, list[int]], None],
+    tell: Callable[[list[Visit]], None] = lambda _: None,
+) -> list[Samples]:
+    """Times of the front page and of a cold opening during the passes, over those before.
+
+    `tell`: brings organizations into the back office.
+    """
+    times = stage.times(10, 40)
+    guests, later, rung = (stage.newcomers(number) for number in (times, times, BACKFILLED))
+    tell([*guests, *later, *rung])
+    before = [_visit_shop(shop, panel, each) for each in guests]
+    line_up(panel, [each.organization for each in rung])
+    stage.chat.forget()
+    during = [_visit_shop(shop, panel, each) for each in later]
+    made = sum(
+        call.method == "POST" and call.path.endswith("/contacts") for call in stage.chat.calls
+    )
+    if not made:
+        raise RuntimeError("no pass was under way")
+    usual = [statistics.median(each) for each in zip(*before, strict=True)]
+    note = f"{made} contacts made meanwhile, before {usual[0]:.3f} s and {usual[1]:.2f} s"
+    pages, opens = ([each[at] / usual[at] for each in during] for at in (0, 1))
+    return [Samples(pages, note), Samples(opens)]
+
+
+def _visit_shop(shop: str, panel: Panel, visit: Visit) -> tuple[float, float]:
+    """Seconds of the shop's front page, and of a cold opening."""
+    begun = time.perf_counter()
+    requests.get(shop, timeout=60).raise_for_status()
+    page = time.perf_counter() - begun
+    return page, open_panel(panel.port, visit).seconds
+
+
+def _fill(stage: Stage, site: Site, visits: Sequence[Visit]) -> None:
+    """What the built-in back office has of these organizations, as posts and their meta."""
+    known = [stage.office.organizations[visit.organization] for visit in visits]
+    rows = [("organization", organization) for organization in known]
+    rows += [
+        (name.removesuffix("s"), row)
+        for visit in visits
+        for name in LISTS
+        for row in stage.office.rows(name, visit.organization)
+    ]
+    file = site.folder / "rows.json"
+    file.write_text(json.dumps(rows))
+    made = int(site.php(FILL.format(file=file), seconds=900).splitlines()[-1])
+    if made != len(visits):
+        raise RuntimeError(f"{made} organizations in WordPress")

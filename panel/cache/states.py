@@ -1,0 +1,84 @@
+"""States as a process has seen them: what the store held, while nothing was written since.
+
+Under an organization's generation (see `generations`) what was seen need not be read and parsed
+again while that generation stands, so most questions ask for the generation alone.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from panel.cache.backend import CacheBackend
+from panel.cache.entries import Resource, State
+from panel.cache.ttl_cache import TtlCache
+
+T = TypeVar("T")
+
+REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
+MOST_STATES = 8192  # without their values: for those who only ask what has changed
+VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
+
+
+class StateMemory:
+    """Safe for threads."""
+
+    def __init__(self, store: CacheBackend, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        # By generation and name: what was seen. By token and key: how a read of ours ended.
+        self._memory = TtlCache[State[Any]](MOST_STATES, clock, _weigh)
+
+    def share(self, resource: Resource[T], stored_token: str, ended: State[T]) -> None:
+        """Remember how a read of this process ended, for those who wait for it."""
+        until = self._clock() + REMEMBERED_SECONDS
+        self._memory.put((stored_token, resource.entry_key), ended, until)
+
+    def find_shared(self, resource: Resource[T], stored: State[T]) -> State[T] | None:
+        """How a read ended under the token that the store has now: what was invalidated meanwhile
+        is not found."""
+        return self._memory.get((stored.token, resource.entry_key))
+
+    def recall(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
+        """Of one organization, as they were seen under its generation, or loaded now."""
+        if not resources:
+            return []
+        # Read before the keys: a generation younger than what we saw would vouch for it.
+        generation = self._store.generation_of(resources[0].organization)
+        if not generation:
+            return self.load(resources, parsed)
+        known = [self._memory.get((generation, each.name)) for each in resources]
+        states = [each for each in known if each and (not parsed or each.is_parsed)]
+        if len(states) == len(resources):
+            return states
+        return self._complete(resources, known, generation, parsed)
+
+    def _complete(
+        self,
+        resources: Sequence[Resource[Any]],
+        known: list[State[Any] | None],
+        generation: str,
+        parsed: bool,
+    ) -> list[State[Any]]:
+        """The states that are known, and those that are not, which are loaded and remembered."""
+        found: dict[str, State[Any]] = {}
+        for resource, state in zip(resources, known, strict=True):
+            # One with its value stays, so that who looks without values costs nobody a parse.
+            if state and (not parsed or state.is_parsed):
+                found[resource.name] = state
+        missing = [each for each in resources if each.name not in found]
+        until = self._clock() + REMEMBERED_SECONDS
+        for resource, loaded in zip(missing, self.load(missing, parsed), strict=True):
+            self._memory.put((generation, resource.name), loaded, until)
+            found[resource.name] = loaded
+        return [found[each.name] for each in resources]
+
+    def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
+        keys = [key for each in resources for key in (each.token_key, each.entry_key)]
+        found = iter(self._store.get(*keys))
+        now = self._clock()
+        # One iterator, twice: token and entry, resource by resource.
+        stored = zip(resources, found, found, strict=True)
+        return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
+
+
+def _weigh(state: State[Any]) -> int:
+    return 1 if state.value is None else VALUE_WEIGHT

@@ -1,0 +1,36 @@
+"""Acquaintance: which organizations are found by name although no pass has seen them.
+
+MIDDAG Account lists no organizations, so the search knows those that passes have seen (the
+directory), and those that an agent was shown. Of the latter the search index has the words; their
+name is the kept copy's.
+"""
+
+import logging
+
+from panel.cache.entries import Reading
+from panel.data.search_index import make_terms
+from panel.errors import PanelError
+from panel.models.organizations import Organization
+from panel.models.phones import normalize_phone
+from panel.services import Services
+
+log = logging.getLogger(__name__)
+
+
+def learn_organization(services: Services, reading: Reading[Organization]) -> None:
+    """Let it be found by its words from now on, unless a pass has seen it, which knows more.
+
+    Without the database it is learned when it is read anew.
+    """
+    known = reading.value
+    try:
+        if not services.directory.get_organizations([known.id]):
+            services.search_index.replace_terms(known.id, _list_words(known))
+    except PanelError as error:
+        log.info("organization %d was not learned: %s", known.id, error.code)
+
+
+def _list_words(known: Organization) -> dict[str, str]:
+    phone = normalize_phone(known.phone, known.country or "BR")
+    names = [known.name, known.legal_name]
+    return make_terms(known.id, names, known.tax_id, [known.email], [phone], ())

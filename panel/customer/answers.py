@@ -1,0 +1,169 @@
+"""Answers: what a customer wrote, compared with what the back office knows of their company.
+
+One answer is one guess: it is compared as a whole, with every kind. Upper case and punctuation make
+no difference. Every value is compared, in constant time, whatever was found before.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from panel.cache.policy import CacheControl
+from panel.data.search_index import fold
+from panel.errors import PanelError
+from panel.models.phones import normalize_phone
+from panel.models.text import TAX_ID_DIGITS, normalize_email
+from panel.services import Services
+from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
+
+# As `PANEL_VERIFY_BY` names them, and each as a template and the access log do.
+BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = ANSWER_KINDS = (
+    *("key", "tax_id", "order"),
+    *("quote", "email"),
+)
+BY_NUMBER = "number"  # of a wrong one nobody knows whether it was meant for an order or a quote
+KEY_LENGTH = 8  # of a license key, the last characters
+TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
+RECORD_LENGTHS = range(3, 13)  # digits of an order's or a quote's number that is taken for one
+COUNTRY = "BR"  # of a phone that is written without its country
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the back office knows of an organization that a customer might know too, as it came.
+
+    `phone`: the registered one; `unread`: why a part could not be had, empty where all of it was.
+    """
+
+    keys: tuple[str, ...] = ()
+    tax_ids: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    quotes: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    phone: str = ""
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the customer knows. `number`: of the order or quote, which are not masked."""
+
+    kind: str
+    number: str = ""
+
+
+def read_facts(services: Services, organization: int) -> Facts:
+    """As the panel has read it, copies too. Raises `Unreachable("database")`."""
+    failures: list[str] = []
+
+    def read(document: Document[Any]) -> Any:
+        try:
+            return services.back_office.read(document, organization, CacheControl.FRESH).value
+        except PanelError as error:
+            failures.append(error.code)
+            return None
+
+    def list_rows(document: Document[Any]) -> Iterable[Any]:
+        listed = read(document)
+        return listed.rows if listed else ()
+
+    company, people = read(ORGANIZATION), services.directory.people_of(organization).values()
+    emails = [company.email if company else None, *(each.email for each in people)]
+    return Facts(
+        keys=_keep(row.key for row in list_rows(LICENSES)),
+        tax_ids=_keep([company.tax_id] if company else []),
+        orders=_keep(text for row in list_rows(ORDERS) for text in (row.number, str(row.id))),
+        quotes=_keep(str(row.id) for row in list_rows(QUOTES)),
+        emails=_keep(normalize_email(each) for each in emails),
+        phone=(company.phone if company else "") or "",
+        unread=failures[0] if failures else "",
+    )
+
+
+def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, texts)))
+
+
+def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
+    """All that the answer fits, the strongest first."""
+    found: list[Agreement] = []
+    for kind, values, make_right in _list_comparisons(facts):
+        right = [each for each in values if _is_same(answer, each, make_right)]
+        number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
+        found += [Agreement(kind, number)] if right else []
+    return found
+
+
+MakeRight = Callable[[str, str], tuple[str, str]]  # of answer and value, both as they are compared
+
+
+def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRight], ...]:
+    return (
+        (BY_KEY, facts.keys, _cut_key),
+        (BY_TAX, facts.tax_ids, _flatten_tax_id),
+        (BY_ORDER, facts.orders, _flatten_number),
+        (BY_QUOTE, facts.quotes, _flatten_number),
+        (BY_ADDRESS, facts.emails, lambda answer, value: (normalize_email(answer) or "", value)),
+    )
+
+
+def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
+    given, right = make_right(answer, value)
+    return hmac.compare_digest(given.encode(), right.encode()) and bool(right)
+
+
+def _cut_key(answer: str, key: str) -> tuple[str, str]:
+    """The last eight characters at least, and as many more as both have: agents paste whole keys,
+    and a word before them."""
+    given, right = _flatten(answer), _flatten(key)
+    length = min(len(given), len(right))
+    # Behind the key a sentence may go on: then the longest word counts.
+    if length and given[-length:] != right[-length:]:
+        given = _flatten(max(answer.split(), key=len))
+        length = min(len(given), len(right))
+    return (given[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
+
+
+def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
+    """The digits alone where there are as many as a tax id has; else letters count as well."""
+    given, right = _keep_digits(answer), _keep_digits(tax_id)
+    if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
+        return given, right
+    return _flatten(answer), _flatten(tax_id)
+
+
+def _flatten_number(answer: str, number: str) -> tuple[str, str]:
+    """`4217`, `#4217`, `pedido 4217`: several numbers are several guesses, and none."""
+    groups = re.findall(r"[0-9]+", answer)
+    if number.isdigit() and len(groups) == 1:
+        return groups[0], number
+    return _flatten(answer), _flatten(number)
+
+
+def _flatten(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", fold(text))
+
+
+def _keep_digits(text: str) -> str:
+    return re.sub(r"[^0-9]", "", text)
+
+
+def guess_kind(text: str) -> str:
+    """What somebody tried who was wrong, by its look; empty where it looks like a name, a phone or
+    an id of one or two digits."""
+    digits = _keep_digits(text)
+    if re.fullmatch(r"\S+@\S+\.\S\S+", text.strip()):
+        return BY_ADDRESS
+    if digits and digits == _flatten(text):
+        return "" if normalize_phone(text, COUNTRY) else _guess_number(len(digits))
+    words = [_flatten(word) for word in text.split()]
+    is_key = any(len(word) >= KEY_LENGTH and re.search("[0-9]", word) for word in words)
+    return BY_KEY if is_key else ""
+
+
+def _guess_number(length: int) -> str:
+    if length in TAX_ID_LENGTHS:
+        return BY_TAX
+    return BY_NUMBER if length in RECORD_LENGTHS else ""

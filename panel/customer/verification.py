@@ -1,0 +1,223 @@
+"""Verification: an agent finds out whether the person of a conversation belongs to the company.
+
+An answer is compared here, on the server. A contact has five tries for an organization in 24 hours,
+and wrong searches for such values count among them. A call is no guess, nor is an agent's word that
+they know the person: these are not counted. Each leaves a row in the access log before anything is
+opened or told, and no row holds what was typed.
+
+Nothing of it is written into Chatwoot, where the visitor could read it and it would stay. A pick of
+somebody who has shown that they belong there is, as where the channel proves them.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.cache.policy import CacheControl
+from panel.customer.answers import (
+    BY_ADDRESS,
+    Agreement,
+    Facts,
+    compare_answer,
+    guess_kind,
+    read_facts,
+)
+from panel.customer.lookup import Visit, digest_present_keys
+from panel.customer.matching import BY_ACQUAINTANCE, PROVEN, read_keys
+from panel.data import audit_log
+from panel.data.audit_log import AuditEntry
+from panel.data.db import transaction
+from panel.data.links import withdraw_disclosed
+from panel.data.search_index import fold
+from panel.data.verification_tries import digest_beginnings, note_search, take_try
+from panel.data.verifications import (
+    HOLDS_SECONDS,
+    Verification,
+    delete_opening,
+    make_token,
+    write_verifications,
+)
+from panel.errors import GiveUp, PanelError
+from panel.models.organizations import Organization
+from panel.services import Services
+from panel.upstream.chatwoot import RESOLVED
+from panel.upstream.documents import ORGANIZATION
+
+log = logging.getLogger(__name__)
+
+BY_CALL = "call"
+AGENT_UNPROVEN = "agent not proven"
+LONGEST_ANSWER = 200
+ACQUAINTANCE_LENGTHS = range(3, 151)
+
+
+class NotVerified(GiveUp):
+    """Nothing was opened. `code`: `wrong`, `too_many_tries` (with `retry_at`), `no_answer`,
+    `no_reason`, `no_call`, `resolved`, or why the back office could not be asked."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One company and one conversation, as they are at this moment."""
+
+    visit: Visit
+    organization: int
+    digest: str
+    facts: Facts
+
+
+class Verifier:
+    """Raises `NotVerified`, or another `PanelError` when Chatwoot or the database is silent."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def begin(self, visit: Visit, organization: int) -> Attempt:
+        """What any of the ways needs; nothing is compared yet."""
+        if visit.conversation.status == RESOLVED:
+            raise NotVerified("resolved")
+        digest = digest_present_keys(self._services, visit.conversation)
+        return Attempt(visit, organization, digest, read_facts(self._services, organization))
+
+    def check_answer(self, attempt: Attempt, answer: str) -> bool:
+        """Of an answer that is right: does it prove, or is it a hint?"""
+        answer = " ".join(answer.split())
+        if not answer or len(answer) > LONGEST_ANSWER:
+            raise NotVerified("no_answer")
+        right = compare_answer(answer, attempt.facts)
+        if not right and attempt.facts.unread:
+            raise NotVerified(attempt.facts.unread)  # nobody knows that it is wrong
+        opens = self._count(attempt, answer, right)
+        if not right:
+            raise NotVerified("wrong")
+        return opens
+
+    def _count(self, attempt: Attempt, answer: str, right: Sequence[Agreement]) -> bool:
+        """The try, what it opens and the rows that tell of it: all of it, or nothing."""
+        visit, organization = attempt.visit, attempt.organization
+        rows = [self._make_row(attempt, each.kind, each.number) for each in right]
+        with transaction(self._services.database) as connection:
+            until = take_try(connection, visit.conversation.contact.id, organization)
+            said = _describe_try(guess_kind(answer), rows, until)
+            audit_log.write_entry(connection, _make_entry(visit.seal, organization, said))
+            if until is None:
+                self._keep(connection, attempt, rows)
+        if until is not None:
+            _report_refusal(visit.seal, organization)
+            raise NotVerified("too_many_tries", retry_at=until)
+        return any(row.opens for row in rows)
+
+    def note_call(self, attempt: Attempt) -> None:
+        """The agent has called the registered phone, and it was them."""
+        if BY_CALL not in self._services.settings.verify_by or not attempt.facts.phone:
+            raise NotVerified("no_call")
+        self._open(attempt, self._make_row(attempt, BY_CALL))
+
+    def note_acquaintance(self, attempt: Attempt, reason: str) -> None:
+        """The agent knows the person."""
+        reason = " ".join(reason.split())
+        if len(reason) not in ACQUAINTANCE_LENGTHS or not reason.isprintable():
+            raise NotVerified("no_reason")
+        self._open(attempt, self._make_row(attempt, BY_ACQUAINTANCE, reason))
+
+    def take_back(self, visit: Visit, organization: int) -> list[str]:
+        """Undo: what was opened is closed, for every agent at once. Hints stay.
+
+        Returns the scopes of picks that were written into Chatwoot because of it.
+        """
+        conversation, contact = visit.conversation.id, visit.conversation.contact.id
+        with transaction(self._services.database) as connection:
+            if not delete_opening(connection, conversation, organization):
+                return []
+            entry = _make_entry(visit.seal, organization, "", audit_log.UNVERIFIED)
+            audit_log.write_entry(connection, entry)
+            return withdraw_disclosed(connection, conversation, contact, organization)
+
+    def find_company(self, organization: int) -> Organization | None:
+        """As the back office has it; None where it cannot be asked now."""
+        control = CacheControl.STALE_WHILE_REVALIDATE
+        try:
+            return self._services.back_office.read(ORGANIZATION, organization, control).value
+        except PanelError:
+            return None
+
+    def count_search(self, seal: Seal, query: str, found: int) -> None:
+        """A search that finds nobody by a value that would verify somebody is a wrong try too."""
+        kind = guess_kind(query)
+        if found or not kind or not seal.organization or seal.trust == PROVEN:
+            return
+        secret, who = self._services.settings.secret, (seal.contact, seal.organization)
+        digests = digest_beginnings(secret, fold("".join(query.split())))
+        with transaction(self._services.database) as connection:
+            if note_search(connection, *who, digests):
+                return
+            until = take_try(connection, *who)
+            note_search(connection, *who, digests)  # the first try has only now made the row
+            said = _describe_try(kind, [], until) + ", by search"
+            audit_log.write_entry(connection, _make_entry(seal, seal.organization, said))
+
+    # -- what is kept ----------------------------------------------------------------------------
+
+    def _open(self, attempt: Attempt, row: Verification) -> None:
+        with transaction(self._services.database) as connection:
+            self._keep(connection, attempt, [row])
+
+    def _keep(self, connection: Connection, attempt: Attempt, rows: Sequence[Verification]) -> None:
+        write_verifications(connection, rows)
+        for row in rows:
+            if row.opens:
+                doubt = "" if row.agent_proven else AGENT_UNPROVEN
+                reason = row.note if row.kind == BY_ACQUAINTANCE else ""
+                said = ": ".join(filter(None, (row.kind, doubt, reason)))
+                seal = attempt.visit.seal
+                entry = _make_entry(seal, row.organization, said, audit_log.VERIFIED)
+                audit_log.write_entry(connection, entry)
+
+    def _make_row(self, attempt: Attempt, kind: str, note: str = "") -> Verification:
+        visit, now = attempt.visit, time.time()
+        return Verification(
+            conversation=visit.conversation.id,
+            organization=attempt.organization,
+            kind=kind,
+            token=make_token(),
+            opens=kind == BY_ACQUAINTANCE or self._proves(attempt, kind),
+            note=note,
+            contact=visit.conversation.contact.id,
+            digest=attempt.digest,
+            agent=visit.agent.id,
+            agent_proven=visit.seal.proof != SHARED_SECRET,
+            at=now,
+            until=now + HOLDS_SECONDS,
+        )
+
+    def _proves(self, attempt: Attempt, kind: str) -> bool:
+        """By the setting. An e-mail of a company that the contact's own e-mail led to shows no
+        more than that e-mail: the visitor has typed it."""
+        if kind == BY_ADDRESS:
+            shown = read_keys(attempt.visit.conversation.contact).email
+            if shown in attempt.facts.emails:
+                return False
+        return kind in self._services.settings.verify_by
+
+
+def _describe_try(guessed: str, rows: Sequence[Verification], until: float | None) -> str:
+    """Kind and outcome, never what was typed."""
+    kinds = ", ".join(row.kind if row.opens else f"{row.kind} (a hint)" for row in rows)
+    if until is not None:
+        return f"{guessed or 'text'} not compared: too many tries"
+    return f"{kinds} right" if kinds else f"{guessed or 'text'} wrong"
+
+
+def _report_refusal(seal: Seal, organization: int) -> None:
+    ids = {"organization": organization, "conversation": seal.conversation, "agent": seal.agent}
+    log.warning("an answer was not compared: too many tries", extra={"fields": ids})
+
+
+def _make_entry(
+    seal: Seal, organization: int, note: str, what: str = audit_log.TRIED
+) -> AuditEntry:
+    return AuditEntry(what, seal.agent, seal.conversation, organization, seal.proof, note=note)

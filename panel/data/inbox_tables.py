@@ -1,0 +1,61 @@
+"""The two tables of the inbox, and the states of a hook.
+
+`hooks` is the record: who rang, when, and what became of it; never the payload. `passes` has one
+row for each organization that ever rang: which pass of it waits, which one runs, and how often it
+failed. Times are epoch seconds.
+"""
+
+from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+
+from panel.data.db import metadata, partial_index
+
+WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
+SETTLED = "settled"  # was buried, and is no longer anybody's trouble: `settled_by` says why
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("hook_id", String(200), nullable=False, unique=True),
+    Column("kind", String(200), nullable=False),
+    Column("organization", Integer),
+    Column("subject", String(200)),
+    Column("occurred_at", Float, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("reason", Text),
+    Column("finished_at", Float),
+    Column("pass_id", String(40)),  # the pass that buried it
+    Column("side", String(16)),  # of the reason: which outside world it was
+    Column("settled_at", Float),
+    Column("settled_by", Text),
+    Column("lane", Integer, nullable=False, default=0),  # see `lanes.Lane`
+    Index("hooks_of_organization", "organization", "status", "seq"),
+    Index("hooks_by_status", "status", "lane", "received_at"),
+    Index("hooks_by_end", "status", "finished_at"),
+    sqlite_autoincrement=True,  # a sequence number that was swept must not come again
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    Column("organization", Integer, primary_key=True, autoincrement=False),
+    Column("waiting", String(40)),
+    Column("running", String(40)),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("first", Integer, nullable=False, default=0),
+    # Of the last try that failed, until one succeeds.
+    Column("reason", Text),
+    Column("side", String(16)),
+    Column("tried_at", Float),
+    # The place of the pass that waits: see `lanes`.
+    Column("lane", Integer, nullable=False, default=0),
+    Column("position", Integer, nullable=False, default=0),
+    Column("due_at", Float, nullable=False, default=0.0),
+    # All that a look for the next pass needs, so that it reads no row of those that are not due.
+    partial_index(
+        *("passes_waiting", "lane", "position", "due_at", "waiting"), only="waiting IS NOT NULL"
+    ),
+    partial_index("passes_running", "organization", only="running IS NOT NULL"),
+    partial_index("passes_failing", "side", only="reason IS NOT NULL"),
+)

@@ -1,0 +1,114 @@
+"""Private notes that agents had written into conversations: each once, however often asked for.
+
+The one owner of the table `private_notes`. A row stands before Chatwoot is asked, so that whoever
+comes after a process that died knows that there may be a note already. Times are epoch seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2s
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    String,
+    Table,
+    and_,
+    delete,
+    select,
+    update,
+)
+
+from panel.data.audit_log import AuditEntry, write_entry
+from panel.data.db import insert, metadata, transaction
+
+# Nobody else writes for so long: longer than we wait for Chatwoot, and than it works on a call.
+NOTE_LEASE_SECONDS = 30.0
+
+private_notes = Table(
+    "private_notes",
+    metadata,
+    Column("conversation", BigInteger, primary_key=True, autoincrement=False),
+    Column("mark", String(48), primary_key=True),
+    Column("begun_at", Float, nullable=False),
+    Column("leased_until", Float, nullable=False),
+    Column("written_at", Float),
+)
+
+
+@dataclass(frozen=True)
+class NoteClaim:
+    """`is_mine`: the caller shall write it now; else it is written, or somebody is writing it.
+
+    `begun_at`: when it was first tried, where that may have succeeded; None at the first try.
+    """
+
+    is_mine: bool
+    written_at: float | None = None
+    begun_at: float | None = None
+
+
+def make_mark(conversation: int, section: str, record: int, text: str) -> str:
+    """What Chatwoot keeps beside the note (`source_id`): the same for the same note."""
+    said = f"{conversation} {section} {record} {text}".encode()
+    return f"middag-note:{blake2s(said, digest_size=16).hexdigest()}"
+
+
+class PrivateNotes:
+    """Raises `Unreachable("database")`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(self, entry: AuditEntry, mark: str, now: float) -> NoteClaim:
+        """May the caller write this note? Each try that may has its row in the access log."""
+        leased_until = now + NOTE_LEASE_SECONDS
+        row = {"conversation": entry.conversation, "mark": mark, "begun_at": now}
+        new = insert(self._engine.dialect.name, private_notes).on_conflict_do_nothing()
+        with transaction(self._engine) as connection:
+            added = connection.execute(new.values(**row, leased_until=leased_until)).rowcount
+            claim = NoteClaim(True) if added else _retake(connection, row, leased_until)
+            if claim.is_mine:
+                write_entry(connection, entry)
+        return claim
+
+    def settle(self, conversation: int, mark: str, now: float) -> None:
+        """The note stands in the conversation."""
+        this = _match(conversation, mark)
+        with transaction(self._engine) as connection:
+            connection.execute(update(private_notes).where(this).values(written_at=now))
+
+    def release(self, conversation: int, mark: str) -> None:
+        """Chatwoot has refused it: there is no note, and anybody may try again."""
+        with transaction(self._engine) as connection:
+            connection.execute(delete(private_notes).where(_match(conversation, mark)))
+
+    def prune(self, before: float) -> None:
+        """Forget what is older than this."""
+        with transaction(self._engine) as connection:
+            connection.execute(delete(private_notes).where(private_notes.c.begun_at < before))
+
+
+def _retake(connection: Connection, row: Mapping[str, Any], leased_until: float) -> NoteClaim:
+    """From whoever had it and has not ended in time.
+
+    The condition stands in the UPDATE: of two who have read the same row, one takes it.
+    """
+    this = _match(row["conversation"], row["mark"])
+    known = connection.execute(select(private_notes).where(this)).one_or_none()
+    unwritten = private_notes.c.written_at.is_(None)
+    free = update(private_notes).where(
+        this, unwritten, private_notes.c.leased_until < row["begun_at"]
+    )
+    if known and connection.execute(free.values(leased_until=leased_until)).rowcount:
+        return NoteClaim(True, begun_at=known.begun_at)
+    return NoteClaim(False, known.written_at if known else None)
+
+
+def _match(conversation: int, mark: str) -> ColumnElement[bool]:
+    return and_(private_notes.c.conversation == conversation, private_notes.c.mark == mark)

@@ -1,0 +1,53 @@
+"""What was heard of an organization since it was last looked at: from the hooks, in one query."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, Float, cast, func, select
+
+from panel.data.audit_log import SHOWN, access_log
+from panel.data.db import transaction
+from panel.data.inbox import IGNORED, hooks
+
+MOST_HOOKS = 40  # the newest; of most records only the last one is told
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A hook: `subject` is the record's id, empty where it named none."""
+
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Recent:
+    """`since`: epoch seconds; `heard`: the newest first."""
+
+    since: float = 0.0
+    heard: tuple[Heard, ...] = ()
+
+
+def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
+    """The hooks that came since the organization was last shown to an agent before that moment;
+    where it never was, since `otherwise` (both epoch seconds). Raises `Unreachable("database")`.
+
+    When a hook came counts, not when the plugin says that it happened: one that was late is news.
+    """
+    last_shown = (
+        select(func.max(access_log.c.at))
+        .where(access_log.c.organization == organization)
+        .where(access_log.c.what == SHOWN, access_log.c.at < before)
+        .scalar_subquery()
+    )
+    since = func.coalesce(last_shown, cast(otherwise, Float))
+    newest = (
+        select(hooks.c.kind, hooks.c.subject, since.label("since"))
+        .where(hooks.c.organization == organization, hooks.c.status != IGNORED)
+        .where(hooks.c.received_at > since)
+        .order_by(hooks.c.seq.desc())
+        .limit(MOST_HOOKS)
+    )
+    with transaction(engine) as connection:
+        rows = list(connection.execute(newest))
+    heard = tuple(Heard(row.kind, row.subject or "") for row in rows)
+    return Recent(rows[0].since, heard) if rows else Recent()

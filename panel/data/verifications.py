@@ -1,0 +1,167 @@
+"""Verifications: by what the person of a conversation has shown that they belong to a company.
+
+The one owner of the table `verifications`: of each conversation, organization and kind the newest
+row. A row holds for the contact with the keys that it had then, until the conversation is resolved,
+and for a day at most. What was taken back is deleted; the access log keeps what happened.
+"""
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    select,
+    true,
+)
+
+from panel.data.db import metadata, transaction, upsert
+from panel.models.phones import normalize_phone
+from panel.models.text import normalize_email
+from panel.upstream.chatwoot import Contact
+
+log = logging.getLogger(__name__)
+
+HOLDS_SECONDS = 24 * 3600.0
+TOKEN_BYTES = 8
+LONGEST_REASON = 200
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("conversation", BigInteger, primary_key=True, autoincrement=False),
+    Column("organization", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(8), primary_key=True),
+    Column("token", String(2 * TOKEN_BYTES), nullable=False),
+    Column("opens", Boolean, nullable=False),
+    Column("note", String(LONGEST_REASON), nullable=False),
+    Column("contact", BigInteger, nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("agent", BigInteger, nullable=False),
+    Column("agent_proven", Boolean, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+_HERE = verifications.c.conversation == bindparam("conversation")
+_LASTING = verifications.c.until > bindparam("now")
+# Made once: building them takes longer than asking them, and every section asks the second.
+_SELECT_LASTING = select(verifications).where(_HERE, _LASTING).order_by(verifications.c.at.desc())
+_SELECT_TOKEN = select(verifications.c.digest).where(
+    _HERE,
+    _LASTING,
+    verifications.c.organization == bindparam("organization"),
+    verifications.c.token == bindparam("token"),
+    verifications.c.opens == true(),
+)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a person knew, or what an agent says of them.
+
+    `opens`: it lifts the mask; else it is a hint. `note`: the number of the order or quote that
+    they know, or the reason of an agent who knows them. `digest`: see `digest_keys`.
+    `agent_proven` False: which agent it was, only their browser says. `token` stands in seals.
+    """
+
+    conversation: int
+    organization: int
+    kind: str
+    token: str
+    opens: bool
+    note: str
+    contact: int
+    digest: str
+    agent: int
+    agent_proven: bool
+    at: float
+    until: float
+
+
+def make_token() -> str:
+    """Random: a seal of one that was taken back fits no later one."""
+    return secrets.token_hex(TOKEN_BYTES)
+
+
+def digest_keys(secret: str, contact: Contact, addresses: Collection[tuple[int, str]]) -> str:
+    """All that tells who the contact is; `addresses`: inbox and source, as Chatwoot has them.
+
+    Another contact that is merged into this one leaves its own address behind, also where the
+    contact shows the same e-mail and phone afterwards.
+    """
+    email, phone = normalize_email(contact.email), normalize_phone(contact.phone)
+    keys = (contact.id, email, phone, contact.phone, contact.identifier, sorted(addresses, key=str))
+    return hmac.new(secret.encode(), msgspec.json.encode(keys), sha256).hexdigest()
+
+
+def write_verifications(connection: Connection, rows: Iterable[Verification]) -> None:
+    """Each replaces the one of its kind, and those of the conversation that rest on other keys."""
+    for row in rows:
+        here = verifications.c.conversation == row.conversation
+        connection.execute(delete(verifications).where(here, verifications.c.digest != row.digest))
+        connection.execute(upsert(connection.engine, verifications, vars(row)))
+
+
+def delete_opening(connection: Connection, conversation: int, organization: int) -> int:
+    """Take back what opens, and leave the hints; how many rows that were."""
+    here = and_(
+        verifications.c.conversation == conversation,
+        verifications.c.organization == organization,
+        verifications.c.opens == true(),
+    )
+    return connection.execute(delete(verifications).where(here)).rowcount
+
+
+def delete_of_contact(connection: Connection, contact: int) -> None:
+    """In the transaction that notes that the contact was erased."""
+    connection.execute(delete(verifications).where(verifications.c.contact == contact))
+
+
+class Verifications:
+    """Raises `Unreachable("database")`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, conversation: int) -> list[Verification]:
+        """Those that may still hold, newest first: whose keys they are is for the caller to see."""
+        here = {"conversation": conversation, "now": time.time()}
+        with transaction(self._engine) as connection:
+            rows = connection.execute(_SELECT_LASTING, here).mappings()
+            return [Verification(**row) for row in rows]
+
+    def find_digest(self, conversation: int, organization: int, token: str) -> str | None:
+        """Of the one with this token; None where it was taken back or has ended."""
+        here = {"conversation": conversation, "organization": organization, "token": token}
+        with transaction(self._engine) as connection:
+            found = connection.scalar(_SELECT_TOKEN, {**here, "now": time.time()})
+        return None if found is None else str(found)
+
+    def end(self, conversation: int) -> None:
+        """It was resolved, or has another contact, or its contact other keys."""
+        here = verifications.c.conversation == conversation
+        with transaction(self._engine) as connection:
+            ended = connection.execute(delete(verifications).where(here)).rowcount
+        if ended:
+            fields = {"conversation": conversation}
+            log.info("a verification ended: resolved, or other keys", extra={"fields": fields})
+
+    def prune(self) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(delete(verifications).where(verifications.c.until < time.time()))

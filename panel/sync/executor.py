@@ -1,0 +1,247 @@
+"""The executor: the durable engine (DBOS Transact) in the process that executes passes and tasks.
+
+A try that fails and may heal is done again by a further pass, which waits in its lane: between its
+tries an organization occupies no thread and no slot.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    ScheduleInput,
+    SetWorkflowID,
+    StepOptions,
+)
+from dbos import error as dbos_errors
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.data.tasks import WARMING, Task
+from panel.logs import request_id
+from panel.logs.events import LogThrottle
+from panel.settings import Settings
+from panel.sync.dispatcher import Dispatcher, Starts
+from panel.sync.pass_queue import (
+    APPLICATION,
+    PASS_WORKFLOW,
+    TASK_WORKFLOW,
+    VERSION,
+    WARM_WORKFLOW,
+    PassQueue,
+)
+from panel.sync.pass_runner import PassRunner
+from panel.sync.rate_limit import working
+from panel.sync.recovery import Recovery
+from panel.sync.sweep import Sweep
+from panel.sync.task_runner import TaskRunner
+from panel.sync.tries import RETRY_WAITS, TryOutcome, run_try
+from panel.sync.work import Work
+
+log = logging.getLogger(__name__)
+# With a handler of its own it leaves the console to ours; at its own level it tells its life story.
+logging.getLogger("dbos").addHandler(logging.NullHandler())
+logging.getLogger("dbos").setLevel(logging.WARNING)
+
+# A constant, never computed: DBOS 3.4 leaves work lying that another executor began.
+EXECUTOR = "panel"
+CONNECTIONS = 8  # of the engine to the database
+# Our own bookkeeping must not fail because the database is busy or away for some minutes.
+STUBBORN: StepOptions = {
+    "retries_allowed": True,
+    "interval_seconds": 0.5,
+    "max_attempts": 12,
+    "should_retry": lambda error: isinstance(error, OSError | SQLAlchemyError),
+}
+
+
+class PassBuried(Exception):
+    """How a pass that was given up ends, for the engine's own list."""
+
+
+class Executor:
+    """Between `launch` and `destroy` this process executes what the dispatcher begins."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        queue: PassQueue,
+        waits: Sequence[float] = RETRY_WAITS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._clock = clock
+        database = queue.database
+        self._passes = PassRunner(database, queue, waits, clock)
+        self._tasks = TaskRunner(database, queue, waits, clock)
+        self.sweep = Sweep(database, queue, self._passes, self._tasks, settings.keep_days, clock)
+        self._events = LogThrottle()
+
+    def prepare(self) -> None:
+        """Before `launch`; only the leader may."""
+        self._queue.migrate()  # else the look into it waits for its tables without end
+        self._queue.take_over(EXECUTOR)
+
+    def launch(self, work: Work, note_end: Callable[[], None]) -> Dispatcher:
+        """`note_end` is called when a try has ended. `destroy` has to follow, also where this
+        raises."""
+        DBOS(config=self._config())
+        schedules, dispatcher = self._register(work, note_end)
+        DBOS.launch()
+        DBOS.apply_schedules(schedules)
+        return dispatcher
+
+    def destroy(self, grace_seconds: int) -> None:
+        """What still runs after that time is done again by whoever comes next."""
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_seconds)
+
+    def _config(self) -> DBOSConfig:
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_url": self._queue.url,
+            "application_version": VERSION,
+            "executor_id": EXECUTOR,
+            "serializer": DBOSPortableJSONSerializer(),
+            "sys_db_pool_size": CONNECTIONS,
+            "log_level": "WARNING",
+        }
+        if self._queue.database.dialect.name == "sqlite":
+            config["db_engine_kwargs"] = {"pool_events": [(_set_durable, "connect")]}
+        return config
+
+    def _register(
+        self, work: Work, note_end: Callable[[], None]
+    ) -> tuple[list[ScheduleInput], Dispatcher]:
+        @DBOS.workflow(name=PASS_WORKFLOW)
+        def run_pass(organization: int) -> None:
+            with self._entering(dispatcher, note_end):
+                reason = self._run_pass(organization, work, dispatcher)
+            if reason:
+                raise PassBuried(reason)
+
+        @DBOS.workflow(name=TASK_WORKFLOW)
+        def run_task(kind: str, number: int) -> None:
+            with self._entering(dispatcher, note_end):
+                self._run_task(Task(kind, number), work, dispatcher)
+
+        @DBOS.workflow(name=WARM_WORKFLOW)
+        def warm(organization: int) -> None:
+            """Of a program before the lanes."""
+            work.warm(organization)
+
+        @DBOS.workflow(name="sweep")
+        def sweep(_at: datetime, _context: object) -> None:
+            self.sweep.run()
+
+        @DBOS.workflow(name="reconcile")
+        def daily(_at: datetime, _context: object) -> None:
+            if work.reconcile:
+                with request_id.working():
+                    work.reconcile()
+
+        def begin_pass(organization: int, pass_id: str) -> None:
+            with SetWorkflowID(pass_id):
+                DBOS.start_workflow(run_pass, organization)
+
+        def begin_task(task: Task, try_id: str) -> None:
+            with SetWorkflowID(try_id):
+                DBOS.start_workflow(run_task, task.kind, task.number)
+
+        starts = Starts(begin_pass, begin_task)
+        dispatcher = Dispatcher(self._queue.database, starts, work.recovery, self._clock)
+        nightly: ScheduleInput = {
+            "schedule_name": "reconcile",
+            "workflow_fn": daily,
+            "schedule": "23 4 * * *",
+            "cron_timezone": self._settings.timezone.key,
+        }
+        hourly: ScheduleInput = {
+            "schedule_name": "sweep",
+            "workflow_fn": sweep,
+            "schedule": "7 * * * *",
+        }
+        return [hourly, nightly], dispatcher
+
+    @contextmanager
+    def _entering(self, dispatcher: Dispatcher, note_end: Callable[[], None]) -> Iterator[None]:
+        try:
+            with request_id.working():
+                yield
+        finally:
+            dispatcher.leave(str(DBOS.workflow_id))
+            note_end()
+
+    def _run_pass(self, organization: int, work: Work, dispatcher: Dispatcher) -> str:
+        """One try; returns why it was buried, or nothing.
+
+        Three steps, each remembered by the engine: after a death it goes on behind the last one.
+        """
+        me, what = str(DBOS.workflow_id), f"organization {organization}: a pass"
+        turn = dispatcher.enter_pass(organization, me)
+        begun = DBOS.run_step(STUBBORN, self._passes.begin, organization, me)
+        if not begun:
+            return ""
+
+        def bring() -> None:
+            with working(turn):
+                work.bring_in_line(organization)
+
+        outcome = DBOS.run_step(None, run_try, what, bring)
+        self._record_try("pass", outcome, work.recovery, organization=organization)
+        return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
+
+    def _run_task(self, task: Task, work: Work, dispatcher: Dispatcher) -> None:
+        """As `_run_pass`."""
+        me = str(DBOS.workflow_id)
+        turn = dispatcher.enter_task(task, me)
+        if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
+            return
+        if not DBOS.run_step(STUBBORN, work.is_due, task):
+            DBOS.run_step(STUBBORN, self._tasks.postpone, task)
+            return
+
+        def do() -> None:
+            with working(turn):
+                work.warm(task.number) if task.kind == WARMING else work.do_task(task)
+
+        outcome = DBOS.run_step(None, run_try, f"{task.subject}: a task", do)
+        self._record_try("task", outcome, work.recovery, subject=task.subject)
+        DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
+
+    def _record_try(
+        self, kind: str, outcome: TryOutcome, recovery: Recovery, **ids: object
+    ) -> None:
+        """One line for each: what was done, of whom, and why not."""
+        reason = outcome["reason"]
+        if outcome["later"]:
+            recovery.note_failure(outcome.get("side", ""))
+        if reason:
+            words, write = f"a try of a {kind} failed", log.warning
+        else:
+            words, write = f"a {kind} is done", log.info
+        self._events.record(write, words, **ids, reason=reason)
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """The engine tells of each pass that it did not end well, with a trace of its own inside.
+
+    That one was buried we say ourselves. One that the end of a process cut off is nobody's fault.
+    """
+    error = line.exc_info[1] if line.exc_info else None
+    if isinstance(error, dbos_errors.DBOSException):
+        line.msg, line.args, line.exc_info = "a pass was cut off, it is done again", (), None
+    return not isinstance(error, PassBuried)
+
+
+logging.getLogger("dbos").addFilter(_is_news)
+
+
+def _set_durable(connection: Any, _record: object) -> None:
+    # DBOS leaves it to how SQLite was built (trap 6); the journal mode is the file's own, WAL.
+    connection.execute("PRAGMA synchronous=FULL")

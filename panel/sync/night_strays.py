@@ -1,0 +1,109 @@
+"""What lost webhooks have left behind: contacts and conversations that nobody has told us of.
+
+Chatwoot sends a webhook once, and repeats none. Conversations that name no organization are listed
+in bulk each night. Contacts that show the e-mail or the phone of somebody, and say no organization,
+are looked for with the organizations whose turn this night was, many people in one question.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from panel.data.directory import Directory, Person
+from panel.data.inbox import DAY_SECONDS
+from panel.data.nights import NightRow
+from panel.data.readings import Readings
+from panel.data.tasks import Task
+from panel.models.phones import list_spellings
+from panel.models.text import normalize_email
+from panel.sync.chatwoot_events import EventReader, Mention
+from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition
+from panel.upstream.chatwoot_conversations import FILTERED_CONVERSATIONS
+
+log = logging.getLogger(__name__)
+PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so their answer is one page
+LOOKED_AT_ONCE = 15  # organizations in one step of the night
+MOST_UNNAMED_PAGES = 40  # of conversations: the latest thousand that live and name nobody
+# With fewer calls left of a twelfth of one for each contact, each half has one night of seven.
+ROOM = 2
+CALLS_FOR_CONTACTS = 12
+DAYS = {"conversations": 0, "contacts": 3}
+WEEK = 7  # nights
+
+
+@dataclass(frozen=True)
+class Asking:
+    """`line_up(organizations)`: have passes done; `ask(task, organization)`: have a task done."""
+
+    line_up: Callable[[Collection[int]], None]
+    ask: Callable[[Task, int | None], object]
+
+
+class Strays:
+    """Works in steps of a night that is closing: its `place` says how far it is."""
+
+    def __init__(
+        self, chatwoot: Chatwoot, directory: Directory, readings: Readings, reader: EventReader
+    ) -> None:
+        self._chatwoot = chatwoot
+        self._directory = directory
+        self._readings = readings
+        self._reader = reader
+
+    def look(self, night: NightRow, asking: Asking) -> NightRow | None:
+        """One step; None when there is nothing left to look at. Raises `PanelError`."""
+        if night.place == 0:
+            if has_turn(night, "conversations"):
+                self._look_at_conversations(asking)
+            return replace(night, place=1)
+        if not has_turn(night, "contacts"):
+            return None
+        since = night.begun_at if _has_room(night) else 0.0
+        numbers = self._readings.list_turned(since, night.place, LOOKED_AT_ONCE)
+        if not numbers:
+            return None
+        found = self._find_unseated(numbers)
+        asking.line_up(found)
+        place, lined_up = numbers[-1] + 1, night.lined_up + len(found)
+        return replace(night, place=place, lined_up=lined_up)
+
+    def _look_at_conversations(self, asking: Asking) -> None:
+        for page in range(1, MOST_UNNAMED_PAGES + 1):
+            listed = self._chatwoot.list_unnamed(page)
+            for each in listed:
+                told = Mention(each.id, each.contact.id, each.status, each.attributes)
+                for task, organization in self._reader.find_naming(told).items():
+                    asking.ask(task, organization)
+            if len(listed) < FILTERED_CONVERSATIONS:
+                return
+
+    def _find_unseated(self, numbers: Sequence[int]) -> list[int]:
+        """The organizations that would seat a contact which says none."""
+        people = [each for one in numbers for each in self._directory.people_of(one).values()]
+        found: set[int] = set()
+        for at in range(0, len(people), PEOPLE_ASKED_AT_ONCE):
+            keys = list(_list_keys(people[at : at + PEOPLE_ASKED_AT_ONCE]))
+            for contact in self._chatwoot.list_strangers(keys) if keys else ():
+                email = normalize_email(contact.email) or ""
+                unseated = self._directory.find_unseated(contact.id, email, contact.phone or "")
+                found |= unseated.intersection(numbers)
+        return sorted(found)
+
+
+def _list_keys(people: Sequence[Person]) -> Iterator[Condition]:
+    for each in people:
+        if each.email:
+            yield Condition("email", each.email)
+        if each.phone and not each.phone_shared:
+            yield from (Condition("phone_number", form) for form in list_spellings(each.phone))
+
+
+def _has_room(night: NightRow) -> bool:
+    """Is there room for both halves within a twelfth of a call for each contact?"""
+    pages = -(-night.contacts // PAGE_CONTACTS)
+    return night.contacts // CALLS_FOR_CONTACTS - pages >= ROOM
+
+
+def has_turn(night: NightRow, half: str) -> bool:
+    """Is this half looked at in this night?"""
+    return _has_room(night) or int(night.begun_at // DAY_SECONDS) % WEEK == DAYS[half]

@@ -1,0 +1,52 @@
+"""The sweep, once an hour: what is old is removed, and what lost its try gets another one."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from panel.data import inbox
+from panel.data.inbox import DAY_SECONDS, IDS_DAYS
+from panel.sync.pass_queue import PassQueue
+from panel.sync.pass_runner import PassRunner
+from panel.sync.task_runner import TaskRunner
+
+FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+
+class Sweep:
+    """Of the leader alone. `keep_days`: how long hooks that ended are kept."""
+
+    def __init__(
+        self,
+        database: Engine,
+        queue: PassQueue,
+        passes: PassRunner,
+        tasks: TaskRunner,
+        keep_days: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._passes = passes
+        self._tasks = tasks
+        self._keep_days = keep_days
+        self._clock = clock
+
+    def run(self) -> None:
+        """Here and in the engine."""
+        self._passes.bury_lost()
+        self._tasks.revive_lost()
+        self._queue.adopt_former()
+        now, more = self._clock(), True
+        while more:
+            with inbox.write_transaction(self._database, 0) as connection:
+                more = inbox.delete_old_hooks(connection, self._keep_days, now)
+        # What went well is worth nothing to the engine: the journal is the record.
+        self._queue.delete_finished(["SUCCESS"], _format_time(now - DAY_SECONDS))
+        kept = max(self._keep_days, IDS_DAYS) * DAY_SECONDS
+        self._queue.delete_finished(FAILED, _format_time(now - kept))
+
+
+def _format_time(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat()

@@ -1,0 +1,48 @@
+"""What the executing process is to do, as the worker is given it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from panel.data.tasks import Task
+from panel.sync.recovery import Recovery
+
+BringInLine = Callable[[int], None]
+Reconcile = Callable[[], None] | None
+
+
+def warm_none(_organization: int) -> None:
+    """For who has nothing to warm."""
+
+
+def _do_none(_task: Task) -> None:
+    """For who has no tasks."""
+
+
+def keep_none(_ended: threading.Event) -> None:
+    """For who has no nights."""
+
+
+def _is_yes(_task: object = None) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the executing process is to do.
+
+    `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
+    buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
+    another installation writes into the account, and nothing is to be executed here. `recovery`
+    hears of the calls that succeed. `reconcile` begins a night; `keep_nights` goes on with it, in a
+    thread, until its event is set.
+    """
+
+    bring_in_line: BringInLine
+    reconcile: Reconcile = None
+    warm: BringInLine = warm_none
+    do_task: Callable[[Task], None] = _do_none
+    is_due: Callable[[Task], bool] = _is_yes
+    may_write: Callable[[], bool] = _is_yes
+    recovery: Recovery = field(default_factory=Recovery)
+    keep_nights: Callable[[threading.Event], None] = keep_none

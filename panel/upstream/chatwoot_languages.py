@@ -1,0 +1,32 @@
+"""In which language the customer writes, as far as Chatwoot tells."""
+
+from collections.abc import Iterator
+from typing import Any
+
+# The likeliest first: what Chatwoot recognized in their messages, what somebody wrote down of the
+# contact, what their browser prefers.
+LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
+
+
+def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
+    """Of the further attributes, which anybody may fill, the languages alone are kept."""
+    for owner in (conversation, conversation["meta"]["sender"]):
+        further = owner.pop("additional_attributes", None)
+        if isinstance(further, dict):
+            kept = {name: further[name] for name in LANGUAGE_FIELDS if name in further}
+            owner["additional_attributes"] = kept
+    return conversation
+
+
+def read_languages(conversation: dict[str, Any]) -> tuple[str, ...]:
+    """Language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
+    owned = [each for each in _list_owned(conversation) if isinstance(each, dict)]
+    told = (each.get(name) for name in LANGUAGE_FIELDS for each in owned)
+    return tuple(value for value in told if isinstance(value, str) and value)
+
+
+def _list_owned(conversation: dict[str, Any]) -> Iterator[object]:
+    sender = conversation["meta"]["sender"]
+    yield conversation.get("additional_attributes")
+    yield sender.get("additional_attributes")
+    yield sender.get("custom_attributes")

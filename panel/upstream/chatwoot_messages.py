@@ -1,0 +1,39 @@
+"""The messages of a Chatwoot conversation: private notes are written, and looked for."""
+
+from panel.errors import CHATWOOT_SIDE, naming_side
+from panel.upstream.chatwoot_calls import AccountCalls
+from panel.upstream.chatwoot_parts import MessagesAnswer
+from panel.upstream.chatwoot_records import Message, parse_message, require_number
+
+MOST_MESSAGE_PAGES = 10  # of one conversation, 20 messages a page
+
+
+class MessageCalls(AccountCalls):
+    """Every method raises `PanelError`."""
+
+    @naming_side(CHATWOOT_SIDE)
+    def create_note(self, conversation: int, text: str, source: str) -> int:
+        """Write a private note, seen by agents alone; returns its number. It is sent once: who
+        does not know what became of it looks for `source` in `list_messages`.
+
+        Chatwoot takes `{{ … }}` and `{% … %}` in what agents write for Liquid: no value may be.
+        """
+        plain = text.replace("{{", "{ {").replace("{%", "{ %")
+        fields = {"content": plain, "private": True, "message_type": "outgoing"}
+        path = f"conversations/{conversation}/messages"
+        return require_number(
+            self._write("POST", path, {**fields, "source_id": source}, again=False), "id"
+        )
+
+    @naming_side(CHATWOOT_SIDE)
+    def list_messages(self, conversation: int, since: float) -> list[Message]:
+        """The messages since then (epoch seconds), and some before; asked anew, 20 in a call."""
+        path, found = f"conversations/{conversation}/messages", list[Message]()
+        for _ in range(MOST_MESSAGE_PAGES):
+            oldest = f"?before={found[0].id}" if found else ""
+            rows = self._get_parts(path + oldest, MessagesAnswer)["payload"]
+            page = [parse_message(row) for row in rows]
+            found = [*page, *found]
+            if not page or page[0].created_at < since:
+                break
+        return found

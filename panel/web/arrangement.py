@@ -1,0 +1,49 @@
+"""The arrangement of the sections: their order, and which are collapsed, as each agent prefers.
+
+Only where it is known who the agent is; by the launch key alone, one would arrange for another.
+"""
+
+import time
+
+from flask import Response, make_response, request
+
+from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.data.preferences import Preference
+from panel.errors import PanelError
+from panel.services import services
+from panel.web.rendering import open_seal, proves_agents, refuse_unproven_agent
+from panel.web.sections import SECTIONS
+
+
+def find_preference(seal: Seal) -> Preference:
+    """The usual arrangement where nobody prefers another, and while the database is silent."""
+    if not proves_agents() or seal.proof == SHARED_SECRET:
+        return Preference()
+    try:
+        return services().preferences.find(seal.agent)
+    except PanelError:
+        return Preference()
+
+
+def change_preferences() -> Response:
+    """The whole arrangement at once: `order` and `collapsed`, names of sections with commas."""
+    if not proves_agents():
+        return refuse_unproven_agent()
+    seal = open_seal()
+    if seal.proof == SHARED_SECRET:
+        return refuse_unproven_agent()
+    ordered = _parse_names(request.form.get("order", ""))
+    collapsed = _parse_names(request.form.get("collapsed", ""))
+    if ordered is None or collapsed is None:
+        return make_response({"error": {"code": "no_such_section"}}, 422)
+    # The usual order is not kept: it may be another one in a newer program.
+    kept = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
+    preference = Preference(kept, frozenset(collapsed))
+    services().preferences.keep(seal.agent, preference, time.time())
+    return make_response("", 204)
+
+
+def _parse_names(text: str) -> list[str] | None:
+    """Each once; None where one is no section."""
+    names = [name for name in text.split(",") if name]
+    return names if set(names) <= SECTIONS.keys() and len(set(names)) == len(names) else None

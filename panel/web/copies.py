@@ -1,0 +1,113 @@
+"""What an agent copies about a record, or has written as a private note.
+
+It is made when it is asked for, so that no row carries it. The sentence is in the customer's
+language and follows the mask of the conversation's trust: what the agent uncovered for their own
+eyes is not in it.
+"""
+
+from dataclasses import dataclass
+
+from flask import Response, make_response, render_template, request
+
+from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.cache.policy import CacheControl
+from panel.customer.lookup import parse_number
+from panel.customer.noting import NoteUnsettled
+from panel.customer.noting import write_note as write_note_once
+from panel.errors import Missing, PanelError
+from panel.services import services
+from panel.web.formats import Formats, choose_locale
+from panel.web.rendering import (
+    choose_formats,
+    choose_status,
+    find_masked,
+    open_seal,
+    open_seal_in_time,
+    proves_agents,
+    read_moment,
+    refuse_unproven_agent,
+)
+from panel.web.sections import SECTIONS
+from panel.web.selection import Item
+from panel.web.sentences import NAMES, SentenceContext, make_sentence
+
+
+@dataclass(frozen=True)
+class Copies:
+    """`called`: as its row calls it; `sentence`: empty where there is nothing to say.
+
+    `language`: of the sentence, for the attribute `lang`.
+    """
+
+    section: str
+    record: int
+    number: str
+    called: str
+    sentence: str
+    language: str
+
+
+def show_copies(section: str, record: int) -> Response:
+    seal, _ = open_seal_in_time()
+    try:
+        copies, error = _make_copies(seal, section, record), None
+    except PanelError as refusal:
+        copies, error = None, refusal
+    status = choose_status(error) if error else 200
+    return make_response(
+        render_template("copies.html", copies=copies, error=error, seal=seal), status
+    )
+
+
+def write_note() -> Response:
+    """The form says which record; what is written about it is made here."""
+    if not proves_agents():
+        return refuse_unproven_agent()
+    seal = open_seal()
+    if seal.proof == SHARED_SECRET:
+        return refuse_unproven_agent()
+    code, status = "", 200
+    try:
+        section = request.form.get("section", "")
+        copies = _make_copies(seal, section, parse_number(request.form, "record"))
+        if not copies.sentence:
+            return make_response({"error": {"code": "nothing_to_say"}}, 422)
+        record = (copies.section, copies.record)
+        outcome = write_note_once(services(), seal, record, copies.sentence)
+    except PanelError as error:
+        outcome = "unsettled" if isinstance(error, NoteUnsettled) else "failed"
+        code, status = error.code, choose_status(error)
+    return make_response(render_template("note.html", outcome=outcome, code=code), status)
+
+
+def _make_copies(seal: Seal, section: str, record: int) -> Copies:
+    """Raises `Missing` for what is no record of the seal's organization."""
+    if section not in NAMES or not seal.organization:
+        raise Missing("no_such_section")
+    item = _find_item(seal, section, record)
+    if item is None:
+        raise Missing("no_such_record")
+    fmt = _choose_customers_formats(seal)
+    context = SentenceContext(read_moment(), fmt, find_masked(seal.trust))
+    number = getattr(item.record, "number", None) or str(record)
+    called = getattr(item.record, "product", None) or number
+    sentence = make_sentence(section, item, context)
+    return Copies(section, record, number, called, sentence, fmt.language)
+
+
+def _find_item(seal: Seal, name: str, record: int) -> Item | None:
+    section = SECTIONS[name]
+    kept = CacheControl.STALE_WHILE_REVALIDATE
+    reading = services().back_office.read(section.document, seal.organization, kept)
+    shown = section.choose(reading.value, read_moment())
+    return next((each for each in (*shown.items, *shown.closed) if each.record.id == record), None)
+
+
+def _choose_customers_formats(seal: Seal) -> Formats:
+    """In the language of the conversation or its contact; of the panel, where nobody knows."""
+    own = choose_formats()
+    try:
+        talk = services().chatwoot.conversation(seal.conversation, CacheControl.FRESH)
+    except PanelError:
+        return own
+    return Formats(choose_locale(talk.languages, otherwise=own.locale), own.zone)

@@ -1,0 +1,54 @@
+"""The language of a panel: the one in which Chatwoot speaks to this agent, where that is known.
+
+Chatwoot's dashboard speaks the language that an agent chose in their profile, else that of the
+account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the former. The page says in
+each request in which language it stands; where an opening turns out to be in another one, its
+answer brings the page's own words along.
+"""
+
+from flask import Response, g, make_response, render_template
+
+from panel.auth.methods import Proof
+from panel.errors import PanelError
+from panel.services import services
+from panel.web.rendering import choose_formats, choose_page_formats
+
+
+def recall_language() -> None:
+    """For whoever has proven nothing yet: the account's language, where it is kept."""
+    g.locale = _recall_account()
+
+
+def learn_language(proof: Proof) -> None:
+    """For a proven agent."""
+    g.locale = proof.locale or _find_account()
+
+
+def _find_account() -> str:
+    """Where nothing is kept, nobody waits for it long: it is only a language."""
+    checks, chatwoot = services().checks, services().chatwoot
+    try:
+        kept = chatwoot.peek_locale()
+        if kept and not kept.follow:
+            return kept.value
+        check = checks.start("locale", chatwoot.find_locale)
+        return kept.value if kept else checks.wait(check)
+    except PanelError:  # a failure of a short while ago, too
+        return ""
+
+
+def _recall_account() -> str:
+    try:
+        kept = services().chatwoot.peek_locale()
+    except PanelError:
+        return ""
+    return kept.value if kept else ""
+
+
+def tell_language(answer: Response | str) -> Response:
+    """The same answer; with the words of the page, where these are of another language."""
+    chosen, told = choose_formats(), make_response(answer)
+    if chosen.locale != choose_page_formats().locale:
+        told.headers["Content-Language"] = chosen.language
+        told.set_data(told.get_data() + render_template("respoken.html").encode())
+    return told

@@ -1,0 +1,56 @@
+"""Summaries of sections: what decides between two companies, in one line each."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Response, make_response, render_template
+
+from panel.cache.policy import CacheControl
+from panel.errors import PanelError
+from panel.services import services
+from panel.web.groups import read_status
+from panel.web.rendering import (
+    choose_status,
+    find_masked,
+    open_seal_in_time,
+    read_moment,
+    read_version,
+)
+from panel.web.sections import SECTIONS, Section, SectionView, make_failed_view, make_view
+
+SUMMARIZED = ("licenses", "orders")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`state`: of the section; `counts`: how many of those that it shows have which mark, or else
+    which status, as they stand there."""
+
+    section: Section
+    state: str
+    counts: Mapping[str, int]
+    code: str = ""
+
+
+def summarize(view: SectionView) -> Summary:
+    shown = view.selection.items if view.selection else ()
+    named = view.section.statuses
+    words = (each.mark if each.mark in named else read_status(each.record) for each in shown)
+    return Summary(view.section, view.state, Counter(words), view.code)
+
+
+def show_summary(name: str) -> Response:
+    """Of the company that the seal names: from the kept copy, else it is read now."""
+    seal, _ = open_seal_in_time()
+    if name not in SUMMARIZED or not seal.organization:
+        return make_response({"error": {"code": "no_such_section"}}, 404)
+    section, status = SECTIONS[name], 200
+    try:
+        kept = CacheControl.STALE_WHILE_REVALIDATE
+        reading = services().back_office.read(section.document, seal.organization, kept)
+        view = make_view(section, reading, read_moment(), find_masked(seal.trust))
+    except PanelError as error:
+        view = make_failed_view(section, error, read_version(section, seal.organization))
+        status = choose_status(error)
+    return make_response(render_template("_summary.html", summary=summarize(view)), status)

@@ -1,0 +1,121 @@
+"""The routes of verifying: the dialog, and what an agent says in it.
+
+The company and the contact are those of the seal; what a form says of them is not read.
+"""
+
+import time
+
+from flask import Response, make_response, render_template, request
+
+from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS
+from panel.customer.decisions import Decisions
+from panel.customer.lookup import Visit
+from panel.customer.matching import Candidate
+from panel.customer.verification import BY_CALL, NotVerified, Verifier
+from panel.data import audit_log
+from panel.data.audit_log import AuditEntry
+from panel.errors import PanelError
+from panel.models.organizations import Organization
+from panel.services import services
+from panel.web.opening import render_panel
+from panel.web.rendering import make_lookup, open_seal, render_refusal
+
+TOO_MANY, NOT_DONE, OUTDATED = 429, 422, 409
+
+
+def show_dialog() -> Response | tuple[str, int]:
+    """Asked for when an agent wants it: it names a phone, which leaves a row in the access log."""
+    seal = open_seal()
+    try:
+        visit = make_lookup().repeat(seal)
+        candidate = visit.found.get(seal.organization)
+        if candidate is None:
+            return _replace_panel(render_panel(visit), OUTDATED)
+        return make_response(_render_dialog(visit, candidate))
+    except PanelError as error:
+        return render_refusal(error)
+
+
+def verify() -> Response | tuple[str, int] | str:
+    seal = open_seal()
+    try:
+        visit = make_lookup().repeat(seal)
+        candidate = visit.found.get(seal.organization)
+        if candidate is None:  # refused, or replaced by another claim, meanwhile
+            return render_panel(visit), OUTDATED
+        try:
+            notice = _carry_out(visit, seal.organization)
+        except NotVerified as refusal:
+            return _answer_not_verified(visit, candidate, refusal)
+        return render_panel(make_lookup().repeat(seal), seal.organization, notice)
+    except PanelError as error:
+        return render_refusal(error)
+
+
+def _carry_out(visit: Visit, organization: int) -> str:
+    """What the form asks for, the first that it names; returns a notice, mostly empty."""
+    verifier, form = Verifier(services()), request.form
+    if "undo" in form:
+        scopes = verifier.take_back(visit, organization)
+        return Decisions(services()).withhold(visit, organization, scopes)
+    attempt = verifier.begin(visit, organization)
+    if "called" in form:
+        verifier.note_call(attempt)
+    elif "known" in form:
+        verifier.note_acquaintance(attempt, form.get("reason", ""))
+    elif not verifier.check_answer(attempt, form.get("answer", "")):
+        return "only_hint"
+    return ""
+
+
+def _answer_not_verified(visit: Visit, candidate: Candidate, refusal: NotVerified) -> Response:
+    """The dialog once more, with what was wrong; the panel behind it stays."""
+    status = TOO_MANY if refusal.code == "too_many_tries" else NOT_DONE
+    answer = make_response(_render_dialog(visit, candidate, refusal), status)
+    answer.headers["HX-Retarget"] = f"#verify-{candidate.organization}"
+    answer.headers["HX-Reswap"] = "innerHTML"
+    return answer
+
+
+def _replace_panel(html: str, status: int) -> Response:
+    answer = make_response(html, status)
+    answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#panel", "outerHTML"
+    return answer
+
+
+def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | None = None) -> str:
+    shared, contact = services(), visit.conversation.contact
+    company = Verifier(shared).find_company(candidate.organization)
+    proving = shared.settings.verify_by
+    # A visitor types the e-mail that a company is found by.
+    by_email = candidate.source == BY_ADDRESS
+    proofs = [kind for kind in ANSWER_KINDS if kind in proving]
+    proofs = [kind for kind in proofs if kind != BY_ADDRESS or not by_email]
+    return render_template(
+        "verify.html",
+        visit=visit,
+        candidate=candidate,
+        refusal=refusal,
+        proofs=proofs,
+        clues=[kind for kind in ANSWER_KINDS if kind not in proofs],
+        company=company,
+        phone=_log_phone(visit, candidate, company) if BY_CALL in proving else "",
+        left=shared.tries.count_left(contact.id, candidate.organization),
+        now=time.time(),
+    )
+
+
+def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None) -> str:
+    """The registered phone. The mask may hide it elsewhere, so without its row it is not shown."""
+    phone = company.phone if company else None
+    if phone:
+        services().audit_log.record(
+            AuditEntry(
+                audit_log.PHONE_SHOWN,
+                visit.seal.agent,
+                visit.conversation.id,
+                candidate.organization,
+                visit.seal.proof,
+            )
+        )
+    return phone or ""

@@ -1,0 +1,81 @@
+"""In which language a panel is drawn: Chatwoot's for this agent, the browser's, the setting's."""
+
+import re
+
+import pytest
+import requests
+
+from panel.auth.tokens import derive_launch_key
+from panel.demo.chatwoot import Failure
+from tests.conftest import MakePanel, Panel, seal_of
+
+ENGLISH, PORTUGUESE = {"Accept-Language": "en-US,en;q=0.9"}, {"Accept-Language": "pt-BR"}
+ACCOUNT = "/api/v1/accounts/1"
+
+
+def opened(panel: Panel, headers: dict[str, str]) -> requests.Response:
+    key = derive_launch_key(panel.settings.secret)
+    return panel.ask("POST", "/contact", key, data=panel.hints(), headers=headers)
+
+
+def asked(panel: Panel) -> int:
+    return len([call for call in panel.chat.calls if call.path == ACCOUNT])
+
+
+def test_a_panel_speaks_the_language_of_the_account_whatever_the_browser_wants(
+    panel: Panel,
+) -> None:
+    panel.chat.locale = "pt_BR"
+    page = opened(panel, ENGLISH)
+    assert page.headers["Content-Language"] == "pt-BR"
+    assert "não verificado" in page.text
+    assert "Por que você pode ver?" in page.text  # the page's own words come along
+    section = panel.ask("GET", "/sections/orders", seal_of(page.text), headers=PORTUGUESE)
+    assert "Aguardando pagamento" in section.text
+
+
+def test_a_page_that_stands_in_the_right_language_is_told_nothing_and_nobody_is_asked_again(
+    panel: Panel,
+) -> None:
+    panel.chat.locale = "pt_BR"
+    opened(panel, ENGLISH)
+    page = opened(panel, PORTUGUESE)
+    assert "Content-Language" not in page.headers
+    assert "own-words" not in page.text
+    shell = panel.ask("GET", "/", headers=ENGLISH)
+    assert '<html lang="pt-BR">' in shell.text
+    assert asked(panel) == 1
+
+
+def test_a_shell_asks_nobody(panel: Panel) -> None:
+    panel.chat.locale = "pt_BR"
+    assert '<html lang="en">' in panel.ask("GET", "/", headers=ENGLISH).text
+    assert panel.calls == 0
+
+
+@pytest.mark.parametrize("locale", ["es", "", None])
+def test_where_chatwoot_speaks_no_language_of_ours_the_browsers_counts(
+    panel: Panel, locale: str | None
+) -> None:
+    panel.chat.locale = locale
+    page = opened(panel, PORTUGUESE)
+    assert "não verificado" in page.text
+    assert "Content-Language" not in page.headers
+
+
+def test_an_account_that_cannot_be_read_delays_no_panel_and_is_not_asked_at_each(
+    make_panel: MakePanel,
+) -> None:
+    panel = make_panel()
+    panel.chat.failures = lambda call: Failure(500, False) if call.path == ACCOUNT else None
+    for _ in range(3):
+        assert "não verificado" in opened(panel, PORTUGUESE).text
+    assert asked(panel) <= 2  # one is tried once more
+
+
+def test_who_is_refused_reads_it_in_the_language_of_the_account(panel: Panel) -> None:
+    panel.chat.locale = "pt_BR"
+    opened(panel, ENGLISH)
+    refused = panel.ask("POST", "/contact", data=panel.hints(), headers=ENGLISH)
+    assert refused.status_code == 403
+    assert re.search("Reabra a aba no Chatwoot", refused.text)
