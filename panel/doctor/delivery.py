@@ -9,8 +9,8 @@ from panel.services import Services
 
 TEST_NAME = "MIDDAG doctor (is removed at once)"
 WAIT_SECONDS = 25.0  # a process writes what it has counted every ten
-LOOK_SECONDS = 0.5
-FIX = (
+DELIVERY_POLL_SECONDS = 0.5
+DELIVERY_FIX = (
     "let Chatwoot's machine reach PANEL_URL (since 4.14 it refuses private addresses unless "
     "SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true), and look at its Sidekiq; `setup` shows the webhook"
 )
@@ -26,7 +26,7 @@ def examine_delivery(shared: Services) -> Iterator[Diagnosis]:
         shared.chatwoot.administer("DELETE", f"contacts/{contact.id}")
     if answer == "":
         told = f"nothing came from Chatwoot within {WAIT_SECONDS:.0f} s of a change there"
-        yield Diagnosis(FAULT, told, FIX)
+        yield Diagnosis(FAULT, told, DELIVERY_FIX)
     elif answer != ACCEPTED:
         yield Diagnosis(FAULT, f"what Chatwoot delivers is refused: {answer}", "see `setup`")
 
@@ -39,5 +39,5 @@ def _await_answer(shared: Services, before: dict[str, Tally]) -> str:
             known = before.get(answer)
             if known is None or tally.last_at > known.last_at:
                 return answer
-        time.sleep(LOOK_SECONDS)
+        time.sleep(DELIVERY_POLL_SECONDS)
     return ""

@@ -15,7 +15,7 @@ from panel.services import Services
 
 CALLS_OF_A_PASS = 3  # towards the back office: organization, people, entitlements
 LONG_MINUTES = 60
-LATE_SECONDS = 26 * 3600.0
+LATE_COMPARISON_SECONDS = 26 * 3600.0
 # A web process holds up to 32 (`db.connect`), a worker some 10, PostgreSQL keeps 3 for itself.
 NEEDED_CONNECTIONS = 32 + 10 + 3
 
@@ -47,7 +47,7 @@ def examine_night(shared: Services) -> Iterator[Diagnosis]:
     if last is None:
         return  # the worker begins the first one
     age = time.time() - last.begun_at
-    if age > LATE_SECONDS:
+    if age > LATE_COMPARISON_SECONDS:
         told = f"the last nightly comparison began {format_age(age)}"
         yield Diagnosis(WARNING, told, "see the check `worker`: who executes passes keeps nights")
     elif last.withheld:
