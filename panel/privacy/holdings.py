@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, false, or_
 
-from panel.data.audit_log import UNCOVERED, VERIFIED, access_log
+from panel.data.audit_log import TRIED, UNCOVERED, UNVERIFIED, VERIFIED, access_log
 from panel.data.directory_tables import further_contacts, organizations, people
 from panel.data.inbox import WAITING, hooks, passes
 from panel.data.links import CONTACT, CONVERSATION, links
+from panel.data.notes import private_notes
 from panel.data.readings import readings
 from panel.data.search_index import BY_EMAIL, BY_PHONE, fold, terms
 from panel.data.sightings import sightings
@@ -48,7 +49,8 @@ class Subject:
         return not self.organization
 
 
-WITH_REASONS = (UNCOVERED, VERIFIED)  # of the access log: agents typed them
+# Rows of the access log whose note an agent typed, or that tells what a person knew.
+WITH_REASONS = (UNCOVERED, VERIFIED, UNVERIFIED, TRIED)
 Choose = Callable[[Subject], ColumnElement[bool]]
 
 
@@ -133,8 +135,24 @@ HOLDINGS = (
     Holding(terms, _words_of, _by(terms)),
     Holding(sightings, lambda whose: sightings.c.contact.in_(sorted(whose.contacts)), _nobodys),
     Holding(readings, _nobodys, _by(readings)),
-    Holding(verifications, _contacts_of(verifications), _by(verifications)),
-    Holding(verification_tries, _contacts_of(verification_tries), _by(verification_tries)),
+    Holding(
+        verifications,
+        lambda whose: or_(
+            verifications.c.contact.in_(sorted(whose.contacts)),
+            verifications.c.conversation.in_(sorted(whose.conversations)),
+        ),
+        _by(verifications),
+    ),
+    Holding(
+        verification_tries,
+        lambda whose: verification_tries.c.contact.in_(sorted(whose.contacts)),
+        _by(verification_tries),
+    ),
+    Holding(
+        private_notes,
+        lambda whose: private_notes.c.conversation.in_(sorted(whose.conversations)),
+        _nobodys,
+    ),
     Holding(
         access_log,
         _reasons_of,
@@ -169,5 +187,6 @@ EXEMPT = {
     "erasures": "keyed digests and numbers",
     "installation": "of this installation",
     "nights": "counts",
+    "preferences": "how agents order their sections",
     "workers": "names of our own machines",
 }
