@@ -14,10 +14,13 @@ from panel.data.audit_log import UNCOVERED, access_log
 from panel.data.directory_tables import further_contacts, organizations, people
 from panel.data.inbox import WAITING, hooks, passes
 from panel.data.links import CONTACT, CONVERSATION, links
+from panel.data.notes import private_notes
 from panel.data.readings import readings
 from panel.data.search_index import BY_EMAIL, BY_PHONE, fold, terms
 from panel.data.sightings import sightings
 from panel.data.tasks import NAMING, REPAIR, WARMING, tasks
+from panel.data.verification_tries import verification_tries
+from panel.data.verifications import verifications
 from panel.models.phones import write_forms
 
 
@@ -135,6 +138,21 @@ HOLDINGS = (
         emptied={"note": ""},
     ),
     Holding(
+        verifications,
+        lambda whose: verifications.c.contact.in_(sorted(whose.contacts)),
+        _by(verifications),
+    ),
+    Holding(
+        verification_tries,
+        lambda whose: verification_tries.c.contact.in_(sorted(whose.contacts)),
+        _by(verification_tries),
+    ),
+    Holding(
+        private_notes,
+        lambda whose: private_notes.c.conversation.in_(sorted(whose.conversations)),
+        _nobodys,
+    ),
+    Holding(
         hooks,
         _nobodys,
         lambda whose: and_(hooks.c.organization == whose.organization, hooks.c.status != WAITING),
@@ -160,5 +178,6 @@ EXEMPT = {
     "erasures": "keyed digests and numbers",
     "installation": "of this installation",
     "nights": "counts",
+    "preferences": "names of sections, by numbers of agents",
     "workers": "names of our own machines",
 }
