@@ -4,6 +4,7 @@ A table that is not here holds nothing of them: `EXEMPT` says what it holds. A t
 with the schema, so a new table needs a row here and one there.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,10 +115,16 @@ def _contacts_of(table: Table) -> Choose:
 
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
     """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
-    named = [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.emails)]
-    named += [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.phones)]
+    keys = sorted(subject.emails | subject.phones)
+    named = [access_log.c.note.regexp_match(_make_whole(each)) for each in keys]
     here = access_log.c.conversation.in_(sorted(subject.conversations))
     return and_(access_log.c.what.in_(WITH_REASONS), or_(here, *named))
+
+
+def _make_whole(key: str) -> str:
+    """A pattern of this key alone, for SQLite and PostgreSQL: `ana@` stands in `mariana@` too,
+    and `.com` in `.com.br`, which are keys of somebody else."""
+    return rf"(?i)(?<![\w.+-]){re.escape(key)}(?![\w-]|\.\w)"
 
 
 def _tasks_of(subject: Subject) -> ColumnElement[bool]:

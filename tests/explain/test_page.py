@@ -72,7 +72,10 @@ def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
     assert panel.ask("GET", "/why?conversation=101", seal).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["", "conversation=x", "conversation=101&organization=42"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "conversation=x", "conversation=101&organization=42", "organization=42&at=" + "9" * 18],
+)
 def test_a_question_that_is_none_is_refused(signing: Panel, query: str) -> None:
     browser = Browser(signing)
     browser.sign_in(ADMIN_TOKEN)

@@ -157,7 +157,8 @@ def test_a_dry_run_changes_nothing(panel: Panel, tmp_path: Path) -> None:
 
 
 def test_what_is_no_person_is_refused(panel: Panel) -> None:
-    for line in ("forget", "forget --person ana", f"forget --person {ANA} --organization 42"):
+    odd = [f"forget --person {each}" for each in ("ana", "@", "ana@", "@acme.example", "0")]
+    for line in ("forget", *odd, f"forget --person {ANA} --organization 42"):
         answer = run(panel, line)
         assert answer.exit_code == COULD_NOT, line
 
