@@ -9,11 +9,13 @@ contacts that were deleted in Chatwoot: `contact` is 0, or its number with a min
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, func, or_, select
 
 from panel.data.db import insert, transaction
-from panel.data.erasures import erasure_key, erasures, make_mark, read_mark_key
+from panel.data.erasures import KEY_BYTES, erasure_key, erasures, make_mark, read_mark_key
 from panel.models.phones import identify_line
 
 SEAT, EMAIL_MARK, PHONE_MARK, WHOLE = (
@@ -37,7 +39,8 @@ class Candidacy:
 class Tombstones:
     """For a file beside the backups: the key, and (mark, contact, organization, at) of each."""
 
-    key: str
+    # Another text would stay in the database, where nothing can be marked with it.
+    key: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
     marks: tuple[tuple[str, int, int, float], ...]
 
 
