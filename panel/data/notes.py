@@ -70,8 +70,10 @@ class PrivateNotes:
         leased_until = now + NOTE_LEASE_SECONDS
         row = {"conversation": entry.conversation, "mark": mark, "begun_at": now}
         new = insert(self._engine.dialect.name, private_notes).on_conflict_do_nothing()
+        new = new.values(**row, leased_until=leased_until).returning(private_notes.c.mark)
         with transaction(self._engine) as connection:
-            added = connection.execute(new.values(**row, leased_until=leased_until)).rowcount
+            # Not `rowcount`: of an INSERT, SQLAlchemy has none on PostgreSQL (-1).
+            added = connection.scalar(new) is not None
             claim = NoteClaim(True) if added else _retake(connection, row, leased_until)
             if claim.is_mine:
                 write_entry(connection, entry)

@@ -1,0 +1,29 @@
+"""Claims of private notes, on both databases: of many who want to write one, one may."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from panel.data import db
+from panel.data.audit_log import NOTED, AuditEntry, AuditLog
+from panel.data.notes import NOTE_LEASE_SECONDS, PrivateNotes
+
+ENTRY = AuditEntry(NOTED, 2, 101, 42, "access-token", note="orders 7")
+
+
+def test_of_many_claims_at_once_one_is_the_callers(url: str) -> None:
+    engines = [db.connect(url) for _ in range(2)]  # as two processes have them
+    kept = [PrivateNotes(engine) for engine in engines] * 4
+    now = time.time()
+    with ThreadPoolExecutor(len(kept)) as pool:
+        claims = list(pool.map(lambda each: each.claim(ENTRY, "mark", now), kept))
+    assert [claim.is_mine for claim in claims].count(True) == 1
+    assert len(list(AuditLog(engines[0]).list_entries())) == 1
+    later = now + NOTE_LEASE_SECONDS + 1
+    with ThreadPoolExecutor(len(kept)) as pool:
+        claims = list(pool.map(lambda each: each.claim(ENTRY, "mark", later), kept))
+    assert [claim.begun_at for claim in claims if claim.is_mine] == [now]
+    kept[0].settle(101, "mark", later)
+    after = kept[1].claim(ENTRY, "mark", later + 3600)
+    assert (after.is_mine, after.written_at) == (False, later)
+    for engine in engines:
+        engine.dispose()
