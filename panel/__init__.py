@@ -31,18 +31,21 @@ The map, in reading order. A module imports what stands before it, never what co
                 selection · sections · details · row_readers · situation · attention · deep_links ·
                 sentences · rendering · languages · recent · summaries · arrangement · opening ·
                 csrf · sign_in · panel · rows · actions · verify · copies · figures · watch ·
-                health · bundle · assets · request_ids · request_metrics · security_headers
+                arrival · health · bundle · assets · request_ids · request_metrics ·
+                security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
-                departures · seat_writer · seats · progress · settled · reconcile · recovery ·
-                rate_limit · group_commit · pass_queue · intake · task_intake · chatwoot_events ·
-                night_contacts · night_strays · night · reasons · tries · heartbeat ·
-                pass_runner · task_runner · dispatcher · sweep · work · executor · worker ·
-                installation_mark · dry_run · jobs · plugin_hooks · chatwoot_hooks
+                departures · seat_writer · seats · progress · settled · plan · reconcile ·
+                recovery · rate_limit · group_commit · pass_queue · intake · task_intake ·
+                chatwoot_events · night_contacts · night_strays · night_parts · night · reasons ·
+                tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
+                executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
+                chatwoot_hooks
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
-    doctor/     diagnosis · settings · back_office · chatwoot · state
+    doctor/     diagnosis · settings · back_office · chatwoot · state · arrival · lists · work ·
+                delivery
     cli/        output · integer_money · definitions · survey · claim · setup_plan ·
                 setup_findings · setup · doctor_setup · doctor · explain · forget · monitoring ·
                 night_status · sync_status · sync_buried · sync_erased · sync · commands · console

@@ -22,6 +22,7 @@ from panel.auth.tokens import SHARED_SECRET
 from panel.bulkhead import USUAL_THREADS
 from panel.cache.backend import list_folders
 from panel.cli import commands, console
+from panel.cli.doctor import examine_outside
 from panel.data import db, ownership, schema
 from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import Obstacle, explain, refuse_obstacles
@@ -105,7 +106,8 @@ def _build(settings: Settings, app: Flask) -> None:
     worker, jobs = Worker(settings, queue), Jobs(shared, intake)
     services.register(app, shared, queue, intake, worker, jobs, DryRun(shared))
     services.register(app, TaskIntake(shared.database), WrongProofs(), LogThrottle())
-    services.register(app, EventReader(shared.directory, shared.links), HealthWatch())
+    watch = HealthWatch(examine_outside)
+    services.register(app, EventReader(shared.directory, shared.links), watch)
     preparation = schema.Preparation(shared.database, partial(_migrate, shared.database, queue))
     services.register(app, preparation)
 

@@ -63,7 +63,7 @@ def test_from_nothing_everything_but_the_words_of_agents_is_learned_again(
     empty.mkdir()
     there = make(PANEL_DATABASE_URL=at(empty), PANEL_URL=PANEL_URL)
     assert there.services.directory.list_organizations() == []
-    assert "another installation" in run(there, "setup --dry-run").output
+    assert "Another installation" in run(there, "setup --dry-run").output
     run(there, "setup --take-over")
     assert run(there, f"sync backfill {known}").exit_code == FINE
     work(there)

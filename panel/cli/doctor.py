@@ -15,12 +15,12 @@ import click
 
 from panel.cli.doctor_setup import examine_setup
 from panel.cli.output import FOUND, echo, format_time, plain_command
-from panel.doctor import back_office, chatwoot, settings, state
+from panel.doctor import arrival, back_office, chatwoot, delivery, lists, settings, state, work
 from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
 from panel.services import Services, services
 
-MOST_SECONDS = 5.0  # of an examination; all of them run at the same time
 AGAIN_SECONDS = 10.0
+MARGIN_SECONDS = 5.0
 
 EXAMINATIONS = (
     Examination("secrets", "settings", settings.examine_secrets),
@@ -32,15 +32,22 @@ EXAMINATIONS = (
     Examination("privacy", "back office", back_office.examine_privacy),
     Examination("office_clock", "back office", back_office.examine_office_clock),
     Examination("documents", "back office", back_office.examine_documents),
+    Examination("paging", "back office", lists.examine_paging),
+    Examination("version", "Chatwoot", chatwoot.examine_version),
     Examination("token", "Chatwoot", chatwoot.examine_token),
     Examination("filter", "Chatwoot", chatwoot.examine_filter),
     Examination("chatwoot_clock", "Chatwoot", chatwoot.examine_chatwoot_clock),
     Examination("setup", "Chatwoot", examine_setup),
     Examination("panel_url", "panel", settings.examine_panel_url),
+    Examination("installation", "panel", arrival.examine_installation),
+    Examination("policy", "panel", arrival.examine_policy),
     Examination("sharing", "panel", settings.examine_sharing),
     Examination("origin", "panel", state.examine_origin),
     Examination("files", "panel", state.examine_files),
     Examination("disk", "panel", state.examine_disk),
+    Examination("connections", "panel", work.examine_connections),
+    Examination("budget", "panel", work.examine_budget),
+    Examination("night", "panel", work.examine_night),
     *(Examination(name, "panel", state.repeat_check(name)) for name in state.SHARED_CHECKS),
 )
 
@@ -59,11 +66,15 @@ class ExaminationResult:
 
 @click.command("doctor")
 @click.option("--sample", type=int, metavar="CONVERSATION", help="Try this conversation too.")
+@click.option("--deliver", is_flag=True, help="Await a delivery: a contact is made and removed.")
 @click.option("--watch", is_flag=True, help="Look again every ten seconds, until Ctrl-C.")
 @plain_command
-def doctor(sample: int | None, watch: bool, as_json: bool) -> None:
+def doctor(sample: int | None, deliver: bool, watch: bool, as_json: bool) -> None:
     """Say what is wrong with this panel, why, and what mends it; doctor changes nothing."""
     rows = EXAMINATIONS
+    if deliver:
+        patience = delivery.WAIT_SECONDS + MARGIN_SECONDS
+        rows = (*rows, Examination("deliver", "Chatwoot", delivery.examine_delivery, patience))
     if sample is not None:
         examined = chatwoot.try_conversation(sample)
         rows = (*rows, Examination(f"conversation {sample}", "Chatwoot", examined))
@@ -90,22 +101,37 @@ def examine_all(shared: Services, rows: Sequence[Examination]) -> list[Examinati
     """
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    found: dict[str, tuple[Diagnosis, ...]] = {}
     try:
-        threads = [
-            threading.Thread(target=_examine, args=(row, shared, found), daemon=True)
-            for row in rows
-        ]
-        for thread in threads:
-            thread.start()
-        until = time.monotonic() + MOST_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        return examine_beside(shared, rows)
     finally:
         logging.disable(before)
-    cause = f"no answer within {MOST_SECONDS:.0f} s (timeout)"
-    late = (Diagnosis(FAULT, cause, "whoever is asked there hangs, or this machine is overloaded"),)
-    return [ExaminationResult(row, found.get(row.name, late)) for row in rows]
+
+
+def examine_beside(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
+    """The same in a process that does something else as well, whose log goes on."""
+    found: dict[str, tuple[Diagnosis, ...]] = {}
+    threads = [
+        threading.Thread(target=_examine, args=(row, shared, found), daemon=True) for row in rows
+    ]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    for row, thread in zip(rows, threads, strict=True):
+        thread.join(max(0.0, begun + row.seconds - time.monotonic()))
+    return [ExaminationResult(row, found.get(row.name) or _tell_late(row)) for row in rows]
+
+
+def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
+    cause = f"no answer within {row.seconds:.0f} s (timeout)"
+    fix = "whoever is asked there hangs, or this machine is overloaded"
+    return (Diagnosis(FAULT, cause, fix),)
+
+
+def examine_outside(shared: Services) -> dict[str, Any]:
+    """For `/readyz`: the checks that it does not have itself, as they are now."""
+    rows = [row for row in EXAMINATIONS if row.name not in state.SHARED_CHECKS]
+    begun = time.monotonic()
+    return _make_value(examine_beside(shared, rows), time.monotonic() - begun)
 
 
 def _examine(row: Examination, shared: Services, found: dict[str, tuple[Diagnosis, ...]]) -> None:

@@ -1,5 +1,6 @@
 """What is wrong with the way to Chatwoot, and with what our token may do there."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from panel.doctor.back_office import examine_organization, judge_clock, tell_failure
@@ -11,6 +12,8 @@ from panel.upstream.chatwoot_rejections import REMEDIES, name_rejection
 from panel.upstream.inspection import Inspection, inspect
 from panel.upstream.transport import Egress
 
+OLDEST_VERSION = (4, 3)
+
 
 def _ask(shared: Services, path: str) -> Inspection:
     settings = shared.settings
@@ -21,6 +24,20 @@ def _ask(shared: Services, path: str) -> Inspection:
         name_rejection,
         Egress(settings.certificates, settings.chatwoot_proxy),
     )
+
+
+def examine_version(shared: Services) -> Iterator[Diagnosis]:
+    """It is told without a token. What a version lacks for us, the check `setup` tells."""
+    found = _ask(shared, "api")
+    told = found.body.get("version") if isinstance(found.body, dict) else None
+    numbers = re.findall(r"\d+", told)[:2] if isinstance(told, str) else []
+    if found.error or len(numbers) < 2:
+        cause = "what answers at CHATWOOT_URL does not say which Chatwoot it is (GET /api)"
+        yield Diagnosis(WARNING, cause, "set CHATWOOT_URL to Chatwoot's own address")
+    elif tuple(map(int, numbers)) < OLDEST_VERSION:
+        wanted = ".".join(map(str, OLDEST_VERSION))
+        cause = f"Chatwoot is {told}, older than any that was tried ({wanted})"
+        yield Diagnosis(FAULT, cause, "update Chatwoot; from 4.11.2 on its webhooks are accepted")
 
 
 def examine_token(shared: Services) -> Iterator[Diagnosis]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from panel.services import Services
 
 OK, WARNING, FAULT, SKIPPED = "ok", "warning", "fault", "skipped"
+MOST_SECONDS = 5.0  # of an examination; all of them run at the same time
 STATES = (FAULT, WARNING, SKIPPED, OK)  # the worst first
 
 
@@ -20,8 +21,12 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Examination:
-    """A row of the table. `examine` yields what is wrong; nothing means that all is well."""
+    """A row of the table. `examine` yields what is wrong; nothing means that all is well.
+
+    `seconds`: after which it is given up.
+    """
 
     name: str
     group: str
     examine: Callable[[Services], Iterable[Diagnosis]]
+    seconds: float = MOST_SECONDS

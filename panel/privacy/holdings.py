@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, false, or_
 
-from panel.data.audit_log import UNCOVERED, access_log
+from panel.data.audit_log import TRIED, UNCOVERED, UNVERIFIED, VERIFIED, access_log
 from panel.data.directory_tables import further_contacts, organizations, people
 from panel.data.inbox import WAITING, hooks, passes
 from panel.data.links import CONTACT, CONVERSATION, links
@@ -49,6 +49,8 @@ class Subject:
         return not self.organization
 
 
+# Rows of the access log whose note an agent typed, or that tells what a person knew.
+WITH_REASONS = (UNCOVERED, VERIFIED, UNVERIFIED, TRIED)
 Choose = Callable[[Subject], ColumnElement[bool]]
 
 
@@ -106,12 +108,16 @@ def _words_of(subject: Subject) -> ColumnElement[bool]:
     )
 
 
+def _contacts_of(table: Table) -> Choose:
+    return lambda subject: table.c.contact.in_(sorted(subject.contacts))
+
+
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
     """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
     named = [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.emails)]
     named += [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.phones)]
     here = access_log.c.conversation.in_(sorted(subject.conversations))
-    return and_(access_log.c.what == UNCOVERED, or_(here, *named))
+    return and_(access_log.c.what.in_(WITH_REASONS), or_(here, *named))
 
 
 def _tasks_of(subject: Subject) -> ColumnElement[bool]:
@@ -130,16 +136,11 @@ HOLDINGS = (
     Holding(sightings, lambda whose: sightings.c.contact.in_(sorted(whose.contacts)), _nobodys),
     Holding(readings, _nobodys, _by(readings)),
     Holding(
-        access_log,
-        _reasons_of,
-        lambda whose: and_(
-            access_log.c.organization == whose.organization, access_log.c.what == UNCOVERED
-        ),
-        emptied={"note": ""},
-    ),
-    Holding(
         verifications,
-        lambda whose: verifications.c.contact.in_(sorted(whose.contacts)),
+        lambda whose: or_(
+            verifications.c.contact.in_(sorted(whose.contacts)),
+            verifications.c.conversation.in_(sorted(whose.conversations)),
+        ),
         _by(verifications),
     ),
     Holding(
@@ -151,6 +152,14 @@ HOLDINGS = (
         private_notes,
         lambda whose: private_notes.c.conversation.in_(sorted(whose.conversations)),
         _nobodys,
+    ),
+    Holding(
+        access_log,
+        _reasons_of,
+        lambda whose: and_(
+            access_log.c.organization == whose.organization, access_log.c.what.in_(WITH_REASONS)
+        ),
+        emptied={"note": ""},
     ),
     Holding(
         hooks,
@@ -178,6 +187,6 @@ EXEMPT = {
     "erasures": "keyed digests and numbers",
     "installation": "of this installation",
     "nights": "counts",
-    "preferences": "names of sections, by numbers of agents",
+    "preferences": "how agents order their sections",
     "workers": "names of our own machines",
 }

@@ -10,20 +10,23 @@ from panel import metrics
 from panel.auth import tokens
 from panel.checks import run_checks
 from panel.services import get, services
+from panel.web.arrival import describe_arrival
 from panel.web.figures import list_figures
 from panel.web.watch import HealthWatch
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
-def answer_alive() -> dict[str, str]:
-    return {"status": "alive"}
+def answer_alive() -> dict[str, object]:
+    """Asks nobody; `challenge`: of `doctor`, see `arrival`."""
+    return {"status": "alive", **describe_arrival(services(), request.args.get("challenge", ""))}
 
 
 def answer_ready() -> ResponseReturnValue:
     """200 as long as the panel can show something: a part that is away makes it `degraded`.
 
     `parts` has a word for each check, and `details` a sentence where there is more to say.
+    `doctor`: what its dearer checks found last in this process, and when.
     """
     if not _may_know():
         return _refuse()
@@ -33,6 +36,7 @@ def answer_ready() -> ResponseReturnValue:
         "status": "ready" if all(each.is_fine for each in findings.values()) else "degraded",
         "parts": {name: each.word for name, each in findings.items()},
         "details": {name: each.detail for name, each in findings.items() if each.detail},
+        "doctor": get(HealthWatch).examined,
     }
 
 

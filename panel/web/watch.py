@@ -6,22 +6,28 @@ another way, and when it is well again.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask
 
 from panel.checks import run_checks
 from panel.health.finding import Finding
-from panel.services import services
+from panel.services import Services, services
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 60.0
+EXAMINE_EVERY = 15  # looks: it asks both outside worlds some twenty questions
+# What the checks of doctor find that need the outside worlds, for JSON.
+Examine = Callable[[Services], dict[str, Any]]
 
 
 class HealthWatch:
-    """Safe for threads; of this process alone."""
+    """Safe for threads; of this process alone. `examined`: what `examine` returned last."""
 
-    def __init__(self) -> None:
+    def __init__(self, examine: Examine = lambda _: {}) -> None:
+        self._examine = examine
+        self.examined: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._unwell: dict[str, str] = {}
         self._stopping = threading.Event()
@@ -47,6 +53,10 @@ class HealthWatch:
         self._stopping.set()
 
     def _run(self, app: Flask, seconds: float) -> None:
+        looks = 0
         while not self._stopping.wait(seconds):
             with app.app_context():
                 self.note(run_checks(services(), cheap_only=True))
+                if looks % EXAMINE_EVERY == 0:
+                    self.examined = self._examine(services())
+            looks += 1

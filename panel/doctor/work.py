@@ -1,0 +1,73 @@
+"""The work that waits, the nights, and the connections that the database grants."""
+
+import time
+from collections.abc import Iterator
+
+from sqlalchemy import text
+
+from panel.data import db
+from panel.data.backlog import read_backlog
+from panel.data.nights import Nights
+from panel.deliveries import format_age
+from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
+from panel.doctor.state import has_database
+from panel.services import Services
+
+CALLS_OF_A_PASS = 3  # towards the back office: organization, people, entitlements
+LONG_MINUTES = 60
+LATE_COMPARISON_SECONDS = 26 * 3600.0
+# A web process holds up to 32 (`db.connect`), a worker some 10, PostgreSQL keeps 3 for itself.
+NEEDED_CONNECTIONS = 32 + 10 + 3
+
+
+def examine_budget(shared: Services) -> Iterator[Diagnosis]:
+    """How long what waits takes at the calls a minute that the settings grant."""
+    if not has_database(shared):
+        yield Diagnosis(SKIPPED, "there is no database that could be asked")
+        return
+    with db.transaction(shared.database) as connection:
+        waiting = read_backlog(connection).passes_waiting
+    calls = shared.settings.middag_calls_per_minute
+    minutes = waiting * CALLS_OF_A_PASS / calls
+    if minutes > LONG_MINUTES:
+        yield Diagnosis(
+            WARNING,
+            f"{waiting} passes wait, some {minutes:.0f} minutes at {calls} calls a minute",
+            "nothing, after a backfill; else raise MIDDAG_CALLS_PER_MINUTE as far as the back "
+            "office allows",
+        )
+
+
+def examine_night(shared: Services) -> Iterator[Diagnosis]:
+    """Each night compares all organizations; it makes up for hooks that never came."""
+    if not has_database(shared):
+        yield Diagnosis(SKIPPED, "there is no database that could be asked")
+        return
+    last = Nights(shared.database).read_last()
+    if last is None:
+        return  # the worker begins the first one
+    age = time.time() - last.begun_at
+    if age > LATE_COMPARISON_SECONDS:
+        told = f"the last nightly comparison began {format_age(age)}"
+        yield Diagnosis(WARNING, told, "see the check `worker`: who executes passes keeps nights")
+    elif last.withheld:
+        yield Diagnosis(
+            WARNING,
+            f"{last.withheld} organizations are gone from the back office, too many to be cleared",
+            "`flask --app app sync reconcile --force`, if that is right",
+        )
+
+
+def examine_connections(shared: Services) -> Iterator[Diagnosis]:
+    """Of PostgreSQL."""
+    if shared.database.dialect.name != "postgresql":
+        return
+    with db.transaction(shared.database) as connection:
+        most = int(connection.scalar(text("SHOW max_connections")) or 0)
+        used = int(connection.scalar(text("SELECT count(*) FROM pg_stat_activity")) or 0)
+    fix = "raise max_connections of PostgreSQL: 32 for each web process, 10 for each worker, 3"
+    if used >= most - 3:
+        yield Diagnosis(FAULT, f"{used} of {most} connections of the database are in use", fix)
+    elif most < NEEDED_CONNECTIONS:
+        told = f"max_connections of the database is {most}: one web process and a worker need"
+        yield Diagnosis(WARNING, f"{told} {NEEDED_CONNECTIONS}", fix)
