@@ -145,10 +145,10 @@ class Verifier:
         except PanelError:
             return None
 
-    def count_search(self, seal: Seal, query: str, found: int) -> None:
-        """A search that finds nobody by a value that would verify somebody is a wrong try too."""
+    def count_search(self, seal: Seal, query: str) -> None:
+        """A search that found nobody, by a value that would verify somebody, is a wrong try too."""
         kind = guess_kind(query)
-        if found or not kind or not seal.organization or seal.trust == PROVEN:
+        if not kind or not seal.organization or seal.trust == PROVEN:
             return
         secret, who = self._services.settings.secret, (seal.contact, seal.organization)
         digests = digest_beginnings(secret, fold("".join(query.split())))

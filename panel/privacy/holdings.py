@@ -108,6 +108,10 @@ def _words_of(subject: Subject) -> ColumnElement[bool]:
     )
 
 
+def _contacts_of(table: Table) -> Choose:
+    return lambda subject: table.c.contact.in_(sorted(subject.contacts))
+
+
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
     """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
     named = [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.emails)]
@@ -129,7 +133,7 @@ HOLDINGS = (
     Holding(organizations, _nobodys, _by(organizations, "id")),
     Holding(links, _links_of, _by(links)),
     Holding(terms, _words_of, _by(terms)),
-    Holding(sightings, lambda whose: sightings.c.contact.in_(sorted(whose.contacts)), _nobodys),
+    Holding(sightings, _contacts_of(sightings), _nobodys),
     Holding(readings, _nobodys, _by(readings)),
     Holding(
         verifications,
@@ -139,11 +143,7 @@ HOLDINGS = (
         ),
         _by(verifications),
     ),
-    Holding(
-        verification_tries,
-        lambda whose: verification_tries.c.contact.in_(sorted(whose.contacts)),
-        _by(verification_tries),
-    ),
+    Holding(verification_tries, _contacts_of(verification_tries), _by(verification_tries)),
     Holding(
         private_notes,
         lambda whose: private_notes.c.conversation.in_(sorted(whose.conversations)),

@@ -26,11 +26,13 @@ from panel.sync.events import find_kind
 from panel.sync.installation_mark import MarkReader
 from panel.sync.intake import Intake
 from panel.sync.memberships import Memberships
-from panel.sync.night import MOST_CLEARED, Comparisons, Inbox, Night
+from panel.sync.night import MOST_CLEARED, Night
 from panel.sync.night_contacts import ContactComparison
+from panel.sync.night_parts import Comparisons, Inbox
 from panel.sync.night_strays import Strays
+from panel.sync.plan import Notes
 from panel.sync.rate_limit import Turn, make_limited_back_office, make_limited_client, working
-from panel.sync.reconcile import DELETED, Notes, Reconciler
+from panel.sync.reconcile import DELETED, Reconciler
 from panel.sync.recovery import Recovery
 from panel.sync.task_intake import TaskIntake
 from panel.sync.work import Work

@@ -10,22 +10,25 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Lock
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from panel.data.nights import CLOSING, CONTACTS, MISSED, NEXT_PHASE, OFFICE, NightRow, Nights
-from panel.data.tasks import Task
 from panel.errors import GiveUp, Missing, PanelError, Paused, TryLater, Unauthorized
 from panel.logs.events import LogThrottle
 from panel.settings import Settings
 from panel.sync.contact_errors import FAILURES_IN_A_ROW
-from panel.sync.intake import NotKept
-from panel.sync.night_contacts import ContactComparison
-from panel.sync.night_strays import Asking, Strays
-from panel.sync.reconcile import DELETED, RECONCILE, Notes, Reconciler
+from panel.sync.night_parts import (
+    DATABASE_TROUBLE,
+    Comparisons,
+    Inbox,
+    describe_trouble,
+    is_of_database,
+)
+from panel.sync.night_strays import Asking
+from panel.sync.plan import Notes
+from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 
 log = logging.getLogger(__name__)
@@ -35,25 +38,6 @@ TURNS_AT_ONCE = 100  # looked up: to find the longest unread one takes a while a
 MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
 RESTS = (2.0, 5.0, 15.0, 30.0, 60.0)  # seconds, after so many failures in a row
 MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back office
-DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
-
-
-@dataclass(frozen=True)
-class Inbox:
-    """`line_up(organizations, kind)`: have passes done; `ask(task, organization)`: have a task
-    done; `was_deleted(organization)`: did the plugin ever say so?"""
-
-    line_up: Callable[[Collection[int], str], None]
-    ask: Callable[[Task, int | None], object]
-    was_deleted: Callable[[int], bool]
-
-
-@dataclass(frozen=True)
-class Comparisons:
-    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which nobody has told."""
-
-    contacts: ContactComparison
-    strays: Strays
 
 
 class Night:
@@ -153,8 +137,8 @@ class Night:
 
     def _note_failure(self, night: NightRow | None, error: Exception) -> None:
         """Of a step, which is tried again after a rest or given up."""
-        self._events.record(log.warning, "the night rests", why=_describe(error))
-        if night is None or _is_of_database(error):
+        self._events.record(log.warning, "the night rests", why=describe_trouble(error))
+        if night is None or is_of_database(error):
             return
         if not isinstance(error, PanelError):
             log.error("a step of the night broke", exc_info=error)
@@ -187,20 +171,20 @@ class Night:
         self._failures = 0
         phase = OFFICE if night.phase == CONTACTS else NEXT_PHASE[night.phase]
         ended_at = time.time() if night.phase == CLOSING else None
-        log.error("the night stops its phase %r: %s", night.phase, _describe(error))
+        log.error("the night stops its phase %r: %s", night.phase, describe_trouble(error))
         after = replace(night, phase=phase, place=0, ended_at=ended_at, skipped=night.skipped + 1)
         self._note_trouble(after, error)
 
     def _note_trouble(self, night: NightRow, error: Exception) -> None:
         side = error.side if isinstance(error, PanelError) else ""
-        told = replace(night, trouble=_describe(error), side=side, noted_at=time.time())
+        told = replace(night, trouble=describe_trouble(error), side=side, noted_at=time.time())
         self._nights.put(told)
 
     def _skip_turn(self, night: NightRow, what: str, error: Exception) -> NightRow:
         self._failures += isinstance(error, TryLater | Unauthorized)
-        log.warning("the night skips %s: %s", what, _describe(error))
+        log.warning("the night skips %s: %s", what, describe_trouble(error))
         side = error.side if isinstance(error, PanelError) else ""
-        trouble = f"{what}: {_describe(error)}"
+        trouble = f"{what}: {describe_trouble(error)}"
         return replace(night, skipped=night.skipped + 1, trouble=trouble, side=side)
 
     # -- contacts --------------------------------------------------------------------------------
@@ -234,7 +218,7 @@ class Night:
         except Missing:
             return self._ask_passes(night, owners)
         except Exception as error:
-            if _is_of_database(error):
+            if is_of_database(error):
                 raise
             return self._skip_turn(night, f"contact {number}", error)
         return self._ask_passes(night, self._contacts.find_differing([contact], at))
@@ -259,7 +243,7 @@ class Night:
         except Missing as error:
             return self._note_missing(night, organization, error)
         except Exception as error:
-            if _is_of_database(error):
+            if is_of_database(error):
                 raise
             self._readings.note_turn(organization, time.time())
             return self._skip_turn(night, f"organization {organization}", error)
@@ -307,12 +291,3 @@ class Night:
         if organizations:
             self._inbox.line_up(sorted(organizations), kind)
         return replace(night, lined_up=night.lined_up + len(organizations))
-
-
-def _is_of_database(error: Exception) -> bool:
-    return isinstance(error, DATABASE_TROUBLE) or getattr(error, "code", "") == "database"
-
-
-def _describe(error: Exception) -> str:
-    """What people may read: the text of an unexpected error may hold anything."""
-    return str(error) if isinstance(error, PanelError) else type(error).__name__

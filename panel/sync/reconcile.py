@@ -6,19 +6,16 @@ Only the difference is written, so any order and repetition of passes ends in th
 import logging
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from panel.data.directory import Directory, Known, Person
+from panel.data.directory import Directory, Known
 from panel.data.forgotten import Candidacy
 from panel.data.links import CONTACT, Link, Links
-from panel.data.readings import Readings
-from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex, make_terms
-from panel.data.sightings import Sightings, make_digest
+from panel.data.search_index import BY_EMAIL, BY_ENTITLEMENT, BY_PHONE, SearchIndex
 from panel.errors import Missing, PanelError, TryLater, Unauthorized, Unreadable
 from panel.locks import Locks
-from panel.models.licenses import Entitlement
-from panel.models.organizations import Collaborator, Organization
+from panel.models.organizations import Organization
 from panel.settings import Settings
 from panel.sync.contact_errors import ContactErrors, work_on_each
 from panel.sync.contact_writer import ContactWriter
@@ -30,67 +27,21 @@ from panel.sync.events import find_kind
 from panel.sync.memberships import Memberships
 from panel.sync.people import (
     DesiredPerson,
-    list_people,
     list_phones,
     list_sharers,
-    weigh,
 )
+from panel.sync.plan import Notes, Plan, Told, list_wanted, make_words
 from panel.sync.progress import Progress
 from panel.sync.seat_writer import Tools
 from panel.sync.seats import Seats
 from panel.sync.settled import Settled
 from panel.upstream.chatwoot import Chatwoot, ValuesRefused
-from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION, Listed
+from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION
 from panel.upstream.middag import BackOffice
 
 log = logging.getLogger(__name__)
 
 DELETED, RECONCILE = "organization.deleted", "reconcile"
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What is noted of past passes and nights, so that the next ones have less to read."""
-
-    readings: Readings
-    sightings: Sightings
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the back office says, beside the people whom the last pass knew."""
-
-    truth: Organization
-    people: Listed[Collaborator]
-    owned: Listed[Entitlement]
-    before: dict[str, Person]
-
-    @property
-    def is_whole(self) -> bool:
-        """Is who is not in the list not there? An empty list is no evidence that everybody left: a
-        broken plugin answers so too. Nor is one that names fewer people than it counts, or has
-        records that cannot be read."""
-        return bool(self.people.rows) and self.people.whole
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a pass does with what it was told; `former`: what the last pass knew.
-
-    `elsewhere`: people of other organizations with the same phones; `words`: of the search.
-    """
-
-    truth: Organization
-    former: Known | None
-    known: Known
-    wanted: list[DesiredPerson]
-    elsewhere: list[Person]
-    words: dict[str, str]
-
-    def digest(self, told: Told) -> str:
-        """The same while a further pass would have nothing to do."""
-        sharers = list_sharers(self.truth, told.people.rows, self.elsewhere)
-        return make_digest([self.known, self.wanted, sharers, self.words, told.is_whole])
 
 
 class Reconciler:
@@ -189,9 +140,9 @@ class Reconciler:
         truth = keep_known(told.truth, former)
         known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
-        wanted = _list_wanted(truth, told, elsewhere)
+        wanted = list_wanted(truth, told, elsewhere)
         known, wanted = self._leave_out_forgotten(known, wanted)
-        words = _make_terms(truth, known, wanted, told.owned.rows)
+        words = make_words(truth, known, wanted, told.owned.rows)
         return Plan(truth, former, known, wanted, elsewhere, words)
 
     def _leave_out_forgotten(
@@ -299,33 +250,3 @@ class Reconciler:
 def _is_about_values(kinds: Collection[str]) -> bool:
     """Did only the plugin ring? What Chatwoot tells may be about a contact that is to be found."""
     return bool(kinds) and all(find_kind(kind) and kind != DELETED for kind in kinds)
-
-
-def _list_wanted(
-    truth: Organization, told: Told, elsewhere: Collection[Person]
-) -> list[DesiredPerson]:
-    """The people of the list; nobody's role falls by one that is not whole."""
-    wanted = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
-    if told.is_whole:
-        return wanted
-    return [_keep_role(each, told.before.get(each.key)) for each in wanted]
-
-
-def _keep_role(wanted: DesiredPerson, stored: Person | None) -> DesiredPerson:
-    return replace(wanted, role=min(wanted.role, stored.role, key=weigh)) if stored else wanted
-
-
-def _make_terms(
-    truth: Organization,
-    known: Known,
-    wanted: list[DesiredPerson],
-    entitlements: tuple[Entitlement, ...],
-) -> dict[str, str]:
-    return make_terms(
-        truth.id,
-        [truth.name, truth.legal_name],
-        truth.tax_id,
-        [known.email, *(each.email for each in wanted)],
-        [known.phone, *(each.phone for each in wanted)],
-        [each.code for each in entitlements],
-    )

@@ -62,7 +62,9 @@ def search_organizations() -> Response:
         if results.asked:
             # Without its row nothing is shown: who reads a customer list by searching is seen.
             services().audit_log.record(_make_search_entry(seal, results))
-            Verifier(services()).count_search(seal, results.query, len(results.rows))
+            is_wrong = not results.rows and not results.code
+            if is_wrong:
+                Verifier(services()).count_search(seal, results.query)
     except PanelError as error:
         return _answer_no_search(error)
     outcome = ("found" if results.rows else "nothing") if results.asked else "not_asked"

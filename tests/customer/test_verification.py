@@ -369,6 +369,8 @@ def test_while_the_back_office_is_silent_nothing_is_wrong_and_no_try_is_used(
     answer = say(panel, seal, answer=WRONG)
     assert answer.status_code == 422
     assert "no try is used up" in answer.text
+    panel.office.fault("500")
+    assert "could not be asked" in search(panel, seal, "998877").text
     assert panel.services.tries.count_left(number, 42) == MOST_TRIES
 
 

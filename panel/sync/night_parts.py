@@ -1,0 +1,41 @@
+"""What a night works with, and how it calls its troubles."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.data.tasks import Task
+from panel.errors import PanelError
+from panel.sync.intake import NotKept
+from panel.sync.night_contacts import ContactComparison
+from panel.sync.night_strays import Strays
+
+DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """`line_up(organizations, kind)`: have passes done; `ask(task, organization)`: have a task
+    done; `was_deleted(organization)`: did the plugin ever say so?"""
+
+    line_up: Callable[[Collection[int], str], None]
+    ask: Callable[[Task, int | None], object]
+    was_deleted: Callable[[int], bool]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which nobody has told."""
+
+    contacts: ContactComparison
+    strays: Strays
+
+
+def is_of_database(error: Exception) -> bool:
+    return isinstance(error, DATABASE_TROUBLE) or getattr(error, "code", "") == "database"
+
+
+def describe_trouble(error: Exception) -> str:
+    """What people may read: the text of an unexpected error may hold anything."""
+    return str(error) if isinstance(error, PanelError) else type(error).__name__
