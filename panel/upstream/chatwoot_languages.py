@@ -6,15 +6,18 @@ from typing import Any
 # The likeliest first: what Chatwoot recognized in their messages, what somebody wrote down of the
 # contact, what their browser prefers.
 LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
+COMPANY_FIELD = "company_name"  # what agents typed of a contact
 
 
 def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
-    """Of the further attributes, which anybody may fill, the languages alone are kept."""
+    """Of the further attributes, which anybody may fill, what we read alone is kept."""
     for owner in (conversation, conversation["meta"]["sender"]):
         further = owner.pop("additional_attributes", None)
         if isinstance(further, dict):
-            kept = {name: further[name] for name in LANGUAGE_FIELDS if name in further}
-            owner["additional_attributes"] = kept
+            wanted = (*LANGUAGE_FIELDS, COMPANY_FIELD)
+            owner["additional_attributes"] = {
+                name: further[name] for name in wanted if name in further
+            }
     return conversation
 
 
