@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 done, and something is left for an administrator; 2 could 
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -86,11 +87,19 @@ def _find_subject(person: str | None, organization: int | None) -> Subject:
     return find_person(services(), email, contact)
 
 
+<<<<<<< HEAD
 def _read_person(text: str) -> tuple[str, int]:
     if text.isascii() and text.isdigit() and 0 < len(text) <= 18:
         return "", int(text)
     email = normalize_email(text)
     if not email or "@" not in email:
+=======
+def _read_person(said: str) -> tuple[str, int]:
+    if re.fullmatch(r"[1-9][0-9]{0,17}", said):
+        return "", int(said)
+    email = normalize_email(said)
+    if not email or not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
+>>>>>>> wip-i5
         stop("--person takes an e-mail, or the number of a contact in Chatwoot.")
     return email, 0
 

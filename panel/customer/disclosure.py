@@ -7,17 +7,18 @@ Chatwoot itself is no secret of ours: the agent sees it beside the panel anyway.
 from panel.customer.matching import PROVEN
 from panel.settings import MASK_NAMES
 
-AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER = VALUE_KIND_NAMES = (
+AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES = (
     "amount",
     "tax_id",
     "license_key",
     "email",
     "phone",
+    "free_text",  # what somebody typed may hold a key or a tax id
 )
 VALUE_KINDS = frozenset(VALUE_KIND_NAMES)
 NOTHING = frozenset[str]()
 # While nobody has proven who is writing; of who is proven, nothing is masked.
-WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY}), NOTHING)
+WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
 MASKED = dict(zip(MASK_NAMES, WHILE_UNPROVEN, strict=True))
 
 

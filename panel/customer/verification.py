@@ -23,6 +23,7 @@ from panel.customer.answers import (
     Agreement,
     Facts,
     compare_answer,
+    find_gap,
     guess_kind,
     read_facts,
 )
@@ -88,9 +89,10 @@ class Verifier:
         answer = " ".join(answer.split())
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
+        if gap := find_gap(answer, attempt.facts):
+            # Nothing is compared then, in any kind: who may guess for nothing guesses for ever.
+            raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-        if not right and attempt.facts.unread:
-            raise NotVerified(attempt.facts.unread)  # nobody knows that it is wrong
         opens = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
@@ -157,7 +159,9 @@ class Verifier:
                 return
             until = take_try(connection, *who)
             note_search(connection, *who, digests)  # the first try has only now made the row
-            said = _describe_try(kind, [], until) + ", by search"
+            # A search is answered also when no try is left: the row must not say otherwise.
+            beyond = "" if until is None else ": no try was left"
+            said = _describe_try(kind, [], None) + ", by search" + beyond
             audit_log.write_entry(connection, _make_entry(seal, seal.organization, said))
 
     # -- what is kept ----------------------------------------------------------------------------

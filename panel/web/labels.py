@@ -3,7 +3,7 @@
 What stands in no table is shown as it came: unknown is kept, not dropped.
 """
 
-from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.disclosure import FREE_TEXT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.customer.matching import CLAIMED
 from panel.upstream.chatwoot import Conversation
 
@@ -149,7 +149,7 @@ NOTICES = {
 # What is hidden, by the set of kinds that is masked (`customer.disclosure`).
 HIDDEN_KINDS = {
     VALUE_KINDS: "Amounts, tax ID and license keys are hidden.",
-    frozenset({TAX_ID, LICENSE_KEY}): "Tax ID and license keys are hidden.",
+    frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}): "Tax ID and license keys are hidden.",
 }
 
 # What a channel is worth where it does not prove who is writing; most are the last row.
