@@ -1,7 +1,8 @@
-"""Answers: what a customer wrote, compared with what the back office knows of their company.
+"""Answers: a customer's text, compared with the facts that the back office has of their company.
 
-One answer is one guess: it is compared as a whole, with every kind. Upper case and punctuation make
-no difference. Every value is compared, in constant time, whatever was found before.
+An answer is one guess: it is compared as a whole, with every kind of value. Upper case and
+punctuation make no difference. Every value is compared, in constant time, even after one has
+fitted.
 """
 
 import hmac
@@ -18,7 +19,7 @@ from panel.models.text import TAX_ID_DIGITS, normalize_email
 from panel.services import Services
 from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
-# As `PANEL_VERIFY_BY` names them, and each as a template and the access log do.
+# The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
 BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = ANSWER_KINDS = (
     *("key", "tax_id", "order"),
     *("quote", "email"),
@@ -32,9 +33,9 @@ COUNTRY = "BR"  # of a phone that is written without its country
 
 @dataclass(frozen=True)
 class Facts:
-    """What the back office knows of an organization that a customer might know too, as it came.
+    """The facts of an organization that a customer may know too, as the back office wrote them.
 
-    `phone`: the registered one; `unread`: why a part could not be had, empty where all of it was.
+    `phone`: the registered one; `unread`: why a part could not be read, empty where all of it was.
     """
 
     keys: tuple[str, ...] = ()
@@ -48,14 +49,16 @@ class Facts:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the customer knows. `number`: of the order or quote, which are not masked."""
+    """A value that the customer knows. `number`: of the order or quote; such numbers are not
+    masked."""
 
     kind: str
     number: str = ""
 
 
 def read_facts(services: Services, organization: int) -> Facts:
-    """As the panel has read it, copies too. Raises `Unreachable("database")`."""
+    """Read the facts as the panel read them, from kept copies too. Raises
+    `Unreachable("database")`."""
     failures: list[str] = []
 
     def read(document: Document[Any]) -> Any:
@@ -87,7 +90,7 @@ def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
-    """All that the answer fits, the strongest first."""
+    """Return all values that the answer fits, the strongest first."""
     found: list[Agreement] = []
     for kind, values, make_right in _list_comparisons(facts):
         right = [each for each in values if _is_same(answer, each, make_right)]
@@ -115,11 +118,11 @@ def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
 
 
 def _cut_key(answer: str, key: str) -> tuple[str, str]:
-    """The last eight characters at least, and as many more as both have: agents paste whole keys,
-    and a word before them."""
+    """Compare the last eight characters at least, and as many more as both have: agents paste whole
+    keys, with a word before them."""
     given, right = _flatten(answer), _flatten(key)
     length = min(len(given), len(right))
-    # Behind the key a sentence may go on: then the longest word counts.
+    # A sentence may go on behind the key: then the longest word counts.
     if length and given[-length:] != right[-length:]:
         given = _flatten(max(answer.split(), key=len))
         length = min(len(given), len(right))
@@ -127,7 +130,7 @@ def _cut_key(answer: str, key: str) -> tuple[str, str]:
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
-    """The digits alone where there are as many as a tax id has; else letters count as well."""
+    """Take the digits alone where there are as many as a tax id has; else letters count as well."""
     given, right = _keep_digits(answer), _keep_digits(tax_id)
     if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
         return given, right
@@ -135,7 +138,8 @@ def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
 
 
 def _flatten_number(answer: str, number: str) -> tuple[str, str]:
-    """`4217`, `#4217`, `pedido 4217`: several numbers are several guesses, and none."""
+    """Read `4217`, `#4217`, `pedido 4217`. Several numbers are several guesses, so they count as
+    none."""
     groups = re.findall(r"[0-9]+", answer)
     if number.isdigit() and len(groups) == 1:
         return groups[0], number
@@ -151,8 +155,8 @@ def _keep_digits(text: str) -> str:
 
 
 def guess_kind(text: str) -> str:
-    """What somebody tried who was wrong, by its look; empty where it looks like a name, a phone or
-    an id of one or two digits."""
+    """Guess by its look which kind of value a wrong answer was; empty where it looks like a name, a
+    phone or an id of one or two digits."""
     digits = _keep_digits(text)
     if re.fullmatch(r"\S+@\S+\.\S\S+", text.strip()):
         return BY_ADDRESS

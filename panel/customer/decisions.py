@@ -1,4 +1,5 @@
-"""An agent's decisions about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
+"""An agent's decisions about the customer: pick, refuse, undo. A decision is written into our
+tables first, then into Chatwoot."""
 
 import time
 from collections.abc import Collection
@@ -28,11 +29,11 @@ CONTACT_SECONDS = 3.0  # seconds for a contact that a pass is writing
 
 
 class CannotPick(GiveUp):
-    """The organization that an agent named cannot be picked now; `code` says why."""
+    """The agent's organization cannot be picked now; `code` says why."""
 
 
 class Decisions:
-    """Raises `Denied`, or `PanelError` when the database is silent."""
+    """Its methods raise `Denied`, or `PanelError` when the database is silent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -40,14 +41,14 @@ class Decisions:
     def decide(
         self, visit: Visit, organization: int, action: str, scope: str, undone: str = ""
     ) -> str:
-        """Pick, refuse or undo: our tables first, then Chatwoot's attributes.
+        """Pick, refuse or undo: in our tables first, then in Chatwoot's attributes.
 
-        `undone`: the moment of the word that is taken back, as the panel showed it; else the
-        newest. Returns a notice for the agent, mostly empty. Raises `CannotPick`.
+        `undone`: the time of the decision that is undone, as the panel showed it; the newest
+        decision by default. Returns a notice for the agent, mostly empty. Raises `CannotPick`.
 
         The visitor can read Chatwoot's attributes, so a pick is written there only where the
-        conversation is proven for that organization: else anybody who got an agent to pick a
-        company, a wrong one too, would be told its name.
+        conversation is proven for that organization. Otherwise a visitor who got an agent to pick a
+        company, a wrong one too, would learn its name.
         """
         if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
             raise Denied("bad_request", "unknown action or scope")
@@ -62,7 +63,8 @@ class Decisions:
         return self._tell(visit.conversation, {each.scope for each in said}, told, gone)
 
     def withhold(self, visit: Visit, organization: int, scopes: Collection[str]) -> str:
-        """Take out of Chatwoot what picks of these scopes have written; returns a notice, too."""
+        """Remove from Chatwoot the values that picks of these scopes have written; returns a
+        notice, too."""
         return self._tell(visit.conversation, scopes, {}, {organization})
 
     def _tell(
@@ -82,7 +84,8 @@ class Decisions:
         return ""
 
     def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> list[Link]:
-        """What is said, with its row in the access log, or neither; what of it changed anything."""
+        """Store the links and their row in the access log in one transaction; returns the links
+        that changed anything."""
         with transaction(self._services.database) as connection:
             if action == "undo":
                 said = links.take_back(connection, said)
@@ -98,7 +101,7 @@ class Decisions:
         return said
 
     def _fetch_name(self, organization: int) -> str:
-        """Only an organization that the back office knows can be picked."""
+        """Return the name; only an organization that the back office knows can be picked."""
         try:
             found = self._services.back_office.read(
                 ORGANIZATION, organization, CacheControl.STALE_WHILE_REVALIDATE
@@ -110,7 +113,8 @@ class Decisions:
     def _write_conversation(
         self, conversation: Conversation, told: dict[int, str], gone: set[int]
     ) -> None:
-        """`told`: id and name to write; else our keys go where they name one that is `gone`."""
+        """`told`: id and name to write. Where it is empty, our keys are removed if they name an
+        organization in `gone`."""
         named = str(conversation.attributes.get(ID_ATTRIBUTE, ""))
         values: dict[str, str | None] = {ID_ATTRIBUTE: None, NAME_ATTRIBUTE: None}
         for organization, name in told.items():
@@ -119,8 +123,9 @@ class Decisions:
             self._services.chatwoot.change_conversation(conversation.id, values)
 
     def _write_contact(self, contact: Contact, told: dict[int, str], gone: set[int]) -> None:
-        """The same for the contact, beside the organizations that the passes seated it in."""
-        # The lock that passes hold too (`sync.reconcile`): one writer per contact.
+        """Write the same into the contact, beside the organizations in which the passes seated
+        it."""
+        # Passes hold this lock too (`sync.reconcile`): a contact has one writer at a time.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
@@ -135,8 +140,8 @@ class Decisions:
                 self._services.chatwoot.clear_contact(contact.id, list(values))
 
     def _list_organizations(self, contact: Contact, told: dict[int, str]) -> dict[int, str]:
-        """The organizations that may stand in the contact now, ascending, by name where we know it;
-        `told`: the one that was picked just now."""
+        """Return the organizations that may stand in the contact now, ascending, with the names
+        that we know; `told`: the one that was picked just now."""
         said = self._services.links.find(0, contact.id)
         refused = {link.organization for link in said if link.state == REFUSED}
         picked = {link.organization for link in said if link.state == PICKED and link.disclosed}
@@ -148,7 +153,8 @@ class Decisions:
 
 
 def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
-    """What is said now: of the conversation always, of the contact if that was meant."""
+    """Return the new links: always one of the conversation, and one of the contact if the agent
+    meant it."""
     contact = visit.conversation.contact
     subjects = {CONVERSATION: visit.conversation.id}
     if scope == CONTACT:
@@ -169,10 +175,10 @@ def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list
 
 
 def _find_outdated(visit: Visit, action: str, said: list[Link]) -> set[int]:
-    """Organizations that may stand in Chatwoot and no longer should.
+    """Return the organizations that may stand in Chatwoot and no longer should.
 
-    A refused one, whoever wrote it; of a pick that is undone, or that this pick replaced, only what
-    it has written itself.
+    A refused organization goes, whoever wrote it; of an undone or replaced pick, only the values
+    that it has written itself.
     """
     if action == "refuse":
         return {each.organization for each in said}
@@ -182,8 +188,9 @@ def _find_outdated(visit: Visit, action: str, said: list[Link]) -> set[int]:
 
 
 def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:
-    """The agent's word of that `moment`, none where it is gone; without one the newest: the pick
-    that is shown, else the refusal. With its twin, that of the contact or of the conversation."""
+    """Return the decision of that `moment`, none where it is gone. Without a moment it is the
+    newest: the pick that is shown, else the refusal. Its twin comes with it, the link of the
+    contact or of the conversation."""
     mine = [each for each in visit.links if each.organization == organization]
     words = [each for each in mine if each.said_by == BY_AGENT]
     if not moment:

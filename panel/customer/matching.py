@@ -1,8 +1,8 @@
-"""Matching a conversation to organizations: which ones, by what evidence, and with which trust.
+"""Matching a conversation to organizations: the candidates, the evidence for each, and the trust.
 
-Our own links come first. What stands in Chatwoot's attributes is a *claim*: a website visitor can
-write it (contracts/chatwoot.md §3.4), so it is shown as claimed. Last comes who knows the contact's
-e-mail or phone; where the channel proves that key, it comes before every claim.
+Our own links come first. An id in Chatwoot's attributes is a *claim*, and is shown as claimed: a
+website visitor can write those attributes (docs/upstream.md). Last come the organizations that know
+the contact's e-mail or phone. Where the channel proves that key, they come before every claim.
 
 The one table of trust. A channel proves a phone, and nothing else ever, where all of this holds:
 
@@ -15,12 +15,13 @@ The one table of trust. A channel proves a phone, and nothing else ever, where a
     its owner       is one person, over all organizations that we know (`Match.people`)
 
 An e-mail inbox takes its contact from `Reply-To`, which anybody writes; `hmac_verified` outlives a
-merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. They
-prove nothing (contracts/chatwoot-real.md 1 to 3). An agent's pick says which company, not who.
+merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. All
+four prove nothing (docs/upstream.md). An agent's pick decides the company, not who is writing.
 
 Where the channel proves nothing, an agent may verify the person (`customer.verification`): by an
-answer that `PANEL_VERIFY_BY` names, or by a call. That opens what a proven phone opens. So does an
-agent's word that they know the person, but it proves nothing: no pick is disclosed by it.
+answer that `PANEL_VERIFY_BY` names, or by a call. A verification opens the same values as a proven
+phone. An agent's word that they know the person opens them too, but proves nothing: no pick is
+written into Chatwoot because of it.
 """
 
 import re
@@ -47,18 +48,19 @@ MOST_CANDIDATES = 10
 BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
 PHONE = "phone"  # the one key that anything proves
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
-# How they write a number: WhatsApp by its digits alone, Twilio as `whatsapp:+5561…`.
+# Channels write the number in two ways: WhatsApp as digits alone, Twilio as `whatsapp:+5561…`.
 SOURCE = re.compile(r"(?:whatsapp:)?\+?([1-9][0-9]{6,14})")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One organization that the conversation may belong to.
+    """An organization that the conversation may belong to.
 
-    `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
-    Of a match, `value` is the key, `fits` how many organizations know it. `role`: of whoever has
-    the contact's key there, and `lacks` for what they have no rights; empty where nobody does.
-    `verified`: by what an agent opened it, where the channel proves nothing; `hints`: what else the
+    `link`: picked, matched or claimed; `source`: where the link comes from; `agent`, `at`: who
+    picked it, and when. Of a match, `value` is the key, `fits` the number of organizations that
+    know it. `role`: of the person there who has the contact's key; `lacks`: the subjects for which
+    they have no rights; both empty where there is no such person. `verified`: the kind of
+    verification that opened it, where the channel proves nothing; `hints`: other facts that the
     person knew.
     """
 
@@ -78,10 +80,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Identification:
-    """`candidates` of the first source that has any; `refused`: what agents said no to, here.
+    """`candidates`: of the first source that has any; `refused`: the organizations that agents
+    refused here.
 
-    `proven`: every organization that knows what the channel proves, or that the person has shown to
-    belong to, drawn or not.
+    `proven`: every organization that knows the proven key, or to which the person has shown that
+    they belong, even one that is not shown.
     """
 
     candidates: tuple[Candidate, ...]
@@ -94,10 +97,11 @@ class Identification:
 
 
 def find_claimed_name(conversation: Conversation, organization: int, is_only: bool) -> str:
-    """What Chatwoot calls the company, for where nobody has read it yet; a visitor can write it.
+    """Return Chatwoot's name of a company that has not been read yet; a visitor can write this
+    name.
 
-    The name beside the id of this company alone; else the one that agents typed of the contact,
-    where the company is the only candidate (`is_only`).
+    The name beside this company's id counts. Otherwise it is the name that agents typed for the
+    contact, where the company is the only candidate (`is_only`).
     """
     who = conversation.contact
     for attributes in (conversation.attributes, who.attributes):
@@ -108,11 +112,12 @@ def find_claimed_name(conversation: Conversation, organization: int, is_only: bo
 
 
 def describe_customer(conversation: Conversation) -> str:
-    """All that decides here who the customer is; `static/js/context.js` says the same of what the
-    dashboard shows.
+    """Return all values that decide here who the customer is; `static/js/context.js` writes the
+    same from the dashboard's data.
 
-    No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
-    texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.
+    The page's text is no evidence, for a page can send anything. But a kept copy with the same text
+    is not outdated. Only texts and numbers are read: a visitor writes attributes of any shape, and
+    other shapes claim nothing.
     """
     who = conversation.contact
     claims = (each.get(ID_ATTRIBUTE) for each in (conversation.attributes, who.attributes))
@@ -126,14 +131,15 @@ def _is_plain(value: object) -> bool:
 
 
 def read_keys(contact: Contact) -> Keys:
-    """What the contact shows now, in the form in which the passes learned it."""
+    """Return the keys that the contact shows now, in the form in which the passes store them."""
     return Keys(normalize_email(contact.email), normalize_phone(contact.phone))
 
 
 def prove_phone(conversation: Conversation, sources: Collection[str]) -> str | None:
-    """The phone that the channel proves, in E.164.
+    """Return the phone that the channel proves, in E.164.
 
-    `sources`: the addresses by which this contact is known in this inbox; none prove nothing.
+    `sources`: the addresses by which this contact is known in this inbox; without any, no phone is
+    proven.
     """
     shown = conversation.contact.phone or ""
     if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(shown):
@@ -157,10 +163,10 @@ def identify(
     sources: Collection[str] = (),
     verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: who knows the contact's keys; `sources`: see `prove_phone`; `verifications`: those
-    that hold."""
+    """`matches`: the people who have the contact's keys; `sources`: see `prove_phone`;
+    `verifications`: the valid ones."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
-    # The newest word is the one that is shown, and that an undo takes back.
+    # The newest refusal is the one that is shown, and that an undo takes back.
     refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
     here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
@@ -181,12 +187,12 @@ def identify(
 
 
 def _is_shown(verification: Verification) -> bool:
-    """Has the person shown it themselves?"""
+    """Tell whether the person has shown it themselves."""
     return verification.kind != BY_ACQUAINTANCE
 
 
 def _add_verifications(candidate: Candidate, verifications: Collection[Verification]) -> Candidate:
-    """Afterwards: which candidates there are, what an agent verified does not decide."""
+    """Add the verifications last: they do not decide which candidates there are."""
     about = [each for each in verifications if each.organization == candidate.organization]
     hints = tuple(each for each in about if not each.opens)
     opening = sorted((each for each in about if each.opens), key=_is_shown, reverse=True)
@@ -198,7 +204,7 @@ def _add_verifications(candidate: Candidate, verifications: Collection[Verificat
 def _find_proven(
     conversation: Conversation, matches: Collection[Match], sources: Collection[str]
 ) -> frozenset[int]:
-    """The organizations that know the proven phone, if it is that of one person."""
+    """Return the organizations that know the proven phone, if it belongs to one person."""
     if not prove_phone(conversation, sources):
         return frozenset()
     return frozenset(
@@ -215,29 +221,31 @@ def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
 
 
 def _filter_matches(links: list[Link]) -> list[Link]:
-    """Of contacts alone: that of a conversation only notes what we wrote there. An earlier version
-    took contacts for somebody by their `identifier`, which is no evidence: those are left out."""
+    """Keep the matches of contacts: a match of a conversation only records our own writing there.
+    An earlier version matched contacts by their `identifier`, which is no evidence: those are left
+    out."""
     matched = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
     return [link for link in matched if link.rests_on != "identifier"]
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What is known at this opening; `proven`: see `Identification`."""
+    """The evidence at this opening; `proven`: see `Identification`."""
 
     conversation: Conversation
     matches: Collection[Match]
     proven: frozenset[int]
 
     def judge_pick(self, link: Link) -> Candidate:
-        """The agent says which company this is; who is writing, the channel alone says."""
+        """The agent decides which company this is; only the channel decides who is writing."""
         trust = self._judge(link.organization)
         here = [each for each in self.matches if each.organization == link.organization]
         picked = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
         return _add_person(picked, here[0]) if here else picked
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
-        """By the best key that the organization knows now: the proven one, else the stored."""
+        """Judge by the best key that the organization knows now: the proven one, else the stored
+        one."""
         known = {each.key: each for each in self.matches if each.organization == organization}
         trust = self._judge(organization)
         key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")
@@ -277,7 +285,7 @@ def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candida
 
 
 def _parse_numbers(value: object) -> list[int]:
-    """`42`, `"42"` or `"42,45"`; anything else claims nothing."""
+    """Read `42`, `"42"` or `"42,45"`; any other value claims nothing."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     parts = [part.strip() for part in text.split(",")]
     return [int(part) for part in parts if re.fullmatch(r"[1-9][0-9]{0,17}", part)]

@@ -1,6 +1,7 @@
 """The arrangement of the sections: their order, and which are collapsed, as each agent prefers.
 
-Only where it is known who the agent is; by the launch key alone, one would arrange for another.
+Preferences need an agent whose identity is proven; with the launch key alone, one agent could
+arrange the panel of another.
 """
 
 import time
@@ -16,7 +17,8 @@ from panel.web.sections import SECTIONS
 
 
 def find_preference(seal: Seal) -> Preference:
-    """The usual arrangement where nobody prefers another, and while the database is silent."""
+    """Return the usual arrangement where the agent prefers no other, and while the database is
+    silent."""
     if not proves_agents() or seal.proof == SHARED_SECRET:
         return Preference()
     try:
@@ -26,7 +28,8 @@ def find_preference(seal: Seal) -> Preference:
 
 
 def change_preferences() -> Response:
-    """The whole arrangement at once: `order` and `collapsed`, names of sections with commas."""
+    """Store the whole arrangement at once: `order` and `collapsed` are names of sections with
+    commas between."""
     if not proves_agents():
         return refuse_unproven_agent()
     seal = open_seal()
@@ -36,7 +39,7 @@ def change_preferences() -> Response:
     collapsed = _parse_names(request.form.get("collapsed", ""))
     if ordered is None or collapsed is None:
         return make_response({"error": {"code": "no_such_section"}}, 422)
-    # The usual order is not kept: it may be another one in a newer program.
+    # The usual order is not stored, since a newer version may have another one.
     kept = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
     preference = Preference(kept, frozenset(collapsed))
     services().preferences.keep(seal.agent, preference, time.time())
@@ -44,6 +47,6 @@ def change_preferences() -> Response:
 
 
 def _parse_names(text: str) -> list[str] | None:
-    """Each once; None where one is no section."""
+    """Return the names without repetition; None where one of them is no section."""
     names = [name for name in text.split(",") if name]
     return names if set(names) <= SECTIONS.keys() and len(set(names)) == len(names) else None

@@ -1,7 +1,8 @@
-"""FIGURES: what `/metrics` looks up when it is asked, in the database and among the checks.
+"""FIGURES: the values that `/metrics` looks up in the database and among the checks at each
+request.
 
-They are of the whole installation: whichever process is asked answers the same. Without the
-database those of it are missing, and `panel_part_fine` says so.
+The figures are of the whole installation, so every process answers the same. Without the database
+its figures are missing, and `panel_part_fine` says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped
 class _Snapshot:
     """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds.
 
-    `retries`: by side; `tried_at`: when a try ended last.
+    `retries`: counted by outside world; `tried_at`: the end of the last try.
     """
 
     backlog: Backlog

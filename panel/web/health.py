@@ -18,15 +18,15 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
 def answer_alive() -> dict[str, object]:
-    """Asks nobody; `challenge`: of `doctor`, see `arrival`."""
+    """Answer without asking any other part; `challenge` comes from `doctor`, see `arrival`."""
     return {"status": "alive", **describe_arrival(services(), request.args.get("challenge", ""))}
 
 
 def answer_ready() -> ResponseReturnValue:
-    """200 as long as the panel can show something: a part that is away makes it `degraded`.
+    """Answer 200 as long as the panel can show something: a missing part makes it `degraded`.
 
     `parts` has a word for each check, and `details` a sentence where there is more to say.
-    `doctor`: what its dearer checks found last in this process, and when.
+    `doctor`: the last result of its dearer checks in this process, with its time.
     """
     if not _may_know():
         return _refuse()
@@ -49,7 +49,7 @@ def answer_metrics() -> ResponseReturnValue:
 
 
 def _may_know() -> bool:
-    """The token as Bearer, or a caller on this very machine that no proxy stands before."""
+    """Allow the token as Bearer, or a caller on this very machine without a proxy in between."""
     given = tokens.parse_bearer(request.headers.get("Authorization")).encode()
     known = services().settings.monitoring_tokens
     right = [hmac.compare_digest(given, each.encode()) for each in known]

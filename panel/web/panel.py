@@ -91,7 +91,7 @@ def refresh_section(name: str) -> Response:
 
 
 def refresh_all() -> Response:
-    """Every section is told to read anew, each by itself; it waits for none of them."""
+    """Tell every section to read anew, each by itself; this answer waits for none of them."""
     open_seal_at_once()
     answer = Response(status=204)
     answer.headers["HX-Trigger"] = ", ".join(f"refresh-{name}" for name in SECTIONS)
@@ -99,7 +99,8 @@ def refresh_all() -> Response:
 
 
 def show_attention() -> Response:
-    """What needs a word by now: from what is kept, so it waits for nobody but Chatwoot's word."""
+    """Show the lines that need a word by now, from kept copies; only Chatwoot's check of access is
+    waited for."""
     seal, is_checked = open_seal_in_time()
     if not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
@@ -113,9 +114,10 @@ def show_attention() -> Response:
 
 
 def show_changes() -> Response:
-    """Which of the shown sections have a reason to ask again; when to ask this again.
+    """Tell which of the shown sections have a reason to ask again, and when the page asks the next
+    time.
 
-    It waits for nobody: what it tells are names of sections.
+    The answer holds names of sections alone, so it is given without a wait for Chatwoot.
     """
     organization, asked = open_seal_at_once().organization, request.args
     seen = _parse_seen(asked.get("seen", "")) if organization else {}
@@ -137,9 +139,10 @@ def show_changes() -> Response:
 def answer_section(
     name: str, seal: Seal, own_seal: str, control: CacheControl, is_checked: bool = True
 ) -> Response:
-    """One section as the seal allows it; `own_seal` says so itself when it goes back with it.
+    """Answer one section as the seal allows it.
 
-    `is_checked` False: Chatwoot was too slow to say anew that the agent may see this.
+    `own_seal`: the seal that the section carries where it shows uncovered values. `is_checked`
+    False: Chatwoot was too slow to confirm that the agent may see this.
     """
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
@@ -173,7 +176,7 @@ def _was_just_read(reading: Reading[Any]) -> bool:
 
 
 def record_trouble(view: SectionView | Details, seal: Seal) -> None:
-    """What the agent sees of it, under the id that they can tell us."""
+    """Log the trouble that the agent sees, under the request id that they can tell us."""
     if view.tells_code:
         get(LogThrottle).record(
             log.info,
@@ -190,7 +193,7 @@ def record_trouble(view: SectionView | Details, seal: Seal) -> None:
 
 
 def _parse_idle(text: str) -> float:
-    """What the panel says of itself; one that says nothing of use is taken for alive."""
+    """The page reports how long it has been idle; without a usable number it counts as active."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_IDLE else 0.0
 
 

@@ -7,7 +7,8 @@ from panel.settings import Settings
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Before everything else that looks at a request: what refuses one has an id as well."""
+    """Registered before all other hooks of a request, so that a refused request has an id as
+    well."""
 
     def begin() -> None:
         given = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""

@@ -1,8 +1,8 @@
-"""What is read when a row is opened: its record alone, and what it is tied to.
+"""The readers of an opened row: its record alone, and the records that it is tied to.
 
-The record itself stands in the copy that its section was drawn from. What the list leaves out is
-asked for by the record's id, which was found in that copy: so nobody reaches a record of another
-organization, and none that does not exist.
+The record itself stands in the copy that its section was drawn from. Values that the list leaves
+out are asked for by the record's id, which comes from that copy. So an agent cannot reach a record
+of another organization, or one that does not exist.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,8 @@ Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, an
 
 
 def read_details(section: Section, number: int, reader: Reader) -> Details | None:
-    """None: this organization has no such record, or has it no more; or such rows do not open."""
+    """Return None where this organization has no such record (any more), or where such rows do not
+    open."""
     if section.name not in READERS:
         return None
     copy = reader.read_copy(section.document)
@@ -68,10 +69,11 @@ def _read_quote(quote: Quote, reader: Reader) -> Gathered:
 
 
 def _read_license(owned: License, reader: Reader) -> Gathered:
-    """With its chain: its entitlement, the orders that paid for that, and the quotes to renew it.
+    """Read a license with its chain: its entitlement, the orders that paid for that, and the quotes
+    to renew it.
 
-    A quote names the entitlements that it is about. While it is open, it is about renewing those
-    that there are; one that is paid may be where the license comes from.
+    A quote names the entitlements that it is about. An open quote is about renewing existing
+    entitlements; a paid one may be the origin of the license.
     """
     number = owned.entitlement_id
     if not number:
@@ -99,7 +101,7 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
 
 
 def _split_paid(orders: tuple[Order, ...]) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
-    """Those that are paid, and the others; the newest first."""
+    """Return the paid orders and the others, the newest first."""
     ranked = sorted(
         orders, key=lambda order: (order.created is not None, order_key(order.created or date.min))
     )
@@ -112,7 +114,8 @@ def is_paid(order: Order) -> bool:
 
 
 def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
-    """Open quotes that may be about this license: those that name its product come first."""
+    """List the open quotes that may be about this license: quotes that name its product come
+    first."""
     open_ones = [
         each for each in quotes.rows if each.pending(moment.now) or read_status(each) == "accepted"
     ]
@@ -122,7 +125,7 @@ def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> l
 
 
 def _mark_untold(part: DetailPart) -> DetailPart:
-    """Of what a license can do without: a back office that has no such answer tells nothing."""
+    """Mark a part that a license can do without: some back offices have no such answer."""
     is_untold = isinstance(part.error, Missing) or part.code == "no_route"
     return DetailPart(UNTOLD) if is_untold else part
 
@@ -132,7 +135,7 @@ def _read_people(_: Organization, reader: Reader) -> Gathered:
 
 
 def sort_people(people: Listed[Collaborator], organization: Organization) -> list[Collaborator]:
-    """The owner first, then by what they may do, then by e-mail."""
+    """Sort the owner first, then by rights, then by e-mail."""
 
     def rank(person: Collaborator) -> tuple[bool, int, str, int]:
         known = person.role in ROLE_ORDER
@@ -143,7 +146,7 @@ def sort_people(people: Listed[Collaborator], organization: Organization) -> lis
 
 
 def is_owner(person: Collaborator, organization: Organization) -> bool:
-    """As the organization names them, or by their role."""
+    """Tell whether the person is the owner: by the organization's own field, or by their role."""
     named = bool(person.user_id) and person.user_id == organization.owner_id
     return named or person.role == "owner"
 

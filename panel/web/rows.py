@@ -25,7 +25,8 @@ SEATED = "collaborator:"  # how the directory calls a person of an organization
 
 
 def show_row(name: str, number: str) -> Response:
-    """One record of the organization that the seal names; of any other it is as if unknown."""
+    """Show one record of the organization that the seal names; a record of another organization
+    counts as unknown."""
     seal, is_checked = open_seal_in_time()
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
@@ -71,14 +72,14 @@ def _find_badges(section: str) -> Mapping[str, str]:
 
 
 def _choose_status(found: Details) -> int:
-    """A failure where nothing but the list's own copy, or not even that, can be shown."""
+    """Return a failure where nothing but the list's own copy, or not even that, can be shown."""
     own = [part for name, part in found.parts.items() if name != "copy" or found.record is None]
     error = next((part.error for part in own if part.error), None)
     return choose_status(error) if error and not found.is_partly_told else 200
 
 
 def _find_writing(seal: Seal) -> frozenset[int]:
-    """Which collaborators the conversation's contact is, as the passes found them."""
+    """Return the ids of the collaborators that the passes matched to the conversation's contact."""
     try:
         seats = services().directory.memberships_of(seal.contact)
     except PanelError:

@@ -1,4 +1,4 @@
-"""Summaries of sections: what decides between two companies, in one line each."""
+"""Summaries of sections: one line each, by which an agent decides between two companies."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ SUMMARIZED = ("licenses", "orders")
 
 @dataclass(frozen=True)
 class Summary:
-    """`state`: of the section; `counts`: how many of those that it shows have which mark, or else
-    which status, as they stand there."""
+    """`state`: of the section; `counts`: the number of shown records by mark, or else by status, in
+    the order of the section."""
 
     section: Section
     state: str
@@ -41,7 +41,8 @@ def summarize(view: SectionView) -> Summary:
 
 
 def show_summary(name: str) -> Response:
-    """Of the company that the seal names: from the kept copy, else it is read now."""
+    """Show the summary of the company that the seal names: from the kept copy, else from a new
+    read."""
     seal, _ = open_seal_in_time()
     if name not in SUMMARIZED or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
