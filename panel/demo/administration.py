@@ -1,8 +1,8 @@
 """The built-in Chatwoot's calls about attribute definitions, dashboard apps and webhooks.
 
-Source: the controllers and models of v4.16.2. Writing dashboard apps is left to administrators, as
-Chatwoot does since 4.16; before, any agent could. Webhooks have a secret, which every list shows,
-since 4.11.2.
+Source: the controllers and models of v4.16.2. Only administrators may write dashboard apps, as in
+Chatwoot since 4.16; before, any agent could. Webhooks have a secret, which every list shows, since
+4.11.2.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _defined(row: Json, body: Json) -> Json:
 
 
 def _named(value: Any, names: tuple[str, ...]) -> str:
-    """An enum value by name or number; Rails raises on any other, which is a 500."""
+    """Return an enum value by name or number; Rails raises on any other, which is a 500."""
     name = _find_name(value, names)
     if name is None:
         raise Refusal(500, SERVER_ERROR)
@@ -116,7 +116,8 @@ def _check_definition(account: Account, row: Json, own: int | None) -> None:
 
 
 def check_rules(rules: list[tuple[str, Any, str]]) -> None:
-    """Each rule: its attribute, whether it holds, and what Chatwoot says where it does not."""
+    """Refuse the call where a rule does not hold. A rule is an attribute, whether it holds, and
+    Chatwoot's sentence otherwise."""
     broken = [(name, words) for name, holds, words in rules if not holds]
     if broken:
         sentences = [f"{name.replace('_', ' ').capitalize()} {words}" for name, words in broken]
@@ -150,7 +151,7 @@ def delete_app(account: Account, ask: Ask) -> Answer:
 
 
 def _app(row: Json, body: Json) -> Json:
-    """Only title, content[].type and content[].url are taken over."""
+    """Only title, content[].type and content[].url are stored."""
     if isinstance(body.get("content"), list):
         row["content"] = [{k: item.get(k) for k in ("type", "url")} for item in body["content"]]
     row["title"] = body.get("title", row["title"])
@@ -169,7 +170,7 @@ def webhooks(account: Account, _ask: Ask) -> Answer:
 
 
 def _shown(account: Account, row: Json) -> Json:
-    """The secret is told to administrators at any time."""
+    """Administrators see the secret at any time."""
     hidden = () if account.is_since(4, 11, 2) else ("secret",)
     return {key: value for key, value in row.items() if key not in hidden}
 

@@ -35,7 +35,7 @@ _ROUTES = Map(
         Rule("/entitlements/<int:entitlement>/orders", endpoint="orders"),
     ]
 )
-# What a list leaves out of a row; the answer about the record alone has it.
+# Fields that a list leaves out of a row; the answer about the record alone has them.
 _DETAILS = {
     "orders": {"subtotal", "tax_total", "billing_address", "line_items", "entitlements", "notes"},
     "quotes": {
@@ -49,10 +49,10 @@ _DETAILS = {
 class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
-    `bare`: organizations whose answers leave out every envelope key but `data`;
-    `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
-    rows a list says it has, by its name, where that is not what it has. `full_lists`: True leaves
-    nothing out of their rows.
+    `bare`: organizations whose answers leave out every envelope key but `data`; `takes_page_size`:
+    False refuses `per_page`, whose maximum is not documented. `totals`: the number of rows that a
+    list claims, by its name, where the claim differs from the rows. `full_lists`: True leaves no
+    field out of their rows.
     """
 
     base = _BASE
@@ -75,7 +75,8 @@ class BackOffice(World):
         self.elsewhere = "http://elsewhere.invalid/"
 
     def rows(self, section: str, organization: int) -> list[Json]:
-        """The live list of one section of one organization; made when it is not there."""
+        """Return the list of one section of one organization, which tests may change; an absent
+        list is made."""
         if section not in LISTS:
             raise KeyError(section)
         lists: dict[int, list[Json]] = getattr(self, section)
@@ -91,7 +92,7 @@ class BackOffice(World):
             rows[:] = [kept for kept in rows if _read_id(kept) != row["id"]] + [row]
 
     def remove(self, section: str, organization: int, row: int) -> None:
-        """Take one row away by its id; section "organization": the organization itself."""
+        """Remove one row by its id; section "organization": the organization itself."""
         with self.lock:
             if section == "organization":
                 self.organizations.pop(organization, None)
@@ -100,7 +101,8 @@ class BackOffice(World):
             rows[:] = [kept for kept in rows if _read_id(kept) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
-        """From now on fail so (a name of FAULTS), for all or for this organization, section."""
+        """From now on fail in this way (a name of FAULTS), for all or for this organization,
+        section."""
         if name not in FAULTS or (section is not None and section not in SECTIONS):
             raise KeyError(name, section)
         with self.lock:
@@ -114,13 +116,13 @@ class BackOffice(World):
                     del self.faults[scope]
 
     def fault_of(self, organization: int | None, section: str) -> str | None:
-        """The fault that holds here; the narrower scope wins."""
+        """Return the fault that holds here; the narrower scope wins."""
         with self.lock:
             scopes = [(organization, section), (organization, None), (None, section), (None, None)]
             return next((self.faults[scope] for scope in scopes if scope in self.faults), None)
 
     def respond(self, call: Call) -> Response:
-        """Answer one call: route, Bearer, fault, organization, then the truth."""
+        """Answer one call: route, Bearer, fault, organization, then the true answer."""
         routes = _ROUTES.bind("backoffice")
         try:
             section, ids = routes.match(call.path.removeprefix(_BASE), method=call.method)
@@ -172,7 +174,7 @@ class BackOffice(World):
     def _document(
         self, call: Call, section: str, organization: int, ids: Mapping[str, int]
     ) -> Json | None:
-        """None: this organization has no such record."""
+        """Return None where this organization has no such record."""
         if section == "organization":
             found = self.organizations.get(organization)
             return _envelope(dict(found) if found else None)
@@ -189,20 +191,20 @@ class BackOffice(World):
 
 
 def _without(row: object, hidden: set[str]) -> Any:
-    """A list may hold what is no record; that stays as it is."""
+    """A list may hold a row that is no record; such a row stays unchanged."""
     if not isinstance(row, dict) or not hidden & row.keys():
         return row
     return {key: value for key, value in row.items() if key not in hidden}
 
 
 def _names(row: object, entitlement: int) -> bool:
-    """Did the order pay for this entitlement?"""
+    """Tell whether the order paid for this entitlement."""
     named = row.get("entitlements") if isinstance(row, dict) else None
     return any(_read_id(each) == entitlement for each in named or ())
 
 
 def _read_id(row: object) -> object:
-    """None for what is no record: a list may hold that, too."""
+    """Return None for a row that is no record: a list may hold one, too."""
     return row.get("id") if isinstance(row, dict) else None
 
 

@@ -12,7 +12,7 @@ from panel.demo.shapes import show_contact
 from panel.demo.world import Json
 
 PER_PAGE = 15
-# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
+# The order is that of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
     "name": Column(TEXT, lambda row: row["name"]),
     "phone_number": Column(PHONE, lambda row: row["phone_number"]),
@@ -30,7 +30,7 @@ STANDARD_KEYS = {*_COLUMNS, "referer"} - {"labels"}
 
 
 def _listed(account: Account) -> list[Json]:
-    """The resolved contacts: the others are invisible to list and filter, not to search."""
+    """Return the resolved contacts: the others are invisible to list and filter, not to search."""
     keys = ("email", "phone_number", "identifier")
     return [row for row in account.contacts.values() if any(row[key] for key in keys)]
 
@@ -70,7 +70,7 @@ def search(account: Account, ask: Ask) -> Answer:
 
 
 def _resembles(row: Json, wanted: str) -> bool:
-    """The identifier with case, the rest without."""
+    """The identifier is compared with case, the other fields without."""
     loose = (row["name"], row["email"], row["phone_number"])
     found_loose = any(wanted.lower() in (value or "").lower() for value in loose)
     return found_loose or wanted in (row["identifier"] or "")

@@ -65,7 +65,8 @@ def update(account: Account, ask: Ask) -> Answer:
 
 
 def _changed(contact: Json, body: Json) -> Json:
-    """The record after the change: fields replaced, the two JSON columns merged shallowly."""
+    """Return the record after the change: fields replaced, the two JSON columns merged
+    shallowly."""
     fields = {key: body[key] for key in _FIELDS if key in body}
     if "email" in fields:
         fields["email"] = (fields["email"] or "").lower() or None
@@ -74,10 +75,10 @@ def _changed(contact: Json, body: Json) -> Json:
 
 
 def check(account: Account, draft: Json, own: int | None) -> None:
-    """Chatwoot validates the whole record, also what the call does not touch."""
+    """Chatwoot validates the whole record, also fields that the call does not touch."""
     others = [row for row in account.contacts.values() if row["id"] != own]
     if draft.get("identifier") == "" and any(row["identifier"] == "" for row in others):
-        # No rule of Chatwoot's forbids it, but the database's unique index does.
+        # Chatwoot has no rule against it, but the database's unique index has.
         raise Refusal(500, SERVER_ERROR)
     faults = [*_find_long(draft), *_find_taken_or_wrong(draft, others)]
     if faults:
@@ -93,7 +94,7 @@ def _find_long(draft: Json) -> list[tuple[str, str]]:
 
 
 def _find_taken_or_wrong(draft: Json, others: list[Json]) -> list[tuple[str, str]]:
-    """In the order of Chatwoot's rules."""
+    """The order is that of Chatwoot's rules."""
     faults = []
     email, phone = draft.get("email"), draft.get("phone_number")
     for name in ("email", "identifier", "phone_number"):
@@ -112,7 +113,7 @@ def is_email(text: str) -> bool:
 
 
 def is_phone(text: str) -> bool:
-    """It ends in a number of E.164, whatever stands before it."""
+    """Tell whether the text ends in a number of E.164, whatever stands before it."""
     return _E164.search(text) is not None
 
 
@@ -157,7 +158,7 @@ def conversations(account: Account, ask: Ask) -> Answer:
 
 
 def merge(account: Account, ask: Ask) -> Answer:
-    """The base survives and its values win; conversations move; the other one is gone."""
+    """The base survives and its values win; conversations move; the other contact is deleted."""
     base = found(account.contacts, int(ask.body.get("base_contact_id") or 0))
     other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
     if base is not other:

@@ -20,7 +20,7 @@ from panel.demo.world import Json
 
 _PER_PAGE = 25
 _LONGEST_TEXT, _LARGEST_NUMBER = 1500, 9_999_999_999
-# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
+# The order is that of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
     "status": Column(EXACT, lambda row: row["status"], every_value=True),
     "assignee_id": Column(CHOICE, lambda row: row["assignee_id"], every_value=True),
@@ -48,7 +48,8 @@ def _more(row: Json, key: str) -> Any:
 
 
 def shown(account: Account, row: Json, user: Json | None = None, messages: bool = False) -> Json:
-    """A conversation as the API shows it to `user`: its last message, or (for the page) all."""
+    """Return a conversation as the API shows it to `user`: its last message, or (for the page)
+    all."""
     last = find_last(account, row)
     hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
     return {
@@ -73,7 +74,8 @@ def shown(account: Account, row: Json, user: Json | None = None, messages: bool 
 
 
 def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
-    """Who talks to whom; an assignee and a team stand there only where the row has them."""
+    """Return the people of the conversation; an assignee and a team stand there only where the row
+    has them."""
     meta = {
         "sender": show_contact(account.contacts[row["contact_id"]], inboxes=False),
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
@@ -89,7 +91,7 @@ def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
 
 
 def find_readable(account: Account, ask: Ask) -> Json:
-    """The conversation that is asked for, if the user may read it."""
+    """Return the conversation of the call, if the user may read it."""
     row = found(account.conversations, ask.ids["conversation"])
     if not account.may_read(ask.user, row):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
@@ -141,7 +143,7 @@ def matching(account: Account, ask: Ask) -> Answer:
 
 
 def _knows(account: Account, key: str) -> bool:
-    """filter_keys.yml has the contact since v4.14.2."""
+    """The file filter_keys.yml has the contact since v4.14.2."""
     return key != "contact_id" or account.is_since(4, 14, 2)
 
 
@@ -172,7 +174,7 @@ def _save(account: Account, row: Json, attributes: Json) -> Answer:
 
 
 def check(draft: Json) -> None:
-    """The limits of today, which an older row may break: then nothing of it can be saved."""
+    """Check today's limits, which an older row may break: then no change of it can be saved."""
     faults = [
         (column, f"{column.replace('_', ' ').capitalize()} {key} {words}")
         for column in ("additional_attributes", "custom_attributes")

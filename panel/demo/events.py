@@ -1,4 +1,4 @@
-"""What the built-in Chatwoot tells of a change: the bodies of its webhooks, and when it sends one.
+"""The events of the built-in Chatwoot: the bodies of its webhooks, and when it sends one.
 
 Source: the recorded deliveries; webhook_listener.rb and the presenters of v4.16.2. Chatwoot sends
 them by several workers, in any order; here they come in the order of the changes.
@@ -20,7 +20,7 @@ from panel.demo.shapes import (
 )
 from panel.demo.world import Json
 
-# In the order of the columns, in which `changed_attributes` names them.
+# The order is that of the columns, in which `changed_attributes` names them.
 _CONTACT_CHANGES = (
     *("name", "email", "phone_number", "updated_at", "additional_attributes", "identifier"),
     *("custom_attributes", "last_activity_at", "contact_type", "blocked"),
@@ -35,7 +35,7 @@ def tell_contact_created(account: Account, contact: Json) -> None:
 
 
 def change_contact(account: Account, contact: Json, draft: Json) -> None:
-    """Write the draft into the row; where it changes nothing, nobody is told.
+    """Write the draft into the row; without a change no event is sent.
 
     A visitor who can be reached is a lead from now on.
     """
@@ -63,14 +63,14 @@ def tell_conversation_created(account: Account, conversation: Json) -> None:
 
 
 def add_spoken(account: Account, conversation: Json, text: str, **fields: Any) -> Json:
-    """A message that somebody sends just now, which makes the contact active."""
+    """Add a message that is sent just now, which makes the contact active."""
     message = account.add_message(conversation["id"], text, **fields)
     conversation["last_activity_at"] = message["created_at"]
     return message
 
 
 def tell_message_created(account: Account, conversation: Json, message: Json) -> None:
-    """The contact who sent it became active by it."""
+    """The contact who sent the message becomes active by it."""
     contact = account.contacts[conversation["contact_id"]]
     if message["message_type"] == 0:
         change_contact(account, contact, contact | {"last_activity_at": time.time()})
@@ -78,7 +78,7 @@ def tell_message_created(account: Account, conversation: Json, message: Json) ->
 
 
 def _write(row: Json, draft: Json, columns: tuple[str, ...]) -> list[Json]:
-    """Update the row; answers what changed, with the moment of the change before it."""
+    """Update the row; returns the changes, with the time of the change before them."""
     before = dict(row)
     row.update(draft)
     if all(before.get(key) == row.get(key) for key in columns):
@@ -101,7 +101,7 @@ def _place(account: Account) -> Json:
 
 
 def _show_conversation(account: Account, row: Json) -> Json:
-    """With the last message that was written to or by the contact."""
+    """Show it with the last message that was written to or by the contact."""
     said = [m for m in row["messages"] if m["message_type"] != ACTIVITY and not m["private"]]
     assignee = account.agents.get(row["assignee_id"] or 0)
     team = account.teams.get(row["team_id"] or 0)

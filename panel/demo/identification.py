@@ -1,7 +1,7 @@
-"""Who a visitor says they are makes them somebody: the contact who has one of the keys.
+"""The identification of visitors: their keys merge them into the contact who has one of the keys.
 
 Source: actions/contact_identify_action.rb and builders/contact_inbox_with_contact_builder.rb of
-v4.16.2; that a key merges without any proof was seen in a run.
+v4.16.2; a run showed that a key merges without any proof.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _USABLE = {"email": is_email, "phone_number": is_phone}
 
 
 def identify(account: Account, contact: Json, told: Json, keep_name: bool = False) -> Json:
-    """The contact that has one of these keys takes this one in; the rest is written over it.
+    """Merge this contact into the one that has one of these keys; the other values are written over
+    it.
 
-    Values that are no e-mail or phone are left out. `keep_name`: whom it is merged into keeps
-    their name, as for the pre-chat form.
+    Values that are no e-mail or phone are left out. `keep_name`: the remaining contact keeps its
+    name, as for the pre-chat form.
     """
     values = {key: told[key] for key in ("name", *_KEYS) if told.get(key)}
     for key in _KEYS:
@@ -42,7 +43,7 @@ def identify(account: Account, contact: Json, told: Json, keep_name: bool = Fals
 
 
 def _may_join(owner: Json, key: str, told: Json) -> bool:
-    """Not who has another identifier; nor by phone who has another e-mail."""
+    """Owners with another identifier do not join; nor, by phone, owners with another e-mail."""
     named = told.get("identifier")
     if named and owner["identifier"] and owner["identifier"] != named:
         return False
@@ -65,14 +66,14 @@ def _draft(account: Account, contact: Json, values: Json, told: Json) -> Json:
 
 
 def find_owner(account: Account, key: str, value: Any) -> Json | None:
-    """The contact who has this value; an e-mail is compared without case."""
+    """Return the contact who has this value; an e-mail is compared without case."""
     wanted = value.lower() if key == "email" and isinstance(value, str) else value
     rows = [row for row in account.contacts.values() if wanted and row[key] == wanted]
     return rows[0] if rows else None
 
 
 def build_contact(account: Account, inbox: int, source: str, told: Json) -> Json:
-    """Who has one of the keys joins the inbox as they are; else a new contact does."""
+    """Return the contact who has one of the keys, or a new one, as it joins the inbox."""
     owners = (find_owner(account, key, told.get(key)) for key in _KEYS)
     contact = next((owner for owner in owners if owner), None)
     joined = {"inbox": account.inboxes[inbox], "source_id": source}

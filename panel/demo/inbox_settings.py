@@ -1,4 +1,4 @@
-"""All that the built-in Chatwoot tells of an inbox, most of which nobody reads.
+"""The settings of an inbox as the built-in Chatwoot tells them; few of them are ever read.
 
 Source: the recorded inboxes (API, e-mail) and _inbox.json.jbuilder of v4.16.2 (website).
 """
@@ -61,7 +61,7 @@ _OF_ADMINISTRATORS: dict[str, Json] = {
 
 
 def show_inbox(inbox: Json, channel: Json, administrator: bool) -> Json:
-    """`channel`: what visitors come in by; an agent is not told its key."""
+    """`channel`: the way in for visitors; its key is not shown to an agent."""
     kind = inbox["channel_type"]
     told = {key: channel.get(key) for key in ("website_token", "hmac_mandatory")}
     shown = {**_EVERY_INBOX, **_OF_CHANNEL.get(kind, {}), **inbox, **told}
@@ -76,7 +76,7 @@ def show_inbox(inbox: Json, channel: Json, administrator: bool) -> Json:
 
 
 def _open_hours(day: int) -> Json:
-    """From Monday to Friday, nine to five; Sunday is 0."""
+    """Opening hours are from Monday to Friday, nine to five; Sunday is 0."""
     closed = day in (0, 6)
     opens, closes, sharp = (None, None, None) if closed else (9, 17, 0)
     hours = {"open_hour": opens, "open_minutes": sharp, "close_hour": closes}

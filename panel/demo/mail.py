@@ -1,9 +1,9 @@
 """How a mail becomes a message of the built-in Chatwoot's e-mail inbox.
 
-Source: mail_presenter.rb and imap_mailbox.rb of v4.16.2; a forged mail was seen in a run. Nobody
-looks whether the sender is who they say: the contact is whom `Reply-To` names, then
-`X-Original-Sender`, then `From`. An answer goes into the conversation of the message that its
-`In-Reply-To` names, whoever sent it, as that conversation's contact's message.
+Source: mail_presenter.rb and imap_mailbox.rb of v4.16.2; a forged mail was seen in a run. The
+sender is not checked: the contact is the one that `Reply-To` names, then `X-Original-Sender`, then
+`From`. An answer goes into the conversation of the message that its `In-Reply-To` names, whoever
+sent it, as a message of that conversation's contact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUPPORT = "suporte@middag.example"
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it arrives: its headers, its text, and its HTML where it has any."""
+    """A mail as it arrives: its headers, its text, and its HTML where it has any."""
 
     sender: str
     text: str
@@ -38,17 +38,17 @@ class Mail:
 
     @property
     def person(self) -> str:
-        """Whom Chatwoot takes for the sender."""
+        """The person whom Chatwoot takes for the sender."""
         return (self.reply_to or self.original_sender or self.sender).lower()
 
 
 def receive_mail(account: Account, inbox: int, mail: Mail) -> Json:
-    """Answers the conversation that the mail is in."""
+    """Return the conversation that the mail is in."""
     talk = _find_answered(account, inbox, mail)
     opened = talk is None
     if talk is None:
         talk = _open_conversation(account, inbox, mail)
-    # Where a message says who sent it, only `Reply-To` and `From` are looked at.
+    # For the sender of a message, only `Reply-To` and `From` are looked at.
     told = [(mail.reply_to or mail.sender).lower()]
     headers: Json = {"in_reply_to": mail.in_reply_to, "message_id": mail.message_id}
     if mail.original_sender:

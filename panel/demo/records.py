@@ -1,4 +1,4 @@
-"""What a new row of the built-in Chatwoot holds before anybody changes it."""
+"""The defaults of a new row of the built-in Chatwoot."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def message_row(message: int, conversation: Json, text: str, fields: Json) -> Js
 
 
 def mail_attributes(text: str, html: str | None, headers: dict[str, Any]) -> Json:
-    """`content_attributes` of a mail: `headers` has from, to, cc, subject, date and message_id.
+    """Return `content_attributes` of a mail: `headers` has from, to, cc, subject, date and
+    message_id.
 
     The text and the HTML stand there three times each. (mail_presenter.rb, and a recording.)
     """

@@ -1,11 +1,11 @@
 """The built-in Chatwoot's calls of visitors: the website's widget, the public API of an API inbox.
 
-Nobody is asked who they are. A call shows the website's token, which stands in its page, and the
-token that the first call gave; what a visitor says of themselves merges them into the contact that
+No visitor has to prove an identity. A call carries the website's token, which stands in its page,
+and the token that the first call gave. A key in the call merges the visitor into the contact that
 has it. `Visitor` in `tests/visitor.py` plays one over a socket.
 
-The recorded calls hold none of these; the recorded webhooks show what they caused. What each
-answer rests on, where "by code" is the source of v4.16.2:
+The recorded calls hold none of these; the recorded webhooks show their effects. The table names the
+evidence of each answer, where "by code" is the source of v4.16.2:
 
 | Call | Rests on |
 | --- | --- |
@@ -49,12 +49,12 @@ _UNSIGNED = Refusal(401, {"error": "HMAC failed: Invalid Identifier Hash Provide
 
 
 def serves(path: str) -> bool:
-    """Is this a call of a visitor?"""
+    """Tell whether this is a call of a visitor."""
     return path.startswith((WIDGET, PUBLIC))
 
 
 def respond(account: Account, call: Call) -> Answer:
-    """Answer one call of a visitor; no token of an agent is asked for."""
+    """Answer one call of a visitor; no token of an agent is needed."""
     body = call.body if isinstance(call.body, dict) else {}
     if call.path.startswith(PUBLIC):
         return _create_by_api(account, call, body)
@@ -74,7 +74,8 @@ def respond(account: Account, call: Call) -> Answer:
 
 
 def _configure(account: Account, inbox: int, token: str | None) -> Answer:
-    """Whose token is known is who they were; else a contact with a name and nothing else."""
+    """A visitor with a known token keeps their contact; any other gets a contact with only a
+    name."""
     if token is None or find_contact(account, account.visitors[token]) is None:
         token = arrive(account, inbox)
     contact = find_contact(account, account.visitors[token]) or {}
@@ -88,9 +89,9 @@ def _configure(account: Account, inbox: int, token: str | None) -> Answer:
 
 
 def _set_user(said: Said) -> Answer:
-    """Signed, or (where that is not enforced) just said.
+    """The identity is signed, or (where signatures are not enforced) only stated.
 
-    Who is somebody else already gets a new contact and, for it, a new token.
+    A visitor who already is another person gets a new contact and, for it, a new token.
     """
     account, named = said.account, said.contact["identifier"]
     _check_signature(said)
@@ -118,14 +119,14 @@ def _check_signature(said: Said) -> None:
 
 
 def _wants_signature(said: Said) -> bool:
-    """Where it is enforced or given; never for attributes alone."""
+    """A signature is checked where it is enforced or given; never for attributes alone."""
     enforced = said.account.channels[said.session.inbox]["hmac_mandatory"]
     only_attributes = said.body.get("custom_attributes") and not said.body.get("identifier")
     return bool(said.body.get("identifier_hash") or enforced) and not only_attributes
 
 
 def _told(contact: Json) -> Json:
-    """Whether there is a value, and not which."""
+    """Tell whether there is a value, and not which."""
     has = {f"has_{key}": bool(contact[key]) for key in ("email", "name", "phone_number")}
     return {"id": contact["id"], **has}
 
@@ -135,7 +136,7 @@ def _show(said: Said) -> Answer:
 
 
 def _destroy_attributes(said: Said) -> Answer:
-    """Whatever it is asked to remove, it answers with the whole row."""
+    """Whatever the call names, the answer is the whole row."""
     contact, gone = said.contact, said.body.get("custom_attributes") or []
     kept = {key: value for key, value in contact["custom_attributes"].items() if key not in gone}
     check(said.account, contact, contact["id"])
@@ -146,7 +147,7 @@ def _destroy_attributes(said: Said) -> Answer:
 def _create_by_api(account: Account, call: Call, body: Json) -> Answer:
     """The public API of an API inbox: the contact that has the identifier, or a new one.
 
-    Where a signature is enforced, one that is wrong or missing is an error that nobody rescues.
+    Where a signature is enforced, a wrong or missing one is an error that no code rescues.
     """
     name, _, rest = call.path.removeprefix(PUBLIC).partition("/")
     if (call.method, rest) != ("POST", "contacts"):

@@ -31,7 +31,8 @@ _BROWSER: Json = {
 
 
 def start_conversation(said: Said) -> Answer:
-    """The pre-chat form: what is typed there merges as well, and the answer holds the contact."""
+    """Start a conversation by the pre-chat form: its keys merge as well, and the answer holds the
+    contact."""
     typed = said.body.get("contact")
     form = dict(typed) if isinstance(typed, dict) else {}
     contact = said.contact
@@ -86,7 +87,7 @@ def _speak(said: Said, talk: Json) -> Json:
 
 
 def send_message(said: Said) -> Answer:
-    """Into the newest conversation; the first of all opens one."""
+    """Send it into the newest conversation; the first message opens one."""
     talk = said.conversation
     if talk is None:
         talk = _open_conversation(said, said.contact)

@@ -30,17 +30,18 @@ class ContactCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def contact(self, number: int) -> Contact:
-        """Raises `Missing` for one that was deleted or merged into another."""
+        """Raises `Missing` for a contact that was deleted or merged into another."""
         return parse_contact(self._get_parts(f"contacts/{number}", ContactAnswer)["payload"])
 
     @naming_side(CHATWOOT_SIDE)
     def find_contact(self, key: str, value: str) -> Contact | None:
-        """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
+        """Return the contact whose `identifier`, `email` or `phone_number` is exactly this value.
 
-        By filter, never by search: search finds parts of values, and has a limit of its own.
+        Filters are used, never the search: a search finds parts of values, and has a limit of its
+        own.
         """
         found = self._filter_contacts([Condition(key, value)])["payload"]
-        # Chatwoot compares without case, look-alikes too: those are not ours.
+        # Chatwoot compares without case and with look-alikes: other values are dropped.
         same = [parse_contact(row) for row in found if fold(row.get(key)) == fold(value)]
         return min(same, key=lambda each: each.id, default=None)
 
@@ -48,10 +49,10 @@ class ContactCalls(AccountCalls):
     def find_contacts(
         self, conditions: Sequence[Condition], page: int = 1
     ) -> tuple[list[Contact], int]:
-        """Contacts for which one of the conditions holds, and how many there are in all.
+        """Return contacts for which one of the conditions holds, and their number in all.
 
-        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
-        case: look-alikes come too.
+        The list is one page: Chatwoot promises no order, so pages may overlap. The filter compares
+        without case, so look-alikes come too.
         """
         answer = self._filter_contacts(conditions, "OR", page=page)
         count = require_number(require_object(answer.get("meta")), "count")
@@ -59,18 +60,18 @@ class ContactCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_told(self, page: int) -> tuple[list[Contact], int]:
-        """A page of the contacts that say any organization, and how many there are in all.
+        """Return a page of the contacts that name any organization, and their number in all.
 
-        Pages shift while contacts come and go: who is on none of them may be there all the same.
+        Pages shift while contacts come and go: a contact may exist and stand on none of them.
         Raises `Unreadable` where `setup` has not defined the attribute.
         """
         return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
 
     @naming_side(CHATWOOT_SIDE)
     def list_strangers(self, keys: Sequence[Condition]) -> list[Contact]:
-        """Contacts that show one of these keys and say no organization.
+        """Return the contacts that have one of these keys and name no organization.
 
-        None where `setup` has not defined the attribute.
+        The list is empty where `setup` has not defined the attribute.
         """
         # AND binds tighter than OR, and there are no parentheses: each key has its own condition.
         absent = Condition(ID_ATTRIBUTE, (), ABSENT)
@@ -78,17 +79,19 @@ class ContactCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
-        """Contacts whose custom attributes say all of this: a visitor can write them.
+        """Return the contacts whose custom attributes have all these values; a visitor can write
+        them.
 
-        None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
+        The list is empty where Chatwoot does not know the attributes: it filters only by those that
+        `setup` defined.
         """
         conditions = [Condition(key, value) for key, value in attributes.items()]
         return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
 
     @naming_side(CHATWOOT_SIDE)
     def list_members(self, organization: int) -> list[Contact]:
-        """Contacts whose custom attributes name the organization, alone or beside others; none
-        where `setup` has not defined the attribute."""
+        """Return the contacts whose custom attributes name the organization, alone or beside
+        others; none where `setup` has not defined the attribute."""
         number = str(organization)
         parts = (f"{number},", f",{number}")
         conditions = [
@@ -122,14 +125,15 @@ class ContactCalls(AccountCalls):
         return self._get_parts(f"contacts/filter?page={page}", ContactsAnswer, question)
 
     def count_identifiers(self, part: str) -> int:
-        """How many contacts have this in their `identifier`, as it is written here."""
+        """Count the contacts that have this text in their `identifier`, in exactly this case."""
         return len(self.list_identifiers(part))
 
     def list_identifiers(self, part: str) -> dict[int, str]:
-        """The contacts that have this in their `identifier`, by number; of the first pages.
+        """Return the identifiers that hold this text, by contact; of the first pages.
 
-        By search, because the filter of identifiers knows no part of one (`filter_keys.yml` of
-        4.0.0 to 4.16.2). The search looks into names, e-mails and phones as well.
+        The search is used, because the filter of identifiers knows no part of one
+        (`filter_keys.yml` of 4.0.0 to 4.16.2). The search looks into names, e-mails and phones as
+        well.
         """
         found: dict[int, str] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):

@@ -1,15 +1,15 @@
-"""In which language the customer writes, as far as Chatwoot tells."""
+"""The language of the customer, as far as Chatwoot tells it."""
 
 from collections.abc import Iterator
 from typing import Any
 
-# The likeliest first: what Chatwoot recognized in their messages, what somebody wrote down of the
-# contact, what their browser prefers.
+# The likeliest comes first: the language that Chatwoot recognized in their messages, then the one
+# noted for the contact, then their browser's.
 LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
 
 
 def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
-    """Of the further attributes, which anybody may fill, the languages alone are kept."""
+    """Keep only the languages among the further attributes, which anybody may fill."""
     for owner in (conversation, conversation["meta"]["sender"]):
         further = owner.pop("additional_attributes", None)
         if isinstance(further, dict):
@@ -19,7 +19,7 @@ def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_languages(conversation: dict[str, Any]) -> tuple[str, ...]:
-    """Language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
+    """Return language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
     owned = [each for each in _list_owned(conversation) if isinstance(each, dict)]
     told = (each.get(name) for name in LANGUAGE_FIELDS for each in owned)
     return tuple(value for value in told if isinstance(value, str) and value)

@@ -1,4 +1,4 @@
-"""The messages of a Chatwoot conversation: private notes are written, and looked for."""
+"""The messages of a Chatwoot conversation: writes private notes, and lists messages."""
 
 from panel.errors import CHATWOOT_SIDE, naming_side
 from panel.upstream.chatwoot_calls import AccountCalls
@@ -13,10 +13,11 @@ class MessageCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def create_note(self, conversation: int, text: str, source: str) -> int:
-        """Write a private note, seen by agents alone; returns its number. It is sent once: who
-        does not know what became of it looks for `source` in `list_messages`.
+        """Write a private note, seen by agents alone; returns its number. The note is sent once: a
+        caller who does not know the outcome looks for `source` in `list_messages`.
 
-        Chatwoot takes `{{ … }}` and `{% … %}` in what agents write for Liquid: no value may be.
+        Chatwoot takes `{{ … }}` and `{% … %}` in an agent's text for Liquid, so no value may
+        contain them.
         """
         plain = text.replace("{{", "{ {").replace("{%", "{ %")
         fields = {"content": plain, "private": True, "message_type": "outgoing"}
@@ -27,7 +28,8 @@ class MessageCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_messages(self, conversation: int, since: float) -> list[Message]:
-        """The messages since then (epoch seconds), and some before; asked anew, 20 in a call."""
+        """Return the messages since then (epoch seconds), and some before; read anew, 20 in a
+        call."""
         path, found = f"conversations/{conversation}/messages", list[Message]()
         for _ in range(MOST_MESSAGE_PAGES):
             oldest = f"?before={found[0].id}" if found else ""

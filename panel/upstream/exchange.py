@@ -1,8 +1,8 @@
-"""One call: connection, redirects, size cap, and what its answer means.
+"""One call: connection, redirects, size limit, and the meaning of its answer.
 
-The only importer of `requests` beside `transport`. No session: no cookies, no redirects of its own
-(it would read their bodies first, past any deadline), no .netrc that replaces our Authorization, no
-proxy that sees it but the one of the settings.
+This module alone imports `requests`, beside `transport`. It uses no session of requests: that would
+keep cookies, follow redirects and read their bodies past any deadline, replace our Authorization by
+.netrc, and take a proxy from the environment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,8 @@ from panel.upstream.cache_headers import find_age
 from panel.upstream.rejections import NameRejection, Rejection, is_challenge, name_by_status
 from panel.upstream.transport import DIRECT, Egress, TimelyAdapter
 
-# The name and the version of pyproject.toml. The library's own name is on many firewalls' lists.
+# The name and the version are those of pyproject.toml. The library's own name is on many firewalls'
+# lists.
 USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 REDIRECTS = 3
@@ -59,7 +60,7 @@ class Exchange:
         name_rejection: NameRejection = lambda _: None,
         egress: Egress = DIRECT,
     ) -> None:
-        """`name_rejection`: the error that an answer means which is no JSON, or no 2xx."""
+        """`name_rejection`: returns the error for an answer that is no JSON, or no 2xx."""
         self._base = base
         ours = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         self._headers = {**default_headers(), **ours, **headers}
@@ -83,7 +84,7 @@ class Exchange:
                 if error := self._name_rejection(seen):
                     raise error
                 url = self._follow(url, response.headers["Location"], method)
-            kwargs.pop("params", None)  # they stand in the new address, if it wants them
+            kwargs.pop("params", None)  # the new address has its own parameters, if it needs any
         raise Unreadable("redirects", f"too many redirects, the last one to {tell_address(url)}")
 
     def _judge(
@@ -112,7 +113,7 @@ class Exchange:
         except ValueError:
             raise Unreadable("redirected", "a redirect to nowhere") from None
         if elsewhere:
-            # The Bearer must not travel: neither to another host nor onto another scheme or port.
+            # The Bearer must not be sent to another host, nor to another scheme or port.
             raise Unreadable("redirected", told)
         if method != "GET":
             raise Unreadable("redirected", f"a write is not repeated elsewhere: {told}")

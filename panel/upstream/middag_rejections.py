@@ -1,9 +1,9 @@
-"""What the back office means by a refusal, and who else refuses in its place.
+"""The meaning of the back office's refusals, and the other servers that refuse in its place.
 
-Its own words are its envelope (`success`, `errors.code`), and what the plugin's check before each
-route says in WordPress's form (a `code` on top): `unauthorized`, `forbidden`, and the codes of its
-tokens. Source: the plugin's REST API reference and its public PHP library. Whatever else is said
-comes from WordPress, from another plugin, or from something in front of them.
+The back office has two forms of its own: its envelope (`success`, `errors.code`), and WordPress's
+form (a `code` on top) of the plugin's check before each route: `unauthorized`, `forbidden`, and the
+codes of its tokens. Source: the plugin's REST API reference and its public PHP library. All other
+codes come from WordPress, from another plugin, or from a server in front of them.
 """
 
 import re
@@ -13,15 +13,15 @@ from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Un
 from panel.upstream.rejections import Rejection
 
 HEADER_DROPPED, SECRET_REFUSED, REST_CLOSED = "header_dropped", "secret_refused", "rest_closed"
-# The plugin's words about who asks, whatever the status: `user_not_found` comes with 404, and
-# `config_error` with 500.
+# The plugin's codes about the credentials, whatever the status: `user_not_found` comes with 404,
+# and `config_error` with 500.
 CREDENTIAL_CODES = {
     "unauthorized": "unauthorized",
     "token_missing": HEADER_DROPPED,  # we always send one
     "user_not_found": "user_not_found",
     "config_error": "config_error",
 }
-# Of other plugins, which refuse before MIDDAG Account is asked.
+# Codes of other plugins, which refuse before MIDDAG Account is asked.
 FOREIGN_CODES = {
     "jwt_auth_no_auth_header": HEADER_DROPPED,
     "missing_authorization_header": HEADER_DROPPED,
@@ -31,7 +31,7 @@ OWN_STATUSES = {400, 409, 422}
 WORDPRESS_KEYS = {"code", "message", "data"}  # of a WP_Error
 LOGIN_PAGE = "/wp-login.php"
 
-# For the administrator: what is wrong, and what to do about it.
+# For the administrator: the cause and its remedy.
 BACK_OFFICE_REMEDIES = {
     "unauthorized": "The back office takes the panel for a guest. Either "
     "CHATWOOT_CONTACT_VIEW_SECRET is not the secret that the plugin has, or the web server drops "
@@ -67,7 +67,8 @@ SERVER_NAME = re.compile(r"[\w ./()-]{1,40}", re.ASCII)
 
 
 def name_rejection(rejection: Rejection) -> PanelError | None:
-    """The error of a refusal; None: what its status says. `detail` names who refused."""
+    """Return the error of a refusal; None: its status says all. `detail` names the server that
+    refused."""
     status, own, word = rejection.status, _read_own_code(rejection), _read_word(rejection)
     told = _tell(rejection, own or word)
     if status < 400:
@@ -95,7 +96,7 @@ def _find_credentials_fault(word: str) -> str:
 
 
 def _name_own(status: int, code: str, told: str) -> PanelError:
-    """What the back office says in its envelope."""
+    """Return the error of a refusal in the envelope."""
     if status == 401:
         return Unauthorized("unauthorized", told)
     if status == 403:
@@ -107,7 +108,8 @@ def _name_own(status: int, code: str, told: str) -> PanelError:
 
 
 def _name_foreign(rejection: Rejection, word: str, told: str) -> PanelError | None:
-    """What is said outside the envelope: by the plugin's check, or by somebody else."""
+    """Return the error of a refusal outside the envelope: by the plugin's check, or by another
+    server."""
     status = rejection.status
     if status == 403 and word == "forbidden":
         return Refused("denied", told)
@@ -118,7 +120,7 @@ def _name_foreign(rejection: Rejection, word: str, told: str) -> PanelError | No
 
 
 def _find_cause(rejection: Rejection, word: str) -> str:
-    """Who refused, by the code in its answer, or by the answer's form."""
+    """Find the server that refused, by the code in its answer, or by the answer's form."""
     if word in FOREIGN_CODES:
         return FOREIGN_CODES[word]
     if word.startswith("jwt_auth"):
@@ -134,7 +136,7 @@ def _find_cause(rejection: Rejection, word: str) -> str:
 
 
 def _read_own_code(rejection: Rejection) -> str | None:
-    """`errors.code` of the envelope; None: this is none, or it does not say."""
+    """Return `errors.code` of the envelope; None: there is no envelope, or it has no code."""
     found = rejection.body if isinstance(rejection.body, dict) else {}
     errors = found.get("errors")
     if found.get("success") is not False or not isinstance(errors, dict):
@@ -143,7 +145,7 @@ def _read_own_code(rejection: Rejection) -> str | None:
 
 
 def _read_word(rejection: Rejection) -> str:
-    """The `code` on top of an error that WordPress writes, else nothing."""
+    """Return the `code` on top of an error that WordPress writes, else an empty text."""
     return _read_code(rejection.body) if isinstance(rejection.body, dict) else ""
 
 
@@ -153,7 +155,7 @@ def _read_code(row: dict[str, Any]) -> str:
 
 
 def _tell(rejection: Rejection, word: str) -> str:
-    """For the log: the status, and the code or the server's name."""
+    """Describe the refusal for the log: the status, and the code or the server's name."""
     server = rejection.headers.get("Server") or ""
     by = word or (f"of {server}" if SERVER_NAME.fullmatch(server) else "")
     return f"status {rejection.status}" + (f", {by}" if by else "")
