@@ -69,8 +69,7 @@ class Access:
         return self._checks.wait(check, READ_SECONDS), True
 
     def _is_member(self, agent: int, conversation: Conversation, control: CacheControl) -> bool:
-        """Tell whether the agent belongs to the conversation's inbox, or to the team that it is
-        assigned to."""
+        """Tell whether the agent belongs to the conversation's inbox, or to its team."""
         if agent in self._chatwoot.members(conversation.inbox, control):
             return True
         team = conversation.team

@@ -47,8 +47,7 @@ class BackgroundChecks:
             return running
 
     def wait(self, check: RunningCheck[T], seconds: float = CHECK_SECONDS) -> T:
-        """Return or raise the result of `check`, `seconds` after its start at the latest; else
-        `Busy`."""
+        """Return or raise the result of `check`, within `seconds` of its start; else `Busy`."""
         left = check.since + seconds - time.monotonic()
         try:
             with self._bulkhead.enter():

@@ -55,8 +55,7 @@ PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
 # A session that Chatwoot no longer confirms opens nothing.
 SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
-# Wrong proofs of these two ways cost a call to Chatwoot; the others are checked here and cost
-# nothing.
+# Wrong proofs of these two ways cost a call to Chatwoot; the others are checked here.
 TOKEN_WAY, SESSION_WAY = COSTLY_WAYS = ("access token", "Chatwoot session")
 EVERYBODY = ""
 UNLISTED = 0  # the claimed agent is not listed: else each invented number had its own guesses
@@ -150,8 +149,7 @@ class Authenticator:
         if not given:
             raise Unproven("no_proof")
         keys = [derive_launch_key(secret).encode() for secret in self.settings.secrets]
-        # All keys are compared, in constant time: the duration must not tell which one was nearly
-        # right.
+        # All keys are compared, in constant time: the duration must not tell which is nearly right.
         right = [hmac.compare_digest(given, key) for key in keys]
         if not any(right):
             raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
@@ -207,8 +205,7 @@ class Authenticator:
         return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)
 
     def sign_in(self, token: str, address: str) -> Session:
-        """Make the session of the agent with this access token, which is forgotten at once; raises
-        as `prove`."""
+        """Make a session for the agent with this access token, which is forgotten at once."""
         if not self.takes_tokens:
             raise Denied("no_sign_in")
         self._refuse_blocked(TOKEN_WAY, address)
@@ -229,8 +226,7 @@ class Authenticator:
     # -- pairs of conversation and contact -------------------------------------------------------
 
     def refuse_guesser(self, asker: Asker) -> None:
-        """Raise `Denied` after too many wrong pairs, for right pairs too: a right answer would tell
-        which pair is right."""
+        """Raise `Denied` after too many wrong pairs, even for a right one, which would tell."""
         blocked = self.attempts.blocked_here_until
         until = blocked(PAIRS_BY_ADDRESS, asker.address)
         until = until or blocked(PAIRS_BY_AGENT, f"{asker.agent} {asker.peer}")
@@ -241,8 +237,7 @@ class Authenticator:
             raise Denied("too_many_guesses", retry_at=until)
 
     def record_wrong_pair(self, asker: Asker, pair: tuple[int, int], refusal: Denied) -> Denied:
-        """Count the pair; returns the refusal for too many pairs once the limit is reached, else
-        `refusal`."""
+        """Count the pair; returns `refusal`, or the one for too many pairs."""
         ids = {"conversation": pair[0], "contact": pair[1], "agent": asker.agent}
         words = "conversation %d without contact %d asked by agent %d"
         log.warning(words, *ids.values(), extra={"fields": ids})
@@ -254,8 +249,7 @@ class Authenticator:
     # -- wrong proofs ----------------------------------------------------------------------------
 
     def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
-        """`claimed`: the agent that the proof claims to be of; so a guest locks out no colleague in
-        the same office."""
+        """`claimed`: the agent that the proof names; so a guest locks out no colleague nearby."""
         who = f"{address} {claimed}".rstrip()
         blocked = self.attempts.blocked_until
         until = blocked(limit_failures(way), who)
@@ -267,8 +261,7 @@ class Authenticator:
             raise Denied("too_many_proofs", retry_at=until)
 
     def _record_wrong(self, way: str, address: str, refusal: Denied, claimed: str = "") -> Denied:
-        """Count the proof; returns the refusal for too many proofs once the limit is reached, else
-        `refusal`."""
+        """Count the proof; returns `refusal`, or the one for too many proofs."""
         self._refuse_blocked(way, address, claimed)
         self.attempts.record_failure(way, address, claimed)
         if way in COSTLY_WAYS:
@@ -281,8 +274,7 @@ class Authenticator:
 
 
 def _parse_profile(body: Any) -> Profile:
-    """Read the profile as we stored it; a version before 30 November 2026 stored the number
-    alone."""
+    """Read the profile as stored; a version before 30 November 2026 stored the number alone."""
     return Profile(**body) if isinstance(body, dict) else Profile(int(body))
 
 

@@ -49,8 +49,7 @@ class Revocations:
             return None
 
     def has_ended(self, agent: int, generation: int) -> bool:
-        """Only the present generation is valid: a higher one comes from a database that was
-        restored since."""
+        """Only the present generation is valid: a restored database may have a lower one."""
         present = self.find(agent)
         if present is None:
             return self.has_ended_here(agent, generation)

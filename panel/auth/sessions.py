@@ -23,8 +23,7 @@ LONGEST_SESSION = 500  # characters; ours have about a hundred
 
 @dataclass(frozen=True)
 class Cookie:
-    """Its attributes; the prefix of `name` makes browsers refuse a cookie that a sibling host has
-    planted."""
+    """Its attributes; browsers refuse a name with this prefix from a sibling host."""
 
     name: str
     path: str
@@ -33,8 +32,7 @@ class Cookie:
 
 @dataclass(frozen=True)
 class Session:
-    """The agent and account of a session; `generation`: see `revocation`; `locale`: see
-    `whoami.Profile`."""
+    """The agent and account of a session; `generation`: see `revocation`; `locale`: `whoami`."""
 
     agent: int
     generation: int = 0

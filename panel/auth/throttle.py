@@ -58,14 +58,12 @@ def limit_failures(way: str) -> Limit:
 
 
 def limit_all_failures(way: str) -> Limit:
-    """Return the limit over all claimed agents, for a proof that names its agent. A claim costs
-    nothing."""
+    """Return the limit over all claimed agents, for a proof that names one: a claim is free."""
     return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
 
 
 def limit_costly_failures(way: str) -> Limit:
-    """Return the limit of all wrong proofs about which Chatwoot was asked: many addresses are cheap
-    to have."""
+    """Return the limit of all wrong proofs that cost a call: many addresses are cheap to have."""
     return Limit(f"{way} in all", MOST_FAILURES_IN_ALL)
 
 
@@ -99,8 +97,7 @@ class Throttle:
         return self._blocked.get(self._digest(limit, who))
 
     def count(self, limit: Limit, who: str) -> float | None:
-        """Count one more time. Return the end of the block (epoch seconds) when that exceeded the
-        limit; else None."""
+        """Count once more; returns the end of the block (epoch seconds), None within the limit."""
         minute, digest = int(self._clock()) // MINUTE_SECONDS, self._digest(limit, who)
         row = {"who": digest, "minute": minute, "count": 1}
         once_more = insert(self._engine.dialect.name, attempts).values(**row)
@@ -121,8 +118,7 @@ class Throttle:
         return until
 
     def record_failure(self, way: str, address: str, claimed: str = "") -> None:
-        """Count a wrong proof; `claimed`: the agent that it claims to be of. The log line does not
-        hold the credential."""
+        """Count and log a wrong proof, without the credential; `claimed`: the agent it names."""
         words = f"a wrong {way} from {address or 'an unknown address'}"
         self._events.record(log.warning, words, code="wrong_proof")
         self.count(limit_failures(way), f"{address} {claimed}".rstrip())

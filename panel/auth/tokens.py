@@ -130,8 +130,7 @@ class Seals:
         self._refused = TtlCache[InvalidSeal](MOST_CHECKED, clock)
 
     def sign(self, seal: Seal) -> str:
-        """`since` 0: proven now. The values are signed without names: every request carries a
-        seal."""
+        """`since` 0: proven now. Only the values are signed: every request carries a seal."""
         proven = replace(seal, since=seal.since or int(time.time()))
         values = list(vars(proven).values())
         # A seal without values for the newer fields is written in the old form, so that older

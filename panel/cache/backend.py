@@ -41,8 +41,7 @@ REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
 def _is_ours(line: logging.LogRecord) -> bool:
-    """Cachelib logs a traceback for each file that it cannot write. We log one line for all of
-    them."""
+    """Cachelib logs a traceback for each file that it cannot write; we log one line."""
     return "cachelib" not in Path(line.pathname).parts
 
 

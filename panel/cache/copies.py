@@ -34,8 +34,7 @@ class CopyWriter:
         return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
 
     def find_touch(self, resource: Resource[T], state: State[T]) -> float:
-        """Return the moment after which an answer must be made to show the touched change, else
-        0."""
+        """Return the moment after which an answer shows the touched change, else 0."""
         if state.copy and not state.is_invalidated:
             return 0.0
         found = self._touches.find(resource.organization) or 0.0
@@ -48,8 +47,7 @@ class CopyWriter:
         return found if is_known else NEVER
 
     def is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
-        """Tell whether this copy, from a cache in between, is older than it may be, or of unknown
-        age."""
+        """Tell whether a copy from a cache in between is too old, or of unknown age."""
         least = max(since, self._clock() - resource.lifetimes.fresh_for(copy.empty))
         return copy.age is None or copy.at - AGE_SECONDS < least
 

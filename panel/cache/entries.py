@@ -260,8 +260,7 @@ def _is_outdated(
 def _parse_copy(
     resource: Resource[T], copy: Copy | None, now: float, parsed: bool
 ) -> tuple[Copy, T | None] | None:
-    """Return a usable copy and its value. The copy comes without its body, which is not needed
-    again."""
+    """Return a usable copy without its body, which is not needed again, and its value."""
     # The store removes expired copies by its own clock, and late, so their age is checked here.
     if copy is None or now >= copy.expires_at(resource.lifetimes):
         return None

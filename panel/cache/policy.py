@@ -51,8 +51,7 @@ def _ignore(_error: errors.PanelError) -> None:
 
 
 class Cache:
-    """The one policy: a fresh copy, else an answer, else a late copy, else an error. Safe for
-    threads and processes."""
+    """The one policy: fresh, else ask, else late, else raise. Safe for threads and processes."""
 
     def __init__(
         self,
@@ -172,8 +171,7 @@ class Cache:
         return not keys or self.store.remove(organization, *keys)
 
     def forget(self, organization: int, *names: str) -> bool:
-        """Remove the entries of these documents, with their copies. False: the store did not remove
-        them."""
+        """Remove the entries of these documents with their copies; False: the store did not."""
         keys = [make_entry_key(organization, name) for name in names]
         keys += [make_token_key(organization, name) for name in names]
         return self.store.remove(organization, *keys)
@@ -183,8 +181,7 @@ class Cache:
     def _answer_from(
         self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
     ) -> Reading[T] | None:
-        """Return the answer that `control` accepts of this state; None means that a read is
-        needed."""
+        """Return the answer that `control` accepts of this state; None: a read is needed."""
         life, failure = resource.lifetimes, state.failure
         if failure and (failure.is_remembered(self._clock(), life) or failure.at >= asked):
             return self._answer_late(resource, state, failure.make_error(life))
@@ -230,8 +227,7 @@ class Cache:
         return self._make_reading(resource, state, late=error.code, retry_at=error.retry_at)
 
     def _answer_busy(self, resource: Resource[T], state: State[T], busy: errors.Busy) -> Reading[T]:
-        """Return the kept copy, marked to be asked for again in a moment; raises `busy` where there
-        is none."""
+        """Return the kept copy, to be asked for again soon; raises `busy` without one."""
         if state.copy is None or state.value is None:
             raise busy
         return self._make_reading(resource, state, late=busy.code, follow=True)
@@ -298,8 +294,7 @@ class Cache:
 
 
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
-    """All documents of Chatwoot have one label; the names of its dashboard's sessions are
-    secret."""
+    """Chatwoot's documents have one label: the names of its dashboard's sessions are secret."""
     document = resource.name.partition("-")[0]
     metrics.find_series(metrics.CACHE_READS, document, outcome).inc()
     return reading

@@ -39,8 +39,7 @@ class StateMemory:
         return self._memory.get((stored.token, resource.entry_key))
 
     def recall(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        """Return the states of one organization, as they were seen under its generation, or loaded
-        now."""
+        """Return the states of one organization: as seen under its generation, or loaded now."""
         if not resources:
             return []
         # The generation is read before the keys: a younger one would vouch for a state that is

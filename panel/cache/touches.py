@@ -32,16 +32,14 @@ class Touches:
             self._store.note(_make_key(organization), now, TOKEN_SECONDS)
 
     def find(self, organization: int) -> float | None:
-        """Return epoch seconds, or None where no touch is known. Only answers of a cache in between
-        need it."""
+        """Return epoch seconds, None for no known touch; for answers of a cache in between."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
         known = self._memory.get(organization), _read_moment(stored)
         return max((each for each in known if each is not None), default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
-        """Tell whether an answer of this age (None: unknown) was made before the last known
-        touch."""
+        """Tell whether an answer of this age (None: unknown) precedes the last known touch."""
         touched = self.find(organization) if age != 0.0 else None
         return touched is not None and (age is None or self._clock() - age - AGE_SECONDS < touched)
 

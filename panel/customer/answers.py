@@ -49,8 +49,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Agreement:
-    """A value that the customer knows. `number`: of the order or quote; such numbers are not
-    masked."""
+    """A value that the customer knows. `number`: of the order or quote, which is not masked."""
 
     kind: str
     number: str = ""
@@ -138,8 +137,7 @@ def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
 
 
 def _flatten_number(answer: str, number: str) -> tuple[str, str]:
-    """Read `4217`, `#4217`, `pedido 4217`. Several numbers are several guesses, so they count as
-    none."""
+    """Read `4217`, `#4217`, `pedido 4217`; several numbers are several guesses, so none."""
     groups = re.findall(r"[0-9]+", answer)
     if number.isdigit() and len(groups) == 1:
         return groups[0], number

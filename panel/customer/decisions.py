@@ -63,8 +63,7 @@ class Decisions:
         return self._tell(visit.conversation, {each.scope for each in said}, told, gone)
 
     def withhold(self, visit: Visit, organization: int, scopes: Collection[str]) -> str:
-        """Remove from Chatwoot the values that picks of these scopes have written; returns a
-        notice, too."""
+        """Remove from Chatwoot the values of these scopes' picks; returns a notice, too."""
         return self._tell(visit.conversation, scopes, {}, {organization})
 
     def _tell(
@@ -84,8 +83,7 @@ class Decisions:
         return ""
 
     def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> list[Link]:
-        """Store the links and their row in the access log in one transaction; returns the links
-        that changed anything."""
+        """Store the links and their row in the access log together; returns the new links."""
         with transaction(self._services.database) as connection:
             if action == "undo":
                 said = links.take_back(connection, said)
@@ -123,8 +121,7 @@ class Decisions:
             self._services.chatwoot.change_conversation(conversation.id, values)
 
     def _write_contact(self, contact: Contact, told: dict[int, str], gone: set[int]) -> None:
-        """Write the same into the contact, beside the organizations in which the passes seated
-        it."""
+        """Write the same into the contact, beside the organizations of its seats."""
         # Passes hold this lock too (`sync.reconcile`): a contact has one writer at a time.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
@@ -153,8 +150,7 @@ class Decisions:
 
 
 def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
-    """Return the new links: always one of the conversation, and one of the contact if the agent
-    meant it."""
+    """Return the new links: of the conversation, and of the contact if the agent meant it."""
     contact = visit.conversation.contact
     subjects = {CONVERSATION: visit.conversation.id}
     if scope == CONTACT:

@@ -75,8 +75,7 @@ class Visit:
     access_checked: bool = True
 
     def is_contact_picked(self, organization: int) -> bool:
-        """Tell whether an agent has picked the organization for the contact, and not for this
-        conversation alone."""
+        """Tell whether an agent picked it for the contact, and not for this conversation alone."""
         said = ((each.scope, each.organization, each.state) for each in self.links)
         return (CONTACT, organization, PICKED) in said
 
@@ -163,8 +162,7 @@ class Lookup:
             return frozenset()  # so that these prove nothing
 
     def _find_verifications(self, conversation: Conversation) -> list[Verification]:
-        """Return the valid verifications: of this contact, with its present keys, and not resolved
-        since."""
+        """Return the verifications of this contact with its present keys, not resolved since."""
         verifications = self._services.verifications
         found = verifications.find(conversation.id)
         if not found:
@@ -181,8 +179,7 @@ class Lookup:
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
     def _find_links(self, conversation: Conversation) -> list[Link]:
-        """Return the links of the contact; those of a contact that was merged into it have followed
-        it."""
+        """Return the contact's links; those of a contact merged into it have followed it."""
         links, present = self._services.links, conversation.contact.id
         found = links.find(conversation.id, present)
         said_of = {each.contact for each in found if each.scope == CONVERSATION} - {0, present}
@@ -192,8 +189,7 @@ class Lookup:
         return links.find(conversation.id, present) if moved else found
 
     def _is_merged(self, conversation: Conversation, contact: int) -> bool:
-        """Only a contact that we knew here ourselves counts as merged: else any unused id would
-        do."""
+        """Only a contact that we knew here counts as merged: else any unused id would do."""
         said = self._services.links.find(conversation.id, 0)
         return any(link.contact == contact for link in said) and self._is_gone(contact)
 

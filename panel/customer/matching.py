@@ -244,8 +244,7 @@ class _Evidence:
         return _add_person(picked, here[0]) if here else picked
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
-        """Judge by the best key that the organization knows now: the proven one, else the stored
-        one."""
+        """Judge by the organization's best present key: the proven one, else the stored one."""
         known = {each.key: each for each in self.matches if each.organization == organization}
         trust = self._judge(organization)
         key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")

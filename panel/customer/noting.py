@@ -80,8 +80,7 @@ def _write(services: Services, seal: Seal, mark: str, text: str) -> None:
 
 
 def _may_have_arrived(error: PanelError) -> bool:
-    """The note may have arrived when the call ended in silence, in a failure midway, or in an
-    answer that cannot be read."""
+    """A call may have succeeded that ended in silence, a failure midway or an unreadable answer."""
     if error.code == "rate_limited" or error.code.startswith("http_4"):
         return False
     return isinstance(error, Unreachable | Unwell | Unreadable)

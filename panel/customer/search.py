@@ -100,8 +100,7 @@ def search(services: Services, query: str, masked: frozenset[str], agent: int) -
 
 
 def _make_results(services: Services, hits: Hits, masked: frozenset[str]) -> list[Result]:
-    """The name of an organization that no pass has seen stands in the kept copy, where there still
-    is one."""
+    """An organization that no pass has seen has its name in the kept copy, if there is one."""
     known = services.directory.get_organizations([hit.organization for hit in hits.rows])
     found: list[Result] = []
     for hit in hits.rows:

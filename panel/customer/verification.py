@@ -72,8 +72,7 @@ class Attempt:
 
 
 class Verifier:
-    """Its methods raise `NotVerified`, or another `PanelError` when Chatwoot or the database is
-    silent."""
+    """Its methods raise `NotVerified`, or `PanelError` when Chatwoot or the database is silent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -99,8 +98,7 @@ class Verifier:
         return opens
 
     def _count(self, attempt: Attempt, answer: str, right: Sequence[Agreement]) -> bool:
-        """Store the try, the values that it opens and its rows in the access log in one
-        transaction."""
+        """Store the try, the values that it opens and its log rows in one transaction."""
         visit, organization = attempt.visit, attempt.organization
         rows = [self._make_row(attempt, each.kind, each.number) for each in right]
         with transaction(self._services.database) as connection:

@@ -34,8 +34,7 @@ class Ask:
 
     @property
     def asked_page(self) -> str | int:
-        """Return the page as Chatwoot repeats it in `current_page`: the text of the query; without
-        one, 1."""
+        """Return the page as Chatwoot repeats it in `current_page`: the query's text, or 1."""
         return self.query.get("page", 1)
 
 
@@ -105,8 +104,7 @@ class Account:
         self._last = 1000
 
     def is_since(self, *version: int) -> bool:
-        """Tell whether this Chatwoot has that version, or a newer one. A fork may have a version
-        such as `v4.15.1-fork`."""
+        """Tell whether this Chatwoot has that version (a fork's: `v4.15.1-fork`) or a newer one."""
         numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
         return numbers >= version
 
@@ -195,13 +193,11 @@ class Account:
                 self.outbox.send(hook["url"], secret, event)
 
     def may_see(self, user: Json, inbox: int) -> bool:
-        """Tell whether the user may see the inbox: an administrator sees every inbox, an agent
-        those they are a member of."""
+        """An administrator may see every inbox, an agent those they are a member of."""
         return user["role"] == "administrator" or user["id"] in self.inbox_members.get(inbox, ())
 
     def may_read(self, user: Json, conversation: Json) -> bool:
-        """Tell whether the user may read the conversation: since 4.8.0 its team may, though no list
-        shows it to them."""
+        """Since 4.8.0 a team may read its conversation, though no list shows it to them."""
         team = self.team_members.get(conversation["team_id"] or 0, ())
         in_team = user["id"] in team and self.is_since(4, 8)
         return self.may_see(user, conversation["inbox_id"]) or in_team
@@ -215,8 +211,7 @@ def found(table: dict[int, Json], number: int) -> Json:
 
 
 def invalid(message: str, *attributes: str) -> Refusal:
-    """Make the refusal of a failed validation: the sentence is translated, so clients look at the
-    attributes."""
+    """Refuse as a failed validation does, whose sentence is translated, unlike the attributes."""
     return Refusal(422, {"message": message, "attributes": list(attributes)})
 
 

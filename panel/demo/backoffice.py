@@ -75,8 +75,7 @@ class BackOffice(World):
         self.elsewhere = "http://elsewhere.invalid/"
 
     def rows(self, section: str, organization: int) -> list[Json]:
-        """Return the list of one section of one organization, which tests may change; an absent
-        list is made."""
+        """Return the live list of one section of an organization; an absent list is made."""
         if section not in LISTS:
             raise KeyError(section)
         lists: dict[int, list[Json]] = getattr(self, section)
@@ -101,8 +100,7 @@ class BackOffice(World):
             rows[:] = [kept for kept in rows if _read_id(kept) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
-        """From now on fail in this way (a name of FAULTS), for all or for this organization,
-        section."""
+        """Fail in this way (a name of FAULTS), for all or for this organization, section."""
         if name not in FAULTS or (section is not None and section not in SECTIONS):
             raise KeyError(name, section)
         with self.lock:

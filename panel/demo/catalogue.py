@@ -255,8 +255,7 @@ def _proven(make: Maker) -> Company:
     return replace(company, collaborators=[_owner(make, gabriela)])
 
 
-# Organizations that passes have seen before, so that a search has results; in `make demo` most of
-# them write.
+# Passes have seen these, so that a search has results; in `make demo` most of them write.
 NEIGHBOURS: dict[int, Recipe] = {
     71: _regular("Instituto São Bento Ltda", "saobento.example"),
     72: _regular("Colégio Água Verde Ltda", "aguaverde.example"),

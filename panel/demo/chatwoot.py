@@ -183,8 +183,7 @@ class Chatwoot(Account, World):
         return self.agents[agent]
 
     def _check_account(self, number: int, call: Call) -> None:
-        """The checks have Chatwoot's order: the account exists, is active, is the user's, and
-        allows tokens."""
+        """Check in Chatwoot's order: it exists, is active, is the user's, allows tokens."""
         if number not in {self.account_id, *self.other_accounts}:
             raise _NOT_FOUND
         if self.status != "active":

@@ -65,8 +65,7 @@ def update(account: Account, ask: Ask) -> Answer:
 
 
 def _changed(contact: Json, body: Json) -> Json:
-    """Return the record after the change: fields replaced, the two JSON columns merged
-    shallowly."""
+    """Return the changed record: fields replaced, the two JSON columns merged shallowly."""
     fields = {key: body[key] for key in _FIELDS if key in body}
     if "email" in fields:
         fields["email"] = (fields["email"] or "").lower() or None

@@ -48,8 +48,7 @@ def _more(row: Json, key: str) -> Any:
 
 
 def shown(account: Account, row: Json, user: Json | None = None, messages: bool = False) -> Json:
-    """Return a conversation as the API shows it to `user`: its last message, or (for the page)
-    all."""
+    """Return a conversation as `user` sees it: its last message, or (for the page) all."""
     last = find_last(account, row)
     hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
     return {
@@ -74,8 +73,7 @@ def shown(account: Account, row: Json, user: Json | None = None, messages: bool 
 
 
 def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
-    """Return the people of the conversation; an assignee and a team stand there only where the row
-    has them."""
+    """Return its people; an assignee and a team stand there only where the row has them."""
     meta = {
         "sender": show_contact(account.contacts[row["contact_id"]], inboxes=False),
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),

@@ -25,8 +25,7 @@ _DAY = 86400
 
 @dataclass(frozen=True)
 class Kind:
-    """The comparison of a column's values; `operators` in the order in which a refusal lists
-    them."""
+    """How values of a column compare; `operators` in the order in which a refusal lists them."""
 
     norm: Callable[[Any], Any]
     operators: tuple[str, ...] = ()
@@ -113,8 +112,7 @@ def _custom_columns(definitions: Iterable[Json]) -> dict[str, Column]:
 
 
 def _groups(payload: list[Json], columns: Mapping[str, Column], keys: str) -> list[list[Test]]:
-    """Return the flat conditions as an OR of ANDs; a joint too many or too few is broken SQL: a
-    500."""
+    """Return the conditions as an OR of ANDs; a joint too many or too few is a 500."""
     groups: list[list[Test]] = [[]]
     joints = [str(condition.get("query_operator") or "").upper() for condition in payload]
     if set(joints) - {"", "AND", "OR"}:

@@ -71,15 +71,13 @@ def _show_place(account: Account, conversation: Json) -> Json:
 
 
 def count_unread(conversation: Json) -> int:
-    """Count the customer's messages, up to the last ten, as Chatwoot does; no agent has read
-    them."""
+    """Count the customer's last messages, ten at most; no agent has read them."""
     incoming = [row for row in conversation["messages"] if row["message_type"] == 0]
     return min(len(incoming), 10)
 
 
 def find_waiting(conversation: Json) -> int:
-    """Return since when the customer waits for an answer: 0 where an agent wrote last, notes
-    aside."""
+    """Return when the customer's wait began: 0 where an agent wrote last, notes aside."""
     waiting = 0
     for row in conversation["messages"]:
         if row["message_type"] == 0:

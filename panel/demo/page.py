@@ -85,8 +85,7 @@ class Page:
         return answer(200, self.state())
 
     def state(self) -> Json:
-        """Return all data of the page, as the browser's store of the real dashboard would hold
-        it."""
+        """Return the page's data, as the browser's store of the real dashboard would hold it."""
         with self.chat.lock:
             state = {
                 "account": self.chat.account_id,

@@ -21,8 +21,7 @@ NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 @dataclass(frozen=True)
 class Session:
-    """The session behind a visitor's token: a `contact_inbox`. A session follows the contact that
-    it is in."""
+    """The `contact_inbox` behind a visitor's token, which follows the contact it is in."""
 
     inbox: int
     source: str

@@ -74,8 +74,7 @@ def respond(account: Account, call: Call) -> Answer:
 
 
 def _configure(account: Account, inbox: int, token: str | None) -> Answer:
-    """A visitor with a known token keeps their contact; any other gets a contact with only a
-    name."""
+    """A visitor with a known token keeps their contact; any other gets a new one with a name."""
     if token is None or find_contact(account, account.visitors[token]) is None:
         token = arrive(account, inbox)
     contact = find_contact(account, account.visitors[token]) or {}

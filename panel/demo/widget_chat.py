@@ -31,8 +31,7 @@ _BROWSER: Json = {
 
 
 def start_conversation(said: Said) -> Answer:
-    """Start a conversation by the pre-chat form: its keys merge as well, and the answer holds the
-    contact."""
+    """The pre-chat form merges by its keys as well, and the answer holds the contact."""
     typed = said.body.get("contact")
     form = dict(typed) if isinstance(typed, dict) else {}
     contact = said.contact

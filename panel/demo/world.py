@@ -110,8 +110,7 @@ def call_of(request: Request) -> Call:
 
 
 def answer(status: int, document: Any = None, **headers: str) -> Response:
-    """Make a JSON answer; no document is an empty body. `Retry_After` names the header
-    Retry-After."""
+    """Make a JSON answer, empty without a document; `Retry_After` names the header."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if document is None:
         return Response(b"", status, named)

@@ -171,8 +171,7 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
 
 
 def _name_company(row: Scenario) -> str:
-    """Return the company that an agent typed for a customer whom MIDDAG Account does not know; else
-    an empty text."""
+    """Return the company that an agent typed for a customer unknown to MIDDAG Account."""
     numbers = row.organizations if row.fault else ()
     made = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
     return next((str(company.organization["name"]) for company in made), "")

@@ -89,8 +89,7 @@ def _find_day(moment: datetime) -> date:
 
 
 def _read_day_and_month(year: int, first: int, second: int) -> date:
-    """Read `13/05/2026` or `05/13/2026`, which are one day each; `01/05/2026` may be two days, and
-    is refused."""
+    """Read `13/05/2026` or `05/13/2026`; `01/05/2026` may be two days, and is refused."""
     readings = {(first, second), (second, first)}  # day and month
     days = {_make_day(year, month, day) for day, month in readings} - {None}
     found = days.pop() if len(days) == 1 else None
@@ -130,8 +129,7 @@ def _read_object(value: dict[str, Any]) -> date:
 
 
 def _find_zone(name: str) -> tzinfo:
-    """Return the zone of an offset, an abbreviation or a name: the three types of PHP's time
-    zones."""
+    """Return the zone of an offset, an abbreviation or a name: PHP's three types of zones."""
     if re.fullmatch(r"[+-]\d\d:\d\d(:\d\d)?", name, re.ASCII):
         return datetime.strptime(name, "%z").tzinfo or UTC
     if name.upper() in ("Z", "UTC", "GMT"):

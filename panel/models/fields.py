@@ -107,8 +107,7 @@ class Fields:
         return self._keep_illegible(key, read_date)
 
     def moment(self, *keys: str) -> date | None:
-        """Return the first of these fields that holds a date. The date decides nothing, so an odd
-        one counts as not stated."""
+        """Return the first of these fields with a date; an odd one counts as not stated."""
         for key in keys:
             found = self._keep_illegible(key, read_date)
             if found and not isinstance(found, Illegible):

@@ -136,8 +136,7 @@ def _read_grant(value: Any) -> Grant | None:
 
 
 def _read_notes(row: Row, fields: Fields, key: str) -> tuple[str, ...]:
-    """Read a text, a list of texts, or WooCommerce's notes, of which only those for the
-    customer."""
+    """Read a text, a list of texts, or WooCommerce's notes, but only those for the customer."""
     value = row.get(key)
     if isinstance(value, str):
         return _split(fields, value)

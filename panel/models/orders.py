@@ -87,8 +87,7 @@ class Quote:
         return self._is_open() and self._has_lapsed(now) is False
 
     def lapsed(self, now: datetime) -> bool:
-        """A quote is lapsed when it is sent or viewed, but past its date: the back office's own
-        expiry may lag behind."""
+        """A quote has lapsed if it is sent or viewed, but past its date: expiry may lag."""
         return self._is_open() and self._has_lapsed(now) is True
 
     def undecided(self, now: datetime) -> bool:

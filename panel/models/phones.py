@@ -97,8 +97,7 @@ def _spell(number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
 
 
 def has_extension(text: str | None, country: str | None = None) -> bool:
-    """Tell whether the number leads to a switchboard first. Such a number belongs to everybody in
-    that company."""
+    """Tell whether the number leads to a switchboard, which is shared by a whole company."""
     number = _parse(text, country)
     return bool(number and number.extension)
 

@@ -44,8 +44,7 @@ def decode_entities(text: str) -> str:
 
 
 def is_undecoded(text: str, name: str) -> bool:
-    """Tell whether the text is this name as WordPress writes it into HTML, and not the name
-    itself."""
+    """Tell whether the text is this name as WordPress writes it into HTML."""
     decoded = decode_entities(text)
     return decoded != text and _flatten(decoded) == _flatten(name)
 

@@ -65,8 +65,7 @@ class Illegible:
 
 @dataclass(frozen=True)
 class Oddity:
-    """An odd value of an answer, for the log, which gets no value. `record`: its id, or its
-    place."""
+    """An odd value, for the log, which does not get the value. `record`: its id, or its place."""
 
     record: str
     field: str
@@ -93,8 +92,7 @@ def read_list(value: Any) -> list[Any]:
 
 
 def read_whole(row: Row, key: str) -> int | None:
-    """Read a JSON integer, its digits in a string, or a number with a zero fraction (PHP writes all
-    three)."""
+    """Read an integer, its digits in a string, or one with a zero fraction: PHP writes all."""
     value = row.get(key)
     if isinstance(value, bool):
         return None
@@ -106,8 +104,7 @@ def read_whole(row: Row, key: str) -> int | None:
 
 
 def is_short(number: Decimal) -> bool:
-    """Tell whether the number may be used in arithmetic. Arithmetic on 1e9999999 would never
-    end."""
+    """Tell whether the number may be used in arithmetic, which on 1e9999999 would never end."""
     exponent = number.as_tuple().exponent
     return (
         isinstance(exponent, int)

@@ -25,8 +25,7 @@ _large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
 class BodyReader:
-    """Reads bodies before the deadline. A large body waits for its turn, which lasts until the
-    reader is closed."""
+    """Reads bodies before the deadline; a large one keeps its turn until the reader is closed."""
 
     def __init__(self, by: Deadline) -> None:
         self._by = by

@@ -51,12 +51,10 @@ __all__ = [
 
 
 class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
-    """A client for one account, with the token of `CHATWOOT_API_TOKEN`. Every method raises
-    `PanelError`."""
+    """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
     def version(self) -> str:
-        """Return a version such as `4.16.2`; empty where Chatwoot does not say. Chatwoot tells it
-        without a token."""
+        """Return such as `4.16.2`, empty where Chatwoot does not say; it needs no token."""
         with self._reporting("version"):
             body = self._client.get("api").body
         version = body.get("version") if isinstance(body, dict) else None
@@ -70,8 +68,7 @@ class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
             self._cache.forget(number, "chatwoot-sources")
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
-        """Call an endpoint of the account's own settings (definitions, apps, webhooks), which
-        mostly need an administrator."""
+        """Call the account's settings (definitions, apps, webhooks), mostly as administrator."""
         if method == "GET":
             return self._get(path)
         answer = self._send(method, path, body, again=False)

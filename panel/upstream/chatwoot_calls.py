@@ -63,8 +63,7 @@ def connect(
     gate: Gate = lambda: None,
     egress: Egress = DIRECT,
 ) -> Client:
-    """Return the HTTP client of one Chatwoot; without `token`, each caller brings a token of their
-    own."""
+    """Return the client of one Chatwoot; without `token`, each caller brings one."""
     # The hyphen form: nginx drops names with underscores by default.
     headers = {"Api-Access-Token": token} if token else {}
     return Client(url, headers, gate, name_rejection, egress)
@@ -104,14 +103,12 @@ class AccountCalls:
 
     @naming_side(CHATWOOT_SIDE)
     def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
-        """Return the agents of the account, by id. Raises `Unauthorized` where there is no
-        account."""
+        """Return the account's agents, by id; raises `Unauthorized` without an account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, parse_agents)
         return self._read_cached(resource, "agents", self._fetch_agents, control)
 
     def check_token(self) -> None:
-        """Call Chatwoot, without any copy, to check that the token is good for the account; raises
-        the reason otherwise."""
+        """Check with a call, not a copy, that the token is good for the account; raises why not."""
         with self._reporting("agents"):
             self._fetch_agents()
 

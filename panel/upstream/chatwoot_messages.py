@@ -28,8 +28,7 @@ class MessageCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_messages(self, conversation: int, since: float) -> list[Message]:
-        """Return the messages since then (epoch seconds), and some before; read anew, 20 in a
-        call."""
+        """Return the messages since then (epoch seconds), and some before; 20 in a call."""
         path, found = f"conversations/{conversation}/messages", list[Message]()
         for _ in range(MOST_MESSAGE_PAGES):
             oldest = f"?before={found[0].id}" if found else ""

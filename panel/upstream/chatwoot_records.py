@@ -1,7 +1,6 @@
 """The records of Chatwoot as plain values, and the parsers of its JSON.
 
-Every `parse_…` raises `Unreadable("wrong_shape")`. The keys and forms were seen on 4.3.0 and
-4.16.2.
+Every `parse_…` raises `Unreadable("wrong_shape")`. The keys were seen on 4.3.0 and 4.16.2.
 """
 
 from collections.abc import Sequence
@@ -44,9 +43,8 @@ class Agent:
 class Contact:
     """`joined`: an inbox knows the contact, so that somebody may be speaking through it.
 
-    `public`: it belongs to a website's or an API's inbox, whose visitors can read all of it; also
-    True where Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own
-    field.
+    `public`: it is in a website's or an API's inbox, whose visitors can read all of it, or Chatwoot
+    does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -66,9 +64,8 @@ class Conversation:
 
     `team`: the team that it is assigned to, whose members may see it without being in the inbox
     (4.8). `languages`: of the customer, the likeliest first; empty where Chatwoot knows none.
-    `active_at`, of its last message, and `waiting_since`, of the customer's first message without
-    an agent's answer, are epoch seconds, 0 where Chatwoot does not tell. `status`: open, pending,
-    snoozed or resolved.
+    `active_at` (last message) and `waiting_since` (the customer's first unanswered message) are
+    epoch seconds, 0 where Chatwoot does not tell. `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -87,8 +84,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Message:
-    """A message of a conversation. `source`: the writer's own id of it; `created_at`: epoch
-    seconds."""
+    """A message. `source`: its writer's own id of it; `created_at`: epoch seconds."""
 
     id: int
     content: str
@@ -99,8 +95,7 @@ class Message:
 
 @dataclass(frozen=True)
 class ListedConversation:
-    """A row in the list of a contact's conversations. `status`: open, pending, snoozed or
-    resolved."""
+    """A row of a contact's list. `status`: open, pending, snoozed or resolved."""
 
     id: int
     status: str
@@ -109,8 +104,7 @@ class ListedConversation:
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of Chatwoot's filters on a standard key, or on a custom attribute that is
-    defined.
+    """A condition of Chatwoot's filters on a standard key, or on a defined custom attribute.
 
     `value`: with several, any one may match.
     """
@@ -135,8 +129,7 @@ class ValuesRefused(GiveUp):
 
 
 def make_question(conditions: Sequence[Condition], *joints: str) -> dict[str, Any]:
-    """Make the body for Chatwoot's filters. `joints`: the operators between the conditions,
-    repeated; AND by default."""
+    """Make the body of a filter. `joints`: the repeated operators in between, AND by default."""
     rows: list[dict[str, Any]] = [
         {
             "attribute_key": each.key,
@@ -216,8 +209,7 @@ def _is_public(contact: dict[str, Any]) -> bool:
 
 
 def read_sources(contact: Any) -> list[list[Any]]:
-    """Return pairs of inbox and source of a contact; a source that is missing or no text is
-    empty."""
+    """Return pairs of inbox and source of a contact; a missing or odd source is empty."""
     joined = require_object(contact).get("contact_inboxes")
     rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
     inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]

@@ -94,8 +94,7 @@ def _name_unknown(rejection: Rejection) -> str:
 
 
 def read_words(body: Any) -> str:
-    """Return Chatwoot's sentence in a decoded answer (`error`, the first of `errors`, or
-    `message`)."""
+    """Return Chatwoot's sentence in an answer (`error`, the first of `errors`, or `message`)."""
     found = body if isinstance(body, dict) else {}
     words = found.get("error") or next(iter(_list_errors(found)), None) or found.get("message")
     return words[:200] if isinstance(words, str) else ""

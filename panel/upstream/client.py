@@ -55,8 +55,7 @@ class Client(Exchange):
         name_rejection: NameRejection = lambda _: None,
         egress: Egress = DIRECT,
     ) -> None:
-        """`gate` is passed before each call: it may wait, or raise. The other arguments: see
-        `Exchange`."""
+        """`gate` is passed before each call: it may wait, or raise. The rest: see `Exchange`."""
         super().__init__(base, headers, name_rejection, egress)
         self.host = urlsplit(base).hostname or ""
         self._gate = gate
@@ -64,8 +63,7 @@ class Client(Exchange):
         self._events = LogThrottle()
 
     def with_names(self, name_rejection: NameRejection) -> "Client":
-        """Return a client with the same connections and breaker, and another reading of
-        refusals."""
+        """Return a client with the same connections and breaker, which names refusals so."""
         named = copy(self)
         named._name_rejection = name_rejection
         return named

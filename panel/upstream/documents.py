@@ -67,8 +67,7 @@ class Document(Generic[T]):
 
     @property
     def label(self) -> str:
-        """Return the name under which it is counted and logged: a single record has that of its
-        kind."""
+        """Return the name under which it is counted and logged: that of its kind."""
         return self.name.partition("-")[0]
 
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
@@ -114,8 +113,7 @@ def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]
 
 
 def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Oddity]]:
-    """Return the rows, and an oddity for each record that is no object, has no id, or no legible
-    owner."""
+    """Return the rows, and an oddity for each without an object, an id or a legible owner."""
     rows: list[R] = []
     oddities: list[Oddity] = []
     for place, record in enumerate(records, 1):
@@ -192,8 +190,7 @@ def check_owners(records: list[Any], organization: int) -> None:
 
 
 def check_owner(record: Row, organization: int) -> None:
-    """Raises `Unreadable` for another organization's record, and for one with an illegible
-    owner."""
+    """Raises `Unreadable` for another organization's record, or one with an illegible owner."""
     if find_owner(record) not in (None, organization):
         raise Unreadable(FOREIGN_ROWS, "a row of another organization")
 

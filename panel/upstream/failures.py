@@ -80,8 +80,7 @@ class Troubles:
         self._standing: dict[str, Trouble] = {}
 
     def note_failure(self, document: str, error: PanelError) -> None:
-        """A call that was not made is not noted: the failure that led to the pause stands
-        already."""
+        """A call that was not made is not noted: the failure before the pause stands already."""
         if isinstance(error, Paused | Busy):
             return
         with self._lock:

@@ -59,8 +59,7 @@ class Inspection:
 
     @property
     def skew(self) -> float | None:
-        """Return the seconds that the other clock is ahead of ours; None where the answer has no
-        date."""
+        """Return how many seconds the other clock is ahead; None for an answer without a date."""
         try:
             return parsedate_to_datetime(self.headers.get("Date") or "").timestamp() - time.time()
         except (TypeError, ValueError):
@@ -107,8 +106,7 @@ def inspect(
 
 
 def explain_network(error: BaseException) -> str:
-    """Return the reason why no answer came, from the libraries' own words; empty: it is not
-    known."""
+    """Return why no answer came, from the libraries' own words; empty: it is not known."""
     told, cause = "", error.__cause__ or error.__context__
     while cause is not None:
         told += f" {type(cause).__name__} {cause!r}".lower()
@@ -117,8 +115,7 @@ def explain_network(error: BaseException) -> str:
 
 
 def read_expiry(url: str, certificates: str = "") -> float | None:
-    """Return the end of the TLS certificate there (epoch seconds); None for http, or where TLS
-    fails."""
+    """Return the end of the TLS certificate (epoch seconds); None for http, or without TLS."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         return None

@@ -75,8 +75,7 @@ class BackOffice:
         self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
 
     def behind(self, gate: Gate) -> "BackOffice":
-        """Return the same for passes: each call waits at the gate, and pages come one after the
-        other."""
+        """Return the same for passes: calls wait at the gate, and pages come one by one."""
         other = copy(self)
         other._client, other._slots = self._client.with_gate(gate), CallSlots(1)
         return other
@@ -91,8 +90,7 @@ class BackOffice:
         return self._troubles.latest
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
-        """Return a `Reading` of the document; raises `PanelError` when neither an answer nor a copy
-        can be had."""
+        """Return a `Reading`; raises `PanelError` when there is neither an answer nor a copy."""
         fetched = []
 
         def fetch(by: Deadline) -> Dated:
@@ -123,8 +121,7 @@ class BackOffice:
             self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
 
     def peek_stopped(self, organization: int) -> dict[str, str] | None:
-        """Return the status of each stopped entitlement, by its code; None: there was no recent
-        pass."""
+        """Return each stopped entitlement's status, by its code; None: no recent pass."""
         kept = self._cache.peek(_make_stopped_resource(organization))
         return kept.value if kept else None
 
@@ -268,8 +265,7 @@ class BackOffice:
         return answer
 
     def _note_cache(self, age: float | None) -> None:
-        """Note a cache in front of the back office, also while its copy is fresh: an administrator
-        has to remove it."""
+        """Note a cache in front, also while it is fresh: an administrator has to remove it."""
         if age == 0.0:
             self._troubles.note_success(CACHE_IN_BETWEEN)
         else:
@@ -284,8 +280,7 @@ class BackOffice:
 
 
 def find_record(document: Document[Any]) -> int:
-    """Return the id of the one record that the document is about; 0: it is about an
-    organization."""
+    """Return the id of the one record that it is about; 0: it is about an organization."""
     return document.record if isinstance(document, RecordDocument) else 0
 
 

@@ -67,8 +67,7 @@ SERVER_NAME = re.compile(r"[\w ./()-]{1,40}", re.ASCII)
 
 
 def name_rejection(rejection: Rejection) -> PanelError | None:
-    """Return the error of a refusal; None: its status says all. `detail` names the server that
-    refused."""
+    """Return the error of a refusal, None: by its status; `detail` names who refused."""
     status, own, word = rejection.status, _read_own_code(rejection), _read_word(rejection)
     told = _tell(rejection, own or word)
     if status < 400:
@@ -108,8 +107,7 @@ def _name_own(status: int, code: str, told: str) -> PanelError:
 
 
 def _name_foreign(rejection: Rejection, word: str, told: str) -> PanelError | None:
-    """Return the error of a refusal outside the envelope: by the plugin's check, or by another
-    server."""
+    """Return the error of a refusal outside the envelope: the plugin's check, or another's."""
     status = rejection.status
     if status == 403 and word == "forbidden":
         return Refused("denied", told)

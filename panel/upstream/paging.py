@@ -45,8 +45,7 @@ class PagedList:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether the list stayed the same while it was read, and has as many rows as were
-        counted."""
+        """Tell whether the list did not change while it was read, and has all counted rows."""
         return len(self.totals) < 2 and len(self.rows) >= (self.total or 0)
 
 

@@ -37,8 +37,7 @@ def is_challenge(headers: Mapping[str, str]) -> bool:
 
 
 def name_by_status(rejection: Rejection) -> PanelError:
-    """Return the error by the status alone. An outside world whose words tell more has its own
-    function."""
+    """Return the error by the status alone; see `NameRejection` for worlds that tell more."""
     status = rejection.status
     if status == 429 or status >= 500:
         return _name_trouble(status, rejection.headers.get("Retry-After"))
@@ -57,8 +56,7 @@ def _name_trouble(status: int, retry_after: str | None) -> Unwell:
 
 
 def _parse_retry_after(header: str | None) -> float | None:
-    """Return the time of `Retry-After`, in seconds or as an HTTP date (RFC 9110, section 10.2.3),
-    as epoch seconds."""
+    """Return the time of `Retry-After` (seconds or date, RFC 9110, 10.2.3) in epoch seconds."""
     if not header:
         return None
     seconds = header.strip()

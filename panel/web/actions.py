@@ -81,8 +81,7 @@ def _limit_searches(seal: Seal) -> None:
 
 @contextmanager
 def _take_turn(seal: Seal) -> Iterator[None]:
-    """Allow one search at a time for each agent: many at once would take the processor from
-    openings."""
+    """Allow one search at a time for each agent: many would slow down openings."""
     with services().locks.hold(f"search:{seal.agent}", TURN_SECONDS) as alone:
         if not alone:
             raise Denied("too_many_searches", retry_at=time.time() + TURN_SECONDS)

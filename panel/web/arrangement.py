@@ -17,8 +17,7 @@ from panel.web.sections import SECTIONS
 
 
 def find_preference(seal: Seal) -> Preference:
-    """Return the usual arrangement where the agent prefers no other, and while the database is
-    silent."""
+    """Return the agent's arrangement; the usual one also while the database is silent."""
     if not proves_agents() or seal.proof == SHARED_SECRET:
         return Preference()
     try:
@@ -28,8 +27,7 @@ def find_preference(seal: Seal) -> Preference:
 
 
 def change_preferences() -> Response:
-    """Store the whole arrangement at once: `order` and `collapsed` are names of sections with
-    commas between."""
+    """Store the arrangement: `order` and `collapsed` are names of sections with commas between."""
     if not proves_agents():
         return refuse_unproven_agent()
     seal = open_seal()

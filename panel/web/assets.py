@@ -73,8 +73,7 @@ class StaticFiles(dict[str, Asset]):
 
 
 def register(app: Flask) -> None:
-    """Give templates `asset(name)`, load the files for `show_file`, and compress the HTML of every
-    route."""
+    """Give templates `asset(name)`, load the files, and compress the HTML of every route."""
     assets = _read_assets(Path(app.root_path, "static"))
     services.register(app, assets)
 
@@ -104,8 +103,7 @@ def _read_assets(folder: Path) -> StaticFiles:
 
 
 def _take_script(files: dict[str, bytes]) -> bytes:
-    """Return one script made of our modules, and remove these from `files`: browsers never ask for
-    them."""
+    """Move our modules out of `files` into one script: browsers never ask for them."""
     paths = [name for name in files if name.startswith(f"{MODULES}/")]
     return bundle({Path(name).name: files.pop(name).decode() for name in paths}).encode()
 
@@ -116,8 +114,7 @@ def _guess_kind(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
-    """Return the texts of `(kind, text)` minified; where the library is missing, they stay as they
-    are."""
+    """Return the texts of `(kind, text)` minified; unchanged where the library is missing."""
     command = [sys.executable, "-c", MINIFY]
     try:
         made = subprocess.run(  # noqa: S603 (our own words)
@@ -178,8 +175,7 @@ def compress_answer(answer: Response) -> Response:
 
 
 def _choose_encoding() -> str:
-    """Return the encoding that the browser prefers among ours; empty where it accepts none of
-    them."""
+    """Return the encoding that the browser prefers among ours; empty for none of them."""
     return _prefer_encoding(request.headers.get("Accept-Encoding", ""))
 
 

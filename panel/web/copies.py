@@ -104,8 +104,7 @@ def _find_item(seal: Seal, name: str, record: int) -> Item | None:
 
 
 def _choose_customers_formats(seal: Seal) -> Formats:
-    """Choose the language of the conversation or its contact; where neither has one, that of the
-    panel."""
+    """Choose the conversation's or the contact's language; without one, that of the panel."""
     own = choose_formats()
     try:
         talk = services().chatwoot.conversation(seal.conversation, CacheControl.FRESH)

@@ -20,8 +20,7 @@ LONGEST_ORIGIN = 200  # characters
 
 
 def refuse_foreign_pages() -> ResponseReturnValue | None:
-    """A page of another site may not post in an agent's name: the browser would send the agent's
-    cookies along."""
+    """A page of another site may not post: the browser would send the agent's cookies along."""
     if request.method != "POST":
         return None
     given, settings = request.headers.get("Origin"), services().settings

@@ -121,8 +121,7 @@ class Reader:
         return DetailPart(state, reading.value, *told)
 
     def read_copy(self, document: Document[Any]) -> DetailPart:
-        """Read the copy that the section was drawn from; the section itself brings an aged copy up
-        to date."""
+        """Read the copy that the section shows; the section itself updates an aged copy."""
         part = self.read(document, CacheControl.STALE_WHILE_REVALIDATE)
         if part.follow and part.value is not None:
             return replace(part, state="fresh", code="", follow=False)
@@ -154,7 +153,6 @@ def _make_failed(error: PanelError) -> DetailPart:
 
 
 def mark_unchecked(details: Details) -> Details:
-    """Mark details that are shown although Chatwoot did not confirm in time that the agent may see
-    them."""
+    """Mark details that are shown before Chatwoot confirmed that the agent may see them."""
     parts = {**details.parts, "access": DetailPart("late", code=ACCESS_UNCHECKED)}
     return replace(details, parts=parts)

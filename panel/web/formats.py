@@ -44,8 +44,7 @@ def _load_translations(locale: str) -> NullTranslations:
 
 
 def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
-    """Return the first of these languages that we have, such as `pt-PT` or `pt_BR`; else
-    English."""
+    """Return the first of these languages that we have (`pt-PT`, `pt_BR`); else English."""
     spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
     languages = (re.split("[-_]", tag.lower())[0] for tag in wanted)
     return next((spoken[tag] for tag in languages if tag in spoken), otherwise or "en")
@@ -108,13 +107,11 @@ class Formats:
         return near.get(days) or _format_within(days // abs(days) * size, unit, self.locale)
 
     def country(self, code: str) -> str:
-        """Return the name of a country; a text that is no code of a country is returned
-        unchanged."""
+        """Return the name of a country; a text that is no code stays unchanged."""
         return _load_countries(self.locale).get(code.upper(), code)
 
     def _find_day(self, moment: date | datetime) -> date:
-        """Return the day in our zone; the first and the last year of the calendar cannot be
-        moved."""
+        """Return the day in our zone; the calendar's first and last year cannot be moved."""
         if not isinstance(moment, datetime):
             return moment
         return (moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment).date()
@@ -160,8 +157,7 @@ def _format_within(size: int, unit: Unit, locale: str) -> str:
 
 
 def _choose_unit(days: int) -> tuple[Unit, int]:
-    """Count days up to 90, then whole months, then whole years, by the mean length of month and
-    year."""
+    """Count days up to 90, then whole months, then whole years, of their mean lengths."""
     if days <= MOST_DAYS:
         return "day", days
     if days < MOST_MONTHS * 365 / 12:

@@ -25,8 +25,7 @@ def learn_language(proof: Proof) -> None:
 
 
 def _find_account() -> str:
-    """The language of the account is not worth a wait, so a missing copy is only asked for
-    briefly."""
+    """Return the account's language; without a copy it is only waited for briefly."""
     checks, chatwoot = services().checks, services().chatwoot
     try:
         kept = chatwoot.peek_locale()
@@ -47,8 +46,7 @@ def _recall_account() -> str:
 
 
 def tell_language(answer: Response | str) -> Response:
-    """Return the answer unchanged, or with the page's words added where the page stands in another
-    language."""
+    """Return the answer, with the page's words added where the page is in another language."""
     chosen, told = choose_formats(), make_response(answer)
     if chosen.locale != choose_page_formats().locale:
         told.headers["Content-Language"] = chosen.language

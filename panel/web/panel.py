@@ -99,8 +99,7 @@ def refresh_all() -> Response:
 
 
 def show_attention() -> Response:
-    """Show the lines that need a word by now, from kept copies; only Chatwoot's check of access is
-    waited for."""
+    """Show the lines that need a word by now, from kept copies; only access is asked for."""
     seal, is_checked = open_seal_in_time()
     if not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)

@@ -44,8 +44,7 @@ class CpuLoad:
         self._window = clock(), cpu(), 0.0
 
     def share(self) -> float:
-        """Return the share of the last window, which is at least two seconds long; 0 before the
-        first window."""
+        """Return the share of the last window of at least two seconds; 0 before the first."""
         since, used, share = self._window
         now = self._clock()
         if now - since < WINDOW_SECONDS:

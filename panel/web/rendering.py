@@ -44,8 +44,7 @@ ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429, "too_many_guesses": 
 
 
 def register(pages: Blueprint) -> None:
-    """Register the parts that every route of the panel shares: its mark, its errors, the names that
-    templates may use."""
+    """Register what all routes share: their mark, their errors, the names for templates."""
     pages.after_request(mark_as_ours)
     pages.register_error_handler(InvalidSeal, answer_invalid_seal)
     pages.register_error_handler(PanelError, answer_unchecked_seal)
@@ -83,8 +82,7 @@ def open_seal() -> Seal:
 
 
 def open_seal_in_time() -> tuple[Seal, bool]:
-    """Return False beside the seal where Chatwoot was too slow to confirm that the agent may see
-    this."""
+    """Return False beside the seal where Chatwoot was too slow to confirm it."""
     return services().seals.open_in_time(request.headers.get("Authorization"))
 
 
@@ -94,8 +92,7 @@ def open_seal_at_once() -> Seal:
 
 
 def mark_as_ours(answer: Response) -> Response:
-    """The page lets only answers with this mark replace a part of the panel: no proxy's page, no
-    JSON."""
+    """Only an answer with this mark may replace a part of the panel: no proxy's page, no JSON."""
     if answer.mimetype == "text/html":
         answer.headers["X-Panel"] = "1"
     return answer
@@ -107,8 +104,7 @@ def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], 
 
 
 def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]], int]:
-    """Answer when Chatwoot cannot tell whether the seal still holds: nothing new is shown, and the
-    page keeps what stands."""
+    """Answer that Chatwoot cannot confirm the seal: the page keeps its panel, nothing is added."""
     return {"error": {"code": error.code, "detail": "the seal could not be checked"}}, 503
 
 
@@ -122,14 +118,12 @@ def provide_globals() -> dict[str, object]:
 
 
 def proves_agents() -> bool:
-    """Tell whether the agent's identity is proven. The launch key alone proves no agent: then the
-    identity is only the page's word."""
+    """Tell whether agents are proven. With the launch key alone, the page names them unproven."""
     return services().settings.agent_proof != SHARED_SECRET
 
 
 def choose_formats() -> Formats:
-    """Choose the language that Chatwoot speaks to this agent, where it is known (`languages`); else
-    that of the page or its browser; else that of the setting."""
+    """Choose Chatwoot's language for this agent (`languages`), else the page's, else ours."""
     return _find_formats(g.get("locale", ""))
 
 
@@ -173,8 +167,7 @@ def find_masked(trust: str) -> frozenset[str]:
 
 
 def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
-    """Return the kinds that are masked in a section and in its rows, without those that the seal
-    uncovers."""
+    """Return the kinds that are masked in a section and its rows, without uncovered ones."""
     masked = find_masked(seal.trust)
     return masked - section.reveals if section.name in seal.uncovered else masked
 
@@ -204,8 +197,7 @@ def refuse_unproven_agent() -> Response:
 
 
 def render_refusal(error: PanelError) -> tuple[str, int]:
-    """Render the answer without a panel: the viewer is refused, or an outside world could not be
-    asked."""
+    """Render no panel: the viewer is refused, or an outside world could not be asked."""
     template = "denied.html" if isinstance(error, Denied) else "failed.html"
     signs_in = services().authenticator.takes_tokens
     if signs_in and isinstance(error, Unproven):
@@ -285,7 +277,7 @@ def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
 
 
 def peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
-    """Render a kept copy at once; without a copy the section loads itself."""
+    """Make a view of the kept copy; without a copy the section loads itself."""
     try:
         reading = services().back_office.peek(section.document, organization)
     except PanelError as error:

@@ -7,8 +7,7 @@ from panel.settings import Settings
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Registered before all other hooks of a request, so that a refused request has an id as
-    well."""
+    """Call this before all other hooks of a request, so that a refused request has an id too."""
 
     def begin() -> None:
         given = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""

@@ -27,8 +27,7 @@ Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, an
 
 
 def read_details(section: Section, number: int, reader: Reader) -> Details | None:
-    """Return None where this organization has no such record (any more), or where such rows do not
-    open."""
+    """Return None where the organization has no such record, or where such rows do not open."""
     if section.name not in READERS:
         return None
     copy = reader.read_copy(section.document)
@@ -114,8 +113,7 @@ def is_paid(order: Order) -> bool:
 
 
 def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
-    """List the open quotes that may be about this license: quotes that name its product come
-    first."""
+    """List open quotes that may be about this license, those that name its product first."""
     open_ones = [
         each for each in quotes.rows if each.pending(moment.now) or read_status(each) == "accepted"
     ]

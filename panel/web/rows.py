@@ -25,8 +25,7 @@ SEATED = "collaborator:"  # how the directory calls a person of an organization
 
 
 def show_row(name: str, number: str) -> Response:
-    """Show one record of the organization that the seal names; a record of another organization
-    counts as unknown."""
+    """Show one record of the organization in the seal; any other record counts as unknown."""
     seal, is_checked = open_seal_in_time()
     section = SECTIONS.get(name)
     if section is None or not seal.organization:

@@ -231,6 +231,5 @@ def make_loading_view(section: Section, code: str = "") -> SectionView:
 
 
 def mark_unchecked(view: SectionView) -> SectionView:
-    """Mark a section that is shown although Chatwoot did not confirm in time that the agent may see
-    it."""
+    """Mark a section that is shown before Chatwoot confirmed that the agent may see it."""
     return replace(view, state="late", code=ACCESS_UNCHECKED, follow=False)

@@ -75,7 +75,6 @@ def _mount() -> str:
 
 
 def _refuse_strange_mounts() -> None:
-    """The mount is written into pages and into the policy, so a value that no proxy of ours would
-    send is refused."""
+    """Refuse a mount that no proxy of ours would send: it is written into pages and policy."""
     if not MOUNT.fullmatch(_mount()):
         abort(400)

@@ -88,8 +88,7 @@ SENTENCES = {"orders": ORDER_SENTENCES, "quotes": QUOTE_SENTENCES, "licenses": L
 
 @dataclass(frozen=True)
 class SentenceContext:
-    """The values that a sentence depends on beside the record. `fmt`: the formats of the customer's
-    language."""
+    """The values for a sentence beside the record. `fmt`: formats in the customer's language."""
 
     moment: Moment
     fmt: Formats

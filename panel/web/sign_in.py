@@ -59,8 +59,7 @@ def _explain_lack() -> str:
 
 @contextmanager
 def limit_guesses(hints: Hints) -> Iterator[None]:
-    """Count a conversation that Chatwoot does not have, or not with this contact, as a possible
-    guess."""
+    """Count a conversation that Chatwoot does not have, or not with this contact, as a guess."""
     authenticator = services().authenticator
     asker = Asker(hints.agent_id, _read_peer(), _read_address())
     authenticator.refuse_guesser(asker)

@@ -41,8 +41,7 @@ def summarize(view: SectionView) -> Summary:
 
 
 def show_summary(name: str) -> Response:
-    """Show the summary of the company that the seal names: from the kept copy, else from a new
-    read."""
+    """Show the summary of the company in the seal: from the kept copy, else from a new read."""
     seal, _ = open_seal_in_time()
     if name not in SUMMARIZED or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)

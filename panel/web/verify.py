@@ -107,8 +107,7 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
 
 
 def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None) -> str:
-    """Return the registered phone. The mask may hide it elsewhere, so it is shown only with its row
-    in the access log."""
+    """Return the registered phone, which may be masked, only once its row is in the access log."""
     phone = company.phone if company else None
     if phone:
         services().audit_log.record(

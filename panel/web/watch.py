@@ -23,8 +23,7 @@ Examine = Callable[[Services], dict[str, Any]]
 
 
 class HealthWatch:
-    """Safe for threads; the state is of this process alone. `examined`: the last result of
-    `examine`."""
+    """Safe for threads; of this process alone. `examined`: the last result of `examine`."""
 
     def __init__(self, examine: Examine = lambda _: {}) -> None:
         self._examine = examine
