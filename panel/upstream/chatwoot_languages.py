@@ -6,15 +6,18 @@ from typing import Any
 # The likeliest comes first: the language that Chatwoot recognized in their messages, then the one
 # noted for the contact, then their browser's.
 LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
+COMPANY_FIELD = "company_name"  # what agents typed of a contact
 
 
 def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
-    """Keep only the languages among the further attributes, which anybody may fill."""
+    """Keep only the further attributes that we read: anybody may fill the others."""
     for owner in (conversation, conversation["meta"]["sender"]):
         further = owner.pop("additional_attributes", None)
         if isinstance(further, dict):
-            kept = {name: further[name] for name in LANGUAGE_FIELDS if name in further}
-            owner["additional_attributes"] = kept
+            wanted = (*LANGUAGE_FIELDS, COMPANY_FIELD)
+            owner["additional_attributes"] = {
+                name: further[name] for name in wanted if name in further
+            }
     return conversation
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from panel.errors import GiveUp, Unreadable
 from panel.models.text import clean, normalize_email
-from panel.upstream.chatwoot_languages import read_languages
+from panel.upstream.chatwoot_languages import COMPANY_FIELD, read_languages
 
 ADMINISTRATOR = "administrator"
 LONGEST_NAME = 255  # characters that a contact's name may have
@@ -196,7 +196,7 @@ def parse_contact(body: Any) -> Contact:
 
 def _read_company(contact: dict[str, Any]) -> str:
     more = contact.get("additional_attributes")
-    return (_read_text(more, "company_name") or "") if isinstance(more, dict) else ""
+    return (_read_text(more, COMPANY_FIELD) or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:

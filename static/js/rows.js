@@ -35,9 +35,12 @@ on("htmx:before:swap", () => {
 
 // A row may have moved behind the line of closed records: the agent who reads it must not lose it.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
-  const values = ctx.request?.action.endsWith("/refresh") ? { again: 1 } : {};
+  const refreshed = ctx.request?.action.endsWith("/refresh") && sectionOf(ctx.sourceElement);
   inSight.forEach((id) => find(`#${id}`)?.closest(CLOSED_LIST)?.setAttribute("open", ""));
-  all(OPENED).filter(isOutdated).forEach((button) => load(button, values));
+  for (const button of all(OPENED)) {
+    const isAsked = sectionOf(button) === refreshed;
+    if (isAsked || isOutdated(button)) load(button, isAsked ? { again: 1 } : {});
+  }
   const trouble = ctx.sourceElement?.matches(".details") && ctx.sourceElement.querySelector(".trouble strong");
   if (trouble) announce(trouble.textContent);
 });
