@@ -48,10 +48,10 @@ class BackgroundChecks:
 
     def wait(self, check: RunningCheck[T], seconds: float = CHECK_SECONDS) -> T:
         """Return or raise the result of `check`, within `seconds` of its start; else `Busy`."""
-        left = check.since + seconds - time.monotonic()
+        seconds_left = check.since + seconds - time.monotonic()
         try:
             with self._bulkhead.enter():
-                return check.future.result(max(0.0, left))
+                return check.future.result(max(0.0, seconds_left))
         except StillRunning:
             raise Busy(ACCESS_UNCHECKED, "the check takes long") from None
 

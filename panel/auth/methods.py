@@ -145,12 +145,12 @@ class Authenticator:
         return self.revocations.find(agent) or 0
 
     def by_launch_key(self, shown: Credentials) -> Proof:
-        given = parse_bearer(shown.authorization).encode()
-        if not given:
+        sent_key = parse_bearer(shown.authorization).encode()
+        if not sent_key:
             raise Unproven("no_proof")
         keys = [derive_launch_key(secret).encode() for secret in self.settings.secrets]
         # All keys are compared, in constant time: the duration must not tell which is nearly right.
-        right = [hmac.compare_digest(given, key) for key in keys]
+        right = [hmac.compare_digest(sent_key, key) for key in keys]
         if not any(right):
             raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
         return Proof(SHARED_SECRET)
@@ -182,10 +182,10 @@ class Authenticator:
 
     def by_dashboard(self, shown: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
-        found = _parse_dashboard(shown.dashboard)
-        if found is None:
+        session = _parse_dashboard(shown.dashboard)
+        if session is None:
             raise Unproven("no_proof")
-        headers = {"access-token": found.token, "client": found.client, "uid": found.uid}
+        headers = {"access-token": session.token, "client": session.client, "uid": session.uid}
         resource = Resource(
             f"session-{self._digest(headers)}", 0, SESSION_LIFETIMES, _parse_profile
         )
@@ -195,11 +195,11 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked(SESSION_WAY, shown.address, found.uid)
+                self._refuse_blocked(SESSION_WAY, shown.address, session.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong(SESSION_WAY, shown.address, refusal, found.uid) from None
+            raise self._record_wrong(SESSION_WAY, shown.address, refusal, session.uid) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)
@@ -250,9 +250,9 @@ class Authenticator:
 
     def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
         """`claimed`: the agent that the proof names; so a guest locks out no colleague nearby."""
-        who = f"{address} {claimed}".rstrip()
+        actor = f"{address} {claimed}".rstrip()
         blocked = self.attempts.blocked_until
-        until = blocked(limit_failures(way), who)
+        until = blocked(limit_failures(way), actor)
         if claimed and until is None:
             until = blocked(limit_all_failures(way), address)
         if way in COSTLY_WAYS and until is None:

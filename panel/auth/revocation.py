@@ -38,10 +38,10 @@ class Revocations:
         """Return the present generation; None: the database is silent."""
         if self._clock() < self._silent_until:
             return None
-        mine = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
+        query = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
         try:
             with transaction(self._engine) as connection:
-                return connection.scalar(mine) or 0
+                return connection.scalar(query) or 0
         except PanelError as error:
             # A question to a silent database may cost seconds, and every open panel asks some.
             self._silent_until = self._clock() + UNANSWERED_SECONDS
@@ -66,15 +66,15 @@ class Revocations:
         Only the present generation is raised: a second caller, or one with an older generation,
         ends nothing.
         """
-        raised = insert(self._engine.dialect.name, agent_generations)
-        raised = raised.values(agent=agent, generation=generation + 1).on_conflict_do_update(
+        statement = insert(self._engine.dialect.name, agent_generations)
+        statement = statement.values(agent=agent, generation=generation + 1).on_conflict_do_update(
             index_elements=["agent"],
             set_={"generation": generation + 1},
             where=agent_generations.c.generation == generation,
         )
         try:
             with transaction(self._engine) as connection:
-                connection.execute(raised)
+                connection.execute(statement)
         except PanelError as error:
             fields = {"agent": agent, "code": error.code}
             log.warning("seals and sessions were not ended", extra={"fields": fields})

@@ -65,10 +65,10 @@ class Sessions:
         expired: after a rotation a whole office brings such cookies at once.
         """
         try:
-            told: Any = self._signer.loads(value, max_age=self._seconds)
-            agent, account = told["agent"], told["account"]
-            generation = told.get("generation", 0)
-            locale = str(told.get("locale", ""))
+            content: Any = self._signer.loads(value, max_age=self._seconds)
+            agent, account = content["agent"], content["account"]
+            generation = content.get("generation", 0)
+            locale = str(content.get("locale", ""))
         except SignatureExpired:
             raise Unproven("session_expired") from None
         except BadSignature:
@@ -87,8 +87,10 @@ class Sessions:
         if not payload or "." not in rest or len(value) > LONGEST_SESSION:
             return "wrong_session"
         try:
-            told = msgspec.json.decode(base64_decode(payload))
+            content = msgspec.json.decode(base64_decode(payload))
         except (BadData, msgspec.DecodeError, RecursionError):
             return "wrong_session"
-        is_ours = isinstance(told, dict) and told.get("account") == self._account
-        return "session_expired" if is_ours and type(told.get("agent")) is int else "wrong_session"
+        is_ours = isinstance(content, dict) and content.get("account") == self._account
+        return (
+            "session_expired" if is_ours and type(content.get("agent")) is int else "wrong_session"
+        )

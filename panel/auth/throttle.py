@@ -80,10 +80,10 @@ class Throttle:
     def blocked_until(self, limit: Limit, who: str) -> float | None:
         """Return the end of the block (epoch seconds); None: there is none."""
         minute = int(self._clock()) // MINUTE_SECONDS
-        mine = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
+        is_actor = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
         try:
             with transaction(self._engine) as connection:
-                count = connection.scalar(select(attempts.c.count).where(mine)) or 0
+                count = connection.scalar(select(attempts.c.count).where(is_actor)) or 0
         except PanelError as error:
             self._events.record(log.warning, f"{limit.name}: not limited now", code=error.code)
             return None
@@ -135,9 +135,9 @@ def normalize_address(address: str) -> str:
     whole /64 and can change its address at will, and every connection has a port of its own."""
     with_port = WITH_PORT.fullmatch(address)
     try:
-        found = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
+        host = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
     except ValueError:
         return ""
-    if isinstance(found, ipaddress.IPv6Address) and not found.ipv4_mapped:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    if isinstance(host, ipaddress.IPv6Address) and not host.ipv4_mapped:
+        return str(ipaddress.ip_network((host, 64), strict=False))
+    return str(host)

@@ -131,8 +131,8 @@ class Seals:
 
     def sign(self, seal: Seal) -> str:
         """`since` 0: proven now. Only the values are signed: every request carries a seal."""
-        proven = replace(seal, since=seal.since or int(time.time()))
-        values = list(vars(proven).values())
+        dated = replace(seal, since=seal.since or int(time.time()))
+        values = list(vars(dated).values())
         # A seal without values for the newer fields is written in the old form, so that older
         # versions can still read it.
         while not values[-1] and len(values) > EARLIEST_VALUES:
@@ -152,13 +152,13 @@ class Seals:
     def open_in_time(self, header: str | None) -> tuple[Seal, bool]:
         """Like `open`; False where Chatwoot was too slow, and its earlier answer decided."""
         digest = _digest(header)
-        if known := self._find_checked(digest):
-            self._require_verification(known)
-            return known, True
-        seal, left = self._verify(header)
+        if checked := self._find_checked(digest):
+            self._require_verification(checked)
+            return checked, True
+        seal, seconds = self._verify(header)
         self._require_verification(seal)
         try:
-            self._checks.wait(self._start_check(digest, seal, left))
+            self._checks.wait(self._start_check(digest, seal, seconds))
         except InvalidSeal:
             raise
         except PanelError as error:
@@ -173,21 +173,21 @@ class Seals:
         """Open the seal for an answer that shows no data. A due check runs in the background, and
         its result counts for the next request."""
         digest = _digest(header)
-        if known := self._find_checked(digest):
-            self._require_verification(known)
-            return known
-        seal, left = self._verify(header)
+        if checked := self._find_checked(digest):
+            self._require_verification(checked)
+            return checked
+        seal, seconds = self._verify(header)
         self._require_verification(seal)
         if refusal := self._refused.get(digest):
             raise InvalidSeal(refusal.code, refusal.detail)
-        self._start_check(digest, seal, left)
+        self._start_check(digest, seal, seconds)
         return seal
 
     def _find_checked(self, digest: bytes) -> Seal | None:
         """Return a seal that was valid a moment ago, unless its agent has signed out here since."""
-        known = self._checked.get(digest)
-        ended = known and self._revocations.has_ended_here(known.agent, known.generation)
-        return None if ended else known
+        seal = self._checked.get(digest)
+        ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
+        return None if ended else seal
 
     def _require_verification(self, seal: Seal) -> str:
         """Return the digest of the contact's keys at the time of the verification; empty where the
@@ -205,37 +205,37 @@ class Seals:
             raise InvalidSeal("seal_expired", "the verification was undone, or has ended")
         return digest
 
-    def _start_check(self, digest: bytes, seal: Seal, left: float) -> RunningCheck[None]:
+    def _start_check(self, digest: bytes, seal: Seal, seconds: float) -> RunningCheck[None]:
         def work() -> None:
             try:
                 self._check(seal)
             except InvalidSeal as refusal:
                 self._refused.put(digest, refusal, self._clock() + REFUSED_SECONDS)
                 raise
-            self._checked.put(digest, seal, self._clock() + min(left, CHECKED_SECONDS))
+            self._checked.put(digest, seal, self._clock() + min(seconds, CHECKED_SECONDS))
 
         return self._checks.start(digest, work)
 
     def _verify(self, header: str | None) -> tuple[Seal, float]:
         """Check our signature; returns the seal, and for how many seconds it is still valid."""
         try:
-            said, signed = self._signer.loads(
+            content, signed = self._signer.loads(
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
-            seal = Seal(*said)
+            seal = Seal(*content)
             seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
             raise InvalidSeal("seal_invalid") from None
         settings = self._settings
-        here = seal.account == settings.chatwoot_account_id
-        if not here or seal.proof not in ACCEPTED_PROOFS[settings.agent_proof]:
+        is_ours = seal.account == settings.chatwoot_account_id
+        if not is_ours or seal.proof not in ACCEPTED_PROOFS[settings.agent_proof]:
             raise InvalidSeal("seal_invalid")
-        left = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
-        if left < 0:
+        seconds = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
+        if seconds < 0:
             raise InvalidSeal("seal_expired")
-        return seal, left
+        return seal, seconds
 
     def _check(self, seal: Seal, control: CacheControl = CacheControl.FRESH) -> None:
         ended = self._revocations.has_ended(seal.agent, seal.generation)

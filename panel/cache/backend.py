@@ -112,13 +112,13 @@ class CacheBackend:
         """Store the value; False when the store did not take it."""
         try:
             self._generations.drop(organization)
-            kept = self._set(key, value, seconds)
+            is_kept = self._set(key, value, seconds)
             self._generations.renew(organization)
         except (OSError, redis.RedisError) as error:
             # A store that hangs costs one wait here, not one for each step.
             self._report_trouble(error)
             return False
-        return kept
+        return is_kept
 
     def remove(self, organization: int, *keys: str) -> bool:
         """Remove the keys; False when they could not be removed."""
@@ -147,13 +147,13 @@ class CacheBackend:
     def _set(self, key: str, value: Any, seconds: int) -> bool:
         self._sweep_hourly()
         try:
-            kept = bool(self._backend.set(key, value, timeout=seconds))
+            is_kept = bool(self._backend.set(key, value, timeout=seconds))
         except Exception as error:  # noqa: BLE001 as above
             self._report_trouble(error)
             return False
-        if not kept:
+        if not is_kept:
             self._events.record(log.warning, "the cache did not keep a copy")
-        return kept
+        return is_kept
 
     def _sweep_hourly(self) -> None:
         now = self._clock()

@@ -37,14 +37,14 @@ class CopyWriter:
         """Return the moment after which an answer shows the touched change, else 0."""
         if state.copy and not state.is_invalidated:
             return 0.0
-        found = self._touches.find(resource.organization) or 0.0
+        moment = self._touches.find(resource.organization) or 0.0
         if state.copy is None:
-            return found
+            return moment
         # The touch that invalidated a copy is younger than the copy, unless the copy was outdated
         # when it came.
         copy = state.copy
-        is_known = found >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
-        return found if is_known else NEVER
+        is_known = moment >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
+        return moment if is_known else NEVER
 
     def is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
         """Tell whether a copy from a cache in between is too old, or of unknown age."""
@@ -71,8 +71,8 @@ class CopyWriter:
         self, resource: Resource[T], state: State[T], error: errors.PanelError
     ) -> tuple[State[T], Failure]:
         """Return the state after a failed read, and the failure as it is stored."""
-        kind, told = type(error).__name__, error.detail[:LONGEST_DETAIL]
-        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, told)
+        kind, detail = type(error).__name__, error.detail[:LONGEST_DETAIL]
+        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, detail)
         ended = replace(state, failure=failure)
         if not forbids_copies(error):
             self.put_beside(resource, failure)
@@ -99,8 +99,8 @@ class CopyWriter:
 
     def put_token(self, resource: Resource[Any], token: str) -> str:
         """Return the token as the store has it: empty, when the store did not take it."""
-        kept = self._store.put(resource.organization, resource.token_key, token, TOKEN_SECONDS)
-        return token if kept else ""
+        is_kept = self._store.put(resource.organization, resource.token_key, token, TOKEN_SECONDS)
+        return token if is_kept else ""
 
 
 def tell_age(age: float | None) -> str:

@@ -180,8 +180,8 @@ class Entry(msgspec.Struct, frozen=True):
         """Return how long the store has to keep it: until both of its parts have expired."""
         parts = [part.expires_at(life) for part in (self.copy, self.failure) if part]
         # A copy that was planted may claim to come from the future.
-        left = min(max(parts, default=now) - now, max(life.kept, life.refused))
-        return max(1, math.ceil(left))
+        seconds = min(max(parts, default=now) - now, max(life.kept, life.refused))
+        return max(1, math.ceil(seconds))
 
     @classmethod
     def parse(cls, stored: object) -> "Entry":
@@ -231,8 +231,8 @@ class State(Generic[T]):
         return self._digest("")
 
     def _digest(self, failure: str) -> str:
-        seen = f"{self.token}/{self.copy.digest if self.copy else ''}/{failure}"
-        return blake2s(seen.encode(), digest_size=8).hexdigest()
+        text = f"{self.token}/{self.copy.digest if self.copy else ''}/{failure}"
+        return blake2s(text.encode(), digest_size=8).hexdigest()
 
     @classmethod
     def make(

@@ -87,9 +87,9 @@ class Cache:
         # and is looked at below.
         if control is not CacheControl.NO_CACHE:
             [known] = self._states.recall([resource], parsed=True)
-            found = self._answer_from(resource, known, control, asked)
-            if found:
-                return _count(resource, found, "late" if found.late else "hit")
+            reading = self._answer_from(resource, known, control, asked)
+            if reading:
+                return _count(resource, reading, "late" if reading.late else "hit")
         try:
             with self._bulkhead.enter():
                 return self._wait_and_read(resource, control, fetch, report, asked, by)
@@ -111,11 +111,11 @@ class Cache:
             # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
             # fifty openings of a broken section would take fifty deadlines.
             [state] = self._states.load([resource], parsed=True)
-            found = self._answer_from(resource, state, control, asked) or self._answer_shared(
+            reading = self._answer_from(resource, state, control, asked) or self._answer_shared(
                 resource, state, asked
             )
-            if found:
-                return _count(resource, found, "shared")
+            if reading:
+                return _count(resource, reading, "shared")
             if not alone:
                 raise errors.Busy(detail="somebody else's read takes long")
             since = asked if control is CacheControl.NO_CACHE else 0.0
@@ -288,9 +288,9 @@ class Cache:
     ) -> Reading[T]:
         ended, failure = self._copies.keep_failure(resource, state, error)
         self._states.share(resource, stored_token, ended)
-        raised = failure.make_error(resource.lifetimes)
-        raised.detail = error.detail
-        return self._answer_late(resource, ended, raised)
+        failed = failure.make_error(resource.lifetimes)
+        failed.detail = error.detail
+        return self._answer_late(resource, ended, failed)
 
 
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:

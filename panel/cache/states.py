@@ -47,11 +47,11 @@ class StateMemory:
         generation = self._store.generation_of(resources[0].organization)
         if not generation:
             return self.load(resources, parsed)
-        known = [self._memory.get((generation, each.name)) for each in resources]
-        states = [each for each in known if each and (not parsed or each.is_parsed)]
+        states_known = [self._memory.get((generation, resource.name)) for resource in resources]
+        states = [state for state in states_known if state and (not parsed or state.is_parsed)]
         if len(states) == len(resources):
             return states
-        return self._complete(resources, known, generation, parsed)
+        return self._complete(resources, states_known, generation, parsed)
 
     def _complete(
         self,
@@ -67,20 +67,22 @@ class StateMemory:
             # no other reader a parse.
             if state and (not parsed or state.is_parsed):
                 found[resource.name] = state
-        missing = [each for each in resources if each.name not in found]
+        missing = [resource for resource in resources if resource.name not in found]
         until = self._clock() + REMEMBERED_SECONDS
         for resource, loaded in zip(missing, self.load(missing, parsed), strict=True):
             self._memory.put((generation, resource.name), loaded, until)
             found[resource.name] = loaded
-        return [found[each.name] for each in resources]
+        return [found[resource.name] for resource in resources]
 
     def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        keys = [key for each in resources for key in (each.token_key, each.entry_key)]
-        found = iter(self._store.get(*keys))
+        keys = [key for resource in resources for key in (resource.token_key, resource.entry_key)]
+        values = iter(self._store.get(*keys))
         now = self._clock()
         # The same iterator stands here twice: it gives token and entry, resource by resource.
-        stored = zip(resources, found, found, strict=True)
-        return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
+        stored = zip(resources, values, values, strict=True)
+        return [
+            State.make(resource, token, entry, now, parsed) for resource, token, entry in stored
+        ]
 
 
 def _weigh(state: State[Any]) -> int:

@@ -35,8 +35,8 @@ class Touches:
         """Return epoch seconds, None for no known touch; for answers of a cache in between."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
-        known = self._memory.get(organization), _read_moment(stored)
-        return max((each for each in known if each is not None), default=None)
+        moments = self._memory.get(organization), _read_moment(stored)
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
         """Tell whether an answer of this age (None: unknown) precedes the last known touch."""

@@ -23,15 +23,17 @@ def learn_organization(services: Services, reading: Reading[Organization]) -> No
 
     While the database is silent nothing is added; the next read of the organization adds it.
     """
-    known = reading.value
+    organization = reading.value
     try:
-        if not services.directory.get_organizations([known.id]):
-            services.search_index.replace_terms(known.id, _list_words(known))
+        if not services.directory.get_organizations([organization.id]):
+            services.search_index.replace_terms(organization.id, _list_words(organization))
     except PanelError as error:
-        log.info("organization %d was not learned: %s", known.id, error.code)
+        log.info("organization %d was not learned: %s", organization.id, error.code)
 
 
-def _list_words(known: Organization) -> dict[str, str]:
-    phone = normalize_phone(known.phone, known.country or "BR")
-    names = [known.name, known.legal_name]
-    return make_terms(known.id, names, known.tax_id, [known.email], [phone], ())
+def _list_words(organization: Organization) -> dict[str, str]:
+    phone = normalize_phone(organization.phone, organization.country or "BR")
+    names = [organization.name, organization.legal_name]
+    return make_terms(
+        organization.id, names, organization.tax_id, [organization.email], [phone], ()
+    )

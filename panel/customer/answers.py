@@ -72,13 +72,13 @@ def read_facts(services: Services, organization: int) -> Facts:
         return listed.rows if listed else ()
 
     company, people = read(ORGANIZATION), services.directory.people_of(organization).values()
-    emails = [company.email if company else None, *(each.email for each in people)]
+    emails = [company.email if company else None, *(person.email for person in people)]
     return Facts(
         keys=_keep(row.key for row in list_rows(LICENSES)),
         tax_ids=_keep([company.tax_id] if company else []),
         orders=_keep(text for row in list_rows(ORDERS) for text in (row.number, str(row.id))),
         quotes=_keep(str(row.id) for row in list_rows(QUOTES)),
-        emails=_keep(normalize_email(each) for each in emails),
+        emails=_keep(normalize_email(email) for email in emails),
         phone=(company.phone if company else "") or "",
         unread=failures[0] if failures else "",
     )
@@ -90,12 +90,12 @@ def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
 
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
     """Return all values that the answer fits, the strongest first."""
-    found: list[Agreement] = []
+    agreements: list[Agreement] = []
     for kind, values, make_right in _list_comparisons(facts):
-        right = [each for each in values if _is_same(answer, each, make_right)]
+        right = [value for value in values if _is_same(answer, value, make_right)]
         number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
-        found += [Agreement(kind, number)] if right else []
-    return found
+        agreements += [Agreement(kind, number)] if right else []
+    return agreements
 
 
 MakeRight = Callable[[str, str], tuple[str, str]]  # of answer and value, both as they are compared
@@ -112,27 +112,27 @@ def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRig
 
 
 def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
-    given, right = make_right(answer, value)
-    return hmac.compare_digest(given.encode(), right.encode()) and bool(right)
+    guess, right = make_right(answer, value)
+    return hmac.compare_digest(guess.encode(), right.encode()) and bool(right)
 
 
 def _cut_key(answer: str, key: str) -> tuple[str, str]:
     """Compare the last eight characters at least, and as many more as both have: agents paste whole
     keys, with a word before them."""
-    given, right = _flatten(answer), _flatten(key)
-    length = min(len(given), len(right))
+    guess, right = _flatten(answer), _flatten(key)
+    length = min(len(guess), len(right))
     # A sentence may go on behind the key: then the longest word counts.
-    if length and given[-length:] != right[-length:]:
-        given = _flatten(max(answer.split(), key=len))
-        length = min(len(given), len(right))
-    return (given[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
+    if length and guess[-length:] != right[-length:]:
+        guess = _flatten(max(answer.split(), key=len))
+        length = min(len(guess), len(right))
+    return (guess[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
     """Take the digits alone where there are as many as a tax id has; else letters count as well."""
-    given, right = _keep_digits(answer), _keep_digits(tax_id)
+    guess, right = _keep_digits(answer), _keep_digits(tax_id)
     if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
-        return given, right
+        return guess, right
     return _flatten(answer), _flatten(tax_id)
 
 

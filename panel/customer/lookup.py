@@ -76,8 +76,8 @@ class Visit:
 
     def is_contact_picked(self, organization: int) -> bool:
         """Tell whether an agent picked it for the contact, and not for this conversation alone."""
-        said = ((each.scope, each.organization, each.state) for each in self.links)
-        return (CONTACT, organization, PICKED) in said
+        states = ((link.scope, link.organization, link.state) for link in self.links)
+        return (CONTACT, organization, PICKED) in states
 
 
 class Lookup:
@@ -128,9 +128,9 @@ class Lookup:
         return self._identify(visit)
 
     def _read_conversation(self, number: int, customer: str) -> Conversation:
-        kept = customer and self._services.chatwoot.peek_conversation(number)
-        if kept and matching.describe_customer(kept) == customer:
-            return kept
+        copy = customer and self._services.chatwoot.peek_conversation(number)
+        if copy and matching.describe_customer(copy) == customer:
+            return copy
         return self._services.chatwoot.conversation(number)
 
     def _identify(self, visit: Visit) -> Visit:
@@ -147,10 +147,10 @@ class Lookup:
             if not claims.candidates:  # the panel must not say that no company is linked
                 raise
             return replace(visit, found=claims, links_known=False)
-        by_phone = any(each.key == matching.PHONE for each in matches)
+        by_phone = any(match.key == matching.PHONE for match in matches)
         sources = self._read_sources(conversation) if by_phone else frozenset()
-        found = matching.identify(conversation, links, matches, sources, verifications)
-        return replace(visit, found=found, links=tuple(links))
+        identification = matching.identify(conversation, links, matches, sources, verifications)
+        return replace(visit, found=identification, links=tuple(links))
 
     def _read_sources(self, conversation: Conversation) -> frozenset[str]:
         """Read the addresses of the contact in this channel, where these can prove anything."""
@@ -164,34 +164,34 @@ class Lookup:
     def _find_verifications(self, conversation: Conversation) -> list[Verification]:
         """Return the verifications of this contact with its present keys, not resolved since."""
         verifications = self._services.verifications
-        found = verifications.find(conversation.id)
-        if not found:
+        rows = verifications.find(conversation.id)
+        if not rows:
             return []
         try:
-            held = filter_holding(self._services, conversation, found)
+            valid = filter_holding(self._services, conversation, rows)
         except PanelError:
             return []  # it is not known whether this is still the same person
-        if len(held) < len(found):
+        if len(valid) < len(rows):
             verifications.end(conversation.id)
             return []
-        return held
+        return valid
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
     def _find_links(self, conversation: Conversation) -> list[Link]:
         """Return the contact's links; those of a contact merged into it have followed it."""
         links, present = self._services.links, conversation.contact.id
-        found = links.find(conversation.id, present)
-        said_of = {each.contact for each in found if each.scope == CONVERSATION} - {0, present}
-        moved = [each for each in said_of if self._is_gone(each)]
+        rows = links.find(conversation.id, present)
+        said_of = {link.contact for link in rows if link.scope == CONVERSATION} - {0, present}
+        moved = [contact for contact in said_of if self._is_gone(contact)]
         for old in moved:
             links.follow_merge(old, present)
-        return links.find(conversation.id, present) if moved else found
+        return links.find(conversation.id, present) if moved else rows
 
     def _is_merged(self, conversation: Conversation, contact: int) -> bool:
         """Only a contact that we knew here counts as merged: else any unused id would do."""
-        said = self._services.links.find(conversation.id, 0)
-        return any(link.contact == contact for link in said) and self._is_gone(contact)
+        rows = self._services.links.find(conversation.id, 0)
+        return any(link.contact == contact for link in rows) and self._is_gone(contact)
 
     def _is_gone(self, contact: int) -> bool:
         try:
@@ -208,7 +208,7 @@ def filter_holding(
     if not found or conversation.status == RESOLVED:
         return []
     digest = digest_present_keys(services, conversation)
-    return [each for each in found if hmac.compare_digest(each.digest, digest)]
+    return [row for row in found if hmac.compare_digest(row.digest, digest)]
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:

@@ -92,8 +92,8 @@ class Identification:
     proven: frozenset[int] = frozenset()
 
     def get(self, organization: int) -> Candidate | None:
-        named = [each for each in self.candidates if each.organization == organization]
-        return named[0] if named else None
+        fitting = [row for row in self.candidates if row.organization == organization]
+        return fitting[0] if fitting else None
 
 
 def find_claimed_name(conversation: Conversation, organization: int, is_only: bool) -> str:
@@ -103,12 +103,12 @@ def find_claimed_name(conversation: Conversation, organization: int, is_only: bo
     The name beside this company's id counts. Otherwise it is the name that agents typed for the
     contact, where the company is the only candidate (`is_only`).
     """
-    who = conversation.contact
-    for attributes in (conversation.attributes, who.attributes):
+    contact = conversation.contact
+    for attributes in (conversation.attributes, contact.attributes):
         name = attributes.get(NAME_ATTRIBUTE)
         if _parse_numbers(attributes.get(ID_ATTRIBUTE)) == [organization] and isinstance(name, str):
             return clean(name)[:LONGEST_NAME]
-    return who.company[:LONGEST_NAME] if is_only else ""
+    return contact.company[:LONGEST_NAME] if is_only else ""
 
 
 def describe_customer(conversation: Conversation) -> str:
@@ -119,11 +119,13 @@ def describe_customer(conversation: Conversation) -> str:
     is not outdated. Only texts and numbers are read: a visitor writes attributes of any shape, and
     other shapes claim nothing.
     """
-    who = conversation.contact
-    claims = (each.get(ID_ATTRIBUTE) for each in (conversation.attributes, who.attributes))
+    contact = conversation.contact
+    claims = (
+        attributes.get(ID_ATTRIBUTE) for attributes in (conversation.attributes, contact.attributes)
+    )
     signed = 1 if conversation.signed else None
-    said = (who.id, who.email, who.phone, who.identifier, *claims, signed)
-    return "\t".join(str(each) if _is_plain(each) else "" for each in said)
+    values = (contact.id, contact.email, contact.phone, contact.identifier, *claims, signed)
+    return "\t".join(str(value) if _is_plain(value) else "" for value in values)
 
 
 def _is_plain(value: object) -> bool:
@@ -141,18 +143,18 @@ def prove_phone(conversation: Conversation, sources: Collection[str]) -> str | N
     `sources`: the addresses by which this contact is known in this inbox; without any, no phone is
     proven.
     """
-    shown = conversation.contact.phone or ""
-    if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(shown):
+    contact_phone = conversation.contact.phone or ""
+    if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(contact_phone):
         return None
-    phone = normalize_phone(shown) or ""
+    phone = normalize_phone(contact_phone) or ""
     spellings = list_spellings(phone)
-    are_it = [_read_source(each) in spellings for each in sources]
+    are_it = [_read_source(source) in spellings for source in sources]
     return phone if are_it and all(are_it) else None
 
 
 def _read_source(source: str) -> str | None:
-    found = SOURCE.fullmatch(source)
-    phone = f"+{found[1]}" if found else ""
+    match = SOURCE.fullmatch(source)
+    phone = f"+{match[1]}" if match else ""
     return normalize_phone(phone) if is_personal_phone(phone) else None
 
 
@@ -167,23 +169,23 @@ def identify(
     `verifications`: the valid ones."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest refusal is the one that is shown, and that an undo takes back.
-    refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
+    refusals = {link.organization: link for link in reversed(links) if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
-    here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
-    usable = [link for link in links if link.organization not in refused]
-    candidates = [look.judge_pick(link) for link in here or _filter_state(usable, PICKED)]
+    picks = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
+    usable = [link for link in links if link.organization not in refusals]
+    candidates = [look.judge_pick(link) for link in picks or _filter_state(usable, PICKED)]
     if not candidates:
         stored = [
             look.judge_match(link.organization, link.rests_on) for link in _filter_matches(usable)
         ]
-        known = [each.organization for each in matches if each.organization not in refused]
-        matched = [*stored, *(look.judge_match(each) for each in known)]
-        candidates = [each for each in matched if each.trust == PROVEN] or matched
-        if not stored and not _any_proven(matched):
-            candidates = [*matched, *_read_claims(conversation, set(refused))]
+        organizations = [each.organization for each in matches if each.organization not in refusals]
+        possible = [*stored, *(look.judge_match(each) for each in organizations)]
+        candidates = [each for each in possible if each.trust == PROVEN] or possible
+        if not stored and not _any_proven(possible):
+            candidates = [*possible, *_read_claims(conversation, set(refusals))]
     found = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
     shown = {each.organization for each in verifications if each.opens and _is_shown(each)}
-    return Identification(tuple(found), tuple(refused.values()), look.proven | shown)
+    return Identification(tuple(found), tuple(refusals.values()), look.proven | shown)
 
 
 def _is_shown(verification: Verification) -> bool:
@@ -193,9 +195,9 @@ def _is_shown(verification: Verification) -> bool:
 
 def _add_verifications(candidate: Candidate, verifications: Collection[Verification]) -> Candidate:
     """Add the verifications last: they do not decide which candidates there are."""
-    about = [each for each in verifications if each.organization == candidate.organization]
-    hints = tuple(each for each in about if not each.opens)
-    opening = sorted((each for each in about if each.opens), key=_is_shown, reverse=True)
+    about = [row for row in verifications if row.organization == candidate.organization]
+    hints = tuple(row for row in about if not row.opens)
+    opening = sorted((row for row in about if row.opens), key=_is_shown, reverse=True)
     if candidate.trust == PROVEN or not opening:
         return replace(candidate, hints=hints)
     return replace(candidate, trust=PROVEN, verified=opening[0], hints=hints)
@@ -208,12 +210,12 @@ def _find_proven(
     if not prove_phone(conversation, sources):
         return frozenset()
     return frozenset(
-        each.organization for each in matches if each.key == PHONE and each.people == 1
+        match.organization for match in matches if match.key == PHONE and match.people == 1
     )
 
 
 def _any_proven(candidates: Iterable[Candidate]) -> bool:
-    return any(each.trust == PROVEN for each in candidates)
+    return any(candidate.trust == PROVEN for candidate in candidates)
 
 
 def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
@@ -224,8 +226,8 @@ def _filter_matches(links: list[Link]) -> list[Link]:
     """Keep the matches of contacts: a match of a conversation only records our own writing there.
     An earlier version matched contacts by their `identifier`, which is no evidence: those are left
     out."""
-    matched = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
-    return [link for link in matched if link.rests_on != "identifier"]
+    matches = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
+    return [link for link in matches if link.rests_on != "identifier"]
 
 
 @dataclass(frozen=True)
@@ -239,26 +241,26 @@ class _Evidence:
     def judge_pick(self, link: Link) -> Candidate:
         """The agent decides which company this is; only the channel decides who is writing."""
         trust = self._judge(link.organization)
-        here = [each for each in self.matches if each.organization == link.organization]
-        picked = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
-        return _add_person(picked, here[0]) if here else picked
+        matches = [match for match in self.matches if match.organization == link.organization]
+        candidate = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+        return _add_person(candidate, matches[0]) if matches else candidate
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
         """Judge by the organization's best present key: the proven one, else the stored one."""
-        known = {each.key: each for each in self.matches if each.organization == organization}
+        keys = {match.key: match for match in self.matches if match.organization == organization}
         trust = self._judge(organization)
-        key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")
+        key = PHONE if trust == PROVEN else rests_on if rests_on in keys else next(iter(keys), "")
         if not key:  # the contact shows another key than when the pass found it
             return Candidate(organization, MATCHED, rests_on, trust)
-        matched = Candidate(
+        candidate = Candidate(
             organization,
             MATCHED,
             source=key,
             trust=trust,
             value=getattr(read_keys(self.conversation.contact), key),
-            fits=len({each.organization for each in self.matches if each.key == key}),
+            fits=len({match.organization for match in self.matches if match.key == key}),
         )
-        return _add_person(matched, known[key])
+        return _add_person(candidate, keys[key])
 
     def _judge(self, organization: int) -> str:
         return PROVEN if organization in self.proven else UNPROVEN
@@ -269,14 +271,14 @@ def _add_person(candidate: Candidate, match: Match) -> Candidate:
     return replace(candidate, role=match.role, lacks=lacks)
 
 
-def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:
+def _read_claims(conversation: Conversation, refusals: set[int]) -> tuple[Candidate, ...]:
     sources = (
         ("conversation attribute", conversation.attributes),
         ("contact attribute", conversation.contact.attributes),
     )
     for source, attributes in sources:
         numbers = _parse_numbers(attributes.get(ID_ATTRIBUTE))
-        usable = [number for number in numbers if number not in refused]
+        usable = [number for number in numbers if number not in refusals]
         if usable:
             claims = (Candidate(number, CLAIMED, source, UNPROVEN) for number in usable)
             return _deduplicate(claims)

@@ -60,12 +60,13 @@ def _stands(services: Services, seal: Seal, mark: str, text: str, begun_at: floa
     """An older Chatwoot keeps no `source_id`: there, a private note with this text counts."""
     since = begun_at - SKEW_SECONDS
     try:
-        said = services.chatwoot.list_messages(seal.conversation, since)
+        messages = services.chatwoot.list_messages(seal.conversation, since)
     except PanelError as error:
         raise NoteUnsettled(error.code, error.detail, error.retry_at) from error
     return any(
-        each.source == mark or (each.private and each.content == text and each.created_at >= since)
-        for each in said
+        message.source == mark
+        or (message.private and message.content == text and message.created_at >= since)
+        for message in messages
     )
 
 

@@ -86,43 +86,50 @@ def search(services: Services, query: str, masked: frozenset[str], agent: int) -
     Raises `Unreachable("database")`: a search that cannot be carried out is not "nothing found".
     """
     query = " ".join(query.split())
-    wanted = parse_query(query)
-    if not wanted:
+    question = parse_query(query)
+    if not question:
         return Results(query, asked=False)
     hits = services.search_index.find(query)
     rows = _make_results(services, hits, masked)
-    number = wanted[0][0] if wanted[0][0].isdigit() and len(wanted) == 1 else ""
+    number = question[0][0] if question[0][0].isdigit() and len(question) == 1 else ""
     by_number = bool(number) and len(number) <= LONGEST_ID
     if not by_number or any(str(row.organization) == number for row in rows):
         return Results(query, tuple(rows), hits.more, by_number=by_number)
-    named, code = _search_by_id(services, int(number), agent)
-    return Results(query, (*named, *rows), hits.more, by_number=True, code=code)
+    by_id, code = _search_by_id(services, int(number), agent)
+    return Results(query, (*by_id, *rows), hits.more, by_number=True, code=code)
 
 
 def _make_results(services: Services, hits: Hits, masked: frozenset[str]) -> list[Result]:
     """An organization that no pass has seen has its name in the kept copy, if there is one."""
-    known = services.directory.get_organizations([hit.organization for hit in hits.rows])
-    found: list[Result] = []
+    organizations = services.directory.get_organizations([hit.organization for hit in hits.rows])
+    results: list[Result] = []
     for hit in hits.rows:
-        organization = known.get(hit.organization) or _peek(services, hit.organization)
+        organization = organizations.get(hit.organization) or _peek(services, hit.organization)
         if organization:
-            found.append(_make_result(organization, hit, masked))
-    return found
+            results.append(_make_result(organization, hit, masked))
+    return results
 
 
 def _peek(services: Services, number: int) -> Organization | None:
     try:
-        kept = services.back_office.peek(ORGANIZATION, number)
+        reading = services.back_office.peek(ORGANIZATION, number)
     except PanelError:
         return None  # gone, or refused: its copy is not shown
-    return kept.value if kept else Organization(number, f"#{number}")
+    return reading.value if reading else Organization(number, f"#{number}")
 
 
-def _make_result(known: Known | Organization, hit: Hit, masked: frozenset[str]) -> Result:
-    seen = BY_NAME in hit.matched or BY_ID in hit.matched
-    told = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
-    why = [] if seen else told
-    return Result(known.id, known.name, known.city, known.plan, bool(known.tax_id), tuple(why))
+def _make_result(organization: Known | Organization, hit: Hit, masked: frozenset[str]) -> Result:
+    is_visible = BY_NAME in hit.matched or BY_ID in hit.matched
+    words = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
+    why = [] if is_visible else words
+    return Result(
+        organization.id,
+        organization.name,
+        organization.city,
+        organization.plan,
+        bool(organization.tax_id),
+        tuple(why),
+    )
 
 
 def _search_by_id(services: Services, number: int, agent: int) -> tuple[list[Result], str]:
@@ -144,5 +151,13 @@ def _search_by_id(services: Services, number: int, agent: int) -> tuple[list[Res
         return [], ""
     except PanelError as error:
         return [], error.code
-    found = reading.value
-    return [Result(found.id, found.name, found.city, found.plan, bool(found.tax_id))], ""
+    organization = reading.value
+    return [
+        Result(
+            organization.id,
+            organization.name,
+            organization.city,
+            organization.plan,
+            bool(organization.tax_id),
+        )
+    ], ""

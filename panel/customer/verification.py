@@ -100,11 +100,11 @@ class Verifier:
     def _count(self, attempt: Attempt, answer: str, right: Sequence[Agreement]) -> bool:
         """Store the try, the values that it opens and its log rows in one transaction."""
         visit, organization = attempt.visit, attempt.organization
-        rows = [self._make_row(attempt, each.kind, each.number) for each in right]
+        rows = [self._make_row(attempt, agreement.kind, agreement.number) for agreement in right]
         with transaction(self._services.database) as connection:
             until = take_try(connection, visit.conversation.contact.id, organization)
-            said = _describe_try(guess_kind(answer), rows, until)
-            audit_log.write_entry(connection, _make_entry(visit.seal, organization, said))
+            note = _describe_try(guess_kind(answer), rows, until)
+            audit_log.write_entry(connection, _make_entry(visit.seal, organization, note))
             if until is None:
                 self._keep(connection, attempt, rows)
         if until is not None:
@@ -151,15 +151,15 @@ class Verifier:
         kind = guess_kind(query)
         if not kind or not seal.organization or seal.trust == PROVEN:
             return
-        secret, who = self._services.settings.secret, (seal.contact, seal.organization)
+        secret, owner = self._services.settings.secret, (seal.contact, seal.organization)
         digests = digest_beginnings(secret, fold("".join(query.split())))
         with transaction(self._services.database) as connection:
-            if note_search(connection, *who, digests):
+            if note_search(connection, *owner, digests):
                 return
-            until = take_try(connection, *who)
-            note_search(connection, *who, digests)  # the first try has only now made the row
-            said = _describe_try(kind, [], until) + ", by search"
-            audit_log.write_entry(connection, _make_entry(seal, seal.organization, said))
+            until = take_try(connection, *owner)
+            note_search(connection, *owner, digests)  # the first try has only now made the row
+            note = _describe_try(kind, [], until) + ", by search"
+            audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
 
     # -- what is kept ----------------------------------------------------------------------------
 
@@ -173,9 +173,9 @@ class Verifier:
             if row.opens:
                 doubt = "" if row.agent_proven else AGENT_UNPROVEN
                 reason = row.note if row.kind == BY_ACQUAINTANCE else ""
-                said = ": ".join(filter(None, (row.kind, doubt, reason)))
+                note = ": ".join(filter(None, (row.kind, doubt, reason)))
                 seal = attempt.visit.seal
-                entry = _make_entry(seal, row.organization, said, audit_log.VERIFIED)
+                entry = _make_entry(seal, row.organization, note, audit_log.VERIFIED)
                 audit_log.write_entry(connection, entry)
 
     def _make_row(self, attempt: Attempt, kind: str, note: str = "") -> Verification:
@@ -199,8 +199,8 @@ class Verifier:
         """The setting decides which kinds prove. Where the company knows the contact's own e-mail,
         an e-mail proves nothing: the visitor has typed it."""
         if kind == BY_ADDRESS:
-            shown = read_keys(attempt.visit.conversation.contact).email
-            if shown in attempt.facts.emails:
+            email = read_keys(attempt.visit.conversation.contact).email
+            if email in attempt.facts.emails:
                 return False
         return kind in self._services.settings.verify_by
 

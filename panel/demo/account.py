@@ -155,7 +155,7 @@ class Account:
         row = records.conversation_row(number, contact, inbox, fields)
         self.conversations[number] = row
         joined = self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
-        if inbox in self.inboxes and all(each["inbox"]["id"] != inbox for each in joined):
+        if inbox in self.inboxes and all(row["inbox"]["id"] != inbox for row in joined):
             source = row["source_id"] or row["uuid"]
             joined.append({"inbox": self.inboxes[inbox], "source_id": source})
         return row
@@ -178,11 +178,15 @@ class Account:
         """
         contact = self.contacts[self.conversations[conversation]["contact_id"]]
         sender = headers.pop("from_", None) or [contact["email"]]
-        known = {"to": ["suporte@middag.example"], "subject": "Support"}
-        known["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
-        known |= {"message_id": f"{secrets.token_hex(8)}@mail.example", "from": sender, **headers}
-        content = records.mail_attributes(text, html, known)
-        fields = {"content_type": "incoming_email", "source_id": known["message_id"]}
+        fields_of_mail = {"to": ["suporte@middag.example"], "subject": "Support"}
+        fields_of_mail["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
+        fields_of_mail |= {
+            "message_id": f"{secrets.token_hex(8)}@mail.example",
+            "from": sender,
+            **headers,
+        }
+        content = records.mail_attributes(text, html, fields_of_mail)
+        fields = {"content_type": "incoming_email", "source_id": fields_of_mail["message_id"]}
         return self.add_message(conversation, text, content_attributes=content, **fields)
 
     def publish(self, event: Json) -> None:

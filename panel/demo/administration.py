@@ -48,8 +48,8 @@ _KEY_RESERVED = "The provided key is not allowed as it might conflict with defau
 def definitions(account: Account, ask: Ask) -> Answer:
     rows = list(account.definitions.values())
     if ask.query.get("attribute_model"):
-        wanted = _find_name(ask.query["attribute_model"], _MODELS)
-        rows = [row for row in rows if row["attribute_model"] == wanted]
+        model = _find_name(ask.query["attribute_model"], _MODELS)
+        rows = [row for row in rows if row["attribute_model"] == model]
     return 200, rows
 
 
@@ -103,12 +103,12 @@ def _find_name(value: Any, names: tuple[str, ...]) -> str | None:
 
 def _check_definition(account: Account, row: Json, own: int | None) -> None:
     key, model = row["attribute_key"] or "", row["attribute_model"]
-    others = [other for other in account.definitions.values() if other["id"] != own]
-    taken = {(other["attribute_key"], other["attribute_model"]) for other in others}
+    rows = [other for other in account.definitions.values() if other["id"] != own]
+    keys = {(other["attribute_key"], other["attribute_model"]) for other in rows}
     rules = [
         ("attribute_display_name", row["attribute_display_name"], "can't be blank"),
         ("attribute_key", key, "can't be blank"),
-        ("attribute_key", (key, model) not in taken, "has already been taken"),
+        ("attribute_key", (key, model) not in keys, "has already been taken"),
         ("attribute_key", re.fullmatch(r"[\w.\-]+", key), _KEY_FORMAT),
         ("attribute_key", own or key not in _RESERVED.get(model, ()), _KEY_RESERVED),
     ]
@@ -197,14 +197,14 @@ def delete_webhook(account: Account, ask: Ask) -> Answer:
 
 def _webhook(account: Account, row: Json, body: Json, own: int | None) -> Json:
     row |= {key: body[key] for key in ("name", "url", "subscriptions") if key in body}
-    others = [other["url"] for other in account.webhooks.values() if other["id"] != own]
+    urls = [other["url"] for other in account.webhooks.values() if other["id"] != own]
     events = row["subscriptions"]
-    known = isinstance(events, list) and events and set(events) <= _EVENTS
+    is_known = isinstance(events, list) and events and set(events) <= _EVENTS
     check_rules(
         [
-            ("url", row["url"] not in others, "has already been taken"),
+            ("url", row["url"] not in urls, "has already been taken"),
             ("url", re.match("https?://", row["url"] or ""), "is invalid"),
-            ("subscriptions", known, "Invalid events"),
+            ("subscriptions", is_known, "Invalid events"),
         ]
     )
     return row

@@ -88,7 +88,7 @@ class BackOffice(World):
                 self.organizations[organization] = {"id": organization, **row}
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if _read_id(kept) != row["id"]] + [row]
+            rows[:] = [other for other in rows if _read_id(other) != row["id"]] + [row]
 
     def remove(self, section: str, organization: int, row: int) -> None:
         """Remove one row by its id; section "organization": the organization itself."""
@@ -97,7 +97,7 @@ class BackOffice(World):
                 self.organizations.pop(organization, None)
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if _read_id(kept) != row]
+            rows[:] = [other for other in rows if _read_id(other) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
         """Fail in this way (a name of FAULTS), for all or for this organization, section."""
@@ -133,10 +133,10 @@ class BackOffice(World):
         return self._scoped(call, section, ids)
 
     def _scoped(self, call: Call, section: str, ids: Mapping[str, int]) -> Response:
-        named = ids.get("organization")
+        number = ids.get("organization")
         header = call.headers.get("x-middag-organization", "")
         organization = int(header) if header.isdecimal() else None
-        fault = FAULTS.get(self.fault_of(organization or named, section) or "")
+        fault = FAULTS.get(self.fault_of(organization or number, section) or "")
         if fault:
             self.wait(fault.wait)
         if organization is None:
@@ -146,7 +146,7 @@ class BackOffice(World):
             return refusal(404, "NOT_FOUND", f"Organization {organization} not found")
         if "per_page" in call.query and not self.takes_page_size:
             return refusal(400, "VALIDATION_ERROR", "per_page is not known")
-        if named not in (None, organization):
+        if number not in (None, organization):
             return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
         return self._answer(call, section, organization, ids, spoil)
 
@@ -174,12 +174,12 @@ class BackOffice(World):
     ) -> Json | None:
         """Return None where this organization has no such record."""
         if section == "organization":
-            found = self.organizations.get(organization)
-            return _envelope(dict(found) if found else None)
+            organization_row = self.organizations.get(organization)
+            return _envelope(dict(organization_row) if organization_row else None)
         rows: list[Json] = list(self.rows(section, organization))
         if "record" in ids:
-            one = next((row for row in rows if _read_id(row) == ids["record"]), None)
-            return _envelope(one) if one else None
+            record = next((row for row in rows if _read_id(row) == ids["record"]), None)
+            return _envelope(record) if record else None
         if "entitlement" in ids:
             rows = [row for row in rows if _names(row, ids["entitlement"])]
         hidden = set() if self.full_lists else _DETAILS.get(section, set())
@@ -197,8 +197,8 @@ def _without(row: object, hidden: set[str]) -> Any:
 
 def _names(row: object, entitlement: int) -> bool:
     """Tell whether the order paid for this entitlement."""
-    named = row.get("entitlements") if isinstance(row, dict) else None
-    return any(_read_id(each) == entitlement for each in named or ())
+    entitlements = row.get("entitlements") if isinstance(row, dict) else None
+    return any(_read_id(grant) == entitlement for grant in entitlements or ())
 
 
 def _read_id(row: object) -> object:

@@ -25,11 +25,11 @@ _RENEWAL: Json = {
 
 def companies(today: date) -> list[Company]:
     """Return every organization of the demo as it stands on this day."""
-    made = []
+    rows = []
     for number, recipe in COMPANIES.items():
         entity, currency = _ENTITIES.get(number, ("middag_br", "BRL"))
-        made.append(recipe(Maker(today, number, entity, currency)))
-    return made
+        rows.append(recipe(Maker(today, number, entity, currency)))
+    return rows
 
 
 def _acme(make: Maker) -> Company:
@@ -38,14 +38,14 @@ def _acme(make: Maker) -> Company:
         make.order(2, "processing", "3480.50", -4),
         make.order(3, "on-hold", "299.90", -9),
     ]
-    closed = [
+    past = [
         make.order(
             at, "completed", f"{at * 110}.00", at * -11, entitlements=make.grants(1 + at % 4)
         )
         for at in range(4, 15)
     ]
-    closed += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
-    closed += [make.order(17, "failed", "1250.00", -2)]
+    past += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
+    past += [make.order(17, "failed", "1250.00", -2)]
     quotes = [
         make.quote(
             1, "sent", "5400.00", 15, notes="Renovação por 24 meses.", entitlement_ids=[4201]
@@ -81,7 +81,7 @@ def _acme(make: Maker) -> Company:
     ]
     organization = make.organization("Acme Ltda", "acme.example", plan="Business")
     entitlements = make.entitlements(licenses)
-    return Company(organization, people, open_orders + closed, quotes, licenses, entitlements)
+    return Company(organization, people, open_orders + past, quotes, licenses, entitlements)
 
 
 def _empty(make: Maker) -> Company:

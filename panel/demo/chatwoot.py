@@ -159,10 +159,10 @@ class Chatwoot(Account, World):
         if ids.get("conversation") in self.unreachable:
             raise Refusal(503, None)
         body = call.body if isinstance(call.body, dict) else {}
-        done = route.handle(self, Ask(user, ids, call.query, body))
+        answer = route.handle(self, Ask(user, ids, call.query, body))
         if route.writes:
             self.writes.append(call)
-        return done
+        return answer
 
     def _user(self, call: Call) -> Json:
         """Return the user of the access token or session."""

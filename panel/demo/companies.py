@@ -130,16 +130,16 @@ class Maker:
         if not isinstance(total, str) or not re.fullmatch(r"[0-9]+\.[0-9]{2}", total):
             return {"line_items": lines}
         tax = (Decimal(total) * _TAX).quantize(Decimal("0.01"))
-        left = Decimal(total) - tax
-        share = (left / count).quantize(Decimal("0.01"))
-        prices = [left - share * (count - 1), *[share] * (count - 1)]
+        net = Decimal(total) - tax
+        share = (net / count).quantize(Decimal("0.01"))
+        prices = [net - share * (count - 1), *[share] * (count - 1)]
         for line, price in zip(lines, prices, strict=True):
             line |= {"unit_price": str(price), "total": str(price), "entitlement_class": "PLG"}
-        return {"line_items": lines, "subtotal": str(left), "tax_total": str(tax)}
+        return {"line_items": lines, "subtotal": str(net), "tax_total": str(tax)}
 
     def grants(self, *at: int) -> list[Json]:
         """Make entitlements as an order names them; `at`: of which licenses."""
-        return [{"id": self.number * 100 + each, "code": self._code(each)} for each in at]
+        return [{"id": self.number * 100 + place, "code": self._code(place)} for place in at]
 
     def _code(self, at: int) -> str:
         return f"PLG-202604{self.number * 100 + at:04d}"

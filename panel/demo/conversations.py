@@ -107,10 +107,10 @@ def _page(account: Account, rows: list[Json], ask: Ask) -> list[Json]:
 
 
 def _meta(rows: list[Json], ask: Ask) -> Json:
-    mine = sum(row["assignee_id"] == ask.user["id"] for row in rows)
+    own = sum(row["assignee_id"] == ask.user["id"] for row in rows)
     assigned = sum(row["assignee_id"] is not None for row in rows)
     return {
-        "mine_count": mine,
+        "mine_count": own,
         "assigned_count": assigned,
         "unassigned_count": len(rows) - assigned,
         "all_count": len(rows),
@@ -151,18 +151,18 @@ def show(account: Account, ask: Ask) -> Answer:
 
 def write_attributes(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    sent = ask.body.get("custom_attributes")
-    if not isinstance(sent, dict):
+    attributes = ask.body.get("custom_attributes")
+    if not isinstance(attributes, dict):
         raise Refusal(500, SERVER_ERROR)
     keep = account.merge and ask.body.get("merge") is True
-    return _save(account, row, row["custom_attributes"] | sent if keep else dict(sent))
+    return _save(account, row, row["custom_attributes"] | attributes if keep else dict(attributes))
 
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    gone = set(ask.body.get("custom_attributes") or [])
-    kept = {key: value for key, value in row["custom_attributes"].items() if key not in gone}
-    return _save(account, row, kept)
+    names = set(ask.body.get("custom_attributes") or [])
+    attributes = {key: value for key, value in row["custom_attributes"].items() if key not in names}
+    return _save(account, row, attributes)
 
 
 def _save(account: Account, row: Json, attributes: Json) -> Answer:

@@ -102,7 +102,7 @@ def _place(account: Account) -> Json:
 
 def _show_conversation(account: Account, row: Json) -> Json:
     """Show it with the last message that was written to or by the contact."""
-    said = [m for m in row["messages"] if m["message_type"] != ACTIVITY and not m["private"]]
+    messages = [m for m in row["messages"] if m["message_type"] != ACTIVITY and not m["private"]]
     assignee = account.agents.get(row["assignee_id"] or 0)
     team = account.teams.get(row["team_id"] or 0)
     meta = {
@@ -112,13 +112,13 @@ def _show_conversation(account: Account, row: Json) -> Json:
         "team": show_team_event(team) if team else None,
         "hmac_verified": row["hmac_verified"],
     }
-    kept = ("id", "inbox_id", "labels", "status", "custom_attributes", "priority")
+    names = ("id", "inbox_id", "labels", "status", "custom_attributes", "priority")
     return {
-        **{key: row[key] for key in (*kept, "additional_attributes", "created_at")},
+        **{key: row[key] for key in (*names, "additional_attributes", "created_at")},
         "can_reply": True,
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
         "contact_inbox": _show_contact_inbox(account, row),
-        "messages": [show_message(account, row, said[-1])] if said else [],
+        "messages": [show_message(account, row, messages[-1])] if messages else [],
         "meta": meta,
         "snoozed_until": None,
         "unread_count": count_unread(row),
@@ -151,10 +151,10 @@ def _show_message(account: Account, conversation: Json, row: Json) -> Json:
     inbox = account.inboxes[conversation["inbox_id"]]
     contact = account.contacts[conversation["contact_id"]]
     sender = row["sender"] or {"type": None}
-    shown = show_contact_webhook(contact, _place(account)) if sender["type"] == "contact" else None
+    person = show_contact_webhook(contact, _place(account)) if sender["type"] == "contact" else None
     if sender["type"] == "user":
         agent = account.agents[sender["id"]]
-        shown = {**{key: agent[key] for key in ("id", "name", "email")}, "type": "user"}
+        person = {**{key: agent[key] for key in ("id", "name", "email")}, "type": "user"}
     return {
         "account": _place(account),
         "additional_attributes": {},
@@ -167,6 +167,6 @@ def _show_message(account: Account, conversation: Json, row: Json) -> Json:
         "inbox": {"id": inbox["id"], "name": inbox["name"]},
         "message_type": _MESSAGE_TYPES[row["message_type"]],
         "private": row["private"],
-        "sender": shown,
+        "sender": person,
         "source_id": row["source_id"],
     }

@@ -97,8 +97,8 @@ def chosen(
     """
     if not isinstance(payload, list):
         raise Refusal(500, SERVER_ERROR)
-    known = _custom_columns(definitions) | dict(columns)
-    groups = _groups(payload, known, ",".join(columns))
+    columns_by_key = _custom_columns(definitions) | dict(columns)
+    groups = _groups(payload, columns_by_key, ",".join(columns))
     return [row for row in rows if any(all(test(row) for test in group) for group in groups)]
 
 
@@ -146,17 +146,17 @@ def _test(condition: Json, columns: Mapping[str, Column], keys: str) -> Test:
 
 def _compare(column: Column, kind: Kind, operator: str, values: list[Any]) -> Test:
     if operator in _PRESENT:
-        wanted = operator == "is_present"
-        return lambda row: (column.read(row) not in (None, [])) == wanted
+        is_present = operator == "is_present"
+        return lambda row: (column.read(row) not in (None, [])) == is_present
     if operator == "days_before":
         operator, values = "is_less_than", [time.time() - int(values[0]) * _DAY]
     if operator in _SUBSTRING:
         # Phones are compared unchanged too; any one of the values may match.
         parts = [_fold(value).strip() for value in values]
         return lambda row: _contains(column.read(row), parts, operator)
-    told = [kind.norm(value) for value in values]
-    told = told if column.every_value else told[:1]
-    return lambda row: _holds(column, kind, operator, column.read(row), told)
+    compared_values = [kind.norm(value) for value in values]
+    compared_values = compared_values if column.every_value else compared_values[:1]
+    return lambda row: _holds(column, kind, operator, column.read(row), compared_values)
 
 
 def _contains(value: Any, parts: list[str], operator: str) -> bool:
@@ -166,23 +166,23 @@ def _contains(value: Any, parts: list[str], operator: str) -> bool:
     return any(part in _fold(value) for part in parts) == (operator == "contains")
 
 
-def _holds(column: Column, kind: Kind, operator: str, value: Any, wanted: list[Any]) -> bool:
+def _holds(column: Column, kind: Kind, operator: str, value: Any, values: list[Any]) -> bool:
     if isinstance(value, list):
-        return (wanted[0] in map(_fold, value)) == (operator == "equal_to")
+        return (values[0] in map(_fold, value)) == (operator == "equal_to")
     if value is None:
         # SQL's null is not different from anything; for custom attributes Chatwoot tests null
         # separately.
         return column.custom and operator == "not_equal_to"
-    return _COMPARE.get(operator, _is_equal)(kind.norm(value), wanted)
+    return _COMPARE.get(operator, _is_equal)(kind.norm(value), values)
 
 
-def _is_equal(value: Any, wanted: list[Any]) -> bool:
+def _is_equal(value: Any, values: list[Any]) -> bool:
     """Operators that Chatwoot does not know compare like this; `starts_with` is one of them."""
-    return value in wanted
+    return value in values
 
 
 _COMPARE: dict[str, Callable[[Any, list[Any]], bool]] = {
-    "not_equal_to": lambda value, wanted: value not in wanted,
-    "is_greater_than": lambda value, wanted: value > wanted[0],
-    "is_less_than": lambda value, wanted: value < wanted[0],
+    "not_equal_to": lambda value, values: value not in values,
+    "is_greater_than": lambda value, values: value > values[0],
+    "is_less_than": lambda value, values: value < values[0],
 }

@@ -39,8 +39,8 @@ class Plugin:
             headers={"Authorization": f"Bearer {self._secret}"},
             timeout=10,
         )
-        told: Json = answer.json()
-        return {"event": event, "status": answer.status_code, "answer": told}
+        answer_body: Json = answer.json()
+        return {"event": event, "status": answer.status_code, "answer": answer_body}
 
     def _order(self, organization: int) -> tuple[str, int]:
         rows = self._office.rows("orders", organization)

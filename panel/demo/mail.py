@@ -45,11 +45,11 @@ class Mail:
 def receive_mail(account: Account, inbox: int, mail: Mail) -> Json:
     """Return the conversation that the mail is in."""
     talk = _find_answered(account, inbox, mail)
-    opened = talk is None
+    is_new = talk is None
     if talk is None:
         talk = _open_conversation(account, inbox, mail)
     # For the sender of a message, only `Reply-To` and `From` are looked at.
-    told = [(mail.reply_to or mail.sender).lower()]
+    senders = [(mail.reply_to or mail.sender).lower()]
     headers: Json = {"in_reply_to": mail.in_reply_to, "message_id": mail.message_id}
     if mail.original_sender:
         headers["headers"] = {"x-original-sender": mail.original_sender}
@@ -57,10 +57,10 @@ def receive_mail(account: Account, inbox: int, mail: Mail) -> Json:
         talk["id"],
         mail.text,
         mail.html,
-        **{"from_": told, "to": mail.to, "cc": mail.cc, "subject": mail.subject, **headers},
+        **{"from_": senders, "to": mail.to, "cc": mail.cc, "subject": mail.subject, **headers},
     )
     talk["last_activity_at"] = message["created_at"]
-    if opened:
+    if is_new:
         tell_conversation_created(account, talk)
     tell_message_created(account, talk, message)
     return talk
@@ -79,9 +79,9 @@ def _open_conversation(account: Account, inbox: int, mail: Mail) -> Json:
     places = [joined["inbox"]["id"] for joined in contact["contact_inboxes"]] if contact else []
     if contact is None or inbox not in places:
         name = mail.person.partition("@")[0]
-        told: Json = {"email": mail.person, "name": name}
-        told |= {"additional_attributes": {"source_id": f"email:{mail.message_id}"}}
-        contact = build_contact(account, inbox, mail.person, told)
+        fields: Json = {"email": mail.person, "name": name}
+        fields |= {"additional_attributes": {"source_id": f"email:{mail.message_id}"}}
+        contact = build_contact(account, inbox, mail.person, fields)
     return account.add_conversation(
         contact["id"],
         inbox,

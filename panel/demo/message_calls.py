@@ -18,12 +18,12 @@ _LONGEST = 150_000
 
 def index(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    shown = list_messages(account, row)
+    messages = list_messages(account, row)
     before = ask.query.get("before", "")
     if before.isdigit():
-        shown = [each for each in shown if each["id"] < int(before)]
+        messages = [message for message in messages if message["id"] < int(before)]
     meta = {"labels": row["labels"], "additional_attributes": row["additional_attributes"]}
-    return 200, {"meta": meta, "payload": shown[-_PER_PAGE:]}
+    return 200, {"meta": meta, "payload": messages[-_PER_PAGE:]}
 
 
 def create(account: Account, ask: Ask) -> Answer:

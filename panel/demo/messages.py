@@ -29,7 +29,7 @@ def find_last(account: Account, conversation: Json, activity: bool = True) -> Js
 def show_message(account: Account, conversation: Json, row: Json) -> Json:
     content = row["content_attributes"]
     sender = _show_sender(account, conversation, row["sender"])
-    told = {
+    body = {
         "id": row["id"],
         "content": row["content"],
         "account_id": account.account_id,
@@ -51,7 +51,7 @@ def show_message(account: Account, conversation: Json, row: Json) -> Json:
         "sentiment": {},
         "conversation": _show_place(account, conversation),
     }
-    return {**told, "sender": sender} if sender else told
+    return {**body, "sender": sender} if sender else body
 
 
 def _process(text: str, content: Json) -> str:

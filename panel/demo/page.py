@@ -60,8 +60,8 @@ class Page:
         if call.path == self.home:
             return self._dashboard()
         if call.path in ("/", "/app"):
-            asked = f"?{urlencode(call.query)}" if call.query else ""
-            return answer(302, None, Location=self.home + asked)
+            query = f"?{urlencode(call.query)}" if call.query else ""
+            return answer(302, None, Location=self.home + query)
         return answer(404, {"error": "Not found"})
 
     def _dashboard(self) -> Response:
@@ -70,8 +70,8 @@ class Page:
         session = next((key for key, agent in self.chat.sessions.items() if agent == AGENT), None)
         if session:
             names = ("access-token", "client", "uid")
-            told = quote(json.dumps(dict(zip(names, session, strict=True))), safe=_LEFT_AS_IT_IS)
-            page.headers.add("Set-Cookie", f"{_SESSION_COOKIE}={told}; Path=/; SameSite=Lax")
+            cookie = quote(json.dumps(dict(zip(names, session, strict=True))), safe=_LEFT_AS_IT_IS)
+            page.headers.add("Set-Cookie", f"{_SESSION_COOKIE}={cookie}; Path=/; SameSite=Lax")
         return page
 
     def _post(self, call: Call) -> Response:

@@ -48,8 +48,8 @@ def _show_place(account: Account, user: Json) -> Json:
 
 
 def show_account(account: Account, _ask: Ask) -> Answer:
-    shown = {"id": account.account_id, "name": account.name, "locale": account.locale}
-    return 200, {**shown, "status": account.status}
+    body = {"id": account.account_id, "name": account.name, "locale": account.locale}
+    return 200, {**body, "status": account.status}
 
 
 def agents(account: Account, _ask: Ask) -> Answer:
@@ -58,9 +58,9 @@ def agents(account: Account, _ask: Ask) -> Answer:
 
 def inboxes(account: Account, ask: Ask) -> Answer:
     """`hmac_mandatory` is null where no identity is signed."""
-    seen = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
+    rows = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
     whole, channels = ask.user["role"] == "administrator", account.channels
-    return 200, {"payload": [show_inbox(row, channels.get(row["id"], {}), whole) for row in seen]}
+    return 200, {"payload": [show_inbox(row, channels.get(row["id"], {}), whole) for row in rows]}
 
 
 def inbox_members(account: Account, ask: Ask) -> Answer:

@@ -111,10 +111,10 @@ def mail_attributes(text: str, html: str | None, headers: dict[str, Any]) -> Jso
     body: Json = {"text_content": _three_times(text), "html_content": {}}
     if html is not None:
         body["html_content"] = _three_times(html)
-    told: Json = {"bcc": None, "cc": None, "headers": None, "in_reply_to": None, "references": []}
+    email: Json = {"bcc": None, "cc": None, "headers": None, "in_reply_to": None, "references": []}
     kind = "text/plain" if html is None else "multipart/alternative"
     shape = {"content_type": kind, "multipart": html is not None, "number_of_attachments": 0}
-    mail = {**told, **headers, **shape, **body, "auto_reply": False}
+    mail = {**email, **headers, **shape, **body, "auto_reply": False}
     return {"email": mail, "cc_email": mail["cc"], "bcc_email": mail["bcc"]}
 
 

@@ -171,8 +171,10 @@ def main(port: int | None, proof: str) -> None:
     try:
         server = bind(house, port)
     except OSError as fault:
-        taken = f"port {port}" if port else f"any port from {FIRST_PORT} to {LAST_PORT}"
-        click.echo(f"The demo cannot listen on {taken}: {os.strerror(fault.errno or 0)}.", err=True)
+        port_name = f"port {port}" if port else f"any port from {FIRST_PORT} to {LAST_PORT}"
+        click.echo(
+            f"The demo cannot listen on {port_name}: {os.strerror(fault.errno or 0)}.", err=True
+        )
         sys.exit(2)
     with tempfile.TemporaryDirectory(prefix="panel-demo-", ignore_cleanup_errors=True) as folder:
         house.move_in(server.port, folder)

@@ -25,11 +25,11 @@ _CONTACT_COLUMNS = (
 
 def show_contact(contact: Json, inboxes: bool = True) -> Json:
     """Show it as the API does: without labels; without a last activity where there was none."""
-    shown = {key: contact[key] for key in _CONTACT}
+    body = {key: contact[key] for key in _CONTACT}
     names = ("last_activity_at", "created_at")
     moments = {key: int(contact[key]) for key in names if contact[key]}
     joined = {"contact_inboxes": [show_joined(row) for row in contact["contact_inboxes"]]}
-    return {**shown, **moments, **(joined if inboxes else {})}
+    return {**body, **moments, **(joined if inboxes else {})}
 
 
 def show_joined(joined: Json) -> Json:
@@ -46,8 +46,8 @@ def show_contact_event(contact: Json) -> Json:
 
 
 def show_contact_webhook(contact: Json, account: Json) -> Json:
-    shown = {key: contact.get(key) for key in _CONTACT_EVENT}
-    return {"account": account, "avatar": contact.get("thumbnail"), **shown}
+    body = {key: contact.get(key) for key in _CONTACT_EVENT}
+    return {"account": account, "avatar": contact.get("thumbnail"), **body}
 
 
 def show_contact_row(contact: Json, account: int) -> Json:

@@ -28,7 +28,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Said:
+class VisitorCall:
     """A call of a visitor: their present identity, and the body."""
 
     account: Account
@@ -47,15 +47,15 @@ class Said:
     def conversation(self) -> Json | None:
         """Return the newest conversation of this browser."""
         rows = self.account.conversations.values()
-        mine = [row for row in rows if is_of(row, self.session)]
-        return max(mine, key=lambda row: int(row["id"])) if mine else None
+        own = [row for row in rows if is_of(row, self.session)]
+        return max(own, key=lambda row: int(row["id"])) if own else None
 
 
 def find_channel(account: Account, key: str, value: str) -> int:
-    known = [number for number, row in account.channels.items() if value and row[key] == value]
-    if not known:
+    numbers = [number for number, row in account.channels.items() if value and row[key] == value]
+    if not numbers:
         raise NOT_FOUND
-    return known[0]
+    return numbers[0]
 
 
 def find_contact(account: Account, session: Session) -> Json | None:

@@ -111,10 +111,10 @@ def call_of(request: Request) -> Call:
 
 def answer(status: int, document: Any = None, **headers: str) -> Response:
     """Make a JSON answer, empty without a document; `Retry_After` names the header."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if document is None:
-        return Response(b"", status, named)
-    return Response(json.dumps(document), status, named, content_type="application/json")
+        return Response(b"", status, fields)
+    return Response(json.dumps(document), status, fields, content_type="application/json")
 
 
 def _parsed(body: bytes) -> Any:

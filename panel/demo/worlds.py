@@ -173,8 +173,8 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
 def _name_company(row: Scenario) -> str:
     """Return the company that an agent typed for a customer unknown to MIDDAG Account."""
     numbers = row.organizations if row.fault else ()
-    made = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
-    return next((str(company.organization["name"]) for company in made), "")
+    companies = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
+    return next((str(company.organization["name"]) for company in companies), "")
 
 
 def _source(row: Scenario) -> str:

@@ -50,14 +50,14 @@ def read_date(value: Any) -> date | None:
     if not value:
         return None
     if isinstance(value, str):
-        found = _read_text(clean(value))
+        moment = _read_text(clean(value))
     elif isinstance(value, dict):
-        found = _read_object(value)
+        moment = _read_object(value)
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-        found = _read_number(Decimal(value))
+        moment = _read_number(Decimal(value))
     else:
         raise ValueError("no date")
-    return _check_year(found) if found else None
+    return _check_year(moment) if moment else None
 
 
 def _read_text(text: str) -> date | None:
@@ -65,9 +65,9 @@ def _read_text(text: str) -> date | None:
         return None
     if SECONDS.fullmatch(text):
         return _read_number(Decimal(text))
-    written = DAY_AND_MONTH.fullmatch(text)
-    if written:
-        return _read_day_and_month(*(int(written[part]) for part in ("year", "first", "second")))
+    match = DAY_AND_MONTH.fullmatch(text)
+    if match:
+        return _read_day_and_month(*(int(match[part]) for part in ("year", "first", "second")))
     return _find_day(_parse(text))
 
 
@@ -77,10 +77,10 @@ def _parse(text: str) -> datetime:
         text = f"{parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}{parts[4]}"
     iso = BLANK_OFFSET.sub("", NAMED_UTC.sub("+00:00", text))
     try:
-        found = parsedate_to_datetime(text) if as_mail else datetime.fromisoformat(iso)
+        moment = parsedate_to_datetime(text) if as_mail else datetime.fromisoformat(iso)
     except ValueError:
         raise ValueError("no date") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _find_day(moment: datetime) -> date:
@@ -124,8 +124,8 @@ def _read_object(value: dict[str, Any]) -> date:
     text, zone = value.get("date"), value.get("timezone", "UTC")
     if not isinstance(text, str) or not isinstance(zone, str):
         raise ValueError("no date")
-    found = _parse(clean(text))
-    return _find_day(found.replace(tzinfo=_find_zone(zone)))
+    moment = _parse(clean(text))
+    return _find_day(moment.replace(tzinfo=_find_zone(zone)))
 
 
 def _find_zone(name: str) -> tzinfo:
@@ -140,14 +140,14 @@ def _find_zone(name: str) -> tzinfo:
         raise ValueError("no time zone") from None
 
 
-def _check_year(found: date) -> date | None:
-    if found.year == ENDLESS_YEAR:
+def _check_year(moment: date) -> date | None:
+    if moment.year == ENDLESS_YEAR:
         return None
-    if found.year not in YEARS:
+    if moment.year not in YEARS:
         raise ValueError("out of all proportion")
-    if (found.date() if isinstance(found, datetime) else found) in EPOCH_DAYS:
+    if (moment.date() if isinstance(moment, datetime) else moment) in EPOCH_DAYS:
         raise ValueError("no date but the first day of Unix time")
-    return found
+    return moment
 
 
 # -- ends ----------------------------------------------------------------------------------------

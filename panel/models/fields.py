@@ -59,11 +59,11 @@ class Fields:
         return self._first(keys, clean)
 
     def email(self) -> str | None:
-        found = self.verbatim("email")
-        if found and "@" not in found:
+        email = self.verbatim("email")
+        if email and "@" not in email:
             self.note("email", "no e-mail")
             return None
-        return found
+        return email
 
     def title(self, key: str) -> str | None:
         """Return a name without a tax id in it."""
@@ -72,10 +72,10 @@ class Fields:
     def name(self, key: str) -> str | None:
         """Return a name, also the `name` of an object that stands in its place."""
         value = self._row.get(key)
-        named = value.get("name") if isinstance(value, dict) else value
-        if isinstance(named, str):
-            return decode_entities(named) or None
-        if named is not None and not is_nothing(value):
+        name = value.get("name") if isinstance(value, dict) else value
+        if isinstance(name, str):
+            return decode_entities(name) or None
+        if name is not None and not is_nothing(value):
             self.note(key, "no name")  # a number is that of a record, which nobody knows
         return None
 
@@ -109,9 +109,9 @@ class Fields:
     def moment(self, *keys: str) -> date | None:
         """Return the first of these fields with a date; an odd one counts as not stated."""
         for key in keys:
-            found = self._keep_illegible(key, read_date)
-            if found and not isinstance(found, Illegible):
-                return found
+            moment = self._keep_illegible(key, read_date)
+            if moment and not isinstance(moment, Illegible):
+                return moment
         return None
 
     def amount(self, key: str, reading: str) -> Amount | None:
@@ -135,8 +135,8 @@ class Fields:
         except Unreadable:
             self.note(key, "not a list")
             return ()
-        found = (each.get(field) if isinstance(each, dict) else each for each in each_of)
-        decoded = (decode_entities(each) for each in found if isinstance(each, str))
+        items = (item.get(field) if isinstance(item, dict) else item for item in each_of)
+        decoded = (decode_entities(item) for item in items if isinstance(item, str))
         return tuple(text for text in decoded if text)
 
     def flag(self, key: str) -> bool | None:

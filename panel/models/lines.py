@@ -113,14 +113,14 @@ def _read_line(line: Row | str, fields: Fields, currency: Any, integer_money: st
         line = {"name": line}
     # An odd value of a line is logged under the id of its record.
     own = Fields({**line, "id": fields.id, "currency": line.get("currency") or currency})
-    found = LineItem(
+    item = LineItem(
         product=own.text("product_name", "name"),
         quantity=own.whole("quantity"),
         price=own.amount("unit_price", integer_money) or own.amount("price", integer_money),
         total=own.amount("total", integer_money),
     )
     fields.adopt(own)
-    return found
+    return item
 
 
 def _read_grants(row: Row, fields: Fields, key: str) -> tuple[Grant, ...]:
@@ -140,14 +140,14 @@ def _read_notes(row: Row, fields: Fields, key: str) -> tuple[str, ...]:
     value = row.get(key)
     if isinstance(value, str):
         return _split(fields, value)
-    texts = (_read_note(each) for each in _list_values(row, fields, key))
+    texts = (_read_note(value) for value in _list_values(row, fields, key))
     return tuple(part for text in texts for part in _split(fields, text))
 
 
 def _read_note(value: Any) -> str:
     if isinstance(value, dict):
-        told = any(value.get(name) in (True, 1, "1") for name in FOR_THE_CUSTOMER)
-        value = (value.get("note") or value.get("content")) if told else ""
+        is_for_customer = any(value.get(name) in (True, 1, "1") for name in FOR_THE_CUSTOMER)
+        value = (value.get("note") or value.get("content")) if is_for_customer else ""
     return value if isinstance(value, str) else ""
 
 
@@ -170,5 +170,5 @@ def _list_values(row: Row, fields: Fields, key: str) -> Iterator[Any]:
 def holds(grants: tuple[Grant, ...], number: int | None, code: str | None) -> bool:
     """Tell whether this entitlement is among them, by its id or by its code."""
     return any(
-        (each.id and each.id == number) or (each.code and each.code == code) for each in grants
+        (grant.id and grant.id == number) or (grant.code and grant.code == code) for grant in grants
     )

@@ -165,7 +165,7 @@ def find_rule(records: Iterable[Any], setting: str) -> MoneyRule:
     if setting:
         return MoneyRule(setting)
     readings = {UNITS} if fraction else set()
-    readings |= {found for row in rows if (found := _compare_lines(row))}
+    readings |= {reading for row in rows if (reading := _compare_lines(row))}
     return MoneyRule(readings.pop() if len(readings) == 1 else UNCLEAR)
 
 

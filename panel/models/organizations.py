@@ -116,7 +116,7 @@ class Collaborator:
 
 
 def _read_rights(fields: Fields) -> tuple[str, ...] | None:
-    told = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
-    if all(flag is None for flag in told.values()):
+    rights = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
+    if all(flag is None for flag in rights.values()):
         return None
-    return tuple(area for area, flag in told.items() if flag)
+    return tuple(area for area, flag in rights.items() if flag)

@@ -69,7 +69,7 @@ def list_spellings(phone: str) -> tuple[str, ...]:
     number = _parse(phone)
     if number is None:
         return (phone,)
-    return tuple(f"+{number.country_code}{each}" for each in _spell(number))
+    return tuple(f"+{number.country_code}{national}" for national in _spell(number))
 
 
 def identify_line(phone: str) -> str:

@@ -39,7 +39,7 @@ def decode_entities(text: str) -> str:
     """Decode `O&#8217;Brien &amp; Co` as people read it. Entities are decoded once: `&amp;amp;` is
     a text that somebody typed."""
     if "&" in text:
-        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        text = ENTITY.sub(lambda match: html.unescape(match[0]), text)
     return clean(SLASHED.sub(r"\1", text) if "\\" in text else text)
 
 
@@ -59,7 +59,11 @@ def remove_tax_id(name: str) -> str:
 
     A name is shown, searched and written where a tax id may not be.
     """
-    plain = [word for word in name.split() if sum(each.isdigit() for each in word) < TAX_ID_DIGITS]
+    plain = [
+        word
+        for word in name.split()
+        if sum(character.isdigit() for character in word) < TAX_ID_DIGITS
+    ]
     return " ".join(plain)
 
 

@@ -138,4 +138,4 @@ def _parse_status(text: str) -> Status | None:
 
 def _strip_accents(text: str) -> str:
     apart = unicodedata.normalize("NFKD", text)
-    return "".join(each for each in apart if not unicodedata.combining(each))
+    return "".join(character for character in apart if not unicodedata.combining(character))

@@ -27,7 +27,8 @@ def tell_address(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     text = f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-    return "".join(each if " " < each <= "~" else "?" for each in text)[:LONGEST_TOLD]
+    plain = (character if " " < character <= "~" else "?" for character in text[:LONGEST_TOLD])
+    return "".join(plain)
 
 
 def name_document(path: str) -> str:

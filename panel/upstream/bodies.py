@@ -80,10 +80,12 @@ def _unpack(part: Any) -> Any:
             raise Unreadable("unreadable", "a part that is not JSON")
         return body
     if isinstance(part, list):
-        return [_unpack(each) for each in part]
+        return [_unpack(item) for item in part]
     if isinstance(part, msgspec.Struct):
         fields = {name: getattr(part, name) for name in part.__struct_fields__}
-        return {name: _unpack(each) for name, each in fields.items() if each is not msgspec.UNSET}
+        return {
+            name: _unpack(field) for name, field in fields.items() if field is not msgspec.UNSET
+        }
     return part
 
 

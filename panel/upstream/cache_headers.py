@@ -33,10 +33,10 @@ def find_age(headers: Mapping[str, str]) -> float | None:
     None: a cache answered, and does not say how old its copy is.
     """
     text = (headers.get("Age") or "").partition(",")[0].strip()
-    told = min(int(text[:11]), LONGEST_AGE) if text.isascii() and text.isdigit() else None
-    if told:
-        return float(told)
-    hit = FIRST_SECOND if told == 0 else None
+    age = min(int(text[:11]), LONGEST_AGE) if text.isascii() and text.isdigit() else None
+    if age:
+        return float(age)
+    hit = FIRST_SECOND if age == 0 else None
     return hit if _is_hit(headers.items()) else 0.0
 
 

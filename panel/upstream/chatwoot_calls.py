@@ -190,8 +190,8 @@ class AccountCalls:
             if error.code != "http_422":
                 raise
             words = error.body if isinstance(error.body, dict) else {}
-            if isinstance(refused := words.get("attributes"), list):
-                raise ValuesRefused(tuple(map(str, refused))) from error
+            if isinstance(names := words.get("attributes"), list):
+                raise ValuesRefused(tuple(map(str, names))) from error
             # Since 4.16 a database that is too slow is answered like this: no value was refused.
             raise Unwell("http_422", read_words(words)) from error
 
@@ -233,7 +233,7 @@ class AccountCalls:
         self._troubles.note_success(name_document(path))
 
     def _record_write(self, method: str, path: str) -> None:
-        kind = (method, "".join(each for each in path if not each.isdigit()))
+        kind = (method, "".join(character for character in path if not character.isdigit()))
         ids = {"method": method, "path": path}
         self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
 

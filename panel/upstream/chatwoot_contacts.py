@@ -40,10 +40,10 @@ class ContactCalls(AccountCalls):
         Filters are used, never the search: a search finds parts of values, and has a limit of its
         own.
         """
-        found = self._filter_contacts([Condition(key, value)])["payload"]
+        rows = self._filter_contacts([Condition(key, value)])["payload"]
         # Chatwoot compares without case and with look-alikes: other values are dropped.
-        same = [parse_contact(row) for row in found if fold(row.get(key)) == fold(value)]
-        return min(same, key=lambda each: each.id, default=None)
+        same = [parse_contact(row) for row in rows if fold(row.get(key)) == fold(value)]
+        return min(same, key=lambda contact: contact.id, default=None)
 
     @naming_side(CHATWOOT_SIDE)
     def find_contacts(
@@ -75,7 +75,9 @@ class ContactCalls(AccountCalls):
         """
         # AND binds tighter than OR, and there are no parentheses: each key has its own condition.
         absent = Condition(ID_ATTRIBUTE, (), ABSENT)
-        return self._list_defined([each for key in keys for each in (key, absent)], "AND", "OR")
+        return self._list_defined(
+            [condition for key in keys for condition in (key, absent)], "AND", "OR"
+        )
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
@@ -86,7 +88,7 @@ class ContactCalls(AccountCalls):
         `setup` defined.
         """
         conditions = [Condition(key, value) for key, value in attributes.items()]
-        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+        return sorted(self._list_defined(conditions, "AND"), key=lambda contact: contact.id)
 
     @naming_side(CHATWOOT_SIDE)
     def list_members(self, organization: int) -> list[Contact]:
@@ -98,8 +100,12 @@ class ContactCalls(AccountCalls):
             Condition(ID_ATTRIBUTE, number),
             *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
         ]
-        found = self._list_defined(conditions, "OR")
-        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+        contacts = self._list_defined(conditions, "OR")
+        return [
+            contact
+            for contact in contacts
+            if number in _split(contact.attributes.get(ID_ATTRIBUTE))
+        ]
 
     def _list_defined(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
         try:
@@ -110,13 +116,13 @@ class ContactCalls(AccountCalls):
             raise
 
     def _list_pages(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
-        found: dict[int, Contact] = {}
+        contacts: dict[int, Contact] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
             rows = self._filter_contacts(conditions, *joints, page=page)["payload"]
-            found |= {each.id: each for each in map(parse_contact, rows)}
+            contacts |= {contact.id: contact for contact in map(parse_contact, rows)}
             if len(rows) < PAGE_CONTACTS:
                 break
-        return list(found.values())
+        return list(contacts.values())
 
     def _filter_contacts(
         self, conditions: Sequence[Condition], *joints: str, page: int = 1
@@ -135,15 +141,15 @@ class ContactCalls(AccountCalls):
         (`filter_keys.yml` of 4.0.0 to 4.16.2). The search looks into names, e-mails and phones as
         well.
         """
-        found: dict[int, str] = {}
+        identifiers: dict[int, str] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
             query = urlencode({"q": part, "page": page, "include_contact_inboxes": "false"})
             rows = self._get_parts(f"contacts/search?{query}", ContactsAnswer)["payload"]
             if not rows:
                 break
-            texts = {each.id: each.identifier or "" for each in map(parse_contact, rows)}
-            found |= {number: text for number, text in texts.items() if part in text}
-        return found
+            texts = {contact.id: contact.identifier or "" for contact in map(parse_contact, rows)}
+            identifiers |= {number: text for number, text in texts.items() if part in text}
+        return identifiers
 
     # -- writing ---------------------------------------------------------------------------------
 

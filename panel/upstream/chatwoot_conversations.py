@@ -51,8 +51,8 @@ class ConversationCalls(AccountCalls):
 
     def peek_conversation(self, number: int) -> Conversation | None:
         """Return the conversation as it was read within `ACCESS_LIFETIMES`, without a call."""
-        kept = self._cache.peek(_make_resource(number))
-        return kept.value if kept and not kept.late else None
+        reading = self._cache.peek(_make_resource(number))
+        return reading.value if reading and not reading.late else None
 
     @naming_side(CHATWOOT_SIDE)
     def change_conversation(
@@ -86,11 +86,11 @@ class ConversationCalls(AccountCalls):
         a call; it knows `contact_id` since 4.14.2, and an older Chatwoot lists the last 20.
         """
         rows = self._get_parts(f"contacts/{contact}/conversations", ConversationsAnswer)["payload"]
-        found = {row.id: row for row in map(parse_listed, rows)}
+        conversations = {row.id: row for row in map(parse_listed, rows)}
         if len(rows) >= LISTED_CONVERSATIONS:
             for row in self._filter_conversations(contact, statuses):
-                found.setdefault(row.id, row)
-        return list(found.values())
+                conversations.setdefault(row.id, row)
+        return list(conversations.values())
 
     @naming_side(CHATWOOT_SIDE)
     def list_unnamed(self, page: int) -> list[Conversation]:
@@ -110,9 +110,9 @@ class ConversationCalls(AccountCalls):
     def _filter_conversations(
         self, contact: int, statuses: tuple[str, ...]
     ) -> Iterator[ListedConversation]:
-        wanted = [Condition("contact_id", str(contact))]
-        wanted += [Condition("status", statuses)] if statuses else []
-        question = make_question(wanted)
+        conditions = [Condition("contact_id", str(contact))]
+        conditions += [Condition("status", statuses)] if statuses else []
+        question = make_question(conditions)
         for page in range(1, MOST_CONVERSATION_PAGES + 1):
             path = f"conversations/filter?page={page}"
             try:

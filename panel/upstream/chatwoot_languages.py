@@ -14,18 +14,18 @@ def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
     for owner in (conversation, conversation["meta"]["sender"]):
         further = owner.pop("additional_attributes", None)
         if isinstance(further, dict):
-            wanted = (*LANGUAGE_FIELDS, COMPANY_FIELD)
+            fields = (*LANGUAGE_FIELDS, COMPANY_FIELD)
             owner["additional_attributes"] = {
-                name: further[name] for name in wanted if name in further
+                name: further[name] for name in fields if name in further
             }
     return conversation
 
 
 def read_languages(conversation: dict[str, Any]) -> tuple[str, ...]:
     """Return language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
-    owned = [each for each in _list_owned(conversation) if isinstance(each, dict)]
-    told = (each.get(name) for name in LANGUAGE_FIELDS for each in owned)
-    return tuple(value for value in told if isinstance(value, str) and value)
+    owned = [owner for owner in _list_owned(conversation) if isinstance(owner, dict)]
+    values = (owner.get(name) for name in LANGUAGE_FIELDS for owner in owned)
+    return tuple(value for value in values if isinstance(value, str) and value)
 
 
 def _list_owned(conversation: dict[str, Any]) -> Iterator[object]:

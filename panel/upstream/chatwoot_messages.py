@@ -29,12 +29,12 @@ class MessageCalls(AccountCalls):
     @naming_side(CHATWOOT_SIDE)
     def list_messages(self, conversation: int, since: float) -> list[Message]:
         """Return the messages since then (epoch seconds), and some before; 20 in a call."""
-        path, found = f"conversations/{conversation}/messages", list[Message]()
+        path, messages = f"conversations/{conversation}/messages", list[Message]()
         for _ in range(MOST_MESSAGE_PAGES):
-            oldest = f"?before={found[0].id}" if found else ""
+            oldest = f"?before={messages[0].id}" if messages else ""
             rows = self._get_parts(path + oldest, MessagesAnswer)["payload"]
             page = [parse_message(row) for row in rows]
-            found = [*page, *found]
+            messages = [*page, *messages]
             if not page or page[0].created_at < since:
                 break
-        return found
+        return messages

@@ -132,12 +132,12 @@ def make_question(conditions: Sequence[Condition], *joints: str) -> dict[str, An
     """Make the body of a filter. `joints`: the repeated operators in between, AND by default."""
     rows: list[dict[str, Any]] = [
         {
-            "attribute_key": each.key,
-            "filter_operator": each.operator,
-            "values": list(each.values),
+            "attribute_key": condition.key,
+            "filter_operator": condition.operator,
+            "values": list(condition.values),
             "query_operator": joint,
         }
-        for each, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
+        for condition, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
     ]
     rows[-1]["query_operator"] = None
     return {"payload": rows}
@@ -180,17 +180,17 @@ def parse_listed(body: Any) -> ListedConversation:
 
 
 def parse_contact(body: Any) -> Contact:
-    found = require_object(body)
+    contact = require_object(body)
     return Contact(
-        id=require_number(found, "id"),
-        name=_read_text(found, "name") or "",
-        email=_read_text(found, "email"),
-        phone=_read_text(found, "phone_number"),
-        identifier=_read_text(found, "identifier"),
-        attributes=read_attributes(found),
-        joined=bool(found.get("contact_inboxes")),
-        public=_is_public(found),
-        company=_read_company(found),
+        id=require_number(contact, "id"),
+        name=_read_text(contact, "name") or "",
+        email=_read_text(contact, "email"),
+        phone=_read_text(contact, "phone_number"),
+        identifier=_read_text(contact, "identifier"),
+        attributes=read_attributes(contact),
+        joined=bool(contact.get("contact_inboxes")),
+        public=_is_public(contact),
+        company=_read_company(contact),
     )
 
 
@@ -252,7 +252,7 @@ def read_locale(account: Any) -> str:
 
 
 def parse_numbers(body: Any) -> list[int]:
-    if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
+    if not isinstance(body, list) or not all(isinstance(number, int) for number in body):
         raise Unreadable("wrong_shape", "no list of numbers")
     return body
 
@@ -266,8 +266,8 @@ def fold(value: Any) -> str:
 
 
 def read_attributes(body: Any) -> dict[str, Any]:
-    found = require_object(body).get("custom_attributes")
-    return found if isinstance(found, dict) else {}
+    attributes = require_object(body).get("custom_attributes")
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def require_object(value: Any) -> dict[str, Any]:

@@ -95,11 +95,11 @@ def _name_unknown(rejection: Rejection) -> str:
 
 def read_words(body: Any) -> str:
     """Return Chatwoot's sentence in an answer (`error`, the first of `errors`, or `message`)."""
-    found = body if isinstance(body, dict) else {}
-    words = found.get("error") or next(iter(_list_errors(found)), None) or found.get("message")
+    answer = body if isinstance(body, dict) else {}
+    words = answer.get("error") or next(iter(_list_errors(answer)), None) or answer.get("message")
     return words[:200] if isinstance(words, str) else ""
 
 
 def _list_errors(body: dict[str, Any]) -> list[str]:
     errors = body.get("errors")
-    return [each for each in errors if isinstance(each, str)] if isinstance(errors, list) else []
+    return [error for error in errors if isinstance(error, str)] if isinstance(errors, list) else []

@@ -76,7 +76,7 @@ class CircuitBreaker:
             now = self.clock()
             is_new = self._find_streak(subject, now) is None
             self._lengthen_streak(subject, now)
-            recent = [each for each in self._recent if each[0] > now - self.window]
+            recent = [failure for failure in self._recent if failure[0] > now - self.window]
             self._recent = [*recent[-self.limit :], (now, subject)]
             several = len({name for _, name in self._recent}) >= self.subjects
             # A further failure of the same subject says nothing new about the others.

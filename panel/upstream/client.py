@@ -64,9 +64,9 @@ class Client(Exchange):
 
     def with_names(self, name_rejection: NameRejection) -> "Client":
         """Return a client with the same connections and breaker, which names refusals so."""
-        named = copy(self)
-        named._name_rejection = name_rejection
-        return named
+        client = copy(self)
+        client._name_rejection = name_rejection
+        return client
 
     def with_gate(self, gate: Gate) -> "Client":
         """Return the same client for calls that wait for their turn."""
@@ -88,8 +88,8 @@ class Client(Exchange):
         `subject`: the part that is in trouble when this fails (see `circuit_breaker`), the path by
         default. `document`: the name under which the call is counted, the path by default.
         """
-        named = {"subject": subject, "document": document}
-        return self._send_with_retry("GET", path, by, **named, params=params, headers=headers)
+        names = {"subject": subject, "document": document}
+        return self._send_with_retry("GET", path, by, **names, params=params, headers=headers)
 
     def get_parts(
         self,
@@ -104,8 +104,8 @@ class Client(Exchange):
         structs, or lists of them; the answer is plain JSON of these alone. `question`: the body of
         a POST, as Chatwoot's filters need it.
         """
-        method, sent = ("POST", {"json": question}) if question is not None else ("GET", {})
-        answer = self._send_with_retry(method, path, by, shape=shape, **sent)
+        method, options = ("POST", {"json": question}) if question is not None else ("GET", {})
+        answer = self._send_with_retry(method, path, by, shape=shape, **options)
         return dict(answer.body)
 
     def repeat(

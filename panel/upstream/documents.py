@@ -172,8 +172,8 @@ def says_failure(body: dict[str, Any]) -> bool:
     success = body.get("success")
     if success is None and isinstance(body.get("code"), str):
         return True
-    said = success is not None and (not success or success in ("0", "false"))
-    return said or bool(body.get("errors")) or bool(body.get("error"))
+    is_failure = success is not None and (not success or success in ("0", "false"))
+    return is_failure or bool(body.get("errors")) or bool(body.get("error"))
 
 
 def check_owners(records: list[Any], organization: int) -> None:

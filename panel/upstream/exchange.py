@@ -80,8 +80,8 @@ class Exchange:
                 if not response.is_redirect:
                     raw = reader.read(response, LARGEST_IN_PARTS if shape else LARGEST_ANSWER)
                     return self._judge(response, raw, shape)
-                seen = Rejection(response.status_code, response.headers, None)
-                if error := self._name_rejection(seen):
+                rejection = Rejection(response.status_code, response.headers, None)
+                if error := self._name_rejection(rejection):
                     raise error
                 url = self._follow(url, response.headers["Location"], method)
             kwargs.pop("params", None)  # the new address has its own parameters, if it needs any
@@ -109,26 +109,26 @@ class Exchange:
         try:
             target = urljoin(url, location)
             elsewhere = urlsplit(target)[:2] != urlsplit(self._base)[:2]
-            told = f"to {tell_address(target)}"
+            detail = f"to {tell_address(target)}"
         except ValueError:
             raise Unreadable("redirected", "a redirect to nowhere") from None
         if elsewhere:
             # The Bearer must not be sent to another host, nor to another scheme or port.
-            raise Unreadable("redirected", told)
+            raise Unreadable("redirected", detail)
         if method != "GET":
-            raise Unreadable("redirected", f"a write is not repeated elsewhere: {told}")
+            raise Unreadable("redirected", f"a write is not repeated elsewhere: {detail}")
         return target
 
     @contextmanager
     def _open(
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
-        left = by.left() or 0.001
-        given = kwargs.pop("headers", None) or {}
-        headers = {**self._headers, **request_id.make_headers(), **given}
+        seconds = by.left() or 0.001
+        own_headers = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **own_headers}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
-            timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+            timeout = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))
             with self._adapter.send(prepared, stream=True, timeout=timeout) as response:
                 yield response
         except requests.exceptions.ContentDecodingError as error:

@@ -37,9 +37,9 @@ class FailureLog:
         more = self._throttle.admit(kind)
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
-            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            words = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
             ids = {"host": host, "document": document, "record": record, "code": error.code}
-            log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
+            log.warning("%s: %s %d: %s", host, document, record, words, extra={"fields": ids})
 
     def report_oddities(
         self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
@@ -85,9 +85,9 @@ class Troubles:
             return
         with self._lock:
             now = self._clock()
-            known = self._standing.get(document)
-            if known and known.code == error.code:
-                self._standing[document] = replace(known, last_at=now)
+            trouble = self._standing.get(document)
+            if trouble and trouble.code == error.code:
+                self._standing[document] = replace(trouble, last_at=now)
             else:
                 self._standing[document] = Trouble(document, error.code, now, now)
 
@@ -101,7 +101,7 @@ class Troubles:
     def latest(self) -> Trouble | None:
         """Return the latest trouble; None when every document's last call succeeded."""
         with self._lock:
-            return max(self._standing.values(), key=lambda each: each.last_at, default=None)
+            return max(self._standing.values(), key=lambda trouble: trouble.last_at, default=None)
 
 
 class UnreadDocuments:

@@ -107,11 +107,11 @@ def inspect(
 
 def explain_network(error: BaseException) -> str:
     """Return why no answer came, from the libraries' own words; empty: it is not known."""
-    told, cause = "", error.__cause__ or error.__context__
+    words, cause = "", error.__cause__ or error.__context__
     while cause is not None:
-        told += f" {type(cause).__name__} {cause!r}".lower()
+        words += f" {type(cause).__name__} {cause!r}".lower()
         cause = cause.__cause__ or cause.__context__
-    return next((meaning for part, meaning in NETWORK_CAUSES.items() if part in told), "")
+    return next((meaning for part, meaning in NETWORK_CAUSES.items() if part in words), "")
 
 
 def read_expiry(url: str, certificates: str = "") -> float | None:

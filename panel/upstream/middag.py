@@ -62,7 +62,7 @@ class BackOffice:
     ) -> None:
         self._rotation = rotation or SecretRotation((), "")
         self._client = client.with_names(name_rejection)
-        documents = [each.name for each in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
+        documents = [document.name for document in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
         metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self.on_read: Callable[[Document[Any], int, Any], None] = _tell_nobody
@@ -112,9 +112,9 @@ class BackOffice:
         """Keep the entitlements that a pass found suspended or cancelled, for panels. If the cache
         does not keep them, a panel only lacks the name of the license."""
         stopped = {
-            each.code: each.status_value
-            for each in entitlements
-            if each.code and each.status_value in STOPPED_ENTITLEMENTS
+            entitlement.code: entitlement.status_value
+            for entitlement in entitlements
+            if entitlement.code and entitlement.status_value in STOPPED_ENTITLEMENTS
         }
         with suppress(PanelError):
             resource = _make_stopped_resource(organization)
@@ -122,8 +122,8 @@ class BackOffice:
 
     def peek_stopped(self, organization: int) -> dict[str, str] | None:
         """Return each stopped entitlement's status, by its code; None: no recent pass."""
-        kept = self._cache.peek(_make_stopped_resource(organization))
-        return kept.value if kept else None
+        reading = self._cache.peek(_make_stopped_resource(organization))
+        return reading.value if reading else None
 
     def forget_copies(self, organization: int) -> None:
         """Remove the kept copies of an organization that is gone, or shall be forgotten.
@@ -131,11 +131,11 @@ class BackOffice:
         The kept lists name the copies of single records. A record's copy without a kept list stays
         until it expires; without its token it is shown to nobody.
         """
-        names = [document.name for document in EVERY_DOCUMENT]
+        names = [kind.name for kind in EVERY_DOCUMENT]
         records = {
-            number for each in EVERY_DOCUMENT for number in self._list_ids(each, organization)
+            number for kind in EVERY_DOCUMENT for number in self._list_ids(kind, organization)
         }
-        names += [each.of(number).name for each in RECORD_DOCUMENTS for number in sorted(records)]
+        names += [kind.of(number).name for kind in RECORD_DOCUMENTS for number in sorted(records)]
         self._cache.forget(organization, *names)
 
     def _list_ids(self, document: Document[Any], organization: int) -> Iterator[int]:
@@ -216,8 +216,8 @@ class BackOffice:
         self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
     ) -> Dated:
         """Read every page, up to the document's most; one failing page fails the list."""
-        read = self._make_reader(document, organization, by, size)
-        listed = read_pages(read, document.most_pages, self._slots.most)
+        read_page = self._make_reader(document, organization, by, size)
+        listed = read_pages(read_page, document.most_pages, self._slots.most)
         rows = list(listed.rows.values())
         if listed.total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")

@@ -69,52 +69,56 @@ SERVER_NAME = re.compile(r"[\w ./()-]{1,40}", re.ASCII)
 def name_rejection(rejection: Rejection) -> PanelError | None:
     """Return the error of a refusal, None: by its status; `detail` names who refused."""
     status, own, word = rejection.status, _read_own_code(rejection), _read_word(rejection)
-    told = _tell(rejection, own or word)
+    detail = _tell(rejection, own or word)
     if status < 400:
-        return _name_page(rejection, told)
+        return _name_page(rejection, detail)
     if code := _find_credentials_fault((own or word).lower()):
-        return Unauthorized(code, told)
+        return Unauthorized(code, detail)
     if status == 429 or status >= 500:
         return None
     if own is not None:
-        return _name_own(status, own, told)
-    return _name_foreign(rejection, word, told)
+        return _name_own(status, own, detail)
+    return _name_foreign(rejection, word, detail)
 
 
-def _name_page(rejection: Rejection, told: str) -> PanelError | None:
+def _name_page(rejection: Rejection, detail: str) -> PanelError | None:
     """A redirect to the login, or a page in the place of an answer; None for any other redirect."""
     if rejection.status < 300:
         kind = rejection.headers.get("Content-Type") or ""
-        return Unreadable("unreadable", f"{told}, {'a page' if 'html' in kind else 'not JSON'}")
+        return Unreadable("unreadable", f"{detail}, {'a page' if 'html' in kind else 'not JSON'}")
     where = (rejection.headers.get("Location") or "").partition("?")[0]
-    return Blocked(REST_CLOSED, f"{told}, to {LOGIN_PAGE}") if where.endswith(LOGIN_PAGE) else None
+    return (
+        Blocked(REST_CLOSED, f"{detail}, to {LOGIN_PAGE}") if where.endswith(LOGIN_PAGE) else None
+    )
 
 
 def _find_credentials_fault(word: str) -> str:
     return CREDENTIAL_CODES.get(word) or (SECRET_REFUSED if word.startswith("token_") else "")
 
 
-def _name_own(status: int, code: str, told: str) -> PanelError:
+def _name_own(status: int, code: str, detail: str) -> PanelError:
     """Return the error of a refusal in the envelope."""
     if status == 401:
-        return Unauthorized("unauthorized", told)
+        return Unauthorized("unauthorized", detail)
     if status == 403:
-        return Refused("denied", told)
+        return Refused("denied", detail)
     if status == 404:
         missing = code == "NOT_FOUND"
-        return Missing("unknown_organization", told) if missing else Unreadable("no_route", told)
-    return Unreadable(f"http_{status}", told)
+        return (
+            Missing("unknown_organization", detail) if missing else Unreadable("no_route", detail)
+        )
+    return Unreadable(f"http_{status}", detail)
 
 
-def _name_foreign(rejection: Rejection, word: str, told: str) -> PanelError | None:
+def _name_foreign(rejection: Rejection, word: str, detail: str) -> PanelError | None:
     """Return the error of a refusal outside the envelope: the plugin's check, or another's."""
     status = rejection.status
     if status == 403 and word == "forbidden":
-        return Refused("denied", told)
+        return Refused("denied", detail)
     if status in OWN_STATUSES:
         return None
     code = _find_cause(rejection, word.lower())
-    return Unreadable(code, told) if status == 404 else Blocked(code, told)
+    return Unreadable(code, detail) if status == 404 else Blocked(code, detail)
 
 
 def _find_cause(rejection: Rejection, word: str) -> str:
@@ -135,9 +139,9 @@ def _find_cause(rejection: Rejection, word: str) -> str:
 
 def _read_own_code(rejection: Rejection) -> str | None:
     """Return `errors.code` of the envelope; None: there is no envelope, or it has no code."""
-    found = rejection.body if isinstance(rejection.body, dict) else {}
-    errors = found.get("errors")
-    if found.get("success") is not False or not isinstance(errors, dict):
+    body = rejection.body if isinstance(rejection.body, dict) else {}
+    errors = body.get("errors")
+    if body.get("success") is not False or not isinstance(errors, dict):
         return None
     return _read_code(errors) or None
 

@@ -66,8 +66,8 @@ def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
     return listed
 
 
-def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
-    listed, number, last = PagedList(), 1, read(1)
+def _walk(read_page: ReadPage, most: int, at_once: int) -> PagedList:
+    listed, number, last = PagedList(), 1, read_page(1)
     listed.add(last)
     news = len(listed.rows)
     while news and _goes_on(listed, number, last):
@@ -78,7 +78,7 @@ def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
         end = number + at_once if last.pages is not None else number + 1
         numbers = range(number + 1, min(end, last.pages or end, most) + 1)
         before = len(listed.rows)
-        for last in _read_at_once(read, numbers):
+        for last in _read_at_once(read_page, numbers):
             listed.add(last)
         number = numbers[-1]
         news = len(listed.rows) - before
@@ -94,11 +94,11 @@ def _goes_on(listed: PagedList, number: int, last: Page) -> bool:
     return listed.total is not None or len(last.rows) >= SMALL_PAGE
 
 
-def _read_at_once(read: ReadPage, numbers: range) -> Iterable[Page]:
+def _read_at_once(read_page: ReadPage, numbers: range) -> Iterable[Page]:
     if len(numbers) == 1:
-        return [read(numbers[0])]
+        return [read_page(numbers[0])]
     with ThreadPoolExecutor(len(numbers)) as pool:
-        calls = [pool.submit(copy_context().run, read, number) for number in numbers]
+        calls = [pool.submit(copy_context().run, read_page, number) for number in numbers]
         return [call.result() for call in calls]
 
 

@@ -47,8 +47,8 @@ class RecordDocument(Document[T]):
         """The resource shares its section's token. Where both are read at the same moment without a
         token, each may write its own. Then the copy under the first token is read once more.
         """
-        made = self.make_resource(organization, integer_money)
-        return replace(made, token_name=self.section)
+        resource = self.make_resource(organization, integer_money)
+        return replace(resource, token_name=self.section)
 
 
 def _parse_record(make: Callable[[Row, str], T]) -> Callable[[Any, str], T]:

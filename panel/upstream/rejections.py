@@ -41,10 +41,10 @@ def name_by_status(rejection: Rejection) -> PanelError:
     status = rejection.status
     if status == 429 or status >= 500:
         return _name_trouble(status, rejection.headers.get("Retry-After"))
-    named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    errors: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
     if status < 300:
         return Unreadable("unreadable", "not JSON")
-    return named.get(status) or Unreadable(f"http_{status}")
+    return errors.get(status) or Unreadable(f"http_{status}")
 
 
 def _name_trouble(status: int, retry_after: str | None) -> Unwell:

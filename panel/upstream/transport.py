@@ -29,10 +29,10 @@ class _TimelyReader(io.RawIOBase):
         return True
 
     def readinto(self, into: Any) -> int | None:
-        left = self.by.left()
-        if not left:
+        seconds = self.by.left()
+        if not seconds:
             raise TimeoutError
-        self._sock.settimeout(min(left, READ_SECONDS))
+        self._sock.settimeout(min(seconds, READ_SECONDS))
         return self._raw.readinto(into)
 
     def close(self) -> None:

@@ -89,8 +89,8 @@ def _take_turn(seal: Seal) -> Iterator[None]:
 
 
 def _make_search_entry(seal: Seal, results: search.Results) -> AuditEntry:
-    found = [row.organization for row in results.rows]
-    note = audit_log.note_found(found, results.more)
+    organizations = [row.organization for row in results.rows]
+    note = audit_log.note_found(organizations, results.more)
     return AuditEntry(
         audit_log.SEARCHED, seal.agent, seal.conversation, proof=seal.proof, note=note
     )
@@ -110,8 +110,8 @@ def uncover_section() -> Response:
     log the values stay masked."""
     seal = open_seal()
     name = request.form.get("section", "")
-    given = (request.form.get("reason", ""), request.form.get("detail", ""))
-    reason = ": ".join(part for part in (each.strip() for each in given) if part)
+    texts = (request.form.get("reason", ""), request.form.get("detail", ""))
+    reason = ": ".join(part for part in (text.strip() for text in texts) if part)
     if name not in SECTIONS or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     if len(reason) not in REASON_LENGTHS or not reason.isprintable():
@@ -126,5 +126,5 @@ def uncover_section() -> Response:
             note=f"{name}: {reason}",
         )
     )
-    opened = replace(seal, uncovered=(name,))
-    return answer_section(name, opened, services().seals.sign(opened), CacheControl.FRESH)
+    uncovered = replace(seal, uncovered=(name,))
+    return answer_section(name, uncovered, services().seals.sign(uncovered), CacheControl.FRESH)

@@ -38,8 +38,8 @@ def change_preferences() -> Response:
     if ordered is None or collapsed is None:
         return make_response({"error": {"code": "no_such_section"}}, 422)
     # The usual order is not stored, since a newer version may have another one.
-    kept = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
-    preference = Preference(kept, frozenset(collapsed))
+    order = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
+    preference = Preference(order, frozenset(collapsed))
     services().preferences.keep(seal.agent, preference, time.time())
     return make_response("", 204)
 

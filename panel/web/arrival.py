@@ -34,9 +34,13 @@ class ArrivalReport:
 def prove_settings(settings: Settings, challenge: str) -> str:
     """The digest is the same for processes with the same secret, account and database. None of
     these can be read from it."""
-    named = (settings.database_url, settings.chatwoot_url, str(settings.chatwoot_account_id))
-    said = "\n".join(("middag panel: arrival", challenge, *named))
-    return hmac.new(settings.secret.encode(), said.encode(), sha256).hexdigest()
+    same_settings = (
+        settings.database_url,
+        settings.chatwoot_url,
+        str(settings.chatwoot_account_id),
+    )
+    statement = "\n".join(("middag panel: arrival", challenge, *same_settings))
+    return hmac.new(settings.secret.encode(), statement.encode(), sha256).hexdigest()
 
 
 def make_challenge_key(challenge: str) -> str:
@@ -49,11 +53,11 @@ def describe_arrival(shared: Services, challenge: str) -> dict[str, object]:
     if not CHALLENGE.fullmatch(challenge):
         return {}
     forwarded = request.headers.get("X-Forwarded-For", "")
-    [found] = shared.cache.store.get(make_challenge_key(challenge))
+    [value] = shared.cache.store.get(make_challenge_key(challenge))
     report = ArrivalReport(
         prove_settings(shared.settings, challenge),
-        len([each for each in forwarded.split(",") if each.strip()]),
+        len([address for address in forwarded.split(",") if address.strip()]),
         request.scheme,
-        found == challenge,
+        value == challenge,
     )
     return asdict(report)

@@ -96,8 +96,8 @@ def _read_assets(folder: Path) -> StaticFiles:
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files[SCRIPT] = _take_script(files)
     ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
-    sent = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
-    files |= dict(zip(ours, sent, strict=True))
+    minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
+    files |= dict(zip(ours, minified, strict=True))
     assets = {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
     return StaticFiles(assets)
 
@@ -117,7 +117,7 @@ def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
     """Return the texts of `(kind, text)` minified; unchanged where the library is missing."""
     command = [sys.executable, "-c", MINIFY]
     try:
-        made = subprocess.run(  # noqa: S603 (our own words)
+        process = subprocess.run(  # noqa: S603 (our own words)
             command,
             input=json.dumps(files).encode(),
             capture_output=True,
@@ -128,7 +128,7 @@ def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
         why = (getattr(error, "stderr", b"") or b"").decode().splitlines()[-1:]
         log.warning("our files leave as they are written: %s %s", error, why)
         return [text.encode() for _, text in files]
-    return [text.encode() for text in json.loads(made.stdout)]
+    return [text.encode() for text in json.loads(process.stdout)]
 
 
 def _make_asset(kind: str, plain: bytes) -> Asset:
@@ -181,7 +181,7 @@ def _choose_encoding() -> str:
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
 def _prefer_encoding(encodings: str) -> str:
-    wanted = parse_accept_header(encodings)
-    accepted = {name: wanted.quality(name) for name in PACKERS}
+    offered = parse_accept_header(encodings)
+    accepted = {name: offered.quality(name) for name in PACKERS}
     best = max(accepted, key=lambda name: accepted[name])
     return best if accepted[best] > 0 else ""

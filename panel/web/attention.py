@@ -193,8 +193,8 @@ class Line:
     @property
     def name(self) -> str:
         """The name by which people call the record."""
-        known = getattr(self.record, "number", None) or getattr(self.record, "product", None)
-        return str(known or getattr(self.record, "id", ""))
+        name = getattr(self.record, "number", None) or getattr(self.record, "product", None)
+        return str(name or getattr(self.record, "id", ""))
 
 
 @dataclass(frozen=True)
@@ -242,12 +242,12 @@ def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
     return [
         Line(
             rule,
-            found.record,
-            found.day,
-            abs(moment.count_days(found.day)) if found.day else 0,
+            occurrence.record,
+            occurrence.day,
+            abs(moment.count_days(occurrence.day)) if occurrence.day else 0,
         )
         for rule in RULES
-        for found in rule.find(situation, moment)
+        for occurrence in rule.find(situation, moment)
     ]
 
 
@@ -278,8 +278,10 @@ def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
 def _is_partial(view: SectionView, situation: Situation) -> bool:
     if view.section.name == "organization" and not situation.is_known:
         return True
-    shown = view.selection
-    return bool(shown and (shown.cut or shown.unread or any(map(_is_unclear, shown.items))))
+    selection = view.selection
+    return bool(
+        selection and (selection.cut or selection.unread or any(map(_is_unclear, selection.items)))
+    )
 
 
 def _is_unclear(item: Item) -> bool:

@@ -97,10 +97,12 @@ def _make_copies(seal: Seal, section: str, record: int) -> Copies:
 
 def _find_item(seal: Seal, name: str, record: int) -> Item | None:
     section = SECTIONS[name]
-    kept = CacheControl.STALE_WHILE_REVALIDATE
-    reading = services().back_office.read(section.document, seal.organization, kept)
-    shown = section.choose(reading.value, read_moment())
-    return next((each for each in (*shown.items, *shown.closed) if each.record.id == record), None)
+    control = CacheControl.STALE_WHILE_REVALIDATE
+    reading = services().back_office.read(section.document, seal.organization, control)
+    selection = section.choose(reading.value, read_moment())
+    return next(
+        (item for item in (*selection.items, *selection.closed) if item.record.id == record), None
+    )
 
 
 def _choose_customers_formats(seal: Seal) -> Formats:

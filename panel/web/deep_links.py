@@ -22,10 +22,10 @@ REST_PATH = re.compile(r"(?P<site>.*?)(/index\.php)?/[^/]+/middag-account/v[0-9]
 
 def make_link(settings: Settings, record: str, number: int) -> str:
     """Return the address of one record, or an empty text. `record`: a row of `settings.RECORDS`."""
-    given = settings.links.get(record, "")
-    if not given and record not in settings.unlinked:
-        given = derive_links(settings.middag_api_url).get(record, "")
-    return given.replace("{id}", str(number))
+    address = settings.links.get(record, "")
+    if not address and record not in settings.unlinked:
+        address = derive_links(settings.middag_api_url).get(record, "")
+    return address.replace("{id}", str(number))
 
 
 @lru_cache(maxsize=16)
@@ -36,10 +36,10 @@ def derive_links(api_url: str) -> dict[str, str]:
     """
     address, _, query = api_url.partition("?")  # of plain permalinks: `/?rest_route=…`
     parts = urlsplit(address)
-    found = REST_PATH.fullmatch(parts.path)
+    match = REST_PATH.fullmatch(parts.path)
     is_public = "." in (parts.hostname or "") or parts.hostname in ("localhost", "::1")
-    if not is_public or not (found or query):
+    if not is_public or not (match or query):
         return {}
-    site = found["site"] if found else parts.path.rstrip("/").removesuffix("/index.php")
+    site = match["site"] if match else parts.path.rstrip("/").removesuffix("/index.php")
     base = f"{parts.scheme}://{parts.netloc}{site}/wp-admin"
     return {record: f"{base}/{screen}" for record, screen in SCREENS.items()}

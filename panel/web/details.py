@@ -53,9 +53,9 @@ class Details:
 
     @property
     def worst(self) -> DetailPart:
-        known = [each for each in self.parts.values() if each.state != UNTOLD]
-        known.sort(key=lambda each: WORST_FIRST.index(each.state))
-        return known[0] if known else DetailPart("fresh")
+        parts = [part for part in self.parts.values() if part.state != UNTOLD]
+        parts.sort(key=lambda part: WORST_FIRST.index(part.state))
+        return parts[0] if parts else DetailPart("fresh")
 
     @property
     def state(self) -> str:
@@ -68,7 +68,7 @@ class Details:
     @property
     def read_at(self) -> float | None:
         """Return the time at which the oldest part was read."""
-        return min((each.read_at for each in self.parts.values() if each.read_at), default=None)
+        return min((part.read_at for part in self.parts.values() if part.read_at), default=None)
 
     @property
     def follow(self) -> bool:

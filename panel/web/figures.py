@@ -143,7 +143,7 @@ def list_figures(shared: Services) -> list[Figure]:
 
 
 def _tell_parts(findings: Mapping[str, Finding]) -> Figure:
-    values = {name: float(each.is_fine) for name, each in findings.items()}
+    values = {name: float(finding.is_fine) for name, finding in findings.items()}
     return Figure("panel_part_fine", "Parts of /readyz: 1 where all is well", values, "part")
 
 
@@ -162,8 +162,8 @@ def _take_snapshot(shared: Services) -> _Snapshot:
     tried_at = max((row.ended_at or NO_TIME for row in workers), default=NO_TIME)
     tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
     delivered_at = {
-        sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
-        for sender, told in tallies.items()
+        sender: tally[ACCEPTED].last_at if ACCEPTED in tally else NO_TIME
+        for sender, tally in tallies.items()
     }
     return _Snapshot(backlog, delivered_at, retries, tried_at, night, night_ended_at)
 

@@ -52,8 +52,8 @@ def read_status(record: Any) -> str:
 def _make_key(moment: object, number: int, is_latest_first: bool = False) -> SortKey:
     """Records without a date come last; of the same date, the higher id comes first."""
     sign = -1 if is_latest_first else 1
-    known = moment if isinstance(moment, date) else None
-    return known is None, sign * order_key(known) if known else 0.0, -number
+    day = moment if isinstance(moment, date) else None
+    return day is None, sign * order_key(day) if day else 0.0, -number
 
 
 def _sort_newest(record: Order | Quote) -> SortKey:
@@ -72,12 +72,12 @@ def _sort_lapsed(quote: Quote) -> SortKey:
     return _make_key(quote.valid_until, quote.id, is_latest_first=True)
 
 
-def _sort_soonest(each: License) -> SortKey:
-    return _make_key(each.expires, -each.id)
+def _sort_soonest(owned: License) -> SortKey:
+    return _make_key(owned.expires, -owned.id)
 
 
-def _sort_expired(each: License) -> SortKey:
-    return _make_key(each.expires, each.id, is_latest_first=True)
+def _sort_expired(owned: License) -> SortKey:
+    return _make_key(owned.expires, owned.id, is_latest_first=True)
 
 
 def has_failed(order: Order, moment: Moment) -> bool:
@@ -100,17 +100,17 @@ def has_lapsed(quote: Quote, moment: Moment) -> bool:
     return moment.count_days(quote.valid_until) >= -LAPSED_DAYS
 
 
-def is_disabled(each: License, moment: Moment) -> bool:
+def is_disabled(owned: License, moment: Moment) -> bool:
     """Tell whether the license is disabled, and had not ended long ago anyway."""
     before = moment.now - timedelta(days=moment.expiring_days)
-    long_past = isinstance(each.expires, date) and is_past(each.expires, before)
-    return read_status(each) == "disabled" and not long_past
+    long_past = isinstance(owned.expires, date) and is_past(owned.expires, before)
+    return read_status(owned) == "disabled" and not long_past
 
 
-def is_full(each: License, moment: Moment) -> bool:
+def is_full(owned: License, moment: Moment) -> bool:
     """Tell whether the license takes no further site."""
-    used, limit = each.used, each.limit
-    return each.active(moment.now) and bool(limit) and used is not None and used >= (limit or 0)
+    used, limit = owned.used, owned.limit
+    return owned.active(moment.now) and bool(limit) and used is not None and used >= (limit or 0)
 
 
 def _always(_record: object, _: Moment) -> bool:
@@ -136,19 +136,21 @@ QUOTE_GROUPS = (
 LICENSE_GROUPS = (
     Group(
         "expired",
-        lambda each, moment: each.recently_expired(moment.now, moment.expiring_days),
+        lambda owned, moment: owned.recently_expired(moment.now, moment.expiring_days),
         _sort_expired,
     ),
-    Group("stopped", lambda each, _: read_status(each) in STOPPED_STATUSES, _sort_soonest),
+    Group("stopped", lambda owned, _: read_status(owned) in STOPPED_STATUSES, _sort_soonest),
     Group("disabled", is_disabled, _sort_soonest),
     Group(
         "expiring",
-        lambda each, moment: each.expiring(moment.now, moment.expiring_days),
+        lambda owned, moment: owned.expiring(moment.now, moment.expiring_days),
         _sort_soonest,
     ),
     Group("full", is_full, _sort_soonest),
-    Group("", lambda each, moment: each.active(moment.now), _sort_soonest),
-    Group("", lambda each, _: each.undecided(), _sort_soonest),
-    Group("expired", lambda each, moment: each.expired(moment.now), _sort_expired, is_closed=True),
+    Group("", lambda owned, moment: owned.active(moment.now), _sort_soonest),
+    Group("", lambda owned, _: owned.undecided(), _sort_soonest),
+    Group(
+        "expired", lambda owned, moment: owned.expired(moment.now), _sort_expired, is_closed=True
+    ),
     Group("", _always, _sort_expired, is_closed=True),
 )

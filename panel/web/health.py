@@ -33,9 +33,9 @@ def answer_ready() -> ResponseReturnValue:
     findings = run_checks(services(), cheap_only=True)
     get(HealthWatch).note(findings)
     return {
-        "status": "ready" if all(each.is_fine for each in findings.values()) else "degraded",
-        "parts": {name: each.word for name, each in findings.items()},
-        "details": {name: each.detail for name, each in findings.items() if each.detail},
+        "status": "ready" if all(finding.is_fine for finding in findings.values()) else "degraded",
+        "parts": {name: finding.word for name, finding in findings.items()},
+        "details": {name: finding.detail for name, finding in findings.items() if finding.detail},
         "doctor": get(HealthWatch).examined,
     }
 
@@ -50,9 +50,9 @@ def answer_metrics() -> ResponseReturnValue:
 
 def _may_know() -> bool:
     """Allow the token as Bearer, or a caller on this very machine without a proxy in between."""
-    given = tokens.parse_bearer(request.headers.get("Authorization")).encode()
-    known = services().settings.monitoring_tokens
-    right = [hmac.compare_digest(given, each.encode()) for each in known]
+    token = tokens.parse_bearer(request.headers.get("Authorization")).encode()
+    accepted = services().settings.monitoring_tokens
+    right = [hmac.compare_digest(token, accepted_token.encode()) for accepted_token in accepted]
     forwarded = any(name in request.headers for name in FORWARDED)
     return any(right) or (_is_loopback(request.remote_addr) and not forwarded)
 

@@ -28,27 +28,27 @@ def _find_account() -> str:
     """Return the account's language; without a copy it is only waited for briefly."""
     checks, chatwoot = services().checks, services().chatwoot
     try:
-        kept = chatwoot.peek_locale()
-        if kept and not kept.follow:
-            return kept.value
+        reading = chatwoot.peek_locale()
+        if reading and not reading.follow:
+            return reading.value
         check = checks.start("locale", chatwoot.find_locale)
-        return kept.value if kept else checks.wait(check)
+        return reading.value if reading else checks.wait(check)
     except PanelError:  # a failure of a short while ago, too
         return ""
 
 
 def _recall_account() -> str:
     try:
-        kept = services().chatwoot.peek_locale()
+        reading = services().chatwoot.peek_locale()
     except PanelError:
         return ""
-    return kept.value if kept else ""
+    return reading.value if reading else ""
 
 
 def tell_language(answer: Response | str) -> Response:
     """Return the answer, with the page's words added where the page is in another language."""
-    chosen, told = choose_formats(), make_response(answer)
+    chosen, response = choose_formats(), make_response(answer)
     if chosen.locale != choose_page_formats().locale:
-        told.headers["Content-Language"] = chosen.language
-        told.set_data(told.get_data() + render_template("respoken.html").encode())
-    return told
+        response.headers["Content-Language"] = chosen.language
+        response.set_data(response.get_data() + render_template("respoken.html").encode())
+    return response

@@ -56,13 +56,15 @@ class Company:
 
 def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
     """Render the panel: one organization, a choice between several, or no organization."""
-    found = visit.found
+    identification = visit.found
     notice = notice or ("" if visit.links_known else "links_unknown")
-    candidate = found.get(chosen) or (found.candidates[0] if len(found.candidates) == 1 else None)
+    candidate = identification.get(chosen) or (
+        identification.candidates[0] if len(identification.candidates) == 1 else None
+    )
     if candidate:
         return _render_ready(visit, candidate, notice)
-    template = "choose.html" if found.candidates else "unlinked.html"
-    choices = [_make_choice(visit, each) for each in found.candidates]
+    template = "choose.html" if identification.candidates else "unlinked.html"
+    choices = [_make_choice(visit, candidate) for candidate in identification.candidates]
     return render_template(
         template,
         visit=visit,
@@ -198,8 +200,13 @@ def _describe_company(organization: int, view: SectionView, standing: Standing) 
         entity = standing.billing_entity or ""
         billing = ENTITIES.get(entity, entity) or None
         return Company(organization, standing.name, standing.plan, billing)
-    known = view.selection.items[0].record
-    return Company(organization, str(known.name), known.plan, known.billing_name)
+    facts = view.selection.items[0].record
+    return Company(
+        organization,
+        str(facts.name),
+        facts.plan,
+        facts.billing_name,
+    )
 
 
 def _add_claim(company: Company, visit: Visit) -> Company:
@@ -219,7 +226,7 @@ def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) 
         seal.proof,
         candidate.link,
         candidate.source,
-        " ".join(each.note for each in views),
+        " ".join(view.note for view in views),
     )
 
 
@@ -227,5 +234,5 @@ def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
     verified = candidate.verified if candidate else None
     token = verified.token if verified else ""
-    named = replace(visit.seal, organization=organization, trust=trust, verification=token)
-    return services().seals.sign(named)
+    seal = replace(visit.seal, organization=organization, trust=trust, verification=token)
+    return services().seals.sign(seal)

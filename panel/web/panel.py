@@ -118,17 +118,17 @@ def show_changes() -> Response:
 
     The answer holds names of sections alone, so it is given without a wait for Chatwoot.
     """
-    organization, asked = open_seal_at_once().organization, request.args
-    seen = _parse_seen(asked.get("seen", "")) if organization else {}
+    organization, query = open_seal_at_once().organization, request.args
+    versions = _parse_seen(query.get("seen", "")) if organization else {}
     office, cache = services().back_office, services().cache
-    shown = [
+    resources = [
         (office.resource(SECTIONS[name].document, organization), version)
-        for name, version in seen.items()
+        for name, version in versions.items()
     ]
-    news = zip(seen, cache.changed(*shown), strict=True)
+    news = zip(versions, cache.changed(*resources), strict=True)
     touched = [f"touched-{name}" for name, is_news in news if is_news]
     answer = Response(status=204)
-    seconds = choose_pause(_parse_idle(asked.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
+    seconds = choose_pause(_parse_idle(query.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
     answer.headers["X-Panel-Next"] = f"{seconds:.1f}"
     if touched:
         answer.headers["HX-Trigger"] = ", ".join(touched)

@@ -102,22 +102,22 @@ def list_changes(recent: Recent, views: Mapping[str, SectionView]) -> RecentChan
     if not changes:
         return None
     rows = tuple(dict.fromkeys(change.row for change in changes if change.row))
-    told = tuple(changes[:MOST_TOLD])
-    return RecentChanges(recent.since, told, len(changes) - len(told), rows)
+    first = tuple(changes[:MOST_TOLD])
+    return RecentChanges(recent.since, first, len(changes) - len(first), rows)
 
 
 def _read_changes(
     heard: Iterable[Heard], views: Mapping[str, SectionView]
 ) -> Iterable[HeardChange]:
     """Keep the latest change of each record; the newest comes first."""
-    known: set[tuple[str, str]] = set()
+    keys: set[tuple[str, str]] = set()
     for hook in heard:
         group = hook.kind.partition(".")[0]
         words = WORDS.get(hook.kind) or WORDS.get(f"{group}.*", "")
         is_named = "%(name)s" in words
         key = (group, hook.subject) if is_named else ("", words)
-        if words and key not in known and (hook.subject or not is_named):
-            known.add(key)
+        if words and key not in keys and (hook.subject or not is_named):
+            keys.add(key)
             yield _make_change(words, SECTIONS_OF_GROUPS.get(group, ""), hook.subject, views)
 
 
@@ -132,6 +132,6 @@ def _make_change(
 
 
 def _find_record(view: SectionView | None, subject: str) -> Any:
-    shown = view.selection if view else None
-    records = [item.record for item in (*shown.items, *shown.closed)] if shown else []
-    return next((each for each in records if str(each.id) == subject), None)
+    selection = view.selection if view else None
+    records = [item.record for item in (*selection.items, *selection.closed)] if selection else []
+    return next((record for record in records if str(record.id) == subject), None)

@@ -140,8 +140,8 @@ def _find_formats(locale: str) -> Formats:
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
 def _make_formats(locale: str, accepted: str, otherwise: str, zone: tzinfo) -> Formats:
-    wanted = parse_accept_header(accepted, LanguageAccept).values()
-    return Formats(choose_locale([locale, *wanted], otherwise), zone)
+    languages = parse_accept_header(accepted, LanguageAccept).values()
+    return Formats(choose_locale([locale, *languages], otherwise), zone)
 
 
 def translate(text: str) -> str:
@@ -178,7 +178,7 @@ def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:
     The value may be of any type; a long text is cut.
     """
     text = clean(str(value))[:longest]
-    turns = any(unicodedata.bidirectional(each) in TURNING_CLASSES for each in text)
+    turns = any(unicodedata.bidirectional(letter) in TURNING_CLASSES for letter in text)
     return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
 
 

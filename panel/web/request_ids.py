@@ -10,8 +10,8 @@ def register(app: Flask, settings: Settings) -> None:
     """Call this before all other hooks of a request, so that a refused request has an id too."""
 
     def begin() -> None:
-        given = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""
-        request_id.begin(given)
+        number = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""
+        request_id.begin(number)
 
     app.before_request(begin)
     app.after_request(_tell)

@@ -26,7 +26,7 @@ def register(app: Flask) -> None:
     metrics.start_series(metrics.REQUEST_SECONDS, {*routes, NO_ROUTE}, metrics.REQUEST_OUTCOMES)
     for counted in (metrics.SECTIONS_SHOWN, metrics.SECTION_SECONDS):
         metrics.start_series(counted, SECTIONS, metrics.SECTION_STATES)
-    documents = [each.name for each in EVERY_DOCUMENT]
+    documents = [document.name for document in EVERY_DOCUMENT]
     metrics.start_series(metrics.CACHE_READS, [*documents, "chatwoot"], metrics.CACHE_OUTCOMES)
     metrics.start_series(metrics.REFUSED_PROOFS, REFUSED_REQUESTS)
     app.before_request(_begin)

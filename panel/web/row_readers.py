@@ -52,19 +52,19 @@ def _read_order(order: Order, reader: Reader) -> Gathered:
 
 def _list_licenses(grants: tuple[Grant, ...], reader: Reader) -> tuple[License, ...]:
     return tuple(
-        each
-        for each in reader.list_rows(LICENSES)
-        if holds(grants, each.entitlement_id, each.entitlement)
+        owned
+        for owned in reader.list_rows(LICENSES)
+        if holds(grants, owned.entitlement_id, owned.entitlement)
     )
 
 
 def _read_quote(quote: Quote, reader: Reader) -> Gathered:
     part = DetailPart("fresh", quote.details) if quote.details else reader.read(QUOTE.of(quote.id))
-    told = part.value
-    if not told:
+    details = part.value
+    if not details:
         return {"quote": part}, {}
-    orders = tuple(each for each in reader.list_rows(ORDERS) if each.id == told.order)
-    return {"quote": part}, {"orders": orders, "licenses": _list_licenses(told.grants, reader)}
+    orders = tuple(order for order in reader.list_rows(ORDERS) if order.id == details.order)
+    return {"quote": part}, {"orders": orders, "licenses": _list_licenses(details.grants, reader)}
 
 
 def _read_license(owned: License, reader: Reader) -> Gathered:
@@ -80,7 +80,7 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
     quotes = reader.read_copy(QUOTES)
     candidates = _list_candidates(owned, quotes.value, reader.moment) if quotes.value else []
     unread: dict[str, Document[Any]] = {
-        f"quote {each.id}": QUOTE.of(each.id) for each in candidates if not each.details
+        f"quote {quote.id}": QUOTE.of(quote.id) for quote in candidates if not quote.details
     }
     chain: Wanted = {
         "entitlement": ENTITLEMENT.of(number),
@@ -105,7 +105,7 @@ def _split_paid(orders: tuple[Order, ...]) -> tuple[tuple[Order, ...], tuple[Ord
         orders, key=lambda order: (order.created is not None, order_key(order.created or date.min))
     )
     newest = ranked[::-1]
-    return tuple(filter(is_paid, newest)), tuple(each for each in newest if not is_paid(each))
+    return tuple(filter(is_paid, newest)), tuple(order for order in newest if not is_paid(order))
 
 
 def is_paid(order: Order) -> bool:
@@ -115,11 +115,13 @@ def is_paid(order: Order) -> bool:
 def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
     """List open quotes that may be about this license, those that name its product first."""
     open_ones = [
-        each for each in quotes.rows if each.pending(moment.now) or read_status(each) == "accepted"
+        quote
+        for quote in quotes.rows
+        if quote.pending(moment.now) or read_status(quote) == "accepted"
     ]
-    ranked = sorted(open_ones, key=lambda each: owned.product not in each.products)
-    known = [each for each in ranked if each.details]
-    return known + [each for each in ranked if not each.details][:MOST_RENEWALS]
+    ranked = sorted(open_ones, key=lambda quote: owned.product not in quote.products)
+    detailed = [quote for quote in ranked if quote.details]
+    return detailed + [quote for quote in ranked if not quote.details][:MOST_RENEWALS]
 
 
 def _mark_untold(part: DetailPart) -> DetailPart:
@@ -145,8 +147,8 @@ def sort_people(people: Listed[Collaborator], organization: Organization) -> lis
 
 def is_owner(person: Collaborator, organization: Organization) -> bool:
     """Tell whether the person is the owner: by the organization's own field, or by their role."""
-    named = bool(person.user_id) and person.user_id == organization.owner_id
-    return named or person.role == "owner"
+    is_user = bool(person.user_id) and person.user_id == organization.owner_id
+    return is_user or person.role == "owner"
 
 
 READERS: dict[str, Callable[[Any, Reader], Gathered]] = {

@@ -167,8 +167,8 @@ class SectionView:
     @property
     def urgent(self) -> int:
         """Count the records that need to be looked at."""
-        shown = self.selection.items if self.selection else ()
-        return sum(each.mark in URGENT_MARKS for each in shown)
+        items = self.selection.items if self.selection else ()
+        return sum(item.mark in URGENT_MARKS for item in items)
 
     @property
     def tells_code(self) -> bool:
@@ -189,8 +189,12 @@ class SectionView:
     @property
     def hides(self) -> bool:
         """Tell whether a value here is masked that the agent may uncover."""
-        shown = self.selection
-        return bool(self.masked & self.section.reveals and shown and (shown.items or shown.closed))
+        selection = self.selection
+        return bool(
+            self.masked & self.section.reveals
+            and selection
+            and (selection.items or selection.closed)
+        )
 
 
 def make_view(

@@ -43,20 +43,20 @@ def _make_header_adder(settings: Settings) -> Callable[[Response], Response]:
 
 
 def _make_policy(settings: Settings, mount: str) -> str:
-    files = asked = "'self'"
+    files = addresses = "'self'"
     if mount:
         # The source 'self' would allow all of Chatwoot's host, with every file that a visitor has
         # uploaded. The address in our settings is allowed too: a proxy may not pass the port on.
-        told = settings.panel_url
-        ours = dict.fromkeys((mount, told if _path(told) == _path(mount) else mount))
+        panel_url = settings.panel_url
+        ours = dict.fromkeys((mount, panel_url if _path(panel_url) == _path(mount) else mount))
         files = " ".join(f"{address}/static/" for address in ours)
-        asked = " ".join(f"{address}/" for address in ours)
+        addresses = " ".join(f"{address}/" for address in ours)
     parts = (
         "default-src 'none'",
         f"script-src {files}",
         f"style-src {files}",
         f"img-src {files}",
-        f"connect-src {asked}",
+        f"connect-src {addresses}",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors " + " ".join(settings.frame_origins),

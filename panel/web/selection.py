@@ -59,14 +59,14 @@ class Selection:
     @property
     def statuses(self) -> dict[str, int]:
         """Count the closed records by mark, or else by status; the most frequent first."""
-        named = (each.mark or read_status(each.record) for each in self.closed)
-        return dict(Counter(named).most_common())
+        words = (item.mark or read_status(item.record) for item in self.closed)
+        return dict(Counter(words).most_common())
 
     @property
     def last_paid(self) -> Order | None:
         """Return the newest paid order with a date among the closed ones."""
-        paid = (each.record for each in self.closed if read_status(each.record) == "completed")
-        return next((each for each in paid if each.created), None)
+        paid = (order.record for order in self.closed if read_status(order.record) == "completed")
+        return next((order for order in paid if order.created), None)
 
 
 def select_organization(value: Organization, _: Moment) -> Selection:
@@ -83,7 +83,7 @@ def select_orders(value: Listed[Order], moment: Moment) -> Selection:
 
 
 def select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
-    pending = [each for each in value.rows if each.pending(moment.now)]
+    pending = [quote for quote in value.rows if quote.pending(moment.now)]
     return _make_selection(value, QUOTE_GROUPS, moment, {PENDING_TOTAL: pending})
 
 
@@ -120,17 +120,17 @@ def _sort(
     for row in rows:
         place = next(at for at, group in enumerate(groups) if group.holds(row, moment))
         members[place].append(row)
-    found: dict[bool, list[Item]] = {False: [], True: []}
+    by_state: dict[bool, list[Item]] = {False: [], True: []}
     for group, records in zip(groups, members, strict=True):
-        found[group.is_closed] += [
+        by_state[group.is_closed] += [
             Item(record, group.mark) for record in sorted(records, key=group.key)
         ]
-    return tuple(found[False]), tuple(found[True])
+    return tuple(by_state[False]), tuple(by_state[True])
 
 
 def _list_money(rows: Sequence[Order | Quote]) -> list[Money]:
     amounts = [row.total for row in rows]
-    return [each for each in amounts if isinstance(each, Money) and each.currency]
+    return [amount for amount in amounts if isinstance(amount, Money) and amount.currency]
 
 
 def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
@@ -141,8 +141,8 @@ def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
     added = {row.id for rows in totals.values() for row in rows}
     records = [item.record for item in items if item.mark not in ("lapsed", "failed")]
     reasons = (
-        _name_lack(each.total) or ("" if each.id in added else _name_doubt(each))
-        for each in records
+        _name_lack(record.total) or ("" if record.id in added else _name_doubt(record))
+        for record in records
     )
     return dict(Counter(reason for reason in reasons if reason))
 

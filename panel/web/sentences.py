@@ -105,8 +105,8 @@ def make_sentence(section: str, item: Item, context: SentenceContext) -> str:
 
 def _fill(forms: Sequence[str], values: Mapping[str, str], fmt: Formats) -> str:
     """Return the first form whose values are all known."""
-    known = (form for form in forms if all(values.get(name) for name in VALUE.findall(form)))
-    form = next(known, "")
+    forms_filled = (form for form in forms if all(values.get(name) for name in VALUE.findall(form)))
+    form = next(forms_filled, "")
     return fmt.gettext(form) % values if form else ""
 
 
@@ -166,8 +166,8 @@ def _name_quote(quote: Quote) -> tuple[str, object]:
     return str(quote.id), quote.valid_until
 
 
-def _name_license(known: License) -> tuple[str, object]:
-    return known.product or "", known.expires
+def _name_license(owned: License) -> tuple[str, object]:
+    return owned.product or "", owned.expires
 
 
 NAMES: Mapping[str, Callable[[Any], tuple[str, object]]] = {

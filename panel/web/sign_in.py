@@ -34,14 +34,14 @@ TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
 def prove_agent() -> Proof:
     """Raises `Unproven` or `Denied`; `PanelError` when Chatwoot could not be asked."""
-    shown = Credentials(
+    credentials = Credentials(
         authorization=request.headers.get("Authorization"),
         session=_read_session(),
         dashboard=request.cookies.get(DASHBOARD_COOKIE, ""),
         address=_read_address(),
     )
     try:
-        return services().authenticator.prove(shown)
+        return services().authenticator.prove(credentials)
     except Unproven as error:
         if error.code != "no_proof":
             raise
@@ -80,10 +80,10 @@ def _read_address() -> str:
     client with a made-up header escapes the count; guessing is hopeless because the guessed values
     are long.
     """
-    told = request.headers.get("X-Forwarded-For", "")
-    if services().settings.trusted_proxies or not told:
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    if services().settings.trusted_proxies or not forwarded:
         return _read_peer()
-    return f"{normalize_address(told.rpartition(',')[2].strip())} by {_read_peer()}"
+    return f"{normalize_address(forwarded.rpartition(',')[2].strip())} by {_read_peer()}"
 
 
 def _read_peer() -> str:
@@ -134,8 +134,8 @@ def sign_in() -> Response:
     services().audit_log.try_record(AuditEntry(SIGNED_IN, session.agent, proof=ACCESS_TOKEN))
     answer = make_response("", 204)
     answer.headers["HX-Trigger"] = "panel:proven"
-    made = services().authenticator.sessions.make(session)
-    _set_session(answer, made, _session_cookie().max_age)
+    cookie = services().authenticator.sessions.make(session)
+    _set_session(answer, cookie, _session_cookie().max_age)
     return answer
 
 

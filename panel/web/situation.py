@@ -83,8 +83,8 @@ def read_created(order: Order) -> date | None:
     return order.created
 
 
-def read_expires(each: License) -> object:
-    return each.expires
+def read_expires(owned: License) -> object:
+    return owned.expires
 
 
 def read_end(quote: Quote) -> object:
@@ -114,8 +114,12 @@ def is_suspended_elsewhere(situation: Situation, _: Moment) -> bool:
 
 def _list_codes(situation: Situation) -> set[str | None]:
     view = situation.views.get("licenses")
-    shown = view.selection if view else None
-    return {item.record.entitlement for item in (*shown.items, *shown.closed)} if shown else set()
+    selection = view.selection if view else None
+    return (
+        {item.record.entitlement for item in (*selection.items, *selection.closed)}
+        if selection
+        else set()
+    )
 
 
 def is_active_behind_none(situation: Situation, moment: Moment) -> bool:

@@ -34,9 +34,9 @@ class Summary:
 
 
 def summarize(view: SectionView) -> Summary:
-    shown = view.selection.items if view.selection else ()
-    named = view.section.statuses
-    words = (each.mark if each.mark in named else read_status(each.record) for each in shown)
+    items = view.selection.items if view.selection else ()
+    labels = view.section.statuses
+    words = (item.mark if item.mark in labels else read_status(item.record) for item in items)
     return Summary(view.section, view.state, Counter(words), view.code)
 
 
@@ -47,8 +47,8 @@ def show_summary(name: str) -> Response:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     section, status = SECTIONS[name], 200
     try:
-        kept = CacheControl.STALE_WHILE_REVALIDATE
-        reading = services().back_office.read(section.document, seal.organization, kept)
+        control = CacheControl.STALE_WHILE_REVALIDATE
+        reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), find_masked(seal.trust))
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))

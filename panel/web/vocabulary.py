@@ -156,12 +156,14 @@ def describe_unknown(raw: str) -> str:
 def find_payment_method(name: str) -> str:
     """Return the method's own name, or the text with blanks in place of its underscores."""
     key = name.strip().lower().replace("_", "-").replace(" ", "-")
-    known = PAYMENT_METHODS.get(key) or PAYMENT_METHODS.get(key.removeprefix("woo-"))
-    return known or find_gateway(key) or name.replace("_", " ").strip()
+    label = PAYMENT_METHODS.get(key) or PAYMENT_METHODS.get(key.removeprefix("woo-"))
+    return label or find_gateway(key) or name.replace("_", " ").strip()
 
 
 def find_gateway(key: str) -> str:
     """Find the method inside a gateway's own name: `woo-mercado-pago-pix`, `stripe-boleto`."""
     parts = set(key.split("-"))
-    named: Mapping[str, str] = {word: PAYMENT_METHODS[word] for word in ("pix", "boleto", "stripe")}
-    return next((label for word, label in named.items() if word in parts), "")
+    labels: Mapping[str, str] = {
+        word: PAYMENT_METHODS[word] for word in ("pix", "boleto", "stripe")
+    }
+    return next((label for word, label in labels.items() if word in parts), "")

@@ -43,8 +43,10 @@ class HealthWatch:
             if finding.is_fine and before:
                 log.info("the part %s is well again", name, extra=fields)
             elif not finding.is_fine and before != finding.word:
-                told = f" ({finding.detail})" if finding.detail else ""
-                log.warning("the part %s is not well: %s%s", name, finding.word, told, extra=fields)
+                detail = f" ({finding.detail})" if finding.detail else ""
+                log.warning(
+                    "the part %s is not well: %s%s", name, finding.word, detail, extra=fields
+                )
 
     def start(self, app: Flask, seconds: float = WATCH_SECONDS) -> None:
         threading.Thread(target=self._run, args=(app, seconds), name="watch", daemon=True).start()
