@@ -87,19 +87,11 @@ def _find_subject(person: str | None, organization: int | None) -> Subject:
     return find_person(services(), email, contact)
 
 
-<<<<<<< HEAD
 def _read_person(text: str) -> tuple[str, int]:
-    if text.isascii() and text.isdigit() and 0 < len(text) <= 18:
+    if re.fullmatch(r"[1-9][0-9]{0,17}", text):
         return "", int(text)
     email = normalize_email(text)
-    if not email or "@" not in email:
-=======
-def _read_person(said: str) -> tuple[str, int]:
-    if re.fullmatch(r"[1-9][0-9]{0,17}", said):
-        return "", int(said)
-    email = normalize_email(said)
     if not email or not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
->>>>>>> wip-i5
         stop("--person takes an e-mail, or the number of a contact in Chatwoot.")
     return email, 0
 

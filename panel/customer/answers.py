@@ -48,11 +48,7 @@ COUNTRY = "BR"  # of a phone that is written without its country
 class Facts:
     """The facts of an organization that a customer may know too, as the back office wrote them.
 
-<<<<<<< HEAD
     `phone`: the registered one; `unread`: the kinds that could not be had, and why.
-=======
-    `phone`: the registered one; `unread`: why a part could not be read, empty where all of it was.
->>>>>>> wip-k5
     """
 
     keys: tuple[str, ...] = ()
@@ -73,14 +69,9 @@ class Agreement:
 
 
 def read_facts(services: Services, organization: int) -> Facts:
-<<<<<<< HEAD
-    """As the panel has read it, copies too. Raises `Unreachable("database")`."""
-    unread: dict[str, str] = {}
-=======
     """Read the facts as the panel read them, from kept copies too. Raises
     `Unreachable("database")`."""
-    failures: list[str] = []
->>>>>>> wip-k5
+    unread: dict[str, str] = {}
 
     def read(document: Document[Any]) -> Any:
         try:

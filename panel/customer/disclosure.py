@@ -17,13 +17,8 @@ AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES =
 )
 VALUE_KINDS = frozenset(VALUE_KIND_NAMES)
 NOTHING = frozenset[str]()
-<<<<<<< HEAD
-# While nobody has proven who is writing; of who is proven, nothing is masked.
-WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
-=======
 # This row counts while the customer is unproven; for a proven customer nothing is masked.
-WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY}), NOTHING)
->>>>>>> wip-k5
+WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
 MASKED = dict(zip(MASK_NAMES, WHILE_UNPROVEN, strict=True))
 
 

@@ -94,11 +94,6 @@ class Verifier:
             # Nothing is compared then, in any kind: who may guess for nothing guesses for ever.
             raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-<<<<<<< HEAD
-=======
-        if not right and attempt.facts.unread:
-            raise NotVerified(attempt.facts.unread)  # the answer may still be right
->>>>>>> wip-k5
         opens = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
@@ -163,19 +158,12 @@ class Verifier:
         with transaction(self._services.database) as connection:
             if note_search(connection, *owner, digests):
                 return
-<<<<<<< HEAD
-            until = take_try(connection, *who)
-            note_search(connection, *who, digests)  # the first try has only now made the row
-            # A search is answered also when no try is left: the row must not say otherwise.
-            beyond = "" if until is None else ": no try was left"
-            said = _describe_try(kind, [], None) + ", by search" + beyond
-            audit_log.write_entry(connection, _make_entry(seal, seal.organization, said))
-=======
             until = take_try(connection, *owner)
             note_search(connection, *owner, digests)  # the first try has only now made the row
-            note = _describe_try(kind, [], until) + ", by search"
+            # A search is answered also when no try is left: the row must not say otherwise.
+            beyond = "" if until is None else ": no try was left"
+            note = _describe_try(kind, [], None) + ", by search" + beyond
             audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
->>>>>>> wip-k5
 
     # -- what is kept ----------------------------------------------------------------------------
 

@@ -22,16 +22,12 @@ class Drawing:
         self._zone = zone
         self._now = now
 
-<<<<<<< HEAD
     def draw(self, explanation: Explanation) -> Iterator[str]:
-        """The explanation, line by line."""
-=======
-    def draw(self, told: Explanation) -> Iterator[str]:
-        """Line by line. What a visitor wrote ends no line, and gives a terminal no order."""
-        return ("".join(map(_make_showable, line)) for line in self._draw(told))
+        """The explanation, line by line. A visitor's text ends no line, and sends a terminal no
+        control character."""
+        return ("".join(map(_make_showable, line)) for line in self._draw(explanation))
 
-    def _draw(self, told: Explanation) -> Iterator[str]:
->>>>>>> wip-i5
+    def _draw(self, explanation: Explanation) -> Iterator[str]:
         moment = datetime.fromtimestamp(self._now, self._zone)
         yield f"now        {moment:%Y-%m-%d %H:%M:%S %z}, as are all times below"
         for trouble in explanation.troubles:

@@ -66,13 +66,8 @@ class Fields:
         return email
 
     def title(self, key: str) -> str | None:
-<<<<<<< HEAD
         """A name, without a tax id and without an e-mail in it."""
         return remove_addresses(remove_tax_id(self.text(key) or "")) or None
-=======
-        """Return a name without a tax id in it."""
-        return remove_tax_id(self.text(key) or "") or None
->>>>>>> wip-k5
 
     def name(self, key: str) -> str | None:
         """Return a name, also the `name` of an object that stands in its place."""

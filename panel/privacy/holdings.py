@@ -114,20 +114,11 @@ def _contacts_of(table: Table) -> Choose:
 
 
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
-<<<<<<< HEAD
-    """Reasons, which are free text: those of the person's conversations, or with a key of
-    theirs."""
-    with_key = [access_log.c.note.contains(key, autoescape=True) for key in sorted(subject.emails)]
-    with_key += [access_log.c.note.contains(key, autoescape=True) for key in sorted(subject.phones)]
+    """Typed reasons: those of the person's conversations, and those with a key of theirs."""
+    keys = sorted(subject.emails | subject.phones)
+    with_key = [access_log.c.note.regexp_match(_make_whole(key)) for key in keys]
     in_conversation = access_log.c.conversation.in_(sorted(subject.conversations))
     return and_(access_log.c.what.in_(WITH_REASONS), or_(in_conversation, *with_key))
-=======
-    """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
-    keys = sorted(subject.emails | subject.phones)
-    named = [access_log.c.note.regexp_match(_make_whole(each)) for each in keys]
-    here = access_log.c.conversation.in_(sorted(subject.conversations))
-    return and_(access_log.c.what.in_(WITH_REASONS), or_(here, *named))
->>>>>>> wip-i5
 
 
 def _make_whole(key: str) -> str:

@@ -167,12 +167,8 @@ def find_masked(trust: str) -> frozenset[str]:
 
 
 def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
-<<<<<<< HEAD
     """The kinds that are masked in a section and in its rows, but for what the seal uncovers: its
     own kinds, and what somebody typed in its records."""
-=======
-    """Return the kinds that are masked in a section and its rows, without uncovered ones."""
->>>>>>> wip-k5
     masked = find_masked(seal.trust)
     revealed = section.reveals | {FREE_TEXT}
     return masked - revealed if section.name in seal.uncovered else masked
