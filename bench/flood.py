@@ -66,8 +66,9 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
 
 def _count_warmings(wing: Wing) -> Counter[str]:
     with wing.office.lock:
-        paths = [call.path for call in wing.office.calls if WARMED_DOCUMENT in call.path]
-    return Counter(paths)
+        asked = [call for call in wing.office.calls if call.path.endswith(WARMED_DOCUMENT)]
+    # The organization stands in the query.
+    return Counter(str(sorted(call.query.items())) for call in asked)
 
 
 def _name_email(number: int) -> str:

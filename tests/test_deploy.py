@@ -134,7 +134,9 @@ def test_nginx_finds_two_panels_under_one_name_and_waits_for_both() -> None:
         assert SERVICES[name]["networks"]["outside"]["aliases"] == ["panel"]
         # Anything more (`restart`) would end nginx each time that one of them is replaced.
         assert SERVICES["nginx"]["depends_on"][name] == {"condition": "service_healthy"}
-    assert "server panel:8000 resolve;" in (DEPLOY / "nginx/compose.conf").read_text()
+    assert (
+        "server panel:8000 resolve fail_timeout=1s;" in (DEPLOY / "nginx/compose.conf").read_text()
+    )
 
 
 def test_nobody_asks_a_registry_for_the_image_that_is_built_here() -> None:
@@ -229,7 +231,7 @@ class Nginx:
             r"listen \[::\].*;": "",
             r"127\.0\.0\.1:8000|panel:8000": f"127.0.0.1:{panel}",
             r"127\.0\.0\.1:3000": f"127.0.0.1:{chatwoot}",
-            r"(?<=\d) resolve(?=;)|http2 on;": "",  # an older nginx knows neither
+            r"(?<=\d) resolve(?=[ ;])|http2 on;": "",  # an older nginx knows neither
             r"/etc/nginx|/var/log/nginx|(?<= )/tmp(?=/)": str(folder),
             r"/dev/stdout": f"{folder}/panel.log",
         }

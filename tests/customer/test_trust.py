@@ -378,7 +378,7 @@ def test_an_organization_without_a_kept_copy_has_the_name_that_the_passes_learne
     learn(acme, 46)
     number = writes(acme, email="financeiro@horizonte.example")
     html = opened(acme, number)
-    assert ">Horizonte Ensino Ltda</h1>" in html
+    assert ">Horizonte Ensino Ltda</a></h1>" in html
     assert attribute(html, "data-state") == "loading"
 
 

@@ -6,9 +6,13 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from email.utils import formatdate
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import (
+    BaseHTTPRequestHandler,
+    SimpleHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -181,10 +185,39 @@ def test_a_back_office_that_answers_guests_is_told(well: Site, office_says: Any)
     expect(well, "answers without the secret")
 
 
-def test_a_clock_that_is_off_is_told(well: Site, chatwoot_says: Any) -> None:
-    stamp = formatdate(time.time() - 600, usegmt=True)
-    chatwoot_says(answer_with("/api", {"version": "4.16.2"}, Date=stamp))
-    expect(well, "ahead of that of Chatwoot")
+class LateClock(BaseHTTPRequestHandler):
+    """A Chatwoot whose clock is ten minutes behind."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"version": "4.16.2"}')
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) - 600)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def answering(server: ThreadingHTTPServer) -> Iterator[int]:
+    """Its port."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_clock_that_is_off_is_told(well: Site, tmp_path: Path) -> None:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), LateClock)) as port:
+        late = well.beside(tmp_path, CHATWOOT_URL=f"http://127.0.0.1:{port}")
+        expect(late, "s ahead of that of Chatwoot")
 
 
 def test_a_certificate_that_ends_soon_is_told(well: Site, tmp_path: Path) -> None:
@@ -194,16 +227,10 @@ def test_a_certificate_that_ends_soon_is_told(well: Site, tmp_path: Path) -> Non
     context.load_cert_chain(certificate, key)
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    url = f"https://127.0.0.1:{server.server_address[1]}"
-    try:
+    with answering(server) as port:
+        url = f"https://127.0.0.1:{port}"
         secure = same(well, tmp_path, PANEL_URL=url, SSL_CERT_FILE=str(certificate))
         expect(secure, "the TLS certificate at PANEL_URL ends in")
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_second_page_that_is_the_first_is_told(well: Site, office_says: Any) -> None:
@@ -217,11 +244,11 @@ def test_a_second_page_that_is_the_first_is_told(well: Site, office_says: Any) -
 # -- its own work --------------------------------------------------------------------------------
 
 
-def test_nights_that_have_ended_are_told(well: Site) -> None:
-    nights = Nights(get(Services, well.app).database)
-    late = NightRow(time.time() - 3 * DAY, time.time() - 3 * DAY, time.time() - 3 * DAY, CLOSING)
-    nights.put(late)
-    expect(well, "the last nightly comparison began 3 days ago")
+def test_nights_that_do_not_begin_any_more_are_told(well: Site, tmp_path: Path) -> None:
+    """With nobody who executes, as an own database has it."""
+    late, at = well.beside(tmp_path), time.time() - 3 * DAY
+    Nights(get(Services, late.app).database).put(NightRow(at, at, at, CLOSING))
+    expect(late, "the last nightly comparison began 3 days ago")
 
 
 def test_a_backlog_that_takes_hours_is_told(well: Site, tmp_path: Path) -> None:

@@ -6,21 +6,13 @@ from pathlib import Path
 from sqlalchemy import String, Table, Text, select
 
 from panel.auth import revocation, throttle
-from panel.data import db, delivery_log, installation, nights, preferences, workers
+from panel.data import db, delivery_log, installation, nights, workers
 from panel.data.audit_log import UNCOVERED, AuditEntry, AuditLog, access_log
 from panel.data.db import metadata
 from panel.privacy.holdings import EXEMPT, HOLDINGS, Subject
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = (
-    revocation,
-    throttle,
-    delivery_log,
-    installation,
-    nights,
-    preferences,
-    workers,
-)  # they add tables
+LOADED = (revocation, throttle, delivery_log, installation, nights, workers)  # they add tables
 ROWS = re.findall(
     r"^\| `(\w+)` \| ([^|]*)\| ([^|]*)\| ([^|]*)\|",
     (ROOT / "docs/data.md").read_text(encoding="utf-8"),

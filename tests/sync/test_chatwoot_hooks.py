@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 import requests
 from prometheus_client import REGISTRY
-from sqlalchemy import event, select, update
+from sqlalchemy import and_, event, select, update
 
 from panel.application import stop_work
 from panel.data import inbox
@@ -606,11 +606,10 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
 def finish_warmings(door: Door) -> list[int]:
     """As the worker leaves those that wait when they are done; returns of whom they are."""
     with door.shared.database.begin() as connection:
-        waiting = list(
-            connection.scalars(select(tasks.c.number).where(tasks.c.waiting.is_not(None)))
-        )
-        done = update(tasks).where(tasks.c.number.in_(waiting))
-        connection.execute(done.values(waiting=None, done_at=door.panel.clock()))
+        here = and_(tasks.c.kind == WARMING, tasks.c.waiting.is_not(None))
+        waiting = list(connection.scalars(select(tasks.c.number).where(here)))
+        ended = {"waiting": None, "done_at": door.panel.clock()}
+        connection.execute(update(tasks).where(here).values(**ended))
     return waiting
 
 

@@ -35,7 +35,7 @@ class Row:
         return f"{self.method} {self.path or self.rule} {self.proof or 'nothing'} {self.status}"
 
 
-OPENED = "/rows/<name>/<number>"
+OPENED, COPIES = "/rows/<name>/<number>", "/copies/<section>/<int:record>"
 HTML, JSON, NONE = "text/html; charset=utf-8", "application/json", ""
 SECTION, REFRESH, STATIC = "/sections/<name>", "/sections/<name>/refresh", "/static/<path:name>"
 ROWS = (
@@ -69,6 +69,13 @@ ROWS = (
     Row("/verify", "GET", 401, JSON),
     Row("/verify", "POST", 422, HTML, "seal"),
     Row("/verify", "POST", 401, JSON),
+    Row(COPIES, "GET", 200, HTML, "seal", "/copies/orders/4204"),
+    Row(COPIES, "GET", 401, JSON, "", "/copies/orders/4204"),
+    Row("/summaries/<name>", "GET", 200, HTML, "seal", "/summaries/orders"),
+    Row("/summaries/<name>", "GET", 401, JSON, "", "/summaries/orders"),
+    Row("/notes", "POST", 403, JSON, "seal"),  # the shared secret proves no agent
+    Row("/preferences", "POST", 403, JSON, "seal"),
+    Row("/why", "GET", 404, JSON, "seal"),
     Row("/sign-in", "POST", 403, HTML),
     Row("/sign-out", "POST", 403, HTML),
     Row("/healthz", "GET", 200, JSON),
