@@ -19,13 +19,14 @@ log = logging.getLogger(__name__)
 
 def learn_organization(services: Services, reading: Reading[Organization]) -> None:
     """Add the words of the organization to the search index, unless a pass has seen it: a pass
-    knows more.
+    knows more. Of one that an administrator had forgotten nothing is added.
 
     While the database is silent nothing is added; the next read of the organization adds it.
     """
-    organization = reading.value
+    organization, directory = reading.value, services.directory
     try:
-        if not services.directory.get_organizations([organization.id]):
+        is_seen = directory.get_organizations([organization.id])
+        if not is_seen and not directory.forgotten.covers_organization(organization.id):
             services.search_index.replace_terms(organization.id, _list_words(organization))
     except PanelError as error:
         log.info("organization %d was not learned: %s", organization.id, error.code)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.cache.policy import CacheControl
+from panel.customer.acquaintance import learn_organization
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
@@ -188,6 +189,18 @@ def test_no_pass_learns_of_a_forgotten_organization(panel: Panel) -> None:
     assert run(panel, "forget --organization 42 --allow").exit_code == FINE
     work(panel)
     assert panel.services.directory.list_organizations() == [42, 45]
+
+
+def test_whoever_looks_at_it_meanwhile_brings_no_word_of_it_back(panel: Panel) -> None:
+    """MIDDAG Account has it still, so it can be opened; no search finds it by its words."""
+    learn(panel)
+    run(panel, "forget --organization 42")
+    reading = panel.services.back_office.read(ORGANIZATION, 42, CacheControl.NO_CACHE)
+    learn_organization(panel.services, reading)
+    assert find(panel, "acme") == []
+    run(panel, "forget --organization 42 --allow")
+    learn_organization(panel.services, reading)
+    assert find(panel, "acme") == [42]
 
 
 def test_its_finished_passes_are_forgotten_by_the_engine(panel: Panel) -> None:
