@@ -240,7 +240,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     whole = terms.c.word.in_(first)
     # The exact id has an arm of its own: among all whole words it could come too late.
     arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
-    arms += [(2, _match_beginning(alternatives)) for alternatives in first]
+    arms += [(2, _match_beginning(word)) for word in first]
     queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))
         .where(arm, *others)
@@ -249,7 +249,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
         .subquery()
         for at, arm in arms
     ]
-    every = union_all(*(select(alternatives) for alternatives in queries)).subquery()
+    every = union_all(*(select(query) for query in queries)).subquery()
     best = select(every.c.organization).group_by(every.c.organization)
     return best.order_by(func.min(every.c.at), every.c.organization).limit(MOST_FOUND + 1)
 

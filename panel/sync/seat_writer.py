@@ -55,9 +55,9 @@ class SeatWriter:
         refusals = [self._tell_contact(desired, seat, place.contact, place.identifier)]
         refusals += [self._tell_contact(desired, seat, contact, None) for contact in seat.further]
         person = self._correct_email(seat)
-        settled = replace(person, identifier=read_own(person))
-        if settled != seat.person and not refusals[0]:
-            self._tools.directory.put_person(settled)
+        noted = replace(person, identifier=read_own(person))
+        if noted != seat.person and not refusals[0]:
+            self._tools.directory.put_person(noted)
         return "; ".join(filter(None, refusals))
 
     def _tell_contact(

@@ -28,15 +28,15 @@ class Seats:
     knew."""
 
     def __init__(
-        self, tools: Tools, known: Known, people: Sequence[DesiredPerson], changed: bool
+        self, tools: Tools, company: Known, people: Sequence[DesiredPerson], changed: bool
     ) -> None:
         self._tools = tools
-        self._known = known
+        self._known = company
         self._changed = changed
         self._seat_writer = SeatWriter(tools)
         self._search = ContactSearch(tools.chatwoot, people)
         self._owners = {person.email: person.key for person in people if person.email}
-        self._further = tools.directory.further_contacts_of(known.id)
+        self._further = tools.directory.further_contacts_of(company.id)
 
     def bring(self, desired: DesiredPerson) -> str:
         """Find or make the contacts, tell them what they may know; returns what was refused."""
