@@ -104,8 +104,8 @@ def split_words(text: str) -> list[str]:
 def parse_query(query: str) -> list[list[str]]:
     """The words of a query, each with its alternatives; empty where the query is too short.
 
-    A number may be written with blanks: the whole is one word. It may be a phone, of which the
-    index has every spelling; a leading 0, which is not dialled from abroad, is tried without.
+    A number may be written with blanks: the whole is one word. The number may be a phone, of which
+    the index has every spelling. A leading 0, which is not dialled from abroad, is tried without.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)

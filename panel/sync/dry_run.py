@@ -29,7 +29,7 @@ from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
 NOT_TOLD = "could not be told"
-Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood there
+Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, the values before
 
 
 UNSETTLED = "left to people"

@@ -136,7 +136,7 @@ class Jobs:
                 self._services.cache.touch(organization, *sections)
 
     def do_task(self, task: Task) -> None:
-        """Name a conversation, or put back what somebody changed of our attributes."""
+        """Name a conversation, or put back our attributes that somebody changed."""
         if task.kind == NAMING:
             return self._conversations.write_one(task.number, self._memberships)
         with suppress(Missing):  # a contact that is gone has nothing to be put back

@@ -90,7 +90,7 @@ class Night:
         return night
 
     def is_due(self) -> bool:
-        """Was the last night missed? Before the very first night, none was."""
+        """Was the last night missed? Before the very first night the answer is no."""
         last = self._nights.read_last()
         if last is None:
             now = time.time()

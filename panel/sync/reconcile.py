@@ -193,8 +193,8 @@ class Reconciler:
         return work_on_each(bring, rest)
 
     def repair(self, contact: int) -> None:
-        """Put back what somebody changed of our attributes in a contact and its conversations, as
-        a pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
+        """Put back our attributes that somebody changed in a contact and its conversations, as a
+        pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
         self._tools.writer.repair(contact)
 
     def _put_terms(self, plan: Plan, answers: Told) -> None:
@@ -203,7 +203,7 @@ class Reconciler:
         kinds += [BY_ENTITLEMENT] if answers.owned.cut else []
         self._terms.replace_terms(plan.known.id, plan.words, kinds)
 
-    # -- who left, and what was written too much -------------------------------------------------
+    # -- people who left, and values that go -----------------------------------------------------
 
     def _remove_leavers(self, answers: Told, people: list[DesiredPerson]) -> ContactErrors:
         """Remove the people who are no longer named, or no members, or without an e-mail of their
@@ -230,7 +230,8 @@ class Reconciler:
             self._notes.readings.forget(organization)
 
     def _withhold_picks(self, organization: int) -> None:
-        """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
+        """Remove from Chatwoot the undisclosed picks that earlier versions wrote; once for each
+        pick."""
         for link in self._links.list_unwithheld(organization):
             try:
                 self._withhold_pick(link)

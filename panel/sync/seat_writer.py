@@ -50,7 +50,7 @@ class SeatWriter:
         self._tools = tools
 
     def write(self, desired: DesiredPerson, seat: Seat) -> str:
-        """Tell each contact what it may know; returns what Chatwoot refused."""
+        """Write all contacts of the person; returns Chatwoot's refusals."""
         person, place = seat.person, seat.place
         refusals = [self._tell_contact(desired, seat, place.contact, place.identifier)]
         refusals += [self._tell_contact(desired, seat, contact, None) for contact in seat.further]
