@@ -1,1 +1,2 @@
-"""Authentication and authorization: who is looking, and the signed tokens that let them."""
+"""Authentication and authorization: the proof of the viewer, and the signed tokens that follow from
+it."""

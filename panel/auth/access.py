@@ -1,6 +1,7 @@
-"""Access: may this agent see this conversation? Chatwoot's word, checked within the minute.
+"""Access: whether this agent may see this conversation. Chatwoot decides, and its answer is at most
+a minute old.
 
-A slow Chatwoot keeps nobody waiting: after `CHECK_SECONDS` what it said a short while ago decides
+A slow Chatwoot delays no panel: after `CHECK_SECONDS` its answer of a short while ago decides
 (`KEPT_SECONDS`), and the viewer is told that the access could not be checked.
 """
 
@@ -21,13 +22,13 @@ class Denied(GiveUp):
 
 
 class Unproven(Denied):
-    """No proof, or none that holds: where agents can sign in, they are offered to."""
+    """There is no valid proof: where agents can sign in, the panel offers it."""
 
     code = "no_proof"
 
 
 class Access:
-    """Methods raise `Denied`; `PanelError` when Chatwoot cannot be asked."""
+    """Its methods raise `Denied`; `PanelError` when Chatwoot cannot be asked."""
 
     def __init__(self, settings: Settings, chatwoot: Chatwoot, checks: BackgroundChecks) -> None:
         self._settings = settings
@@ -37,7 +38,7 @@ class Access:
     def admit(
         self, agent: int, conversation: Conversation, control: CacheControl = CacheControl.FRESH
     ) -> Agent:
-        """The agent, if they are listed and may see this conversation."""
+        """Return the agent, if they are listed and may see this conversation."""
         listed = self._chatwoot.agents(control).get(agent)
         if listed is None:
             raise Denied(NOT_AN_AGENT)
@@ -50,7 +51,7 @@ class Access:
         return listed
 
     def admit_in_time(self, agent: int, conversation: Conversation) -> tuple[Agent, bool]:
-        """Like `admit`; False where Chatwoot was too slow, and its word of before had to do."""
+        """Like `admit`; False where Chatwoot was too slow, and its earlier answer decided."""
         key = ("admit", agent, conversation.id)
         check = self._checks.start(key, lambda: self.admit(agent, conversation))
         try:
@@ -64,11 +65,11 @@ class Access:
         except PanelError:  # `Denied` too: an older list may not know a new agent yet
             if check.future.done():
                 raise late from None
-        # Nothing that is kept admits them: an opening may wait as long as any read.
+        # No kept answer admits the agent: an opening may wait as long as any read.
         return self._checks.wait(check, READ_SECONDS), True
 
     def _is_member(self, agent: int, conversation: Conversation, control: CacheControl) -> bool:
-        """Of the conversation's inbox, or of the team that it is assigned to."""
+        """Tell whether the agent belongs to the conversation's inbox, or to its team."""
         if agent in self._chatwoot.members(conversation.inbox, control):
             return True
         team = conversation.team

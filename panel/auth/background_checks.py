@@ -1,4 +1,4 @@
-"""Checks that go on in threads of their own when whoever asked waits no longer."""
+"""Checks in threads of their own, which go on when the caller stops waiting."""
 
 import threading
 import time
@@ -20,24 +20,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunningCheck(Generic[T]):
-    """One check under way. `since`: its start on the monotonic clock."""
+    """A check that is running. `since`: its start on the monotonic clock."""
 
     future: "Future[T]"
     since: float
 
 
 class BackgroundChecks:
-    """At most one check at a time for each key. Safe for threads."""
+    """At most one check runs at a time for each key. Safe for threads."""
 
     def __init__(self, bulkhead: Bulkhead) -> None:
         self._bulkhead = bulkhead
         self._lock = threading.Lock()
         self._running: dict[Hashable, RunningCheck[Any]] = {}
-        # It starts no thread before the first check, which comes after gunicorn's fork.
+        # The pool starts no thread before the first check, which comes after gunicorn's fork.
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="access-check")
 
     def start(self, key: Hashable, work: Callable[[], T]) -> RunningCheck[T]:
-        """The check of this key that is under way, or a new one."""
+        """Return the running check of this key, or a new one."""
         with self._lock:
             running = self._running.get(key)
             if running is None:
@@ -47,11 +47,11 @@ class BackgroundChecks:
             return running
 
     def wait(self, check: RunningCheck[T], seconds: float = CHECK_SECONDS) -> T:
-        """What `check` answers or raises, `seconds` after its start at the latest; else `Busy`."""
-        left = check.since + seconds - time.monotonic()
+        """Return or raise the result of `check`, within `seconds` of its start; else `Busy`."""
+        seconds_left = check.since + seconds - time.monotonic()
         try:
             with self._bulkhead.enter():
-                return check.future.result(max(0.0, left))
+                return check.future.result(max(0.0, seconds_left))
         except StillRunning:
             raise Busy(ACCESS_UNCHECKED, "the check takes long") from None
 

@@ -1,9 +1,10 @@
 """Authentication methods: how a request proves that its viewer is an agent; `METHODS` lists them.
 
-Whatever the proof, it ends in the same seals; nothing behind this module asks which one it was. A
-proof that names the agent outweighs what the page says about them. A missing proof is no wrong one;
-wrong ones are counted by address (`throttle`) and logged, never with what was brought. So are pairs
-of conversation and contact that do not belong together: who has the launch key could guess them.
+Every proof ends in the same seals, and no other module asks which proof it was. A proof that names
+the agent outweighs the page's statement about them. A missing proof does not count as wrong. Wrong
+proofs are counted by address (`throttle`) and logged, never with the credential itself. Pairs of
+conversation and contact that do not belong together are counted too: a holder of the launch key
+could guess such pairs.
 """
 
 import hmac
@@ -46,26 +47,26 @@ log = logging.getLogger(__name__)
 
 DASHBOARD_COOKIE = "cw_d_session_info"  # the dashboard's session, Chatwoot 4.15.1
 LONGEST_COOKIE = 4096
-# Chatwoot names right pairs; a merged contact or a deleted conversation makes a wrong one now and
-# then. By peer and claimed agent, so that who guesses does not lock out the colleagues behind the
-# same address, and no address that they make up helps; by address alone much later, for the claim
-# costs nothing.
+# Chatwoot sends right pairs; a merged contact or a deleted conversation makes a wrong one now and
+# then. The key is the peer with the claimed agent. So a guesser does not lock out colleagues behind
+# the same address, and made-up addresses do not help. The limit by address alone is much higher,
+# for a claim costs nothing.
 PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
-# A session that Chatwoot does not confirm any more opens nothing.
+# A session that Chatwoot no longer confirms opens nothing.
 SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
-# Wrong proofs about which Chatwoot is asked; what we can check ourselves costs nothing.
+# Wrong proofs of these two ways cost a call to Chatwoot; the others are checked here.
 TOKEN_WAY, SESSION_WAY = COSTLY_WAYS = ("access token", "Chatwoot session")
 EVERYBODY = ""
-UNLISTED = 0  # who claims to be no agent at all: else each invented number had its own guesses
+UNLISTED = 0  # the claimed agent is not listed: else each invented number had its own guesses
 
 
 @dataclass(frozen=True)
 class Proof:
-    """`name` stands in the seal; `agent` None: the page's word has to do (`shared-secret`).
+    """`name` stands in the seal; `agent` None: only the page names the agent (`shared-secret`).
 
-    `generation`: of the session that proves; None where there is none of ours. `locale`: the
-    agent's own in Chatwoot, where the proof tells it (`whoami.Profile`).
+    `generation`: of the session that proves; None where the proof is no session of ours. `locale`:
+    the agent's own in Chatwoot, where the proof tells it (`whoami.Profile`).
     """
 
     name: str
@@ -81,8 +82,8 @@ class Proof:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request brings. `session`: our cookie's value; `address`: whose proofs are counted
-    together (`throttle.normalize_address`)."""
+    """The credentials that a request brings. `session`: our cookie's value; `address`: the key
+    under which its proofs are counted (`throttle.normalize_address`)."""
 
     authorization: str | None
     session: str
@@ -92,8 +93,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for a conversation. `agent`: as the page says; `peer`: the other end of the
-    connection, or what a trusted proxy says of it; `address`: as in `Credentials`."""
+    """The sender of a request for a conversation. `agent`: as the page says; `peer`: the other end
+    of the connection, or the client that a trusted proxy names; `address`: as in `Credentials`."""
 
     agent: int
     peer: str
@@ -101,7 +102,7 @@ class Asker:
 
 
 class Dashboard(msgspec.Struct, frozen=True):
-    """What Chatwoot's dashboard keeps of its session; the cookie holds more."""
+    """The part of the dashboard's session that we read; the cookie holds more."""
 
     token: str = msgspec.field(name="access-token")
     client: str
@@ -120,7 +121,7 @@ class Authenticator:
 
     @property
     def takes_tokens(self) -> bool:
-        """Can an agent sign in?"""
+        """Tell whether an agent can sign in."""
         return ACCESS_TOKEN in ACCEPTED_PROOFS[self.settings.agent_proof]
 
     def prove(self, shown: Credentials) -> Proof:
@@ -134,33 +135,35 @@ class Authenticator:
         raise refusal
 
     def find_generation(self, proof: Proof, agent: int) -> int:
-        """Which a seal carries that comes of this proof: a session's own, so that it ends with it.
+        """Return the generation for a seal that comes of this proof: a session's own, so that the
+        seal ends with it.
 
-        0 while the database is silent: it is asked at the seal's first check.
+        While the database is silent it is 0: the seal's first check asks again.
         """
         if proof.generation is not None:
             return proof.generation
         return self.revocations.find(agent) or 0
 
     def by_launch_key(self, shown: Credentials) -> Proof:
-        given = parse_bearer(shown.authorization).encode()
-        if not given:
+        sent_key = parse_bearer(shown.authorization).encode()
+        if not sent_key:
             raise Unproven("no_proof")
         keys = [derive_launch_key(secret).encode() for secret in self.settings.secrets]
-        # Each is compared, in constant time: the clock must not tell which one was nearly right.
-        right = [hmac.compare_digest(given, key) for key in keys]
+        # All keys are compared, in constant time: the duration must not tell which is nearly right.
+        right = [hmac.compare_digest(sent_key, key) for key in keys]
         if not any(right):
             raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
         return Proof(SHARED_SECRET)
 
     def by_session(self, shown: Credentials) -> Proof:
-        """A session that cannot be checked, for our database is silent, is believed: what it opens
-        then is what Chatwoot says itself, and ends with the session once it can be checked."""
+        """A session is believed while our database is silent and cannot confirm it. Then it opens
+        only records that Chatwoot itself allows, and its seals end with it once it can be
+        checked."""
         session = self._parse_session(shown)
         if self.revocations.has_ended(session.agent, session.generation):
             raise Unproven("session_expired")
         if session.agent not in self.chatwoot.agents():
-            # Nothing of before lives on when they come back.
+            # An agent who comes back must sign in again: the old seals and sessions have ended.
             self.revocations.end(session.agent, session.generation)
             raise Unproven(NOT_AN_AGENT)
         return Proof(ACCESS_TOKEN, session.agent, session.generation, session.locale)
@@ -173,16 +176,16 @@ class Authenticator:
         except Unproven as error:
             if error.code == "session_expired":
                 raise
-            # After a rotation an old session looks forged: the agent reads that it has ended.
+            # After a rotation an old session looks forged; the agent reads that it has ended.
             ended = Unproven("session_expired")
             raise self._record_wrong("session", shown.address, ended) from None
 
     def by_dashboard(self, shown: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
-        found = _parse_dashboard(shown.dashboard)
-        if found is None:
+        session = _parse_dashboard(shown.dashboard)
+        if session is None:
             raise Unproven("no_proof")
-        headers = {"access-token": found.token, "client": found.client, "uid": found.uid}
+        headers = {"access-token": session.token, "client": session.client, "uid": session.uid}
         resource = Resource(
             f"session-{self._digest(headers)}", 0, SESSION_LIFETIMES, _parse_profile
         )
@@ -192,17 +195,17 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked(SESSION_WAY, shown.address, found.uid)
+                self._refuse_blocked(SESSION_WAY, shown.address, session.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong(SESSION_WAY, shown.address, refusal, found.uid) from None
+            raise self._record_wrong(SESSION_WAY, shown.address, refusal, session.uid) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)
 
     def sign_in(self, token: str, address: str) -> Session:
-        """Of the agent with this access token, which is forgotten at once; raises as `prove`."""
+        """Make a session for the agent with this access token, which is forgotten at once."""
         if not self.takes_tokens:
             raise Denied("no_sign_in")
         self._refuse_blocked(TOKEN_WAY, address)
@@ -223,7 +226,7 @@ class Authenticator:
     # -- pairs of conversation and contact -------------------------------------------------------
 
     def refuse_guesser(self, asker: Asker) -> None:
-        """Raises `Denied` where too many wrong pairs came from: a right one would tell as much."""
+        """Raise `Denied` after too many wrong pairs, even for a right one, which would tell."""
         blocked = self.attempts.blocked_here_until
         until = blocked(PAIRS_BY_ADDRESS, asker.address)
         until = until or blocked(PAIRS_BY_AGENT, f"{asker.agent} {asker.peer}")
@@ -234,7 +237,7 @@ class Authenticator:
             raise Denied("too_many_guesses", retry_at=until)
 
     def record_wrong_pair(self, asker: Asker, pair: tuple[int, int], refusal: Denied) -> Denied:
-        """Count it, unless there were too many: then that is the refusal."""
+        """Count the pair; returns `refusal`, or the one for too many pairs."""
         ids = {"conversation": pair[0], "contact": pair[1], "agent": asker.agent}
         words = "conversation %d without contact %d asked by agent %d"
         log.warning(words, *ids.values(), extra={"fields": ids})
@@ -246,10 +249,10 @@ class Authenticator:
     # -- wrong proofs ----------------------------------------------------------------------------
 
     def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
-        """`claimed`: whose it says it is; so a guest locks out no colleague in the same office."""
-        who = f"{address} {claimed}".rstrip()
+        """`claimed`: the agent that the proof names; so a guest locks out no colleague nearby."""
+        actor = f"{address} {claimed}".rstrip()
         blocked = self.attempts.blocked_until
-        until = blocked(limit_failures(way), who)
+        until = blocked(limit_failures(way), actor)
         if claimed and until is None:
             until = blocked(limit_all_failures(way), address)
         if way in COSTLY_WAYS and until is None:
@@ -258,7 +261,7 @@ class Authenticator:
             raise Denied("too_many_proofs", retry_at=until)
 
     def _record_wrong(self, way: str, address: str, refusal: Denied, claimed: str = "") -> Denied:
-        """Count it, unless there were too many: then that is the refusal."""
+        """Count the proof; returns `refusal`, or the one for too many proofs."""
         self._refuse_blocked(way, address, claimed)
         self.attempts.record_failure(way, address, claimed)
         if way in COSTLY_WAYS:
@@ -271,12 +274,12 @@ class Authenticator:
 
 
 def _parse_profile(body: Any) -> Profile:
-    """As we kept it; a version of ours before 30 November 2026 kept the number alone."""
+    """Read the profile as stored; a version before 30 November 2026 stored the number alone."""
     return Profile(**body) if isinstance(body, dict) else Profile(int(body))
 
 
 def _parse_dashboard(cookie: str) -> Dashboard | None:
-    """None for what Chatwoot's dashboard would never have written."""
+    """Return None for a value that Chatwoot's dashboard would never have written."""
     if not cookie or len(cookie) > LONGEST_COOKIE:
         return None
     try:

@@ -1,7 +1,7 @@
-"""Revocation: an agent's seals and sessions carry a generation, and end when that is raised.
+"""Revocation: an agent's seals and sessions carry a generation, and end when the number is raised.
 
-The one owner of the table `agent_generations`. An agent without a row is of generation 0, and so
-are the seals and sessions of programs from before there were generations.
+This module owns the table `agent_generations`. An agent without a row has generation 0, and so have
+the seals and sessions of versions from before there were generations.
 """
 
 import logging
@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-UNANSWERED_SECONDS = 10.0  # a database that did not answer is not asked again before
+UNANSWERED_SECONDS = 10.0  # so long a silent database is not asked again
 
 agent_generations = Table(
     "agent_generations",
@@ -26,7 +26,7 @@ agent_generations = Table(
 
 
 class Revocations:
-    """A database that does not answer ends nothing: that is logged, and open panels go on."""
+    """While the database is silent nothing ends: this is logged, and open panels go on."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
@@ -35,48 +35,51 @@ class Revocations:
         self._raised: dict[int, int] = {}  # by this process: one number for each agent at most
 
     def find(self, agent: int) -> int | None:
-        """The present generation; None: the database is silent."""
+        """Return the present generation; None: the database is silent."""
         if self._clock() < self._silent_until:
             return None
-        mine = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
+        query = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
         try:
             with transaction(self._engine) as connection:
-                return connection.scalar(mine) or 0
+                return connection.scalar(query) or 0
         except PanelError as error:
-            # Each question may cost seconds, and every open panel has some.
+            # A question to a silent database may cost seconds, and every open panel asks some.
             self._silent_until = self._clock() + UNANSWERED_SECONDS
             log.warning("ended seals and sessions cannot be told now: %s", error.code)
             return None
 
     def has_ended(self, agent: int, generation: int) -> bool:
-        """Exactly the present one stands: a higher one is of a database that was restored since."""
+        """Only the present generation is valid: a restored database may have a lower one."""
         present = self.find(agent)
         if present is None:
             return self.has_ended_here(agent, generation)
         return generation != present
 
     def has_ended_here(self, agent: int, generation: int) -> bool:
-        """As far as this process knows without asking: by its own hand."""
+        """Tell whether this process itself has ended the generation; the database is not asked."""
         return generation < self._raised.get(agent, 0)
 
     def end(self, agent: int, generation: int) -> bool:
-        """End what carries this generation; False: the database is silent, it ends by its time.
+        """End all tokens of this generation. False: the database is silent, and they end by their
+        time.
 
-        Only the present one is raised: whoever comes second, or with an older one, ends nothing.
+        Only the present generation is raised: a second caller, or one with an older generation,
+        ends nothing.
         """
-        raised = insert(self._engine.dialect.name, agent_generations)
-        raised = raised.values(agent=agent, generation=generation + 1).on_conflict_do_update(
+        statement = insert(self._engine.dialect.name, agent_generations)
+        statement = statement.values(agent=agent, generation=generation + 1).on_conflict_do_update(
             index_elements=["agent"],
             set_={"generation": generation + 1},
             where=agent_generations.c.generation == generation,
         )
         try:
             with transaction(self._engine) as connection:
-                connection.execute(raised)
+                connection.execute(statement)
         except PanelError as error:
             fields = {"agent": agent, "code": error.code}
             log.warning("seals and sessions were not ended", extra={"fields": fields})
             return False
-        # Afterwards: what is checked meanwhile, and remembered as present, has ended by this.
+        # The number is noted after the write: a check that meanwhile read the old generation as the
+        # present one has ended, too.
         self._raised[agent] = max(generation + 1, self._raised.get(agent, 0))
         return True

@@ -1,9 +1,9 @@
 """The session cookie of an agent who has signed in: a signed statement of ours.
 
-It holds the agent's id and generation and the account, nothing that opens anything elsewhere. It
-serves a frame on another site and one on a sibling subdomain alike: `Partitioned` keeps it where
-browsers have done away with third-party cookies, and one that does not know the word takes an
-ordinary cookie.
+The cookie holds the agent's id and generation and the account, and no credential for any other
+place. The same cookie serves a frame on another site and one on a sibling subdomain. `Partitioned`
+keeps it where browsers have removed third-party cookies; a browser that does not know the word
+takes an ordinary cookie.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LONGEST_SESSION = 500  # characters; ours have about a hundred
 
 @dataclass(frozen=True)
 class Cookie:
-    """Its attributes; `name`'s prefix makes browsers refuse one that a sibling host has planted."""
+    """Its attributes; browsers refuse a name with this prefix from a sibling host."""
 
     name: str
     path: str
@@ -32,7 +32,7 @@ class Cookie:
 
 @dataclass(frozen=True)
 class Session:
-    """Whose it is; `generation`: see `revocation`; `locale`: see `whoami.Profile`."""
+    """The agent and account of a session; `generation`: see `revocation`; `locale`: `whoami`."""
 
     agent: int
     generation: int = 0
@@ -40,7 +40,7 @@ class Session:
 
 
 class Sessions:
-    """Every accepted secret verifies, the first signs: see `tokens`."""
+    """Every accepted secret verifies, the first one signs: see `tokens`."""
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.chatwoot_account_id
@@ -49,45 +49,48 @@ class Sessions:
 
     def cookie(self, root: str) -> Cookie:
         """`root`: the path that we are mounted at, empty for a host of our own."""
-        # `__Host-` would be the stricter one, but it insists on the path `/`: under Chatwoot's
-        # host that would send our session to Chatwoot with each of its requests.
+        # `__Host-` would be stricter, but it requires the path `/`: under Chatwoot's host our
+        # session would go to Chatwoot with each of its requests.
         return Cookie("__Secure-panel" if root else "__Host-panel", f"{root}/", self._seconds)
 
     def make(self, session: Session) -> str:
         return str(self._signer.dumps({**vars(session), "account": self._account}))
 
     def parse(self, value: str) -> Session:
-        """What we signed; raises `Unproven`: `session_expired`, or `wrong_session`.
+        """Return the session that we signed; raises `Unproven`: `session_expired`, or
+        `wrong_session`.
 
-        One with our form and another signature was ours before the secret changed, or is forged.
-        It opens nothing, costs nothing to check, and has expired as far as its agent is concerned:
-        after a rotation a whole office comes with such ones at once.
+        A cookie in our form with another signature was ours before the secret changed, or is
+        forged. Such a cookie opens nothing and costs nothing to check. The agent reads that it has
+        expired: after a rotation a whole office brings such cookies at once.
         """
         try:
-            told: Any = self._signer.loads(value, max_age=self._seconds)
-            agent, account = told["agent"], told["account"]
-            generation = told.get("generation", 0)
-            locale = str(told.get("locale", ""))
+            content: Any = self._signer.loads(value, max_age=self._seconds)
+            agent, account = content["agent"], content["account"]
+            generation = content.get("generation", 0)
+            locale = str(content.get("locale", ""))
         except SignatureExpired:
             raise Unproven("session_expired") from None
         except BadSignature:
             raise Unproven(self._name_forgery(value)) from None
         except (AttributeError, KeyError, TypeError, ValueError):
             raise Unproven("wrong_session") from None
-        # True would be an int.
+        # isinstance would accept True.
         if account != self._account or {type(agent), type(generation)} != {int}:
             raise Unproven("wrong_session")
         return Session(agent, generation, locale)
 
     def _name_forgery(self, value: str) -> str:
-        """By its form alone: nothing in it is believed, and nothing is unpacked (a payload that
+        """Decide by the form alone: the content is neither believed nor unpacked (a payload that
         begins with a dot is compressed, and may be huge)."""
         payload, _, rest = value.partition(".")
         if not payload or "." not in rest or len(value) > LONGEST_SESSION:
             return "wrong_session"
         try:
-            told = msgspec.json.decode(base64_decode(payload))
+            content = msgspec.json.decode(base64_decode(payload))
         except (BadData, msgspec.DecodeError, RecursionError):
             return "wrong_session"
-        is_ours = isinstance(told, dict) and told.get("account") == self._account
-        return "session_expired" if is_ours and type(told.get("agent")) is int else "wrong_session"
+        is_ours = isinstance(content, dict) and content.get("account") == self._account
+        return (
+            "session_expired" if is_ours and type(content.get("agent")) is int else "wrong_session"
+        )

@@ -1,8 +1,8 @@
-"""The throttle: what may be done a few times a minute is counted, over all processes.
+"""The throttle: counts limited actions by the minute, over all processes.
 
-The one owner of the table `attempts`. By whom it was done is kept as a keyed digest, and for
-minutes only. Each limit counts for itself: a neighbour's outdated tab must not keep anybody from
-signing in. A right proof is never turned away for the count, where it can be told without asking.
+This module owns the table `attempts`. The actor is stored as a keyed digest, and for minutes only.
+Every limit counts for itself: a neighbour's outdated tab must not keep an agent from signing in. A
+right proof is never refused for the count, where it can be checked without a call.
 """
 
 import hmac
@@ -28,7 +28,7 @@ MOST_FAILURES_OF_ALL = 60
 MOST_FAILURES_IN_ALL = 240  # of proofs that cost a call to Chatwoot, by minute, whoever brings them
 MINUTE_SECONDS = 60
 MOST_BLOCKED = 4096  # remembered at once by this process
-# As some load balancers write it: an address, with the port that the client had.
+# Some load balancers write an address with the port that the client had.
 WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 attempts = Table(
@@ -42,7 +42,7 @@ attempts = Table(
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` times a minute for each who does it."""
+    """`most`: the number of times a minute for each actor."""
 
     name: str
     most: int
@@ -53,22 +53,22 @@ UNKNOWN_IDS = Limit("unknown id", 20)  # by agent: each costs the back office a 
 
 
 def limit_failures(way: str) -> Limit:
-    """Of wrong proofs by this way of proving."""
+    """Return the limit of wrong proofs by this way of proving."""
     return Limit(way, MOST_FAILURES)
 
 
 def limit_all_failures(way: str) -> Limit:
-    """Where a proof says whose it is: of all that were said. The saying costs nothing."""
+    """Return the limit over all claimed agents, for a proof that names one: a claim is free."""
     return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
 
 
 def limit_costly_failures(way: str) -> Limit:
-    """Of all wrong proofs that Chatwoot had to be asked about: many addresses are cheap to have."""
+    """Return the limit of all wrong proofs that cost a call: many addresses are cheap to have."""
     return Limit(f"{way} in all", MOST_FAILURES_IN_ALL)
 
 
 class Throttle:
-    """A database that does not answer limits nobody: that is logged, and agents go on working."""
+    """While the database is silent there is no limit: this is logged, and agents go on working."""
 
     def __init__(self, engine: Engine, key: str, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
@@ -78,26 +78,26 @@ class Throttle:
         self._events = LogThrottle()
 
     def blocked_until(self, limit: Limit, who: str) -> float | None:
-        """When (epoch seconds) they are listened to again; None: now."""
+        """Return the end of the block (epoch seconds); None: there is none."""
         minute = int(self._clock()) // MINUTE_SECONDS
-        mine = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
+        is_actor = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
         try:
             with transaction(self._engine) as connection:
-                count = connection.scalar(select(attempts.c.count).where(mine)) or 0
+                count = connection.scalar(select(attempts.c.count).where(is_actor)) or 0
         except PanelError as error:
             self._events.record(log.warning, f"{limit.name}: not limited now", code=error.code)
             return None
         return float((minute + 1) * MINUTE_SECONDS) if count >= limit.most else None
 
     def blocked_here_until(self, limit: Limit, who: str) -> float | None:
-        """The same, as far as this process knows by its own counting: nobody is asked.
+        """Return the same from this process's own count, without the database.
 
-        So a guess that would be one too many finds out at most once more in each process.
+        So a guess beyond the limit gets at most one more answer from each process.
         """
         return self._blocked.get(self._digest(limit, who))
 
     def count(self, limit: Limit, who: str) -> float | None:
-        """Once more. When that was once too often: until when (epoch seconds); else None."""
+        """Count once more; returns the end of the block (epoch seconds), None within the limit."""
         minute, digest = int(self._clock()) // MINUTE_SECONDS, self._digest(limit, who)
         row = {"who": digest, "minute": minute, "count": 1}
         once_more = insert(self._engine.dialect.name, attempts).values(**row)
@@ -118,7 +118,7 @@ class Throttle:
         return until
 
     def record_failure(self, way: str, address: str, claimed: str = "") -> None:
-        """One more wrong proof; `claimed`: whose it says it is. Logged without what was brought."""
+        """Count and log a wrong proof, without the credential; `claimed`: the agent it names."""
         words = f"a wrong {way} from {address or 'an unknown address'}"
         self._events.record(log.warning, words, code="wrong_proof")
         self.count(limit_failures(way), f"{address} {claimed}".rstrip())
@@ -131,13 +131,13 @@ class Throttle:
 
 
 def normalize_address(address: str) -> str:
-    """Whose wrong proofs are counted together: an IPv6 host owns its whole /64 and can change its
-    address at will, and every connection has a port of its own."""
+    """Return the key under which wrong proofs of an address are counted: an IPv6 host owns its
+    whole /64 and can change its address at will, and every connection has a port of its own."""
     with_port = WITH_PORT.fullmatch(address)
     try:
-        found = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
+        host = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
     except ValueError:
         return ""
-    if isinstance(found, ipaddress.IPv6Address) and not found.ipv4_mapped:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    if isinstance(host, ipaddress.IPv6Address) and not host.ipv4_mapped:
+        return str(ipaddress.ip_network((host, 64), strict=False))
+    return str(host)

@@ -1,8 +1,10 @@
-"""Signed tokens: the launch key that opens the panel, and the seal that says who may see what.
+"""Signed tokens: the launch key that opens the panel, and the seal that says which agent may see
+which organization.
 
 A launch key is derived from the shared secret, so the address that Chatwoot keeps never holds the
 secret. A seal is our signed statement of half an hour: this agent, proven so, may see this
-organization from this conversation and contact. Every accepted secret verifies, the first signs.
+organization from this conversation and contact. Every accepted secret verifies, the first one
+signs.
 """
 
 import hmac
@@ -27,8 +29,8 @@ from panel.settings import Settings
 from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
 
 SEAL_SECONDS = 30 * 60
-# A seal that held is not checked again for a moment: with what `chatwoot.CHECKED` allows, who was
-# removed is refused within the minute. What did not hold is never remembered.
+# A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
+# removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
 EARLIEST_VALUES = 9  # of a seal: those that every program knows
 MOST_CHECKED = 4096
@@ -36,8 +38,8 @@ REFUSED_SECONDS = 30.0  # a refusal waits so long for `/changes`, which did not 
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
 ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
 CHATWOOT_SESSION = "chatwoot-session"
-# What convinces us, tried in this order, by the setting. Who uses Chatwoot's mobile app has no
-# session of the dashboard: they can sign in with their token as well, which proves as much.
+# The accepted proofs for each setting, tried in this order. Chatwoot's mobile app has no session of
+# the dashboard: its users can sign in with their token as well, which proves as much.
 ACCEPTED_PROOFS = {
     SHARED_SECRET: (SHARED_SECRET,),
     ACCESS_TOKEN: (ACCESS_TOKEN,),
@@ -50,7 +52,7 @@ def _digest(header: str | None) -> bytes:
 
 
 class InvalidSeal(GiveUp):
-    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel shall prove itself anew."""
+    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove itself anew."""
 
     code = "seal_invalid"
 
@@ -59,11 +61,11 @@ class InvalidSeal(GiveUp):
 class Seal:
     """`organization` 0: proven, but no organization found yet. `trust`: see `customer.matching`.
 
-    `since`: when that was proven (epoch seconds): a seal made of a seal lives no longer than it.
-    `uncovered`: sections that the agent may see unmasked all the same, for a reason that they gave.
-    `generation`: of its agent, see `revocation`; another one than the present has ended.
-    `verification`: the token of the one that `trust` rests on, where an agent verified the person;
-    the seal holds as long as that does.
+    `since`: the time of the proof (epoch seconds). A seal that is made from another seal lives no
+    longer than that one. `uncovered`: sections that the agent may see unmasked, for a reason that
+    they gave. `generation`: of its agent, see `revocation`; a seal of another generation than the
+    present one has ended. `verification`: the token of the verification that `trust` rests on, if
+    any; the seal is valid as long as the verification is.
     """
 
     agent: int
@@ -86,25 +88,25 @@ def derive_launch_key(secret: str) -> str:
 
 
 def make_launch_url(settings: Settings, base: str) -> str:
-    """The address to register as dashboard app; only `shared-secret` needs the key in it."""
+    """Return the address to register as dashboard app; only `shared-secret` needs the key in it."""
     key = derive_launch_key(settings.secret) if settings.agent_proof == SHARED_SECRET else ""
     return f"{base.rstrip('/')}/" + (f"#k={key}" if key else "")
 
 
 def parse_bearer(header: str | None) -> str:
-    """What stands behind `Bearer `, or nothing."""
+    """Return the text behind `Bearer `, or an empty one."""
     scheme, _, value = (header or "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def make_signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
-    """Signs with the first secret, verifies with all; one purpose's words fit no other."""
+    """Sign with the first secret, verify with all; a token for one purpose fits no other."""
     keys = [derive_launch_key(f"{purpose} {secret}") for secret in reversed(settings.secrets)]
     return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
 
 
 class Seals:
-    """Seals, and the checks that stand behind each of them."""
+    """Signs seals, and checks agent and conversation behind each of them."""
 
     def __init__(
         self,
@@ -128,16 +130,17 @@ class Seals:
         self._refused = TtlCache[InvalidSeal](MOST_CHECKED, clock)
 
     def sign(self, seal: Seal) -> str:
-        """`since` 0: proven now. The values alone are signed: every request carries a seal."""
-        proven = replace(seal, since=seal.since or int(time.time()))
-        values = list(vars(proven).values())
-        # Without what came later it is as before there was any: older programs go on reading it.
+        """`since` 0: proven now. Only the values are signed: every request carries a seal."""
+        dated = replace(seal, since=seal.since or int(time.time()))
+        values = list(vars(dated).values())
+        # A seal without values for the newer fields is written in the old form, so that older
+        # versions can still read it.
         while not values[-1] and len(values) > EARLIEST_VALUES:
             values.pop()
         return str(self._signer.dumps(values))
 
     def open(self, header: str | None) -> Seal:
-        """The seal of a request, with its agent and conversation checked within the minute.
+        """Return the seal of a request, with its agent and conversation checked within the minute.
 
         Raises `InvalidSeal` (401), or another `PanelError` when Chatwoot cannot be asked.
         """
@@ -147,15 +150,15 @@ class Seals:
         return seal
 
     def open_in_time(self, header: str | None) -> tuple[Seal, bool]:
-        """Like `open`; False where Chatwoot was too slow, and its word of before had to do."""
+        """Like `open`; False where Chatwoot was too slow, and its earlier answer decided."""
         digest = _digest(header)
-        if known := self._find_checked(digest):
-            self._require_verification(known)
-            return known, True
-        seal, left = self._verify(header)
+        if checked := self._find_checked(digest):
+            self._require_verification(checked)
+            return checked, True
+        seal, seconds = self._verify(header)
         self._require_verification(seal)
         try:
-            self._checks.wait(self._start_check(digest, seal, left))
+            self._checks.wait(self._start_check(digest, seal, seconds))
         except InvalidSeal:
             raise
         except PanelError as error:
@@ -167,28 +170,31 @@ class Seals:
         return seal, True
 
     def open_at_once(self, header: str | None) -> Seal:
-        """For what shows no data: a check that is due goes on behind, and tells the next time."""
+        """Open the seal for an answer that shows no data. A due check runs in the background, and
+        its result counts for the next request."""
         digest = _digest(header)
-        if known := self._find_checked(digest):
-            self._require_verification(known)
-            return known
-        seal, left = self._verify(header)
+        if checked := self._find_checked(digest):
+            self._require_verification(checked)
+            return checked
+        seal, seconds = self._verify(header)
         self._require_verification(seal)
         if refusal := self._refused.get(digest):
             raise InvalidSeal(refusal.code, refusal.detail)
-        self._start_check(digest, seal, left)
+        self._start_check(digest, seal, seconds)
         return seal
 
     def _find_checked(self, digest: bytes) -> Seal | None:
-        """A seal that held a moment ago, unless its agent has signed out here since."""
-        known = self._checked.get(digest)
-        ended = known and self._revocations.has_ended_here(known.agent, known.generation)
-        return None if ended else known
+        """Return a seal that was valid a moment ago, unless its agent has signed out here since."""
+        seal = self._checked.get(digest)
+        ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
+        return None if ended else seal
 
     def _require_verification(self, seal: Seal) -> str:
-        """The digest of the contact's keys as they were then; empty where the seal has none.
+        """Return the digest of the contact's keys at the time of the verification; empty where the
+        seal has no verification.
 
-        Asked each time, for an agent can undo it. While the database is silent, it does not hold.
+        The database is asked each time, for an agent can undo a verification. While the database is
+        silent, the seal is invalid.
         """
         if not seal.verification:
             return ""
@@ -199,37 +205,37 @@ class Seals:
             raise InvalidSeal("seal_expired", "the verification was undone, or has ended")
         return digest
 
-    def _start_check(self, digest: bytes, seal: Seal, left: float) -> RunningCheck[None]:
+    def _start_check(self, digest: bytes, seal: Seal, seconds: float) -> RunningCheck[None]:
         def work() -> None:
             try:
                 self._check(seal)
             except InvalidSeal as refusal:
                 self._refused.put(digest, refusal, self._clock() + REFUSED_SECONDS)
                 raise
-            self._checked.put(digest, seal, self._clock() + min(left, CHECKED_SECONDS))
+            self._checked.put(digest, seal, self._clock() + min(seconds, CHECKED_SECONDS))
 
         return self._checks.start(digest, work)
 
     def _verify(self, header: str | None) -> tuple[Seal, float]:
-        """What our signature stands behind, and for how many seconds still."""
+        """Check our signature; returns the seal, and for how many seconds it is still valid."""
         try:
-            said, signed = self._signer.loads(
+            content, signed = self._signer.loads(
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
-            seal = Seal(*said)
+            seal = Seal(*content)
             seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
             raise InvalidSeal("seal_invalid") from None
         settings = self._settings
-        here = seal.account == settings.chatwoot_account_id
-        if not here or seal.proof not in ACCEPTED_PROOFS[settings.agent_proof]:
+        is_ours = seal.account == settings.chatwoot_account_id
+        if not is_ours or seal.proof not in ACCEPTED_PROOFS[settings.agent_proof]:
             raise InvalidSeal("seal_invalid")
-        left = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
-        if left < 0:
+        seconds = min(signed.timestamp(), seal.since or math.inf) + SEAL_SECONDS - time.time()
+        if seconds < 0:
             raise InvalidSeal("seal_expired")
-        return seal, left
+        return seal, seconds
 
     def _check(self, seal: Seal, control: CacheControl = CacheControl.FRESH) -> None:
         ended = self._revocations.has_ended(seal.agent, seal.generation)
@@ -237,7 +243,7 @@ class Seals:
             conversation = self._chatwoot.conversation(seal.conversation, control)
             self._access.admit(seal.agent, conversation, control)
         except (Denied, Missing) as refused:
-            # Nothing of before lives on when they come back.
+            # An agent who comes back must sign in again: the old seals and sessions have ended.
             if refused.code == NOT_AN_AGENT and not ended:
                 self._revocations.end(seal.agent, seal.generation)
             raise InvalidSeal("agent_removed", refused.code) from refused
@@ -250,7 +256,7 @@ class Seals:
     def _check_verification(
         self, seal: Seal, conversation: Conversation, control: CacheControl
     ) -> None:
-        """It ends with the conversation, and with any change of what tells who the contact is."""
+        """A verification ends with the conversation, and with any change of the contact's keys."""
         digest = self._require_verification(seal)
         if not digest:
             return

@@ -1,8 +1,9 @@
-"""Whose credentials are these? `GET /api/v1/profile` of Chatwoot, asked with the agent's own.
+"""Whoami: finds the user of Chatwoot that credentials belong to. The module calls `GET
+/api/v1/profile` of Chatwoot with the agent's own credentials.
 
-They are an access token or a dashboard's session. Chatwoot's answer holds more secrets of that
-user: nothing but the id and the language leaves this module, and nothing that was brought is kept
-or told, not even in an error.
+These are an access token or a dashboard's session. Chatwoot's answer holds more secrets of that
+user. So only the id and the language leave this module, and no credential is kept or told, not even
+in an error.
 """
 
 from collections.abc import Mapping
@@ -25,16 +26,17 @@ NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot, but none of our (active
 @dataclass(frozen=True)
 class Profile:
     """A user of our account. `locale`: the language that they chose in their own settings, such as
-    `pt_BR`; empty where they left the account's (`ui_settings`, Chatwoot 4.2 to 4.16)."""
+    `pt_BR`; empty where they use the account's (`ui_settings`, Chatwoot 4.2 to 4.16)."""
 
     id: int
     locale: str = ""
 
 
 class Profiles:
-    """`client` must bring no token of ours: else every stranger would be us.
+    """`client` must not send a token of ours: else every stranger would count as us.
 
-    Who is nobody, or nobody of our account, is an `Unauthorized`; other `PanelError`s: not asked.
+    An unknown user, or one of another account, raises `Unauthorized`; after any other `PanelError`
+    it is unknown.
     """
 
     def __init__(self, client: Client, account: int, bulkhead: Bulkhead) -> None:
@@ -43,15 +45,16 @@ class Profiles:
         self._account = account
 
     def find_by_token(self, token: str) -> Profile:
-        """The user with this access token."""
+        """Return the user with this access token."""
         return self._ask_profile({"Api-Access-Token": token})
 
     def find_by_session(self, session: Mapping[str, str], by: Deadline | None = None) -> Profile:
-        """The user with this dashboard session (`access-token`, `client`, `uid`)."""
+        """Return the user with this dashboard session (`access-token`, `client`, `uid`)."""
         return self._ask_profile(session, by)
 
     def _ask_profile(self, credentials: Mapping[str, str], by: Deadline | None = None) -> Profile:
-        # What is no header is not sent: it could split one, and libraries quote it in their errors.
+        # A value that is no valid header is not sent: it could split one, and libraries quote it in
+        # their errors.
         if not all(_fits_header(value) for value in credentials.values()):
             raise Unauthorized
         try:
@@ -68,7 +71,7 @@ class Profiles:
             raise Unreadable("wrong_shape", "no profile")
         rows = [row for row in accounts if isinstance(row, dict)]
         ours = [row for row in rows if row.get("id") == self._account]
-        # The account's own role: that of the profile may be another account's.
+        # The role in our account counts: that of the profile may be another account's.
         if not ours or ours[0].get("status", "active") != "active" or not _is_agent(ours[0]):
             raise Unauthorized(NOT_IN_ACCOUNT)
         return Profile(number, _read_locale(profile))

@@ -35,13 +35,13 @@ log = logging.getLogger(__name__)
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
 PROBE_SECONDS = 30  # a machine that is busy for a second has a cache that works
-# Folders of entries, locks and generations: their names stay, so that an update finds them.
+# The folders of entries, locks and generations: their names stay, so that an update finds them.
 ENTRIES, LOCKS, GENERATIONS = "copies", "flights", "marks"
 REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
 def _is_ours(line: logging.LogRecord) -> bool:
-    """Cachelib logs a traceback for each file that it cannot write. We log one line for all."""
+    """Cachelib logs a traceback for each file that it cannot write; we log one line."""
     return "cachelib" not in Path(line.pathname).parts
 
 
@@ -86,11 +86,11 @@ class CacheBackend:
 
     @property
     def is_resting(self) -> bool:
-        """Is the store left alone, because it did not answer a moment ago?"""
+        """Tell whether the store is left alone for now, because it did not answer a moment ago."""
         return self._clock() < self._resting_until
 
     def get(self, *keys: str) -> list[Any]:
-        """A value for each key, None for an absent one."""
+        """Return a value for each key, None for an absent one."""
         if self.is_resting:
             return [None] * len(keys)
         try:
@@ -109,23 +109,24 @@ class CacheBackend:
             return None
 
     def put(self, organization: int, key: str, value: Any, seconds: int) -> bool:
-        """False when the store did not take it."""
+        """Store the value; False when the store did not take it."""
         try:
             self._generations.drop(organization)
-            kept = self._set(key, value, seconds)
+            is_kept = self._set(key, value, seconds)
             self._generations.renew(organization)
         except (OSError, redis.RedisError) as error:
             # A store that hangs costs one wait here, not one for each step.
             self._report_trouble(error)
             return False
-        return kept
+        return is_kept
 
     def remove(self, organization: int, *keys: str) -> bool:
-        """False when they could not be removed."""
+        """Remove the keys; False when they could not be removed."""
         try:
             self._generations.drop(organization)
             self._backend.unlink(*keys)
-            # Once more: a writer may have renewed it meanwhile, and readers have seen the old keys.
+            # The generation is dropped a second time: a writer may have renewed it meanwhile, with
+            # readers of the old keys under it.
             self._generations.drop(organization)
         except Exception as error:  # noqa: BLE001 any trouble with the store
             self._report_trouble(error)
@@ -137,7 +138,7 @@ class CacheBackend:
         return self._set(key, value, seconds)
 
     def works(self) -> bool:
-        """Does the store return a value that it was given? (for `/readyz`)"""
+        """Tell whether the store returns a value that it was given (for `/readyz`)."""
         self.last_trouble = ""
         probe = secrets.token_hex(8)  # of this check alone: other processes check as well
         self._set(f"works:{probe}", probe, PROBE_SECONDS)
@@ -146,13 +147,13 @@ class CacheBackend:
     def _set(self, key: str, value: Any, seconds: int) -> bool:
         self._sweep_hourly()
         try:
-            kept = bool(self._backend.set(key, value, timeout=seconds))
+            is_kept = bool(self._backend.set(key, value, timeout=seconds))
         except Exception as error:  # noqa: BLE001 as above
             self._report_trouble(error)
             return False
-        if not kept:
+        if not is_kept:
             self._events.record(log.warning, "the cache did not keep a copy")
-        return kept
+        return is_kept
 
     def _sweep_hourly(self) -> None:
         now = self._clock()
@@ -210,15 +211,15 @@ def _is_expired(path: Path, now: float) -> bool:
     with path.open("rb") as file:
         head = file.read(4)
     expires = struct.unpack("I", head)[0] if len(head) == 4 else 0
-    # A file without a whole header may be an entry that is being written: it gets an hour.
+    # A file without a whole header may be an entry that is being written, so it stays for an hour.
     return 0 < expires < now or (not expires and path.stat().st_mtime < now - SWEEP_SECONDS)
 
 
 def connect(
     url: str, app: Any, whose: str, clock: Callable[[], float]
 ) -> tuple[CacheBackend, Locks]:
-    """The backend and the locks of `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:` (for
-    one process).
+    """Return the backend and the locks of `PANEL_CACHE_URL`: `file:PATH`, `redis://…` or `memory:`
+    (for one process).
 
     `whose` keeps installations apart that share one Redis; `app` is the Flask application.
     """
@@ -234,7 +235,7 @@ def connect(
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """The folders that the file cache has in this one."""
+    """Return the folders that the file cache has in this one."""
     return [folder / part for part in (ENTRIES, LOCKS, GENERATIONS)]
 
 
@@ -242,7 +243,7 @@ def _connect_files(
     folder: Path, app: Any, config: dict[str, Any], clock: Callable[[], float]
 ) -> tuple[CacheBackend, Locks]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Threshold 0: beyond any other, cachelib lists the whole folder at every write.
+    # Threshold 0: with any other, cachelib lists the whole folder at every write.
     config = {**config, "CACHE_TYPE": "FileSystemCache", "CACHE_THRESHOLD": 0}
     store = FlaskCache(app, config={**config, "CACHE_DIR": str(folder / ENTRIES)})
     sweep = partial(sweep_files, folder, time.time)

@@ -1,4 +1,5 @@
-"""Copies on their way into the store: made of an answer, judged by its age, put under a token."""
+"""The writer of copies: makes them of answers, judges them by age, and stores them under a
+token."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +21,7 @@ NEVER = math.inf  # no answer is so new
 
 
 class CopyWriter:
-    """What a reader who holds the lock writes."""
+    """Writes the entries of a resource; only the holder of its lock may call it."""
 
     def __init__(self, store: CacheBackend, touches: Touches, clock: Callable[[], float]) -> None:
         self._store = store
@@ -33,32 +34,33 @@ class CopyWriter:
         return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
 
     def find_touch(self, resource: Resource[T], state: State[T]) -> float:
-        """The moment after which an answer must be made to show what was touched, else 0."""
+        """Return the moment after which an answer shows the touched change, else 0."""
         if state.copy and not state.is_invalidated:
             return 0.0
-        found = self._touches.find(resource.organization) or 0.0
+        moment = self._touches.find(resource.organization) or 0.0
         if state.copy is None:
-            return found
-        # The touch that invalidated a copy is younger than it; unless it is one that was outdated
+            return moment
+        # The touch that invalidated a copy is younger than the copy, unless the copy was outdated
         # when it came.
         copy = state.copy
-        is_known = found >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
-        return found if is_known else NEVER
+        is_known = moment >= (copy.came_at if copy.token else copy.at - AGE_SECONDS)
+        return moment if is_known else NEVER
 
     def is_outdated(self, resource: Resource[T], copy: Copy, since: float) -> bool:
-        """Is this copy, out of somebody's cache, older than it may be, or of unknown age?"""
+        """Tell whether a copy from a cache in between is too old, or of unknown age."""
         least = max(since, self._clock() - resource.lifetimes.fresh_for(copy.empty))
         return copy.age is None or copy.at - AGE_SECONDS < least
 
     def keep_newer(
         self, resource: Resource[T], state: State[T], copy: Copy, value: T, touched: float
     ) -> State[T]:
-        """The state with the newer of its own copy and this one, which is outdated."""
+        """Return the state with the newer of two copies: its own, and this outdated one."""
         old = state.copy
         if old and (copy.digest == old.digest if copy.age is None else copy.at <= old.at):
             return state
         if old and copy.age is None:
-            # When the old one came, that cache had no copy, or the same: it cannot be older.
+            # When the old copy came, that cache had no copy, or the same one: so it cannot be
+            # older.
             copy = msgspec.structs.replace(copy, at=old.at)
         if touched:
             copy = msgspec.structs.replace(copy, token="")  # it stays invalidated
@@ -68,24 +70,26 @@ class CopyWriter:
     def keep_failure(
         self, resource: Resource[T], state: State[T], error: errors.PanelError
     ) -> tuple[State[T], Failure]:
-        """The state after a read that failed, and what is kept of the failure."""
-        kind, told = type(error).__name__, error.detail[:LONGEST_DETAIL]
-        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, told)
+        """Return the state after a failed read, and the failure as it is stored."""
+        kind, detail = type(error).__name__, error.detail[:LONGEST_DETAIL]
+        failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, detail)
         ended = replace(state, failure=failure)
         if not forbids_copies(error):
             self.put_beside(resource, failure)
             return ended, failure
-        # Not merely hidden: a later outage must not bring back what we may not show.
+        # The copy is removed and not merely hidden: a later outage must not bring back a value that
+        # we may not show.
         self.put(resource, Entry(None, failure))
         return replace(ended, copy=None, value=None), failure
 
     def put_beside(self, resource: Resource[Any], failure: Failure) -> None:
-        # The copy as it is now: if our lock was lost meanwhile, another writer may have removed it.
+        # Read the copy as it is now: if our lock was lost meanwhile, another writer may have
+        # removed it.
         [stored] = self._store.get(resource.entry_key)
-        # What could not be read just now is not overwritten: a failure destroys no copy.
+        # While the store cannot be read nothing is overwritten: a failure destroys no copy.
         if not self._store.is_resting:
             copy = Entry.parse(stored).copy
-            # One that may not be shown any more must not live on from failure to failure.
+            # A copy that may not be shown any more must not live on from failure to failure.
             expired = copy and self._clock() >= copy.expires_at(resource.lifetimes)
             self.put(resource, Entry(None if expired else copy, failure))
 
@@ -94,16 +98,16 @@ class CopyWriter:
         return self._store.put(resource.organization, resource.entry_key, entry, seconds)
 
     def put_token(self, resource: Resource[Any], token: str) -> str:
-        """What the store has of it: nothing, when it did not take it."""
-        kept = self._store.put(resource.organization, resource.token_key, token, TOKEN_SECONDS)
-        return token if kept else ""
+        """Return the token as the store has it: empty, when the store did not take it."""
+        is_kept = self._store.put(resource.organization, resource.token_key, token, TOKEN_SECONDS)
+        return token if is_kept else ""
 
 
 def tell_age(age: float | None) -> str:
-    """For the log."""
+    """Describe the age for the log."""
     return "a cache answered" + ("" if age is None else f", {age:.0f} s old")
 
 
 def forbids_copies(error: errors.PanelError) -> bool:
-    """May no kept copy be shown after it?"""
+    """Tell whether no kept copy may be shown after this error."""
     return isinstance(error, errors.Missing | errors.Refused)

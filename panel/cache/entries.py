@@ -1,6 +1,6 @@
 """The cache entry of one upstream answer, and what a reader gets of it; plain values.
 
-A resource is a document of an organization. It has two keys:
+A resource is a document of an organization. A resource has two keys:
 
     entry   `Entry`: the last good answer and the last failure; the holder of the lock writes it
     token   random text; an invalidation removes it without waiting for the lock
@@ -24,15 +24,15 @@ ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failu
 
 
 class CacheControl(Enum):
-    """What a reader accepts."""
+    """The answers that a reader accepts."""
 
-    # The cache alone.
+    # Use the cache alone.
     ONLY_IF_CACHED = "only-if-cached"
-    # An aged copy at once; waits only for what is absent or invalidated.
+    # Take an aged copy at once; wait only for an absent or invalidated one.
     STALE_WHILE_REVALIDATE = "stale-while-revalidate"
-    # Waits for an answer within its time to live.
+    # Wait for an answer within its time to live.
     FRESH = "fresh"
-    # Waits for an answer that comes after the question.
+    # Wait for an answer that comes after the question.
     NO_CACHE = "no-cache"
 
 
@@ -91,7 +91,7 @@ def make_token_key(organization: int, name: str) -> str:
 class Dated:
     """A JSON document, and how old it was when it arrived.
 
-    `age`: seconds; 0: from its origin; None: out of somebody's cache, which does not say.
+    `age`: seconds; 0: from its origin; None: from a cache in between that does not tell.
     """
 
     body: Any
@@ -102,8 +102,9 @@ class Dated:
 class Reading(Generic[T]):
     """The value from which a section is drawn, and how far it can be relied on.
 
-    `read_at`: epoch seconds; `late`: None, or the short code of why nothing newer is there (yet);
-    `retry_at`: when asking again makes sense; `follow`: the reader should ask once more.
+    `read_at`: epoch seconds; `late`: None, or the short code of the reason why there is nothing
+    newer (yet); `retry_at`: when asking again makes sense; `follow`: the reader should ask once
+    more.
     """
 
     value: T
@@ -136,10 +137,10 @@ class Copy(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A negative cache entry: how the last read failed.
+    """A negative cache entry: the failure of the last read.
 
-    Readers who waited for that read get it. So do later readers, if asking again would fail too.
-    `detail`: of the error, for an administrator: a status and a short word.
+    Readers who waited for that read get it. Later readers get it too, if asking again would fail
+    too. `detail`: of the error, for an administrator: a status and a short word.
     """
 
     kind: str
@@ -176,11 +177,11 @@ class Entry(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
     def seconds_left(self, now: float, life: Lifetimes) -> int:
-        """How long the store has to keep it: until both of its parts have expired."""
+        """Return how long the store has to keep it: until both of its parts have expired."""
         parts = [part.expires_at(life) for part in (self.copy, self.failure) if part]
         # A copy that was planted may claim to come from the future.
-        left = min(max(parts, default=now) - now, max(life.kept, life.refused))
-        return max(1, math.ceil(left))
+        seconds = min(max(parts, default=now) - now, max(life.kept, life.refused))
+        return max(1, math.ceil(seconds))
 
     @classmethod
     def parse(cls, stored: object) -> "Entry":
@@ -209,17 +210,18 @@ class State(Generic[T]):
 
     @property
     def is_invalidated(self) -> bool:
-        # Without a token we cannot know, so it counts as such: that costs one read.
+        # Without a token the state of the copy is unknown, so it counts as invalidated: this costs
+        # one read.
         return self.copy is not None and (not self.token or self.copy.token != self.token)
 
     @property
     def read_at(self) -> float:
-        """When the last read ended, well or not."""
+        """Return when the last read ended, well or not."""
         copy_at = self.copy.came_at if self.copy else 0.0
         return max(copy_at, self.failure.at if self.failure else 0.0)
 
     def make_version(self, now: float, life: Lifetimes) -> str:
-        """Opaque; the same for everyone who would be shown the same thing."""
+        """Return an opaque text, the same for everyone who would be shown the same thing."""
         if self.failure and self.failure.is_remembered(now, life):
             return self._digest(self.failure.code)
         return self._version_without_failure
@@ -229,8 +231,8 @@ class State(Generic[T]):
         return self._digest("")
 
     def _digest(self, failure: str) -> str:
-        seen = f"{self.token}/{self.copy.digest if self.copy else ''}/{failure}"
-        return blake2s(seen.encode(), digest_size=8).hexdigest()
+        text = f"{self.token}/{self.copy.digest if self.copy else ''}/{failure}"
+        return blake2s(text.encode(), digest_size=8).hexdigest()
 
     @classmethod
     def make(
@@ -251,15 +253,15 @@ def _is_outdated(
 ) -> bool:
     if failure.token != token or (copy is not None and copy.came_at > failure.at):
         return True
-    # Beside a copy the store keeps it for longer: its age is ours to judge.
+    # Beside a copy the store keeps the failure for longer, so its age is checked here.
     return now >= failure.expires_at(life)
 
 
 def _parse_copy(
     resource: Resource[T], copy: Copy | None, now: float, parsed: bool
 ) -> tuple[Copy, T | None] | None:
-    """A usable copy and its value. The copy comes without its body, which is not needed again."""
-    # The store forgets by its own clock, and late: age is ours to judge.
+    """Return a usable copy without its body, which is not needed again, and its value."""
+    # The store removes expired copies by its own clock, and late, so their age is checked here.
     if copy is None or now >= copy.expires_at(resource.lifetimes):
         return None
     try:

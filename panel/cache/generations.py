@@ -29,7 +29,7 @@ class Generations(Protocol):
 
 
 class ProcessGenerations:
-    """For one process."""
+    """Generations for one process."""
 
     def __init__(self) -> None:
         self._generations: dict[int, str] = {}
@@ -47,7 +47,7 @@ class ProcessGenerations:
 
 
 class FileGenerations:
-    """For processes of this machine. A generation is the target of a symbolic link.
+    """Generations for the processes of this machine. A generation is the target of a symbolic link.
 
     A link is read by one system call, a file by four, and other threads may run in between. The row
     `changes` of the benchmark pays for it: with files it takes a third longer.
@@ -75,7 +75,7 @@ class FileGenerations:
 
 
 class RedisGenerations:
-    """For processes of every machine that uses this Redis."""
+    """Generations for processes of every machine that uses this Redis."""
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client

@@ -1,13 +1,14 @@
 """Cache control: single flight, stale-while-revalidate, stale-if-error, negative entries.
 
-What is kept is said in `entries`, where in `backend`.
+The stored values are described in `entries`, their place in `backend`.
 
 A read stores its copy under the token that it saw *before* it began, or wrote when there was none.
-So an invalidation that arrives during a read leaves that copy invalidated, and one of what nobody
-has read for long has nothing to do.
+So an invalidation that arrives during a read leaves that copy invalidated. An invalidation of a
+resource without recent reads has nothing to remove.
 
-An answer may come out of somebody's cache between us and its origin. Then its copy is as old as it
-is; one that is older than its reader or a touch allows is shown as late: `cached_upstream`.
+An answer may come from a cache between us and its origin. Then its copy has the age that this cache
+gives it. A copy that is older than its reader or a touch allows is shown as late:
+`cached_upstream`.
 """
 
 import secrets
@@ -46,7 +47,7 @@ Report = Callable[[errors.PanelError], None]
 
 
 def _ignore(_error: errors.PanelError) -> None:
-    """For reads whose failures are nobody's news."""
+    """The default for reads whose failures are not reported."""
 
 
 class Cache:
@@ -59,7 +60,7 @@ class Cache:
         clock: Callable[[], float],
         bulkhead: Bulkhead | None = None,
     ) -> None:
-        """`locks` reach as far as the store does. `bulkhead`: for those who wait."""
+        """`locks` reach as far as the store does. `bulkhead`: limits the readers who wait."""
         self.store = store
         self._bulkhead = bulkhead or Bulkhead()
         self.touches = Touches(store, clock)
@@ -77,17 +78,18 @@ class Cache:
     ) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
-        A document that may come out of somebody's cache is returned as a `Dated`.
-        Raises what `fetch` raised, when no copy may stand in for it; `Busy` when this reader would
-        wait for too long. `report` hears once of each failure, whoever waited for that read.
+        A document that may come from a cache in between is returned as a `Dated`. Raises what
+        `fetch` raised, when no copy may stand in for it; `Busy` when this reader would wait for too
+        long. `report` is called once for each failure, whoever waited for that read.
         """
         asked, by = self._clock(), Deadline(READ_SECONDS)
-        # What came before the question is no answer to `NO_CACHE`, but for a refusal: seen below.
+        # A copy from before the question is no answer to `NO_CACHE`; a refusal from before it is,
+        # and is looked at below.
         if control is not CacheControl.NO_CACHE:
             [known] = self._states.recall([resource], parsed=True)
-            found = self._answer_from(resource, known, control, asked)
-            if found:
-                return _count(resource, found, "late" if found.late else "hit")
+            reading = self._answer_from(resource, known, control, asked)
+            if reading:
+                return _count(resource, reading, "late" if reading.late else "hit")
         try:
             with self._bulkhead.enter():
                 return self._wait_and_read(resource, control, fetch, report, asked, by)
@@ -106,35 +108,37 @@ class Cache:
         by: Deadline,
     ) -> Reading[T]:
         with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
-            # Whoever waited here takes what came meanwhile, a failure too: asking again one after
-            # the other would let fifty openings of a broken section take fifty deadlines.
+            # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
+            # fifty openings of a broken section would take fifty deadlines.
             [state] = self._states.load([resource], parsed=True)
-            found = self._answer_from(resource, state, control, asked) or self._answer_shared(
+            reading = self._answer_from(resource, state, control, asked) or self._answer_shared(
                 resource, state, asked
             )
-            if found:
-                return _count(resource, found, "shared")
+            if reading:
+                return _count(resource, reading, "shared")
             if not alone:
                 raise errors.Busy(detail="somebody else's read takes long")
             since = asked if control is CacheControl.NO_CACHE else 0.0
             return self._fetch_and_store(resource, state, fetch, report, by, since)
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
-        """What may be shown without asking anyone; None when there is nothing of that sort."""
+        """Return the copy that may be shown without a read; None when there is none."""
         [state] = self._states.recall([resource], parsed=True)
         return self._answer_from(resource, state, CacheControl.ONLY_IF_CACHED, self._clock())
 
     def look(self, resource: Resource[T]) -> tuple[State[T], Entry]:
-        """The state of now, and the entry behind it with what is too old to decide anything.
+        """Return the present state, and the entry behind it with parts that are too old to decide
+        anything.
 
-        For explanations: nobody is asked, and nothing is remembered.
+        The method serves explanations: it reads the cache alone, and remembers nothing.
         """
         [state] = self._states.load([resource], parsed=True)
         [stored] = self.store.get(resource.entry_key)
         return state, Entry.parse(stored)
 
     def changed(self, *shown: tuple[Resource[Any], str]) -> list[bool]:
-        """Does a panel that shows these versions have a reason to ask? The cache alone answers.
+        """Tell for each of these versions whether a panel that shows it has a reason to ask. The
+        cache alone answers.
 
         All are resources of one organization: mostly, its generation tells that nothing was
         written.
@@ -147,28 +151,27 @@ class Cache:
         now, life, failure = self._clock(), resource.lifetimes, state.failure
         if seen != state.make_version(now, life):
             return True
-        # Nobody is sent to ask before the other side wants to be asked again.
+        # A panel is not told to ask before the other side wants to be asked again.
         if failure and (failure.is_remembered(now, life) or failure.wait_until > now):
             return False
         return not self._is_fresh(resource, state, CacheControl.FRESH, now)
 
     def version(self, resource: Resource[T]) -> str:
-        """The version that a section showing the present state carries."""
+        """Return the version that a section with the present state carries."""
         [state] = self._states.recall([resource], parsed=False)
         return state.make_version(self._clock(), resource.lifetimes)
 
     def touch(self, organization: int, *names: str) -> bool:
-        """Invalidate sections of an organization; those that are being read as well.
+        """Invalidate sections of an organization, and those that are being read as well.
 
-        Without names: something has changed that no section shows. False when the store did not
-        take it.
+        Without names it notes a change that no section shows. False when the store did not take it.
         """
         self.touches.note(organization)
         keys = [make_token_key(organization, name) for name in names]
         return not keys or self.store.remove(organization, *keys)
 
     def forget(self, organization: int, *names: str) -> bool:
-        """Remove what is kept of these documents, their copies too. False: the store did not."""
+        """Remove the entries of these documents with their copies; False: the store did not."""
         keys = [make_entry_key(organization, name) for name in names]
         keys += [make_token_key(organization, name) for name in names]
         return self.store.remove(organization, *keys)
@@ -178,7 +181,7 @@ class Cache:
     def _answer_from(
         self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
     ) -> Reading[T] | None:
-        """What `control` accepts of this state; None means that somebody must fetch."""
+        """Return the answer that `control` accepts of this state; None: a read is needed."""
         life, failure = resource.lifetimes, state.failure
         if failure and (failure.is_remembered(self._clock(), life) or failure.at >= asked):
             return self._answer_late(resource, state, failure.make_error(life))
@@ -204,9 +207,9 @@ class Cache:
     def _answer_shared(
         self, resource: Resource[T], stored: State[T], asked: float
     ) -> Reading[T] | None:
-        """How a read of this process ended for which this reader waited.
+        """Return the result of a read in this process for which this reader waited.
 
-        It is in the store as well, unless that is down: then fifty readers would fetch in turn.
+        The store has it as well, unless the store is down: then fifty readers would fetch in turn.
         """
         state = self._states.find_shared(resource, stored)
         if state is None or state.read_at < asked:
@@ -224,7 +227,7 @@ class Cache:
         return self._make_reading(resource, state, late=error.code, retry_at=error.retry_at)
 
     def _answer_busy(self, resource: Resource[T], state: State[T], busy: errors.Busy) -> Reading[T]:
-        """What is kept, with the word to come again in a moment; raises `busy` where nothing is."""
+        """Return the kept copy, to be asked for again soon; raises `busy` without one."""
         if state.copy is None or state.value is None:
             raise busy
         return self._make_reading(resource, state, late=busy.code, follow=True)
@@ -256,14 +259,14 @@ class Cache:
         """`since`: the moment after which the answer has to be made."""
         stored_token = state.token
         if not stored_token:
-            # Before the fetch: an invalidation that comes from now on removes this token.
+            # The token is written before the fetch: an invalidation from now on removes it.
             state = replace(state, token=secrets.token_hex(8))
             stored_token = self._copies.put_token(resource, state.token)
         try:
             answer = fetch(by)
             dated = answer if isinstance(answer, Dated) else Dated(answer)
             value = resource.parse(dated.body)
-            # Under the token as it was before the fetch: see the module.
+            # The copy is stored under the token from before the fetch: see the module.
             copy = self._copies.make(resource, dated, value, state.token)
             if copy.age != 0.0:
                 touched = self._copies.find_touch(resource, state)
@@ -285,13 +288,13 @@ class Cache:
     ) -> Reading[T]:
         ended, failure = self._copies.keep_failure(resource, state, error)
         self._states.share(resource, stored_token, ended)
-        raised = failure.make_error(resource.lifetimes)
-        raised.detail = error.detail
-        return self._answer_late(resource, ended, raised)
+        failed = failure.make_error(resource.lifetimes)
+        failed.detail = error.detail
+        return self._answer_late(resource, ended, failed)
 
 
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:
-    """Chatwoot's documents are one, and the sessions of its dashboard, whose names are secret."""
+    """Chatwoot's documents have one label: the names of its dashboard's sessions are secret."""
     document = resource.name.partition("-")[0]
     metrics.find_series(metrics.CACHE_READS, document, outcome).inc()
     return reading

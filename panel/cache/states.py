@@ -1,7 +1,8 @@
-"""States as a process has seen them: what the store held, while nothing was written since.
+"""The states that a process has seen: the contents of the store, valid while nothing was written
+since.
 
-Under an organization's generation (see `generations`) what was seen need not be read and parsed
-again while that generation stands, so most questions ask for the generation alone.
+While an organization's generation stands (see `generations`), a state that was seen under it need
+not be read and parsed again, so most questions read the generation alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,32 +25,33 @@ class StateMemory:
     def __init__(self, store: CacheBackend, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        # By generation and name: what was seen. By token and key: how a read of ours ended.
+        # The states by generation and name. The results of our own reads, by token and key.
         self._memory = TtlCache[State[Any]](MOST_STATES, clock, _weigh)
 
     def share(self, resource: Resource[T], stored_token: str, ended: State[T]) -> None:
-        """Remember how a read of this process ended, for those who wait for it."""
+        """Remember the result of a read in this process, for the readers who wait for it."""
         until = self._clock() + REMEMBERED_SECONDS
         self._memory.put((stored_token, resource.entry_key), ended, until)
 
     def find_shared(self, resource: Resource[T], stored: State[T]) -> State[T] | None:
-        """How a read ended under the token that the store has now: what was invalidated meanwhile
-        is not found."""
+        """Return the result of a read under the token that the store has now: the result of a read
+        that was invalidated meanwhile is not found."""
         return self._memory.get((stored.token, resource.entry_key))
 
     def recall(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        """Of one organization, as they were seen under its generation, or loaded now."""
+        """Return the states of one organization: as seen under its generation, or loaded now."""
         if not resources:
             return []
-        # Read before the keys: a generation younger than what we saw would vouch for it.
+        # The generation is read before the keys: a younger one would vouch for a state that is
+        # older than it.
         generation = self._store.generation_of(resources[0].organization)
         if not generation:
             return self.load(resources, parsed)
-        known = [self._memory.get((generation, each.name)) for each in resources]
-        states = [each for each in known if each and (not parsed or each.is_parsed)]
+        states_known = [self._memory.get((generation, resource.name)) for resource in resources]
+        states = [state for state in states_known if state and (not parsed or state.is_parsed)]
         if len(states) == len(resources):
             return states
-        return self._complete(resources, known, generation, parsed)
+        return self._complete(resources, states_known, generation, parsed)
 
     def _complete(
         self,
@@ -58,26 +60,29 @@ class StateMemory:
         generation: str,
         parsed: bool,
     ) -> list[State[Any]]:
-        """The states that are known, and those that are not, which are loaded and remembered."""
+        """Return the known states, and load and remember the others."""
         found: dict[str, State[Any]] = {}
         for resource, state in zip(resources, known, strict=True):
-            # One with its value stays, so that who looks without values costs nobody a parse.
+            # A state with its value stays in place, so that a reader without need of values costs
+            # no other reader a parse.
             if state and (not parsed or state.is_parsed):
                 found[resource.name] = state
-        missing = [each for each in resources if each.name not in found]
+        missing = [resource for resource in resources if resource.name not in found]
         until = self._clock() + REMEMBERED_SECONDS
         for resource, loaded in zip(missing, self.load(missing, parsed), strict=True):
             self._memory.put((generation, resource.name), loaded, until)
             found[resource.name] = loaded
-        return [found[each.name] for each in resources]
+        return [found[resource.name] for resource in resources]
 
     def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
-        keys = [key for each in resources for key in (each.token_key, each.entry_key)]
-        found = iter(self._store.get(*keys))
+        keys = [key for resource in resources for key in (resource.token_key, resource.entry_key)]
+        values = iter(self._store.get(*keys))
         now = self._clock()
-        # One iterator, twice: token and entry, resource by resource.
-        stored = zip(resources, found, found, strict=True)
-        return [State.make(each, token, entry, now, parsed) for each, token, entry in stored]
+        # The same iterator stands here twice: it gives token and entry, resource by resource.
+        stored = zip(resources, values, values, strict=True)
+        return [
+            State.make(resource, token, entry, now, parsed) for resource, token, entry in stored
+        ]
 
 
 def _weigh(state: State[Any]) -> int:

@@ -1,6 +1,6 @@
-"""The moment of an organization's last touch, to judge answers that a cache in between kept.
+"""The moment of an organization's last touch, by which answers from a cache in between are judged.
 
-A touch removes tokens. That tells readers that something has changed, and not when. Most
+A touch removes tokens. A missing token tells readers that something has changed, but not when. Most
 organizations are never read, so a touch writes nothing into the store: this process remembers its
 moment. Once a read has met a cache in between, the moment is stored too, for other processes.
 """
@@ -17,7 +17,7 @@ AGE_SECONDS = 1.0  # `Age` is given in whole seconds, so it may be off by one
 
 
 class Touches:
-    """One moment for all sections of an organization. Safe for threads."""
+    """The moment of the last touch, one for all sections of an organization. Safe for threads."""
 
     def __init__(self, store: CacheBackend, clock: Callable[[], float]) -> None:
         self._store = store
@@ -32,14 +32,14 @@ class Touches:
             self._store.note(_make_key(organization), now, TOKEN_SECONDS)
 
     def find(self, organization: int) -> float | None:
-        """Epoch seconds, or None where no touch is known. For answers of a cache in between."""
+        """Return epoch seconds, None for no known touch; for answers of a cache in between."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
-        known = self._memory.get(organization), _read_moment(stored)
-        return max((each for each in known if each is not None), default=None)
+        moments = self._memory.get(organization), _read_moment(stored)
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
-        """Was an answer of this age (None: unknown) made before the last touch that is known?"""
+        """Tell whether an answer of this age (None: unknown) precedes the last known touch."""
         touched = self.find(organization) if age != 0.0 else None
         return touched is not None and (age is None or self._clock() - age - AGE_SECONDS < touched)
 

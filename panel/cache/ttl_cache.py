@@ -26,9 +26,9 @@ class TtlCache(Generic[V]):
         self._guard = Lock()
         self._kept: TLRUCache[Hashable, tuple[V, float]] = TLRUCache(
             maxsize=most,
-            ttu=lambda _key, kept, _now: kept[1],
+            ttu=lambda _key, entry, _now: entry[1],
             timer=clock,
-            getsizeof=lambda kept: weigh(kept[0]),
+            getsizeof=lambda entry: weigh(entry[0]),
         )
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 done, and something is left for an administrator; 2 could 
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -87,10 +88,10 @@ def _find_subject(person: str | None, organization: int | None) -> Subject:
 
 
 def _read_person(text: str) -> tuple[str, int]:
-    if text.isascii() and text.isdigit() and 0 < len(text) <= 18:
+    if re.fullmatch(r"[1-9][0-9]{0,17}", text):
         return "", int(text)
     email = normalize_email(text)
-    if not email or "@" not in email:
+    if not email or not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
         stop("--person takes an e-mail, or the number of a contact in Chatwoot.")
     return email, 0
 

@@ -1,1 +1,1 @@
-"""Which organization is this conversation about: identification, an agent's decisions, search."""
+"""The organizations of a conversation: identification, an agent's decisions, search."""

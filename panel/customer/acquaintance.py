@@ -1,8 +1,8 @@
-"""Acquaintance: which organizations are found by name although no pass has seen them.
+"""Acquaintance: the organizations that a search finds although no pass has seen them.
 
-MIDDAG Account lists no organizations, so the search knows those that passes have seen (the
-directory), and those that an agent was shown. Of the latter the search index has the words; their
-name is the kept copy's.
+MIDDAG Account lists no organizations. So the search knows those that passes have seen (the
+directory), and those that an agent was shown. The search index has the words of the latter; their
+names stand in the kept copies.
 """
 
 import logging
@@ -18,19 +18,22 @@ log = logging.getLogger(__name__)
 
 
 def learn_organization(services: Services, reading: Reading[Organization]) -> None:
-    """Let it be found by its words from now on, unless a pass has seen it, which knows more.
+    """Add the words of the organization to the search index, unless a pass has seen it: a pass
+    knows more.
 
-    Without the database it is learned when it is read anew.
+    While the database is silent nothing is added; the next read of the organization adds it.
     """
-    known = reading.value
+    organization = reading.value
     try:
-        if not services.directory.get_organizations([known.id]):
-            services.search_index.replace_terms(known.id, _list_words(known))
+        if not services.directory.get_organizations([organization.id]):
+            services.search_index.replace_terms(organization.id, _list_words(organization))
     except PanelError as error:
-        log.info("organization %d was not learned: %s", known.id, error.code)
+        log.info("organization %d was not learned: %s", organization.id, error.code)
 
 
-def _list_words(known: Organization) -> dict[str, str]:
-    phone = normalize_phone(known.phone, known.country or "BR")
-    names = [known.name, known.legal_name]
-    return make_terms(known.id, names, known.tax_id, [known.email], [phone], ())
+def _list_words(organization: Organization) -> dict[str, str]:
+    phone = normalize_phone(organization.phone, organization.country or "BR")
+    names = [organization.name, organization.legal_name]
+    return make_terms(
+        organization.id, names, organization.tax_id, [organization.email], [phone], ()
+    )

@@ -1,24 +1,25 @@
-"""Answers: what a customer wrote, compared with what the back office knows of their company.
+"""Answers: a customer's text, compared with the facts that the back office has of their company.
 
-One answer is one guess: it is compared as a whole, with every kind. Upper case and punctuation make
-no difference. Every value is compared, in constant time, whatever was found before.
+An answer is one guess: it is compared as a whole, with every kind of value. Upper case and
+punctuation make no difference. Every value is compared, in constant time, even after one has
+fitted.
 """
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from panel.cache.policy import CacheControl
-from panel.data.search_index import fold
+from panel.data.search_index import CNPJ, fold
 from panel.errors import PanelError
 from panel.models.phones import normalize_phone
-from panel.models.text import TAX_ID_DIGITS, normalize_email
+from panel.models.text import MAIL_ADDRESS, TAX_ID_DIGITS, normalize_email
 from panel.services import Services
 from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
-# As `PANEL_VERIFY_BY` names them, and each as a template and the access log do.
+# The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
 BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = ANSWER_KINDS = (
     *("key", "tax_id", "order"),
     *("quote", "email"),
@@ -27,14 +28,27 @@ BY_NUMBER = "number"  # of a wrong one nobody knows whether it was meant for an 
 KEY_LENGTH = 8  # of a license key, the last characters
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
 RECORD_LENGTHS = range(3, 13)  # digits of an order's or a quote's number that is taken for one
+# What is not known while a document cannot be read, and by the look of an answer what it may be.
+KINDS_OF_DOCUMENTS = {
+    LICENSES.name: (BY_KEY,),
+    ORGANIZATION.name: (BY_TAX, BY_ADDRESS),
+    ORDERS.name: (BY_ORDER,),
+    QUOTES.name: (BY_QUOTE,),
+}
+KINDS_OF_LOOKS = {
+    BY_KEY: (BY_KEY,),
+    BY_TAX: (BY_TAX,),
+    BY_ADDRESS: (BY_ADDRESS,),
+    BY_NUMBER: (BY_ORDER, BY_QUOTE),
+}
 COUNTRY = "BR"  # of a phone that is written without its country
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the back office knows of an organization that a customer might know too, as it came.
+    """The facts of an organization that a customer may know too, as the back office wrote them.
 
-    `phone`: the registered one; `unread`: why a part could not be had, empty where all of it was.
+    `phone`: the registered one; `unread`: the kinds that could not be had, and why.
     """
 
     keys: tuple[str, ...] = ()
@@ -43,26 +57,27 @@ class Facts:
     quotes: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     phone: str = ""
-    unread: str = ""
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the customer knows. `number`: of the order or quote, which are not masked."""
+    """A value that the customer knows. `number`: of the order or quote, which is not masked."""
 
     kind: str
     number: str = ""
 
 
 def read_facts(services: Services, organization: int) -> Facts:
-    """As the panel has read it, copies too. Raises `Unreachable("database")`."""
-    failures: list[str] = []
+    """Read the facts as the panel read them, from kept copies too. Raises
+    `Unreachable("database")`."""
+    unread: dict[str, str] = {}
 
     def read(document: Document[Any]) -> Any:
         try:
             return services.back_office.read(document, organization, CacheControl.FRESH).value
         except PanelError as error:
-            failures.append(error.code)
+            unread.update(dict.fromkeys(KINDS_OF_DOCUMENTS[document.name], error.code))
             return None
 
     def list_rows(document: Document[Any]) -> Iterable[Any]:
@@ -70,15 +85,15 @@ def read_facts(services: Services, organization: int) -> Facts:
         return listed.rows if listed else ()
 
     company, people = read(ORGANIZATION), services.directory.people_of(organization).values()
-    emails = [company.email if company else None, *(each.email for each in people)]
+    emails = [company.email if company else None, *(person.email for person in people)]
     return Facts(
         keys=_keep(row.key for row in list_rows(LICENSES)),
         tax_ids=_keep([company.tax_id] if company else []),
         orders=_keep(text for row in list_rows(ORDERS) for text in (row.number, str(row.id))),
         quotes=_keep(str(row.id) for row in list_rows(QUOTES)),
-        emails=_keep(normalize_email(each) for each in emails),
+        emails=_keep(normalize_email(email) for email in emails),
         phone=(company.phone if company else "") or "",
-        unread=failures[0] if failures else "",
+        unread=unread,
     )
 
 
@@ -86,14 +101,20 @@ def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, texts)))
 
 
+def find_gap(answer: str, facts: Facts) -> str:
+    """Why nobody can say now whether this answer is right; empty where it can be said."""
+    kinds = KINDS_OF_LOOKS.get(guess_kind(answer), ANSWER_KINDS)
+    return next((facts.unread[kind] for kind in kinds if kind in facts.unread), "")
+
+
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
-    """All that the answer fits, the strongest first."""
-    found: list[Agreement] = []
+    """Return all values that the answer fits, the strongest first."""
+    agreements: list[Agreement] = []
     for kind, values, make_right in _list_comparisons(facts):
-        right = [each for each in values if _is_same(answer, each, make_right)]
+        right = [value for value in values if _is_same(answer, value, make_right)]
         number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
-        found += [Agreement(kind, number)] if right else []
-    return found
+        agreements += [Agreement(kind, number)] if right else []
+    return agreements
 
 
 MakeRight = Callable[[str, str], tuple[str, str]]  # of answer and value, both as they are compared
@@ -110,32 +131,32 @@ def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRig
 
 
 def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
-    given, right = make_right(answer, value)
-    return hmac.compare_digest(given.encode(), right.encode()) and bool(right)
+    guess, right = make_right(answer, value)
+    return hmac.compare_digest(guess.encode(), right.encode()) and bool(right)
 
 
 def _cut_key(answer: str, key: str) -> tuple[str, str]:
-    """The last eight characters at least, and as many more as both have: agents paste whole keys,
-    and a word before them."""
-    given, right = _flatten(answer), _flatten(key)
-    length = min(len(given), len(right))
-    # Behind the key a sentence may go on: then the longest word counts.
-    if length and given[-length:] != right[-length:]:
-        given = _flatten(max(answer.split(), key=len))
-        length = min(len(given), len(right))
-    return (given[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
+    """Compare the last eight characters at least, and as many more as both have: agents paste whole
+    keys, with a word before them."""
+    guess, right = _flatten(answer), _flatten(key)
+    length = min(len(guess), len(right))
+    # A sentence may go on behind the key: then the longest word counts.
+    if length and guess[-length:] != right[-length:]:
+        guess = _flatten(max(answer.split(), key=len))
+        length = min(len(guess), len(right))
+    return (guess[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
-    """The digits alone where there are as many as a tax id has; else letters count as well."""
-    given, right = _keep_digits(answer), _keep_digits(tax_id)
+    """Take the digits alone where there are as many as a tax id has; else letters count as well."""
+    guess, right = _keep_digits(answer), _keep_digits(tax_id)
     if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
-        return given, right
+        return guess, right
     return _flatten(answer), _flatten(tax_id)
 
 
 def _flatten_number(answer: str, number: str) -> tuple[str, str]:
-    """`4217`, `#4217`, `pedido 4217`: several numbers are several guesses, and none."""
+    """Read `4217`, `#4217`, `pedido 4217`; several numbers are several guesses, so none."""
     groups = re.findall(r"[0-9]+", answer)
     if number.isdigit() and len(groups) == 1:
         return groups[0], number
@@ -151,13 +172,15 @@ def _keep_digits(text: str) -> str:
 
 
 def guess_kind(text: str) -> str:
-    """What somebody tried who was wrong, by its look; empty where it looks like a name, a phone or
-    an id of one or two digits."""
+    """Guess by its look which kind of value a wrong answer was; empty where it looks like a name, a
+    phone or an id of one or two digits."""
     digits = _keep_digits(text)
-    if re.fullmatch(r"\S+@\S+\.\S\S+", text.strip()):
+    if any(MAIL_ADDRESS.search(word) for word in text.split()):
         return BY_ADDRESS
     if digits and digits == _flatten(text):
         return "" if normalize_phone(text, COUNTRY) else _guess_number(len(digits))
+    if CNPJ.fullmatch("".join(fold(text).split())):
+        return BY_TAX  # since July 2026 some have letters
     words = [_flatten(word) for word in text.split()]
     is_key = any(len(word) >= KEY_LENGTH and re.search("[0-9]", word) for word in words)
     return BY_KEY if is_key else ""

@@ -1,4 +1,5 @@
-"""An agent's decisions about the customer: pick, refuse, undo. Our tables first, then Chatwoot."""
+"""An agent's decisions about the customer: pick, refuse, undo. A decision is written into our
+tables first, then into Chatwoot."""
 
 import time
 from collections.abc import Collection
@@ -28,11 +29,11 @@ CONTACT_SECONDS = 3.0  # seconds for a contact that a pass is writing
 
 
 class CannotPick(GiveUp):
-    """The organization that an agent named cannot be picked now; `code` says why."""
+    """The agent's organization cannot be picked now; `code` says why."""
 
 
 class Decisions:
-    """Raises `Denied`, or `PanelError` when the database is silent."""
+    """Its methods raise `Denied`, or `PanelError` when the database is silent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -40,121 +41,132 @@ class Decisions:
     def decide(
         self, visit: Visit, organization: int, action: str, scope: str, undone: str = ""
     ) -> str:
-        """Pick, refuse or undo: our tables first, then Chatwoot's attributes.
+        """Pick, refuse or undo: in our tables first, then in Chatwoot's attributes.
 
-        `undone`: the moment of the word that is taken back, as the panel showed it; else the
-        newest. Returns a notice for the agent, mostly empty. Raises `CannotPick`.
+        `undone`: the time of the decision that is undone, as the panel showed it; the newest
+        decision by default. Returns a notice for the agent, mostly empty. Raises `CannotPick`.
 
         The visitor can read Chatwoot's attributes, so a pick is written there only where the
-        conversation is proven for that organization: else anybody who got an agent to pick a
-        company, a wrong one too, would be told its name.
+        conversation is proven for that organization. Otherwise a visitor who got an agent to pick a
+        company, a wrong one too, would learn its name.
         """
         if scope not in ("", CONVERSATION, CONTACT) or action not in ACTIONS:
             raise Denied("bad_request", "unknown action or scope")
         name = self._fetch_name(organization) if action == "pick" else ""
         if action == "undo":
-            said = _find_undone(visit, organization, undone)
+            decisions = _find_undone(visit, organization, undone)
         else:
-            said = _make_links(visit, organization, PICKED if action == "pick" else REFUSED, scope)
-        said = self._record(visit, organization, action, said)
-        told = {organization: name} if any(each.disclosed for each in said) and name else {}
-        gone = _find_outdated(visit, action, said) - told.keys()
-        return self._tell(visit.conversation, {each.scope for each in said}, told, gone)
+            decisions = _make_links(
+                visit, organization, PICKED if action == "pick" else REFUSED, scope
+            )
+        decisions = self._record(visit, organization, action, decisions)
+        names = {organization: name} if any(link.disclosed for link in decisions) and name else {}
+        outdated = _find_outdated(visit, action, decisions) - names.keys()
+        return self._tell(visit.conversation, {link.scope for link in decisions}, names, outdated)
 
     def withhold(self, visit: Visit, organization: int, scopes: Collection[str]) -> str:
-        """Take out of Chatwoot what picks of these scopes have written; returns a notice, too."""
+        """Remove from Chatwoot the values of these scopes' picks; returns a notice, too."""
         return self._tell(visit.conversation, scopes, {}, {organization})
 
     def _tell(
         self,
         conversation: Conversation,
         scopes: Collection[str],
-        told: dict[int, str],
-        gone: set[int],
+        names: dict[int, str],
+        outdated: set[int],
     ) -> str:
         try:
             if scopes:
-                self._write_conversation(conversation, told, gone)
-            if CONTACT in scopes and (told or gone):
-                self._write_contact(conversation.contact, told, gone)
+                self._write_conversation(conversation, names, outdated)
+            if CONTACT in scopes and (names or outdated):
+                self._write_contact(conversation.contact, names, outdated)
         except PanelError:
             return "chatwoot_not_told"
         return ""
 
-    def _record(self, visit: Visit, organization: int, action: str, said: list[Link]) -> list[Link]:
-        """What is said, with its row in the access log, or neither; what of it changed anything."""
+    def _record(
+        self, visit: Visit, organization: int, action: str, decisions: list[Link]
+    ) -> list[Link]:
+        """Store the links and their row in the access log together; returns the new links."""
         with transaction(self._services.database) as connection:
             if action == "undo":
-                said = links.take_back(connection, said)
+                decisions = links.take_back(connection, decisions)
             else:
-                links.write(connection, said)
-            scopes = {link.scope for link in said}
+                links.write(connection, decisions)
+            scopes = {link.scope for link in decisions}
             if scopes:
-                who, where, how = visit.agent.id, visit.conversation.id, visit.seal.proof
+                agent, where, how = visit.agent.id, visit.conversation.id, visit.seal.proof
                 note = CONTACT if CONTACT in scopes else CONVERSATION
                 audit_log.write_entry(
-                    connection, AuditEntry(action, who, where, organization, how, note=note)
+                    connection, AuditEntry(action, agent, where, organization, how, note=note)
                 )
-        return said
+        return decisions
 
     def _fetch_name(self, organization: int) -> str:
-        """Only an organization that the back office knows can be picked."""
+        """Return the name; only an organization that the back office knows can be picked."""
         try:
-            found = self._services.back_office.read(
+            reading = self._services.back_office.read(
                 ORGANIZATION, organization, CacheControl.STALE_WHILE_REVALIDATE
             )
         except PanelError as error:
             raise CannotPick(error.code, error.detail) from error
-        return found.value.name[:LONGEST_NAME]
+        return reading.value.name[:LONGEST_NAME]
 
     def _write_conversation(
-        self, conversation: Conversation, told: dict[int, str], gone: set[int]
+        self, conversation: Conversation, names: dict[int, str], outdated: set[int]
     ) -> None:
-        """`told`: id and name to write; else our keys go where they name one that is `gone`."""
-        named = str(conversation.attributes.get(ID_ATTRIBUTE, ""))
+        """`names`: id and name to write. Where it is empty, our keys are removed if they name an
+        organization in `outdated`."""
+        present = str(conversation.attributes.get(ID_ATTRIBUTE, ""))
         values: dict[str, str | None] = {ID_ATTRIBUTE: None, NAME_ATTRIBUTE: None}
-        for organization, name in told.items():
+        for organization, name in names.items():
             values = {ID_ATTRIBUTE: str(organization), NAME_ATTRIBUTE: name}
-        if told or named in map(str, gone):
+        if names or present in map(str, outdated):
             self._services.chatwoot.change_conversation(conversation.id, values)
 
-    def _write_contact(self, contact: Contact, told: dict[int, str], gone: set[int]) -> None:
-        """The same for the contact, beside the organizations that the passes seated it in."""
-        # The lock that passes hold too (`sync.reconcile`): one writer per contact.
+    def _write_contact(self, contact: Contact, chosen: dict[int, str], outdated: set[int]) -> None:
+        """Write the same into the contact, beside the organizations of its seats."""
+        # Passes hold this lock too (`sync.reconcile`): a contact has one writer at a time.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
-            names = self._list_organizations(contact, told)
+            names = self._list_organizations(contact, chosen)
             values = {
                 ID_ATTRIBUTE: ",".join(map(str, names)),
                 NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
             }
             if names:
                 self._services.chatwoot.update_contact(contact.id, {"custom_attributes": values})
-            elif str(contact.attributes.get(ID_ATTRIBUTE, "")) in map(str, gone):
+            elif str(contact.attributes.get(ID_ATTRIBUTE, "")) in map(str, outdated):
                 self._services.chatwoot.clear_contact(contact.id, list(values))
 
-    def _list_organizations(self, contact: Contact, told: dict[int, str]) -> dict[int, str]:
-        """The organizations that may stand in the contact now, ascending, by name where we know it;
-        `told`: the one that was picked just now."""
-        said = self._services.links.find(0, contact.id)
-        refused = {link.organization for link in said if link.state == REFUSED}
-        picked = {link.organization for link in said if link.state == PICKED and link.disclosed}
-        seats = {known.id for known, _ in self._services.directory.memberships_of(contact.id)}
-        right = sorted((seats - refused) | picked)
-        known = self._services.directory.get_organizations(right)
-        names = {number: known[number].name if number in known else "" for number in right}
-        return names | {number: name for number, name in told.items() if number in names}
+    def _list_organizations(self, contact: Contact, chosen: dict[int, str]) -> dict[int, str]:
+        """Return the organizations that may stand in the contact now, ascending, with the names
+        that we know; `chosen`: the one that was picked just now."""
+        own_links = self._services.links.find(0, contact.id)
+        refusals = {link.organization for link in own_links if link.state == REFUSED}
+        picks = {link.organization for link in own_links if link.state == PICKED and link.disclosed}
+        seats = {
+            organization.id
+            for organization, _ in self._services.directory.memberships_of(contact.id)
+        }
+        right = sorted((seats - refusals) | picks)
+        organizations = self._services.directory.get_organizations(right)
+        names = {
+            number: organizations[number].name if number in organizations else ""
+            for number in right
+        }
+        return names | {number: name for number, name in chosen.items() if number in names}
 
 
 def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
-    """What is said now: of the conversation always, of the contact if that was meant."""
+    """Return the new links: of the conversation, and of the contact if the agent meant it."""
     contact = visit.conversation.contact
     subjects = {CONVERSATION: visit.conversation.id}
     if scope == CONTACT:
         subjects[CONTACT] = contact.id
     keys = vars(matching.read_keys(contact))
-    said = Link(
+    link = Link(
         CONVERSATION,
         0,
         organization,
@@ -165,31 +177,34 @@ def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list
         disclosed=state == PICKED and organization in visit.found.proven,
         **keys,
     )
-    return [replace(said, scope=scope, subject=subject) for scope, subject in subjects.items()]
+    return [replace(link, scope=scope, subject=subject) for scope, subject in subjects.items()]
 
 
-def _find_outdated(visit: Visit, action: str, said: list[Link]) -> set[int]:
-    """Organizations that may stand in Chatwoot and no longer should.
+def _find_outdated(visit: Visit, action: str, decisions: list[Link]) -> set[int]:
+    """Return the organizations that may stand in Chatwoot and no longer should.
 
-    A refused one, whoever wrote it; of a pick that is undone, or that this pick replaced, only what
-    it has written itself.
+    A refused organization goes, whoever wrote it; of an undone or replaced pick, only the values
+    that it has written itself.
     """
     if action == "refuse":
-        return {each.organization for each in said}
-    scopes = {each.scope for each in said}
-    ended = [each for each in visit.links if each.scope in scopes] if action == "pick" else said
-    return {each.organization for each in ended if each.disclosed}
+        return {link.organization for link in decisions}
+    scopes = {link.scope for link in decisions}
+    ended = (
+        [link for link in visit.links if link.scope in scopes] if action == "pick" else decisions
+    )
+    return {link.organization for link in ended if link.disclosed}
 
 
 def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:
-    """The agent's word of that `moment`, none where it is gone; without one the newest: the pick
-    that is shown, else the refusal. With its twin, that of the contact or of the conversation."""
-    mine = [each for each in visit.links if each.organization == organization]
-    words = [each for each in mine if each.said_by == BY_AGENT]
+    """Return the decision of that `moment`, none where it is gone. Without a moment it is the
+    newest: the pick that is shown, else the refusal. Its twin comes with it, the link of the
+    contact or of the conversation."""
+    own_links = [link for link in visit.links if link.organization == organization]
+    decisions = [link for link in own_links if link.said_by == BY_AGENT]
     if not moment:
-        shown = visit.found.get(organization)
-        state = PICKED if shown and shown.link == PICKED else REFUSED
-        said = [each for each in words if each.state == state]
-        here = [each for each in said if each.scope == CONVERSATION] or said
-        moment = str(here[0].at) if here else ""
-    return [each for each in words if str(each.at) == moment]
+        candidate = visit.found.get(organization)
+        state = PICKED if candidate and candidate.link == PICKED else REFUSED
+        latest = [link for link in decisions if link.state == state]
+        nearest = [link for link in latest if link.scope == CONVERSATION] or latest
+        moment = str(nearest[0].at) if nearest else ""
+    return [link for link in decisions if str(link.at) == moment]

@@ -1,26 +1,27 @@
 """Disclosure: which kinds of value are masked. The one table of kind × `PANEL_MASK` × trust.
 
-Whatever draws, searches or copies a value of the back office asks here. What the contact shows in
-Chatwoot itself is no secret of ours: the agent sees it beside the panel anyway.
+All code that draws, searches or copies a value of the back office asks here. The values that the
+contact shows in Chatwoot itself are not masked: the agent sees them beside the panel anyway.
 """
 
 from panel.customer.matching import PROVEN
 from panel.settings import MASK_NAMES
 
-AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER = VALUE_KIND_NAMES = (
+AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES = (
     "amount",
     "tax_id",
     "license_key",
     "email",
     "phone",
+    "free_text",  # what somebody typed may hold a key or a tax id
 )
 VALUE_KINDS = frozenset(VALUE_KIND_NAMES)
 NOTHING = frozenset[str]()
-# While nobody has proven who is writing; of who is proven, nothing is masked.
-WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY}), NOTHING)
+# This row counts while the customer is unproven; for a proven customer nothing is masked.
+WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
 MASKED = dict(zip(MASK_NAMES, WHILE_UNPROVEN, strict=True))
 
 
 def masked_kinds(mask: str, trust: str) -> frozenset[str]:
-    """The kinds that may not be shown; `mask` is a row of `MASK_NAMES`."""
+    """Return the kinds that may not be shown; `mask` is a row of `MASK_NAMES`."""
     return NOTHING if trust == PROVEN else MASKED[mask]

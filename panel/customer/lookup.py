@@ -1,6 +1,6 @@
-"""The look-up of a conversation: a proven agent is before it, and which customer is found there.
+"""The look-up of a conversation: checks that a proven agent may see it, and finds its customer.
 
-What the page sends are hints: ids to look up in Chatwoot, never evidence.
+The page sends only hints: ids to look up in Chatwoot, never evidence.
 """
 
 import hmac
@@ -52,7 +52,7 @@ class Hints:
 
 
 def parse_number(form: Mapping[str, str], name: str, otherwise: str = "") -> int:
-    """A positive whole number, or `otherwise` where the field is missing."""
+    """Return a positive whole number, or `otherwise` where the field is missing."""
     text = form.get(name) or otherwise
     if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or (int(text) < 1 and not otherwise):
         raise Denied("bad_request", f"{name} should be a whole number")
@@ -61,9 +61,9 @@ def parse_number(form: Mapping[str, str], name: str, otherwise: str = "") -> int
 
 @dataclass(frozen=True)
 class Visit:
-    """`links_known` False: our table could not be read, so what is found are claims alone.
+    """`links_known` False: our table could not be read, so the candidates are claims alone.
 
-    `access_checked` False: Chatwoot was too slow to say anew that the agent may see this.
+    `access_checked` False: Chatwoot was too slow to confirm that the agent may see this.
     """
 
     seal: Seal
@@ -75,21 +75,21 @@ class Visit:
     access_checked: bool = True
 
     def is_contact_picked(self, organization: int) -> bool:
-        """Has an agent said that the contact belongs there, and not this conversation alone?"""
-        said = ((each.scope, each.organization, each.state) for each in self.links)
-        return (CONTACT, organization, PICKED) in said
+        """Tell whether an agent picked it for the contact, and not for this conversation alone."""
+        states = ((link.scope, link.organization, link.state) for link in self.links)
+        return (CONTACT, organization, PICKED) in states
 
 
 class Lookup:
-    """Every method raises `Denied`, or `PanelError` when Chatwoot or the database is silent."""
+    """Its methods raise `Denied`, or `PanelError` when Chatwoot or the database is silent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def look_up(self, hints: Hints, proof: str, generation: int) -> Visit:
-        """Does that conversation hold that contact, and who is that agent, as Chatwoot says?
+        """Check with Chatwoot that the conversation has that contact and the agent may see it.
 
-        `generation`: of the agent, for the seals that come of it.
+        `generation`: of the agent; the seals of this visit carry it.
         """
         account = self._services.settings.chatwoot_account_id
         if hints.account != account:
@@ -108,11 +108,11 @@ class Lookup:
         return visit
 
     def repeat(self, seal: Seal, customer: str = "") -> Visit:
-        """The same agent before the same conversation, asked anew.
+        """Check the same agent and the same conversation once more.
 
-        A copy of a moment ago will do where it says what the dashboard shows (`customer`). What
-        the agent uncovered is not carried over, for it was for one organization and one reason;
-        nor is the trust, which is judged anew.
+        A kept copy of a moment ago is enough where it agrees with the dashboard (`customer`). The
+        visit starts without uncovered values, for an uncovering is for one organization and one
+        reason. Its trust is judged anew, too.
         """
         seal = replace(seal, uncovered=(), trust=matching.UNPROVEN, verification="")
         try:
@@ -128,13 +128,13 @@ class Lookup:
         return self._identify(visit)
 
     def _read_conversation(self, number: int, customer: str) -> Conversation:
-        kept = customer and self._services.chatwoot.peek_conversation(number)
-        if kept and matching.describe_customer(kept) == customer:
-            return kept
+        copy = customer and self._services.chatwoot.peek_conversation(number)
+        if copy and matching.describe_customer(copy) == customer:
+            return copy
         return self._services.chatwoot.conversation(number)
 
     def _identify(self, visit: Visit) -> Visit:
-        """Without the database, claims are all that we know; with none of them, we know nothing."""
+        """Without the database only claims are known; without claims too, the visit fails."""
         conversation = visit.conversation
         try:
             links = self._find_links(conversation)
@@ -144,54 +144,54 @@ class Lookup:
             )
         except Unreachable:
             claims = matching.identify(conversation, [])
-            if not claims.candidates:  # nobody must read that nothing is linked
+            if not claims.candidates:  # the panel must not say that no company is linked
                 raise
             return replace(visit, found=claims, links_known=False)
-        by_phone = any(each.key == matching.PHONE for each in matches)
+        by_phone = any(match.key == matching.PHONE for match in matches)
         sources = self._read_sources(conversation) if by_phone else frozenset()
-        found = matching.identify(conversation, links, matches, sources, verifications)
-        return replace(visit, found=found, links=tuple(links))
+        identification = matching.identify(conversation, links, matches, sources, verifications)
+        return replace(visit, found=identification, links=tuple(links))
 
     def _read_sources(self, conversation: Conversation) -> frozenset[str]:
-        """How the channel calls the contact, asked where that can prove anything."""
+        """Read the addresses of the contact in this channel, where these can prove anything."""
         if conversation.channel not in matching.PHONE_CHANNELS:
             return frozenset()
         try:
             return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
-            return frozenset()  # nothing is proven by it
+            return frozenset()  # so that these prove nothing
 
     def _find_verifications(self, conversation: Conversation) -> list[Verification]:
-        """Those that hold: of this contact, with the keys that it has now, not resolved since."""
+        """Return the verifications of this contact with its present keys, not resolved since."""
         verifications = self._services.verifications
-        found = verifications.find(conversation.id)
-        if not found:
+        rows = verifications.find(conversation.id)
+        if not rows:
             return []
         try:
-            held = filter_holding(self._services, conversation, found)
+            valid = filter_holding(self._services, conversation, rows)
         except PanelError:
-            return []  # nothing shows that it is still the same person
-        if len(held) < len(found):
+            return []  # it is not known whether this is still the same person
+        if len(valid) < len(rows):
             verifications.end(conversation.id)
             return []
-        return held
+        return valid
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
 
     def _find_links(self, conversation: Conversation) -> list[Link]:
-        """Ours; those of a contact that was merged into the present one have followed it."""
+        """Return the contact's links; those of a contact merged into it have followed it."""
         links, present = self._services.links, conversation.contact.id
-        found = links.find(conversation.id, present)
-        said_of = {each.contact for each in found if each.scope == CONVERSATION} - {0, present}
-        moved = [each for each in said_of if self._is_gone(each)]
+        rows = links.find(conversation.id, present)
+        said_of = {link.contact for link in rows if link.scope == CONVERSATION} - {0, present}
+        moved = [contact for contact in said_of if self._is_gone(contact)]
         for old in moved:
             links.follow_merge(old, present)
-        return links.find(conversation.id, present) if moved else found
+        return links.find(conversation.id, present) if moved else rows
 
     def _is_merged(self, conversation: Conversation, contact: int) -> bool:
-        """Only a contact that we knew here ourselves: else any number that is free would do."""
-        said = self._services.links.find(conversation.id, 0)
-        return any(link.contact == contact for link in said) and self._is_gone(contact)
+        """Only a contact that we knew here counts as merged: else any unused id would do."""
+        rows = self._services.links.find(conversation.id, 0)
+        return any(link.contact == contact for link in rows) and self._is_gone(contact)
 
     def _is_gone(self, contact: int) -> bool:
         try:
@@ -204,14 +204,14 @@ class Lookup:
 def filter_holding(
     services: Services, conversation: Conversation, found: Collection[Verification]
 ) -> list[Verification]:
-    """Of the verifications of this conversation, those that hold still; raises `PanelError`."""
+    """Return the verifications of this conversation that are still valid; raises `PanelError`."""
     if not found or conversation.status == RESOLVED:
         return []
     digest = digest_present_keys(services, conversation)
-    return [each for each in found if hmac.compare_digest(each.digest, digest)]
+    return [row for row in found if hmac.compare_digest(row.digest, digest)]
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:
-    """Of the contact as it is now; raises `PanelError`."""
+    """Digest the keys that the contact has now; raises `PanelError`."""
     addresses = services.chatwoot.addresses(conversation.contact.id)
     return digest_keys(services.settings.secret, conversation.contact, addresses)

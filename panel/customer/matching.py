@@ -1,8 +1,8 @@
-"""Matching a conversation to organizations: which ones, by what evidence, and with which trust.
+"""Matching a conversation to organizations: the candidates, the evidence for each, and the trust.
 
-Our own links come first. What stands in Chatwoot's attributes is a *claim*: a website visitor can
-write it (contracts/chatwoot.md §3.4), so it is shown as claimed. Last comes who knows the contact's
-e-mail or phone; where the channel proves that key, it comes before every claim.
+Our own links come first. An id in Chatwoot's attributes is a *claim*, and is shown as claimed: a
+website visitor can write those attributes (docs/upstream.md). Last come the organizations that know
+the contact's e-mail or phone. Where the channel proves that key, they come before every claim.
 
 The one table of trust. A channel proves a phone, and nothing else ever, where all of this holds:
 
@@ -15,12 +15,13 @@ The one table of trust. A channel proves a phone, and nothing else ever, where a
     its owner       is one person, over all organizations that we know (`Match.people`)
 
 An e-mail inbox takes its contact from `Reply-To`, which anybody writes; `hmac_verified` outlives a
-merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. They
-prove nothing (contracts/chatwoot-real.md 1 to 3). An agent's pick says which company, not who.
+merge into another contact; Telegram tells no phone; an `identifier` is written by visitors. All
+four prove nothing (docs/upstream.md). An agent's pick decides the company, not who is writing.
 
 Where the channel proves nothing, an agent may verify the person (`customer.verification`): by an
-answer that `PANEL_VERIFY_BY` names, or by a call. That opens what a proven phone opens. So does an
-agent's word that they know the person, but it proves nothing: no pick is disclosed by it.
+answer that `PANEL_VERIFY_BY` names, or by a call. A verification opens the same values as a proven
+phone. An agent's word that they know the person opens them too, but proves nothing: no pick is
+written into Chatwoot because of it.
 """
 
 import re
@@ -47,18 +48,19 @@ MOST_CANDIDATES = 10
 BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
 PHONE = "phone"  # the one key that anything proves
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
-# How they write a number: WhatsApp by its digits alone, Twilio as `whatsapp:+5561…`.
+# Channels write the number in two ways: WhatsApp as digits alone, Twilio as `whatsapp:+5561…`.
 SOURCE = re.compile(r"(?:whatsapp:)?\+?([1-9][0-9]{6,14})")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One organization that the conversation may belong to.
+    """An organization that the conversation may belong to.
 
-    `link`: picked, matched or claimed; `source`: where that was found; `agent`, `at`: who picked.
-    Of a match, `value` is the key, `fits` how many organizations know it. `role`: of whoever has
-    the contact's key there, and `lacks` for what they have no rights; empty where nobody does.
-    `verified`: by what an agent opened it, where the channel proves nothing; `hints`: what else the
+    `link`: picked, matched or claimed; `source`: where the link comes from; `agent`, `at`: who
+    picked it, and when. Of a match, `value` is the key, `fits` the number of organizations that
+    know it. `role`: of the person there who has the contact's key; `lacks`: the subjects for which
+    they have no rights; both empty where there is no such person. `verified`: the kind of
+    verification that opened it, where the channel proves nothing; `hints`: other facts that the
     person knew.
     """
 
@@ -78,10 +80,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Identification:
-    """`candidates` of the first source that has any; `refused`: what agents said no to, here.
+    """`candidates`: of the first source that has any; `refused`: the organizations that agents
+    refused here.
 
-    `proven`: every organization that knows what the channel proves, or that the person has shown to
-    belong to, drawn or not.
+    `proven`: every organization that knows the proven key, or to which the person has shown that
+    they belong, even one that is not shown.
     """
 
     candidates: tuple[Candidate, ...]
@@ -89,36 +92,40 @@ class Identification:
     proven: frozenset[int] = frozenset()
 
     def get(self, organization: int) -> Candidate | None:
-        named = [each for each in self.candidates if each.organization == organization]
-        return named[0] if named else None
+        fitting = [row for row in self.candidates if row.organization == organization]
+        return fitting[0] if fitting else None
 
 
 def find_claimed_name(conversation: Conversation, organization: int, is_only: bool) -> str:
-    """What Chatwoot calls the company, for where nobody has read it yet; a visitor can write it.
+    """Return Chatwoot's name of a company that has not been read yet; a visitor can write this
+    name.
 
-    The name beside the id of this company alone; else the one that agents typed of the contact,
-    where the company is the only candidate (`is_only`).
+    The name beside this company's id counts. Otherwise it is the name that agents typed for the
+    contact, where the company is the only candidate (`is_only`).
     """
-    who = conversation.contact
-    for attributes in (conversation.attributes, who.attributes):
+    contact = conversation.contact
+    for attributes in (conversation.attributes, contact.attributes):
         name = attributes.get(NAME_ATTRIBUTE)
         if _parse_numbers(attributes.get(ID_ATTRIBUTE)) == [organization] and isinstance(name, str):
             return clean(name)[:LONGEST_NAME]
-    return who.company[:LONGEST_NAME] if is_only else ""
+    return contact.company[:LONGEST_NAME] if is_only else ""
 
 
 def describe_customer(conversation: Conversation) -> str:
-    """All that decides here who the customer is; `static/js/context.js` says the same of what the
-    dashboard shows.
+    """Return all values that decide here who the customer is; `static/js/context.js` writes the
+    same from the dashboard's data.
 
-    No evidence, for anybody can say it; but a kept copy that says the same is not outdated. Only
-    texts and numbers are read: a visitor writes attributes of any shape, and those claim nothing.
+    The page's text is no evidence, for a page can send anything. But a kept copy with the same text
+    is not outdated. Only texts and numbers are read: a visitor writes attributes of any shape, and
+    other shapes claim nothing.
     """
-    who = conversation.contact
-    claims = (each.get(ID_ATTRIBUTE) for each in (conversation.attributes, who.attributes))
+    contact = conversation.contact
+    claims = (
+        attributes.get(ID_ATTRIBUTE) for attributes in (conversation.attributes, contact.attributes)
+    )
     signed = 1 if conversation.signed else None
-    said = (who.id, who.email, who.phone, who.identifier, *claims, signed)
-    return "\t".join(str(each) if _is_plain(each) else "" for each in said)
+    values = (contact.id, contact.email, contact.phone, contact.identifier, *claims, signed)
+    return "\t".join(str(value) if _is_plain(value) else "" for value in values)
 
 
 def _is_plain(value: object) -> bool:
@@ -126,27 +133,28 @@ def _is_plain(value: object) -> bool:
 
 
 def read_keys(contact: Contact) -> Keys:
-    """What the contact shows now, in the form in which the passes learned it."""
+    """Return the keys that the contact shows now, in the form in which the passes store them."""
     return Keys(normalize_email(contact.email), normalize_phone(contact.phone))
 
 
 def prove_phone(conversation: Conversation, sources: Collection[str]) -> str | None:
-    """The phone that the channel proves, in E.164.
+    """Return the phone that the channel proves, in E.164.
 
-    `sources`: the addresses by which this contact is known in this inbox; none prove nothing.
+    `sources`: the addresses by which this contact is known in this inbox; without any, no phone is
+    proven.
     """
-    shown = conversation.contact.phone or ""
-    if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(shown):
+    contact_phone = conversation.contact.phone or ""
+    if conversation.channel not in PHONE_CHANNELS or not is_personal_phone(contact_phone):
         return None
-    phone = normalize_phone(shown) or ""
+    phone = normalize_phone(contact_phone) or ""
     spellings = list_spellings(phone)
-    are_it = [_read_source(each) in spellings for each in sources]
+    are_it = [_read_source(source) in spellings for source in sources]
     return phone if are_it and all(are_it) else None
 
 
 def _read_source(source: str) -> str | None:
-    found = SOURCE.fullmatch(source)
-    phone = f"+{found[1]}" if found else ""
+    match = SOURCE.fullmatch(source)
+    phone = f"+{match[1]}" if match else ""
     return normalize_phone(phone) if is_personal_phone(phone) else None
 
 
@@ -157,39 +165,39 @@ def identify(
     sources: Collection[str] = (),
     verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: who knows the contact's keys; `sources`: see `prove_phone`; `verifications`: those
-    that hold."""
+    """`matches`: the people who have the contact's keys; `sources`: see `prove_phone`;
+    `verifications`: the valid ones."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
-    # The newest word is the one that is shown, and that an undo takes back.
-    refused = {link.organization: link for link in reversed(links) if link.state == REFUSED}
+    # The newest refusal is the one that is shown, and that an undo takes back.
+    refusals = {link.organization: link for link in reversed(links) if link.state == REFUSED}
     # A pick for this very conversation outweighs an older "no" for the contact.
-    here = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
-    usable = [link for link in links if link.organization not in refused]
-    candidates = [look.judge_pick(link) for link in here or _filter_state(usable, PICKED)]
+    picks = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
+    usable = [link for link in links if link.organization not in refusals]
+    candidates = [look.judge_pick(link) for link in picks or _filter_state(usable, PICKED)]
     if not candidates:
         stored = [
             look.judge_match(link.organization, link.rests_on) for link in _filter_matches(usable)
         ]
-        known = [each.organization for each in matches if each.organization not in refused]
-        matched = [*stored, *(look.judge_match(each) for each in known)]
-        candidates = [each for each in matched if each.trust == PROVEN] or matched
-        if not stored and not _any_proven(matched):
-            candidates = [*matched, *_read_claims(conversation, set(refused))]
+        organizations = [each.organization for each in matches if each.organization not in refusals]
+        possible = [*stored, *(look.judge_match(each) for each in organizations)]
+        candidates = [each for each in possible if each.trust == PROVEN] or possible
+        if not stored and not _any_proven(possible):
+            candidates = [*possible, *_read_claims(conversation, set(refusals))]
     found = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
     shown = {each.organization for each in verifications if each.opens and _is_shown(each)}
-    return Identification(tuple(found), tuple(refused.values()), look.proven | shown)
+    return Identification(tuple(found), tuple(refusals.values()), look.proven | shown)
 
 
 def _is_shown(verification: Verification) -> bool:
-    """Has the person shown it themselves?"""
+    """Tell whether the person has shown it themselves."""
     return verification.kind != BY_ACQUAINTANCE
 
 
 def _add_verifications(candidate: Candidate, verifications: Collection[Verification]) -> Candidate:
-    """Afterwards: which candidates there are, what an agent verified does not decide."""
-    about = [each for each in verifications if each.organization == candidate.organization]
-    hints = tuple(each for each in about if not each.opens)
-    opening = sorted((each for each in about if each.opens), key=_is_shown, reverse=True)
+    """Add the verifications last: they do not decide which candidates there are."""
+    about = [row for row in verifications if row.organization == candidate.organization]
+    hints = tuple(row for row in about if not row.opens)
+    opening = sorted((row for row in about if row.opens), key=_is_shown, reverse=True)
     if candidate.trust == PROVEN or not opening:
         return replace(candidate, hints=hints)
     return replace(candidate, trust=PROVEN, verified=opening[0], hints=hints)
@@ -198,16 +206,16 @@ def _add_verifications(candidate: Candidate, verifications: Collection[Verificat
 def _find_proven(
     conversation: Conversation, matches: Collection[Match], sources: Collection[str]
 ) -> frozenset[int]:
-    """The organizations that know the proven phone, if it is that of one person."""
+    """Return the organizations that know the proven phone, if it belongs to one person."""
     if not prove_phone(conversation, sources):
         return frozenset()
     return frozenset(
-        each.organization for each in matches if each.key == PHONE and each.people == 1
+        match.organization for match in matches if match.key == PHONE and match.people == 1
     )
 
 
 def _any_proven(candidates: Iterable[Candidate]) -> bool:
-    return any(each.trust == PROVEN for each in candidates)
+    return any(candidate.trust == PROVEN for candidate in candidates)
 
 
 def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
@@ -215,43 +223,44 @@ def _filter_state(links: Iterable[Link], state: str) -> list[Link]:
 
 
 def _filter_matches(links: list[Link]) -> list[Link]:
-    """Of contacts alone: that of a conversation only notes what we wrote there. An earlier version
-    took contacts for somebody by their `identifier`, which is no evidence: those are left out."""
-    matched = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
-    return [link for link in matched if link.rests_on != "identifier"]
+    """Keep the matches of contacts: a match of a conversation only records our own writing there.
+    An earlier version matched contacts by their `identifier`, which is no evidence: those are left
+    out."""
+    matches = [link for link in _filter_state(links, MATCHED) if link.scope != CONVERSATION]
+    return [link for link in matches if link.rests_on != "identifier"]
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What is known at this opening; `proven`: see `Identification`."""
+    """The evidence at this opening; `proven`: see `Identification`."""
 
     conversation: Conversation
     matches: Collection[Match]
     proven: frozenset[int]
 
     def judge_pick(self, link: Link) -> Candidate:
-        """The agent says which company this is; who is writing, the channel alone says."""
+        """The agent decides which company this is; only the channel decides who is writing."""
         trust = self._judge(link.organization)
-        here = [each for each in self.matches if each.organization == link.organization]
-        picked = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
-        return _add_person(picked, here[0]) if here else picked
+        matches = [match for match in self.matches if match.organization == link.organization]
+        candidate = Candidate(link.organization, PICKED, link.scope, trust, link.agent, link.at)
+        return _add_person(candidate, matches[0]) if matches else candidate
 
     def judge_match(self, organization: int, rests_on: str = "") -> Candidate:
-        """By the best key that the organization knows now: the proven one, else the stored."""
-        known = {each.key: each for each in self.matches if each.organization == organization}
+        """Judge by the organization's best present key: the proven one, else the stored one."""
+        keys = {match.key: match for match in self.matches if match.organization == organization}
         trust = self._judge(organization)
-        key = PHONE if trust == PROVEN else rests_on if rests_on in known else next(iter(known), "")
+        key = PHONE if trust == PROVEN else rests_on if rests_on in keys else next(iter(keys), "")
         if not key:  # the contact shows another key than when the pass found it
             return Candidate(organization, MATCHED, rests_on, trust)
-        matched = Candidate(
+        candidate = Candidate(
             organization,
             MATCHED,
             source=key,
             trust=trust,
             value=getattr(read_keys(self.conversation.contact), key),
-            fits=len({each.organization for each in self.matches if each.key == key}),
+            fits=len({match.organization for match in self.matches if match.key == key}),
         )
-        return _add_person(matched, known[key])
+        return _add_person(candidate, keys[key])
 
     def _judge(self, organization: int) -> str:
         return PROVEN if organization in self.proven else UNPROVEN
@@ -262,14 +271,14 @@ def _add_person(candidate: Candidate, match: Match) -> Candidate:
     return replace(candidate, role=match.role, lacks=lacks)
 
 
-def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candidate, ...]:
+def _read_claims(conversation: Conversation, refusals: set[int]) -> tuple[Candidate, ...]:
     sources = (
         ("conversation attribute", conversation.attributes),
         ("contact attribute", conversation.contact.attributes),
     )
     for source, attributes in sources:
         numbers = _parse_numbers(attributes.get(ID_ATTRIBUTE))
-        usable = [number for number in numbers if number not in refused]
+        usable = [number for number in numbers if number not in refusals]
         if usable:
             claims = (Candidate(number, CLAIMED, source, UNPROVEN) for number in usable)
             return _deduplicate(claims)
@@ -277,7 +286,7 @@ def _read_claims(conversation: Conversation, refused: set[int]) -> tuple[Candida
 
 
 def _parse_numbers(value: object) -> list[int]:
-    """`42`, `"42"` or `"42,45"`; anything else claims nothing."""
+    """Read `42`, `"42"` or `"42,45"`; any other value claims nothing."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     parts = [part.strip() for part in text.split(",")]
     return [int(part) for part in parts if re.fullmatch(r"[1-9][0-9]{0,17}", part)]

@@ -1,7 +1,8 @@
 """Writing a private note into the conversation, once, however often it is asked for.
 
-Our row comes first (`data.notes`), then Chatwoot. After a process that died in between, and after a
-call of which nobody knows the outcome, Chatwoot is asked for the note before it is written again.
+Our row comes first (`data.notes`), then Chatwoot. The next request asks Chatwoot for the note
+before it writes it again: a process may have died in between, or a call may have ended without a
+known outcome.
 """
 
 import logging
@@ -24,7 +25,7 @@ SKEW_SECONDS = 120.0  # between our clock and Chatwoot's, where the note is look
 
 
 class NoteUnsettled(TryLater):
-    """Nobody knows whether Chatwoot has the note; `code` says why."""
+    """It is unknown whether Chatwoot has the note; `code` says why."""
 
 
 def write_note(services: Services, seal: Seal, record: tuple[str, int], text: str) -> str:
@@ -50,21 +51,22 @@ def write_note(services: Services, seal: Seal, record: tuple[str, int], text: st
         outcome = WRITTEN
     try:
         services.notes.settle(seal.conversation, mark, time.time())
-    except PanelError as error:  # it stands all the same: whoever asks next finds it there
+    except PanelError as error:  # the note stands all the same: the next request finds it there
         log.warning("a note was written, its row was not", extra={"fields": {"code": error.code}})
     return outcome
 
 
 def _stands(services: Services, seal: Seal, mark: str, text: str, begun_at: float) -> bool:
-    """An older Chatwoot keeps no `source_id`: there, a private note of this text is it."""
+    """An older Chatwoot keeps no `source_id`: there, a private note with this text counts."""
     since = begun_at - SKEW_SECONDS
     try:
-        said = services.chatwoot.list_messages(seal.conversation, since)
+        messages = services.chatwoot.list_messages(seal.conversation, since)
     except PanelError as error:
         raise NoteUnsettled(error.code, error.detail, error.retry_at) from error
     return any(
-        each.source == mark or (each.private and each.content == text and each.created_at >= since)
-        for each in said
+        message.source == mark
+        or (message.private and message.content == text and message.created_at >= since)
+        for message in messages
     )
 
 
@@ -79,7 +81,7 @@ def _write(services: Services, seal: Seal, mark: str, text: str) -> None:
 
 
 def _may_have_arrived(error: PanelError) -> bool:
-    """Silence, a failure in its midst, and an answer that nobody can read."""
+    """A call may have succeeded that ended in silence, a failure midway or an unreadable answer."""
     if error.code == "rate_limited" or error.code.startswith("http_4"):
         return False
     return isinstance(error, Unreachable | Unwell | Unreadable)

@@ -1,6 +1,6 @@
 """Search for an organization: in the search index, and by id at the back office too.
 
-It says no more than the mask: of a masked kind, only that it was found by it.
+The results reveal no more than the mask allows: of a masked kind, only that the search matched it.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ LONGEST_ID = 18
 
 @dataclass(frozen=True)
 class Result:
-    """`tax_id`: there is one. `why`: kind and word, where the words are not seen anyway; of what is
-    masked the kind alone."""
+    """`tax_id`: whether there is one. `why`: the kind and the word of the match, where the shown
+    texts do not contain it; of a masked kind the kind alone."""
 
     organization: int
     name: str
@@ -44,8 +44,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """`asked` False: too little to search by; `code`: why the back office could not be asked.
-    `by_number`: the query may be an id, which the back office was asked for."""
+    """`asked` False: the query has too few words; `code`: why the back office could not be asked.
+    `by_number`: the query may be an id, for which the back office was asked."""
 
     query: str
     rows: tuple[Result, ...] = ()
@@ -55,7 +55,7 @@ class Results:
     code: str = ""
 
 
-# What a word of a masked kind would tell.
+# The kind of value that a word of each kind would reveal.
 VALUES_OF_WORDS = {
     BY_TAX_ID: TAX_ID,
     BY_EMAIL: EMAIL,
@@ -65,9 +65,9 @@ VALUES_OF_WORDS = {
 
 
 def find_masked_words(mask: str, trust: str) -> frozenset[str]:
-    """The kinds of words that are not echoed.
+    """Return the kinds of words that are not echoed.
 
-    A tax id never is: whom a search finds, nobody has proven.
+    A tax id is never echoed: a search proves nothing about the person.
     """
     masked = masked_kinds(mask, trust)
     return frozenset({BY_TAX_ID}) | {
@@ -76,58 +76,65 @@ def find_masked_words(mask: str, trust: str) -> frozenset[str]:
 
 
 def says_enough(query: str) -> bool:
-    """Is there a word to search by?"""
+    """Tell whether the query has a word to search by."""
     return bool(parse_query(query))
 
 
 def search(services: Services, query: str, masked: frozenset[str], agent: int) -> Results:
-    """`masked`: kinds of words that are not shown; `agent`: whose questions are counted.
+    """`masked`: kinds of words that are not shown; `agent`: the agent whose look-ups are counted.
 
-    Raises `Unreachable("database")`: what cannot be searched is not "nothing found".
+    Raises `Unreachable("database")`: a search that cannot be carried out is not "nothing found".
     """
     query = " ".join(query.split())
-    wanted = parse_query(query)
-    if not wanted:
+    question = parse_query(query)
+    if not question:
         return Results(query, asked=False)
     hits = services.search_index.find(query)
     rows = _make_results(services, hits, masked)
-    number = wanted[0][0] if wanted[0][0].isdigit() and len(wanted) == 1 else ""
+    number = question[0][0] if question[0][0].isdigit() and len(question) == 1 else ""
     by_number = bool(number) and len(number) <= LONGEST_ID
     if not by_number or any(str(row.organization) == number for row in rows):
         return Results(query, tuple(rows), hits.more, by_number=by_number)
-    named, code = _search_by_id(services, int(number), agent)
-    return Results(query, (*named, *rows), hits.more, by_number=True, code=code)
+    by_id, code = _search_by_id(services, int(number), agent)
+    return Results(query, (*by_id, *rows), hits.more, by_number=True, code=code)
 
 
 def _make_results(services: Services, hits: Hits, masked: frozenset[str]) -> list[Result]:
-    """Of what no pass has seen the name stands in the kept copy, where there is one still."""
-    known = services.directory.get_organizations([hit.organization for hit in hits.rows])
-    found: list[Result] = []
+    """An organization that no pass has seen has its name in the kept copy, if there is one."""
+    organizations = services.directory.get_organizations([hit.organization for hit in hits.rows])
+    results: list[Result] = []
     for hit in hits.rows:
-        organization = known.get(hit.organization) or _peek(services, hit.organization)
+        organization = organizations.get(hit.organization) or _peek(services, hit.organization)
         if organization:
-            found.append(_make_result(organization, hit, masked))
-    return found
+            results.append(_make_result(organization, hit, masked))
+    return results
 
 
 def _peek(services: Services, number: int) -> Organization | None:
     try:
-        kept = services.back_office.peek(ORGANIZATION, number)
+        reading = services.back_office.peek(ORGANIZATION, number)
     except PanelError:
         return None  # gone, or refused: its copy is not shown
-    return kept.value if kept else Organization(number, f"#{number}")
+    return reading.value if reading else Organization(number, f"#{number}")
 
 
-def _make_result(known: Known | Organization, hit: Hit, masked: frozenset[str]) -> Result:
-    seen = BY_NAME in hit.matched or BY_ID in hit.matched
-    told = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
-    why = [] if seen else told
-    return Result(known.id, known.name, known.city, known.plan, bool(known.tax_id), tuple(why))
+def _make_result(organization: Known | Organization, hit: Hit, masked: frozenset[str]) -> Result:
+    is_visible = BY_NAME in hit.matched or BY_ID in hit.matched
+    words = [(kind, "" if kind in masked else word) for kind, word in hit.matched.items()]
+    why = [] if is_visible else words
+    return Result(
+        organization.id,
+        organization.name,
+        organization.city,
+        organization.plan,
+        bool(organization.tax_id),
+        tuple(why),
+    )
 
 
 def _search_by_id(services: Services, number: int, agent: int) -> tuple[list[Result], str]:
-    """What nobody here has seen yet may be known at the back office all the same: one read, whose
-    answer is kept; so many a minute for each agent, for numbers can be counted through."""
+    """Ask the back office for an id that no pass has seen: one read, whose answer is kept. The
+    reads are limited by the minute for each agent, since ids can be counted through."""
     if not number:
         return [], ""
     try:
@@ -144,5 +151,13 @@ def _search_by_id(services: Services, number: int, agent: int) -> tuple[list[Res
         return [], ""
     except PanelError as error:
         return [], error.code
-    found = reading.value
-    return [Result(found.id, found.name, found.city, found.plan, bool(found.tax_id))], ""
+    organization = reading.value
+    return [
+        Result(
+            organization.id,
+            organization.name,
+            organization.city,
+            organization.plan,
+            bool(organization.tax_id),
+        )
+    ], ""

@@ -2,11 +2,12 @@
 
 An answer is compared here, on the server. A contact has five tries for an organization in 24 hours,
 and wrong searches for such values count among them. A call is no guess, nor is an agent's word that
-they know the person: these are not counted. Each leaves a row in the access log before anything is
-opened or told, and no row holds what was typed.
+they know the person: these are not counted. Every verification leaves a row in the access log
+before anything is opened or told, and no row holds the typed text.
 
-Nothing of it is written into Chatwoot, where the visitor could read it and it would stay. A pick of
-somebody who has shown that they belong there is, as where the channel proves them.
+A verification is not written into Chatwoot, where the visitor could read it and it would stay. The
+pick of a company is written there once the person has shown that they belong to it, as where the
+channel proves them.
 """
 
 import logging
@@ -23,6 +24,7 @@ from panel.customer.answers import (
     Agreement,
     Facts,
     compare_answer,
+    find_gap,
     guess_kind,
     read_facts,
 )
@@ -56,8 +58,8 @@ ACQUAINTANCE_LENGTHS = range(3, 151)
 
 
 class NotVerified(GiveUp):
-    """Nothing was opened. `code`: `wrong`, `too_many_tries` (with `retry_at`), `no_answer`,
-    `no_reason`, `no_call`, `resolved`, or why the back office could not be asked."""
+    """The verification opened nothing. `code`: `wrong`, `too_many_tries` (with `retry_at`),
+    `no_answer`, `no_reason`, `no_call`, `resolved`, or why the back office could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -71,39 +73,40 @@ class Attempt:
 
 
 class Verifier:
-    """Raises `NotVerified`, or another `PanelError` when Chatwoot or the database is silent."""
+    """Its methods raise `NotVerified`, or `PanelError` when Chatwoot or the database is silent."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def begin(self, visit: Visit, organization: int) -> Attempt:
-        """What any of the ways needs; nothing is compared yet."""
+        """Prepare any of the ways to verify; nothing is compared yet."""
         if visit.conversation.status == RESOLVED:
             raise NotVerified("resolved")
         digest = digest_present_keys(self._services, visit.conversation)
         return Attempt(visit, organization, digest, read_facts(self._services, organization))
 
     def check_answer(self, attempt: Attempt, answer: str) -> bool:
-        """Of an answer that is right: does it prove, or is it a hint?"""
+        """Compare the answer; returns whether a right one proves the person, or is only a hint."""
         answer = " ".join(answer.split())
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
+        if gap := find_gap(answer, attempt.facts):
+            # Nothing is compared then, in any kind: who may guess for nothing guesses for ever.
+            raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-        if not right and attempt.facts.unread:
-            raise NotVerified(attempt.facts.unread)  # nobody knows that it is wrong
         opens = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
         return opens
 
     def _count(self, attempt: Attempt, answer: str, right: Sequence[Agreement]) -> bool:
-        """The try, what it opens and the rows that tell of it: all of it, or nothing."""
+        """Store the try, the values that it opens and its log rows in one transaction."""
         visit, organization = attempt.visit, attempt.organization
-        rows = [self._make_row(attempt, each.kind, each.number) for each in right]
+        rows = [self._make_row(attempt, agreement.kind, agreement.number) for agreement in right]
         with transaction(self._services.database) as connection:
             until = take_try(connection, visit.conversation.contact.id, organization)
-            said = _describe_try(guess_kind(answer), rows, until)
-            audit_log.write_entry(connection, _make_entry(visit.seal, organization, said))
+            note = _describe_try(guess_kind(answer), rows, until)
+            audit_log.write_entry(connection, _make_entry(visit.seal, organization, note))
             if until is None:
                 self._keep(connection, attempt, rows)
         if until is not None:
@@ -112,20 +115,20 @@ class Verifier:
         return any(row.opens for row in rows)
 
     def note_call(self, attempt: Attempt) -> None:
-        """The agent has called the registered phone, and it was them."""
+        """Note that the agent has called the registered phone and reached the person."""
         if BY_CALL not in self._services.settings.verify_by or not attempt.facts.phone:
             raise NotVerified("no_call")
         self._open(attempt, self._make_row(attempt, BY_CALL))
 
     def note_acquaintance(self, attempt: Attempt, reason: str) -> None:
-        """The agent knows the person."""
+        """Note that the agent knows the person."""
         reason = " ".join(reason.split())
         if len(reason) not in ACQUAINTANCE_LENGTHS or not reason.isprintable():
             raise NotVerified("no_reason")
         self._open(attempt, self._make_row(attempt, BY_ACQUAINTANCE, reason))
 
     def take_back(self, visit: Visit, organization: int) -> list[str]:
-        """Undo: what was opened is closed, for every agent at once. Hints stay.
+        """Undo the verification: the values are closed for every agent at once. Hints stay.
 
         Returns the scopes of picks that were written into Chatwoot because of it.
         """
@@ -138,7 +141,7 @@ class Verifier:
             return withdraw_disclosed(connection, conversation, contact, organization)
 
     def find_company(self, organization: int) -> Organization | None:
-        """As the back office has it; None where it cannot be asked now."""
+        """Return the company as the back office has it; None where it cannot be asked now."""
         control = CacheControl.STALE_WHILE_REVALIDATE
         try:
             return self._services.back_office.read(ORGANIZATION, organization, control).value
@@ -146,19 +149,21 @@ class Verifier:
             return None
 
     def count_search(self, seal: Seal, query: str) -> None:
-        """A search that found nobody, by a value that would verify somebody, is a wrong try too."""
+        """Count a search without results as a wrong try, where its value would verify somebody."""
         kind = guess_kind(query)
         if not kind or not seal.organization or seal.trust == PROVEN:
             return
-        secret, who = self._services.settings.secret, (seal.contact, seal.organization)
+        secret, owner = self._services.settings.secret, (seal.contact, seal.organization)
         digests = digest_beginnings(secret, fold("".join(query.split())))
         with transaction(self._services.database) as connection:
-            if note_search(connection, *who, digests):
+            if note_search(connection, *owner, digests):
                 return
-            until = take_try(connection, *who)
-            note_search(connection, *who, digests)  # the first try has only now made the row
-            said = _describe_try(kind, [], until) + ", by search"
-            audit_log.write_entry(connection, _make_entry(seal, seal.organization, said))
+            until = take_try(connection, *owner)
+            note_search(connection, *owner, digests)  # the first try has only now made the row
+            # A search is answered also when no try is left: the row must not say otherwise.
+            beyond = "" if until is None else ": no try was left"
+            note = _describe_try(kind, [], None) + ", by search" + beyond
+            audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
 
     # -- what is kept ----------------------------------------------------------------------------
 
@@ -172,9 +177,9 @@ class Verifier:
             if row.opens:
                 doubt = "" if row.agent_proven else AGENT_UNPROVEN
                 reason = row.note if row.kind == BY_ACQUAINTANCE else ""
-                said = ": ".join(filter(None, (row.kind, doubt, reason)))
+                note = ": ".join(filter(None, (row.kind, doubt, reason)))
                 seal = attempt.visit.seal
-                entry = _make_entry(seal, row.organization, said, audit_log.VERIFIED)
+                entry = _make_entry(seal, row.organization, note, audit_log.VERIFIED)
                 audit_log.write_entry(connection, entry)
 
     def _make_row(self, attempt: Attempt, kind: str, note: str = "") -> Verification:
@@ -195,17 +200,17 @@ class Verifier:
         )
 
     def _proves(self, attempt: Attempt, kind: str) -> bool:
-        """By the setting. An e-mail of a company that the contact's own e-mail led to shows no
-        more than that e-mail: the visitor has typed it."""
+        """The setting decides which kinds prove. Where the company knows the contact's own e-mail,
+        an e-mail proves nothing: the visitor has typed it."""
         if kind == BY_ADDRESS:
-            shown = read_keys(attempt.visit.conversation.contact).email
-            if shown in attempt.facts.emails:
+            email = read_keys(attempt.visit.conversation.contact).email
+            if email in attempt.facts.emails:
                 return False
         return kind in self._services.settings.verify_by
 
 
 def _describe_try(guessed: str, rows: Sequence[Verification], until: float | None) -> str:
-    """Kind and outcome, never what was typed."""
+    """Return kind and outcome, never the typed text."""
     kinds = ", ".join(row.kind if row.opens else f"{row.kind} (a hint)" for row in rows)
     if until is not None:
         return f"{guessed or 'text'} not compared: too many tries"

@@ -9,11 +9,13 @@ or a negated number; that of a contact deleted in Chatwoot is positive.
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, func, or_, select
 
 from panel.data.db import insert, transaction
-from panel.data.erasures import erasure_key, erasures, make_mark, read_mark_key
+from panel.data.erasures import KEY_BYTES, erasure_key, erasures, make_mark, read_mark_key
 from panel.models.phones import identify_line
 
 SEAT, EMAIL_MARK, PHONE_MARK, WHOLE = (
@@ -38,7 +40,8 @@ class Tombstones:
     """For a file beside the backups: the key, and (mark, contact, organization, at) of all
     marks."""
 
-    key: str
+    # Another text would stay in the database, where nothing can be marked with it.
+    key: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
     marks: tuple[tuple[str, int, int, float], ...]
 
 

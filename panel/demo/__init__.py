@@ -1,7 +1,7 @@
 """A built-in back office and a built-in Chatwoot that speak real HTTP.
 
-They serve `make demo` and the tests: the panel reaches them through its own settings, clients and
-sockets, so nothing in the panel knows that they are not the real ones. In reading order:
+Both serve `make demo` and the tests. The panel reaches them through its own settings, clients and
+sockets, so the panel cannot tell them from the real ones. The modules in reading order:
 
     world.py           a WSGI app that writes down every call
     scenarios.py       SCENARIOS: which customer writes to us, and what is wrong with the world
@@ -34,7 +34,8 @@ sockets, so nothing in the panel knows that they are not the real ones. In readi
     worlds.py          serve() and demo_worlds()
     serve.py           one port for both worlds and the panel: `python -m panel.demo`
 
-`tests/demo/test_replay.py` holds Chatwoot against the recordings of a real one. Other foreign facts
-come from MIDDAG Account's public documentation (REST API reference, field glossary, status labels)
-and from Chatwoot's source at v4.16.2; what was inferred says so where it stands.
+`tests/demo/test_replay.py` compares Chatwoot with the recordings of a real one. Other facts about
+the real ones come from MIDDAG Account's public documentation (REST API reference, field glossary,
+status labels) and from Chatwoot's source at v4.16.2; an inferred fact is marked as such in its
+place.
 """

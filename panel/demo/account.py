@@ -1,4 +1,4 @@
-"""What the built-in Chatwoot knows: one account, as plain JSON that tests read and change."""
+"""The data of the built-in Chatwoot: one account, as plain JSON that tests read and change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = tuple[int, Any]  # status and JSON document; None: an empty body
 
 @dataclass(frozen=True)
 class Ask:
-    """One call after its proof: who asks, the ids in the path, the query and the JSON body."""
+    """A call with a valid proof: its user, the ids in the path, the query and the JSON body."""
 
     user: Json
     ids: dict[str, int]
@@ -28,19 +28,19 @@ class Ask:
 
     @property
     def page(self) -> int:
-        """The page of a list, from 1."""
+        """Return the page of a list, from 1."""
         text = str(self.asked_page)
         return max(int(text), 1) if text.isdecimal() else 1
 
     @property
     def asked_page(self) -> str | int:
-        """As Chatwoot repeats it in `current_page`: the text of the query; without one, 1."""
+        """Return the page as Chatwoot repeats it in `current_page`: the query's text, or 1."""
         return self.query.get("page", 1)
 
 
 @dataclass(frozen=True)
 class Route:
-    """One row of Chatwoot's API below /api/v1/accounts/{account}."""
+    """A row of Chatwoot's API below /api/v1/accounts/{account}."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Route:
 
 
 class Refusal(Exception):
-    """An answer that is not what was asked for; the body is one of Chatwoot's error shapes."""
+    """An answer of another status; the body is one of Chatwoot's error shapes."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status, body)
@@ -62,17 +62,16 @@ class Account:
     """Contacts, conversations, people and settings of one Chatwoot account, each by its id.
 
     A conversation has `contact_id`, `inbox_id` and `team_id`; `inbox_members` and `team_members`
-    hold agent ids by inbox and by team; `tokens` gives the agent of an access token, `sessions`
-    of (access-token, client, uid). `channels`: what visitors come in by, of each inbox;
+    hold agent ids by inbox and by team; `tokens` gives the agent of an access token, `sessions` of
+    (access-token, client, uid). `channels`: the channel of each inbox, by which visitors come in;
     `visitors`: the session of a visitor's token; `signed_visitors`: those whose identifier was
     signed once.
 
-    What a test switches: `locale` ("pt_BR", what the dashboard speaks; None: the account names
-    no language), `version` ("4.16.2", as `GET /api` says it: an older one lacks what came
-    later), `status` ("suspended": 401 to everybody), `api_enabled` (False: 403 to access
-    tokens), `other_accounts` (ids that answer 401; any other id is unknown and answers 404),
-    `foreign_tokens` (of people of other accounts: 401), `bot_tokens` (401), `outbox.sending`
-    (webhooks are sent).
+    Tests switch `locale` ("pt_BR", the dashboard's language; None: the account names no language),
+    `version` ("4.16.2", as `GET /api` says it: an older one lacks newer features), `status`
+    ("suspended": 401 to every call), `api_enabled` (False: 403 to access tokens), `other_accounts`
+    (ids that answer 401; any other id is unknown and answers 404), `foreign_tokens` (of people of
+    other accounts: 401), `bot_tokens` (401), `outbox.sending` (webhooks are sent).
     """
 
     def __init__(self, account_id: int = 1) -> None:
@@ -105,19 +104,19 @@ class Account:
         self._last = 1000
 
     def is_since(self, *version: int) -> bool:
-        """Is this Chatwoot of that version, or a newer one? A fork's may be `v4.15.1-fork`."""
+        """Tell whether this Chatwoot has that version (a fork's: `v4.15.1-fork`) or a newer one."""
         numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
         return numbers >= version
 
     def next_id(self, table: dict[int, Json]) -> int:
-        """An id that no row had before."""
+        """Return an id that no row has had."""
         self._last = max(self._last, *table, 0) + 1
         return self._last
 
     def add_agent(
         self, agent: int, name: str, email: str, role: str = "agent", token: str | None = None
     ) -> str:
-        """Add a person of the account; answers the access token."""
+        """Add a person of the account; returns the access token."""
         token = token or secrets.token_hex(12)
         self.tokens[token] = agent
         self.agents[agent] = records.agent_row(agent, self.account_id, name, email, role)
@@ -150,13 +149,13 @@ class Account:
     ) -> Json:
         """Add a conversation of a contact in an inbox; `conversation` is its display id.
 
-        The contact joins the inbox by it, where it has not joined before.
+        The contact joins the inbox, where it has not joined before.
         """
         number = conversation or self.next_id(self.conversations)
         row = records.conversation_row(number, contact, inbox, fields)
         self.conversations[number] = row
         joined = self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
-        if inbox in self.inboxes and all(each["inbox"]["id"] != inbox for each in joined):
+        if inbox in self.inboxes and all(row["inbox"]["id"] != inbox for row in joined):
             source = row["source_id"] or row["uuid"]
             joined.append({"inbox": self.inboxes[inbox], "source_id": source})
         return row
@@ -174,16 +173,20 @@ class Account:
     ) -> Json:
         """Add a mail of the contact; `headers`: `from_`, `to`, `cc` (lists), `subject`.
 
-        `from_` is what Chatwoot tells as `content_attributes.email.from`: the address of
-        `Reply-To` where the mail has one. Without it, it is the contact's own.
+        `from_` is the value of `content_attributes.email.from` in Chatwoot: the address of
+        `Reply-To` where the mail has one. Its default is the contact's own address.
         """
         contact = self.contacts[self.conversations[conversation]["contact_id"]]
         sender = headers.pop("from_", None) or [contact["email"]]
-        known = {"to": ["suporte@middag.example"], "subject": "Support"}
-        known["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
-        known |= {"message_id": f"{secrets.token_hex(8)}@mail.example", "from": sender, **headers}
-        content = records.mail_attributes(text, html, known)
-        fields = {"content_type": "incoming_email", "source_id": known["message_id"]}
+        fields_of_mail = {"to": ["suporte@middag.example"], "subject": "Support"}
+        fields_of_mail["date"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
+        fields_of_mail |= {
+            "message_id": f"{secrets.token_hex(8)}@mail.example",
+            "from": sender,
+            **headers,
+        }
+        content = records.mail_attributes(text, html, fields_of_mail)
+        fields = {"content_type": "incoming_email", "source_id": fields_of_mail["message_id"]}
         return self.add_message(conversation, text, content_attributes=content, **fields)
 
     def publish(self, event: Json) -> None:
@@ -194,30 +197,30 @@ class Account:
                 self.outbox.send(hook["url"], secret, event)
 
     def may_see(self, user: Json, inbox: int) -> bool:
-        """An administrator sees every inbox, an agent those they are a member of."""
+        """An administrator may see every inbox, an agent those they are a member of."""
         return user["role"] == "administrator" or user["id"] in self.inbox_members.get(inbox, ())
 
     def may_read(self, user: Json, conversation: Json) -> bool:
-        """Since 4.8.0 its team may read a conversation too, though no list shows it to them."""
+        """Since 4.8.0 a team may read its conversation, though no list shows it to them."""
         team = self.team_members.get(conversation["team_id"] or 0, ())
         in_team = user["id"] in team and self.is_since(4, 8)
         return self.may_see(user, conversation["inbox_id"]) or in_team
 
 
 def found(table: dict[int, Json], number: int) -> Json:
-    """The row, or Chatwoot's 404."""
+    """Return the row, or raise Chatwoot's 404."""
     if number not in table:
         raise Refusal(404, {"error": "Resource could not be found"})
     return table[number]
 
 
 def invalid(message: str, *attributes: str) -> Refusal:
-    """A failed validation: the sentence is translated, so clients look at the attributes."""
+    """Refuse as a failed validation does, whose sentence is translated, unlike the attributes."""
     return Refusal(422, {"message": message, "attributes": list(attributes)})
 
 
 def rooted(body: Json, root: str) -> Json:
-    """The body below its root key; flat JSON is wrapped, as Rails does."""
+    """Return the body below its root key; flat JSON is wrapped, as Rails does."""
     inner = body.get(root, body)
     if not isinstance(inner, dict) or not inner:
         message = f"param is missing or the value is empty or invalid: {root}"

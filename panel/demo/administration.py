@@ -1,8 +1,8 @@
 """The built-in Chatwoot's calls about attribute definitions, dashboard apps and webhooks.
 
-Source: the controllers and models of v4.16.2. Writing dashboard apps is left to administrators, as
-Chatwoot does since 4.16; before, any agent could. Webhooks have a secret, which every list shows,
-since 4.11.2.
+Source: the controllers and models of v4.16.2. Only administrators may write dashboard apps, as in
+Chatwoot since 4.16; before, any agent could. Webhooks have a secret, which every list shows, since
+4.11.2.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _KEY_RESERVED = "The provided key is not allowed as it might conflict with defau
 def definitions(account: Account, ask: Ask) -> Answer:
     rows = list(account.definitions.values())
     if ask.query.get("attribute_model"):
-        wanted = _find_name(ask.query["attribute_model"], _MODELS)
-        rows = [row for row in rows if row["attribute_model"] == wanted]
+        model = _find_name(ask.query["attribute_model"], _MODELS)
+        rows = [row for row in rows if row["attribute_model"] == model]
     return 200, rows
 
 
@@ -87,7 +87,7 @@ def _defined(row: Json, body: Json) -> Json:
 
 
 def _named(value: Any, names: tuple[str, ...]) -> str:
-    """An enum value by name or number; Rails raises on any other, which is a 500."""
+    """Return an enum value by name or number; Rails raises on any other, which is a 500."""
     name = _find_name(value, names)
     if name is None:
         raise Refusal(500, SERVER_ERROR)
@@ -103,12 +103,12 @@ def _find_name(value: Any, names: tuple[str, ...]) -> str | None:
 
 def _check_definition(account: Account, row: Json, own: int | None) -> None:
     key, model = row["attribute_key"] or "", row["attribute_model"]
-    others = [other for other in account.definitions.values() if other["id"] != own]
-    taken = {(other["attribute_key"], other["attribute_model"]) for other in others}
+    rows = [other for other in account.definitions.values() if other["id"] != own]
+    keys = {(other["attribute_key"], other["attribute_model"]) for other in rows}
     rules = [
         ("attribute_display_name", row["attribute_display_name"], "can't be blank"),
         ("attribute_key", key, "can't be blank"),
-        ("attribute_key", (key, model) not in taken, "has already been taken"),
+        ("attribute_key", (key, model) not in keys, "has already been taken"),
         ("attribute_key", re.fullmatch(r"[\w.\-]+", key), _KEY_FORMAT),
         ("attribute_key", own or key not in _RESERVED.get(model, ()), _KEY_RESERVED),
     ]
@@ -116,7 +116,8 @@ def _check_definition(account: Account, row: Json, own: int | None) -> None:
 
 
 def check_rules(rules: list[tuple[str, Any, str]]) -> None:
-    """Each rule: its attribute, whether it holds, and what Chatwoot says where it does not."""
+    """Refuse the call where a rule does not hold. A rule is an attribute, whether it holds, and
+    Chatwoot's sentence otherwise."""
     broken = [(name, words) for name, holds, words in rules if not holds]
     if broken:
         sentences = [f"{name.replace('_', ' ').capitalize()} {words}" for name, words in broken]
@@ -150,7 +151,7 @@ def delete_app(account: Account, ask: Ask) -> Answer:
 
 
 def _app(row: Json, body: Json) -> Json:
-    """Only title, content[].type and content[].url are taken over."""
+    """Only title, content[].type and content[].url are stored."""
     if isinstance(body.get("content"), list):
         row["content"] = [{k: item.get(k) for k in ("type", "url")} for item in body["content"]]
     row["title"] = body.get("title", row["title"])
@@ -169,7 +170,7 @@ def webhooks(account: Account, _ask: Ask) -> Answer:
 
 
 def _shown(account: Account, row: Json) -> Json:
-    """The secret is told to administrators at any time."""
+    """Administrators see the secret at any time."""
     hidden = () if account.is_since(4, 11, 2) else ("secret",)
     return {key: value for key, value in row.items() if key not in hidden}
 
@@ -196,14 +197,14 @@ def delete_webhook(account: Account, ask: Ask) -> Answer:
 
 def _webhook(account: Account, row: Json, body: Json, own: int | None) -> Json:
     row |= {key: body[key] for key in ("name", "url", "subscriptions") if key in body}
-    others = [other["url"] for other in account.webhooks.values() if other["id"] != own]
+    urls = [other["url"] for other in account.webhooks.values() if other["id"] != own]
     events = row["subscriptions"]
-    known = isinstance(events, list) and events and set(events) <= _EVENTS
+    is_known = isinstance(events, list) and events and set(events) <= _EVENTS
     check_rules(
         [
-            ("url", row["url"] not in others, "has already been taken"),
+            ("url", row["url"] not in urls, "has already been taken"),
             ("url", re.match("https?://", row["url"] or ""), "is invalid"),
-            ("subscriptions", known, "Invalid events"),
+            ("subscriptions", is_known, "Invalid events"),
         ]
     )
     return row

@@ -35,7 +35,7 @@ _ROUTES = Map(
         Rule("/entitlements/<int:entitlement>/orders", endpoint="orders"),
     ]
 )
-# What a list leaves out of a row; the answer about the record alone has it.
+# Fields that a list leaves out of a row; the answer about the record alone has them.
 _DETAILS = {
     "orders": {"subtotal", "tax_total", "billing_address", "line_items", "entitlements", "notes"},
     "quotes": {
@@ -49,10 +49,10 @@ _DETAILS = {
 class BackOffice(World):
     """The back office in memory. `organizations` and the lists are plain JSON that tests change.
 
-    `bare`: organizations whose answers leave out every envelope key but `data`;
-    `takes_page_size`: False refuses `per_page`, whose maximum is not documented. `totals`: how many
-    rows a list says it has, by its name, where that is not what it has. `full_lists`: True leaves
-    nothing out of their rows.
+    `bare`: organizations whose answers leave out every envelope key but `data`; `takes_page_size`:
+    False refuses `per_page`, whose maximum is not documented. `totals`: the number of rows that a
+    list claims, by its name, where the claim differs from the rows. `full_lists`: True leaves no
+    field out of their rows.
     """
 
     base = _BASE
@@ -75,7 +75,7 @@ class BackOffice(World):
         self.elsewhere = "http://elsewhere.invalid/"
 
     def rows(self, section: str, organization: int) -> list[Json]:
-        """The live list of one section of one organization; made when it is not there."""
+        """Return the live list of one section of an organization; an absent list is made."""
         if section not in LISTS:
             raise KeyError(section)
         lists: dict[int, list[Json]] = getattr(self, section)
@@ -88,19 +88,19 @@ class BackOffice(World):
                 self.organizations[organization] = {"id": organization, **row}
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if _read_id(kept) != row["id"]] + [row]
+            rows[:] = [other for other in rows if _read_id(other) != row["id"]] + [row]
 
     def remove(self, section: str, organization: int, row: int) -> None:
-        """Take one row away by its id; section "organization": the organization itself."""
+        """Remove one row by its id; section "organization": the organization itself."""
         with self.lock:
             if section == "organization":
                 self.organizations.pop(organization, None)
                 return
             rows = self.rows(section, organization)
-            rows[:] = [kept for kept in rows if _read_id(kept) != row]
+            rows[:] = [other for other in rows if _read_id(other) != row]
 
     def fault(self, name: str, organization: int | None = None, section: str | None = None) -> None:
-        """From now on fail so (a name of FAULTS), for all or for this organization, section."""
+        """Fail in this way (a name of FAULTS), for all or for this organization, section."""
         if name not in FAULTS or (section is not None and section not in SECTIONS):
             raise KeyError(name, section)
         with self.lock:
@@ -114,13 +114,13 @@ class BackOffice(World):
                     del self.faults[scope]
 
     def fault_of(self, organization: int | None, section: str) -> str | None:
-        """The fault that holds here; the narrower scope wins."""
+        """Return the fault that holds here; the narrower scope wins."""
         with self.lock:
             scopes = [(organization, section), (organization, None), (None, section), (None, None)]
             return next((self.faults[scope] for scope in scopes if scope in self.faults), None)
 
     def respond(self, call: Call) -> Response:
-        """Answer one call: route, Bearer, fault, organization, then the truth."""
+        """Answer one call: route, Bearer, fault, organization, then the true answer."""
         routes = _ROUTES.bind("backoffice")
         try:
             section, ids = routes.match(call.path.removeprefix(_BASE), method=call.method)
@@ -133,10 +133,10 @@ class BackOffice(World):
         return self._scoped(call, section, ids)
 
     def _scoped(self, call: Call, section: str, ids: Mapping[str, int]) -> Response:
-        named = ids.get("organization")
+        number = ids.get("organization")
         header = call.headers.get("x-middag-organization", "")
         organization = int(header) if header.isdecimal() else None
-        fault = FAULTS.get(self.fault_of(organization or named, section) or "")
+        fault = FAULTS.get(self.fault_of(organization or number, section) or "")
         if fault:
             self.wait(fault.wait)
         if organization is None:
@@ -146,7 +146,7 @@ class BackOffice(World):
             return refusal(404, "NOT_FOUND", f"Organization {organization} not found")
         if "per_page" in call.query and not self.takes_page_size:
             return refusal(400, "VALIDATION_ERROR", "per_page is not known")
-        if named not in (None, organization):
+        if number not in (None, organization):
             return refusal(403, "AUTHORIZATION_ERROR", "Not a collaborator of this organization")
         return self._answer(call, section, organization, ids, spoil)
 
@@ -172,14 +172,14 @@ class BackOffice(World):
     def _document(
         self, call: Call, section: str, organization: int, ids: Mapping[str, int]
     ) -> Json | None:
-        """None: this organization has no such record."""
+        """Return None where this organization has no such record."""
         if section == "organization":
-            found = self.organizations.get(organization)
-            return _envelope(dict(found) if found else None)
+            organization_row = self.organizations.get(organization)
+            return _envelope(dict(organization_row) if organization_row else None)
         rows: list[Json] = list(self.rows(section, organization))
         if "record" in ids:
-            one = next((row for row in rows if _read_id(row) == ids["record"]), None)
-            return _envelope(one) if one else None
+            record = next((row for row in rows if _read_id(row) == ids["record"]), None)
+            return _envelope(record) if record else None
         if "entitlement" in ids:
             rows = [row for row in rows if _names(row, ids["entitlement"])]
         hidden = set() if self.full_lists else _DETAILS.get(section, set())
@@ -189,20 +189,20 @@ class BackOffice(World):
 
 
 def _without(row: object, hidden: set[str]) -> Any:
-    """A list may hold what is no record; that stays as it is."""
+    """A list may hold a row that is no record; such a row stays unchanged."""
     if not isinstance(row, dict) or not hidden & row.keys():
         return row
     return {key: value for key, value in row.items() if key not in hidden}
 
 
 def _names(row: object, entitlement: int) -> bool:
-    """Did the order pay for this entitlement?"""
-    named = row.get("entitlements") if isinstance(row, dict) else None
-    return any(_read_id(each) == entitlement for each in named or ())
+    """Tell whether the order paid for this entitlement."""
+    entitlements = row.get("entitlements") if isinstance(row, dict) else None
+    return any(_read_id(grant) == entitlement for grant in entitlements or ())
 
 
 def _read_id(row: object) -> object:
-    """None for what is no record: a list may hold that, too."""
+    """Return None for a row that is no record: a list may hold one, too."""
     return row.get("id") if isinstance(row, dict) else None
 
 

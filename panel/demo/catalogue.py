@@ -24,12 +24,12 @@ _RENEWAL: Json = {
 
 
 def companies(today: date) -> list[Company]:
-    """Every organization of the demo as it stands on this day."""
-    made = []
+    """Return every organization of the demo as it stands on this day."""
+    rows = []
     for number, recipe in COMPANIES.items():
         entity, currency = _ENTITIES.get(number, ("middag_br", "BRL"))
-        made.append(recipe(Maker(today, number, entity, currency)))
-    return made
+        rows.append(recipe(Maker(today, number, entity, currency)))
+    return rows
 
 
 def _acme(make: Maker) -> Company:
@@ -38,14 +38,14 @@ def _acme(make: Maker) -> Company:
         make.order(2, "processing", "3480.50", -4),
         make.order(3, "on-hold", "299.90", -9),
     ]
-    closed = [
+    past = [
         make.order(
             at, "completed", f"{at * 110}.00", at * -11, entitlements=make.grants(1 + at % 4)
         )
         for at in range(4, 15)
     ]
-    closed += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
-    closed += [make.order(17, "failed", "1250.00", -2)]
+    past += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
+    past += [make.order(17, "failed", "1250.00", -2)]
     quotes = [
         make.quote(
             1, "sent", "5400.00", 15, notes="Renovação por 24 meses.", entitlement_ids=[4201]
@@ -81,7 +81,7 @@ def _acme(make: Maker) -> Company:
     ]
     organization = make.organization("Acme Ltda", "acme.example", plan="Business")
     entitlements = make.entitlements(licenses)
-    return Company(organization, people, open_orders + closed, quotes, licenses, entitlements)
+    return Company(organization, people, open_orders + past, quotes, licenses, entitlements)
 
 
 def _empty(make: Maker) -> Company:
@@ -155,7 +155,7 @@ def _northwind(make: Maker) -> Company:
 
 
 def _contradictions(make: Maker) -> Company:
-    """Both sides of each contradiction between the plugin's documentation pages."""
+    """The company has both sides of each contradiction between the plugin's documentation pages."""
     local = f"{make.day(-3)}T09:30:00"
     organization = {
         "id": make.number, "name": "Paradoxo Educação", "tax_id": "12.ABC.345/01DE-35",
@@ -194,7 +194,7 @@ def _contradictions(make: Maker) -> Company:
 
 
 def _php(make: Maker) -> Company:
-    """What PHP makes of values and records: some can be read, some cannot."""
+    """The company has values and records as PHP writes them: some can be read, some cannot."""
     midnight = datetime.combine(make.today + timedelta(9), time(), UTC)
     organization = make.organization(
         "O&#8217;Brien &amp; Filhos Cursos Ltda", "obrien.example", country="Brasil",
@@ -237,7 +237,7 @@ def _place(city: str, state: str, mail: str) -> Recipe:
 
 
 def _owned(make: Maker, company: Company) -> Company:
-    """Its owner is who writes for it by WhatsApp, if anybody does."""
+    """The owner is the person who writes for it by WhatsApp, if there is one."""
     for row in REGULARS.values():
         if make.number in row.organizations:
             return replace(company, collaborators=[_owner(make, row.person)])
@@ -255,7 +255,7 @@ def _proven(make: Maker) -> Company:
     return replace(company, collaborators=[_owner(make, gabriela)])
 
 
-# Whom passes have seen before, so that a search finds something; in `make demo` most of them write.
+# Passes have seen these, so that a search has results; in `make demo` most of them write.
 NEIGHBOURS: dict[int, Recipe] = {
     71: _regular("Instituto São Bento Ltda", "saobento.example"),
     72: _regular("Colégio Água Verde Ltda", "aguaverde.example"),

@@ -54,7 +54,7 @@ _NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that Chatwoot fails to give; `applied`: the change was made all the same.
+    """A failure in place of an answer; `applied`: the change was made all the same.
 
     `status`: 429 of the throttle, 422 of a database that took too long, 500 of Chatwoot itself,
     502 to 504 of a proxy.
@@ -69,16 +69,16 @@ class NoSuchPath(Exception):
 
 
 def never(_call: Call) -> Failure | None:
-    """The calls that fail when all is well: none."""
+    """Fail no call: the default."""
     return None
 
 
 class Chatwoot(Account, World):
-    """One Chatwoot account over HTTP. What it knows are the attributes of Account.
+    """A Chatwoot with one account, over HTTP. Its data are the attributes of Account.
 
     `writes`: the changing calls that were carried out, in order; `down`: it answers 503;
-    `unreachable`: the conversations for which it answers 503; `failures`: asked before every
-    call; `page`: the demo page.
+    `unreachable`: the conversations for which it answers 503; `failures`: asked before every call;
+    `page`: the demo page.
     """
 
     root = ("/api", "/public/api")
@@ -93,7 +93,8 @@ class Chatwoot(Account, World):
         self.failures: Callable[[Call], Failure | None] = never
 
     def flaky(self, rate: float, seed: int = 0, lost: float = 0.0) -> None:
-        """Let this share of calls fail, by seed; `lost`: the share of failures after the deed.
+        """Let this share of calls fail, by seed; `lost`: the share of failures that come after the
+        change was made.
 
         A rate of 0 ends it.
         """
@@ -110,7 +111,7 @@ class Chatwoot(Account, World):
         self.failures = fail if rate else never
 
     def close(self) -> None:
-        """The server stops: nobody hangs on, and no webhook is sent any more."""
+        """Stop the server: hanging calls end, and no webhook is sent any more."""
         self.outbox.close()
         World.close(self)
 
@@ -131,7 +132,7 @@ class Chatwoot(Account, World):
         return rails.fail(failure.status) if failure else response
 
     def _answered(self, call: Call) -> Response:
-        # Rendered under the lock: the rows are alive.
+        # The answer is rendered under the lock, since other threads change the rows.
         with self.lock:
             try:
                 status, document = self._api(call)
@@ -158,13 +159,13 @@ class Chatwoot(Account, World):
         if ids.get("conversation") in self.unreachable:
             raise Refusal(503, None)
         body = call.body if isinstance(call.body, dict) else {}
-        done = route.handle(self, Ask(user, ids, call.query, body))
+        answer = route.handle(self, Ask(user, ids, call.query, body))
         if route.writes:
             self.writes.append(call)
-        return done
+        return answer
 
     def _user(self, call: Call) -> Json:
-        """Whose access token or session it is."""
+        """Return the user of the access token or session."""
         token = call.headers.get("api-access-token")
         if token:
             agent = self.tokens.get(token)
@@ -182,7 +183,7 @@ class Chatwoot(Account, World):
         return self.agents[agent]
 
     def _check_account(self, number: int, call: Call) -> None:
-        """In Chatwoot's order: is it there, is it active, is it theirs, may tokens call."""
+        """Check in Chatwoot's order: it exists, is active, is the user's, allows tokens."""
         if number not in {self.account_id, *self.other_accounts}:
             raise _NOT_FOUND
         if self.status != "active":
@@ -195,7 +196,7 @@ class Chatwoot(Account, World):
 
 
 def _routed(call: Call) -> tuple[Route, dict[str, int]]:
-    """Rails looks for the address first, before it asks who calls."""
+    """Rails looks for the address first, before it asks for a proof."""
     try:
         route, ids = _MAP.bind("chatwoot").match(call.path, method=call.method)
     except HTTPException:

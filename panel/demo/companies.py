@@ -1,4 +1,4 @@
-"""What the back office knows of each organization of the demo, relative to a given today.
+"""The data of the back office about each organization of the demo, relative to a given today.
 
 The rows have the fields of the REST API reference. Ids are the organization's id times 100 and
 onwards. Every moment is at noon UTC, so that it is the same day in Brasília.
@@ -27,9 +27,9 @@ _TAX = Decimal("0.05")
 
 @dataclass(frozen=True)
 class Company:
-    """One organization's document and its lists, in which anything may stand.
+    """The document of an organization and its lists, in which anything may stand.
 
-    `bare`: its envelopes hold nothing but data.
+    `bare`: its envelopes hold only data.
     """
 
     organization: Json
@@ -124,22 +124,22 @@ class Maker:
         }
 
     def _bill(self, at: int, total: str | int) -> Json:
-        """Lines, subtotal and tax of an order; amounts where its total is a decimal string."""
+        """Make lines, subtotal and tax of an order; amounts where its total is a decimal string."""
         count = 1 + at % 3
         lines: list[Json] = [{"product_name": name, "quantity": 1} for name in _PRODUCTS[:count]]
         if not isinstance(total, str) or not re.fullmatch(r"[0-9]+\.[0-9]{2}", total):
             return {"line_items": lines}
         tax = (Decimal(total) * _TAX).quantize(Decimal("0.01"))
-        left = Decimal(total) - tax
-        share = (left / count).quantize(Decimal("0.01"))
-        prices = [left - share * (count - 1), *[share] * (count - 1)]
+        net = Decimal(total) - tax
+        share = (net / count).quantize(Decimal("0.01"))
+        prices = [net - share * (count - 1), *[share] * (count - 1)]
         for line, price in zip(lines, prices, strict=True):
             line |= {"unit_price": str(price), "total": str(price), "entitlement_class": "PLG"}
-        return {"line_items": lines, "subtotal": str(left), "tax_total": str(tax)}
+        return {"line_items": lines, "subtotal": str(net), "tax_total": str(tax)}
 
     def grants(self, *at: int) -> list[Json]:
-        """Entitlements as an order names them; `at`: of which licenses."""
-        return [{"id": self.number * 100 + each, "code": self._code(each)} for each in at]
+        """Make entitlements as an order names them; `at`: of which licenses."""
+        return [{"id": self.number * 100 + place, "code": self._code(place)} for place in at]
 
     def _code(self, at: int) -> str:
         return f"PLG-202604{self.number * 100 + at:04d}"
@@ -185,7 +185,7 @@ class Maker:
         }
 
     def entitlements(self, licenses: Iterable[Json]) -> list[Json]:
-        """An entitlement for each license; a disabled license comes from a suspended one."""
+        """Make an entitlement for each license; a disabled license comes from a suspended one."""
         return [
             {
                 "id": row["entitlement_id"],
@@ -205,7 +205,7 @@ class Maker:
 
 
 def small(make: Maker, name: str, mail: str, **fields: object) -> Company:
-    """A healthy small organization: two open orders, one quote, two licenses."""
+    """Make a healthy small organization: two open orders, one quote, two licenses."""
     licenses = [
         make.license(1, "Plugin Relatórios", 210),
         make.license(2, "Plugin Certificados", 24),
@@ -225,7 +225,7 @@ def small(make: Maker, name: str, mail: str, **fields: object) -> Company:
 
 
 def calm(make: Maker, name: str, mail: str, **fields: object) -> Company:
-    """An organization of which nothing is due: all is paid, no license ends soon."""
+    """Make an organization without anything due: all is paid, no license ends soon."""
     licenses = [
         make.license(1, "Plugin Relatórios", 210),
         make.license(2, "Plugin Certificados", 320, activations_count=2),
@@ -245,7 +245,7 @@ def calm(make: Maker, name: str, mail: str, **fields: object) -> Company:
 
 
 def cnpj(root: str) -> str:
-    """The formatted Brazilian company number of twelve digits, with its two check digits."""
+    """Make the formatted Brazilian company number of twelve digits, with its two check digits."""
     digits = [int(digit) for digit in root]
     for weights in ([5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2], [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]):
         rest = sum(digit * weight for digit, weight in zip(digits, weights, strict=True)) % 11
@@ -255,7 +255,7 @@ def cnpj(root: str) -> str:
 
 
 def key(number: int) -> str:
-    """A license key of four groups of four, always the same for the same license."""
+    """Make a license key of four groups of four, always the same for the same license."""
     text = hashlib.sha256(f"license {number}".encode()).hexdigest()[:16].upper()
     return "-".join(text[at : at + 4] for at in range(0, 16, 4))
 

@@ -12,7 +12,7 @@ from panel.demo.shapes import show_contact
 from panel.demo.world import Json
 
 PER_PAGE = 15
-# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
+# The order is that of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
     "name": Column(TEXT, lambda row: row["name"]),
     "phone_number": Column(PHONE, lambda row: row["phone_number"]),
@@ -30,7 +30,7 @@ STANDARD_KEYS = {*_COLUMNS, "referer"} - {"labels"}
 
 
 def _listed(account: Account) -> list[Json]:
-    """The resolved contacts: the others are invisible to list and filter, not to search."""
+    """Return the resolved contacts: the others are invisible to list and filter, not to search."""
     keys = ("email", "phone_number", "identifier")
     return [row for row in account.contacts.values() if any(row[key] for key in keys)]
 
@@ -51,16 +51,16 @@ def _sorted(rows: list[Json], sort: str) -> list[Json]:
     key = sort.removeprefix("-")
     if key not in ("name", "email", "phone_number", "last_activity_at", "created_at"):
         return rows
-    known = [row for row in rows if row[key] is not None]
-    known.sort(key=lambda row: row[key], reverse=sort.startswith("-"))
-    return known + [row for row in rows if row[key] is None]
+    rows_with_value = [row for row in rows if row[key] is not None]
+    rows_with_value.sort(key=lambda row: row[key], reverse=sort.startswith("-"))
+    return rows_with_value + [row for row in rows if row[key] is None]
 
 
 def search(account: Account, ask: Ask) -> Answer:
-    wanted = ask.query.get("q", "").strip()
-    if not wanted:
+    text = ask.query.get("q", "").strip()
+    if not text:
         raise Refusal(422, {"error": "Specify search string with parameter q"})
-    rows = [row for row in account.contacts.values() if _resembles(row, wanted)]
+    rows = [row for row in account.contacts.values() if _resembles(row, text)]
     page = _page(rows, ask)
     more = len(rows) > ask.page * PER_PAGE
     return 200, {
@@ -69,11 +69,11 @@ def search(account: Account, ask: Ask) -> Answer:
     }
 
 
-def _resembles(row: Json, wanted: str) -> bool:
-    """The identifier with case, the rest without."""
+def _resembles(row: Json, text: str) -> bool:
+    """The identifier is compared with case, the other fields without."""
     loose = (row["name"], row["email"], row["phone_number"])
-    found_loose = any(wanted.lower() in (value or "").lower() for value in loose)
-    return found_loose or wanted in (row["identifier"] or "")
+    found_loose = any(text.lower() in (value or "").lower() for value in loose)
+    return found_loose or text in (row["identifier"] or "")
 
 
 def matching(account: Account, ask: Ask) -> Answer:

@@ -65,7 +65,7 @@ def update(account: Account, ask: Ask) -> Answer:
 
 
 def _changed(contact: Json, body: Json) -> Json:
-    """The record after the change: fields replaced, the two JSON columns merged shallowly."""
+    """Return the changed record: fields replaced, the two JSON columns merged shallowly."""
     fields = {key: body[key] for key in _FIELDS if key in body}
     if "email" in fields:
         fields["email"] = (fields["email"] or "").lower() or None
@@ -74,12 +74,12 @@ def _changed(contact: Json, body: Json) -> Json:
 
 
 def check(account: Account, draft: Json, own: int | None) -> None:
-    """Chatwoot validates the whole record, also what the call does not touch."""
-    others = [row for row in account.contacts.values() if row["id"] != own]
-    if draft.get("identifier") == "" and any(row["identifier"] == "" for row in others):
-        # No rule of Chatwoot's forbids it, but the database's unique index does.
+    """Chatwoot validates the whole record, also fields that the call does not touch."""
+    other_rows = [row for row in account.contacts.values() if row["id"] != own]
+    if draft.get("identifier") == "" and any(row["identifier"] == "" for row in other_rows):
+        # Chatwoot has no rule against it, but the database's unique index has.
         raise Refusal(500, SERVER_ERROR)
-    faults = [*_find_long(draft), *_find_taken_or_wrong(draft, others)]
+    faults = [*_find_long(draft), *_find_taken_or_wrong(draft, other_rows)]
     if faults:
         attributes = dict.fromkeys(attribute for attribute, _ in faults)
         raise invalid(", ".join(words for _, words in faults), *attributes)
@@ -92,13 +92,13 @@ def _find_long(draft: Json) -> list[tuple[str, str]]:
     return [(name, f"{_label(name)} {words}") for name in long]
 
 
-def _find_taken_or_wrong(draft: Json, others: list[Json]) -> list[tuple[str, str]]:
-    """In the order of Chatwoot's rules."""
+def _find_taken_or_wrong(draft: Json, rows: list[Json]) -> list[tuple[str, str]]:
+    """The order is that of Chatwoot's rules."""
     faults = []
     email, phone = draft.get("email"), draft.get("phone_number")
     for name in ("email", "identifier", "phone_number"):
         value = _fold(name, draft.get(name))
-        if value and any(_fold(name, row[name]) == value for row in others):
+        if value and any(_fold(name, row[name]) == value for row in rows):
             faults.append((name, f"{_label(name)} has already been taken"))
         if name == "email" and email and not is_email(email):
             faults.append((name, "Email Invalid email"))
@@ -112,7 +112,7 @@ def is_email(text: str) -> bool:
 
 
 def is_phone(text: str) -> bool:
-    """It ends in a number of E.164, whatever stands before it."""
+    """Tell whether the text ends in a number of E.164, whatever stands before it."""
     return _E164.search(text) is not None
 
 
@@ -137,10 +137,12 @@ def delete(account: Account, ask: Ask) -> Answer:
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
     contact = found(account.contacts, ask.ids["contact"])
-    gone = set(ask.body.get("custom_attributes") or [])
-    kept = {key: value for key, value in contact["custom_attributes"].items() if key not in gone}
+    names = set(ask.body.get("custom_attributes") or [])
+    attributes = {
+        key: value for key, value in contact["custom_attributes"].items() if key not in names
+    }
     check(account, contact, contact["id"])
-    change_contact(account, contact, contact | {"custom_attributes": kept})
+    change_contact(account, contact, contact | {"custom_attributes": attributes})
     return 200, {"payload": show_contact(contact)}
 
 
@@ -157,7 +159,7 @@ def conversations(account: Account, ask: Ask) -> Answer:
 
 
 def merge(account: Account, ask: Ask) -> Answer:
-    """The base survives and its values win; conversations move; the other one is gone."""
+    """The base survives and its values win; conversations move; the other contact is deleted."""
     base = found(account.contacts, int(ask.body.get("base_contact_id") or 0))
     other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
     if base is not other:

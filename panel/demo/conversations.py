@@ -20,7 +20,7 @@ from panel.demo.world import Json
 
 _PER_PAGE = 25
 _LONGEST_TEXT, _LARGEST_NUMBER = 1500, 9_999_999_999
-# In the order of lib/filters/filter_keys.yml, in which a refusal lists them.
+# The order is that of lib/filters/filter_keys.yml, in which a refusal lists them.
 _COLUMNS = {
     "status": Column(EXACT, lambda row: row["status"], every_value=True),
     "assignee_id": Column(CHOICE, lambda row: row["assignee_id"], every_value=True),
@@ -48,7 +48,7 @@ def _more(row: Json, key: str) -> Any:
 
 
 def shown(account: Account, row: Json, user: Json | None = None, messages: bool = False) -> Json:
-    """A conversation as the API shows it to `user`: its last message, or (for the page) all."""
+    """Return a conversation as `user` sees it: its last message, or (for the page) all."""
     last = find_last(account, row)
     hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
     return {
@@ -73,7 +73,7 @@ def shown(account: Account, row: Json, user: Json | None = None, messages: bool 
 
 
 def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
-    """Who talks to whom; an assignee and a team stand there only where the row has them."""
+    """Return its people; an assignee and a team stand there only where the row has them."""
     meta = {
         "sender": show_contact(account.contacts[row["contact_id"]], inboxes=False),
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
@@ -89,7 +89,7 @@ def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
 
 
 def find_readable(account: Account, ask: Ask) -> Json:
-    """The conversation that is asked for, if the user may read it."""
+    """Return the conversation of the call, if the user may read it."""
     row = found(account.conversations, ask.ids["conversation"])
     if not account.may_read(ask.user, row):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
@@ -107,10 +107,10 @@ def _page(account: Account, rows: list[Json], ask: Ask) -> list[Json]:
 
 
 def _meta(rows: list[Json], ask: Ask) -> Json:
-    mine = sum(row["assignee_id"] == ask.user["id"] for row in rows)
+    own = sum(row["assignee_id"] == ask.user["id"] for row in rows)
     assigned = sum(row["assignee_id"] is not None for row in rows)
     return {
-        "mine_count": mine,
+        "mine_count": own,
         "assigned_count": assigned,
         "unassigned_count": len(rows) - assigned,
         "all_count": len(rows),
@@ -141,7 +141,7 @@ def matching(account: Account, ask: Ask) -> Answer:
 
 
 def _knows(account: Account, key: str) -> bool:
-    """filter_keys.yml has the contact since v4.14.2."""
+    """The file filter_keys.yml has the contact since v4.14.2."""
     return key != "contact_id" or account.is_since(4, 14, 2)
 
 
@@ -151,18 +151,18 @@ def show(account: Account, ask: Ask) -> Answer:
 
 def write_attributes(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    sent = ask.body.get("custom_attributes")
-    if not isinstance(sent, dict):
+    attributes = ask.body.get("custom_attributes")
+    if not isinstance(attributes, dict):
         raise Refusal(500, SERVER_ERROR)
     keep = account.merge and ask.body.get("merge") is True
-    return _save(account, row, row["custom_attributes"] | sent if keep else dict(sent))
+    return _save(account, row, row["custom_attributes"] | attributes if keep else dict(attributes))
 
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    gone = set(ask.body.get("custom_attributes") or [])
-    kept = {key: value for key, value in row["custom_attributes"].items() if key not in gone}
-    return _save(account, row, kept)
+    names = set(ask.body.get("custom_attributes") or [])
+    attributes = {key: value for key, value in row["custom_attributes"].items() if key not in names}
+    return _save(account, row, attributes)
 
 
 def _save(account: Account, row: Json, attributes: Json) -> Answer:
@@ -172,7 +172,7 @@ def _save(account: Account, row: Json, attributes: Json) -> Answer:
 
 
 def check(draft: Json) -> None:
-    """The limits of today, which an older row may break: then nothing of it can be saved."""
+    """Check today's limits, which an older row may break: then no change of it can be saved."""
     faults = [
         (column, f"{column.replace('_', ' ').capitalize()} {key} {words}")
         for column in ("additional_attributes", "custom_attributes")

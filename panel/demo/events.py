@@ -1,4 +1,4 @@
-"""What the built-in Chatwoot tells of a change: the bodies of its webhooks, and when it sends one.
+"""The events of the built-in Chatwoot: the bodies of its webhooks, and when it sends one.
 
 Source: the recorded deliveries; webhook_listener.rb and the presenters of v4.16.2. Chatwoot sends
 them by several workers, in any order; here they come in the order of the changes.
@@ -20,7 +20,7 @@ from panel.demo.shapes import (
 )
 from panel.demo.world import Json
 
-# In the order of the columns, in which `changed_attributes` names them.
+# The order is that of the columns, in which `changed_attributes` names them.
 _CONTACT_CHANGES = (
     *("name", "email", "phone_number", "updated_at", "additional_attributes", "identifier"),
     *("custom_attributes", "last_activity_at", "contact_type", "blocked"),
@@ -35,7 +35,7 @@ def tell_contact_created(account: Account, contact: Json) -> None:
 
 
 def change_contact(account: Account, contact: Json, draft: Json) -> None:
-    """Write the draft into the row; where it changes nothing, nobody is told.
+    """Write the draft into the row; without a change no event is sent.
 
     A visitor who can be reached is a lead from now on.
     """
@@ -63,14 +63,14 @@ def tell_conversation_created(account: Account, conversation: Json) -> None:
 
 
 def add_spoken(account: Account, conversation: Json, text: str, **fields: Any) -> Json:
-    """A message that somebody sends just now, which makes the contact active."""
+    """Add a message that is sent just now, which makes the contact active."""
     message = account.add_message(conversation["id"], text, **fields)
     conversation["last_activity_at"] = message["created_at"]
     return message
 
 
 def tell_message_created(account: Account, conversation: Json, message: Json) -> None:
-    """The contact who sent it became active by it."""
+    """The contact who sent the message becomes active by it."""
     contact = account.contacts[conversation["contact_id"]]
     if message["message_type"] == 0:
         change_contact(account, contact, contact | {"last_activity_at": time.time()})
@@ -78,7 +78,7 @@ def tell_message_created(account: Account, conversation: Json, message: Json) ->
 
 
 def _write(row: Json, draft: Json, columns: tuple[str, ...]) -> list[Json]:
-    """Update the row; answers what changed, with the moment of the change before it."""
+    """Update the row; returns the changes, with the time of the change before them."""
     before = dict(row)
     row.update(draft)
     if all(before.get(key) == row.get(key) for key in columns):
@@ -101,8 +101,8 @@ def _place(account: Account) -> Json:
 
 
 def _show_conversation(account: Account, row: Json) -> Json:
-    """With the last message that was written to or by the contact."""
-    said = [m for m in row["messages"] if m["message_type"] != ACTIVITY and not m["private"]]
+    """Show it with the last message that was written to or by the contact."""
+    messages = [m for m in row["messages"] if m["message_type"] != ACTIVITY and not m["private"]]
     assignee = account.agents.get(row["assignee_id"] or 0)
     team = account.teams.get(row["team_id"] or 0)
     meta = {
@@ -112,13 +112,13 @@ def _show_conversation(account: Account, row: Json) -> Json:
         "team": show_team_event(team) if team else None,
         "hmac_verified": row["hmac_verified"],
     }
-    kept = ("id", "inbox_id", "labels", "status", "custom_attributes", "priority")
+    names = ("id", "inbox_id", "labels", "status", "custom_attributes", "priority")
     return {
-        **{key: row[key] for key in (*kept, "additional_attributes", "created_at")},
+        **{key: row[key] for key in (*names, "additional_attributes", "created_at")},
         "can_reply": True,
         "channel": account.inboxes.get(row["inbox_id"], {}).get("channel_type"),
         "contact_inbox": _show_contact_inbox(account, row),
-        "messages": [show_message(account, row, said[-1])] if said else [],
+        "messages": [show_message(account, row, messages[-1])] if messages else [],
         "meta": meta,
         "snoozed_until": None,
         "unread_count": count_unread(row),
@@ -151,10 +151,10 @@ def _show_message(account: Account, conversation: Json, row: Json) -> Json:
     inbox = account.inboxes[conversation["inbox_id"]]
     contact = account.contacts[conversation["contact_id"]]
     sender = row["sender"] or {"type": None}
-    shown = show_contact_webhook(contact, _place(account)) if sender["type"] == "contact" else None
+    person = show_contact_webhook(contact, _place(account)) if sender["type"] == "contact" else None
     if sender["type"] == "user":
         agent = account.agents[sender["id"]]
-        shown = {**{key: agent[key] for key in ("id", "name", "email")}, "type": "user"}
+        person = {**{key: agent[key] for key in ("id", "name", "email")}, "type": "user"}
     return {
         "account": _place(account),
         "additional_attributes": {},
@@ -167,6 +167,6 @@ def _show_message(account: Account, conversation: Json, row: Json) -> Json:
         "inbox": {"id": inbox["id"], "name": inbox["name"]},
         "message_type": _MESSAGE_TYPES[row["message_type"]],
         "private": row["private"],
-        "sender": shown,
+        "sender": person,
         "source_id": row["source_id"],
     }

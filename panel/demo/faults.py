@@ -1,6 +1,6 @@
 """Every way in which the back office can fail, as a table.
 
-A fault gets what it may need (`Case`) and gives the answer that takes the place of the right one.
+A fault gets the data that it may need (`Case`), and returns the answer in place of the right one.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Fault:
 
 
 def refusal(status: int, code: str, detail: str, **headers: str) -> Response:
-    """An error in the back office's own envelope (REST API reference, error codes)."""
+    """Make an error in the back office's own envelope (REST API reference, error codes)."""
     errors = {"code": code, "detail": detail}
     document = {"success": False, "data": None, "meta": None, "message": detail, "errors": errors}
     return answer(status, document, **headers)
 
 
 def native(status: int, code: str, message: str) -> Response:
-    """An error as WordPress itself renders a WP_Error, outside the envelope."""
+    """Make an error as WordPress itself renders a WP_Error, outside the envelope."""
     return answer(status, {"code": code, "message": message, "data": {"status": status}})
 
 
 def page(status: int, title: str) -> Response:
-    """What a proxy or a maintenance mode answers: HTML."""
+    """Make the HTML answer of a proxy or a maintenance mode."""
     html = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
     return Response(html, status, content_type="text/html; charset=UTF-8")
 
@@ -57,7 +57,7 @@ def page(status: int, title: str) -> Response:
 def _truncated(case: Case) -> Response:
     body = json.dumps(case.document).encode()
     headers = {"Content-Length": str(len(body))}
-    # An iterator: of bytes werkzeug would correct the length.
+    # The body is an iterator, since werkzeug would correct the length of bytes.
     half = iter([body[: len(body) // 2]])
     return Response(half, 200, headers, content_type="application/json")
 
@@ -76,7 +76,8 @@ def _foreign(case: Case) -> Response:
     return answer(200, case.document | {"data": {**(data or {}), "id": other}})
 
 
-# One of each that decides something, as PHP may write it; what a row has not stays away.
+# Odd forms of values that decide something, as PHP may write them; only fields that a row has are
+# replaced.
 _ODD_VALUES = {
     "status": {"value": "active", "label": "Ativa"},
     "total": False,
@@ -100,7 +101,7 @@ def _odd_records(case: Case) -> Response:
 
 
 def _reset(_case: Case) -> Response:
-    # The server drops the connection on this, without a line of an answer.
+    # The server drops the connection on this error, without a line of an answer.
     raise ConnectionResetError
 
 

@@ -2,7 +2,7 @@
 
 Source: services/filter_service.rb, helpers/filters/filter_helper.rb, filter_keys.yml (v4.16.2).
 Conditions are joined flat: AND binds tighter than OR, there are no parentheses. `equal_to` of
-contacts compares with `values[0]` alone; of conversations with all. Text compares without case.
+contacts compares with `values[0]` alone; of conversations with all. Text is compared without case.
 A custom attribute can be filtered only when a definition for it exists, by any operator.
 """
 
@@ -91,14 +91,14 @@ def chosen(
     columns: Mapping[str, Column],
     definitions: Iterable[Json],
 ) -> list[Json]:
-    """The rows that the filter's `payload` lets through; 422 for a bad key, operator or value.
+    """Return the rows that match the filter's `payload`; 422 for a bad key, operator or value.
 
-    Without a list it breaks; an empty one lets everything through.
+    A payload that is no list breaks the filter; an empty list matches every row.
     """
     if not isinstance(payload, list):
         raise Refusal(500, SERVER_ERROR)
-    known = _custom_columns(definitions) | dict(columns)
-    groups = _groups(payload, known, ",".join(columns))
+    columns_by_key = _custom_columns(definitions) | dict(columns)
+    groups = _groups(payload, columns_by_key, ",".join(columns))
     return [row for row in rows if any(all(test(row) for test in group) for group in groups)]
 
 
@@ -112,7 +112,7 @@ def _custom_columns(definitions: Iterable[Json]) -> dict[str, Column]:
 
 
 def _groups(payload: list[Json], columns: Mapping[str, Column], keys: str) -> list[list[Test]]:
-    """The flat conditions as an OR of ANDs; a joint too many or too few is broken SQL: a 500."""
+    """Return the conditions as an OR of ANDs; a joint too many or too few is a 500."""
     groups: list[list[Test]] = [[]]
     joints = [str(condition.get("query_operator") or "").upper() for condition in payload]
     if set(joints) - {"", "AND", "OR"}:
@@ -146,42 +146,43 @@ def _test(condition: Json, columns: Mapping[str, Column], keys: str) -> Test:
 
 def _compare(column: Column, kind: Kind, operator: str, values: list[Any]) -> Test:
     if operator in _PRESENT:
-        wanted = operator == "is_present"
-        return lambda row: (column.read(row) not in (None, [])) == wanted
+        is_present = operator == "is_present"
+        return lambda row: (column.read(row) not in (None, [])) == is_present
     if operator == "days_before":
         operator, values = "is_less_than", [time.time() - int(values[0]) * _DAY]
     if operator in _SUBSTRING:
-        # Of phones too, as they stand; and of any of the values.
+        # Phones are compared unchanged too; any one of the values may match.
         parts = [_fold(value).strip() for value in values]
         return lambda row: _contains(column.read(row), parts, operator)
-    told = [kind.norm(value) for value in values]
-    told = told if column.every_value else told[:1]
-    return lambda row: _holds(column, kind, operator, column.read(row), told)
+    compared_values = [kind.norm(value) for value in values]
+    compared_values = compared_values if column.every_value else compared_values[:1]
+    return lambda row: _holds(column, kind, operator, column.read(row), compared_values)
 
 
 def _contains(value: Any, parts: list[str], operator: str) -> bool:
-    """Where there is nothing, neither operator holds."""
+    """Neither operator matches an absent value."""
     if value is None:
         return False
     return any(part in _fold(value) for part in parts) == (operator == "contains")
 
 
-def _holds(column: Column, kind: Kind, operator: str, value: Any, wanted: list[Any]) -> bool:
+def _holds(column: Column, kind: Kind, operator: str, value: Any, values: list[Any]) -> bool:
     if isinstance(value, list):
-        return (wanted[0] in map(_fold, value)) == (operator == "equal_to")
+        return (values[0] in map(_fold, value)) == (operator == "equal_to")
     if value is None:
-        # SQL's null is not different from anything; for custom attributes Chatwoot asks apart.
+        # SQL's null is not different from anything; for custom attributes Chatwoot tests null
+        # separately.
         return column.custom and operator == "not_equal_to"
-    return _COMPARE.get(operator, _is_equal)(kind.norm(value), wanted)
+    return _COMPARE.get(operator, _is_equal)(kind.norm(value), values)
 
 
-def _is_equal(value: Any, wanted: list[Any]) -> bool:
-    """Every operator that Chatwoot does not know compares so; `starts_with` is one of them."""
-    return value in wanted
+def _is_equal(value: Any, values: list[Any]) -> bool:
+    """Operators that Chatwoot does not know compare like this; `starts_with` is one of them."""
+    return value in values
 
 
 _COMPARE: dict[str, Callable[[Any, list[Any]], bool]] = {
-    "not_equal_to": lambda value, wanted: value not in wanted,
-    "is_greater_than": lambda value, wanted: value > wanted[0],
-    "is_less_than": lambda value, wanted: value < wanted[0],
+    "not_equal_to": lambda value, values: value not in values,
+    "is_greater_than": lambda value, values: value > values[0],
+    "is_less_than": lambda value, values: value < values[0],
 }

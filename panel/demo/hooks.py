@@ -1,4 +1,4 @@
-"""What the plugin would do: change something in the back office, and ring the panel for it."""
+"""The plugin's part: changes data in the back office, and sends the panel a hook for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPEN = ("pending", "processing", "on-hold")
 
 
 class Plugin:
-    """Rings at `url` with the shared secret, over real HTTP."""
+    """Posts to `url` with the shared secret, over real HTTP."""
 
     def __init__(self, office: BackOffice, url: str, secret: str) -> None:
         self._office = office
@@ -29,7 +29,7 @@ class Plugin:
         }
 
     def do(self, deed: str, organization: int) -> Json:
-        """Returns what the panel's door answered; KeyError for an unknown deed."""
+        """Returns the panel's answer; KeyError for an unknown deed."""
         event, subject = self.deeds[deed][1](organization)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         hook = {"event": event, "timestamp": now, "id": str(uuid.uuid4())}
@@ -39,8 +39,8 @@ class Plugin:
             headers={"Authorization": f"Bearer {self._secret}"},
             timeout=10,
         )
-        told: Json = answer.json()
-        return {"event": event, "status": answer.status_code, "answer": told}
+        answer_body: Json = answer.json()
+        return {"event": event, "status": answer.status_code, "answer": answer_body}
 
     def _order(self, organization: int) -> tuple[str, int]:
         rows = self._office.rows("orders", organization)

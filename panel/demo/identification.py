@@ -1,7 +1,7 @@
-"""Who a visitor says they are makes them somebody: the contact who has one of the keys.
+"""The identification of visitors: their keys merge them into the contact who has one of the keys.
 
 Source: actions/contact_identify_action.rb and builders/contact_inbox_with_contact_builder.rb of
-v4.16.2; that a key merges without any proof was seen in a run.
+v4.16.2; a run showed that a key merges without any proof.
 """
 
 from __future__ import annotations
@@ -19,45 +19,46 @@ _MERGED = ("custom_attributes", "additional_attributes")
 _USABLE = {"email": is_email, "phone_number": is_phone}
 
 
-def identify(account: Account, contact: Json, told: Json, keep_name: bool = False) -> Json:
-    """The contact that has one of these keys takes this one in; the rest is written over it.
+def identify(account: Account, contact: Json, stated_values: Json, keep_name: bool = False) -> Json:
+    """Merge this contact into the one that has one of these keys; the other values are written over
+    it.
 
-    Values that are no e-mail or phone are left out. `keep_name`: whom it is merged into keeps
-    their name, as for the pre-chat form.
+    Values that are no e-mail or phone are left out. `keep_name`: the remaining contact keeps its
+    name, as for the pre-chat form.
     """
-    values = {key: told[key] for key in ("name", *_KEYS) if told.get(key)}
+    values = {key: stated_values[key] for key in ("name", *_KEYS) if stated_values.get(key)}
     for key in _KEYS:
         owner = find_owner(account, key, values.get(key))
         if owner is None:
             continue
-        if not _may_join(owner, key, told):
+        if not _may_join(owner, key, stated_values):
             del values[key]
         elif owner is not contact:
             join_contacts(account, owner, contact)
             contact = owner
         if owner is contact and keep_name:
             values.pop("name", None)
-    change_contact(account, contact, _draft(account, contact, values, told))
+    change_contact(account, contact, _draft(account, contact, values, stated_values))
     return contact
 
 
-def _may_join(owner: Json, key: str, told: Json) -> bool:
-    """Not who has another identifier; nor by phone who has another e-mail."""
-    named = told.get("identifier")
-    if named and owner["identifier"] and owner["identifier"] != named:
+def _may_join(owner: Json, key: str, values: Json) -> bool:
+    """Owners with another identifier do not join; nor, by phone, owners with another e-mail."""
+    identifier = values.get("identifier")
+    if identifier and owner["identifier"] and owner["identifier"] != identifier:
         return False
-    by_phone = key == "phone_number" and told.get("email") and owner["email"]
-    return not by_phone or owner["email"] == told["email"]
+    by_phone = key == "phone_number" and values.get("email") and owner["email"]
+    return not by_phone or owner["email"] == values["email"]
 
 
-def _draft(account: Account, contact: Json, values: Json, told: Json) -> Json:
+def _draft(account: Account, contact: Json, values: Json, stated_values: Json) -> Json:
     usable = {key: value for key, value in values.items() if _USABLE.get(key, bool)(value)}
     if "email" in usable:
         usable["email"] = usable["email"].lower()
     merged = {
-        key: merge_deeply(contact[key], told[key])
+        key: merge_deeply(contact[key], stated_values[key])
         for key in _MERGED
-        if isinstance(told.get(key), dict) and told[key]
+        if isinstance(stated_values.get(key), dict) and stated_values[key]
     }
     draft = contact | usable | merged
     check(account, draft, contact["id"])
@@ -65,23 +66,23 @@ def _draft(account: Account, contact: Json, values: Json, told: Json) -> Json:
 
 
 def find_owner(account: Account, key: str, value: Any) -> Json | None:
-    """The contact who has this value; an e-mail is compared without case."""
-    wanted = value.lower() if key == "email" and isinstance(value, str) else value
-    rows = [row for row in account.contacts.values() if wanted and row[key] == wanted]
+    """Return the contact who has this value; an e-mail is compared without case."""
+    key_value = value.lower() if key == "email" and isinstance(value, str) else value
+    rows = [row for row in account.contacts.values() if key_value and row[key] == key_value]
     return rows[0] if rows else None
 
 
-def build_contact(account: Account, inbox: int, source: str, told: Json) -> Json:
-    """Who has one of the keys joins the inbox as they are; else a new contact does."""
-    owners = (find_owner(account, key, told.get(key)) for key in _KEYS)
+def build_contact(account: Account, inbox: int, source: str, values: Json) -> Json:
+    """Return the contact who has one of the keys, or a new one, as it joins the inbox."""
+    owners = (find_owner(account, key, values.get(key)) for key in _KEYS)
     contact = next((owner for owner in owners if owner), None)
     joined = {"inbox": account.inboxes[inbox], "source_id": source}
     if contact:
         contact["contact_inboxes"].append(joined)
         return contact
-    name = told.get("name") or f"quiet-cloud-{secrets.randbelow(1000)}"
-    fields = {key: told.get(key) or None for key in _KEYS} | {"name": name}
-    fields |= {key: told.get(key) or {} for key in _MERGED}
+    name = values.get("name") or f"quiet-cloud-{secrets.randbelow(1000)}"
+    fields = {key: values.get(key) or None for key in _KEYS} | {"name": name}
+    fields |= {key: values.get(key) or {} for key in _MERGED}
     check(account, fields, None)
     contact = account.add_contact(None, **fields, contact_inboxes=[joined])
     tell_contact_created(account, contact)

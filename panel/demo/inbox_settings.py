@@ -1,4 +1,4 @@
-"""All that the built-in Chatwoot tells of an inbox, most of which nobody reads.
+"""The settings of an inbox as the built-in Chatwoot tells them; few of them are ever read.
 
 Source: the recorded inboxes (API, e-mail) and _inbox.json.jbuilder of v4.16.2 (website).
 """
@@ -61,24 +61,24 @@ _OF_ADMINISTRATORS: dict[str, Json] = {
 
 
 def show_inbox(inbox: Json, channel: Json, administrator: bool) -> Json:
-    """`channel`: what visitors come in by; an agent is not told its key."""
+    """`channel`: the way in for visitors; its key is not shown to an agent."""
     kind = inbox["channel_type"]
-    told = {key: channel.get(key) for key in ("website_token", "hmac_mandatory")}
-    shown = {**_EVERY_INBOX, **_OF_CHANNEL.get(kind, {}), **inbox, **told}
-    shown["working_hours"] = [_open_hours(day) for day in range(7)]
+    settings = {key: channel.get(key) for key in ("website_token", "hmac_mandatory")}
+    body = {**_EVERY_INBOX, **_OF_CHANNEL.get(kind, {}), **inbox, **settings}
+    body["working_hours"] = [_open_hours(day) for day in range(7)]
     if kind == API_CHANNEL:
-        shown["inbox_identifier"] = channel.get("inbox_identifier")
+        body["inbox_identifier"] = channel.get("inbox_identifier")
     if administrator:
-        shown |= _OF_ADMINISTRATORS.get(kind, {})
+        body |= _OF_ADMINISTRATORS.get(kind, {})
     if administrator and kind in (API_CHANNEL, WIDGET_CHANNEL):
-        shown["hmac_token"] = channel.get("hmac_token")
-    return shown
+        body["hmac_token"] = channel.get("hmac_token")
+    return body
 
 
 def _open_hours(day: int) -> Json:
-    """From Monday to Friday, nine to five; Sunday is 0."""
-    closed = day in (0, 6)
-    opens, closes, sharp = (None, None, None) if closed else (9, 17, 0)
+    """Opening hours are from Monday to Friday, nine to five; Sunday is 0."""
+    is_closed = day in (0, 6)
+    opens, closes, sharp = (None, None, None) if is_closed else (9, 17, 0)
     hours = {"open_hour": opens, "open_minutes": sharp, "close_hour": closes}
-    whole = {"day_of_week": day, "closed_all_day": closed, "open_all_day": False}
+    whole = {"day_of_week": day, "closed_all_day": is_closed, "open_all_day": False}
     return {**whole, **hours, "close_minutes": sharp}

@@ -1,9 +1,9 @@
 """How a mail becomes a message of the built-in Chatwoot's e-mail inbox.
 
-Source: mail_presenter.rb and imap_mailbox.rb of v4.16.2; a forged mail was seen in a run. Nobody
-looks whether the sender is who they say: the contact is whom `Reply-To` names, then
-`X-Original-Sender`, then `From`. An answer goes into the conversation of the message that its
-`In-Reply-To` names, whoever sent it, as that conversation's contact's message.
+Source: mail_presenter.rb and imap_mailbox.rb of v4.16.2; a forged mail was seen in a run. The
+sender is not checked: the contact is the one that `Reply-To` names, then `X-Original-Sender`, then
+`From`. An answer goes into the conversation of the message that its `In-Reply-To` names, whoever
+sent it, as a message of that conversation's contact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUPPORT = "suporte@middag.example"
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it arrives: its headers, its text, and its HTML where it has any."""
+    """A mail as it arrives: its headers, its text, and its HTML where it has any."""
 
     sender: str
     text: str
@@ -38,18 +38,18 @@ class Mail:
 
     @property
     def person(self) -> str:
-        """Whom Chatwoot takes for the sender."""
+        """The person whom Chatwoot takes for the sender."""
         return (self.reply_to or self.original_sender or self.sender).lower()
 
 
 def receive_mail(account: Account, inbox: int, mail: Mail) -> Json:
-    """Answers the conversation that the mail is in."""
+    """Return the conversation that the mail is in."""
     talk = _find_answered(account, inbox, mail)
-    opened = talk is None
+    is_new = talk is None
     if talk is None:
         talk = _open_conversation(account, inbox, mail)
-    # Where a message says who sent it, only `Reply-To` and `From` are looked at.
-    told = [(mail.reply_to or mail.sender).lower()]
+    # For the sender of a message, only `Reply-To` and `From` are looked at.
+    senders = [(mail.reply_to or mail.sender).lower()]
     headers: Json = {"in_reply_to": mail.in_reply_to, "message_id": mail.message_id}
     if mail.original_sender:
         headers["headers"] = {"x-original-sender": mail.original_sender}
@@ -57,10 +57,10 @@ def receive_mail(account: Account, inbox: int, mail: Mail) -> Json:
         talk["id"],
         mail.text,
         mail.html,
-        **{"from_": told, "to": mail.to, "cc": mail.cc, "subject": mail.subject, **headers},
+        **{"from_": senders, "to": mail.to, "cc": mail.cc, "subject": mail.subject, **headers},
     )
     talk["last_activity_at"] = message["created_at"]
-    if opened:
+    if is_new:
         tell_conversation_created(account, talk)
     tell_message_created(account, talk, message)
     return talk
@@ -79,9 +79,9 @@ def _open_conversation(account: Account, inbox: int, mail: Mail) -> Json:
     places = [joined["inbox"]["id"] for joined in contact["contact_inboxes"]] if contact else []
     if contact is None or inbox not in places:
         name = mail.person.partition("@")[0]
-        told: Json = {"email": mail.person, "name": name}
-        told |= {"additional_attributes": {"source_id": f"email:{mail.message_id}"}}
-        contact = build_contact(account, inbox, mail.person, told)
+        fields: Json = {"email": mail.person, "name": name}
+        fields |= {"additional_attributes": {"source_id": f"email:{mail.message_id}"}}
+        contact = build_contact(account, inbox, mail.person, fields)
     return account.add_conversation(
         contact["id"],
         inbox,

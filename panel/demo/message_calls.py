@@ -1,7 +1,7 @@
 """The built-in Chatwoot's calls about the messages of a conversation.
 
 Source: messages_controller.rb, message_builder.rb and message.rb of v4.16.2; no call was recorded.
-A list has twenty messages, the last ones or those before `before`. What the builder raises is
+A list has twenty messages, the last ones or those before `before`. Errors of the builder are
 answered with 422.
 """
 
@@ -18,16 +18,16 @@ _LONGEST = 150_000
 
 def index(account: Account, ask: Ask) -> Answer:
     row = find_readable(account, ask)
-    shown = list_messages(account, row)
+    messages = list_messages(account, row)
     before = ask.query.get("before", "")
     if before.isdigit():
-        shown = [each for each in shown if each["id"] < int(before)]
+        messages = [message for message in messages if message["id"] < int(before)]
     meta = {"labels": row["labels"], "additional_attributes": row["additional_attributes"]}
-    return 200, {"meta": meta, "payload": shown[-_PER_PAGE:]}
+    return 200, {"meta": meta, "payload": messages[-_PER_PAGE:]}
 
 
 def create(account: Account, ask: Ask) -> Answer:
-    """An agent's message; `source_id` is kept, as that of any message."""
+    """Create an agent's message; `source_id` is stored, as for any message."""
     row = find_readable(account, ask)
     text = ask.body.get("content") or ""
     if ask.body.get("message_type") == "incoming":

@@ -15,12 +15,12 @@ ACTIVITY = 2  # a message type: what Chatwoot notes about the conversation itsel
 
 
 def list_messages(account: Account, conversation: Json) -> list[Json]:
-    """All of them, oldest first, as the API shows one."""
+    """Return all messages, oldest first, as the API shows them."""
     return [show_message(account, conversation, row) for row in conversation["messages"]]
 
 
 def find_last(account: Account, conversation: Json, activity: bool = True) -> Json | None:
-    """The last message; without `activity`, the last that somebody wrote."""
+    """Return the last message; without `activity`, the last one that a person wrote."""
     rows = conversation["messages"]
     written = [row for row in rows if activity or row["message_type"] != ACTIVITY]
     return show_message(account, conversation, written[-1]) if written else None
@@ -29,7 +29,7 @@ def find_last(account: Account, conversation: Json, activity: bool = True) -> Js
 def show_message(account: Account, conversation: Json, row: Json) -> Json:
     content = row["content_attributes"]
     sender = _show_sender(account, conversation, row["sender"])
-    told = {
+    body = {
         "id": row["id"],
         "content": row["content"],
         "account_id": account.account_id,
@@ -51,11 +51,11 @@ def show_message(account: Account, conversation: Json, row: Json) -> Json:
         "sentiment": {},
         "conversation": _show_place(account, conversation),
     }
-    return {**told, "sender": sender} if sender else told
+    return {**body, "sender": sender} if sender else body
 
 
 def _process(text: str, content: Json) -> str:
-    """The part of a mail that is new; of any other message, all of it."""
+    """Return the new part of a mail; of any other message, all of it."""
     mail = content.get("email") or {}
     parts = [mail.get(name, {}).get("quoted") for name in ("text_content", "html_content")]
     return str(next((part for part in parts if part is not None), text))
@@ -71,13 +71,13 @@ def _show_place(account: Account, conversation: Json) -> Json:
 
 
 def count_unread(conversation: Json) -> int:
-    """The customer's messages, of which Chatwoot counts the last ten; no agent has looked."""
+    """Count the customer's last messages, ten at most; no agent has read them."""
     incoming = [row for row in conversation["messages"] if row["message_type"] == 0]
     return min(len(incoming), 10)
 
 
 def find_waiting(conversation: Json) -> int:
-    """Since when the customer waits for an answer: 0 where an agent spoke last, notes aside."""
+    """Return when the customer's wait began: 0 where an agent wrote last, notes aside."""
     waiting = 0
     for row in conversation["messages"]:
         if row["message_type"] == 0:
@@ -88,7 +88,7 @@ def find_waiting(conversation: Json) -> int:
 
 
 def find_source(account: Account, conversation: Json) -> str:
-    """How the channel calls the contact of this conversation."""
+    """Return the contact's name in the channel of this conversation."""
     if conversation["source_id"]:
         return str(conversation["source_id"])
     contact = account.contacts.get(conversation["contact_id"], {})

@@ -1,7 +1,7 @@
 """The built-in Chatwoot's webhooks on their way: one after another, each once.
 
-Source: lib/webhooks/trigger.rb of v4.16.2. Whatever is answered, and be it nothing, none is sent
-again. Nothing says whether one arrived, as in the real one, whose only word is Sidekiq's log.
+Source: lib/webhooks/trigger.rb of v4.16.2. Whatever the answer, even without one, no webhook is
+sent again. The outcome is shown nowhere: the real one logs it in Sidekiq alone.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Delivery:
 
 
 class Outbox:
-    """Sends only while `sending` is set: the addresses of most tests are nobody's.
+    """Sends only while `sending` is set: the addresses of most tests belong to no server.
 
     The real one refuses private addresses since 4.14, unless it is told to allow them
-    (`SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true`); this one always does.
+    (`SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true`); this one always allows them.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Outbox:
         self._worker: threading.Thread | None = None
 
     def send(self, url: str, secret: str | None, event: Json) -> None:
-        """Queue one event; without a secret (before 4.11.2) nothing is signed."""
+        """Queue one event; without a secret (before 4.11.2) the event is not signed."""
         if not self.sending:
             return
         raw = encode(event).encode()
@@ -75,7 +75,7 @@ class Outbox:
                 raise TimeoutError(f"{self._open} webhooks are not sent")
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self.sending = False
         self._waiting.put(None)
 

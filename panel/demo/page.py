@@ -1,6 +1,6 @@
 """The demo page: Chatwoot's conversation view with our frame, and a bench to break the worlds.
 
-The page is served where Chatwoot's own dashboard stands; everything it needs besides lives under
+The page is served where Chatwoot's own dashboard stands; its other files and calls live under
 /demo, so that /api stays the real Chatwoot's.
 """
 
@@ -31,7 +31,7 @@ _FILES = {path.name: path for path in _STATIC.iterdir()}
 
 
 class Page:
-    """Answers everything outside Chatwoot's /api: set it as `chat.page`."""
+    """Answers all calls outside Chatwoot's /api: set it as `chat.page`."""
 
     def __init__(self, chat: Chatwoot, office: BackOffice) -> None:
         self.chat = chat
@@ -60,18 +60,18 @@ class Page:
         if call.path == self.home:
             return self._dashboard()
         if call.path in ("/", "/app"):
-            asked = f"?{urlencode(call.query)}" if call.query else ""
-            return answer(302, None, Location=self.home + asked)
+            query = f"?{urlencode(call.query)}" if call.query else ""
+            return answer(302, None, Location=self.home + query)
         return answer(404, {"error": "Not found"})
 
     def _dashboard(self) -> Response:
-        """The page, and the cookie in which the real one keeps its session."""
+        """Return the page, with the cookie in which the real one keeps its session."""
         page = _file("dashboard.html")
         session = next((key for key, agent in self.chat.sessions.items() if agent == AGENT), None)
         if session:
             names = ("access-token", "client", "uid")
-            told = quote(json.dumps(dict(zip(names, session, strict=True))), safe=_LEFT_AS_IT_IS)
-            page.headers.add("Set-Cookie", f"{_SESSION_COOKIE}={told}; Path=/; SameSite=Lax")
+            cookie = quote(json.dumps(dict(zip(names, session, strict=True))), safe=_LEFT_AS_IT_IS)
+            page.headers.add("Set-Cookie", f"{_SESSION_COOKIE}={cookie}; Path=/; SameSite=Lax")
         return page
 
     def _post(self, call: Call) -> Response:
@@ -85,7 +85,7 @@ class Page:
         return answer(200, self.state())
 
     def state(self) -> Json:
-        """All that the page shows, as the browser's store of the real dashboard would hold it."""
+        """Return the page's data, as the browser's store of the real dashboard would hold it."""
         with self.chat.lock:
             state = {
                 "account": self.chat.account_id,
@@ -95,12 +95,12 @@ class Page:
                 "conversations": self._conversations(),
                 "bench": self._bench(),
             }
-            # A copy, because the rows are alive.
+            # The state is copied, because other threads change the rows.
             copy: Json = json.loads(json.dumps(state))
             return copy
 
     def _conversations(self) -> list[Json]:
-        """The conversations, newest first, each with its inbox and scenario."""
+        """Return the conversations, newest first, with their inboxes and scenarios."""
         scenarios = {row.conversation: row for row in (SCENARIOS | REGULARS).values()}
         rows = sorted(self.chat.conversations.values(), key=lambda row: -row["last_activity_at"])
         return [
@@ -130,7 +130,7 @@ class Page:
         }
 
     def _fault(self, body: Json) -> None:
-        """`fault` (None heals), `section` (None: all), `organizations` (None: everyone)."""
+        """`fault` (None heals), `section` (None: all), `organizations` (None: all)."""
         name, section = body.get("fault"), body.get("section") or None
         numbers: list[Any] = body.get("organizations") or [None]
         for number in numbers:
@@ -142,7 +142,7 @@ class Page:
         return dict(self.plugin.deeds) if self.plugin else {}
 
     def _hook(self, body: Json) -> None:
-        """`deed` is done to `organization`, and the panel is told."""
+        """Do `deed` to `organization`, and tell the panel."""
         if self.plugin is None:
             raise KeyError("no panel to ring at")
         self.rung = self.plugin.do(body["deed"], int(body["organization"]))
@@ -151,13 +151,13 @@ class Page:
         self.chat.down = body.get("down") is True
 
     def _heal(self, _body: Json) -> None:
-        """All is well: with the faults that the scenarios are about, too."""
+        """End all faults, those of the scenarios too."""
         self.office.heal()
         self.chat.down = False
         self.chat.unreachable.clear()
 
     def _reset(self, body: Json) -> None:
-        """The faults of the scenarios and no others."""
+        """Set the faults of the scenarios and no others."""
         self._heal(body)
         break_as_told(self.office, self.chat)
 
@@ -166,5 +166,5 @@ def _file(name: str) -> Response:
     if name not in _FILES:
         return answer(404, {"error": "Not found"})
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    # Read every time: who works on the page reloads it.
+    # The file is read every time, so that a reload shows a change of it.
     return Response(_FILES[name].read_bytes(), content_type=f"{kind}; charset=utf-8")

@@ -11,9 +11,9 @@ from panel.demo.world import Json
 
 
 def profile(account: Account, user: Json) -> Json:
-    """Who is signed in, with the user's own secrets.
+    """Return the user who is signed in, with the user's own secrets.
 
-    The token is not told where no account of the user may use the API.
+    The token is left out where no account of the user may use the API.
     """
     token = next((key for key, agent in account.tokens.items() if agent == user["id"]), "")
     return {
@@ -48,8 +48,8 @@ def _show_place(account: Account, user: Json) -> Json:
 
 
 def show_account(account: Account, _ask: Ask) -> Answer:
-    shown = {"id": account.account_id, "name": account.name, "locale": account.locale}
-    return 200, {**shown, "status": account.status}
+    body = {"id": account.account_id, "name": account.name, "locale": account.locale}
+    return 200, {**body, "status": account.status}
 
 
 def agents(account: Account, _ask: Ask) -> Answer:
@@ -57,10 +57,10 @@ def agents(account: Account, _ask: Ask) -> Answer:
 
 
 def inboxes(account: Account, ask: Ask) -> Answer:
-    """`hmac_mandatory` is null where nothing is signed."""
-    seen = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
+    """`hmac_mandatory` is null where no identity is signed."""
+    rows = [row for row in account.inboxes.values() if account.may_see(ask.user, row["id"])]
     whole, channels = ask.user["role"] == "administrator", account.channels
-    return 200, {"payload": [show_inbox(row, channels.get(row["id"], {}), whole) for row in seen]}
+    return 200, {"payload": [show_inbox(row, channels.get(row["id"], {}), whole) for row in rows]}
 
 
 def inbox_members(account: Account, ask: Ask) -> Answer:
@@ -72,7 +72,7 @@ def inbox_members(account: Account, ask: Ask) -> Answer:
 
 
 def teams(account: Account, ask: Ask) -> Answer:
-    """Anybody may ask; `is_member` is about who asks."""
+    """Any user may ask; `is_member` is about that user."""
     return 200, [_shown_team(account, row, ask.user) for row in account.teams.values()]
 
 
@@ -85,7 +85,7 @@ def _shown_team(account: Account, row: Json, user: Json) -> Json:
 
 
 def team_members(account: Account, ask: Ask) -> Answer:
-    """A bare list, as agents are, and not below `payload`, as the members of an inbox are."""
+    """Return a bare list, as of agents, and not below `payload`, as for the members of an inbox."""
     members = sorted(account.team_members[found(account.teams, ask.ids["team"])["id"]])
     return 200, [account.agents[at] for at in members if at in account.agents]
 

@@ -1,4 +1,4 @@
-"""What Rails does below Chatwoot, whatever is asked: JSON, moments, and what it cannot answer.
+"""The part of Rails below Chatwoot: JSON, moments, and answers to broken or unknown calls.
 
 Source: the recorded calls; ActionDispatch::PublicExceptions of Rails 7.1; rack_attack.rb.
 """
@@ -26,9 +26,9 @@ SERVER_ERROR: Json = {"status": 500, "error": "Internal Server Error"}
 
 
 def encode(document: object) -> str:
-    """UTF-8, and six bytes for each of the three signs of HTML.
+    """Encode in UTF-8, with six bytes for each of the three signs of HTML.
 
-    Half a character is no UTF-8; it is escaped, so that a test may let one through.
+    A lone surrogate is no UTF-8; it is escaped, so that a test may let one through.
     """
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -41,13 +41,13 @@ def _escape(sign: str) -> str:
 
 
 def write_moment(moment: float) -> str:
-    """A moment in unix seconds, as it stands in JSON where it is no number."""
+    """Return a moment in unix seconds, as it stands in JSON where it is no number."""
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
     return f"{whole}.{int(moment % 1 * 1000):03}Z"
 
 
 def respond(status: int, document: str | None) -> Response:
-    """An answer of a controller; a body that is None is `head :ok` or `head :no_content`."""
+    """Make an answer of a controller; a body that is None is `head :ok` or `head :no_content`."""
     if document is None and status in (502, 503, 504):
         return fail(status)
     if status == 204:
@@ -56,16 +56,16 @@ def respond(status: int, document: str | None) -> Response:
         return bare
     if document is None:
         return Response("", status, content_type="application/json")
-    # What nobody rescued is written by another part of Rails, which spells it in capitals.
+    # Another part of Rails answers an error that no code rescued, and spells it in capitals.
     charset = "UTF-8" if status == 500 else "utf-8"
     return Response(document, status, content_type=f"application/json; charset={charset}")
 
 
 def fail(status: int) -> Response:
-    """How Chatwoot, or what stands before it, fails.
+    """Make a failure of Chatwoot, or of a server in front of it.
 
     429 is the throttle's plain text, 422 the database's time-out (since 4.16; before, a 500), 500
-    what nobody rescued; the rest are the pages of a proxy.
+    an error that no code rescued; the others are the pages of a proxy.
     """
     if status == 429:
         return Response("Retry later\n", 429, content_type="text/plain")
@@ -78,7 +78,7 @@ def fail(status: int) -> Response:
 
 
 def refuse_path(call: Call) -> Response:
-    """No such address: a page, or JSON for who accepts nothing else.
+    """Answer an unknown address: a page, or JSON where the call accepts nothing else.
 
     Below /app every address is the dashboard, which is a page and never JSON.
     """

@@ -1,4 +1,4 @@
-"""What a new row of the built-in Chatwoot holds before anybody changes it."""
+"""The defaults of a new row of the built-in Chatwoot."""
 
 from __future__ import annotations
 
@@ -103,17 +103,18 @@ def message_row(message: int, conversation: Json, text: str, fields: Json) -> Js
 
 
 def mail_attributes(text: str, html: str | None, headers: dict[str, Any]) -> Json:
-    """`content_attributes` of a mail: `headers` has from, to, cc, subject, date and message_id.
+    """Return `content_attributes` of a mail: `headers` has from, to, cc, subject, date and
+    message_id.
 
     The text and the HTML stand there three times each. (mail_presenter.rb, and a recording.)
     """
     body: Json = {"text_content": _three_times(text), "html_content": {}}
     if html is not None:
         body["html_content"] = _three_times(html)
-    told: Json = {"bcc": None, "cc": None, "headers": None, "in_reply_to": None, "references": []}
+    email: Json = {"bcc": None, "cc": None, "headers": None, "in_reply_to": None, "references": []}
     kind = "text/plain" if html is None else "multipart/alternative"
     shape = {"content_type": kind, "multipart": html is not None, "number_of_attachments": 0}
-    mail = {**told, **headers, **shape, **body, "auto_reply": False}
+    mail = {**email, **headers, **shape, **body, "auto_reply": False}
     return {"email": mail, "cc_email": mail["cc"], "bcc_email": mail["bcc"]}
 
 

@@ -1,6 +1,6 @@
-"""SCENARIOS: who writes to us, for which organization, and what is wrong with the world.
+"""SCENARIOS: the customers who write to us, their organizations, and the faults of the world.
 
-One row is one conversation of the demo page and one fixture of the tests.
+A row is one conversation of the demo page and one fixture of the tests.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row: `conversation` and `contact` are Chatwoot ids, `organizations` the claimed ones.
+    """A row of the demo: `conversation` and `contact` are Chatwoot ids, `organizations` the claimed
+    ones.
 
-    `claim` says in whose custom attributes the claim stands: of the contact or the conversation;
-    `identifier` is worth nothing, whoever wrote it.
-    `fault` is a row of FAULTS for the organization, in `sections` or (none named) in all of them;
-    `chatwoot_down`: Chatwoot does not answer for this conversation.
+    `claim` says whose custom attributes hold the claim: the contact's or the conversation's;
+    `identifier` is no evidence, whoever wrote it. `fault` is a row of FAULTS for the organization,
+    in `sections` or (without names) in all of them; `chatwoot_down`: Chatwoot does not answer for
+    this conversation.
     """
 
     name: str
@@ -160,14 +161,14 @@ SCENARIOS: dict[str, Scenario] = {row.name: row for row in _ROWS}
 
 
 def _regular(at: int, name: str, email: str, says: str) -> Scenario:
-    """A customer whom passes have brought in line, and whose phone proves who writes."""
+    """Make a customer whom passes have brought in line, and whose phone proves the writer."""
     person = Person(name, email, f"+55119876543{at:02d}")
     return Scenario(
         f"regular-{at}", "All is well", 130 + at, 330 + at, (70 + at,), person, says, WHATSAPP
     )
 
 
-# Most customers of `make demo`, as in life: nothing is wrong with them.
+# Most customers of `make demo`, as in life, have no trouble.
 REGULARS: dict[str, Scenario] = {
     row.name: row
     for row in (

@@ -48,7 +48,7 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class House:
-    """The WSGI app on the one port: who answers depends on the Host header."""
+    """The WSGI app on the one port: the Host header chooses the world."""
 
     def __init__(self, secret: str, proof: str = SHARED_SECRET) -> None:
         self.secret = secret
@@ -56,7 +56,7 @@ class House:
         self.office, self.chat = demo_worlds(datetime.now(UTC).date(), secret)
         self.page = Page(self.chat, self.office)
         self.chat.page = self.page
-        # Comes last, because its settings hold the port.
+        # The panel comes last, because its settings hold the port.
         self.panel: WSGIApplication = answer(503)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -86,13 +86,13 @@ class House:
             "subscriptions": list(DEFAULT_EVENTS),
             "secret": settings.chatwoot_webhook_secret,
         }
-        # By name, as gunicorn does it: nothing imports the room that knows everyone.
+        # The panel is imported by name, as gunicorn does it: no module imports `application`.
         self.panel = import_string("panel.application:create_app")(settings)
         self.page.plugin = Plugin(self.office, f"http://127.0.0.1:{port}", self.secret)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Passes are executed meanwhile, as in a web process of a single-machine installation.
+        """Execute passes meanwhile, as in a web process of a single-machine installation.
 
         Most customers are in line then, and the first of the list is one of them.
         """
@@ -107,13 +107,13 @@ class House:
             import_string("panel.application:stop_work")(self.panel)
 
     def close(self) -> None:
-        """The server stops: nobody hangs on."""
+        """Stop the server: hanging calls end."""
         self.office.close()
         self.chat.close()
 
 
 def _forwarded(environ: WSGIEnvironment) -> WSGIEnvironment:
-    """What a proxy does that has the panel mounted under Chatwoot's own host."""
+    """Change the request as a proxy does that has the panel mounted under Chatwoot's own host."""
     return environ | {
         "PATH_INFO": environ["PATH_INFO"].removeprefix(MOUNT),
         "HTTP_X_FORWARDED_PREFIX": MOUNT,
@@ -124,7 +124,7 @@ def _forwarded(environ: WSGIEnvironment) -> WSGIEnvironment:
 
 
 def settings_for(port: int, secret: str, folder: str, proof: str, front: int) -> Settings:
-    """The panel's settings, made as from the environment."""
+    """Make the panel's settings, as from the environment."""
     mounted = proof == CHATWOOT_SESSION
     panel_url = f"http://localhost:{front}{MOUNT}" if mounted else f"http://127.0.0.1:{front}"
     return from_env(
@@ -145,7 +145,7 @@ def settings_for(port: int, secret: str, folder: str, proof: str, front: int) ->
 
 
 def bind(house: House, port: int | None) -> Server:
-    """One socket for all; OSError when the port (None: every one of ours) is taken."""
+    """Bind one socket for all; OSError when the port (None: every one of ours) is taken."""
     if port is not None:
         return serve(house, port=port)
     for free in range(FIRST_PORT, LAST_PORT):
@@ -163,15 +163,18 @@ def bind(house: House, port: int | None) -> Server:
 )
 def main(port: int | None, proof: str) -> None:
     """Serve the panel with a built-in back office and a built-in Chatwoot."""
-    # Blocked in every thread and waited for below: a handler that sets an Event can be interrupted
-    # by the second signal while it holds the Event's lock, and then waits for itself.
+    # The signals are blocked in every thread and waited for below. A handler that sets an Event can
+    # be interrupted by the second signal while it holds the Event's lock, and then waits for
+    # itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     house = House(secrets.token_urlsafe(24), proof)
     try:
         server = bind(house, port)
     except OSError as fault:
-        taken = f"port {port}" if port else f"any port from {FIRST_PORT} to {LAST_PORT}"
-        click.echo(f"The demo cannot listen on {taken}: {os.strerror(fault.errno or 0)}.", err=True)
+        port_name = f"port {port}" if port else f"any port from {FIRST_PORT} to {LAST_PORT}"
+        click.echo(
+            f"The demo cannot listen on {port_name}: {os.strerror(fault.errno or 0)}.", err=True
+        )
         sys.exit(2)
     with tempfile.TemporaryDirectory(prefix="panel-demo-", ignore_cleanup_errors=True) as folder:
         house.move_in(server.port, folder)

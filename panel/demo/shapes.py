@@ -1,4 +1,4 @@
-"""How the built-in Chatwoot shows people, teams and inboxes: which keys stand where.
+"""The forms in which the built-in Chatwoot shows people, teams and inboxes: which keys stand where.
 
 Source: the recorded calls and deliveries, and models and views of v4.16.2. A contact is shown in
 four ways: by the API, in messages and events, in webhooks, and (to a visitor) as its whole row.
@@ -24,16 +24,16 @@ _CONTACT_COLUMNS = (
 
 
 def show_contact(contact: Json, inboxes: bool = True) -> Json:
-    """As the API does: without labels; without a last activity where there was none."""
-    shown = {key: contact[key] for key in _CONTACT}
+    """Show it as the API does: without labels; without a last activity where there was none."""
+    body = {key: contact[key] for key in _CONTACT}
     names = ("last_activity_at", "created_at")
     moments = {key: int(contact[key]) for key in names if contact[key]}
     joined = {"contact_inboxes": [show_joined(row) for row in contact["contact_inboxes"]]}
-    return {**shown, **moments, **(joined if inboxes else {})}
+    return {**body, **moments, **(joined if inboxes else {})}
 
 
 def show_joined(joined: Json) -> Json:
-    """How an inbox calls the contact."""
+    """Show the contact's name in an inbox."""
     inbox = joined["inbox"]
     slim = {key: inbox[key] for key in ("id", "name", "channel_type")}
     placed = {"avatar_url": "", "channel_id": inbox.get("channel_id", 1), "provider": None}
@@ -41,17 +41,17 @@ def show_joined(joined: Json) -> Json:
 
 
 def show_contact_event(contact: Json) -> Json:
-    """Without moments and inboxes: in messages and events."""
+    """Show it as in messages and events: without moments and inboxes."""
     return {**{key: contact.get(key) for key in _CONTACT_EVENT}, "type": "contact"}
 
 
 def show_contact_webhook(contact: Json, account: Json) -> Json:
-    shown = {key: contact.get(key) for key in _CONTACT_EVENT}
-    return {"account": account, "avatar": contact.get("thumbnail"), **shown}
+    body = {key: contact.get(key) for key in _CONTACT_EVENT}
+    return {"account": account, "avatar": contact.get("thumbnail"), **body}
 
 
 def show_contact_row(contact: Json, account: int) -> Json:
-    """All columns, which nobody chose to show: to a visitor, by two calls of the widget."""
+    """Show all columns, as two calls of the widget do to a visitor."""
     active = contact["last_activity_at"]
     return {
         **{key: contact[key] for key in _CONTACT_COLUMNS},

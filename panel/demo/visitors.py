@@ -1,6 +1,6 @@
-"""Who a visitor of the built-in Chatwoot is by now, and what they send.
+"""The present identity of a visitor of the built-in Chatwoot, and the body of their call.
 
-Their token is worth a `contact_inbox`, which follows the contact that it is in. Source: the
+Their token stands for a `contact_inbox`, which follows the contact that it is in. Source: the
 widget's base controller and its tokens, v4.16.2.
 """
 
@@ -21,15 +21,15 @@ NOT_FOUND = Refusal(404, {"error": "Resource could not be found"})
 
 @dataclass(frozen=True)
 class Session:
-    """A visitor's token is worth this: a `contact_inbox`. It follows the contact that it is in."""
+    """The `contact_inbox` behind a visitor's token, which follows the contact it is in."""
 
     inbox: int
     source: str
 
 
 @dataclass(frozen=True)
-class Said:
-    """One call of a visitor: who they are by now, and what they send."""
+class VisitorCall:
+    """A call of a visitor: their present identity, and the body."""
 
     account: Account
     session: Session
@@ -37,7 +37,7 @@ class Said:
 
     @property
     def contact(self) -> Json:
-        """The contact that holds this visitor's `contact_inbox`: by a merge, another one."""
+        """Return the contact that holds this visitor's `contact_inbox`: by a merge, another one."""
         contact = find_contact(self.account, self.session)
         if contact is None:
             raise NOT_FOUND
@@ -45,17 +45,17 @@ class Said:
 
     @property
     def conversation(self) -> Json | None:
-        """The newest one of this browser."""
+        """Return the newest conversation of this browser."""
         rows = self.account.conversations.values()
-        mine = [row for row in rows if is_of(row, self.session)]
-        return max(mine, key=lambda row: int(row["id"])) if mine else None
+        own = [row for row in rows if is_of(row, self.session)]
+        return max(own, key=lambda row: int(row["id"])) if own else None
 
 
 def find_channel(account: Account, key: str, value: str) -> int:
-    known = [number for number, row in account.channels.items() if value and row[key] == value]
-    if not known:
+    numbers = [number for number, row in account.channels.items() if value and row[key] == value]
+    if not numbers:
         raise NOT_FOUND
-    return known[0]
+    return numbers[0]
 
 
 def find_contact(account: Account, session: Session) -> Json | None:
@@ -73,7 +73,7 @@ def is_of(conversation: Json, session: Session) -> bool:
 
 
 def arrive(account: Account, inbox: int) -> str:
-    """A browser that was never here; answers its token."""
+    """Add a browser that was never here; returns its token."""
     session, token = Session(inbox, str(uuid.uuid4())), secrets.token_urlsafe(24)
     build_contact(account, inbox, session.source, {})
     account.visitors[token] = session

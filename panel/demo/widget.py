@@ -1,11 +1,11 @@
 """The built-in Chatwoot's calls of visitors: the website's widget, the public API of an API inbox.
 
-Nobody is asked who they are. A call shows the website's token, which stands in its page, and the
-token that the first call gave; what a visitor says of themselves merges them into the contact that
+No visitor has to prove an identity. A call carries the website's token, which stands in its page,
+and the token that the first call gave. A key in the call merges the visitor into the contact that
 has it. `Visitor` in `tests/visitor.py` plays one over a socket.
 
-The recorded calls hold none of these; the recorded webhooks show what they caused. What each
-answer rests on, where "by code" is the source of v4.16.2:
+The recorded calls hold none of these; the recorded webhooks show their effects. The table names the
+evidence of each answer, where "by code" is the source of v4.16.2:
 
 | Call | Rests on |
 | --- | --- |
@@ -33,8 +33,8 @@ from panel.demo.rails import SERVER_ERROR
 from panel.demo.shapes import show_contact_row
 from panel.demo.visitors import (
     NOT_FOUND,
-    Said,
     Session,
+    VisitorCall,
     arrive,
     find_channel,
     find_contact,
@@ -49,12 +49,12 @@ _UNSIGNED = Refusal(401, {"error": "HMAC failed: Invalid Identifier Hash Provide
 
 
 def serves(path: str) -> bool:
-    """Is this a call of a visitor?"""
+    """Tell whether this is a call of a visitor."""
     return path.startswith((WIDGET, PUBLIC))
 
 
 def respond(account: Account, call: Call) -> Answer:
-    """Answer one call of a visitor; no token of an agent is asked for."""
+    """Answer one call of a visitor; no token of an agent is needed."""
     body = call.body if isinstance(call.body, dict) else {}
     if call.path.startswith(PUBLIC):
         return _create_by_api(account, call, body)
@@ -70,11 +70,11 @@ def respond(account: Account, call: Call) -> Answer:
     handle = _CALLS.get((call.method, call.path.removeprefix(WIDGET)))
     if handle is None or session is None:
         raise NOT_FOUND
-    return handle(Said(account, session, body))
+    return handle(VisitorCall(account, session, body))
 
 
 def _configure(account: Account, inbox: int, token: str | None) -> Answer:
-    """Whose token is known is who they were; else a contact with a name and nothing else."""
+    """A visitor with a known token keeps their contact; any other gets a new one with a name."""
     if token is None or find_contact(account, account.visitors[token]) is None:
         token = arrive(account, inbox)
     contact = find_contact(account, account.visitors[token]) or {}
@@ -87,82 +87,84 @@ def _configure(account: Account, inbox: int, token: str | None) -> Answer:
     }
 
 
-def _set_user(said: Said) -> Answer:
-    """Signed, or (where that is not enforced) just said.
+def _set_user(call: VisitorCall) -> Answer:
+    """The identity is signed, or (where signatures are not enforced) only stated.
 
-    Who is somebody else already gets a new contact and, for it, a new token.
+    A visitor who already is another person gets a new contact and, for it, a new token.
     """
-    account, named = said.account, said.contact["identifier"]
-    _check_signature(said)
+    account, identifier = call.account, call.contact["identifier"]
+    _check_signature(call)
     more: Json = {}
-    if named and named != said.body.get("identifier"):
-        more["widget_auth_token"] = arrive(account, said.session.inbox)
-        said = Said(account, account.visitors[more["widget_auth_token"]], said.body)
-    if _wants_signature(said):
-        account.signed_visitors.add(said.session)
+    if identifier and identifier != call.body.get("identifier"):
+        more["widget_auth_token"] = arrive(account, call.session.inbox)
+        call = VisitorCall(account, account.visitors[more["widget_auth_token"]], call.body)
+    if _wants_signature(call):
+        account.signed_visitors.add(call.session)
         for row in account.conversations.values():
-            row["hmac_verified"] |= is_of(row, said.session)
-    return 200, _told(identify(account, said.contact, said.body)) | more
+            row["hmac_verified"] |= is_of(row, call.session)
+    return 200, _told(identify(account, call.contact, call.body)) | more
 
 
-def _update(said: Said) -> Answer:
+def _update(call: VisitorCall) -> Answer:
     """The plain call asks for a signature since 4.16, where it names an identifier."""
-    if said.body.get("identifier") and said.account.is_since(4, 16):
-        _check_signature(said)
-    return 200, _told(identify(said.account, said.contact, said.body))
+    if call.body.get("identifier") and call.account.is_since(4, 16):
+        _check_signature(call)
+    return 200, _told(identify(call.account, call.contact, call.body))
 
 
-def _check_signature(said: Said) -> None:
-    if _wants_signature(said) and not is_signed(said.account, said.session.inbox, said.body):
+def _check_signature(call: VisitorCall) -> None:
+    if _wants_signature(call) and not is_signed(call.account, call.session.inbox, call.body):
         raise _UNSIGNED
 
 
-def _wants_signature(said: Said) -> bool:
-    """Where it is enforced or given; never for attributes alone."""
-    enforced = said.account.channels[said.session.inbox]["hmac_mandatory"]
-    only_attributes = said.body.get("custom_attributes") and not said.body.get("identifier")
-    return bool(said.body.get("identifier_hash") or enforced) and not only_attributes
+def _wants_signature(call: VisitorCall) -> bool:
+    """A signature is checked where it is enforced or given; never for attributes alone."""
+    enforced = call.account.channels[call.session.inbox]["hmac_mandatory"]
+    only_attributes = call.body.get("custom_attributes") and not call.body.get("identifier")
+    return bool(call.body.get("identifier_hash") or enforced) and not only_attributes
 
 
 def _told(contact: Json) -> Json:
-    """Whether there is a value, and not which."""
+    """Tell whether there is a value, and not which."""
     has = {f"has_{key}": bool(contact[key]) for key in ("email", "name", "phone_number")}
     return {"id": contact["id"], **has}
 
 
-def _show(said: Said) -> Answer:
-    return 200, {**_told(said.contact), "identifier": said.contact["identifier"]}
+def _show(call: VisitorCall) -> Answer:
+    return 200, {**_told(call.contact), "identifier": call.contact["identifier"]}
 
 
-def _destroy_attributes(said: Said) -> Answer:
-    """Whatever it is asked to remove, it answers with the whole row."""
-    contact, gone = said.contact, said.body.get("custom_attributes") or []
-    kept = {key: value for key, value in contact["custom_attributes"].items() if key not in gone}
-    check(said.account, contact, contact["id"])
-    change_contact(said.account, contact, contact | {"custom_attributes": kept})
-    return 200, show_contact_row(contact, said.account.account_id)
+def _destroy_attributes(call: VisitorCall) -> Answer:
+    """Whatever the call names, the answer is the whole row."""
+    contact, names = call.contact, call.body.get("custom_attributes") or []
+    attributes = {
+        key: value for key, value in contact["custom_attributes"].items() if key not in names
+    }
+    check(call.account, contact, contact["id"])
+    change_contact(call.account, contact, contact | {"custom_attributes": attributes})
+    return 200, show_contact_row(contact, call.account.account_id)
 
 
 def _create_by_api(account: Account, call: Call, body: Json) -> Answer:
     """The public API of an API inbox: the contact that has the identifier, or a new one.
 
-    Where a signature is enforced, one that is wrong or missing is an error that nobody rescues.
+    Where a signature is enforced, a wrong or missing one is an error that no code rescues.
     """
     name, _, rest = call.path.removeprefix(PUBLIC).partition("/")
     if (call.method, rest) != ("POST", "contacts"):
         raise NOT_FOUND
     inbox = find_channel(account, "inbox_identifier", name)
-    wanted = account.channels[inbox]["hmac_mandatory"] or body.get("identifier_hash")
-    if wanted and not is_signed(account, inbox, body):
+    is_signature_due = account.channels[inbox]["hmac_mandatory"] or body.get("identifier_hash")
+    if is_signature_due and not is_signed(account, inbox, body):
         raise Refusal(500, SERVER_ERROR)
     session = Session(inbox, str(body.get("source_id") or uuid.uuid4()))
     contact = find_contact(account, session) or build_contact(account, inbox, session.source, body)
-    told = {key: contact[key] for key in ("id", "name", "email", "phone_number")}
+    body_shown = {key: contact[key] for key in ("id", "name", "email", "phone_number")}
     pubsub = f"pubsub-{time.time_ns()}"
-    return 200, {"source_id": session.source, "pubsub_token": pubsub, **told}
+    return 200, {"source_id": session.source, "pubsub_token": pubsub, **body_shown}
 
 
-_CALLS: dict[tuple[str, str], Callable[[Said], Answer]] = {
+_CALLS: dict[tuple[str, str], Callable[[VisitorCall], Answer]] = {
     ("GET", "contact"): _show,
     ("PATCH", "contact"): _update,
     ("PATCH", "contact/set_user"): _set_user,

@@ -1,4 +1,4 @@
-"""What both worlds share: a WSGI app that writes down every call before it answers."""
+"""The base of both worlds: a WSGI app that writes down every call before it answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived: header names in lower case, `at` in unix seconds."""
+    """A request as it arrived: header names in lower case, `at` in unix seconds."""
 
     method: str
     path: str
@@ -35,8 +35,8 @@ class World:
 
     `delay` seconds pass before every answer; `calls` holds every call in order of arrival.
     `workers`, where it is set, lets only so many calls be answered at the same time: a pool as that
-    of PHP, in which the others wait.
-    `page`, where it is set, answers what lies outside `root`: that is no call and has no delay.
+    of PHP, in which the others wait. `page`, where it is set, answers addresses outside `root`:
+    such a request is no call and has no delay.
     """
 
     base = ""
@@ -52,11 +52,11 @@ class World:
 
     @property
     def app(self) -> WSGIApplication:
-        """What a WSGI server serves: the world itself."""
+        """Return the app that a WSGI server serves: the world itself."""
         return self
 
     def count(self, path_prefix: str = "") -> int:
-        """How many calls came whose path, whole or below `base`, starts with the prefix."""
+        """Count the calls whose path, whole or below `base`, starts with the prefix."""
         with self.lock:
             paths = [call.path for call in self.calls]
         return sum(
@@ -74,7 +74,7 @@ class World:
         self._closing.clear()
 
     def close(self) -> None:
-        """The server stops: whoever hangs in `wait` goes home."""
+        """The server stops: all callers in `wait` return."""
         self._closing.set()
 
     def wait(self, seconds: float) -> None:
@@ -98,7 +98,7 @@ class World:
 
 
 def call_of(request: Request) -> Call:
-    """The request as plain data; a body that is no JSON is None."""
+    """Return the request as plain data; a body that is no JSON is None."""
     return Call(
         method=request.method,
         path=request.path,
@@ -110,11 +110,11 @@ def call_of(request: Request) -> Call:
 
 
 def answer(status: int, document: Any = None, **headers: str) -> Response:
-    """A JSON answer; no document is an empty body. `Retry_After` names the header Retry-After."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    """Make a JSON answer, empty without a document; `Retry_After` names the header."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if document is None:
-        return Response(b"", status, named)
-    return Response(json.dumps(document), status, named, content_type="application/json")
+        return Response(b"", status, fields)
+    return Response(json.dumps(document), status, fields, content_type="application/json")
 
 
 def _parsed(body: bytes) -> Any:

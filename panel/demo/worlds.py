@@ -32,7 +32,7 @@ AGENT = 2  # the agent whose browser the demo page plays
 class _Handler(WSGIRequestHandler):
     """A quiet handler that lets api_access_token through, as Puma does."""
 
-    # No kept connections: a stopped server would go on to answer on them.
+    # Connections are not kept: a stopped server would go on to answer on them.
     protocol_version = "HTTP/1.0"
     server_version = "demo"
     sys_version = ""
@@ -56,7 +56,7 @@ class Server:
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         self.app = app
-        # Bound here, because werkzeug ends the program when the port is taken.
+        # The socket is bound here, because werkzeug ends the program when the port is taken.
         with socket.create_server((host, port), backlog=256) as bound:
             self.port: int = bound.getsockname()[1]
             self._server = make_server(
@@ -69,7 +69,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the socket; answers that hang end."""
+        """Close the socket; hanging answers end."""
         self._call_app("close")
         self._server.shutdown()
         self._server.server_close()
@@ -89,7 +89,7 @@ def serve(app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> Serve
 def demo_worlds(
     today: date, secret: str = SECRET, account: int = 1, token: str = ADMIN_TOKEN
 ) -> tuple[BackOffice, Chatwoot]:
-    """A back office and a Chatwoot that know every scenario, as of this day."""
+    """Return a back office and a Chatwoot with the data of every scenario, as of this day."""
     office, chat = BackOffice([secret]), Chatwoot(account)
     for company in companies(today):
         load(office, company)
@@ -109,7 +109,7 @@ def _last_noon(today: date) -> int:
 
 
 def add_regulars(chat: Account, today: date) -> None:
-    """The customers of whom nothing is wrong: the newest first, the others between the rest."""
+    """Add the customers without trouble: the newest first, the others between the rest."""
     noon = _last_noon(today)
     for at, row in enumerate(REGULARS.values()):
         _conversation(chat, row, noon - (at - FIRST_REGULARS) * BETWEEN - BETWEEN // 2)
@@ -125,7 +125,7 @@ def break_as_told(office: BackOffice, chat: Chatwoot) -> None:
 
 
 def _staff(chat: Account, token: str) -> None:
-    """The service's administrator, two agents of the inboxes and one of none."""
+    """Add the service's administrator, two agents of the inboxes and one of none."""
     chat.add_agent(1, "Painel MIDDAG", "painel@suporte.example", "administrator", token)
     chat.add_agent(AGENT, "Bruno Lima", "bruno@suporte.example", token=AGENT_TOKEN)
     chat.add_agent(3, "Carla Dias", "carla@suporte.example", token="demo-second-agent-token")
@@ -137,7 +137,7 @@ def _staff(chat: Account, token: str) -> None:
 
 
 def _conversation(chat: Account, row: Scenario, moment: int) -> None:
-    """One scenario's contact and conversation, whose last message came at `moment`."""
+    """Add a scenario's contact and conversation, whose last message came at `moment`."""
     claim = ",".join(str(number) for number in row.organizations)
     claimed = {"middag_organization_id": claim} if claim else {}
     person = row.person
@@ -171,14 +171,14 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
 
 
 def _name_company(row: Scenario) -> str:
-    """What an agent typed of a customer whom MIDDAG Account does not tell; else nothing."""
+    """Return the company that an agent typed for a customer unknown to MIDDAG Account."""
     numbers = row.organizations if row.fault else ()
-    made = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
-    return next((str(company.organization["name"]) for company in made), "")
+    companies = (COMPANIES[number](Maker(date(2026, 1, 1), number)) for number in numbers)
+    return next((str(company.organization["name"]) for company in companies), "")
 
 
 def _source(row: Scenario) -> str:
-    """The contact's id in the channel: digits, address or a widget's random one."""
+    """Return the contact's id in the channel: digits, address or a widget's random one."""
     if row.inbox == WHATSAPP:
         return (row.person.phone or "").lstrip("+")
     return row.person.email or "" if row.inbox == EMAIL else f"widget-{row.contact}"

@@ -1,5 +1,6 @@
 """An explanation in lines, for a person."""
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
@@ -11,6 +12,7 @@ from panel.explain.explanation import Explanation, OrganizationFacts
 from panel.explain.identity import Identity, describe_scope
 
 NEVER_SEEN = "no pass has seen it"
+UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # classes of characters that are not seen
 
 
 class Drawing:
@@ -21,7 +23,11 @@ class Drawing:
         self._now = now
 
     def draw(self, explanation: Explanation) -> Iterator[str]:
-        """The explanation, line by line."""
+        """The explanation, line by line. A visitor's text ends no line, and sends a terminal no
+        control character."""
+        return ("".join(map(_make_showable, line)) for line in self._draw(explanation))
+
+    def _draw(self, explanation: Explanation) -> Iterator[str]:
         moment = datetime.fromtimestamp(self._now, self._zone)
         yield f"now        {moment:%Y-%m-%d %H:%M:%S %z}, as are all times below"
         for trouble in explanation.troubles:
@@ -138,3 +144,8 @@ def is_proven(explanation: Explanation) -> bool:
     """Would one customer be shown, and proven?"""
     customers = explanation.identity.customers if explanation.identity else ()
     return len(customers) == 1 and customers[0].trust == PROVEN
+
+
+def _make_showable(sign: str) -> str:
+    """Controls, marks of direction, halves of characters, and what ends a line."""
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in UNSHOWN else sign

@@ -1,5 +1,5 @@
-"""What the back office tells us, parsed into plain values, and the rules on them.
+"""The back office's answers, parsed into plain values, and the rules on them.
 
-The back office is PHP: values come in many clothes. What can be read is read; of what cannot, a
-value that decides something is kept as `Illegible`, and any other counts as not stated.
+The back office is PHP, which writes the same value in many forms. Every legible form is read. An
+illegible value that decides something is kept as `Illegible`, and any other counts as not stated.
 """

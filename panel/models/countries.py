@@ -1,4 +1,4 @@
-"""Countries by code, however they were written."""
+"""Countries by code, read from a code or a name."""
 
 from functools import cache, lru_cache
 
@@ -9,7 +9,7 @@ LANGUAGES = ("en", "pt_BR")  # in which the back office may name a country
 
 @lru_cache(maxsize=256)
 def find_country(text: str) -> str:
-    """The ISO 3166 code of `br`, `BRA`, `Brasil` or `Brazil`; what is none of it as it came."""
+    """Return the ISO 3166 code of `br`, `BRA`, `Brasil` or `Brazil`; any other text unchanged."""
     code = text.upper()
     if len(code) == 2:
         return code

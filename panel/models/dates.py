@@ -1,7 +1,7 @@
 """Dates as PHP writes them, and the two kinds of end: a moment, and a day that lasts to its end.
 
-A `datetime` is a moment, with its zone. A `date` is a day: what was written as one, and midnight,
-which is a day in disguise; it lasts to its end in the zone of whoever asks.
+A `datetime` is a moment, with its zone. A `date` is a day: one that was written as a day, or as
+midnight. It lasts to its end in the reader's zone.
 """
 
 import re
@@ -22,7 +22,7 @@ ENDLESS = {
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
 EPOCH_SECONDS = range(10**8, 10**11)  # from 1973; a smaller number is no date of ours
-# What PHP's `date` writes of 0 and of nothing; west of Greenwich it is the eve.
+# PHP's `date` writes these for 0 and for an empty value; west of Greenwich it is the eve.
 EPOCH_DAYS = (date(1969, 12, 31), date(1970, 1, 1))
 
 DAY_AND_MONTH = re.compile(
@@ -42,22 +42,22 @@ BLANK_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")
 
 
 def read_date(value: Any) -> date | None:
-    """A day or a moment; None for none, or for no end. Raises `ValueError` with a reason.
+    """Return a day or a moment; None for no date, or for no end. Raises `ValueError` with a reason.
 
-    ISO 8601 with `T` or a blank, without an offset in UTC; epoch seconds; PHP's DateTime object;
-    as in mails; day and month in either order where only one order is a date.
+    The forms are ISO 8601 with `T` or a blank, without an offset in UTC; epoch seconds; PHP's
+    DateTime object; as in mails; day and month in either order where only one order is a date.
     """
     if not value:
         return None
     if isinstance(value, str):
-        found = _read_text(clean(value))
+        moment = _read_text(clean(value))
     elif isinstance(value, dict):
-        found = _read_object(value)
+        moment = _read_object(value)
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-        found = _read_number(Decimal(value))
+        moment = _read_number(Decimal(value))
     else:
         raise ValueError("no date")
-    return _check_year(found) if found else None
+    return _check_year(moment) if moment else None
 
 
 def _read_text(text: str) -> date | None:
@@ -65,9 +65,9 @@ def _read_text(text: str) -> date | None:
         return None
     if SECONDS.fullmatch(text):
         return _read_number(Decimal(text))
-    written = DAY_AND_MONTH.fullmatch(text)
-    if written:
-        return _read_day_and_month(*(int(written[part]) for part in ("year", "first", "second")))
+    match = DAY_AND_MONTH.fullmatch(text)
+    if match:
+        return _read_day_and_month(*(int(match[part]) for part in ("year", "first", "second")))
     return _find_day(_parse(text))
 
 
@@ -77,19 +77,19 @@ def _parse(text: str) -> datetime:
         text = f"{parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}{parts[4]}"
     iso = BLANK_OFFSET.sub("", NAMED_UTC.sub("+00:00", text))
     try:
-        found = parsedate_to_datetime(text) if as_mail else datetime.fromisoformat(iso)
+        moment = parsedate_to_datetime(text) if as_mail else datetime.fromisoformat(iso)
     except ValueError:
         raise ValueError("no date") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _find_day(moment: datetime) -> date:
-    """The day that is written there, where midnight is written; else the moment."""
+    """Return the day of a written midnight; otherwise the moment."""
     return moment.date() if moment.time() == time() else moment
 
 
 def _read_day_and_month(year: int, first: int, second: int) -> date:
-    """`13/05/2026` and `05/13/2026` are one day each, `01/05/2026` is one of two."""
+    """Read `13/05/2026` or `05/13/2026`; `01/05/2026` may be two days, and is refused."""
     readings = {(first, second), (second, first)}  # day and month
     days = {_make_day(year, month, day) for day, month in readings} - {None}
     found = days.pop() if len(days) == 1 else None
@@ -106,7 +106,7 @@ def _make_day(year: int, month: int, day: int) -> date | None:
 
 
 def _read_number(number: Decimal) -> date | None:
-    """Epoch seconds; eight digits are a day without its hyphens, as some plugins store it."""
+    """Read epoch seconds; eight digits are a day without its hyphens, as some plugins store it."""
     if not number:
         return None
     if not is_short(number):
@@ -120,16 +120,16 @@ def _read_number(number: Decimal) -> date | None:
 
 
 def _read_object(value: dict[str, Any]) -> date:
-    """`{"date": "2026-04-01 14:30:00.000000", "timezone_type": 3, "timezone": "UTC"}`."""
+    """Read `{"date": "2026-04-01 14:30:00.000000", "timezone_type": 3, "timezone": "UTC"}`."""
     text, zone = value.get("date"), value.get("timezone", "UTC")
     if not isinstance(text, str) or not isinstance(zone, str):
         raise ValueError("no date")
-    found = _parse(clean(text))
-    return _find_day(found.replace(tzinfo=_find_zone(zone)))
+    moment = _parse(clean(text))
+    return _find_day(moment.replace(tzinfo=_find_zone(zone)))
 
 
 def _find_zone(name: str) -> tzinfo:
-    """Of an offset, an abbreviation or a name: the three types of PHP's time zones."""
+    """Return the zone of an offset, an abbreviation or a name: PHP's three types of zones."""
     if re.fullmatch(r"[+-]\d\d:\d\d(:\d\d)?", name, re.ASCII):
         return datetime.strptime(name, "%z").tzinfo or UTC
     if name.upper() in ("Z", "UTC", "GMT"):
@@ -140,36 +140,36 @@ def _find_zone(name: str) -> tzinfo:
         raise ValueError("no time zone") from None
 
 
-def _check_year(found: date) -> date | None:
-    if found.year == ENDLESS_YEAR:
+def _check_year(moment: date) -> date | None:
+    if moment.year == ENDLESS_YEAR:
         return None
-    if found.year not in YEARS:
+    if moment.year not in YEARS:
         raise ValueError("out of all proportion")
-    if (found.date() if isinstance(found, datetime) else found) in EPOCH_DAYS:
+    if (moment.date() if isinstance(moment, datetime) else moment) in EPOCH_DAYS:
         raise ValueError("no date but the first day of Unix time")
-    return found
+    return moment
 
 
 # -- ends ----------------------------------------------------------------------------------------
 
 
 def is_past(end: date, now: datetime) -> bool:
-    """`now` in the zone in which days are counted: a day is past when its last moment is."""
+    """A day is past when its last moment is; `now` has the zone in which days are counted."""
     return end <= now if isinstance(end, datetime) else end < now.date()
 
 
 def is_within(end: date, now: datetime, days: int) -> bool:
-    """Does it come within so many days?"""
+    """Tell whether the end comes within so many days."""
     until = now + timedelta(days=days)
     return end <= until if isinstance(end, datetime) else end <= until.date()
 
 
 def find_day(end: date, zone: tzinfo | None) -> date:
-    """The day in this zone."""
+    """Return the day in this zone."""
     return end.astimezone(zone).date() if isinstance(end, datetime) else end
 
 
 def order_key(end: date) -> float:
-    """For sorting days among moments; a day stands at its noon."""
+    """Return a key that sorts days among moments; a day stands at its noon."""
     moment = end if isinstance(end, datetime) else datetime.combine(end, time(12), UTC)
     return moment.timestamp()

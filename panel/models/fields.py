@@ -1,7 +1,7 @@
-"""The fields of one record, read one by one; what is odd about them is remembered as oddities.
+"""The fields of one record, read one by one; odd values are noted as oddities.
 
-An odd value is that value's trouble alone. One that decides something stays as `Illegible`; any
-other counts as not stated.
+An odd value does not spoil the other fields. An odd value that decides something stays as
+`Illegible`; any other counts as not stated.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from panel.errors import Unreadable
 from panel.models.dates import read_date
 from panel.models.money import Amount, read_amount, read_currency
-from panel.models.text import clean, decode_entities, remove_tax_id
+from panel.models.text import clean, decode_entities, remove_addresses, remove_tax_id
 from panel.models.values import (
     NO_STATUS,
     Illegible,
@@ -51,31 +51,31 @@ class Fields:
         return key in self._row
 
     def text(self, *keys: str) -> str | None:
-        """The first of these fields that says something, without HTML's entities."""
+        """Return the first of these fields with a text, without HTML's entities."""
         return self._first(keys, decode_entities)
 
     def verbatim(self, *keys: str) -> str | None:
-        """The same, with every sign as it came: an e-mail, a key."""
+        """Return the same with every character as it came: an e-mail, a key."""
         return self._first(keys, clean)
 
     def email(self) -> str | None:
-        found = self.verbatim("email")
-        if found and "@" not in found:
+        email = self.verbatim("email")
+        if email and "@" not in email:
             self.note("email", "no e-mail")
             return None
-        return found
+        return email
 
     def title(self, key: str) -> str | None:
-        """A name, without a tax id in it."""
-        return remove_tax_id(self.text(key) or "") or None
+        """A name, without a tax id and without an e-mail in it."""
+        return remove_addresses(remove_tax_id(self.text(key) or "")) or None
 
     def name(self, key: str) -> str | None:
-        """A name, also as the `name` of an object that stands in its place."""
+        """Return a name, also the `name` of an object that stands in its place."""
         value = self._row.get(key)
-        named = value.get("name") if isinstance(value, dict) else value
-        if isinstance(named, str):
-            return decode_entities(named) or None
-        if named is not None and not is_nothing(value):
+        name = value.get("name") if isinstance(value, dict) else value
+        if isinstance(name, str):
+            return decode_entities(name) or None
+        if name is not None and not is_nothing(value):
             self.note(key, "no name")  # a number is that of a record, which nobody knows
         return None
 
@@ -86,9 +86,9 @@ class Fields:
         return number
 
     def limit(self, key: str) -> tuple[int | None, bool]:
-        """The number, and whether there is no limit; neither where it is not stated.
+        """Return the number, and whether there is no limit; None and False where it is not stated.
 
-        How "no limit" is written is not documented: null, 0 and -1 are taken for it, nothing else.
+        The form of "no limit" is not documented: null, 0 and -1 count as it, and no other value.
         """
         number = self.whole(key)
         unlimited = number in (0, -1) or (self.has(key) and self._row[key] is None)
@@ -103,15 +103,15 @@ class Fields:
         return self._keep_illegible(key, read_status)
 
     def end(self, key: str) -> date | Illegible | None:
-        """A day or a moment, None for no end."""
+        """Return a day or a moment, None for no end."""
         return self._keep_illegible(key, read_date)
 
     def moment(self, *keys: str) -> date | None:
-        """The first of these fields that holds a date. It decides nothing."""
+        """Return the first of these fields with a date; an odd one counts as not stated."""
         for key in keys:
-            found = self._keep_illegible(key, read_date)
-            if found and not isinstance(found, Illegible):
-                return found
+            moment = self._keep_illegible(key, read_date)
+            if moment and not isinstance(moment, Illegible):
+                return moment
         return None
 
     def amount(self, key: str, reading: str) -> Amount | None:
@@ -126,7 +126,7 @@ class Fields:
         return self._keep_illegible(key, read)
 
     def texts(self, key: str, field: str = "") -> tuple[str, ...]:
-        """The texts of a list, or this field of its objects; what is odd among them is left out."""
+        """Return the texts of a list, or this field of its objects; odd ones are left out."""
         value = self._row.get(key)
         if is_nothing(value):
             return ()
@@ -135,12 +135,12 @@ class Fields:
         except Unreadable:
             self.note(key, "not a list")
             return ()
-        found = (each.get(field) if isinstance(each, dict) else each for each in each_of)
-        decoded = (decode_entities(each) for each in found if isinstance(each, str))
+        items = (item.get(field) if isinstance(item, dict) else item for item in each_of)
+        decoded = (decode_entities(item) for item in items if isinstance(item, str))
         return tuple(text for text in decoded if text)
 
     def flag(self, key: str) -> bool | None:
-        """Yes or no, in whatever form PHP writes it; None where it is not told."""
+        """Return yes or no, in whatever form PHP writes it; None where it is not stated."""
         value = self._row.get(key)
         if key not in self._row or value is None:
             return None
@@ -149,7 +149,7 @@ class Fields:
         return bool(value) if isinstance(value, bool | int | Decimal) else None
 
     def adopt(self, part: "Fields") -> None:
-        """What was odd about a part of the record was odd about the record."""
+        """Add the oddities of a part of the record to the record's own."""
         self._oddities += part.oddities
 
     def note(self, field: str, reason: str) -> None:

@@ -1,7 +1,7 @@
-"""Licenses and entitlements, and which of them last.
+"""Licenses and entitlements, and their validity.
 
-Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `oddities` is what was odd about it: read last, when every field has been looked at.
+Every `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and no other error.
+`oddities` are read last, when every field has been read.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class License:
         return self.active(now) and isinstance(end, date) and is_within(end, now, days)
 
     def expired(self, now: datetime) -> bool:
-        """Past its date, whatever the status says, or called expired."""
+        """A license is expired past its date, whatever its status, or when its status says so."""
         ended = self._has_ended(now)
         return (self._is("expired") and ended is not None) or (self._is("active") and ended is True)
 
@@ -52,7 +52,7 @@ class License:
         return not is_past(end, now - timedelta(days=days))
 
     def undecided(self) -> bool:
-        """Nobody knows whether it is active or expired."""
+        """Tell whether it is unclear if the license is active or expired."""
         if isinstance(self.status, Illegible) or self.status.value not in LICENSE_STATUSES:
             return True
         return isinstance(self.expires, Illegible) and not self._is("disabled")

@@ -1,8 +1,9 @@
-"""What an order or a quote consists of, and what MIDDAG Account tells of one of them alone.
+"""The contents of an order or a quote: its lines, and the fields in the answer about one record
+alone.
 
 An order's items, its tax and a quote's notes stand in the answer about that one record; the lists
-leave them out. What is not told is None or empty. Fields that are not named here are never read:
-internal notes, costs and addresses among them.
+leave them out. A field that is not told is None or empty. Fields that are not named here are never
+read: internal notes, costs and addresses among them.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ FOR_THE_CUSTOMER = ("customer_note", "is_customer_note")  # WooCommerce's mark o
 
 @dataclass(frozen=True)
 class LineItem:
-    """`price`: of one of them; `total`: of the line."""
+    """`price`: of one piece; `total`: of the line."""
 
     product: str | None
     quantity: int | None = None
@@ -99,7 +100,7 @@ class QuoteDetails:
 
 
 def _read_lines(row: Row, fields: Fields, integer_money: str) -> tuple[LineItem, ...]:
-    """Named by the plugin's fields, or by those of WooCommerce; the currency is the record's."""
+    """The fields have the plugin's names, or those of WooCommerce; the currency is the record's."""
     return tuple(
         _read_line(line, fields, row.get("currency"), integer_money)
         for line in _list_values(row, fields, "line_items")
@@ -110,16 +111,16 @@ def _read_lines(row: Row, fields: Fields, integer_money: str) -> tuple[LineItem,
 def _read_line(line: Row | str, fields: Fields, currency: Any, integer_money: str) -> LineItem:
     if isinstance(line, str):
         line = {"name": line}
-    # The id of its record, under which an odd value is logged.
+    # An odd value of a line is logged under the id of its record.
     own = Fields({**line, "id": fields.id, "currency": line.get("currency") or currency})
-    found = LineItem(
+    item = LineItem(
         product=own.text("product_name", "name"),
         quantity=own.whole("quantity"),
         price=own.amount("unit_price", integer_money) or own.amount("price", integer_money),
         total=own.amount("total", integer_money),
     )
     fields.adopt(own)
-    return found
+    return item
 
 
 def _read_grants(row: Row, fields: Fields, key: str) -> tuple[Grant, ...]:
@@ -127,7 +128,7 @@ def _read_grants(row: Row, fields: Fields, key: str) -> tuple[Grant, ...]:
 
 
 def _read_grant(value: Any) -> Grant | None:
-    """An id, a code, or an object that has them; what is neither is left out."""
+    """Read an id, a code, or an object that has them; any other value is left out."""
     parts = value if isinstance(value, dict) else {"id": value, "code": value}
     number = read_whole(parts, "id") or read_whole(parts, "entitlement_id")
     code = Fields({**parts, "id": 0}).verbatim("code", "entitlement_code")
@@ -135,23 +136,23 @@ def _read_grant(value: Any) -> Grant | None:
 
 
 def _read_notes(row: Row, fields: Fields, key: str) -> tuple[str, ...]:
-    """A text, a list of texts, or WooCommerce's notes, of which only those for the customer."""
+    """Read a text, a list of texts, or WooCommerce's notes, but only those for the customer."""
     value = row.get(key)
     if isinstance(value, str):
         return _split(fields, value)
-    texts = (_read_note(each) for each in _list_values(row, fields, key))
+    texts = (_read_note(value) for value in _list_values(row, fields, key))
     return tuple(part for text in texts for part in _split(fields, text))
 
 
 def _read_note(value: Any) -> str:
     if isinstance(value, dict):
-        told = any(value.get(name) in (True, 1, "1") for name in FOR_THE_CUSTOMER)
-        value = (value.get("note") or value.get("content")) if told else ""
+        is_for_customer = any(value.get(name) in (True, 1, "1") for name in FOR_THE_CUSTOMER)
+        value = (value.get("note") or value.get("content")) if is_for_customer else ""
     return value if isinstance(value, str) else ""
 
 
 def _split(fields: Fields, text: str) -> tuple[str, ...]:
-    """Its paragraphs, each in one line."""
+    """Return its paragraphs as texts of one line each."""
     parts = (Fields({"id": fields.id, "part": part}).text("part") for part in text.splitlines())
     return tuple(part for part in parts if part)
 
@@ -167,7 +168,7 @@ def _list_values(row: Row, fields: Fields, key: str) -> Iterator[Any]:
 
 
 def holds(grants: tuple[Grant, ...], number: int | None, code: str | None) -> bool:
-    """Is this entitlement among them, by its id or by its code?"""
+    """Tell whether this entitlement is among them, by its id or by its code."""
     return any(
-        (each.id and each.id == number) or (each.code and each.code == code) for each in grants
+        (grant.id and grant.id == number) or (grant.code and grant.code == code) for grant in grants
     )

@@ -1,4 +1,4 @@
-"""Amounts: right, or not shown as an amount.
+"""Amounts: an amount is either right, or not shown as an amount.
 
 The back office documents decimal strings, and elsewhere says that amounts are whole cents. PHP
 writes `(float) "100.00"` as the JSON number `100`. So a string is always decimal units, and so is a
@@ -28,7 +28,7 @@ MONEY_FIELDS = ("total", "subtotal", "tax_total", "unit_price")
 FRACTION_UNDER_CENTS = "a fraction, although MIDDAG_INTEGER_MONEY says cents"
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-# Digits behind the point by ISO 4217, where Babel's source (CLDR) counts as people pay today.
+# The digits behind the point by ISO 4217, where Babel's source (CLDR) counts as people pay today.
 ISO_PLACES = {"IQD": 3} | dict.fromkeys(
     ("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SLL", "SOS", "SYP", "YER"), 2
 )
@@ -45,7 +45,7 @@ class Money:
 
 @dataclass(frozen=True)
 class UnclearAmount:
-    """A whole number of which nothing says whether it counts units or the smallest coins."""
+    """A whole number of which it is unknown whether it counts units or the smallest coins."""
 
     number: Decimal
     currency: str
@@ -56,16 +56,17 @@ Amount = Money | UnclearAmount | Illegible
 
 @dataclass(frozen=True)
 class MoneyRule:
-    """How whole numbers of one answer are read; `fault`: where it contradicts the setting."""
+    """The reading of whole numbers of one answer; `fault`: its contradiction to the setting."""
 
     reading: str
     fault: Oddity | None = None
 
 
 def sum_amounts(amounts: Iterable[Money]) -> tuple[Money, ...]:
-    """One sum per currency, in order of first appearance; currencies are never added together.
+    """Return one sum per currency, in order of first appearance; currencies are never added
+    together.
 
-    Each has its currency: two without one may be of different ones.
+    Every amount must have its currency: two without one may be of different currencies.
     """
     sums: dict[str, Decimal] = {}
     for money in amounts:
@@ -74,9 +75,10 @@ def sum_amounts(amounts: Iterable[Money]) -> tuple[Money, ...]:
 
 
 def read_amount(value: Any, currency: str, reading: str) -> Money | UnclearAmount | None:
-    """None where it is not stated. Raises `ValueError` with a reason.
+    """Return None where the amount is not stated. Raises `ValueError` with a reason.
 
-    `reading`: of a whole number. Zero, and a currency without smaller coins, need none.
+    `reading`: the reading of a whole number, `cents` or `units`. Zero, and a currency without
+    smaller coins, need no reading.
     """
     if value is None or value == "":
         return None
@@ -100,7 +102,7 @@ def _read_number(value: Any) -> Decimal:
 
 
 def _check_magnitude(number: Decimal) -> Decimal:
-    """Looked at by its digits: arithmetic on 1e9999999 would overflow."""
+    """Count the digits without arithmetic, which would overflow on 1e9999999."""
     if not number:
         return Decimal(0)
     if number.adjusted() >= MOST_DIGITS + 4 or number.adjusted() < -4 * MOST_DIGITS:
@@ -115,7 +117,7 @@ def _check_size(amount: Decimal) -> Decimal:
 
 
 def _remove_noise(amount: Decimal, currency: str) -> Decimal:
-    """80.30000000000000426 is what a binary float made of 80.30; 80.305 is what somebody meant."""
+    """A binary float makes 80.30000000000000426 of 80.30; 80.305 is meant as it is written."""
     places = count_places(currency)
     if amount.adjusted() >= MOST_DIGITS or _count_decimals(amount) <= places:
         return amount
@@ -125,24 +127,24 @@ def _remove_noise(amount: Decimal, currency: str) -> Decimal:
 
 
 def is_fraction(value: Any) -> bool:
-    """Is it a JSON number that was written with a fraction, be it a zero?"""
+    """Tell whether it is a JSON number that was written with a fraction, even a zero."""
     return isinstance(value, Decimal) and _count_decimals(value) > 0
 
 
 def _count_decimals(number: Decimal) -> int:
-    """Digits behind the point, zeros too; below zero for 1E+3."""
+    """Return the number of digits behind the point, zeros too; below zero for 1E+3."""
     return -int(number.as_tuple().exponent)  # a word for what is no number, which JSON has not
 
 
 def read_currency(value: Any) -> str:
-    """The ISO 4217 code in capitals, of a sign that only one currency has as well."""
+    """Return the ISO 4217 code in capitals; a sign that only one currency has is read too."""
     text = decode_entities(value).upper() if isinstance(value, str) else ""
     return SYMBOLS.get(text, text)
 
 
 @lru_cache(maxsize=256)
 def count_places(currency: str) -> int:
-    """How many digits stand behind the point; two where the currency is not known."""
+    """Return the number of digits behind the point; two where the currency is not known."""
     return ISO_PLACES.get(currency) or get_currency_precision(currency)
 
 
@@ -150,10 +152,11 @@ def count_places(currency: str) -> int:
 
 
 def find_rule(records: Iterable[Any], setting: str) -> MoneyRule:
-    """How whole numbers of this answer are read: as the setting says, else as it proves itself.
+    """Return the reading of this answer's whole numbers: the setting's, else the one that the
+    answer proves.
 
     A number with a fraction proves that amounts are units. Under `cents` that is a fault, and then
-    nothing is known of the whole numbers beside it.
+    the whole numbers beside it are unclear.
     """
     rows = [record for record in records if isinstance(record, dict)]
     fraction = next(_find_fractions(rows), None)
@@ -162,7 +165,7 @@ def find_rule(records: Iterable[Any], setting: str) -> MoneyRule:
     if setting:
         return MoneyRule(setting)
     readings = {UNITS} if fraction else set()
-    readings |= {found for row in rows if (found := _compare_lines(row))}
+    readings |= {reading for row in rows if (reading := _compare_lines(row))}
     return MoneyRule(readings.pop() if len(readings) == 1 else UNCLEAR)
 
 
@@ -175,7 +178,7 @@ def _find_fractions(rows: list[Row]) -> Iterator[Oddity]:
 
 
 def _compare_lines(row: Row) -> str | None:
-    """The one reading in which the lines, whose prices are strings, add up to the total."""
+    """Return the one reading in which the lines, whose prices are strings, add up to the total."""
     total, prices = read_whole(row, "total"), [_read_price(line) for line in _list_lines(row)]
     if not prices or not total or isinstance(row["total"], str) or None in prices:
         return None

@@ -1,8 +1,8 @@
 """Orders and quotes, and which of them are open.
 
-Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `oddities` is what was odd about it: read last, when every field has been looked at.
-`integer_money`: how whole numbers of its answer are read.
+Every `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and no other error.
+`oddities` are read last, when every field has been read. `integer_money`: the reading of whole
+numbers.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ CLOSED_QUOTES = frozenset(
 
 @dataclass(frozen=True)
 class Order:
-    """`number`: what people call it, where it is not the id.
+    """`number`: the name by which people call it, where it is not the id.
 
-    `completed`: when it was; `details`: where the list told them already.
+    `completed`: its date; `details`: where the list has them already.
     """
 
     id: int
@@ -42,12 +42,12 @@ class Order:
 
     @property
     def active(self) -> bool:
-        """Everything that is not surely over is shown; an unknown status is not surely over."""
+        """An order is active unless its status surely ends it; an unknown status does not."""
         return isinstance(self.status, Illegible) or self.status.value not in CLOSED_ORDERS
 
     @property
     def paid(self) -> bool | None:
-        """Of an active order; None where its status does not tell."""
+        """Tell whether an active order is paid; None where its status does not tell."""
         return None if isinstance(self.status, Illegible) else PAID.get(self.status.value)
 
     @classmethod
@@ -71,7 +71,7 @@ class Order:
 class Quote:
     """`valid_until` is a date, whatever time was written with it: valid through that day.
 
-    `details`: where the list told them already.
+    `details`: where the list has them already.
     """
 
     id: int
@@ -87,11 +87,11 @@ class Quote:
         return self._is_open() and self._has_lapsed(now) is False
 
     def lapsed(self, now: datetime) -> bool:
-        """Still sent or viewed, but past its date: the back office's own expiry may lag behind."""
+        """A quote has lapsed if it is sent or viewed, but past its date: expiry may lag."""
         return self._is_open() and self._has_lapsed(now) is True
 
     def undecided(self, now: datetime) -> bool:
-        """Nobody knows whether it is pending."""
+        """Tell whether it is unclear if the quote is pending."""
         if isinstance(self.status, Illegible):
             return True
         unknown = self.status.value not in OPEN_QUOTES | CLOSED_QUOTES

@@ -1,7 +1,7 @@
 """An organization, and the people who act for it.
 
-Each `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and for nothing
-else. `oddities` is what was odd about it: read last, when every field has been looked at.
+Every `from_json` raises `Unreadable("wrong_shape")` for a record without an id, and no other error.
+`oddities` are read last, when every field has been read.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from panel.models.text import format_tax_id, normalize_email
 from panel.models.values import Illegible, Oddity, Row, Status
 
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
-# What a person of an organization may manage, by the plugin's names of its areas.
+# The areas that a person of an organization may manage, by the plugin's names.
 RIGHTS = (
     *("org", "finances", "orders", "licenses", "tickets"),
     *("quotes", "contracts", "documents", "downloads"),
@@ -45,7 +45,7 @@ class Organization:
 
     @property
     def tax_label(self) -> str:
-        """CNPJ in Brazil, EIN in the United States, else the neutral word."""
+        """Return CNPJ in Brazil, EIN in the United States, else the neutral word."""
         return {"BR": "CNPJ", "US": "EIN"}.get(self.country or "BR", "Tax ID")
 
     @classmethod
@@ -83,7 +83,8 @@ def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
 class Collaborator:
     """A person of an organization; no name and no phone are documented.
 
-    `rights`: the areas that they manage, of `RIGHTS`; None where not one of them is told.
+    `rights`: the areas of `RIGHTS` that they manage; None where the answer has none of these
+    fields.
     """
 
     id: int
@@ -106,7 +107,7 @@ class Collaborator:
             email=normalize_email(fields.email()),
             role=(fields.verbatim("role") or "member").lower(),
             status=fields.optional_status("status"),
-            name=fields.text("name"),
+            name=fields.title("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
             rights=_read_rights(fields),
@@ -115,7 +116,7 @@ class Collaborator:
 
 
 def _read_rights(fields: Fields) -> tuple[str, ...] | None:
-    told = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
-    if all(flag is None for flag in told.values()):
+    rights = {area: fields.flag(f"can_manage_{area}") for area in RIGHTS}
+    if all(flag is None for flag in rights.values()):
         return None
-    return tuple(area for area, flag in told.items() if flag)
+    return tuple(area for area, flag in rights.items() if flag)

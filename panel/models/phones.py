@@ -1,7 +1,7 @@
 """Phone numbers, normalized to E.164, and the spellings of one number.
 
-A number without its country is read with the one that is given; without any it is no number, for
-the same digits are somebody else's elsewhere.
+A number without its country is read with the given one. Without any country it is no number, for
+the same digits belong to other people elsewhere.
 """
 
 import re
@@ -12,8 +12,8 @@ import phonenumbers
 
 BRAZIL, ARGENTINA, MEXICO = 55, 54, 52
 PLAIN = re.compile(r"\+[1-9][0-9]{6,14}")
-# Of the kinds of number, those that one person may carry. In North America a mobile looks like a
-# landline, so what may be either is taken for one.
+# The kinds of number that one person may carry. In North America a mobile looks like a landline, so
+# a number that may be either counts as one.
 PERSONAL = {
     phonenumbers.PhoneNumberType.MOBILE,
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
@@ -22,10 +22,10 @@ PERSONAL = {
 
 @dataclass(frozen=True)
 class OptionalDigit:
-    """A digit that the same number is written with and without.
+    """A digit that some spellings of the same number have, and others leave out.
 
-    `short`: the national number without it; `at`: how many digits stand before it; `usual`: is it
-    written today, None where both spellings are valid and say something else of the line.
+    `short`: the national number without it; `at`: the number of digits before it; `usual`: whether
+    it is written today, None where both spellings are valid and say something else of the line.
     """
 
     digit: str
@@ -34,10 +34,10 @@ class OptionalDigit:
     usual: bool | None
 
 
-# By country, a row each.
+# A row for each country.
 SPELLINGS = {
-    # Mobiles have had a ninth digit since 2016, and WhatsApp still calls many by eight. Behind it
-    # stands 6 to 9: by 2 to 5 begin landlines, which are other people's.
+    # Mobiles have had a ninth digit since 2016, and WhatsApp still writes many with eight. The
+    # ninth digit is followed by 6 to 9: landlines, which belong to other people, begin with 2 to 5.
     BRAZIL: OptionalDigit("9", 2, re.compile(r"[1-9]{2}[6-9][0-9]{7}"), usual=True),
     # From abroad a mobile has a 9 before its area, which many leave out; WhatsApp writes it.
     ARGENTINA: OptionalDigit("9", 0, re.compile(r"[1-3][0-9]{9}"), usual=None),
@@ -48,7 +48,7 @@ SPELLINGS = {
 
 @lru_cache(maxsize=1024)  # an opening asks for the same one three times
 def normalize_phone(text: str | None, country: str | None = None) -> str | None:
-    """`+5561999990000`, or None for what is no phone number.
+    """Return `+5561999990000`, or None for a text that is no phone number.
 
     `country`: ISO 3166, for a number that is written without its own.
     """
@@ -65,15 +65,15 @@ def normalize_phone(text: str | None, country: str | None = None) -> str | None:
 
 @lru_cache(maxsize=1024)
 def list_spellings(phone: str) -> tuple[str, ...]:
-    """Every way to write an E.164 number in E.164, itself first."""
+    """Return every spelling of an E.164 number in E.164, the given one first."""
     number = _parse(phone)
     if number is None:
         return (phone,)
-    return tuple(f"+{number.country_code}{each}" for each in _spell(number))
+    return tuple(f"+{number.country_code}{national}" for national in _spell(number))
 
 
 def identify_line(phone: str) -> str:
-    """The same text for every spelling of a number."""
+    """Return the same text for every spelling of a number."""
     return min(list_spellings(phone))
 
 
@@ -85,7 +85,7 @@ def _parse(text: str | None, country: str | None = None) -> phonenumbers.PhoneNu
 
 
 def _spell(number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
-    """The national number, itself first."""
+    """Return the national numbers of all spellings, the given one first."""
     national, row = str(number.national_number), SPELLINGS.get(number.country_code or 0)
     if row is None:
         return (national,)
@@ -97,13 +97,13 @@ def _spell(number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
 
 
 def has_extension(text: str | None, country: str | None = None) -> bool:
-    """Does it lead to a switchboard first? The number in front of it is everybody's there."""
+    """Tell whether the number leads to a switchboard, which is shared by a whole company."""
     number = _parse(text, country)
     return bool(number and number.extension)
 
 
 def is_switchboard(text: str | None, country: str | None = None) -> bool:
-    """Of a company: what is not surely a mobile may be answered by anybody there."""
+    """Tell whether a company's number may be answered by anybody there: any but a sure mobile."""
     phone = normalize_phone(text, country)
     mobile = phonenumbers.PhoneNumberType.MOBILE
     is_mobile = phone and phonenumbers.number_type(phonenumbers.parse(phone)) == mobile
@@ -112,19 +112,20 @@ def is_switchboard(text: str | None, country: str | None = None) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_personal_phone(text: str) -> bool:
-    """May this number stand for one person: a plain one, as channels write it, and no landline.
+    """Tell whether this number may stand for one person: a plain one, as channels write it, and no
+    landline.
 
-    Whoever writes an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside a number has another
-    text than its owner, and Chatwoot takes both. In Argentina only its own spelling counts: without
-    the 9 it is a landline's.
+    A text with an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside the number differs from
+    its owner's text, and Chatwoot takes both. In Argentina only the spelling with the 9 counts:
+    without it, it is a landline's.
     """
     phone = normalize_phone(text) if PLAIN.fullmatch(text) else None
     return bool(phone) and phonenumbers.number_type(phonenumbers.parse(phone or "")) in PERSONAL
 
 
 def write_forms(phone: str) -> tuple[str, ...]:
-    """How people write an E.164 number, in digits: with its country, without, in Brazil also
-    without the area; each in every spelling."""
+    """Return the forms in which people write an E.164 number, in digits: with its country, without,
+    in Brazil also without the area; each in every spelling."""
     number = _parse(phone)
     if number is None:
         return ()

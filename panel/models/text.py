@@ -8,41 +8,44 @@ TAX_ID_DIGITS = 9  # at least: an EIN has nine, a CPF eleven, a CNPJ fourteen
 
 BLANKS = re.compile("[ \t-\r\x85\u2028\u2029]+")  # not the hard blank of amounts
 UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# With its semicolon, as WordPress writes it: `AT&T` and `R&D &copy` are no entities.
+# An entity ends with a semicolon, as WordPress writes it: `AT&T` and `R&D &copy` hold none.
 ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+MAIL_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 SLASHED = re.compile(r"\\(['\"])")  # of quotes that went through `wp_slash` once too often
-# What WordPress's `wptexturize` makes of plain characters.
+# WordPress's `wptexturize` makes these of plain characters.
 CURLY = str.maketrans("‘’′“”″–—×\xa0", "'''\"\"\"--x ")
 
 ASCII_LOWER_CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def normalize_email(text: str | None) -> str | None:
-    """An e-mail as it is compared and stored: without blanks around it, ASCII letters lower.
+    """Return an e-mail as it is compared and stored: without blanks around it, ASCII letters lower.
 
-    Nothing but ASCII is folded: `str.lower` makes a `k` of the Kelvin sign (U+212A), and the
-    look-alike of an address is another address, which somebody else may own.
+    Only ASCII is folded: `str.lower` makes a `k` of the Kelvin sign (U+212A). A look-alike of an
+    address is another address, which may have another owner.
     """
     return (text or "").strip(string.whitespace).translate(ASCII_LOWER_CASE) or None
 
 
 def clean(text: str) -> str:
-    """One line without control characters or halves of characters, which nothing can show or keep.
+    """Return one line without control characters or lone surrogates, which cannot be shown or
+    stored.
 
-    Marks of direction stay: names may need them, and what is shown is isolated.
+    Marks of direction stay: names may need them, and the panel isolates shown values.
     """
     return UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", BLANKS.sub(" ", text).strip())
 
 
 def decode_entities(text: str) -> str:
-    """`O&#8217;Brien &amp; Co` as people read it. Once: `&amp;amp;` is what somebody typed."""
+    """Decode `O&#8217;Brien &amp; Co` as people read it. Entities are decoded once: `&amp;amp;` is
+    a text that somebody typed."""
     if "&" in text:
-        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        text = ENTITY.sub(lambda match: html.unescape(match[0]), text)
     return clean(SLASHED.sub(r"\1", text) if "\\" in text else text)
 
 
 def is_undecoded(text: str, name: str) -> bool:
-    """Is the text this name as WordPress writes it into HTML, and not the name itself?"""
+    """Tell whether the text is this name as WordPress writes it into HTML."""
     decoded = decode_entities(text)
     return decoded != text and _flatten(decoded) == _flatten(name)
 
@@ -52,16 +55,27 @@ def _flatten(text: str) -> str:
 
 
 def remove_tax_id(name: str) -> str:
-    """A company's name without a tax id in it: in Brazil a sole trader's name ends with their CPF.
+    """Return a company's name without a tax id in it: in Brazil a sole trader's name ends with
+    their CPF.
 
     A name is shown, searched and written where a tax id may not be.
     """
-    plain = [word for word in name.split() if sum(each.isdigit() for each in word) < TAX_ID_DIGITS]
+    plain = [
+        word
+        for word in name.split()
+        if sum(character.isdigit() for character in word) < TAX_ID_DIGITS
+    ]
     return " ".join(plain)
 
 
+def remove_addresses(name: str) -> str:
+    """A name without an e-mail in it: WordPress calls somebody by their address until they say how
+    they are called, and a name is shown where an address may not be."""
+    return " ".join(word for word in name.split() if not MAIL_ADDRESS.search(word))
+
+
 def format_tax_id(text: str) -> str:
-    """The bare digits of a CNPJ or CPF in their usual form; anything else as it is."""
+    """Write the bare digits of a CNPJ or CPF in their usual form; any other text unchanged."""
     if len(text) == 14 and text[-2:].isdigit() and text.isascii() and text.isalnum():
         return f"{text[:2]}.{text[2:5]}.{text[5:8]}/{text[8:12]}-{text[12:]}"
     if len(text) == 11 and text.isascii() and text.isdigit():

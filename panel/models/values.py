@@ -1,6 +1,6 @@
-"""Plain values that several records share, and how PHP's forms of them are read.
+"""Plain values that several records share, and the readers of PHP's forms of them.
 
-Each `read_…` raises `ValueError` with a short reason, which names no value.
+Every `read_…` raises `ValueError` with a short reason, which names no value.
 """
 
 import re
@@ -17,7 +17,7 @@ from panel.models.text import clean, decode_entities
 LONGEST_ILLEGIBLE = 40
 LONGEST_WHOLE_NUMBER = 18  # digits
 
-# What the plugin's own screens call a status in Brazil, and the other spelling of one.
+# Names of statuses on the plugin's own screens in Brazil, and other spellings.
 OTHER_NAMES = {
     "ativo": "active",
     "ativa": "active",
@@ -54,8 +54,8 @@ NO_STATUS = Status("unknown", "")
 class Illegible:
     """A value that decides something and cannot be read.
 
-    `text`: what came, as far as it is shown; `cut`: there was more; `compound`: it was a JSON
-    object or list, in which anything may stand.
+    `text`: the text that came, as far as it is shown; `cut`: there was more; `compound`: it was a
+    JSON object or list, in which anything may stand.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Illegible:
 
 @dataclass(frozen=True)
 class Oddity:
-    """What was odd in an answer, for the log: no value. `record`: its id, or its place."""
+    """An odd value, for the log, which does not get the value. `record`: its id, or its place."""
 
     record: str
     field: str
@@ -79,10 +79,10 @@ def make_illegible(value: Any) -> Illegible:
 
 
 def read_list(value: Any) -> list[Any]:
-    """A list, also as PHP writes one whose keys are not 0, 1, 2 …: an object keyed by digits.
+    """Read a list, also as PHP writes one whose keys are not 0, 1, 2 …: an object keyed by digits.
 
-    Raises `Unreadable("wrong_shape")` for anything else. An empty object is no list: nothing says
-    that it was one.
+    Raises `Unreadable("wrong_shape")` for anything else. An empty object is no list, for it may be
+    any object.
     """
     if isinstance(value, list):
         return value
@@ -92,7 +92,7 @@ def read_list(value: Any) -> list[Any]:
 
 
 def read_whole(row: Row, key: str) -> int | None:
-    """A JSON integer, or its digits in a string, or with a zero fraction (PHP writes all)."""
+    """Read an integer, its digits in a string, or one with a zero fraction: PHP writes all."""
     value = row.get(key)
     if isinstance(value, bool):
         return None
@@ -104,7 +104,7 @@ def read_whole(row: Row, key: str) -> int | None:
 
 
 def is_short(number: Decimal) -> bool:
-    """May it be calculated with? Arithmetic on 1e9999999 would never end."""
+    """Tell whether the number may be used in arithmetic, which on 1e9999999 would never end."""
     exponent = number.as_tuple().exponent
     return (
         isinstance(exponent, int)
@@ -114,12 +114,12 @@ def is_short(number: Decimal) -> bool:
 
 
 def is_nothing(value: Any) -> bool:
-    """What PHP writes where there is nothing; a zero may be a value."""
+    """Tell whether PHP writes the value for an absent one; a zero may be a value."""
     return value is None or value is False or value in ("", [], {})
 
 
 def read_status(value: Any) -> Status | None:
-    """`wc-On Hold`, `on_hold`, `On Hold` are all `on-hold`."""
+    """Read `wc-On Hold`, `on_hold`, `On Hold` all as `on-hold`."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -138,4 +138,4 @@ def _parse_status(text: str) -> Status | None:
 
 def _strip_accents(text: str) -> str:
     apart = unicodedata.normalize("NFKD", text)
-    return "".join(each for each in apart if not unicodedata.combining(each))
+    return "".join(character for character in apart if not unicodedata.combining(character))

@@ -4,6 +4,7 @@ A table that is not here holds no data of them; `EXEMPT` describes its content. 
 with the schema, so a new table needs a row here or there, and one in docs/data.md.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,12 +114,17 @@ def _contacts_of(table: Table) -> Choose:
 
 
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
-    """Reasons, which are free text: those of the person's conversations, or with a key of
-    theirs."""
-    with_key = [access_log.c.note.contains(key, autoescape=True) for key in sorted(subject.emails)]
-    with_key += [access_log.c.note.contains(key, autoescape=True) for key in sorted(subject.phones)]
+    """Typed reasons: those of the person's conversations, and those with a key of theirs."""
+    keys = sorted(subject.emails | subject.phones)
+    with_key = [access_log.c.note.regexp_match(_make_whole(key)) for key in keys]
     in_conversation = access_log.c.conversation.in_(sorted(subject.conversations))
     return and_(access_log.c.what.in_(WITH_REASONS), or_(in_conversation, *with_key))
+
+
+def _make_whole(key: str) -> str:
+    """A pattern of this key alone, for SQLite and PostgreSQL: `ana@` stands in `mariana@` too,
+    and `.com` in `.com.br`, which are keys of somebody else."""
+    return rf"(?i)(?<![\w.+-]){re.escape(key)}(?![\w-]|\.\w)"
 
 
 def _tasks_of(subject: Subject) -> ColumnElement[bool]:

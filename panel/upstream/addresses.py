@@ -1,4 +1,4 @@
-"""The addresses that are called, and how one of them is told in the log."""
+"""The addresses of calls, and their form in the log."""
 
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -8,10 +8,10 @@ ACCOUNT = "api/v1/accounts/"  # before all that Chatwoot is asked for
 
 
 def make_url(base: str, path: str) -> str:
-    """The address of `path` below `base`.
+    """Return the address of `path` below `base`.
 
-    Below `https://shop.example.com/?rest_route=/middag-account/v1` the path belongs behind the
-    value of `rest_route`, and any other parameter stays.
+    Below `https://shop.example.com/?rest_route=/middag-account/v1` the path is appended to the
+    value of `rest_route`, and other parameters stay.
     """
     parts = urlsplit(base)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -22,14 +22,16 @@ def make_url(base: str, path: str) -> str:
 
 
 def tell_address(url: str) -> str:
-    """Scheme, host and path. No query, which may hold anything, and no user. `ValueError`: none."""
+    """Return scheme, host and path. The query is left out, since it may hold anything, and the user
+    too. A text that is no address raises `ValueError`."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     text = f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-    return "".join(each if " " < each <= "~" else "?" for each in text)[:LONGEST_TOLD]
+    plain = (character if " " < character <= "~" else "?" for character in text[:LONGEST_TOLD])
+    return "".join(plain)
 
 
 def name_document(path: str) -> str:
-    """What is asked for, without ids and query, as calls and failures are counted by it."""
+    """Return the path without ids and query, by which calls and failures are counted."""
     parts = path.partition("?")[0].split("/")
     return "/".join(part for part in parts if not part.isdigit()).removeprefix(ACCOUNT)

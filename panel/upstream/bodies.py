@@ -1,7 +1,8 @@
-"""Bodies of answers: read before a deadline, up to a size, and decoded; of large ones, some parts.
+"""Bodies of answers: read before a deadline, up to a size, and decoded; of large ones, only some
+parts.
 
-A large answer is one of which only the fields of a struct matter. What the struct does not name is
-never built.
+A large answer is one of which only the fields of a struct matter. Fields that the struct does not
+name are never built.
 """
 
 import codecs
@@ -24,7 +25,7 @@ _large_answers = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
 class BodyReader:
-    """Reads bodies before the deadline; a large one waits for its turn, which ends with this."""
+    """Reads bodies before the deadline; a large one keeps its turn until the reader is closed."""
 
     def __init__(self, by: Deadline) -> None:
         self._by = by
@@ -38,7 +39,7 @@ class BodyReader:
             _large_answers.release()
 
     def read(self, response: Any, largest: int) -> bytearray:
-        """The whole body of an answer of `requests`, decompressed.
+        """Return the whole body of an answer of `requests`, decompressed.
 
         Raises `Unreadable` above `largest` bytes.
         """
@@ -56,7 +57,7 @@ class BodyReader:
         return body
 
     def _wait_for_turn(self) -> None:
-        """So that many large answers at once do not fill the memory of the process."""
+        """Wait, so that many large answers at once do not fill the memory of the process."""
         if not _large_answers.acquire(timeout=self._by.left()):
             raise Unreachable("timeout", "other large answers are being read")
         self._is_large = True
@@ -66,23 +67,25 @@ def decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> tuple[Any, bool
     try:
         return _unpack(msgspec.json.decode(raw, type=shape)), True
     except msgspec.ValidationError as error:
-        raise Unreadable("wrong_shape", str(error)) from None  # it names the place, no value
+        raise Unreadable("wrong_shape", str(error)) from None  # its text names no value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, False
 
 
 def _unpack(part: Any) -> Any:
-    """Plain JSON of decoded parts; a field that was not there is left out."""
+    """Return plain JSON of decoded parts; an absent field is left out."""
     if isinstance(part, msgspec.Raw):
         body, readable = decode(bytes(part))
         if not readable:
             raise Unreadable("unreadable", "a part that is not JSON")
         return body
     if isinstance(part, list):
-        return [_unpack(each) for each in part]
+        return [_unpack(item) for item in part]
     if isinstance(part, msgspec.Struct):
         fields = {name: getattr(part, name) for name in part.__struct_fields__}
-        return {name: _unpack(each) for name, each in fields.items() if each is not msgspec.UNSET}
+        return {
+            name: _unpack(field) for name, field in fields.items() if field is not msgspec.UNSET
+        }
     return part
 
 
@@ -97,9 +100,9 @@ def decode(raw: bytes | bytearray) -> tuple[Any, bool]:
 
 
 def _skip_byte_order_marks(raw: bytes | bytearray) -> bytes | bytearray:
-    """Without what PHP files put out that were saved with a mark, or with lines before `<?php`.
+    """Remove the byte order marks and blank lines that PHP files put out before the JSON.
 
-    Each of several files leaves its own, so they come one behind another.
+    Several files may each put out their own mark, so that they stand one behind another.
     """
     rest = raw.strip()
     while rest.startswith(codecs.BOM_UTF8):
@@ -108,10 +111,11 @@ def _skip_byte_order_marks(raw: bytes | bytearray) -> bytes | bytearray:
 
 
 def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
-    """JSON in which somebody wrote a number of thousands of digits: it is read as a text.
+    """Decode JSON with a number of thousands of digits: the number becomes a text.
 
-    A visitor can put one into an attribute, and must not keep everybody from reading the rest.
-    Whoever needs a number there finds a text, which is no number: nothing is taken for absent.
+    A visitor can write such a number into an attribute, and must not keep everybody from reading
+    the rest. Code that needs a number there rejects the text, so the value does not count as
+    absent.
     """
     try:
         body = json.loads(
@@ -131,5 +135,5 @@ def _parse_whole(digits: str) -> int | str:
 
 
 def _refuse_constant(text: str) -> None:
-    """`NaN` and `Infinity` are no JSON."""
+    """Reject `NaN` and `Infinity`, which are no JSON."""
     raise ValueError(text)

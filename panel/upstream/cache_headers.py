@@ -1,18 +1,19 @@
-"""How old an answer is, by what the caches on its way say of it.
+"""The age of an answer, from the headers of the caches on its way.
 
-`Date` is no evidence: a clock that is slow looks the same, and nginx writes its own over it.
+`Date` is no evidence: a slow clock looks the same, and nginx writes its own over it.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 
-LONGEST_AGE = 2**31  # seconds; RFC 9111 §1.2.2
+LONGEST_AGE = 2**31  # seconds; RFC 9111, section 1.2.2
 FIRST_SECOND = 0.5  # the age of a hit whose `Age` is 0
-# Of Cloudflare, CloudFront, Fastly, Akamai, LiteSpeed, nginx, Varnish, Squid, of hosts (Kinsta,
-# SiteGround, WP Engine, GoCache) and of RFC 9211: each has a header of its own whose name holds
-# "cache", and the same few words.
+# The words are those of Cloudflare, CloudFront, Fastly, Akamai, LiteSpeed, nginx, Varnish, Squid,
+# of hosts (Kinsta, SiteGround, WP Engine, GoCache) and of RFC 9211. Their headers differ, but all
+# have "cache" in the name, and the same few words.
 HIT_WORDS = {"hit", "stale", "updating", "served"}
-# How long a copy may live, and what a second look would find: neither says who answered.
+# These headers tell how long a copy may live, or what a second look would find, and not who
+# answered.
 OTHER_HEADERS = re.compile(r"control|lookup|enabled|tag|key|hits$")
 WORDS = re.compile(r"[^\s,;:]+")
 # Headers of other names or other words by which a cache says that it answered.
@@ -32,10 +33,10 @@ def find_age(headers: Mapping[str, str]) -> float | None:
     None: a cache answered, and does not say how old its copy is.
     """
     text = (headers.get("Age") or "").partition(",")[0].strip()
-    told = min(int(text[:11]), LONGEST_AGE) if text.isascii() and text.isdigit() else None
-    if told:
-        return float(told)
-    hit = FIRST_SECOND if told == 0 else None
+    age = min(int(text[:11]), LONGEST_AGE) if text.isascii() and text.isdigit() else None
+    if age:
+        return float(age)
+    hit = FIRST_SECOND if age == 0 else None
     return hit if _is_hit(headers.items()) else 0.0
 
 
@@ -46,7 +47,8 @@ def _is_hit(headers: Iterable[tuple[str, str]]) -> bool:
             return True
         if "cache" in name.lower() and not OTHER_HEADERS.search(name.lower()):
             words = WORDS.findall(value.lower())
-            # Akamai: TCP_HIT, TCP_MEM_HIT; but a refreshed one was confirmed by the origin.
+            # Akamai's words are TCP_HIT and TCP_MEM_HIT; a refreshed copy was confirmed by the
+            # origin, so it is no hit.
             if any(
                 word in HIT_WORDS or (word.endswith("_hit") and "refresh" not in word)
                 for word in words

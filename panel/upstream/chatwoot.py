@@ -1,7 +1,7 @@
-"""The client of Chatwoot's API; it answers plain values.
+"""The client of Chatwoot's API; it returns plain values.
 
-What decides who may look (agents, members of an inbox or a team, the conversation) is kept for a
-short while (`ACCESS_LIFETIMES`).
+The records that decide about access (agents, members of an inbox or a team, the conversation) are
+kept for a short while (`ACCESS_LIFETIMES`).
 """
 
 from collections.abc import Collection
@@ -54,21 +54,21 @@ class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
     """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
 
     def version(self) -> str:
-        """Such as `4.16.2`; empty where Chatwoot does not say. It is told without a token."""
+        """Return such as `4.16.2`, empty where Chatwoot does not say; it needs no token."""
         with self._reporting("version"):
             body = self._client.get("api").body
         version = body.get("version") if isinstance(body, dict) else None
         return clean(version) if isinstance(version, str) else ""
 
     def forget_copies(self, conversations: Collection[int], contacts: Collection[int]) -> None:
-        """Remove what is kept of them for a moment."""
+        """Remove the kept copies of these conversations and contacts."""
         for number in conversations:
             self._cache.forget(number, "chatwoot-conversation")
         for number in contacts:
             self._cache.forget(number, "chatwoot-sources")
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
-        """The account's own settings (definitions, apps, webhooks): mostly for administrators."""
+        """Call the account's settings (definitions, apps, webhooks), mostly as administrator."""
         if method == "GET":
             return self._get(path)
         answer = self._send(method, path, body, again=False)

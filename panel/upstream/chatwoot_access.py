@@ -1,7 +1,8 @@
-"""Who may see what in Chatwoot, and what a channel knows of a contact: each is asked within 40 s.
+"""Access in Chatwoot: agents' memberships, and the addresses of a contact in a channel. Each answer
+is at most 40 s old.
 
-An older list is used by `auth.access` alone, which asks for it. And in which language Chatwoot
-speaks, which is asked once an hour.
+Only `auth.access` uses older lists, and asks for them. The language of the account is read here
+too, once an hour.
 """
 
 from panel.cache.entries import Lifetimes, Reading, Resource
@@ -26,7 +27,7 @@ class AccessCalls(AccountCalls):
     """Every method raises `PanelError`."""
 
     def members(self, inbox: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
-        """Ids of the agents who belong to the inbox."""
+        """Return the ids of the agents who belong to the inbox."""
         resource = Resource("chatwoot-members", inbox, ACCESS_LIFETIMES, parse_numbers)
         path = f"inbox_members/{inbox}"
 
@@ -37,7 +38,7 @@ class AccessCalls(AccountCalls):
         return frozenset(ids)
 
     def team_members(self, team: int, control: CacheControl = CacheControl.FRESH) -> frozenset[int]:
-        """Ids of the agents who belong to the team; of none that is gone."""
+        """Return the ids of the agents who belong to the team; none for a team that is gone."""
         resource = Resource("chatwoot-team", team, ACCESS_LIFETIMES, parse_numbers)
         path = f"teams/{team}/team_members"
 
@@ -51,9 +52,11 @@ class AccessCalls(AccountCalls):
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
-        """How the channel of this inbox calls the contact: addresses, numbers (`source_id`).
+        """Return the contact's names in the channel of this inbox: addresses, numbers
+        (`source_id`).
 
-        Asked anew: who was merged into the contact a moment ago must not find the former answer.
+        The list is read anew: a visitor who was merged into the contact a moment ago must not
+        profit from the former answer.
         """
         joined = self.addresses(contact)
         return frozenset(source for where, source in joined if where == inbox)
@@ -61,8 +64,8 @@ class AccessCalls(AccountCalls):
     def addresses(
         self, contact: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> frozenset[tuple[int, str]]:
-        """Each inbox that knows the contact, with how its channel calls it; asked anew as well,
-        unless `control` allows some age."""
+        """Return pairs of an inbox that knows the contact and the contact's name in its channel.
+        They are read anew as well, unless `control` allows some age."""
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, parse_pairs)
         path = f"contacts/{contact}"
 
@@ -73,7 +76,7 @@ class AccessCalls(AccountCalls):
         return frozenset(joined)
 
     def find_locale(self) -> str:
-        """The language of the account, such as `pt_BR`; empty where Chatwoot names none.
+        """Return the language of the account, such as `pt_BR`; empty where Chatwoot names none.
 
         The dashboard speaks it to every agent who chose no other for themselves. A failure counts
         as the former answer, so that not every opening asks for a language. The log leaves it out:
@@ -90,7 +93,7 @@ class AccessCalls(AccountCalls):
         return self._read_cached(_make_locale_resource(self._account), ACCOUNTS, fetch)
 
     def peek_locale(self) -> Reading[str] | None:
-        """As it was found within a day; nobody is asked now."""
+        """Return the language as it was read within a day, without a call."""
         return self._cache.peek(_make_locale_resource(self._account))
 
 

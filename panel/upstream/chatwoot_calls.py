@@ -1,6 +1,6 @@
-"""How one account of Chatwoot is called: by whom, with what patience, and what is told of failures.
+"""Calls to one account of Chatwoot: the token, the timeouts, and the report of failures.
 
-Which calls there are is said in the modules that build upon this one.
+The single calls stand in the modules that build upon this one.
 """
 
 import logging
@@ -43,12 +43,12 @@ from panel.upstream.failures import FailureLog, Trouble, Troubles
 from panel.upstream.transport import DIRECT, Egress
 
 log = logging.getLogger(__name__)
-# And up to eight of a slow answer, and ten in `auth.tokens`: who was removed is refused within the
-# minute. Kept longer: what stands in for a Chatwoot that does not answer (`auth.access`).
+# A slow answer adds up to eight seconds, and `auth.tokens` ten: a removed agent is refused within
+# the minute. Longer-kept lists stand in while Chatwoot does not answer (`auth.access`).
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
 ACCOUNTS = "api/v1/accounts"  # as a call about the account itself is counted
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
-# As calls are counted: paths without ids.
+# The names by which calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
     *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
     *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
@@ -63,7 +63,7 @@ def connect(
     gate: Gate = lambda: None,
     egress: Egress = DIRECT,
 ) -> Client:
-    """The HTTP client of one Chatwoot; without `token`, whoever calls brings their own."""
+    """Return the client of one Chatwoot; without `token`, each caller brings one."""
     # The hyphen form: nginx drops names with underscores by default.
     headers = {"Api-Access-Token": token} if token else {}
     return Client(url, headers, gate, name_rejection, egress)
@@ -91,24 +91,24 @@ class AccountCalls:
 
     @property
     def paused_until(self) -> float:
-        """Epoch seconds, 0 while calls go through."""
+        """Return the end of the pause in epoch seconds, 0 while calls go through."""
         return self._client.breaker.paused_until
 
     @property
     def trouble(self) -> Trouble | None:
-        """What Chatwoot did not answer, or refused, when this process asked for it last."""
+        """Return the latest failure among the documents whose last call failed."""
         return self._troubles.latest
 
     # -- the account -----------------------------------------------------------------------------
 
     @naming_side(CHATWOOT_SIDE)
     def agents(self, control: CacheControl = CacheControl.FRESH) -> dict[int, Agent]:
-        """The agents of the account, by id. Raises `Unauthorized` where there is no account."""
+        """Return the account's agents, by id; raises `Unauthorized` without an account."""
         resource = Resource("chatwoot-agents", self._account, ACCESS_LIFETIMES, parse_agents)
         return self._read_cached(resource, "agents", self._fetch_agents, control)
 
     def check_token(self) -> None:
-        """Ask now, past any copy, whether the token is good for the account; raises why not."""
+        """Check with a call, not a copy, that the token is good for the account; raises why not."""
         with self._reporting("agents"):
             self._fetch_agents()
 
@@ -116,7 +116,7 @@ class AccountCalls:
         try:
             body = self._call("agents", by)
         except Missing:
-            # No agents are missing: it is the account in the address.
+            # A list of agents is never missing: the account in the address is wrong.
             raise Unauthorized(UNKNOWN_ACCOUNT, NOT_FOUND) from None
         return strip_agents(body)
 
@@ -129,9 +129,9 @@ class AccountCalls:
         fetch: Callable[[Deadline], Any],
         control: CacheControl = CacheControl.FRESH,
     ) -> T:
-        """`fetch` keeps what we need of the answer: messages and private notes are never cached.
+        """`fetch` returns only the parts that we need: messages and private notes are never cached.
 
-        `ONLY_IF_CACHED`: what is kept, however old; `Busy` where nothing is.
+        `ONLY_IF_CACHED` returns the kept copy, however old, and raises `Busy` where there is none.
         """
         if control is CacheControl.ONLY_IF_CACHED:
             kept = self._cache.peek(resource)
@@ -190,16 +190,17 @@ class AccountCalls:
             if error.code != "http_422":
                 raise
             words = error.body if isinstance(error.body, dict) else {}
-            if isinstance(refused := words.get("attributes"), list):
-                raise ValuesRefused(tuple(map(str, refused))) from error
-            # Since 4.16 a database that is too slow is told like this: no value was refused.
+            if isinstance(names := words.get("attributes"), list):
+                raise ValuesRefused(tuple(map(str, names))) from error
+            # Since 4.16 a database that is too slow is answered like this: no value was refused.
             raise Unwell("http_422", read_words(words)) from error
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
-        """`again`: what may as well be done twice is tried once more; only making is not of it.
+        """`again`: whether the call may be repeated once. Every call may, except one that creates a
+        record.
 
-        What is made is told in the answer. That to any other write, which may be large, is not
-        looked at.
+        The answer to a creation holds the new record. The answer to any other write may be large,
+        and is not read.
         """
         address = self._address(path)
         with self._reporting(path), self._confirming_missing(), self._bulkhead.enter():
@@ -214,8 +215,8 @@ class AccountCalls:
 
     @contextmanager
     def _confirming_missing(self) -> Iterator[None]:
-        """An account that does not exist is told in the words of a record that is gone: nothing is
-        taken for gone before the account is known to be there."""
+        """Chatwoot answers for an unknown account as for a missing record. So the account is
+        checked before the record counts as gone."""
         try:
             yield
         except Missing:
@@ -232,12 +233,12 @@ class AccountCalls:
         self._troubles.note_success(name_document(path))
 
     def _record_write(self, method: str, path: str) -> None:
-        kind = (method, "".join(each for each in path if not each.isdigit()))
+        kind = (method, "".join(character for character in path if not character.isdigit()))
         ids = {"method": method, "path": path}
         self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
 
     def _report(self, path: str, error: PanelError) -> None:
-        """A contact that is gone and a value that is taken are answers, no failures."""
+        """A missing contact and a taken value are answers, no failures."""
         document = name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
             self._troubles.note_success(document)
@@ -249,5 +250,5 @@ class AccountCalls:
 
 
 def refuses_key(error: Unreadable) -> bool:
-    """Does a filter refuse an attribute because nobody has defined it?"""
+    """Tell whether a filter refused an attribute because it is not defined."""
     return read_words(error.body).lower().startswith(UNKNOWN_KEY)

@@ -30,28 +30,29 @@ class ContactCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def contact(self, number: int) -> Contact:
-        """Raises `Missing` for one that was deleted or merged into another."""
+        """Raises `Missing` for a contact that was deleted or merged into another."""
         return parse_contact(self._get_parts(f"contacts/{number}", ContactAnswer)["payload"])
 
     @naming_side(CHATWOOT_SIDE)
     def find_contact(self, key: str, value: str) -> Contact | None:
-        """The contact whose `identifier`, `email` or `phone_number` is exactly this value.
+        """Return the contact whose `identifier`, `email` or `phone_number` is exactly this value.
 
-        By filter, never by search: search finds parts of values, and has a limit of its own.
+        Filters are used, never the search: a search finds parts of values, and has a limit of its
+        own.
         """
-        found = self._filter_contacts([Condition(key, value)])["payload"]
-        # Chatwoot compares without case, look-alikes too: those are not ours.
-        same = [parse_contact(row) for row in found if fold(row.get(key)) == fold(value)]
-        return min(same, key=lambda each: each.id, default=None)
+        rows = self._filter_contacts([Condition(key, value)])["payload"]
+        # Chatwoot compares without case and with look-alikes: other values are dropped.
+        same = [parse_contact(row) for row in rows if fold(row.get(key)) == fold(value)]
+        return min(same, key=lambda contact: contact.id, default=None)
 
     @naming_side(CHATWOOT_SIDE)
     def find_contacts(
         self, conditions: Sequence[Condition], page: int = 1
     ) -> tuple[list[Contact], int]:
-        """Contacts for which one of the conditions holds, and how many there are in all.
+        """Return contacts for which one of the conditions holds, and their number in all.
 
-        One page of them: Chatwoot promises no order, so pages may overlap. It compares without
-        case: look-alikes come too.
+        The list is one page: Chatwoot promises no order, so pages may overlap. The filter compares
+        without case, so look-alikes come too.
         """
         answer = self._filter_contacts(conditions, "OR", page=page)
         count = require_number(require_object(answer.get("meta")), "count")
@@ -59,44 +60,52 @@ class ContactCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_told(self, page: int) -> tuple[list[Contact], int]:
-        """A page of the contacts that say any organization, and how many there are in all.
+        """Return a page of the contacts that name any organization, and their number in all.
 
-        Pages shift while contacts come and go: who is on none of them may be there all the same.
+        Pages shift while contacts come and go: a contact may exist and stand on none of them.
         Raises `Unreadable` where `setup` has not defined the attribute.
         """
         return self.find_contacts([Condition(ID_ATTRIBUTE, (), PRESENT)], page)
 
     @naming_side(CHATWOOT_SIDE)
     def list_strangers(self, keys: Sequence[Condition]) -> list[Contact]:
-        """Contacts that show one of these keys and say no organization.
+        """Return the contacts that have one of these keys and name no organization.
 
-        None where `setup` has not defined the attribute.
+        The list is empty where `setup` has not defined the attribute.
         """
         # AND binds tighter than OR, and there are no parentheses: each key has its own condition.
         absent = Condition(ID_ATTRIBUTE, (), ABSENT)
-        return self._list_defined([each for key in keys for each in (key, absent)], "AND", "OR")
+        return self._list_defined(
+            [condition for key in keys for condition in (key, absent)], "AND", "OR"
+        )
 
     @naming_side(CHATWOOT_SIDE)
     def list_claimants(self, attributes: dict[str, str]) -> list[Contact]:
-        """Contacts whose custom attributes say all of this: a visitor can write them.
+        """Return the contacts whose custom attributes have all these values; a visitor can write
+        them.
 
-        None where Chatwoot does not know such attributes: it filters by those that `setup` defined.
+        The list is empty where Chatwoot does not know the attributes: it filters only by those that
+        `setup` defined.
         """
         conditions = [Condition(key, value) for key, value in attributes.items()]
-        return sorted(self._list_defined(conditions, "AND"), key=lambda each: each.id)
+        return sorted(self._list_defined(conditions, "AND"), key=lambda contact: contact.id)
 
     @naming_side(CHATWOOT_SIDE)
     def list_members(self, organization: int) -> list[Contact]:
-        """Contacts whose custom attributes name the organization, alone or beside others; none
-        where `setup` has not defined the attribute."""
+        """Return the contacts whose custom attributes name the organization, alone or beside
+        others; none where `setup` has not defined the attribute."""
         number = str(organization)
         parts = (f"{number},", f",{number}")
         conditions = [
             Condition(ID_ATTRIBUTE, number),
             *(Condition(ID_ATTRIBUTE, part, CONTAINS) for part in parts),
         ]
-        found = self._list_defined(conditions, "OR")
-        return [each for each in found if number in _split(each.attributes.get(ID_ATTRIBUTE))]
+        contacts = self._list_defined(conditions, "OR")
+        return [
+            contact
+            for contact in contacts
+            if number in _split(contact.attributes.get(ID_ATTRIBUTE))
+        ]
 
     def _list_defined(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
         try:
@@ -107,13 +116,13 @@ class ContactCalls(AccountCalls):
             raise
 
     def _list_pages(self, conditions: Sequence[Condition], *joints: str) -> list[Contact]:
-        found: dict[int, Contact] = {}
+        contacts: dict[int, Contact] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
             rows = self._filter_contacts(conditions, *joints, page=page)["payload"]
-            found |= {each.id: each for each in map(parse_contact, rows)}
+            contacts |= {contact.id: contact for contact in map(parse_contact, rows)}
             if len(rows) < PAGE_CONTACTS:
                 break
-        return list(found.values())
+        return list(contacts.values())
 
     def _filter_contacts(
         self, conditions: Sequence[Condition], *joints: str, page: int = 1
@@ -122,24 +131,25 @@ class ContactCalls(AccountCalls):
         return self._get_parts(f"contacts/filter?page={page}", ContactsAnswer, question)
 
     def count_identifiers(self, part: str) -> int:
-        """How many contacts have this in their `identifier`, as it is written here."""
+        """Count the contacts that have this text in their `identifier`, in exactly this case."""
         return len(self.list_identifiers(part))
 
     def list_identifiers(self, part: str) -> dict[int, str]:
-        """The contacts that have this in their `identifier`, by number; of the first pages.
+        """Return the identifiers that hold this text, by contact; of the first pages.
 
-        By search, because the filter of identifiers knows no part of one (`filter_keys.yml` of
-        4.0.0 to 4.16.2). The search looks into names, e-mails and phones as well.
+        The search is used, because the filter of identifiers knows no part of one
+        (`filter_keys.yml` of 4.0.0 to 4.16.2). The search looks into names, e-mails and phones as
+        well.
         """
-        found: dict[int, str] = {}
+        identifiers: dict[int, str] = {}
         for page in range(1, MOST_CONTACT_PAGES + 1):
             query = urlencode({"q": part, "page": page, "include_contact_inboxes": "false"})
             rows = self._get_parts(f"contacts/search?{query}", ContactsAnswer)["payload"]
             if not rows:
                 break
-            texts = {each.id: each.identifier or "" for each in map(parse_contact, rows)}
-            found |= {number: text for number, text in texts.items() if part in text}
-        return found
+            texts = {contact.id: contact.identifier or "" for contact in map(parse_contact, rows)}
+            identifiers |= {number: text for number, text in texts.items() if part in text}
+        return identifiers
 
     # -- writing ---------------------------------------------------------------------------------
 

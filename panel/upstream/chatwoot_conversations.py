@@ -41,7 +41,7 @@ class ConversationCalls(AccountCalls):
     def conversation(
         self, number: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> Conversation:
-        """The conversation with its contact, asked anew unless `control` allows some age."""
+        """Return the conversation with its contact, read anew unless `control` allows some age."""
         path = f"conversations/{number}"
 
         def fetch(by: Deadline) -> Any:
@@ -50,9 +50,9 @@ class ConversationCalls(AccountCalls):
         return self._read_cached(_make_resource(number), path, fetch, control)
 
     def peek_conversation(self, number: int) -> Conversation | None:
-        """As it was when somebody asked for it within `ACCESS_LIFETIMES`; nobody is asked now."""
-        kept = self._cache.peek(_make_resource(number))
-        return kept.value if kept and not kept.late else None
+        """Return the conversation as it was read within `ACCESS_LIFETIMES`, without a call."""
+        reading = self._cache.peek(_make_resource(number))
+        return reading.value if reading and not reading.late else None
 
     @naming_side(CHATWOOT_SIDE)
     def change_conversation(
@@ -63,10 +63,10 @@ class ConversationCalls(AccountCalls):
     ) -> None:
         """Set our keys, or remove those that are None: read, merge, write.
 
-        Chatwoot up to 4.15 replaces the whole object, so what is there goes back with it.
-        `present`: the attributes as they are, where the caller has just read them. Raises
-        `ValuesRefused` when the conversation cannot be saved as it is: it holds an older value
-        that breaks today's limits.
+        Chatwoot up to 4.15 replaces the whole object, so the present attributes are sent along.
+        `present`: the present attributes, where the caller has just read them. Raises
+        `ValuesRefused` when the conversation cannot be saved as it is: it holds an older value that
+        breaks today's limits.
         """
         path = f"conversations/{number}"
         if present is None:
@@ -79,22 +79,23 @@ class ConversationCalls(AccountCalls):
     def list_conversations(
         self, contact: int, statuses: tuple[str, ...] = ()
     ) -> list[ListedConversation]:
-        """The contact's conversations: the last 20 of any status, then older ones of `statuses`.
+        """Return the contact's conversations: the last 20 of any status, then older ones of
+        `statuses`.
 
-        Without `statuses`, older ones of any status. The older ones are found by Chatwoot's filter,
-        25 in a call, which knows `contact_id` since 4.14.2; an older Chatwoot tells the last 20.
+        Without `statuses`, older ones of any status. Chatwoot's filter finds the older ones, 25 in
+        a call; it knows `contact_id` since 4.14.2, and an older Chatwoot lists the last 20.
         """
         rows = self._get_parts(f"contacts/{contact}/conversations", ConversationsAnswer)["payload"]
-        found = {row.id: row for row in map(parse_listed, rows)}
+        conversations = {row.id: row for row in map(parse_listed, rows)}
         if len(rows) >= LISTED_CONVERSATIONS:
             for row in self._filter_conversations(contact, statuses):
-                found.setdefault(row.id, row)
-        return list(found.values())
+                conversations.setdefault(row.id, row)
+        return list(conversations.values())
 
     @naming_side(CHATWOOT_SIDE)
     def list_unnamed(self, page: int) -> list[Conversation]:
-        """A page of the conversations that live and name no organization; none where `setup` has
-        not defined the attribute."""
+        """Return a page of the unresolved conversations that name no organization; none where
+        `setup` has not defined the attribute."""
         living = Condition("status", LIVING_STATUSES)
         question = make_question([living, Condition(ID_ATTRIBUTE, (), ABSENT)])
         path = f"conversations/filter?page={page}"
@@ -109,9 +110,9 @@ class ConversationCalls(AccountCalls):
     def _filter_conversations(
         self, contact: int, statuses: tuple[str, ...]
     ) -> Iterator[ListedConversation]:
-        wanted = [Condition("contact_id", str(contact))]
-        wanted += [Condition("status", statuses)] if statuses else []
-        question = make_question(wanted)
+        conditions = [Condition("contact_id", str(contact))]
+        conditions += [Condition("status", statuses)] if statuses else []
+        question = make_question(conditions)
         for page in range(1, MOST_CONVERSATION_PAGES + 1):
             path = f"conversations/filter?page={page}"
             try:

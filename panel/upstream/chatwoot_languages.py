@@ -1,31 +1,31 @@
-"""In which language the customer writes, as far as Chatwoot tells."""
+"""The language of the customer, as far as Chatwoot tells it."""
 
 from collections.abc import Iterator
 from typing import Any
 
-# The likeliest first: what Chatwoot recognized in their messages, what somebody wrote down of the
-# contact, what their browser prefers.
+# The likeliest comes first: the language that Chatwoot recognized in their messages, then the one
+# noted for the contact, then their browser's.
 LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
 COMPANY_FIELD = "company_name"  # what agents typed of a contact
 
 
 def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:
-    """Of the further attributes, which anybody may fill, what we read alone is kept."""
+    """Keep only the further attributes that we read: anybody may fill the others."""
     for owner in (conversation, conversation["meta"]["sender"]):
         further = owner.pop("additional_attributes", None)
         if isinstance(further, dict):
-            wanted = (*LANGUAGE_FIELDS, COMPANY_FIELD)
+            fields = (*LANGUAGE_FIELDS, COMPANY_FIELD)
             owner["additional_attributes"] = {
-                name: further[name] for name in wanted if name in further
+                name: further[name] for name in fields if name in further
             }
     return conversation
 
 
 def read_languages(conversation: dict[str, Any]) -> tuple[str, ...]:
-    """Language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
-    owned = [each for each in _list_owned(conversation) if isinstance(each, dict)]
-    told = (each.get(name) for name in LANGUAGE_FIELDS for each in owned)
-    return tuple(value for value in told if isinstance(value, str) and value)
+    """Return language tags, the likeliest first, as they came: `pt`, `pt-BR`, `pt_BR`."""
+    owned = [owner for owner in _list_owned(conversation) if isinstance(owner, dict)]
+    values = (owner.get(name) for name in LANGUAGE_FIELDS for owner in owned)
+    return tuple(value for value in values if isinstance(value, str) and value)
 
 
 def _list_owned(conversation: dict[str, Any]) -> Iterator[object]:

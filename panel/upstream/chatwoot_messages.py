@@ -1,4 +1,4 @@
-"""The messages of a Chatwoot conversation: private notes are written, and looked for."""
+"""The messages of a Chatwoot conversation: writes private notes, and lists messages."""
 
 from panel.errors import CHATWOOT_SIDE, naming_side
 from panel.upstream.chatwoot_calls import AccountCalls
@@ -13,10 +13,11 @@ class MessageCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def create_note(self, conversation: int, text: str, source: str) -> int:
-        """Write a private note, seen by agents alone; returns its number. It is sent once: who
-        does not know what became of it looks for `source` in `list_messages`.
+        """Write a private note, seen by agents alone; returns its number. The note is sent once: a
+        caller who does not know the outcome looks for `source` in `list_messages`.
 
-        Chatwoot takes `{{ … }}` and `{% … %}` in what agents write for Liquid: no value may be.
+        Chatwoot takes `{{ … }}` and `{% … %}` in an agent's text for Liquid, so no value may
+        contain them.
         """
         plain = text.replace("{{", "{ {").replace("{%", "{ %")
         fields = {"content": plain, "private": True, "message_type": "outgoing"}
@@ -27,13 +28,13 @@ class MessageCalls(AccountCalls):
 
     @naming_side(CHATWOOT_SIDE)
     def list_messages(self, conversation: int, since: float) -> list[Message]:
-        """The messages since then (epoch seconds), and some before; asked anew, 20 in a call."""
-        path, found = f"conversations/{conversation}/messages", list[Message]()
+        """Return the messages since then (epoch seconds), and some before; 20 in a call."""
+        path, messages = f"conversations/{conversation}/messages", list[Message]()
         for _ in range(MOST_MESSAGE_PAGES):
-            oldest = f"?before={found[0].id}" if found else ""
+            oldest = f"?before={messages[0].id}" if messages else ""
             rows = self._get_parts(path + oldest, MessagesAnswer)["payload"]
             page = [parse_message(row) for row in rows]
-            found = [*page, *found]
+            messages = [*page, *messages]
             if not page or page[0].created_at < since:
                 break
-        return found
+        return messages

@@ -10,7 +10,7 @@ Field = msgspec.Raw | msgspec.UnsetType
 
 
 class Part(msgspec.Struct, omit_defaults=True):
-    """A field that is not there stays out."""
+    """An absent field stays absent."""
 
 
 class ContactPart(Part):

@@ -1,7 +1,6 @@
-"""The records of Chatwoot as plain values, and how its JSON is read.
+"""The records of Chatwoot as plain values, and the parsers of its JSON.
 
-Each `parse_…` raises `Unreadable("wrong_shape")`. Which keys and which forms there are was seen on
-4.3.0 and 4.16.2.
+Every `parse_…` raises `Unreadable("wrong_shape")`. The keys were seen on 4.3.0 and 4.16.2.
 """
 
 from collections.abc import Sequence
@@ -20,11 +19,11 @@ LONGEST_NAME = 255  # characters that a contact's name may have
 ID_ATTRIBUTE = "middag_organization_id"
 NAME_ATTRIBUTE = "middag_organization"
 ROLE_ATTRIBUTE = "middag_role"
-# Their visitors can read the whole contact.
+# Visitors of these channels can read the whole contact.
 PUBLIC_CHANNELS = frozenset({"Channel::WebWidget", "Channel::Api"})
 RESOLVED = "resolved"
 LIVING_STATUSES = ("open", "pending", "snoozed")
-# Of filters, which compare without case.
+# The operators of filters, which compare without case.
 EQUAL, CONTAINS, PRESENT, ABSENT = "equal_to", "contains", "is_present", "is_not_present"
 
 AGENT_KEYS = ("id", "name", "email", "role")
@@ -42,10 +41,10 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: it is known to an inbox, so that somebody may be speaking through it.
+    """`joined`: an inbox knows the contact, so that somebody may be speaking through it.
 
-    `public`: of a website's or an API's inbox, whose visitors can read all of it; also where
-    Chatwoot does not say. `company`: the name that agents typed into Chatwoot's own field.
+    `public`: it is in a website's or an API's inbox, whose visitors can read all of it, or Chatwoot
+    does not say. `company`: the name that agents typed into Chatwoot's own field.
     """
 
     id: int
@@ -63,11 +62,10 @@ class Contact:
 class Conversation:
     """`id` is the display id; `channel` e.g. `Channel::WebWidget`; `signed`: `hmac_verified`.
 
-    `team`: the one it is assigned to; its members may see it without being in the inbox (4.8).
-    `languages`: of the customer, the likeliest first; none where nobody knows. Epoch seconds, 0
-    where they are not told: `active_at`, of its last message; `waiting_since`, of the customer's
-    first message that no agent has answered.
-    `status`: open, pending, snoozed or resolved.
+    `team`: the team that it is assigned to, whose members may see it without being in the inbox
+    (4.8). `languages`: of the customer, the likeliest first; empty where Chatwoot knows none.
+    `active_at` (last message) and `waiting_since` (the customer's first unanswered message) are
+    epoch seconds, 0 where Chatwoot does not tell. `status`: open, pending, snoozed or resolved.
     """
 
     id: int
@@ -86,7 +84,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Message:
-    """One of a conversation. `source`: what its writer called it; `created_at`: epoch seconds."""
+    """A message. `source`: its writer's own id of it; `created_at`: epoch seconds."""
 
     id: int
     content: str
@@ -97,7 +95,7 @@ class Message:
 
 @dataclass(frozen=True)
 class ListedConversation:
-    """One of a contact's conversations. `status`: open, pending, snoozed or resolved."""
+    """A row of a contact's list. `status`: open, pending, snoozed or resolved."""
 
     id: int
     status: str
@@ -106,9 +104,9 @@ class ListedConversation:
 
 @dataclass(frozen=True)
 class Condition:
-    """Of Chatwoot's filters: a standard key, or a custom attribute that is defined.
+    """A condition of Chatwoot's filters on a standard key, or on a defined custom attribute.
 
-    `value`: of several, one holds.
+    `value`: with several, any one may match.
     """
 
     key: str
@@ -131,16 +129,15 @@ class ValuesRefused(GiveUp):
 
 
 def make_question(conditions: Sequence[Condition], *joints: str) -> dict[str, Any]:
-    """A question of Chatwoot's filters. `joints`: what stands between the conditions, over and
-    over; by itself AND."""
+    """Make the body of a filter. `joints`: the repeated operators in between, AND by default."""
     rows: list[dict[str, Any]] = [
         {
-            "attribute_key": each.key,
-            "filter_operator": each.operator,
-            "values": list(each.values),
+            "attribute_key": condition.key,
+            "filter_operator": condition.operator,
+            "values": list(condition.values),
             "query_operator": joint,
         }
-        for each, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
+        for condition, joint in zip(conditions, cycle(joints or ("AND",)), strict=False)
     ]
     rows[-1]["query_operator"] = None
     return {"payload": rows}
@@ -183,17 +180,17 @@ def parse_listed(body: Any) -> ListedConversation:
 
 
 def parse_contact(body: Any) -> Contact:
-    found = require_object(body)
+    contact = require_object(body)
     return Contact(
-        id=require_number(found, "id"),
-        name=_read_text(found, "name") or "",
-        email=_read_text(found, "email"),
-        phone=_read_text(found, "phone_number"),
-        identifier=_read_text(found, "identifier"),
-        attributes=read_attributes(found),
-        joined=bool(found.get("contact_inboxes")),
-        public=_is_public(found),
-        company=_read_company(found),
+        id=require_number(contact, "id"),
+        name=_read_text(contact, "name") or "",
+        email=_read_text(contact, "email"),
+        phone=_read_text(contact, "phone_number"),
+        identifier=_read_text(contact, "identifier"),
+        attributes=read_attributes(contact),
+        joined=bool(contact.get("contact_inboxes")),
+        public=_is_public(contact),
+        company=_read_company(contact),
     )
 
 
@@ -212,7 +209,7 @@ def _is_public(contact: dict[str, Any]) -> bool:
 
 
 def read_sources(contact: Any) -> list[list[Any]]:
-    """Pairs of inbox and source of a contact; a source that is missing or no text is empty."""
+    """Return pairs of inbox and source of a contact; a missing or odd source is empty."""
     joined = require_object(contact).get("contact_inboxes")
     rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
     inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
@@ -226,7 +223,7 @@ def parse_pairs(body: Any) -> list[tuple[Any, str]]:
 
 
 def strip_agents(body: Any) -> list[dict[str, Any]]:
-    """What we need of them."""
+    """Keep only the fields that we need."""
     rows = [require_object(row) for row in require_list(body)]
     return [{key: row[key] for key in AGENT_KEYS if key in row} for row in rows]
 
@@ -245,17 +242,17 @@ def parse_agents(body: Any) -> dict[int, Agent]:
 
 
 def read_ids(body: Any) -> list[int]:
-    """Of the rows of a list."""
+    """Return the ids in the rows of a list."""
     return [require_number(row, "id") for row in require_list(body)]
 
 
 def read_locale(account: Any) -> str:
-    """Empty where the account names no language."""
+    """Return an empty text where the account names no language."""
     return _read_text(require_object(account), "locale") or ""
 
 
 def parse_numbers(body: Any) -> list[int]:
-    if not isinstance(body, list) or not all(isinstance(each, int) for each in body):
+    if not isinstance(body, list) or not all(isinstance(number, int) for number in body):
         raise Unreadable("wrong_shape", "no list of numbers")
     return body
 
@@ -264,13 +261,13 @@ def parse_numbers(body: Any) -> list[int]:
 
 
 def fold(value: Any) -> str:
-    """As e-mails are compared."""
+    """Fold a value as e-mails are compared."""
     return normalize_email(str(value or "")) or ""
 
 
 def read_attributes(body: Any) -> dict[str, Any]:
-    found = require_object(body).get("custom_attributes")
-    return found if isinstance(found, dict) else {}
+    attributes = require_object(body).get("custom_attributes")
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def require_object(value: Any) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What Chatwoot means by an answer of 4xx: its words tell apart what the status does not.
+"""The meaning of Chatwoot's 4xx answers: their words tell apart cases that share a status.
 
-401 is the answer to a wrong token, to a suspended account, and to a token whose user may not do
+Chatwoot answers 401 to a wrong token, to a suspended account, and to a token whose user may not do
 this (4.16.2, as recorded; the sentences about bots by its source). The sentence about another
-account is translated into the account's language. Chatwoot says why in `error`; only its door,
-where no token came, says so in `errors`, in any language. An answer in another form came from
-something before Chatwoot.
+account is translated into the account's language. Chatwoot gives its reason in `error`; only a
+request without a token has it in `errors`, in any language. An answer in another form came from a
+server in front of Chatwoot.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from panel.upstream.rejections import Rejection
 
 ANOTHER_ACCOUNT, SUSPENDED, UNKNOWN_ACCOUNT = "other_account", "account_suspended", "no_account"
 TOKEN_MISSING, BOT_TOKEN = "token_missing", "bot_token"
-# Chatwoot's sentences, without case.
+# Chatwoot's sentences, compared without case.
 CODES_BY_WORDS = {
     "invalid access token": "wrong_token",
     "you are not authorized to access this account": ANOTHER_ACCOUNT,
@@ -27,10 +27,10 @@ CODES_BY_WORDS = {
     "api access is not enabled for this account": "feature_off",
 }
 NOT_FOUND = "resource could not be found"
-# 406, for CHATWOOT_URL with the path of the dashboard, /app: there are pages alone.
+# Chatwoot answers 406 where CHATWOOT_URL has the path of the dashboard, /app: there are only pages.
 WRONG_ROUTE = "please use api routes"
 
-# For the administrator: what is wrong, and what to do about it.
+# For the administrator: the cause and its remedy.
 REMEDIES = {
     "wrong_token": "Chatwoot does not know CHATWOOT_API_TOKEN: it was reset, or belongs to another "
     "Chatwoot. Copy it anew from Profile settings > Access token.",
@@ -59,7 +59,7 @@ REMEDIES = {
 
 
 def name_rejection(rejection: Rejection) -> PanelError | None:
-    """The error of an answer of 4xx, or of one that is no JSON; None: what its status says.
+    """Return the error of an answer of 4xx, or of one that is no JSON; None: its status says all.
 
     Its `detail` is Chatwoot's own sentence, where there is one.
     """
@@ -81,25 +81,25 @@ def name_rejection(rejection: Rejection) -> PanelError | None:
 
 
 def _has_chatwoots_form(body: Any) -> bool:
-    """Has the refusal Chatwoot's form? A gateway mostly says `message` alone."""
+    """Tell whether the refusal has Chatwoot's form. A gateway mostly sends `message` alone."""
     if not isinstance(body, dict):
         return False
     return isinstance(body.get("error"), str) or bool(_list_errors(body))
 
 
 def _name_unknown(rejection: Rejection) -> str:
-    """The code of a sentence that is not known."""
+    """Return the code of a sentence that is not known."""
     no_token = rejection.status == 401 and "error" not in rejection.body
     return TOKEN_MISSING if no_token else "unauthorized"
 
 
 def read_words(body: Any) -> str:
-    """Chatwoot's sentence in a decoded answer (`error`, the first of `errors`, or `message`)."""
-    found = body if isinstance(body, dict) else {}
-    words = found.get("error") or next(iter(_list_errors(found)), None) or found.get("message")
+    """Return Chatwoot's sentence in an answer (`error`, the first of `errors`, or `message`)."""
+    answer = body if isinstance(body, dict) else {}
+    words = answer.get("error") or next(iter(_list_errors(answer)), None) or answer.get("message")
     return words[:200] if isinstance(words, str) else ""
 
 
 def _list_errors(body: dict[str, Any]) -> list[str]:
     errors = body.get("errors")
-    return [each for each in errors if isinstance(each, str)] if isinstance(errors, list) else []
+    return [error for error in errors if isinstance(error, str)] if isinstance(errors, list) else []

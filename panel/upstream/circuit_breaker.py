@@ -1,7 +1,7 @@
 """A circuit breaker for each host, and within it one for each subject: an organization, a path.
 
-One customer whose records break the back office pauses that customer. The host is paused when
-several subjects fail and nobody succeeds.
+A customer whose records break the back office is paused alone. The host is paused when several
+subjects fail and no subject succeeds.
 """
 
 import threading
@@ -18,7 +18,7 @@ MOST_SUBJECTS = 1000  # with failures, remembered at once
 class _Streak:
     """The moments (epoch seconds) of failures without a success in between.
 
-    `until` stays when the pause is over: whoever comes next is the probe.
+    `until` stays when the pause is over: the next caller is the probe.
     """
 
     failures: list[float] = field(default_factory=list)
@@ -32,8 +32,8 @@ class CircuitBreaker:
     After `limit` failures in a row of at least `subjects` subjects the host is paused. Failures
     count for `window` seconds. When a pause is over, one caller goes first, as a probe; the others
     wait for its result or for one more pause. A subject that failed itself does not probe for the
-    host, since it would keep the others paused; its own probes go on, and a success of anybody ends
-    the pause of the host. Any answer that is no 5xx counts as a sign of life.
+    host, since it would keep the others paused. Its own probes go on, and any success ends the
+    pause of the host. Any answer that is no 5xx counts as a sign of life.
     """
 
     limit: int = 10
@@ -48,7 +48,7 @@ class CircuitBreaker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, subject: str = "") -> None:
-        """Raises `Paused` where this subject, or everybody, has to wait."""
+        """Raises `Paused` where this subject, or every subject, has to wait."""
         with self._lock:
             now = self.clock()
             own = self._find_streak(subject, now)
@@ -66,7 +66,7 @@ class CircuitBreaker:
             self._clear_host()
 
     def record_garbage(self, subject: str = "") -> None:
-        """An answer that cannot be read: the host lives, and this subject is in trouble."""
+        """Record an answer that cannot be read: the host lives, and this subject is in trouble."""
         with self._lock:
             self._lengthen_streak(subject, self.clock())
             self._clear_host()
@@ -76,10 +76,10 @@ class CircuitBreaker:
             now = self.clock()
             is_new = self._find_streak(subject, now) is None
             self._lengthen_streak(subject, now)
-            recent = [each for each in self._recent if each[0] > now - self.window]
+            recent = [failure for failure in self._recent if failure[0] > now - self.window]
             self._recent = [*recent[-self.limit :], (now, subject)]
             several = len({name for _, name in self._recent}) >= self.subjects
-            # Who failed before says nothing new about the others.
+            # A further failure of the same subject says nothing new about the others.
             if several and len(self._recent) >= self.limit and (is_new or not self._until):
                 self._until = now + self.pause
 
@@ -104,7 +104,7 @@ class CircuitBreaker:
 
     @property
     def paused_until(self) -> float:
-        """Epoch seconds when the host is tried again, 0 while calls go through."""
+        """Return the epoch seconds when the host is tried again, 0 while calls go through."""
         with self._lock:
             return self._until if self._until > self.clock() else 0.0
 

@@ -1,6 +1,7 @@
 """The HTTP client for JSON: deadline, one retry, circuit breaker, metrics, one tree of errors.
 
-Libraries' own retries know no deadline, hence the small loop here (docs/decisions.md, 2026-11-22).
+The retries of libraries know no deadline, hence the small loop here (docs/decisions.md,
+2026-11-22).
 """
 
 import logging
@@ -39,7 +40,7 @@ SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
 log = logging.getLogger(__name__)
 
 
-# What it returns is closed after the call.
+# The context manager that a gate returns is closed after the call.
 Gate = Callable[[], AbstractContextManager[object] | None]
 
 
@@ -62,13 +63,13 @@ class Client(Exchange):
         self._events = LogThrottle()
 
     def with_names(self, name_rejection: NameRejection) -> "Client":
-        """The same connections and breaker, for who knows what this world's words mean."""
-        named = copy(self)
-        named._name_rejection = name_rejection
-        return named
+        """Return a client with the same connections and breaker, which names refusals so."""
+        client = copy(self)
+        client._name_rejection = name_rejection
+        return client
 
     def with_gate(self, gate: Gate) -> "Client":
-        """The same, for calls that wait for their turn."""
+        """Return the same client for calls that wait for their turn."""
         limited = copy(self)
         limited._gate = gate
         return limited
@@ -82,13 +83,13 @@ class Client(Exchange):
         subject: str = "",
         document: str = "",
     ) -> Answer:
-        """GET with one retry for what may heal, inside the deadline `by`.
+        """GET with one retry of failures that may pass, inside the deadline `by`.
 
-        `subject`: whose trouble it is when this fails (see `circuit_breaker`); else the path's.
-        `document`: under which it is counted; else by its path.
+        `subject`: the part that is in trouble when this fails (see `circuit_breaker`), the path by
+        default. `document`: the name under which the call is counted, the path by default.
         """
-        named = {"subject": subject, "document": document}
-        return self._send_with_retry("GET", path, by, **named, params=params, headers=headers)
+        names = {"subject": subject, "document": document}
+        return self._send_with_retry("GET", path, by, **names, params=params, headers=headers)
 
     def get_parts(
         self,
@@ -99,18 +100,18 @@ class Client(Exchange):
     ) -> dict[str, Any]:
         """GET of a large document (`LARGEST_IN_PARTS`) of which only the fields of `shape` matter.
 
-        What `shape` does not name is never built. Its fields are `msgspec.Raw`, or such structs,
-        or lists of them; the answer is plain JSON that holds those alone. `question`: where it is
-        asked by POST, as Chatwoot's filters are.
+        Fields that `shape` does not name are never built. Its fields are `msgspec.Raw`, or such
+        structs, or lists of them; the answer is plain JSON of these alone. `question`: the body of
+        a POST, as Chatwoot's filters need it.
         """
-        method, sent = ("POST", {"json": question}) if question is not None else ("GET", {})
-        answer = self._send_with_retry(method, path, by, shape=shape, **sent)
+        method, options = ("POST", {"json": question}) if question is not None else ("GET", {})
+        answer = self._send_with_retry(method, path, by, shape=shape, **options)
         return dict(answer.body)
 
     def repeat(
         self, method: str, path: str, body: Any, shape: type[msgspec.Struct] | None = None
     ) -> Answer:
-        """Like `get`, for a write that may as well be done twice; `shape`: see `get_parts`."""
+        """Like `get`, for a write that may safely be done twice; `shape`: see `get_parts`."""
         return self._send_with_retry(method, path, None, json=body, shape=shape)
 
     def _send_with_retry(
@@ -129,7 +130,7 @@ class Client(Exchange):
         return self._attempt(method, path, by, **kwargs)
 
     def send(self, method: str, path: str, body: Any = None, by: Any = None) -> Answer:
-        """A write: asked once, since only the caller knows whether repeating it is safe."""
+        """A write is sent once, since only the caller knows whether repeating it is safe."""
         return self._attempt(method, path, by, json=body)
 
     @staticmethod
@@ -161,9 +162,9 @@ class Client(Exchange):
         return answer
 
     def _note(self, subject: str, error: PanelError | None) -> None:
-        """What a call has shown of the other side."""
+        """Tell the circuit breaker the outcome of a call."""
         metrics.CALLS.labels(self.host, error.code if error else "ok").inc()
-        # One that asks us to slow down lives.
+        # A server that limits our rate is alive.
         if isinstance(error, Unreachable | Unwell) and error.code != "rate_limited":
             self.breaker.record_failure(subject)
         elif error and error.code == "unreadable":
@@ -177,7 +178,7 @@ class Client(Exchange):
     ) -> Answer:
         begun = time.monotonic()
         with self._gate() or nullcontext():
-            # A turn that was waited for is not the other side's time.
+            # The wait for a turn does not count as the other side's time.
             waited = time.monotonic() - begun
             by.last_longer(waited)
             if waited > SHORTEST_WAIT_SECONDS:
@@ -202,7 +203,7 @@ class Client(Exchange):
             metrics.CALL_SECONDS.labels(self.host, document, outcome).observe(seconds)
 
     def _record_slow(self, method: str, url: str, seconds: float) -> None:
-        """One that fails as well is told by whoever asked, with what it was asked for."""
+        """A failed call is not logged here: its caller logs it, with the name of the document."""
         if seconds > SLOW_SECONDS:
             path = urlsplit(url).path
             ids = {"method": method, "path": path, "seconds": round(seconds, 1)}

@@ -1,6 +1,6 @@
-"""DOCUMENTS: what the back office is asked for, where, how it is parsed, how long it is fresh.
+"""DOCUMENTS: the documents of the back office, each with its path, its parser and its time to live.
 
-What is kept is the back office's own JSON; it is parsed after the cache.
+The cache holds the back office's own JSON, which is parsed after each read.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Listed(Generic[R]):
-    """`rows` that were read; `unread`: how many records could not be.
+    """`rows` that were read; `unread`: the number of records that could not be read.
 
-    `total`: how many there are, where that is said; `more`: not all were asked for. `oddities`:
-    what was odd about the answer, in its rows too.
+    `total`: the number in all, where the answer tells it; `more`: not all were asked for.
+    `oddities`: odd values of the answer and its rows.
     """
 
     rows: tuple[R, ...]
@@ -47,13 +47,13 @@ class Listed(Generic[R]):
 
     @property
     def whole(self) -> bool:
-        """Is what is not among the rows not there?"""
+        """Tell whether the rows are complete, so that a missing record does not exist."""
         return not self.cut and not self.unread
 
 
 @dataclass(frozen=True, eq=False)
 class Document(Generic[T]):
-    """One kind of document. `path` may hold `{id}`, the organization's.
+    """A kind of document. `path` may hold `{id}`, the organization's.
 
     `parse` gets the JSON and the setting `MIDDAG_INTEGER_MONEY`.
     """
@@ -67,7 +67,7 @@ class Document(Generic[T]):
 
     @property
     def label(self) -> str:
-        """Under which it is counted and logged: that of one record is that of its kind."""
+        """Return the name under which it is counted and logged: that of its kind."""
         return self.name.partition("-")[0]
 
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
@@ -85,7 +85,8 @@ class Document(Generic[T]):
 
 
 def is_empty(value: Any) -> bool:
-    """Did the back office itself say that there is nothing? Not of what was cut or not read."""
+    """Tell whether the back office itself said that there is nothing. A list that was cut or not
+    read is not empty."""
     return isinstance(value, Listed) and not value.rows and value.whole
 
 
@@ -112,7 +113,7 @@ def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]
 
 
 def _parse_records(records: list[Any], make: Callable[[Row], R]) -> tuple[list[R], list[Oddity]]:
-    """The rows, and an oddity for each record that is no object, has no id, or no legible owner."""
+    """Return the rows, and an oddity for each without an object, an id or a legible owner."""
     rows: list[R] = []
     oddities: list[Oddity] = []
     for place, record in enumerate(records, 1):
@@ -141,7 +142,7 @@ LICENSES = Document(
 )
 DOCUMENTS: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES, LICENSES)
 
-# For the passes of the writing wing: always read anew, never kept.
+# The passes of the writing wing read this document anew each time, and no copy is kept.
 COLLABORATORS = Document(
     "collaborators",
     "organizations/{id}/collaborators",
@@ -163,22 +164,22 @@ EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEM
 
 
 def says_failure(body: dict[str, Any]) -> bool:
-    """Does an answer with a good status call itself a failure, in whatever form PHP writes it?
+    """Tell whether an answer with a good status reports a failure, in whatever form PHP writes it.
 
-    Then its empty `data` is no empty list. An error of WordPress has a `code` and no `success`; of
-    a gateway, an `error`.
+    Then its empty `data` is no empty list. An error of WordPress has a `code` and no `success`; an
+    error of a gateway has an `error`.
     """
     success = body.get("success")
     if success is None and isinstance(body.get("code"), str):
         return True
-    said = success is not None and (not success or success in ("0", "false"))
-    return said or bool(body.get("errors")) or bool(body.get("error"))
+    is_failure = success is not None and (not success or success in ("0", "false"))
+    return is_failure or bool(body.get("errors")) or bool(body.get("error"))
 
 
 def check_owners(records: list[Any], organization: int) -> None:
     """A record that names another organization makes the whole answer untrustworthy.
 
-    One whose owner cannot be read is not shown, and counted: see `find_owner`.
+    A record with an illegible owner is not shown, and is counted: see `find_owner`.
     """
     for record in records:
         try:
@@ -189,15 +190,15 @@ def check_owners(records: list[Any], organization: int) -> None:
 
 
 def check_owner(record: Row, organization: int) -> None:
-    """Raises `Unreadable` for another organization's record, and for whose owner is illegible."""
+    """Raises `Unreadable` for another organization's record, or one with an illegible owner."""
     if find_owner(record) not in (None, organization):
         raise Unreadable(FOREIGN_ROWS, "a row of another organization")
 
 
 def find_owner(record: Row) -> int | None:
-    """The organization that a record names. Raises `Unreadable` for what is no id.
+    """Return the organization that a record names. Raises `Unreadable` for a value that is no id.
 
-    Nobody is named by null, and by what PHP writes for it: 0, false, an empty text.
+    A null names no organization, nor do the values that PHP writes for it: 0, false, an empty text.
     """
     owner = record.get("organization_id")
     if is_nothing(owner) or owner in (0, "0"):
@@ -209,9 +210,9 @@ def find_owner(record: Row) -> int | None:
 
 
 def make_record_key(record: Any, page: int, place: int) -> str:
-    """Under which a record of a page is kept: the same id twice is one record.
+    """Return the key of a record in a page: the same id twice is one record.
 
-    What has no id is a record of its own: it is counted, and not shown.
+    A record without an id has a key of its own: it is counted, and not shown.
     """
     number = read_whole(record, "id") if isinstance(record, dict) else None
     return f"{page}/{place}" if number is None else str(number)

@@ -1,8 +1,8 @@
-"""One call: connection, redirects, size cap, and what its answer means.
+"""One call: connection, redirects, size limit, and the meaning of its answer.
 
-The only importer of `requests` beside `transport`. No session: no cookies, no redirects of its own
-(it would read their bodies first, past any deadline), no .netrc that replaces our Authorization, no
-proxy that sees it but the one of the settings.
+This module alone imports `requests`, beside `transport`. It uses no session of requests: that would
+keep cookies, follow redirects and read their bodies past any deadline, replace our Authorization by
+.netrc, and take a proxy from the environment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,8 @@ from panel.upstream.cache_headers import find_age
 from panel.upstream.rejections import NameRejection, Rejection, is_challenge, name_by_status
 from panel.upstream.transport import DIRECT, Egress, TimelyAdapter
 
-# The name and the version of pyproject.toml. The library's own name is on many firewalls' lists.
+# The name and the version are those of pyproject.toml. The library's own name is on many firewalls'
+# lists.
 USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 REDIRECTS = 3
@@ -59,7 +60,7 @@ class Exchange:
         name_rejection: NameRejection = lambda _: None,
         egress: Egress = DIRECT,
     ) -> None:
-        """`name_rejection`: the error that an answer means which is no JSON, or no 2xx."""
+        """`name_rejection`: returns the error for an answer that is no JSON, or no 2xx."""
         self._base = base
         ours = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         self._headers = {**default_headers(), **ours, **headers}
@@ -79,11 +80,11 @@ class Exchange:
                 if not response.is_redirect:
                     raw = reader.read(response, LARGEST_IN_PARTS if shape else LARGEST_ANSWER)
                     return self._judge(response, raw, shape)
-                seen = Rejection(response.status_code, response.headers, None)
-                if error := self._name_rejection(seen):
+                rejection = Rejection(response.status_code, response.headers, None)
+                if error := self._name_rejection(rejection):
                     raise error
                 url = self._follow(url, response.headers["Location"], method)
-            kwargs.pop("params", None)  # they stand in the new address, if it wants them
+            kwargs.pop("params", None)  # the new address has its own parameters, if it needs any
         raise Unreadable("redirects", f"too many redirects, the last one to {tell_address(url)}")
 
     def _judge(
@@ -108,26 +109,26 @@ class Exchange:
         try:
             target = urljoin(url, location)
             elsewhere = urlsplit(target)[:2] != urlsplit(self._base)[:2]
-            told = f"to {tell_address(target)}"
+            detail = f"to {tell_address(target)}"
         except ValueError:
             raise Unreadable("redirected", "a redirect to nowhere") from None
         if elsewhere:
-            # The Bearer must not travel: neither to another host nor onto another scheme or port.
-            raise Unreadable("redirected", told)
+            # The Bearer must not be sent to another host, nor to another scheme or port.
+            raise Unreadable("redirected", detail)
         if method != "GET":
-            raise Unreadable("redirected", f"a write is not repeated elsewhere: {told}")
+            raise Unreadable("redirected", f"a write is not repeated elsewhere: {detail}")
         return target
 
     @contextmanager
     def _open(
         self, method: str, url: str, by: Deadline, **kwargs: Any
     ) -> Iterator[requests.Response]:
-        left = by.left() or 0.001
-        given = kwargs.pop("headers", None) or {}
-        headers = {**self._headers, **request_id.make_headers(), **given}
+        seconds = by.left() or 0.001
+        own_headers = kwargs.pop("headers", None) or {}
+        headers = {**self._headers, **request_id.make_headers(), **own_headers}
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
-            timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+            timeout = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))
             with self._adapter.send(prepared, stream=True, timeout=timeout) as response:
                 yield response
         except requests.exceptions.ContentDecodingError as error:

@@ -1,7 +1,7 @@
-"""The one way to log and count what is wrong with an answer of an outside world, rate limited.
+"""The one place that logs and counts faults in an answer of an outside world, rate limited.
 
-A line names the host, the document, the record and what is wrong; never a value that was sent or
-received. The first of a kind is logged at once, its repetitions once a minute together.
+A line names the host, the document, the record and the fault; never a value that was sent or
+received. The first fault of a kind is logged at once, its repetitions once a minute together.
 """
 
 import logging
@@ -30,21 +30,21 @@ class FailureLog:
     ) -> None:
         """Count the failure, and log it unless its kind was logged a moment ago.
 
-        `remedy`: what an administrator can do about it, in a sentence.
+        `remedy`: a sentence that tells the administrator what to do.
         """
         kind = (host, document, error.code)
         metrics.FAILURES.labels(*kind).inc()
         more = self._throttle.admit(kind)
         if more is not None:
             why = f" ({error.detail})" if error.detail else ""
-            what = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
+            words = f"{error.code}{why}{more}" + (f". {remedy}" if remedy else "")
             ids = {"host": host, "document": document, "record": record, "code": error.code}
-            log.warning("%s: %s %d: %s", host, document, record, what, extra={"fields": ids})
+            log.warning("%s: %s %d: %s", host, document, record, words, extra={"fields": ids})
 
     def report_oddities(
         self, host: str, document: str, organization: int, oddities: Iterable[Oddity]
     ) -> None:
-        """Count each odd value, and log it as above; a kind is a field and a reason."""
+        """Count each odd value, and log it like a failure; a kind is a field and a reason."""
         for oddity in oddities:
             metrics.ODD_VALUES.labels(host, document, oddity.field).inc()
             more = self._throttle.admit((host, document, oddity.field, oddity.reason))
@@ -68,9 +68,10 @@ class Trouble:
 
 
 class Troubles:
-    """What an outside world failed to answer when it was last asked, by document.
+    """The present troubles of an outside world: the documents whose last call failed.
 
-    As this process knows it, and safe for threads. `clock` counts seconds since the epoch.
+    The state is of this process alone, and safe for threads. `clock` counts seconds since the
+    epoch.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -79,34 +80,35 @@ class Troubles:
         self._standing: dict[str, Trouble] = {}
 
     def note_failure(self, document: str, error: PanelError) -> None:
-        """A call that we did not make is no news: what led to a pause stands already."""
+        """A call that was not made is not noted: the failure before the pause stands already."""
         if isinstance(error, Paused | Busy):
             return
         with self._lock:
             now = self._clock()
-            known = self._standing.get(document)
-            if known and known.code == error.code:
-                self._standing[document] = replace(known, last_at=now)
+            trouble = self._standing.get(document)
+            if trouble and trouble.code == error.code:
+                self._standing[document] = replace(trouble, last_at=now)
             else:
                 self._standing[document] = Trouble(document, error.code, now, now)
 
     def note_success(self, document: str) -> None:
-        """Whatever was wrong with the document is over."""
-        if document in self._standing:  # looked at without the lock: mostly there is nothing
+        """Any trouble of the document is over."""
+        if document in self._standing:  # read without the lock, since mostly there is none
             with self._lock:
                 self._standing.pop(document, None)
 
     @property
     def latest(self) -> Trouble | None:
-        """The one that was met last; None when every document's last question was answered."""
+        """Return the latest trouble; None when every document's last call succeeded."""
         with self._lock:
-            return max(self._standing.values(), key=lambda each: each.last_at, default=None)
+            return max(self._standing.values(), key=lambda trouble: trouble.last_at, default=None)
 
 
 class UnreadDocuments:
-    """Which documents could not be read when they were last asked for, and why. Safe for threads.
+    """The documents whose last read failed, with the reason. Safe for threads.
 
-    Only what waiting does not heal, so that somebody has to look. Of this process alone.
+    Only failures that need an administrator count, not those that pass by themselves. The state is
+    of this process alone.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -128,7 +130,7 @@ class UnreadDocuments:
             self._codes.pop((document, organization), None)
 
     def list_codes(self) -> dict[str, str]:
-        """The last code of each such document."""
+        """Return the last code of each such document."""
         with self._lock:
             now = self._clock()
             self._codes = {key: row for key, row in self._codes.items() if now < row[1]}

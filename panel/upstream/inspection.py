@@ -1,7 +1,7 @@
-"""One question to an outside world, for who wants to know what is wrong with the way to it.
+"""A single call to an outside world, which shows what is wrong on the way to it.
 
-Neither the circuit breaker nor the cache nor a retry stands between, and what came is told as it
-came: the status, the headers, and the error that the usual client would have raised.
+The call goes past circuit breaker, cache and retry. Its result is reported unchanged: the status,
+the headers, and the error that the usual client would have raised.
 """
 
 import socket
@@ -21,7 +21,7 @@ from panel.upstream.rejections import NameRejection
 from panel.upstream.transport import DIRECT, Egress
 
 INSPECT_SECONDS = 4.0
-# Parts of the libraries' sentences, the telling ones first, and what they mean.
+# Parts of the libraries' sentences with their meaning, the clearest first.
 NETWORK_CAUSES = {
     "certificate has expired": "its TLS certificate has expired",
     "self-signed certificate in certificate chain": "an authority that this machine does not know "
@@ -50,7 +50,7 @@ NETWORK_CAUSES = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """`status`: 0 where nothing came; `error`: None for a 2xx with JSON."""
+    """`status`: 0 without an answer; `error`: None for a 2xx with JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,7 +59,7 @@ class Inspection:
 
     @property
     def skew(self) -> float | None:
-        """Seconds that the other clock is ahead of ours; None where it does not tell."""
+        """Return how many seconds the other clock is ahead; None for an answer without a date."""
         try:
             return parsedate_to_datetime(self.headers.get("Date") or "").timestamp() - time.time()
         except (TypeError, ValueError):
@@ -67,7 +67,7 @@ class Inspection:
 
 
 class Inspector(Client):
-    """A client for one question. It keeps what the last answer looked like."""
+    """A client for one call. The client remembers the status and headers of the last answer."""
 
     _status = 0
     _seen: Mapping[str, str] = {}
@@ -79,7 +79,7 @@ class Inspector(Client):
             yield response
 
     def look(self, path: str, **options: Any) -> Inspection:
-        """Ask once. Raises nothing."""
+        """Call once. No error is raised."""
         body, failed = None, None
         try:
             body = self._attempt("GET", path, Deadline(INSPECT_SECONDS), **options).body
@@ -96,9 +96,9 @@ def inspect(
     egress: Egress = DIRECT,
     **options: Any,
 ) -> Inspection:
-    """One GET of `path` below `base`. `identity`: the headers that say who asks.
+    """GET `path` below `base` once. `identity`: the headers that tell who is calling.
 
-    `options`: `params`, and `headers` for the rest.
+    `options`: `params`, and `headers` for the others.
     """
     return Inspector(base, identity, name_rejection=name_rejection, egress=egress).look(
         path, **options
@@ -106,16 +106,16 @@ def inspect(
 
 
 def explain_network(error: BaseException) -> str:
-    """Why nothing came, from the libraries' own words; empty: it is not known."""
-    told, cause = "", error.__cause__ or error.__context__
+    """Return why no answer came, from the libraries' own words; empty: it is not known."""
+    words, cause = "", error.__cause__ or error.__context__
     while cause is not None:
-        told += f" {type(cause).__name__} {cause!r}".lower()
+        words += f" {type(cause).__name__} {cause!r}".lower()
         cause = cause.__cause__ or cause.__context__
-    return next((meaning for part, meaning in NETWORK_CAUSES.items() if part in told), "")
+    return next((meaning for part, meaning in NETWORK_CAUSES.items() if part in words), "")
 
 
 def read_expiry(url: str, certificates: str = "") -> float | None:
-    """When the TLS certificate there ends (epoch seconds); None for http, or where TLS fails."""
+    """Return the end of the TLS certificate (epoch seconds); None for http, or without TLS."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         return None

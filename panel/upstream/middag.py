@@ -32,7 +32,7 @@ from panel.upstream.rotation import SecretRotation
 
 PASS_SECONDS = 120.0
 LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum is not documented
-# How a back office answers that does not take it, or whose rows are too large for it.
+# The answers of a back office that does not accept the size, or whose rows are too large for it.
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
 CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 
 def _tell_nobody(_document: Document[Any], _organization: int, _value: object) -> None:
-    """While nobody listens."""
+    """The default while no listener is set."""
 
 
 class BackOffice:
-    """What the back office knows of an organization: `read` through the cache, `now` without it.
+    """Reads the documents of an organization: `read` through the cache, `fetch` without it.
 
-    `on_read(document, organization, value)` is called with what `read` had to fetch anew.
-    `rotation`: of the secret; without it the client's own headers prove who asks.
+    `on_read(document, organization, value)` is called with each value that `read` had to fetch.
+    `rotation`: of the secret; without it the client's own headers authenticate.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class BackOffice:
     ) -> None:
         self._rotation = rotation or SecretRotation((), "")
         self._client = client.with_names(name_rejection)
-        documents = [each.name for each in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
+        documents = [document.name for document in (*EVERY_DOCUMENT, *RECORD_DOCUMENTS)]
         metrics.start_upstream_series(client.host, documents, BACK_OFFICE_REMEDIES)
         metrics.start_series(metrics.ODD_VALUES, [client.host], documents, ["id"])
         self.on_read: Callable[[Document[Any], int, Any], None] = _tell_nobody
@@ -75,7 +75,7 @@ class BackOffice:
         self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
 
     def behind(self, gate: Gate) -> "BackOffice":
-        """The same for passes: each call waits at the gate, and pages come one after the other."""
+        """Return the same for passes: calls wait at the gate, and pages come one by one."""
         other = copy(self)
         other._client, other._slots = self._client.with_gate(gate), CallSlots(1)
         return other
@@ -86,11 +86,11 @@ class BackOffice:
 
     @property
     def trouble(self) -> Trouble | None:
-        """What the back office did not answer when this process asked for it last."""
+        """Return the latest failure among the documents whose last call of this process failed."""
         return self._troubles.latest
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
-        """A `Reading` of the document; raises `PanelError` when no truth and no copy can be had."""
+        """Return a `Reading`; raises `PanelError` when there is neither an answer nor a copy."""
         fetched = []
 
         def fetch(by: Deadline) -> Dated:
@@ -109,33 +109,33 @@ class BackOffice:
         return self._cache.peek(self.resource(document, organization))
 
     def keep_stopped(self, organization: int, entitlements: Iterable[Entitlement]) -> None:
-        """For panels: those that a pass found suspended or cancelled. A cache that does not keep
-        them costs a panel nothing but the name of the license."""
+        """Keep the entitlements that a pass found suspended or cancelled, for panels. If the cache
+        does not keep them, a panel only lacks the name of the license."""
         stopped = {
-            each.code: each.status_value
-            for each in entitlements
-            if each.code and each.status_value in STOPPED_ENTITLEMENTS
+            entitlement.code: entitlement.status_value
+            for entitlement in entitlements
+            if entitlement.code and entitlement.status_value in STOPPED_ENTITLEMENTS
         }
         with suppress(PanelError):
             resource = _make_stopped_resource(organization)
             self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
 
     def peek_stopped(self, organization: int) -> dict[str, str] | None:
-        """The status of each stopped entitlement, by its code; None: no pass came lately."""
-        kept = self._cache.peek(_make_stopped_resource(organization))
-        return kept.value if kept else None
+        """Return each stopped entitlement's status, by its code; None: no recent pass."""
+        reading = self._cache.peek(_make_stopped_resource(organization))
+        return reading.value if reading else None
 
     def forget_copies(self, organization: int) -> None:
-        """Remove what is kept of it: it is gone, or shall be forgotten.
+        """Remove the kept copies of an organization that is gone, or shall be forgotten.
 
-        What was read of single records is found by the lists that are kept. A record whose list is
-        not kept any more stays until it expires; without its token nobody is shown it.
+        The kept lists name the copies of single records. A record's copy without a kept list stays
+        until it expires; without its token it is shown to nobody.
         """
-        names = [document.name for document in EVERY_DOCUMENT]
+        names = [kind.name for kind in EVERY_DOCUMENT]
         records = {
-            number for each in EVERY_DOCUMENT for number in self._list_ids(each, organization)
+            number for kind in EVERY_DOCUMENT for number in self._list_ids(kind, organization)
         }
-        names += [each.of(number).name for each in RECORD_DOCUMENTS for number in sorted(records)]
+        names += [kind.of(number).name for kind in RECORD_DOCUMENTS for number in sorted(records)]
         self._cache.forget(organization, *names)
 
     def _list_ids(self, document: Document[Any], organization: int) -> Iterator[int]:
@@ -150,7 +150,7 @@ class BackOffice:
 
     @naming_side(BACK_OFFICE_SIDE)
     def fetch(self, document: Document[T], organization: int) -> T:
-        """The present truth, past the cache; raises `PanelError`."""
+        """Return the present value, past the cache; raises `PanelError`."""
         try:
             dated = self._fetch(document, organization, Deadline(PASS_SECONDS))
             if self._cache.touches.outdates(organization, dated.age):
@@ -206,8 +206,8 @@ class BackOffice:
             if error.code not in SIZE_REFUSED:
                 raise
             dated = self._fetch_pages(document, organization, by, {})
-            # Remembered only now: it was the size that was refused. Rows too large are the
-            # organization's own.
+            # The refusal is remembered only now, when the size is known to be its reason. Rows that
+            # are too large concern this organization alone.
             if error.code != "too_large":
                 self._small_pages.add(document.label)
             return dated
@@ -215,9 +215,9 @@ class BackOffice:
     def _fetch_pages(
         self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
     ) -> Dated:
-        """Every page, up to the document's most; one failing page fails the list."""
-        read = self._make_reader(document, organization, by, size)
-        listed = read_pages(read, document.most_pages, self._slots.most)
+        """Read every page, up to the document's most; one failing page fails the list."""
+        read_page = self._make_reader(document, organization, by, size)
+        listed = read_pages(read_page, document.most_pages, self._slots.most)
         rows = list(listed.rows.values())
         if listed.total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")
@@ -229,7 +229,8 @@ class BackOffice:
         def read(number: int) -> Page:
             answer = self._get(document, organization, by, {"page": number, **size})
             data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
-            # PHP told to write objects alone writes one for no rows; the count says that it is.
+            # PHP that is told to write only objects writes one for no rows; the count 0 confirms
+            # it.
             found = [] if data == {} and total == 0 else read_list(data)
             check_owners(found, organization)
             rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
@@ -241,7 +242,8 @@ class BackOffice:
         self, document: Document[Any], organization: int, by: Deadline, query: Mapping[str, int]
     ) -> Answer:
         path = document.path.format(id=organization)
-        # Both are sent: one page of the documentation names the header, another the query (§3.1).
+        # Both are sent: one page of the documentation names the header, another the query
+        # (docs/upstream.md).
         query = {**query, "org": organization}
         headers = {"X-Middag-Organization": str(organization), "Cache-Control": "no-cache"}
 
@@ -263,7 +265,7 @@ class BackOffice:
         return answer
 
     def _note_cache(self, age: float | None) -> None:
-        """A cache before the back office is an administrator's to mend, also while it is fresh."""
+        """Note a cache in front, also while it is fresh: an administrator has to remove it."""
         if age == 0.0:
             self._troubles.note_success(CACHE_IN_BETWEEN)
         else:
@@ -271,19 +273,19 @@ class BackOffice:
 
     @staticmethod
     def _read_data(body: dict[str, Any]) -> Any:
-        """The envelope's `data`. Only what is there can be empty: a missing `data` is no `[]`."""
+        """Return the envelope's `data`. A missing `data` is an error, and not an empty list."""
         if "data" not in body:
             raise Unreadable("wrong_shape", "the envelope holds no data")
         return body["data"]
 
 
 def find_record(document: Document[Any]) -> int:
-    """The id of the one record that it is about; 0: it is about an organization."""
+    """Return the id of the one record that it is about; 0: it is about an organization."""
     return document.record if isinstance(document, RecordDocument) else 0
 
 
 def _read_counts(body: Row) -> tuple[int | None, int | None]:
-    """Pages and rows in all, as far as `meta` says."""
+    """Return the numbers of pages and of rows in all, as far as `meta` tells them."""
     meta = body.get("meta")
     return (
         (read_whole(meta, "pages"), read_whole(meta, "total"))

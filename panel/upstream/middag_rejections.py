@@ -1,9 +1,9 @@
-"""What the back office means by a refusal, and who else refuses in its place.
+"""The meaning of the back office's refusals, and the other servers that refuse in its place.
 
-Its own words are its envelope (`success`, `errors.code`), and what the plugin's check before each
-route says in WordPress's form (a `code` on top): `unauthorized`, `forbidden`, and the codes of its
-tokens. Source: the plugin's REST API reference and its public PHP library. Whatever else is said
-comes from WordPress, from another plugin, or from something in front of them.
+The back office has two forms of its own: its envelope (`success`, `errors.code`), and WordPress's
+form (a `code` on top) of the plugin's check before each route: `unauthorized`, `forbidden`, and the
+codes of its tokens. Source: the plugin's REST API reference and its public PHP library. All other
+codes come from WordPress, from another plugin, or from a server in front of them.
 """
 
 import re
@@ -13,15 +13,15 @@ from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Un
 from panel.upstream.rejections import Rejection
 
 HEADER_DROPPED, SECRET_REFUSED, REST_CLOSED = "header_dropped", "secret_refused", "rest_closed"
-# The plugin's words about who asks, whatever the status: `user_not_found` comes with 404, and
-# `config_error` with 500.
+# The plugin's codes about the credentials, whatever the status: `user_not_found` comes with 404,
+# and `config_error` with 500.
 CREDENTIAL_CODES = {
     "unauthorized": "unauthorized",
     "token_missing": HEADER_DROPPED,  # we always send one
     "user_not_found": "user_not_found",
     "config_error": "config_error",
 }
-# Of other plugins, which refuse before MIDDAG Account is asked.
+# Codes of other plugins, which refuse before MIDDAG Account is asked.
 FOREIGN_CODES = {
     "jwt_auth_no_auth_header": HEADER_DROPPED,
     "missing_authorization_header": HEADER_DROPPED,
@@ -31,7 +31,7 @@ OWN_STATUSES = {400, 409, 422}
 WORDPRESS_KEYS = {"code", "message", "data"}  # of a WP_Error
 LOGIN_PAGE = "/wp-login.php"
 
-# For the administrator: what is wrong, and what to do about it.
+# For the administrator: the cause and its remedy.
 BACK_OFFICE_REMEDIES = {
     "unauthorized": "The back office takes the panel for a guest. Either "
     "CHATWOOT_CONTACT_VIEW_SECRET is not the secret that the plugin has, or the web server drops "
@@ -67,58 +67,62 @@ SERVER_NAME = re.compile(r"[\w ./()-]{1,40}", re.ASCII)
 
 
 def name_rejection(rejection: Rejection) -> PanelError | None:
-    """The error of a refusal; None: what its status says. `detail` names who refused."""
+    """Return the error of a refusal, None: by its status; `detail` names who refused."""
     status, own, word = rejection.status, _read_own_code(rejection), _read_word(rejection)
-    told = _tell(rejection, own or word)
+    detail = _tell(rejection, own or word)
     if status < 400:
-        return _name_page(rejection, told)
+        return _name_page(rejection, detail)
     if code := _find_credentials_fault((own or word).lower()):
-        return Unauthorized(code, told)
+        return Unauthorized(code, detail)
     if status == 429 or status >= 500:
         return None
     if own is not None:
-        return _name_own(status, own, told)
-    return _name_foreign(rejection, word, told)
+        return _name_own(status, own, detail)
+    return _name_foreign(rejection, word, detail)
 
 
-def _name_page(rejection: Rejection, told: str) -> PanelError | None:
+def _name_page(rejection: Rejection, detail: str) -> PanelError | None:
     """A redirect to the login, or a page in the place of an answer; None for any other redirect."""
     if rejection.status < 300:
         kind = rejection.headers.get("Content-Type") or ""
-        return Unreadable("unreadable", f"{told}, {'a page' if 'html' in kind else 'not JSON'}")
+        return Unreadable("unreadable", f"{detail}, {'a page' if 'html' in kind else 'not JSON'}")
     where = (rejection.headers.get("Location") or "").partition("?")[0]
-    return Blocked(REST_CLOSED, f"{told}, to {LOGIN_PAGE}") if where.endswith(LOGIN_PAGE) else None
+    return (
+        Blocked(REST_CLOSED, f"{detail}, to {LOGIN_PAGE}") if where.endswith(LOGIN_PAGE) else None
+    )
 
 
 def _find_credentials_fault(word: str) -> str:
     return CREDENTIAL_CODES.get(word) or (SECRET_REFUSED if word.startswith("token_") else "")
 
 
-def _name_own(status: int, code: str, told: str) -> PanelError:
-    """What the back office says in its envelope."""
+def _name_own(status: int, code: str, detail: str) -> PanelError:
+    """Return the error of a refusal in the envelope."""
     if status == 401:
-        return Unauthorized("unauthorized", told)
+        return Unauthorized("unauthorized", detail)
     if status == 403:
-        return Refused("denied", told)
+        return Refused("denied", detail)
     if status == 404:
         missing = code == "NOT_FOUND"
-        return Missing("unknown_organization", told) if missing else Unreadable("no_route", told)
-    return Unreadable(f"http_{status}", told)
+        return (
+            Missing("unknown_organization", detail) if missing else Unreadable("no_route", detail)
+        )
+    return Unreadable(f"http_{status}", detail)
 
 
-def _name_foreign(rejection: Rejection, word: str, told: str) -> PanelError | None:
-    """What is said outside the envelope: by the plugin's check, or by somebody else."""
+def _name_foreign(rejection: Rejection, word: str, detail: str) -> PanelError | None:
+    """Return the error of a refusal outside the envelope: the plugin's check, or another's."""
     status = rejection.status
     if status == 403 and word == "forbidden":
-        return Refused("denied", told)
+        return Refused("denied", detail)
     if status in OWN_STATUSES:
         return None
     code = _find_cause(rejection, word.lower())
-    return Unreadable(code, told) if status == 404 else Blocked(code, told)
+    return Unreadable(code, detail) if status == 404 else Blocked(code, detail)
 
 
 def _find_cause(rejection: Rejection, word: str) -> str:
-    """Who refused, by the code in its answer, or by the answer's form."""
+    """Find the server that refused, by the code in its answer, or by the answer's form."""
     if word in FOREIGN_CODES:
         return FOREIGN_CODES[word]
     if word.startswith("jwt_auth"):
@@ -134,16 +138,16 @@ def _find_cause(rejection: Rejection, word: str) -> str:
 
 
 def _read_own_code(rejection: Rejection) -> str | None:
-    """`errors.code` of the envelope; None: this is none, or it does not say."""
-    found = rejection.body if isinstance(rejection.body, dict) else {}
-    errors = found.get("errors")
-    if found.get("success") is not False or not isinstance(errors, dict):
+    """Return `errors.code` of the envelope; None: there is no envelope, or it has no code."""
+    body = rejection.body if isinstance(rejection.body, dict) else {}
+    errors = body.get("errors")
+    if body.get("success") is not False or not isinstance(errors, dict):
         return None
     return _read_code(errors) or None
 
 
 def _read_word(rejection: Rejection) -> str:
-    """The `code` on top of an error that WordPress writes, else nothing."""
+    """Return the `code` on top of an error that WordPress writes, else an empty text."""
     return _read_code(rejection.body) if isinstance(rejection.body, dict) else ""
 
 
@@ -153,7 +157,7 @@ def _read_code(row: dict[str, Any]) -> str:
 
 
 def _tell(rejection: Rejection, word: str) -> str:
-    """For the log: the status, and the code or the server's name."""
+    """Describe the refusal for the log: the status, and the code or the server's name."""
     server = rejection.headers.get("Server") or ""
     by = word or (f"of {server}" if SERVER_NAME.fullmatch(server) else "")
     return f"status {rejection.status}" + (f", {by}" if by else "")

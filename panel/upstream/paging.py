@@ -1,4 +1,4 @@
-"""Lists that come in pages: the further pages at once, rows merged, totals compared."""
+"""Lists that come in pages: further pages are read at once, rows merged, totals compared."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ SMALL_PAGE = 20  # the documented default of `per_page`
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` by their key; `pages` and `total`: how many there are in all, where that is said."""
+    """`rows` by their key; `pages` and `total`: the numbers in all, where the answer tells them."""
 
     rows: dict[str, Any]
     pages: int | None = None
@@ -26,7 +26,7 @@ class Page:
 
 @dataclass
 class PagedList:
-    """`rows` by their key, in the order in which they came; `more`: there are further ones."""
+    """`rows` by their key, in the order in which they came; `more`: there are further rows."""
 
     rows: dict[str, Any] = field(default_factory=dict)
     totals: set[int] = field(default_factory=set)
@@ -45,7 +45,7 @@ class PagedList:
 
     @property
     def is_whole(self) -> bool:
-        """Did nothing change meanwhile, and are there as many rows as were counted?"""
+        """Tell whether the list did not change while it was read, and has all counted rows."""
         return len(self.totals) < 2 and len(self.rows) >= (self.total or 0)
 
 
@@ -53,10 +53,10 @@ ReadPage = Callable[[int], Page]
 
 
 def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
-    """All pages, up to `most`; one failing page fails the list.
+    """Read all pages, up to `most`; one failing page fails the list.
 
-    One whose total changed or does not fit is read once more. If it still does not, more rows may
-    exist than are there.
+    A list whose total changed or does not fit is read once more. If it still does not fit, more
+    rows may exist than are there.
     """
     listed = _walk(read, most, at_once)
     if listed.more or listed.is_whole:
@@ -66,19 +66,19 @@ def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
     return listed
 
 
-def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
-    listed, number, last = PagedList(), 1, read(1)
+def _walk(read_page: ReadPage, most: int, at_once: int) -> PagedList:
+    listed, number, last = PagedList(), 1, read_page(1)
     listed.add(last)
     news = len(listed.rows)
     while news and _goes_on(listed, number, last):
         if number >= most:
             listed.more = True
             break
-        # Where nobody says how many pages there are, each is asked for after the one before it.
+        # Where the number of pages is unknown, each page is requested after the one before it.
         end = number + at_once if last.pages is not None else number + 1
         numbers = range(number + 1, min(end, last.pages or end, most) + 1)
         before = len(listed.rows)
-        for last in _read_at_once(read, numbers):
+        for last in _read_at_once(read_page, numbers):
             listed.add(last)
         number = numbers[-1]
         news = len(listed.rows) - before
@@ -86,7 +86,7 @@ def _walk(read: ReadPage, most: int, at_once: int) -> PagedList:
 
 
 def _goes_on(listed: PagedList, number: int, last: Page) -> bool:
-    """Is there a page behind the last one?"""
+    """Tell whether there is a page behind the last one."""
     if listed.total is not None and len(listed.rows) >= listed.total:
         return False
     if last.pages is not None:
@@ -94,16 +94,16 @@ def _goes_on(listed: PagedList, number: int, last: Page) -> bool:
     return listed.total is not None or len(last.rows) >= SMALL_PAGE
 
 
-def _read_at_once(read: ReadPage, numbers: range) -> Iterable[Page]:
+def _read_at_once(read_page: ReadPage, numbers: range) -> Iterable[Page]:
     if len(numbers) == 1:
-        return [read(numbers[0])]
+        return [read_page(numbers[0])]
     with ThreadPoolExecutor(len(numbers)) as pool:
-        calls = [pool.submit(copy_context().run, read, number) for number in numbers]
+        calls = [pool.submit(copy_context().run, read_page, number) for number in numbers]
         return [call.result() for call in calls]
 
 
 class CallSlots:
-    """At most so many calls at once for each organization, in all its sections together."""
+    """Limits the calls at once for each organization, in all its sections together."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -112,7 +112,7 @@ class CallSlots:
 
     @contextmanager
     def hold(self, organization: int, by: Deadline) -> Iterator[None]:
-        """Raises `Unreachable` when none is free before the deadline."""
+        """Raises `Unreachable` when no slot is free before the deadline."""
         slots = self._join(organization)
         try:
             if not slots.acquire(timeout=by.left()):

@@ -1,4 +1,4 @@
-"""What the back office is asked about one record, when an agent opens it.
+"""The documents about one record, which are read when an agent opens its row.
 
 The lists leave out an order's items and a quote's notes. An answer is kept like a list: for as
 long, and until the section of the record is touched.
@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class RecordDocument(Document[T]):
-    """About one record, or about the organization where `record` is 0. `path` holds `{id}`.
+    """A document about one record, or about the organization where `record` is 0. `path` holds
+    `{id}`.
 
     `section`: the document whose touch outdates this one as well.
     """
@@ -43,11 +44,11 @@ class RecordDocument(Document[T]):
         return replace(self, name=name, path=path, record=record)
 
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
-        """It shares its section's token. Where both are read at the same moment without one, each
-        may write its own, and the copy under the first is read once more.
+        """The resource shares its section's token. Where both are read at the same moment without a
+        token, each may write its own. Then the copy under the first token is read once more.
         """
-        made = self.make_resource(organization, integer_money)
-        return replace(made, token_name=self.section)
+        resource = self.make_resource(organization, integer_money)
+        return replace(resource, token_name=self.section)
 
 
 def _parse_record(make: Callable[[Row, str], T]) -> Callable[[Any, str], T]:
@@ -83,7 +84,7 @@ ENTITLEMENT = RecordDocument(
     listed=False,
     section=LICENSES.name,
 )
-# A payment touches the licenses too, so its order is never missing for longer than they are late.
+# A payment touches the licenses too, so its order is missing no longer than the licenses are late.
 ENTITLEMENT_ORDERS = RecordDocument(
     "entitlement_orders",
     "entitlements/{id}/orders",
@@ -91,7 +92,7 @@ ENTITLEMENT_ORDERS = RecordDocument(
     parse_list(Order.from_json),
     section=ORDERS.name,
 )
-# As agents are shown them: kept, and in no more pages than an agent waits for.
+# People for agents: kept, and in no more pages than an agent waits for.
 PEOPLE = RecordDocument(
     COLLABORATORS.name,
     COLLABORATORS.path,

@@ -1,4 +1,4 @@
-"""Answers that are no 2xx, or no JSON: what their status says, and when to ask again.
+"""Answers that are no 2xx, or no JSON: the meaning of their status, and when to ask again.
 
 An outside world whose words tell more has a function of its own (`NameRejection`).
 """
@@ -24,30 +24,31 @@ class Rejection:
     body: Any
 
 
-# None: what the status alone says.
+# None: the status alone decides.
 NameRejection = Callable[[Rejection], PanelError | None]
-# Of Cloudflare, SiteGround and AWS WAF, which ask for a human, some of them with status 202.
+# Headers of Cloudflare, SiteGround and AWS WAF, which ask for a human, some of them with status
+# 202.
 CHALLENGE_HEADERS = ("cf-mitigated", "sg-captcha", "x-amzn-waf-action")
 
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
-    """Did a firewall answer, to see whether a human asks?"""
+    """Tell whether a firewall answered, to test for a human."""
     return any(name in headers for name in CHALLENGE_HEADERS)
 
 
 def name_by_status(rejection: Rejection) -> PanelError:
-    """What the status alone says. An outside world whose words tell more has its own function."""
+    """Return the error by the status alone; see `NameRejection` for worlds that tell more."""
     status = rejection.status
     if status == 429 or status >= 500:
         return _name_trouble(status, rejection.headers.get("Retry-After"))
-    named: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
+    errors: dict[int, PanelError] = {401: Unauthorized(), 403: Refused(), 404: Missing()}
     if status < 300:
         return Unreadable("unreadable", "not JSON")
-    return named.get(status) or Unreadable(f"http_{status}")
+    return errors.get(status) or Unreadable(f"http_{status}")
 
 
 def _name_trouble(status: int, retry_after: str | None) -> Unwell:
-    """A limit that does not say when it ends is kept until its minute is over."""
+    """A limit without an end counts until its minute is over."""
     retry_at = _parse_retry_after(retry_after)
     if status != 429:
         return Unwell(f"http_{status}", f"status {status}", retry_at=retry_at)
@@ -55,7 +56,7 @@ def _name_trouble(status: int, retry_after: str | None) -> Unwell:
 
 
 def _parse_retry_after(header: str | None) -> float | None:
-    """`Retry-After` in seconds or as an HTTP date (RFC 9110 §10.2.3), as epoch seconds."""
+    """Return the time of `Retry-After` (seconds or date, RFC 9110, 10.2.3) in epoch seconds."""
     if not header:
         return None
     seconds = header.strip()

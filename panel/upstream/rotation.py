@@ -1,7 +1,7 @@
-"""Rotation of the shared secret: which one of the list is sent to the back office.
+"""Rotation of the shared secret: chooses the secret of the list that is sent to the back office.
 
-While a secret is changed, one side has the new one first. The first of the list is sent; where the
-plugin itself refuses it, the next one is tried, once. The one that worked is sent for a minute.
+While a secret is changed, one side has the new one first. The first secret is sent; where the
+plugin itself refuses it, the next one is tried, once. The secret that worked is sent for a minute.
 """
 
 import time
@@ -13,15 +13,15 @@ from panel.upstream.exchange import Answer
 from panel.upstream.middag_rejections import SECRET_REFUSED
 
 REMEMBERED_MINUTE = 60.0
-# The plugin's own words about the secret. A dropped header, a firewall, another plugin or a page
-# say nothing of it: there a second secret would only be shown to one more stranger.
+# The plugin's own codes about the secret. A dropped header, a firewall, another plugin or a page
+# tells nothing about the secret: there a second secret would only be shown to one more stranger.
 REFUSALS_OF_SECRET = {"unauthorized", SECRET_REFUSED}
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 class SecretRotation:
-    """Safe for threads. `base`: the address of the API. Only over https, or to this machine, is a
-    second secret sent; the client follows no redirect to another host."""
+    """Safe for threads. `base`: the address of the API. A second secret is sent only over https, or
+    to this machine; the client follows no redirect to another host."""
 
     def __init__(
         self, secrets: Sequence[str], base: str, clock: Callable[[], float] = time.time
@@ -34,7 +34,7 @@ class SecretRotation:
         self._worked = (0, 0.0)  # its place in the list, and until when it is sent; one value
 
     def send(self, ask: Callable[[dict[str, str]], Answer]) -> Answer:
-        """`ask` sends one request with the headers that it is given. Raises as `ask` does."""
+        """`ask` sends one request with the given headers. Raises as `ask` does."""
         place = self._choose()
         try:
             return ask(self._make_headers(place))
@@ -51,7 +51,7 @@ class SecretRotation:
         except Unauthorized:
             raise refusal from None
         except (Missing, Refused):
-            self._remember(place)  # an answer to who is known
+            self._remember(place)  # the answer shows that the secret was accepted
             raise
         self._remember(place)
         return answer
@@ -64,5 +64,5 @@ class SecretRotation:
         self._worked = place, self._clock() + REMEMBERED_MINUTE
 
     def _make_headers(self, place: int) -> dict[str, str]:
-        """Without secrets: none of ours, the client has its own."""
+        """Return no headers where there is no secret: the client has its own."""
         return {"Authorization": f"Bearer {self._secrets[place]}"} if self._secrets else {}

@@ -1,6 +1,6 @@
 """The socket deadline: an adapter of requests whose answers have to arrive before a moment.
 
-It replaces parts of urllib3 and http.client: see docs/decisions.md, 2026-11-23.
+The adapter replaces parts of urllib3 and http.client: see docs/decisions.md, 2026-11-23.
 """
 
 import io
@@ -18,7 +18,7 @@ from panel.deadline import READ_SECONDS, Deadline
 
 
 class _TimelyReader(io.RawIOBase):
-    """What a socket sends until a moment; a socket's own timeout would start anew at each byte."""
+    """Reads from a socket until a moment; a socket's own timeout would start anew at each byte."""
 
     def __init__(self, sock: socket.socket, by: Deadline) -> None:
         self._sock = sock
@@ -29,10 +29,10 @@ class _TimelyReader(io.RawIOBase):
         return True
 
     def readinto(self, into: Any) -> int | None:
-        left = self.by.left()
-        if not left:
+        seconds = self.by.left()
+        if not seconds:
             raise TimeoutError
-        self._sock.settimeout(min(left, READ_SECONDS))
+        self._sock.settimeout(min(seconds, READ_SECONDS))
         return self._raw.readinto(into)
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class _TimelyReader(io.RawIOBase):
 
 
 class TimelyAnswer(HTTPResponse):
-    """Its headers must have come before the read timeout ends, however they drip."""
+    """Its headers must have come before the read timeout ends, however slowly they drip."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -50,7 +50,7 @@ class TimelyAnswer(HTTPResponse):
         self.fp = io.BufferedReader(self._timely)
 
     def until(self, by: Deadline) -> None:
-        """The rest must have come before this deadline."""
+        """The body must have come before this deadline."""
         self._timely.by = by
 
 
@@ -75,10 +75,10 @@ POOLS = {"http": _PlainPool, "https": _SecurePool}
 
 @dataclass(frozen=True)
 class Egress:
-    """How we reach an outside world.
+    """The way from us to an outside world.
 
-    `certificates`: the file of the authorities that may vouch for it; empty: the usual ones.
-    `proxy`: an HTTP proxy on the way; empty: none, whatever the environment says.
+    `certificates`: the file of the trusted authorities; empty: the usual ones. `proxy`: an HTTP
+    proxy on the way; empty: none, even if the environment names one.
     """
 
     certificates: str = ""

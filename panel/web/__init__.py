@@ -1,1 +1,2 @@
-"""What the browser asks for: panel, sections, sign-in, files; how every answer is rendered."""
+"""The pages and answers that the browser asks for: panel, sections, sign-in, files, and the
+rendering of each."""

@@ -50,7 +50,7 @@ def decide() -> tuple[str, int] | str:
 
 
 def search_organizations() -> Response:
-    """What cannot be searched now is said, and is not "nothing found"."""
+    """A search that cannot be carried out says so, and does not claim that nothing was found."""
     seal = open_seal()
     query = request.args.get("q", "")
     try:
@@ -60,7 +60,8 @@ def search_organizations() -> Response:
         with _take_turn(seal):
             results = search.search(services(), query, masked, seal.agent)
         if results.asked:
-            # Without its row nothing is shown: who reads a customer list by searching is seen.
+            # The results are shown only with their row in the access log: an agent who reads a
+            # customer list by searching is seen.
             services().audit_log.record(_make_search_entry(seal, results))
             is_wrong = not results.rows and not results.code
             if is_wrong:
@@ -80,7 +81,7 @@ def _limit_searches(seal: Seal) -> None:
 
 @contextmanager
 def _take_turn(seal: Seal) -> Iterator[None]:
-    """One search at a time for each agent: many at once would take the processor from openings."""
+    """Allow one search at a time for each agent: many would slow down openings."""
     with services().locks.hold(f"search:{seal.agent}", TURN_SECONDS) as alone:
         if not alone:
             raise Denied("too_many_searches", retry_at=time.time() + TURN_SECONDS)
@@ -88,8 +89,8 @@ def _take_turn(seal: Seal) -> Iterator[None]:
 
 
 def _make_search_entry(seal: Seal, results: search.Results) -> AuditEntry:
-    found = [row.organization for row in results.rows]
-    note = audit_log.note_found(found, results.more)
+    organizations = [row.organization for row in results.rows]
+    note = audit_log.note_found(organizations, results.more)
     return AuditEntry(
         audit_log.SEARCHED, seal.agent, seal.conversation, proof=seal.proof, note=note
     )
@@ -105,11 +106,12 @@ def _answer_no_search(error: PanelError) -> Response:
 
 
 def uncover_section() -> Response:
-    """One section unmasked, for a reason that is kept first: without its row nothing is shown."""
+    """Show one section unmasked, for a reason that is stored first; without that row in the access
+    log the values stay masked."""
     seal = open_seal()
     name = request.form.get("section", "")
-    given = (request.form.get("reason", ""), request.form.get("detail", ""))
-    reason = ": ".join(part for part in (each.strip() for each in given) if part)
+    texts = (request.form.get("reason", ""), request.form.get("detail", ""))
+    reason = ": ".join(part for part in (text.strip() for text in texts) if part)
     if name not in SECTIONS or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     if len(reason) not in REASON_LENGTHS or not reason.isprintable():
@@ -124,5 +126,5 @@ def uncover_section() -> Response:
             note=f"{name}: {reason}",
         )
     )
-    opened = replace(seal, uncovered=(name,))
-    return answer_section(name, opened, services().seals.sign(opened), CacheControl.FRESH)
+    uncovered = replace(seal, uncovered=(name,))
+    return answer_section(name, uncovered, services().seals.sign(uncovered), CacheControl.FRESH)

@@ -1,6 +1,7 @@
 """The arrangement of the sections: their order, and which are collapsed, as each agent prefers.
 
-Only where it is known who the agent is; by the launch key alone, one would arrange for another.
+Preferences need an agent whose identity is proven; with the launch key alone, one agent could
+arrange the panel of another.
 """
 
 import time
@@ -16,7 +17,7 @@ from panel.web.sections import SECTIONS
 
 
 def find_preference(seal: Seal) -> Preference:
-    """The usual arrangement where nobody prefers another, and while the database is silent."""
+    """Return the agent's arrangement; the usual one also while the database is silent."""
     if not proves_agents() or seal.proof == SHARED_SECRET:
         return Preference()
     try:
@@ -26,7 +27,7 @@ def find_preference(seal: Seal) -> Preference:
 
 
 def change_preferences() -> Response:
-    """The whole arrangement at once: `order` and `collapsed`, names of sections with commas."""
+    """Store the arrangement: `order` and `collapsed` are names of sections with commas between."""
     if not proves_agents():
         return refuse_unproven_agent()
     seal = open_seal()
@@ -36,14 +37,14 @@ def change_preferences() -> Response:
     collapsed = _parse_names(request.form.get("collapsed", ""))
     if ordered is None or collapsed is None:
         return make_response({"error": {"code": "no_such_section"}}, 422)
-    # The usual order is not kept: it may be another one in a newer program.
-    kept = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
-    preference = Preference(kept, frozenset(collapsed))
+    # The usual order is not stored, since a newer version may have another one.
+    order = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
+    preference = Preference(order, frozenset(collapsed))
     services().preferences.keep(seal.agent, preference, time.time())
     return make_response("", 204)
 
 
 def _parse_names(text: str) -> list[str] | None:
-    """Each once; None where one is no section."""
+    """Return the names without repetition; None where one of them is no section."""
     names = [name for name in text.split(",") if name]
     return names if set(names) <= SECTIONS.keys() and len(set(names)) == len(names) else None

@@ -1,7 +1,8 @@
-"""What a process says to `doctor`, which asks it by PANEL_URL with a random challenge.
+"""The answer of a process to `doctor`, which calls it by PANEL_URL with a random challenge.
 
-So doctor learns whether the panel there is the one whose settings it has, whether both have one
-cache, and how the request came. To others it tells nothing of use: how many proxies it passed.
+By it doctor learns whether the panel there has the same settings, whether both share one cache, and
+how the request came. A stranger learns nothing of use from it but how many proxies the request
+passed.
 """
 
 import hmac
@@ -21,7 +22,8 @@ CHALLENGE_SECONDS = 60
 @dataclass(frozen=True)
 class ArrivalReport:
     """`proof`: see `prove_settings`; `hops`: addresses in X-Forwarded-For; `scheme`: as the panel
-    takes it after the proxies that it trusts; `cache`: did it find the challenge there?"""
+    takes it after the proxies that it trusts; `cache`: whether the process finds the challenge
+    there."""
 
     proof: str
     hops: int
@@ -30,27 +32,32 @@ class ArrivalReport:
 
 
 def prove_settings(settings: Settings, challenge: str) -> str:
-    """The same for processes with the same secret, account and database. It tells none of them."""
-    named = (settings.database_url, settings.chatwoot_url, str(settings.chatwoot_account_id))
-    said = "\n".join(("middag panel: arrival", challenge, *named))
-    return hmac.new(settings.secret.encode(), said.encode(), sha256).hexdigest()
+    """The digest is the same for processes with the same secret, account and database. None of
+    these can be read from it."""
+    same_settings = (
+        settings.database_url,
+        settings.chatwoot_url,
+        str(settings.chatwoot_account_id),
+    )
+    statement = "\n".join(("middag panel: arrival", challenge, *same_settings))
+    return hmac.new(settings.secret.encode(), statement.encode(), sha256).hexdigest()
 
 
 def make_challenge_key(challenge: str) -> str:
-    """In the cache: doctor writes there for a minute, the process looks."""
+    """Return the key in the cache: doctor writes it for a minute, and the process looks there."""
     return f"challenge:{challenge}"
 
 
 def describe_arrival(shared: Services, challenge: str) -> dict[str, object]:
-    """Empty where it is no challenge."""
+    """Return an empty report where the text is no challenge."""
     if not CHALLENGE.fullmatch(challenge):
         return {}
     forwarded = request.headers.get("X-Forwarded-For", "")
-    [found] = shared.cache.store.get(make_challenge_key(challenge))
+    [value] = shared.cache.store.get(make_challenge_key(challenge))
     report = ArrivalReport(
         prove_settings(shared.settings, challenge),
-        len([each for each in forwarded.split(",") if each.strip()]),
+        len([address for address in forwarded.split(",") if address.strip()]),
         request.scheme,
-        found == challenge,
+        value == challenge,
     )
     return asdict(report)

@@ -25,15 +25,18 @@ from panel.web.bundle import bundle
 SCRIPT, MODULES = "panel.js", "js"  # the file that is sent, and the folder that it is made from
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # what is smaller fits into one packet as it is
-# The first that the browser takes: at once for an answer, thoroughly for what stays the same.
+# The first one that the browser accepts is taken: the quick function for an answer, the thorough
+# one for files that stay the same.
 PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
-    # An answer's window is 32 kB, as gzip's: few are longer, and 0.3 MB do for it instead of 1.4.
+    # The window of an answer is 32 kB, as gzip's: few answers are longer, and it takes 0.3 MB
+    # instead of 1.4.
     "br": (lambda plain: brotli.compress(plain, quality=5, lgwin=15), brotli.compress),
     "gzip": (lambda plain: gzip.compress(plain, 5, mtime=0), zopfli.gzip.compress),
 }
-# Our own files leave without what only their readers in the repository need: comments, spaces, long
-# names. What does it is a program of Go: in a web process it would hold 8 MB and five threads, and
-# hang in each fork of gunicorn's. So it has a process of its own, for the tenth part of a second.
+# Our own files are sent without comments, spaces and long names, which only readers of the
+# repository need. The minifier is a program written in Go. In a web process it would hold 8 MB and
+# five threads, and hang in each fork of gunicorn's. A process of its own runs it for a tenth of a
+# second.
 MINIFY = """
 import json, sys, minify
 print(json.dumps([minify.string(kind, text) for kind, text in json.load(sys.stdin)]))
@@ -44,7 +47,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of `static/`. `mark`: a digest of its bytes, in its address; `packed` by encoding."""
+    """A file of `static/`. `mark`: a digest of its bytes, which stands in its address; `packed`:
+    the compressed bytes, by encoding."""
 
     mark: str
     kind: str
@@ -53,7 +57,7 @@ class Asset:
 
 
 class Unindented(Extension):
-    """Templates are read without their indentation, so no answer holds it."""
+    """Strip the indentation of templates as they are read, so that no answer carries it."""
 
     def preprocess(
         self,
@@ -69,7 +73,7 @@ class StaticFiles(dict[str, Asset]):
 
 
 def register(app: Flask) -> None:
-    """`asset(name)` for templates, what `show_file` shows, compressed HTML from every route."""
+    """Give templates `asset(name)`, load the files, and compress the HTML of every route."""
     assets = _read_assets(Path(app.root_path, "static"))
     services.register(app, assets)
 
@@ -82,7 +86,7 @@ def register(app: Flask) -> None:
 
 
 def show_file(name: str) -> Response:
-    """One of our files; kept for ever by browsers where the address names its digest."""
+    """Serve one of our files; browsers keep it for ever where the address names its digest."""
     assets = services.get(StaticFiles)
     return _answer_file(assets[name] if name in assets else abort(404))
 
@@ -92,14 +96,14 @@ def _read_assets(folder: Path) -> StaticFiles:
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files[SCRIPT] = _take_script(files)
     ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
-    sent = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
-    files |= dict(zip(ours, sent, strict=True))
+    minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
+    files |= dict(zip(ours, minified, strict=True))
     assets = {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
     return StaticFiles(assets)
 
 
 def _take_script(files: dict[str, bytes]) -> bytes:
-    """The one script of our modules, which leave `files`: browsers never ask for them."""
+    """Move our modules out of `files` into one script: browsers never ask for them."""
     paths = [name for name in files if name.startswith(f"{MODULES}/")]
     return bundle({Path(name).name: files.pop(name).decode() for name in paths}).encode()
 
@@ -110,10 +114,10 @@ def _guess_kind(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
-    """The texts of `(kind, text)`, shorter; as they are where the library is missing."""
+    """Return the texts of `(kind, text)` minified; unchanged where the library is missing."""
     command = [sys.executable, "-c", MINIFY]
     try:
-        made = subprocess.run(  # noqa: S603 (our own words)
+        process = subprocess.run(  # noqa: S603 (our own words)
             command,
             input=json.dumps(files).encode(),
             capture_output=True,
@@ -124,7 +128,7 @@ def minify(files: tuple[tuple[str, str], ...]) -> list[bytes]:
         why = (getattr(error, "stderr", b"") or b"").decode().splitlines()[-1:]
         log.warning("our files leave as they are written: %s %s", error, why)
         return [text.encode() for _, text in files]
-    return [text.encode() for text in json.loads(made.stdout)]
+    return [text.encode() for text in json.loads(process.stdout)]
 
 
 def _make_asset(kind: str, plain: bytes) -> Asset:
@@ -134,7 +138,7 @@ def _make_asset(kind: str, plain: bytes) -> Asset:
 
 @lru_cache(maxsize=32)
 def _pack(plain: bytes) -> dict[str, bytes]:
-    """Once for a process: the best is the slowest."""
+    """The best compression is the slowest, so each file is compressed once for a process."""
     return {name: best(plain) for name, (_, best) in PACKERS.items()}
 
 
@@ -153,10 +157,11 @@ def _answer_file(asset: Asset) -> Response:
 
 
 def compress_answer(answer: Response) -> Response:
-    """The HTML of an answer, compressed where the browser takes that.
+    """Compress the HTML of an answer where the browser accepts it.
 
-    Compressed lengths betray secrets (BREACH) only to who can have the same answer made again and
-    again: ours need a header or an `Origin` that no foreign page can send, and each has a new seal.
+    Compressed lengths betray secrets (BREACH) to an attacker who can have the same answer made
+    again and again. Our answers are safe: they need a header or an `Origin` that no foreign page
+    can send, and each has a new seal.
     """
     if answer.mimetype != "text/html" or answer.status_code == 204:
         return answer
@@ -170,13 +175,13 @@ def compress_answer(answer: Response) -> Response:
 
 
 def _choose_encoding() -> str:
-    """What the browser likes best of what we speak; empty for none."""
+    """Return the encoding that the browser prefers among ours; empty for none of them."""
     return _prefer_encoding(request.headers.get("Accept-Encoding", ""))
 
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
 def _prefer_encoding(encodings: str) -> str:
-    wanted = parse_accept_header(encodings)
-    accepted = {name: wanted.quality(name) for name in PACKERS}
+    offered = parse_accept_header(encodings)
+    accepted = {name: offered.quality(name) for name in PACKERS}
     best = max(accepted, key=lambda name: accepted[name])
     return best if accepted[best] > 0 else ""

@@ -1,6 +1,8 @@
-"""What needs a word with this customer: at most four lines, the most urgent first.
+"""The lines above the sections that need a word with this customer: at most four, the most urgent
+first.
 
-It is computed from what the sections show, and asks nobody. `RULES` is the one table.
+They are computed from the values that the sections show; no other request is made. `RULES` is the
+one table of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +39,8 @@ RUBY, AMBER = "ruby", "amber"
 class Rule:
     """`words`: with `%(name)s`, `%(when)s`, `%(count)d` days, as singular and plural.
 
-    `section`: where the line leads to. The texts are in English, translated where they are drawn.
+    `section`: the section that the line leads to. The texts are English, and are translated when
+    they are rendered.
     """
 
     name: str
@@ -51,7 +54,7 @@ def _same(words: str) -> tuple[str, str]:
     return words, words
 
 
-# The most urgent first.
+# The order is that of urgency, the most urgent first.
 RULES = (
     Rule(
         "payment_failed",
@@ -189,14 +192,14 @@ class Line:
 
     @property
     def name(self) -> str:
-        """What people call the record."""
-        known = getattr(self.record, "number", None) or getattr(self.record, "product", None)
-        return str(known or getattr(self.record, "id", ""))
+        """The name by which people call the record."""
+        name = getattr(self.record, "number", None) or getattr(self.record, "product", None)
+        return str(name or getattr(self.record, "id", ""))
 
 
 @dataclass(frozen=True)
 class Outage:
-    """One reason, and the titles of the sections that it struck: `unread` could not be read at all,
+    """One reason, and the titles of the sections that have it: `unread` could not be read at all,
     `aged` could not be updated."""
 
     code: str
@@ -206,8 +209,8 @@ class Outage:
 
 @dataclass(frozen=True)
 class Attention:
-    """`unread`: what failed; `waiting`: sections that load; `partial`: those that were not read in
-    full, or hold a record of which no rule can tell whether it needs a word."""
+    """`unread`: sections that failed; `waiting`: sections that load; `partial`: sections that were
+    not read in full, or hold a record of which no rule can tell whether it needs a word."""
 
     lines: tuple[Line, ...] = ()
     unread: tuple[Outage, ...] = ()
@@ -239,17 +242,17 @@ def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
     return [
         Line(
             rule,
-            found.record,
-            found.day,
-            abs(moment.count_days(found.day)) if found.day else 0,
+            occurrence.record,
+            occurrence.day,
+            abs(moment.count_days(occurrence.day)) if occurrence.day else 0,
         )
         for rule in RULES
-        for found in rule.find(situation, moment)
+        for occurrence in rule.find(situation, moment)
     ]
 
 
 def _shorten(lines: list[Line]) -> tuple[Line, ...]:
-    """Each finding has its line where all of them fit; else each rule has one."""
+    """Every finding has its own line where all of them fit; otherwise each rule has one."""
     if len(lines) > LINES_SHOWN:
         kinds = [list(same) for _, same in groupby(lines, key=lambda line: line.rule.name)]
         lines = [replace(same[0], more=len(same) - 1) for same in kinds]
@@ -257,7 +260,7 @@ def _shorten(lines: list[Line]) -> tuple[Line, ...]:
 
 
 def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
-    """One for each reason, however many sections it struck."""
+    """Return one outage for each reason, with all the sections that have it."""
     struck: dict[str, list[SectionView]] = {}
     for view in views:
         if view.tells_code:
@@ -275,12 +278,14 @@ def _find_outages(views: Iterable[SectionView]) -> tuple[Outage, ...]:
 def _is_partial(view: SectionView, situation: Situation) -> bool:
     if view.section.name == "organization" and not situation.is_known:
         return True
-    shown = view.selection
-    return bool(shown and (shown.cut or shown.unread or any(map(_is_unclear, shown.items))))
+    selection = view.selection
+    return bool(
+        selection and (selection.cut or selection.unread or any(map(_is_unclear, selection.items)))
+    )
 
 
 def _is_unclear(item: Item) -> bool:
-    """Is a value missing, or can it not be read, that decides whether the record needs a word?"""
+    """Tell whether a value that decides about a word is missing or cannot be read."""
     record = item.record
     deciding = [getattr(record, name, None) for name in ("status", "expires", "valid_until")]
     if any(isinstance(value, Illegible) for value in deciding):

@@ -1,9 +1,9 @@
 """The panel's script: the ES modules of `static/js`, put together into one file.
 
-Browsers fetch one script, so that an open costs one request for it. A classic script also runs
-before htmx starts, which a module does not. No tool of Node is needed: our modules import names
-from each other and nothing else, and no two of them declare the same name, so they may share one
-scope. `tests/web/test_bundle.py` holds them to that.
+Browsers fetch this one script, so that an open costs one request for it. A classic script also runs
+before htmx starts, and a module does not. No tool of Node is needed: our modules only import names
+from each other, and no two of them declare the same name, so they may share one scope.
+`tests/web/test_bundle.py` checks both.
 """
 
 import re
@@ -15,7 +15,7 @@ EXPORT = re.compile(r"^export (?=const |let |function )", re.MULTILINE)
 
 
 def bundle(modules: Mapping[str, str]) -> str:
-    """One script of the texts in `modules`, by name: `ENTRY`, and before it all that it imports."""
+    """Join the texts in `modules`, by name: first all that `ENTRY` imports, then `ENTRY` itself."""
     ordered: dict[str, str] = {}
 
     def add(name: str) -> None:

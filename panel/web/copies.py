@@ -1,8 +1,8 @@
-"""What an agent copies about a record, or has written as a private note.
+"""The texts about a record that an agent copies, or writes as a private note.
 
-It is made when it is asked for, so that no row carries it. The sentence is in the customer's
-language and follows the mask of the conversation's trust: what the agent uncovered for their own
-eyes is not in it.
+The texts are made on request, so that no row carries them. The sentence is in the customer's
+language and follows the mask of the conversation's trust: a value that the agent uncovered for
+their own eyes is not in it.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from panel.web.sentences import NAMES, SentenceContext, make_sentence
 
 @dataclass(frozen=True)
 class Copies:
-    """`called`: as its row calls it; `sentence`: empty where there is nothing to say.
+    """`called`: the name in its row; `sentence`: empty where there is nothing to say.
 
     `language`: of the sentence, for the attribute `lang`.
     """
@@ -60,7 +60,7 @@ def show_copies(section: str, record: int) -> Response:
 
 
 def write_note() -> Response:
-    """The form says which record; what is written about it is made here."""
+    """The form names a record, and the server writes the text about it."""
     if not proves_agents():
         return refuse_unproven_agent()
     seal = open_seal()
@@ -81,7 +81,7 @@ def write_note() -> Response:
 
 
 def _make_copies(seal: Seal, section: str, record: int) -> Copies:
-    """Raises `Missing` for what is no record of the seal's organization."""
+    """Raises `Missing` where the seal's organization has no such record."""
     if section not in NAMES or not seal.organization:
         raise Missing("no_such_section")
     item = _find_item(seal, section, record)
@@ -97,14 +97,16 @@ def _make_copies(seal: Seal, section: str, record: int) -> Copies:
 
 def _find_item(seal: Seal, name: str, record: int) -> Item | None:
     section = SECTIONS[name]
-    kept = CacheControl.STALE_WHILE_REVALIDATE
-    reading = services().back_office.read(section.document, seal.organization, kept)
-    shown = section.choose(reading.value, read_moment())
-    return next((each for each in (*shown.items, *shown.closed) if each.record.id == record), None)
+    control = CacheControl.STALE_WHILE_REVALIDATE
+    reading = services().back_office.read(section.document, seal.organization, control)
+    selection = section.choose(reading.value, read_moment())
+    return next(
+        (item for item in (*selection.items, *selection.closed) if item.record.id == record), None
+    )
 
 
 def _choose_customers_formats(seal: Seal) -> Formats:
-    """In the language of the conversation or its contact; of the panel, where nobody knows."""
+    """Choose the conversation's or the contact's language; without one, that of the panel."""
     own = choose_formats()
     try:
         talk = services().chatwoot.conversation(seal.conversation, CacheControl.FRESH)

@@ -20,29 +20,29 @@ LONGEST_ORIGIN = 200  # characters
 
 
 def refuse_foreign_pages() -> ResponseReturnValue | None:
-    """A page of another site may not post in an agent's name: cookies would go with it."""
+    """A page of another site may not post: the browser would send the agent's cookies along."""
     if request.method != "POST":
         return None
-    given, settings = request.headers.get("Origin"), services().settings
+    sender, settings = request.headers.get("Origin"), services().settings
     own = {origin(request.host_url.rstrip("/"))}
     if settings.panel_url:
         own.add(origin(settings.panel_url))
     by_cookie = settings.agent_proof != SHARED_SECRET
-    if given in own or (given is None and not by_cookie):
+    if sender in own or (sender is None and not by_cookie):
         return None
-    _record_refusal(given, sorted(own))
+    _record_refusal(sender, sorted(own))
     metrics.REFUSED_PROOFS.labels("foreign_origin").inc()
     services().deliveries.count(AGENTS, "foreign_origin")
     return {"error": {"code": "foreign_origin", "detail": "not a page of ours: see PANEL_URL"}}, 403
 
 
-def _record_refusal(given: str | None, own: list[str]) -> None:
-    said = (given or "none")[:LONGEST_ORIGIN]
+def _record_refusal(origin: str | None, own: list[str]) -> None:
+    text = (origin or "none")[:LONGEST_ORIGIN]
     get(LogThrottle).record(
         log.warning,
         "a POST of a page that is not ours was refused: see PANEL_URL",
-        said,
+        text,
         code="foreign_origin",
-        origin=said,
+        origin=text,
         own=", ".join(own),
     )

@@ -1,9 +1,9 @@
 """Deep links: where a record stands in the back office's own screens.
 
-A setting says it. Else the screen is looked for on the host that MIDDAG_API_URL names, and on no
-other: WooCommerce's screen of an order, with its own tables for orders (HPOS), which MIDDAG Account
-uses; and MIDDAG Account's of an organization, which its documentation shows. Of quotes and licenses
-no screen is known, so they have no link.
+A setting may give the address of a screen. Otherwise the screen is looked for only on the host that
+MIDDAG_API_URL names: WooCommerce's screen of an order, with its own tables for orders (HPOS), which
+MIDDAG Account uses; and MIDDAG Account's screen of an organization, which its documentation shows.
+No screen of quotes or licenses is known, so they have no link.
 """
 
 import re
@@ -16,30 +16,30 @@ SCREENS = {
     "order": "admin.php?page=wc-orders&action=edit&id={id}",
     "organization": "admin.php?page=middag-organizations&route=/organizations/{id}",
 }
-# Below which WordPress's REST API lies, whatever its prefix is called.
+# WordPress's REST API lies below this path, whatever its prefix is called.
 REST_PATH = re.compile(r"(?P<site>.*?)(/index\.php)?/[^/]+/middag-account/v[0-9]+")
 
 
 def make_link(settings: Settings, record: str, number: int) -> str:
-    """The address of one record, or nothing. `record`: a row of `settings.RECORDS`."""
-    given = settings.links.get(record, "")
-    if not given and record not in settings.unlinked:
-        given = derive_links(settings.middag_api_url).get(record, "")
-    return given.replace("{id}", str(number))
+    """Return the address of one record, or an empty text. `record`: a row of `settings.RECORDS`."""
+    address = settings.links.get(record, "")
+    if not address and record not in settings.unlinked:
+        address = derive_links(settings.middag_api_url).get(record, "")
+    return address.replace("{id}", str(number))
 
 
 @lru_cache(maxsize=16)
 def derive_links(api_url: str) -> dict[str, str]:
-    """Nothing where the address does not tell where the site is.
+    """Return no links where the address does not tell where the site is.
 
-    A name without a dot is one of an inner network, which no agent's browser knows.
+    A name without a dot belongs to an inner network, which no agent's browser reaches.
     """
     address, _, query = api_url.partition("?")  # of plain permalinks: `/?rest_route=…`
     parts = urlsplit(address)
-    found = REST_PATH.fullmatch(parts.path)
+    match = REST_PATH.fullmatch(parts.path)
     is_public = "." in (parts.hostname or "") or parts.hostname in ("localhost", "::1")
-    if not is_public or not (found or query):
+    if not is_public or not (match or query):
         return {}
-    site = found["site"] if found else parts.path.rstrip("/").removesuffix("/index.php")
+    site = match["site"] if match else parts.path.rstrip("/").removesuffix("/index.php")
     base = f"{parts.scheme}://{parts.netloc}{site}/wp-admin"
     return {record: f"{base}/{screen}" for record, screen in SCREENS.items()}

@@ -1,4 +1,5 @@
-"""The details of a row: what is known of a record that an agent opened, and how it is read."""
+"""The details of a row: the known facts about a record that an agent opened, and how they are
+read."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,8 @@ from panel.upstream.middag import BackOffice
 from panel.web.groups import Moment
 from panel.web.sections import Section
 
-# The worst first. What is gone, or is not told by this back office at all, is no trouble.
+# The order is that of trouble, the worst first. A part that is gone, or that this back office does
+# not offer, is no trouble.
 WORST_FIRST = ("failed", "denied", "loading", "late", "fresh")
 UNTOLD = "untold"
 
@@ -25,7 +27,7 @@ Wanted = dict[str, Document[Any]]
 
 @dataclass(frozen=True)
 class DetailPart:
-    """One answer, in a state as a section has it, or `UNTOLD`."""
+    """One answer of the back office, in a state as a section has it, or `UNTOLD`."""
 
     state: str
     value: Any = None
@@ -40,7 +42,7 @@ class DetailPart:
 class Details:
     """An opened row. `record`: as its list has it; `related`: rows of other sections, by section.
 
-    `masked`: the kinds of value that may not be drawn; all, unless somebody says which.
+    `masked`: the kinds of value that may not be drawn; all kinds by default.
     """
 
     section: Section
@@ -51,9 +53,9 @@ class Details:
 
     @property
     def worst(self) -> DetailPart:
-        known = [each for each in self.parts.values() if each.state != UNTOLD]
-        known.sort(key=lambda each: WORST_FIRST.index(each.state))
-        return known[0] if known else DetailPart("fresh")
+        parts = [part for part in self.parts.values() if part.state != UNTOLD]
+        parts.sort(key=lambda part: WORST_FIRST.index(part.state))
+        return parts[0] if parts else DetailPart("fresh")
 
     @property
     def state(self) -> str:
@@ -65,42 +67,42 @@ class Details:
 
     @property
     def read_at(self) -> float | None:
-        """Of the oldest part."""
-        return min((each.read_at for each in self.parts.values() if each.read_at), default=None)
+        """Return the time at which the oldest part was read."""
+        return min((part.read_at for part in self.parts.values() if part.read_at), default=None)
 
     @property
     def follow(self) -> bool:
-        """Should it be asked for once more, by itself?"""
+        """Tell whether the row asks for itself once more."""
         return self.worst.follow
 
     @property
     def tells_code(self) -> bool:
-        """Does an agent read a code, with the id of the request beside it?"""
+        """Tell whether the agent reads a code, with the id of the request beside it."""
         return self.state in ("late", "failed", "denied") and not self.follow
 
     @property
     def is_partly_told(self) -> bool:
-        """Is there anything that only an opened row shows?"""
+        """Tell whether there is anything that only an opened row shows."""
         return any(part.value is not None for name, part in self.parts.items() if name != "copy")
 
     @property
     def hides(self) -> bool:
-        """Is anything masked here that the agent may uncover?"""
+        """Tell whether a value here is masked that the agent may uncover."""
         return bool(self.masked & self.section.reveals)
 
     def find(self, name: str) -> tuple[Any, ...]:
-        """Related rows, or none."""
+        """Return the related rows of a section, or none."""
         return self.related.get(name, ())
 
     def get(self, name: str) -> Any:
-        """The value of a part, or nothing."""
+        """Return the value of a part, or None."""
         part = self.parts.get(name)
         return part.value if part else None
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads for one organization through the cache. Raises nothing."""
+    """Reads documents of one organization through the cache. Its methods raise nothing."""
 
     office: BackOffice
     organization: int
@@ -119,14 +121,14 @@ class Reader:
         return DetailPart(state, reading.value, *told)
 
     def read_copy(self, document: Document[Any]) -> DetailPart:
-        """As its section was drawn: one that is aged is brought up to date by its section."""
+        """Read the copy that the section shows; the section itself updates an aged copy."""
         part = self.read(document, CacheControl.STALE_WHILE_REVALIDATE)
         if part.follow and part.value is not None:
             return replace(part, state="fresh", code="", follow=False)
         return part
 
     def read_all(self, documents: Mapping[str, Document[Any]]) -> dict[str, DetailPart]:
-        """All at once: an agent waits for the slowest, and not for their sum."""
+        """Read all documents at once: an agent waits for the slowest, and not for their sum."""
         if len(documents) < 2:
             return {name: self.read(document) for name, document in documents.items()}
         with ThreadPoolExecutor(len(documents)) as pool:
@@ -137,7 +139,7 @@ class Reader:
             return {name: call.result() for name, call in calls.items()}
 
     def list_rows(self, document: Document[Any]) -> tuple[Any, ...]:
-        """What another section shows by now; nothing where nothing is kept."""
+        """Return the rows that another section shows by now; none where there is no kept copy."""
         try:
             reading = self.office.peek(document, self.organization)
         except PanelError:
@@ -151,6 +153,6 @@ def _make_failed(error: PanelError) -> DetailPart:
 
 
 def mark_unchecked(details: Details) -> Details:
-    """What is shown although Chatwoot did not say anew that the agent may see it."""
+    """Mark details that are shown before Chatwoot confirmed that the agent may see them."""
     parts = {**details.parts, "access": DetailPart("late", code=ACCESS_UNCHECKED)}
     return replace(details, parts=parts)

@@ -1,7 +1,8 @@
-"""FIGURES: what `/metrics` looks up when it is asked, in the database and among the checks.
+"""FIGURES: the values that `/metrics` looks up in the database and among the checks at each
+request.
 
-They are of the whole installation: whichever process is asked answers the same. Without the
-database those of it are missing, and `panel_part_fine` says so.
+The figures are of the whole installation, so every process answers the same. Without the database
+its figures are missing, and `panel_part_fine` says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped
 class _Snapshot:
     """`delivered_at`: when the last delivery of each sender was accepted, in epoch seconds.
 
-    `retries`: by side; `tried_at`: when a try ended last.
+    `retries`: counted by outside world; `tried_at`: the end of the last try.
     """
 
     backlog: Backlog
@@ -142,7 +143,7 @@ def list_figures(shared: Services) -> list[Figure]:
 
 
 def _tell_parts(findings: Mapping[str, Finding]) -> Figure:
-    values = {name: float(each.is_fine) for name, each in findings.items()}
+    values = {name: float(finding.is_fine) for name, finding in findings.items()}
     return Figure("panel_part_fine", "Parts of /readyz: 1 where all is well", values, "part")
 
 
@@ -161,8 +162,8 @@ def _take_snapshot(shared: Services) -> _Snapshot:
     tried_at = max((row.ended_at or NO_TIME for row in workers), default=NO_TIME)
     tallies = {sender: shared.deliveries.read(sender) for sender in (CHATWOOT, PLUGIN)}
     delivered_at = {
-        sender: told[ACCEPTED].last_at if ACCEPTED in told else NO_TIME
-        for sender, told in tallies.items()
+        sender: tally[ACCEPTED].last_at if ACCEPTED in tally else NO_TIME
+        for sender, tally in tallies.items()
     }
     return _Snapshot(backlog, delivered_at, retries, tried_at, night, night_ended_at)
 

@@ -25,14 +25,14 @@ Unit = Literal["day", "month", "year"]
 UNIT_DAYS: dict[Unit, int] = {"day": 1, "month": 30, "year": 365}  # as Babel counts them
 CATALOGS = Path(__file__).parents[1] / "locale"
 
-# Babel takes 40 to 150 microseconds for each of these, a third of a section's drawing, and the same
+# Babel takes 40 to 150 microseconds for each of these, a third of a section's rendering. The same
 # few amounts, days and ages are shown again and again.
 remembered = lru_cache(maxsize=4096)
 
 
 @cache
 def _load_translations(locale: str) -> NullTranslations:
-    """Read from the catalog's text: no compiled file to forget."""
+    """The catalog's text is read directly, so that nobody forgets to compile it."""
     path = CATALOGS / f"{locale}.po"
     if not path.exists():
         return NullTranslations()
@@ -44,14 +44,14 @@ def _load_translations(locale: str) -> NullTranslations:
 
 
 def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
-    """The first of these languages that we speak, such as `pt-PT` or `pt_BR`; else English."""
+    """Return the first of these languages that we have (`pt-PT`, `pt_BR`); else English."""
     spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
     languages = (re.split("[-_]", tag.lower())[0] for tag in wanted)
     return next((spoken[tag] for tag in languages if tag in spoken), otherwise or "en")
 
 
 class Formats:
-    """One language and one time zone; given to every template as `fmt`."""
+    """One language and one time zone; every template has it as `fmt`."""
 
     def __init__(self, locale: str, zone: tzinfo) -> None:
         self.locale = locale
@@ -60,7 +60,7 @@ class Formats:
 
     @property
     def language(self) -> str:
-        """For the `lang` attribute: `en`, `pt-BR`."""
+        """Return the value of the `lang` attribute: `en`, `pt-BR`."""
         return self.locale.replace("_", "-")
 
     def gettext(self, text: str) -> str:
@@ -70,11 +70,11 @@ class Formats:
         return self._words.ngettext(one, many, count)
 
     def money(self, money: Money) -> str:
-        """Every digit of it: nothing is rounded here."""
+        """Write every digit: nothing is rounded here."""
         return _format_money(money, self.locale)
 
     def digits(self, number: Decimal) -> str:
-        """As it was written, without any sign."""
+        """Write the number as it came, without any sign."""
         return f"{number:f}"
 
     def day(self, moment: date | datetime | float) -> str:
@@ -83,7 +83,7 @@ class Formats:
         return _format_day(self._find_day(moment), self.locale)
 
     def clock(self, epoch: float) -> str:
-        """The hour; with the day before it when that is not today."""
+        """Write the hour; with the day before it when that is not today."""
         moment = datetime.fromtimestamp(int(epoch), UTC).astimezone(self.zone)
         today = moment.date() == datetime.now(self.zone).date()
         return _format_hour(moment.replace(tzinfo=None), today, self.locale)
@@ -92,11 +92,11 @@ class Formats:
         return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
 
     def ago(self, epoch: float, now: float) -> str:
-        """`5 minutes ago`, `há 5 minutos`."""
+        """Write `5 minutes ago`, `há 5 minutos`."""
         return _format_ago(min(-1, int(epoch - now)), self.locale)
 
     def within(self, moment: date | datetime, now: datetime) -> str:
-        """`in 12 days`, `12 days ago`: calendar days of our zone up to 90, then months."""
+        """Write `in 12 days`, `12 days ago`: calendar days of our zone up to 90, then months."""
         days = (self._find_day(moment) - self._find_day(now)).days
         near = {
             -1: self.gettext("yesterday"),
@@ -107,11 +107,11 @@ class Formats:
         return near.get(days) or _format_within(days // abs(days) * size, unit, self.locale)
 
     def country(self, code: str) -> str:
-        """The name of a country by its code; what is no code as it came."""
+        """Return the name of a country; a text that is no code stays unchanged."""
         return _load_countries(self.locale).get(code.upper(), code)
 
     def _find_day(self, moment: date | datetime) -> date:
-        """In our zone; the first and the last year of the calendar cannot be moved."""
+        """Return the day in our zone; the calendar's first and last year cannot be moved."""
         if not isinstance(moment, datetime):
             return moment
         return (moment.astimezone(self.zone) if 1 < moment.year < MAXYEAR else moment).date()
@@ -157,7 +157,7 @@ def _format_within(size: int, unit: Unit, locale: str) -> str:
 
 
 def _choose_unit(days: int) -> tuple[Unit, int]:
-    """Days up to 90, then whole months, then whole years; of the month's and the year's mean."""
+    """Count days up to 90, then whole months, then whole years, of their mean lengths."""
     if days <= MOST_DAYS:
         return "day", days
     if days < MOST_MONTHS * 365 / 12:

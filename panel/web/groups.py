@@ -27,7 +27,7 @@ class Moment:
     expiring_days: int
 
     def count_days(self, moment: date) -> int:
-        """Calendar days in our zone until then; below zero where it has passed."""
+        """Count the calendar days until then, in our zone; a past day is negative."""
         return (find_day(moment, self.now.tzinfo) - self.now.date()).days
 
 
@@ -36,7 +36,7 @@ SortKey = tuple[bool, float, int]
 
 @dataclass(frozen=True)
 class Group:
-    """Records that belong together: `holds` says which, `key` in which order they stand."""
+    """Records that belong together: `holds` chooses them, `key` sorts them."""
 
     mark: str
     holds: Callable[[Any, Moment], bool]
@@ -45,15 +45,15 @@ class Group:
 
 
 def read_status(record: Any) -> str:
-    """Nothing where it cannot be read."""
+    """Return the status, empty where it cannot be read."""
     return record.status.value if isinstance(record.status, Status) else ""
 
 
 def _make_key(moment: object, number: int, is_latest_first: bool = False) -> SortKey:
-    """What has no date comes last; of the same date, the higher id comes first."""
+    """Records without a date come last; of the same date, the higher id comes first."""
     sign = -1 if is_latest_first else 1
-    known = moment if isinstance(moment, date) else None
-    return known is None, sign * order_key(known) if known else 0.0, -number
+    day = moment if isinstance(moment, date) else None
+    return day is None, sign * order_key(day) if day else 0.0, -number
 
 
 def _sort_newest(record: Order | Quote) -> SortKey:
@@ -72,16 +72,16 @@ def _sort_lapsed(quote: Quote) -> SortKey:
     return _make_key(quote.valid_until, quote.id, is_latest_first=True)
 
 
-def _sort_soonest(each: License) -> SortKey:
-    return _make_key(each.expires, -each.id)
+def _sort_soonest(owned: License) -> SortKey:
+    return _make_key(owned.expires, -owned.id)
 
 
-def _sort_expired(each: License) -> SortKey:
-    return _make_key(each.expires, each.id, is_latest_first=True)
+def _sort_expired(owned: License) -> SortKey:
+    return _make_key(owned.expires, owned.id, is_latest_first=True)
 
 
 def has_failed(order: Order, moment: Moment) -> bool:
-    """Lately, or nobody knows when."""
+    """Tell whether the order failed lately; one without a date counts as lately."""
     if read_status(order) != "failed":
         return False
     return not order.created or moment.count_days(order.created) >= -FAILED_DAYS
@@ -94,23 +94,23 @@ def is_lapsing(quote: Quote, moment: Moment) -> bool:
 
 
 def has_lapsed(quote: Quote, moment: Moment) -> bool:
-    """Lately; who asks for it may still want it."""
+    """Tell whether the quote lapsed lately: the customer may still want it."""
     if not quote.lapsed(moment.now) or not isinstance(quote.valid_until, date):
         return False
     return moment.count_days(quote.valid_until) >= -LAPSED_DAYS
 
 
-def is_disabled(each: License, moment: Moment) -> bool:
-    """And would not have ended long ago anyway."""
+def is_disabled(owned: License, moment: Moment) -> bool:
+    """Tell whether the license is disabled, and had not ended long ago anyway."""
     before = moment.now - timedelta(days=moment.expiring_days)
-    long_past = isinstance(each.expires, date) and is_past(each.expires, before)
-    return read_status(each) == "disabled" and not long_past
+    long_past = isinstance(owned.expires, date) and is_past(owned.expires, before)
+    return read_status(owned) == "disabled" and not long_past
 
 
-def is_full(each: License, moment: Moment) -> bool:
-    """Does it take no further site?"""
-    used, limit = each.used, each.limit
-    return each.active(moment.now) and bool(limit) and used is not None and used >= (limit or 0)
+def is_full(owned: License, moment: Moment) -> bool:
+    """Tell whether the license takes no further site."""
+    used, limit = owned.used, owned.limit
+    return owned.active(moment.now) and bool(limit) and used is not None and used >= (limit or 0)
 
 
 def _always(_record: object, _: Moment) -> bool:
@@ -136,19 +136,21 @@ QUOTE_GROUPS = (
 LICENSE_GROUPS = (
     Group(
         "expired",
-        lambda each, moment: each.recently_expired(moment.now, moment.expiring_days),
+        lambda owned, moment: owned.recently_expired(moment.now, moment.expiring_days),
         _sort_expired,
     ),
-    Group("stopped", lambda each, _: read_status(each) in STOPPED_STATUSES, _sort_soonest),
+    Group("stopped", lambda owned, _: read_status(owned) in STOPPED_STATUSES, _sort_soonest),
     Group("disabled", is_disabled, _sort_soonest),
     Group(
         "expiring",
-        lambda each, moment: each.expiring(moment.now, moment.expiring_days),
+        lambda owned, moment: owned.expiring(moment.now, moment.expiring_days),
         _sort_soonest,
     ),
     Group("full", is_full, _sort_soonest),
-    Group("", lambda each, moment: each.active(moment.now), _sort_soonest),
-    Group("", lambda each, _: each.undecided(), _sort_soonest),
-    Group("expired", lambda each, moment: each.expired(moment.now), _sort_expired, is_closed=True),
+    Group("", lambda owned, moment: owned.active(moment.now), _sort_soonest),
+    Group("", lambda owned, _: owned.undecided(), _sort_soonest),
+    Group(
+        "expired", lambda owned, moment: owned.expired(moment.now), _sort_expired, is_closed=True
+    ),
     Group("", _always, _sort_expired, is_closed=True),
 )

@@ -18,24 +18,24 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
 def answer_alive() -> dict[str, object]:
-    """Asks nobody; `challenge`: of `doctor`, see `arrival`."""
+    """Answer without asking any other part; `challenge` comes from `doctor`, see `arrival`."""
     return {"status": "alive", **describe_arrival(services(), request.args.get("challenge", ""))}
 
 
 def answer_ready() -> ResponseReturnValue:
-    """200 as long as the panel can show something: a part that is away makes it `degraded`.
+    """Answer 200 as long as the panel can show something: a missing part makes it `degraded`.
 
     `parts` has a word for each check, and `details` a sentence where there is more to say.
-    `doctor`: what its dearer checks found last in this process, and when.
+    `doctor`: the last result of its dearer checks in this process, with its time.
     """
     if not _may_know():
         return _refuse()
     findings = run_checks(services(), cheap_only=True)
     get(HealthWatch).note(findings)
     return {
-        "status": "ready" if all(each.is_fine for each in findings.values()) else "degraded",
-        "parts": {name: each.word for name, each in findings.items()},
-        "details": {name: each.detail for name, each in findings.items() if each.detail},
+        "status": "ready" if all(finding.is_fine for finding in findings.values()) else "degraded",
+        "parts": {name: finding.word for name, finding in findings.items()},
+        "details": {name: finding.detail for name, finding in findings.items() if finding.detail},
         "doctor": get(HealthWatch).examined,
     }
 
@@ -49,10 +49,10 @@ def answer_metrics() -> ResponseReturnValue:
 
 
 def _may_know() -> bool:
-    """The token as Bearer, or a caller on this very machine that no proxy stands before."""
-    given = tokens.parse_bearer(request.headers.get("Authorization")).encode()
-    known = services().settings.monitoring_tokens
-    right = [hmac.compare_digest(given, each.encode()) for each in known]
+    """Allow the token as Bearer, or a caller on this very machine without a proxy in between."""
+    token = tokens.parse_bearer(request.headers.get("Authorization")).encode()
+    accepted = services().settings.monitoring_tokens
+    right = [hmac.compare_digest(token, accepted_token.encode()) for accepted_token in accepted]
     forwarded = any(name in request.headers for name in FORWARDED)
     return any(right) or (_is_loopback(request.remote_addr) and not forwarded)
 

@@ -1,13 +1,13 @@
 """Labels: what codes, causes and reasons are called, in English; translated when rendered.
 
-What stands in no table is shown as it came: unknown is kept, not dropped.
+A code that stands in no table is shown as it came: an unknown value is kept, not dropped.
 """
 
-from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.disclosure import FREE_TEXT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.customer.matching import CLAIMED
 from panel.upstream.chatwoot import Conversation
 
-# Why an amount is in no total.
+# The reason why an amount is in no total.
 LEFT_OUT = {
     "not_stated": ("%(count)d amount not stated", "%(count)d amounts not stated"),
     "unclear": ("%(count)d amount unclear", "%(count)d amounts unclear"),
@@ -26,7 +26,8 @@ LEFT_OUT = {
     ),
 }
 
-# Why something newer, or anything at all, could not be had: by the code that is shown beside it.
+# The reason why no newer answer, or no answer at all, could be had, by the code that is shown
+# beside it.
 CAUSES = {
     "timeout": "MIDDAG Account took too long.",
     "network": "MIDDAG Account cannot be reached.",
@@ -56,13 +57,13 @@ CAUSES = {
     "cached_upstream": "A cache in front of MIDDAG Account answers in its place.",
 }
 
-# Why MIDDAG Account was not asked for an id.
+# The reason why MIDDAG Account was not asked for an id.
 SEARCH_CAUSES = {
     **CAUSES,
     "too_many_ids": "Too many unknown IDs in one minute: wait a minute, then search again.",
 }
 
-# Why Chatwoot could not be asked, where an administrator can mend it.
+# The reason why Chatwoot could not be asked, where an administrator can mend it.
 CHATWOOT_CAUSES = {
     "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "
     "it anew.",
@@ -93,7 +94,7 @@ CHATWOOT_CAUSES = {
     "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
 }
 
-# What `static/js/shortcuts.js` does at a key.
+# The effects of the keys in `static/js/shortcuts.js`.
 SHORTCUTS = {
     "R": "Refresh",
     "/": "Search another company",
@@ -101,7 +102,7 @@ SHORTCUTS = {
     "?": "These shortcuts",
 }
 
-# Why a viewer is refused.
+# The reason why a viewer is refused.
 REASONS = {
     "no_proof": "This page was reloaded or opened outside Chatwoot. Reopen the tab in Chatwoot.",
     "no_key": "The address of this dashboard app is registered without its key, the part from # "
@@ -121,7 +122,7 @@ REASONS = {
     "no_sign_in": "This panel does not ask for signing in. Reopen the tab in Chatwoot.",
 }
 
-# Why an agent is asked to sign in (again); without a word where there is nothing to explain.
+# The reason why an agent is asked to sign in (again); empty where there is nothing to explain.
 SIGN_IN = {
     "session_expired": "Your session has ended. Please sign in again.",
     "signed_out": "You are signed out.",
@@ -135,7 +136,7 @@ SIGN_IN = {
     "ask an administrator to put the panel under the same domain as Chatwoot.",
 }
 
-# What goes wrong when an agent names an organization.
+# The words for an agent who names an organization that cannot be picked.
 NOTICES = {
     **CAUSES,
     "unknown_organization": "MIDDAG Account knows no company with this ID.",
@@ -146,13 +147,13 @@ NOTICES = {
     "stands in Chatwoot.",
 }
 
-# What is hidden, by the set of kinds that is masked (`customer.disclosure`).
+# The words for the set of masked kinds (`customer.disclosure`).
 HIDDEN_KINDS = {
     VALUE_KINDS: "Amounts, tax ID and license keys are hidden.",
-    frozenset({TAX_ID, LICENSE_KEY}): "Tax ID and license keys are hidden.",
+    frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}): "Tax ID and license keys are hidden.",
 }
 
-# What a channel is worth where it does not prove who is writing; most are the last row.
+# The warnings about channels that do not prove who is writing; most channels have the last row.
 CHANNEL_WARNINGS = {
     "Channel::Email": "By e-mail: a sender's address can be forged.",
     "signed": "Signed visitor: the website vouches for somebody, not for this contact as it is "
@@ -162,16 +163,16 @@ CHANNEL_WARNINGS = {
 
 
 def describe_channel(conversation: Conversation, link: str = "") -> str:
-    """The warning about this conversation's channel, or about its signed visitor.
+    """Return the warning about this conversation's channel, or about its signed visitor.
 
-    A claim has a warning of its own (`link`), so that it goes without the one about any channel.
+    A claim has a warning of its own (`link`), which stands in place of the general one.
     """
     kind = "signed" if conversation.signed else conversation.channel
     usual = "" if link == CLAIMED else CHANNEL_WARNINGS[""]
     return CHANNEL_WARNINGS.get(kind, usual)
 
 
-# How an organization was found: by which key, or where a claim stands.
+# The way in which an organization was found: by which key, or where a claim stands.
 SOURCES = {
     "email": "e-mail",
     "phone": "phone",
@@ -183,7 +184,7 @@ SOURCES = {
     "entitlement code": "entitlement code",
 }
 
-# What became of a private note.
+# The words for each outcome of a private note.
 NOTE_OUTCOMES_SAID = {
     "written": "Written as a private note.",
     "written_before": "This note is in the conversation already.",
@@ -193,7 +194,7 @@ NOTE_OUTCOMES_SAID = {
     "failed": "The note was not written.",
 }
 
-# Why an agent may see what is masked; what is kept is the English.
+# The reasons to uncover a masked value; the access log stores the English text.
 UNCOVER_REASONS = (
     "Customer named the order number",
     "Customer confirmed the tax ID",

@@ -1,9 +1,9 @@
 """The language of a panel: the one in which Chatwoot speaks to this agent, where that is known.
 
 Chatwoot's dashboard speaks the language that an agent chose in their profile, else that of the
-account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the former. The page says in
-each request in which language it stands; where an opening turns out to be in another one, its
-answer brings the page's own words along.
+account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the agent's own language.
+Each request of the page names the page's language. Where an opening turns out to be in another one,
+its answer brings the page's own words along.
 """
 
 from flask import Response, g, make_response, render_template
@@ -15,40 +15,40 @@ from panel.web.rendering import choose_formats, choose_page_formats
 
 
 def recall_language() -> None:
-    """For whoever has proven nothing yet: the account's language, where it is kept."""
+    """Use the account's language before anything is proven, where a copy of it is kept."""
     g.locale = _recall_account()
 
 
 def learn_language(proof: Proof) -> None:
-    """For a proven agent."""
+    """Use the language of a proven agent."""
     g.locale = proof.locale or _find_account()
 
 
 def _find_account() -> str:
-    """Where nothing is kept, nobody waits for it long: it is only a language."""
+    """Return the account's language; without a copy it is only waited for briefly."""
     checks, chatwoot = services().checks, services().chatwoot
     try:
-        kept = chatwoot.peek_locale()
-        if kept and not kept.follow:
-            return kept.value
+        reading = chatwoot.peek_locale()
+        if reading and not reading.follow:
+            return reading.value
         check = checks.start("locale", chatwoot.find_locale)
-        return kept.value if kept else checks.wait(check)
+        return reading.value if reading else checks.wait(check)
     except PanelError:  # a failure of a short while ago, too
         return ""
 
 
 def _recall_account() -> str:
     try:
-        kept = services().chatwoot.peek_locale()
+        reading = services().chatwoot.peek_locale()
     except PanelError:
         return ""
-    return kept.value if kept else ""
+    return reading.value if reading else ""
 
 
 def tell_language(answer: Response | str) -> Response:
-    """The same answer; with the words of the page, where these are of another language."""
-    chosen, told = choose_formats(), make_response(answer)
+    """Return the answer, with the page's words added where the page is in another language."""
+    chosen, response = choose_formats(), make_response(answer)
     if chosen.locale != choose_page_formats().locale:
-        told.headers["Content-Language"] = chosen.language
-        told.set_data(told.get_data() + render_template("respoken.html").encode())
-    return told
+        response.headers["Content-Language"] = chosen.language
+        response.set_data(response.get_data() + render_template("respoken.html").encode())
+    return response

@@ -1,6 +1,6 @@
-"""The opening of a panel: one company with its head and what needs a word, a choice, or none.
+"""The opening of a panel: one company with its head and what needs a word, a choice, or no company.
 
-Every answer needs a visit, which only a proven agent gets, or a seal; ids come from there.
+Every answer needs a visit, which only a proven agent gets, or a seal; the ids come from there.
 """
 
 import time
@@ -42,9 +42,9 @@ from panel.web.summaries import SUMMARIZED, Summary, summarize
 
 @dataclass(frozen=True)
 class Company:
-    """What the head says of the company: as its section has it, else as the passes left it.
+    """The head's facts about the company: from its section, else from the last pass.
 
-    `claimed`: what Chatwoot calls it, for where neither knows a name; nothing proves it.
+    `claimed`: the name that Chatwoot has, for where neither knows a name; it is not proven.
     """
 
     id: int
@@ -55,14 +55,16 @@ class Company:
 
 
 def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
-    """The panel: one organization, a choice between several, or none."""
-    found = visit.found
+    """Render the panel: one organization, a choice between several, or no organization."""
+    identification = visit.found
     notice = notice or ("" if visit.links_known else "links_unknown")
-    candidate = found.get(chosen) or (found.candidates[0] if len(found.candidates) == 1 else None)
+    candidate = identification.get(chosen) or (
+        identification.candidates[0] if len(identification.candidates) == 1 else None
+    )
     if candidate:
         return _render_ready(visit, candidate, notice)
-    template = "choose.html" if found.candidates else "unlinked.html"
-    choices = [_make_choice(visit, each) for each in found.candidates]
+    template = "choose.html" if identification.candidates else "unlinked.html"
+    choices = [_make_choice(visit, candidate) for candidate in identification.candidates]
     return render_template(
         template,
         visit=visit,
@@ -75,8 +77,8 @@ def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several companies that fit. `seal` opens it; `section`: its own facts; `summaries`:
-    of the sections that decide, as far as they are kept."""
+    """A row of the choice between several companies that fit. `seal` opens the company; `section`:
+    its own facts; `summaries`: of the deciding sections, as far as there are kept copies."""
 
     candidate: Candidate
     seal: str
@@ -144,10 +146,11 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
 def render_attention(
     seal: Seal, is_stranger: bool, is_checked: bool, failures: Mapping[str, str]
 ) -> str:
-    """What needs a word by now, with the head's own facts beside it; nobody is asked for it.
+    """Render the lines that need a word by now, with the head's own facts beside them, from kept
+    copies alone.
 
-    `is_stranger`: as it stood when the panel was opened. `failures`: the code of each section that
-    the agent sees failed; the cache forgets a failure sooner than the screen does.
+    `is_stranger`: the value from the opening of the panel. `failures`: the code of each section
+    that the agent sees failed. The cache forgets a failure sooner than the screen does.
     """
     masked = find_masked(seal.trust)
     views = {
@@ -197,12 +200,17 @@ def _describe_company(organization: int, view: SectionView, standing: Standing) 
         entity = standing.billing_entity or ""
         billing = ENTITIES.get(entity, entity) or None
         return Company(organization, standing.name, standing.plan, billing)
-    known = view.selection.items[0].record
-    return Company(organization, str(known.name), known.plan, known.billing_name)
+    facts = view.selection.items[0].record
+    return Company(
+        organization,
+        str(facts.name),
+        facts.plan,
+        facts.billing_name,
+    )
 
 
 def _add_claim(company: Company, visit: Visit) -> Company:
-    """Chatwoot's word counts only where we have no name, and is marked as such."""
+    """Chatwoot's name is shown only where we have none, and is marked as a claim."""
     if company.name:
         return company
     is_only = len(visit.found.candidates) == 1
@@ -218,7 +226,7 @@ def _make_entry(seal: Seal, candidate: Candidate, views: Sequence[SectionView]) 
         seal.proof,
         candidate.link,
         candidate.source,
-        " ".join(each.note for each in views),
+        " ".join(view.note for view in views),
     )
 
 
@@ -226,5 +234,5 @@ def _sign_seal(visit: Visit, candidate: Candidate | None = None) -> str:
     organization, trust = (candidate.organization, candidate.trust) if candidate else (0, UNPROVEN)
     verified = candidate.verified if candidate else None
     token = verified.token if verified else ""
-    named = replace(visit.seal, organization=organization, trust=trust, verification=token)
-    return services().seals.sign(named)
+    seal = replace(visit.seal, organization=organization, trust=trust, verification=token)
+    return services().seals.sign(seal)

@@ -91,7 +91,7 @@ def refresh_section(name: str) -> Response:
 
 
 def refresh_all() -> Response:
-    """Every section is told to read anew, each by itself; it waits for none of them."""
+    """Tell every section to read anew, each by itself; this answer waits for none of them."""
     open_seal_at_once()
     answer = Response(status=204)
     answer.headers["HX-Trigger"] = ", ".join(f"refresh-{name}" for name in SECTIONS)
@@ -99,7 +99,7 @@ def refresh_all() -> Response:
 
 
 def show_attention() -> Response:
-    """What needs a word by now: from what is kept, so it waits for nobody but Chatwoot's word."""
+    """Show the lines that need a word by now, from kept copies; only access is asked for."""
     seal, is_checked = open_seal_in_time()
     if not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
@@ -113,21 +113,22 @@ def show_attention() -> Response:
 
 
 def show_changes() -> Response:
-    """Which of the shown sections have a reason to ask again; when to ask this again.
+    """Tell which of the shown sections have a reason to ask again, and when the page asks the next
+    time.
 
-    It waits for nobody: what it tells are names of sections.
+    The answer holds names of sections alone, so it is given without a wait for Chatwoot.
     """
-    organization, asked = open_seal_at_once().organization, request.args
-    seen = _parse_seen(asked.get("seen", "")) if organization else {}
+    organization, query = open_seal_at_once().organization, request.args
+    versions = _parse_seen(query.get("seen", "")) if organization else {}
     office, cache = services().back_office, services().cache
-    shown = [
+    resources = [
         (office.resource(SECTIONS[name].document, organization), version)
-        for name, version in seen.items()
+        for name, version in versions.items()
     ]
-    news = zip(seen, cache.changed(*shown), strict=True)
+    news = zip(versions, cache.changed(*resources), strict=True)
     touched = [f"touched-{name}" for name, is_news in news if is_news]
     answer = Response(status=204)
-    seconds = choose_pause(_parse_idle(asked.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
+    seconds = choose_pause(_parse_idle(query.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
     answer.headers["X-Panel-Next"] = f"{seconds:.1f}"
     if touched:
         answer.headers["HX-Trigger"] = ", ".join(touched)
@@ -137,9 +138,10 @@ def show_changes() -> Response:
 def answer_section(
     name: str, seal: Seal, own_seal: str, control: CacheControl, is_checked: bool = True
 ) -> Response:
-    """One section as the seal allows it; `own_seal` says so itself when it goes back with it.
+    """Answer one section as the seal allows it.
 
-    `is_checked` False: Chatwoot was too slow to say anew that the agent may see this.
+    `own_seal`: the seal that the section carries where it shows uncovered values. `is_checked`
+    False: Chatwoot was too slow to confirm that the agent may see this.
     """
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
@@ -173,7 +175,7 @@ def _was_just_read(reading: Reading[Any]) -> bool:
 
 
 def record_trouble(view: SectionView | Details, seal: Seal) -> None:
-    """What the agent sees of it, under the id that they can tell us."""
+    """Log the trouble that the agent sees, under the request id that they can tell us."""
     if view.tells_code:
         get(LogThrottle).record(
             log.info,
@@ -190,7 +192,7 @@ def record_trouble(view: SectionView | Details, seal: Seal) -> None:
 
 
 def _parse_idle(text: str) -> float:
-    """What the panel says of itself; one that says nothing of use is taken for alive."""
+    """The page reports how long it has been idle; without a usable number it counts as active."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_IDLE else 0.0
 
 

@@ -1,7 +1,7 @@
 """The poll interval: when an open panel asks again what has changed.
 
-Every panel asks by itself, so the answer to each says when to come back: later when nobody has
-moved for a while, and when this process has its hands full.
+Each answer tells its panel when to come back: later when the agent has been idle for a while, and
+when this process is busy.
 """
 
 import time
@@ -28,9 +28,10 @@ def choose_pause(idle: float, share: float, chance: float) -> float:
 
 
 class CpuLoad:
-    """Which share of one core this process has used lately; `cpu` and `clock` count seconds.
+    """The share of one core that this process has used lately; `cpu` and `clock` count seconds.
 
-    Without a lock: threads that measure at the same moment find the same, and one of them wins.
+    No lock is needed: threads that measure at the same moment find the same value, and one of them
+    is stored.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class CpuLoad:
         self._window = clock(), cpu(), 0.0
 
     def share(self) -> float:
-        """Of the last window, which is at least two seconds long; 0 before there is one."""
+        """Return the share of the last window of at least two seconds; 0 before the first."""
         since, used, share = self._window
         now = self._clock()
         if now - since < WINDOW_SECONDS:

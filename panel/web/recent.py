@@ -1,8 +1,7 @@
-"""Recent: what changed since the customer was last spoken to, in one quiet line.
+"""Recent changes: the events since the customer last had an answer, in one quiet line.
 
-It comes from our own tables alone: nobody is asked. `WORDS` is the one table from a kind of hook to
-what is said of it; a kind of a group that stands there under no row of its own says that the record
-changed.
+The line is read from our own tables alone. `WORDS` is the one table from a kind of hook to its
+words. A kind of a group without a row of its own says that the record changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,8 +15,9 @@ from panel.upstream.chatwoot import Conversation
 from panel.web.sections import SectionView
 
 MOST_TOLD = 4
-# In English, translated where they are drawn. `%(name)s`: what people call the record. Those
-# without it are about the company: several of them are one.
+# The texts are English, and are translated when they are rendered. `%(name)s`: the name by which
+# people call the record. Texts without a name are about the company: several of these make one
+# line.
 WORDS: Mapping[str, str] = {
     "order.created": "order %(name)s created",
     "order.paid": "order %(name)s paid",
@@ -56,8 +56,8 @@ SECTIONS_OF_GROUPS = {"order": "orders", "quote": "quotes", "license": "licenses
 
 @dataclass(frozen=True)
 class HeardChange:
-    """`row`: the id of the row that it touched, empty where it touched none; `is_shown`: the row
-    stands in a section that is known already."""
+    """`row`: the id of the row that changed, empty where no row did; `is_shown`: the row stands in
+    a section that is rendered already."""
 
     words: str
     name: str
@@ -67,7 +67,7 @@ class HeardChange:
 
 @dataclass(frozen=True)
 class RecentChanges:
-    """`more`: changes beyond those that are told; `rows`: of all of them."""
+    """`more`: the number of changes beyond those in the line; `rows`: the rows of all changes."""
 
     since: float
     told: tuple[HeardChange, ...]
@@ -78,11 +78,13 @@ class RecentChanges:
 def find_changes(
     organization: int, conversation: Conversation, views: Mapping[str, SectionView]
 ) -> RecentChanges | None:
-    """Since the last answer of an agent, where nobody waits; else since the company was last
-    opened here before the customer began to wait. None where nothing is known of.
+    """Find the changes since the last answer of an agent, where the customer is not waiting; else
+    since the company was last opened here before the customer began to wait. Return None where no
+    such moment is known.
 
-    Chatwoot does not tell when the contact's conversation before this one was, nor the last answer
-    while the customer waits. The agent who answered had the company open, as our access log knows.
+    Chatwoot does not tell the time of the contact's conversation before this one, nor of the last
+    answer while the customer waits. The agent who answered had the company open, which our access
+    log tells.
     """
     waits = conversation.waiting_since
     otherwise = (conversation.created_at or waits) if waits else conversation.active_at
@@ -100,22 +102,22 @@ def list_changes(recent: Recent, views: Mapping[str, SectionView]) -> RecentChan
     if not changes:
         return None
     rows = tuple(dict.fromkeys(change.row for change in changes if change.row))
-    told = tuple(changes[:MOST_TOLD])
-    return RecentChanges(recent.since, told, len(changes) - len(told), rows)
+    first = tuple(changes[:MOST_TOLD])
+    return RecentChanges(recent.since, first, len(changes) - len(first), rows)
 
 
 def _read_changes(
     heard: Iterable[Heard], views: Mapping[str, SectionView]
 ) -> Iterable[HeardChange]:
-    """Of each record only what was heard last; the newest first."""
-    known: set[tuple[str, str]] = set()
+    """Keep the latest change of each record; the newest comes first."""
+    keys: set[tuple[str, str]] = set()
     for hook in heard:
         group = hook.kind.partition(".")[0]
         words = WORDS.get(hook.kind) or WORDS.get(f"{group}.*", "")
         is_named = "%(name)s" in words
         key = (group, hook.subject) if is_named else ("", words)
-        if words and key not in known and (hook.subject or not is_named):
-            known.add(key)
+        if words and key not in keys and (hook.subject or not is_named):
+            keys.add(key)
             yield _make_change(words, SECTIONS_OF_GROUPS.get(group, ""), hook.subject, views)
 
 
@@ -130,6 +132,6 @@ def _make_change(
 
 
 def _find_record(view: SectionView | None, subject: str) -> Any:
-    shown = view.selection if view else None
-    records = [item.record for item in (*shown.items, *shown.closed)] if shown else []
-    return next((each for each in records if str(each.id) == subject), None)
+    selection = view.selection if view else None
+    records = [item.record for item in (*selection.items, *selection.closed)] if selection else []
+    return next((record for record in records if str(record.id) == subject), None)

@@ -18,7 +18,7 @@ from werkzeug.http import parse_accept_header
 from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
-from panel.customer.disclosure import masked_kinds
+from panel.customer.disclosure import FREE_TEXT, masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
 from panel.logs import request_id
@@ -38,13 +38,13 @@ from panel.web.sections import (
 )
 
 LONGEST_SHOWN = 300
-# Classes of letters and marks that turn the direction of what stands around them.
+# Unicode classes of letters and marks that change the direction of the text around them.
 TURNING_CLASSES = {"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
 ODD_STATUSES = {"bad_request": 400, "too_many_proofs": 429, "too_many_guesses": 429}
 
 
 def register(pages: Blueprint) -> None:
-    """What holds for every route of the panel: its mark, its errors, what templates may use."""
+    """Register what all routes share: their mark, their errors, the names for templates."""
     pages.after_request(mark_as_ours)
     pages.register_error_handler(InvalidSeal, answer_invalid_seal)
     pages.register_error_handler(PanelError, answer_unchecked_seal)
@@ -73,7 +73,7 @@ def make_lookup() -> Lookup:
 
 
 def read_bearer() -> str:
-    """The seal of the request, as it came."""
+    """Return the seal of the request, unopened."""
     return parse_bearer(request.headers.get("Authorization"))
 
 
@@ -82,17 +82,17 @@ def open_seal() -> Seal:
 
 
 def open_seal_in_time() -> tuple[Seal, bool]:
-    """False: Chatwoot was too slow to say anew that the agent may see this."""
+    """Return False beside the seal where Chatwoot was too slow to confirm it."""
     return services().seals.open_in_time(request.headers.get("Authorization"))
 
 
 def open_seal_at_once() -> Seal:
-    """For what shows no data: its agent is checked behind."""
+    """Open the seal for an answer that shows no data; the agent is checked in the background."""
     return services().seals.open_at_once(request.headers.get("Authorization"))
 
 
 def mark_as_ours(answer: Response) -> Response:
-    """Only what carries this mark may replace a part of the panel: no proxy's page, no JSON."""
+    """Only an answer with this mark may replace a part of the panel: no proxy's page, no JSON."""
     if answer.mimetype == "text/html":
         answer.headers["X-Panel"] = "1"
     return answer
@@ -104,12 +104,12 @@ def answer_invalid_seal(error: InvalidSeal) -> tuple[dict[str, dict[str, str]], 
 
 
 def answer_unchecked_seal(error: PanelError) -> tuple[dict[str, dict[str, str]], int]:
-    """Chatwoot cannot tell whether the seal still holds: nothing is shown, what stands stays."""
+    """Answer that Chatwoot cannot confirm the seal: the page keeps its panel, nothing is added."""
     return {"error": {"code": error.code, "detail": "the seal could not be checked"}}, 503
 
 
 def provide_globals() -> dict[str, object]:
-    """What every template may use: `_`, `ngettext`, `fmt`, and the settings that show."""
+    """Give every template `_`, `ngettext`, `fmt`, and the settings that are shown."""
     fmt = choose_formats()
     words = {"_": fmt.gettext, "ngettext": fmt.ngettext, "labels": labels, "vocabulary": vocabulary}
     words["verification_labels"] = verification_labels
@@ -118,18 +118,17 @@ def provide_globals() -> dict[str, object]:
 
 
 def proves_agents() -> bool:
-    """Is it known who the agent is? By the launch key alone, it is the page's word."""
+    """Tell whether agents are proven. With the launch key alone, the page names them unproven."""
     return services().settings.agent_proof != SHARED_SECRET
 
 
 def choose_formats() -> Formats:
-    """In the language that Chatwoot speaks to this agent, where it is known (`languages`); else in
-    that of the page that asks, or of its browser; else in that of the setting."""
+    """Choose Chatwoot's language for this agent (`languages`), else the page's, else ours."""
     return _find_formats(g.get("locale", ""))
 
 
 def choose_page_formats() -> Formats:
-    """As the page stands that asks; it names its language in place of the browser's."""
+    """Choose the language of the page that asks, which the page sends in place of the browser's."""
     return _find_formats("")
 
 
@@ -141,8 +140,8 @@ def _find_formats(locale: str) -> Formats:
 
 @lru_cache(maxsize=64)  # browsers send the same few headers
 def _make_formats(locale: str, accepted: str, otherwise: str, zone: tzinfo) -> Formats:
-    wanted = parse_accept_header(accepted, LanguageAccept).values()
-    return Formats(choose_locale([locale, *wanted], otherwise), zone)
+    languages = parse_accept_header(accepted, LanguageAccept).values()
+    return Formats(choose_locale([locale, *languages], otherwise), zone)
 
 
 def translate(text: str) -> str:
@@ -158,38 +157,40 @@ def name_answer(kind: str) -> str:
 
 
 def make_link(record: str, number: int) -> str:
-    """The deep link of a record, or nothing."""
+    """Return the deep link of a record, or an empty text."""
     return deep_links.make_link(services().settings, record, number)
 
 
 def find_masked(trust: str) -> frozenset[str]:
-    """The kinds of value that are masked here, by the setting and by this trust."""
+    """Return the kinds of value that are masked by the setting and by this trust."""
     return masked_kinds(services().settings.mask, trust)
 
 
 def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
-    """The kinds that are masked in a section and in its rows, but for what the seal uncovers."""
+    """The kinds that are masked in a section and in its rows, but for what the seal uncovers: its
+    own kinds, and what somebody typed in its records."""
     masked = find_masked(seal.trust)
-    return masked - section.reveals if section.name in seal.uncovered else masked
+    revealed = section.reveals | {FREE_TEXT}
+    return masked - revealed if section.name in seal.uncovered else masked
 
 
 def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:
-    """A value of another world in a line of ours: what runs the other way turns only itself.
+    """Wrap a foreign value in a line of ours, so that right-to-left text in it turns only itself.
 
-    It may be anything; not all of it is shown when it is long.
+    The value may be of any type; a long text is cut.
     """
     text = clean(str(value))[:longest]
-    turns = any(unicodedata.bidirectional(each) in TURNING_CLASSES for each in text)
+    turns = any(unicodedata.bidirectional(letter) in TURNING_CLASSES for letter in text)
     return Markup("<bdi>{}</bdi>").format(text) if turns else escape(text)
 
 
 def isolate_values(text: str, values: Mapping[str, object]) -> Markup:
-    """The translated text with each value kept apart."""
+    """Return the translated text with each value isolated."""
     return escape(text) % {name: isolate(value) for name, value in values.items()}
 
 
 def refuse_unproven_agent() -> Response:
-    """Of what belongs to one agent, or is done in their name."""
+    """Refuse a request that belongs to one agent, or acts in their name, without a proof."""
     detail = "PANEL_AGENT_PROOF=shared-secret does not prove who the agent is"
     return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
 
@@ -198,7 +199,7 @@ def refuse_unproven_agent() -> Response:
 
 
 def render_refusal(error: PanelError) -> tuple[str, int]:
-    """No panel: the viewer is refused, or something could not be asked."""
+    """Render no panel: the viewer is refused, or an outside world could not be asked."""
     template = "denied.html" if isinstance(error, Denied) else "failed.html"
     signs_in = services().authenticator.takes_tokens
     if signs_in and isinstance(error, Unproven):
@@ -211,9 +212,9 @@ def render_refusal(error: PanelError) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class SharedKey:
-    """All that the HTML of a section depends on, and nothing that tells one agent from another.
+    """All that the HTML of a section depends on. No field tells one agent from another.
 
-    `version` names the copy that was read and `second` the moment: the selection follows from both.
+    `version` names the copy that was read and `second` the moment: both decide the selection.
     """
 
     organization: int
@@ -233,11 +234,11 @@ class SharedKey:
 
 
 def render_section(view: SectionView, organization: int, uncovered: str = "") -> Markup:
-    """One section; rendered once a second for all who are shown the same.
+    """Render one section, once a second for all agents who are shown the same.
 
-    A touch sends every open panel of an organization here at once. `uncovered`: the seal of the one
-    agent who may see it; such a section is shared with nobody, nor is one that tells a code, for
-    the id of the request stands beside it.
+    A touch makes every open panel of an organization ask for it at once. `uncovered`: the seal of
+    the one agent who may see the values. Such a section is shared with no other agent. Nor is a
+    section that shows a code, for the id of the request stands beside it.
     """
     metrics.find_series(metrics.SECTIONS_SHOWN, view.section.name, view.state).inc()
     now, rendered = time.time(), services().rendered
@@ -278,7 +279,7 @@ def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
 
 
 def peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
-    """A kept copy is drawn at once; without one the section loads itself."""
+    """Make a view of the kept copy; without a copy the section loads itself."""
     try:
         reading = services().back_office.peek(section.document, organization)
     except PanelError as error:

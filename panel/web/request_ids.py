@@ -7,11 +7,11 @@ from panel.settings import Settings
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Before everything else that looks at a request: what refuses one has an id as well."""
+    """Call this before all other hooks of a request, so that a refused request has an id too."""
 
     def begin() -> None:
-        given = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""
-        request_id.begin(given)
+        number = request.headers.get(request_id.HEADER, "") if settings.trusted_proxies else ""
+        request_id.begin(number)
 
     app.before_request(begin)
     app.after_request(_tell)

@@ -1,4 +1,4 @@
-"""How long each request took and how it ended, and what of the reading wing is counted from 0."""
+"""How long each request took and how it ended; the counters of the reading wing start from 0."""
 
 import time
 
@@ -10,7 +10,7 @@ from panel.web.sections import SECTIONS
 
 NO_ROUTE = "none"
 BEGUN = "panel.begun"
-# What an agent is refused with; see `auth` and `customer.lookup`.
+# The errors by which an agent is refused; see `auth` and `customer.lookup`.
 REFUSED_REQUESTS = (
     *("no_proof", "no_key", "wrong_proof", "wrong_session", "session_expired", "cookie_refused"),
     *("another_account", "another_agent", "another_contact", "no_such_conversation"),
@@ -21,12 +21,12 @@ REFUSED_REQUESTS = (
 
 
 def register(app: Flask) -> None:
-    """When all routes are there."""
+    """Call this when all routes are registered."""
     routes = {_name_route(rule.endpoint) for rule in app.url_map.iter_rules()}
     metrics.start_series(metrics.REQUEST_SECONDS, {*routes, NO_ROUTE}, metrics.REQUEST_OUTCOMES)
     for counted in (metrics.SECTIONS_SHOWN, metrics.SECTION_SECONDS):
         metrics.start_series(counted, SECTIONS, metrics.SECTION_STATES)
-    documents = [each.name for each in EVERY_DOCUMENT]
+    documents = [document.name for document in EVERY_DOCUMENT]
     metrics.start_series(metrics.CACHE_READS, [*documents, "chatwoot"], metrics.CACHE_OUTCOMES)
     metrics.start_series(metrics.REFUSED_PROOFS, REFUSED_REQUESTS)
     app.before_request(_begin)

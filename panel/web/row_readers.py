@@ -1,8 +1,8 @@
-"""What is read when a row is opened: its record alone, and what it is tied to.
+"""The readers of an opened row: its record alone, and the records that it is tied to.
 
-The record itself stands in the copy that its section was drawn from. What the list leaves out is
-asked for by the record's id, which was found in that copy: so nobody reaches a record of another
-organization, and none that does not exist.
+The record itself stands in the copy that its section was drawn from. Values that the list leaves
+out are asked for by the record's id, which comes from that copy. So an agent cannot reach a record
+of another organization, or one that does not exist.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, an
 
 
 def read_details(section: Section, number: int, reader: Reader) -> Details | None:
-    """None: this organization has no such record, or has it no more; or such rows do not open."""
+    """Return None where the organization has no such record, or where such rows do not open."""
     if section.name not in READERS:
         return None
     copy = reader.read_copy(section.document)
@@ -52,26 +52,27 @@ def _read_order(order: Order, reader: Reader) -> Gathered:
 
 def _list_licenses(grants: tuple[Grant, ...], reader: Reader) -> tuple[License, ...]:
     return tuple(
-        each
-        for each in reader.list_rows(LICENSES)
-        if holds(grants, each.entitlement_id, each.entitlement)
+        owned
+        for owned in reader.list_rows(LICENSES)
+        if holds(grants, owned.entitlement_id, owned.entitlement)
     )
 
 
 def _read_quote(quote: Quote, reader: Reader) -> Gathered:
     part = DetailPart("fresh", quote.details) if quote.details else reader.read(QUOTE.of(quote.id))
-    told = part.value
-    if not told:
+    details = part.value
+    if not details:
         return {"quote": part}, {}
-    orders = tuple(each for each in reader.list_rows(ORDERS) if each.id == told.order)
-    return {"quote": part}, {"orders": orders, "licenses": _list_licenses(told.grants, reader)}
+    orders = tuple(order for order in reader.list_rows(ORDERS) if order.id == details.order)
+    return {"quote": part}, {"orders": orders, "licenses": _list_licenses(details.grants, reader)}
 
 
 def _read_license(owned: License, reader: Reader) -> Gathered:
-    """With its chain: its entitlement, the orders that paid for that, and the quotes to renew it.
+    """Read a license with its chain: its entitlement, the orders that paid for that, and the quotes
+    to renew it.
 
-    A quote names the entitlements that it is about. While it is open, it is about renewing those
-    that there are; one that is paid may be where the license comes from.
+    A quote names the entitlements that it is about. An open quote is about renewing existing
+    entitlements; a paid one may be the origin of the license.
     """
     number = owned.entitlement_id
     if not number:
@@ -79,7 +80,7 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
     quotes = reader.read_copy(QUOTES)
     candidates = _list_candidates(owned, quotes.value, reader.moment) if quotes.value else []
     unread: dict[str, Document[Any]] = {
-        f"quote {each.id}": QUOTE.of(each.id) for each in candidates if not each.details
+        f"quote {quote.id}": QUOTE.of(quote.id) for quote in candidates if not quote.details
     }
     chain: Wanted = {
         "entitlement": ENTITLEMENT.of(number),
@@ -99,12 +100,12 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
 
 
 def _split_paid(orders: tuple[Order, ...]) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
-    """Those that are paid, and the others; the newest first."""
+    """Return the paid orders and the others, the newest first."""
     ranked = sorted(
         orders, key=lambda order: (order.created is not None, order_key(order.created or date.min))
     )
     newest = ranked[::-1]
-    return tuple(filter(is_paid, newest)), tuple(each for each in newest if not is_paid(each))
+    return tuple(filter(is_paid, newest)), tuple(order for order in newest if not is_paid(order))
 
 
 def is_paid(order: Order) -> bool:
@@ -112,17 +113,19 @@ def is_paid(order: Order) -> bool:
 
 
 def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
-    """Open quotes that may be about this license: those that name its product come first."""
+    """List open quotes that may be about this license, those that name its product first."""
     open_ones = [
-        each for each in quotes.rows if each.pending(moment.now) or read_status(each) == "accepted"
+        quote
+        for quote in quotes.rows
+        if quote.pending(moment.now) or read_status(quote) == "accepted"
     ]
-    ranked = sorted(open_ones, key=lambda each: owned.product not in each.products)
-    known = [each for each in ranked if each.details]
-    return known + [each for each in ranked if not each.details][:MOST_RENEWALS]
+    ranked = sorted(open_ones, key=lambda quote: owned.product not in quote.products)
+    detailed = [quote for quote in ranked if quote.details]
+    return detailed + [quote for quote in ranked if not quote.details][:MOST_RENEWALS]
 
 
 def _mark_untold(part: DetailPart) -> DetailPart:
-    """Of what a license can do without: a back office that has no such answer tells nothing."""
+    """Mark a part that a license can do without: some back offices have no such answer."""
     is_untold = isinstance(part.error, Missing) or part.code == "no_route"
     return DetailPart(UNTOLD) if is_untold else part
 
@@ -132,7 +135,7 @@ def _read_people(_: Organization, reader: Reader) -> Gathered:
 
 
 def sort_people(people: Listed[Collaborator], organization: Organization) -> list[Collaborator]:
-    """The owner first, then by what they may do, then by e-mail."""
+    """Sort the owner first, then by rights, then by e-mail."""
 
     def rank(person: Collaborator) -> tuple[bool, int, str, int]:
         known = person.role in ROLE_ORDER
@@ -143,9 +146,9 @@ def sort_people(people: Listed[Collaborator], organization: Organization) -> lis
 
 
 def is_owner(person: Collaborator, organization: Organization) -> bool:
-    """As the organization names them, or by their role."""
-    named = bool(person.user_id) and person.user_id == organization.owner_id
-    return named or person.role == "owner"
+    """Tell whether the person is the owner: by the organization's own field, or by their role."""
+    is_user = bool(person.user_id) and person.user_id == organization.owner_id
+    return is_user or person.role == "owner"
 
 
 READERS: dict[str, Callable[[Any, Reader], Gathered]] = {

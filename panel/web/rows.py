@@ -25,19 +25,19 @@ SEATED = "collaborator:"  # how the directory calls a person of an organization
 
 
 def show_row(name: str, number: str) -> Response:
-    """One record of the organization that the seal names; of any other it is as if unknown."""
+    """Show one record of the organization in the seal; any other record counts as unknown."""
     seal, is_checked = open_seal_in_time()
     section = SECTIONS.get(name)
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
-    wanted = int(number) if RECORD_NUMBER.fullmatch(number) else 0
-    found = read_details(section, wanted, _make_reader(seal)) if wanted else None
-    if found is None:
+    record = int(number) if RECORD_NUMBER.fullmatch(number) else 0
+    details = read_details(section, record, _make_reader(seal)) if record else None
+    if details is None:
         return make_response(render_template("details/_gone.html", section=section), 404)
-    found = replace(found, masked=find_masked_in(section, seal))
-    found = found if is_checked else mark_unchecked(found)
-    record_trouble(found, seal)
-    return _answer(found, wanted, seal)
+    details = replace(details, masked=find_masked_in(section, seal))
+    details = details if is_checked else mark_unchecked(details)
+    record_trouble(details, seal)
+    return _answer(details, record, seal)
 
 
 def _make_reader(seal: Seal) -> Reader:
@@ -47,44 +47,44 @@ def _make_reader(seal: Seal) -> Reader:
     return Reader(services().back_office, seal.organization, control, read_moment())
 
 
-def _answer(found: Details, number: int, seal: Seal) -> Response:
-    people = found.get("people")
+def _answer(details: Details, number: int, seal: Seal) -> Response:
+    people = details.get("people")
     html = render_template(
-        f"details/{found.section.name}.html",
-        view=found,
+        f"details/{details.section.name}.html",
+        view=details,
         number=number,
         moment=read_moment(),
         now=time.time(),
         entities=ENTITIES,
-        people=sort_people(people, found.record) if people else (),
+        people=sort_people(people, details.record) if people else (),
         writing=_find_writing(seal) if people else frozenset(),
         badges_of=_find_badges,
         is_owner=is_owner,
         is_proven=seal.trust == PROVEN,
         longest=LONGEST_PARAGRAPH,
     )
-    return make_response(html, _choose_status(found))
+    return make_response(html, _choose_status(details))
 
 
 def _find_badges(section: str) -> Mapping[str, str]:
     return SECTIONS[section].badges
 
 
-def _choose_status(found: Details) -> int:
-    """A failure where nothing but the list's own copy, or not even that, can be shown."""
-    own = [part for name, part in found.parts.items() if name != "copy" or found.record is None]
+def _choose_status(details: Details) -> int:
+    """Return a failure where nothing but the list's own copy, or not even that, can be shown."""
+    own = [part for name, part in details.parts.items() if name != "copy" or details.record is None]
     error = next((part.error for part in own if part.error), None)
-    return choose_status(error) if error and not found.is_partly_told else 200
+    return choose_status(error) if error and not details.is_partly_told else 200
 
 
 def _find_writing(seal: Seal) -> frozenset[int]:
-    """Which collaborators the conversation's contact is, as the passes found them."""
+    """Return the ids of the collaborators that the passes matched to the conversation's contact."""
     try:
         seats = services().directory.memberships_of(seal.contact)
     except PanelError:
         return frozenset()  # nobody is named then, and the people are shown all the same
     return frozenset(
         int(person.key.removeprefix(SEATED))
-        for known, person in seats
-        if known.id == seal.organization and person.key.startswith(SEATED)
+        for organization, person in seats
+        if organization.id == seal.organization and person.key.startswith(SEATED)
     )

@@ -1,4 +1,4 @@
-"""SECTIONS: what the panel shows. A section is a row here and a template, never a branch.
+"""SECTIONS: the sections of the panel. A section is a row here and a template, never a branch.
 
 Its document stands in `upstream.documents`, its selection in `web.selection`, the hooks that touch
 it in `sync.events`.
@@ -27,13 +27,13 @@ from panel.web.selection import (
 
 @dataclass(frozen=True)
 class Section:
-    """All that tells a section from another, but for its template.
+    """The fields that tell one section from another, beside its template.
 
-    The texts are in English, translated where they are drawn. `uncover`: the button that reveals
-    what is masked, where it is one of the kinds that the section `reveals`. `statuses`: what a
-    status or a mark is called; `badges`: its colour, slate where none is named. `closed`: how many
-    stand behind the line; `all_shown`: the button for the rest of those. `link`: the kind of record
-    that `Settings.links` may have an address of.
+    The texts are English, and are translated when they are rendered. `uncover`: the text of the
+    button that reveals masked values, for a section with `reveals`. `statuses`: the words for a
+    status or a mark; `badges`: its colour, slate by default. `closed`: the words for the number of
+    closed records; `all_shown`: the button for the rest of them. `link`: the kind of record whose
+    address `Settings.links` may have.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Section:
         return f"sections/{self.name}.html"
 
 
-# In the order of the screen. The colours are those of the plugin's own screens; where those have
-# none (orders), they follow from what must be done.
+# The order is that of the screen. The colours are those of the plugin's own screens; where those
+# have none (orders), they follow from what must be done.
 SECTIONS = {
     section.name: section
     for section in (
@@ -135,7 +135,7 @@ SECTIONS = {
 }
 
 
-# Of groups whose records want something of somebody: what a collapsed section counts still.
+# Marks of groups whose records want something of somebody: a collapsed section still counts them.
 URGENT_MARKS = frozenset(
     {"failed", "unpaid", "lapsing", "lapsed", "expired", "stopped", "disabled", "expiring", "full"}
 )
@@ -144,11 +144,12 @@ NOTED_VERSION = 8  # characters: four sections fit into a row of the access log
 
 @dataclass(frozen=True)
 class SectionView:
-    """A section as it is drawn: one of the states of docs/truth.md, and what that state needs.
+    """A section as it is rendered: one of the states of docs/truth.md, and the values for that
+    state.
 
-    `masked`: the kinds of value that may not be drawn; all, unless somebody says which. `whole`:
-    every closed record is drawn, however many there are. `collapsed`: its agent prefers to see
-    its header alone.
+    `masked`: the kinds of value that may not be drawn; all kinds by default. `whole`: all closed
+    records are drawn, however many there are. `collapsed`: its agent prefers to see the header
+    alone.
     """
 
     section: Section
@@ -165,20 +166,21 @@ class SectionView:
 
     @property
     def urgent(self) -> int:
-        """How many of its records need to be looked at."""
-        shown = self.selection.items if self.selection else ()
-        return sum(each.mark in URGENT_MARKS for each in shown)
+        """Count the records that need to be looked at."""
+        items = self.selection.items if self.selection else ()
+        return sum(item.mark in URGENT_MARKS for item in items)
 
     @property
     def tells_code(self) -> bool:
-        """Does an agent read a code, with the id of the request beside it?"""
+        """Tell whether the agent reads a code, with the id of the request beside it."""
         return self.state in ("late", "failed", "denied") and not self.follow
 
     @property
     def note(self) -> str:
-        """For the access log: such as `orders=late,http_500:1f0c93ab`; no value of a record.
+        """Return the entry for the access log, such as `orders=late,http_500:1f0c93ab`; no value of
+        a record is in it.
 
-        The version names the copy that was drawn: its beginning tells one from another.
+        The version names the copy that was drawn: its first characters tell one from another.
         """
         code = f",{self.code}" if self.code else ""
         version = f":{self.version[:NOTED_VERSION]}" if self.version else ""
@@ -186,15 +188,20 @@ class SectionView:
 
     @property
     def hides(self) -> bool:
-        """Is anything masked here that the agent may uncover?"""
-        shown = self.selection
-        return bool(self.masked & self.section.reveals and shown and (shown.items or shown.closed))
+        """Tell whether a value here is masked that the agent may uncover."""
+        selection = self.selection
+        return bool(
+            self.masked & self.section.reveals
+            and selection
+            and (selection.items or selection.closed)
+        )
 
 
 def make_view(
     section: Section, reading: Reading[Any], moment: Moment, masked: frozenset[str]
 ) -> SectionView:
-    """`empty` is what the back office itself said: a filter that hides all rows makes none."""
+    """The state `empty` means that the back office itself sent no records; a filter that hides all
+    rows does not make a section empty."""
     selection = section.choose(reading.value, moment)
     state = "late" if reading.late else "empty" if is_empty(reading.value) else "fresh"
     return SectionView(
@@ -211,21 +218,22 @@ def make_view(
 
 
 def make_failed_view(section: Section, error: PanelError, version: str) -> SectionView:
-    """No truth and no copy: the section says so, never that there is nothing."""
+    """Show a section without any answer or copy as failed, never as empty."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
 
 
 def make_shown_failure(section: Section, code: str) -> SectionView:
-    """A failure that stands on the screen still, when nothing is remembered of it."""
+    """Show a failure that still stands on the screen, although the cache has forgotten it."""
     return SectionView(section, "failed", code=code)
 
 
 def make_loading_view(section: Section, code: str = "") -> SectionView:
-    """`code`: why it waits, where it was asked for already; then it asks again a moment later."""
+    """`code`: the reason for the wait, where the section was asked for already; then it asks again
+    a moment later."""
     return SectionView(section, "loading", code=code)
 
 
 def mark_unchecked(view: SectionView) -> SectionView:
-    """What is shown although Chatwoot did not say anew that the agent may see it."""
+    """Mark a section that is shown before Chatwoot confirmed that the agent may see it."""
     return replace(view, state="late", code=ACCESS_UNCHECKED, follow=False)

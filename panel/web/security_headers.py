@@ -9,10 +9,11 @@ from flask import Flask, Response, abort, request
 
 from panel.settings import Settings
 
-# What is fetched is no page; opened as one, it could neither act nor be framed.
+# A fetched fragment is no page: opened as one, it can neither run a script nor be framed.
 FRAGMENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PROTECTIVE = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
-# For the page alone: no script runs in any other answer, so nothing there could ask for a camera.
+# Only the page has this header: no script runs in any other answer, so nothing there could ask for
+# a camera.
 PERMISSIONS = "camera=(), microphone=(), geolocation=()"
 MOUNT = re.compile(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)+)?")
 
@@ -29,7 +30,7 @@ def _make_header_adder(settings: Settings) -> Callable[[Response], Response]:
     def add_headers(answer: Response) -> Response:
         headers = answer.headers
         is_page = request.endpoint == "panel.shell" and answer.status_code == 200
-        # No X-Frame-Options: it knows no list of origins; `frame-ancestors` says it better.
+        # X-Frame-Options is left out, since it allows no list of origins; `frame-ancestors` does.
         headers.add("Content-Security-Policy", policy(_mount()) if is_page else FRAGMENT_POLICY)
         headers.extend(PROTECTIVE)
         if is_page:
@@ -42,20 +43,20 @@ def _make_header_adder(settings: Settings) -> Callable[[Response], Response]:
 
 
 def _make_policy(settings: Settings, mount: str) -> str:
-    files = asked = "'self'"
+    files = addresses = "'self'"
     if mount:
-        # 'self' would be all of Chatwoot's host, with every file that a visitor has uploaded. The
-        # address as we know it too: a proxy may not pass the port on.
-        told = settings.panel_url
-        ours = dict.fromkeys((mount, told if _path(told) == _path(mount) else mount))
+        # The source 'self' would allow all of Chatwoot's host, with every file that a visitor has
+        # uploaded. The address in our settings is allowed too: a proxy may not pass the port on.
+        panel_url = settings.panel_url
+        ours = dict.fromkeys((mount, panel_url if _path(panel_url) == _path(mount) else mount))
         files = " ".join(f"{address}/static/" for address in ours)
-        asked = " ".join(f"{address}/" for address in ours)
+        addresses = " ".join(f"{address}/" for address in ours)
     parts = (
         "default-src 'none'",
         f"script-src {files}",
         f"style-src {files}",
         f"img-src {files}",
-        f"connect-src {asked}",
+        f"connect-src {addresses}",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors " + " ".join(settings.frame_origins),
@@ -68,12 +69,12 @@ def _path(url: str) -> str:
 
 
 def _mount() -> str:
-    """The address that we are mounted below; empty for a host of our own. Without a slash."""
+    """Return the path that we are mounted below, without a slash; empty for a host of our own."""
     root = request.root_path.rstrip("/")
     return f"{request.scheme}://{request.host}{root}" if root else ""
 
 
 def _refuse_strange_mounts() -> None:
-    """It stands in pages and in the policy: what no proxy of ours would say is not repeated."""
+    """Refuse a mount that no proxy of ours would send: it is written into pages and policy."""
     if not MOUNT.fullmatch(_mount()):
         abort(400)

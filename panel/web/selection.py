@@ -1,7 +1,8 @@
 """Which records of a document a section shows, in which order, and what its totals add up.
 
-Each `select_…` takes the document's value and the moment. The order is that of `web.groups`. What
-is closed stands behind one line, and what nobody can decide is shown.
+Every `select_…` takes the document's value and the moment. The order is that of `web.groups`.
+Closed records stand behind one line, and a record of which nobody knows whether it is closed is
+shown.
 """
 
 from collections import Counter
@@ -24,7 +25,7 @@ UNPAID_TOTAL, PAID_TOTAL, PENDING_TOTAL = TOTAL_LABELS
 
 @dataclass(frozen=True)
 class Item:
-    """A record with what the rules say of it: a mark of the groups below."""
+    """A record with its mark, which comes from the groups below."""
 
     record: Any
     mark: str = ""
@@ -42,7 +43,7 @@ class Total:
 class Selection:
     """`items` in order; `closed`: those behind the line; `unread` could not be read at all.
 
-    `left_out`: how many amounts of the items are in no total, by why (`labels.LEFT_OUT`).
+    `left_out`: how many amounts of the items are in no total, by reason (`labels.LEFT_OUT`).
     `received` of `stated` records came, some when `cut`.
     """
 
@@ -57,15 +58,15 @@ class Selection:
 
     @property
     def statuses(self) -> dict[str, int]:
-        """How many of the closed have which mark, or else which status; the most first."""
-        named = (each.mark or read_status(each.record) for each in self.closed)
-        return dict(Counter(named).most_common())
+        """Count the closed records by mark, or else by status; the most frequent first."""
+        words = (item.mark or read_status(item.record) for item in self.closed)
+        return dict(Counter(words).most_common())
 
     @property
     def last_paid(self) -> Order | None:
-        """Of the closed orders the newest that is paid, where it has a date."""
-        paid = (each.record for each in self.closed if read_status(each.record) == "completed")
-        return next((each for each in paid if each.created), None)
+        """Return the newest paid order with a date among the closed ones."""
+        paid = (order.record for order in self.closed if read_status(order.record) == "completed")
+        return next((order for order in paid if order.created), None)
 
 
 def select_organization(value: Organization, _: Moment) -> Selection:
@@ -82,7 +83,7 @@ def select_orders(value: Listed[Order], moment: Moment) -> Selection:
 
 
 def select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
-    pending = [each for each in value.rows if each.pending(moment.now)]
+    pending = [quote for quote in value.rows if quote.pending(moment.now)]
     return _make_selection(value, QUOTE_GROUPS, moment, {PENDING_TOTAL: pending})
 
 
@@ -114,45 +115,46 @@ def _make_selection(
 def _sort(
     rows: Sequence[Any], groups: tuple[Group, ...], moment: Moment
 ) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """The records of each group, group by group: those that are shown, and the closed."""
+    """Return the records of each group, group by group: the shown and the closed."""
     members: list[list[Any]] = [[] for _ in groups]
     for row in rows:
         place = next(at for at, group in enumerate(groups) if group.holds(row, moment))
         members[place].append(row)
-    found: dict[bool, list[Item]] = {False: [], True: []}
+    by_state: dict[bool, list[Item]] = {False: [], True: []}
     for group, records in zip(groups, members, strict=True):
-        found[group.is_closed] += [
+        by_state[group.is_closed] += [
             Item(record, group.mark) for record in sorted(records, key=group.key)
         ]
-    return tuple(found[False]), tuple(found[True])
+    return tuple(by_state[False]), tuple(by_state[True])
 
 
 def _list_money(rows: Sequence[Order | Quote]) -> list[Money]:
     amounts = [row.total for row in rows]
-    return [each for each in amounts if isinstance(each, Money) and each.currency]
+    return [amount for amount in amounts if isinstance(amount, Money) and amount.currency]
 
 
 def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
-    """What the totals lack; a lapsed quote and a failed order belong to none and say so."""
+    """Count the amounts that the totals lack; a lapsed quote and a failed order belong to no total
+    and say so themselves."""
     if not totals:
         return {}
     added = {row.id for rows in totals.values() for row in rows}
     records = [item.record for item in items if item.mark not in ("lapsed", "failed")]
     reasons = (
-        _name_lack(each.total) or ("" if each.id in added else _name_doubt(each))
-        for each in records
+        _name_lack(record.total) or ("" if record.id in added else _name_doubt(record))
+        for record in records
     )
     return dict(Counter(reason for reason in reasons if reason))
 
 
 def _name_lack(amount: Amount | None) -> str:
-    """Why an amount can be in no total; nothing for one that can."""
+    """Return the reason why an amount can be in no total; empty for one that can."""
     if isinstance(amount, Money):
         return "" if amount.currency else "no_currency"
     return {UnclearAmount: "unclear", Illegible: "unreadable"}.get(type(amount), "not_stated")
 
 
 def _name_doubt(record: Order | Quote) -> str:
-    """Why nobody knows to which total an amount belongs."""
+    """Return the reason why it is unclear to which total an amount belongs."""
     dated = isinstance(record, Quote) and isinstance(record.valid_until, Illegible)
     return "unreadable_date" if dated else "unknown_status"

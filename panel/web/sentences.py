@@ -1,10 +1,10 @@
 """The ready sentences: what an agent may send to the customer about a record, in one table.
 
-A sentence is a subject and what is said of it. Of each there are several forms, the fullest first:
-the first of which every value is known is taken, so a value that is masked, missing or unreadable
-is left out and never guessed. Nothing internal is among the values: no key, no id that a customer
-does not know, no status in a program's words. The texts are in English, and are translated into
-the customer's language.
+A sentence is a subject and a statement about it. Every statement has several forms, the fullest
+first. The first form whose values are all known is taken, so a value that is masked, missing or
+unreadable is left out and never guessed. No internal value is used: no key, no id that a customer
+does not know, no status in a program's words. The texts are in English, and are translated into the
+customer's language.
 """
 
 import re
@@ -37,8 +37,8 @@ SUBJECTS: Mapping[str, Sequence[str]] = {
     "licenses": ("License %(name)s", "Your license"),
 }
 
-# By section, and by the mark of its group or else the status. Of what stands here under no row
-# (a draft, an unknown status) there is nothing to say to a customer.
+# Keyed by section, and by the mark of the record's group or else by the status. A mark or status
+# without a row (a draft, an unknown status) has no sentence for a customer.
 ORDER_SENTENCES: Mapping[str, Sequence[str]] = {
     "pending": ("%(subject)s is awaiting payment.",),
     "on-hold": ("%(subject)s is on hold: its payment has not been confirmed yet.",),
@@ -88,7 +88,7 @@ SENTENCES = {"orders": ORDER_SENTENCES, "quotes": QUOTE_SENTENCES, "licenses": L
 
 @dataclass(frozen=True)
 class SentenceContext:
-    """What a sentence depends on beside the record. `fmt`: in the customer's language."""
+    """The values for a sentence beside the record. `fmt`: formats in the customer's language."""
 
     moment: Moment
     fmt: Formats
@@ -96,7 +96,7 @@ class SentenceContext:
 
 
 def make_sentence(section: str, item: Item, context: SentenceContext) -> str:
-    """The sentence about this record; empty where there is none to say."""
+    """Return the sentence about this record; empty where there is none."""
     forms = SENTENCES.get(section, {}).get(_find_word(section, item, context.moment), ())
     values = _read_values(section, item, context)
     values["subject"] = _fill(SUBJECTS.get(section, ()), values, context.fmt)
@@ -104,16 +104,17 @@ def make_sentence(section: str, item: Item, context: SentenceContext) -> str:
 
 
 def _fill(forms: Sequence[str], values: Mapping[str, str], fmt: Formats) -> str:
-    """The first form of which every value is known."""
-    known = (form for form in forms if all(values.get(name) for name in VALUE.findall(form)))
-    form = next(known, "")
+    """Return the first form whose values are all known."""
+    forms_filled = (form for form in forms if all(values.get(name) for name in VALUE.findall(form)))
+    form = next(forms_filled, "")
     return fmt.gettext(form) % values if form else ""
 
 
 def _find_word(section: str, item: Item, moment: Moment) -> str:
-    """The mark of the record's group, where it has sentences of its own; else its status.
+    """Return the mark of the record's group, where it has sentences of its own; else its status.
 
-    Nothing of what nobody can decide: an active license whose end cannot be read may have ended.
+    A record that no rule can judge has no sentence: an active license whose end cannot be read may
+    have ended.
     """
     record = item.record
     status = read_status(record)
@@ -127,7 +128,7 @@ def _find_word(section: str, item: Item, moment: Moment) -> str:
 
 
 def _read_values(section: str, item: Item, context: SentenceContext) -> dict[str, str]:
-    """Each value as it is written, empty where it is not known or not to be told."""
+    """Return the values as they are written, empty where one is unknown or not for the customer."""
     name, day = NAMES[section](item.record)
     return {
         "name": clean(name),
@@ -165,8 +166,8 @@ def _name_quote(quote: Quote) -> tuple[str, object]:
     return str(quote.id), quote.valid_until
 
 
-def _name_license(known: License) -> tuple[str, object]:
-    return known.product or "", known.expires
+def _name_license(owned: License) -> tuple[str, object]:
+    return owned.product or "", owned.expires
 
 
 NAMES: Mapping[str, Callable[[Any], tuple[str, object]]] = {

@@ -1,4 +1,4 @@
-"""The routes of signing in and out, and what every request brings as its proof.
+"""The routes of signing in and out, and the proof that every request brings.
 
 `POST /sign-in` takes an agent's access token once and gives a session; see `auth`.
 """
@@ -34,14 +34,14 @@ TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
 def prove_agent() -> Proof:
     """Raises `Unproven` or `Denied`; `PanelError` when Chatwoot could not be asked."""
-    shown = Credentials(
+    credentials = Credentials(
         authorization=request.headers.get("Authorization"),
         session=_read_session(),
         dashboard=request.cookies.get(DASHBOARD_COOKIE, ""),
         address=_read_address(),
     )
     try:
-        return services().authenticator.prove(shown)
+        return services().authenticator.prove(credentials)
     except Unproven as error:
         if error.code != "no_proof":
             raise
@@ -49,7 +49,7 @@ def prove_agent() -> Proof:
 
 
 def _explain_lack() -> str:
-    """Why there is no proof, by what the page says of itself."""
+    """Return the reason for the missing proof, from the page's own report."""
     if "signed_in" in request.form:
         return "cookie_refused"  # just signed in, and yet no session: the browser has not kept it
     if "keyless" in request.form and services().settings.agent_proof == SHARED_SECRET:
@@ -59,7 +59,7 @@ def _explain_lack() -> str:
 
 @contextmanager
 def limit_guesses(hints: Hints) -> Iterator[None]:
-    """A conversation that Chatwoot does not have, or not with this contact, may be a guess."""
+    """Count a conversation that Chatwoot does not have, or not with this contact, as a guess."""
     authenticator = services().authenticator
     asker = Asker(hints.agent_id, _read_peer(), _read_address())
     authenticator.refuse_guesser(asker)
@@ -73,16 +73,17 @@ def limit_guesses(hints: Hints) -> Iterator[None]:
 
 
 def _read_address() -> str:
-    """Whose attempts are counted together.
+    """Return the address whose attempts are counted together.
 
-    A proxy that we were not told of is one address for everybody behind it: ten wrong proofs of a
-    stranger would lock out all agents. Its word is not trusted, but it parts them. Who makes it up
-    escapes the count; what makes guessing hopeless is the length of what is guessed.
+    A proxy that is not in the settings has one address for everybody behind it: ten wrong proofs of
+    a stranger would lock out all agents. Its header is not trusted, but keeps its clients apart. A
+    client with a made-up header escapes the count; guessing is hopeless because the guessed values
+    are long.
     """
-    told = request.headers.get("X-Forwarded-For", "")
-    if services().settings.trusted_proxies or not told:
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    if services().settings.trusted_proxies or not forwarded:
         return _read_peer()
-    return f"{normalize_address(told.rpartition(',')[2].strip())} by {_read_peer()}"
+    return f"{normalize_address(forwarded.rpartition(',')[2].strip())} by {_read_peer()}"
 
 
 def _read_peer() -> str:
@@ -90,7 +91,7 @@ def _read_peer() -> str:
 
 
 def answer_refusal(error: PanelError) -> Response:
-    """Why nothing is shown. A session that does not hold is not sent again."""
+    """Answer with the reason why nothing is shown. The cookie of an invalid session is deleted."""
     _record_refusal(error)
     if isinstance(error, Denied):
         metrics.REFUSED_PROOFS.labels(error.code).inc()
@@ -105,7 +106,7 @@ def answer_refusal(error: PanelError) -> Response:
 
 
 def _record_refusal(error: PanelError) -> None:
-    """Whoever is refused is told a code; what the page said of itself is evidence of nothing."""
+    """Log the refusal with its code. The two ids are the page's own word, evidence of nothing."""
     write = log.info if isinstance(error, Denied) else log.warning
     get(LogThrottle).record(
         write,
@@ -124,7 +125,7 @@ def _read_number(name: str) -> int | None:
 
 
 def sign_in() -> Response:
-    """The panel asks for itself anew when it hears `panel:proven`."""
+    """The panel asks for itself anew when the page hears `panel:proven`."""
     try:
         token = request.form.get("token", "")
         session = services().authenticator.sign_in(token, _read_address())
@@ -133,8 +134,8 @@ def sign_in() -> Response:
     services().audit_log.try_record(AuditEntry(SIGNED_IN, session.agent, proof=ACCESS_TOKEN))
     answer = make_response("", 204)
     answer.headers["HX-Trigger"] = "panel:proven"
-    made = services().authenticator.sessions.make(session)
-    _set_session(answer, made, _session_cookie().max_age)
+    cookie = services().authenticator.sessions.make(session)
+    _set_session(answer, cookie, _session_cookie().max_age)
     return answer
 
 

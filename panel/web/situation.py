@@ -1,4 +1,5 @@
-"""What is known of a customer at this moment, and how the records are found that need a word."""
+"""The situation of a customer: the known facts at this moment, and the functions that find the
+records that need a word."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ EVER = 10**6  # days
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known at this moment. `entitlement`: the status that the last pass found, one of
-    `sync.people.STATUSES_BY_WEIGHT`; `stopped`: the status of each suspended or cancelled one, by
-    its code, where a pass told it lately; `is_stranger`: the people of the company are known, and
-    who writes is none of them; `is_buried`: a change of the company never reached Chatwoot.
-    `is_known` False: our own database is silent, so none of these three is known.
+    """The known facts about a customer at this moment. `entitlement`: the status that the last pass
+    found, one of `sync.people.STATUSES_BY_WEIGHT`; `stopped`: the status of each suspended or
+    cancelled entitlement, by its code, from a recent pass; `is_stranger`: the people of the company
+    are known, and the contact is none of them; `is_buried`: a change of the company never reached
+    Chatwoot. `is_known` False: our own database is silent, so these facts are unknown.
     """
 
     views: Mapping[str, SectionView]
@@ -36,7 +37,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A record that a rule found, and the day that its words tell; or neither."""
+    """A record that a rule found, and the day that its words name; both may be missing."""
 
     record: Any = None
     day: date | None = None
@@ -52,7 +53,7 @@ def find_marked(
     days: tuple[int, int] = (-EVER, EVER),
     undated: bool = False,
 ) -> Find:
-    """Items with this mark; of those with a day, the ones that many days from now.
+    """Find the items with this mark; of items with a day, those that many days from now.
 
     `undated`: a record without a day needs a word too.
     """
@@ -82,8 +83,8 @@ def read_created(order: Order) -> date | None:
     return order.created
 
 
-def read_expires(each: License) -> object:
-    return each.expires
+def read_expires(owned: License) -> object:
+    return owned.expires
 
 
 def read_end(quote: Quote) -> object:
@@ -91,7 +92,7 @@ def read_end(quote: Quote) -> object:
 
 
 def find_active_behind(status: str) -> Find:
-    """Active licenses whose own entitlement has this status."""
+    """Find the active licenses whose own entitlement has this status."""
 
     def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
         stopped = situation.stopped or {}
@@ -104,7 +105,7 @@ def find_active_behind(status: str) -> Find:
 
 
 def is_suspended_elsewhere(situation: Situation, _: Moment) -> bool:
-    """Is an entitlement suspended, and no license shown that is known to be its own?"""
+    """Tell whether a suspended entitlement has no shown license that is known to be its own."""
     if situation.entitlement != "suspended" or situation.stopped is None:
         return situation.entitlement == "suspended"
     codes = {code for code, status in situation.stopped.items() if status == "suspended"}
@@ -113,12 +114,16 @@ def is_suspended_elsewhere(situation: Situation, _: Moment) -> bool:
 
 def _list_codes(situation: Situation) -> set[str | None]:
     view = situation.views.get("licenses")
-    shown = view.selection if view else None
-    return {item.record.entitlement for item in (*shown.items, *shown.closed)} if shown else set()
+    selection = view.selection if view else None
+    return (
+        {item.record.entitlement for item in (*selection.items, *selection.closed)}
+        if selection
+        else set()
+    )
 
 
 def is_active_behind_none(situation: Situation, moment: Moment) -> bool:
-    """All is cancelled, a license is active, and nobody knows which entitlement is its own."""
+    """Tell whether all is cancelled, and a license without a known entitlement is active."""
     if situation.entitlement != "cancelled" or situation.stopped is not None:
         return False
     return _has_active_license(situation, moment)

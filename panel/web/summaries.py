@@ -1,4 +1,4 @@
-"""Summaries of sections: what decides between two companies, in one line each."""
+"""Summaries of sections: one line each, by which an agent decides between two companies."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ SUMMARIZED = ("licenses", "orders")
 
 @dataclass(frozen=True)
 class Summary:
-    """`state`: of the section; `counts`: how many of those that it shows have which mark, or else
-    which status, as they stand there."""
+    """`state`: of the section; `counts`: the number of shown records by mark, or else by status, in
+    the order of the section."""
 
     section: Section
     state: str
@@ -34,21 +34,21 @@ class Summary:
 
 
 def summarize(view: SectionView) -> Summary:
-    shown = view.selection.items if view.selection else ()
-    named = view.section.statuses
-    words = (each.mark if each.mark in named else read_status(each.record) for each in shown)
+    items = view.selection.items if view.selection else ()
+    labels = view.section.statuses
+    words = (item.mark if item.mark in labels else read_status(item.record) for item in items)
     return Summary(view.section, view.state, Counter(words), view.code)
 
 
 def show_summary(name: str) -> Response:
-    """Of the company that the seal names: from the kept copy, else it is read now."""
+    """Show the summary of the company in the seal: from the kept copy, else from a new read."""
     seal, _ = open_seal_in_time()
     if name not in SUMMARIZED or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     section, status = SECTIONS[name], 200
     try:
-        kept = CacheControl.STALE_WHILE_REVALIDATE
-        reading = services().back_office.read(section.document, seal.organization, kept)
+        control = CacheControl.STALE_WHILE_REVALIDATE
+        reading = services().back_office.read(section.document, seal.organization, control)
         view = make_view(section, reading, read_moment(), find_masked(seal.trust))
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))

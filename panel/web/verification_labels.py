@@ -1,9 +1,9 @@
-"""What verifying somebody is called, in English; translated when rendered.
+"""The words for verifying a person, in English; translated when rendered.
 
 The kinds are those of `customer.answers`, a call, and an agent's word that they know the person.
 """
 
-# What the head says of who is verified, by the kind of the verification.
+# The head's words for a verified person, by the kind of the verification.
 VERIFIED_BY = {
     "key": "verified by license key",
     "call": "verified by a call",
@@ -14,7 +14,7 @@ VERIFIED_BY = {
     "known": "not verified, but known",
 }
 
-# What a person knows that opens nothing.
+# The words for facts that a person knows and that open nothing.
 HINTS = {
     "key": "knows a license key",
     "tax_id": "knows the tax ID",
@@ -32,7 +32,7 @@ ANSWER_NAMES = {
     "email": "an e-mail address of the company",
 }
 
-# Why nothing was opened.
+# The reason why nothing was opened.
 VERIFY_REFUSALS = {
     "wrong": "This fits nothing of this company. It may be mistyped, or it is another company.",
     "too_many_tries": "All five tries of this day are used up.",

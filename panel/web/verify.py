@@ -1,6 +1,6 @@
-"""The routes of verifying: the dialog, and what an agent says in it.
+"""The routes of verifying: the dialog, and the actions of the agent in it.
 
-The company and the contact are those of the seal; what a form says of them is not read.
+The company and the contact are those of the seal; ids in the form are ignored.
 """
 
 import time
@@ -24,7 +24,8 @@ TOO_MANY, NOT_DONE, OUTDATED = 429, 422, 409
 
 
 def show_dialog() -> Response | tuple[str, int]:
-    """Asked for when an agent wants it: it names a phone, which leaves a row in the access log."""
+    """The dialog is fetched only when an agent wants it: it shows a phone, which leaves a row in
+    the access log."""
     seal = open_seal()
     try:
         visit = make_lookup().repeat(seal)
@@ -53,7 +54,7 @@ def verify() -> Response | tuple[str, int] | str:
 
 
 def _carry_out(visit: Visit, organization: int) -> str:
-    """What the form asks for, the first that it names; returns a notice, mostly empty."""
+    """Carry out the first action that the form names; returns a notice, mostly empty."""
     verifier, form = Verifier(services()), request.form
     if "undo" in form:
         scopes = verifier.take_back(visit, organization)
@@ -69,7 +70,7 @@ def _carry_out(visit: Visit, organization: int) -> str:
 
 
 def _answer_not_verified(visit: Visit, candidate: Candidate, refusal: NotVerified) -> Response:
-    """The dialog once more, with what was wrong; the panel behind it stays."""
+    """Render the dialog once more with the reason; the panel behind it stays."""
     status = TOO_MANY if refusal.code == "too_many_tries" else NOT_DONE
     answer = make_response(_render_dialog(visit, candidate, refusal), status)
     answer.headers["HX-Retarget"] = f"#verify-{candidate.organization}"
@@ -106,7 +107,7 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
 
 
 def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None) -> str:
-    """The registered phone. The mask may hide it elsewhere, so without its row it is not shown."""
+    """Return the registered phone, which may be masked, only once its row is in the access log."""
     phone = company.phone if company else None
     if phone:
         services().audit_log.record(

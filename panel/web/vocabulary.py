@@ -1,8 +1,8 @@
-"""The vocabulary of records: what statuses, payment methods, channels and roles are called.
+"""The vocabulary of records: the words for statuses, payment methods, channels and roles.
 
-In English, translated where it is drawn. What stands in no table is shown as it came: unknown is
-kept, not dropped. The statuses are those of MIDDAG Account's status reference, of its admin guide
-and of WooCommerce.
+The words are English, and are translated when they are rendered. A value that stands in no table is
+shown as it came: an unknown value is kept, not dropped. The statuses are those of MIDDAG Account's
+status reference, of its admin guide and of WooCommerce.
 """
 
 import re
@@ -41,7 +41,8 @@ LICENSE_LABELS = {
     "cancelled": "Revoked",
 }
 
-# In words of their own: in Portuguese an entitlement is masculine, and a license is not.
+# Entitlements have words of their own: in Portuguese an entitlement is masculine, and a license is
+# not.
 ENTITLEMENT_LABELS = {
     "active": "In force",
     "suspended": "Suspended for now",
@@ -54,7 +55,7 @@ ENTITLEMENT_BADGES = {
     "cancelled": "ruby",
 }
 
-# The check of the company's tax id at the registry; it says nothing of who is writing.
+# The result of checking the company's tax id at the registry; it says nothing of who is writing.
 TAX_ID_CHECKS = {
     "verified": "%(tax_id)s checked",
     "pending": "%(tax_id)s not checked yet",
@@ -72,7 +73,8 @@ ORGANIZATION_STATUSES = {
     "trash": "Deleted",
 }
 
-# By WooCommerce's names of its gateways, and by those of gateways that Brazilian shops install.
+# The keys are WooCommerce's names of its gateways, and those of gateways that Brazilian shops
+# install.
 PAYMENT_METHODS = {
     "stripe": "Card (Stripe)",
     "credit-card": "Credit card",
@@ -113,7 +115,7 @@ CHANNELS = {
     "Channel::Api": "API",
 }
 
-# Who the person is in the organization.
+# The role of the person in the organization.
 ROLES = {
     "owner": "owner",
     "admin": "administrator",
@@ -123,14 +125,14 @@ ROLES = {
     "pending": "invited, not yet a member",
 }
 
-# What somebody who was invited to an organization has not done yet.
+# The step that an invited person has not taken yet.
 INVITES = {
     "pending": "invitation not answered yet",
     "rejected": "declined the invitation",
     "expired": "the invitation has expired",
 }
 
-# What a person of an organization may manage there (`Collaborator.rights`).
+# The areas that a person of an organization may manage there (`Collaborator.rights`).
 AREAS = {
     "org": "company data",
     "finances": "finances",
@@ -145,21 +147,23 @@ AREAS = {
 
 
 def describe_unknown(raw: str) -> str:
-    """A status that stands in no table: `under_negotiation` is read as `Under negotiation`."""
+    """Make words of a status without a row: `under_negotiation` is read as `Under negotiation`."""
     if not re.fullmatch(r"[a-z]+([_-][a-z]+)*", raw):
         return raw
     return re.sub("[_-]", " ", raw).capitalize()
 
 
 def find_payment_method(name: str) -> str:
-    """The method's own name, or what came with its underscores taken for blanks."""
+    """Return the method's own name, or the text with blanks in place of its underscores."""
     key = name.strip().lower().replace("_", "-").replace(" ", "-")
-    known = PAYMENT_METHODS.get(key) or PAYMENT_METHODS.get(key.removeprefix("woo-"))
-    return known or find_gateway(key) or name.replace("_", " ").strip()
+    label = PAYMENT_METHODS.get(key) or PAYMENT_METHODS.get(key.removeprefix("woo-"))
+    return label or find_gateway(key) or name.replace("_", " ").strip()
 
 
 def find_gateway(key: str) -> str:
-    """Gateways add their own words around the method: `woo-mercado-pago-pix`, `stripe-boleto`."""
+    """Find the method inside a gateway's own name: `woo-mercado-pago-pix`, `stripe-boleto`."""
     parts = set(key.split("-"))
-    named: Mapping[str, str] = {word: PAYMENT_METHODS[word] for word in ("pix", "boleto", "stripe")}
-    return next((label for word, label in named.items() if word in parts), "")
+    labels: Mapping[str, str] = {
+        word: PAYMENT_METHODS[word] for word in ("pix", "boleto", "stripe")
+    }
+    return next((label for word, label in labels.items() if word in parts), "")

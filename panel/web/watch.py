@@ -1,7 +1,7 @@
-"""The watch: looks at the cheap checks once a minute, so that the log tells of trouble by itself.
+"""The watch: runs the cheap checks once a minute, so that the log tells of trouble by itself.
 
-Not everybody asks `/readyz`. A line is written when a part is no longer well, when it is unwell in
-another way, and when it is well again.
+An installation may have no monitoring that calls `/readyz`. A line is logged when a part fails,
+when it fails in another way, and when it is well again.
 """
 
 import logging
@@ -18,12 +18,12 @@ from panel.services import Services, services
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 60.0
 EXAMINE_EVERY = 15  # looks: it asks both outside worlds some twenty questions
-# What the checks of doctor find that need the outside worlds, for JSON.
+# Returns the findings of the doctor's checks of the outside worlds, for JSON.
 Examine = Callable[[Services], dict[str, Any]]
 
 
 class HealthWatch:
-    """Safe for threads; of this process alone. `examined`: what `examine` returned last."""
+    """Safe for threads; of this process alone. `examined`: the last result of `examine`."""
 
     def __init__(self, examine: Examine = lambda _: {}) -> None:
         self._examine = examine
@@ -33,7 +33,7 @@ class HealthWatch:
         self._stopping = threading.Event()
 
     def note(self, findings: Mapping[str, Finding]) -> None:
-        """Log what has changed since the last findings, whoever asked for them."""
+        """Log the changes since the last findings, whichever caller asked for them."""
         for name, finding in findings.items():
             with self._lock:
                 before = self._unwell.pop(name, "")
@@ -43,8 +43,10 @@ class HealthWatch:
             if finding.is_fine and before:
                 log.info("the part %s is well again", name, extra=fields)
             elif not finding.is_fine and before != finding.word:
-                told = f" ({finding.detail})" if finding.detail else ""
-                log.warning("the part %s is not well: %s%s", name, finding.word, told, extra=fields)
+                detail = f" ({finding.detail})" if finding.detail else ""
+                log.warning(
+                    "the part %s is not well: %s%s", name, finding.word, detail, extra=fields
+                )
 
     def start(self, app: Flask, seconds: float = WATCH_SECONDS) -> None:
         threading.Thread(target=self._run, args=(app, seconds), name="watch", daemon=True).start()

@@ -1,5 +1,6 @@
-// The arrangement: which sections are collapsed and in which order they stand, as the agent prefers.
-// It is sent as a whole after each change, and drawn by the server at the next opening.
+// The arrangement: which sections are collapsed and in which order they stand, as the agent
+// prefers. The page sends the whole arrangement after each change, and the server draws it at the
+// next opening.
 
 import { all, find, on } from "./page.js";
 

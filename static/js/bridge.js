@@ -23,9 +23,9 @@ export function stopAsking() {
   timers.forEach(clearTimeout);
 }
 
-// What Chatwoot says in a message about the open conversation; nothing for any other message. In a
-// browser the parent speaks, from an origin that the server named. Chatwoot's mobile app shows the
-// panel without a parent, and its message comes from this page itself.
+// Reads a message of Chatwoot about the open conversation; returns null for any other message. In a
+// browser the message comes from the parent, with an origin that the server named. Chatwoot's
+// mobile app shows the panel without a parent, and its message comes from this page itself.
 export function readMessage({ source, origin, data }) {
   const origins = isFramed ? meta("origins").split(" ") : [location.origin];
   if (source !== parent || !origins.includes(origin)) return null;

@@ -4,10 +4,10 @@ import { ask } from "./bridge.js";
 import { all, find, on } from "./page.js";
 import { renew } from "./visit.js";
 
-// The server says how soon to ask again: sooner while somebody moves here.
+// The server says how soon to ask again: sooner while the agent is active here.
 const SOON = 1.5;
 const LATE = 15;
-const IDLE = 300 * 1000; // up to here the server's answer does not depend on it
+const IDLE = 300 * 1000; // below this, the server's answer does not depend on it
 let wait = SOON;
 let timer = null;
 let askedAt = 0;
@@ -16,7 +16,7 @@ let isInView = true; // Chatwoot hides our tab by `display`: the document stays 
 
 export const isLive = (element) => element.id === "live";
 
-// What the live question sends. A section that is asking has its own answer under way.
+// The parameters of the live question. A section that is loading is left out: its own answer comes.
 export function describeShown() {
   const settled = "[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))";
   const seen = all(settled).map(({ dataset }) => `${dataset.section}:${dataset.version || ""}`);
@@ -39,14 +39,14 @@ function askIn(seconds) {
 
 export const askLater = () => askIn(Math.min(LATE, 2 * wait));
 
-// The answer to the live question names the next. News in it counts as a sign of life.
+// The answer to the live question names the time of the next. News in it counts as activity.
 export function setClock(headers) {
   if (headers.get("HX-Trigger")) movedAt = Date.now();
   const seconds = Number(headers.get("X-Panel-Next"));
   seconds ? askIn(seconds) : askLater();
 }
 
-// Somebody moves here: after a long rest the panel asks at once.
+// The agent is active again: after a long rest the panel asks at once.
 export function noteMove() {
   const idle = Date.now() - movedAt;
   movedAt = Date.now();

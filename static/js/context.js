@@ -1,10 +1,10 @@
-// What Chatwoot says of the open conversation, as the fields of our question to the server.
+// Chatwoot's context of the open conversation, as the fields of our question to the server.
 
 const CLAIM = "middag_organization_id";
 const LONGEST = 2000;
 
-// A website visitor writes attributes of any shape, also `{"toString": 1}`, which throws where it
-// is made a text. The server reads texts and numbers only, and so do we.
+// A website visitor writes attributes of any shape, also `{"toString": 1}`, which throws when it is
+// turned into a text. The server reads only texts and numbers, and so does the page.
 const isPlain = (value) => typeof value === "string" || typeof value === "number";
 const plain = (value) => (isPlain(value) ? value : "");
 
@@ -13,7 +13,7 @@ export function readContext(context) {
   if (plain(theme)) document.documentElement.dataset.theme = theme;
   const about = conversation.meta || {};
   const contact = context.contact?.id ? context.contact : about.sender || {};
-  const agent = context.currentAgent || context.current_agent || {}; // the mobile app writes it so
+  const agent = context.currentAgent || context.current_agent || {}; // the mobile app's name
   return {
     conversation: plain(conversation.id),
     contact: plain(contact.id),
@@ -24,9 +24,9 @@ export function readContext(context) {
   };
 }
 
-// Everything that decides who the customer is, in one text. While it equals what the server has
-// read a moment ago (`describe_customer`), the server need not ask Chatwoot; when it changes, the
-// panel is opened anew. A visitor may write without end; a text that was cut equals no other.
+// All values that decide who the customer is, in one text. While it equals the server's text of a
+// moment ago (`describe_customer`), the server need not ask Chatwoot. When it changes, the panel is
+// opened anew. A visitor may write a text of any length; a text that was cut equals no other.
 function describeCustomer(contact, attributes, isSigned) {
   const claims = [attributes, contact.custom_attributes].map((owned) => owned?.[CLAIM]);
   const own = [contact.id, contact.email, contact.phone_number, contact.identifier];

@@ -5,8 +5,8 @@ import { announceWord, find, meta, on } from "./page.js";
 const SHOWN = 2000;
 let unmarking = null;
 
-// Chatwoot's frame lacks `allow="clipboard-write"`, which blocks the newer way of copying.
-// Outside of an open dialog nothing can be selected.
+// Chatwoot's frame lacks `allow="clipboard-write"`, which blocks the newer way of copying. Text
+// outside an open dialog cannot be selected.
 function copy(text, place) {
   const field = document.createElement("textarea");
   field.value = text;
@@ -18,7 +18,7 @@ function copy(text, place) {
   return copied;
 }
 
-// What can be copied about a row is asked for when it is wanted.
+// The texts to copy of a row are loaded only when the agent opens the dialog.
 function askCopies(row) {
   const { section } = row.closest("[data-section]").dataset;
   const address = `${meta("root")}copies/${section}/${row.closest("[data-row]").dataset.row}`;
@@ -26,7 +26,7 @@ function askCopies(row) {
   htmx.ajax("GET", address, { target: "#copies", source: row, swap: "innerHTML" });
 }
 
-// In a dialog, copying is the choice that closes it: then its row says so.
+// In a dialog, copying a text closes it: then the row tells that it was copied.
 function copyFrom(button) {
   const dialog = button.closest("dialog");
   const isCopied = copy(button.dataset.copy, dialog || document.body);

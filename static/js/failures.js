@@ -1,4 +1,4 @@
-// What the panel shows where no answer of ours came.
+// Failures: the words of the panel where no answer of ours came.
 
 import { keepPlace } from "./focus.js";
 import { copyOf, panel } from "./page.js";
@@ -9,13 +9,14 @@ function fillTemplate(template, code, id) {
   return words;
 }
 
-// In place of the whole panel. `id`: of the request, for whoever reads the log.
+// Replaces the whole panel. `id`: the id of the request, by which an administrator finds it in the
+// log.
 export function replacePanel(code, id) {
   keepPlace(() => panel().replaceWith(fillTemplate("#lost", code, id)));
 }
 
-// Beside what stands, in the section that asked or at the panel's top; once for each place. An
-// opened row holds its own, so that nothing above it moves.
+// Adds a notice to the section that asked, or at the panel's top; once for each place. An opened
+// row has a notice of its own, so that the rows above it do not move.
 export function addNotice(element, code, id) {
   const details = element.closest(".details");
   if (details) return details.replaceChildren(fillTemplate("#lost-part", code, id));

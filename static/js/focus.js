@@ -1,12 +1,12 @@
-// The keyboard's place: where it goes on after what it stood in was replaced.
+// The keyboard's focus: its new place when the element that had it was replaced.
 
 import { find, on } from "./page.js";
 
 const HEADING = "#panel h1";
-let place = null; // the heading to go on at, found before the swap
+let place = null; // the heading for the focus, chosen before the swap
 
-// The button of the opened row where the keyboard stands, or the heading of its section, else of the
-// panel; none for a keyboard that is elsewhere, for there it is Chatwoot's.
+// Returns the button of the opened row that has the focus, or the heading of its section, else of
+// the panel. While the focus is outside the panel, it is Chatwoot's, and there is none.
 function findPlace() {
   const { activeElement } = document;
   if (!activeElement?.closest("#panel")) return null;
@@ -22,7 +22,7 @@ export function goOnAt(heading) {
   heading.focus();
 }
 
-// Does what replaces a part of the panel, and keeps the keyboard in it.
+// Calls `replace`, which replaces a part of the panel, and keeps the focus in the panel.
 export function keepPlace(replace) {
   const selector = findPlace();
   replace();
@@ -42,5 +42,5 @@ on("htmx:after:swap", () => {
   place = null;
 });
 
-// The agent opened it by hand.
+// The agent opened the element by hand.
 on("toggle", ({ target }) => target.id === "change" && target.open && target.querySelector("input").focus(), true);

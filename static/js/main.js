@@ -1,4 +1,4 @@
-// The start: what Chatwoot says opens the panel. Everything else is htmx.
+// The start: Chatwoot's message opens the panel. All other requests are htmx's.
 
 import "./names.js";
 import "./focus.js";

@@ -1,4 +1,4 @@
-// Names: a customer whose name nobody knew when the panel was drawn is named by its section.
+// Names: a section gives the customer a name that was not known when the panel was drawn.
 
 import { all, on } from "./page.js";
 

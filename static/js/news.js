@@ -1,4 +1,4 @@
-// News: rows that came or changed in sight are marked for a moment, and said once.
+// News: rows that came or changed in sight are marked for a moment, and announced once.
 
 import { all, find, on, ownerOf, wordsOf } from "./page.js";
 import { announceNews } from "./status.js";
@@ -6,14 +6,14 @@ import { announceNews } from "./status.js";
 const MARKED = 8000;
 let before = new Map(); // the rows of each section as they were drawn before the swap
 
-// Only what is comparable is compared: the same customer, equally masked, drawn before.
+// Only comparable sections are compared: the same customer, equally masked, drawn before.
 const drawnSections = () => all("[data-section]:is([data-state=fresh], [data-state=late], [data-state=empty])");
 const nameOf = (section) => `${ownerOf(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
 const rowsOf = (section) => new Map(all("[data-row]", section).map((row) => [row.dataset.row, textOf(row)]));
 
 function textOf(row) {
   const copy = row.cloneNode(true);
-  all("[data-age], .details", copy).forEach((part) => part.remove()); // they change by themselves
+  all("[data-age], .details", copy).forEach((part) => part.remove()); // these change by themselves
   return copy.textContent.replace(/\s+/g, " ");
 }
 
@@ -36,7 +36,7 @@ function mark(place, word) {
   setTimeout(() => delete place.dataset.news, MARKED);
 }
 
-// What changed before the panel was opened has a quiet mark, as long as its line stands.
+// A row that changed before the panel was opened has a quiet mark while the line about it stands.
 function markRecent() {
   for (const id of find("#recent")?.dataset.rows.split(" ") || []) {
     const place = document.getElementById(id)?.querySelector(".what");

@@ -10,6 +10,6 @@ export const isReady = () => panel().dataset.panel === "ready";
 export const ownerOf = (element) => element.closest("[data-for]")?.dataset.for;
 export const wordsOf = () => find("#words").dataset;
 
-// The one place that speaks to screen readers. Gives back what it says.
+// The one place that speaks to screen readers. Returns the announced text.
 export const announce = (text) => (find("#said").textContent = text);
 export const announceWord = (name) => announce(wordsOf()[name]);

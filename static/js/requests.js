@@ -1,4 +1,4 @@
-// What leaves by htmx, and which answers may land.
+// Requests: the fields that htmx sends, and the answers that may land in the page.
 
 import { ask } from "./bridge.js";
 import { askLater, describeShown, isLive, setClock } from "./clock.js";
@@ -6,13 +6,13 @@ import { addNotice, replacePanel } from "./failures.js";
 import { all, announceWord, isReady, on, ownerOf, panel } from "./page.js";
 import { fields, noteStart, openAgainIn, visit } from "./visit.js";
 
-// The launch key lives here only: it leaves the address before htmx can send it anywhere.
+// The launch key is only kept here: it leaves the address before htmx can send it anywhere.
 const key = new URLSearchParams(location.hash.slice(1)).get("k") || "";
 history.replaceState(null, "", location.pathname + location.search);
-// A reload has lost the key. An address that came without one was registered without one.
+// A reload has lost the key. A first load without a key means that the registered address has none.
 const isKeyless = !key && performance.getEntriesByType("navigation")[0]?.type === "navigate";
 
-let proofs = 0; // in a row, none of which helped
+let proofs = 0; // consecutive new proofs that did not help
 
 const toContact = (request) => request.action.endsWith("/contact");
 
@@ -22,9 +22,9 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   if (toContact(request) && sourceElement === panel()) noteStart(ctx);
   const proof = toContact(request) ? key : sourceElement.closest("[data-seal]")?.dataset.seal;
   if (proof) headers.Authorization = `Bearer ${proof}`;
-  headers["Accept-Language"] = document.documentElement.lang; // of this page, not of the browser
+  headers["Accept-Language"] = document.documentElement.lang; // not the browser's
   delete headers["HX-Current-URL"];
-  // htmx adds every field inside the panel. What was typed there, a token above all, stays here.
+  // htmx adds every field inside the panel. Typed text, a token above all, must not be sent along.
   if (sourceElement === panel()) [...body.keys()].forEach((name) => name in fields || body.delete(name));
   if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
   if (toContact(request) && isKeyless) body.set("keyless", 1);
@@ -39,8 +39,8 @@ function describeFailures() {
   return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}`).join(",");
 }
 
-// Morphing keeps the elements. What was asked for another organization, or before the trust
-// changed, must not land in them. And only our own HTML may: no proxy's page, no JSON.
+// Morphing keeps the elements. An answer to a question about another organization, or from before
+// the trust changed, must not land in them. Only our own HTML may land: no proxy's page, no JSON.
 on("htmx:before:response", (event) => {
   const { ctx } = event.detail;
   const { status, headers } = ctx.response;
@@ -54,7 +54,7 @@ on("htmx:before:response", (event) => {
   else if (!isOurs) reportLoss(ctx, `http_${status}`, headers.get("X-Request-Id"));
 });
 
-// An opening may turn out to be in another language than the page.
+// An opening may be answered in another language than the page's.
 function accept(headers) {
   proofs = 0;
   document.documentElement.lang = headers.get("Content-Language") || document.documentElement.lang;
@@ -72,8 +72,8 @@ function reportLoss({ request, sourceElement }, code, id) {
   else if (!isLive(sourceElement)) addNotice(sourceElement, code, id);
 }
 
-// The seal holds no longer. The panel is opened anew with a fresh one, ever more slowly if that
-// does not help. Chatwoot is asked as well, for the contact may have been merged into another.
+// The seal is no longer valid. The panel is opened anew with a fresh one, after longer and longer
+// pauses if that does not help. Chatwoot is asked too, for the contact may have been merged.
 function proveAgain(element) {
   if (element.closest("form")) announceWord("again");
   ask();

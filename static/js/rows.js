@@ -1,4 +1,4 @@
-// Rows: opened in place, and open still when their section is drawn anew.
+// Rows: opened in place, and still open when their section is drawn anew.
 
 import { all, announce, find, meta, on } from "./page.js";
 
@@ -7,7 +7,7 @@ const CLOSED_LIST = "details:not([open])";
 const rowOf = (element) => element.closest("[data-row]");
 const sectionOf = (element) => element.closest("[data-section]");
 const placeOf = (button) => rowOf(button).querySelector(".details");
-// What the section shows. Details are asked for anew when it has changed since.
+// Identifies the content of the section. Details are loaded anew when it has changed.
 const stampOf = ({ dataset }) => `${dataset.version} ${dataset.readAt}`;
 let inSight = []; // the opened rows before a swap
 
@@ -33,7 +33,7 @@ on("htmx:before:swap", () => {
   inSight = all(OPENED).filter((button) => !button.closest(CLOSED_LIST)).map((button) => rowOf(button).id);
 });
 
-// A row may have moved behind a line: whoever reads it must not lose it.
+// A row may have moved behind the line of closed records: the agent who reads it must not lose it.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   const refreshed = ctx.request?.action.endsWith("/refresh") && sectionOf(ctx.sourceElement);
   inSight.forEach((id) => find(`#${id}`)?.closest(CLOSED_LIST)?.setAttribute("open", ""));

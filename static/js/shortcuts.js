@@ -1,11 +1,12 @@
-// Shortcuts: single keys while the keyboard is in the panel. Chatwoot's own are combinations with
-// Alt, Ctrl or Cmd, which are never taken. Who dictates or types by mistake can switch them off.
+// Shortcuts: single keys while the focus is in the panel. Chatwoot's own shortcuts are combinations
+// with Alt, Ctrl or Cmd, which are never taken. An agent who dictates or mistypes can switch them
+// off.
 
 import { goOnAt } from "./focus.js";
 import { all, find, on } from "./page.js";
 
 const SETTING = "middag-shortcuts";
-const TAKEN = "input, select, textarea, dialog"; // there, a key writes or is the dialog's own
+const TAKEN = "input, select, textarea, dialog"; // in these, a key writes or belongs to the dialog
 const SHORTCUTS = { r: refresh, "/": search, n: goToNextSection, "?": explain };
 let isOn = readChoice();
 
@@ -30,7 +31,7 @@ function explain() {
   find("#shortcuts").showModal();
 }
 
-// A browser that keeps nothing for a frame of another site knows the choice until the page ends.
+// A browser without storage for a frame of another site remembers the choice until the page ends.
 function readChoice() {
   try {
     return localStorage.getItem(SETTING) !== "off";
@@ -44,7 +45,7 @@ function keepChoice(wanted) {
   try {
     localStorage.setItem(SETTING, wanted ? "on" : "off");
   } catch {
-    return; // nothing can be kept here
+    return; // there is no storage
   }
 }
 

@@ -1,15 +1,15 @@
-// The status: one polite region outside the sections tells screen readers how the panel stands.
-// The sections themselves are silent, so an outage of all four is one sentence, said once.
+// The status: one polite region outside the sections tells screen readers the panel's state. The
+// sections themselves are silent, so an outage of all four is one sentence, announced once.
 
 import { all, announce, find, on, panel, wordsOf } from "./page.js";
 
-const QUIET = 400; // what several sections have to say in this time is one sentence
+const QUIET = 400; // messages of several sections in this time become one sentence
 const TROUBLED = "[data-section]:is([data-code]:not([data-code=busy]), :has(> [data-lost-part]))";
 const WITHOUT_SECTIONS = ["choose", "unlinked", "denied", "failed"];
 let pendingReport = null;
 let saidTrouble = "";
 let saidHeading = "";
-let isAsked = false; // the agent pressed refresh, and nothing has been said since
+let isAsked = false; // the agent pressed refresh, and there was no announcement since
 
 export function announceNews(text) {
   isAsked = false;
@@ -17,12 +17,12 @@ export function announceNews(text) {
 }
 
 function report() {
-  if (find("[data-state=loading], .htmx-request:not(#live)")) return; // its end comes back here
+  if (find("[data-state=loading], .htmx-request:not(#live)")) return; // called again then
   const text = reportHeading() || reportTrouble();
   if (text) announceNews(text);
 }
 
-// A whole page in place of sections is told by its heading, unless the keyboard stands there.
+// The heading of a whole page that replaces the sections is announced, unless it has the focus.
 function reportHeading() {
   const isPage = WITHOUT_SECTIONS.includes(panel().dataset.panel);
   const heading = isPage ? find("#panel h1") : null;
@@ -51,7 +51,7 @@ function describeTrouble() {
 
 const titlesOf = (sections) => sections.map((section) => section.querySelector("h2").textContent).join(", ");
 
-// What a search found: how much, or why nothing.
+// Announces the number of search results, or the reason why there are none.
 function reportResults(results) {
   const text = results.dataset.said || results.textContent.trim();
   if (text) announceNews(text);

@@ -1,8 +1,8 @@
-// The question before something is uncovered. It is the same everywhere, and stands in the shell.
+// The dialog before a value is uncovered. It is the same for all sections, and part of the shell.
 
 import { copyOf, find, on } from "./page.js";
 
-// A modal dialog takes the focus, gives it back, and closes by Escape, all by itself.
+// A modal dialog takes the focus, gives it back, and closes by Escape without any script.
 function openDialog(button) {
   const section = button.closest("section");
   const dialog = section.querySelector("dialog");
@@ -24,8 +24,8 @@ on("click", ({ target }) => {
   else if (target.closest("[data-action=close]")) target.closest("dialog").close();
 });
 
-// The question who is writing comes from the server when somebody wants it. What was wrong with an
-// answer comes into the open dialog, and takes the place of the field that had the focus.
+// The dialog to verify a person is loaded from the server on request. A refused answer is shown in
+// the open dialog, and replaces the field that had the focus.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   const dialog = find(".verify");
   if (!dialog?.firstChild) return;
