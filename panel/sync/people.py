@@ -218,30 +218,19 @@ def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
     Where organizations differ in plan or billing entity, the attribute is left out. The lowest role
     is written, because the contact has more rights in some organizations than in others.
     """
-    organizations = [
-        organization
-        for organization, _ in {
-            organization.id: (organization, seat) for organization, seat in seats
-        }.values()
-    ]
-    if not organizations:
+    companies = list({company.id: company for company, _ in seats}.values())
+    if not companies:
         return {}
-    statuses = {organization.entitlement_status for organization in organizations}
-    expiries = [
-        organization.next_expiry for organization in organizations if organization.next_expiry
-    ]
+    statuses = {company.entitlement_status for company in companies}
+    expiries = [company.next_expiry for company in companies if company.next_expiry]
     values = {
-        ID_ATTRIBUTE: ",".join(str(organization.id) for organization in organizations),
-        NAME_ATTRIBUTE: ", ".join(organization.name for organization in organizations),
+        ID_ATTRIBUTE: ",".join(str(company.id) for company in companies),
+        NAME_ATTRIBUTE: ", ".join(company.name for company in companies),
         ROLE_ATTRIBUTE: _find_role(seats),
-        "middag_billing_entity": _common_value(
-            organization.billing_entity for organization in organizations
-        ),
-        "middag_plan": _common_value(organization.plan for organization in organizations),
+        "middag_billing_entity": _common_value(company.billing_entity for company in companies),
+        "middag_plan": _common_value(company.plan for company in companies),
         "middag_entitlement_status": find_status(statuses),
-        "middag_active_entitlements": sum(
-            organization.active_entitlements for organization in organizations
-        ),
+        "middag_active_entitlements": sum(company.active_entitlements for company in companies),
         "middag_next_expiry": min(expiries).isoformat() if expiries else None,
     }
     return {key: value for key, value in values.items() if value is not None}
