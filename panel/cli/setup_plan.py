@@ -68,7 +68,7 @@ class Planner:
     """Every method raises `StepFailed` where Chatwoot cannot be asked.
 
     `directory`: none where there is no database of this version; setup is done without one, too.
-    `claim`: what is to become of the account's mark.
+    `claim`: the decision about the account's mark.
     """
 
     def __init__(

@@ -43,14 +43,14 @@ def show_buried(
         _report_done(
             "replayed",
             "run again",
-            [burial for burial in chosen if _replay(burial)],
+            [key for key in chosen if _replay(key)],
             chosen,
             as_json,
         )
     if dismiss or dismiss_all:
         chosen = [dismiss] if dismiss else [burial.id for burial in listed]
         who = by or _find_user()
-        done = [burial for burial in chosen if get(Intake).dismiss(burial, who)]
+        done = [key for key in chosen if get(Intake).dismiss(key, who)]
         _report_done("dismissed", f"dismissed by {who}", done, chosen, as_json)
     draw = _settled_lines if settled else _buried_lines
     echo([_make_value(burial) for burial in listed], as_json, lambda: draw(listed))

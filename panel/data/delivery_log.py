@@ -66,7 +66,7 @@ class DeliveryLog:
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = threading.Lock()  # held for a moment: over what follows
+        self._lock = threading.Lock()  # held for a moment: guards the next three fields
         self._unwritten: dict[Key, Tally] = {}
         self._timer: threading.Timer | None = None
         self._next_write = 0.0

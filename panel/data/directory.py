@@ -46,9 +46,9 @@ class Directory:
         self.erasures = Erasures(engine)
         self.forgotten = Forgotten(engine)
 
-    def put_organization(self, known: Known) -> None:
+    def put_organization(self, company: Known) -> None:
         with transaction(self._engine) as connection:
-            connection.execute(upsert(self._engine, organizations, vars(known)))
+            connection.execute(upsert(self._engine, organizations, vars(company)))
 
     def put_person(self, person: Person) -> None:
         with transaction(self._engine) as connection:
@@ -137,7 +137,7 @@ class Directory:
             rows += connection.execute(further)
         width = len(organizations.c)
         seats = [(Known(*row[:width]), Person(*row[width:])) for row in rows]
-        seated = {(known.id, person.key): (known, person) for known, person in seats}
+        seated = {(company.id, person.key): (company, person) for company, person in seats}
         return [
             (seated[key][0], replace(seated[key][1], contact=contact)) for key in sorted(seated)
         ]

@@ -27,7 +27,7 @@ from panel.data.directory_tables import COMPANY, organizations, people
 from panel.models.phones import is_personal_phone, list_spellings
 
 KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
-SWITCHBOARD = 2  # people at least, of whom we know one
+SWITCHBOARD = 2  # the least number of people at a shared phone, of whom we know one
 
 
 @dataclass(frozen=True)

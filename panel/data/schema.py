@@ -28,7 +28,7 @@ MIGRATE_AGAIN_SECONDS = 3.0  # before a database that is away is asked again for
 MIGRATE_SECONDS = 600  # for one statement of an upgrade, and for one in another process
 # On PostgreSQL a change of a table waits for its users, and later users wait behind it.
 TABLE_SECONDS = 5
-ADVISORY_LOCK = 7_242_001  # any constant of ours: who upgrades on PostgreSQL
+ADVISORY_LOCK = 7_242_001  # any constant of ours: the lock of an upgrade on PostgreSQL
 
 
 def migrate(engine: Engine) -> None:

@@ -104,8 +104,8 @@ def split_words(text: str) -> list[str]:
 def parse_query(query: str) -> list[list[str]]:
     """The words of a query, each with its alternatives; empty where the query is too short.
 
-    A number may be written with blanks: the whole is one word. It may be a phone, of which the
-    index has every spelling; a leading 0, which is not dialled from abroad, is tried without.
+    A number may be written with blanks: the whole is one word. The number may be a phone, of which
+    the index has every spelling. A leading 0, which is not dialled from abroad, is tried without.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)
@@ -240,7 +240,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     whole = terms.c.word.in_(first)
     # The exact id has an arm of its own: among all whole words it could come too late.
     arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
-    arms += [(2, _match_beginning(alternatives)) for alternatives in first]
+    arms += [(2, _match_beginning(word)) for word in first]
     queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))
         .where(arm, *others)
@@ -249,7 +249,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
         .subquery()
         for at, arm in arms
     ]
-    every = union_all(*(select(alternatives) for alternatives in queries)).subquery()
+    every = union_all(*(select(query) for query in queries)).subquery()
     best = select(every.c.organization).group_by(every.c.organization)
     return best.order_by(func.min(every.c.at), every.c.organization).limit(MOST_FOUND + 1)
 

@@ -1,7 +1,7 @@
 """The table of tasks: small work, kept until it is done.
 
-NAMING a conversation that came to life, the REPAIR of a contact whose attributes of ours somebody
-changed, and WARMING the kept copies of an organization of which a customer wrote. There is one row
+NAMING a conversation that came to life, the REPAIR of a contact in which somebody changed our
+attributes, and WARMING the kept copies of an organization when its customer wrote. There is one row
 for each record with a task: the waiting try, the running one, and the reason why the last one
 failed. Every function works inside its caller's transaction. Times: epoch seconds.
 """

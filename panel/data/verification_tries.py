@@ -1,8 +1,8 @@
 """The tries to verify a contact for an organization: at most five in 24 hours.
 
 The one owner of the table `verification_tries`. Tries are counted over all conversations, agents
-and processes. The values that were tried are not kept. Of the last search there is a keyed digest,
-which tells whether somebody is still typing the same.
+and processes. The values that were tried are not kept. A keyed digest of the last search is kept,
+to tell whether somebody is still typing the same.
 """
 
 import hmac

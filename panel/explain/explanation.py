@@ -63,7 +63,7 @@ class OrganizationFacts:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`troubles`: what could not be asked. `journal`: the newest first."""
+    """`troubles`: the sides that could not be asked. `journal`: the newest first."""
 
     question: Question
     identity: Identity | None = None

@@ -65,7 +65,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Identity:
-    """`claims`: where Chatwoot's attributes name an organization, and what stands there."""
+    """`claims`: the places where Chatwoot's attributes name an organization, with the values."""
 
     conversation: int
     inbox: int
@@ -180,7 +180,7 @@ def _describe_customer(
 def find_doubt(
     conversation: Conversation, sources: Collection[str], matches: Sequence[Match]
 ) -> str:
-    """Why nothing proves who is writing: the first condition of the table of trust that fails."""
+    """The reason why the writer is not proven: the first condition of trust that fails."""
     owners = [match.people for match in matches if match.key == PHONE]
     phone = conversation.contact.phone or ""
     conditions = {

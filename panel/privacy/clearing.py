@@ -96,8 +96,8 @@ class Clearing:
                 pairs.add((row.contact, row.organization))
                 if row.scope == CONTACT:
                     pairs.add((row.subject, row.organization))
-        pairs |= {(each, seat[0]) for each in subject.contacts for seat in subject.seats}
-        return sorted(each for each in pairs if each[0])
+        pairs |= {(number, seat[0]) for number in subject.contacts for seat in subject.seats}
+        return sorted(pair for pair in pairs if pair[0])
 
     def _list_picked_conversations(self, organization: int) -> list[int]:
         condition = (links.c.scope == CONVERSATION) & (links.c.organization == organization)

@@ -32,11 +32,12 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
         for contact_now in _read_contacts(shared, contacts):
             emails |= {value for value in [normalize_email(contact_now.email)] if value}
             phones |= {value for value in [normalize_phone(contact_now.phone)] if value}
-    phones |= {value.phone for value in seats.values() if value.phone and not value.phone_shared}
+    seated = [person for person in seats.values() if not person.phone_shared]
+    phones |= {person.phone for person in seated if person.phone}
     contacts |= _list_further(shared.database, seats)
     return Subject(
         emails=frozenset(emails),
-        phones=frozenset(value for value in phones if _is_theirs(shared, value, seats)),
+        phones=frozenset(phone for phone in phones if _is_theirs(shared, phone, seats)),
         contacts=frozenset(contacts),
         conversations=frozenset(_list_conversations(shared, contacts)),
         seats=frozenset(seats),
@@ -45,7 +46,7 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
 
 def _find_contacts(shared: Services, emails: Iterable[str]) -> set[int]:
     contacts = [shared.chatwoot.find_contact("email", email) for email in sorted(emails)]
-    return {email.id for email in contacts if email}
+    return {contact.id for contact in contacts if contact}
 
 
 def _read_contacts(shared: Services, contacts: Iterable[int]) -> Iterator[Contact]:

@@ -100,8 +100,8 @@ class EventReader:
     def _judge(
         self, conversation: Event, changed: Mapping[str, Any], lives: bool = False
     ) -> dict[Task, int | None]:
-        """`changed`: the values that somebody has just set; `lives`: it lives whatever its status
-        says.
+        """`changed`: the values that somebody has just set; `lives`: count it as living, whatever
+        its status.
 
         A resolved conversation gets no name; a wrong value that somebody set there is repaired.
         """

@@ -68,9 +68,9 @@ class ContactWriter:
         present: Contact | None = None,
         at: float | None = None,
     ) -> Change:
-        """Write the difference: attributes, an empty name, the identifier.
+        """Write the difference: attributes, a missing name, the identifier.
 
-        `present`: the contact as it is, where Chatwoot has just told. `at`: see `settle`.
+        `present`: the contact, where Chatwoot has just answered with it. `at`: see `settle`.
         """
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)

@@ -52,7 +52,7 @@ class Contacts:
         self._chatwoot = chatwoot
         self._directory = directory
 
-    def make(self, known: Known, desired: DesiredPerson, stored: Person | None) -> Place | None:
+    def make(self, company: Known, desired: DesiredPerson, stored: Person | None) -> Place | None:
         """Make a contact without attributes; None where an administrator was told why there is
         none.
 
@@ -63,22 +63,22 @@ class Contacts:
         deleted in Chatwoot is not made again, unless an administrator allows it. Raises
         `ContactLost`.
         """
-        absent = _describe_absent(known, desired)
+        absent = _describe_absent(company, desired)
         if self._directory.erasures.find(absent):
             if absent != stored:
                 self._directory.put_person(absent)
             return None
         if keys := desired.list_keys():
-            self._intend(known, desired)
+            self._intend(company, desired)
             return self._create(desired, *next(iter(keys.items())))
         identifier = read_own(stored)
         if identifier and (contact := self._chatwoot.find_contact("identifier", identifier)):
             return Place(contact, identifier)  # an earlier try made it, and the answer was lost
-        if claimants := self._find_lost(known.id):
-            self._tell_lost(claimants, known, desired, stored)
+        if claimants := self._find_lost(company.id):
+            self._tell_lost(claimants, company, desired, stored)
             return None
         identifier = identifier or make_identifier()
-        self._intend(known, desired, identifier)
+        self._intend(company, desired, identifier)
         return self._create(desired, "identifier", identifier)
 
     def is_theirs(self, contact: Contact, desired: DesiredPerson, stored: Person) -> bool:
@@ -111,8 +111,10 @@ class Contacts:
                 stored.organization,
             )
 
-    def _intend(self, known: Known, desired: DesiredPerson, identifier: str | None = None) -> None:
-        self._directory.put_person(_describe_absent(known, desired, identifier))
+    def _intend(
+        self, company: Known, desired: DesiredPerson, identifier: str | None = None
+    ) -> None:
+        self._directory.put_person(_describe_absent(company, desired, identifier))
 
     def _find_lost(self, organization: int) -> list[int]:
         """Contacts whose attributes call them this company's own, which has none in our table.
@@ -123,11 +125,11 @@ class Contacts:
         return [contact.id for contact in self._chatwoot.list_claimants(claim)]
 
     def _tell_lost(
-        self, claimants: list[int], known: Known, desired: DesiredPerson, stored: Person | None
+        self, claimants: list[int], company: Known, desired: DesiredPerson, stored: Person | None
     ) -> None:
         if stored and not stored.contact and stored.identifier == TOLD:
             return
-        self._intend(known, desired, TOLD)
+        self._intend(company, desired, TOLD)
         numbers = ", ".join(map(str, claimants))
         raise ContactLost(
             detail=f"contact {numbers} names this company, but nothing proves that it is the"
@@ -148,10 +150,12 @@ class Contacts:
             return Place(owner, identifier)
 
 
-def _describe_absent(known: Known, desired: DesiredPerson, identifier: str | None = None) -> Person:
+def _describe_absent(
+    company: Known, desired: DesiredPerson, identifier: str | None = None
+) -> Person:
     """The person without a contact."""
     keys = (desired.email, desired.phone, identifier, desired.phone_shared)
-    return Person(known.id, desired.key, 0, desired.role, *keys, lacks=desired.lacks)
+    return Person(company.id, desired.key, 0, desired.role, *keys, lacks=desired.lacks)
 
 
 def read_own(stored: Person | None) -> str | None:

@@ -42,7 +42,7 @@ def describe(
     truth: Organization, entitlements: Listed[Entitlement], before: Known | None, now: datetime
 ) -> Known:
     """The row of an organization; `now` is in the zone in which days are counted."""
-    known = Known(
+    company = Known(
         id=truth.id,
         name=truth.name[:LONGEST_NAME],
         billing_entity=truth.billing_entity,
@@ -59,11 +59,11 @@ def describe(
     readable = [
         entitlement for entitlement in entitlements.rows if isinstance(entitlement.status, Status)
     ]
-    summary = known if entitlements.received and not readable else _sum_up(known, readable, now)
+    summary = company if entitlements.received and not readable else _sum_up(company, readable, now)
     return _keep_told(summary, before, now.date()) if entitlements.cut and before else summary
 
 
-def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Known:
+def _sum_up(company: Known, entitlements: list[Entitlement], now: datetime) -> Known:
     statuses = {entitlement.status_value for entitlement in entitlements}
     ends = [
         entitlement.expires for entitlement in entitlements if entitlement.status_value == "active"
@@ -72,19 +72,19 @@ def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Kno
     next_expiry = min((find_day(end, now.tzinfo) for end in ahead), default=None)
     unread = not ahead and any(end is not None and not isinstance(end, date) for end in ends)
     return replace(
-        known,
+        company,
         entitlement_status=find_status(statuses),
         active_entitlements=len(ends),
-        next_expiry=known.next_expiry if unread else next_expiry,
+        next_expiry=company.next_expiry if unread else next_expiry,
     )
 
 
-def _keep_told(known: Known, before: Known, today: date) -> Known:
+def _keep_told(company: Known, before: Known, today: date) -> Known:
     """Keep the higher values: an incomplete list lowers none that a whole list gave."""
-    ends = [row.next_expiry for row in (known, before)]
+    ends = [row.next_expiry for row in (company, before)]
     return replace(
-        known,
-        entitlement_status=find_status({known.entitlement_status, before.entitlement_status}),
-        active_entitlements=max(known.active_entitlements, before.active_entitlements),
+        company,
+        entitlement_status=find_status({company.entitlement_status, before.entitlement_status}),
+        active_entitlements=max(company.active_entitlements, before.active_entitlements),
         next_expiry=min((end for end in ends if end and end >= today), default=None),
     )

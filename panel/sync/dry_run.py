@@ -29,7 +29,7 @@ from panel.upstream.client import Client
 
 HIDDEN = "(hidden)"
 NOT_TOLD = "could not be told"
-Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, what stood there
+Note = tuple[str, str, Any, Mapping[str, Any]]  # method, path, body, the values before
 
 
 UNSETTLED = "left to people"
@@ -128,11 +128,11 @@ class DryRunChatwoot(Chatwoot):
 
     def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
         names = {"identifier": "identifier", "email": "email", "phone_number": "phone"}
-        pairs = {(names[each.key], each.value) for each in conditions}
+        pairs = {(names[condition.key], condition.value) for condition in conditions}
         return [
-            each
-            for each in self._made.values()
-            if any(getattr(each, name) == value for name, value in pairs)
+            contact
+            for contact in self._made.values()
+            if any(getattr(contact, name) == value for name, value in pairs)
         ]
 
     def contact(self, number: int) -> Contact:

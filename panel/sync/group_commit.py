@@ -15,7 +15,8 @@ MOST_AT_ONCE = 64  # so that the lock of the database is soon free for others
 
 
 class GroupCommit(Generic[T, R]):
-    """`work` is given what waits, in order, and answers for each; it succeeds or fails for all."""
+    """`work` gets the waiting items in order and returns an answer for each. Its failure is
+    everybody's."""
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._work = work

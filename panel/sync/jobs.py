@@ -136,7 +136,7 @@ class Jobs:
                 self._services.cache.touch(organization, *sections)
 
     def do_task(self, task: Task) -> None:
-        """Name a conversation, or put back what somebody changed of our attributes."""
+        """Name a conversation, or put back our attributes that somebody changed."""
         if task.kind == NAMING:
             return self._conversations.write_one(task.number, self._memberships)
         with suppress(Missing):  # a contact that is gone has nothing to be put back
@@ -171,21 +171,21 @@ class Jobs:
 
         `watch` is given the ids and yields them again, so that a caller can show the progress.
         """
-        known = self._services.directory.list_organizations()
-        gone = {number for number in watch(known) if self._would_clear(number)}
-        is_withheld = len(gone) > MOST_CLEARED * len(known) and not force
+        numbers = self._services.directory.list_organizations()
+        gone = {number for number in watch(numbers) if self._would_clear(number)}
+        is_withheld = len(gone) > MOST_CLEARED * len(numbers) and not force
         if not is_withheld:
             self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
-        self._intake.line_up([number for number in known if number not in gone], Lane.RECONCILE)
+        self._intake.line_up([number for number in numbers if number not in gone], Lane.RECONCILE)
         withheld = len(gone) if is_withheld else 0
-        return LinedUp(len(known) - withheld, withheld, len(known))
+        return LinedUp(len(numbers) - withheld, withheld, len(numbers))
 
     def begin_night(self) -> None:
         """Begin a night, as the worker's schedule asks; `keep_nights` goes on with it."""
         self._night.begin()
-        kept = self._services.settings.keep_days * SECONDS_A_DAY
-        self._services.audit_log.prune(time.time() - kept)
-        self._services.notes.prune(time.time() - kept)
+        age = self._services.settings.keep_days * SECONDS_A_DAY
+        self._services.audit_log.prune(time.time() - age)
+        self._services.notes.prune(time.time() - age)
         self._services.verifications.prune()
         self._services.tries.prune()
         self._services.links.prune(time.time())

@@ -29,11 +29,12 @@ class Memberships:
         Only picks that may be disclosed: a visitor's own word is no proof, and a visitor can read
         the attributes.
         """
-        seated = {known.id for known, _ in self._directory.memberships_of(contact)}
+        seated = {companies.id for companies, _ in self._directory.memberships_of(contact)}
         picked = self._list_picked(contact) - seated
-        known = self._directory.get_organizations(picked)
+        companies = self._directory.get_organizations(picked)
         return [
-            (known[number], Person(number, PICKED, contact, "guest")) for number in sorted(known)
+            (companies[number], Person(number, PICKED, contact, "guest"))
+            for number in sorted(companies)
         ]
 
     def find_told(self, contact: int) -> list[tuple[Known, Person]]:
@@ -49,18 +50,18 @@ class Memberships:
         one that no pass has seen.
         """
         seats = self.find_told(contact)
-        if self._list_picked(contact) - {known.id for known, _ in seats} or not seats:
+        if self._list_picked(contact) - {company.id for company, _ in seats} or not seats:
             return None
         return make_attributes(seats)
 
     def name_seats(self, contact: int) -> dict[str, str]:
         """The names of the contact's organizations, by id."""
-        return {str(known.id): known.name for known, _ in self.find_seats(contact)}
+        return {str(company.id): company.name for company, _ in self.find_seats(contact)}
 
     def name_organizations(self, organizations: Collection[int]) -> dict[str, str]:
         """The names of these organizations, by id; without those that no pass has seen."""
-        known = self._directory.get_organizations(organizations)
-        return {str(number): organization.name for number, organization in known.items()}
+        companies = self._directory.get_organizations(organizations)
+        return {str(number): organization.name for number, organization in companies.items()}
 
     def _list_picked(self, contact: int) -> set[int]:
         links = self._find_said(contact)

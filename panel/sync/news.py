@@ -26,15 +26,15 @@ class News:
         if document is not ORGANIZATION or not isinstance(value, Organization):
             return
         with suppress(PanelError):
-            known = self._directory.get_organizations([organization]).get(organization)
-            if known and _is_newer(value, known):
+            company = self._directory.get_organizations([organization]).get(organization)
+            if company and _is_newer(value, company):
                 self._readings.bring_forward([organization])
 
 
-def _is_newer(answer: Organization, known: Known) -> bool:
+def _is_newer(answer: Organization, company: Known) -> bool:
     """Do the organization's own facts differ? Its people and entitlements stand in other
     documents."""
-    truth = keep_known(answer, known)
+    truth = keep_known(answer, company)
     facts = {name: getattr(truth, name) for name in FIELDS_OF}
     facts |= {"name": truth.name[:LONGEST_NAME], "email": normalize_email(truth.email)}
-    return any(value != getattr(known, name) for name, value in facts.items())
+    return any(value != getattr(company, name) for name, value in facts.items())

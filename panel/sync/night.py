@@ -60,7 +60,7 @@ class Night:
         self._chatwoot = chatwoot
         self._contacts, self._strays = comparisons.contacts, comparisons.strays
         self._inbox = inbox
-        self._asking = Asking(lambda found: inbox.line_up(found, RECONCILE), inbox.ask)
+        self._asking = Asking(lambda numbers: inbox.line_up(numbers, RECONCILE), inbox.ask)
         self._alone = Lock()
         self._events = LogThrottle()
         self._turns: list[int] = []  # organizations that are next
@@ -90,7 +90,7 @@ class Night:
         return night
 
     def is_due(self) -> bool:
-        """Was the last night missed? Before the very first night, none was."""
+        """Was the last night missed? Before the very first night the answer is no."""
         last = self._nights.read_last()
         if last is None:
             now = time.time()

@@ -1,4 +1,4 @@
-"""The durable engine (DBOS Transact) as seen from outside: what it runs, and what it still keeps.
+"""The client of the durable engine (DBOS Transact): its workflows, their limits, its leftovers.
 
 Waiting passes and tasks stand in our own tables (`lanes`, `tasks`), written by the transaction that
 keeps the hook. The engine hears of a pass when it begins, and carries it through a death of the

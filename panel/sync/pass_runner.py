@@ -74,7 +74,7 @@ class PassRunner:
             begun = pass_states.list_running(connection)
         # The rows are read before the engine's list: a pass that ends in between has settled its
         # row.
-        living = {each.workflow_id for each in self._queue.list_living(PASS_WORKFLOW)}
+        living = {workflow.workflow_id for workflow in self._queue.list_living(PASS_WORKFLOW)}
         for organization, pass_id in begun.items():
             if pass_id not in living:
                 self._bury(organization, pass_id)

@@ -112,23 +112,23 @@ def _make_company(
     )
 
 
-def _read_member(each: Collaborator, stored: Person | None) -> Collaborator | None:
+def _read_member(collaborator: Collaborator, stored: Person | None) -> Collaborator | None:
     """The collaborator, if a member with an e-mail. Illegible fields keep the last pass's values; a
     person whom no pass knows does not join by them."""
-    odd = {oddity.field for oddity in each.oddities} & DECIDING_FIELDS
+    odd = {oddity.field for oddity in collaborator.oddities} & DECIDING_FIELDS
     if not odd:
-        return each if each.email and is_member(each) else None
+        return collaborator if collaborator.email and is_member(collaborator) else None
     if stored is None:
         return None
-    email = stored.email if "email" in odd else each.email
-    role = stored.role if "role" in odd else each.role
-    return replace(each, email=email, role=role) if email else None
+    email = stored.email if "email" in odd else collaborator.email
+    role = stored.role if "role" in odd else collaborator.role
+    return replace(collaborator, email=email, role=role) if email else None
 
 
-def is_member(each: Collaborator) -> bool:
+def is_member(collaborator: Collaborator) -> bool:
     """Is the collaborator a member: not merely invited, and not gone?"""
-    active = _says(each.status, MEMBER_STATUSES)
-    return each.role != NO_ROLE and active and _says(each.invite, MEMBER_INVITES)
+    active = _says(collaborator.status, MEMBER_STATUSES)
+    return collaborator.role != NO_ROLE and active and _says(collaborator.invite, MEMBER_INVITES)
 
 
 def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:
@@ -149,9 +149,9 @@ def list_sharers(
     return [person for person in elsewhere if _is_shared(person.phone, holders)]
 
 
-def make_key(each: Collaborator) -> str:
+def make_key(collaborator: Collaborator) -> str:
     """The seat's name in our directory."""
-    return f"collaborator:{each.id}"
+    return f"collaborator:{collaborator.id}"
 
 
 def _find_holders(
@@ -179,25 +179,25 @@ def _is_shared(phone: str | None, holders: Mapping[str, set[object]]) -> bool:
 
 
 def _make_person(
-    each: Collaborator, country: str | None, holders: Mapping[str, set[object]]
+    collaborator: Collaborator, country: str | None, holders: Mapping[str, set[object]]
 ) -> DesiredPerson:
     """`country`: of the organization, for a number that is written without its own."""
-    email, phone = each.email or "", normalize_phone(each.phone, country)
+    email, phone = collaborator.email or "", normalize_phone(collaborator.phone, country)
     return DesiredPerson(
-        key=make_key(each),
-        role=each.role if each.role in ROLES_BY_WEIGHT else "member",
-        name=each.name or email.partition("@")[0],
+        key=make_key(collaborator),
+        role=collaborator.role if collaborator.role in ROLES_BY_WEIGHT else "member",
+        name=collaborator.name or email.partition("@")[0],
         email=email,
         phone=phone,
-        phone_shared=has_extension(each.phone, country) or _is_shared(phone, holders),
-        lacks=_describe_lacks(each),
+        phone_shared=has_extension(collaborator.phone, country) or _is_shared(phone, holders),
+        lacks=_describe_lacks(collaborator),
     )
 
 
-def _describe_lacks(each: Collaborator) -> str | None:
-    if each.rights is None:
+def _describe_lacks(collaborator: Collaborator) -> str | None:
+    if collaborator.rights is None:
         return None
-    return ",".join(area for area in SHOWN_RIGHTS if area not in each.rights)
+    return ",".join(area for area in SHOWN_RIGHTS if area not in collaborator.rights)
 
 
 def make_identifier() -> str:
@@ -218,30 +218,19 @@ def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
     Where organizations differ in plan or billing entity, the attribute is left out. The lowest role
     is written, because the contact has more rights in some organizations than in others.
     """
-    organizations = [
-        organization
-        for organization, _ in {
-            organization.id: (organization, seat) for organization, seat in seats
-        }.values()
-    ]
-    if not organizations:
+    companies = list({company.id: company for company, _ in seats}.values())
+    if not companies:
         return {}
-    statuses = {organization.entitlement_status for organization in organizations}
-    expiries = [
-        organization.next_expiry for organization in organizations if organization.next_expiry
-    ]
+    statuses = {company.entitlement_status for company in companies}
+    expiries = [company.next_expiry for company in companies if company.next_expiry]
     values = {
-        ID_ATTRIBUTE: ",".join(str(organization.id) for organization in organizations),
-        NAME_ATTRIBUTE: ", ".join(organization.name for organization in organizations),
+        ID_ATTRIBUTE: ",".join(str(company.id) for company in companies),
+        NAME_ATTRIBUTE: ", ".join(company.name for company in companies),
         ROLE_ATTRIBUTE: _find_role(seats),
-        "middag_billing_entity": _common_value(
-            organization.billing_entity for organization in organizations
-        ),
-        "middag_plan": _common_value(organization.plan for organization in organizations),
+        "middag_billing_entity": _common_value(company.billing_entity for company in companies),
+        "middag_plan": _common_value(company.plan for company in companies),
         "middag_entitlement_status": find_status(statuses),
-        "middag_active_entitlements": sum(
-            organization.active_entitlements for organization in organizations
-        ),
+        "middag_active_entitlements": sum(company.active_entitlements for company in companies),
         "middag_next_expiry": min(expiries).isoformat() if expiries else None,
     }
     return {key: value for key, value in values.items() if value is not None}
@@ -261,9 +250,9 @@ def _find_role(seats: list[tuple[Known, Person]]) -> str:
     """The contact's weightiest role in each organization; of several organizations the lowest of
     those."""
     by_organization: dict[int, str] = {}
-    for known, seat in seats:
-        by_organization[known.id] = min(
-            by_organization.get(known.id, seat.role), seat.role, key=weigh
+    for company, seat in seats:
+        by_organization[company.id] = min(
+            by_organization.get(company.id, seat.role), seat.role, key=weigh
         )
     return max(by_organization.values(), key=weigh)
 

@@ -52,20 +52,20 @@ class Plan:
     elsewhere: list[Person]
     words: dict[str, str]
 
-    def digest(self, told: Told) -> str:
+    def digest(self, answers: Told) -> str:
         """The same while a further pass would have nothing to do."""
-        sharers = list_sharers(self.truth, told.people.rows, self.elsewhere)
-        return make_digest([self.known, self.wanted, sharers, self.words, told.is_whole])
+        sharers = list_sharers(self.truth, answers.people.rows, self.elsewhere)
+        return make_digest([self.known, self.wanted, sharers, self.words, answers.is_whole])
 
 
 def list_wanted(
-    truth: Organization, told: Told, elsewhere: Collection[Person]
+    truth: Organization, answers: Told, elsewhere: Collection[Person]
 ) -> list[DesiredPerson]:
     """The people of the list; an incomplete list lowers nobody's role."""
-    people = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
-    if told.is_whole:
+    people = list_people(truth, answers.people.rows, answers.before, answers.is_whole, elsewhere)
+    if answers.is_whole:
         return people
-    return [_keep_role(person, told.before.get(person.key)) for person in people]
+    return [_keep_role(person, answers.before.get(person.key)) for person in people]
 
 
 def _keep_role(person: DesiredPerson, stored: Person | None) -> DesiredPerson:
@@ -74,15 +74,15 @@ def _keep_role(person: DesiredPerson, stored: Person | None) -> DesiredPerson:
 
 def make_words(
     truth: Organization,
-    known: Known,
-    wanted: list[DesiredPerson],
+    company: Known,
+    people: list[DesiredPerson],
     entitlements: tuple[Entitlement, ...],
 ) -> dict[str, str]:
     return make_terms(
         truth.id,
         [truth.name, truth.legal_name],
         truth.tax_id,
-        [known.email, *(each.email for each in wanted)],
-        [known.phone, *(each.phone for each in wanted)],
-        [each.code for each in entitlements],
+        [company.email, *(person.email for person in people)],
+        [company.phone, *(person.phone for person in people)],
+        [entitlement.code for entitlement in entitlements],
     )

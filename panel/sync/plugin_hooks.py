@@ -33,7 +33,7 @@ start_series(HOOKS_ANSWERED, [NO_KIND], REFUSAL_REASONS)
 MOST_READ = 1024 * 1024
 RETRY_AFTER = "30"  # when to bring a hook again that could not be kept
 MOST_WRONG, WRONG_SECONDS = 20, 60.0
-MOST_ADDRESSES = 10_000  # remembered at once: nobody fills our memory with addresses
+MOST_ADDRESSES = 10_000  # remembered at once, so that strangers cannot fill our memory
 
 
 class WrongProofs:

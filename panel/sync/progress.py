@@ -23,20 +23,20 @@ class Progress:
     def __init__(self) -> None:
         self._reached: dict[int, dict[str, tuple[Known, DesiredPerson]]] = {}
 
-    def list_left(self, known: Known, people: Sequence[DesiredPerson]) -> list[DesiredPerson]:
+    def list_left(self, company: Known, people: Sequence[DesiredPerson]) -> list[DesiredPerson]:
         """The people who were not reached yet, or whose values have changed since."""
-        reached = self._reached.get(known.id, {})
-        return [person for person in people if reached.get(person.key) != (known, person)]
+        reached = self._reached.get(company.id, {})
+        return [person for person in people if reached.get(person.key) != (company, person)]
 
     def count(self, organization: int) -> int:
         """How many were reached so far."""
         return len(self._reached.get(organization, {}))
 
-    def note(self, known: Known, person: DesiredPerson) -> None:
+    def note(self, company: Known, person: DesiredPerson) -> None:
         """Note that this person is in line."""
-        while len(self._reached) >= MOST_ORGANIZATIONS and known.id not in self._reached:
+        while len(self._reached) >= MOST_ORGANIZATIONS and company.id not in self._reached:
             self._reached.pop(next(iter(self._reached)))
-        self._reached.setdefault(known.id, {})[person.key] = (known, person)
+        self._reached.setdefault(company.id, {})[person.key] = (company, person)
 
     def forget(self, organization: int) -> None:
         """The pass is over, well or not: the next one looks at everybody."""

@@ -2,7 +2,7 @@
 
 A budget flows: a fifth of a minute's calls may be made at once, the rest comes evenly, so that no
 burst spends the minute. The slow lanes leave that fifth to the first lane. A quarter of the budget
-is theirs whatever happens, so that they end.
+always belongs to them, so that they end.
 
 WordPress serves everybody with a few PHP workers, the shop's customers too. So passes take two of
 them at most, the slow lanes one, and leave each alone for longer than it worked for them.

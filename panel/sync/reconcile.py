@@ -116,8 +116,8 @@ class Reconciler:
         if self._directory.forgotten.covers_organization(organization):
             return False
         begun = time.time()
-        told = self._read(self._office.fetch(ORGANIZATION, organization))
-        digest = self._plan(told).digest(told)
+        answers = self._read(self._office.fetch(ORGANIZATION, organization))
+        digest = self._plan(answers).digest(answers)
         if self._notes is None or self._notes.readings.find_digest(organization) != digest:
             return True
         self._notes.readings.note_read(organization, digest, begun)
@@ -134,91 +134,91 @@ class Reconciler:
             self._directory.people_of(truth.id),
         )
 
-    def _plan(self, told: Told) -> Plan:
-        organization, people = told.truth.id, told.people.rows
+    def _plan(self, answers: Told) -> Plan:
+        organization, people = answers.truth.id, answers.people.rows
         former = self._directory.get_organizations([organization]).get(organization)
-        truth = keep_known(told.truth, former)
-        known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
+        truth = keep_known(answers.truth, former)
+        company = describe(truth, answers.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
-        desired = list_wanted(truth, told, elsewhere)
-        known, desired = self._leave_out_forgotten(known, desired)
-        words = make_words(truth, known, desired, told.owned.rows)
-        return Plan(truth, former, known, desired, elsewhere, words)
+        desired = list_wanted(truth, answers, elsewhere)
+        company, desired = self._leave_out_forgotten(company, desired)
+        words = make_words(truth, company, desired, answers.owned.rows)
+        return Plan(truth, former, company, desired, elsewhere, words)
 
     def _leave_out_forgotten(
-        self, known: Known, people: list[DesiredPerson]
+        self, company: Known, people: list[DesiredPerson]
     ) -> tuple[Known, list[DesiredPerson]]:
         """Leave out people who were forgotten, and their keys from the company's own."""
         candidates = [Candidacy(person.key, person.email, person.own_phone) for person in people]
-        company = Candidacy("", known.email, None if known.phone_shared else known.phone)
-        covered = self._directory.forgotten.find_covered(known.id, [*candidates, company])
-        if company.key in covered:
-            known = replace(known, email=None, phone=None)
-        return known, [person for person in people if person.key not in covered]
+        own = Candidacy("", company.email, None if company.phone_shared else company.phone)
+        covered = self._directory.forgotten.find_covered(company.id, [*candidates, own])
+        if own.key in covered:
+            company = replace(company, email=None, phone=None)
+        return company, [person for person in people if person.key not in covered]
 
-    def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
-        begun, plan = time.time(), self._plan(told)
-        known, people = plan.known, plan.wanted
-        self._directory.put_organization(known)
-        self._put_terms(plan, told)
-        outcome = self._bring_people(plan, told, kinds)
-        if told.is_whole:
-            outcome += self._remove_leavers(told, people)
-        sharers = list_sharers(plan.truth, told.people.rows, plan.elsewhere)
+    def _bring_in_line(self, answers: Told, kinds: Collection[str]) -> None:
+        begun, plan = time.time(), self._plan(answers)
+        company, people = plan.known, plan.wanted
+        self._directory.put_organization(company)
+        self._put_terms(plan, answers)
+        outcome = self._bring_people(plan, answers, kinds)
+        if answers.is_whole:
+            outcome += self._remove_leavers(answers, people)
+        sharers = list_sharers(plan.truth, answers.people.rows, plan.elsewhere)
         outcome += work_on_each(self._tools.departures.end_phone_seats, sharers)
-        self._withhold_picks(known.id)
+        self._withhold_picks(company.id)
         if RECONCILE in kinds:
-            self._clear_orphans(told)
+            self._clear_orphans(answers)
         outcome.raise_trouble()
         if self._notes:
-            after = replace(told, before=self._directory.people_of(known.id))
+            after = replace(answers, before=self._directory.people_of(company.id))
             digest = self._plan(after).digest(after)
-            self._notes.readings.note_read(known.id, digest, begun)
+            self._notes.readings.note_read(company.id, digest, begun)
 
-    def _bring_people(self, plan: Plan, told: Told, kinds: Collection[str]) -> ContactErrors:
-        known = plan.known
-        seats = Seats(self._tools, known, plan.wanted, changed=known != plan.former)
+    def _bring_people(self, plan: Plan, answers: Told, kinds: Collection[str]) -> ContactErrors:
+        company = plan.known
+        seats = Seats(self._tools, company, plan.wanted, changed=company != plan.former)
 
         def bring(person: DesiredPerson) -> str:
             why = seats.bring(person)
             if not why:
-                self._progress.note(known, person)
+                self._progress.note(company, person)
             return why
 
-        rest = self._progress.list_left(known, plan.wanted)
+        rest = self._progress.list_left(company, plan.wanted)
         if self._notes and _is_about_values(kinds):
-            further = self._directory.further_contacts_of(known.id)
-            settled = Settled(self._notes.sightings, self._tools.writer, told.before, further)
+            further = self._directory.further_contacts_of(company.id)
+            settled = Settled(self._notes.sightings, self._tools.writer, answers.before, further)
             rest = [person for person in rest if not settled.covers(person)]
         return work_on_each(bring, rest)
 
     def repair(self, contact: int) -> None:
-        """Put back what somebody changed of our attributes in a contact and its conversations, as
-        a pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
+        """Put back our attributes that somebody changed in a contact and its conversations, as a
+        pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
         self._tools.writer.repair(contact)
 
-    def _put_terms(self, plan: Plan, told: Told) -> None:
+    def _put_terms(self, plan: Plan, answers: Told) -> None:
         """Replace the search's words; the words of an incomplete list are kept."""
-        kinds = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
-        kinds += [BY_ENTITLEMENT] if told.owned.cut else []
+        kinds = [] if answers.is_whole else [BY_EMAIL, BY_PHONE]
+        kinds += [BY_ENTITLEMENT] if answers.owned.cut else []
         self._terms.replace_terms(plan.known.id, plan.words, kinds)
 
-    # -- who left, and what was written too much -------------------------------------------------
+    # -- people who left, and values that go -----------------------------------------------------
 
-    def _remove_leavers(self, told: Told, people: list[DesiredPerson]) -> ContactErrors:
+    def _remove_leavers(self, answers: Told, people: list[DesiredPerson]) -> ContactErrors:
         """Remove the people who are no longer named, or no members, or without an e-mail of their
         own."""
-        keys = sorted(told.before.keys() - {person.key for person in people})
-        further = self._directory.further_contacts_of(told.truth.id)
+        keys = sorted(answers.before.keys() - {person.key for person in people})
+        further = self._directory.further_contacts_of(answers.truth.id)
         departures = self._tools.departures
         return work_on_each(
-            lambda key: departures.remove_person(told.before[key], further.get(key, set())), keys
+            lambda key: departures.remove_person(answers.before[key], further.get(key, set())), keys
         )
 
-    def _clear_orphans(self, told: Told) -> None:
-        further = self._directory.further_contacts_of(told.truth.id).values()
-        seated = {person.contact for person in told.before.values()}.union(*further)
-        self._tools.departures.clear_orphans(told.truth.id, seated)
+    def _clear_orphans(self, answers: Told) -> None:
+        further = self._directory.further_contacts_of(answers.truth.id).values()
+        seated = {person.contact for person in answers.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(answers.truth.id, seated)
 
     def _clear_organization(self, organization: int) -> None:
         self._withhold_picks(organization)
@@ -230,7 +230,8 @@ class Reconciler:
             self._notes.readings.forget(organization)
 
     def _withhold_picks(self, organization: int) -> None:
-        """Take back what earlier versions wrote for picks that may not be disclosed; once each."""
+        """Remove from Chatwoot the undisclosed picks that earlier versions wrote; once for each
+        pick."""
         for link in self._links.list_unwithheld(organization):
             try:
                 self._withhold_pick(link)

@@ -50,14 +50,14 @@ class SeatWriter:
         self._tools = tools
 
     def write(self, desired: DesiredPerson, seat: Seat) -> str:
-        """Tell each contact what it may know; returns what Chatwoot refused."""
+        """Write all contacts of the person; returns Chatwoot's refusals."""
         person, place = seat.person, seat.place
         refusals = [self._tell_contact(desired, seat, place.contact, place.identifier)]
         refusals += [self._tell_contact(desired, seat, contact, None) for contact in seat.further]
         person = self._correct_email(seat)
-        settled = replace(person, identifier=read_own(person))
-        if settled != seat.person and not refusals[0]:
-            self._tools.directory.put_person(settled)
+        noted = replace(person, identifier=read_own(person))
+        if noted != seat.person and not refusals[0]:
+            self._tools.directory.put_person(noted)
         return "; ".join(filter(None, refusals))
 
     def _tell_contact(

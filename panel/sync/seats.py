@@ -28,18 +28,18 @@ class Seats:
     knew."""
 
     def __init__(
-        self, tools: Tools, known: Known, people: Sequence[DesiredPerson], changed: bool
+        self, tools: Tools, company: Known, people: Sequence[DesiredPerson], changed: bool
     ) -> None:
         self._tools = tools
-        self._known = known
+        self._known = company
         self._changed = changed
         self._seat_writer = SeatWriter(tools)
         self._search = ContactSearch(tools.chatwoot, people)
         self._owners = {person.email: person.key for person in people if person.email}
-        self._further = tools.directory.further_contacts_of(known.id)
+        self._further = tools.directory.further_contacts_of(company.id)
 
     def bring(self, desired: DesiredPerson) -> str:
-        """Find or make the contacts, tell them what they may know; returns what was refused."""
+        """Find or make the person's contacts and write them; returns Chatwoot's refusals."""
         try:
             # Passes of two organizations of one person must not both find no contact and make one.
             with self._tools.writer.lock(f"person:{self._name_lock(desired)}"):
@@ -63,14 +63,14 @@ class Seats:
         contacts = self._search.find(desired)
         present = self._look(stored, contacts)
         place = self._choose(desired, stored, present, contacts)
-        rest = stored
+        remaining = stored
         if stored and stored.contact and (not place or place.contact.id != stored.contact):
-            rest = self._leave(stored, present is None)
-        base = self._find_base(desired, rest)
+            remaining = self._leave(stored, present is None)
+        base = self._find_base(desired, remaining)
         if stored and not (place or base or present):
-            rest = self._note_erasure(stored)
+            remaining = self._note_erasure(stored)
         # No contact is made while the base of a merge exists: the base may be the person.
-        place = place or (None if base else self._make(desired, rest))
+        place = place or (None if base else self._make(desired, remaining))
         if not place:
             if stored:
                 self._put_further(desired, replace(stored, contact=0), ())
@@ -127,7 +127,8 @@ class Seats:
         return stored.email == desired.email and _is_same_line(stored.phone, desired.phone)
 
     def _leave(self, stored: Person, is_gone: bool) -> Person:
-        """The person without the contact that was theirs; raises what Chatwoot refuses."""
+        """End the seat of the stored contact; returns the person without it. Raises
+        `ValuesRefused`."""
         departures = self._tools.departures
         if not is_gone:
             if why := departures.end_seat(stored, stored.contact):
@@ -137,7 +138,8 @@ class Seats:
         return replace(stored, contact=0)
 
     def _find_base(self, desired: DesiredPerson, stored: Person | None) -> int:
-        """The contact that took theirs in, while it is there and shows none of their keys."""
+        """The base of their merged contact, while it exists and shows none of their keys; else
+        0."""
         number = stored.merged_into if stored else 0
         base = self._read(number) if number else None
         return 0 if base is None or find_key(desired, base) else number
@@ -211,7 +213,7 @@ class Seats:
 
 
 def _may_be_told(contact: Contact, desired: DesiredPerson) -> bool:
-    """May this further contact know what the person's first one knows?
+    """May this further contact have the same attributes as the person's first one?
 
     Phone numbers can be guessed one after another. A visitor of a website can type one into the
     chat and then read the whole contact. The person has another contact, so this one may stay

@@ -68,7 +68,7 @@ class TaskRunner:
             begun = tasks.list_running(connection)
         # The rows are read before the engine's list: a try that ends in between has settled its
         # task.
-        living = {each.workflow_id for each in self._queue.list_living(TASK_WORKFLOW)}
+        living = {workflow.workflow_id for workflow in self._queue.list_living(TASK_WORKFLOW)}
         for task, try_id in begun.items():
             if try_id not in living:
                 with inbox.write_transaction(self._database, task.id) as connection:

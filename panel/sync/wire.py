@@ -1,8 +1,8 @@
 """The wire format of a hook: all that we assume about its sender, docs/hooks.md.
 
 The order is the defence: size, content type and proof are settled on the raw bytes, and only what a
-proven sender sent is parsed. Every way to be wrong is a `Refusal` with its answer. The names of the
-`headers` come in lower case.
+proven sender sent is parsed. Every fault is a `Refusal` with its answer. The names of the `headers`
+come in lower case.
 """
 
 import base64

@@ -31,11 +31,11 @@ def _is_yes(_task: object = None) -> bool:
 class Work:
     """The jobs of the executing process.
 
-    `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
-    buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when
-    another installation writes into the account, and nothing is to be executed here. `recovery`
-    hears of the calls that succeed. `reconcile` begins a night; `keep_nights` goes on with it, in a
-    thread, until its event is set.
+    `do_task` and `bring_in_line` raise `TryLater` where another try may succeed, and other errors
+    where the work is to be buried; `is_due`: may a task be done now, or is somebody else at it;
+    `may_write`: False when another installation writes into the account, and nothing is to be
+    executed here. `recovery` hears of the calls that succeed. `reconcile` begins a night;
+    `keep_nights` goes on with it, in a thread, until its event is set.
     """
 
     bring_in_line: BringInLine

@@ -79,8 +79,9 @@ class Worker:
     ) -> None:
         """Execute passes until `stop`, whenever this process is the leader; blocks.
 
-        `bring_in_line(organization)` raises `TryLater` for what may heal; anything else is buried.
-        `reconcile()` is called once a day, at night; `warm(organization)` after a customer wrote.
+        `bring_in_line(organization)` raises `TryLater` where another try may succeed; after another
+        error the pass is buried. `reconcile()` is called once a day, at night; `warm(organization)`
+        after a customer wrote.
         """
         self.run_work(Work(bring_in_line, reconcile, warm))
 

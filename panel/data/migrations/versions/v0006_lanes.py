@@ -15,7 +15,7 @@ OLDEST_CODE = 1
 
 
 def upgrade() -> None:
-    """Columns of three tables; what waits now stands in the first lane, in no order."""
+    """Columns of three tables; waiting passes stand in the first lane, in no order."""
     _add("hooks", "lane", sa.Integer(), "0")
     op.drop_index("hooks_by_status", "hooks")
     op.create_index("hooks_by_status", "hooks", ["status", "lane", "received_at"])
