@@ -1,4 +1,4 @@
-"""What setup makes of the account's mark: claims it, moves it along, or leaves it to another."""
+"""Setup's decision about the account's mark: claim it, move it along, or leave it to another."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ TAKE_OVER = "`flask --app app setup --take-over`"
 
 @dataclass(frozen=True)
 class Claim:
-    """`ours`: our mark; `found`: that of the account, judged by `verdict`.
+    """`ours`: our mark; `found`: the account's mark; `verdict`: the comparison of both.
 
     `is_ours`: the account is to have our mark, or has it.
     """
@@ -34,18 +34,18 @@ class Claim:
     def __str__(self) -> str:
         return f"the panel at {self.ours.place}"
 
-    def describe(self, wanted: Definition, row: dict[str, Any] | None) -> Definition:
-        """The definition with our mark, where it is the one that has it."""
-        is_marked = (wanted.model, wanted.key) == (CONTACT_MODEL, ID_ATTRIBUTE)
+    def describe(self, definition: Definition, row: dict[str, Any] | None) -> Definition:
+        """The definition, with our mark where it is the one that carries it."""
+        is_marked = (definition.model, definition.key) == (CONTACT_MODEL, ID_ATTRIBUTE)
         if not is_marked or not self.is_ours:
-            return wanted
+            return definition
         if self.found and self.verdict == OURS and not self.ours.id:
-            return wanted  # a mark that says more than we know now
+            return definition  # the present mark says more than we know now
         present = (row or {}).get("attribute_description")
-        return replace(wanted, description=write_mark(present, self.ours))
+        return replace(definition, description=write_mark(present, self.ours))
 
     def find_problems(self) -> Iterator[str]:
-        """Why nothing is executed here, or might not be."""
+        """The reason why nothing is executed here, or might not be."""
         if self.is_ours:
             return
         if self.verdict == UNMARKED:
@@ -63,13 +63,15 @@ class Claim:
 
 
 def make_claim(survey: Survey, ours: Mark, take_over: bool) -> Claim:
-    """Ours is what has our mark, or none and no other panel, or what moved here with us.
+    """The account is ours with our mark, without any mark and any other panel, or if it moved with
+    us.
 
     A former address is one whose tab or webhook says that it was ours (see `survey`).
     """
-    found = survey.mark
-    verdict = compare_marks(found, ours)
+    mark = survey.mark
+    verdict = compare_marks(mark, ours)
     is_free = verdict == UNMARKED and not survey.others
-    # The mark of another database only by word: its installation may be alive.
-    came_along = found is not None and found.place in survey.former and verdict == MOVED
-    return Claim(ours, found, verdict, take_over or verdict == OURS or is_free or came_along)
+    # The mark of another database is taken over only by `--take-over`: its installation may be
+    # alive.
+    came_along = mark is not None and mark.place in survey.former and verdict == MOVED
+    return Claim(ours, mark, verdict, take_over or verdict == OURS or is_free or came_along)

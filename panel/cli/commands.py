@@ -1,4 +1,5 @@
-"""The administrator's commands, `flask --app app …`: launch-url and access; all are hung up."""
+"""The administrator's commands, `flask --app app …`: launch-url and access; `register` adds all
+commands."""
 
 import csv
 import sys
@@ -52,7 +53,7 @@ def access(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Who was shown which customer, how proven and how matched; newest first."""
+    """List which agent was shown which customer, how proven and how matched; newest first."""
     start = since.timestamp() if since else 0.0
     entries = services().audit_log.list_entries(agent, organization, start)
     if as_csv:
@@ -84,6 +85,6 @@ COMMANDS = (launch_url, setup, doctor, explain, access, forget, export, sync.gro
 
 
 def register(app: Flask) -> None:
-    """Hang the commands onto the application."""
+    """Add the commands to the application."""
     for command in COMMANDS:
         app.cli.add_command(command)

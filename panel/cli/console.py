@@ -1,6 +1,6 @@
 """The console script `middag-panel` of an installed package: the commands, `run` and `worker`.
 
-It needs no checkout: the package holds templates, static files, catalogues and migrations.
+The script needs no checkout: the package has templates, static files, catalogues and migrations.
 """
 
 import os
@@ -35,6 +35,6 @@ def run(arguments: tuple[str, ...]) -> None:
         for path in (PACKAGE, PACKAGE.parent)
         if (path / GUNICORN_SETTINGS).is_file()
     )
-    # -P: a folder "panel" that happens to lie where this is started is not ours.
+    # -P: without it, a folder "panel" in the working directory would be imported instead of ours.
     command = [sys.executable, "-P", "-m", "gunicorn", "--config", str(settings)]
     os.execv(sys.executable, [*command, "panel.application:create_app()", *arguments])  # noqa: S606

@@ -1,4 +1,4 @@
-"""What the panel needs in Chatwoot: attribute definitions, a dashboard app, a webhook."""
+"""The panel's needs in Chatwoot: attribute definitions, a dashboard app, a webhook."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ WEBHOOK_PATH = "/sync/chatwoot"
 
 @dataclass(frozen=True)
 class Definition:
-    """One custom attribute of ours, as Chatwoot's settings show it."""
+    """A custom attribute of ours, as Chatwoot's settings show it."""
 
     model: int
     key: str

@@ -1,6 +1,7 @@
-"""`flask --app app doctor`: what is wrong, why, and what mends it, on one screen.
+"""`flask --app app doctor`: faults, their causes and remedies, on one screen.
 
-Exit codes: 0 all is well; 1 a warning or a fault; 2 it could not run, for the settings are wrong.
+Exit codes: 0 all is well; 1 a warning or a fault; 2 it could not run, because the settings are
+wrong.
 """
 
 import logging
@@ -54,14 +55,14 @@ EXAMINATIONS = (
 
 @dataclass(frozen=True)
 class ExaminationResult:
-    """`diagnoses`: at least one; that of a thing that is well has no words."""
+    """`diagnoses`: at least one; a good one has no words."""
 
     examination: Examination
     diagnoses: tuple[Diagnosis, ...]
 
     @property
     def worst(self) -> str:
-        return min((each.state for each in self.diagnoses), key=STATES.index)
+        return min((diagnosis.state for diagnosis in self.diagnoses), key=STATES.index)
 
 
 @click.command("doctor")
@@ -86,18 +87,19 @@ def doctor(sample: int | None, deliver: bool, watch: bool, as_json: bool) -> Non
 
 
 def _report(rows: Sequence[Examination], as_json: bool) -> bool:
-    """Whether all is well."""
+    """Examine and print; returns whether all is well."""
     begun = time.monotonic()
     results = examine_all(services(), rows)
     seconds = time.monotonic() - begun
     echo(_make_value(results, seconds), as_json, lambda: _draw(results, seconds))
-    return all(each.worst == OK for each in results)
+    return all(result.worst == OK for result in results)
 
 
 def examine_all(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
-    """Each in a thread of its own, which is left behind where it does not end in time.
+    """Run every examination in a thread of its own, which is abandoned where it does not end in
+    time.
 
-    The log keeps silent: what it would say stands on the screen.
+    The log keeps silent, because its messages stand on the screen already.
     """
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -108,17 +110,18 @@ def examine_all(shared: Services, rows: Sequence[Examination]) -> list[Examinati
 
 
 def examine_beside(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
-    """The same in a process that does something else as well, whose log goes on."""
-    found: dict[str, tuple[Diagnosis, ...]] = {}
+    """The same for a process that has other work too: its log goes on."""
+    diagnoses: dict[str, tuple[Diagnosis, ...]] = {}
     threads = [
-        threading.Thread(target=_examine, args=(row, shared, found), daemon=True) for row in rows
+        threading.Thread(target=_examine, args=(row, shared, diagnoses), daemon=True)
+        for row in rows
     ]
     for thread in threads:
         thread.start()
     begun = time.monotonic()
     for row, thread in zip(rows, threads, strict=True):
         thread.join(max(0.0, begun + row.seconds - time.monotonic()))
-    return [ExaminationResult(row, found.get(row.name) or _tell_late(row)) for row in rows]
+    return [ExaminationResult(row, diagnoses.get(row.name) or _tell_late(row)) for row in rows]
 
 
 def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
@@ -128,47 +131,50 @@ def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
 
 
 def examine_outside(shared: Services) -> dict[str, Any]:
-    """For `/readyz`: the checks that it does not have itself, as they are now."""
+    """The present results for `/readyz` of the checks that it does not have itself."""
     rows = [row for row in EXAMINATIONS if row.name not in state.SHARED_CHECKS]
     begun = time.monotonic()
     return _make_value(examine_beside(shared, rows), time.monotonic() - begun)
 
 
-def _examine(row: Examination, shared: Services, found: dict[str, tuple[Diagnosis, ...]]) -> None:
-    """A check that breaks becomes a finding with a sentence, never a traceback."""
+def _examine(
+    row: Examination, shared: Services, diagnoses: dict[str, tuple[Diagnosis, ...]]
+) -> None:
+    """Run an examination; one that breaks becomes a diagnosis with a sentence, never a
+    traceback."""
     try:
-        found[row.name] = tuple(row.examine(shared)) or (Diagnosis(OK),)
+        diagnoses[row.name] = tuple(row.examine(shared)) or (Diagnosis(OK),)
     except Exception as error:  # noqa: BLE001 (the other examinations say what they found)
-        told = f"it could not be examined ({type(error).__name__})"
-        found[row.name] = (Diagnosis(FAULT, told, "look at the other faults first"),)
+        cause = f"it could not be examined ({type(error).__name__})"
+        diagnoses[row.name] = (Diagnosis(FAULT, cause, "look at the other faults first"),)
 
 
 def _make_value(results: Sequence[ExaminationResult], seconds: float) -> dict[str, Any]:
-    """For programs."""
+    """The results for programs."""
     checks = [
-        {"name": each.examination.name, "group": each.examination.group, **asdict(diagnosis)}
-        for each in results
-        for diagnosis in each.diagnoses
+        {"name": result.examination.name, "group": result.examination.group, **asdict(diagnosis)}
+        for result in results
+        for diagnosis in result.diagnoses
     ]
-    worst = min((each.worst for each in results), key=STATES.index)
-    told = {"at": format_time(time.time()), "seconds": round(seconds, 1), "worst": worst}
-    return {**told, "checks": checks}
+    worst = min((result.worst for result in results), key=STATES.index)
+    head = {"at": format_time(time.time()), "seconds": round(seconds, 1), "worst": worst}
+    return {**head, "checks": checks}
 
 
 def _draw(results: Sequence[ExaminationResult], seconds: float) -> Iterator[str]:
-    """The worst first; what is well is named in one line."""
-    if all(each.worst == OK for each in results):
+    """The results in lines, the worst first; good ones are named in a single line."""
+    if all(result.worst == OK for result in results):
         yield f"Everything is well: {len(results)} checks, {seconds:.1f} s."
         return
     for grade in STATES[:-1]:
-        for each in results:
-            for diagnosis in (row for row in each.diagnoses if row.state == grade):
-                yield f"{grade:<8} {each.examination.name:<18} {diagnosis.cause}"
+        for result in results:
+            for diagnosis in (row for row in result.diagnoses if row.state == grade):
+                yield f"{grade:<8} {result.examination.name:<18} {diagnosis.cause}"
                 if diagnosis.fix:
                     yield f"{'':<27} -> {diagnosis.fix}"
-    well = [each.examination.name for each in results if each.worst == OK]
+    well = [result.examination.name for result in results if result.worst == OK]
     yield f"{OK:<8} {', '.join(well)}"
     counted = ", ".join(
-        f"{sum(each.worst == grade for each in results)} {grade}" for grade in STATES
+        f"{sum(result.worst == grade for result in results)} {grade}" for grade in STATES
     )
     yield f"{len(results)} checks: {counted}; {seconds:.1f} s"

@@ -1,7 +1,8 @@
-"""`flask --app app explain`: why the panel shows what it shows, or did.
+"""`flask --app app explain`: the explanation of what the panel shows, or did.
 
-Exit codes of a conversation: 0 its customer is proven, 1 not proven, several or nobody; of the
-others 0. 2: there is no such thing, or somebody could not be asked; what is known is printed.
+Exit codes for a conversation: 0 its customer is proven, 1 not proven, several or nobody; for an
+organization or a hook 0. 2: there is no such thing, or a side could not be asked; the known facts
+are printed.
 """
 
 import sys
@@ -40,24 +41,24 @@ def explain(
 ) -> None:
     """Why does the panel show this for a CONVERSATION, an organization, or after a hook?
 
-    It changes nothing, and shows no secret and no whole e-mail or phone.
+    The command changes nothing, and shows no secret and no whole e-mail or phone.
     """
-    if sum(each is not None for each in (conversation, organization, hook)) != 1:
+    if sum(choice is not None for choice in (conversation, organization, hook)) != 1:
         stop("Name one: a conversation, --organization ID or --hook ID.")
     moment = _read_moment(at) if at else 0.0
     question = Question(conversation or 0, organization or 0, hook or "", agent or 0, moment)
-    told = explain_shown(services(), question)
+    explanation = explain_shown(services(), question)
     drawing = Drawing(services().settings.timezone, time.time())
-    echo(asdict(told), as_json, lambda: drawing.draw(told))
-    if not told.is_answered:
+    echo(asdict(explanation), as_json, lambda: drawing.draw(explanation))
+    if not explanation.is_answered:
         sys.exit(COULD_NOT)
-    sys.exit(FOUND if conversation and not is_proven(told) else 0)
+    sys.exit(FOUND if conversation and not is_proven(explanation) else 0)
 
 
 def _read_moment(at: datetime) -> float:
-    """As the panel's clock shows it; an hour without a day is the last one that was."""
+    """The moment in PANEL_TIMEZONE (epoch seconds); an hour without a day is today's."""
     zone = services().settings.timezone
-    if at.year == 1900:  # what `strptime` makes of an hour alone
+    if at.year == 1900:  # `strptime` sets this year for an hour alone
         today = datetime.now(zone)
         at = at.replace(year=today.year, month=today.month, day=today.day)
     return at.replace(tzinfo=zone).timestamp()

@@ -1,9 +1,11 @@
-"""`flask --app app forget` and `export`: what is kept of a person or an organization.
+"""`flask --app app forget` and `export`: remove or print all that is kept of a person or an
+organization.
 
 Exit codes: 0 done; 1 done, and something is left for an administrator; 2 could not.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -72,8 +74,8 @@ def forget(
 @database_command
 def export(person: str | None, organization: int | None, as_json: bool) -> None:
     """Print all that is kept of a person or an organization, as JSON."""
-    found = export_subject(services(), _find_subject(person, organization))
-    click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=None if as_json else 2))
+    content = export_subject(services(), _find_subject(person, organization))
+    click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=None if as_json else 2))
 
 
 def _find_subject(person: str | None, organization: int | None) -> Subject:
@@ -85,11 +87,11 @@ def _find_subject(person: str | None, organization: int | None) -> Subject:
     return find_person(services(), email, contact)
 
 
-def _read_person(said: str) -> tuple[str, int]:
-    if said.isascii() and said.isdigit() and 0 < len(said) <= 18:
-        return "", int(said)
-    email = normalize_email(said)
-    if not email or "@" not in email:
+def _read_person(text: str) -> tuple[str, int]:
+    if re.fullmatch(r"[1-9][0-9]{0,17}", text):
+        return "", int(text)
+    email = normalize_email(text)
+    if not email or not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
         stop("--person takes an e-mail, or the number of a contact in Chatwoot.")
     return email, 0
 
@@ -104,25 +106,25 @@ def _forget(subjects: list[Subject], as_json: bool) -> None:
                 f"{error.side or 'Our own database'} could not be asked ({error.code}), so not all "
                 "is removed. No pass learns of them any more. Run it again."
             )
-    echo([asdict(each) for each in reports], as_json, lambda: _draw_reports(reports))
-    left = any(each.warnings or each.refused for each in reports)
-    sys.exit(FOUND if left else 0)
+    echo([asdict(report) for report in reports], as_json, lambda: _draw_reports(reports))
+    is_incomplete = any(report.warnings or report.refused for report in reports)
+    sys.exit(FOUND if is_incomplete else 0)
 
 
 def _draw_reports(reports: list[ForgetReport]) -> Iterator[str]:
-    for each in reports:
-        yield from (f"removed    {name}: {count}" for name, count in each.rows.items())
-        yield from (f"emptied    {name}: {count}" for name, count in each.emptied.items())
-        if not (each.rows or each.emptied):
+    for report in reports:
+        yield from (f"removed    {name}: {count}" for name, count in report.rows.items())
+        yield from (f"emptied    {name}: {count}" for name, count in report.emptied.items())
+        if not (report.rows or report.emptied):
             yield "removed    nothing: our tables held nothing of them"
-        if each.copies:
-            yield f"removed    kept answers: of {each.copies} documents"
-        if each.workflows:
-            yield f"removed    finished passes: {each.workflows}"
-        if each.cleared:
-            yield f"cleared    in Chatwoot: contact {', '.join(map(str, each.cleared))}"
-        yield from (f"refused    {why}" for why in each.refused)
-        yield from (f"to do      {words}" for words in each.warnings)
+        if report.copies:
+            yield f"removed    kept answers: of {report.copies} documents"
+        if report.workflows:
+            yield f"removed    finished passes: {report.workflows}"
+        if report.cleared:
+            yield f"cleared    in Chatwoot: contact {', '.join(map(str, report.cleared))}"
+        yield from (f"refused    {why}" for why in report.refused)
+        yield from (f"to do      {words}" for words in report.warnings)
     yield "A tombstone keeps passes from learning of them again (`--allow` lifts it)."
 
 
@@ -131,19 +133,19 @@ def _allow(person: str | None, organization: int | None, as_json: bool) -> None:
     if organization is not None:
         allowance = forgotten.allow_organization(organization)
     else:
-        found = find_person(services(), *_read_person(person or ""))
-        allowance = forgotten.allow_person(found.emails, found.phones)
+        subject = find_person(services(), *_read_person(person or ""))
+        allowance = forgotten.allow_person(subject.emails, subject.phones)
     if not allowance.marks:
         stop("They were not forgotten.", FOUND)
     get(Intake).line_up(list(allowance.organizations), Lane.BACKFILL, anew=True)
-    told = f"{allowance.marks} marks are gone: passes may learn of them again, and are lined up"
-    echo(asdict(allowance), as_json, lambda: [told])
+    words = f"{allowance.marks} marks are gone: passes may learn of them again, and are lined up"
+    echo(asdict(allowance), as_json, lambda: [words])
 
 
 def _restore(text: str, as_json: bool) -> None:
     try:
-        kept = msgspec.json.decode(text, type=Tombstones)
-        services().directory.forgotten.load(kept)
+        tombstones = msgspec.json.decode(text, type=Tombstones)
+        services().directory.forgotten.load(tombstones)
     except msgspec.DecodeError:
         stop("The file is none that `forget --tombstones` printed.")
     except OtherKey:

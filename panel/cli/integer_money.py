@@ -1,4 +1,4 @@
-"""What `MIDDAG_INTEGER_MONEY` means, explained with real amounts from the back office."""
+"""The meaning of `MIDDAG_INTEGER_MONEY`, explained with real amounts from the back office."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -17,22 +17,22 @@ DOCUMENTS_WITH_MONEY: Mapping[str, Document[Any]] = {"order": ORDERS, "quote": Q
 
 
 def explain_integer_money(back_office: BackOffice, organizations: Iterable[int]) -> list[str]:
-    """Lines for an administrator who has not set it: amounts that are unclear without it.
+    """Lines for an administrator who has not set it, with amounts that are unclear without it.
 
-    `organizations`: whose orders and quotes may be looked at. Raises nothing.
+    `organizations`: those whose orders and quotes may be read. Raises nothing.
     """
-    asked = list(islice(organizations, MOST_ASKED))
-    if not asked:
+    sample = list(islice(organizations, MOST_ASKED))
+    if not sample:
         return [
             "MIDDAG_INTEGER_MONEY is not set, and no organization is known yet: run setup again",
             "after the first pass, to see real amounts.",
         ]
     try:
-        examples = list(islice(_list_examples(back_office, asked), EXAMPLES))
+        examples = list(islice(_list_examples(back_office, sample), EXAMPLES))
     except PanelError as error:
         return [f"Whether MIDDAG_INTEGER_MONEY is needed is not known: the back office: {error}"]
     if not examples:
-        return [f"No amount of {len(asked)} organizations needs MIDDAG_INTEGER_MONEY."]
+        return [f"No amount of {len(sample)} organizations needs MIDDAG_INTEGER_MONEY."]
     return [
         "MIDDAG_INTEGER_MONEY is not set, and the back office writes amounts as whole numbers:",
         *(f"  - {example}" for example in examples),
@@ -53,7 +53,7 @@ def _list_examples(back_office: BackOffice, organizations: Iterable[int]) -> Ite
 def _read_rows(
     back_office: BackOffice, document: Document[Any], organization: int
 ) -> Iterable[Order | Quote]:
-    """None of an organization that is gone, or that may not be read."""
+    """The rows of a document; empty for an organization that is gone, or that may not be read."""
     try:
         listed: Listed[Any] = back_office.read(document, organization, CacheControl.FRESH).value
     except (Missing, Refused):

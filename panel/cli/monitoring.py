@@ -1,7 +1,7 @@
 """The worker's own port, for monitoring: it answers `routes.MACHINES` and nothing else.
 
-The worker counts in its own memory, on another machine than the panels perhaps, so it is asked
-itself. The routes are the panel's, and so is who may know (`web.health`).
+The worker counts in its own memory, perhaps on another machine than the panels, so monitoring asks
+it directly. Routes and access rules are the panel's (`web.health`).
 """
 
 import threading
@@ -22,7 +22,7 @@ class _Handler(WSGIRequestHandler):
     timeout = SCRAPE_HEAD_SECONDS  # of its socket
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads that monitoring came by."""
+        """Log no request: monitoring comes all the time."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -37,7 +37,7 @@ class _ServerIPv6(_Server):
 def answer_monitoring(app: Application, address: str) -> Iterator[int]:
     """Answer at `HOST:PORT` while the block runs; yields the port (0 chooses one).
 
-    Raises `OSError` where that cannot be had, `ValueError` where it is no such address.
+    Raises `OSError` where the port is taken, `ValueError` where the address is malformed.
     """
     host, _, port = address.rpartition(":")
     kind = _ServerIPv6 if ":" in host else _Server

@@ -1,4 +1,4 @@
-"""The lines of `sync status` about the nights: how far one is, what it found, what stopped."""
+"""The lines of `sync status` about the nights: their progress, results and troubles."""
 
 from collections.abc import Iterator
 
@@ -17,20 +17,20 @@ DOES = {
 
 
 def describe_night(night: NightRow | None, now: float) -> str:
-    """The last one, in a line."""
+    """The last night, in a line."""
     if night is None:
         return "none so far"
-    told = f"{night.contacts + night.single} contacts read, {night.compared} of {night.wanted}"
-    told = f"{told} organizations compared, {night.lined_up} lined up"
+    words = f"{night.contacts + night.single} contacts read, {night.compared} of {night.wanted}"
+    words = f"{words} organizations compared, {night.lined_up} lined up"
     if night.skipped:
-        told = f"{told}, {night.skipped} turns skipped"
+        words = f"{words}, {night.skipped} turns skipped"
     if night.ended_at:
-        return f"ended {format_age(now - night.ended_at)}: {told}"
-    return f"began {format_age(now - night.begun_at)} and {DOES[night.phase]}: {told}"
+        return f"ended {format_age(now - night.ended_at)}: {words}"
+    return f"began {format_age(now - night.begun_at)} and {DOES[night.phase]}: {words}"
 
 
 def find_night_problems(night: NightRow | None, now: float) -> Iterator[str]:
-    """One sentence for each trouble of the night: what stopped it, and what to do."""
+    """A sentence for each trouble of the night: its cause, and the advice."""
     if night is None:
         return
     if night.withheld:
@@ -52,7 +52,7 @@ def find_night_problems(night: NightRow | None, now: float) -> Iterator[str]:
 
 
 def _explain(night: NightRow) -> str:
-    """`trouble` names an organization or a contact before its reason, where it was one's."""
+    """The trouble in words; some begin with the organization or the contact that they concern."""
     whose, colon, reason = str(night.trouble).partition(": ")
     if colon and whose.startswith(("organization ", "contact ")):
         return f"{whose}: {explain_reason(reason, night.side or '')}"

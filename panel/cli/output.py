@@ -1,4 +1,4 @@
-"""The output of commands: for a person, or JSON with `--json`; a failure is a sentence.
+"""The output of commands: for a person, or JSON with `--json`. A failure is a sentence.
 
 Exit codes: 0 fine, 1 found something, 2 could not.
 """
@@ -27,7 +27,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="JSON for program
 
 
 def report_failures(command: Callable[..., None]) -> Callable[..., None]:
-    """What cannot be asked is a sentence and exit code 2: a traceback's 1 would mean "found"."""
+    """End with a sentence and exit code 2 where a side cannot be asked: a traceback's 1 means
+    "found"."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -44,9 +45,9 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def needs_database(command: Callable[..., None]) -> Callable[..., None]:
-    """The command looks into a database that is there: it neither makes nor upgrades one.
+    """Let the command run on an existing database only, without making or upgrading one.
 
-    Below `report_failures`: raises `WrongSchema` and `SQLAlchemyError`.
+    Raises `WrongSchema` and `SQLAlchemyError`, which `report_failures` around it explains.
     """
 
     @wraps(command)
@@ -58,29 +59,30 @@ def needs_database(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def plain_command(command: Callable[..., None]) -> Callable[..., None]:
-    """What every command is: it has the application, speaks JSON too, and explains a failure."""
+    """The decorator of every command: gives it the application and `--json`, and explains
+    failures."""
     return as_json(with_appcontext(report_failures(command)))
 
 
 def database_command(command: Callable[..., None]) -> Callable[..., None]:
-    """The same, for what looks into the database."""
+    """The same, for commands that read the database."""
     return plain_command(needs_database(command))
 
 
 def require_panel_url() -> None:
-    """End here where nobody has said how the panel is reached."""
+    """Stop where PANEL_URL is not set."""
     if not services().settings.panel_url:
         stop("PANEL_URL is empty: set it to where this panel is reached.")
 
 
 def stop(message: str, code: int = COULD_NOT) -> NoReturn:
-    """End here: the message goes to standard error."""
+    """End the process; the message goes to standard error."""
     click.echo(message, err=True)
     sys.exit(code)
 
 
 def echo(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
-    """The value for a program, or the lines that `draw` makes of it for a person."""
+    """Print the value for a program, or the lines of `draw` for a person."""
     if as_json:
         click.echo(json.dumps(value, default=str))
         return
@@ -89,5 +91,5 @@ def echo(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
 
 
 def format_time(epoch: float) -> str:
-    """To the second, in UTC."""
+    """The time to the second, in UTC."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")

@@ -1,7 +1,8 @@
-"""`flask --app app setup`: make Chatwoot hold what the panel needs, and say what is not well there.
+"""`flask --app app setup`: create in Chatwoot all that the panel needs, and report problems there.
 
 Exit codes: 0 all is done; 1 something is not as it should be; 2 a step failed, or Chatwoot could
-not be asked. A dry run is a check, which ends with 1 where anything is left to be done by anybody.
+not be asked. A dry run is a check, which ends with 1 where work is left for setup or for an
+administrator.
 """
 
 import sys
@@ -55,7 +56,8 @@ class Failed:
 
 @dataclass
 class Outcome:
-    """What a run did. `untried`: steps after one that failed because Chatwoot is unwell."""
+    """The result of a run. `untried`: steps after a failed one, when Chatwoot itself does not
+    work."""
 
     done: list[str] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
@@ -70,12 +72,12 @@ class SetupReport:
     dry_run: bool
     version: str
     outcome: Outcome
-    otherwise: str  # what to say where there was no step
+    otherwise: str  # the words where there was no step
     problems: list[SetupProblem]
     notes: list[str] = field(default_factory=list)
     secret: str = ""
     exposure: Exposure | None = None
-    amounts: list[str] = field(default_factory=list)  # what MIDDAG_INTEGER_MONEY would decide
+    amounts: list[str] = field(default_factory=list)  # see `_explain_amounts`
 
     @property
     def exit_code(self) -> int:
@@ -83,7 +85,7 @@ class SetupReport:
             return COULD_NOT
         if self.dry_run:
             return FOUND if self.outcome.done or self.problems else 0
-        return FOUND if not all(each.is_next for each in self.problems) else 0
+        return FOUND if not all(problem.is_next for problem in self.problems) else 0
 
 
 @click.command("setup")
@@ -99,7 +101,7 @@ def setup(dry_run: bool, remove: bool, show_secret: bool, take_over: bool, as_js
     try:
         survey = survey_account(shared.chatwoot, shared.settings)
         directory = shared.directory if _has_database(shared.database) else None
-        # Without a database we do not know our id yet: the next run adds it to the mark.
+        # Without a database our id is not known yet: the next run adds it to the mark.
         own_id = Installation(shared.database).read().id if directory else ""
         claim = make_claim(survey, Mark(shared.settings.panel_url, own_id), take_over)
         planner = Planner(shared.settings, shared.chatwoot, directory, survey, claim)
@@ -114,17 +116,17 @@ def setup(dry_run: bool, remove: bool, show_secret: bool, take_over: bool, as_js
 
 
 def _explain_failure(failure: StepFailed) -> str:
-    """Which refusal it is, and what to do about it."""
+    """The refusal in words, with its remedy."""
     error = failure.error
     if error.code == "wrong_token":
         return f"Chatwoot does not accept CHATWOOT_API_TOKEN. {REMEDIES[error.code]}"
     why = f"{error.code}, {error.detail}" if error.detail else error.code
-    told = f"Chatwoot could not be asked ({failure.step}): {why}."
-    return f"{told} {REMEDIES.get(error.code, '')}".rstrip()
+    words = f"Chatwoot could not be asked ({failure.step}): {why}."
+    return f"{words} {REMEDIES.get(error.code, '')}".rstrip()
 
 
 def _has_database(engine: Engine) -> bool:
-    """Is there one of this version? None is made here."""
+    """Is there a database of this version? A missing one is not made."""
     try:
         schema.require_current(engine)
     except (WrongSchema, SQLAlchemyError, PanelError):
@@ -140,7 +142,8 @@ def _set_up(
 ) -> SetupReport:
     shared = services()
     steps = planner.plan()
-    # Before: nothing may keep the secret of a webhook that is made from being shown.
+    # Read before the steps run: after them no failure may keep a new webhook's secret from being
+    # shown.
     exposure = planner.find_exposure(steps)
     arrivals = NO_DATABASE
     if planner.has_database:
@@ -151,7 +154,7 @@ def _set_up(
         *find_webhook_problems(survey, shared.settings, arrivals),
     ]
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
-    shown = str((survey.webhook or {}).get("secret") or "") if show_secret else ""
+    requested = str((survey.webhook or {}).get("secret") or "") if show_secret else ""
     return SetupReport(
         dry_run,
         write_version(survey.version),
@@ -159,37 +162,37 @@ def _set_up(
         NOTHING_TO_DO if problems else ALL_WELL,
         problems,
         list(write_notes(survey, exposure)),
-        outcome.secret or shown,
+        outcome.secret or requested,
         exposure,
         _explain_amounts(planner.has_database),
     )
 
 
 def _explain_amounts(has_database: bool) -> list[str]:
-    """What MIDDAG_INTEGER_MONEY would decide, while it is not set."""
+    """Lines about the amounts that MIDDAG_INTEGER_MONEY would decide, while it is not set."""
     shared = services()
     if shared.settings.integer_money:
         return []
     try:
-        known = shared.directory.list_organizations() if has_database else []
+        numbers = shared.directory.list_organizations() if has_database else []
     except PanelError:
-        known = []
-    return explain_integer_money(shared.back_office, known)
+        numbers = []
+    return explain_integer_money(shared.back_office, numbers)
 
 
 def _remove(survey: Survey, planner: Planner, dry_run: bool) -> SetupReport:
     steps = list(planner.plan_removal())
     outcome = Outcome(done=list(map(str, steps))) if dry_run else _carry_out(steps)
     problems = [
-        SetupProblem(f"What stands of ours is not known: {each}. {REMEDIES['not_permitted']}")
-        for each in survey.unlisted
+        SetupProblem(f"What stands of ours is not known: {name}. {REMEDIES['not_permitted']}")
+        for name in survey.unlisted
     ]
     otherwise = NOTHING_TO_DO if problems else NOTHING_LEFT
     return SetupReport(dry_run, write_version(survey.version), outcome, otherwise, problems)
 
 
 def _carry_out(steps: Sequence[Step]) -> Outcome:
-    """One after the other. Who refuses one step may take the next; who is unwell is left alone."""
+    """Run the steps in order. After a refusal the next one is tried; after an outage none is."""
     outcome = Outcome()
     for number, step in enumerate(steps):
         try:
@@ -215,10 +218,10 @@ def _make_value(report: SetupReport) -> dict[str, Any]:
     value = {
         "version": report.version,
         "steps": outcome.done,
-        "failed": [asdict(each) for each in outcome.failed],
+        "failed": [asdict(part) for part in outcome.failed],
         "untried": outcome.untried,
-        "by_hand": [each.by_hand for each in outcome.failed],
-        "problems": [each.text for each in report.problems],
+        "by_hand": [part.by_hand for part in outcome.failed],
+        "problems": [part.text for part in report.problems],
         "notes": report.notes,
         "webhook_secret": report.secret,
         "dry_run": report.dry_run,
@@ -227,7 +230,7 @@ def _make_value(report: SetupReport) -> dict[str, Any]:
         "exposure": report.exposure and asdict(report.exposure),
         "integer_money": report.amounts,
     }
-    return value | {name: each for name, each in optional.items() if each}
+    return value | {name: part for name, part in optional.items() if part}
 
 
 def _report_lines(report: SetupReport) -> Iterator[str]:
@@ -242,20 +245,20 @@ def _report_lines(report: SetupReport) -> Iterator[str]:
         yield f"  CHATWOOT_WEBHOOK_SECRET={report.secret}"
     if report.problems:
         yield "Not as it should be:"
-        yield from (f"  - {each.text}" for each in report.problems)
+        yield from (f"  - {problem.text}" for problem in report.problems)
     yield from report.notes
     yield from report.amounts
 
 
 def _failure_lines(outcome: Outcome) -> Iterator[str]:
-    """Those that failed alike stand together."""
-    causes = {(each.code, each.words): None for each in outcome.failed}
+    """The failed steps, grouped by their cause."""
+    causes = {(failure.code, failure.words): None for failure in outcome.failed}
     for code, words in causes:
-        said = f' (Chatwoot says: "{words}")' if words else ""
-        yield f"Not done: {code}{said}. {REMEDIES.get(code, '')}".rstrip()
-        for each in outcome.failed:
-            if (each.code, each.words) == (code, words):
-                yield f"  - {each.step}. By hand: {each.by_hand}"
+        quoted = f' (Chatwoot says: "{words}")' if words else ""
+        yield f"Not done: {code}{quoted}. {REMEDIES.get(code, '')}".rstrip()
+        for failure in outcome.failed:
+            if (failure.code, failure.words) == (code, words):
+                yield f"  - {failure.step}. By hand: {failure.by_hand}"
     if outcome.untried:
         yield "Not tried after that; run setup again when Chatwoot is well:"
         yield from (f"  - {line}" for line in outcome.untried)

@@ -1,6 +1,6 @@
-"""What setup says beside its steps: what keeps webhooks away, and what an old Chatwoot lacks.
+"""Setup's findings beside its steps: obstacles of webhooks, and the gaps of an old Chatwoot.
 
-A problem means that something is not as it should be; a note is worth knowing.
+A problem has to be mended; a note is worth knowing.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from panel.health.finding import Finding
 from panel.settings import Settings
 
 SHOW_SECRET = "`flask --app app setup --show-secret` prints the line to set"  # noqa: S105 (words)
-# What a Chatwoot lacks that is older than a version.
+# The gaps of a Chatwoot that is older than a version.
 LACKS = {
     (4, 16, 0): "an inbox that enforces identity validation does not validate later changes: a "
     "visitor can still say to be somebody else",
@@ -23,7 +23,7 @@ OLDEST_TRIED = (4, 3, 0)
 
 @dataclass(frozen=True)
 class SetupProblem:
-    """`is_next`: what is left to an administrator after setup itself has gone well."""
+    """`is_next`: the usual next work of an administrator, after setup itself has gone well."""
 
     text: str
     is_next: bool = False
@@ -34,7 +34,7 @@ def write_version(version: tuple[int, ...]) -> str:
 
 
 def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
-    """A Chatwoot that signs nothing: none of its webhooks can be accepted."""
+    """The problem of a Chatwoot that signs no webhooks: none of them can be accepted."""
     if survey.version and survey.version < SIGNING_VERSION:
         yield SetupProblem(
             f"Chatwoot {write_version(survey.version)} does not sign its webhooks (it does from "
@@ -47,7 +47,7 @@ def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
 def find_webhook_problems(
     survey: Survey, settings: Settings, arrivals: Finding
 ) -> Iterator[SetupProblem]:
-    """Of the webhook that stands, whose deliveries are as `arrivals` says."""
+    """The problems of the present webhook; `arrivals`: the finding about its deliveries."""
     webhook, ours = survey.webhook, settings.chatwoot_webhook_secret
     if "webhooks" in survey.unlisted:
         yield SetupProblem("The webhook cannot be seen with this token: it is no administrator's.")
@@ -79,20 +79,20 @@ def _find_arrival_problems(survey: Survey, arrivals: Finding) -> Iterator[SetupP
 
 
 def _explain_silence(survey: Survey) -> str:
-    told = (
+    words = (
         "Write to an inbox as a customer. If none comes, Chatwoot cannot reach PANEL_URL: see the "
         "log of its Sidekiq"
     )
     if survey.version and survey.version < PRIVATE_REFUSED:
-        return f"{told}."
+        return f"{words}."
     return (
-        f"{told}. Since {write_version(PRIVATE_REFUSED)} it refuses private addresses (`has no "
+        f"{words}. Since {write_version(PRIVATE_REFUSED)} it refuses private addresses (`has no "
         "public ip addresses`) unless it has SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true."
     )
 
 
 def write_notes(survey: Survey, exposure: Exposure) -> Iterator[str]:
-    """What is worth knowing of the Chatwoot, of other panels, and of what a visitor can do."""
+    """Notes about the version of Chatwoot, other panels, and the abilities of a visitor."""
     yield from _write_version_notes(survey.version)
     for place in survey.others:
         yield (

@@ -1,7 +1,7 @@
 """The plan of setup: the steps from what stands in Chatwoot to what the panel needs, or to nothing.
 
-A second run finds nothing to do. What is not ours is never touched, and what an administrator added
-to ours (values of a list, subscriptions, another title) stays.
+A second run finds nothing to do. Other people's rows are never touched, and an administrator's
+additions to ours (values of a list, subscriptions, another title) stay.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,11 +32,11 @@ SIGNING_VERSION = (4, 11, 2)  # of Chatwoot: the first that signs its webhooks
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a visitor of the website can still find out, for an administrator.
+    """The remaining exposure to visitors of the website, for an administrator.
 
     `open_inboxes`: names of inboxes where a visitor may say to be anybody, as far as Chatwoot
-    tells; `identifiers`: how many contacts there have one of the form of earlier versions;
-    `waiting`: how many such stand in our own table, where there is one.
+    tells; `identifiers`: the number of contacts there with a guessable identifier; `waiting`: the
+    number of those in our own table, None without a database.
     """
 
     open_inboxes: tuple[str, ...]
@@ -46,7 +46,8 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Step:
-    """`verb`: create, correct, move or remove; `by_hand`: what to click where we may not write.
+    """`verb`: create, correct, move or remove; `by_hand`: the way through Chatwoot's settings,
+    where we may not write.
 
     `tells_secret`: Chatwoot's answer holds the webhook's new secret.
     """
@@ -90,13 +91,13 @@ class Planner:
 
     @property
     def is_signing(self) -> bool:
-        """Does this Chatwoot sign its webhooks? One that does not say its version is taken to."""
+        """Does this Chatwoot sign its webhooks? An unknown version is assumed to sign."""
         return not self._survey.version or self._survey.version >= SIGNING_VERSION
 
     def plan(self) -> list[Step]:
-        """What is missing or wrong. What may not even be read is planned as missing."""
+        """The steps for missing or wrong rows. Rows that may not be read count as missing."""
         first = (*self._plan_definitions(), *self._plan_app(), *self._plan_identifiers())
-        # Last: whatever fails before it can be mended before there is a secret to be set.
+        # The webhook is last: earlier failures can be mended before there is a secret to be set.
         return [*first, *self._plan_webhook()]
 
     def plan_removal(self) -> Iterator[Step]:
@@ -104,16 +105,16 @@ class Planner:
 
         The definitions stay where another installation writes those values.
         """
-        found = self._survey
-        for row in found.definitions if self._claim.is_ours else ():
+        survey = self._survey
+        for row in survey.definitions if self._claim.is_ours else ():
             yield _make_removal("custom_attribute_definitions", row)
-        for row in (*found.apps, *found.former_apps):
+        for row in (*survey.apps, *survey.former_apps):
             yield _make_removal("dashboard_apps", row)
-        for row in (*found.webhooks, *found.former_webhooks):
+        for row in (*survey.webhooks, *survey.former_webhooks):
             yield _make_removal("webhooks", row)
 
     def find_exposure(self, steps: list[Step]) -> Exposure:
-        """What is left after these steps; what a token may not read is not counted."""
+        """The exposure after these steps, as far as the token may read."""
         with name_step("listing inboxes"):
             listed = read_rows(self._chatwoot.administer("GET", "inboxes"))
         rows = [row for row in listed if row.get("channel_type") in SIGNABLE]
@@ -121,8 +122,8 @@ class Planner:
         waiting = self._directory.count_guessable() if self._directory else None
         removed = sum(step.path.startswith("contacts/") for step in steps)
         with name_step("counting identifiers"):
-            left = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
-        return Exposure(tuple(names), left, waiting)
+            remaining = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
+        return Exposure(tuple(names), remaining, waiting)
 
     # -- its parts -------------------------------------------------------------------------------
 
@@ -133,18 +134,18 @@ class Planner:
         }
         for defined in DEFINITIONS:
             row = present.get((MODELS[defined.model], defined.key))
-            wanted = self._claim.describe(defined, row)
+            definition = self._claim.describe(defined, row)
             if row is None:
-                yield _make_definition("create", wanted, "POST", "custom_attribute_definitions")
-            elif wanted.description not in ("", row.get("attribute_description")):
+                yield _make_definition("create", definition, "POST", "custom_attribute_definitions")
+            elif definition.description not in ("", row.get("attribute_description")):
                 path = f"custom_attribute_definitions/{row['id']}"
-                step = _make_definition("correct", wanted, "PATCH", path, row)
+                step = _make_definition("correct", definition, "PATCH", path, row)
                 yield replace(step, verb="mark", what=f"this account as written by {self._claim}")
-            elif row.get("attribute_display_type") != TYPES[wanted.type] or _list_missing(
-                row.get("attribute_values"), wanted.values
+            elif row.get("attribute_display_type") != TYPES[definition.type] or _list_missing(
+                row.get("attribute_values"), definition.values
             ):
                 path = f"custom_attribute_definitions/{row['id']}"
-                yield _make_definition("correct", wanted, "PATCH", path, row)
+                yield _make_definition("correct", definition, "PATCH", path, row)
 
     def _plan_app(self) -> Iterator[Step]:
         url = make_launch_url(self._settings, self._settings.panel_url)
@@ -152,13 +153,15 @@ class Planner:
         by_hand += " `flask --app app launch-url` prints"
         content = [{"type": "frame", "url": url}]
         what = f"dashboard app {TITLE}"
-        here, former = self._survey.apps, list(self._survey.former_apps)
-        if not here and not former:
+        present, former = self._survey.apps, list(self._survey.former_apps)
+        if not present and not former:
             body: SettingRow = {"dashboard_app": {"title": TITLE, "content": content}}
             yield Step("create", what, by_hand, "POST", "dashboard_apps", body)
-        elif all(row.get("content") != content for row in here):
-            row = here[0] if here else former.pop(0)
-            verb, where = ("correct", "") if here else ("move", f" to {self._settings.panel_url}")
+        elif all(row.get("content") != content for row in present):
+            row = present[0] if present else former.pop(0)
+            verb, where = (
+                ("correct", "") if present else ("move", f" to {self._settings.panel_url}")
+            )
             changed: SettingRow = {"title": row.get("title"), "content": content}
             path = f"dashboard_apps/{row['id']}"
             body = {"dashboard_app": changed}
@@ -168,26 +171,28 @@ class Planner:
     def _plan_webhook(self) -> Iterator[Step]:
         url = f"{self._settings.panel_url}{WEBHOOK_PATH}"
         by_hand = f"Settings > Integrations > Webhooks > Add: {url} with {', '.join(EVENTS)}"
-        here, former = self._survey.webhooks, list(self._survey.former_webhooks)
+        present, former = self._survey.webhooks, list(self._survey.former_webhooks)
         what = f"webhook to {url}"
-        if not here and not former:
-            if self.is_signing:  # what is not signed is refused: a webhook would bring nothing
+        if not present and not former:
+            if self.is_signing:  # unsigned webhooks are refused, so one would be of no use
                 body: SettingRow = {"webhook": {"url": url, "name": TITLE, "subscriptions": EVENTS}}
                 yield Step("create", what, by_hand, "POST", "webhooks", body, tells_secret=True)
             return
-        row = here[0] if here else former.pop(0)
+        row = present[0] if present else former.pop(0)
         events = list(row.get("subscriptions") or [])
-        if not here or _list_missing(events, EVENTS):
-            # Moved, and not made anew: its secret stays, and so does CHATWOOT_WEBHOOK_SECRET.
-            where = "" if here else f" from {row.get('url')}"
+        if not present or _list_missing(events, EVENTS):
+            # The webhook is moved, not made anew, so its secret stays, and CHATWOOT_WEBHOOK_SECRET
+            # too.
+            where = "" if present else f" from {row.get('url')}"
             changed: SettingRow = {"url": url, "name": row.get("name") or TITLE}
             changed["subscriptions"] = [*events, *_list_missing(events, EVENTS)]
-            verb, path = "correct" if here else "move", f"webhooks/{row['id']}"
+            verb, path = "correct" if present else "move", f"webhooks/{row['id']}"
             yield Step(verb, what + where, by_hand, "PATCH", path, {"webhook": changed})
         yield from (_make_removal("webhooks", row) for row in former)
 
     def _plan_identifiers(self) -> Iterator[Step]:
-        """Guessable ones that no pass comes to: of who left, or a visitor wrote them."""
+        """Steps for guessable identifiers that no pass removes: of people who left, or written by a
+        visitor."""
         if not self._directory:
             return
         with name_step("looking for guessable identifiers"):
@@ -199,31 +204,31 @@ class Planner:
             yield Step("remove", what, by_hand, "PUT", path, {"identifier": None})
 
 
-def _list_missing(present: Any, wanted: Iterable[str]) -> list[str]:
-    found = present if isinstance(present, list) else []
-    return [value for value in wanted if value not in found]
+def _list_missing(present: Any, values: Iterable[str]) -> list[str]:
+    listed = present if isinstance(present, list) else []
+    return [value for value in values if value not in listed]
 
 
 def _make_definition(
-    verb: str, wanted: Definition, method: str, path: str, row: SettingRow | None = None
+    verb: str, definition: Definition, method: str, path: str, row: SettingRow | None = None
 ) -> Step:
-    """`row`: as it stands, where it does."""
-    model = MODELS[wanted.model].removesuffix("_attribute")
+    """The step for a definition; `row`: the present one, if there is any."""
+    model = MODELS[definition.model].removesuffix("_attribute")
     present = list((row or {}).get("attribute_values") or [])
     body = {
-        "attribute_model": wanted.model,
-        "attribute_key": wanted.key,
-        "attribute_display_name": (row or {}).get("attribute_display_name") or wanted.name,
-        "attribute_display_type": wanted.type,
-        "attribute_values": [*present, *_list_missing(present, wanted.values)],
+        "attribute_model": definition.model,
+        "attribute_key": definition.key,
+        "attribute_display_name": (row or {}).get("attribute_display_name") or definition.name,
+        "attribute_display_type": definition.type,
+        "attribute_values": [*present, *_list_missing(present, definition.values)],
     }
-    if wanted.description:
-        body["attribute_description"] = wanted.description
-    by_hand = f"Settings > Custom attributes > {model.title()} > Add: key {wanted.key}, "
-    by_hand += f"type {TYPES[wanted.type]}"
-    by_hand += f" with the values {', '.join(wanted.values)}" if wanted.values else ""
-    by_hand += f', description "{wanted.description}"' if wanted.description else ""
-    what = f"{model} attribute {wanted.key}"
+    if definition.description:
+        body["attribute_description"] = definition.description
+    by_hand = f"Settings > Custom attributes > {model.title()} > Add: key {definition.key}, "
+    by_hand += f"type {TYPES[definition.type]}"
+    by_hand += f" with the values {', '.join(definition.values)}" if definition.values else ""
+    by_hand += f', description "{definition.description}"' if definition.description else ""
+    what = f"{model} attribute {definition.key}"
     return Step(verb, what, by_hand, method, path, {"custom_attribute_definition": body})
 
 
@@ -237,6 +242,6 @@ def _describe_row(row: SettingRow) -> str:
         model = str(row.get("attribute_model")).removesuffix("_attribute")
         return f"{model} attribute {row['attribute_key']}"
     if "content" in row:
-        # Without the launch key, which is as good as a password.
+        # The launch key is left out, because it is as good as a password.
         return f"dashboard app {row.get('title')} at {list_addresses(row)[0].partition('#')[0]}"
     return f"webhook to {row.get('url')}"

@@ -1,4 +1,4 @@
-"""The survey before setup: which Chatwoot it is, what stands in its settings, and whose that is.
+"""The survey before setup: Chatwoot's version, the rows of its settings, and their owners.
 
 A definition is ours by its key. A dashboard app is ours by its address, `<panel>/` or, with the
 launch key, `<panel>/#k=<key>`; a webhook by our name and `<panel>/sync/chatwoot`. Where PANEL_URL
@@ -25,7 +25,7 @@ VERSION_NUMBER = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 class StepFailed(Exception):
-    """Chatwoot could not be asked: `step` says in a few words what for."""
+    """Chatwoot could not be asked; `step`: the purpose in a few words."""
 
     def __init__(self, step: str, error: PanelError) -> None:
         super().__init__(step)
@@ -53,7 +53,8 @@ class Tab:
 
 @dataclass(frozen=True)
 class Survey:
-    """What stands in Chatwoot. `apps` and `webhooks` lead to PANEL_URL, the former ones do not.
+    """The rows of Chatwoot's settings. `apps` and `webhooks` lead to PANEL_URL, the former ones do
+    not.
 
     `version`: of Chatwoot, () where it does not say; `former`: former addresses of this panel,
     `others`: addresses of other panels; `unlisted`: what the token may not read.
@@ -71,25 +72,25 @@ class Survey:
 
     @property
     def mark(self) -> Mark | None:
-        """Which installation writes into the account; None where nobody has marked it."""
+        """The mark of the installation that writes into the account; None without one."""
         return read_mark(find_marked(self.definitions))
 
     @property
     def webhook(self) -> SettingRow | None:
-        """The one that setup keeps, as it stands now."""
+        """The present webhook that setup keeps."""
         return next(iter((*self.webhooks, *self.former_webhooks)), None)
 
 
 def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
-    """Raises `StepFailed`; nothing is read from a cache."""
+    """Read Chatwoot's settings, past every cache. Raises `StepFailed`."""
     with name_step("checking CHATWOOT_API_TOKEN"):
         chatwoot.check_token()
     base, unlisted = settings.panel_url, list[str]()
     apps = _list_rows(chatwoot, "dashboard_apps", unlisted)
     webhooks = _list_rows(chatwoot, "webhooks", unlisted)
     tabs = [Tab(row, *_read_place(row)) for row in apps]
-    named = {tab.place for tab in tabs if tab.key and tab.row.get("title") == TITLE}
-    places = (named | {_read_base(row) for row in webhooks}) - {"", base}
+    tab_places = {tab.place for tab in tabs if tab.key and tab.row.get("title") == TITLE}
+    places = (tab_places | {_read_base(row) for row in webhooks}) - {"", base}
     former = {place for place in places if _is_former(place, tabs, webhooks, settings)}
     return Survey(
         version=_read_version(chatwoot),
@@ -109,34 +110,38 @@ def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
 
 
 def _is_former(place: str, tabs: list[Tab], webhooks: list[SettingRow], settings: Settings) -> bool:
-    """Was this panel reached there: the tab has a launch key of ours, or the webhook our secret?
+    """Was this panel at this address? Then the tab has a launch key of ours, or the webhook our
+    secret.
 
-    Or is there no tab any more, so that no panel is in use there? Otherwise it is another panel's.
+    An address without a tab counts as ours too, because no panel is in use there. Any other is
+    another panel's.
     """
     keys = [tab.key for tab in tabs if tab.place == place]
     ours = {derive_launch_key(secret) for secret in settings.secrets}
     secrets = {row.get("secret") for row in webhooks if _read_base(row) == place}
-    known = settings.chatwoot_webhook_secret
-    return not keys or any(key in ours for key in keys) or bool(known and known in secrets)
+    own_secret = settings.chatwoot_webhook_secret
+    return (
+        not keys or any(key in ours for key in keys) or bool(own_secret and own_secret in secrets)
+    )
 
 
 def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
     try:
         return parse_version(chatwoot.version())
     except PanelError:
-        return ()  # a proxy may let nothing pass but /api/v1
+        return ()  # a proxy may let only /api/v1 pass
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """Three numbers, whatever a fork has written around them; () where there are none."""
-    found = VERSION_NUMBER.match(text)
-    return tuple(int(part or 0) for part in found.groups()) if found else ()
+    """The version's three numbers, without a fork's additions; () where there are none."""
+    match = VERSION_NUMBER.match(text)
+    return tuple(int(part or 0) for part in match.groups()) if match else ()
 
 
 def _list_definitions(chatwoot: Chatwoot, unlisted: list[str]) -> list[SettingRow]:
     paths = (f"custom_attribute_definitions?attribute_model={number}" for number in MODELS)
     rows = [row for path in paths for row in _list_rows(chatwoot, path, unlisted)]
-    ours = {(MODELS[each.model], each.key) for each in DEFINITIONS}
+    ours = {(MODELS[definition.model], definition.key) for definition in DEFINITIONS}
     return [row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) in ours]
 
 
@@ -170,8 +175,8 @@ def read_secret(answer: Any) -> str:
 
 def _read_place(app: SettingRow) -> tuple[str, str]:
     """The address of a tab and its launch key; empty where it cannot be a panel's, or has none."""
-    found = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
-    return (found[0][1], found[0][2] or "") if len(found) == 1 and found[0] else ("", "")
+    matches = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
+    return (matches[0][1], matches[0][2] or "") if len(matches) == 1 and matches[0] else ("", "")
 
 
 def _read_base(webhook: SettingRow) -> str:
@@ -182,16 +187,17 @@ def _read_base(webhook: SettingRow) -> str:
 
 
 def _leads_to(app: SettingRow, base: str) -> bool:
-    """By title and address, since somebody else's app may have our name; or by the launch key."""
-    named = app.get("title") == TITLE
+    """Does the app lead to this address, by title and address, or by the launch key? The title
+    alone proves nothing, since somebody else's app may have it."""
+    is_titled = app.get("title") == TITLE
     addresses = list_addresses(app)
     return _read_place(app)[0] == base or (
-        named and any(url.startswith(f"{base}/") for url in addresses)
+        is_titled and any(url.startswith(f"{base}/") for url in addresses)
     )
 
 
 def list_addresses(app: SettingRow) -> list[str]:
-    """What a dashboard app shows."""
+    """The addresses that a dashboard app shows."""
     content = app.get("content")
     items = content if isinstance(content, list) else []
     return [str(item.get("url")) for item in items if isinstance(item, dict)]

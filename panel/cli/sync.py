@@ -76,7 +76,7 @@ def _monitored(address: str | None) -> Iterator[None]:
 
 
 def _execute() -> None:
-    # Before the handlers: whoever waits for the database has nothing to finish when told to stop.
+    # Before the signal handlers: a process that waits for the database can be ended at once.
     refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
@@ -93,9 +93,9 @@ group.add_command(show_erased)
 @group.command("known")
 @database_command
 def list_known(as_json: bool) -> None:
-    """The ids of all organizations that a pass has seen, one a line."""
-    known = services().directory.list_organizations()
-    echo(known, as_json, lambda: map(str, known))
+    """List the ids of all organizations that a pass has seen, one a line."""
+    numbers = services().directory.list_organizations()
+    echo(numbers, as_json, lambda: map(str, numbers))
 
 
 # -- bringing many in line -----------------------------------------------------------------------
@@ -108,19 +108,19 @@ def list_known(as_json: bool) -> None:
 def backfill(ids: tuple[str, ...], resume: bool, as_json: bool) -> None:
     """Bring these organizations in line now, however often it is asked for."""
     numbers = _read_numbers(ids)
-    left = numbers
+    rest = numbers
     if resume:
-        done = get(Intake).list_rung(BACKFILL, time.time() - DAY_SECONDS)
-        left = [number for number in numbers if number not in done]
+        recent = get(Intake).list_rung(BACKFILL, time.time() - DAY_SECONDS)
+        rest = [number for number in numbers if number not in recent]
     try:
-        _line_up(get(Intake), left, quiet=as_json)
+        _line_up(get(Intake), rest, quiet=as_json)
     except NotKept as error:
         why = explain(error, services().database) or f"The database cannot be written: {error}."
         stop(f"{why} Run it again with --resume.")
-    skipped = len(numbers) - len(left)
-    result = {"organizations": len(numbers), "lined_up": len(left)}
-    told = f"{len(left)} lined up" + (f", {skipped} were before" if skipped else "")
-    echo(result, as_json, lambda: [told])
+    skipped = len(numbers) - len(rest)
+    result = {"organizations": len(numbers), "lined_up": len(rest)}
+    words = f"{len(rest)} lined up" + (f", {skipped} were before" if skipped else "")
+    echo(result, as_json, lambda: [words])
 
 
 @group.command("reconcile")
@@ -132,13 +132,13 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
     if dry_run:
         _report(get(DryRun).run(_watch(services().directory.list_organizations())), as_json)
     try:
-        done = get(Jobs).reconcile(force, _watch)
+        result = get(Jobs).reconcile(force, _watch)
     except (NotKept, PanelError) as error:
         stop(f"Could not: {error}")
-    told = {"lined_up": done.lined_up, "withheld": done.withheld}
-    echo(told, as_json, lambda: [f"{done.lined_up} organizations lined up"])
-    if done.withheld:
-        many = f"{done.withheld} of {done.known} known organizations would be cleared"
+    counts = {"lined_up": result.lined_up, "withheld": result.withheld}
+    echo(counts, as_json, lambda: [f"{result.lined_up} organizations lined up"])
+    if result.withheld:
+        many = f"{result.withheld} of {result.known} known organizations would be cleared"
         stop(f"Withheld: {many}. If that is right: --force.", FOUND)
 
 
@@ -146,7 +146,7 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
 @click.argument("ids", nargs=-1, metavar="[ID ...]")
 @database_command
 def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
-    """What differs between the back office and Chatwoot; nothing is written."""
+    """List the differences between the back office and Chatwoot; nothing is written."""
     chosen = _read_numbers(ids) if ids else services().directory.list_organizations()
     _report(get(DryRun).run(_watch(chosen)), as_json)
 
@@ -159,19 +159,19 @@ def _watch(ids: list[int]) -> Iterable[int]:
 
 def _report(calls: Iterable[PlannedCall], as_json: bool) -> NoReturn:
     try:
-        found = list(calls)
+        calls_made = list(calls)
     except PanelError as error:
         stop(f"Could not: {explain_reason(str(error), error.side)}")
-    echo([asdict(note) for note in found], as_json, lambda: _drift_lines(found))
-    sys.exit(FOUND if any(note.path != ERASED for note in found) else 0)
+    echo([asdict(note) for note in calls_made], as_json, lambda: _drift_lines(calls_made))
+    sys.exit(FOUND if any(note.path != ERASED for note in calls_made) else 0)
 
 
-def _drift_lines(found: list[PlannedCall]) -> Iterable[str]:
-    if all(note.path == ERASED for note in found):
+def _drift_lines(calls: list[PlannedCall]) -> Iterable[str]:
+    if all(note.path == ERASED for note in calls):
         yield "Everything is in line."
-    yield from (note.describe() for note in found)
+    yield from (note.describe() for note in calls)
     by_hand = (UNSETTLED, ERASED)
-    mendable = dict.fromkeys(note.organization for note in found if note.path not in by_hand)
+    mendable = dict.fromkeys(note.organization for note in calls if note.path not in by_hand)
     if mendable:
         numbers = " ".join(map(str, mendable))
         yield f"To put it right: `flask --app app sync backfill {numbers}`"
@@ -196,10 +196,10 @@ def _read_numbers(words: tuple[str, ...]) -> list[int]:
 
 
 def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> None:
-    """Some at a time, for who looks on."""
-    left = iter(numbers)
+    """Line up some at a time, to show the progress."""
+    rest = iter(numbers)
     with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
-        while chunk := list(islice(left, CHUNK)):
+        while chunk := list(islice(rest, CHUNK)):
             intake.line_up(chunk, Lane.BACKFILL, anew=True)
             if not quiet:
                 bar.update(len(chunk))

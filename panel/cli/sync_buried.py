@@ -1,4 +1,4 @@
-"""`flask --app app sync buried`: what was given up, why, and what becomes of it."""
+"""`flask --app app sync buried`: hooks and tasks that were given up, with their reasons."""
 
 import os
 import pwd
@@ -36,20 +36,24 @@ def show_buried(
     settled: bool,
     as_json: bool,
 ) -> None:
-    """What was given up, with its reason and what to do; run it again, or dismiss it."""
+    """List what was given up, with its reason and what to do; run it again, or dismiss it."""
     listed = get(Intake).list_buried(SETTLED if settled else BURIED)
     if replay or replay_all:
-        chosen = [replay] if replay else [each.id for each in listed]
+        chosen = [replay] if replay else [burial.id for burial in listed]
         _report_done(
-            "replayed", "run again", [each for each in chosen if _replay(each)], chosen, as_json
+            "replayed",
+            "run again",
+            [burial for burial in chosen if _replay(burial)],
+            chosen,
+            as_json,
         )
     if dismiss or dismiss_all:
-        chosen = [dismiss] if dismiss else [each.id for each in listed]
+        chosen = [dismiss] if dismiss else [burial.id for burial in listed]
         who = by or _find_user()
-        done = [each for each in chosen if get(Intake).dismiss(each, who)]
+        done = [burial for burial in chosen if get(Intake).dismiss(burial, who)]
         _report_done("dismissed", f"dismissed by {who}", done, chosen, as_json)
     draw = _settled_lines if settled else _buried_lines
-    echo([_make_value(each) for each in listed], as_json, lambda: draw(listed))
+    echo([_make_value(burial) for burial in listed], as_json, lambda: draw(listed))
     sys.exit(FOUND if listed and not settled else 0)
 
 
@@ -74,12 +78,12 @@ def _find_user() -> str:
         return f"user {number}"
 
 
-def _make_value(each: BuriedHooks) -> dict[str, Any]:
-    """For programs. Times are epoch seconds."""
+def _make_value(burial: BuriedHooks) -> dict[str, Any]:
+    """A burial for programs. Times are epoch seconds."""
     return {
-        **asdict(each),
-        "meaning": explain_reason(each.reason, each.side),
-        "advice": find_reason(each.reason).advice,
+        **asdict(burial),
+        "meaning": explain_reason(burial.reason, burial.side),
+        "advice": find_reason(burial.reason).advice,
     }
 
 
@@ -87,10 +91,10 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
     if not listed:
         yield "Nothing is buried."
         return
-    for each in listed:
-        yield f"{each.id}  {_describe(each)}  {format_time(each.buried_at)}"
-        yield f"    {explain_reason(each.reason, each.side)}."
-        yield f"    To do: {find_reason(each.reason).advice}."
+    for burial in listed:
+        yield f"{burial.id}  {_describe(burial)}  {format_time(burial.buried_at)}"
+        yield f"    {explain_reason(burial.reason, burial.side)}."
+        yield f"    To do: {find_reason(burial.reason).advice}."
     yield "Run one again: `sync buried --replay ID`, all: `--replay-all`. Nothing to be done about"
     yield "one: `--dismiss ID`. A pass that goes well settles what was buried of its organization."
 
@@ -98,13 +102,13 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
 def _settled_lines(listed: list[BuriedHooks]) -> Iterable[str]:
     if not listed:
         yield "Nothing was given up and settled."
-    for each in listed:
-        when = format_time(each.settled_at or 0.0)
-        yield f"{each.id}  {_describe(each)}  {when}  {each.settled_by}  {each.reason}"
+    for burial in listed:
+        when = format_time(burial.settled_at or 0.0)
+        yield f"{burial.id}  {_describe(burial)}  {when}  {burial.settled_by}  {burial.reason}"
 
 
-def _describe(each: BuriedHooks) -> str:
-    task = parse_task(each.id)
-    whose = f"organization {each.organization}" if each.organization else "no organization"
-    hooks = "1 hook" if each.hooks == 1 else f"{each.hooks} hooks"
+def _describe(burial: BuriedHooks) -> str:
+    task = parse_task(burial.id)
+    whose = f"organization {burial.organization}" if burial.organization else "no organization"
+    hooks = "1 hook" if burial.hooks == 1 else f"{burial.hooks} hooks"
     return f"{task.subject}, {whose}" if task else f"{whose}  {hooks}"

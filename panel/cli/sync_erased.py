@@ -20,24 +20,24 @@ log = logging.getLogger(__name__)
 @click.option("--allow-all", is_flag=True, help="All of them may be: a new Chatwoot, say.")
 @database_command
 def show_erased(allow: int | None, allow_all: bool, as_json: bool) -> None:
-    """Contacts that were deleted in Chatwoot, which nobody makes again; or allow it."""
+    """List contacts that were deleted in Chatwoot, and that no pass makes again; or allow it."""
     listed = services().directory.erasures.list_erasures()
     if allow is None and not allow_all:
-        echo([asdict(each) for each in listed], as_json, lambda: _erasure_lines(listed))
+        echo([asdict(erasure) for erasure in listed], as_json, lambda: _erasure_lines(listed))
         return
-    chosen = [each for each in listed if allow_all or each.contact == allow]
+    chosen = [erasure for erasure in listed if allow_all or erasure.contact == allow]
     if allow is not None and not chosen:
         stop(f"No pass has found contact {allow} deleted.", FOUND)
     organizations = _allow(chosen)
-    result = {"allowed": [each.contact for each in chosen], "lined_up": organizations}
-    told = f"{len(chosen)} may be made again, {len(organizations)} organizations lined up"
-    echo(result, as_json, lambda: [told])
+    result = {"allowed": [erasure.contact for erasure in chosen], "lined_up": organizations}
+    words = f"{len(chosen)} may be made again, {len(organizations)} organizations lined up"
+    echo(result, as_json, lambda: [words])
 
 
 def _allow(chosen: list[Erasure]) -> list[int]:
-    """Returns the organizations whose passes make the contacts, while the people are theirs."""
-    organizations = sorted({number for each in chosen for number in each.organizations})
-    numbers = [each.contact for each in chosen]
+    """Let these contacts be made again; returns the organizations whose passes may make them."""
+    organizations = sorted({number for erasure in chosen for number in erasure.organizations})
+    numbers = [erasure.contact for erasure in chosen]
     services().directory.erasures.allow(numbers)
     log.warning("contacts that were deleted may be made again: %s", numbers)
     get(Intake).line_up(organizations, Lane.BACKFILL, anew=True)
@@ -48,8 +48,8 @@ def _erasure_lines(listed: list[Erasure]) -> Iterable[str]:
     if not listed:
         yield "No contact of ours was deleted in Chatwoot."
         return
-    for each in listed:
-        whose = ", ".join(map(str, each.organizations))
-        yield f"contact {each.contact}  organization {whose}  {format_time(each.at)}"
+    for erasure in listed:
+        whose = ", ".join(map(str, erasure.organizations))
+        yield f"contact {erasure.contact}  organization {whose}  {format_time(erasure.at)}"
     yield "Nobody makes them again; who writes to us themselves has a new one. To allow it:"
     yield "`sync erased --allow ID`."

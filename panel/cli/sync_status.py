@@ -1,4 +1,4 @@
-"""`flask --app app sync status`: is the writing wing well, and if not, what is to be done."""
+"""`flask --app app sync status`: the state of the writing wing, with advice for each problem."""
 
 import sys
 import time
@@ -35,10 +35,11 @@ MOST_LINES = 10  # of one kind
 
 @dataclass(frozen=True)
 class SyncState:
-    """All that is known of the writing wing. `arrivals`: of webhooks and hooks, and
-    of the database that keeps them, by check.
+    """The state of the writing wing. `arrivals`: findings about webhooks, hooks and the database
+    that keeps them, by check.
 
-    `left_to_people`: how many people's contacts wait for somebody's decision. It is no trouble.
+    `left_to_people`: the number of people whose contacts wait for somebody's decision, which is no
+    problem.
     """
 
     stats: Stats
@@ -51,7 +52,7 @@ class SyncState:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong and what to do, a sentence each; empty when all is well."""
+        """The problems, with advice, a sentence each; empty when all is well."""
         return [
             *self._find_database_problems(),
             *self._find_worker_problems(),
@@ -64,8 +65,8 @@ class SyncState:
 
     def _find_database_problems(self) -> Iterator[str]:
         if not self.arrivals[DATABASE].is_fine:
-            told = self.arrivals[DATABASE].detail.rstrip(".")
-            yield f"The database cannot be written, so no hook is kept: {told}."
+            detail = self.arrivals[DATABASE].detail.rstrip(".")
+            yield f"The database cannot be written, so no hook is kept: {detail}."
 
     def _find_worker_problems(self) -> Iterator[str]:
         if self.installation.verdict in HELD_BACK_BY:
@@ -75,8 +76,8 @@ class SyncState:
                 f"the one that should write: {TAKE_OVER}."
             )
         elif not self.worker.is_fine:
-            told = f"Nobody executes passes ({self.worker.word}): {self.worker.detail}."
-            yield f"{told} {self.worker.advice}.".replace(". .", ".")
+            words = f"Nobody executes passes ({self.worker.word}): {self.worker.detail}."
+            yield f"{words} {self.worker.advice}.".replace(". .", ".")
 
     def _find_buried_problems(self) -> Iterator[str]:
         if count := self.stats.buried:
@@ -100,18 +101,18 @@ class SyncState:
 
 
 def _find_failing_problems(stats: Stats) -> Iterator[str]:
-    """What failed alike is one sentence."""
-    passes = Counter((each.side, each.reason) for each in stats.failing)
-    tasks = Counter((each.side, each.reason) for each in stats.failing_tasks)
+    """A sentence for each reason, over passes and tasks."""
+    passes = Counter((item.side, item.reason) for item in stats.failing)
+    tasks = Counter((item.side, item.reason) for item in stats.failing_tasks)
     for (side, reason), count in (passes + tasks).most_common(MOST_LINES):
         whose = [
             _count(passes[side, reason], "organization", "organizations"),
             _count(tasks[side, reason], "conversation or contact", "conversations and contacts"),
         ]
-        told = " and ".join(each for each in whose if not each.startswith("0 "))
+        subjects = " and ".join(item for item in whose if not item.startswith("0 "))
         verb = "is" if count == 1 else "are"
         yield (
-            f"{told} {verb} tried again. {explain_reason(reason, side)}. To do: "
+            f"{subjects} {verb} tried again. {explain_reason(reason, side)}. To do: "
             f"{find_reason(reason).advice}."
         )
 
@@ -119,7 +120,7 @@ def _find_failing_problems(stats: Stats) -> Iterator[str]:
 @click.command("status")
 @database_command
 def show_status(as_json: bool) -> None:
-    """Is it well? What waits, what is tried again and why, who executes, when deliveries came."""
+    """Is it well? Show waiting, failing and running passes, the worker, and deliveries."""
     state = _read_state()
     echo(_make_value(state), as_json, lambda: _status_lines(state))
     sys.exit(FOUND if state.problems else 0)
@@ -141,7 +142,7 @@ def _read_state() -> SyncState:
 
 
 def _make_value(state: SyncState) -> dict[str, Any]:
-    """For programs. Times are epoch seconds."""
+    """The state for programs. Times are epoch seconds."""
     arrivals = {name: _make_arrival(name, state.arrivals[name]) for name in DELIVERY_CHECKS}
     more = {"is_well": not state.problems, "problems": state.problems}
     return {
@@ -194,39 +195,39 @@ def _status_lines(state: SyncState) -> Iterable[str]:
 
 
 def _describe_lane(lane: Lane, stats: Stats) -> str:
-    """Of a lane for which nobody waits: thousands may stand in it for hours, as they should."""
+    """The line of a slow lane, in which thousands may wait for hours, as they should."""
     return f"          {stats.count_waiting(lane)} of them for a {lane.name.lower()}"
 
 
 def _retry_lines(state: SyncState) -> Iterable[str]:
-    failing = {each.organization: each for each in state.stats.failing}
+    failing = {row.organization: row for row in state.stats.failing}
     for organization, at in state.stats.retrying[:MOST_LINES]:
         line = f"          organization {organization}, next try {format_time(at)}"
-        if known := failing.get(organization):
-            tried = f", last {format_age(state.now - known.tried_at)}" if known.tried_at else ""
-            told = f"{explain_reason(known.reason, known.side)}; {_count_tries(known.tries)}{tried}"
-            line = f"{line}: {told}"
+        if row := failing.get(organization):
+            last = f", last {format_age(state.now - row.tried_at)}" if row.tried_at else ""
+            words = f"{explain_reason(row.reason, row.side)}; {_count_tries(row.tries)}{last}"
+            line = f"{line}: {words}"
         yield line
 
 
 def _task_lines(state: SyncState) -> Iterable[str]:
-    for each in state.stats.failing_tasks[:MOST_LINES]:
-        told = f"{explain_reason(each.reason, each.side)}; {_count_tries(each.tries)}"
-        yield f"          {each.task.subject}: {told}, last {format_age(state.now - each.tried_at)}"
+    for row in state.stats.failing_tasks[:MOST_LINES]:
+        words = f"{explain_reason(row.reason, row.side)}; {_count_tries(row.tries)}"
+        yield f"          {row.task.subject}: {words}, last {format_age(state.now - row.tried_at)}"
 
 
 def _describe_installation(row: InstallationRow) -> str:
-    named = f"this installation is {row.id}"
+    words = f"this installation is {row.id}"
     if row.verdict is None:
-        return f"{named}; nobody has looked yet who writes into the account"
+        return f"{words}; nobody has looked yet who writes into the account"
     if row.verdict == UNREADABLE:
-        return f"{named}; CHATWOOT_API_TOKEN may not see who writes into the account"
-    return f"{named}; {row.mark or 'nobody has marked the account: `flask --app app setup`'}"
+        return f"{words}; CHATWOOT_API_TOKEN may not see who writes into the account"
+    return f"{words}; {row.mark or 'nobody has marked the account: `flask --app app setup`'}"
 
 
 def _count_tries(tries: int) -> str:
     return _count(tries, "try failed", "tries failed")
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"

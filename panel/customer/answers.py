@@ -7,15 +7,15 @@ fitted.
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from panel.cache.policy import CacheControl
-from panel.data.search_index import fold
+from panel.data.search_index import CNPJ, fold
 from panel.errors import PanelError
 from panel.models.phones import normalize_phone
-from panel.models.text import TAX_ID_DIGITS, normalize_email
+from panel.models.text import MAIL_ADDRESS, TAX_ID_DIGITS, normalize_email
 from panel.services import Services
 from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
@@ -28,6 +28,19 @@ BY_NUMBER = "number"  # of a wrong one nobody knows whether it was meant for an 
 KEY_LENGTH = 8  # of a license key, the last characters
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
 RECORD_LENGTHS = range(3, 13)  # digits of an order's or a quote's number that is taken for one
+# What is not known while a document cannot be read, and by the look of an answer what it may be.
+KINDS_OF_DOCUMENTS = {
+    LICENSES.name: (BY_KEY,),
+    ORGANIZATION.name: (BY_TAX, BY_ADDRESS),
+    ORDERS.name: (BY_ORDER,),
+    QUOTES.name: (BY_QUOTE,),
+}
+KINDS_OF_LOOKS = {
+    BY_KEY: (BY_KEY,),
+    BY_TAX: (BY_TAX,),
+    BY_ADDRESS: (BY_ADDRESS,),
+    BY_NUMBER: (BY_ORDER, BY_QUOTE),
+}
 COUNTRY = "BR"  # of a phone that is written without its country
 
 
@@ -35,7 +48,7 @@ COUNTRY = "BR"  # of a phone that is written without its country
 class Facts:
     """The facts of an organization that a customer may know too, as the back office wrote them.
 
-    `phone`: the registered one; `unread`: why a part could not be read, empty where all of it was.
+    `phone`: the registered one; `unread`: the kinds that could not be had, and why.
     """
 
     keys: tuple[str, ...] = ()
@@ -44,7 +57,7 @@ class Facts:
     quotes: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     phone: str = ""
-    unread: str = ""
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,13 +71,13 @@ class Agreement:
 def read_facts(services: Services, organization: int) -> Facts:
     """Read the facts as the panel read them, from kept copies too. Raises
     `Unreachable("database")`."""
-    failures: list[str] = []
+    unread: dict[str, str] = {}
 
     def read(document: Document[Any]) -> Any:
         try:
             return services.back_office.read(document, organization, CacheControl.FRESH).value
         except PanelError as error:
-            failures.append(error.code)
+            unread.update(dict.fromkeys(KINDS_OF_DOCUMENTS[document.name], error.code))
             return None
 
     def list_rows(document: Document[Any]) -> Iterable[Any]:
@@ -80,12 +93,18 @@ def read_facts(services: Services, organization: int) -> Facts:
         quotes=_keep(str(row.id) for row in list_rows(QUOTES)),
         emails=_keep(normalize_email(email) for email in emails),
         phone=(company.phone if company else "") or "",
-        unread=failures[0] if failures else "",
+        unread=unread,
     )
 
 
 def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, texts)))
+
+
+def find_gap(answer: str, facts: Facts) -> str:
+    """Why nobody can say now whether this answer is right; empty where it can be said."""
+    kinds = KINDS_OF_LOOKS.get(guess_kind(answer), ANSWER_KINDS)
+    return next((facts.unread[kind] for kind in kinds if kind in facts.unread), "")
 
 
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
@@ -156,10 +175,12 @@ def guess_kind(text: str) -> str:
     """Guess by its look which kind of value a wrong answer was; empty where it looks like a name, a
     phone or an id of one or two digits."""
     digits = _keep_digits(text)
-    if re.fullmatch(r"\S+@\S+\.\S\S+", text.strip()):
+    if any(MAIL_ADDRESS.search(word) for word in text.split()):
         return BY_ADDRESS
     if digits and digits == _flatten(text):
         return "" if normalize_phone(text, COUNTRY) else _guess_number(len(digits))
+    if CNPJ.fullmatch("".join(fold(text).split())):
+        return BY_TAX  # since July 2026 some have letters
     words = [_flatten(word) for word in text.split()]
     is_key = any(len(word) >= KEY_LENGTH and re.search("[0-9]", word) for word in words)
     return BY_KEY if is_key else ""

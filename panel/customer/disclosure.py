@@ -7,17 +7,18 @@ contact shows in Chatwoot itself are not masked: the agent sees them beside the 
 from panel.customer.matching import PROVEN
 from panel.settings import MASK_NAMES
 
-AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER = VALUE_KIND_NAMES = (
+AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES = (
     "amount",
     "tax_id",
     "license_key",
     "email",
     "phone",
+    "free_text",  # what somebody typed may hold a key or a tax id
 )
 VALUE_KINDS = frozenset(VALUE_KIND_NAMES)
 NOTHING = frozenset[str]()
 # This row counts while the customer is unproven; for a proven customer nothing is masked.
-WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY}), NOTHING)
+WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
 MASKED = dict(zip(MASK_NAMES, WHILE_UNPROVEN, strict=True))
 
 

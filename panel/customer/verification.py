@@ -24,6 +24,7 @@ from panel.customer.answers import (
     Agreement,
     Facts,
     compare_answer,
+    find_gap,
     guess_kind,
     read_facts,
 )
@@ -89,9 +90,10 @@ class Verifier:
         answer = " ".join(answer.split())
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
+        if gap := find_gap(answer, attempt.facts):
+            # Nothing is compared then, in any kind: who may guess for nothing guesses for ever.
+            raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-        if not right and attempt.facts.unread:
-            raise NotVerified(attempt.facts.unread)  # the answer may still be right
         opens = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
@@ -158,7 +160,9 @@ class Verifier:
                 return
             until = take_try(connection, *owner)
             note_search(connection, *owner, digests)  # the first try has only now made the row
-            note = _describe_try(kind, [], until) + ", by search"
+            # A search is answered also when no try is left: the row must not say otherwise.
+            beyond = "" if until is None else ": no try was left"
+            note = _describe_try(kind, [], None) + ", by search" + beyond
             audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
 
     # -- what is kept ----------------------------------------------------------------------------

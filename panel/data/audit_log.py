@@ -1,4 +1,4 @@
-"""The audit log: who was shown what, how proven, and what agents decided; ids only, no names.
+"""The audit log: which agent was shown or decided what, and how proven; ids only, no names.
 
 The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
 """
@@ -57,11 +57,11 @@ class AuditEntry:
     """One row. `what`: `shown`, `uncovered`, `searched`, `noted`, `pick`, `refuse`, `undo`,
     `tried`, `verified`, `unverified`, `phone_shown`, `signed_in`, `signed_out`, `explained`.
 
-    0 and empty where there is none. `link` with `source`: how the organization was found
-    (`matched` by `email`); `note`: the state and version of each section that was shown, the
-    scope of a pick, the section and reason of an uncovering, the record of a note
-    (`orders 4217`), how many a search found and which, the
-    kind of an answer and whether it was right, by what somebody was verified.
+    0 and empty where there is none. `link` with `source`: how the organization was found (`matched`
+    by `email`); `note`: the state and version of each section that was shown, the scope of a pick,
+    the section and reason of an uncovering, the record of a note (`orders 4217`), the number of
+    hits of a search and their ids, the kind of an answer and whether it was right, the kind of a
+    verification.
     """
 
     what: str
@@ -76,7 +76,8 @@ class AuditEntry:
 
 
 def note_found(organizations: Sequence[int], more: bool) -> str:
-    """`found 2: 42 45`, in whole ids: what does not fit is `…`. Never what was searched for."""
+    """`found 2: 42 45`, in whole ids; ids that do not fit become `…`. The query itself is never
+    kept."""
     note = f"found {len(organizations)}{'+' if more else ''}:"
     for number in organizations:
         longer = f"{note} {number}"
@@ -87,14 +88,14 @@ def note_found(organizations: Sequence[int], more: bool) -> str:
 
 
 def _is_about(organization: int) -> ColumnElement[bool]:
-    """A search names whom it has found in its note."""
+    """Does a row concern the organization? A search names its hits in the note."""
     words = literal(" ") + access_log.c.note + " "
-    found = (access_log.c.what == SEARCHED) & words.like(f"% {organization} %")
-    return (access_log.c.organization == organization) | found
+    is_hit = (access_log.c.what == SEARCHED) & words.like(f"% {organization} %")
+    return (access_log.c.organization == organization) | is_hit
 
 
 def write_entry(connection: Connection, entry: AuditEntry) -> None:
-    """One row, in the transaction of what it tells of."""
+    """Write one row, in the transaction of the change that it records."""
     values = {**vars(entry), "at": entry.at or time.time(), "note": entry.note[:LONGEST_NOTE]}
     connection.execute(_INSERT, values)
 
@@ -111,7 +112,7 @@ class AuditLog:
             write_entry(connection, entry)
 
     def try_record(self, entry: AuditEntry) -> None:
-        """For what must go on without the database too: a panel is shown, the gap is logged."""
+        """Record a row where the caller goes on without the database too; a gap is logged."""
         try:
             self.record(entry)
         except PanelError as error:
@@ -122,19 +123,19 @@ class AuditLog:
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0
     ) -> Iterator[AuditEntry]:
         """Newest first, as they are read. Raises `Unreachable("database")`."""
-        wanted = [access_log.c.at >= since]
+        conditions = [access_log.c.at >= since]
         if agent is not None:
-            wanted.append(access_log.c.agent == agent)
+            conditions.append(access_log.c.agent == agent)
         if organization is not None:
-            wanted.append(_is_about(organization))
+            conditions.append(_is_about(organization))
         columns = [column for column in access_log.c if column.name != "id"]
-        newest = select(*columns).where(*wanted).order_by(access_log.c.id.desc())
+        newest = select(*columns).where(*conditions).order_by(access_log.c.id.desc())
         with transaction(self._engine) as connection:
             some = connection.execution_options(yield_per=1000)
             for row in some.execute(newest).mappings():
                 yield AuditEntry(**row)
 
     def prune(self, before: float) -> int:
-        """Forget what is older than this; how many rows that were."""
+        """Delete rows that are older than this; returns how many."""
         with transaction(self._engine) as connection:
             return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

@@ -1,4 +1,4 @@
-"""The backlog: what the hooks and passes of all organizations are at, for checks and figures."""
+"""The backlog: the hooks and passes of all organizations by state, for checks and figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from panel.data.lanes import Lane, LaneLength, read_lanes
 
 @dataclass(frozen=True)
 class Backlog:
-    """How many there are now. Times are epoch seconds, None where there is nothing of the kind.
+    """The present counts. Times are epoch seconds, None where there is nothing of the kind.
 
     `oldest_at`: when the oldest hook came that somebody waits for, which is the first lane's alone:
     in the others thousands may wait for hours, as they should. `lanes`: all of them. `retrying`:
@@ -45,11 +45,11 @@ def read_backlog(connection: Connection) -> Backlog:
 
 
 def _find_last_reconcile(connection: Connection) -> float | None:
-    """A look into an index for each state that a hook of that lane can have."""
+    """Look into an index once for each state that a hook of that lane can have."""
     of_lane = select(func.max(hooks.c.received_at)).where(hooks.c.lane == int(Lane.RECONCILE))
     states = (WAITING, DONE, BURIED, SETTLED)
-    found = [connection.scalar(of_lane.where(hooks.c.status == each)) for each in states]
-    return max((at for at in found if at), default=None)
+    times = [connection.scalar(of_lane.where(hooks.c.status == state)) for state in states]
+    return max((at for at in times if at), default=None)
 
 
 def _count_hooks(connection: Connection, condition: ColumnElement[bool]) -> int:

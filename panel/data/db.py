@@ -1,6 +1,6 @@
 """The database: one SQLAlchemy engine, its SQLite settings, transactions and upserts.
 
-Each table has one owner (`links`, `inbox`, `audit_log` …), who defines it on `metadata`.
+Every table has one owner (`links`, `inbox`, `audit_log` …), which defines it on `metadata`.
 """
 
 import logging
@@ -30,14 +30,14 @@ from panel.errors import Unreachable
 
 log = logging.getLogger(__name__)
 metadata = MetaData()
-# Seconds, milliseconds: a machine that vanished answers nothing, and an open connection to it would
-# wait for a quarter of an hour; a panel is shown without the database, but not after a minute.
+# Seconds, milliseconds. An open connection to a machine that vanished would wait for a quarter of
+# an hour. A panel is shown without the database, but an agent does not wait a minute for it.
 CONNECT_OPTIONS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
-ANSWER_SECONDS = 8.0  # of PostgreSQL to one statement; it is given up then
+ANSWER_SECONDS = 8.0  # PostgreSQL's time for one statement
 
 
 def connect(url: str) -> Engine:
-    """The engine behind `PANEL_DATABASE_URL`. Nothing is opened and no folder made."""
+    """The engine behind `PANEL_DATABASE_URL`. The file is not opened yet, and no folder made."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         engine = create_engine(
@@ -45,28 +45,29 @@ def connect(url: str) -> Engine:
         )
         event.listen(engine, "do_connect", _connect_patiently)
         return engine
-    # WAL's FULL makes a commit survive a power cut: some builds of SQLite ship NORMAL for WAL,
-    # which does not.
+    # Under WAL only FULL makes a commit survive a power cut; some builds of SQLite have NORMAL as
+    # their default.
     return _connect_sqlite(address, "FULL")
 
 
 def connect_without_sync(engine: Engine) -> Engine:
-    """The same database, for rows of which a power cut may take the last: they wait for no disk.
+    """The same database, for rows that do not wait for the disk: a power cut may take the last
+    ones.
 
-    On SQLite, where waiting is what a short transaction mostly does; they survive every other end.
+    On SQLite a short transaction mostly waits for the disk. The rows survive every other end.
     """
     return _connect_sqlite(engine.url, "NORMAL") if engine.dialect.name == "sqlite" else engine
 
 
 def _connect_sqlite(address: URL, synchronous: str) -> Engine:
-    # The connection that was used last, so that few are open and their pages are warm.
+    # The pool hands out the connection used last, so that few are open and their pages are warm.
     engine = create_engine(address, connect_args={"timeout": 5}, pool_use_lifo=True)
     event.listen(engine, "connect", partial(set_pragmas, synchronous))
     return engine
 
 
 class _PatientConnection(psycopg.Connection[Any]):
-    """Gives up a server that is frozen: its machine goes on to acknowledge what it is sent."""
+    """Gives up a frozen server, whose machine still acknowledges packets and so looks alive."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
@@ -76,8 +77,8 @@ class _PatientConnection(psycopg.Connection[Any]):
             raise
 
 
-def _connect_patiently(_dialect: object, _record: object, given: Any, named: Any) -> Any:
-    return _PatientConnection.connect(*given, **named)
+def _connect_patiently(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+    return _PatientConnection.connect(*arguments, **options)
 
 
 def set_pragmas(synchronous: str, connection: Any, _record: object) -> None:
@@ -86,18 +87,18 @@ def set_pragmas(synchronous: str, connection: Any, _record: object) -> None:
     cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
-    # What is deleted is overwritten: names and addresses must not stay in free pages.
+    # Deleted data is overwritten: names and addresses must not stay in free pages.
     cursor.execute("PRAGMA secure_delete=ON")
-    # Each connection keeps the pages that it has read: a quarter of a MiB is plenty, by itself it
-    # would be two. The system keeps the file anyway.
+    # A connection's cache of pages: a quarter of a MiB is plenty, the default is two. The system
+    # caches the file anyway.
     cursor.execute("PRAGMA cache_size=-256")
     cursor.close()
 
 
 def compact(engine: Engine) -> bool:
-    """Write an SQLite file anew, without free pages and without its log; PostgreSQL does so itself.
+    """Rewrite an SQLite file without free pages and without its log; PostgreSQL does so by itself.
 
-    False: others kept it busy.
+    Returns False when other connections kept it busy.
     """
     if engine.dialect.name != "sqlite":
         return True
@@ -113,7 +114,7 @@ def compact(engine: Engine) -> bool:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction; raises `Unreachable("database")` when the database cannot be asked."""
+    """Run one transaction; raises `Unreachable("database")` when the database cannot be asked."""
     try:
         with engine.begin() as connection:
             yield connection
@@ -123,12 +124,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 def insert(dialect: str, table: Table) -> Any:
     """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
-    made = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return made(table)
+    dialect_insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return dialect_insert(table)
 
 
 def partial_index(name: str, *columns: str, only: str) -> Index:
-    """Of the rows for which this SQL holds; a query has to say it in the same words."""
+    """An index of the rows for which the SQL in `only` holds; a query must use the same words."""
     return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
 
 

@@ -1,6 +1,6 @@
 """Dead letters: hooks that were given up, and stay in the inbox until they are settled.
 
-A later pass of the organization that goes well settles them (`pass_states.finish_pass`), a person
+A later good pass of the organization settles them (`pass_states.finish_pass`), or an administrator
 runs them again or dismisses them. Every function works inside its caller's transaction.
 """
 
@@ -15,10 +15,10 @@ from panel.data.tasks import SUBJECTS, Task, TaskTrouble
 
 @dataclass(frozen=True)
 class BuriedHooks:
-    """What was given up together: the hooks of one pass, or one hook that never had a pass.
+    """Hooks that were given up together: those of one pass, or a single one that never had a pass.
 
-    `id`: what a replay asks for; `hooks`: how many; `since`: when the first of them came; `side`:
-    which outside world it was. `settled_at`, `settled_by`: of those that are settled.
+    `id`: for a replay; `hooks`: their number; `since`: when the first of them came; `side`: the
+    outside world that failed. `settled_at`, `settled_by`: set once they are settled.
     """
 
     id: str
@@ -67,14 +67,15 @@ def bury_task(connection: Connection, trouble: TaskTrouble, try_id: str) -> None
 
 
 def settle_task(connection: Connection, task: Task, who: str, now: float) -> bool:
-    """The task is done after all, or is tried again; False where none was given up."""
+    """Settle a task that is done after all, or tried again; False where it was not given up."""
     same = and_(hooks.c.status == BURIED, hooks.c.pass_id == task.id)
     settled = {"status": SETTLED, "settled_at": now, "settled_by": who}
     return connection.execute(update(hooks).where(same).values(**settled)).rowcount > 0
 
 
 def dismiss_hooks(connection: Connection, buried_id: str, who: str, now: float) -> bool:
-    """Settle what was buried under this id, or with the hook of this id; False when there is none.
+    """Settle the hooks buried under this id, or with the hook of this id; False when there are
+    none.
 
     `who`: the person who says that nothing has to be done about it.
     """
@@ -88,15 +89,15 @@ def dismiss_hooks(connection: Connection, buried_id: str, who: str, now: float) 
 
 
 def list_buried(connection: Connection, status: str = BURIED) -> list[BuriedHooks]:
-    """What was given up and is still somebody's trouble, the latest first.
+    """Hooks that were given up and are not settled, the latest first.
 
-    `status` SETTLED: what was given up once, and is settled.
+    `status` SETTLED: those that are settled by now.
     """
-    one = func.coalesce(hooks.c.pass_id, hooks.c.hook_id)
+    burial = func.coalesce(hooks.c.pass_id, hooks.c.hook_id)
     latest = func.max(hooks.c.settled_at if status == SETTLED else hooks.c.finished_at)
     rows = connection.execute(
         select(
-            one.label("id"),
+            burial.label("id"),
             func.max(hooks.c.organization).label("organization"),
             func.max(hooks.c.reason).label("reason"),
             func.count().label("hooks"),
@@ -107,13 +108,13 @@ def list_buried(connection: Connection, status: str = BURIED) -> list[BuriedHook
             func.coalesce(hooks.c.settled_by, "").label("settled_by"),
         )
         .where(hooks.c.status == status)
-        .group_by(one, hooks.c.settled_by)
+        .group_by(burial, hooks.c.settled_by)
         .order_by(latest.desc())
     )
     return [BuriedHooks(**row) for row in rows.mappings()]
 
 
 def _select_buried(buried_id: str) -> Select[Any]:
-    """By its own id, or by that of one of its hooks."""
-    asked = or_(hooks.c.pass_id == buried_id, hooks.c.hook_id == buried_id)
-    return select(hooks).where(hooks.c.status == BURIED, asked)
+    """Select a burial by its own id, or by that of one of its hooks."""
+    same_id = or_(hooks.c.pass_id == buried_id, hooks.c.hook_id == buried_id)
+    return select(hooks).where(hooks.c.status == BURIED, same_id)

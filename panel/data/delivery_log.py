@@ -1,8 +1,8 @@
-"""The delivery log: how we answered what the plugin and Chatwoot delivered, over all processes.
+"""The delivery log: our answers to the deliveries of the plugin and Chatwoot, over all processes.
 
-The one owner of the table `deliveries`: by sender, answer and minute, how often and when last.
-Anybody may send us anything, so a process writes once in ten seconds at most, however many come,
-and no request waits for it. What a process that dies has not written yet is not counted.
+The one owner of the table `deliveries`: the count and the last time, by sender, answer and minute.
+Strangers can send us floods, so a process writes once in ten seconds at most, and no request waits
+for that. Counts that a process has not written when it dies are lost.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 CHATWOOT, PLUGIN, AGENTS = "chatwoot", "plugin", "agents"  # the senders
 ACCEPTED = "accepted"
-PROBE = "probe"  # of nobody: a row that never stays
+PROBE = "probe"  # no sender: a row that never stays
 WRITE_EVERY_SECONDS = 10.0
 COUNTED_MINUTES = 60
 MOST_UNWRITTEN = 1000  # remembered while the database is away
@@ -74,7 +74,7 @@ class DeliveryLog:
         self._unwritable_until = 0.0
 
     def count(self, sender: str, answer: str) -> None:
-        """Count one delivery. It is written at once, or ten seconds after the last write."""
+        """Count one delivery, to be written at once, or ten seconds after the last write."""
         now = self._clock()
         with self._lock:
             self._add((sender, answer, int(now // 60)), Tally(1, now))
@@ -87,7 +87,7 @@ class DeliveryLog:
     def read(self, sender: str) -> dict[str, Tally]:
         """Every answer that the sender ever got. Raises `Unreachable("database")`.
 
-        Without what was counted here since, where the database could not be written a moment ago.
+        Counts that are not written yet are missing where the database refused a write a moment ago.
         """
         if self._clock() >= self._unwritable_until:
             self.flush()
@@ -103,32 +103,32 @@ class DeliveryLog:
             return {answer: Tally(int(count), last_at) for answer, count, last_at in rows}
 
     def flush(self) -> None:
-        """Write what this process has counted. Raises `Unreachable("database")`: it is kept."""
-        with self._writing:  # whoever reads afterwards finds what another thread was writing
+        """Write this process's counts. Raises `Unreachable("database")`, and keeps them then."""
+        with self._writing:  # a later read finds the counts that another thread was writing
             with self._lock:
-                taken, self._unwritten = self._unwritten, {}
-            if not taken:
+                batch, self._unwritten = self._unwritten, {}
+            if not batch:
                 return
             try:
                 with transaction(self._engine) as connection:
-                    _write(connection, taken)
+                    _write(connection, batch)
             except PanelError:
                 with self._lock:
-                    for key, tally in taken.items():
+                    for key, tally in batch.items():
                         self._add(key, tally)
                 raise
 
     def prove_writable(self) -> None:
         """Write a row and remove it, for the disk to see. Raises `Unreachable("database")`.
 
-        Rolled back, it would never reach the disk, and a full one would go unnoticed.
+        A row that is rolled back would never reach the disk, and a full disk would go unnoticed.
         """
         key = {"sender": PROBE, "answer": PROBE, "minute": secrets.randbits(48)}
-        mine = and_(deliveries.c.sender == PROBE, deliveries.c.minute == key["minute"])
+        probe = and_(deliveries.c.sender == PROBE, deliveries.c.minute == key["minute"])
         self._unwritable_until = self._clock() + WRITE_EVERY_SECONDS
         with transaction(self._engine) as connection:
             connection.execute(deliveries.insert(), {**key, "count": 0, "last_at": 0.0})
-            connection.execute(delete(deliveries).where(mine))
+            connection.execute(delete(deliveries).where(probe))
         self._unwritable_until = 0.0
 
     def stop(self) -> None:
@@ -153,8 +153,10 @@ class DeliveryLog:
             log.warning("deliveries cannot be counted in the database: %s", error.code)
 
     def _add(self, key: Key, more: Tally) -> None:
-        known = self._unwritten.get(key, Tally(0, 0.0))
-        self._unwritten[key] = Tally(known.count + more.count, max(known.last_at, more.last_at))
+        sum_so_far = self._unwritten.get(key, Tally(0, 0.0))
+        self._unwritten[key] = Tally(
+            sum_so_far.count + more.count, max(sum_so_far.last_at, more.last_at)
+        )
         while len(self._unwritten) > MOST_UNWRITTEN:
             self._unwritten.pop(next(iter(self._unwritten)))
 
@@ -169,7 +171,7 @@ def _write(connection: Connection, counted: Mapping[Key, Tally]) -> None:
         index_elements=["sender", "answer", "minute"],
         set_={"count": deliveries.c.count + new.excluded.count, "last_at": later},
     )
-    # In one order: two processes that write the same rows must not wait for each other.
+    # Sorted, so that two processes that write the same rows never wait for each other.
     rows = [
         {"sender": sender, "answer": answer, "minute": minute, **vars(counted[key])}
         for key in sorted(counted)
@@ -177,7 +179,7 @@ def _write(connection: Connection, counted: Mapping[Key, Tally]) -> None:
     ]
     connection.execute(added, rows)
     for sender, answer, minute in sorted(counted):
-        # The newest row of an answer stays, however old: it says when that was given last.
+        # The newest row of an answer stays, however old, because it says when that was given last.
         older = deliveries.c.minute <= minute - COUNTED_MINUTES
         same = and_(deliveries.c.sender == sender, deliveries.c.answer == answer)
         connection.execute(delete(deliveries).where(same, older))

@@ -1,7 +1,7 @@
-"""The tables of the directory: organizations, their people, and the contacts of those in Chatwoot.
+"""The tables of the directory: organizations, their people, and the people's contacts in Chatwoot.
 
-Most people have one contact (`people.contact`). Who writes by e-mail and by WhatsApp has several:
-the further ones stand in `further_contacts`. What ties each to the person, `links` say.
+Most people have one contact (`people.contact`). A person who writes by e-mail and by WhatsApp has
+several: the further ones stand in `further_contacts`. The evidence for each stands in `links`.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ further_contacts = Table(
 
 @dataclass(frozen=True)
 class Known:
-    """An organization as the last pass saw it: what its people's contacts may be told.
+    """An organization as the last pass saw it: the source of its contacts' attributes.
 
     `phone_shared`: others answer that number as well, as far as the back office shows.
     """
@@ -91,13 +91,14 @@ class Known:
 
 @dataclass(frozen=True)
 class Person:
-    """One person of an organization. `key`: `organization` for the company's own contact, else
+    """A person of an organization. `key`: `organization` for the company's own contact, else
     `collaborator:<id>`; `contact` is the number in Chatwoot, 0 until there is one; `phone` in
     E.164; `identifier`: the random one that we wrote where there is neither e-mail nor phone.
 
-    `former_email`: what the contact shows still, where the back office has another one by now.
-    `merged_into`: the contact in Chatwoot that took theirs in and shows none of their keys.
-    `lacks`: the rights of `organizations.SHOWN_RIGHTS` that they lack, with commas; None: unknown.
+    `former_email`: the e-mail that the contact still shows, where the back office has a new one.
+    `merged_into`: the contact into which Chatwoot merged theirs, and which shows none of their
+    keys. `lacks`: the rights of `organizations.SHOWN_RIGHTS` that they lack, with commas; None:
+    unknown.
     """
 
     organization: int

@@ -1,4 +1,4 @@
-"""Erasures: contacts that were deleted in Chatwoot. Nobody makes them again by itself.
+"""Erasures: contacts that were deleted in Chatwoot. No pass makes them again by itself.
 
 The person is kept as marks: an HMAC of the e-mail, one of the phone, one of the directory's key.
 A mark recognizes the person and names nobody. The key of the HMACs is random and stands beside
@@ -53,8 +53,8 @@ erasure_key = Table(
 
 @dataclass(frozen=True)
 class Erasure:
-    """`contact`: its number in Chatwoot; `organizations`: that it was somebody of; `at`: when a
-    pass found it gone (epoch seconds)."""
+    """`contact`: its number in Chatwoot; `organizations`: those that had a seat for it; `at`: when
+    a pass found it gone (epoch seconds)."""
 
     contact: int
     organizations: tuple[int, ...]
@@ -68,9 +68,9 @@ class Erasures:
         self._engine = engine
 
     def note(self, contact: int, person: Person, at: float) -> None:
-        """This contact was the person's, and is gone. Again: the first time stays.
+        """Note that the person's contact is gone. A second call changes nothing.
 
-        By what they were verified goes with them.
+        The person's verifications go too.
         """
         with transaction(self._engine) as connection:
             delete_of_contact(connection, contact)
@@ -84,20 +84,20 @@ class Erasures:
                 connection.execute(added.on_conflict_do_nothing())
 
     def find(self, person: Person) -> int:
-        """The contact that was deleted of whom this is, the newest; 0: none."""
+        """The person's contact that was deleted, the newest one; 0: none."""
         with transaction(self._engine) as connection:
             return self._find(connection, person)
 
     def list_held_back(self, organization: int | None = None) -> list[tuple[int, Person]]:
         """People without a contact because it was deleted, with its number."""
-        here = select(people).where(people.c.contact == 0, people.c.merged_into == 0)
-        here = here.order_by(people.c.organization, people.c.key)
+        query = select(people).where(people.c.contact == 0, people.c.merged_into == 0)
+        query = query.order_by(people.c.organization, people.c.key)
         if organization is not None:
-            here = here.where(people.c.organization == organization)
+            query = query.where(people.c.organization == organization)
         with transaction(self._engine) as connection:
-            absent = [Person(**row) for row in connection.execute(here).mappings()]
-            known = [(self._find(connection, person), person) for person in absent]
-        return [(contact, person) for contact, person in known if contact]
+            absent = [Person(**row) for row in connection.execute(query).mappings()]
+            pairs = [(self._find(connection, person), person) for person in absent]
+        return [(contact, person) for contact, person in pairs if contact]
 
     def list_erasures(self) -> list[Erasure]:
         """Contacts that were deleted, the newest first."""
@@ -110,7 +110,10 @@ class Erasures:
                 organizations.setdefault(row.contact, set()).add(row.organization)
                 times[row.contact] = min(times.get(row.contact, row.at), row.at)
         newest = sorted(times, key=lambda contact: (-times[contact], contact))
-        return [Erasure(each, tuple(sorted(organizations[each])), times[each]) for each in newest]
+        return [
+            Erasure(contact, tuple(sorted(organizations[contact])), times[contact])
+            for contact in newest
+        ]
 
     def allow(self, contacts: Collection[int]) -> None:
         """Let the people of these contacts be made again.
@@ -119,11 +122,11 @@ class Erasures:
         twice.
         """
         with transaction(self._engine) as connection:
-            theirs = select(erasures.c.mark).where(erasures.c.contact.in_(contacts))
-            connection.execute(delete(erasures).where(erasures.c.mark.in_(theirs)))
+            their_marks = select(erasures.c.mark).where(erasures.c.contact.in_(contacts))
+            connection.execute(delete(erasures).where(erasures.c.mark.in_(their_marks)))
 
     def _find(self, connection: Connection, person: Person) -> int:
-        # Mostly nobody was erased: then no mark has to be made.
+        # Mostly there are no erasures, and then no mark has to be computed.
         if connection.scalar(select(erasures.c.contact).limit(1)) is None:
             return 0
         marks = list(_make_marks(read_mark_key(connection), person))
@@ -134,24 +137,28 @@ class Erasures:
 
 
 def read_mark_key(connection: Connection) -> bytes:
-    """Of several processes that make it at once, one is first."""
-    made = insert(connection.dialect.name, erasure_key).values(
+    """The key of the marks, which is made at the first call.
+
+    Several processes may make it at once; the first one's stays.
+    """
+    new = insert(connection.dialect.name, erasure_key).values(
         row=KEY_ROW, key=secrets.token_hex(KEY_BYTES)
     )
-    kept = connection.scalar(select(erasure_key.c.key))
-    if kept is None:
-        connection.execute(made.on_conflict_do_nothing())
-        kept = connection.scalar(select(erasure_key.c.key))
-    return bytes.fromhex(str(kept))
+    key = connection.scalar(select(erasure_key.c.key))
+    if key is None:
+        connection.execute(new.on_conflict_do_nothing())
+        key = connection.scalar(select(erasure_key.c.key))
+    return bytes.fromhex(str(key))
 
 
 def make_mark(key: bytes, kind: str, value: str) -> str:
-    """It recognizes the value, and tells it to nobody."""
+    """The mark of a value: it recognizes the value and does not reveal it."""
     return hmac.new(key, f"{kind}:{value}".encode(), sha256).hexdigest()
 
 
 def _make_marks(key: bytes, person: Person) -> Iterator[str]:
-    """Of what tells a person apart. A number that several people have tells nobody."""
+    """The marks of a person's place, e-mail and phone. A phone of several people identifies none of
+    them."""
     phone = None if person.phone_shared else person.phone
     values = {
         "seat": f"{person.organization}:{person.key}",

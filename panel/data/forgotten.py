@@ -1,19 +1,21 @@
-"""Tombstones: people and organizations that an administrator had forgotten. No pass learns of them
-again, from the back office or from a restored backup.
+"""Tombstones of people and organizations that an administrator had forgotten. No pass learns of
+them again, neither from the back office nor from a restored backup.
 
-They stand among the `erasures`, under the same key, as marks that name nobody: an HMAC of the
-e-mail, of the phone, of the place in the directory, of the organization's id. What tells them from
-contacts that were deleted in Chatwoot: `contact` is 0, or its number with a minus.
+Tombstones stand among the `erasures`, under the same key, as marks that name nobody: an HMAC of the
+e-mail, of the phone, of the place in the directory, of the organization's id. Their `contact` is 0
+or a negated number; that of a contact deleted in Chatwoot is positive.
 """
 
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, func, or_, select
 
 from panel.data.db import insert, transaction
-from panel.data.erasures import erasure_key, erasures, make_mark, read_mark_key
+from panel.data.erasures import KEY_BYTES, erasure_key, erasures, make_mark, read_mark_key
 from panel.models.phones import identify_line
 
 SEAT, EMAIL_MARK, PHONE_MARK, WHOLE = (
@@ -26,7 +28,7 @@ SEAT, EMAIL_MARK, PHONE_MARK, WHOLE = (
 
 @dataclass(frozen=True)
 class Candidacy:
-    """Somebody whom a pass would keep; `phone`: one that is theirs alone, in E.164."""
+    """A person whom a pass would keep; `phone`: a number that is theirs alone, in E.164."""
 
     key: str
     email: str | None
@@ -35,15 +37,17 @@ class Candidacy:
 
 @dataclass(frozen=True)
 class Tombstones:
-    """For a file beside the backups: the key, and (mark, contact, organization, at) of each."""
+    """For a file beside the backups: the key, and (mark, contact, organization, at) of all
+    marks."""
 
-    key: str
+    # Another text would stay in the database, where nothing can be marked with it.
+    key: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
     marks: tuple[tuple[str, int, int, float], ...]
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many marks are gone, and the organizations whose passes may learn somebody again."""
+    """The number of deleted marks, and the organizations whose passes may learn of people again."""
 
     marks: int
     organizations: tuple[int, ...]
@@ -66,7 +70,8 @@ class Forgotten:
         seats: Collection[tuple[int, str]],
         contact: int = 0,
     ) -> None:
-        """`emails` in lower case, `phones` in E.164, `seats`: (organization, key)."""
+        """Forget a person. `emails` in lower case, `phones` in E.164, `seats`: (organization,
+        key)."""
         with transaction(self._engine) as connection:
             key = read_mark_key(connection)
             marks = [(mark, 0) for mark in _make_keys(key, emails, phones)]
@@ -79,14 +84,14 @@ class Forgotten:
             self._put(connection, [(mark, organization)], 0)
 
     def _put(self, connection: Connection, marks: Iterable[tuple[str, int]], contact: int) -> None:
-        at = time.time()  # one for all, by which they are allowed together
+        at = time.time()  # the same for all, so that they are allowed together
         for mark, organization in marks:
             row = {"mark": mark, "contact": -contact, "organization": organization, "at": at}
             added = insert(self._engine.dialect.name, erasures).values(**row)
             connection.execute(added.on_conflict_do_nothing())
 
     def covers_organization(self, organization: int) -> bool:
-        """Was it forgotten?"""
+        """Was this organization forgotten?"""
         with transaction(self._engine) as connection:
             if not _is_anybody(connection):
                 return False
@@ -94,41 +99,42 @@ class Forgotten:
             return bool(_find(connection, [mark]))
 
     def find_covered(self, organization: int, people: Collection[Candidacy]) -> set[str]:
-        """The keys of those who were forgotten: by their place, their e-mail or their phone."""
+        """The keys of the people who were forgotten: by their place, their e-mail or their
+        phone."""
         with transaction(self._engine) as connection:
             if not _is_anybody(connection):
                 return set()
             key = read_mark_key(connection)
-            marks = {each.key: set(_make_all(key, organization, each)) for each in people}
-            found = _find(connection, set().union(*marks.values()))
-            return {name for name, theirs in marks.items() if theirs & found}
+            marks = {person.key: set(_make_all(key, organization, person)) for person in people}
+            known_marks = _find(connection, set().union(*marks.values()))
+            return {name for name, own_marks in marks.items() if own_marks & known_marks}
 
     def allow_person(self, emails: Collection[str], phones: Collection[str]) -> Allowance:
-        """Let passes learn of them again, also where their contact was deleted in Chatwoot. What
-        was noted together goes together."""
+        """Let passes learn of them again, also where their contact was deleted in Chatwoot. Marks
+        that were noted together are deleted together."""
         with transaction(self._engine) as connection:
             key = read_mark_key(connection)
-            deleted = [make_mark(key, "email", each) for each in emails]
-            deleted += [make_mark(key, "phone", identify_line(each)) for each in phones]
+            deleted = [make_mark(key, "email", value) for value in emails]
+            deleted += [make_mark(key, "phone", identify_line(value)) for value in phones]
             same = erasures.c.mark.in_([*_make_keys(key, emails, phones), *deleted])
             moments = set(connection.scalars(select(erasures.c.at).where(same)))
             together = and_(erasures.c.at.in_(moments), erasures.c.contact <= 0)
-            here = or_(same, together)
-            of = set(connection.scalars(select(erasures.c.organization).where(here)))
-            count = connection.execute(delete(erasures).where(here)).rowcount
-            return Allowance(count, tuple(sorted(of - {0})))
+            chosen = or_(same, together)
+            organizations = set(connection.scalars(select(erasures.c.organization).where(chosen)))
+            count = connection.execute(delete(erasures).where(chosen)).rowcount
+            return Allowance(count, tuple(sorted(organizations - {0})))
 
     def allow_organization(self, organization: int) -> Allowance:
         with transaction(self._engine) as connection:
             mark = make_mark(read_mark_key(connection), WHOLE, str(organization))
-            gone = connection.execute(delete(erasures).where(erasures.c.mark == mark))
-            return Allowance(gone.rowcount, (organization,))
+            deleted = connection.execute(delete(erasures).where(erasures.c.mark == mark))
+            return Allowance(deleted.rowcount, (organization,))
 
     def count(self) -> int:
-        """Of marks."""
+        """The number of marks."""
         with transaction(self._engine) as connection:
-            mine = select(func.count()).select_from(erasures).where(erasures.c.contact <= 0)
-            return connection.scalar(mine) or 0
+            tombstones = select(func.count()).select_from(erasures).where(erasures.c.contact <= 0)
+            return connection.scalar(tombstones) or 0
 
     def dump(self) -> Tombstones:
         with transaction(self._engine) as connection:
@@ -136,38 +142,38 @@ class Forgotten:
             marks = tuple((row.mark, row.contact, row.organization, row.at) for row in rows)
             return Tombstones(read_mark_key(connection).hex(), marks)
 
-    def load(self, kept: Tombstones) -> None:
-        """Into a database that was restored, or is new. Raises `OtherKey`."""
+    def load(self, dump: Tombstones) -> None:
+        """Load the marks into a database that was restored, or is new. Raises `OtherKey`."""
         with transaction(self._engine) as connection:
-            if read_mark_key(connection).hex() != kept.key:
+            if read_mark_key(connection).hex() != dump.key:
                 if connection.scalar(select(erasures.c.mark).limit(1)) is not None:
                     raise OtherKey
-                connection.execute(erasure_key.update().values(key=kept.key))
-            for mark, contact, organization, at in kept.marks:
+                connection.execute(erasure_key.update().values(key=dump.key))
+            for mark, contact, organization, at in dump.marks:
                 row = {"mark": mark, "contact": contact, "organization": organization, "at": at}
                 added = insert(self._engine.dialect.name, erasures).values(**row)
                 connection.execute(added.on_conflict_do_nothing())
 
 
 def _is_anybody(connection: Connection) -> bool:
-    """Mostly nobody was forgotten: then no mark has to be made."""
+    """Are there any tombstones? Mostly there are none, and then no mark has to be computed."""
     anybody = select(erasures.c.mark).where(erasures.c.contact <= 0).limit(1)
     return connection.scalar(anybody) is not None
 
 
 def _find(connection: Connection, marks: Collection[str]) -> set[str]:
-    mine = erasures.c.mark.in_(marks), erasures.c.contact <= 0
-    return set(connection.scalars(select(erasures.c.mark).where(*mine)))
+    matching = erasures.c.mark.in_(marks), erasures.c.contact <= 0
+    return set(connection.scalars(select(erasures.c.mark).where(*matching)))
 
 
-def _make_all(key: bytes, organization: int, each: Candidacy) -> Iterator[str]:
-    yield from _make_keys(key, [each.email or ""], [each.phone or ""])
-    yield _make_seat(key, organization, each.key)
+def _make_all(key: bytes, organization: int, candidate: Candidacy) -> Iterator[str]:
+    yield from _make_keys(key, [candidate.email or ""], [candidate.phone or ""])
+    yield _make_seat(key, organization, candidate.key)
 
 
 def _make_keys(key: bytes, emails: Iterable[str], phones: Iterable[str]) -> Iterator[str]:
-    yield from (make_mark(key, EMAIL_MARK, each) for each in emails if each)
-    yield from (make_mark(key, PHONE_MARK, identify_line(each)) for each in phones if each)
+    yield from (make_mark(key, EMAIL_MARK, value) for value in emails if value)
+    yield from (make_mark(key, PHONE_MARK, identify_line(value)) for value in phones if value)
 
 
 def _make_seat(key: bytes, organization: int, name: str) -> str:

@@ -1,7 +1,7 @@
-"""The history of an organization or a conversation: what happened when, from the tables of others.
+"""The history of an organization or a conversation, read from the tables of other modules.
 
-It only reads: the hooks and passes of `inbox`, and the rows of `audit_log`. Times are epoch
-seconds. Every function raises `Unreachable("database")`.
+Read are the hooks and passes of `inbox`, and the rows of `audit_log`. Times are epoch seconds.
+Every function raises `Unreachable("database")`.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True)
 class HookRow:
-    """A hook as the journal has it. `status`: waiting, done, ignored, buried or settled."""
+    """A hook as the inbox has it. `status`: waiting, done, ignored, buried or settled."""
 
     hook_id: str
     kind: str
@@ -42,10 +42,11 @@ class HookRow:
 
 @dataclass(frozen=True)
 class PassState:
-    """Of one organization. `read_at`: when the back office was read last for a pass that went well;
-    `gone_at`: when it was not found there, 0: it was.
+    """The passes of an organization. `read_at`: when the back office was read last for a pass that
+    went well; `gone_at`: when it was not found there, 0 if it was.
 
-    `tries`: that failed in a row, the last one with `reason` at `side`; `due_at`: the next one.
+    `tries`: those that failed in a row, the last one with `reason` at `side`; `due_at`: of the next
+    one.
     """
 
     waits: bool = False
@@ -60,20 +61,20 @@ class PassState:
 
 
 def find_hook(engine: Engine, hook_id: str) -> HookRow | None:
-    found = _list_hooks(engine, hooks.c.hook_id == hook_id, most=1)
-    return found[0] if found else None
+    rows = _list_hooks(engine, hooks.c.hook_id == hook_id, most=1)
+    return rows[0] if rows else None
 
 
 def list_hooks(engine: Engine, organization: int, span: Span) -> list[HookRow]:
-    """The newest first."""
+    """The hooks of an organization in this span, the newest first."""
     at = hooks.c.received_at
-    here = (hooks.c.organization == organization) & at.between(span.since, span.until)
-    return _list_hooks(engine, here, span.most)
+    condition = (hooks.c.organization == organization) & at.between(span.since, span.until)
+    return _list_hooks(engine, condition, span.most)
 
 
-def _list_hooks(engine: Engine, here: ColumnElement[bool], most: int) -> list[HookRow]:
+def _list_hooks(engine: Engine, condition: ColumnElement[bool], most: int) -> list[HookRow]:
     columns = [hooks.c[name] for name in HookRow.__dataclass_fields__]
-    newest = select(*columns).where(here).order_by(hooks.c.received_at.desc()).limit(most)
+    newest = select(*columns).where(condition).order_by(hooks.c.received_at.desc()).limit(most)
     with transaction(engine) as connection:
         return [HookRow(**row) for row in connection.execute(newest).mappings()]
 
@@ -83,14 +84,14 @@ def read_pass_state(engine: Engine, organization: int) -> PassState:
         row = connection.execute(
             select(passes).where(passes.c.organization == organization)
         ).one_or_none()
-        seen = connection.execute(
+        reading = connection.execute(
             select(readings.c.read_at, readings.c.gone_at).where(
                 readings.c.organization == organization
             )
         ).one_or_none()
-    read = (seen.read_at, seen.gone_at) if seen else (0.0, 0.0)
+    times = (reading.read_at, reading.gone_at) if reading else (0.0, 0.0)
     if row is None:
-        return PassState(read_at=read[0], gone_at=read[1])
+        return PassState(read_at=times[0], gone_at=times[1])
     return PassState(
         waits=row.waiting is not None,
         runs=row.running is not None,
@@ -99,8 +100,8 @@ def read_pass_state(engine: Engine, organization: int) -> PassState:
         side=row.side or "",
         tried_at=row.tried_at or 0.0,
         due_at=row.due_at,
-        read_at=read[0],
-        gone_at=read[1],
+        read_at=times[0],
+        gone_at=times[1],
     )
 
 
@@ -111,14 +112,14 @@ def list_access(
     organization: int = 0,
     agent: int = 0,
 ) -> list[AuditEntry]:
-    """What the access log has of the conversation, else of the organization; the newest first."""
+    """The access log's rows of the conversation, else of the organization; the newest first."""
     about = access_log.c.conversation == conversation
     if not conversation:
         about = access_log.c.organization == organization
-    here = [about, access_log.c.at.between(span.since, span.until)]
+    conditions = [about, access_log.c.at.between(span.since, span.until)]
     if agent:
-        here.append(access_log.c.agent == agent)
+        conditions.append(access_log.c.agent == agent)
     columns = [column for column in access_log.c if column.name != "id"]
-    newest = select(*columns).where(*here).order_by(access_log.c.id.desc()).limit(span.most)
+    newest = select(*columns).where(*conditions).order_by(access_log.c.id.desc()).limit(span.most)
     with transaction(engine) as connection:
         return [AuditEntry(**row) for row in connection.execute(newest).mappings()]

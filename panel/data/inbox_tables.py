@@ -1,8 +1,8 @@
 """The two tables of the inbox, and the states of a hook.
 
-`hooks` is the record: who rang, when, and what became of it; never the payload. `passes` has one
-row for each organization that ever rang: which pass of it waits, which one runs, and how often it
-failed. Times are epoch seconds.
+`hooks` is the record of all hooks: sender's words, times and outcome; never the payload. `passes`
+has one row for each organization that ever had a hook: the waiting pass, the running one, and the
+number of failures. Times are epoch seconds.
 """
 
 from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
@@ -10,7 +10,7 @@ from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
 from panel.data.db import metadata, partial_index
 
 WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
-SETTLED = "settled"  # was buried, and is no longer anybody's trouble: `settled_by` says why
+SETTLED = "settled"  # was buried, and needs no work any more: `settled_by` says why
 
 hooks = Table(
     "hooks",
@@ -44,7 +44,7 @@ passes = Table(
     Column("running", String(40)),
     Column("tries", Integer, nullable=False, default=0),
     Column("first", Integer, nullable=False, default=0),
-    # Of the last try that failed, until one succeeds.
+    # The last failed try, until one succeeds.
     Column("reason", Text),
     Column("side", String(16)),
     Column("tried_at", Float),

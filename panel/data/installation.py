@@ -1,7 +1,6 @@
 """The installation: the random id of this database, and whose mark Chatwoot's account had last.
 
-One row, made when it is asked for first. What the mark is, and who may write:
-`sync/installation_mark`.
+The table has one row, made when it is read first. `sync/installation_mark` explains the mark.
 """
 
 import secrets
@@ -42,19 +41,19 @@ class Installation:
         self._engine = engine
 
     def read(self) -> InstallationRow:
-        """Our row. Of several processes that make it at once, one is first."""
+        """Our row. Several processes may make it at once; the first one's stays."""
         columns = [column for column in installation.c if column.name != "row"]
         with transaction(self._engine) as connection:
             row = connection.execute(select(*columns)).mappings().first()
             if row is None:
                 values = {"row": ONLY_ROW, "id": secrets.token_hex(ID_BYTES)}
-                made = insert(self._engine.dialect.name, installation).values(**values)
-                connection.execute(made.on_conflict_do_nothing())
+                new = insert(self._engine.dialect.name, installation).values(**values)
+                connection.execute(new.on_conflict_do_nothing())
                 row = connection.execute(select(*columns)).mappings().one()
             return InstallationRow(**row)
 
     def note_mark(self, verdict: str, mark: str, at: float) -> None:
-        """What was found in Chatwoot."""
+        """Note the mark that was found in Chatwoot."""
         self.read()
         values = {"verdict": verdict, "mark": mark, "checked_at": at}
         with transaction(self._engine) as connection:

@@ -1,4 +1,4 @@
-"""The lanes: in which order passes begin, what waits for a better moment, and how many wait.
+"""The lanes: the order in which passes begin, those that wait for their next try, and their number.
 
 A row of `passes` is a place in a lane from when something asks for a pass until it begins. Within a
 lane, places are ordered by `position`, the sequence of the hook that took it. A pass that failed
@@ -25,7 +25,7 @@ _TAKE_ADVISORY_LOCKS = text(
 
 
 class Lane(IntEnum):
-    """Whom a pass is for; the lower number goes first. `URGENT`: somebody waits for it."""
+    """The priority of a pass; the lower number goes first. `URGENT`: somebody waits for it."""
 
     URGENT = 0
     BACKFILL = 1
@@ -54,38 +54,40 @@ class LaneLength:
 
 
 def lock_organizations(connection: Connection, organizations: Collection[int]) -> None:
-    """As `inbox.write_transaction` does for one; on SQLite the transaction alone is enough."""
+    """Lock organizations as `inbox.write_transaction` locks one; on SQLite the transaction is
+    enough."""
     if connection.dialect.name == "postgresql":
-        # In one order everywhere: two that lock the same ones must not wait for each other.
+        # Sorted everywhere, so that two processes with the same numbers never wait for each other.
         connection.execute(_TAKE_ADVISORY_LOCKS, {"numbers": sorted(organizations)})
 
 
 def take_places(connection: Connection, places: Sequence[LanePlace], now: float) -> None:
-    """Each organization has one place. Who asks from a better lane moves it there, to its end.
+    """Give each organization its one place; a request from a better lane moves it to that lane's
+    end.
 
-    A hook ends the wait for the next try. Such a try is an extra one: it does not bring the burial
-    nearer, else a few hooks in an outage would use up all tries.
+    A hook ends the wait for the next try. Such a try does not count towards the burial: otherwise a
+    few hooks in an outage would use up all tries.
     """
     if places:
-        rows = [{**vars(each), "lane": int(each.lane)} for each in places]
+        rows = [{**vars(place), "lane": int(place.lane)} for place in places]
         connection.execute(_take_statement(connection.dialect.name), _name(rows, now))
 
 
 def settle_conflict(new: Any) -> Any:
-    """What becomes of an INSERT of places where an organization has one already.
+    """The ON CONFLICT of an INSERT of places, for organizations that have one already.
 
     The statement needs the parameter `now`.
     """
-    asked, row = new.excluded, passes.c
-    better = or_(row.waiting.is_(None), asked.lane < row.lane)
-    is_urgent = asked.lane == int(Lane.URGENT)
+    excluded, row = new.excluded, passes.c
+    better = or_(row.waiting.is_(None), excluded.lane < row.lane)
+    is_urgent = excluded.lane == int(Lane.URGENT)
     is_extra = and_(is_urgent, row.waiting.is_not(None), row.due_at > bindparam("now"))
     return new.on_conflict_do_update(
         index_elements=["organization"],
         set_={
-            "waiting": func.coalesce(row.waiting, asked.waiting),
-            "lane": case((better, asked.lane), else_=row.lane),
-            "position": case((better, asked.position), else_=row.position),
+            "waiting": func.coalesce(row.waiting, excluded.waiting),
+            "lane": case((better, excluded.lane), else_=row.lane),
+            "position": case((better, excluded.position), else_=row.position),
             "due_at": case((or_(is_urgent, row.waiting.is_(None)), 0.0), else_=row.due_at),
             "tries": case((is_extra, _one_less(row.tries)), else_=row.tries),
         },
@@ -94,12 +96,13 @@ def settle_conflict(new: Any) -> Any:
 
 def find_next(connection: Connection, lane: Lane, count: int, now: float) -> list[tuple[int, str]]:
     """(organization, pass) of the passes that may begin now, the first ones first."""
-    asked = {"lane": int(lane), "count": count, "now": now}
-    return [(row[0], row[1]) for row in connection.execute(_next_statement(), asked)]
+    parameters = {"lane": int(lane), "count": count, "now": now}
+    return [(row[0], row[1]) for row in connection.execute(_next_statement(), parameters)]
 
 
 def hasten(connection: Connection, side: str, now: float) -> int:
-    """Let what failed because of this outside world be tried now; returns how many passes."""
+    """Let passes and tasks that failed because of this outside world be tried now; returns how
+    many."""
     later = and_(passes.c.side == side, passes.c.waiting.is_not(None), passes.c.due_at > now)
     sooner = {"due_at": now, "tries": _one_less(passes.c.tries)}
     moved = connection.execute(update(passes).where(later).values(**sooner)).rowcount
@@ -109,17 +112,17 @@ def hasten(connection: Connection, side: str, now: float) -> int:
 
 
 def list_failed_sides(connection: Connection) -> set[str]:
-    """The outside worlds because of which something waits for its next try."""
+    """The outside worlds because of which passes or tasks wait for their next try."""
     failing = select(passes.c.side).where(passes.c.reason.is_not(None))
-    told = failing.union(select(tasks.c.side))
-    return {side for side in connection.scalars(told) if side}
+    sides = failing.union(select(tasks.c.side))
+    return {side for side in connection.scalars(sides) if side}
 
 
 def list_urgent(connection: Connection, organizations: Collection[int]) -> set[int]:
-    """Those of them that somebody waits for by now."""
+    """The organizations among these whose pass somebody waits for by now."""
     urgent = and_(passes.c.organization.in_(organizations), passes.c.lane == int(Lane.URGENT))
-    asked = urgent & passes.c.waiting.is_not(None)
-    return set(connection.scalars(select(passes.c.organization).where(asked)))
+    waiting = urgent & passes.c.waiting.is_not(None)
+    return set(connection.scalars(select(passes.c.organization).where(waiting)))
 
 
 def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
@@ -130,10 +133,10 @@ def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
 
 
 def _find_oldest(connection: Connection, lane: Lane) -> float | None:
-    """One look into an index. To group by the lane would be a look at each hook that waits."""
-    here = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))
-    found: float | None = connection.scalar(select(func.min(hooks.c.received_at)).where(here))
-    return found
+    """A single look into an index; grouping by the lane would look at all waiting hooks."""
+    in_lane = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))
+    oldest: float | None = connection.scalar(select(func.min(hooks.c.received_at)).where(in_lane))
+    return oldest
 
 
 def _name(rows: Sequence[dict[str, Any]], now: float) -> list[dict[str, Any]]:
@@ -158,8 +161,8 @@ def _take_statement(dialect: str) -> Any:
 @cache
 def _next_statement() -> Any:
     idle = and_(passes.c.waiting.is_not(None), passes.c.running.is_(None))
-    here = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
-    chosen = select(passes.c.organization, passes.c.waiting).where(here)
+    due = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
+    chosen = select(passes.c.organization, passes.c.waiting).where(due)
     return chosen.order_by(passes.c.position).limit(bindparam("count"))
 
 

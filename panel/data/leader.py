@@ -1,4 +1,4 @@
-"""Leader election: one process at a time executes passes, and another one when it dies."""
+"""Leader election: a single process executes passes, and another one when it dies."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -12,18 +12,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-LEADER_POLL_SECONDS = 1.0  # how often a process tries to become it, and looks whether it still is
+LEADER_POLL_SECONDS = 1.0  # between two tries to become the leader, or two looks at it
 LEADER_KEY = 7_242_002  # on PostgreSQL, where it is an advisory lock: any constant of ours
-# Of the leader's session: a machine that vanished must not be the leader for hours.
+# For the leader's session, so that a machine that vanished does not lead for hours.
 KEEPALIVES = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 
 
 @contextmanager
 def lead(database: Database, stopping: Event) -> Iterator[Callable[[], bool]]:
-    """Be the leader. Two of them with one executor id would do all work twice (trap 2).
+    """Be the leader. DBOS recovers all work of an executor id, so two leaders with one id would do
+    it twice.
 
-    Waits for it; raises `Timeout` when `stopping` is set meanwhile. Yields a function that tells
-    whether this process still is the leader.
+    Waits for the lead; raises `Timeout` when `stopping` is set meanwhile. Yields a function that
+    tells whether this process still is the leader.
     """
     if database.dialect.name == "sqlite":
         lock = FileLock(_lease_file(database))
@@ -40,7 +41,7 @@ def lead(database: Database, stopping: Event) -> Iterator[Callable[[], bool]]:
         try:
             yield partial(_is_answering, connection)
         finally:
-            connection.invalidate()  # the end of the session is what lets another one lead
+            connection.invalidate()  # the end of the session lets another process lead
 
 
 def _is_answering(connection: Connection) -> bool:
@@ -58,9 +59,11 @@ def is_led(database: Database) -> bool:
     if database.dialect.name == "sqlite":
         return _is_locked(Path(_lease_file(database)))
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
-    mine = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    in_our_database = (
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     with database.connect() as connection:
-        return connection.scalar(text(f"{held} {mine}"), {"key": LEADER_KEY}) is not None
+        return connection.scalar(text(f"{held} {in_our_database}"), {"key": LEADER_KEY}) is not None
 
 
 def _is_locked(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Lining up: a hook and a place in a lane for each of many organizations, in two statements.
 
-Row by row, twenty thousand organizations took half a minute and more.
+Statements for single rows took more than half a minute for twenty thousand organizations.
 """
 
 import json
@@ -31,8 +31,8 @@ from panel.data.lanes import Lane, settle_conflict
 
 @dataclass(frozen=True)
 class LineUp:
-    """`organizations` in this order, each once; `kind`: of their hooks; `token`: of nobody else, in
-    the ids of the hooks and passes; `at`: epoch seconds."""
+    """`organizations` in this order, without repetition; `kind`: of their hooks; `token`: unique, a
+    part of the ids of the hooks and passes; `at`: epoch seconds."""
 
     organizations: Sequence[int]
     lane: Lane
@@ -42,7 +42,7 @@ class LineUp:
 
 
 def insert_line_up(connection: Connection, batch: LineUp) -> None:
-    """In the caller's transaction, which has the turn of each organization."""
+    """Insert the batch in the caller's transaction, which holds the lock of each organization."""
     values = {
         "organizations": json.dumps(list(batch.organizations)),
         "lane": int(batch.lane),
@@ -61,15 +61,15 @@ def _select_given(dialect: str) -> FromClause:
     array = bindparam("organizations", type_=String)
     if dialect == "sqlite":
         return func.json_each(array).table_valued("key", "value", name="given")
-    rows = func.json_array_elements_text(cast(array, JSON))
-    table = rows.table_valued("value", with_ordinality="key")
+    elements = func.json_array_elements_text(cast(array, JSON))
+    table = elements.table_valued("value", with_ordinality="key")
     return table.render_derived(name="given")
 
 
 @cache  # building a statement takes longer than running it
 def _hooks_statement(dialect: str) -> Any:
-    given = _select_given(dialect)
-    number, now = cast(given.c.value, Integer), bindparam("now", type_=Float)
+    listed = _select_given(dialect)
+    number, now = cast(listed.c.value, Integer), bindparam("now", type_=Float)
     values: dict[str, ColumnElement[Any]] = {
         "hook_id": _append(bindparam("hook_id", type_=String), number),
         "kind": bindparam("kind", type_=String),
@@ -79,15 +79,15 @@ def _hooks_statement(dialect: str) -> Any:
         "status": literal(WAITING),
         "lane": bindparam("lane", type_=Integer),
     }
-    chosen = select(*(value.label(name) for name, value in values.items())).order_by(given.c.key)
+    chosen = select(*(value.label(name) for name, value in values.items())).order_by(listed.c.key)
     return hooks.insert().from_select(list(values), chosen, include_defaults=False)
 
 
 @cache
 def _places_statement(dialect: str) -> Any:
-    """The position of each is the sequence that its hook was given."""
-    given = _select_given(dialect)
-    number = cast(given.c.value, Integer)
+    """The INSERT of places; the position of each is its hook's sequence."""
+    listed = _select_given(dialect)
+    number = cast(listed.c.value, Integer)
     values: dict[str, ColumnElement[Any]] = {
         "organization": number,
         "waiting": _append(bindparam("pass_id", type_=String), number),
@@ -98,7 +98,7 @@ def _places_statement(dialect: str) -> Any:
         "first": literal(0),
     }
     hook_id = _append(bindparam("hook_id", type_=String), number)
-    # With a WHERE: SQLite takes the ON of a conflict for that of a join.
+    # A WHERE is needed: SQLite would take the ON of ON CONFLICT for that of a join.
     chosen = select(*(value.label(name) for name, value in values.items())).where(
         hooks.c.hook_id == hook_id
     )

@@ -1,7 +1,7 @@
-"""Links between Chatwoot and organizations: what a pass matched, an agent picked or refused.
+"""Links between Chatwoot and organizations: a pass matched them, or an agent picked or refused.
 
-The one owner of the table `links`: of each subject (conversation, contact) and organization one
-row at most that an agent said, and one that a pass found. Neither overwrites the other.
+The one owner of the table `links`: for each subject (conversation, contact) and organization at
+most one row of an agent, and one of a pass. Neither overwrites the other.
 """
 
 import time
@@ -33,9 +33,9 @@ from panel.data.db import insert, metadata, transaction, upsert
 
 CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
-WITHHELD = "withheld"  # `rests_on` of a pick of which Chatwoot says nothing any more
+WITHHELD = "withheld"  # `rests_on` of a pick that is not written in Chatwoot
 BY_AGENT, BY_PASS = "agent", "pass"
-WORD_SECONDS = 2 * 365 * 86400.0  # how long the word of an agent is kept
+WORD_SECONDS = 2 * 365 * 86400.0  # how long an agent's row is kept
 
 links = Table(
     "links",
@@ -71,12 +71,11 @@ _SELECT_LINKS = (
 
 @dataclass(frozen=True)
 class Link:
-    """`scope` with `subject`: which conversation (display id) or contact, in Chatwoot's numbers.
+    """`scope` with `subject`: a conversation (display id) or a contact, in Chatwoot's numbers.
 
-    `rests_on`: the key that a match was made by (`email`, `phone`, `identifier`); of a pick
-    nothing, or `WITHHELD`.
-    `contact`, `email`, `phone`, `identifier`: who the contact was when an agent said it.
-    `disclosed`: a pick that may be written into Chatwoot, where the visitor can read it.
+    `rests_on`: the key of a match (`email`, `phone`, `identifier`); for a pick empty, or
+    `WITHHELD`. `contact`, `email`, `phone`, `identifier`: those of the contact when the agent
+    decided. `disclosed`: a pick that may be written into Chatwoot, where the visitor can read it.
     """
 
     scope: str
@@ -97,27 +96,27 @@ class Link:
         return BY_PASS if self.state == MATCHED else BY_AGENT
 
 
-def write(connection: Connection, said: Iterable[Link]) -> None:
-    """The newest word about a subject and organization stands.
+def write(connection: Connection, rows: Iterable[Link]) -> None:
+    """Write links; the newest one about a subject and organization stands.
 
-    Of the picks of a subject too: a pick ends its other picks, and leaves refusals and matches.
+    A pick also ends the subject's other picks, and leaves refusals and matches.
     """
-    for link in said:
+    for link in rows:
         if link.state == PICKED:
-            picked = and_(*_match_subject(link), links.c.state == PICKED)
-            others = and_(picked, links.c.organization != link.organization)
-            connection.execute(delete(links).where(others))
+            other_picks = and_(*_match_subject(link), links.c.state == PICKED)
+            obsolete = and_(other_picks, links.c.organization != link.organization)
+            connection.execute(delete(links).where(obsolete))
         connection.execute(upsert(connection.engine, links, _make_row(link)))
 
 
-def take_back(connection: Connection, said: Iterable[Link]) -> list[Link]:
-    """Undo: these words go, but for those over which somebody has said something newer meanwhile.
+def take_back(connection: Connection, rows: Iterable[Link]) -> list[Link]:
+    """Undo: delete these links, without those that a newer one has replaced meanwhile.
 
-    Returns those that went.
+    Returns the deleted ones.
     """
     return [
         link
-        for link in said
+        for link in rows
         if connection.execute(delete(links).where(*_match_word(link))).rowcount
     ]
 
@@ -125,18 +124,18 @@ def take_back(connection: Connection, said: Iterable[Link]) -> list[Link]:
 def withdraw_disclosed(
     connection: Connection, conversation: int, contact: int, organization: int
 ) -> list[str]:
-    """Picks that may not be disclosed any more; returns their scopes, where there were any.
+    """Forbid the disclosure of these picks; returns the scopes of those that were disclosed.
 
-    The next pass takes back what stands in Chatwoot of them, if nobody did before.
+    The next pass removes them from Chatwoot, if nobody did before.
     """
     subjects = {CONVERSATION: conversation, CONTACT: contact}
-    here = and_(links.c.organization == organization, links.c.disclosed)
+    disclosed = and_(links.c.organization == organization, links.c.disclosed)
     return [
         scope
         for scope, subject in subjects.items()
         if connection.execute(
             update(links)
-            .where(links.c.scope == scope, links.c.subject == subject, here)
+            .where(links.c.scope == scope, links.c.subject == subject, disclosed)
             .values(disclosed=False)
         ).rowcount
     ]
@@ -163,20 +162,20 @@ class Links:
 
     def find(self, conversation: int, contact: int) -> list[Link]:
         """Every link of this conversation and of this contact, refused ones too; newest first."""
-        here = {"conversation": conversation, "of_contact": contact}
+        parameters = {"conversation": conversation, "of_contact": contact}
         with transaction(self._engine) as connection:
-            return [Link(**row) for row in connection.execute(_SELECT_LINKS, here).mappings()]
+            return [Link(**row) for row in connection.execute(_SELECT_LINKS, parameters).mappings()]
 
-    def put(self, *said: Link) -> None:
-        """All of it or none; see `write`."""
+    def put(self, *rows: Link) -> None:
+        """Write all of these links or none; see `write`."""
         with transaction(self._engine) as connection:
-            write(connection, said)
+            write(connection, rows)
 
     def match(self, contact: int, organization: int, rests_on: str) -> None:
-        """Write what a pass found; a match that stands already is not touched."""
+        """Write a pass's match; the same one that stands already is not touched."""
         values = _make_row(Link(CONTACT, contact, organization, MATCHED, rests_on))
-        found = insert(self._engine.dialect.name, links).values(**values)
-        changed = found.on_conflict_do_update(
+        new = insert(self._engine.dialect.name, links).values(**values)
+        changed = new.on_conflict_do_update(
             index_elements=PRIMARY_KEY,
             set_={"rests_on": rests_on, "at": values["at"]},
             where=links.c.rests_on != rests_on,
@@ -185,43 +184,44 @@ class Links:
             connection.execute(changed)
 
     def list_unwithheld(self, organization: int) -> list[Link]:
-        """Picks that may not be disclosed, and that an earlier version may have written down."""
-        said = and_(links.c.organization == organization, links.c.state == PICKED)
+        """Picks that may not be disclosed, and that an earlier version may have written into
+        Chatwoot."""
+        picks = and_(links.c.organization == organization, links.c.state == PICKED)
         open_ones = and_(~links.c.disclosed, links.c.rests_on != WITHHELD)
         columns = [column for column in links.c if column.name != "said_by"]
         with transaction(self._engine) as connection:
-            rows = connection.execute(select(*columns).where(said, open_ones)).mappings()
+            rows = connection.execute(select(*columns).where(picks, open_ones)).mappings()
             return [Link(**row) for row in rows]
 
     def withhold(self, link: Link) -> None:
-        """Chatwoot says nothing of this pick; a newer word about it is not touched."""
+        """Note that this pick is not in Chatwoot; a newer link about it is not touched."""
         with transaction(self._engine) as connection:
-            here = update(links).where(*_match_word(link))
-            connection.execute(here.values(rests_on=WITHHELD))
+            statement = update(links).where(*_match_word(link))
+            connection.execute(statement.values(rests_on=WITHHELD))
 
     def unmatch(self, subject: int, organization: int, scope: str = CONTACT) -> None:
-        """The pass no longer finds them together. What agents said stays."""
+        """Delete a pass's match; agents' links stay."""
         about = _match_subject(Link(scope, subject, organization, MATCHED))
-        found = and_(links.c.organization == organization, links.c.said_by == BY_PASS)
+        by_pass = and_(links.c.organization == organization, links.c.said_by == BY_PASS)
         with transaction(self._engine) as connection:
-            connection.execute(delete(links).where(*about, found))
+            connection.execute(delete(links).where(*about, by_pass))
 
     def forget(self, organization: int) -> None:
-        """The organization is gone for good: so is every tie to it."""
+        """Delete every link to an organization that is gone for good."""
         with transaction(self._engine) as connection:
             connection.execute(delete(links).where(links.c.organization == organization))
 
     def prune(self, now: float) -> int:
-        """Delete what agents said long ago; returns how many words. What passes match goes with the
+        """Delete agents' old links; returns how many. Matches of passes are deleted with the
         person."""
         old = and_(links.c.said_by == BY_AGENT, links.c.at < now - WORD_SECONDS)
         with transaction(self._engine) as connection:
             return connection.execute(delete(links).where(old)).rowcount
 
     def follow_merge(self, old: int, new: int) -> None:
-        """Chatwoot merged contact `old` into `new`: the ties follow.
+        """Move the links of contact `old` to `new`, into which Chatwoot merged it.
 
-        Where both have one, the newest word of agents stands, and the newest of passes.
+        Where both have a link, the newest of agents stands, and the newest of passes.
         """
         with transaction(self._engine) as connection:
             of_old = and_(links.c.scope == CONTACT, links.c.subject == old)

@@ -1,6 +1,6 @@
-"""Who knows an e-mail or a phone: the people and companies of the directory, by their keys.
+"""Matches of an e-mail or a phone: the people and companies of the directory that have it.
 
-A phone is known in each of its spellings (`phones.SPELLINGS`). Every function works inside its
+A phone matches in each of its spellings (`phones.SPELLINGS`). Every function works inside its
 caller's transaction.
 """
 
@@ -32,24 +32,28 @@ SWITCHBOARD = 2  # people at least, of whom we know one
 
 @dataclass(frozen=True)
 class Keys:
-    """What tells who somebody is: `email` in lower case, `phone` in E.164."""
+    """The keys of a contact: `email` in lower case, `phone` in E.164."""
 
     email: str | None = None
     phone: str | None = None
 
     def list_values(self) -> dict[str, tuple[str, ...]]:
-        """The keys that there are, each in every spelling."""
+        """The present keys, in every spelling."""
         emails = (self.email,) if self.email else ()
         phones = list_spellings(self.phone) if self.phone else ()
-        return {name: each for name, each in (("email", emails), ("phone", phones)) if each}
+        return {
+            name: spellings
+            for name, spellings in (("email", emails), ("phone", phones))
+            if spellings
+        }
 
 
 @dataclass(frozen=True)
 class Match:
-    """An organization that knows one of the keys; `key`: which; `role`: of whom it is there.
+    """An organization that has one of the keys; `key`: which one; `role`: of its owner there.
 
-    `people`: how many distinct persons have that key, over all organizations. `lacks`: for what
-    that person has no rights, see `Person`.
+    `people`: the number of distinct persons with that key, over all organizations. `lacks`: the
+    rights that the owner lacks, see `Person`.
     """
 
     organization: int
@@ -60,30 +64,31 @@ class Match:
 
 
 def find_matches(connection: Connection, keys: Keys) -> list[Match]:
-    """Who knows these keys, by ascending organization; a person's role before the company's.
+    """Matches of these keys, by ascending organization; a person's role before the company's.
 
-    One question: people and companies, each by its indexed columns.
+    A single query asks people and companies by their indexed columns.
     """
-    wanted = keys.list_values()
-    if not wanted:
+    spellings = keys.list_values()
+    if not spellings:
         return []
-    rows = list(connection.execute(_select_matches(tuple(wanted)), wanted).mappings())
+    rows = list(connection.execute(_select_matches(tuple(spellings)), spellings).mappings())
     rows.sort(key=lambda row: (row["organization"], row["role"] == COMPANY))
-    found: dict[tuple[int, str], Match] = {}
-    for key, values in wanted.items():
+    by_organization: dict[tuple[int, str], Match] = {}
+    for key, values in spellings.items():
         having = [row for row in rows if row[key] in values]
         owners = len(_name_people(having))
         if key == "phone" and any(_may_be_anybodys(row, keys.phone) for row in having):
             owners = max(owners, SWITCHBOARD)
         for row in having:
             match = Match(row["organization"], key, row["role"], owners, row["lacks"])
-            found.setdefault((match.organization, key), match)
-    return sorted(found.values(), key=lambda match: match.organization)
+            by_organization.setdefault((match.organization, key), match)
+    return sorted(by_organization.values(), key=lambda match: match.organization)
 
 
 def _may_be_anybodys(row: RowMapping, phone: str | None) -> bool:
-    """Others answer it; or the back office spells it otherwise, as a landline (in Argentina without
-    the 9): a spelling of ours must prove no more than the back office's own."""
+    """May the phone be several people's? Others answer it; or the back office spells it as a
+    landline (in Argentina without the 9): our spelling must prove no more than the back office's
+    own."""
     other_spelling = row["phone"] != phone
     return row["phone_shared"] or (other_spelling and not is_personal_phone(row["phone"]))
 
@@ -91,12 +96,12 @@ def _may_be_anybodys(row: RowMapping, phone: str | None) -> bool:
 def _name_people(rows: list[RowMapping]) -> set[object]:
     """The distinct persons of these rows: by e-mail, else by organization and key.
 
-    A company counts where none of its collaborators stands there: else its number is theirs.
+    A company counts only where none of its collaborators has the key: otherwise the key is theirs.
     """
-    theirs = {row["organization"] for row in rows if row["role"] != COMPANY}
+    with_people = {row["organization"] for row in rows if row["role"] != COMPANY}
     people: dict[object, object] = {}
     for row in rows:
-        if row["role"] != COMPANY or row["organization"] not in theirs:
+        if row["role"] != COMPANY or row["organization"] not in with_people:
             own = (row["organization"], row["key"])
             people[own] = people.get(own) or row["email"]
     return {email or own for own, email in people.items()}
@@ -104,7 +109,7 @@ def _name_people(rows: list[RowMapping]) -> set[object]:
 
 @cache
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
-    """Made once: building it takes longer than asking it."""
+    """The query, made once: building it takes longer than running it."""
     columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
     person = select(people.c.organization, people.c.key, people.c.role, people.c.lacks, *columns)
     own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]

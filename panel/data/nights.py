@@ -1,6 +1,6 @@
 """The table of nights: how far each nightly comparison came, so that it goes on after a restart.
 
-A night without an end is under way. One runs at a time, in the process that executes passes. Times
+A night without an end is under way. The process that executes passes runs them one at a time. Times
 are epoch seconds.
 """
 
@@ -52,7 +52,7 @@ nights = Table(
 class NightRow:
     """`place`: in its phase, the page of contacts, or the last contact that was looked at.
 
-    Counts: organizations that were `known` when it began; `contacts` read in bulk, and those read
+    Counts: organizations `known` at its beginning; `contacts` read in bulk, and those read
     `single`; organizations `wanted` for the comparison with the back office, and `compared`; those
     `lined_up` for a pass; turns `skipped` because of a trouble; deletions `withheld`. `trouble`:
     the last one, and `side` from which outside world. `noted_at`: its last progress.
@@ -103,5 +103,5 @@ def read_last(connection: Connection) -> NightRow | None:
 
 def find_last_end(connection: Connection) -> float | None:
     """When a night ended last."""
-    found: float | None = connection.scalar(select(func.max(nights.c.ended_at)))
-    return found
+    ended_at: float | None = connection.scalar(select(func.max(nights.c.ended_at)))
+    return ended_at

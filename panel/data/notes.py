@@ -1,7 +1,7 @@
-"""Private notes that agents had written into conversations: each once, however often asked for.
+"""Private notes that agents had written into conversations; a repeated request writes none twice.
 
-The one owner of the table `private_notes`. A row stands before Chatwoot is asked, so that whoever
-comes after a process that died knows that there may be a note already. Times are epoch seconds.
+The one owner of the table `private_notes`. The row is written before Chatwoot is asked. If the
+process dies, the next one knows that the note may exist already. Times are epoch seconds.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,8 @@ from sqlalchemy import (
 from panel.data.audit_log import AuditEntry, write_entry
 from panel.data.db import insert, metadata, transaction
 
-# Nobody else writes for so long: longer than we wait for Chatwoot, and than it works on a call.
+# The claim's lifetime, in which no other request writes. It is longer than we wait for Chatwoot,
+# and than Chatwoot works on a call.
 NOTE_LEASE_SECONDS = 30.0
 
 private_notes = Table(
@@ -43,9 +44,10 @@ private_notes = Table(
 
 @dataclass(frozen=True)
 class NoteClaim:
-    """`is_mine`: the caller shall write it now; else it is written, or somebody is writing it.
+    """`is_mine`: the caller shall write the note now; else it is written, or somebody is writing
+    it.
 
-    `begun_at`: when it was first tried, where that may have succeeded; None at the first try.
+    `begun_at`: of an earlier try that may have succeeded; None at the first try.
     """
 
     is_mine: bool
@@ -54,9 +56,9 @@ class NoteClaim:
 
 
 def make_mark(conversation: int, section: str, record: int, text: str) -> str:
-    """What Chatwoot keeps beside the note (`source_id`): the same for the same note."""
-    said = f"{conversation} {section} {record} {text}".encode()
-    return f"middag-note:{blake2s(said, digest_size=16).hexdigest()}"
+    """The note's `source_id`, which Chatwoot keeps beside it: the same for the same note."""
+    content = f"{conversation} {section} {record} {text}".encode()
+    return f"middag-note:{blake2s(content, digest_size=16).hexdigest()}"
 
 
 class PrivateNotes:
@@ -66,7 +68,7 @@ class PrivateNotes:
         self._engine = engine
 
     def claim(self, entry: AuditEntry, mark: str, now: float) -> NoteClaim:
-        """May the caller write this note? Each try that may has its row in the access log."""
+        """May the caller write this note? A permitted try gets its row in the access log."""
         leased_until = now + NOTE_LEASE_SECONDS
         row = {"conversation": entry.conversation, "mark": mark, "begun_at": now}
         new = insert(self._engine.dialect.name, private_notes).on_conflict_do_nothing()
@@ -78,36 +80,37 @@ class PrivateNotes:
         return claim
 
     def settle(self, conversation: int, mark: str, now: float) -> None:
-        """The note stands in the conversation."""
+        """Note that the note stands in the conversation."""
         this = _match(conversation, mark)
         with transaction(self._engine) as connection:
             connection.execute(update(private_notes).where(this).values(written_at=now))
 
     def release(self, conversation: int, mark: str) -> None:
-        """Chatwoot has refused it: there is no note, and anybody may try again."""
+        """Delete the row after Chatwoot's refusal: there is no note, and anybody may try again."""
         with transaction(self._engine) as connection:
             connection.execute(delete(private_notes).where(_match(conversation, mark)))
 
     def prune(self, before: float) -> None:
-        """Forget what is older than this."""
+        """Delete rows that are older than this."""
         with transaction(self._engine) as connection:
             connection.execute(delete(private_notes).where(private_notes.c.begun_at < before))
 
 
 def _retake(connection: Connection, row: Mapping[str, Any], leased_until: float) -> NoteClaim:
-    """From whoever had it and has not ended in time.
+    """Take the note over from a request that did not end in time.
 
-    The condition stands in the UPDATE: of two who have read the same row, one takes it.
+    The condition stands in the UPDATE, so only one of two processes that read the same row takes
+    it.
     """
     this = _match(row["conversation"], row["mark"])
-    known = connection.execute(select(private_notes).where(this)).one_or_none()
+    present = connection.execute(select(private_notes).where(this)).one_or_none()
     unwritten = private_notes.c.written_at.is_(None)
     free = update(private_notes).where(
         this, unwritten, private_notes.c.leased_until < row["begun_at"]
     )
-    if known and connection.execute(free.values(leased_until=leased_until)).rowcount:
-        return NoteClaim(True, begun_at=known.begun_at)
-    return NoteClaim(False, known.written_at if known else None)
+    if present and connection.execute(free.values(leased_until=leased_until)).rowcount:
+        return NoteClaim(True, begun_at=present.begun_at)
+    return NoteClaim(False, present.written_at if present else None)
 
 
 def _match(conversation: int, mark: str) -> ColumnElement[bool]:

@@ -22,26 +22,27 @@ SQLITE_REMEDIES = {
 
 
 class Obstacle(Exception):
-    """What an administrator has to remove before this program can start; its text says how."""
+    """An obstacle that an administrator has to remove before the program can start; the text says
+    how."""
 
 
 def find_obstacle(path: Path) -> str:
-    """Why this process cannot write the file or folder, or make it; empty: it can."""
-    there = _find_existing(path)
-    if there != path and not there.is_dir():
-        return f"{there} is a file and no folder"
-    if os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
+    """The reason why this process cannot write or make the file or folder; empty: it can."""
+    existing = _find_existing(path)
+    if existing != path and not existing.is_dir():
+        return f"{existing} is a file and no folder"
+    if os.access(existing, os.W_OK | (os.X_OK if existing.is_dir() else 0)):
         return ""
-    if os.statvfs(there).f_flag & os.ST_RDONLY:
-        return f"{there} lies on a disk that can only be read"
-    owner, own = there.stat().st_uid, os.geteuid()
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        return f"{existing} lies on a disk that can only be read"
+    owner, own = existing.stat().st_uid, os.geteuid()
     if owner == own:
-        mode = stat.filemode(there.stat().st_mode)
-        return f"{there} is ours but closed ({mode}): chmod u+rwX {there}"
-    me = _name_user(own)
+        mode = stat.filemode(existing.stat().st_mode)
+        return f"{existing} is ours but closed ({mode}): chmod u+rwX {existing}"
+    user = _name_user(own)
     return (
-        f"{there} belongs to {_name_user(owner)}, and this process is {me}: "
-        f"chown {me} {there}, and {ROOTS_FILES}"
+        f"{existing} belongs to {_name_user(owner)}, and this process is {user}: "
+        f"chown {user} {existing}, and {ROOTS_FILES}"
     )
 
 
@@ -63,7 +64,7 @@ def _name_user(number: int) -> str:
 def refuse_obstacles(engine: Engine, *folders: Path) -> None:
     """Raises `Obstacle` when the database's files or these folders cannot be written.
 
-    Nothing is made or opened. A database on a server is not asked.
+    No file is made or opened. A database on a server is not asked.
     """
     for path in (*_list_files(engine), *folders):
         if why := find_obstacle(path):
@@ -104,7 +105,7 @@ def _name_database(engine: Engine) -> str:
 
 
 def _find_cause(error: SQLAlchemyError, engine: Engine) -> str:
-    """In the driver's words, which name user and host and never the password."""
+    """The cause in the driver's words, which name user and host and never the password."""
     words = (str(getattr(error, "orig", "") or type(error).__name__).splitlines() or [""])[0]
     blocked = [why for why in map(find_obstacle, _list_files(engine)) if why]
     if blocked:

@@ -1,7 +1,7 @@
-"""Whose files ours are: a command that root starts works as the user of the service.
+"""The owner of our files: a command that root starts works as the user of the service.
 
-Else root's files would lie among the service's, which then cannot write them: the database's write-
-ahead log, the locks, folders of the cache.
+Otherwise root would own some files (the database's log, the locks, folders of the cache), and the
+service could not write them.
 """
 
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def become_owner(folder: Path | None) -> None:
-    """Where this process is root's and the folder is another user's: be that user.
+    """Become the folder's user, where this process is root's and the folder is another user's.
 
-    For good, so nothing that a command does later can be root's. A folder that is not there is
-    nobody's yet.
+    The change is for good, so a command cannot make root's files later. A missing folder has no
+    owner yet, and changes nothing.
     """
     if folder is None or os.geteuid() or not folder.is_dir():
         return

@@ -1,4 +1,4 @@
-"""How far each organization's passes have come: the table `passes`, and the hooks they answer.
+"""The states of the organizations' passes: the table `passes`, and the hooks they answer.
 
 Every function works inside its caller's transaction (`inbox.write_transaction`). Times are epoch
 seconds.
@@ -20,8 +20,8 @@ LOOKED_THROUGH = 500  # of the hooks of each lane, for organizations that were f
 
 @dataclass(frozen=True)
 class PassCounts:
-    """Passes that could begin now, that run, and (organization, when) those that are tried again
-    later, the next one first."""
+    """Passes that could begin now and that run, and (organization, when) of those that are tried
+    again later, the next one first."""
 
     waiting: int
     running: int
@@ -40,13 +40,13 @@ class FailingPass:
 
 
 def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple[int, int] | None:
-    """A pass starts: clear its mark and note how far the hooks go, before it reads the truth.
+    """Begin a pass: clear its place and note the last hook, before it reads the back office.
 
-    Returns the highest sequence now, and as it was at the first of the tries that this pass belongs
-    to; None when another pass has taken its place, so that this one has nothing to do.
+    Returns the highest sequence now, and the one at the first try of this row of tries. None when
+    another pass has taken the place, so that this one has nothing to do.
     """
     row = connection.execute(_select_pass(organization)).one_or_none()
-    # `running`: the process died right after this very step, and does it again.
+    # `running` is this pass already, where the process died right after this step and repeats it.
     if row is None or pass_id not in (row.waiting, row.running):
         return None
     through = find_last_waiting(connection, organization)
@@ -59,9 +59,9 @@ def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple
 def finish_pass(
     connection: Connection, organization: int, through: int, now: float, pass_id: str = ""
 ) -> None:
-    """The hooks up to `through` are answered, and the organization's failures forgotten.
+    """Answer the hooks up to `through`, and clear the organization's failures.
 
-    What was buried of it before is settled: the pass has read the present truth.
+    Its buried hooks are settled too, because the pass has read the present values.
     """
     connection.execute(
         update(hooks)
@@ -69,8 +69,8 @@ def finish_pass(
         .values(status=DONE, finished_at=now)
     )
     of_it = and_(hooks.c.organization == organization, hooks.c.status == BURIED)
-    settled = {"status": SETTLED, "settled_at": now, "settled_by": f"pass {pass_id}".strip()}
-    connection.execute(update(hooks).where(of_it).values(**settled))
+    values = {"status": SETTLED, "settled_at": now, "settled_by": f"pass {pass_id}".strip()}
+    connection.execute(update(hooks).where(of_it).values(**values))
     _clear_failures(connection, organization)
 
 
@@ -81,7 +81,7 @@ def count_failure(
     side: str = "",
     now: float | None = None,
 ) -> int:
-    """A try ended that may be repeated; returns how many of them have failed so far."""
+    """Count a failed try that may be repeated; returns how many have failed so far."""
     row = connection.execute(_select_pass(organization)).one()
     last = {"reason": reason, "side": side, "tried_at": now}
     _update_pass(connection, organization, tries=row.tries + 1, running=None, **last)
@@ -89,7 +89,8 @@ def count_failure(
 
 
 def forget_tries(connection: Connection, organizations: Collection[int]) -> int:
-    """Their next passes are the first of a new row of tries; returns how many had failed."""
+    """Let the next passes begin a new row of tries; returns the number of organizations with
+    failures."""
     failed = and_(passes.c.organization.in_(organizations), passes.c.tries > 0)
     return connection.execute(update(passes).where(failed).values(tries=0, due_at=0.0)).rowcount
 
@@ -104,14 +105,14 @@ def list_failing(connection: Connection) -> list[FailingPass]:
 
 
 def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
-    """Does a pass of one of them wait or run, none of whose tries has failed?"""
-    asked = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
-    here = and_(passes.c.organization.in_(organizations), passes.c.tries == 0, asked)
-    return connection.scalar(select(passes.c.organization).where(here).limit(1)) is not None
+    """Does a pass of any of them wait or run, without a failed try?"""
+    has_pass = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
+    busy = and_(passes.c.organization.in_(organizations), passes.c.tries == 0, has_pass)
+    return connection.scalar(select(passes.c.organization).where(busy).limit(1)) is not None
 
 
 def postpone_pass(connection: Connection, organization: int, pass_id: str, due_at: float) -> None:
-    """The next try is `pass_id`. One that waits already is overtaken: it would come too soon."""
+    """Make `pass_id` the next try. A waiting pass is replaced, because it would come too soon."""
     _update_pass(connection, organization, waiting=pass_id, due_at=due_at)
 
 
@@ -126,7 +127,7 @@ def bury_hooks(
 ) -> bool:
     """Give up on the hooks up to `through`; True when younger ones of the organization remain.
 
-    What was buried for the same reason before joins them: it is one trouble, and no longer list.
+    Hooks buried earlier for the same reason join them, so that a single trouble is listed once.
     """
     connection.execute(
         update(hooks)
@@ -155,29 +156,28 @@ def list_running(connection: Connection) -> dict[int, str]:
 def list_forgotten(connection: Connection) -> dict[int, int]:
     """Organizations with waiting hooks that no pass waits or runs for; the highest sequence.
 
-    Among the oldest hooks of each lane alone: while the others have their turns, one that is
-    forgotten becomes one of those.
+    Only the oldest hooks of each lane are searched: a forgotten one becomes one of them in time.
     """
-    asked = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
-    cared_for = and_(passes.c.organization == hooks.c.organization, asked)
+    has_pass = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
+    cared_for = and_(passes.c.organization == hooks.c.organization, has_pass)
     alone = ~exists(select(passes.c.organization).where(cared_for))
-    found = dict[int, int]()
+    forgotten = dict[int, int]()
     for lane in LANES:
-        here = select(hooks.c.seq).where(hooks.c.status == WAITING, hooks.c.lane == lane)
-        oldest = here.order_by(hooks.c.received_at).limit(LOOKED_THROUGH)
+        in_lane = select(hooks.c.seq).where(hooks.c.status == WAITING, hooks.c.lane == lane)
+        oldest = in_lane.order_by(hooks.c.received_at).limit(LOOKED_THROUGH)
         columns = (hooks.c.organization, func.max(hooks.c.seq))
         query = select(*columns).where(hooks.c.seq.in_(oldest), alone)
-        found |= {row[0]: row[1] for row in connection.execute(query.group_by(columns[0]))}
-    return found
+        forgotten |= {row[0]: row[1] for row in connection.execute(query.group_by(columns[0]))}
+    return forgotten
 
 
 def count_passes(connection: Connection, now: float) -> PassCounts:
     """See `PassCounts`."""
-    asked, later = passes.c.waiting.is_not(None), passes.c.due_at > now
-    held_back = select(passes.c.organization, passes.c.due_at).where(asked, later)
+    waits, later = passes.c.waiting.is_not(None), passes.c.due_at > now
+    held_back = select(passes.c.organization, passes.c.due_at).where(waits, later)
     rows = connection.execute(held_back.order_by(passes.c.due_at))
     return PassCounts(
-        waiting=count_rows(connection, passes.c.organization, asked, passes.c.due_at <= now),
+        waiting=count_rows(connection, passes.c.organization, waits, passes.c.due_at <= now),
         running=count_rows(connection, passes.c.organization, passes.c.running.is_not(None)),
         retrying=tuple((row[0], row[1]) for row in rows),
     )

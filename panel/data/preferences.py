@@ -1,7 +1,7 @@
-"""What each agent prefers: the order of the sections, and which of them are collapsed.
+"""Agents' preferences: the order of the sections, and the collapsed ones.
 
-The one owner of the table `preferences`. A row stays until its agent changes it: it holds no data
-of a customer.
+The one owner of the table `preferences`. Rows hold no data of a customer, so they stay until their
+agent changes them.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ class Preference:
     collapsed: frozenset[str] = frozenset()
 
     def arrange(self, names: Sequence[str]) -> list[str]:
-        """The sections that there are, in this order; one that it does not know keeps its place
-        behind those."""
-        known = [name for name in self.ordered if name in names]
-        return [*known, *(name for name in names if name not in known)]
+        """The sections in this order; sections that the preference does not name follow in their
+        own."""
+        chosen = [name for name in self.ordered if name in names]
+        return [*chosen, *(name for name in names if name not in chosen)]
 
 
 class Preferences:
@@ -43,8 +43,8 @@ class Preferences:
 
     def find(self, agent: int) -> Preference:
         with transaction(self._engine) as connection:
-            mine = select(preferences).where(preferences.c.agent == agent)
-            row = connection.execute(mine).one_or_none()
+            query = select(preferences).where(preferences.c.agent == agent)
+            row = connection.execute(query).one_or_none()
         if row is None:
             return Preference()
         return Preference(tuple(row.ordered.split()), frozenset(row.collapsed.split()))

@@ -1,4 +1,4 @@
-"""When the back office was read last for each organization, and what it said: as a digest.
+"""Readings: when the back office was read last for each organization, and a digest of its answer.
 
 The longest unread organization has the next turn. Times are epoch seconds.
 """
@@ -46,38 +46,40 @@ class Readings:
 
     def find_digest(self, organization: int) -> str | None:
         with transaction(self._engine) as connection:
-            one = readings.c.organization == organization
-            return connection.scalar(select(readings.c.digest).where(one))
+            condition = readings.c.organization == organization
+            return connection.scalar(select(readings.c.digest).where(condition))
 
     def note_read(self, organization: int, digest: str, at: float) -> None:
-        """A pass brought it in line with this answer, or a comparison found the same one."""
+        """Note that a pass wrote this answer into Chatwoot, or that a comparison found the same
+        one."""
         self._put(organization, digest=digest, read_at=at, gone_at=0.0)
 
     def note_turn(self, organization: int, at: float) -> None:
-        """It had its turn of this night, whatever came of it."""
+        """Note that the organization had its turn of this night, with whatever result."""
         self._put(organization, tried_at=at)
 
     def note_gone(self, organization: int, at: float) -> None:
-        """The plugin once called it deleted, and the back office does not know it any more."""
+        """Note that it is gone: the plugin called it deleted, and the back office does not know
+        it."""
         self._put(organization, tried_at=at, gone_at=at)
 
     def bring_forward(self, organizations: Collection[int]) -> None:
-        """They have the first turns of the next night."""
-        here = and_(readings.c.organization.in_(organizations), readings.c.read_at > 0)
+        """Give these organizations the first turns of the next night."""
+        condition = and_(readings.c.organization.in_(organizations), readings.c.read_at > 0)
         with transaction(self._engine) as connection:
-            connection.execute(update(readings).where(here).values(read_at=0.0))
+            connection.execute(update(readings).where(condition).values(read_at=0.0))
 
     def forget(self, organization: int) -> None:
         with transaction(self._engine) as connection:
-            one = readings.c.organization == organization
-            connection.execute(delete(readings).where(one))
+            condition = readings.c.organization == organization
+            connection.execute(delete(readings).where(condition))
 
     def _put(self, organization: int, **values: str | float) -> None:
         row = {"organization": organization, **values}
-        made = insert(self._engine.dialect.name, readings).values(**row)
+        new = insert(self._engine.dialect.name, readings).values(**row)
         with transaction(self._engine) as connection:
             connection.execute(
-                made.on_conflict_do_update(index_elements=["organization"], set_=values)
+                new.on_conflict_do_update(index_elements=["organization"], set_=values)
             )
 
     # -- of a night ------------------------------------------------------------------------------
@@ -87,8 +89,8 @@ class Readings:
         read_at = func.coalesce(readings.c.read_at, 0.0)
         had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
         joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
-        left = or_(readings.c.organization.is_(None), ~had_turn)
-        query = select(organizations.c.id).select_from(joined).where(left)
+        without_turn = or_(readings.c.organization.is_(None), ~had_turn)
+        query = select(organizations.c.id).select_from(joined).where(without_turn)
         with transaction(self._engine) as connection:
             first = query.order_by(read_at, organizations.c.id).limit(most)
             return list(connection.scalars(first))
@@ -96,10 +98,10 @@ class Readings:
     def list_turned(self, since: float, first: int, most: int) -> list[int]:
         """Known organizations from number `first` on that were read or had a turn since then."""
         had_turn = or_(readings.c.tried_at >= since, readings.c.read_at >= since)
-        here = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
-        known = here.where(readings.c.organization.in_(select(organizations.c.id)))
+        turned = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
+        rows = turned.where(readings.c.organization.in_(select(organizations.c.id)))
         with transaction(self._engine) as connection:
-            return list(connection.scalars(known.order_by(readings.c.organization).limit(most)))
+            return list(connection.scalars(rows.order_by(readings.c.organization).limit(most)))
 
     def count_known(self) -> int:
         """Organizations that a pass has seen."""
@@ -108,16 +110,16 @@ class Readings:
 
     def list_gone(self, since: float) -> list[int]:
         """Known organizations that were found gone since then."""
-        here = select(readings.c.organization).where(readings.c.gone_at >= since)
-        return self._list_known(here)
+        gone = select(readings.c.organization).where(readings.c.gone_at >= since)
+        return self._list_known(gone)
 
     def list_told(self, kind: str) -> list[int]:
         """Known organizations of which a hook of this kind ever came."""
         return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
-        """Known organizations that need a pass though nobody rings: hooks that were given up, or
-        an expiry that has passed."""
+        """Known organizations that need a pass without a hook: some were given up, or an expiry has
+        passed."""
         buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(
@@ -126,7 +128,7 @@ class Readings:
         )
 
     def _list_known(self, *chosen: Select[Any]) -> list[int]:
-        here = or_(*(organizations.c.id.in_(each) for each in chosen))
-        query = select(organizations.c.id).where(here).order_by(organizations.c.id)
+        condition = or_(*(organizations.c.id.in_(ids) for ids in chosen))
+        query = select(organizations.c.id).where(condition).order_by(organizations.c.id)
         with transaction(self._engine) as connection:
             return list(connection.scalars(query))

@@ -1,4 +1,4 @@
-"""What was heard of an organization since it was last looked at: from the hooks, in one query."""
+"""Recent hooks of an organization, since an agent looked at it last; read in one query."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from panel.data.audit_log import SHOWN, access_log
 from panel.data.db import transaction
 from panel.data.inbox import IGNORED, hooks
 
-MOST_HOOKS = 40  # the newest; of most records only the last one is told
+MOST_HOOKS = 40  # the newest; the panel shows the last one of a record
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Recent:
 
 
 def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
-    """The hooks that came since the organization was last shown to an agent before that moment;
-    where it never was, since `otherwise` (both epoch seconds). Raises `Unreachable("database")`.
+    """The hooks since the organization was last shown to an agent before the moment `before`. Where
+    it never was, `otherwise` is the beginning (both epoch seconds). Raises
+    `Unreachable("database")`.
 
-    When a hook came counts, not when the plugin says that it happened: one that was late is news.
+    The time of arrival counts, not the plugin's own time: a late hook is news.
     """
     last_shown = (
         select(func.max(access_log.c.at))

@@ -1,6 +1,6 @@
-"""The schema of the database: who upgrades it, when, and who refuses to run on it.
+"""The schema of the database: upgrades it once, and refuses to run on a wrong one.
 
-The steps stand in `migrations`. Whoever comes first upgrades, the others wait.
+The steps stand in `migrations`. The first process upgrades, the others wait.
 """
 
 import logging
@@ -26,21 +26,23 @@ from panel.data.migrations.version import Version, WrongSchema
 log = logging.getLogger(__name__)
 MIGRATE_AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its upgrade
 MIGRATE_SECONDS = 600  # for one statement of an upgrade, and for one in another process
-# On PostgreSQL a change of a table waits for those who use it, and everyone else behind it.
+# On PostgreSQL a change of a table waits for its users, and later users wait behind it.
 TABLE_SECONDS = 5
 ADVISORY_LOCK = 7_242_001  # any constant of ours: who upgrades on PostgreSQL
 
 
 def migrate(engine: Engine) -> None:
-    """Bring our tables to this program's schema. Many may do it at once: one does, others wait.
+    """Bring our tables to this program's schema. Many processes may call this at once: the first
+    does the work, the others wait.
 
     Raises `WrongSchema` when the database has left this program behind, and `SQLAlchemyError`.
     """
     if _read_version(engine).schema < version.SCHEMA:
         with _begin_upgrade(engine) as connection:
-            # Again, now that we are alone: who came first has done it, maybe for a newer program.
+            # Asked again behind the lock: another process may have upgraded, maybe for a newer
+            # program.
             if version.read_version(connection).schema < version.SCHEMA:
-                # Not before it is needed: Alembic is 4 MB in every process.
+                # Imported only when it is needed: Alembic is 4 MB in every process.
                 import_module("panel.data.migrations.upgrade").upgrade(connection)
     refuse_newer(engine)
 
@@ -48,13 +50,13 @@ def migrate(engine: Engine) -> None:
 def refuse_newer(engine: Engine) -> None:
     """Raises `WrongSchema` when the database has left this program behind, and `SQLAlchemyError`.
 
-    Nothing is changed, nor made.
+    The database is not changed, and no file is made.
     """
     version.refuse_newer(_read_version(engine))
 
 
 def require_current(engine: Engine) -> None:
-    """For who needs an upgraded database and makes none.
+    """Check the database for a caller that needs an upgraded one and does not upgrade.
 
     Raises `WrongSchema` when it is not there, too old or too new, and `SQLAlchemyError`.
     """
@@ -77,9 +79,9 @@ def _is_missing(engine: Engine) -> bool:
 
 @contextmanager
 def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which nobody else upgrades; all of it is kept or nothing.
+    """A transaction in which no other process upgrades; all of it is kept or nothing.
 
-    Over a connection without the patience of a request: an upgrade may take its time.
+    Its connection has no limits of a request, because an upgrade may take its time.
     """
     begin = _begin_on_sqlite if engine.dialect.name == "sqlite" else _begin_on_postgresql
     alone = create_engine(engine.url, poolclass=NullPool)
@@ -96,13 +98,13 @@ def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
 def _begin_on_sqlite(engine: Engine) -> Iterator[Connection]:
     file = Path(str(engine.url.database))
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The kernel frees the lock of a process that dies. Programs from before there were versions
-    # take it as well, so none of them makes tables meanwhile.
+    # The kernel frees the lock of a process that dies. Programs older than schema versions take the
+    # same lock, so none of them makes tables meanwhile.
     lock = FileLock(f"{file}.lock", timeout=MIGRATE_SECONDS)
     with lock, engine.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={MIGRATE_SECONDS * 1000}")
-        # By itself sqlite3 begins no transaction before a CREATE or an ALTER, so that each would
-        # be kept at once: a death in their midst would leave half a schema.
+        # The module sqlite3 begins no transaction before CREATE or ALTER. Without ours, each
+        # statement would be kept at once, and a death in between would leave half a schema.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
         connection.commit()
@@ -113,14 +115,15 @@ def _begin_on_postgresql(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL statement_timeout = '{MIGRATE_SECONDS}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        # A change of a table waits for those who use it, and all others queue behind it: old
-        # programs that still run must not stand for long. It is tried again.
+        # A change of a table waits for its users, and all later ones queue behind it. Old programs
+        # that still run must not stand still for long, so the wait is short and the upgrade tried
+        # again.
         connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_SECONDS}s'"))
         yield connection
 
 
 class Preparation:
-    """The upgrade before the first use: once in a process, by whoever comes first."""
+    """The upgrade before the first use: once in a process, by the first caller."""
 
     def __init__(self, engine: Engine, migrate: Callable[[], None]) -> None:
         self._engine = engine
@@ -151,9 +154,9 @@ class Preparation:
 def prepare(engine: Engine, migrate: Callable[[], None]) -> None:
     """Upgrade the database: now, or as soon as a PostgreSQL that is away has come back.
 
-    A panel that starts meanwhile shows what stands in Chatwoot, and puts hooks off. Raises
+    A panel that starts meanwhile shows Chatwoot's data, and puts hooks off. Raises
     `SQLAlchemyError` for a file that cannot be opened, as it does not come back by itself, and
-    `WrongSchema`; when that is found out later, it ends the process.
+    `WrongSchema`. A wrong schema that is found later ends the process.
     """
     if why := migrate_if_there(engine, migrate):
         threading.Thread(
@@ -187,7 +190,7 @@ def _prepare_later(migrate: Callable[[], None], why: str) -> None:
 def prepare_patiently(migrate: Callable[[], None], why: str = "") -> None:
     """Upgrade the database, however long it takes to come. Raises `WrongSchema`.
 
-    `why` it could not be done so far: what is new of it is logged.
+    `why`: the reason so far; a new one is logged.
     """
     while True:
         try:
@@ -204,15 +207,15 @@ def prepare_patiently(migrate: Callable[[], None], why: str = "") -> None:
 
 
 def end_process(sentence: str) -> None:
-    """The sentence, and an orderly end; from a thread, which cannot give the exit code itself."""
+    """Print the sentence and end in order; called from a thread, which cannot set the exit code."""
     sys.stderr.write(f"{sentence}\n")
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _describe(error: Exception) -> str:
-    """In the driver's words, which name user and host and never the password.
+    """The error in the driver's words, which name user and host and never the password.
 
-    What others say of their troubles may hold anything, the address of the database too.
+    Other errors' words may hold anything, also the address of the database.
     """
     words = str(getattr(error, "orig", "")).splitlines() or [""]
     return f"{type(error).__name__}: {words[0]}".removesuffix(": ")

@@ -1,9 +1,9 @@
-"""The search index: which words lead to which organization (an inverted index, table `terms`).
+"""The search index: words with their organizations (an inverted index, table `terms`).
 
-A query is cut into words as the texts were, and an organization must have them all. Of names and
-ids each word is a prefix, hence a range of an index. What the mask may hide is found as a whole
-word alone: by prefixes it could be counted, digit by digit. Upper case and accents make no
-difference.
+A query is cut into words as the texts were, and an organization must have them all. A word of the
+query matches names and ids as a prefix, hence as a range of the index. Values that the mask may
+hide match as whole words only: by prefixes they could be guessed digit by digit. Upper case and
+accents make no difference.
 """
 
 import re
@@ -42,8 +42,8 @@ BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
     *("id", "name", "tax id"),
     *("email", "phone", "entitlement code"),
 )
-# A phone's last five digits, too, would be counted in a minute. Whoever searches by one of these
-# has it before them in full: from the customer, from Chatwoot, from a document.
+# Even a phone's last five digits could be guessed in a minute. A person who searches by one of
+# these has it in full: from the customer, from Chatwoot, from a document.
 WHOLE_WORDS = frozenset({BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT})
 LONGEST_WORD = 200
 LONGEST_QUERY = 100
@@ -51,11 +51,11 @@ MOST_WORDS = 6
 MOST_FOUND = 10
 MOST_SEEN = 200  # rows of the index for one word; an organization has a few of the same beginning
 COMMON = 300
-LAST_CHARACTER = "\U0010ffff"  # behind every word that goes on
+LAST_CHARACTER = "\U0010ffff"  # sorts behind every continuation of a word
 # A CNPJ, since July 2026 with letters too: as it is written, or without its signs.
 CNPJ = re.compile(r"[0-9a-z]{2}\.?[0-9a-z]{3}\.?[0-9a-z]{3}/?[0-9a-z]{4}-?[0-9]{2}")
 
-# By bytes in both databases: a range of prefixes needs an order that knows no language.
+# Sorted by bytes in both databases: a range of prefixes needs an order without a language.
 terms = Table(
     "terms",
     metadata,
@@ -84,38 +84,38 @@ class Hits:
 def fold(text: str) -> str:
     """Without case and accents: `São` and `SAO` are the same."""
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(each for each in apart if not unicodedata.combining(each))
+    return "".join(character for character in apart if not unicodedata.combining(character))
 
 
 def split_words(text: str) -> list[str]:
-    """E-mails stay whole, `@acme` is a domain; a token without letters is its digits; the rest is
-    cut at every sign."""
-    found: list[str] = []
+    """Cut a text into words. E-mails stay whole, and `@acme` is a domain. A token without letters
+    becomes its digits. Other tokens are cut at every sign."""
+    words: list[str] = []
     for token in fold(text).split():
         if "@" in token:
-            found.append(token)
-        elif any(each.isalpha() for each in token):
-            found += re.findall(r"[^\W_]+", token)
+            words.append(token)
+        elif any(character.isalpha() for character in token):
+            words += re.findall(r"[^\W_]+", token)
         else:
-            found.append(_keep_digits(token))
-    return [word[:LONGEST_WORD] for word in dict.fromkeys(found) if word]
+            words.append(_keep_digits(token))
+    return [word[:LONGEST_WORD] for word in dict.fromkeys(words) if word]
 
 
 def parse_query(query: str) -> list[list[str]]:
-    """The words of a query, each with what may stand for it; nothing where it says too little.
+    """The words of a query, each with its alternatives; empty where the query is too short.
 
-    A number may be written with blanks: as a whole it is one word, and maybe a phone, of which the
-    index has every spelling; who writes it may begin with a 0 that nobody dials from abroad.
+    A number may be written with blanks: the whole is one word. It may be a phone, of which the
+    index has every spelling; a leading 0, which is not dialled from abroad, is tried without.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)
-    if digits and not any(each.isalpha() for each in query) and "@" not in query:
+    if digits and not any(character.isalpha() for character in query) and "@" not in query:
         others = (_keep_digits(normalize_phone(query) or ""), digits.lstrip("0"))
         return [list(dict.fromkeys([digits, *filter(None, others)]))]
     if CNPJ.fullmatch(whole := "".join(fold(query).split())):
         return [[_keep_signless(whole)]]
-    found = [[word] for word in split_words(query)[:MOST_WORDS]]
-    return found if any(len(word) > 1 for [word] in found) else []
+    words = [[word] for word in split_words(query)[:MOST_WORDS]]
+    return words if any(len(word) > 1 for [word] in words) else []
 
 
 def _keep_digits(text: str) -> str:
@@ -129,7 +129,7 @@ def _keep_signless(text: str) -> str:
 def _join_signed(text: str) -> Iterator[str]:
     """`O'Brien` and `S.A.` are written without their signs, too."""
     for token in fold(text).split():
-        if any(each.isalpha() for each in token) and "@" not in token:
+        if any(character.isalpha() for character in token) and "@" not in token:
             yield _keep_signless(token)
 
 
@@ -142,20 +142,20 @@ def make_terms(
     codes: Iterable[str | None],
 ) -> dict[str, str]:
     """Every word by which this organization shall be found, with its kind. `phones` in E.164."""
-    found = [*((word, BY_ENTITLEMENT) for word in _split_all(codes))]
-    found += [(form, BY_PHONE) for phone in phones if phone for form in write_forms(phone)]
+    pairs = [*((word, BY_ENTITLEMENT) for word in _split_all(codes))]
+    pairs += [(form, BY_PHONE) for phone in phones if phone for form in write_forms(phone)]
     for email in filter(None, emails):
-        found += [(fold(email), BY_EMAIL), ("@" + fold(email).partition("@")[2], BY_EMAIL)]
+        pairs += [(fold(email), BY_EMAIL), ("@" + fold(email).partition("@")[2], BY_EMAIL)]
     if tax_id:
-        found += [
+        pairs += [
             (_keep_digits(tax_id), BY_TAX_ID),
             (_keep_signless(fold(tax_id)), BY_TAX_ID),
         ]
-    # What comes last stands: a word of the name is the name's, whatever else it is.
-    named = [text for text in names if text]
-    found += [(word, BY_NAME) for text in named for word in _join_signed(text)]
-    found += [*((word, BY_NAME) for word in _split_all(named)), (str(organization), BY_ID)]
-    return {word[:LONGEST_WORD]: kind for word, kind in found if word}
+    # The last kind of a word stands: a word of the name counts as the name's, whatever else it is.
+    texts = [text for text in names if text]
+    pairs += [(word, BY_NAME) for text in texts for word in _join_signed(text)]
+    pairs += [*((word, BY_NAME) for word in _split_all(texts)), (str(organization), BY_ID)]
+    return {word[:LONGEST_WORD]: kind for word, kind in pairs if word}
 
 
 def _split_all(texts: Iterable[str | None]) -> Iterator[str]:
@@ -172,21 +172,21 @@ class SearchIndex:
     def replace_terms(
         self, organization: int, found: Mapping[str, str], kept: Collection[str] = ()
     ) -> None:
-        """Replace what leads to this organization, as a set; what is the same is not written.
+        """Replace the words of this organization; words that stay the same are not written.
 
-        `kept`: kinds of words that stay although they are not among those that were found.
+        `kept`: kinds whose words stay although they are not among the new ones.
         """
-        mine = terms.c.organization == organization
+        of_organization = terms.c.organization == organization
         with transaction(self._engine) as connection:
-            stored = select(terms.c.word, terms.c.kind).where(mine)
+            stored = select(terms.c.word, terms.c.kind).where(of_organization)
             before = {row.word: row.kind for row in connection.execute(stored)}
             stays = {word for word, kind in before.items() if kind in kept and word not in found}
-            gone = [word for word, kind in before.items() if found.get(word) != kind]
-            gone = [word for word in gone if word not in stays]
+            removed = [word for word, kind in before.items() if found.get(word) != kind]
+            removed = [word for word in removed if word not in stays]
             new = [word for word, kind in found.items() if before.get(word) != kind]
-            for at in range(0, len(gone), 500):
-                some = terms.c.word.in_(gone[at : at + 500])
-                connection.execute(delete(terms).where(mine, some))
+            for at in range(0, len(removed), 500):
+                some = terms.c.word.in_(removed[at : at + 500])
+                connection.execute(delete(terms).where(of_organization, some))
             rows = [{"word": w, "organization": organization, "kind": found[w]} for w in new]
             if rows:
                 connection.execute(terms.insert(), rows)
@@ -196,14 +196,15 @@ class SearchIndex:
             connection.execute(delete(terms).where(terms.c.organization == organization))
 
     def find(self, query: str) -> Hits:
-        """The first `MOST_FOUND` that have every word: the named id, whole words, then the rest."""
-        wanted = parse_query(query)
-        if not wanted:
+        """The first `MOST_FOUND` organizations with every word: by id, by whole words, then the
+        rest."""
+        words = parse_query(query)
+        if not words:
             return Hits()
         with transaction(self._engine) as connection:
-            first, *rest = _put_rarest_first(connection, wanted)
+            first, *rest = _put_rarest_first(connection, words)
             numbers = list(connection.scalars(select_matching(first, rest)))
-            ranges = or_(*(_match(each) for each in wanted))
+            ranges = or_(*(_match(alternatives) for alternatives in words))
             why = select(terms.c.organization, terms.c.kind, func.min(terms.c.word)).where(
                 terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
             )
@@ -215,29 +216,32 @@ class SearchIndex:
         return Hits(rows, len(numbers) > MOST_FOUND)
 
 
-def _put_rarest_first(connection: Connection, wanted: list[list[str]]) -> list[list[str]]:
-    """The others are looked up for what the first one finds, so few should have it."""
-    if len(wanted) == 1:
-        return wanted
-    found = {id(each): connection.scalar(count_some(each)) for each in wanted}
-    return sorted(wanted, key=lambda each: (found[id(each)], -len(each[0])))
+def _put_rarest_first(connection: Connection, words: list[list[str]]) -> list[list[str]]:
+    """Sort the words: the others are looked up for the hits of the first, so few should have
+    that."""
+    if len(words) == 1:
+        return words
+    counts = {
+        id(alternatives): connection.scalar(count_some(alternatives)) for alternatives in words
+    }
+    return sorted(words, key=lambda alternatives: (counts[id(alternatives)], -len(alternatives[0])))
 
 
 def count_some(alternatives: list[str]) -> Select[Any]:
-    """How many have this word, up to `COMMON`."""
+    """Count the organizations with this word, up to `COMMON`."""
     some = select(terms.c.organization).where(_match(alternatives)).limit(COMMON).subquery()
     return select(func.count()).select_from(some)
 
 
 def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
-    """Ids of the organizations that have a word for each, the likeliest first; a few more at most
-    than are shown. Of a word that thousands have, no more than those are looked at."""
-    others = [_has_too(each) for each in rest]
+    """Ids of the organizations that have all words, the likeliest first; one more at most than is
+    shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
+    others = [_has_too(alternatives) for alternatives in rest]
     whole = terms.c.word.in_(first)
-    # The id is named once, and among those with the whole word it could come last.
+    # The exact id has an arm of its own: among all whole words it could come too late.
     arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
-    arms += [(2, _match_beginning(each)) for each in first]
-    found = [
+    arms += [(2, _match_beginning(alternatives)) for alternatives in first]
+    queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))
         .where(arm, *others)
         .order_by(terms.c.word, terms.c.organization)
@@ -245,7 +249,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
         .subquery()
         for at, arm in arms
     ]
-    every = union_all(*(select(each) for each in found)).subquery()
+    every = union_all(*(select(alternatives) for alternatives in queries)).subquery()
     best = select(every.c.organization).group_by(every.c.organization)
     return best.order_by(func.min(every.c.at), every.c.organization).limit(MOST_FOUND + 1)
 
@@ -258,7 +262,7 @@ def _has_too(alternatives: list[str]) -> ColumnElement[bool]:
 
 def _match(alternatives: list[str], table: FromClause = terms) -> ColumnElement[bool]:
     whole = table.c.word.in_(alternatives)
-    return or_(whole, *(_match_beginning(each, table) for each in alternatives))
+    return or_(whole, *(_match_beginning(alternative, table) for alternative in alternatives))
 
 
 def _match_beginning(word: str, table: FromClause = terms) -> ColumnElement[bool]:

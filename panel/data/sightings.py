@@ -1,7 +1,7 @@
-"""What each contact of ours in Chatwoot showed when it was seen or written last, as digests.
+"""Sightings: digests of our contacts in Chatwoot as they were last seen or written.
 
-So a pass reads no contact of which nothing is to be told otherwise, and a night knows which ones
-its pages have missed. Times are epoch seconds.
+So a pass reads no contact whose attributes are right, and a night knows which contacts its pages
+have missed. Times are epoch seconds.
 """
 
 import json
@@ -30,7 +30,7 @@ from panel.data.directory import further_contacts, people
 # A night may read a contact a little later than the night before did.
 FRESH_SECONDS = 26 * 3600.0
 UNSEEN_SECONDS = 30 * 86400.0
-BEING_TOLD = ""  # instead of a digest: a pass has begun to tell the contact, and has not ended
+BEING_TOLD = ""  # instead of a digest: a pass has begun to write the contact, and has not ended
 
 sightings = Table(
     "sightings",
@@ -44,8 +44,8 @@ sightings = Table(
 
 @dataclass(frozen=True)
 class Sighting:
-    """`told`: digest of our attributes; `shown`: of what tells whose it is, None where a pass wrote
-    since it was read."""
+    """`told`: the digest of our attributes; `shown`: that of the identifying fields, None where a
+    pass has written since they were read."""
 
     contact: int
     told: str
@@ -65,40 +65,41 @@ class Sightings:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def note(self, seen: Sequence[Sighting]) -> None:
-        """What was seen later stands already, and stays: a page may be older than a write.
+    def note(self, rows: Sequence[Sighting]) -> None:
+        """Note sightings; a later one that stands already stays, because a page may be older than a
+        write.
 
-        So does what is unsettled: that a contact is told says nothing of its conversations.
+        An unsettled one stays too: a contact's attributes may be right and its conversations not.
         """
-        self._note(seen, sightings.c.told != BEING_TOLD)
+        self._note(rows, sightings.c.told != BEING_TOLD)
 
-    def _note(self, seen: Sequence[Sighting], *only: ColumnElement[bool]) -> None:
-        if not seen:
+    def _note(self, rows: Sequence[Sighting], *only: ColumnElement[bool]) -> None:
+        if not rows:
             return
-        made = insert(self._engine.dialect.name, sightings)
-        new = {name: made.excluded[name] for name in ("told", "shown", "seen_at")}
-        older = sightings.c.seen_at <= made.excluded.seen_at
-        statement = made.on_conflict_do_update(
+        upsert = insert(self._engine.dialect.name, sightings)
+        new = {name: upsert.excluded[name] for name in ("told", "shown", "seen_at")}
+        older = sightings.c.seen_at <= upsert.excluded.seen_at
+        statement = upsert.on_conflict_do_update(
             index_elements=["contact"], set_=new, where=and_(older, *only)
         )
         with transaction(self._engine) as connection:
-            connection.execute(statement, [asdict(each) for each in seen])
+            connection.execute(statement, [asdict(row) for row in rows])
 
     def unsettle(self, contact: int, at: float) -> None:
-        """A pass that began to tell the contact at this moment is about to write: whoever dies
-        before `settle` leaves a contact that the next pass looks at."""
+        """Note that a pass, which began at this moment, is about to write the contact. If the
+        process dies before `settle`, the next pass looks at the contact."""
         self._note([Sighting(contact, BEING_TOLD, None, at)])
 
     def settle(self, contact: int, told: Mapping[str, Any], at: float) -> None:
-        """The contact has these attributes, and its conversations their names; `at`: as above. A
-        pass that began later, and is not through, has the last word."""
+        """Note that the contact has these attributes, and its conversations their names; `at`: as
+        above. A pass that began later, and is not through, overrides this."""
         self._note([Sighting(contact, make_digest(told), None, at)])
 
     def find(self, contacts: Sequence[int]) -> dict[int, Sighting]:
-        """By contact."""
+        """The sightings of these contacts, by contact."""
         with transaction(self._engine) as connection:
-            here = select(sightings).where(sightings.c.contact.in_(contacts))
-            return {row.contact: Sighting(**row._mapping) for row in connection.execute(here)}
+            query = select(sightings).where(sightings.c.contact.in_(contacts))
+            return {row.contact: Sighting(**row._mapping) for row in connection.execute(query)}
 
     def list_missed(self, since: float, after: int, most: int) -> list[int]:
         """Contacts of the directory that were not seen since then, by number, beyond `after`."""
@@ -114,7 +115,7 @@ class Sightings:
             return list(connection.scalars(query))
 
     def prune(self, now: float) -> None:
-        """Forget contacts that nobody has seen for long: they are gone, or nobody of ours."""
+        """Forget contacts that were not seen for long: they are gone, or have no seat."""
         with transaction(self._engine) as connection:
             old = sightings.c.seen_at < now - UNSEEN_SECONDS
             connection.execute(delete(sightings).where(old))

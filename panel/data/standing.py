@@ -1,4 +1,4 @@
-"""The standing of an organization: what the passes left in our own database about it."""
+"""The standing of an organization in our own database, as passes left it."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from panel.data.inbox_tables import BURIED, hooks
 
 @dataclass(frozen=True)
 class Standing:
-    """`name` and what follows: as the last pass saw it, empty where there was none.
+    """All fields are as the last pass saw them, empty where there was none.
 
-    `people`: how many persons of it are known, the company's own contact left out; `buried`: how
-    many changes of it were given up.
+    `people`: the number of its known persons, without the company's own contact; `buried`: the
+    number of its hooks that were given up.
     """
 
     name: str = ""
@@ -29,7 +29,7 @@ UNKNOWN = Standing()
 
 
 def read_standing(engine: Engine, organization: int) -> Standing:
-    """In one query. Raises `Unreachable("database")`."""
+    """Read the standing in one query. Raises `Unreachable("database")`."""
     members = (
         select(func.count())
         .select_from(people)
@@ -40,14 +40,14 @@ def read_standing(engine: Engine, organization: int) -> Standing:
         .select_from(hooks)
         .where(hooks.c.organization == organization, hooks.c.status == BURIED)
     )
-    wanted = select(literal(organization, Integer).label("id")).subquery()
+    asked_id = select(literal(organization, Integer).label("id")).subquery()
     columns = (organizations.c.name, organizations.c.plan, organizations.c.billing_entity)
     query = select(
         *columns,
         organizations.c.entitlement_status,
         members.scalar_subquery().label("people"),
         buried.scalar_subquery().label("buried"),
-    ).select_from(wanted.outerjoin(organizations, organizations.c.id == wanted.c.id))
+    ).select_from(asked_id.outerjoin(organizations, organizations.c.id == asked_id.c.id))
     with transaction(engine) as connection:
         row = connection.execute(query).mappings().one()
     texts = {key: row[key] or "" for key in ("name", "entitlement_status")}

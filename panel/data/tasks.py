@@ -2,8 +2,8 @@
 
 NAMING a conversation that came to life, the REPAIR of a contact whose attributes of ours somebody
 changed, and WARMING the kept copies of an organization of which a customer wrote. There is one row
-for each record that something is to be done about: which try of it waits, which one runs, and why
-the last one failed. Every function works inside its caller's transaction. Times: epoch seconds.
+for each record with a task: the waiting try, the running one, and the reason why the last one
+failed. Every function works inside its caller's transaction. Times: epoch seconds.
 """
 
 from collections.abc import Collection
@@ -35,10 +35,10 @@ from sqlalchemy import (
 from panel.data.db import metadata
 
 NAMING, REPAIR, WARMING = "naming", "repair", "warming"
-SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # what people hear of
+SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # the kinds that administrators see
 SERVING_ORDER = (NAMING, WARMING, REPAIR)  # in the order in which they are served
 REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
-# Until a repair begins: a pick or a pass that changes the contact just now comes first.
+# Before a repair begins: a pick or a pass that is changing the contact now comes first.
 REPAIR_DELAY_SECONDS = 5.0
 WARM_SECONDS = 60.0  # how long the kept copies of an organization need no further warming
 
@@ -70,7 +70,7 @@ class Task:
 
     @property
     def id(self) -> str:
-        """What a person calls it by: `naming:59`."""
+        """The task's id for people, such as `naming:59`."""
         return f"{self.kind}:{self.number}"
 
     @property
@@ -99,8 +99,8 @@ def parse_task(task_id: str) -> Task | None:
 
 
 def is_asked(connection: Connection, task: Task, now: float) -> bool:
-    """Will a try that has not begun do it? Of a naming, one that runs will do as well; of a
-    warming, one that ended a moment ago too."""
+    """Is a try that has not begun going to do it? For a naming a running try counts too, and for a
+    warming also one that ended a moment ago."""
     row = _find(connection, task)
     return row is not None and _is_pending(task, row, now)
 
@@ -108,9 +108,9 @@ def is_asked(connection: Connection, task: Task, now: float) -> bool:
 def ask(
     connection: Connection, task: Task, try_id: str, now: float, organization: int | None = None
 ) -> bool:
-    """Keep the task, for the try `try_id`; False where another one will do it, or did just now.
+    """Keep the task, for the try `try_id`; False where another try will do it, or did just now.
 
-    `organization`: one of the contact's, whose next good pass settles what is given up of it.
+    `organization`: one of the contact's; its next good pass settles the task if that was given up.
     """
     row = _find(connection, task)
     if row is not None and _is_pending(task, row, now):
@@ -137,12 +137,12 @@ def find_due(
     connection: Connection, kinds: Collection[str], count: int, now: float
 ) -> list[tuple[Task, str]]:
     """Tasks of these kinds with the tries that may begin now, the first ones first."""
-    asked = {"kinds": list(kinds), "count": count, "now": now}
-    rows = connection.execute(_due_statement(), asked)
+    parameters = {"kinds": list(kinds), "count": count, "now": now}
+    rows = connection.execute(_due_statement(), parameters)
     return [(Task(kind, number), try_id) for kind, number, try_id in rows]
 
 
-@cache  # building it takes longer than running it, and it is asked once a second
+@cache  # building it takes longer than running it, and it runs once a second
 def _due_statement() -> Any:
     idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
     order = case({kind: at for at, kind in enumerate(SERVING_ORDER)}, value=tasks.c.kind)
@@ -155,9 +155,9 @@ def _due_statement() -> Any:
 
 
 def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
-    """A try starts; False when another one has taken its place, or the task was dropped."""
+    """Begin a try; False when another one has taken its place, or the task was dropped."""
     row = _find(connection, task)
-    # `running`: the process died right after this very step, and does it again.
+    # `running` is this try already, where the process died right after this step and repeats it.
     if row is None or try_id not in (row["waiting"], row["running"]):
         return False
     waiting = None if row["waiting"] == try_id else row["waiting"]
@@ -166,14 +166,15 @@ def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def is_running(connection: Connection, task: Task, try_id: str) -> bool:
-    """Does this try have the task? Not when it was settled already, and the process died then."""
+    """Is this try the task's running one? It is not, where the process died right after settling
+    it."""
     row = _find(connection, task)
     return row is not None and row["running"] == try_id
 
 
 def finish(connection: Connection, task: Task, now: float) -> None:
-    """It is done. Of all but a naming it is remembered when, so that the next one keeps its
-    distance."""
+    """Note that the task is done. The time is kept for all but a naming, so that the next one keeps
+    its distance."""
     values = {"running": None, "tries": 0, "done_at": now}
     _update(connection, task, **values, reason=None, side=None, tried_at=None)
     if task.kind == NAMING:
@@ -183,7 +184,7 @@ def finish(connection: Connection, task: Task, now: float) -> None:
 def note_failed_try(
     connection: Connection, task: Task, reason: str, side: str, now: float
 ) -> TaskTrouble:
-    """A try failed; returns how the task stands now."""
+    """Note that a try failed; returns the task's present state."""
     values = {"reason": reason, "side": side, "tried_at": now, "running": None}
     _update(connection, task, tries=tasks.c.tries + 1, **values)
     row = _find(connection, task)
@@ -191,7 +192,7 @@ def note_failed_try(
 
 
 def postpone(connection: Connection, task: Task, try_id: str, due_at: float) -> None:
-    """The next try is `try_id`, unless one waits already, which will do."""
+    """Make `try_id` the next try, unless another one waits already."""
     row = _find(connection, task)
     if row is None or row["waiting"]:
         return
@@ -206,9 +207,9 @@ def list_trouble(connection: Connection) -> list[TaskTrouble]:
 
 def count_asked(connection: Connection) -> int:
     """How many conversations and contacts wait for a try, or have one that runs."""
-    asked = or_(tasks.c.waiting.is_not(None), tasks.c.running.is_not(None))
-    told = select(func.count()).where(asked, tasks.c.kind.in_(SUBJECTS))
-    return connection.scalar(told) or 0
+    is_open = or_(tasks.c.waiting.is_not(None), tasks.c.running.is_not(None))
+    query = select(func.count()).where(is_open, tasks.c.kind.in_(SUBJECTS))
+    return connection.scalar(query) or 0
 
 
 def list_running(connection: Connection) -> dict[Task, str]:
@@ -219,12 +220,12 @@ def list_running(connection: Connection) -> dict[Task, str]:
 
 def clear_lost_try(connection: Connection, task: Task, try_id: str) -> bool:
     """Forget a try that began and that the engine does not know any more; False: it has ended."""
-    here = update(tasks).where(_is(task), tasks.c.running == try_id)
-    return connection.execute(here.values(running=None)).rowcount > 0
+    statement = update(tasks).where(_is(task), tasks.c.running == try_id)
+    return connection.execute(statement.values(running=None)).rowcount > 0
 
 
 def delete_done(connection: Connection, now: float) -> None:
-    """Repairs that are so old that nobody has to keep their distance from them."""
+    """Delete rows that are too old for the next repair to keep its distance from."""
     idle = and_(tasks.c.waiting.is_(None), tasks.c.running.is_(None))
     old = tasks.c.done_at < now - REPAIR_EVERY_SECONDS
     connection.execute(delete(tasks).where(idle, old))

@@ -1,8 +1,8 @@
 """The tries to verify a contact for an organization: at most five in 24 hours.
 
-The one owner of the table `verification_tries`. They are counted over all conversations, agents and
-processes. What was tried stands nowhere; of the last search there is a keyed digest, which tells
-whether somebody is still typing the same.
+The one owner of the table `verification_tries`. Tries are counted over all conversations, agents
+and processes. The values that were tried are not kept. Of the last search there is a keyed digest,
+which tells whether somebody is still typing the same.
 """
 
 import hmac
@@ -29,7 +29,7 @@ from sqlalchemy import (
 from panel.data.db import insert, metadata, transaction
 
 MOST_TRIES = 5
-TRIES_SECONDS = 24 * 3600.0  # in which there may be that many
+TRIES_SECONDS = 24 * 3600.0  # the span in which that many are allowed
 
 verification_tries = Table(
     "verification_tries",
@@ -43,43 +43,44 @@ verification_tries = Table(
 
 
 def take_try(connection: Connection, contact: int, organization: int) -> float | None:
-    """One more try; None: it may be made. Else when the next one may be (epoch seconds)."""
-    now, who = time.time(), {"contact": contact, "organization": organization}
-    # It locks the row before it is read: two who try at once must not both be the fifth.
+    """Count a try. Returns None when it may be made, else when the next one may be (epoch
+    seconds)."""
+    now, key = time.time(), {"contact": contact, "organization": organization}
+    # The INSERT locks the row before it is read, so two tries at once cannot both be the fifth.
     locked = insert(connection.dialect.name, verification_tries).values(
-        **who, times="", last=now, searched=""
+        **key, times="", last=now, searched=""
     )
-    locked = locked.on_conflict_do_update(index_elements=list(who), set_={"last": now})
+    locked = locked.on_conflict_do_update(index_elements=list(key), set_={"last": now})
     times = _list_recent(connection.scalar(locked.returning(verification_tries.c.times)), now)
     if len(times) >= MOST_TRIES:
         return times[-MOST_TRIES] + TRIES_SECONDS
-    text = " ".join(f"{each:.3f}" for each in [*times, now])
-    here = _match_tries(contact, organization)
-    connection.execute(update(verification_tries).where(here).values(times=text))
+    text = " ".join(f"{moment:.3f}" for moment in [*times, now])
+    condition = _match_tries(contact, organization)
+    connection.execute(update(verification_tries).where(condition).values(times=text))
     return None
 
 
 def note_search(
     connection: Connection, contact: int, organization: int, digests: Sequence[str]
 ) -> bool:
-    """`digests`: of what was searched for, and of each of its beginnings; the whole comes last.
+    """`digests`: of the beginnings of the searched text, the whole text last.
 
-    True: the search before it was such a beginning. Whoever types is searched for again and again,
-    and that is one try.
+    Returns True when the search before was such a beginning: typing on sends many searches, which
+    count as a single try.
     """
-    here = _match_tries(contact, organization)
-    typed_on = and_(here, verification_tries.c.searched.in_(digests))
-    noted = update(verification_tries).values(searched=digests[-1])
-    if connection.execute(noted.where(typed_on)).rowcount:
+    condition = _match_tries(contact, organization)
+    typed_on = and_(condition, verification_tries.c.searched.in_(digests))
+    statement = update(verification_tries).values(searched=digests[-1])
+    if connection.execute(statement.where(typed_on)).rowcount:
         return True
-    connection.execute(noted.where(here))
+    connection.execute(statement.where(condition))
     return False
 
 
 def digest_beginnings(secret: str, typed: str) -> list[str]:
     """Keyed digests of every beginning of the text, the whole last."""
     beginnings = (typed[:length].encode() for length in range(1, len(typed) + 1))
-    return [hmac.new(secret.encode(), each, sha256).hexdigest() for each in beginnings]
+    return [hmac.new(secret.encode(), beginning, sha256).hexdigest() for beginning in beginnings]
 
 
 def _match_tries(contact: int, organization: int) -> ColumnElement[bool]:
@@ -89,9 +90,9 @@ def _match_tries(contact: int, organization: int) -> ColumnElement[bool]:
 
 
 def delete_tries(connection: Connection, contact: int) -> None:
-    """In the transaction that notes that the contact was erased."""
-    mine = verification_tries.c.contact == contact
-    connection.execute(delete(verification_tries).where(mine))
+    """Delete the contact's tries, in the transaction that notes its erasure."""
+    condition = verification_tries.c.contact == contact
+    connection.execute(delete(verification_tries).where(condition))
 
 
 class VerificationTries:
@@ -101,9 +102,9 @@ class VerificationTries:
         self._engine = engine
 
     def count_left(self, contact: int, organization: int) -> int:
-        here = _match_tries(contact, organization)
+        condition = _match_tries(contact, organization)
         with transaction(self._engine) as connection:
-            times = connection.scalar(select(verification_tries.c.times).where(here))
+            times = connection.scalar(select(verification_tries.c.times).where(condition))
         return max(0, MOST_TRIES - len(_list_recent(times, time.time())))
 
     def prune(self) -> None:
@@ -113,4 +114,4 @@ class VerificationTries:
 
 
 def _list_recent(times: str | None, now: float) -> list[float]:
-    return [each for each in map(float, (times or "").split()) if each > now - TRIES_SECONDS]
+    return [moment for moment in map(float, (times or "").split()) if moment > now - TRIES_SECONDS]

@@ -1,8 +1,9 @@
-"""Verifications: by what the person of a conversation has shown that they belong to a company.
+"""Verifications: evidence that the person of a conversation belongs to a company.
 
 The one owner of the table `verifications`: of each conversation, organization and kind the newest
 row. A row holds for the contact with the keys that it had then, until the conversation is resolved,
-and for a day at most. What was taken back is deleted; the access log keeps what happened.
+and for a day at most. A verification that is taken back is deleted; the access log keeps the
+history.
 """
 
 import hmac
@@ -60,7 +61,7 @@ verifications = Table(
 
 _HERE = verifications.c.conversation == bindparam("conversation")
 _LASTING = verifications.c.until > bindparam("now")
-# Made once: building them takes longer than asking them, and every section asks the second.
+# Made once: building a statement takes longer than running it, and every section runs the second.
 _SELECT_LASTING = select(verifications).where(_HERE, _LASTING).order_by(verifications.c.at.desc())
 _SELECT_TOKEN = select(verifications.c.digest).where(
     _HERE,
@@ -73,11 +74,11 @@ _SELECT_TOKEN = select(verifications.c.digest).where(
 
 @dataclass(frozen=True)
 class Verification:
-    """What a person knew, or what an agent says of them.
+    """The right answer of a person, or an agent's statement about them.
 
-    `opens`: it lifts the mask; else it is a hint. `note`: the number of the order or quote that
-    they know, or the reason of an agent who knows them. `digest`: see `digest_keys`.
-    `agent_proven` False: which agent it was, only their browser says. `token` stands in seals.
+    `opens`: the verification lifts the mask; else it is a hint. `note`: the number of the order or
+    quote that they know, or the reason of an agent who knows them. `digest`: see `digest_keys`.
+    `agent_proven` False: the agent's id comes from their browser alone. `token` stands in seals.
     """
 
     conversation: int
@@ -95,15 +96,15 @@ class Verification:
 
 
 def make_token() -> str:
-    """Random: a seal of one that was taken back fits no later one."""
+    """A random token, so that the seal of a verification that was taken back fits no later one."""
     return secrets.token_hex(TOKEN_BYTES)
 
 
 def digest_keys(secret: str, contact: Contact, addresses: Collection[tuple[int, str]]) -> str:
-    """All that tells who the contact is; `addresses`: inbox and source, as Chatwoot has them.
+    """The digest of all the contact's keys; `addresses`: inbox and source, as Chatwoot has them.
 
-    Another contact that is merged into this one leaves its own address behind, also where the
-    contact shows the same e-mail and phone afterwards.
+    A merge adds the other contact's address, so the digest changes even where e-mail and phone stay
+    the same.
     """
     email, phone = normalize_email(contact.email), normalize_phone(contact.phone)
     keys = (contact.id, email, phone, contact.phone, contact.identifier, sorted(addresses, key=str))
@@ -111,25 +112,28 @@ def digest_keys(secret: str, contact: Contact, addresses: Collection[tuple[int, 
 
 
 def write_verifications(connection: Connection, rows: Iterable[Verification]) -> None:
-    """Each replaces the one of its kind, and those of the conversation that rest on other keys."""
+    """Write rows; a row replaces that of its kind, and the conversation's rows with another
+    digest."""
     for row in rows:
-        here = verifications.c.conversation == row.conversation
-        connection.execute(delete(verifications).where(here, verifications.c.digest != row.digest))
+        of_conversation = verifications.c.conversation == row.conversation
+        connection.execute(
+            delete(verifications).where(of_conversation, verifications.c.digest != row.digest)
+        )
         connection.execute(upsert(connection.engine, verifications, vars(row)))
 
 
 def delete_opening(connection: Connection, conversation: int, organization: int) -> int:
-    """Take back what opens, and leave the hints; how many rows that were."""
-    here = and_(
+    """Delete the verifications that open, and leave the hints; returns how many."""
+    opening = and_(
         verifications.c.conversation == conversation,
         verifications.c.organization == organization,
         verifications.c.opens == true(),
     )
-    return connection.execute(delete(verifications).where(here)).rowcount
+    return connection.execute(delete(verifications).where(opening)).rowcount
 
 
 def delete_of_contact(connection: Connection, contact: int) -> None:
-    """In the transaction that notes that the contact was erased."""
+    """Delete the contact's verifications, in the transaction that notes its erasure."""
     connection.execute(delete(verifications).where(verifications.c.contact == contact))
 
 
@@ -140,24 +144,26 @@ class Verifications:
         self._engine = engine
 
     def find(self, conversation: int) -> list[Verification]:
-        """Those that may still hold, newest first: whose keys they are is for the caller to see."""
-        here = {"conversation": conversation, "now": time.time()}
+        """Verifications that may still hold, newest first; the caller compares their digest."""
+        parameters = {"conversation": conversation, "now": time.time()}
         with transaction(self._engine) as connection:
-            rows = connection.execute(_SELECT_LASTING, here).mappings()
+            rows = connection.execute(_SELECT_LASTING, parameters).mappings()
             return [Verification(**row) for row in rows]
 
     def find_digest(self, conversation: int, organization: int, token: str) -> str | None:
-        """Of the one with this token; None where it was taken back or has ended."""
-        here = {"conversation": conversation, "organization": organization, "token": token}
+        """The digest of the verification with this token; None where it was taken back or has
+        ended."""
+        parameters = {"conversation": conversation, "organization": organization, "token": token}
         with transaction(self._engine) as connection:
-            found = connection.scalar(_SELECT_TOKEN, {**here, "now": time.time()})
-        return None if found is None else str(found)
+            digest = connection.scalar(_SELECT_TOKEN, {**parameters, "now": time.time()})
+        return None if digest is None else str(digest)
 
     def end(self, conversation: int) -> None:
-        """It was resolved, or has another contact, or its contact other keys."""
-        here = verifications.c.conversation == conversation
+        """End a conversation's verifications: it was resolved, or has another contact, or other
+        keys."""
+        condition = verifications.c.conversation == conversation
         with transaction(self._engine) as connection:
-            ended = connection.execute(delete(verifications).where(here)).rowcount
+            ended = connection.execute(delete(verifications).where(condition)).rowcount
         if ended:
             fields = {"conversation": conversation}
             log.info("a verification ended: resolved, or other keys", extra={"fields": fields})

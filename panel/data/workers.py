@@ -1,4 +1,4 @@
-"""The table of workers: each process that may execute passes says of itself how it is.
+"""The table of workers: every process that may execute passes writes its own state.
 
 Without it a worker that is missing, dead, frozen or standing by looks like one that works. A row is
 written about every ten seconds, and waits for no disk. The times are the database's: the clocks of
@@ -32,7 +32,7 @@ workers = Table(
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """`name`: machine and process; `since`: in this `state`; `beat_at`: its last word.
+    """`name`: machine and process; `since`: in this `state`; `beat_at`: its last beat.
 
     `ended_at`: when a try of a pass or of a task ended there last. Times are epoch seconds.
     """
@@ -52,21 +52,21 @@ class Workers:
         self._clock = clock
 
     def put(self, name: str, state: str, has_ended: bool = False) -> None:
-        """Say how this worker is; `has_ended`: a try ended since it said so last.
+        """Write this worker's state; `has_ended`: a try ended since the last call.
 
-        Whoever has been silent for a day is forgotten.
+        The rows of workers that were silent for a day are deleted.
         """
         with transaction(self._engine) as connection:
             now = self._read_time(connection)
-            known = connection.execute(select(workers).where(workers.c.name == name)).first()
-            since = known.since if known and known.state == state else now
-            ended_at = now if has_ended else known.ended_at if known else None
+            before = connection.execute(select(workers).where(workers.c.name == name)).first()
+            since = before.since if before and before.state == state else now
+            ended_at = now if has_ended else before.ended_at if before else None
             row = WorkerRow(name, state, since, now, ended_at)
             connection.execute(upsert(self._engine, workers, vars(row)))
             connection.execute(delete(workers).where(workers.c.beat_at < now - FORGOTTEN_SECONDS))
 
     def list_rows(self) -> tuple[list[WorkerRow], float]:
-        """Who said something in the last day, the latest word first; and what time it is there."""
+        """The rows of the last day, the latest beat first; and the present time of their clock."""
         with transaction(self._engine) as connection:
             rows = connection.execute(select(workers).order_by(workers.c.beat_at.desc()))
             return [WorkerRow(**row) for row in rows.mappings()], self._read_time(connection)

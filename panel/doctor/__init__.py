@@ -1,1 +1,1 @@
-"""What `doctor` examines: settings, both outside worlds, and the panel itself."""
+"""The examinations of `doctor`: settings, both outside worlds, and the panel itself."""

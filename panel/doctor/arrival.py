@@ -1,4 +1,4 @@
-"""Whether PANEL_URL leads to this very installation, and how a request comes there."""
+"""Examines whether PANEL_URL leads to this very installation, and the way of a request there."""
 
 import secrets
 from collections.abc import Iterator
@@ -22,29 +22,30 @@ RESTART = "restart the panel with the settings of its service, and run doctor wi
 
 
 def examine_installation(shared: Services) -> Iterator[Diagnosis]:
-    """Nothing is said where nobody answers: the check `panel_url` tells that."""
+    """Compare the installation at PANEL_URL with ours; the check `panel_url` reports a missing
+    one."""
     settings, challenge = shared.settings, secrets.token_hex(16)
     if not settings.panel_url:
         yield Diagnosis(SKIPPED, "PANEL_URL is empty")
         return
     key = make_challenge_key(challenge)
     is_noted = shared.cache.store.note(key, challenge, CHALLENGE_SECONDS)
-    found = _ask(settings, "healthz", {"challenge": challenge})
-    if found.error:
+    answer = _ask(settings, "healthz", {"challenge": challenge})
+    if answer.error:
         return
-    report = _read_report(found.body)
+    report = _read_report(answer.body)
     if report is None:
         yield Diagnosis(WARNING, "what answers at PANEL_URL is no panel of this version", RESTART)
     elif report.proof != prove_settings(settings, challenge):
-        told = "the panel at PANEL_URL is another installation, or runs with other settings"
-        yield Diagnosis(FAULT, told, RESTART)
+        cause = "the panel at PANEL_URL is another installation, or runs with other settings"
+        yield Diagnosis(FAULT, cause, RESTART)
     else:
         yield from _judge_way(settings, report)
         if is_noted and not report.cache and not settings.cache_url.startswith("memory:"):
-            told = "the panel at PANEL_URL has another cache than these settings: two that are one"
+            cause = "the panel at PANEL_URL has another cache than these settings: two that are one"
             yield Diagnosis(
                 FAULT,
-                f"{told} by name only show what a hook outdated for up to a minute",
+                f"{cause} by name only show what a hook outdated for up to a minute",
                 "one Redis for all machines, or the same folder of the same machine",
             )
 
@@ -87,33 +88,36 @@ def _judge_way(settings: Settings, report: ArrivalReport) -> Iterator[Diagnosis]
 
 
 def examine_policy(shared: Services) -> Iterator[Diagnosis]:
-    """The policy as it comes out of the proxy: what the browser in Chatwoot's page will obey."""
+    """Examine the policy as it comes out of the proxy, which the browser in Chatwoot's page
+    obeys."""
     settings = shared.settings
     if not settings.panel_url:
         yield Diagnosis(SKIPPED, "PANEL_URL is empty")
         return
-    found = _ask(settings, "")
-    if found.status != 200:
+    answer = _ask(settings, "")
+    if answer.status != 200:
         return
     chatwoot, panel = origin(settings.chatwoot_url), origin(settings.panel_url)
     place = f"{urlsplit(chatwoot).scheme}://{urlsplit(chatwoot).netloc}"
-    policies = found.headers.get("Content-Security-Policy") or ""
-    refusing = [each for each in _list_ancestors(policies) if not _allows(each, place, panel)]
+    policies = answer.headers.get("Content-Security-Policy") or ""
+    refusing = [
+        sources for sources in _list_ancestors(policies) if not _allows(sources, place, panel)
+    ]
     if refusing or "frame-ancestors" not in policies:
         yield Diagnosis(
             FAULT,
             f"as it comes out of the proxy, the panel may not be shown in {place}",
             "CHATWOOT_FRAME_ORIGINS names it, and no proxy adds or removes Content-Security-Policy",
         )
-    if found.headers.get("X-Frame-Options"):
-        told = "a proxy adds X-Frame-Options, so browsers may refuse to show the panel in Chatwoot"
-        yield Diagnosis(WARNING, told, "remove that header from the proxy's configuration")
+    if answer.headers.get("X-Frame-Options"):
+        cause = "a proxy adds X-Frame-Options, so browsers may refuse to show the panel in Chatwoot"
+        yield Diagnosis(WARNING, cause, "remove that header from the proxy's configuration")
 
 
 def _list_ancestors(policies: str) -> list[list[str]]:
     """The sources of each `frame-ancestors`; all policies hold, however they are joined."""
-    directives = [each.split() for each in policies.replace(",", ";").split(";")]
-    return [each[1:] for each in directives if each[:1] == ["frame-ancestors"]]
+    directives = [words.split() for words in policies.replace(",", ";").split(";")]
+    return [words[1:] for words in directives if words[:1] == ["frame-ancestors"]]
 
 
 def _allows(sources: list[str], place: str, panel: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with the way to the back office, and with what it answers."""
+"""Examines the way to the back office, and its answers."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ from panel.upstream.inspection import Inspection, explain_network, inspect
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.transport import Egress
 
-NOBODY = 999_999_999  # an organization that nobody has: its absence is an answer
+NOBODY = 999_999_999  # an id without an organization: even its absence is an answer
 MOST_SAMPLED = 2  # organizations
 MOST_SKEW_SECONDS = 60.0
 SAMPLED: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES)
@@ -43,21 +43,21 @@ def ask_back_office(shared: Services, secret: str) -> Inspection:
 def list_known(shared: Services) -> list[int]:
     """Organizations to ask for: first those whose passes fail, as they show the cause.
 
-    One that nobody has, where the database knows none, is away or is not there: opening its file
-    would make it.
+    `[NOBODY]` where the database knows none, is away or does not exist: opening its file would make
+    it.
     """
     try:
         schema.require_current(shared.database)
-        known = shared.directory.list_organizations()[:MOST_SAMPLED]
+        ids = shared.directory.list_organizations()[:MOST_SAMPLED]
         with transaction(shared.database) as connection:
-            failing = [each.organization for each in list_failing(connection)]
+            failing = [row.organization for row in list_failing(connection)]
     except (WrongSchema, SQLAlchemyError, PanelError):
         return [NOBODY]
-    return list(dict.fromkeys([*failing, *known]))[:MOST_SAMPLED] or [NOBODY]
+    return list(dict.fromkeys([*failing, *ids]))[:MOST_SAMPLED] or [NOBODY]
 
 
 def tell_failure(whose: str, error: PanelError, remedies: Any) -> Diagnosis:
-    """`whose`: the outside world, as administrators call it."""
+    """A fault of an outside world; `whose`: its name for administrators."""
     why = explain_network(error) if error.code in ("network", "timeout") else error.detail
     cause = f"{whose} does not answer as it should: {error.code}" + (f", {why}" if why else "")
     fallback = NETWORK_FIX if error.code in ("network", "timeout") else "see its own log"
@@ -65,11 +65,11 @@ def tell_failure(whose: str, error: PanelError, remedies: Any) -> Diagnosis:
 
 
 def examine_secret(shared: Services) -> Iterator[Diagnosis]:
-    """Each secret of the list is tried: while it rotates, the first may be refused."""
-    first, *others = [ask_back_office(shared, each) for each in shared.settings.secrets]
+    """Try all secrets of the list: while they rotate, the first may be refused."""
+    first, *rest = [ask_back_office(shared, secret) for secret in shared.settings.secrets]
     if _is_answered(first):
         return
-    accepted = [number for number, each in enumerate(others, 2) if _is_answered(each)]
+    accepted = [number for number, answer in enumerate(rest, 2) if _is_answered(answer)]
     if accepted:
         yield Diagnosis(
             WARNING,
@@ -81,21 +81,22 @@ def examine_secret(shared: Services) -> Iterator[Diagnosis]:
         yield tell_failure("the back office", first.error, BACK_OFFICE_REMEDIES)
 
 
-def _is_answered(found: Inspection) -> bool:
-    return found.error is None or isinstance(found.error, Missing)
+def _is_answered(answer: Inspection) -> bool:
+    return answer.error is None or isinstance(answer.error, Missing)
 
 
 def examine_privacy(shared: Services) -> Iterator[Diagnosis]:
-    """Asked without the secret, it has to refuse: else a cache before it answers everybody."""
-    found = ask_back_office(shared, "")
-    if 200 <= found.status < 300 and found.error is None:
+    """Ask without the secret, which has to be refused: otherwise a cache there answers
+    everybody."""
+    answer = ask_back_office(shared, "")
+    if 200 <= answer.status < 300 and answer.error is None:
         yield Diagnosis(
             FAULT,
             "the back office answers without the secret: a page cache or an open plugin shows "
             "customers to everybody",
             BACK_OFFICE_REMEDIES["cached_upstream"],
         )
-    elif find_age(found.headers) != 0.0:
+    elif find_age(answer.headers) != 0.0:
         yield Diagnosis(
             WARNING,
             "a cache stands between the panel and the back office",
@@ -107,8 +108,8 @@ def examine_office_clock(shared: Services) -> Iterable[Diagnosis]:
     return judge_clock("the back office", ask_back_office(shared, shared.settings.secret))
 
 
-def judge_clock(whose: str, found: Inspection) -> Iterator[Diagnosis]:
-    skew = found.skew if found.status else None
+def judge_clock(whose: str, answer: Inspection) -> Iterator[Diagnosis]:
+    skew = answer.skew if answer.status else None
     if skew is not None and abs(skew) > MOST_SKEW_SECONDS:
         way = "behind" if skew > 0 else "ahead of"
         yield Diagnosis(
@@ -119,14 +120,15 @@ def judge_clock(whose: str, found: Inspection) -> Iterator[Diagnosis]:
 
 
 def examine_documents(shared: Services) -> Iterator[Diagnosis]:
-    """Real records of a few organizations: can they be read, and are their amounts clear?"""
+    """Read real records of a few organizations: are they legible, and their amounts clear?"""
     for number in list_known(shared):
         if number != NOBODY:
             yield from examine_organization(shared, number)
 
 
 def examine_organization(shared: Services, number: int) -> Iterator[Diagnosis]:
-    """One failure is enough: the next document would mostly fail alike."""
+    """Read an organization's documents. A single failure ends it, because the next would fail
+    alike."""
     for document in SAMPLED:
         try:
             value = shared.back_office.fetch(document, number)

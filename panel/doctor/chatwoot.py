@@ -1,4 +1,4 @@
-"""What is wrong with the way to Chatwoot, and with what our token may do there."""
+"""Examines the way to Chatwoot, and the rights of our token there."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -27,29 +27,29 @@ def _ask(shared: Services, path: str) -> Inspection:
 
 
 def examine_version(shared: Services) -> Iterator[Diagnosis]:
-    """It is told without a token. What a version lacks for us, the check `setup` tells."""
-    found = _ask(shared, "api")
-    told = found.body.get("version") if isinstance(found.body, dict) else None
-    numbers = re.findall(r"\d+", told)[:2] if isinstance(told, str) else []
-    if found.error or len(numbers) < 2:
+    """Read the version, which needs no token. The check `setup` reports what a version lacks."""
+    answer = _ask(shared, "api")
+    version = answer.body.get("version") if isinstance(answer.body, dict) else None
+    numbers = re.findall(r"\d+", version)[:2] if isinstance(version, str) else []
+    if answer.error or len(numbers) < 2:
         cause = "what answers at CHATWOOT_URL does not say which Chatwoot it is (GET /api)"
         yield Diagnosis(WARNING, cause, "set CHATWOOT_URL to Chatwoot's own address")
     elif tuple(map(int, numbers)) < OLDEST_VERSION:
-        wanted = ".".join(map(str, OLDEST_VERSION))
-        cause = f"Chatwoot is {told}, older than any that was tried ({wanted})"
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        cause = f"Chatwoot is {version}, older than any that was tried ({oldest})"
         yield Diagnosis(FAULT, cause, "update Chatwoot; from 4.11.2 on its webhooks are accepted")
 
 
 def examine_token(shared: Services) -> Iterator[Diagnosis]:
-    """Whether the account answers it, and whether it is an administrator's."""
+    """Examine the token: does the account accept it, and is it an administrator's?"""
     account = shared.settings.chatwoot_account_id
-    found = _ask(shared, f"api/v1/accounts/{account}/agents")
-    if found.error:
+    answer = _ask(shared, f"api/v1/accounts/{account}/agents")
+    if answer.error:
         try:
-            shared.chatwoot.check_token()  # it tells an account that is not there
+            shared.chatwoot.check_token()  # raises the right code for a missing account
         except PanelError as error:
-            found_error = error if error.code not in ("paused", "network") else found.error
-            yield tell_failure("Chatwoot", found_error, REMEDIES)
+            shown_error = error if error.code not in ("paused", "network") else answer.error
+            yield tell_failure("Chatwoot", shown_error, REMEDIES)
         return
     profile = _ask(shared, "api/v1/profile")
     if (role := _read_role(profile.body, account)) not in ("", ADMINISTRATOR):
@@ -73,25 +73,25 @@ def examine_chatwoot_clock(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_filter(shared: Services) -> Iterator[Diagnosis]:
-    """Passes find contacts with it; without it no customer is brought in line."""
+    """Examine `contacts/filter`: without it passes find no contacts."""
     try:
         shared.chatwoot.find_contacts([Condition("email", "nobody@invalid")])
     except PanelError as error:
-        told = tell_failure("Chatwoot (contacts/filter)", error, REMEDIES)
-        yield Diagnosis(WARNING, told.cause, told.fix)
+        failure = tell_failure("Chatwoot (contacts/filter)", error, REMEDIES)
+        yield Diagnosis(WARNING, failure.cause, failure.fix)
 
 
 def try_conversation(number: int) -> Callable[[Services], Iterable[Diagnosis]]:
-    """Whether the conversation can be read, and the organization that stands in its contact."""
+    """Examine whether the conversation can be read, and the organization that its contact names."""
 
     def examine(shared: Services) -> Iterator[Diagnosis]:
         try:
-            read = shared.chatwoot.conversation(number)
+            conversation = shared.chatwoot.conversation(number)
         except PanelError as error:
             yield tell_failure(f"Chatwoot (conversation {number})", error, REMEDIES)
             return
-        claimed = str(read.contact.attributes.get(ID_ATTRIBUTE) or "")
-        if claimed.isascii() and claimed.isdigit():
-            yield from examine_organization(shared, int(claimed))
+        claim = str(conversation.contact.attributes.get(ID_ATTRIBUTE) or "")
+        if claim.isascii() and claim.isdigit():
+            yield from examine_organization(shared, int(claim))
 
     return examine

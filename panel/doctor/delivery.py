@@ -1,4 +1,4 @@
-"""`doctor --deliver`: does what Chatwoot sends arrive? A contact is made there, and removed."""
+"""`doctor --deliver`: do Chatwoot's webhooks arrive? A contact is made there, and removed."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from panel.doctor.diagnosis import FAULT, Diagnosis
 from panel.services import Services
 
 TEST_NAME = "MIDDAG doctor (is removed at once)"
-WAIT_SECONDS = 25.0  # a process writes what it has counted every ten
+WAIT_SECONDS = 25.0  # a process writes its counts every ten
 DELIVERY_POLL_SECONDS = 0.5
 DELIVERY_FIX = (
     "let Chatwoot's machine reach PANEL_URL (since 4.14 it refuses private addresses unless "
@@ -17,7 +17,7 @@ DELIVERY_FIX = (
 
 
 def examine_delivery(shared: Services) -> Iterator[Diagnosis]:
-    """Any delivery that comes meanwhile will do: the way is the same."""
+    """Await a delivery; any that comes meanwhile will do, because the way is the same."""
     before = shared.deliveries.read(CHATWOOT)
     contact = shared.chatwoot.create_contact({"name": TEST_NAME})
     try:
@@ -25,19 +25,19 @@ def examine_delivery(shared: Services) -> Iterator[Diagnosis]:
     finally:
         shared.chatwoot.administer("DELETE", f"contacts/{contact.id}")
     if answer == "":
-        told = f"nothing came from Chatwoot within {WAIT_SECONDS:.0f} s of a change there"
-        yield Diagnosis(FAULT, told, DELIVERY_FIX)
+        cause = f"nothing came from Chatwoot within {WAIT_SECONDS:.0f} s of a change there"
+        yield Diagnosis(FAULT, cause, DELIVERY_FIX)
     elif answer != ACCEPTED:
         yield Diagnosis(FAULT, f"what Chatwoot delivers is refused: {answer}", "see `setup`")
 
 
 def _await_answer(shared: Services, before: dict[str, Tally]) -> str:
-    """How the first delivery since then was answered."""
+    """Our answer to the first delivery since then."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         for answer, tally in shared.deliveries.read(CHATWOOT).items():
-            known = before.get(answer)
-            if known is None or tally.last_at > known.last_at:
+            former = before.get(answer)
+            if former is None or tally.last_at > former.last_at:
                 return answer
         time.sleep(DELIVERY_POLL_SECONDS)
     return ""

@@ -1,4 +1,4 @@
-"""A diagnosis: what an examination found, why, and what mends it."""
+"""A diagnosis: the finding of an examination, with its cause and its remedy."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Examination:
-    """A row of the table. `examine` yields what is wrong; nothing means that all is well.
+    """A row of the table. `examine` yields faults and warnings; without any, all is well.
 
-    `seconds`: after which it is given up.
+    `seconds`: its time limit.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""Whether the back office pages its lists as it says: else they are cut, or cost many calls."""
+"""Examines the pages of lists: where the back office ignores them, lists are cut or cost many
+calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from panel.upstream.transport import Egress
 
 
 def examine_paging(shared: Services) -> Iterator[Diagnosis]:
-    """Two pages of one order each, of an organization that has two."""
+    """Read two pages of one order each, of an organization that has two."""
     for number in list_known(shared):
         if number == NOBODY:
             continue
@@ -38,9 +39,9 @@ def examine_paging(shared: Services) -> Iterator[Diagnosis]:
 
 
 def _read_ids(shared: Services, number: int, page: int) -> list[int | None]:
-    """Of a page of one row; nothing where it could not be read, which other checks tell."""
+    """The ids of a page of one row; empty where it could not be read, which other checks report."""
     settings = shared.settings
-    found = inspect(
+    answer = inspect(
         settings.middag_api_url,
         ORDERS.path.format(id=number),
         {"Authorization": f"Bearer {settings.secret}"},
@@ -49,6 +50,6 @@ def _read_ids(shared: Services, number: int, page: int) -> list[int | None]:
         params={"page": page, "per_page": 1, "org": number},
         headers={"X-Middag-Organization": str(number), "Cache-Control": "no-cache"},
     )
-    rows: Any = found.body.get("data") if isinstance(found.body, dict) else None
+    rows: Any = answer.body.get("data") if isinstance(answer.body, dict) else None
     rows = rows if isinstance(rows, list) else []
     return [read_whole(row, "id") for row in rows if isinstance(row, dict)]

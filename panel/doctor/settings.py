@@ -1,4 +1,4 @@
-"""What can be said of the settings alone, and of the addresses in them."""
+"""Examines the settings alone, and the addresses in them."""
 
 import time
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ API_PATH = "middag-account/v1"
 
 
 def examine_secrets(shared: Services) -> Iterator[Diagnosis]:
-    """Quotes belong to a shell, and came along."""
+    """Examine secrets for quotes, which belong to a shell and were copied along."""
     settings = shared.settings
-    named = {
+    values_by_name = {
         "CHATWOOT_CONTACT_VIEW_SECRET": settings.secrets,
         "CHATWOOT_API_TOKEN": (settings.chatwoot_api_token,),
         "CHATWOOT_WEBHOOK_SECRET": (settings.chatwoot_webhook_secret,),
         "PANEL_METRICS_TOKEN": (settings.metrics_token,),
     }
-    for name, values in named.items():
+    for name, values in values_by_name.items():
         if any(value[:1] in ("'", '"') or value[-1:] in ("'", '"') for value in values):
             yield Diagnosis(FAULT, f"{name} has quotes around it", "remove the quotes, restart")
 
@@ -51,16 +51,17 @@ def examine_addresses(shared: Services) -> Iterator[Diagnosis]:
 
 def _list_addresses(shared: Services) -> list[tuple[str, str]]:
     settings = shared.settings
-    named = {
+    urls = {
         "CHATWOOT_URL": settings.chatwoot_url,
         "MIDDAG_API_URL": settings.middag_api_url,
         "PANEL_URL": settings.panel_url,
     }
-    return [(name, url) for name, url in named.items() if url]
+    return [(name, url) for name, url in urls.items() if url]
 
 
 def examine_certificates(shared: Services) -> Iterator[Diagnosis]:
-    """Those that end soon. One that has ended is told by whoever asks there."""
+    """Examine whether certificates end soon. An ended one is reported by the check that connects
+    there."""
     for name, url in _list_addresses(shared):
         ends = read_expiry(url, shared.settings.certificates)
         if ends is not None and (days := (ends - time.time()) / DAY) < SOON_DAYS:
@@ -69,15 +70,15 @@ def examine_certificates(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_panel_url(shared: Services) -> Iterator[Diagnosis]:
-    """Whether this machine reaches a panel at PANEL_URL, and Chatwoot may frame it."""
+    """Examine whether this machine reaches a panel at PANEL_URL."""
     settings = shared.settings
     if not settings.panel_url:
         cause = "PANEL_URL is empty, so neither setup nor webhooks know where the panel is"
         yield Diagnosis(WARNING, cause, "set it to where agents reach the panel, restart")
         return
-    found = inspect(settings.panel_url, "healthz", {}, egress=Egress(settings.certificates))
-    if found.error:
-        why = explain_network(found.error) or found.error.code
+    answer = inspect(settings.panel_url, "healthz", {}, egress=Egress(settings.certificates))
+    if answer.error:
+        why = explain_network(answer.error) or answer.error.code
         yield Diagnosis(
             FAULT, f"no panel answers at PANEL_URL: {why}", "correct PANEL_URL, or the proxy there"
         )
@@ -100,7 +101,8 @@ def examine_frame(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_verification(shared: Services) -> Iterator[Diagnosis]:
-    """What everybody can look up, or types themselves, proves nobody."""
+    """Examine PANEL_VERIFY_BY: a value that everybody can look up, or types themselves, proves
+    nobody."""
     settings = shared.settings
     weak = [name for name in VERIFY_NAMES if name in settings.verify_by - STRONG_PROOFS]
     if weak:
@@ -111,7 +113,7 @@ def examine_verification(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_sharing(shared: Services) -> Iterator[Diagnosis]:
-    """Several machines are meant where the database is a server."""
+    """Examine the cache of several machines, which a database server suggests."""
     settings = shared.settings
     if settings.database_url.startswith("postgresql:") and not settings.cache_url.startswith(
         "redis"

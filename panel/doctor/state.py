@@ -1,4 +1,4 @@
-"""What is wrong with the panel's own state: the same checks as `/readyz`, files, disk."""
+"""Examines the panel's own state: the same checks as `/readyz`, files, disk."""
 
 import shutil
 import stat
@@ -14,10 +14,10 @@ from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
 from panel.health.finding import Finding
 from panel.services import Services
 
-# The last calls of a process: this one has made none, so doctor asks anew.
+# Checks of a process's last calls. Doctor's process has made none, and asks with checks of its own.
 OF_A_PROCESS = {"back_office", "documents", "chatwoot"}
 SHARED_CHECKS = [each.name for each in CHECKS if each.name not in OF_A_PROCESS]
-# Words after which the panel goes on, for a while at least.
+# Words of findings with which the panel still works, for a while at least.
 MILD = {"late", "retrying", "given_up", "no_secret", "never", "starting"}
 FIXES = {
     "database": "docs/operate.md, Parts of /readyz that are not well",
@@ -37,7 +37,7 @@ FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def repeat_check(name: str) -> Callable[[Services], Iterable[Diagnosis]]:
-    """The check of this name, as an examination."""
+    """The examination that repeats the check of this name."""
 
     def examine(shared: Services) -> Iterator[Diagnosis]:
         if name not in ("schema", "cache") and not has_database(shared):
@@ -53,12 +53,13 @@ def _judge(name: str, finding: Finding) -> Iterator[Diagnosis]:
         return
     state = WARNING if finding.word in MILD else FAULT
     state = SKIPPED if finding.word == "unknown" and "database is away" in finding.detail else state
-    told = f"{finding.word}: {finding.detail}" if finding.detail else finding.word
-    yield Diagnosis(state, told, FIXES.get(name, "docs/operate.md"))
+    cause = f"{finding.word}: {finding.detail}" if finding.detail else finding.word
+    yield Diagnosis(state, cause, FIXES.get(name, "docs/operate.md"))
 
 
 def has_database(shared: Services) -> bool:
-    """Whether its file is there: asking one that is not would make it. A server is asked."""
+    """Does the database exist? Opening a missing file would make it. A server counts as
+    existing."""
     file = _find_file(shared)
     return file is None or file.exists()
 
@@ -69,13 +70,14 @@ def _find_file(shared: Services) -> Path | None:
 
 
 def examine_origin(shared: Services) -> Iterator[Diagnosis]:
-    """A database that nobody works with is a phantom beside the real one, or brand-new."""
+    """Examine whether any process works with this database; otherwise it is the wrong one, or
+    brand-new."""
     if not has_database(shared):
         return
     try:
         schema.require_current(shared.database)
     except WrongSchema:
-        return  # the check of the schema tells it
+        return  # the check of the schema reports it
     workers, _ = Workers(shared.database).list_rows()
     if not workers and not shared.directory.list_organizations():
         where = _find_file(shared) or shared.database.url.database
@@ -87,21 +89,22 @@ def examine_origin(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_files(shared: Services) -> Iterator[Diagnosis]:
-    """They hold names and addresses: they are nobody else's."""
+    """Examine the files' modes: they hold names and addresses, and only their owner may read
+    them."""
     file = _find_file(shared)
-    files = [Path(f"{file}{each}") for each in COMPANIONS] if file else []
-    for each in files:
-        if each.exists() and (mode := each.stat().st_mode) & FOR_OTHERS:
-            cause = f"{each} can be reached by other users ({stat.filemode(mode)})"
-            yield Diagnosis(WARNING, cause, f"chmod 600 {each}")
+    files = [Path(f"{file}{path}") for path in COMPANIONS] if file else []
+    for path in files:
+        if path.exists() and (mode := path.stat().st_mode) & FOR_OTHERS:
+            cause = f"{path} can be reached by other users ({stat.filemode(mode)})"
+            yield Diagnosis(WARNING, cause, f"chmod 600 {path}")
 
 
 def examine_disk(shared: Services) -> Iterator[Diagnosis]:
     scheme, _, folder = shared.settings.cache_url.partition(":")
     folders = [Path(folder)] if scheme == "file" else []
     folders += [file.parent] if (file := _find_file(shared)) else []
-    for each in folders:
-        if each.exists() and (free := shutil.disk_usage(each).free) < LITTLE_ROOM:
+    for path in folders:
+        if path.exists() and (free := shutil.disk_usage(path).free) < LITTLE_ROOM:
             state = FAULT if free < NO_ROOM else WARNING
-            told = f"{free // MEGABYTE} MB are left on the disk of {each}"
-            yield Diagnosis(state, told, "make room there")
+            cause = f"{free // MEGABYTE} MB are left on the disk of {path}"
+            yield Diagnosis(state, cause, "make room there")

@@ -21,7 +21,7 @@ NEEDED_CONNECTIONS = 32 + 10 + 3
 
 
 def examine_budget(shared: Services) -> Iterator[Diagnosis]:
-    """How long what waits takes at the calls a minute that the settings grant."""
+    """Examine how long the waiting passes take, at the calls a minute that the settings allow."""
     if not has_database(shared):
         yield Diagnosis(SKIPPED, "there is no database that could be asked")
         return
@@ -39,7 +39,7 @@ def examine_budget(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_night(shared: Services) -> Iterator[Diagnosis]:
-    """Each night compares all organizations; it makes up for hooks that never came."""
+    """Examine the last night: nights make up for hooks that never came."""
     if not has_database(shared):
         yield Diagnosis(SKIPPED, "there is no database that could be asked")
         return
@@ -48,8 +48,8 @@ def examine_night(shared: Services) -> Iterator[Diagnosis]:
         return  # the worker begins the first one
     age = time.time() - last.begun_at
     if age > LATE_COMPARISON_SECONDS:
-        told = f"the last nightly comparison began {format_age(age)}"
-        yield Diagnosis(WARNING, told, "see the check `worker`: who executes passes keeps nights")
+        cause = f"the last nightly comparison began {format_age(age)}"
+        yield Diagnosis(WARNING, cause, "see the check `worker`: who executes passes keeps nights")
     elif last.withheld:
         yield Diagnosis(
             WARNING,
@@ -59,7 +59,7 @@ def examine_night(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_connections(shared: Services) -> Iterator[Diagnosis]:
-    """Of PostgreSQL."""
+    """Examine the number of PostgreSQL's connections."""
     if shared.database.dialect.name != "postgresql":
         return
     with db.transaction(shared.database) as connection:
@@ -69,5 +69,5 @@ def examine_connections(shared: Services) -> Iterator[Diagnosis]:
     if used >= most - 3:
         yield Diagnosis(FAULT, f"{used} of {most} connections of the database are in use", fix)
     elif most < NEEDED_CONNECTIONS:
-        told = f"max_connections of the database is {most}: one web process and a worker need"
-        yield Diagnosis(WARNING, f"{told} {NEEDED_CONNECTIONS}", fix)
+        cause = f"max_connections of the database is {most}: one web process and a worker need"
+        yield Diagnosis(WARNING, f"{cause} {NEEDED_CONNECTIONS}", fix)

@@ -1,1 +1,2 @@
-"""Why the panel shows what it shows: the command `explain`, and `GET /why` for administrators."""
+"""Explanations of what the panel shows: the command `explain`, and `GET /why` for
+administrators."""

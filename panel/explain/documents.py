@@ -1,4 +1,4 @@
-"""What is kept of each document of an organization, and what a section would make of it now."""
+"""The kept copies of an organization's documents, and the state in which sections show them now."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +18,13 @@ MOST_UNREAD = 10
 
 @dataclass(frozen=True)
 class SectionFacts:
-    """`state`: as a panel that opens now begins with it; `code`: why it is late or failed.
+    """`state`: as a panel that opens now begins with it; `code`: the reason why it is late or
+    failed.
 
-    `copy_at`: when the copy was made; `answer` at `answered_at`: how the back office answered last,
-    as long as that is remembered; `next_try`: before it nobody asks again by themselves, 0: at the
-    next look. `unread`: records and fields that could not be read. Times are epoch seconds.
+    `copy_at`: when the copy was made; `answer` at `answered_at`: the back office's last answer, as
+    long as that is remembered; `next_try`: no request is made before it without an agent's click,
+    0: at the next look. `unread`: records and fields that could not be read. Times are epoch
+    seconds.
     """
 
     section: str
@@ -37,7 +39,7 @@ class SectionFacts:
 
 
 def list_sections(shared: Services, organization: int) -> list[SectionFacts]:
-    """In the order of the panel; nobody is asked for it."""
+    """The sections in the order of the panel; neither world is asked."""
     return [
         _examine(shared, name, section.document, organization) for name, section in SECTIONS.items()
     ]
@@ -84,15 +86,15 @@ def _judge(
 def _find_answer(entry: Entry) -> tuple[str, float]:
     copy, failure = entry.copy, entry.failure
     if failure and (copy is None or failure.at >= copy.came_at):
-        told = f"{failure.code} ({failure.detail})" if failure.detail else failure.code
-        return told, failure.at
+        words = f"{failure.code} ({failure.detail})" if failure.detail else failure.code
+        return words, failure.at
     return ("a good answer (status 200)", copy.came_at) if copy else ("", 0.0)
 
 
 def _list_unread(value: Any) -> Iterator[str]:
-    """Records and fields, never what stands there."""
+    """The records and fields that could not be read, never their content."""
     oddities = getattr(value, "oddities", ())
-    for each in oddities[:MOST_UNREAD]:
-        yield f"{each.record}, {each.field}: {each.reason}"
+    for oddity in oddities[:MOST_UNREAD]:
+        yield f"{oddity.record}, {oddity.field}: {oddity.reason}"
     if len(oddities) > MOST_UNREAD:
         yield f"and {len(oddities) - MOST_UNREAD} more"

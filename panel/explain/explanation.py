@@ -16,7 +16,8 @@ from panel.services import Services
 from panel.sync.events import find_kind
 
 USUAL_SPAN_SECONDS = 7 * 86400.0
-# Around a moment that somebody complains of: what led to it, and a moment for clocks that differ.
+# The span around a moment that somebody complains of: the events before it, and a margin for clocks
+# that differ.
 BEFORE_SECONDS, AFTER_SECONDS = 2 * 3600.0, 900.0
 MOST_EXPLAINED = 3  # whose sections are explained
 T = TypeVar("T")
@@ -24,7 +25,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Question:
-    """One of the three is asked for. `agent` 0: anybody; `at`: the moment in question, 0: now."""
+    """A question about a conversation, an organization or a hook. `agent` 0: any; `at`: the moment
+    in question, 0: now."""
 
     conversation: int = 0
     organization: int = 0
@@ -50,7 +52,7 @@ class JournalEvent:
 
 @dataclass(frozen=True)
 class OrganizationFacts:
-    """`people`: how many persons of it the passes know; `name` as the last pass saw it."""
+    """The facts of an organization; `name` is as the last pass saw it."""
 
     organization: int
     name: str
@@ -72,14 +74,15 @@ class Explanation:
 
     @property
     def is_answered(self) -> bool:
-        """Is there what was asked for, and could everybody be asked?"""
-        asked = self.question
-        found = self.identity if asked.conversation else self.hook if asked.hook else True
-        return found is not None and not self.troubles
+        """Was the subject of the question found, and could all sides be asked?"""
+        question = self.question
+        subject = self.identity if question.conversation else self.hook if question.hook else True
+        return subject is not None and not self.troubles
 
 
 def explain_shown(shared: Services, question: Question) -> Explanation:
-    """Why the panel shows what it shows, or did; raises nothing but `PanelError` of no world."""
+    """Explain what the panel shows, or did. A `PanelError` becomes one of the explanation's
+    troubles."""
     return _Inquiry(shared, question).run()
 
 
@@ -90,19 +93,19 @@ class _Inquiry:
         self._troubles: list[str] = []
 
     def run(self) -> Explanation:
-        asked = self._asked
-        identity = self._try(self._identify) if asked.conversation else None
-        hook = self._try(self._find_hook) if asked.hook else None
-        numbers = [asked.organization, hook.organization if hook else 0]
-        numbers += [each.organization for each in identity.customers] if identity else []
-        chosen = [each for each in dict.fromkeys(numbers) if each][:MOST_EXPLAINED]
-        organizations = [self._try(partial(self._examine, each)) for each in chosen]
-        events = self._try(lambda: sorted(self._list_events(chosen), key=lambda each: -each.at))
+        question = self._asked
+        identity = self._try(self._identify) if question.conversation else None
+        hook = self._try(self._find_hook) if question.hook else None
+        numbers = [question.organization, hook.organization if hook else 0]
+        numbers += [item.organization for item in identity.customers] if identity else []
+        chosen = [item for item in dict.fromkeys(numbers) if item][:MOST_EXPLAINED]
+        organizations = [self._try(partial(self._examine, item)) for item in chosen]
+        events = self._try(lambda: sorted(self._list_events(chosen), key=lambda item: -item.at))
         return Explanation(
-            asked,
+            question,
             identity,
             hook,
-            tuple(each for each in organizations if each),
+            tuple(item for item in organizations if item),
             tuple(events or ()),
             tuple(dict.fromkeys(self._troubles)),
         )
@@ -122,10 +125,10 @@ class _Inquiry:
             raise
 
     def _find_hook(self) -> HookRow:
-        found = history.find_hook(self._shared.database, self._asked.hook)
-        if found is None:
+        hook = history.find_hook(self._shared.database, self._asked.hook)
+        if hook is None:
             raise Missing("unknown_hook", "no hook with this id is kept")
-        return found
+        return hook
 
     def _examine(self, number: int) -> OrganizationFacts:
         known = self._shared.directory.get_organizations([number]).get(number)
@@ -138,31 +141,35 @@ class _Inquiry:
         )
 
     def _list_events(self, organizations: list[int]) -> Iterator[JournalEvent]:
-        engine, asked = self._shared.database, self._asked
+        engine, question = self._shared.database, self._asked
         for number in organizations:
-            for hook in history.list_hooks(engine, number, asked.span):
+            for hook in history.list_hooks(engine, number, question.span):
                 yield from _tell_hook(hook)
         about = organizations[0] if organizations else 0
-        if asked.conversation or about:
-            of = {"conversation": asked.conversation, "organization": about, "agent": asked.agent}
-            for entry in history.list_access(engine, asked.span, **of):
+        if question.conversation or about:
+            of = {
+                "conversation": question.conversation,
+                "organization": about,
+                "agent": question.agent,
+            }
+            for entry in history.list_access(engine, question.span, **of):
                 yield JournalEvent(entry.at, _tell_access(entry))
 
 
 def _tell_hook(hook: HookRow) -> Iterator[JournalEvent]:
     kind = find_kind(hook.kind)
     touched = ", ".join(kind.touches) if kind and kind.touches else "no section"
-    told = f"hook {hook.kind} of organization {hook.organization} came, id {hook.hook_id}"
-    yield JournalEvent(hook.received_at, f"{told}; it touches {touched}")
+    words = f"hook {hook.kind} of organization {hook.organization} came, id {hook.hook_id}"
+    yield JournalEvent(hook.received_at, f"{words}; it touches {touched}")
     if hook.finished_at and hook.finished_at > hook.received_at:
         why = f": {hook.side or ''} {hook.reason}".replace("  ", " ") if hook.reason else ""
         yield JournalEvent(hook.finished_at, f"hook {hook.hook_id} {hook.status}{why}")
 
 
 def _tell_access(entry: AuditEntry) -> str:
-    how = " by ".join(each for each in (entry.link, entry.source) if each)
+    how = " by ".join(part for part in (entry.link, entry.source) if part)
     where = f"organization {entry.organization}" if entry.organization else ""
     # A reason is free text of an agent, which may name somebody: `access` shows it.
     note = entry.note if entry.what == "shown" else ""
     words = (f"agent {entry.agent}: {entry.what} {where}".rstrip(), how, note)
-    return ", ".join(each for each in words if each)
+    return ", ".join(part for part in words if part)

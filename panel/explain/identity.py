@@ -1,6 +1,6 @@
-"""Who the customer of a conversation is, as an opening would find it, with each step to it.
+"""The customer of a conversation, as an opening would find them, with the steps to it.
 
-It writes nothing, not even that a contact was merged.
+The database is only read: not even a merge of contacts is noted.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ LONGEST_CLAIM = 60  # a visitor writes it
 @dataclass(frozen=True)
 class KeyTried:
     """A key that the contact shows. `value`: its beginning; `organizations`: those that know it;
-    `people`: how many persons have it, over all of them."""
+    `people`: the number of persons who have it, over all of them."""
 
     key: str
     value: str
@@ -41,7 +41,7 @@ class KeyTried:
 
 @dataclass(frozen=True)
 class LinkFound:
-    """A word of ours on this conversation or contact. `agent` None: a pass found it."""
+    """A link of this conversation or contact. `agent` None: a pass matched it."""
 
     scope: str
     subject: int
@@ -54,7 +54,7 @@ class LinkFound:
 
 @dataclass(frozen=True)
 class Customer:
-    """An organization that would be shown; `why`: what its trust rests on."""
+    """An organization that would be shown; `why`: the reason of its trust."""
 
     organization: int
     link: str
@@ -83,26 +83,26 @@ def identify(shared: Services, number: int, agent: int = 0) -> Identity:
     """Raises `PanelError` when Chatwoot or the database cannot be asked; `Missing`: there is no
     such conversation. `agent`: whether this one may look."""
     conversation = shared.chatwoot.conversation(number)
-    who = conversation.contact
-    keys = matching.read_keys(who)
-    links = shared.links.find(conversation.id, who.id)
+    contact = conversation.contact
+    keys = matching.read_keys(contact)
+    links = shared.links.find(conversation.id, contact.id)
     matches = shared.directory.find_matches(keys)
     sources = _read_sources(shared, conversation)
     verifications = shared.verifications.find(conversation.id)
     verifications = filter_holding(shared, conversation, verifications)
-    found = matching.identify(conversation, links, matches, sources, verifications)
+    identification = matching.identify(conversation, links, matches, sources, verifications)
     doubt = find_doubt(conversation, sources, matches)
     return Identity(
         conversation.id,
         conversation.inbox,
         conversation.channel,
-        who.id,
+        contact.id,
         _judge_agent(shared, agent, conversation) if agent else "",
         tuple(_list_keys(keys.list_values(), matches)),
         tuple(_list_claims(conversation)),
-        tuple(_describe_link(each) for each in links),
-        tuple(_describe_customer(each, doubt, found) for each in found.candidates),
-        tuple(each.organization for each in found.refused),
+        tuple(_describe_link(row) for row in links),
+        tuple(_describe_customer(row, doubt, identification) for row in identification.candidates),
+        tuple(row.organization for row in identification.refused),
     )
 
 
@@ -114,10 +114,10 @@ def _read_sources(shared: Services, conversation: Conversation) -> frozenset[str
 
 def _judge_agent(shared: Services, agent: int, conversation: Conversation) -> str:
     try:
-        listed = shared.access.admit(agent, conversation)
-    except Denied as refused:
-        return f"agent {agent} may not look: {refused.code}"
-    return f"agent {agent} may look ({listed.role})"
+        row = shared.access.admit(agent, conversation)
+    except Denied as denial:
+        return f"agent {agent} may not look: {denial.code}"
+    return f"agent {agent} may look ({row.role})"
 
 
 def _list_keys(values: dict[str, tuple[str, ...]], matches: Collection[Match]) -> list[KeyTried]:
@@ -125,15 +125,16 @@ def _list_keys(values: dict[str, tuple[str, ...]], matches: Collection[Match]) -
         KeyTried(
             key,
             mask_key(spellings[0]),
-            tuple(sorted({each.organization for each in matches if each.key == key})),
-            max((each.people for each in matches if each.key == key), default=0),
+            tuple(sorted({match.organization for match in matches if match.key == key})),
+            max((match.people for match in matches if match.key == key), default=0),
         )
         for key, spellings in values.items()
     ]
 
 
 def mask_key(value: str) -> str:
-    """Enough to recognize it beside the chat, and too little to write to it."""
+    """The ends of an e-mail or phone: enough to recognize it beside the chat, too little to write
+    to it."""
     name, at, domain = value.partition("@")
     if at:
         return f"{name[:SHOWN_OF_KEY]}…@{domain}"
@@ -145,8 +146,12 @@ def _list_claims(conversation: Conversation) -> list[tuple[str, str]]:
         ("conversation attribute", conversation.attributes),
         ("contact attribute", conversation.contact.attributes),
     )
-    found = [(where, str(each[ID_ATTRIBUTE])) for where, each in places if ID_ATTRIBUTE in each]
-    return [(where, value[:LONGEST_CLAIM]) for where, value in found if value]
+    claims = [
+        (where, str(attributes[ID_ATTRIBUTE]))
+        for where, attributes in places
+        if ID_ATTRIBUTE in attributes
+    ]
+    return [(where, value[:LONGEST_CLAIM]) for where, value in claims if value]
 
 
 def _describe_link(link: Link) -> LinkFound:
@@ -154,28 +159,35 @@ def _describe_link(link: Link) -> LinkFound:
     return LinkFound(*of_key, link.state, link.rests_on, link.agent, link.at)
 
 
-def _describe_customer(each: Candidate, doubt: str, found: Identification) -> Customer:
-    if each.verified:
-        why = f"agent {each.verified.agent} opened it for this conversation: {each.verified.kind}"
-    elif each.trust == PROVEN:
+def _describe_customer(
+    candidate: Candidate, doubt: str, identification: Identification
+) -> Customer:
+    if verification := candidate.verified:
+        opened = f"agent {verification.agent} opened it for this conversation"
+        why = f"{opened}: {verification.kind}"
+    elif candidate.trust == PROVEN:
         by_phone = "its phone is that of one person there, and the channel is addressed by it"
-        why = by_phone if each.organization in found.proven else "its customer has proven it"
+        why = (
+            by_phone
+            if candidate.organization in identification.proven
+            else "its customer has proven it"
+        )
     else:
-        why = f"a visitor can write this attribute. {doubt}" if each.link == CLAIMED else doubt
-    return Customer(each.organization, each.link, each.source, each.trust, why)
+        why = f"a visitor can write this attribute. {doubt}" if candidate.link == CLAIMED else doubt
+    return Customer(candidate.organization, candidate.link, candidate.source, candidate.trust, why)
 
 
 def find_doubt(
     conversation: Conversation, sources: Collection[str], matches: Sequence[Match]
 ) -> str:
     """Why nothing proves who is writing: the first condition of the table of trust that fails."""
-    owners = [each.people for each in matches if each.key == PHONE]
-    shown = conversation.contact.phone or ""
+    owners = [match.people for match in matches if match.key == PHONE]
+    phone = conversation.contact.phone or ""
     conditions = {
         f"The channel {conversation.channel or 'of this inbox'} proves nobody": (
             conversation.channel in PHONE_CHANNELS
         ),
-        "The contact shows no phone that is one person's": is_personal_phone(shown),
+        "The contact shows no phone that is one person's": is_personal_phone(phone),
         "Chatwoot names no address by which this inbox knows the contact": sources,
         "The inbox knows the contact by another number than the one that it shows": (
             matching.prove_phone(conversation, sources)
@@ -194,7 +206,7 @@ def describe_scope(link: LinkFound) -> str:
 
 
 def describe_failure(error: PanelError) -> str:
-    """Whose it is and its code."""
+    """The side that failed, and the error's code."""
     return f"{error.side or 'Our own database'}: {error.code}" + (
         f" ({error.detail})" if error.detail else ""
     )

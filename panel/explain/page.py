@@ -1,7 +1,7 @@
 """`GET /why`: the explanation for administrators of the Chatwoot account who have proven it.
 
-Not under `shared-secret`, where the page alone says who the agent is. No value that the mask could
-hide stands in an explanation.
+The route is closed under `shared-secret`, where only the page itself says who the agent is. No
+value that the mask could hide stands in an explanation.
 """
 
 import time
@@ -25,7 +25,7 @@ LONGEST_HOOK_ID = 200
 
 
 def show_reasons() -> Response:
-    """In lines; JSON where the request accepts it."""
+    """Answer with lines, or with JSON where the request accepts it."""
     if services().settings.agent_proof == SHARED_SECRET:
         abort(404)
     try:
@@ -43,37 +43,40 @@ def show_reasons() -> Response:
 
 
 def _prove_administrator() -> tuple[int, str]:
-    """By the seal of a panel, or by the same cookie that opens one. Raises `PanelError`."""
+    """Prove the administrator by the seal of a panel, or by the cookie that opens one. Raises
+    `PanelError`."""
     if request.headers.get("Authorization"):
         seal = open_seal()
         agent, name = seal.agent, seal.proof
     else:
         proof = prove_agent()
         agent, name = proof.agent or 0, proof.name
-    listed = services().chatwoot.agents().get(agent)
-    if listed is None or listed.role != ADMINISTRATOR:
+    row = services().chatwoot.agents().get(agent)
+    if row is None or row.role != ADMINISTRATOR:
         raise Denied("not_an_administrator")
     return agent, name
 
 
 def _read_question() -> Question:
     """Raises `Denied("bad_request")`."""
-    asked = request.args
+    arguments = request.args
     question = Question(
-        conversation=parse_number(asked, "conversation", otherwise="0"),
-        organization=parse_number(asked, "organization", otherwise="0"),
-        hook=asked.get("hook", "")[:LONGEST_HOOK_ID],
-        agent=parse_number(asked, "agent", otherwise="0"),
-        at=float(parse_number(asked, "at", otherwise="0")),
+        conversation=parse_number(arguments, "conversation", otherwise="0"),
+        organization=parse_number(arguments, "organization", otherwise="0"),
+        hook=arguments.get("hook", "")[:LONGEST_HOOK_ID],
+        agent=parse_number(arguments, "agent", otherwise="0"),
+        at=float(parse_number(arguments, "at", otherwise="0")),
     )
     if sum(map(bool, (question.conversation, question.organization, question.hook))) != 1:
         raise Denied("bad_request", "one of conversation, organization and hook")
+    if question.at > time.time():
+        raise Denied("bad_request", "at is in the future")
     return question
 
 
-def _answer(told: Explanation) -> Response:
+def _answer(explanation: Explanation) -> Response:
     if request.accept_mimetypes.best_match(["text/plain", "application/json"]) != "text/plain":
-        return jsonify(asdict(told))
+        return jsonify(asdict(explanation))
     drawing = Drawing(services().settings.timezone, time.time())
-    text = "\n".join(drawing.draw(told)) + "\n"
+    text = "\n".join(drawing.draw(explanation)) + "\n"
     return Response(text, mimetype="text/plain")

@@ -1,1 +1,1 @@
-"""What the checks of our own health find, but for those that `checks` has itself."""
+"""The checks of the writing wing, and the finding of a check; other checks stand in `checks`."""

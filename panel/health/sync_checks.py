@@ -1,6 +1,6 @@
-"""The checks of the writing wing: who executes passes, what waits, what fails, what was given up.
+"""The checks of the writing wing: the worker, waiting hooks, failing passes, buried hooks.
 
-All of it stands in the database, so every process finds the same, whoever made the calls.
+Their facts stand in the database, so every process finds the same.
 """
 
 import time
@@ -40,8 +40,8 @@ def ask_worker(shared: Services) -> Finding:
     health = judge_workers(rows, now, led, busy)
     mark = Installation(shared.database).read().mark if health.word == HELD_BACK_WORD else None
     other = f'another installation writes into the account: "{mark}"' if mark else ""
-    told = [each for each in (health.detail, other, health.advice) if each]
-    return Finding(health.word, ". ".join(told))
+    words = [part for part in (health.detail, other, health.advice) if part]
+    return Finding(health.word, ". ".join(words))
 
 
 def ask_waiting_hooks(shared: Services) -> Finding:
@@ -50,8 +50,8 @@ def ask_waiting_hooks(shared: Services) -> Finding:
     if backlog.oldest_at is None:
         return Finding("ok")
     age = time.time() - backlog.oldest_at
-    told = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
-    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", told)
+    words = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
+    return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", words)
 
 
 def ask_failing(shared: Services) -> Finding:
@@ -60,21 +60,22 @@ def ask_failing(shared: Services) -> Finding:
         failing = _list_failing(connection)
     if not failing:
         return Finding("ok")
-    counted = Counter((each.side, each.reason) for each in failing).most_common()
-    told = [
+    counted = Counter((row.side, row.reason) for row in failing).most_common()
+    words = [
         f"{count} because of {f'{side}: ' if side else ''}{reason}"
         for (side, reason), count in counted[:MOST_REASONS]
     ]
-    last = format_age(time.time() - max(each.tried_at or 0.0 for each in failing))
+    last = format_age(time.time() - max(row.tried_at or 0.0 for row in failing))
     more = ", and more" if len(counted) > MOST_REASONS else ""
-    detail = f"tried again: {'; '.join(told)}{more}; last tried {last}. See `sync status`"
+    detail = f"tried again: {'; '.join(words)}{more}; last tried {last}. See `sync status`"
     return Finding("retrying", detail)
 
 
 def count_retries(connection: Connection) -> dict[str, float]:
-    """Passes and tasks that are tried again, by the side at which the last try failed."""
+    """The number of passes and tasks that are tried again, by the side at which the last try
+    failed."""
     failing = _list_failing(connection)
-    sides = Counter(SIDE_LABELS.get(each.side, OUR_SIDE) for each in failing)
+    sides = Counter(SIDE_LABELS.get(row.side, OUR_SIDE) for row in failing)
     return {side: float(sides[side]) for side in (*SIDE_LABELS.values(), OUR_SIDE)}
 
 
@@ -83,7 +84,7 @@ def _list_failing(connection: Connection) -> list[FailingPass | TaskTrouble]:
 
 
 def ask_buried(shared: Services) -> Finding:
-    """Hooks that were given up, and that nobody has settled."""
+    """The check of hooks that were given up and are not settled."""
     count = _read(shared).hooks_buried
     return Finding("given_up", f"{count}: `sync buried` says why") if count else Finding("ok")
 

@@ -1,4 +1,4 @@
-"""Whether somebody executes passes: a worker that is missing, dead, frozen or standing by."""
+"""The health of the workers: executing, missing, dead, frozen or standing by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from panel.data.workers import (
 )
 from panel.deliveries import format_age
 
-# Without a word for longer, a worker is dead or frozen: it says something every ten seconds, and a
-# busy database may keep it from that for a while.
+# A worker without a beat for longer is dead or frozen. Beats come every ten seconds, and a busy
+# database may delay them for a while.
 SILENT_SECONDS = 45.0
 STUCK_SECONDS = 15 * 60.0  # without the end of a try, while something waits
 HELD_BACK_WORD = "held_back"
@@ -47,7 +47,7 @@ def judge_workers(
                 f"{row.name} executes nothing, as another installation writes into the account",
                 "If this is the one that should write: `flask --app app setup --take-over`",
             )
-    # An executing one without the lease died a moment ago.
+    # An executing worker without the lease died a moment ago.
     silent = [row for row in rows if row.state in (EXECUTING, HELD_BACK)]
     if silent and is_led:
         return WorkerHealth(
@@ -69,8 +69,8 @@ def _judge_executing(
     row: WorkerRow, speaking: Sequence[WorkerRow], now: float, busy: bool
 ) -> WorkerHealth:
     ended = f"a try ended {format_age(now - row.ended_at)}" if row.ended_at else "no try has ended"
-    others = sum(each.state == STANDING_BY for each in speaking)
-    stands_by = f"; {others} more stand by" if others else ""
+    count = sum(worker.state == STANDING_BY for worker in speaking)
+    stands_by = f"; {count} more stand by" if count else ""
     if busy and now - max(row.since, row.ended_at or 0.0) > STUCK_SECONDS:
         return WorkerHealth(
             "stuck",
@@ -82,15 +82,15 @@ def _judge_executing(
 
 
 def _judge_standing_by(names: Sequence[str], is_led: bool) -> WorkerHealth:
-    told = ", ".join(names)
+    words = ", ".join(names)
     if is_led:
         return WorkerHealth(
             "unknown",
-            f"{told} stands by, and the process that executes says nothing of itself: it is of an "
+            f"{words} stands by, and the process that executes says nothing of itself: it is of an "
             "earlier version, or froze before it could",
             "Restart the process that executes",
         )
-    return WorkerHealth("starting", f"{told} is about to take over", "Ask again in a moment")
+    return WorkerHealth("starting", f"{words} is about to take over", "Ask again in a moment")
 
 
 def _judge_missing(rows: Sequence[WorkerRow], now: float, is_led: bool) -> WorkerHealth:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from panel.errors import Unreadable
 from panel.models.dates import read_date
 from panel.models.money import Amount, read_amount, read_currency
-from panel.models.text import clean, decode_entities, remove_tax_id
+from panel.models.text import clean, decode_entities, remove_addresses, remove_tax_id
 from panel.models.values import (
     NO_STATUS,
     Illegible,
@@ -66,8 +66,8 @@ class Fields:
         return email
 
     def title(self, key: str) -> str | None:
-        """Return a name without a tax id in it."""
-        return remove_tax_id(self.text(key) or "") or None
+        """A name, without a tax id and without an e-mail in it."""
+        return remove_addresses(remove_tax_id(self.text(key) or "")) or None
 
     def name(self, key: str) -> str | None:
         """Return a name, also the `name` of an object that stands in its place."""

@@ -107,7 +107,7 @@ class Collaborator:
             email=normalize_email(fields.email()),
             role=(fields.verbatim("role") or "member").lower(),
             status=fields.optional_status("status"),
-            name=fields.text("name"),
+            name=fields.title("name"),
             phone=fields.verbatim("phone"),
             invite=fields.optional_status("invite_status"),
             rights=_read_rights(fields),

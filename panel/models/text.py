@@ -10,6 +10,7 @@ BLANKS = re.compile("[ \t-\r\x85\u2028\u2029]+")  # not the hard blank of amount
 UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # An entity ends with a semicolon, as WordPress writes it: `AT&T` and `R&D &copy` hold none.
 ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+MAIL_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 SLASHED = re.compile(r"\\(['\"])")  # of quotes that went through `wp_slash` once too often
 # WordPress's `wptexturize` makes these of plain characters.
 CURLY = str.maketrans("‘’′“”″–—×\xa0", "'''\"\"\"--x ")
@@ -65,6 +66,12 @@ def remove_tax_id(name: str) -> str:
         if sum(character.isdigit() for character in word) < TAX_ID_DIGITS
     ]
     return " ".join(plain)
+
+
+def remove_addresses(name: str) -> str:
+    """A name without an e-mail in it: WordPress calls somebody by their address until they say how
+    they are called, and a name is shown where an address may not be."""
+    return " ".join(word for word in name.split() if not MAIL_ADDRESS.search(word))
 
 
 def format_tax_id(text: str) -> str:

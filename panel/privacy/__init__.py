@@ -1,1 +1,1 @@
-"""Personal data: what is kept of whom and how long, its export, and its removal for good."""
+"""Personal data: a table of everything that we keep, its export, and its removal for good."""

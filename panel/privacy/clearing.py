@@ -1,6 +1,6 @@
-"""What stands in Chatwoot of a person or an organization because we wrote it there: it goes.
+"""Clears in Chatwoot all that we wrote there about a person or an organization.
 
-The contacts themselves stay: they are Chatwoot's, and whoever deletes them does so there.
+The contacts themselves stay: they are Chatwoot's, and are deleted there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from panel.sync.memberships import Memberships
 
 
 class Clearing:
-    """Every method raises `PanelError`; before its end nothing of ours is removed that it needs."""
+    """Every method raises `PanelError`; our own rows that it needs are removed only at its end."""
 
     def __init__(self, shared: Services) -> None:
         self._shared = shared
@@ -32,7 +32,7 @@ class Clearing:
         )
 
     def end_seats(self, subject: Subject) -> list[str]:
-        """They are nobody's any more, in Chatwoot and in the directory; what was refused there."""
+        """End all seats, in Chatwoot and in the directory; returns Chatwoot's refusals."""
         if not subject.is_person:
             self._departures.clear_organization(subject.organization)
             return []
@@ -46,7 +46,7 @@ class Clearing:
         return self._departures.remove_person(person, further)
 
     def clear_words(self, subject: Subject) -> None:
-        """The names that agents' picks brought into conversations."""
+        """Clear the names that agents' picks brought into conversations."""
         for contact, organization in self._list_said(subject):
             try:
                 self._conversations.clear_name(contact, organization, for_good=True)
@@ -60,45 +60,46 @@ class Clearing:
                     continue
 
     def clear_contacts(self, contacts: Iterable[int], identifiers: Mapping[int, str]) -> list[int]:
-        """Our attributes, after our tables have forgotten; `identifiers`: those that we wrote.
+        """Clear our attributes, once our tables have no seats; `identifiers`: those that we wrote.
 
-        Returns the contacts that there are.
+        Returns the contacts that still exist.
         """
-        there = []
+        existing = []
         for number in sorted(contacts):
             try:
                 self._writer.clear_stranger(number, identifiers.get(number))
             except Missing:
                 continue
-            there.append(number)
-        return there
+            existing.append(number)
+        return existing
 
     def find_contacts(self, subject: Subject) -> set[int]:
-        """Of an organization: those of its people, and those that agents picked."""
+        """A person's contacts; for an organization those of its people, and those that agents
+        picked."""
         if subject.is_person:
             return set(subject.contacts)
         number = subject.organization
-        found = {each.contact for each in self._shared.directory.people_of(number).values()}
-        found.update(*self._shared.directory.further_contacts_of(number).values())
-        return (found | {contact for contact, _ in self._list_said(subject)}) - {0}
+        contacts = {person.contact for person in self._shared.directory.people_of(number).values()}
+        contacts.update(*self._shared.directory.further_contacts_of(number).values())
+        return (contacts | {contact for contact, _ in self._list_said(subject)}) - {0}
 
     def _list_said(self, subject: Subject) -> list[tuple[int, int]]:
         """(contact, organization) of every link about them."""
-        mine = or_(
+        condition = or_(
             links.c.contact.in_(sorted(subject.contacts)),
             links.c.subject.in_(sorted(subject.contacts)) & (links.c.scope == CONTACT),
         )
-        mine = mine if subject.is_person else links.c.organization == subject.organization
-        found: set[tuple[int, int]] = set()
+        condition = condition if subject.is_person else links.c.organization == subject.organization
+        pairs: set[tuple[int, int]] = set()
         with transaction(self._shared.database) as connection:
-            for row in connection.execute(select(links).where(mine)):
-                found.add((row.contact, row.organization))
+            for row in connection.execute(select(links).where(condition)):
+                pairs.add((row.contact, row.organization))
                 if row.scope == CONTACT:
-                    found.add((row.subject, row.organization))
-        found |= {(each, seat[0]) for each in subject.contacts for seat in subject.seats}
-        return sorted(each for each in found if each[0])
+                    pairs.add((row.subject, row.organization))
+        pairs |= {(each, seat[0]) for each in subject.contacts for seat in subject.seats}
+        return sorted(each for each in pairs if each[0])
 
     def _list_picked_conversations(self, organization: int) -> list[int]:
-        here = (links.c.scope == CONVERSATION) & (links.c.organization == organization)
+        condition = (links.c.scope == CONVERSATION) & (links.c.organization == organization)
         with transaction(self._shared.database) as connection:
-            return sorted(connection.scalars(select(links.c.subject).where(here)))
+            return sorted(connection.scalars(select(links.c.subject).where(condition)))

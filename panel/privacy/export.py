@@ -1,4 +1,4 @@
-"""Everything that is kept of a person or an organization, for them: plain JSON."""
+"""The export of all that is kept of a person or an organization, as plain JSON."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ from panel.upstream.documents import EVERY_DOCUMENT
 
 
 def export_subject(shared: Services, subject: Subject) -> dict[str, Any]:
-    """`tables`: rows by table; `copies`: kept answers of MIDDAG Account, by organization and
-    document; `chatwoot`: what we wrote there, by contact. Raises `PanelError`."""
+    """Export a subject. `tables`: rows by table; `copies`: kept answers of MIDDAG Account, by
+    organization and document; `chatwoot`: what we wrote there, by contact. Raises `PanelError`."""
     return {
         "organization": subject.organization or None,
         "emails": sorted(subject.emails),
@@ -28,20 +28,20 @@ def export_subject(shared: Services, subject: Subject) -> dict[str, Any]:
 
 def _list_rows(shared: Services, subject: Subject) -> dict[str, list[dict[str, Any]]]:
     with transaction(shared.database) as connection:
-        found = {
-            each.table.name: [
+        rows_by_table = {
+            holding.table.name: [
                 dict(row)
                 for row in connection.execute(
-                    select(each.table).where(each.choose(subject))
+                    select(holding.table).where(holding.choose(subject))
                 ).mappings()
             ]
-            for each in HOLDINGS
+            for holding in HOLDINGS
         }
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in rows_by_table.items() if rows}
 
 
 def _list_copies(shared: Services, subject: Subject) -> Iterator[dict[str, Any]]:
-    """Of a person: the records of lists that name a key of theirs."""
+    """The kept answers; for a person only the records of lists that name a key of theirs."""
     keys = subject.emails | subject.phones
     for organization in sorted(subject.organizations):
         for document in EVERY_DOCUMENT:
@@ -58,7 +58,7 @@ def _list_copies(shared: Services, subject: Subject) -> Iterator[dict[str, Any]]
 
 def _names(record: Any, keys: frozenset[str]) -> bool:
     values = record.values() if isinstance(record, dict) else ()
-    return any(isinstance(each, str) and each.strip().lower() in keys for each in values)
+    return any(isinstance(value, str) and value.strip().lower() in keys for value in values)
 
 
 def _list_written(shared: Services, subject: Subject) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Forgetting a person or an organization for good: Chatwoot, our tables, the cache, the engine.
 
 The tombstone comes first, so that no pass learns of them again meanwhile. Our tables come after
-Chatwoot, for they know what stands there: a run that fails in between is done again.
+Chatwoot, because they know what stands there: a run that fails in between can be repeated.
 """
 
 import logging
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ForgetReport:
-    """What was done. `rows`: removed ones, and `emptied` ones, by table; `cleared`: contacts in
-    Chatwoot that are there still, without anything of ours; `refused`: what Chatwoot refused;
-    `warnings`: what an administrator has to do."""
+    """The result. `rows`: removed ones, and `emptied` ones, by table; `cleared`: contacts that
+    still exist in Chatwoot, without our values; `refused`: Chatwoot's refusals; `warnings`:
+    sentences for the administrator."""
 
     rows: dict[str, int] = field(default_factory=dict)
     emptied: dict[str, int] = field(default_factory=dict)
@@ -38,25 +38,26 @@ class ForgetReport:
 
 
 def count_rows(shared: Services, subject: Subject) -> dict[str, int]:
-    """By table, what forgetting would remove or empty; nothing is changed."""
+    """The number of rows that forgetting would remove or empty, by table; nothing is changed."""
     with transaction(shared.database) as connection:
         counted = {
-            each.table.name: connection.scalar(
-                select(func.count()).select_from(each.table).where(each.choose(subject))
+            holding.table.name: connection.scalar(
+                select(func.count()).select_from(holding.table).where(holding.choose(subject))
             )
             or 0
-            for each in HOLDINGS
+            for holding in HOLDINGS
         }
     return {name: count for name, count in counted.items() if count}
 
 
 def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport:
-    """Raises `PanelError`: our tables are as they were then, and it has to be done again."""
+    """Forget a subject. Raises `PanelError`; our tables are unchanged then, and it has to be
+    repeated."""
     report, clearing = ForgetReport(), Clearing(shared)
     _put_tombstone(shared, subject)
     contacts = clearing.find_contacts(subject)
     identifiers = _find_identifiers(shared, subject)
-    # Counted before Chatwoot is cleared, for that removes the first rows.
+    # Rows are counted before Chatwoot is cleared, because that removes the first ones.
     expected = count_rows(shared, subject)
     clearing.clear_words(subject)
     report.refused = clearing.end_seats(subject)
@@ -86,39 +87,39 @@ def _put_tombstone(shared: Services, subject: Subject) -> None:
 
 
 def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
-    """The random ones that we wrote, by contact."""
-    found: dict[int, str] = {}
+    """The random identifiers that we wrote, by contact."""
+    identifiers: dict[int, str] = {}
     for organization in subject.organizations:
         for key, person in shared.directory.people_of(organization).items():
             theirs = not subject.is_person or (organization, key) in subject.seats
             if theirs and person.contact and person.identifier:
-                found[person.contact] = person.identifier
-    return found
+                identifiers[person.contact] = person.identifier
+    return identifiers
 
 
 def _remove_rows(
     shared: Services, subject: Subject, report: ForgetReport, expected: dict[str, int]
 ) -> None:
     with transaction(shared.database) as connection:
-        for each in HOLDINGS:
-            here, name = each.choose(subject), each.table.name
-            if each.emptied:
-                connection.execute(update(each.table).where(here).values(**each.emptied))
+        for holding in HOLDINGS:
+            condition, name = holding.choose(subject), holding.table.name
+            if holding.emptied:
+                connection.execute(update(holding.table).where(condition).values(**holding.emptied))
             else:
-                connection.execute(delete(each.table).where(here))
+                connection.execute(delete(holding.table).where(condition))
             if expected.get(name):
-                (report.emptied if each.emptied else report.rows)[name] = expected[name]
+                (report.emptied if holding.emptied else report.rows)[name] = expected[name]
 
 
 def _remove_copies(shared: Services, subject: Subject) -> int:
-    """Kept answers, of the back office and of Chatwoot; returns for how many documents."""
+    """Remove kept answers of the back office and of Chatwoot; returns the number of documents."""
     for organization in subject.organizations:
         shared.back_office.forget_copies(organization)
     shared.chatwoot.forget_copies(subject.conversations, subject.contacts)
     return len(subject.organizations) * len(EVERY_DOCUMENT) + len(subject.conversations)
 
 
-def _find_warnings(shared: Services, subject: Subject, there: list[int]) -> Iterator[str]:
+def _find_warnings(shared: Services, subject: Subject, existing: list[int]) -> Iterator[str]:
     for organization in sorted(subject.organizations):
         try:
             if _is_listed(shared, subject, organization):
@@ -128,8 +129,8 @@ def _find_warnings(shared: Services, subject: Subject, there: list[int]) -> Iter
                 )
         except PanelError as error:
             yield f"Whether MIDDAG Account still has them is not known now: {error.code}."
-    if there:
-        numbers = ", ".join(map(str, there))
+    if existing:
+        numbers = ", ".join(map(str, existing))
         yield f"In Chatwoot there still are the contacts {numbers}: delete them there if need be."
 
 
@@ -141,4 +142,4 @@ def _is_listed(shared: Services, subject: Subject, organization: int) -> bool:
         rows = shared.back_office.fetch(COLLABORATORS, organization).rows
     except Missing:
         return False
-    return any(normalize_email(each.email) in subject.emails for each in rows)
+    return any(normalize_email(person.email) in subject.emails for person in rows)

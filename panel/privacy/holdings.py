@@ -1,9 +1,10 @@
-"""HOLDINGS: what our own tables keep of a person and of an organization; how long: docs/data.md.
+"""HOLDINGS: our tables' rows about a person or an organization; docs/data.md says for how long.
 
-A table that is not here holds nothing of them: `EXEMPT` says what it holds. A test compares both
-with the schema, so a new table needs a row here and one there.
+A table that is not here holds no data of them; `EXEMPT` describes its content. A test compares both
+with the schema, so a new table needs a row here or there, and one in docs/data.md.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ from panel.models.phones import write_forms
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom it is about: an organization, or a person with all that tells them apart.
+    """The subject of a request: an organization, or a person with all their keys.
 
     `emails` in lower case, `phones` in E.164; `contacts`, `conversations`: in Chatwoot's numbers;
     `seats`: (organization, key) in the directory.
@@ -41,23 +42,23 @@ class Subject:
 
     @property
     def organizations(self) -> set[int]:
-        found = {organization for organization, _ in self.seats}
-        return found | ({self.organization} if self.organization else set())
+        numbers = {organization for organization, _ in self.seats}
+        return numbers | ({self.organization} if self.organization else set())
 
     @property
     def is_person(self) -> bool:
         return not self.organization
 
 
-# Rows of the access log whose note an agent typed, or that tells what a person knew.
+# Rows of the access log whose note an agent typed, or names a person's answer.
 WITH_REASONS = (UNCOVERED, VERIFIED, UNVERIFIED, TRIED)
 Choose = Callable[[Subject], ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A table; `of_person`, `of_organization`: which of its rows are theirs. `emptied`: columns
-    that get this value while the row stays; without them the rows are deleted."""
+    """A table; `of_person`, `of_organization`: conditions for the rows about them. `emptied`:
+    columns that get this value while the row stays; without them the rows are deleted."""
 
     table: Table
     of_person: Choose
@@ -78,11 +79,11 @@ def _by(table: Table, column: str = "organization") -> Choose:
 
 def _seats(table: Table) -> Choose:
     def choose(subject: Subject) -> ColumnElement[bool]:
-        theirs = [
+        seats = [
             and_(table.c.organization == organization, table.c.key == key)
             for organization, key in sorted(subject.seats)
         ]
-        return or_(false(), *theirs)
+        return or_(false(), *seats)
 
     return choose
 
@@ -99,9 +100,9 @@ def _links_of(subject: Subject) -> ColumnElement[bool]:
 
 
 def _words_of(subject: Subject) -> ColumnElement[bool]:
-    """The passes write them anew where somebody else of the organization has the same."""
+    """The search words of a person; a pass writes them again where somebody else has the same."""
     forms = {form for phone in subject.phones for form in write_forms(phone)}
-    emails = {fold(each) for each in subject.emails}
+    emails = {fold(email) for email in subject.emails}
     return or_(
         and_(terms.c.kind == BY_EMAIL, terms.c.word.in_(sorted(emails))),
         and_(terms.c.kind == BY_PHONE, terms.c.word.in_(sorted(forms))),
@@ -113,11 +114,17 @@ def _contacts_of(table: Table) -> Choose:
 
 
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
-    """Reasons are free text: those of the person's conversations, and that name a key of theirs."""
-    named = [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.emails)]
-    named += [access_log.c.note.contains(each, autoescape=True) for each in sorted(subject.phones)]
-    here = access_log.c.conversation.in_(sorted(subject.conversations))
-    return and_(access_log.c.what.in_(WITH_REASONS), or_(here, *named))
+    """Typed reasons: those of the person's conversations, and those with a key of theirs."""
+    keys = sorted(subject.emails | subject.phones)
+    with_key = [access_log.c.note.regexp_match(_make_whole(key)) for key in keys]
+    in_conversation = access_log.c.conversation.in_(sorted(subject.conversations))
+    return and_(access_log.c.what.in_(WITH_REASONS), or_(in_conversation, *with_key))
+
+
+def _make_whole(key: str) -> str:
+    """A pattern of this key alone, for SQLite and PostgreSQL: `ana@` stands in `mariana@` too,
+    and `.com` in `.com.br`, which are keys of somebody else."""
+    return rf"(?i)(?<![\w.+-]){re.escape(key)}(?![\w-]|\.\w)"
 
 
 def _tasks_of(subject: Subject) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Whom a request is about: all by which our tables and Chatwoot know a person."""
+"""The subject of a request: all keys by which our tables and Chatwoot know a person."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ ROUNDS = 2  # an e-mail names contacts, whose e-mails may name further places
 
 
 def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
-    """By e-mail or by the number of a contact. Raises `PanelError`."""
+    """The person with this e-mail, or of this contact. Raises `PanelError`."""
     emails, contacts = {email} - {""}, {contact} - {0}
     seats: dict[tuple[int, str], Person] = {}
     phones: set[str] = set()
@@ -28,15 +28,15 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
         for person in _list_people(shared.database, emails, contacts):
             seats[person.organization, person.key] = person
             contacts |= {person.contact} - {0}
-            emails |= {each for each in (person.email, person.former_email) if each}
-        for shown in _read_contacts(shared, contacts):
-            emails |= {each for each in [normalize_email(shown.email)] if each}
-            phones |= {each for each in [normalize_phone(shown.phone)] if each}
-    phones |= {each.phone for each in seats.values() if each.phone and not each.phone_shared}
+            emails |= {value for value in (person.email, person.former_email) if value}
+        for contact_now in _read_contacts(shared, contacts):
+            emails |= {value for value in [normalize_email(contact_now.email)] if value}
+            phones |= {value for value in [normalize_phone(contact_now.phone)] if value}
+    phones |= {value.phone for value in seats.values() if value.phone and not value.phone_shared}
     contacts |= _list_further(shared.database, seats)
     return Subject(
         emails=frozenset(emails),
-        phones=frozenset(each for each in phones if _is_theirs(shared, each, seats)),
+        phones=frozenset(value for value in phones if _is_theirs(shared, value, seats)),
         contacts=frozenset(contacts),
         conversations=frozenset(_list_conversations(shared, contacts)),
         seats=frozenset(seats),
@@ -44,8 +44,8 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
 
 
 def _find_contacts(shared: Services, emails: Iterable[str]) -> set[int]:
-    found = [shared.chatwoot.find_contact("email", each) for each in sorted(emails)]
-    return {each.id for each in found if each}
+    contacts = [shared.chatwoot.find_contact("email", email) for email in sorted(emails)]
+    return {email.id for email in contacts if email}
 
 
 def _read_contacts(shared: Services, contacts: Iterable[int]) -> Iterator[Contact]:
@@ -57,57 +57,61 @@ def _read_contacts(shared: Services, contacts: Iterable[int]) -> Iterator[Contac
 
 
 def _list_people(engine: Engine, emails: set[str], contacts: set[int]) -> list[Person]:
-    theirs = or_(
+    condition = or_(
         people.c.email.in_(sorted(emails)),
         people.c.former_email.in_(sorted(emails)),
         people.c.contact.in_(sorted(contacts)),
     )
     with transaction(engine) as connection:
         return [
-            Person(**row) for row in connection.execute(select(people).where(theirs)).mappings()
+            Person(**row) for row in connection.execute(select(people).where(condition)).mappings()
         ]
 
 
 def _list_further(engine: Engine, seats: Iterable[tuple[int, str]]) -> set[int]:
-    wanted = set(seats)
+    keys = set(seats)
     with transaction(engine) as connection:
         rows = connection.execute(select(further_contacts))
-        return {row.contact for row in rows if (row.organization, row.key) in wanted}
+        return {row.contact for row in rows if (row.organization, row.key) in keys}
 
 
 def _is_theirs(shared: Services, phone: str, seats: Iterable[tuple[int, str]]) -> bool:
     """A number that somebody else has as well is not forgotten with this person."""
-    holders = {(each.organization, each.key) for each in shared.directory.find_people("", phone)}
+    holders = {
+        (person.organization, person.key) for person in shared.directory.find_people("", phone)
+    }
     return holders <= set(seats)
 
 
 def _list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
-    found: set[int] = set()
+    numbers: set[int] = set()
     for number in sorted(contacts):
         try:
-            found |= {each.id for each in shared.chatwoot.list_conversations(number)}
+            numbers |= {
+                conversation.id for conversation in shared.chatwoot.list_conversations(number)
+            }
         except Missing:
             continue
-    said = select(links.c.subject).where(
+    linked = select(links.c.subject).where(
         links.c.scope == CONVERSATION, links.c.contact.in_(sorted(contacts))
     )
     with transaction(shared.database) as connection:
-        return found | set(connection.scalars(said))
+        return numbers | set(connection.scalars(linked))
 
 
 # -- after a restore -----------------------------------------------------------------------------
 
 
 def list_returned(engine: Engine, directory: Directory) -> Iterator[Subject]:
-    """Whom a restored database has again, although they were forgotten."""
+    """People and organizations that were forgotten, and that a restored database has again."""
     for number in directory.list_organizations():
         if directory.forgotten.covers_organization(number):
             yield Subject(organization=number)
             continue
-        seated = directory.people_of(number)
-        asked = [_make_candidacy(key, each) for key, each in seated.items()]
-        for key in sorted(directory.forgotten.find_covered(number, asked)):
-            yield _make_subject(seated[key])
+        people_by_key = directory.people_of(number)
+        candidates = [_make_candidacy(key, person) for key, person in people_by_key.items()]
+        for key in sorted(directory.forgotten.find_covered(number, candidates)):
+            yield _make_subject(people_by_key[key])
     yield from _list_returned_links(engine, directory)
 
 
@@ -125,16 +129,16 @@ def _make_subject(person: Person) -> Subject:
 
 
 def _list_returned_links(engine: Engine, directory: Directory) -> Iterator[Subject]:
-    """Copies of who the contact was when an agent said something."""
+    """Forgotten people in links: a link has a copy of the contact's keys at an agent's decision."""
     copied = or_(links.c.email.is_not(None), links.c.phone.is_not(None))
     columns = select(links.c.contact, links.c.email, links.c.phone).where(copied).distinct()
     with transaction(engine) as connection:
         rows = list(connection.execute(columns))
-    asked = [
+    candidates = [
         Candidacy(str(place), normalize_email(row.email), normalize_phone(row.phone))
         for place, row in enumerate(rows)
     ]
-    for place in directory.forgotten.find_covered(0, asked):
+    for place in directory.forgotten.find_covered(0, candidates):
         row = rows[int(place)]
         yield Subject(
             emails=frozenset({row.email} - {None}),

@@ -1,7 +1,7 @@
-"""What an event of Chatwoot asks for: passes, tasks, warming. Nobody outside is asked.
+"""The demand of a Chatwoot event: passes, tasks, warming. Only our own tables are read.
 
-Our own writes come back as events within a second or two. They cost nothing, because an event is
-compared with what our tables say should stand there.
+Our own writes come back as events within a second or two. Such an echo costs nothing, because an
+event is compared with the values that our tables call right.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Demand:
-    """Organizations whose pass is wanted, tasks with one organization each, whom to warm.
+    """Organizations that need a pass, tasks with one organization each, organizations to warm.
 
-    `resolved`: the conversation that has just been, else 0.
+    `resolved`: the number of the conversation that has just been resolved, else 0.
     """
 
     passes: frozenset[int] = frozenset()
@@ -63,7 +63,7 @@ class EventReader:
         self._memberships = Memberships(directory, links)
 
     def read(self, event: Event) -> Demand:
-        """What the event asks for; of one that is no event of ours, nothing."""
+        """The demand of this event; an event that we do not handle has an empty one."""
         name = event.get("event")
         if name == "conversation_created":
             return self._read_new_conversation(event)
@@ -82,14 +82,15 @@ class EventReader:
     def _read_new_conversation(self, event: Event) -> Demand:
         sender = _find_sender(event)
         seated = self._find_seated(sender)
-        # Somebody of ours who writes through another contact: no pass has found that one yet.
+        # A person of ours may write through a contact that no pass has found yet.
         passes = frozenset() if seated else self._find_unseated(sender)
         present = _require_mapping(event.get("custom_attributes"))
         set_by_others = {key: present.get(key) for key in NO_NAME}
         return Demand(passes, self._judge(event, set_by_others, lives=True), seated)
 
     def _read_message(self, event: Event) -> Demand:
-        """A customer who writes brings a resolved conversation to life; it may not say so yet."""
+        """A customer's message reopens a resolved conversation; the event may show its old
+        status."""
         conversation = _require_mapping(event.get("conversation"))
         incoming = event.get("message_type") == "incoming"
         tasks = self._judge(conversation, {}, lives=incoming)
@@ -99,46 +100,51 @@ class EventReader:
     def _judge(
         self, conversation: Event, changed: Mapping[str, Any], lives: bool = False
     ) -> dict[Task, int | None]:
-        """`changed`: which values somebody has just set, and to what; `lives`: whatever its status.
+        """`changed`: the values that somebody has just set; `lives`: it lives whatever its status
+        says.
 
-        Of a conversation that does not live only what somebody set wrongly is anybody's business.
+        A resolved conversation gets no name; a wrong value that somebody set there is repaired.
         """
-        told = _read_mention(conversation)
-        return self._name_task(told, changed, lives or told.status != RESOLVED) if told else {}
+        mention = _read_mention(conversation)
+        return (
+            self._name_task(mention, changed, lives or mention.status != RESOLVED)
+            if mention
+            else {}
+        )
 
-    def find_naming(self, told: Mention) -> dict[Task, int | None]:
-        """The task where it should say its organization, whoever tells of it."""
-        return self._name_task(told, {}, lives=True)
+    def find_naming(self, mention: Mention) -> dict[Task, int | None]:
+        """The naming of this conversation, where its organization's name is missing or wrong."""
+        return self._name_task(mention, {}, lives=True)
 
     def _name_task(
-        self, told: Mention, changed: Mapping[str, Any], lives: bool
+        self, mention: Mention, changed: Mapping[str, Any], lives: bool
     ) -> dict[Task, int | None]:
-        seats = self._memberships.name_seats(told.contact)
-        kind = self._name_kind(told, seats, changed, lives)
+        seats = self._memberships.name_seats(mention.contact)
+        kind = self._name_kind(mention, seats, changed, lives)
         if not kind:
             return {}
-        number = told.contact if kind == REPAIR else told.number
+        number = mention.contact if kind == REPAIR else mention.number
         return {Task(kind, number): min(map(int, seats), default=None)}
 
     def _name_kind(
-        self, told: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
+        self, mention: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
     ) -> str:
         """NAMING, REPAIR or nothing.
 
-        An event that was sent before we named the conversation may come after it, so a missing name
-        is no sign that somebody removed it: only a change is.
+        An event that was sent before our naming may arrive after it. So a missing name does not
+        prove that somebody removed it; a changed attribute does.
         """
-        said = self._links.find(told.number, told.contact)
-        picks = self._memberships.name_organizations(list_picked(said))
-        right = find_right_values(told.attributes, said, seats, picks)
-        wrong = find_changes(told.attributes, right)
-        is_old_name = ID_ATTRIBUTE in wrong and is_stale(told.attributes, said)
-        if lives and wrong and (is_old_name or is_unnamed(said, seats, right)):
+        links = self._links.find(mention.number, mention.contact)
+        picks = self._memberships.name_organizations(list_picked(links))
+        right = find_right_values(mention.attributes, links, seats, picks)
+        wrong = find_changes(mention.attributes, right)
+        is_old_name = ID_ATTRIBUTE in wrong and is_stale(mention.attributes, links)
+        if lives and wrong and (is_old_name or is_unnamed(links, seats, right)):
             return NAMING
         return REPAIR if wrong and _is_overwritten(changed, right) else ""
 
     def _find_repair(self, event: Event) -> dict[Task, int | None]:
-        """Of a contact: what its attributes of ours should say, our tables know."""
+        """The repair of a contact, where somebody changed one of our attributes."""
         number = _read_number(event.get("id"))
         changed = _find_changed(event)
         if not number or not changed.keys() & set(OUR_ATTRIBUTES):
@@ -152,27 +158,33 @@ class EventReader:
         """The organizations that a pass knows this contact to belong to."""
         number = _read_number(_require_mapping(contact).get("id"))
         rows = self._directory.memberships_of(number) if number else []
-        return frozenset(known.id for known, _ in rows)
+        return frozenset(organization.id for organization, _ in rows)
 
     def _find_unseated(self, contact: Any) -> frozenset[int]:
-        """Organizations that know this e-mail or phone, and whose pass would find news in it.
+        """Organizations that know this e-mail or phone, and whose pass would seat the contact.
 
-        Our own writes come back here, too: those contacts are seated, and cost nothing.
+        Our own writes come back here too: their contacts are seated already, and ask for nothing.
         """
-        told = _require_mapping(contact)
-        email = normalize_email(_read_key(told, "email")) or ""
-        phone = _read_key(told, "phone_number")
-        return frozenset(self._directory.find_unseated(_read_number(told.get("id")), email, phone))
+        fields = _require_mapping(contact)
+        email = normalize_email(_read_key(fields, "email")) or ""
+        phone = _read_key(fields, "phone_number")
+        return frozenset(
+            self._directory.find_unseated(_read_number(fields.get("id")), email, phone)
+        )
 
 
 def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
-    """Did somebody else set one of our values? What we write is right, so it is no echo of ours."""
+    """Did somebody else set one of our values? Our own writes are right, so their echo never
+    counts."""
     ours = {key: value for key, value in changed.items() if key in OUR_ATTRIBUTES}
     return any(value != (right or {}).get(key) for key, value in ours.items())
 
 
 def _find_resolved(event: Event) -> int:
-    """Only of a change to that status: an older event may come after somebody has reopened it."""
+    """The conversation that this event resolves, or 0.
+
+    Only a change of the status counts: another event may be older than a reopening.
+    """
     is_change = event.get("event") == "conversation_status_changed"
     resolved = is_change and event.get("status") == RESOLVED
     return _read_number(event.get("id")) if resolved else 0
@@ -181,14 +193,14 @@ def _find_resolved(event: Event) -> int:
 def _find_changed(event: Event) -> dict[str, Any]:
     """The custom attributes that were just changed, with their present values."""
     rows = event.get("changed_attributes")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for row in rows if isinstance(rows, list) else []:
         change = _require_mapping(_require_mapping(row).get("custom_attributes"))
         before = _require_mapping(change.get("previous_value"))
         after = _require_mapping(change.get("current_value"))
         keys = before.keys() | after.keys()
-        found |= {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
-    return found
+        values |= {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+    return values
 
 
 def _identifies(event: Event) -> bool:
@@ -199,7 +211,7 @@ def _identifies(event: Event) -> bool:
 
 
 def _read_mention(conversation: Event) -> Mention | None:
-    """None where it names no conversation or no contact."""
+    """The conversation of an event; None where its number or its contact's is missing."""
     number = _read_number(conversation.get("id"))
     contact = _read_number(_require_mapping(_find_sender(conversation)).get("id"))
     if not number or not contact:
@@ -224,6 +236,6 @@ def _read_number(value: Any) -> int:
 
 
 def _read_key(contact: Mapping[str, Any], name: str) -> str:
-    """Nobody's where it holds what no database takes: a NUL, the half of a character."""
+    """The value, or "" where a database would refuse it: a NUL, half of a surrogate pair."""
     value = contact.get(name)
     return value if isinstance(value, str) and value == clean(value) else ""

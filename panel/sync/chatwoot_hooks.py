@@ -1,9 +1,12 @@
 """Chatwoot's own webhooks, `POST /sync/chatwoot`.
 
-They come once, in any order, and our own writes come back as events. What is worth a pass lines one
-up under the delivery's id; a conversation that came to life, and a contact whose values somebody
-changed, become tasks; a customer who writes has the kept copies warmed; the rest is free.
-A refused one is lost, since Chatwoot repeats none: every refusal is counted and logged by reason.
+Chatwoot sends each webhook once, in any order, and tells us of our own writes too. An event that
+needs a pass lines one up under the delivery's id. A conversation that came to life becomes a task,
+and so does a contact whose values somebody changed. A customer's message warms the kept copies.
+Other events cost nothing.
+
+Chatwoot repeats no webhook, so a refused one is lost. Every refusal is counted and logged by
+reason.
 """
 
 import hmac
@@ -61,7 +64,10 @@ def receive_webhook() -> ResponseReturnValue:
 
 
 def _take(secret: str) -> Demand:
-    """What was lined up. Raises `Refusal`; what costs least is looked at first."""
+    """Check a webhook, line up its demand and return that.
+
+    The cheapest check comes first. Raises `Refusal`.
+    """
     if (request.content_length or 0) > LARGEST:
         raise Refusal(413, "too_large", f"more than {LARGEST} bytes")
     if not secret:
@@ -99,24 +105,25 @@ def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> No
 
     Chatwoot sends it since 4.11.2. Raises `Refusal` with the reason.
     """
-    stamp, given = _read_stamp(headers)
+    stamp, signature = _read_stamp(headers)
     right = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
-    if not hmac.compare_digest(given.encode(), f"sha256={right}".encode()):
+    if not hmac.compare_digest(signature.encode(), f"sha256={right}".encode()):
         raise Refusal(401, "wrong_signature", "no signature of our webhook")
-    # Last: how far the clocks differ is told of Chatwoot's own stamp alone.
+    # After the signature, so that the logged difference of clocks is that of a proven timestamp.
     if abs(now - int(stamp)) > TOLERANCE:
         raise Refusal(401, "stale", f"its time minus ours: {int(stamp) - now:.0f} s")
 
 
 def _read_stamp(headers: Headers) -> tuple[str, str]:
-    """Chatwoot's timestamp and signature, as they came. Raises `Refusal` where they cannot be."""
+    """Chatwoot's timestamp and signature, as they came. Raises `Refusal` where one is missing or
+    malformed."""
     stamp = headers.get("X-Chatwoot-Timestamp", "")
-    given = headers.get("X-Chatwoot-Signature", "")
-    if not stamp or not given:
+    signature = headers.get("X-Chatwoot-Signature", "")
+    if not stamp or not signature:
         raise Refusal(401, "unsigned", "no signature and timestamp of Chatwoot")
     if not (len(stamp) <= LONGEST_STAMP and stamp.isascii() and stamp.isdigit()):
         raise Refusal(401, "wrong_signature", "no timestamp of Chatwoot")
-    return stamp, given
+    return stamp, signature
 
 
 def _read_delivery(raw: bytes) -> str:
@@ -124,7 +131,7 @@ def _read_delivery(raw: bytes) -> str:
 
 
 def _line_up(event: dict[str, Any], delivery: str) -> Demand:
-    """Keep what the event asks for, and end what held until the conversation was resolved."""
+    """Keep the event's demand, and end the verifications of a conversation that was resolved."""
     demand = get(EventReader).read(event)
     if demand.resolved:
         services().verifications.end(demand.resolved)

@@ -1,4 +1,4 @@
-"""Work on several contacts of an organization, of which some may fail: the others are done."""
+"""Work on several contacts of an organization: a failure of one does not stop the others."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ContactErrors:
-    """What Chatwoot refused of several contacts, and the first error that one of them met."""
+    """Chatwoot's refusals of several contacts, and the first error among them."""
 
     refused: tuple[str, ...] = ()
     error: PanelError | None = None
@@ -23,7 +23,7 @@ class ContactErrors:
         return ContactErrors(self.refused + other.refused, self.error or other.error)
 
     def raise_trouble(self) -> None:
-        """The error first: it is tried again, and a refusal shows itself again then."""
+        """Raise the error before the refusals: the try is repeated, and shows a refusal again."""
         if self.error:
             raise self.error
         if self.refused:
@@ -31,9 +31,9 @@ class ContactErrors:
 
 
 def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
-    """`work` answers what was refused. One contact that fails does not stop the others.
+    """`work` returns what Chatwoot refused, or "". A contact that fails does not stop the others.
 
-    What fails for all of them is raised at once; so is the last of several that failed in a row.
+    An error that concerns all of them is raised at once; so is the last of several in a row.
     """
     outcome, in_a_row = ContactErrors(), 0
     for item in items:
@@ -51,5 +51,5 @@ def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
 def _concerns_all(error: PanelError) -> bool:
     if isinstance(error, Unauthorized):
         return error.code not in CONCERNING_ONE
-    # Not what a firewall refused: it may be a word in this one record.
+    # A firewall's refusal concerns one record: a word in it may be the reason.
     return isinstance(error, Paused) or error.code in CONCERNING_ALL

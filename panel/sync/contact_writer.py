@@ -1,7 +1,7 @@
-"""What a contact in Chatwoot may know of its organizations, written behind one lock per contact.
+"""Writes a contact's attributes in Chatwoot, behind one lock per contact.
 
-It is computed from our own tables, and only the difference is written, so it is the same whichever
-pass ran last. Chatwoot merges attributes key by key without a lock of its own.
+The values are computed from our own tables, and only the difference is written. So the result is
+the same whichever pass ran last. Chatwoot merges attributes key by key without a lock of its own.
 """
 
 import logging
@@ -43,7 +43,7 @@ class Change:
 class ContactWriter:
     """`locks` give one writer per contact, over processes too. Every method raises `PanelError`.
 
-    `sightings`: where what was written is noted; a rehearsal has none.
+    `sightings` note what was written; a dry run has none.
     """
 
     def __init__(
@@ -70,32 +70,33 @@ class ContactWriter:
     ) -> Change:
         """Write the difference: attributes, an empty name, the identifier.
 
-        `present`: the contact as it is, where Chatwoot has just told. `at`: of `settle`.
+        `present`: the contact as it is, where Chatwoot has just told. `at`: see `settle`.
         """
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
             right = self.make_right(number, leaving)
             changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
-            # Never a phone, and an e-mail in `correct_email` alone: whoever typed somebody's one
-            # into the website's chat would be told the other by Chatwoot.
+            # No phone is written, and an e-mail by `correct_email` alone. A visitor who types
+            # somebody's e-mail or phone into the website's chat can read the whole contact, and
+            # would learn the other.
             fields: dict[str, Any] = choose_identifier(contact, identifier)
             if name and _wants_name(contact, name):
                 fields["name"] = name[:LONGEST_NAME]
             if changed:
                 fields["custom_attributes"] = changed
-            gone = list_ours(contact).keys() - right.keys()
-            if self.sightings and (fields or gone):
+            surplus = list_ours(contact).keys() - right.keys()
+            if self.sightings and (fields or surplus):
                 self.sightings.unsettle(number, at or time.time())
             self._send(number, fields)
-            if gone:
-                self._chatwoot.clear_contact(number, sorted(gone, key=OUR_ATTRIBUTES.index))
+            if surplus:
+                self._chatwoot.clear_contact(number, sorted(surplus, key=OUR_ATTRIBUTES.index))
             return Change(contact, right)
 
     def settle(self, number: int, attributes: dict[str, Any], at: float) -> None:
         """Note that the contact shows these attributes and its conversations are named.
 
-        `at`: when that began. The attributes are those that were written: our tables may say more
-        by now, because another organization's pass has seated the contact and not yet told it.
+        `at`: when the write began. `attributes`: those that were written. Our tables may say more
+        by now: another organization's pass may have seated the contact and not have written it yet.
         """
         if self.sightings:
             self.sightings.settle(number, attributes, at)
@@ -108,10 +109,11 @@ class ContactWriter:
         return not unnamed and shown == right and not choose_identifier(contact, identifier)
 
     def repair(self, number: int) -> None:
-        """Put back what somebody changed of our attributes, in its conversations too.
+        """Put back our attributes that somebody changed, in the contact's conversations too.
 
-        Of a contact that is nobody's, what stands there is a claim, and stays; an agent may have
-        picked an organization for one of its conversations. Raises `Missing`.
+        The attributes of a contact without an organization are a claim, and stay. Its conversations
+        are corrected, because an agent may have picked an organization for one of them. Raises
+        `Missing`.
         """
         at, is_ours = time.time(), self._memberships.find_attributes(number) is not None
         change = self.write(number, at=at) if is_ours else None
@@ -120,9 +122,13 @@ class ContactWriter:
             self.settle(number, change.attributes, at)
 
     def name_conversations(self, number: int, leaving: Leaving = _nobody) -> None:
-        """Nothing is named where the contact has no seats."""
+        """Name the contact's conversations; a contact without seats has none named."""
         seats = self._memberships.find_seats(number)
-        names = {str(known.id): known.name for known, seat in seats if not leaving(seat)}
+        names = {
+            str(organization.id): organization.name
+            for organization, seat in seats
+            if not leaving(seat)
+        }
         if names:
             self._write_names(number, names)
 
@@ -130,10 +136,10 @@ class ContactWriter:
         self._conversations.write_name(number, names, self._memberships.name_organizations)
 
     def correct_email(self, number: int, former: str, email: str) -> bool:
-        """Write the new e-mail in place of the former one; False where it may not be.
+        """Write the new e-mail in place of the former one; False where it may not be written.
 
-        A contact that a website's visitor can read is not told an address, and an e-mail that
-        somebody else wrote is theirs.
+        A website's visitor can read some contacts, so no address is written there. An e-mail that
+        somebody else wrote stays.
         """
         with self.lock(f"contact:{number}"):
             contact = self._chatwoot.contact(number)
@@ -146,15 +152,15 @@ class ContactWriter:
             return True
 
     def clear_stranger(self, number: int, identifier: str | None = None) -> None:
-        """Clear what is ours of a contact that is nobody; `identifier`: the one we once wrote."""
+        """Clear our values of a contact without a seat; `identifier`: the one we once wrote."""
         contact = self.write(number).before
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
     def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
-        """What the contact may know now: nothing where it is nobody's."""
+        """The attributes that the contact may have now; none where it has no organization."""
         seats = self._memberships.find_told(number)
-        return make_attributes([each for each in seats if not leaving(each[1])])
+        return make_attributes([seat for seat in seats if not leaving(seat[1])])
 
     def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
         """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
@@ -170,7 +176,7 @@ class ContactWriter:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """One holder per key; a pass that cannot have it in time is tried again later."""
+        """Hold the lock of a key; a pass that cannot have it in time is tried again later."""
         with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "another pass writes this contact")
@@ -178,9 +184,10 @@ class ContactWriter:
 
 
 def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:
-    """What has to be written into the contact's `identifier`, if anything.
+    """The change of the contact's `identifier`, if one is needed.
 
-    None of an earlier version stays; one of ours only where nothing else tells the contact apart.
+    An identifier of an earlier version is replaced or removed. Ours is written only where nothing
+    else tells the contact apart.
     """
     right = identifier if is_bare(contact) else None
     if is_guessable(contact.identifier) or (right and not contact.identifier):
@@ -189,8 +196,11 @@ def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str
 
 
 def _wants_name(contact: Contact, name: str) -> bool:
-    """A name is given to who has none, and corrected where an earlier version of ours wrote it with
-    HTML's entities; any other belongs to whoever wrote it."""
+    """Should this name be written?
+
+    A contact without a name gets it. A name that an earlier version wrote with HTML's entities is
+    corrected. Any other name belongs to its author, and stays.
+    """
     return not contact.name or is_undecoded(contact.name, name)
 
 

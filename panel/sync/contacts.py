@@ -1,7 +1,7 @@
-"""The contact of somebody who has none: made with one key, or found by what stands in our table.
+"""Makes the contact of a person who has none, or finds it by the identifier in our table.
 
-A visitor can write any `identifier`, so none is evidence but the random one of our own: a contact
-gets it that has neither e-mail nor phone.
+A visitor can write any `identifier`, so only our own random one is evidence. A contact that has
+neither e-mail nor phone gets one.
 """
 
 import logging
@@ -28,7 +28,7 @@ TOLD = ""  # the identifier of a seat without a contact, which an administrator 
 
 
 class ContactLost(GiveUp):
-    """A contact that only an identifier could find, and our table does not know it any more."""
+    """A contact that only an identifier could find, and our table has lost the identifier."""
 
     code = "contact_lost"
 
@@ -37,7 +37,7 @@ class ContactLost(GiveUp):
 class Place:
     """The contact of a person, and the identifier that it has of us, if any.
 
-    `made`: a moment ago, so it is as Chatwoot answered and has no conversations.
+    `made`: we made the contact a moment ago, so it has no conversations.
     """
 
     contact: Contact
@@ -52,50 +52,53 @@ class Contacts:
         self._chatwoot = chatwoot
         self._directory = directory
 
-    def make(self, known: Known, wanted: DesiredPerson, stored: Person | None) -> Place | None:
-        """A new contact, without attributes; none where an administrator knows why.
+    def make(self, known: Known, desired: DesiredPerson, stored: Person | None) -> Place | None:
+        """Make a contact without attributes; None where an administrator was told why there is
+        none.
 
-        The intent stands in our table before Chatwoot hears of it, and attributes are written when
-        the seat stands there too: whoever is killed in between leaves a contact that says nothing
-        of us, and the next pass finds it by its key. With one key only: who has one, by typing it
-        into the website's chat, is told the whole contact by Chatwoot. Whose contact was deleted
-        in Chatwoot is not made again, unless an administrator allows it. Raises `ContactLost`.
+        The intent is stored in our table before Chatwoot is called, and attributes are written
+        after the seat is stored. A process that is killed in between leaves a contact without our
+        attributes, and the next pass finds it by its key. The contact gets one key only: a visitor
+        who types that key into the website's chat can read the whole contact. A contact that was
+        deleted in Chatwoot is not made again, unless an administrator allows it. Raises
+        `ContactLost`.
         """
-        absent = _describe_absent(known, wanted)
+        absent = _describe_absent(known, desired)
         if self._directory.erasures.find(absent):
             if absent != stored:
                 self._directory.put_person(absent)
             return None
-        if keys := wanted.list_keys():
-            self._intend(known, wanted)
-            return self._create(wanted, *next(iter(keys.items())))
+        if keys := desired.list_keys():
+            self._intend(known, desired)
+            return self._create(desired, *next(iter(keys.items())))
         identifier = read_own(stored)
         if identifier and (contact := self._chatwoot.find_contact("identifier", identifier)):
-            return Place(contact, identifier)  # its answer was lost
-        if lost := self._find_lost(known.id):
-            self._tell_lost(lost, known, wanted, stored)
+            return Place(contact, identifier)  # an earlier try made it, and the answer was lost
+        if claimants := self._find_lost(known.id):
+            self._tell_lost(claimants, known, desired, stored)
             return None
         identifier = identifier or make_identifier()
-        self._intend(known, wanted, identifier)
-        return self._create(wanted, "identifier", identifier)
+        self._intend(known, desired, identifier)
+        return self._create(desired, "identifier", identifier)
 
-    def is_theirs(self, contact: Contact, wanted: DesiredPerson, stored: Person) -> bool:
-        """Earlier versions took contacts for somebody because of an identifier: look once."""
+    def is_theirs(self, contact: Contact, desired: DesiredPerson, stored: Person) -> bool:
+        """Is the contact this person's? Earlier versions believed identifiers, so this is checked
+        once."""
         self._report_squatter(contact, stored)
-        if find_key(wanted, contact):
+        if find_key(desired, contact):
             return True
         if contact.joined:
-            # We made none that an inbox knows: somebody speaks through it, and nothing says who.
+            # A contact that we made belongs to no inbox: an unknown person writes through this one.
             log.warning(
                 "contact %d was somebody of organization %d by an identifier alone: no longer",
                 contact.id,
                 stored.organization,
             )
             return False
-        return not (is_bare(contact) and wanted.list_keys())
+        return not (is_bare(contact) and desired.list_keys())
 
     def _report_squatter(self, contact: Contact, stored: Person) -> None:
-        """Once: afterwards our table holds no such identifier any more."""
+        """Log it once: afterwards our table holds no such identifier any more."""
         guessable = stored.identifier or ""
         if (contact.identifier or "").lower() == guessable.lower():
             return
@@ -108,11 +111,11 @@ class Contacts:
                 stored.organization,
             )
 
-    def _intend(self, known: Known, wanted: DesiredPerson, identifier: str | None = None) -> None:
-        self._directory.put_person(_describe_absent(known, wanted, identifier))
+    def _intend(self, known: Known, desired: DesiredPerson, identifier: str | None = None) -> None:
+        self._directory.put_person(_describe_absent(known, desired, identifier))
 
     def _find_lost(self, organization: int) -> list[int]:
-        """Contacts that call themselves this company's own, which has none in our table.
+        """Contacts whose attributes call them this company's own, which has none in our table.
 
         A visitor can write those attributes: such a contact is no evidence, and is not taken.
         """
@@ -120,21 +123,21 @@ class Contacts:
         return [contact.id for contact in self._chatwoot.list_claimants(claim)]
 
     def _tell_lost(
-        self, lost: list[int], known: Known, wanted: DesiredPerson, stored: Person | None
+        self, claimants: list[int], known: Known, desired: DesiredPerson, stored: Person | None
     ) -> None:
         if stored and not stored.contact and stored.identifier == TOLD:
             return
-        self._intend(known, wanted, TOLD)
-        numbers = ", ".join(map(str, lost))
+        self._intend(known, desired, TOLD)
+        numbers = ", ".join(map(str, claimants))
         raise ContactLost(
             detail=f"contact {numbers} names this company, but nothing proves that it is the"
             " company's own, so no second one was made. Delete it in Chatwoot (a new one is made),"
             " or give it and the company in the back office the same e-mail"
         )
 
-    def _create(self, wanted: DesiredPerson, key: str, value: str) -> Place:
-        """Where another contact owns the key, that one: it is looked up once."""
-        fields: dict[str, Any] = {"name": wanted.name[:LONGEST_NAME], key: value}
+    def _create(self, desired: DesiredPerson, key: str, value: str) -> Place:
+        """Make the contact; where another one owns the key, return that one."""
+        fields: dict[str, Any] = {"name": desired.name[:LONGEST_NAME], key: value}
         identifier = value if key == "identifier" else None
         try:
             return Place(self._chatwoot.create_contact(fields), identifier, made=True)
@@ -145,19 +148,19 @@ class Contacts:
             return Place(owner, identifier)
 
 
-def _describe_absent(known: Known, wanted: DesiredPerson, identifier: str | None = None) -> Person:
+def _describe_absent(known: Known, desired: DesiredPerson, identifier: str | None = None) -> Person:
     """The person without a contact."""
-    keys = (wanted.email, wanted.phone, identifier, wanted.phone_shared)
-    return Person(known.id, wanted.key, 0, wanted.role, *keys, lacks=wanted.lacks)
+    keys = (desired.email, desired.phone, identifier, desired.phone_shared)
+    return Person(known.id, desired.key, 0, desired.role, *keys, lacks=desired.lacks)
 
 
 def read_own(stored: Person | None) -> str | None:
-    """The random identifier in our table; one of an earlier version is none."""
+    """The random identifier in our table; one of an earlier version does not count."""
     identifier = stored.identifier if stored else None
     return None if not identifier or is_guessable(identifier) else identifier
 
 
-def keep_identifier(wanted: DesiredPerson, stored: Person) -> str | None:
-    """Of a seat that stays: what a contact of nobody's e-mail and phone is told apart by."""
+def keep_identifier(desired: DesiredPerson, stored: Person) -> str | None:
+    """The identifier of a seat that stays; a person without e-mail and phone needs one."""
     own = read_own(stored)
-    return own if own or wanted.list_keys() else make_identifier()
+    return own if own or desired.list_keys() else make_identifier()

@@ -1,7 +1,7 @@
 """The organization's id and name on a contact's conversations; agents' decisions stay.
 
-A conversation is named while it lives (open, pending, snoozed), and anew when it comes to life: see
-`chatwoot_hooks`. A resolved one stays without a name, but what it says wrongly is corrected.
+A living conversation (open, pending, snoozed) is named. A resolved one is named when it comes to
+life (see `chatwoot_hooks`); until then only a wrong value in it is corrected.
 """
 
 import logging
@@ -52,9 +52,9 @@ class Conversations:
         def correct(row: ListedConversation) -> None:
             if row.status == RESOLVED and not _says_anything(row.attributes):
                 return
-            said = self._links.find(row.id, contact)
-            picks = name_picks(list_picked(said))
-            if find_changes(row.attributes, find_right_values(row.attributes, said, seats, picks)):
+            links = self._links.find(row.id, contact)
+            picks = name_picks(list_picked(links))
+            if find_changes(row.attributes, find_right_values(row.attributes, links, seats, picks)):
                 self._correct(row.id, lambda _: seats, name_picks)
 
         self._work(self._chatwoot.list_conversations(contact, LIVING_STATUSES), correct)
@@ -71,21 +71,24 @@ class Conversations:
         self._work([number], correct)
 
     def clear_name(self, contact: int, organization: int, for_good: bool) -> None:
-        """The contact left it; `for_good`: it is gone, so what agents decided falls as well.
+        """Clear the name of an organization that the contact left.
 
-        Resolved ones are cleared too: a contact of no organization is in no pass any more.
+        `for_good`: the organization is gone, so agents' decisions about it fall too.
+
+        Resolved conversations are cleared too: no pass reads a contact without an organization
+        again.
         """
 
         def clear(row: ListedConversation) -> None:
-            said = self._links.find(row.id, contact)
-            if for_good or not _is_decided(said, {str(organization)}):
+            links = self._links.find(row.id, contact)
+            if for_good or not _is_decided(links, {str(organization)}):
                 self.withhold_name(row.id, organization)
 
         listed = self._chatwoot.list_conversations(contact)
         self._work([row for row in listed if _read_id(row.attributes) == str(organization)], clear)
 
     def withhold_name(self, conversation: int, organization: int) -> None:
-        """What stands there of this organization goes."""
+        """Clear this organization's values in the conversation."""
         present = self._chatwoot.conversation(conversation).attributes
         if _read_id(present) == str(organization):
             self._chatwoot.change_conversation(conversation, NO_NAME, present)
@@ -97,27 +100,27 @@ class Conversations:
         name_seats: Callable[[int], Names],
         name_picks: NamePicks,
     ) -> None:
-        """Read it again first: an agent may have decided meanwhile."""
+        """Read the conversation again, then correct it: an agent may have decided meanwhile."""
         conversation = self._chatwoot.conversation(number)
         contact, present = conversation.contact.id, conversation.attributes
-        said, seats = self._links.find(number, contact), name_seats(contact)
-        picks = name_picks(list_picked(said))
-        changes = find_changes(present, find_right_values(present, said, seats, picks))
+        links, seats = self._links.find(number, contact), name_seats(contact)
+        picks = name_picks(list_picked(links))
+        changes = find_changes(present, find_right_values(present, links, seats, picks))
         if changes:
             self._chatwoot.change_conversation(number, changes, present)
-        if ID_ATTRIBUTE in changes and not _is_decided(said, seats):
-            self._note(number, said, changes[ID_ATTRIBUTE])
+        if ID_ATTRIBUTE in changes and not _is_decided(links, seats):
+            self._note(number, links, changes[ID_ATTRIBUTE])
 
-    def _note(self, number: int, said: list[Link], named: str | None) -> None:
-        """`named`: the organization that we wrote there."""
-        for link in _list_matched(said):
+    def _note(self, number: int, links: list[Link], named: str | None) -> None:
+        """Note as a link which organization we wrote there (`named`)."""
+        for link in _list_matched(links):
             if str(link.organization) != named:
                 self._links.unmatch(number, link.organization, CONVERSATION)
         if named:
             self._links.put(Link(CONVERSATION, number, int(named), MATCHED))
 
     def _work(self, rows: Iterable[Any], act: Callable[[Any], None]) -> None:
-        """One that Chatwoot refuses does not stop the others."""
+        """Work on each row; a conversation that Chatwoot refuses does not stop the others."""
 
         def work(row: Any) -> str:
             number = row if isinstance(row, int) else row.id
@@ -142,69 +145,69 @@ class Conversations:
 
 def find_right_values(
     present: Mapping[str, Any],
-    said: list[Link],
+    links: list[Link],
     seats: Names,
     picks: Names = MappingProxyType({}),
 ) -> Values | None:
-    """What our two keys of a conversation should say; None: that is not ours to say.
+    """The right values of our two keys of a conversation; None: we leave them as they are.
 
-    `said`: the links of the conversation and its contact; `seats`: the contact's organizations;
+    `links`: those of the conversation and its contact; `seats`: the contact's organizations;
     `picks`: those of `list_picked` that we know.
     """
     named = _read_id(present)
-    if _is_decided(said, seats):
-        return _find_picked_values(said, picks)
+    if _is_decided(links, seats):
+        return _find_picked_values(links, picks)
     if len(seats) == 1:
         [(organization, name)] = seats.items()
         return {ID_ATTRIBUTE: organization, NAME_ATTRIBUTE: name}
-    # Of several organizations only one that the conversation names already is right; not one that
-    # we named while we knew of it alone: now it is the agent's to say.
-    if named in seats and not is_stale(present, said):
+    # With several organizations, the one that the conversation names already is right. But a name
+    # that we wrote while we knew of that organization alone is not: now an agent has to choose.
+    if named in seats and not is_stale(present, links):
         return {ID_ATTRIBUTE: named, NAME_ATTRIBUTE: seats[named]}
-    return NO_NAME if seats or is_stale(present, said) else None
+    return NO_NAME if seats or is_stale(present, links) else None
 
 
 def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, str | None]:
-    """What has to be written so that it says what is right."""
+    """The keys whose present value is wrong, with the right value."""
     return {key: value for key, value in (right or {}).items() if present.get(key) != value}
 
 
-def is_stale(present: Mapping[str, Any], said: list[Link]) -> bool:
-    """Does a name stand there that we wrote? Where it is not right, it is no longer."""
-    return _read_id(present) in {str(link.organization) for link in _list_matched(said)}
+def is_stale(present: Mapping[str, Any], links: list[Link]) -> bool:
+    """Did we write the name that stands there? Then it is outdated where it is not right."""
+    return _read_id(present) in {str(link.organization) for link in _list_matched(links)}
 
 
-def is_unnamed(said: list[Link], seats: Names, right: Values | None) -> bool:
+def is_unnamed(links: list[Link], seats: Names, right: Values | None) -> bool:
     """Should the conversation have a name that we have never given it?"""
     named = (right or {}).get(ID_ATTRIBUTE)
-    ours = {str(link.organization) for link in _list_matched(said)}
-    return bool(named) and named not in ours and not _is_decided(said, seats)
+    ours = {str(link.organization) for link in _list_matched(links)}
+    return bool(named) and named not in ours and not _is_decided(links, seats)
 
 
-def list_picked(said: list[Link]) -> set[int]:
-    """What an agent picked for this very conversation, where it may be disclosed; one at most."""
-    picked = [link for link in said if link.scope == CONVERSATION and link.state == PICKED]
-    return {link.organization for link in picked if link.disclosed}
+def list_picked(links: list[Link]) -> set[int]:
+    """The disclosed pick of an agent for this very conversation; one organization at most."""
+    picks = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
+    return {link.organization for link in picks if link.disclosed}
 
 
-def _find_picked_values(said: list[Link], picks: Names) -> Values | None:
-    for organization in map(str, list_picked(said)):
+def _find_picked_values(links: list[Link], picks: Names) -> Values | None:
+    for organization in map(str, list_picked(links)):
         if organization in picks:
             return {ID_ATTRIBUTE: organization, NAME_ATTRIBUTE: picks[organization]}
     return None
 
 
-def _is_decided(said: list[Link], seats: Collection[str]) -> bool:
+def _is_decided(links: list[Link], seats: Collection[str]) -> bool:
     """Did an agent say something about this conversation, or pick another one for the contact?"""
-    words = [link for link in said if link.state in (PICKED, REFUSED)]
-    here = any(link.scope == CONVERSATION for link in words)
-    picked = [str(link.organization) for link in words if link.state == PICKED]
-    return here or any(each not in seats for each in picked)
+    words = [link for link in links if link.state in (PICKED, REFUSED)]
+    is_about_it = any(link.scope == CONVERSATION for link in words)
+    picks = [str(link.organization) for link in words if link.state == PICKED]
+    return is_about_it or any(organization not in seats for organization in picks)
 
 
-def _list_matched(said: list[Link]) -> list[Link]:
-    """What we wrote into the conversation, as far as we noted it."""
-    return [link for link in said if link.scope == CONVERSATION and link.state == MATCHED]
+def _list_matched(links: list[Link]) -> list[Link]:
+    """The links that note our own writes into the conversation."""
+    return [link for link in links if link.scope == CONVERSATION and link.state == MATCHED]
 
 
 def _read_id(present: Mapping[str, Any]) -> str:

@@ -1,9 +1,11 @@
-"""Who leaves: what a contact and its conversations say of a seat is cleared, Chatwoot first, our
-tables after. A try that fails in between finds the seat again.
+"""Ends seats: first the values in Chatwoot's contact and its conversations are cleared, then our
+tables.
 
-A contact that Chatwoot does not know any more was deleted, or merged into another one (its *base*)
-which has taken over what we wrote. A seat never follows by itself: what stands in the base is
-cleared, unless the base is somebody of ours.
+A try that fails in between finds the seat again.
+
+A contact that Chatwoot does not know any more was deleted, or merged into another one (its *base*),
+which has taken over our values. A seat never follows into the base by itself. Our values there are
+cleared, unless the base has a seat of its own.
 """
 
 import logging
@@ -43,16 +45,16 @@ class Departures:
         self._conversations = conversations
 
     def remove_person(self, person: Person, further: set[int]) -> str:
-        """The list no longer names this person: this organization goes, others stay."""
+        """Clear a person whom the list no longer names; their other organizations stay."""
         numbers = sorted({person.contact, *further} - {0})
-        refused = [self.end_seat(person, number) for number in numbers]
-        why = "; ".join(filter(None, refused))
+        refusals = [self.end_seat(person, number) for number in numbers]
+        why = "; ".join(filter(None, refusals))
         if not why:
             self._directory.remove_people(person.organization, [person.key])
         return why
 
     def end_seat(self, person: Person, number: int) -> str:
-        """This contact is no longer this person's; our table still says so."""
+        """Clear a contact that is no longer this person's; our table still has its seat."""
 
         def ends(seat: Person) -> bool:
             return (seat.organization, seat.key) == (person.organization, person.key)
@@ -66,16 +68,16 @@ class Departures:
         return why
 
     def end_phone_seats(self, person: Person) -> str:
-        """Of somebody whose number others have as well by now: where nothing but the number ties a
-        contact to them."""
-        refused = []
+        """End the seats that rest on a phone alone, of a person whose number others have too by
+        now."""
+        refusals = []
         further = self._directory.further_contacts_of(person.organization).get(person.key, set())
         for number in sorted({person.contact, *further} - {0}):
             if self._find_ties(person, number) == {"phone"}:
-                refused.append(self.end_seat(person, number))
-                if not refused[-1]:
+                refusals.append(self.end_seat(person, number))
+                if not refusals[-1]:
                     self._directory.remove_contact(person.organization, person.key, number)
-        return "; ".join(filter(None, refused))
+        return "; ".join(filter(None, refusals))
 
     def _find_ties(self, person: Person, number: int) -> set[str]:
         return {
@@ -85,7 +87,8 @@ class Departures:
         }
 
     def clear_organization(self, organization: int) -> None:
-        """Confirmed twice, by the hook and by the back office's own 404: everything of it goes."""
+        """Clear everything of an organization whose end the hook and the back office's 404
+        confirmed."""
 
         def ends(seat: Person) -> bool:
             return seat.organization == organization
@@ -101,11 +104,12 @@ class Departures:
         self._directory.forget(organization)
 
     def clear_orphans(self, organization: int, besides: Collection[int]) -> None:
-        """Contacts that name the organization, and are nobody of it; `besides`: not to look at.
+        """Clear contacts that name the organization without a seat; `besides`: contacts to leave
+        alone.
 
         Versions before 2026-11-30 left some behind when they were killed. Visitors of a website or
-        an API can write attributes: theirs are claims, and stay. So does what stands in a contact
-        without a key: it may be the company's own, about which `Contacts.make` asks.
+        an API can write attributes: their values are claims, and stay. A contact without a key
+        stays as well: it may be the company's own, for which `Contacts.make` looks.
         """
         for contact in self._chatwoot.list_members(organization):
             is_ours = not (contact.public or is_bare(contact)) and contact.id not in besides
@@ -116,54 +120,66 @@ class Departures:
                 )
                 self._clear_contact(contact.id, organization, _nobody)
 
-    def clear_base(self, person: Person, gone: int) -> int:
-        """What the contact left in another one that it was merged into, which is nobody of ours.
+    def clear_base(self, person: Person, number: int) -> int:
+        """Clear our values in the base of a merged contact, where the base has no seat.
 
-        Returns its number, or 0: it was deleted then, or its base is somebody of ours.
+        Returns the base's number; 0 where the contact was deleted, or its base has a seat.
         """
-        seats = self._directory.memberships_of(gone)
-        bases = self._find_bases(person, self._writer.make_right(gone))
+        seats = self._directory.memberships_of(number)
+        bases = self._find_bases(person, self._writer.make_right(number))
         for base in bases:
-            for known, _ in seats:
-                self._conversations.clear_name(base.id, known.id, for_good=False)
-                self._links.unmatch(base.id, known.id)  # an opening lets links follow
+            for organization, _ in seats:
+                self._conversations.clear_name(base.id, organization.id, for_good=False)
+                # Opening the panel may have copied links to the base.
+                self._links.unmatch(base.id, organization.id)
             self._writer.clear_stranger(base.id, person.identifier)
             log.warning(
                 "contact %d of organization %d was merged into contact %d, which shows neither"
                 " their e-mail nor their phone: what we wrote there is cleared. If it is theirs,"
                 " pick the organization in the panel.",
-                *(gone, person.organization, base.id),
+                *(number, person.organization, base.id),
             )
-        for known, _ in seats:
-            self._links.unmatch(gone, known.id)
+        for organization, _ in seats:
+            self._links.unmatch(number, organization.id)
         if bases:
-            self._directory.note_merge(gone, bases[0].id)
+            self._directory.note_merge(number, bases[0].id)
         return bases[0].id if bases else 0
 
-    def _find_bases(self, person: Person, told: dict[str, Any]) -> list[Contact]:
-        """By our identifier, which a base has that had none; else by what we told the other one,
-        the likest first: a visitor can have written the same into their own contact."""
-        claim = {key: told[key] for key in (ID_ATTRIBUTE, ROLE_ATTRIBUTE) if key in told}
-        named = self._chatwoot.list_claimants(claim) if claim else []
+    def _find_bases(self, person: Person, attributes: dict[str, Any]) -> list[Contact]:
+        """The contacts without a seat that may be the base, the most similar first.
+
+        A base without an identifier of its own has taken over ours. Others are found by the
+        attributes that we wrote; a visitor can have written the same into their own contact.
+        """
+        claim = {
+            key: attributes[key] for key in (ID_ATTRIBUTE, ROLE_ATTRIBUTE) if key in attributes
+        }
+        claimants = self._chatwoot.list_claimants(claim) if claim else []
         identifier = person.identifier
         owner = self._chatwoot.find_contact("identifier", identifier) if identifier else None
-        found = {each.id: each for each in (owner, *named) if each}
-        strangers = [each for each in found.values() if not self._writer.is_somebody(each.id)]
+        candidates = {contact.id: contact for contact in (owner, *claimants) if contact}
+        strangers = [
+            contact for contact in candidates.values() if not self._writer.is_somebody(contact.id)
+        ]
 
         def likeness(contact: Contact) -> int:
-            return sum(contact.attributes.get(key) == value for key, value in told.items())
+            return sum(contact.attributes.get(key) == value for key, value in attributes.items())
 
-        return sorted(strangers, key=lambda each: (each is not owner, -likeness(each), each.id))
+        return sorted(
+            strangers, key=lambda contact: (contact is not owner, -likeness(contact), contact.id)
+        )
 
     def _clear_contact(
         self, number: int, organization: int, leaving: Leaving, for_good: bool = False
     ) -> str:
-        """Clear what the contact and its conversations say of a seat; `organization` 0: stays."""
+        """Clear a seat's values in the contact and its conversations; with `organization` 0 the
+        latter stay."""
         try:
             self._writer.write(number, leaving=leaving)
             if organization:
                 self._conversations.clear_name(number, organization, for_good)
-                # Whichever of two passes comes first when somebody moves: the rest is named.
+                # When somebody moves, two passes run in any order: the organization that stays is
+                # named.
                 self._writer.name_conversations(number, leaving)
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"

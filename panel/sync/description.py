@@ -1,6 +1,6 @@
-"""What a pass notes of an organization: its own facts, and what its entitlements come to.
+"""The row that a pass keeps of an organization: its facts, and a summary of its entitlements.
 
-What can be read decides. Where nothing can be, what the last pass knew stays: an odd value clears
+Legible values decide. Where none is legible, the last pass's value stays: an illegible value clears
 nothing in Chatwoot.
 """
 
@@ -18,8 +18,8 @@ from panel.sync.people import find_status
 from panel.upstream.chatwoot import LONGEST_NAME
 from panel.upstream.documents import Listed
 
-# The fields of an answer that each is read from. No phone: whether it is a switchboard's depends on
-# how it was written, and that is not known any more.
+# The fields of an answer from which each fact is read. The phone is not among them: whether it is a
+# switchboard's depends on its original spelling, which is not kept.
 FIELDS_OF = {
     "name": ("name",),
     "billing_entity": ("billing_entity", "company"),
@@ -31,7 +31,7 @@ FIELDS_OF = {
 
 
 def keep_known(truth: Organization, before: Known | None) -> Organization:
-    """The organization, with what is known already in place of what could not be read."""
+    """The organization, with the last pass's values in place of illegible ones."""
     odd = {oddity.field for oddity in truth.oddities}
     unread = [name for name, fields in FIELDS_OF.items() if odd.intersection(fields)]
     missing = [name for name in unread if name == "name" or getattr(truth, name) is None]
@@ -41,7 +41,7 @@ def keep_known(truth: Organization, before: Known | None) -> Organization:
 def describe(
     truth: Organization, entitlements: Listed[Entitlement], before: Known | None, now: datetime
 ) -> Known:
-    """`now` in the zone in which days are counted."""
+    """The row of an organization; `now` is in the zone in which days are counted."""
     known = Known(
         id=truth.id,
         name=truth.name[:LONGEST_NAME],
@@ -56,14 +56,18 @@ def describe(
         active_entitlements=before.active_entitlements if before else 0,
         next_expiry=before.next_expiry if before else None,
     )
-    readable = [each for each in entitlements.rows if isinstance(each.status, Status)]
-    told = known if entitlements.received and not readable else _sum_up(known, readable, now)
-    return _keep_told(told, before, now.date()) if entitlements.cut and before else told
+    readable = [
+        entitlement for entitlement in entitlements.rows if isinstance(entitlement.status, Status)
+    ]
+    summary = known if entitlements.received and not readable else _sum_up(known, readable, now)
+    return _keep_told(summary, before, now.date()) if entitlements.cut and before else summary
 
 
 def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Known:
-    statuses = {each.status_value for each in entitlements}
-    ends = [each.expires for each in entitlements if each.status_value == "active"]
+    statuses = {entitlement.status_value for entitlement in entitlements}
+    ends = [
+        entitlement.expires for entitlement in entitlements if entitlement.status_value == "active"
+    ]
     ahead = [end for end in ends if isinstance(end, date) and not is_past(end, now)]
     next_expiry = min((find_day(end, now.tzinfo) for end in ahead), default=None)
     unread = not ahead and any(end is not None and not isinstance(end, date) for end in ends)
@@ -76,8 +80,8 @@ def _sum_up(known: Known, entitlements: list[Entitlement], now: datetime) -> Kno
 
 
 def _keep_told(known: Known, before: Known, today: date) -> Known:
-    """What a part of the entitlements says lowers nothing of what all of them said."""
-    ends = [each.next_expiry for each in (known, before)]
+    """Keep the higher values: an incomplete list lowers none that a whole list gave."""
+    ends = [row.next_expiry for row in (known, before)]
     return replace(
         known,
         entitlement_status=find_status({known.entitlement_status, before.entitlement_status}),

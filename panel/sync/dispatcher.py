@@ -1,7 +1,8 @@
 """The dispatcher of the executing process: begins passes and tasks in the order of their lanes.
 
-It looks when somebody has committed something, when a pass has ended, and once a second for what
-has become due. To see a commit costs it next to nothing on SQLite, and one query on PostgreSQL.
+The dispatcher looks after a commit of any process, after the end of a pass, and once a second for
+work that has become due. To see a commit costs next to nothing on SQLite, and one query on
+PostgreSQL.
 """
 
 import logging
@@ -37,7 +38,7 @@ class Starts:
 
 
 class Dispatcher:
-    """`look` and `wait` are for one thread; work enters and leaves from others."""
+    """`run` and `look` are called by one thread, the other methods by any."""
 
     def __init__(
         self, database: Engine, starts: Starts, recovery: Recovery, clock: Callable[[], float]
@@ -52,10 +53,11 @@ class Dispatcher:
         self._tasks: dict[str, tuple[str, Turn]] = {}
 
     def enter_pass(self, organization: int, pass_id: str, lane: Lane = Lane.URGENT) -> Turn:
-        """It begins, or the engine has taken it up again after a death."""
+        """Note that a pass begins, or that the engine has resumed it after a death of the
+        process."""
         with self._lock:
-            known = self._passes.get(pass_id)
-            turn = known[1] if known else Turn(lane)
+            entry = self._passes.get(pass_id)
+            turn = entry[1] if entry else Turn(lane)
             self._passes[pass_id] = organization, turn
             turn.begun = time.monotonic()
             return turn
@@ -66,14 +68,14 @@ class Dispatcher:
             return self._tasks.setdefault(try_id, begun)[1]
 
     def leave(self, work_id: str) -> None:
-        """It has ended."""
+        """Note that a pass or a try of a task has ended."""
         with self._lock:
             self._passes.pop(work_id, None)
             self._tasks.pop(work_id, None)
         self._news.set()
 
     def run(self, stopping: threading.Event, seconds: float) -> None:
-        """Begin what may begin, for so long."""
+        """Begin due work, for so many seconds."""
         until = time.monotonic() + seconds
         with self._database.connect() as connection:
             while time.monotonic() < until and not stopping.is_set():
@@ -82,7 +84,7 @@ class Dispatcher:
                 self._wait(connection, min(until, time.monotonic() + DUE_SECONDS))
 
     def look(self, connection: Connection) -> None:
-        """Begin what there is room for."""
+        """Begin as much due work as there is room for."""
         now = self._clock()
         if sides := self._recovery.take_recovered():
             self._hasten(sides, now)
@@ -99,7 +101,7 @@ class Dispatcher:
                     log.warning("%s is well again: %d that failed are tried now", side, count)
 
     def _promote(self, connection: Connection) -> None:
-        """A pass of a slow lane for which somebody waits by now gets the calls of the first one."""
+        """Give a running pass of a slow lane the first lane's calls, once somebody waits for it."""
         with self._lock:
             slow = {number: turn for number, turn in self._passes.values() if turn.lane}
         for organization in lanes.list_urgent(connection, slow) if slow else ():
@@ -107,13 +109,13 @@ class Dispatcher:
 
     def _begin_passes(self, connection: Connection, lane: Lane, most: int, now: float) -> None:
         with self._lock:
-            known = set(self._passes)
+            running = set(self._passes)
             free = most - sum(turn.lane == lane for _, turn in self._passes.values())
         if free <= 0:
             return
-        # Those that have not noted their beginning yet still stand in the lane.
-        found = lanes.find_next(connection, lane, free + len(known), now)
-        for organization, pass_id in [row for row in found if row[1] not in known][:free]:
+        # Passes that have not noted their beginning yet still stand in the lane.
+        rows = lanes.find_next(connection, lane, free + len(running), now)
+        for organization, pass_id in [row for row in rows if row[1] not in running][:free]:
             self.enter_pass(organization, pass_id, lane)
             self._begin(self._starts.begin_pass, organization, pass_id)
 
@@ -121,30 +123,30 @@ class Dispatcher:
         self, connection: Connection, kinds: tuple[str, ...], most: int, now: float
     ) -> None:
         with self._lock:
-            known = {try_id for try_id, (kind, _) in self._tasks.items() if kind in kinds}
-        free = most - len(known)
-        found = tasks.find_due(connection, kinds, free + len(known), now) if free > 0 else []
-        for task, try_id in [row for row in found if row[1] not in known][:free]:
+            running = {try_id for try_id, (kind, _) in self._tasks.items() if kind in kinds}
+        free = most - len(running)
+        rows = tasks.find_due(connection, kinds, free + len(running), now) if free > 0 else []
+        for task, try_id in [row for row in rows if row[1] not in running][:free]:
             self.enter_task(task, try_id)
             self._begin(self._starts.begin_task, task, try_id)
 
-    def _begin(self, start: Callable[..., object], what: object, work_id: str) -> None:
+    def _begin(self, start: Callable[..., object], subject: object, work_id: str) -> None:
         try:
-            start(what, work_id)
+            start(subject, work_id)
         except BaseException:
-            self.leave(work_id)  # it keeps its place, and begins later
+            self.leave(work_id)  # the work keeps its place, and begins later
             raise
 
     def _wait(self, connection: Connection, until: float) -> None:
-        """Until something has happened, or that moment has come."""
+        """Wait until something has happened, or that moment has come."""
         if self._database.dialect.name != "sqlite":
             self._news.wait(min(POSTGRESQL_LOOK_SECONDS, max(0.0, until - time.monotonic())))
             self._news.clear()
             return
-        # Ten times a second, so past SQLAlchemy, which takes ten times as long as the question.
+        # Asked ten times a second, so past SQLAlchemy, which takes ten times as long as the query.
         ask = cast(sqlite3.Connection, connection.connection.driver_connection).execute
-        seen = ask(_DATA_VERSION).fetchone()
+        version = ask(_DATA_VERSION).fetchone()
         while time.monotonic() < until and not self._news.wait(LOOK_SECONDS):
-            if ask(_DATA_VERSION).fetchone() != seen:
+            if ask(_DATA_VERSION).fetchone() != version:
                 break
         self._news.clear()

@@ -1,7 +1,6 @@
 """The dry run of a pass: its writes to Chatwoot are noted instead of sent.
 
-It works over a copy of our own tables. What it notes is exactly what a pass would do, because it is
-one.
+A dry run is a real pass over a copy of our own tables, so it notes exactly what a pass would do.
 """
 
 import itertools
@@ -52,9 +51,10 @@ FORMER_EMAIL = (
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """One call to Chatwoot that a pass would make, or why it could not.
+    """A call to Chatwoot that a pass would make, or the reason why it could not.
 
-    `before`: what stands there now, as far as it was read; `side`: of what could not be told.
+    `before`: the present values, as far as they were read; `side`: the world that could not be
+    asked.
     """
 
     organization: int
@@ -65,7 +65,7 @@ class PlannedCall:
     side: str = field(default="", compare=False)
 
     def describe(self) -> str:
-        """The same for people: what differs, not how it is sent."""
+        """The call as a sentence for people: the difference, not the request."""
         return f"organization {self.organization}: {self._describe()}"
 
     def _describe(self) -> str:
@@ -79,17 +79,17 @@ class PlannedCall:
             whom = next(filter(None, keys), self.body.get("name"))
             return f"nobody in Chatwoot is {whom}: a contact should be made"
         number = rest.partition("/")[0]
-        told = "; ".join(_describe_value(*each) for each in self._list_values())
-        return f"{kind.removesuffix('s')} {number}: {told}"
+        changes = "; ".join(_describe_value(*values) for values in self._list_values())
+        return f"{kind.removesuffix('s')} {number}: {changes}"
 
     def _list_values(self) -> Iterator[tuple[str, Any, Any]]:
-        """Each key with its value now and the right one; None: none."""
+        """The keys with their present and their right value; None: no value."""
         for key, right in _flatten(self.body).items():
             yield key, self.before.get(key), right
 
 
 def _flatten(body: Any) -> dict[str, Any]:
-    """What is written, by key; of keys that are removed, None."""
+    """The values to write, by key; None for keys that are removed."""
     values: dict[str, Any] = dict.fromkeys(body) if isinstance(body, list) else dict(body)
     attributes: dict[str, Any] = values.pop("custom_attributes", {})
     return values | attributes
@@ -98,8 +98,8 @@ def _flatten(body: Any) -> dict[str, Any]:
 def _describe_value(key: str, before: Any, right: Any) -> str:
     if right is None:
         return f"{key} should not be there"
-    told = f'says "{before}", and' if before not in (None, "") else "is not there, and"
-    return f'{key} {told} should say "{right}"'
+    now = f'says "{before}", and' if before not in (None, "") else "is not there, and"
+    return f'{key} {now} should say "{right}"'
 
 
 class DryRunChatwoot(Chatwoot):
@@ -113,26 +113,26 @@ class DryRunChatwoot(Chatwoot):
         self._numbers = itertools.count(-1, -1)
 
     def find_contact(self, key: str, value: str) -> Contact | None:
-        made = self._find_made([Condition(key, value)])
-        found = made[0] if made else super().find_contact(key, value)
-        self._read |= {found.id: found} if found else {}
-        return found
+        ours = self._find_made([Condition(key, value)])
+        contact = ours[0] if ours else super().find_contact(key, value)
+        self._read |= {contact.id: contact} if contact else {}
+        return contact
 
     def find_contacts(
         self, conditions: Sequence[Condition], page: int = 1
     ) -> tuple[list[Contact], int]:
-        made = self._find_made(conditions) if page == 1 else []
-        found, total = super().find_contacts(conditions, page)
-        self._read |= {each.id: each for each in found}
-        return [*made, *found], len(made) + total
+        ours = self._find_made(conditions) if page == 1 else []
+        rows, total = super().find_contacts(conditions, page)
+        self._read |= {row.id: row for row in rows}
+        return [*ours, *rows], len(ours) + total
 
     def _find_made(self, conditions: Sequence[Condition]) -> list[Contact]:
         names = {"identifier": "identifier", "email": "email", "phone_number": "phone"}
-        wanted = {(names[each.key], each.value) for each in conditions}
+        pairs = {(names[each.key], each.value) for each in conditions}
         return [
             each
             for each in self._made.values()
-            if any(getattr(each, name) == value for name, value in wanted)
+            if any(getattr(each, name) == value for name, value in pairs)
         ]
 
     def contact(self, number: int) -> Contact:
@@ -149,9 +149,9 @@ class DryRunChatwoot(Chatwoot):
         number = next(self._numbers)
         email, phone = fields.get("email"), fields.get("phone_number")
         identifier = fields.get("identifier")
-        made = Contact(number, fields["name"], email, phone, identifier, {}, public=False)
-        self._made[number] = made
-        return made
+        contact = Contact(number, fields["name"], email, phone, identifier, {}, public=False)
+        self._made[number] = contact
+        return contact
 
     def update_contact(self, number: int, fields: dict[str, Any]) -> None:
         before = self._describe_contact(number)
@@ -174,10 +174,10 @@ class DryRunChatwoot(Chatwoot):
         self.noted.append(("POST", path, dict(changes), present or {}))
 
     def _describe_contact(self, number: int) -> dict[str, Any]:
-        """As it was read; a random identifier is not told."""
+        """The attributes and the name as they were read, without the identifier."""
         contact = self._read.get(number)
-        named = {"name": contact.name} if contact else {}
-        return {**contact.attributes, **named} if contact else {}
+        name = {"name": contact.name} if contact else {}
+        return {**contact.attributes, **name} if contact else {}
 
 
 def _name_contact(number: int) -> str:
@@ -185,7 +185,7 @@ def _name_contact(number: int) -> str:
 
 
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:
-    """What is shown of a call: whoever knows a random identifier can read that contact."""
+    """The fields without the identifier: anybody who knows a random one can read that contact."""
     return {**fields, "identifier": HIDDEN} if fields.get("identifier") else fields
 
 
@@ -198,7 +198,8 @@ class DryRun:
         self._back_office = make_limited_back_office(services)
 
     def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
-        """What passes of these organizations would change in Chatwoot; nothing is written."""
+        """The changes that passes of these organizations would make in Chatwoot; nothing is
+        written."""
         scratch = self._copy_tables()
         chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
         directory = Directory(scratch)
@@ -247,7 +248,7 @@ class DryRun:
             for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if table is people:
-                    # Who was told about a lost contact finds it here until it is settled.
+                    # A lost contact is reported here until an administrator settles it.
                     rows = [row for row in rows if row["identifier"] != TOLD]
                 if rows:
                     target.execute(table.insert(), rows)
@@ -255,7 +256,8 @@ class DryRun:
 
 
 def _list_erased(directory: Directory, organization: int) -> Iterable[PlannedCall]:
-    """Whose contact was deleted. That is somebody's decision, and nothing that has to be mended."""
+    """People whose contact was deleted in Chatwoot: somebody's decision, and no difference to
+    mend."""
     for contact, person in directory.erasures.list_held_back(organization):
         detail = NOT_MADE_AGAIN.format(contact=contact, key=person.key)
         yield PlannedCall(organization, "", ERASED, detail)
@@ -264,14 +266,15 @@ def _list_erased(directory: Directory, organization: int) -> Iterable[PlannedCal
 def list_unsettled(
     directory: Directory, links: Links, organization: int | None = None
 ) -> Iterable[PlannedCall]:
-    """What passes have left to people, and nobody has settled yet."""
+    """Cases that passes left to administrators and that are still open."""
     for person in directory.list_unsettled(organization):
         words, contact = FORMER_EMAIL, person.contact
         if person.merged_into:
             words, contact = MERGED, person.merged_into
-            said = links.find(0, contact)
+            contact_links = links.find(0, contact)
             if any(
-                (each.organization, each.state) == (person.organization, PICKED) for each in said
+                (link.organization, link.state) == (person.organization, PICKED)
+                for link in contact_links
             ):
                 continue
         detail = words.format(contact=contact, key=person.key)

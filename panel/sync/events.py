@@ -1,8 +1,8 @@
 """The kinds of hooks, a row each: the documents it touches, and whether Chatwoot must learn of it.
 
 The plugin's documentation names 24 kinds. Added are those of people, the end of an organization,
-and any further kind of the four groups that the panel shows. A kind is a doorbell: we go and read
-the present truth, so a row too many costs a call and never an error.
+and any further kind of the four groups that the panel shows. A hook only rings: we read the present
+values ourselves, so a row too many costs a call and never an error.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Kind:
 
     @property
     def touches(self) -> tuple[str, ...]:
-        """The names of its documents: the sections that show them ask anew."""
+        """The names of its documents: the sections that show them are read again."""
         return tuple(document.name for document in self.documents)
 
 
@@ -32,7 +32,7 @@ KINDS = {
         Kind("organization.updated", (ORGANIZATION,), learns=True),
         Kind("organization.verified", (ORGANIZATION,), learns=True),
         Kind("organization.deleted", DOCUMENTS, learns=True),
-        # A license follows its entitlement, and the plan is said to hang on one.
+        # A license follows its entitlement, and the documentation has the plan depend on one.
         Kind("entitlement.activated", (LICENSES, ORGANIZATION), learns=True),
         Kind("entitlement.suspended", (LICENSES, ORGANIZATION), learns=True),
         Kind("entitlement.expired", (LICENSES, ORGANIZATION), learns=True),
@@ -50,7 +50,8 @@ KINDS = {
         Kind("quote.paid", (QUOTES, ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("quote.expired", (QUOTES,)),
         Kind("quote.*", (QUOTES, ORDERS)),
-        # On a site of the customer: the entitlement, all that Chatwoot knows of, stays as it is.
+        # A license changes on a customer's site. Its entitlement stays, and Chatwoot knows of that
+        # alone.
         Kind("license.activated", (LICENSES,)),
         Kind("license.deactivated", (LICENSES,)),
         Kind("license.expired", (LICENSES,)),
@@ -59,7 +60,7 @@ KINDS = {
         Kind("collaborator.added", (ORGANIZATION,), learns=True),
         Kind("collaborator.updated", (ORGANIZATION,), learns=True),
         Kind("collaborator.removed", (ORGANIZATION,), learns=True),
-        # Of ours, but neither the panel nor Chatwoot shows them: kept, and done at once.
+        # Documented kinds that neither the panel nor Chatwoot shows: kept, and done at once.
         Kind("ticket.created"),
         Kind("ticket.completed"),
         Kind("ticket.sla_breached"),
@@ -75,7 +76,7 @@ OTHER_GROUP = "other"
 
 
 def find_group(event: str) -> str:
-    """One of `GROUPS`, or `OTHER_GROUP` for what is no kind of ours."""
+    """The group of a kind, from `GROUPS`; `OTHER_GROUP` for an unknown kind."""
     return event.partition(".")[0] if find_kind(event) else OTHER_GROUP
 
 

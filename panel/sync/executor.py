@@ -44,11 +44,12 @@ from panel.sync.tries import RETRY_WAITS, TryOutcome, run_try
 from panel.sync.work import Work
 
 log = logging.getLogger(__name__)
-# With a handler of its own it leaves the console to ours; at its own level it tells its life story.
+# Without a handler of its own DBOS writes to the console; at its default level it logs every
+# detail.
 logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").setLevel(logging.WARNING)
 
-# A constant, never computed: DBOS 3.4 leaves work lying that another executor began.
+# A constant: DBOS 3.4 recovers only the work of an executor with the same id.
 EXECUTOR = "panel"
 CONNECTIONS = 8  # of the engine to the database
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
@@ -61,7 +62,7 @@ STUBBORN: StepOptions = {
 
 
 class PassBuried(Exception):
-    """How a pass that was given up ends, for the engine's own list."""
+    """Ends the workflow of a pass that was given up: the engine lists it as failed."""
 
 
 class Executor:
@@ -84,7 +85,7 @@ class Executor:
         self._events = LogThrottle()
 
     def prepare(self) -> None:
-        """Before `launch`; only the leader may."""
+        """Prepare `launch`; only the leader may."""
         self._queue.migrate()  # else the look into it waits for its tables without end
         self._queue.take_over(EXECUTOR)
 
@@ -98,7 +99,7 @@ class Executor:
         return dispatcher
 
     def destroy(self, grace_seconds: int) -> None:
-        """What still runs after that time is done again by whoever comes next."""
+        """End the engine; work that still runs after the grace is done again by the next leader."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_seconds)
 
     def _config(self) -> DBOSConfig:
@@ -132,7 +133,7 @@ class Executor:
 
         @DBOS.workflow(name=WARM_WORKFLOW)
         def warm(organization: int) -> None:
-            """Of a program before the lanes."""
+            """Run what a version before the lanes has enqueued."""
             work.warm(organization)
 
         @DBOS.workflow(name="sweep")
@@ -178,29 +179,29 @@ class Executor:
             note_end()
 
     def _run_pass(self, organization: int, work: Work, dispatcher: Dispatcher) -> str:
-        """One try; returns why it was buried, or nothing.
+        """Run one try of a pass; returns why the pass was buried, or "".
 
-        Three steps, each remembered by the engine: after a death it goes on behind the last one.
+        The engine remembers each of the three steps: after a death it goes on behind the last one.
         """
-        me, what = str(DBOS.workflow_id), f"organization {organization}: a pass"
-        turn = dispatcher.enter_pass(organization, me)
-        begun = DBOS.run_step(STUBBORN, self._passes.begin, organization, me)
-        if not begun:
+        pass_id, words = str(DBOS.workflow_id), f"organization {organization}: a pass"
+        turn = dispatcher.enter_pass(organization, pass_id)
+        bounds = DBOS.run_step(STUBBORN, self._passes.begin, organization, pass_id)
+        if not bounds:
             return ""
 
         def bring() -> None:
             with working(turn):
                 work.bring_in_line(organization)
 
-        outcome = DBOS.run_step(None, run_try, what, bring)
+        outcome = DBOS.run_step(None, run_try, words, bring)
         self._record_try("pass", outcome, work.recovery, organization=organization)
-        return DBOS.run_step(STUBBORN, self._passes.settle, organization, me, begun, outcome)
+        return DBOS.run_step(STUBBORN, self._passes.settle, organization, pass_id, bounds, outcome)
 
     def _run_task(self, task: Task, work: Work, dispatcher: Dispatcher) -> None:
-        """As `_run_pass`."""
-        me = str(DBOS.workflow_id)
-        turn = dispatcher.enter_task(task, me)
-        if not DBOS.run_step(STUBBORN, self._tasks.begin, task, me):
+        """Run one try of a task, in steps as `_run_pass`."""
+        try_id = str(DBOS.workflow_id)
+        turn = dispatcher.enter_task(task, try_id)
+        if not DBOS.run_step(STUBBORN, self._tasks.begin, task, try_id):
             return
         if not DBOS.run_step(STUBBORN, work.is_due, task):
             DBOS.run_step(STUBBORN, self._tasks.postpone, task)
@@ -212,12 +213,12 @@ class Executor:
 
         outcome = DBOS.run_step(None, run_try, f"{task.subject}: a task", do)
         self._record_try("task", outcome, work.recovery, subject=task.subject)
-        DBOS.run_step(STUBBORN, self._tasks.settle, task, me, outcome)
+        DBOS.run_step(STUBBORN, self._tasks.settle, task, try_id, outcome)
 
     def _record_try(
         self, kind: str, outcome: TryOutcome, recovery: Recovery, **ids: object
     ) -> None:
-        """One line for each: what was done, of whom, and why not."""
+        """Log one line for the try: the kind, the ids, and the reason of a failure."""
         reason = outcome["reason"]
         if outcome["later"]:
             recovery.note_failure(outcome.get("side", ""))
@@ -229,9 +230,11 @@ class Executor:
 
 
 def _is_news(line: logging.LogRecord) -> bool:
-    """The engine tells of each pass that it did not end well, with a trace of its own inside.
+    """Is this line of the engine worth logging?
 
-    That one was buried we say ourselves. One that the end of a process cut off is nobody's fault.
+    The engine logs every pass that failed, with a traceback of its own inside.
+
+    A buried pass has a line of ours already. A pass that the end of a process cut off has no fault.
     """
     error = line.exc_info[1] if line.exc_info else None
     if isinstance(error, dbos_errors.DBOSException):
@@ -243,5 +246,6 @@ logging.getLogger("dbos").addFilter(_is_news)
 
 
 def _set_durable(connection: Any, _record: object) -> None:
-    # DBOS leaves it to how SQLite was built (trap 6); the journal mode is the file's own, WAL.
+    # DBOS does not set this, and some builds of SQLite have NORMAL as their default, which loses
+    # commits in a power cut. The journal mode, WAL, stands in the file itself.
     connection.execute("PRAGMA synchronous=FULL")

@@ -1,6 +1,6 @@
-"""Group commit: whoever has the turn does the work of all who wait, in one transaction.
+"""Group commit: the thread that holds the lock commits the items of all waiting threads at once.
 
-One fsync then serves many hooks; who comes alone waits for nobody.
+One fsync then serves many hooks, and a thread that comes alone waits for no other.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-MOST_AT_ONCE = 64  # at once: the lock of the database is everybody's
+MOST_AT_ONCE = 64  # so that the lock of the database is soon free for others
 
 
 class GroupCommit(Generic[T, R]):
@@ -23,21 +23,21 @@ class GroupCommit(Generic[T, R]):
         self._waiting: deque[tuple[T, Future[R]]] = deque()
 
     def submit(self, item: T) -> R:
-        """What `work` answers for this item; raises what it raised."""
-        mine: Future[R] = Future()
-        self._waiting.append((item, mine))
+        """Returns the answer of `work` for this item; raises its error."""
+        future: Future[R] = Future()
+        self._waiting.append((item, future))
         with self._turn:
-            while not mine.done():
+            while not future.done():
                 self._commit_some()
-        return mine.result()
+        return future.result()
 
     def _commit_some(self) -> None:
         some = [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(self._waiting)))]
         try:
             answers = self._work([item for item, _ in some])
         except BaseException as error:  # noqa: BLE001 whatever it was: nobody may wait for ever
-            for _, each in some:
-                each.set_exception(error)
+            for _, future in some:
+                future.set_exception(error)
             return
-        for (_, each), answer in zip(some, answers, strict=True):
-            each.set_result(answer)
+        for (_, future), answer in zip(some, answers, strict=True):
+            future.set_result(answer)

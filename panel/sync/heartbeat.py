@@ -1,6 +1,7 @@
-"""The heartbeat of a worker: it says how it is, and looks whether it may write into Chatwoot.
+"""The heartbeat of a worker: writes its state, and asks whether it may write into Chatwoot.
 
-In a thread of its own, so that it tells of a process that hangs by falling silent with it.
+The heartbeat has a thread of its own. It falls silent when the whole process hangs, and so shows
+that.
 """
 
 import itertools
@@ -47,24 +48,24 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """The last word."""
+        """End the thread, and write the last state."""
         self._stopping.set()
         self._thread.join()
         self.say(STOPPED)
 
     def say(self, state: str) -> None:
-        """A new state, which is written at once."""
+        """Set a new state, and write it at once."""
         if state != self._state:
             self._state = state
             self._write()
             self._tell(state)
 
     def note_end(self) -> None:
-        """A try of a pass or of a task has ended here. It is written with the next beat."""
+        """Note that a try of a pass or of a task has ended here; the next beat writes it."""
         self._has_ended = True
 
     def may_write(self) -> bool:
-        """As the last look has found; who has not looked yet looks now."""
+        """The answer of the last look; the first call looks."""
         if self._is_allowed is None:
             self._is_allowed = self._ask_may_write()
         return self._is_allowed

@@ -2,8 +2,8 @@
 
 Two installations on one account (a staging beside the production) would overwrite each other's
 attributes for ever. So `setup` writes who we are into the description of our contact attribute
-`middag_organization_id`: an administrator's token may write it, and any agent's read it. Whoever
-finds another mark executes no passes; hooks are kept.
+`middag_organization_id`: an administrator's token may write it, and any agent's read it. An
+installation that finds the mark of another one executes no passes, and keeps hooks.
 """
 
 import logging
@@ -19,8 +19,8 @@ from panel.settings import Settings
 from panel.upstream.chatwoot import ID_ATTRIBUTE, Chatwoot
 
 log = logging.getLogger(__name__)
-# What was found. MOVED: another address, and as far as is known our database; somebody may have
-# copied that.
+# The verdicts. MOVED: the address is another one, and the database is ours as far as we know;
+# somebody may have copied it.
 OURS, UNMARKED, FOREIGN, MOVED, UNREADABLE = "ours", "unmarked", "foreign", "moved", "unreadable"
 HELD_BACK_BY = (FOREIGN, MOVED)
 MARKED_MODEL = "contact_attribute"
@@ -40,16 +40,18 @@ class Mark:
 
 
 def read_mark(definition: Mapping[str, Any] | None) -> Mark | None:
-    """Of the definition of our attribute; None where nobody has marked it."""
-    found = MARK_FORM.search(str((definition or {}).get("attribute_description") or ""))
-    return Mark(found[1], found[2]) if found else None
+    """The mark in the definition of our attribute; None where there is none."""
+    match = MARK_FORM.search(str((definition or {}).get("attribute_description") or ""))
+    return Mark(match[1], match[2]) if match else None
 
 
 def find_marked(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The definition that has the mark, among all."""
+    """The one of these definitions that carries the mark."""
     key = (MARKED_MODEL, ID_ATTRIBUTE)
-    found = (row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) == key)
-    return next(found, None)
+    marked_rows = (
+        row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) == key
+    )
+    return next(marked_rows, None)
 
 
 def write_mark(description: object, mark: Mark) -> str:
@@ -61,7 +63,7 @@ def write_mark(description: object, mark: Mark) -> str:
 
 
 def compare_marks(mark: Mark | None, ours: Mark) -> str:
-    """What is not known on one side is no difference."""
+    """The verdict about a mark; a value that one side lacks is no difference."""
     if mark is None:
         return UNMARKED
     if mark.id and ours.id and mark.id != ours.id:
@@ -72,7 +74,7 @@ def compare_marks(mark: Mark | None, ours: Mark) -> str:
 
 
 class MarkReader:
-    """Looks who writes into the account, and remembers it for others to read."""
+    """Finds out which installation writes into the account, and stores the verdict."""
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class MarkReader:
     def may_write(self) -> bool:
         """Is it us who write into this account? Chatwoot is asked.
 
-        While it does not answer, what was found last counts; where nothing was, we write.
+        While it does not answer, the last verdict counts; without one, we write.
         """
         try:
             return self._look() not in HELD_BACK_BY
@@ -111,8 +113,8 @@ class MarkReader:
         mark = read_mark(find_marked(rows))
         verdict = compare_marks(mark, ours)
         if verdict in HELD_BACK_BY and verdict != before.verdict:
-            told = "another installation writes into this account, so no passes are executed here"
-            log.error("%s, and hooks are kept; `sync status` says more. There: %s", told, mark)
+            words = "another installation writes into this account, so no passes are executed here"
+            log.error("%s, and hooks are kept; `sync status` says more. There: %s", words, mark)
         self._installation.note_mark(verdict, str(mark or ""), self._clock())
         return verdict
 

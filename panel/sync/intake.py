@@ -1,7 +1,7 @@
 """The intake of the transactional inbox: keep a hook and a place for its pass in one transaction.
 
-So an organization has one pass running and one waiting at most, and a thousand hooks melt into a
-few. Nothing is executed here: that is `worker`.
+So an organization has one running and one waiting pass at most, and a thousand hooks need only a
+few passes. The `worker` executes them.
 """
 
 import logging
@@ -40,7 +40,7 @@ class NotKept(Exception):
 class Stats:
     """Passes by state, hooks by outcome. Times: epoch seconds.
 
-    `lanes`: how many passes wait in each, retrying ones too, and since when.
+    `lanes`: the number of waiting passes in each, retrying ones too, and since when they wait.
 
     `retrying`: (organization, when it is tried next), the next one first; `done`: hooks of the
     last day; `buried`: hooks given up; `oldest_waiting`: when the oldest unanswered hook came.
@@ -70,7 +70,7 @@ class Stats:
 
 
 class Intake:
-    """Keeps hooks and looks after them; every process may have one. Executes nothing."""
+    """Keeps hooks, lists them and settles them. Every process may have one; it executes nothing."""
 
     def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -81,7 +81,8 @@ class Intake:
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
 
-        Raises `NotKept`: it was not, or in the worst case it was, and a repetition is a duplicate.
+        Raises `NotKept`: the hook was not kept. In the worst case it was, and its repetition is a
+        duplicate.
         """
         row = _make_row(hook, self._clock())
         if not self._keep(row):
@@ -101,12 +102,12 @@ class Intake:
     ) -> int:
         """A pass for each of these organizations, in this order; returns how many they are.
 
-        `kind`: of the hooks that are kept for them, by itself the lane's name. `anew`: whose last
-        try failed is tried at once, with all its tries. Many are kept in one transaction. Raises
-        `NotKept`; what was lined up until then stays.
+        `kind`: of the hooks that are kept for them, by default the lane's name. `anew`: a pass
+        whose last try failed is tried at once, with all its tries. Many are kept in one
+        transaction. Raises `NotKept`; organizations that were lined up until then stay so.
         """
-        left, count, kind = iter(organizations), 0, kind or lane.name.lower()
-        while some := list(dict.fromkeys(islice(left, LINED_UP_AT_ONCE))):
+        rest, count, kind = iter(organizations), 0, kind or lane.name.lower()
+        while some := list(dict.fromkeys(islice(rest, LINED_UP_AT_ONCE))):
             batch = LineUp(some, lane, kind, _make_token(), self._clock())
             self._write(batch, some if anew else ())
             count += len(some)
@@ -146,7 +147,7 @@ class Intake:
         return numbers
 
     def stats(self) -> Stats:
-        """How things stand."""
+        """The present counts and times of passes, hooks and tasks."""
         now = self._clock()
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, now)
@@ -168,12 +169,13 @@ class Intake:
             return inbox.list_rung(connection, kind, since)
 
     def list_buried(self, status: str = BURIED) -> list[BuriedHooks]:
-        """What was given up, the latest first; `status` SETTLED: what is settled since."""
+        """Hooks that were given up, the latest first; `status` SETTLED: those that are settled
+        since."""
         with self._database.connect() as connection:
             return dead_letters.list_buried(connection, status)
 
     def dismiss(self, buried_id: str, who: str) -> bool:
-        """Settle what was given up, because `who` says so; False when there is no such thing."""
+        """Settle buried hooks on the word of `who`; False when there are none with this id."""
         with inbox.write_transaction(self._database, 0) as connection:
             return dead_letters.dismiss_hooks(connection, buried_id, who, self._clock())
 
@@ -184,10 +186,10 @@ class Intake:
         tasks, see `TaskIntake.replay`.
         """
         with self._database.connect() as connection:
-            found = dead_letters.find_buried(connection, buried_id)
-        if found is None:
+            buried = dead_letters.find_buried(connection, buried_id)
+        if buried is None:
             return False
-        organization, pass_id = found
+        organization, pass_id = buried
         with inbox.write_transaction(self._database, organization) as connection:
             if not dead_letters.unbury_hooks(connection, pass_id):
                 return False
@@ -198,7 +200,7 @@ class Intake:
 
 
 def _find_oldest(lengths: Mapping[Lane, LaneLength]) -> float | None:
-    return min((each.oldest_at for each in lengths.values() if each.oldest_at), default=None)
+    return min((length.oldest_at for length in lengths.values() if length.oldest_at), default=None)
 
 
 def _make_id(kind: str) -> str:

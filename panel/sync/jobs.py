@@ -49,8 +49,8 @@ start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 @dataclass(frozen=True)
 class LinedUp:
-    """What came of `sync reconcile`: how many organizations were lined up, and how many were
-    withheld because they are gone and are too many of the `known` ones."""
+    """The result of `sync reconcile`. `withheld`: organizations that are gone, and too many of the
+    `known` ones to be cleared without a question."""
 
     lined_up: int
     withheld: int
@@ -58,7 +58,7 @@ class LinedUp:
 
 
 class Jobs:
-    """They ask both worlds through clients of their own, behind the limits of calls a minute."""
+    """The worker's jobs. Their clients of both worlds keep to the limits of calls a minute."""
 
     def __init__(self, services: Services, intake: Intake) -> None:
         self._services = services
@@ -69,7 +69,7 @@ class Jobs:
         client = make_limited_client(settings, self._recovery)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
         self._back_office = make_limited_back_office(services, self._recovery)
-        # Past the limit of calls: it asks once a minute.
+        # Its client has no limit of calls, because it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
         self._memberships = Memberships(services.directory, services.links)
@@ -109,7 +109,7 @@ class Jobs:
 
     @property
     def work(self) -> Work:
-        """All of it, for the worker."""
+        """The jobs as the worker is given them."""
         return Work(
             self.bring_in_line,
             self.begin_night,
@@ -122,8 +122,8 @@ class Jobs:
         )
 
     def bring_in_line(self, organization: int) -> None:
-        """One pass; its sections are touched again, for the plugin may ring before its own data
-        is visible."""
+        """Run one pass, then touch its sections again: the plugin may ring before its data is
+        visible."""
         kinds = self._waiting_kinds(organization)
         try:
             with timing(PASS_TRY_SECONDS, "done", "failed"):
@@ -147,37 +147,41 @@ class Jobs:
         """A repair waits until no pass of the contact's organizations is about to do the same."""
         if task.kind != REPAIR:
             return True
-        organizations = [known.id for known, _ in self._memberships.find_seats(task.number)]
+        organizations = [
+            organization.id for organization, _ in self._memberships.find_seats(task.number)
+        ]
         with transaction(self._services.database) as connection:
             return not pass_states.is_busy(connection, organizations)
 
     def warm(self, organization: int) -> None:
-        """Bring the panel's kept copies up to date, so that it is there before the agent looks.
+        """Bring the panel's kept copies up to date, before an agent opens it.
 
-        That is an opening: an agent who looks meanwhile waits for these reads, so they wait for
-        nobody.
+        These reads have no limit of calls, because an agent who opens the panel meanwhile waits for
+        them.
         """
         for document in DOCUMENTS:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
 
     def reconcile(self, force: bool = False, watch: Watch = iter) -> LinedUp:
-        """Line up every known organization, as the night does where many of them are gone: then
-        their clearing alone is withheld, unless `force` says that it is right.
+        """Line up every known organization.
 
-        `watch` is given the ids and yields them again: for who wants to see how far it is.
+        Where too many of them are gone, their clearing alone is withheld, as in a night, unless
+        `force` is set.
+
+        `watch` is given the ids and yields them again, so that a caller can show the progress.
         """
         known = self._services.directory.list_organizations()
-        gone = {each for each in watch(known) if self._would_clear(each)}
+        gone = {number for number in watch(known) if self._would_clear(number)}
         is_withheld = len(gone) > MOST_CLEARED * len(known) and not force
         if not is_withheld:
             self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
-        self._intake.line_up([each for each in known if each not in gone], Lane.RECONCILE)
+        self._intake.line_up([number for number in known if number not in gone], Lane.RECONCILE)
         withheld = len(gone) if is_withheld else 0
         return LinedUp(len(known) - withheld, withheld, len(known))
 
     def begin_night(self) -> None:
-        """What the worker's schedule calls: `keep_nights` goes on with it."""
+        """Begin a night, as the worker's schedule asks; `keep_nights` goes on with it."""
         self._night.begin()
         kept = self._services.settings.keep_days * SECONDS_A_DAY
         self._services.audit_log.prune(time.time() - kept)
@@ -215,13 +219,14 @@ class Jobs:
             return inbox.list_waiting_kinds(connection, organization)
 
     def _find_deletion(self, organization: int) -> set[str]:
-        """Whoever was called deleted once stays so: its late hooks find nothing more to clear."""
+        """The kind DELETED, where the plugin ever sent it: a deletion holds for all later
+        passes."""
         with transaction(self._services.database) as connection:
-            told = inbox.was_received(connection, organization, DELETED)
-        return {DELETED} if told else set()
+            was_deleted = inbox.was_received(connection, organization, DELETED)
+        return {DELETED} if was_deleted else set()
 
     def _would_clear(self, organization: int) -> bool:
-        """Only what the plugin called deleted once, and the back office does not know any more."""
+        """Is it gone: called deleted by the plugin, and unknown to the back office?"""
         if not self._find_deletion(organization):
             return False
         try:
@@ -234,5 +239,5 @@ class Jobs:
 
 
 def _list_touched(kind: str) -> tuple[str, ...]:
-    found = find_kind(kind)
-    return found.touches if found else ()
+    row = find_kind(kind)
+    return row.touches if row else ()

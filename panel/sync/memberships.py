@@ -1,4 +1,5 @@
-"""What our own tables say about a contact: its organizations, and what it may be told of them."""
+"""The memberships of a contact in our own tables: its organizations, and the attributes it may
+have."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,7 +10,7 @@ from panel.sync.people import make_attributes
 
 
 class Memberships:
-    """Raises `Unreachable("database")`; nobody outside is asked."""
+    """Reads our own tables alone. Raises `Unreachable("database")`."""
 
     def __init__(self, directory: Directory, links: Links) -> None:
         self._directory = directory
@@ -17,31 +18,35 @@ class Memberships:
 
     def find_seats(self, contact: int) -> list[tuple[Known, Person]]:
         """The contact's organizations, without those that an agent refused for it."""
-        refused = {link.organization for link in self._find_said(contact) if link.state == REFUSED}
+        refusals = {link.organization for link in self._find_said(contact) if link.state == REFUSED}
         seats = self._directory.memberships_of(contact)
-        return [each for each in seats if each[0].id not in refused]
+        return [seat for seat in seats if seat[0].id not in refusals]
 
     def find_picked(self, contact: int) -> list[tuple[Known, Person]]:
-        """What an agent picked for the contact, where no list of people names it: as a guest.
+        """Organizations that an agent picked for the contact and that have no seat for it: as a
+        guest's.
 
-        Only where it may be disclosed: who the visitor says they are is no proof, and they can read
-        what is written here.
+        Only picks that may be disclosed: a visitor's own word is no proof, and a visitor can read
+        the attributes.
         """
         seated = {known.id for known, _ in self._directory.memberships_of(contact)}
         picked = self._list_picked(contact) - seated
         known = self._directory.get_organizations(picked)
-        return [(known[each], Person(each, PICKED, contact, "guest")) for each in sorted(known)]
+        return [
+            (known[number], Person(number, PICKED, contact, "guest")) for number in sorted(known)
+        ]
 
     def find_told(self, contact: int) -> list[tuple[Known, Person]]:
-        """Both of them, by ascending id: of these the contact is told."""
+        """Seats and picks, by ascending id: the organizations that the contact's attributes
+        name."""
         both = [*self.find_seats(contact), *self.find_picked(contact)]
-        return sorted(both, key=lambda each: each[0].id)
+        return sorted(both, key=lambda seat: seat[0].id)
 
     def find_attributes(self, contact: int) -> dict[str, Any] | None:
-        """What the contact's attributes of ours should say.
+        """The right values of our attributes of the contact.
 
-        None where that is not known here: nobody of ours, or an agent picked an organization that
-        no pass has seen.
+        None where our tables do not know them: the contact has no organization, or an agent picked
+        one that no pass has seen.
         """
         seats = self.find_told(contact)
         if self._list_picked(contact) - {known.id for known, _ in seats} or not seats:
@@ -53,13 +58,13 @@ class Memberships:
         return {str(known.id): known.name for known, _ in self.find_seats(contact)}
 
     def name_organizations(self, organizations: Collection[int]) -> dict[str, str]:
-        """The names of those that a pass has seen, by id."""
+        """The names of these organizations, by id; without those that no pass has seen."""
         known = self._directory.get_organizations(organizations)
-        return {str(number): each.name for number, each in known.items()}
+        return {str(number): organization.name for number, organization in known.items()}
 
     def _list_picked(self, contact: int) -> set[int]:
-        said = self._find_said(contact)
-        return {link.organization for link in said if link.state == PICKED and link.disclosed}
+        links = self._find_said(contact)
+        return {link.organization for link in links if link.state == PICKED and link.disclosed}
 
     def _find_said(self, contact: int) -> list[Link]:
         return self._links.find(0, contact)

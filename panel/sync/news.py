@@ -1,4 +1,5 @@
-"""What an opening of a panel showed newer than the directory: that one is compared first."""
+"""News: an opened panel showed an organization newer than the directory has it. The next night
+compares it first."""
 
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,7 @@ from panel.upstream.documents import ORGANIZATION, Document
 
 
 class News:
-    """For `BackOffice.on_read`: nobody's opening waits for more than a look, or fails by it."""
+    """For `BackOffice.on_read`: an opening waits for one query, and never fails because of it."""
 
     def __init__(self, directory: Directory, readings: Readings) -> None:
         self._directory = directory
@@ -30,9 +31,10 @@ class News:
                 self._readings.bring_forward([organization])
 
 
-def _is_newer(told: Organization, known: Known) -> bool:
-    """By its own facts; its people and entitlements stand in other documents."""
-    truth = keep_known(told, known)
+def _is_newer(answer: Organization, known: Known) -> bool:
+    """Do the organization's own facts differ? Its people and entitlements stand in other
+    documents."""
+    truth = keep_known(answer, known)
     facts = {name: getattr(truth, name) for name in FIELDS_OF}
     facts |= {"name": truth.name[:LONGEST_NAME], "email": normalize_email(truth.email)}
     return any(value != getattr(known, name) for name, value in facts.items())

@@ -2,8 +2,8 @@
 organizations, the longest unread first, with the back office. Passes follow where something
 differs.
 
-It works in small steps, each of which is kept, so that it goes on after a restart. A trouble costs
-an organization its turn, or a step a rest, and never the night.
+The night works in small steps and keeps its place after each one, so that it goes on after a
+restart. A trouble costs an organization its turn, or delays a step; it never ends the night.
 """
 
 import logging
@@ -41,7 +41,7 @@ MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back o
 
 
 class Night:
-    """One process at a time runs it: the one that executes passes."""
+    """The process that executes passes runs the nights; there is one at a time."""
 
     def __init__(
         self,
@@ -75,21 +75,22 @@ class Night:
     # -- when ------------------------------------------------------------------------------------
 
     def begin(self) -> NightRow:
-        """A new one, unless one is under way."""
+        """Begin a night, unless one is under way."""
         last = self._nights.read_last()
         if last and not last.ended_at:
             return last
-        now, known = time.time(), self._readings.count_known()
+        now, count = time.time(), self._readings.count_known()
         self._turns = []
-        # Those are asked about each night: the hook may have come before the end.
+        # Deleted organizations are asked about each night: the hook may have come before the
+        # deletion.
         self._readings.bring_forward(self._readings.list_told(DELETED))
-        night = NightRow(now, now, known=known, wanted=-(-known // NIGHTS_A_WEEK))
+        night = NightRow(now, now, known=count, wanted=-(-count // NIGHTS_A_WEEK))
         self._nights.put(night)
-        log.info("a night begins: %d organizations are known", known)
+        log.info("a night begins: %d organizations are known", count)
         return night
 
     def is_due(self) -> bool:
-        """Was the last one missed? Where there was none ever, its time is to come."""
+        """Was the last night missed? Before the very first night, none was."""
         last = self._nights.read_last()
         if last is None:
             now = time.time()
@@ -107,7 +108,7 @@ class Night:
     # -- the way through it ----------------------------------------------------------------------
 
     def work(self, ended: Event) -> None:
-        """Go on with the one that is under way, until it is over or `ended` is set."""
+        """Go on with the night that is under way, until it is over or `ended` is set."""
         if not self._alone.acquire(blocking=False):
             return
         try:
@@ -120,7 +121,7 @@ class Night:
             self._alone.release()
 
     def _try_step(self) -> float | None:
-        """Seconds to rest; None when there is nothing to do."""
+        """Take a step; returns the seconds to rest, or None when there is nothing to do."""
         night = None
         try:
             night = self._nights.read_last()
@@ -136,7 +137,7 @@ class Night:
             return self._find_rest()
 
     def _note_failure(self, night: NightRow | None, error: Exception) -> None:
-        """Of a step, which is tried again after a rest or given up."""
+        """Note why a step failed; it is tried again after a rest, or given up."""
         self._events.record(log.warning, "the night rests", why=describe_trouble(error))
         if night is None or is_of_database(error):
             return
@@ -167,7 +168,7 @@ class Night:
         return RESTS[min(self._failures, len(RESTS)) - 1] if self._failures else 0.0
 
     def _give_up(self, night: NightRow, error: Exception) -> None:
-        """The phase is over: what it did not reach has its turn in the next night."""
+        """End the phase; the rest of it has its turn in the next night."""
         self._failures = 0
         phase = OFFICE if night.phase == CONTACTS else NEXT_PHASE[night.phase]
         ended_at = time.time() if night.phase == CLOSING else None
@@ -177,14 +178,14 @@ class Night:
 
     def _note_trouble(self, night: NightRow, error: Exception) -> None:
         side = error.side if isinstance(error, PanelError) else ""
-        told = replace(night, trouble=describe_trouble(error), side=side, noted_at=time.time())
-        self._nights.put(told)
+        noted = replace(night, trouble=describe_trouble(error), side=side, noted_at=time.time())
+        self._nights.put(noted)
 
-    def _skip_turn(self, night: NightRow, what: str, error: Exception) -> NightRow:
+    def _skip_turn(self, night: NightRow, turn: str, error: Exception) -> NightRow:
         self._failures += isinstance(error, TryLater | Unauthorized)
-        log.warning("the night skips %s: %s", what, describe_trouble(error))
+        log.warning("the night skips %s: %s", turn, describe_trouble(error))
         side = error.side if isinstance(error, PanelError) else ""
-        trouble = f"{what}: {describe_trouble(error)}"
+        trouble = f"{turn}: {describe_trouble(error)}"
         return replace(night, skipped=night.skipped + 1, trouble=trouble, side=side)
 
     # -- contacts --------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ class Night:
         return replace(night, phase=MISSED, place=0)
 
     def _read_missed(self, night: NightRow) -> NightRow:
-        """Pages shift while contacts come and go: who was on none of them is read singly."""
+        """Read contacts singly that were on no page: pages shift while contacts come and go."""
         numbers = self._sightings.list_missed(night.begun_at, night.place, PAGE_CONTACTS)
         if not numbers:
             return replace(night, phase=OFFICE, place=0)
@@ -210,7 +211,7 @@ class Night:
         return night
 
     def _read_single(self, night: NightRow, number: int, owners: set[int]) -> NightRow:
-        if not owners:  # it is told nothing, so no page has it
+        if not owners:  # the contact has no organization, so no page lists it
             return night
         night, at = replace(night, single=night.single + 1), time.time()
         try:
@@ -232,14 +233,14 @@ class Night:
         if not self._turns:
             return replace(night, phase=CLOSING, place=0)
         night = self._compare(night, self._turns[0])
-        self._turns.pop(0)  # not before: whose turn was cut off has it again
+        self._turns.pop(0)  # after the comparison: a turn that was cut off comes again
         return night
 
     def _compare(self, night: NightRow, organization: int) -> NightRow:
         try:
             changed = self._reconciler.has_changed(organization)
         except Paused:
-            raise  # nobody was asked: the turn is not lost
+            raise  # no request was sent: the turn is not lost
         except Missing as error:
             return self._note_missing(night, organization, error)
         except Exception as error:
@@ -261,15 +262,15 @@ class Night:
     # -- the end ---------------------------------------------------------------------------------
 
     def _close(self, night: NightRow) -> NightRow:
-        looked = self._strays.look(night, self._asking)
-        return looked or self._end(night)
+        after = self._strays.look(night, self._asking)
+        return after or self._end(night)
 
     def _end(self, night: NightRow) -> NightRow:
         gone = self._readings.list_gone(night.begun_at)
         if len(gone) > MOST_CLEARED * night.known:
-            told = f"{len(gone)} of {night.known} known organizations would be cleared"
-            log.error("withheld: %s; `flask sync reconcile --force` if right", told)
-            night = replace(night, withheld=len(gone), trouble=told, side="")
+            words = f"{len(gone)} of {night.known} known organizations would be cleared"
+            log.error("withheld: %s; `flask sync reconcile --force` if right", words)
+            night = replace(night, withheld=len(gone), trouble=words, side="")
         elif gone:
             night = self._ask_passes(night, gone, DELETED)
         today = datetime.now(self._zone).date()

@@ -11,7 +11,7 @@ from panel.upstream.chatwoot import ID_ATTRIBUTE, Contact
 
 
 class ContactComparison:
-    """Raises `Unreachable("database")`; nobody outside is asked."""
+    """Reads our own tables alone. Raises `Unreachable("database")`."""
 
     def __init__(
         self, directory: Directory, memberships: Memberships, sightings: Sightings
@@ -22,23 +22,23 @@ class ContactComparison:
 
     def find_differing(self, contacts: Sequence[Contact], at: float) -> set[int]:
         """Organizations that need a pass because of these contacts, which were read at `at`."""
-        before = self._sightings.find([each.id for each in contacts])
-        wanted: set[int] = set()
-        for each in contacts:
-            wanted |= self._compare(each, before.get(each.id))
-        self._sightings.note([_make_sighting(each, at) for each in contacts])
-        return wanted
+        before = self._sightings.find([contact.id for contact in contacts])
+        organizations: set[int] = set()
+        for contact in contacts:
+            organizations |= self._compare(contact, before.get(contact.id))
+        self._sightings.note([_make_sighting(contact, at) for contact in contacts])
+        return organizations
 
     def find_owners(self, contact: int) -> set[int]:
-        """The organizations that tell this contact something; none where it is nobody."""
-        return {known.id for known, _ in self._memberships.find_told(contact)}
+        """The organizations that this contact's attributes should name."""
+        return {organization.id for organization, _ in self._memberships.find_told(contact)}
 
     def find_absent(self) -> set[int]:
-        """Organizations of which somebody has no contact. One that was deleted in Chatwoot is not
-        made again, so its person's organization needs no pass because of it."""
+        """Organizations with a person who has no contact. A contact that was deleted in Chatwoot is
+        not made again, so its person does not count."""
         deleted = self._directory.erasures.list_held_back()
-        left = {(person.organization, person.key) for _, person in deleted}
-        return {organization for organization, _ in self._directory.list_absent() - left}
+        excused = {(person.organization, person.key) for _, person in deleted}
+        return {organization for organization, _ in self._directory.list_absent() - excused}
 
     def _compare(self, contact: Contact, before: Sighting | None) -> set[int]:
         seats = self._memberships.find_told(contact.id)
@@ -48,11 +48,11 @@ class ContactComparison:
         is_same = not before or before.shown in (None, digest_shown(contact))
         if is_told and is_same and not is_guessable(contact.identifier):
             return set()
-        return {known.id for known, _ in seats}
+        return {organization.id for organization, _ in seats}
 
     def _find_claimed(self, contact: Contact) -> set[int]:
-        """Of a contact that names an organization and is nobody of it. What a visitor can have
-        written is a claim, and stays (`Departures.clear_orphans`)."""
+        """The known organizations that the contact names without a seat. A visitor's own claim
+        stays as it is (`Departures.clear_orphans`)."""
         if contact.public or is_bare(contact):
             return set()
         claimed = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
@@ -60,7 +60,7 @@ class ContactComparison:
 
 
 def digest_shown(contact: Contact) -> str:
-    """Of what says whose contact it is."""
+    """A digest of the fields that tell whose contact it is."""
     return make_digest([contact.email, contact.phone, contact.identifier, bool(contact.name)])
 
 

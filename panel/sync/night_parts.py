@@ -1,4 +1,4 @@
-"""What a night works with, and how it calls its troubles."""
+"""The parts that a night works with, and the words for its troubles."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which nobody has told."""
+    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which no webhook has told
+    us."""
 
     contacts: ContactComparison
     strays: Strays
@@ -37,5 +38,6 @@ def is_of_database(error: Exception) -> bool:
 
 
 def describe_trouble(error: Exception) -> str:
-    """What people may read: the text of an unexpected error may hold anything."""
+    """The trouble in words that people may read: the text of an unexpected error may hold
+    anything."""
     return str(error) if isinstance(error, PanelError) else type(error).__name__

@@ -1,8 +1,8 @@
-"""What lost webhooks have left behind: contacts and conversations that nobody has told us of.
+"""Strays: contacts and conversations that we do not know, because their webhooks were lost.
 
 Chatwoot sends a webhook once, and repeats none. Conversations that name no organization are listed
-in bulk each night. Contacts that show the e-mail or the phone of somebody, and say no organization,
-are looked for with the organizations whose turn this night was, many people in one question.
+in bulk each night. Contacts that show a person's e-mail or phone, and name no organization, are
+searched for the organizations whose turn was this night, many people in one request.
 """
 
 import logging
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so their answer is one page
 LOOKED_AT_ONCE = 15  # organizations in one step of the night
 MOST_UNNAMED_PAGES = 40  # of conversations: the latest thousand that live and name nobody
-# With fewer calls left of a twelfth of one for each contact, each half has one night of seven.
+# A night has one call for every twelve contacts. Where fewer than ROOM of them are left, each half
+# has one night of seven.
 ROOM = 2
 CALLS_FOR_CONTACTS = 12
 DAYS = {"conversations": 0, "contacts": 3}
@@ -51,7 +52,7 @@ class Strays:
         self._reader = reader
 
     def look(self, night: NightRow, asking: Asking) -> NightRow | None:
-        """One step; None when there is nothing left to look at. Raises `PanelError`."""
+        """Take one step; None when there is nothing left to look at. Raises `PanelError`."""
         if night.place == 0:
             if has_turn(night, "conversations"):
                 self._look_at_conversations(asking)
@@ -62,40 +63,42 @@ class Strays:
         numbers = self._readings.list_turned(since, night.place, LOOKED_AT_ONCE)
         if not numbers:
             return None
-        found = self._find_unseated(numbers)
-        asking.line_up(found)
-        place, lined_up = numbers[-1] + 1, night.lined_up + len(found)
+        organizations = self._find_unseated(numbers)
+        asking.line_up(organizations)
+        place, lined_up = numbers[-1] + 1, night.lined_up + len(organizations)
         return replace(night, place=place, lined_up=lined_up)
 
     def _look_at_conversations(self, asking: Asking) -> None:
         for page in range(1, MOST_UNNAMED_PAGES + 1):
             listed = self._chatwoot.list_unnamed(page)
-            for each in listed:
-                told = Mention(each.id, each.contact.id, each.status, each.attributes)
-                for task, organization in self._reader.find_naming(told).items():
+            for row in listed:
+                mention = Mention(row.id, row.contact.id, row.status, row.attributes)
+                for task, organization in self._reader.find_naming(mention).items():
                     asking.ask(task, organization)
             if len(listed) < FILTERED_CONVERSATIONS:
                 return
 
     def _find_unseated(self, numbers: Sequence[int]) -> list[int]:
-        """The organizations that would seat a contact which says none."""
-        people = [each for one in numbers for each in self._directory.people_of(one).values()]
-        found: set[int] = set()
+        """The organizations that would seat a contact which names none."""
+        people = [
+            person for number in numbers for person in self._directory.people_of(number).values()
+        ]
+        organizations: set[int] = set()
         for at in range(0, len(people), PEOPLE_ASKED_AT_ONCE):
             keys = list(_list_keys(people[at : at + PEOPLE_ASKED_AT_ONCE]))
             for contact in self._chatwoot.list_strangers(keys) if keys else ():
                 email = normalize_email(contact.email) or ""
                 unseated = self._directory.find_unseated(contact.id, email, contact.phone or "")
-                found |= unseated.intersection(numbers)
-        return sorted(found)
+                organizations |= unseated.intersection(numbers)
+        return sorted(organizations)
 
 
 def _list_keys(people: Sequence[Person]) -> Iterator[Condition]:
-    for each in people:
-        if each.email:
-            yield Condition("email", each.email)
-        if each.phone and not each.phone_shared:
-            yield from (Condition("phone_number", form) for form in list_spellings(each.phone))
+    for person in people:
+        if person.email:
+            yield Condition("email", person.email)
+        if person.phone and not person.phone_shared:
+            yield from (Condition("phone_number", form) for form in list_spellings(person.phone))
 
 
 def _has_room(night: NightRow) -> bool:

@@ -1,9 +1,9 @@
 """The durable engine (DBOS Transact) as seen from outside: what it runs, and what it still keeps.
 
-What waits stands in our own tables (`lanes`, `tasks`), in the transaction that keeps the hook; the
-engine hears of a pass when it begins, and carries it through a death of the process. Its own queues
-serve the organizations at random, take a millisecond for each of many, and look by a clock that
-costs a twentieth of a core.
+Waiting passes and tasks stand in our own tables (`lanes`, `tasks`), written by the transaction that
+keeps the hook. The engine hears of a pass when it begins, and carries it through a death of the
+process. We do not use the engine's own queues: they serve organizations at random, take a
+millisecond for each of many, and poll at the cost of a twentieth of a core.
 """
 
 import sqlite3
@@ -19,17 +19,17 @@ from panel.data.lanes import Lane
 from panel.data.tasks import NAMING, REPAIR, WARMING
 
 APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
-# A constant, never computed: DBOS 3.4 leaves work lying that another version began.
+# A constant: DBOS 3.4 recovers only the work of the same application version.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-# The last: of a question past SQLAlchemy (`dispatcher`).
+# The dispatcher queries SQLite past SQLAlchemy, so `sqlite3.Error` is among them.
 TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
-# Passes of each lane that run at once; one that waits for its next try is none of them. So the slow
-# lanes never hold the place of what somebody waits for.
+# Passes of each lane that run at once; a pass that waits for its next try does not count. So the
+# slow lanes never hold the place of a pass that somebody waits for.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}
-# Tries of tasks that run at once. A warming asks the back office alone: it never stands behind
-# those that wait for a call to Chatwoot.
+# Tries of tasks that run at once. A warming asks the back office alone, so it never waits behind
+# tasks that wait for a call to Chatwoot.
 TASKS_AT_ONCE = {(NAMING, REPAIR): 6, (WARMING,): 3}
 WARM_WORKFLOW = "warm"  # of programs before the lanes, as are the queues
 FORMER_QUEUES = ("passes", "tasks", WARM_WORKFLOW)
@@ -64,27 +64,28 @@ class PassQueue:
         )
 
     def take_over(self, executor: str) -> None:
-        """See that what other executors began is done, which else blocks its organization (trap 3).
+        """Resume the work that other executors began, which blocks its organization otherwise.
 
         Only the leader may call this, before the engine is launched: the other executors are dead
-        then. What it began under its own id the engine takes up by itself.
+        then. The engine resumes the work of its own id by itself.
         """
         begun = self._list(["PENDING"], (PASS_WORKFLOW, TASK_WORKFLOW))
-        left = [each for each in begun if each.executor_id != executor]
-        self._resume([*left, *(each for each in begun if each.queue_name in FORMER_QUEUES)])
+        abandoned = [item for item in begun if item.executor_id != executor]
+        self._resume([*abandoned, *(item for item in begun if item.queue_name in FORMER_QUEUES)])
         self.adopt_former()
-        for name in {each.name for each in self.client.list_queues()}.intersection(FORMER_QUEUES):
+        for name in {item.name for item in self.client.list_queues()}.intersection(FORMER_QUEUES):
             self.client.delete_queue(name)
 
     def adopt_former(self) -> None:
-        """What programs before the lanes have enqueued; it finds its row in our tables, or ends."""
+        """Resume what versions before the lanes enqueued; a workflow without a row in our tables
+        ends."""
         former = self._list(["ENQUEUED", "DELAYED"], (PASS_WORKFLOW, TASK_WORKFLOW, WARM_WORKFLOW))
-        self._resume([each for each in former if each.queue_name in FORMER_QUEUES])
+        self._resume([workflow for workflow in former if workflow.queue_name in FORMER_QUEUES])
 
     def _resume(self, workflows: Sequence[WorkflowStatus]) -> None:
-        """On the engine's own queue."""
+        """Put these onto the engine's own queue."""
         if workflows:
-            self.client.resume_workflows([each.workflow_id for each in workflows])
+            self.client.resume_workflows([workflow.workflow_id for workflow in workflows])
 
     def delete_finished(self, states: Sequence[str], before: str) -> None:
         """Forget workflows that ended in these states before an ISO moment."""
@@ -95,19 +96,19 @@ class PassQueue:
             load_input=False,
             load_output=False,
         ):
-            self.client.delete_workflows([each.workflow_id for each in old])
+            self.client.delete_workflows([workflow.workflow_id for workflow in old])
 
     def delete_finished_of(self, organization: int) -> int:
         """Forget the passes of an organization that have ended; returns how many."""
         ended = self.client.list_workflows(
             status=ENDED, name=[PASS_WORKFLOW], load_input=True, load_output=False
         )
-        found = [each.workflow_id for each in ended if _is_about(each, organization)]
-        if found:
-            self.client.delete_workflows(found)
-        return len(found)
+        ids = [workflow.workflow_id for workflow in ended if _is_about(workflow, organization)]
+        if ids:
+            self.client.delete_workflows(ids)
+        return len(ids)
 
 
 def _is_about(workflow: WorkflowStatus, organization: int) -> bool:
-    given: Any = workflow.input or {}
-    return list(given.get("args", ())) == [organization]
+    arguments: Any = workflow.input or {}
+    return list(arguments.get("args", ())) == [organization]

@@ -1,4 +1,4 @@
-"""The tries of passes: begin one, settle what came of it. `worker` calls these as durable steps."""
+"""The tries of passes: begin one, settle its outcome. `worker` calls these as durable steps."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -29,29 +29,30 @@ class PassRunner:
         self._waits = waits
         self._clock = clock
 
-    def begin(self, organization: int, me: str) -> list[int]:
+    def begin(self, organization: int, pass_id: str) -> list[int]:
         """See `pass_states.begin_pass`; empty when another pass has taken the place of this one."""
         with inbox.write_transaction(self._database, organization) as connection:
-            return list(pass_states.begin_pass(connection, organization, me) or ())
+            return list(pass_states.begin_pass(connection, organization, pass_id) or ())
 
-    def settle(self, organization: int, me: str, begun: list[int], outcome: TryOutcome) -> str:
-        """Note what came of it; returns why it was buried, or nothing."""
+    def settle(self, organization: int, pass_id: str, begun: list[int], outcome: TryOutcome) -> str:
+        """Note the outcome of a try; returns why the pass was buried, or ""."""
         through, first = begun
         reason, now = outcome["reason"], self._clock()
         # An older program may have ended the try before this one settles it.
         side = outcome.get("side", "")
         with inbox.write_transaction(self._database, organization) as connection:
             if not reason:
-                pass_states.finish_pass(connection, organization, through, now, me)
+                pass_states.finish_pass(connection, organization, through, now, pass_id)
                 return ""
             if outcome["later"] and self._try_again(connection, organization, outcome):
                 return ""
-            # Only those that were there at the first try have had all of them; the younger ones get
-            # their own.
+            # Only hooks that were there at the first try have had all tries; younger ones get their
+            # own.
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
-            # Those that came later have their place already, or had it: they keep it.
-            if pass_states.bury_hooks(connection, organization, first, reason, me, now, side):
+            # Later hooks have a place in the lane, or had one before this pass took it: they keep
+            # it.
+            if pass_states.bury_hooks(connection, organization, first, reason, pass_id, now, side):
                 self._take_place(connection, organization)
             return reason
 
@@ -67,10 +68,12 @@ class PassRunner:
         return True
 
     def bury_lost(self) -> None:
-        """A pass that was cancelled, or that killed its process again and again, leaves hooks."""
+        """Bury the hooks of a pass that was cancelled, or that killed its process again and
+        again."""
         with self._database.connect() as connection:
             begun = pass_states.list_running(connection)
-        # In this order: a pass of theirs that has ended by now has settled them first.
+        # The rows are read before the engine's list: a pass that ends in between has settled its
+        # row.
         living = {each.workflow_id for each in self._queue.list_living(PASS_WORKFLOW)}
         for organization, pass_id in begun.items():
             if pass_id not in living:

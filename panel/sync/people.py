@@ -21,8 +21,8 @@ ROLES_BY_WEIGHT = (
     COMPANY,
 )  # the weightiest first, as the back office weighs them; the company's own contact acts for nobody
 IDENTIFIER_BYTES = 24
-# A collaborator is one of the organization while each says so; where it says nothing, it does. An
-# invitation makes nobody a member before it is accepted: everybody can invite every address.
+# A collaborator is a member while status and invitation both allow it; a missing one allows it. An
+# invitation makes nobody a member before it is accepted: anybody can invite any address.
 NO_ROLE = "pending"
 MEMBER_STATUSES = frozenset({"active", "accepted", "publish"})
 MEMBER_INVITES = frozenset({"accepted"})
@@ -60,16 +60,17 @@ class DesiredPerson:
 
     @property
     def own_phone(self) -> str | None:
-        """A number of several people names none of them: whoever typed it would be taken for one"""
+        """The phone, unless several people share it: a visitor who typed it would be taken for one
+        of them."""
         return None if self.phone_shared else self.phone
 
     def list_keys(self) -> dict[str, str]:
-        """What finds this person in Chatwoot, in the order of looking.
+        """The keys that find this person in Chatwoot, in the order of the search.
 
         No `identifier`: a visitor can write any.
         """
-        found = {"email": self.email, "phone_number": self.own_phone}
-        return {key: value for key, value in found.items() if value}
+        keys = {"email": self.email, "phone_number": self.own_phone}
+        return {key: value for key, value in keys.items() if value}
 
 
 def list_people(
@@ -81,19 +82,19 @@ def list_people(
 ) -> list[DesiredPerson]:
     """The company's own contact, then each member with an e-mail; one e-mail, one person.
 
-    An e-mail that a collaborator has is theirs: the company's contact goes without it. `before`:
-    the people of the last pass, by key; those whom a list that is not whole leaves out have their
-    e-mails and phones still. `elsewhere`: people of other organizations with these phones.
+    A collaborator's e-mail is theirs alone: the company's contact goes without it. `before`: the
+    people of the last pass, by key; people whom an incomplete list leaves out keep their e-mails
+    and phones. `elsewhere`: people of other organizations with these phones.
     """
-    named = {make_key(each) for each in people}
-    absent = [] if is_whole else [each for key, each in before.items() if key not in named]
-    others = [each for each in absent if each.key != COMPANY]
+    keys = {make_key(person) for person in people}
+    absent = [] if is_whole else [person for key, person in before.items() if key not in keys]
+    others = [person for person in absent if person.key != COMPANY]
     holders = _find_holders(truth, people, [*others, *elsewhere])
-    members = [_read_member(each, before.get(make_key(each))) for each in people]
+    members = [_read_member(person, before.get(make_key(person))) for person in people]
     seats: dict[str, DesiredPerson] = {}
-    for each in sorted(filter(None, members), key=lambda one: (weigh(one.role), one.id)):
-        seats.setdefault(each.email or "", _make_person(each, truth.country, holders))
-    taken = {*seats, *(each.email for each in others)}
+    for person in sorted(filter(None, members), key=lambda member: (weigh(member.role), member.id)):
+        seats.setdefault(person.email or "", _make_person(person, truth.country, holders))
+    taken = {*seats, *(person.email for person in others)}
     return [_make_company(truth, taken, holders), *seats.values()]
 
 
@@ -112,8 +113,8 @@ def _make_company(
 
 
 def _read_member(each: Collaborator, stored: Person | None) -> Collaborator | None:
-    """The collaborator, if a member with an e-mail; what cannot be read is as the last pass knew
-    it, and whom it did not know nobody joins by it."""
+    """The collaborator, if a member with an e-mail. Illegible fields keep the last pass's values; a
+    person whom no pass knows does not join by them."""
     odd = {oddity.field for oddity in each.oddities} & DECIDING_FIELDS
     if not odd:
         return each if each.email and is_member(each) else None
@@ -125,7 +126,7 @@ def _read_member(each: Collaborator, stored: Person | None) -> Collaborator | No
 
 
 def is_member(each: Collaborator) -> bool:
-    """Is the collaborator one of the organization, or invited, or no longer?"""
+    """Is the collaborator a member: not merely invited, and not gone?"""
     active = _says(each.status, MEMBER_STATUSES)
     return each.role != NO_ROLE and active and _says(each.invite, MEMBER_INVITES)
 
@@ -136,16 +137,16 @@ def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:
 
 def list_phones(truth: Organization, people: Sequence[Collaborator]) -> set[str]:
     """Every phone that is named, in E.164."""
-    named = [truth.phone, *(each.phone for each in people)]
-    return {phone for text in named if (phone := normalize_phone(text, truth.country))}
+    texts = [truth.phone, *(person.phone for person in people)]
+    return {phone for text in texts if (phone := normalize_phone(text, truth.country))}
 
 
 def list_sharers(
     truth: Organization, people: Sequence[Collaborator], elsewhere: Sequence[Person]
 ) -> list[Person]:
-    """Those of other organizations whose number somebody else has as well."""
+    """People of other organizations who share their number with somebody."""
     holders = _find_holders(truth, people, elsewhere)
-    return [each for each in elsewhere if _is_shared(each.phone, holders)]
+    return [person for person in elsewhere if _is_shared(person.phone, holders)]
 
 
 def make_key(each: Collaborator) -> str:
@@ -156,17 +157,21 @@ def make_key(each: Collaborator) -> str:
 def _find_holders(
     truth: Organization, people: Sequence[Collaborator], others: Collection[Person]
 ) -> dict[str, set[object]]:
-    """The people of each phone, those too who get no contact. A company is nobody beside them: the
-    number of the company may be its owner's."""
-    named: list[tuple[str | None, object]] = [
-        (normalize_phone(each.phone, truth.country), each.email or each.id) for each in people
+    """The people of each phone, also those who get no contact. A company does not count as a
+    person: its number may be its owner's."""
+    pairs: list[tuple[str | None, object]] = [
+        (normalize_phone(somebody.phone, truth.country), somebody.email or somebody.id)
+        for somebody in people
     ]
-    named += [(each.phone, each.email or (each.organization, each.key)) for each in others]
-    found: dict[str, set[object]] = {}
-    for phone, person in named:
+    pairs += [
+        (somebody.phone, somebody.email or (somebody.organization, somebody.key))
+        for somebody in others
+    ]
+    holders: dict[str, set[object]] = {}
+    for phone, person in pairs:
         if phone:
-            found.setdefault(identify_line(phone), set()).add(person)
-    return found
+            holders.setdefault(identify_line(phone), set()).add(person)
+    return holders
 
 
 def _is_shared(phone: str | None, holders: Mapping[str, set[object]]) -> bool:
@@ -196,53 +201,65 @@ def _describe_lacks(each: Collaborator) -> str | None:
 
 
 def make_identifier() -> str:
-    """For a contact that nothing else tells apart. Whoever guessed it could read that contact."""
+    """A random identifier, for a contact that nothing else tells apart: a guessed one would let
+    anybody read the contact."""
     return secrets.token_urlsafe(IDENTIFIER_BYTES)
 
 
 def is_guessable(identifier: str | None) -> bool:
-    """Of an earlier version, or of a visitor who writes as it did. Chatwoot compares without
-    case."""
+    """Is it an identifier of an earlier version, or a visitor's imitation? Chatwoot compares
+    without case."""
     return (identifier or "").lower().startswith(GUESSABLE)
 
 
 def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
-    """What a contact of these organizations may know about itself.
+    """The attributes that a contact of these organizations may have.
 
-    Where several organizations differ in plan or billing entity, neither is said. Of several the
-    lowest role is: what the contact may do is not the same everywhere.
+    Where organizations differ in plan or billing entity, the attribute is left out. The lowest role
+    is written, because the contact has more rights in some organizations than in others.
     """
-    known = [one for one, _ in {one.id: (one, seat) for one, seat in seats}.values()]
-    if not known:
+    organizations = [
+        organization
+        for organization, _ in {
+            organization.id: (organization, seat) for organization, seat in seats
+        }.values()
+    ]
+    if not organizations:
         return {}
-    statuses = {one.entitlement_status for one in known}
-    expiries = [one.next_expiry for one in known if one.next_expiry]
-    found = {
-        ID_ATTRIBUTE: ",".join(str(one.id) for one in known),
-        NAME_ATTRIBUTE: ", ".join(one.name for one in known),
+    statuses = {organization.entitlement_status for organization in organizations}
+    expiries = [
+        organization.next_expiry for organization in organizations if organization.next_expiry
+    ]
+    values = {
+        ID_ATTRIBUTE: ",".join(str(organization.id) for organization in organizations),
+        NAME_ATTRIBUTE: ", ".join(organization.name for organization in organizations),
         ROLE_ATTRIBUTE: _find_role(seats),
-        "middag_billing_entity": _common_value(one.billing_entity for one in known),
-        "middag_plan": _common_value(one.plan for one in known),
+        "middag_billing_entity": _common_value(
+            organization.billing_entity for organization in organizations
+        ),
+        "middag_plan": _common_value(organization.plan for organization in organizations),
         "middag_entitlement_status": find_status(statuses),
-        "middag_active_entitlements": sum(one.active_entitlements for one in known),
+        "middag_active_entitlements": sum(
+            organization.active_entitlements for organization in organizations
+        ),
         "middag_next_expiry": min(expiries).isoformat() if expiries else None,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def find_status(statuses: Collection[str]) -> str:
     """The weightiest."""
-    return next((each for each in STATUSES_BY_WEIGHT if each in statuses), "none")
+    return next((status for status in STATUSES_BY_WEIGHT if status in statuses), "none")
 
 
 def _common_value(values: Any) -> str | None:
-    found = set(values)
-    return found.pop() if len(found) == 1 else None
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _find_role(seats: list[tuple[Known, Person]]) -> str:
-    """In an organization the weightiest of the contact's seats, of several organizations the
-    lowest."""
+    """The contact's weightiest role in each organization; of several organizations the lowest of
+    those."""
     by_organization: dict[int, str] = {}
     for known, seat in seats:
         by_organization[known.id] = min(

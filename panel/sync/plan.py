@@ -1,4 +1,4 @@
-"""What a pass was told, and what it makes of it before anything is written."""
+"""The plan of a pass: the back office's answers, and the desired state that follows from them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from panel.upstream.documents import Listed
 
 @dataclass(frozen=True)
 class Notes:
-    """What is noted of past passes and nights, so that the next ones have less to read."""
+    """Notes of past passes and nights, which save the next ones reads."""
 
     readings: Readings
     sightings: Sightings
@@ -23,7 +23,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Told:
-    """What the back office says, beside the people whom the last pass knew."""
+    """The back office's answers, and the people as the last pass knew them."""
 
     truth: Organization
     people: Listed[Collaborator]
@@ -32,15 +32,15 @@ class Told:
 
     @property
     def is_whole(self) -> bool:
-        """Is who is not in the list not there? An empty list is no evidence that everybody left: a
-        broken plugin answers so too. Nor is one that names fewer people than it counts, or has
-        records that cannot be read."""
+        """Does absence from the list prove that a person left? An empty list proves nothing: a
+        broken plugin answers so too. Neither does a list that names fewer people than it counts, or
+        has illegible records."""
         return bool(self.people.rows) and self.people.whole
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pass does with what it was told; `former`: what the last pass knew.
+    """The desired state of an organization; `former`: as the last pass knew it.
 
     `elsewhere`: people of other organizations with the same phones; `words`: of the search.
     """
@@ -61,15 +61,15 @@ class Plan:
 def list_wanted(
     truth: Organization, told: Told, elsewhere: Collection[Person]
 ) -> list[DesiredPerson]:
-    """The people of the list; nobody's role falls by one that is not whole."""
-    wanted = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
+    """The people of the list; an incomplete list lowers nobody's role."""
+    people = list_people(truth, told.people.rows, told.before, told.is_whole, elsewhere)
     if told.is_whole:
-        return wanted
-    return [_keep_role(each, told.before.get(each.key)) for each in wanted]
+        return people
+    return [_keep_role(person, told.before.get(person.key)) for person in people]
 
 
-def _keep_role(wanted: DesiredPerson, stored: Person | None) -> DesiredPerson:
-    return replace(wanted, role=min(wanted.role, stored.role, key=weigh)) if stored else wanted
+def _keep_role(person: DesiredPerson, stored: Person | None) -> DesiredPerson:
+    return replace(person, role=min(person.role, stored.role, key=weigh)) if stored else person
 
 
 def make_words(

@@ -1,6 +1,7 @@
 """The plugin's hooks, `POST /sync/hooks`: check, keep, touch, answer.
 
-A 2xx means: it is on the disk. Whatever goes wrong before that is said, and nothing is kept.
+A 2xx means that the hook is on the disk. Any fault before that is answered with its reason, and the
+hook is not kept.
 """
 
 import logging
@@ -23,12 +24,12 @@ from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 
 log = logging.getLogger(__name__)
-NO_KIND = "none"  # of what is refused: nothing that it says is believed
+NO_KIND = "none"  # of a refused hook, which is not believed
 TAKEN_ANSWERS = ("accepted", "duplicate", "ignored")
 start_series(HOOKS_ANSWERED, [*events.GROUPS, events.OTHER_GROUP], TAKEN_ANSWERS)
 start_series(HOOKS_ANSWERED, [NO_KIND], REFUSAL_REASONS)
-# Of a body that is refused for its size, too: gunicorn would close the connection on a sender who
-# is not done yet, and they would hear a reset, or a proxy's 502, instead of our answer.
+# A body that is refused for its size is read too. Otherwise gunicorn would close the connection on
+# a sender who still sends, and they would see a reset, or a proxy's 502, instead of our answer.
 MOST_READ = 1024 * 1024
 RETRY_AFTER = "30"  # when to bring a hook again that could not be kept
 MOST_WRONG, WRONG_SECONDS = 20, 60.0
@@ -38,9 +39,9 @@ MOST_ADDRESSES = 10_000  # remembered at once: nobody fills our memory with addr
 class WrongProofs:
     """Wrong proofs by client address, in a sliding window; of this process alone.
 
-    They only ever change a refusal: a right proof is never turned away, for behind a proxy that is
-    not known to us the plugin and a stranger share one address. What makes guessing hopeless is the
-    length of the secret.
+    They only change the code of a refusal. A right proof is never turned away, because behind a
+    proxy unknown to us the plugin and a stranger share one address. The length of the secret makes
+    guessing hopeless.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,9 +53,9 @@ class WrongProofs:
         if len(self._wrong) >= MOST_ADDRESSES:
             self._wrong.clear()
         now = self._clock()
-        mine = self._wrong.setdefault(address, deque(maxlen=MOST_WRONG + 1))
-        mine.append(now)
-        return len(mine) > MOST_WRONG and mine[0] > now - WRONG_SECONDS
+        times = self._wrong.setdefault(address, deque(maxlen=MOST_WRONG + 1))
+        times.append(now)
+        return len(times) > MOST_WRONG and times[0] > now - WRONG_SECONDS
 
 
 def receive_hook() -> ResponseReturnValue:
@@ -69,7 +70,8 @@ def receive_hook() -> ResponseReturnValue:
         again = wire.Refusal(503, "not_kept", detail)
         again.__cause__ = trouble  # which the log explains
         return _refuse(again, RETRY_AFTER)
-    # Kept before touched: the pass touches again, and so does the sender's repetition.
+    # Keep the hook first, then touch: after a death in between the pass touches again, and so does
+    # the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(events.find_group(hook.kind), status).inc()
     note_accepted(PLUGIN)

@@ -1,6 +1,7 @@
-"""How far the tries of a pass have come: the next one goes on behind whom the last one reached.
+"""The progress of a pass: its next try goes on behind the last person whom the failed one reached.
 
-In the memory of the process that executes passes. After its death everybody is looked at once more.
+Progress is in the memory of the process that executes passes. After its death everybody is looked
+at once more.
 """
 
 from collections.abc import Sequence
@@ -12,25 +13,27 @@ MOST_ORGANIZATIONS = 1000  # remembered at once
 
 
 class Progress:
-    """Who of an organization was brought in line, and as what, since its last good pass.
+    """The people of each organization who were brought in line since its last good pass, with the
+    values they had then.
 
-    One pass of an organization runs at a time, and passes of different ones share no entry.
+    No lock is needed: an organization has one running pass, and those of different ones share no
+    entry.
     """
 
     def __init__(self) -> None:
         self._reached: dict[int, dict[str, tuple[Known, DesiredPerson]]] = {}
 
-    def list_left(self, known: Known, wanted: Sequence[DesiredPerson]) -> list[DesiredPerson]:
-        """Those who were not reached, or of whom anything is to be told otherwise now."""
+    def list_left(self, known: Known, people: Sequence[DesiredPerson]) -> list[DesiredPerson]:
+        """The people who were not reached yet, or whose values have changed since."""
         reached = self._reached.get(known.id, {})
-        return [person for person in wanted if reached.get(person.key) != (known, person)]
+        return [person for person in people if reached.get(person.key) != (known, person)]
 
     def count(self, organization: int) -> int:
         """How many were reached so far."""
         return len(self._reached.get(organization, {}))
 
     def note(self, known: Known, person: DesiredPerson) -> None:
-        """This person is in line."""
+        """Note that this person is in line."""
         while len(self._reached) >= MOST_ORGANIZATIONS and known.id not in self._reached:
             self._reached.pop(next(iter(self._reached)))
         self._reached.setdefault(known.id, {})[person.key] = (known, person)

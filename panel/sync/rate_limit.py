@@ -34,13 +34,13 @@ BACK_OFFICE_WORKERS = 2
 REST = 2.0  # of a worker, as many times as long as it worked: so passes occupy two thirds of one
 LONGEST_REST = 15.0
 PATIENCE = 20.0  # seconds after which a pass no longer lets younger ones go before it
-LONGEST_SLEEP = 0.5  # of who waits behind somebody: a pass may have changed its lane meanwhile
+LONGEST_SLEEP = 0.5  # of a waiter that is not next: a pass may have changed its lane meanwhile
 MARGIN = 0.001  # seconds: clocks are inexact
 
 
 @dataclass
 class Turn:
-    """What calls are made for: a pass, or a task. `calls`: that it has made so far.
+    """The pass or the task for which calls are made. `calls`: the number of them so far.
 
     The lane may change while it runs, when somebody begins to wait for it.
     """
@@ -61,13 +61,13 @@ _turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
 
 
 def find_turn() -> Turn:
-    """What this thread makes its calls for."""
+    """The turn of this thread's calls; without one, an urgent one."""
     return _turn.get() or Turn(Lane.URGENT, time.monotonic())
 
 
 @contextmanager
 def working(turn: Turn) -> Iterator[None]:
-    """Calls of this thread are made for this."""
+    """Make the calls of this thread in this turn."""
     token = _turn.set(turn)
     try:
         yield
@@ -77,7 +77,8 @@ def working(turn: Turn) -> Iterator[None]:
 
 @dataclass
 class _Workers:
-    """Of the back office: when each that is free has rested. Without any, there is no limit."""
+    """The workers of the back office that we may occupy. `rested_at`: when each free one has
+    rested. `number` 0: there is no limit."""
 
     number: int
     rested_at: list[float] = field(default_factory=list)
@@ -87,7 +88,7 @@ class _Workers:
         self.rested_at = [0.0] * self.number
 
     def is_open(self, lane: Lane) -> bool:
-        """Is there one for this lane, rested or not?"""
+        """Is a worker free for this lane, rested or not?"""
         if not self.number:
             return True
         return bool(self.rested_at) and (lane == Lane.URGENT or self.slow < self.number - 1)
@@ -109,7 +110,7 @@ class _Workers:
 class RateLimit:
     """At most `calls` in any minute; with `workers`, as many at once at most, and a rest after.
 
-    One process executes passes at a time, so memory is enough. Safe for threads.
+    Memory is enough, because a single process executes passes at a time. Safe for threads.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class RateLimit:
         self._number = 0
 
     def take(self) -> AbstractContextManager[None]:
-        """Wait for one's turn. It ends with what is returned."""
+        """Wait for the turn of a call; returns the context of that call."""
         turn = find_turn()
         with self._lock:
             self._number += 1
@@ -155,7 +156,7 @@ class RateLimit:
         return len(self._waiting)
 
     def _find_wait(self, waiter: _Waiter) -> float:
-        """Seconds until it may be this one's turn; 0: it is."""
+        """Seconds until the turn of this waiter may come; 0: now."""
         now = self._clock()
         self._tokens = min(self._full, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
@@ -169,20 +170,20 @@ class RateLimit:
         return min(wait, LONGEST_SLEEP) if is_spare else wait
 
     def _wake_first(self, but: _Waiter | None = None) -> _Waiter | None:
-        """Whose turn is next: it may be asleep, because it was not before."""
+        """Wake the waiter that is next: it may be asleep, because another one was next before."""
         first = self._find_first(self._clock())
         if first and first is not but:
             first.woken.notify()
         return first
 
     def _find_first(self, now: float) -> _Waiter | None:
-        """Whose turn is next."""
-        able = [each for each in self._waiting if self._workers.is_open(each.turn.lane)]
-        urgent = [each for each in able if each.turn.lane == Lane.URGENT]
-        slow = [each for each in able if each.turn.lane != Lane.URGENT]
+        """The waiter that is next."""
+        able = [waiter for waiter in self._waiting if self._workers.is_open(waiter.turn.lane)]
+        urgent = [waiter for waiter in able if waiter.turn.lane == Lane.URGENT]
+        slow = [waiter for waiter in able if waiter.turn.lane != Lane.URGENT]
         if slow and (not urgent or self._is_overdue(now)):
-            return min(slow, key=lambda each: (self._slow_at[each.turn.lane], each.number))
-        return min(urgent, key=lambda each: _rank(each, now)) if urgent else None
+            return min(slow, key=lambda waiter: (self._slow_at[waiter.turn.lane], waiter.number))
+        return min(urgent, key=lambda waiter: _rank(waiter, now)) if urgent else None
 
     def _is_overdue(self, now: float) -> bool:
         """Have the slow lanes had less than their share lately?"""
@@ -197,8 +198,9 @@ class RateLimit:
         return turn.lane
 
     def _note_slow(self, lane: Lane, now: float) -> None:
-        """From the moment at which it was due: each comes a little late, and those add up. What the
-        lanes had beyond their share counts for nothing."""
+        """Set when the next slow call is due, counted from when this one was due: calls come a
+        little late, and the delays would add up. Calls beyond the share do not postpone the next
+        one."""
         self._slow_at[lane] = now
         due = max(self._slow_due, now - CATCH_UP) + self._slow_every
         self._slow_due = min(due, now + self._slow_every)
@@ -216,7 +218,8 @@ class RateLimit:
 
 
 def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
-    """The lower one first: who has waited for long, then who has made the fewest calls.
+    """The rank of a waiter, the lowest first: passes that run for long, then those of the fewest
+    calls.
 
     So a pass of few calls is not as slow as the large ones beside it, and those end as well.
     """

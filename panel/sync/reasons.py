@@ -1,4 +1,4 @@
-"""Why a try fails: what each code means, and what an administrator can do, in plain words.
+"""The reasons of failed tries: the meaning of each code, and the advice to an administrator.
 
 `sync status`, `sync buried` and `sync drift` show these; docs/operate.md has the same table.
 """
@@ -166,9 +166,9 @@ TRY_REASONS = {
 
 
 def find_reason(reason: str) -> TryReason:
-    """What a reason means: of its code, `http_503` as `http_5xx`."""
-    found = CODE.match(reason)
-    code = found[0] if found else ""
+    """The row of a reason, by its code; `http_503` is in the row `http_5xx`."""
+    match = CODE.match(reason)
+    code = match[0] if match else ""
     if code in TRY_REASONS:
         return TRY_REASONS[code]
     status = HTTP_CODE.fullmatch(code)

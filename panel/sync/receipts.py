@@ -1,4 +1,4 @@
-"""What both doors note of each delivery: how it was answered, and in the log why it was refused."""
+"""Receipts of deliveries to both routes: answers are counted, reasons of refusals are logged."""
 
 import logging
 

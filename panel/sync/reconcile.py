@@ -75,14 +75,14 @@ class Reconciler:
         self._tools = Tools(chatwoot, directory, links, contacts, writer, departures)
 
     def keep_notes(self, notes: Notes) -> None:
-        """From now on; before the first pass."""
+        """Use these notes; called before the first pass."""
         self._notes = notes
         self._tools.writer.sightings = notes.sightings
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
         """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
 
-        A try that follows one which failed goes on behind whom that one reached.
+        A try after a failed one goes on behind the last person whom that one reached.
         """
         before = self._progress.count(organization)
         try:
@@ -140,36 +140,36 @@ class Reconciler:
         truth = keep_known(told.truth, former)
         known = describe(truth, told.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
-        wanted = list_wanted(truth, told, elsewhere)
-        known, wanted = self._leave_out_forgotten(known, wanted)
-        words = make_words(truth, known, wanted, told.owned.rows)
-        return Plan(truth, former, known, wanted, elsewhere, words)
+        desired = list_wanted(truth, told, elsewhere)
+        known, desired = self._leave_out_forgotten(known, desired)
+        words = make_words(truth, known, desired, told.owned.rows)
+        return Plan(truth, former, known, desired, elsewhere, words)
 
     def _leave_out_forgotten(
-        self, known: Known, wanted: list[DesiredPerson]
+        self, known: Known, people: list[DesiredPerson]
     ) -> tuple[Known, list[DesiredPerson]]:
-        """Who was forgotten is nobody here; nor are their keys those of the company."""
-        asked = [Candidacy(each.key, each.email, each.own_phone) for each in wanted]
+        """Leave out people who were forgotten, and their keys from the company's own."""
+        candidates = [Candidacy(person.key, person.email, person.own_phone) for person in people]
         company = Candidacy("", known.email, None if known.phone_shared else known.phone)
-        covered = self._directory.forgotten.find_covered(known.id, [*asked, company])
+        covered = self._directory.forgotten.find_covered(known.id, [*candidates, company])
         if company.key in covered:
             known = replace(known, email=None, phone=None)
-        return known, [each for each in wanted if each.key not in covered]
+        return known, [person for person in people if person.key not in covered]
 
     def _bring_in_line(self, told: Told, kinds: Collection[str]) -> None:
         begun, plan = time.time(), self._plan(told)
-        known, wanted = plan.known, plan.wanted
+        known, people = plan.known, plan.wanted
         self._directory.put_organization(known)
         self._put_terms(plan, told)
-        done = self._bring_people(plan, told, kinds)
+        outcome = self._bring_people(plan, told, kinds)
         if told.is_whole:
-            done += self._remove_leavers(told, wanted)
+            outcome += self._remove_leavers(told, people)
         sharers = list_sharers(plan.truth, told.people.rows, plan.elsewhere)
-        done += work_on_each(self._tools.departures.end_phone_seats, sharers)
+        outcome += work_on_each(self._tools.departures.end_phone_seats, sharers)
         self._withhold_picks(known.id)
         if RECONCILE in kinds:
             self._clear_orphans(told)
-        done.raise_trouble()
+        outcome.raise_trouble()
         if self._notes:
             after = replace(told, before=self._directory.people_of(known.id))
             digest = self._plan(after).digest(after)
@@ -185,12 +185,12 @@ class Reconciler:
                 self._progress.note(known, person)
             return why
 
-        left = self._progress.list_left(known, plan.wanted)
+        rest = self._progress.list_left(known, plan.wanted)
         if self._notes and _is_about_values(kinds):
             further = self._directory.further_contacts_of(known.id)
             settled = Settled(self._notes.sightings, self._tools.writer, told.before, further)
-            left = [person for person in left if not settled.covers(person)]
-        return work_on_each(bring, left)
+            rest = [person for person in rest if not settled.covers(person)]
+        return work_on_each(bring, rest)
 
     def repair(self, contact: int) -> None:
         """Put back what somebody changed of our attributes in a contact and its conversations, as
@@ -198,26 +198,27 @@ class Reconciler:
         self._tools.writer.repair(contact)
 
     def _put_terms(self, plan: Plan, told: Told) -> None:
-        """Of what was not told as a whole, no word is forgotten."""
-        kept = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
-        kept += [BY_ENTITLEMENT] if told.owned.cut else []
-        self._terms.replace_terms(plan.known.id, plan.words, kept)
+        """Replace the search's words; the words of an incomplete list are kept."""
+        kinds = [] if told.is_whole else [BY_EMAIL, BY_PHONE]
+        kinds += [BY_ENTITLEMENT] if told.owned.cut else []
+        self._terms.replace_terms(plan.known.id, plan.words, kinds)
 
     # -- who left, and what was written too much -------------------------------------------------
 
-    def _remove_leavers(self, told: Told, wanted: list[DesiredPerson]) -> ContactErrors:
-        """Who is not named any more, or is no member, or has no e-mail of their own."""
-        gone = sorted(told.before.keys() - {each.key for each in wanted})
+    def _remove_leavers(self, told: Told, people: list[DesiredPerson]) -> ContactErrors:
+        """Remove the people who are no longer named, or no members, or without an e-mail of their
+        own."""
+        keys = sorted(told.before.keys() - {person.key for person in people})
         further = self._directory.further_contacts_of(told.truth.id)
         departures = self._tools.departures
         return work_on_each(
-            lambda key: departures.remove_person(told.before[key], further.get(key, set())), gone
+            lambda key: departures.remove_person(told.before[key], further.get(key, set())), keys
         )
 
     def _clear_orphans(self, told: Told) -> None:
         further = self._directory.further_contacts_of(told.truth.id).values()
-        known = {each.contact for each in told.before.values()}.union(*further)
-        self._tools.departures.clear_orphans(told.truth.id, known)
+        seated = {person.contact for person in told.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(told.truth.id, seated)
 
     def _clear_organization(self, organization: int) -> None:
         self._withhold_picks(organization)
@@ -240,13 +241,14 @@ class Reconciler:
     def _withhold_pick(self, link: Link) -> None:
         if link.scope == CONTACT:
             self._tools.writer.write(link.subject)
-        # What a pass would write into this conversation anyway may stay.
+        # A contact with a seat keeps the name: a pass would write the same.
         elif link.organization not in {
-            each.id for each, _ in self._memberships.find_seats(link.contact)
+            organization.id for organization, _ in self._memberships.find_seats(link.contact)
         }:
             self._conversations.withhold_name(link.subject, link.organization)
 
 
 def _is_about_values(kinds: Collection[str]) -> bool:
-    """Did only the plugin ring? What Chatwoot tells may be about a contact that is to be found."""
+    """Did only the plugin ring? An event of Chatwoot may be about a contact that a pass has to
+    find."""
     return bool(kinds) and all(find_kind(kind) and kind != DELETED for kind in kinds)

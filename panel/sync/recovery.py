@@ -1,10 +1,10 @@
-"""Which outside world was away and is well again: what waits for it is tried at once then."""
+"""The recovery of an outside world: passes that failed because of it are tried at once then."""
 
 import threading
 from collections import Counter
 
-# Tries that failed one after another, with no call that succeeded in between: one alone may be a
-# trouble of its organization, and would be tried again for ever by the success of others.
+# Failed tries in a row that mean an outage, with no successful call in between. A single failure
+# may concern its organization alone, and would be tried again at every success of others.
 OUTAGE_TRIES = 2
 
 
@@ -30,7 +30,7 @@ class Recovery:
                 self._recovered.add(side)
 
     def suspect(self, sides: set[str]) -> None:
-        """What failed before this process began may have been an outage."""
+        """Count these sides as down: failures before this process began may mean an outage."""
         with self._lock:
             self._failures.update(dict.fromkeys(sides, OUTAGE_TRIES))
 

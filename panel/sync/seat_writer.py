@@ -1,4 +1,4 @@
-"""What the contacts of a seated person are told, and what our tables note of it."""
+"""Writes the contacts of a seated person, and notes the result in our tables."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tools:
-    """What every pass works with."""
+    """The parts that every pass works with."""
 
     chatwoot: Chatwoot
     directory: Directory
@@ -33,7 +33,7 @@ class Tools:
 class Seat:
     """A person with their contacts, as our table has them now, and had them before (`stored`).
 
-    `changed`: is anything else than the last pass left it, so that contacts are read again?
+    `changed`: does anything differ from the last pass? Then contacts are read again.
     """
 
     person: Person
@@ -49,52 +49,52 @@ class SeatWriter:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    def write(self, wanted: DesiredPerson, seat: Seat) -> str:
+    def write(self, desired: DesiredPerson, seat: Seat) -> str:
         """Tell each contact what it may know; returns what Chatwoot refused."""
         person, place = seat.person, seat.place
-        refused = [self._tell_contact(wanted, seat, place.contact, place.identifier)]
-        refused += [self._tell_contact(wanted, seat, each, None) for each in seat.further]
+        refusals = [self._tell_contact(desired, seat, place.contact, place.identifier)]
+        refusals += [self._tell_contact(desired, seat, contact, None) for contact in seat.further]
         person = self._correct_email(seat)
         settled = replace(person, identifier=read_own(person))
-        if settled != seat.person and not refused[0]:
+        if settled != seat.person and not refusals[0]:
             self._tools.directory.put_person(settled)
-        return "; ".join(filter(None, refused))
+        return "; ".join(filter(None, refusals))
 
     def _tell_contact(
-        self, wanted: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
+        self, desired: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
     ) -> str:
         tools, number, at = self._tools, contact.id, time.time()
         is_new, attributes = seat.place.made and contact is seat.place.contact, list_ours(contact)
         try:
-            if seat.changed or not tools.writer.is_in_line(contact, wanted.name, identifier):
+            if seat.changed or not tools.writer.is_in_line(contact, desired.name, identifier):
                 present = contact if is_new else None
                 attributes = tools.writer.write(
-                    number, name=wanted.name, identifier=identifier, present=present, at=at
+                    number, name=desired.name, identifier=identifier, present=present, at=at
                 ).attributes
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"
         tools.links.match(
-            number, seat.person.organization, self._name_evidence(wanted, seat, contact)
+            number, seat.person.organization, self._name_evidence(desired, seat, contact)
         )
-        if not is_new:  # nobody has spoken through it yet
+        if not is_new:  # a new contact has no conversations
             tools.writer.name_conversations(number)
         tools.writer.settle(number, attributes, at)
         return ""
 
-    def _name_evidence(self, wanted: DesiredPerson, seat: Seat, contact: Contact) -> str:
-        """What ties this contact to the person: the key that it shows, or showed before the back
-        office had another one."""
+    def _name_evidence(self, desired: DesiredPerson, seat: Seat, contact: Contact) -> str:
+        """The evidence that ties this contact to the person: a key that it shows, or the e-mail
+        that the back office had before."""
         shown = normalize_email(contact.email)
         former = bool(shown) and shown == seat.person.former_email
-        return "email" if former else find_key(wanted, contact) or "identifier"
+        return "email" if former else find_key(desired, contact) or "identifier"
 
     def _correct_email(self, seat: Seat) -> Person:
-        """The back office has another e-mail by now: write it, or say why it is left to people."""
+        """Write the back office's new e-mail, or log why an administrator has to."""
         person, writer = seat.person, self._tools.writer
         if not (person.former_email and person.email):
             _report_email_by_hand(seat)
             return person
-        is_taken = any(normalize_email(each.email) == person.email for each in seat.further)
+        is_taken = any(normalize_email(contact.email) == person.email for contact in seat.further)
         if not is_taken and writer.correct_email(person.contact, person.former_email, person.email):
             return replace(person, former_email=None)
         if not (seat.stored and seat.stored.former_email):
@@ -107,7 +107,8 @@ class SeatWriter:
 
 
 def _report_email_by_hand(seat: Seat) -> None:
-    """Once: the back office has another e-mail, and the contact none that was ever ours."""
+    """Log once that the back office has a new e-mail while the contact shows somebody else's
+    entry."""
     before = seat.stored.email if seat.stored else None
     shown = normalize_email(seat.place.contact.email)
     if before and shown not in {before, seat.person.email} and before != seat.person.email:

@@ -1,8 +1,8 @@
-"""The seats of an organization's people: which contacts in Chatwoot are each of them.
+"""The seats of an organization's people: the contacts in Chatwoot of each person.
 
-The first contact stands in `Person.contact`, further ones beside it: who is known by e-mail and
-writes by WhatsApp has two. A contact that stands in our table stays, whatever it shows, unless it
-is somebody else's by now. One that was deleted in Chatwoot is not made again.
+The first contact stands in `Person.contact`, further ones beside it: a person known by e-mail who
+also writes by WhatsApp has two. A contact in our table keeps its seat, whatever it shows, unless it
+is somebody else's by now. A contact that was deleted in Chatwoot is not made again.
 """
 
 import logging
@@ -24,70 +24,74 @@ log = logging.getLogger(__name__)
 
 
 class Seats:
-    """One pass of one organization; `changed`: it differs from what the last pass knew of it."""
+    """The seats of an organization in one pass; `changed`: it differs from what the last pass
+    knew."""
 
     def __init__(
-        self, tools: Tools, known: Known, wanted: Sequence[DesiredPerson], changed: bool
+        self, tools: Tools, known: Known, people: Sequence[DesiredPerson], changed: bool
     ) -> None:
         self._tools = tools
         self._known = known
         self._changed = changed
         self._seat_writer = SeatWriter(tools)
-        self._search = ContactSearch(tools.chatwoot, wanted)
-        self._owners = {each.email: each.key for each in wanted if each.email}
+        self._search = ContactSearch(tools.chatwoot, people)
+        self._owners = {person.email: person.key for person in people if person.email}
         self._further = tools.directory.further_contacts_of(known.id)
 
-    def bring(self, wanted: DesiredPerson) -> str:
+    def bring(self, desired: DesiredPerson) -> str:
         """Find or make the contacts, tell them what they may know; returns what was refused."""
         try:
-            # Two organizations of one person must not both find nobody and create somebody.
-            with self._tools.writer.lock(f"person:{self._name_lock(wanted)}"):
-                seat = self._seat(wanted)
-            return self._seat_writer.write(wanted, seat) if seat else ""
+            # Passes of two organizations of one person must not both find no contact and make one.
+            with self._tools.writer.lock(f"person:{self._name_lock(desired)}"):
+                seat = self._seat(desired)
+            return self._seat_writer.write(desired, seat) if seat else ""
         except Missing:
-            raise Unreachable("contact_moved", wanted.key) from None
+            raise Unreachable("contact_moved", desired.key) from None
         except (ValuesRefused, ContactLost) as error:
-            return f"{wanted.key}: {error.detail}"
+            return f"{desired.key}: {error.detail}"
 
-    def _name_lock(self, wanted: DesiredPerson) -> str:
-        phone = wanted.own_phone
-        return wanted.email or (identify_line(phone) if phone else str(self._known.id))
+    def _name_lock(self, desired: DesiredPerson) -> str:
+        phone = desired.own_phone
+        return desired.email or (identify_line(phone) if phone else str(self._known.id))
 
     # -- which contacts --------------------------------------------------------------------------
 
-    def _seat(self, wanted: DesiredPerson) -> Seat | None:
-        """None where there is no contact, and an administrator knows why."""
+    def _seat(self, desired: DesiredPerson) -> Seat | None:
+        """The seat; None where the person has no contact, and an administrator was told why."""
         # Read here: another organization's pass may have noted a merge meanwhile.
-        stored = self._tools.directory.get_person(self._known.id, wanted.key)
-        found = self._search.find(wanted)
-        present = self._look(stored, found)
-        place = self._choose(wanted, stored, present, found)
-        left = stored
+        stored = self._tools.directory.get_person(self._known.id, desired.key)
+        contacts = self._search.find(desired)
+        present = self._look(stored, contacts)
+        place = self._choose(desired, stored, present, contacts)
+        rest = stored
         if stored and stored.contact and (not place or place.contact.id != stored.contact):
-            left = self._leave(stored, present is None)
-        base = self._find_base(wanted, left)
+            rest = self._leave(stored, present is None)
+        base = self._find_base(desired, rest)
         if stored and not (place or base or present):
-            left = self._note_erasure(stored)
-        # Nobody is made twice because of a merge: while the base is there, it may be them.
-        place = place or (None if base else self._make(wanted, left))
+            rest = self._note_erasure(stored)
+        # No contact is made while the base of a merge exists: the base may be the person.
+        place = place or (None if base else self._make(desired, rest))
         if not place:
             if stored:
-                self._put_further(wanted, replace(stored, contact=0), ())
+                self._put_further(desired, replace(stored, contact=0), ())
             return None
-        person = replace(self._describe(wanted, stored, place), merged_into=base)
+        person = replace(self._describe(desired, stored, place), merged_into=base)
         if person != stored:
             self._tools.directory.put_person(person)
         further = tuple(
-            each for each in found if each.id != place.contact.id and _may_be_told(each, wanted)
+            contact
+            for contact in contacts
+            if contact.id != place.contact.id and _may_be_told(contact, desired)
         )
-        changed = self._put_further(wanted, person, further) or person != stored
+        changed = self._put_further(desired, person, further) or person != stored
         return Seat(person, stored, place, further, changed or self._changed)
 
-    def _look(self, stored: Person | None, found: Sequence[Contact]) -> Contact | None:
-        """The stored contact as it is; none where there is no seat, or Chatwoot has it no more."""
+    def _look(self, stored: Person | None, contacts: Sequence[Contact]) -> Contact | None:
+        """The stored contact as it is; None where there is no seat, or no such contact in
+        Chatwoot."""
         if not stored or not stored.contact:
             return None
-        listed = next((each for each in found if each.id == stored.contact), None)
+        listed = next((contact for contact in contacts if contact.id == stored.contact), None)
         return listed or self._read(stored.contact)
 
     def _read(self, number: int) -> Contact | None:
@@ -98,27 +102,29 @@ class Seats:
 
     def _choose(
         self,
-        wanted: DesiredPerson,
+        desired: DesiredPerson,
         stored: Person | None,
         present: Contact | None,
-        found: Sequence[Contact],
+        contacts: Sequence[Contact],
     ) -> Place | None:
-        if stored and present and self._stays(present, wanted, stored):
-            return Place(present, keep_identifier(wanted, stored))
-        return Place(found[0]) if found else None
+        if stored and present and self._stays(present, desired, stored):
+            return Place(present, keep_identifier(desired, stored))
+        return Place(contacts[0]) if contacts else None
 
-    def _stays(self, contact: Contact, wanted: DesiredPerson, stored: Person) -> bool:
+    def _stays(self, contact: Contact, desired: DesiredPerson, stored: Person) -> bool:
         """Is the stored contact this person's still?"""
         if is_guessable(stored.identifier):
-            return self._tools.contacts.is_theirs(contact, wanted, stored)
-        if find_key(wanted, contact):
+            return self._tools.contacts.is_theirs(contact, desired, stored)
+        if find_key(desired, contact):
             return True
         shown = normalize_email(contact.email) or ""
-        if self._owners.get(shown, wanted.key) != wanted.key or _rests_on_shared(contact, wanted):
+        if self._owners.get(shown, desired.key) != desired.key or _rests_on_shared(
+            contact, desired
+        ):
             return False
-        if stored.email and wanted.email:  # corrected in the back office, or in Chatwoot
+        if stored.email and desired.email:  # corrected in the back office, or in Chatwoot
             return True
-        return stored.email == wanted.email and _is_same_line(stored.phone, wanted.phone)
+        return stored.email == desired.email and _is_same_line(stored.phone, desired.phone)
 
     def _leave(self, stored: Person, is_gone: bool) -> Person:
         """The person without the contact that was theirs; raises what Chatwoot refuses."""
@@ -130,14 +136,14 @@ class Seats:
             return replace(stored, contact=0, identifier=None, merged_into=base)
         return replace(stored, contact=0)
 
-    def _find_base(self, wanted: DesiredPerson, stored: Person | None) -> int:
+    def _find_base(self, desired: DesiredPerson, stored: Person | None) -> int:
         """The contact that took theirs in, while it is there and shows none of their keys."""
         number = stored.merged_into if stored else 0
         base = self._read(number) if number else None
-        return 0 if base is None or find_key(wanted, base) else number
+        return 0 if base is None or find_key(desired, base) else number
 
     def _note_erasure(self, stored: Person) -> Person:
-        """Their contact is gone, or the one that took it in, and no other shows their keys.
+        """Note that their contact or its base was deleted, while no other one shows their keys.
 
         Returns the person without it, as our table has them from now on.
         """
@@ -146,49 +152,49 @@ class Seats:
             return stored
         directory = self._tools.directory
         directory.erasures.note(number, stored, time.time())
-        left = replace(stored, contact=0, identifier=None, former_email=None, merged_into=0)
-        directory.put_person(left)
+        absent = replace(stored, contact=0, identifier=None, former_email=None, merged_into=0)
+        directory.put_person(absent)
         log.warning(
             "contact %d of organization %d was deleted in Chatwoot: nobody makes it again. If it"
             " shall be made: `flask --app app sync erased --allow %d`",
             *(number, stored.organization, number),
         )
-        return left
+        return absent
 
-    def _make(self, wanted: DesiredPerson, stored: Person | None) -> Place | None:
-        by_phone = wanted.own_phone and not wanted.email
-        # Chatwoot's database lets a phone be there twice: what was found may be old by now.
-        if by_phone and (found := self._search.find_anew(wanted)):
-            return Place(found[0])
-        return self._tools.contacts.make(self._known, wanted, stored)
+    def _make(self, desired: DesiredPerson, stored: Person | None) -> Place | None:
+        by_phone = desired.own_phone and not desired.email
+        # Chatwoot allows two contacts with one phone, so the search is repeated right before.
+        if by_phone and (contacts := self._search.find_anew(desired)):
+            return Place(contacts[0])
+        return self._tools.contacts.make(self._known, desired, stored)
 
-    def _describe(self, wanted: DesiredPerson, stored: Person | None, place: Place) -> Person:
+    def _describe(self, desired: DesiredPerson, stored: Person | None, place: Place) -> Person:
         former = (stored.former_email or stored.email) if stored else None
         shown = normalize_email(place.contact.email)
         stays = stored is not None and stored.contact == place.contact.id
         return Person(
             organization=self._known.id,
-            key=wanted.key,
+            key=desired.key,
             contact=place.contact.id,
-            role=wanted.role,
-            email=wanted.email,
-            phone=wanted.phone,
-            # One of an earlier version stays noted until it is gone from the contact.
+            role=desired.role,
+            email=desired.email,
+            phone=desired.phone,
+            # An identifier of an earlier version stays noted until it is gone from the contact.
             identifier=place.identifier or _read_guessable(stored),
-            phone_shared=wanted.phone_shared,
-            former_email=former if stays and former != wanted.email and shown == former else None,
-            lacks=wanted.lacks,
+            phone_shared=desired.phone_shared,
+            former_email=former if stays and former != desired.email and shown == former else None,
+            lacks=desired.lacks,
         )
 
     def _put_further(
-        self, wanted: DesiredPerson, person: Person, further: Sequence[Contact]
+        self, desired: DesiredPerson, person: Person, further: Sequence[Contact]
     ) -> bool:
-        """Did anything change?"""
-        directory, before = self._tools.directory, self._further.get(wanted.key, set())
-        now = {each.id for each in further}
-        for each in further:
-            if each.id not in before:
-                directory.add_contact(person, each.id)
+        """Store the further contacts; did anything change?"""
+        directory, before = self._tools.directory, self._further.get(desired.key, set())
+        now = {contact.id for contact in further}
+        for contact in further:
+            if contact.id not in before:
+                directory.add_contact(person, contact.id)
         for number in sorted(before - now):
             if number != person.contact:
                 self._end_further(person, number)
@@ -196,7 +202,7 @@ class Seats:
         return before != now
 
     def _end_further(self, person: Person, number: int) -> None:
-        """A contact that no longer shows their key, or is gone."""
+        """End the seat of a further contact that no longer shows their key, or is gone."""
         departures = self._tools.departures
         if self._read(number) is None:
             departures.clear_base(person, number)
@@ -204,23 +210,24 @@ class Seats:
             raise ValuesRefused((why,))
 
 
-def _may_be_told(contact: Contact, wanted: DesiredPerson) -> bool:
+def _may_be_told(contact: Contact, desired: DesiredPerson) -> bool:
     """May this further contact know what the person's first one knows?
 
-    Phones can be counted through. A visitor of a website types one into the chat and can then read
-    the whole contact; the person has a contact already, so nobody misses this one.
+    Phone numbers can be guessed one after another. A visitor of a website can type one into the
+    chat and then read the whole contact. The person has another contact, so this one may stay
+    empty.
     """
-    return find_key(wanted, contact) == "email" or not (contact.joined and contact.public)
+    return find_key(desired, contact) == "email" or not (contact.joined and contact.public)
 
 
-def _rests_on_shared(contact: Contact, wanted: DesiredPerson) -> bool:
-    """Was it taken for this person by a number that several people have?"""
-    by_phone = wanted.phone_shared and contact.phone in list_spellings(wanted.phone or "")
-    return bool(by_phone and wanted.email and normalize_email(contact.email) != wanted.email)
+def _rests_on_shared(contact: Contact, desired: DesiredPerson) -> bool:
+    """Was the contact matched to this person by a shared number alone?"""
+    by_phone = desired.phone_shared and contact.phone in list_spellings(desired.phone or "")
+    return bool(by_phone and desired.email and normalize_email(contact.email) != desired.email)
 
 
-def _is_same_line(one: str | None, other: str | None) -> bool:
-    return one == other or bool(one and other and other in list_spellings(one))
+def _is_same_line(phone: str | None, other: str | None) -> bool:
+    return phone == other or bool(phone and other and other in list_spellings(phone))
 
 
 def _read_guessable(stored: Person | None) -> str | None:

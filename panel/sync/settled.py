@@ -1,4 +1,4 @@
-"""Whose contacts need no look: nothing is to be told otherwise than when they were seen last."""
+"""People whose contacts need no look: they show the right values since they were seen last."""
 
 import time
 from collections.abc import Mapping, Set
@@ -10,7 +10,7 @@ from panel.sync.people import DesiredPerson, is_guessable
 
 
 class Settled:
-    """Of one organization: its people and their contacts as the last pass left them."""
+    """The people of one organization and their contacts, as the last pass left them."""
 
     def __init__(
         self,
@@ -28,25 +28,25 @@ class Settled:
         self._seen = sightings.find(every)
         self._oldest = time.time() - FRESH_SECONDS
 
-    def covers(self, wanted: DesiredPerson) -> bool:
+    def covers(self, desired: DesiredPerson) -> bool:
         """Is there nothing to find, to write or to decide about this person?"""
-        stored = self._before.get(wanted.key)
-        if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, wanted):
+        stored = self._before.get(desired.key)
+        if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, desired):
             return False
-        return all(self._is_told(number) for number in self._contacts[wanted.key])
+        return all(self._is_told(number) for number in self._contacts[desired.key])
 
     def _is_told(self, number: int) -> bool:
-        seen: Sighting | None = self._seen.get(number)
-        if seen is None or seen.seen_at < self._oldest:
+        sighting: Sighting | None = self._seen.get(number)
+        if sighting is None or sighting.seen_at < self._oldest:
             return False
-        return seen.told == make_digest(self._writer.make_right(number))
+        return sighting.told == make_digest(self._writer.make_right(number))
 
 
-def _is_same(stored: Person, wanted: DesiredPerson) -> bool:
+def _is_same(stored: Person, desired: DesiredPerson) -> bool:
     keys = ("role", "email", "phone", "phone_shared", "lacks")
-    return all(getattr(stored, key) == getattr(wanted, key) for key in keys)
+    return all(getattr(stored, key) == getattr(desired, key) for key in keys)
 
 
 def _is_open(stored: Person) -> bool:
-    """Does an earlier pass leave something to be done?"""
+    """Did an earlier pass leave something to be done?"""
     return bool(stored.former_email or stored.merged_into or is_guessable(stored.identifier))

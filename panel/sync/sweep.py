@@ -1,4 +1,5 @@
-"""The sweep, once an hour: what is old is removed, and what lost its try gets another one."""
+"""The hourly sweep: removes old rows, buries the hooks of lost passes, and tries lost tasks
+again."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Sweep:
-    """Of the leader alone. `keep_days`: how long hooks that ended are kept."""
+    """Run by the leader alone. `keep_days`: how long hooks that ended are kept."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Sweep:
         self._clock = clock
 
     def run(self) -> None:
-        """Here and in the engine."""
+        """Sweep our own tables, then the engine's."""
         self._passes.bury_lost()
         self._tasks.revive_lost()
         self._queue.adopt_former()
@@ -42,10 +43,10 @@ class Sweep:
         while more:
             with inbox.write_transaction(self._database, 0) as connection:
                 more = inbox.delete_old_hooks(connection, self._keep_days, now)
-        # What went well is worth nothing to the engine: the journal is the record.
+        # Successful workflows are deleted after a day: our own tables are the record.
         self._queue.delete_finished(["SUCCESS"], _format_time(now - DAY_SECONDS))
-        kept = max(self._keep_days, IDS_DAYS) * DAY_SECONDS
-        self._queue.delete_finished(FAILED, _format_time(now - kept))
+        age = max(self._keep_days, IDS_DAYS) * DAY_SECONDS
+        self._queue.delete_finished(FAILED, _format_time(now - age))
 
 
 def _format_time(epoch: float) -> str:

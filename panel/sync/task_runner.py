@@ -1,4 +1,4 @@
-"""The tries of tasks: begin one, settle what came of it. `worker` calls these as durable steps."""
+"""The tries of tasks: begin one, settle its outcome. `worker` calls these as durable steps."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from panel.sync.pass_queue import TASK_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
-# Before a repair looks again whether a pass of the contact's organization is through.
+# The wait before a repair looks again whether a pass of the contact's organization is through.
 REPAIR_WAIT_SECONDS = 15.0
 
 
@@ -32,12 +32,12 @@ class TaskRunner:
         self._clock = clock
 
     def begin(self, task: Task, try_id: str) -> bool:
-        """False when another try has taken the place of this one."""
+        """Begin a try; False when another try has taken the place of this one."""
         with inbox.write_transaction(self._database, task.id) as connection:
             return tasks.begin_try(connection, task, try_id)
 
     def settle(self, task: Task, try_id: str, outcome: TryOutcome) -> None:
-        """Note what came of it: it is done, or tried again, or given up."""
+        """Note the outcome of a try: the task is done, or tried again, or given up."""
         now = self._clock()
         with inbox.write_transaction(self._database, task.id) as connection:
             if not tasks.is_running(connection, task, try_id):
@@ -58,7 +58,7 @@ class TaskRunner:
             tasks.finish(connection, task, now)
 
     def postpone(self, task: Task) -> None:
-        """Look again in a moment: somebody else is at it. Counts as no try."""
+        """Try again in a moment, because a pass is about to do the same; this counts as no try."""
         with inbox.write_transaction(self._database, task.id) as connection:
             self._wait(connection, task, REPAIR_WAIT_SECONDS)
 
@@ -66,7 +66,8 @@ class TaskRunner:
         """Tasks whose try the engine does not know any more get another one."""
         with self._database.connect() as connection:
             begun = tasks.list_running(connection)
-        # In this order: a try of theirs that has ended by now has settled its task first.
+        # The rows are read before the engine's list: a try that ends in between has settled its
+        # task.
         living = {each.workflow_id for each in self._queue.list_living(TASK_WORKFLOW)}
         for task, try_id in begun.items():
             if try_id not in living:

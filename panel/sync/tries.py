@@ -1,4 +1,4 @@
-"""One try of a pass or of a task: what came of it, and when the next one follows."""
+"""A try of a pass or of a task: its outcome, and the delay until the next one."""
 
 import logging
 import random
@@ -18,13 +18,14 @@ from panel.errors import (
 
 log = logging.getLogger(__name__)
 # Seconds between the tries of an organization: more than 24 h in all, and never more than a good
-# hour late once the trouble is over. Each is longer by up to JITTER, so that a thousand spread.
+# hour late once the trouble is over. A wait is longer by up to RETRY_JITTER, so that a thousand
+# passes spread.
 RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
 RETRY_JITTER = 0.25
 
 
 class TryOutcome(TypedDict):
-    """What came of a try: `reason` is empty when it went well; `later`: trying again may help.
+    """The outcome of a try: `reason` is empty when it went well; `later`: trying again may help.
 
     `side`: which outside world the reason came from, as administrators call it, or empty;
     `progressed`: the next try has less to do, so it need not come later than the first one did.
@@ -38,7 +39,7 @@ class TryOutcome(TypedDict):
 
 
 def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
-    """`what` it is, for the log."""
+    """Do the work and return its outcome; `what`: its name in the log."""
     try:
         work()
     except PanelError as error:
@@ -61,7 +62,8 @@ def _make_outcome(reason: str) -> TryOutcome:
 
 
 def _may_heal(error: PanelError) -> bool:
-    """All but the back office's own word about this organization, and values that are refused.
+    """May the next try succeed? Not after the back office's own word about this organization, nor
+    after refused values.
 
     A plugin being updated, a proxy's page, a plan's limit, a secret being rotated: mostly they
     heal.
@@ -76,10 +78,10 @@ def find_delay(
 ) -> float | None:
     """Seconds until the next try after `tries` that failed; None when that was the last.
 
-    `retry_at`: when whoever refused us asked us to come again (epoch seconds).
+    `retry_at`: when the side that refused us wants the next call (epoch seconds).
     """
     if tries > len(waits):
         return None
-    asked = (retry_at or 0.0) - now
+    requested = (retry_at or 0.0) - now
     spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (spreads load, hides nothing)
-    return max(waits[tries - 1], min(asked, waits[-1])) * spread
+    return max(waits[tries - 1], min(requested, waits[-1])) * spread

@@ -35,7 +35,8 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Hook:
-    """`occurred_at`: epoch seconds, the sender's; the last two are None where it named none."""
+    """`occurred_at`: epoch seconds of the sender's clock. The last two are None where the hook
+    names none."""
 
     id: str
     kind: str
@@ -85,11 +86,11 @@ def _bearer_is_right(header: str, secrets: tuple[str, ...]) -> bool:
 
 
 def _signature_is_right(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> bool:
-    named = {
+    signed = {
         name: headers.get(name, "")
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     }
-    return any([_verifies(secret, named, body) for secret in secrets])  # noqa: C419 as above
+    return any([_verifies(secret, signed, body) for secret in secrets])  # noqa: C419 as above
 
 
 def _verifies(secret: str, headers: dict[str, str], body: bytes) -> bool:
@@ -145,7 +146,7 @@ def _read_organization(envelope: _Envelope) -> int | None:
         inner.get("id") if isinstance(inner, dict) else None,
         data.get("id") if envelope.event.startswith("organization.") else None,
     ]
-    return next((found for found in map(_read_number, places) if found), None)
+    return next((number for number in map(_read_number, places) if number), None)
 
 
 def _read_number(value: Any) -> int | None:

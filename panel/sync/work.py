@@ -1,4 +1,4 @@
-"""What the executing process is to do, as the worker is given it."""
+"""The jobs of the executing process, as the worker is given them."""
 
 import threading
 from collections.abc import Callable
@@ -12,15 +12,15 @@ Reconcile = Callable[[], None] | None
 
 
 def warm_none(_organization: int) -> None:
-    """For who has nothing to warm."""
+    """For a worker without a cache to warm."""
 
 
 def _do_none(_task: Task) -> None:
-    """For who has no tasks."""
+    """For a worker without tasks."""
 
 
 def keep_none(_ended: threading.Event) -> None:
-    """For who has no nights."""
+    """For a worker without nights."""
 
 
 def _is_yes(_task: object = None) -> bool:
@@ -29,7 +29,7 @@ def _is_yes(_task: object = None) -> bool:
 
 @dataclass(frozen=True)
 class Work:
-    """What the executing process is to do.
+    """The jobs of the executing process.
 
     `do_task` and `bring_in_line` raise `TryLater` for what may heal, and other errors for what is
     buried; `is_due`: may a task be done now, or is somebody else at it; `may_write`: False when

@@ -1,7 +1,7 @@
 """The worker: it executes passes and tasks whenever this process is the leader.
 
-They are executed by one process at a time: a web process (`inside`), or `sync worker`. When it
-dies, the kernel or the database makes another one the leader.
+A single process executes at a time: a web process (`inside`), or `sync worker`. When it dies, the
+kernel or the database makes another one the leader.
 """
 
 import logging
@@ -65,7 +65,7 @@ class Worker:
         self._thread.start()
 
     def stop(self, grace_seconds: int = 5) -> None:
-        """End `run`; what still runs after the grace is done again by whoever comes next."""
+        """End `run`; work that still runs after the grace is done again by the next leader."""
         self._grace_seconds = grace_seconds
         self._stopping.set()
         if self._thread:
@@ -98,7 +98,7 @@ class Worker:
                 unsynced.dispose()
 
     def _stand_by(self, heartbeat: Heartbeat, work: Work) -> None:
-        """Until this process has been the leader for a while, or was told to stop."""
+        """Wait for the lead, and execute until this process loses it or is told to stop."""
         heartbeat.say(STANDING_BY)
         try:
             with lead(self._database, self._stopping) as is_leader:
@@ -130,7 +130,7 @@ class Worker:
 
     @contextmanager
     def _keeping_nights(self, work: Work) -> Iterator[None]:
-        """Its thread ends with the step that it is at, or with the process."""
+        """Keep nights in a thread, which ends after its current step, or with the process."""
         ended = threading.Event()
 
         def keep() -> None:

@@ -78,15 +78,15 @@ class AccessCalls(AccountCalls):
     def find_locale(self) -> str:
         """Return the language of the account, such as `pt_BR`; empty where Chatwoot names none.
 
-        The dashboard speaks it to every agent without a choice of their own. A failure is logged,
-        and leaves the former answer in place, so that not every opening asks for a language.
+        The dashboard speaks it to every agent who chose no other for themselves. A failure counts
+        as the former answer, so that not every opening asks for a language. The log leaves it out:
+        an outage is told by the calls that matter.
         """
 
         def fetch(by: Deadline) -> str:
             try:
                 return read_locale(self._fetch("", by))
-            except PanelError as error:
-                self._report(ACCOUNTS, error)
+            except PanelError:
                 kept = self.peek_locale()
                 return kept.value if kept else ""
 

@@ -3,7 +3,7 @@
 A code that stands in no table is shown as it came: an unknown value is kept, not dropped.
 """
 
-from panel.customer.disclosure import LICENSE_KEY, TAX_ID, VALUE_KINDS
+from panel.customer.disclosure import FREE_TEXT, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.customer.matching import CLAIMED
 from panel.upstream.chatwoot import Conversation
 
@@ -150,7 +150,7 @@ NOTICES = {
 # The words for the set of masked kinds (`customer.disclosure`).
 HIDDEN_KINDS = {
     VALUE_KINDS: "Amounts, tax ID and license keys are hidden.",
-    frozenset({TAX_ID, LICENSE_KEY}): "Tax ID and license keys are hidden.",
+    frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}): "Tax ID and license keys are hidden.",
 }
 
 # The warnings about channels that do not prove who is writing; most channels have the last row.

@@ -18,7 +18,7 @@ from werkzeug.http import parse_accept_header
 from panel import metrics
 from panel.auth.access import Denied, Unproven
 from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
-from panel.customer.disclosure import masked_kinds
+from panel.customer.disclosure import FREE_TEXT, masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused
 from panel.logs import request_id
@@ -167,9 +167,11 @@ def find_masked(trust: str) -> frozenset[str]:
 
 
 def find_masked_in(section: Section, seal: Seal) -> frozenset[str]:
-    """Return the kinds that are masked in a section and its rows, without uncovered ones."""
+    """The kinds that are masked in a section and in its rows, but for what the seal uncovers: its
+    own kinds, and what somebody typed in its records."""
     masked = find_masked(seal.trust)
-    return masked - section.reveals if section.name in seal.uncovered else masked
+    revealed = section.reveals | {FREE_TEXT}
+    return masked - revealed if section.name in seal.uncovered else masked
 
 
 def isolate(value: object, longest: int = LONGEST_SHOWN) -> Markup:

@@ -60,7 +60,7 @@ SAME_IDS = """() => {
 
 
 def background(panel: Panel) -> str:
-    return str(panel.frame.evaluate("getComputedStyle(document.body).backgroundColor"))
+    return str(panel.frame.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
 
 
 LIGHT, DARK = "rgb(253, 253, 253)", "rgb(18, 18, 19)"
@@ -179,7 +179,7 @@ def test_the_theme_that_chatwoot_names_outweighs_the_browsers(
     panel = demo.open(window.page)
     panel.expect_state("fresh")
     window.page.locator("[data-bench=theme]").click()
-    expect(panel.find("body")).to_have_css("background-color", ground)
+    expect(panel.find(":root")).to_have_css("background-color", ground)
     panel.expect_state("fresh")
 
 

@@ -374,6 +374,36 @@ def test_while_the_back_office_is_silent_nothing_is_wrong_and_no_try_is_used(
     assert panel.services.tries.count_left(number, 42) == MOST_TRIES
 
 
+@pytest.mark.parametrize(
+    ("unread", "wrong", "right"),
+    [
+        ("orders", "998877", lambda panel: str(facts(panel)["quote"])),
+        ("quotes", "998877", lambda panel: str(facts(panel)["order"])),
+        ("licenses", WRONG, key_of),
+        ("organization", "11.222.333/0001-81", lambda panel: str(facts(panel)["cnpj"])),
+    ],
+)
+def test_while_a_part_cannot_be_read_nobody_guesses_for_nothing(
+    panel: Panel, unread: str, wrong: str, right: Any
+) -> None:
+    """What an answer may be, by its look, is read whole, or the answer is compared with nothing."""
+    number = visits(panel)
+    seal, known = seal_for(panel, number), right(panel)
+    panel.office.fault("403", 42, unread)
+    for _ in range(MOST_TRIES + 1):
+        told = [say(panel, seal, answer=each) for each in (wrong, known)]
+        assert {attribute(each.text, "data-code") for each in told} == {"denied"}
+    assert panel.services.tries.count_left(number, 42) == MOST_TRIES
+    assert attribute(opened(panel, number), "data-trust") == "unproven"
+    another = key_of(panel) if unread != "licenses" else str(facts(panel)["order"])
+    assert say(panel, seal, answer=another).status_code == 200
+    used = WRONG if unread not in ("licenses", "organization") else "998877"
+    for left in range(MOST_TRIES - 1, 0, -1):
+        assert panel.services.tries.count_left(number, 42) == left
+        assert attribute(say(panel, seal, answer=used).text, "data-code") == "wrong"
+    assert say(panel, seal, answer=used).status_code == 429
+
+
 # -- answers taken from a search -------------------------------------------------------------------
 
 
@@ -391,6 +421,15 @@ def test_wrong_searches_for_what_would_verify_are_tries(acme: Panel) -> None:
         *("number wrong, by search", "key wrong, by search"),
     ]
     assert say(acme, seal, answer=key_of(acme)).status_code == 429
+
+
+def test_an_address_among_other_words_is_a_try_and_no_try_is_left_out(acme: Panel) -> None:
+    number = visits(acme)
+    seal = seal_for(acme, number)
+    for at in range(MOST_TRIES + 1):
+        search(acme, seal, f"acme nobody{at}@acme.example")
+    beyond = "email wrong, by search: no try was left"
+    assert notes(acme, number, "tried") == ["email wrong, by search"] * MOST_TRIES + [beyond]
 
 
 def test_names_phones_and_what_was_found_are_no_tries(acme: Panel) -> None:

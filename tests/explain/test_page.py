@@ -6,8 +6,10 @@ import pytest
 import requests
 
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN
+from panel.upstream.chatwoot import ID_ATTRIBUTE
 from tests.auth.test_methods import Browser
 from tests.conftest import MakePanel, Panel, seal_of
+from tests.customer.test_trust import writes
 
 
 @pytest.fixture
@@ -34,6 +36,17 @@ def test_an_administrator_reads_what_the_command_prints(signing: Panel) -> None:
     assert len(answer.text.splitlines()) >= len(printed.splitlines())
     told = ask(browser, "organization=42", Accept="application/json").json()
     assert told["organizations"][0]["organization"] == 42
+
+
+def test_a_visitor_writes_no_line_into_it(signing: Panel) -> None:
+    claim = "42\nshown      organization 666\u2028a\x1b[2Jb\x9bc\u202ed"
+    number = writes(signing, here={ID_ATTRIBUTE: claim})
+    browser = Browser(signing)
+    browser.sign_in(ADMIN_TOKEN)
+    told = ask(browser, f"conversation={number}").text
+    assert "\nclaim      conversation attribute: 42�shown" in told
+    assert "\nshown      nobody" in told
+    assert all(line.isprintable() for line in told.split("\n"))
 
 
 def test_it_leaves_a_row_in_the_access_log(signing: Panel) -> None:
@@ -72,7 +85,10 @@ def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
     assert panel.ask("GET", "/why?conversation=101", seal).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["", "conversation=x", "conversation=101&organization=42"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "conversation=x", "conversation=101&organization=42", "organization=42&at=" + "9" * 18],
+)
 def test_a_question_that_is_none_is_refused(signing: Panel, query: str) -> None:
     browser = Browser(signing)
     browser.sign_in(ADMIN_TOKEN)

@@ -157,7 +157,8 @@ def test_a_dry_run_changes_nothing(panel: Panel, tmp_path: Path) -> None:
 
 
 def test_what_is_no_person_is_refused(panel: Panel) -> None:
-    for line in ("forget", "forget --person ana", f"forget --person {ANA} --organization 42"):
+    odd = [f"forget --person {each}" for each in ("ana", "@", "ana@", "@acme.example", "0")]
+    for line in ("forget", *odd, f"forget --person {ANA} --organization 42"):
         answer = run(panel, line)
         assert answer.exit_code == COULD_NOT, line
 
@@ -239,10 +240,14 @@ def test_a_restored_backup_obeys_the_tombstones(
 
 
 def test_a_file_that_is_none_is_told(panel: Panel, tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("no")
-    answer = run(panel, f"forget --restore {tmp_path / 'x'}")
-    assert answer.exit_code == COULD_NOT
-    assert "is none that" in answer.output
+    keys = ("zz", "", "A" * 64, "0" * 63, "0" * 65, None)
+    for text in ("no", "null", *(json.dumps({"key": key, "marks": []}) for key in keys)):
+        (tmp_path / "x").write_text(text)
+        answer = run(panel, f"forget --restore {tmp_path / 'x'}")
+        assert answer.exit_code == COULD_NOT
+        assert "is none that" in answer.output
+    # A key that is none would have ended every pass.
+    assert run(panel, "forget --tombstones").exit_code == FINE
 
 
 # -- export --------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from sqlalchemy import String, Table, Text
+from sqlalchemy import String, Table, Text, select
 
 from panel.auth import revocation, throttle
-from panel.data import delivery_log, installation, nights, workers
+from panel.data import db, delivery_log, installation, nights, workers
+from panel.data.audit_log import UNCOVERED, AuditEntry, AuditLog, access_log
 from panel.data.db import metadata
 from panel.privacy.holdings import EXEMPT, HOLDINGS, Subject
 
@@ -58,3 +59,18 @@ def test_who_is_nobody_has_no_rows() -> None:
             text = str(holding.of_person(subject).compile())
             assert "1 = 1" not in text, holding.table.name
             assert text, holding.table.name
+
+
+def test_a_key_within_that_of_somebody_else_is_not_theirs(url: str) -> None:
+    """Neither is it emptied when the one is forgotten, nor is it in their export."""
+    engine = db.connect(url)
+    theirs = ("known: ana@acme.com, my aunt", "Ana@Acme.com.", "call +5561999990042")
+    others = ("mariana@acme.com", "x.ana@acme.com", "ana@acme.com.br", "+55619999900421")
+    for note in (*theirs, *others):
+        AuditLog(engine).record(AuditEntry(UNCOVERED, 1, 700, 45, note=note))
+    (holding,) = (each for each in HOLDINGS if each.table is access_log)
+    who = Subject(emails=frozenset({"ana@acme.com"}), phones=frozenset({"+5561999990042"}))
+    with engine.connect() as connection:
+        found = connection.scalars(select(access_log.c.note).where(holding.choose(who)))
+        assert set(found) == set(theirs)
+    engine.dispose()

@@ -286,6 +286,20 @@ def test_who_is_writing_is_marked_and_verified_only_where_it_is_proven(panel: Pa
         assert re.search(rf"data-writing>\s*{words}\s*<", html)
 
 
+def test_an_address_and_a_tax_id_are_in_no_name(panel: Panel) -> None:
+    """WordPress calls people by their e-mail, and in Brazil sole traders by their CPF."""
+    people = panel.office.rows("collaborators", 42)
+    people[0]["name"] = "ana.souza@canary.example"
+    people[1]["name"] = "Bruno Souza 52998224725 (bruno@canary.example)"
+    panel.office.organizations[42]["name"] = "Acme vendas@canary.example"
+    seal = seal_of(panel.open().text)
+    answer = ask(panel, "organization", 42, seal)
+    for text in (answer.text, panel.section("organization", seal).text, panel.open().text):
+        assert "canary.example" not in text
+        assert "52998224725" not in text
+    assert "Bruno Souza" in answer.text
+
+
 def test_the_owner_is_who_the_organization_names(panel: Panel) -> None:
     for row in panel.office.collaborators[42]:
         row["role"] = "member"

@@ -19,16 +19,16 @@ FOLDERS = [Path(__file__).parent / "versions"]
 
 
 def upgrade(connection: Connection, target: str = "head") -> None:
-    """All of it, up to a revision, in the transaction that the caller has begun, or nothing.
+    """Upgrade to a revision, in the transaction that the caller has begun: wholly, or not at all.
 
     A database without a version gets what it lacks of the first revision, then a version. Raises
     `WrongSchema` when a table there is not ours.
     """
     scripts = ScriptDirectory(str(FOLDERS[0]), version_locations=FOLDERS)
     context = MigrationContext.configure(connection)
-    done = context.get_current_revision() or "base"
-    for script in reversed(list(scripts.iterate_revisions(target, done))):
-        if done != "base":  # a first start is no news
+    present = context.get_current_revision() or "base"
+    for script in reversed(list(scripts.iterate_revisions(target, present))):
+        if present != "base":  # a first start is no news
             log.warning("upgrading the database to schema %s", script.revision)
         with Operations.context(context):
             script.module.upgrade()
@@ -37,5 +37,6 @@ def upgrade(connection: Connection, target: str = "head") -> None:
 
 
 def _find_oldest_code(scripts: Iterable[Script]) -> int:
-    """What one revision has forbidden, no later one allows."""
+    """The oldest program that may run: a later revision never allows what an earlier one
+    forbade."""
     return max(int(script.module.OLDEST_CODE) for script in scripts)

@@ -1,4 +1,4 @@
-"""Which schema a database has, and whether this program may run on it.
+"""The version of a database's schema, and whether this program may run on it.
 
 Alembic's own table `alembic_version` has the number of the newest revision, and our one row of
 `compatibility` the oldest program that may still run. An old program reads both without knowing
@@ -20,7 +20,7 @@ compatibility = Table(
 
 
 class WrongSchema(Exception):
-    """This program cannot run on this database: one sentence that says what to do."""
+    """The program cannot run on this database; the text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Version:
 
 
 def read_version(connection: Connection) -> Version:
-    """What the database says. Raises `WrongSchema` when its version is not one of ours."""
+    """The database's version. Raises `WrongSchema` when its version is not one of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return Version()
-    found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 (ours)
-    if found is None:
+    number = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 (ours)
+    if number is None:
         return Version()
-    if not str(found).isdecimal():
-        raise WrongSchema(f"The database belongs to another program: its version is {found!r}.")
-    return Version(int(found), connection.scalar(select(compatibility.c.oldest_code)) or 0)
+    if not str(number).isdecimal():
+        raise WrongSchema(f"The database belongs to another program: its version is {number!r}.")
+    return Version(int(number), connection.scalar(select(compatibility.c.oldest_code)) or 0)
 
 
 def write_oldest_code(connection: Connection, oldest_code: int) -> None:
-    """In the transaction of the upgrade that it belongs to."""
+    """Write the oldest program's schema, in the transaction of the upgrade."""
     compatibility.create(connection, checkfirst=True)
     connection.execute(delete(compatibility))
     connection.execute(compatibility.insert(), {"oldest_code": oldest_code})

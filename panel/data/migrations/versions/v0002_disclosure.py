@@ -1,7 +1,7 @@
-"""What ends an agent's seals, which picks may be disclosed, whose phone is shared (2026-11-29).
+"""Generations of agents, disclosed picks, shared phones (2026-11-29).
 
-An older program writes rows without the new columns. What it wrote may not be disclosed, and its
-phones prove nobody, until a pass of this version has looked at them.
+An older program writes rows without the new columns. Its picks may not be disclosed, and its phones
+prove nobody, until a pass of this version has looked at them.
 """
 
 import sqlalchemy as sa

@@ -10,7 +10,7 @@ revision = "0003"
 down_revision = "0002"
 OLDEST_CODE = 1
 
-# What a pass was lined up for by ourselves has an id that begins with its kind.
+# Our own hooks have an id that begins with their kind.
 KEPT = {
     "chatwoot": "kind LIKE 'chatwoot.%'",
     "plugin": "kind NOT LIKE 'chatwoot.%' AND hook_id NOT LIKE kind || ':%'",

@@ -1,7 +1,7 @@
-"""Indexes of the few passes and people of whom something is to be done (2026-11-30).
+"""Indexes of the few passes and people that need work (2026-11-30).
 
-What nothing is to be done about does not stand in them, so looking for the rest costs the same
-among twenty thousand organizations as among a thousand.
+The other rows do not stand in them, so a search costs the same among twenty thousand organizations
+as among a thousand.
 """
 
 import sqlalchemy as sa

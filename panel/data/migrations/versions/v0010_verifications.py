@@ -1,4 +1,4 @@
-"""Who was verified, the tries that were made, and for what a person has no rights (2026-11-30).
+"""Verifications, tries to verify, and the rights that people lack (2026-11-30).
 
 An older program opens nothing that was verified: it does not know such a seal.
 """
