@@ -165,8 +165,7 @@ def identify(
     sources: Collection[str] = (),
     verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: the people who have the contact's keys; `sources`: see `prove_phone`;
-    `verifications`: the valid ones."""
+    """`matches`: people with the contact's keys; `sources`: see `prove_phone`; all proofs are valid."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest refusal is the one that is shown, and that an undo takes back.
     refusals = {link.organization: link for link in reversed(links) if link.state == REFUSED}
