@@ -165,7 +165,7 @@ def identify(
     sources: Collection[str] = (),
     verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: people with the contact's keys; `sources`: see `prove_phone`; all proofs are valid."""
+    """`matches`: people with the contact's keys; `sources`: see `prove_phone`."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest refusal is the one that is shown, and that an undo takes back.
     refusals = {link.organization: link for link in reversed(links) if link.state == REFUSED}
