@@ -124,12 +124,12 @@ class Authenticator:
         """Tell whether an agent can sign in."""
         return ACCESS_TOKEN in ACCEPTED_PROOFS[self.settings.agent_proof]
 
-    def prove(self, shown: Credentials) -> Proof:
+    def prove(self, credentials: Credentials) -> Proof:
         """Raises `Unproven` or `Denied`; `PanelError` when Chatwoot could not be asked."""
         refusal: Denied = Unproven("no_proof")
         for name in ACCEPTED_PROOFS[self.settings.agent_proof]:
             try:
-                return METHODS[name](self, shown)
+                return METHODS[name](self, credentials)
             except Denied as error:
                 refusal = error if error.code != "no_proof" else refusal
         raise refusal
@@ -144,22 +144,22 @@ class Authenticator:
             return proof.generation
         return self.revocations.find(agent) or 0
 
-    def by_launch_key(self, shown: Credentials) -> Proof:
-        sent_key = parse_bearer(shown.authorization).encode()
+    def by_launch_key(self, credentials: Credentials) -> Proof:
+        sent_key = parse_bearer(credentials.authorization).encode()
         if not sent_key:
             raise Unproven("no_proof")
         keys = [derive_launch_key(secret).encode() for secret in self.settings.secrets]
         # All keys are compared, in constant time: the duration must not tell which is nearly right.
         right = [hmac.compare_digest(sent_key, key) for key in keys]
         if not any(right):
-            raise self._record_wrong("launch key", shown.address, Unproven("wrong_proof"))
+            raise self._record_wrong("launch key", credentials.address, Unproven("wrong_proof"))
         return Proof(SHARED_SECRET)
 
-    def by_session(self, shown: Credentials) -> Proof:
+    def by_session(self, credentials: Credentials) -> Proof:
         """A session is believed while our database is silent and cannot confirm it. Then it opens
         only records that Chatwoot itself allows, and its seals end with it once it can be
         checked."""
-        session = self._parse_session(shown)
+        session = self._parse_session(credentials)
         if self.revocations.has_ended(session.agent, session.generation):
             raise Unproven("session_expired")
         if session.agent not in self.chatwoot.agents():
@@ -168,21 +168,21 @@ class Authenticator:
             raise Unproven(NOT_AN_AGENT)
         return Proof(ACCESS_TOKEN, session.agent, session.generation, session.locale)
 
-    def _parse_session(self, shown: Credentials) -> Session:
-        if not shown.session:
+    def _parse_session(self, credentials: Credentials) -> Session:
+        if not credentials.session:
             raise Unproven("no_proof")
         try:
-            return self.sessions.parse(shown.session)
+            return self.sessions.parse(credentials.session)
         except Unproven as error:
             if error.code == "session_expired":
                 raise
             # After a rotation an old session looks forged; the agent reads that it has ended.
             ended = Unproven("session_expired")
-            raise self._record_wrong("session", shown.address, ended) from None
+            raise self._record_wrong("session", credentials.address, ended) from None
 
-    def by_dashboard(self, shown: Credentials) -> Proof:
+    def by_dashboard(self, credentials: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
-        session = _parse_dashboard(shown.dashboard)
+        session = _parse_dashboard(credentials.dashboard)
         if session is None:
             raise Unproven("no_proof")
         headers = {"access-token": session.token, "client": session.client, "uid": session.uid}
@@ -195,11 +195,13 @@ class Authenticator:
 
         try:
             if self.cache.peek(resource) is None:
-                self._refuse_blocked(SESSION_WAY, shown.address, session.uid)
+                self._refuse_blocked(SESSION_WAY, credentials.address, session.uid)
             reading = self.cache.read(resource, CacheControl.FRESH, fetch)
         except Unauthorized as error:
             refusal = _explain_refusal(error, "dashboard_session_ended")
-            raise self._record_wrong(SESSION_WAY, shown.address, refusal, session.uid) from None
+            raise self._record_wrong(
+                SESSION_WAY, credentials.address, refusal, session.uid
+            ) from None
         if reading.late:
             raise Unreachable(reading.late, "Chatwoot could not be asked", reading.retry_at)
         return Proof(CHATWOOT_SESSION, reading.value.id, locale=reading.value.locale)

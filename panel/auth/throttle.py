@@ -77,10 +77,10 @@ class Throttle:
         self._blocked = TtlCache[float](MOST_BLOCKED, clock)
         self._events = LogThrottle()
 
-    def blocked_until(self, limit: Limit, who: str) -> float | None:
+    def blocked_until(self, limit: Limit, actor: str) -> float | None:
         """Return the end of the block (epoch seconds); None: there is none."""
         minute = int(self._clock()) // MINUTE_SECONDS
-        is_actor = (attempts.c.who == self._digest(limit, who)) & (attempts.c.minute == minute)
+        is_actor = (attempts.c.who == self._digest(limit, actor)) & (attempts.c.minute == minute)
         try:
             with transaction(self._engine) as connection:
                 count = connection.scalar(select(attempts.c.count).where(is_actor)) or 0
@@ -89,16 +89,16 @@ class Throttle:
             return None
         return float((minute + 1) * MINUTE_SECONDS) if count >= limit.most else None
 
-    def blocked_here_until(self, limit: Limit, who: str) -> float | None:
+    def blocked_here_until(self, limit: Limit, actor: str) -> float | None:
         """Return the same from this process's own count, without the database.
 
         So a guess beyond the limit gets at most one more answer from each process.
         """
-        return self._blocked.get(self._digest(limit, who))
+        return self._blocked.get(self._digest(limit, actor))
 
-    def count(self, limit: Limit, who: str) -> float | None:
+    def count(self, limit: Limit, actor: str) -> float | None:
         """Count once more; returns the end of the block (epoch seconds), None within the limit."""
-        minute, digest = int(self._clock()) // MINUTE_SECONDS, self._digest(limit, who)
+        minute, digest = int(self._clock()) // MINUTE_SECONDS, self._digest(limit, actor)
         row = {"who": digest, "minute": minute, "count": 1}
         once_more = insert(self._engine.dialect.name, attempts).values(**row)
         once_more = once_more.on_conflict_do_update(
@@ -125,8 +125,8 @@ class Throttle:
         if claimed:
             self.count(limit_all_failures(way), address)
 
-    def _digest(self, limit: Limit, who: str) -> str:
-        digest = hmac.new(self._key, f"{limit.name} {who}".encode(), sha256)
+    def _digest(self, limit: Limit, actor: str) -> str:
+        digest = hmac.new(self._key, f"{limit.name} {actor}".encode(), sha256)
         return digest.hexdigest()[:32]
 
 

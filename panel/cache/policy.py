@@ -82,17 +82,17 @@ class Cache:
         `fetch` raised, when no copy may stand in for it; `Busy` when this reader would wait for too
         long. `report` is called once for each failure, whoever waited for that read.
         """
-        asked, by = self._clock(), Deadline(READ_SECONDS)
+        asked_at, by = self._clock(), Deadline(READ_SECONDS)
         # A copy from before the question is no answer to `NO_CACHE`; a refusal from before it is,
         # and is looked at below.
         if control is not CacheControl.NO_CACHE:
-            [known] = self._states.recall([resource], parsed=True)
-            reading = self._answer_from(resource, known, control, asked)
+            [recalled] = self._states.recall([resource], parsed=True)
+            reading = self._answer_from(resource, recalled, control, asked_at)
             if reading:
                 return _count(resource, reading, "late" if reading.late else "hit")
         try:
             with self._bulkhead.enter():
-                return self._wait_and_read(resource, control, fetch, report, asked, by)
+                return self._wait_and_read(resource, control, fetch, report, asked_at, by)
         except errors.Busy as busy:
             [state] = self._states.load([resource], parsed=True)
             _count(resource, None, "busy")
@@ -104,21 +104,21 @@ class Cache:
         control: CacheControl,
         fetch: Callable[[Deadline], Any],
         report: Report,
-        asked: float,
+        asked_at: float,
         by: Deadline,
     ) -> Reading[T]:
         with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
             # fifty openings of a broken section would take fifty deadlines.
             [state] = self._states.load([resource], parsed=True)
-            reading = self._answer_from(resource, state, control, asked) or self._answer_shared(
-                resource, state, asked
+            reading = self._answer_from(resource, state, control, asked_at) or self._answer_shared(
+                resource, state, asked_at
             )
             if reading:
                 return _count(resource, reading, "shared")
             if not alone:
                 raise errors.Busy(detail="somebody else's read takes long")
-            since = asked if control is CacheControl.NO_CACHE else 0.0
+            since = asked_at if control is CacheControl.NO_CACHE else 0.0
             return self._fetch_and_store(resource, state, fetch, report, by, since)
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
@@ -145,11 +145,11 @@ class Cache:
         """
         states = self._states.recall([resource for resource, _ in shown], parsed=False)
         pairs = zip(shown, states, strict=True)
-        return [self._is_news(resource, state, seen) for (resource, seen), state in pairs]
+        return [self._is_news(resource, state, version) for (resource, version), state in pairs]
 
-    def _is_news(self, resource: Resource[Any], state: State[Any], seen: str) -> bool:
+    def _is_news(self, resource: Resource[Any], state: State[Any], version: str) -> bool:
         now, life, failure = self._clock(), resource.lifetimes, state.failure
-        if seen != state.make_version(now, life):
+        if version != state.make_version(now, life):
             return True
         # A panel is not told to ask before the other side wants to be asked again.
         if failure and (failure.is_remembered(now, life) or failure.wait_until > now):
@@ -179,40 +179,40 @@ class Cache:
     # -- answers -------------------------------------------------------------------------------
 
     def _answer_from(
-        self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
+        self, resource: Resource[T], state: State[T], control: CacheControl, asked_at: float
     ) -> Reading[T] | None:
         """Return the answer that `control` accepts of this state; None: a read is needed."""
         life, failure = resource.lifetimes, state.failure
-        if failure and (failure.is_remembered(self._clock(), life) or failure.at >= asked):
+        if failure and (failure.is_remembered(self._clock(), life) or failure.at >= asked_at):
             return self._answer_late(resource, state, failure.make_error(life))
         if state.copy is None or state.value is None or state.is_invalidated:
             return None
-        if self._is_fresh(resource, state, control, asked):
+        if self._is_fresh(resource, state, control, asked_at):
             return self._make_reading(resource, state)
         if control in (CacheControl.ONLY_IF_CACHED, CacheControl.STALE_WHILE_REVALIDATE):
             return self._make_reading(resource, state, late="aged", follow=True)
         return None
 
     def _is_fresh(
-        self, resource: Resource[T], state: State[T], control: CacheControl, asked: float
+        self, resource: Resource[T], state: State[T], control: CacheControl, asked_at: float
     ) -> bool:
         if state.copy is None or state.is_invalidated or state.copy.age is None:
             return False
         if control is CacheControl.NO_CACHE:
-            return state.copy.at >= asked
+            return state.copy.at >= asked_at
         if state.failure and state.failure.at > state.copy.at:
             return False  # somebody asked for a newer one, and was told that it could not be had
         return self._clock() < state.copy.at + resource.lifetimes.fresh_for(state.copy.empty)
 
     def _answer_shared(
-        self, resource: Resource[T], stored: State[T], asked: float
+        self, resource: Resource[T], stored: State[T], asked_at: float
     ) -> Reading[T] | None:
         """Return the result of a read in this process for which this reader waited.
 
         The store has it as well, unless the store is down: then fifty readers would fetch in turn.
         """
         state = self._states.find_shared(resource, stored)
-        if state is None or state.read_at < asked:
+        if state is None or state.read_at < asked_at:
             return None
         if state.failure:
             error = state.failure.make_error(resource.lifetimes)

@@ -56,23 +56,23 @@ class StateMemory:
     def _complete(
         self,
         resources: Sequence[Resource[Any]],
-        known: list[State[Any] | None],
+        states: list[State[Any] | None],
         generation: str,
         parsed: bool,
     ) -> list[State[Any]]:
         """Return the known states, and load and remember the others."""
-        found: dict[str, State[Any]] = {}
-        for resource, state in zip(resources, known, strict=True):
+        by_name: dict[str, State[Any]] = {}
+        for resource, state in zip(resources, states, strict=True):
             # A state with its value stays in place, so that a reader without need of values costs
             # no other reader a parse.
             if state and (not parsed or state.is_parsed):
-                found[resource.name] = state
-        missing = [resource for resource in resources if resource.name not in found]
+                by_name[resource.name] = state
+        missing = [resource for resource in resources if resource.name not in by_name]
         until = self._clock() + REMEMBERED_SECONDS
         for resource, loaded in zip(missing, self.load(missing, parsed), strict=True):
             self._memory.put((generation, resource.name), loaded, until)
-            found[resource.name] = loaded
-        return [found[resource.name] for resource in resources]
+            by_name[resource.name] = loaded
+        return [by_name[resource.name] for resource in resources]
 
     def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
         keys = [key for resource in resources for key in (resource.token_key, resource.entry_key)]

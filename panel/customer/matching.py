@@ -165,8 +165,7 @@ def identify(
     sources: Collection[str] = (),
     verifications: Collection[Verification] = (),
 ) -> Identification:
-    """`matches`: the people who have the contact's keys; `sources`: see `prove_phone`;
-    `verifications`: the valid ones."""
+    """`matches`: people with the contact's keys; `sources`: see `prove_phone`."""
     look = _Evidence(conversation, matches, _find_proven(conversation, matches, sources))
     # The newest refusal is the one that is shown, and that an undo takes back.
     refusals = {link.organization: link for link in reversed(links) if link.state == REFUSED}
@@ -178,14 +177,16 @@ def identify(
         stored = [
             look.judge_match(link.organization, link.rests_on) for link in _filter_matches(usable)
         ]
-        organizations = [each.organization for each in matches if each.organization not in refusals]
+        organizations = [
+            match.organization for match in matches if match.organization not in refusals
+        ]
         possible = [*stored, *(look.judge_match(each) for each in organizations)]
         candidates = [each for each in possible if each.trust == PROVEN] or possible
         if not stored and not _any_proven(possible):
             candidates = [*possible, *_read_claims(conversation, set(refusals))]
-    found = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
-    shown = {each.organization for each in verifications if each.opens and _is_shown(each)}
-    return Identification(tuple(found), tuple(refusals.values()), look.proven | shown)
+    annotated = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
+    verified = {each.organization for each in verifications if each.opens and _is_shown(each)}
+    return Identification(tuple(annotated), tuple(refusals.values()), look.proven | verified)
 
 
 def _is_shown(verification: Verification) -> bool:

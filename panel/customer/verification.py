@@ -91,7 +91,7 @@ class Verifier:
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
         if gap := find_gap(answer, attempt.facts):
-            # Nothing is compared then, in any kind: who may guess for nothing guesses for ever.
+            # No kind is compared then: a guess that costs no try could be repeated for ever.
             raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
         opens = self._count(attempt, answer, right)

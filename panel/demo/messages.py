@@ -22,8 +22,8 @@ def list_messages(account: Account, conversation: Json) -> list[Json]:
 def find_last(account: Account, conversation: Json, activity: bool = True) -> Json | None:
     """Return the last message; without `activity`, the last one that a person wrote."""
     rows = conversation["messages"]
-    written = [row for row in rows if activity or row["message_type"] != ACTIVITY]
-    return show_message(account, conversation, written[-1]) if written else None
+    messages = [row for row in rows if activity or row["message_type"] != ACTIVITY]
+    return show_message(account, conversation, messages[-1]) if messages else None
 
 
 def show_message(account: Account, conversation: Json, row: Json) -> Json:

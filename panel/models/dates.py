@@ -92,10 +92,10 @@ def _read_day_and_month(year: int, first: int, second: int) -> date:
     """Read `13/05/2026` or `05/13/2026`; `01/05/2026` may be two days, and is refused."""
     readings = {(first, second), (second, first)}  # day and month
     days = {_make_day(year, month, day) for day, month in readings} - {None}
-    found = days.pop() if len(days) == 1 else None
-    if not found:
+    only_day = days.pop() if len(days) == 1 else None
+    if not only_day:
         raise ValueError("a day that can be read in two ways, or in none")
-    return found
+    return only_day
 
 
 def _make_day(year: int, month: int, day: int) -> date | None:

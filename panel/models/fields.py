@@ -155,10 +155,10 @@ class Fields:
     def note(self, field: str, reason: str) -> None:
         self._oddities.append(Oddity(str(self.id), field, reason))
 
-    def _first(self, keys: tuple[str, ...], read: Callable[[str], str]) -> str | None:
+    def _first(self, keys: tuple[str, ...], convert: Callable[[str], str]) -> str | None:
         for key in keys:
             value = self._row.get(key)
-            if isinstance(value, str) and (text := read(value)):
+            if isinstance(value, str) and (text := convert(value)):
                 return text
             # PHP's JSON_NUMERIC_CHECK makes a number of every text that looks like one.
             if isinstance(value, int | Decimal) and not isinstance(value, bool) and value:
@@ -167,10 +167,10 @@ class Fields:
                 self.note(key, "no text")
         return None
 
-    def _keep_illegible(self, key: str, read: Callable[[Any], T]) -> T | Illegible:
+    def _keep_illegible(self, key: str, convert: Callable[[Any], T]) -> T | Illegible:
         value = self._row.get(key)
         try:
-            return read(value)
+            return convert(value)
         except ValueError as error:
             self.note(key, str(error))
             return make_illegible(value)

@@ -87,8 +87,8 @@ class AccessCalls(AccountCalls):
             try:
                 return read_locale(self._fetch("", by))
             except PanelError:
-                kept = self.peek_locale()
-                return kept.value if kept else ""
+                reading = self.peek_locale()
+                return reading.value if reading else ""
 
         return self._read_cached(_make_locale_resource(self._account), ACCOUNTS, fetch)
 

@@ -134,10 +134,10 @@ class AccountCalls:
         `ONLY_IF_CACHED` returns the kept copy, however old, and raises `Busy` where there is none.
         """
         if control is CacheControl.ONLY_IF_CACHED:
-            kept = self._cache.peek(resource)
-            if kept is None:
+            copy = self._cache.peek(resource)
+            if copy is None:
                 raise Busy(detail="nothing is kept")
-            return kept.value
+            return copy.value
 
         def fetch_and_note(by: Deadline) -> Any:
             answer = fetch(by)

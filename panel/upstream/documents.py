@@ -104,10 +104,10 @@ def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]
         rule = find_rule(records, integer_money)
         rows, oddities = _parse_records(records, lambda row: make(row, rule.reading))
         unread = len(records) - len(rows)
-        found = [*oddities, *([rule.fault] if rule.fault else [])]
-        found += [each for row in rows for each in getattr(row, "oddities", ())]
+        odd_values = [*oddities, *([rule.fault] if rule.fault else [])]
+        odd_values += [oddity for row in rows for oddity in getattr(row, "oddities", ())]
         total = total if isinstance(total, int) else None
-        return Listed(tuple(rows), total, body.get("more") is True, unread, tuple(found))
+        return Listed(tuple(rows), total, body.get("more") is True, unread, tuple(odd_values))
 
     return parse
 

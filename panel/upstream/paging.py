@@ -52,16 +52,16 @@ class PagedList:
 ReadPage = Callable[[int], Page]
 
 
-def read_pages(read: ReadPage, most: int, at_once: int) -> PagedList:
+def read_pages(read_page: ReadPage, most: int, at_once: int) -> PagedList:
     """Read all pages, up to `most`; one failing page fails the list.
 
     A list whose total changed or does not fit is read once more. If it still does not fit, more
     rows may exist than are there.
     """
-    listed = _walk(read, most, at_once)
+    listed = _walk(read_page, most, at_once)
     if listed.more or listed.is_whole:
         return listed
-    listed = _walk(read, most, at_once)
+    listed = _walk(read_page, most, at_once)
     listed.more = listed.more or not listed.is_whole
     return listed
 

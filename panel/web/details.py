@@ -117,8 +117,8 @@ class Reader:
         except PanelError as error:
             return _make_failed(error)
         state = "late" if reading.late else "fresh"
-        told = (reading.late or "", reading.read_at, reading.retry_at, reading.follow)
-        return DetailPart(state, reading.value, *told)
+        freshness = (reading.late or "", reading.read_at, reading.retry_at, reading.follow)
+        return DetailPart(state, reading.value, *freshness)
 
     def read_copy(self, document: Document[Any]) -> DetailPart:
         """Read the copy that the section shows; the section itself updates an aged copy."""

@@ -78,7 +78,7 @@ FIGURES = (
     _Row(
         "panel_lane_passes",
         "Passes that wait in each lane",
-        lambda s: _by_lane(s.backlog, lambda each: each.waiting),
+        lambda s: _by_lane(s.backlog, lambda lane: lane.waiting),
         label="lane",
     ),
     _Row(

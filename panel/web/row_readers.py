@@ -86,13 +86,13 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
         "entitlement": ENTITLEMENT.of(number),
         "orders": ENTITLEMENT_ORDERS.of(number),
     }
-    read = reader.read_all({**chain, **unread})
-    parts = {name: _mark_untold(part) for name, part in {**read, "quotes": quotes}.items()}
+    details_read = reader.read_all({**chain, **unread})
+    parts = {name: _mark_untold(part) for name, part in {**details_read, "quotes": quotes}.items()}
     renewals = tuple(
         quote
         for quote in candidates
-        if (told := quote.details or parts[f"quote {quote.id}"].value)
-        and holds(told.grants, number, owned.entitlement)
+        if (details := quote.details or parts[f"quote {quote.id}"].value)
+        and holds(details.grants, number, owned.entitlement)
     )
     listed = parts["orders"].value
     paid, unpaid = _split_paid(listed.rows) if listed else ((), ())
@@ -138,8 +138,8 @@ def sort_people(people: Listed[Collaborator], organization: Organization) -> lis
     """Sort the owner first, then by rights, then by e-mail."""
 
     def rank(person: Collaborator) -> tuple[bool, int, str, int]:
-        known = person.role in ROLE_ORDER
-        place = ROLE_ORDER.index(person.role) if known else len(ROLE_ORDER)
+        is_known = person.role in ROLE_ORDER
+        place = ROLE_ORDER.index(person.role) if is_known else len(ROLE_ORDER)
         return not is_owner(person, organization), place, person.email or "", person.id
 
     return sorted(people.rows, key=rank)

@@ -98,13 +98,13 @@ NO_TOTALS: Totals = MappingProxyType({})
 def _make_selection(
     value: Listed[Any], groups: tuple[Group, ...], moment: Moment, totals: Totals = NO_TOTALS
 ) -> Selection:
-    shown, closed = _sort(value.rows, groups, moment)
+    items, closed = _sort(value.rows, groups, moment)
     sums = {label: sum_amounts(_list_money(rows)) for label, rows in totals.items()}
     return Selection(
-        shown,
+        items,
         closed,
         totals=tuple(Total(label, amounts) for label, amounts in sums.items() if amounts),
-        left_out=_count_left_out(shown, totals),
+        left_out=_count_left_out(items, totals),
         unread=value.unread,
         received=value.received,
         stated=value.total,
