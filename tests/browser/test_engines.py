@@ -53,7 +53,7 @@ def test_a_customer_opens_is_refreshed_and_found_by_search(session: Session, dem
     open_panel(session, demo)
     becomes(session, FRESH)
     assert session.run("document.querySelectorAll('[data-section=orders] [data-row]').length") > 2
-    session.click("[data-action=refresh]")
+    session.click("[data-action=refresh-all]")
     becomes(session, "document.querySelector('#said').textContent", "Up to date")
     session.click("#change > summary")
     session.run(TYPE_42)
