@@ -17,6 +17,8 @@ from panel.data.directory import Directory, further_contacts, organizations, peo
 from panel.data.erasures import erasure_key, erasures
 from panel.data.links import PICKED, Links, links
 from panel.data.search_index import SearchIndex, terms
+from panel.data.verification_tries import verification_tries
+from panel.data.verifications import verifications
 from panel.errors import PanelError
 from panel.locks import ThreadLocks
 from panel.services import Services
@@ -243,7 +245,8 @@ class DryRun:
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
         copied = (organizations, people, further_contacts, links, erasures, erasure_key)
-        metadata.create_all(scratch, tables=[*copied, terms])
+        emptied = (terms, verifications, verification_tries)  # a pass writes into them
+        metadata.create_all(scratch, tables=[*copied, *emptied])
         with transaction(self._services.database) as source, scratch.begin() as target:
             for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
