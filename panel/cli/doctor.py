@@ -22,6 +22,7 @@ from panel.services import Services, services
 
 AGAIN_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
+DATABASE_SECONDS = 8.0  # SQLite itself says after five that the database is locked
 
 EXAMINATIONS = (
     Examination("secrets", "settings", settings.examine_secrets),
@@ -49,7 +50,10 @@ EXAMINATIONS = (
     Examination("connections", "panel", work.examine_connections),
     Examination("budget", "panel", work.examine_budget),
     Examination("night", "panel", work.examine_night),
-    *(Examination(name, "panel", state.repeat_check(name)) for name in state.SHARED_CHECKS),
+    *(
+        Examination(name, "panel", state.repeat_check(name), DATABASE_SECONDS)
+        for name in state.SHARED_CHECKS
+    ),
 )
 
 
