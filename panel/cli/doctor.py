@@ -5,6 +5,8 @@ wrong.
 """
 
 import logging
+import os
+import signal
 import sys
 import threading
 import time
@@ -83,6 +85,9 @@ def doctor(sample: int | None, deliver: bool, watch: bool, as_json: bool) -> Non
     if sample is not None:
         examined = chatwoot.try_conversation(sample)
         rows = (*rows, Examination(f"conversation {sample}", "Chatwoot", examined))
+    if watch:
+        # Ctrl-C ends the process at once: an abandoned examination may hang at its regular end.
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(FOUND))
     is_well = _report(rows, as_json)
     while watch:
         time.sleep(AGAIN_SECONDS)

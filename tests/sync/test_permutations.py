@@ -21,7 +21,7 @@ from panel.errors import PanelError, TryLater
 from panel.sync.events import KINDS
 from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED
-from panel.upstream import client
+from panel.upstream import client, exchange
 from panel.upstream.circuit_breaker import CircuitBreaker
 from tests.sync.test_reconcile import SOON, Bench, build, company, entitlement, person
 
@@ -305,7 +305,7 @@ def test_who_left_keeps_the_conversation_that_an_agent_picked(acme: Bench) -> No
 def test_a_back_office_that_hangs_clears_nothing(
     worlds: Worlds, acme: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(exchange, "READ_SECONDS", 1.0)
     right = worlds.end()
     acme.office.fault("hang", ACME)
     with pytest.raises(TryLater, match="timeout"):

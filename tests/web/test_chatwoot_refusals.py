@@ -159,8 +159,8 @@ def test_an_old_list_refuses_no_new_agent_while_chatwoot_is_slow(clocked: Panel)
 
 def test_a_limit_that_names_no_end_is_asked_once_and_left_alone_for_a_minute(panel: Panel) -> None:
     panel.chat.failures = lambda _call: Failure(429)
-    before = panel.chat.count()
+    before = panel.chat.count("/conversations")
     answer = panel.open()
     assert attribute(answer.text, "data-code") == "rate_limited"
-    assert panel.chat.count() == before + 1
+    assert panel.chat.count("/conversations") == before + 1
     assert 50 < float(answer.headers["Retry-After"]) <= 60
