@@ -1,4 +1,4 @@
-"""What a row of the benchmark is: how it is measured, on what, and which lines it has."""
+"""A row of the benchmark: how it is measured, on which storage, and its lines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Line:
 class Row:
     """`measure` gives the samples of each line. `on_redis`: how often it is measured there too.
 
-    What Redis costs beside files is reported; `judged`: this row has to be reached there as well.
+    The cost of Redis beside files is reported; `judged`: this row has to be reached there too.
     `quick`: is it part of a quick run?
     """
 

@@ -121,7 +121,7 @@ def _visit_shop(shop: str, panel: Panel, visit: Visit) -> tuple[float, float]:
 
 
 def _fill(stage: Stage, site: Site, visits: Sequence[Visit]) -> None:
-    """What the built-in back office has of these organizations, as posts and their meta."""
+    """Write the built-in back office's records of these organizations as posts and their meta."""
     known = [stage.office.organizations[visit.organization] for visit in visits]
     rows = [("organization", organization) for organization in known]
     rows += [

@@ -30,7 +30,7 @@ REDIS_DATABASES = 15  # one for each panel: they are installations of their own
 
 
 class Absent(Exception):
-    """What the row needs is not installed."""
+    """A program that the row needs is not installed."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ BY_NUMBER = "number"  # of a wrong one nobody knows whether it was meant for an 
 KEY_LENGTH = 8  # of a license key, the last characters
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
 RECORD_LENGTHS = range(3, 13)  # digits of an order's or a quote's number that is taken for one
-# What is not known while a document cannot be read, and by the look of an answer what it may be.
+# The kinds that are unknown while a document cannot be read, and the kinds that an answer of
+# this look may be.
 KINDS_OF_DOCUMENTS = {
     LICENSES.name: (BY_KEY,),
     ORGANIZATION.name: (BY_TAX, BY_ADDRESS),
