@@ -113,7 +113,7 @@ def growth_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
 def _compare(stage: Stage, shape: str, urls: dict[int, str]) -> list[Samples]:
     with ExitStack() as stack:
         few, many = (
-            stack.enter_context(_furnished(stage, shape, urls[count], count))
+            stack.enter_context(_furnish(stage, shape, urls[count], count))
             for count in (FEW, MANY)
         )
         found = [_time_both(many, few, *each) for each in IDLE]
@@ -138,7 +138,7 @@ def _time(work: Work, home: Home) -> float:
 
 
 @contextmanager
-def _furnished(stage: Stage, shape: str, url: str, count: int) -> Iterator[Home]:
+def _furnish(stage: Stage, shape: str, url: str, count: int) -> Iterator[Home]:
     settings = from_env(stage.environ(shape, PANEL_DATABASE_URL=url))
     database = db.connect(settings.database_url)
     migrate(database)
