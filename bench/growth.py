@@ -113,8 +113,7 @@ def growth_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
 def _compare(stage: Stage, shape: str, urls: dict[int, str]) -> list[Samples]:
     with ExitStack() as stack:
         few, many = (
-            stack.enter_context(_furnish(stage, shape, urls[count], count))
-            for count in (FEW, MANY)
+            stack.enter_context(_furnish(stage, shape, urls[count], count)) for count in (FEW, MANY)
         )
         found = [_time_both(many, few, *each) for each in IDLE]
         for home in (few, many):
