@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from panel.auth.revocation import Revocations, agent_generations
 from panel.data import db
 from panel.demo.worlds import AGENT, AGENT_TOKEN, SECRET
-from tests.auth.test_methods import BRUNO, Browser, dashboard, session, shown
+from tests.auth.browsers import BRUNO, Browser, dashboard, session, shown
 from tests.conftest import Clock, MakePanel, Panel, seal_of
 
 ENDED = {"error": {"code": "seal_expired"}}

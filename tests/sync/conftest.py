@@ -8,7 +8,7 @@ from panel.data import db, schema
 from tests.sync.benches import bench_on
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import settings_for
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 from tests.sync.until import until
 
 BuildEngine = Callable[..., Engine]

@@ -8,7 +8,7 @@ from panel.demo.chatwoot import Failure
 from panel.demo.world import Json
 from panel.errors import PanelError
 from tests.sync.benches import MAIL, collaborator, join, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 EMAIL, PHONE = "bia@acme.example", "+5561988887777"
 

@@ -15,7 +15,7 @@ from tests.sync.benches import (
     ours,
     talk,
 )
-from tests.sync.test_reconcile import SOON, Bench, company, entitlement
+from tests.sync.passes import SOON, Bench, company, entitlement
 
 NONE: list[dict[str, Any]] = [
     {"invite_status": "pending"},

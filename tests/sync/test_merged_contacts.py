@@ -7,7 +7,7 @@ import pytest
 from panel.data.links import CONTACT, MATCHED, PICKED, Link
 from panel.demo.world import Json
 from tests.sync.benches import MAIL, SITE, collaborator, join, name_of, organization_of, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 PERSONAL = "bia.pessoal@x.example"
 
