@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import Arrival, Receiver
+from tests.wordpress.sites import Site, poll
 
 ENTITY = "array( 'id' => 7, 'organization_id' => 42 )"
 

@@ -4,8 +4,8 @@ import pytest
 
 from panel.sync.events import KINDS, find_kind
 from tests.wordpress.heard import ENTITY, hear, heard
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import Receiver
+from tests.wordpress.sites import Site, poll
 
 NAMED = sorted(name for name in KINDS if not name.endswith("*"))
 # The groups that take any event; the last parts are MIDDAG's documented ones and made-up ones.

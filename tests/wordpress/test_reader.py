@@ -9,7 +9,9 @@ import pytest
 
 from panel.demo.worlds import SECRET
 from tests.conftest import panels_before, worlds_on_sockets
-from tests.wordpress.installation import ABSENT, ROOT, installation, missing, poll
+from tests.wordpress.installation import installation
+from tests.wordpress.programs import ABSENT, ROOT, missing
+from tests.wordpress.sites import poll
 from tests.wordpress.test_looking import Administrator, rows
 from tests.wordpress.test_panel import received
 

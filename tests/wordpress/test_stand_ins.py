@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.wordpress.heard import ENTITY, hear, heard
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import Receiver
+from tests.wordpress.sites import Site, poll
 
 # -- stand-ins, filters ----------------------------------------------------------------------------
 
