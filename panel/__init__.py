@@ -2,6 +2,7 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
+    environment/ parsers · variables
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log

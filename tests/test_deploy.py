@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from panel.settings import VARIABLES, SettingsError, from_env
+from panel.environment.variables import VARIABLES
+from panel.settings import SettingsError, from_env
 from tests.conftest import environment
 from tests.deployed import DEPLOY, ROOT, Nginx, image, mirror, nginx, program, run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.settings import VARIABLES
+from panel.environment.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from panel import settings as known
 from panel.auth.methods import METHODS
 from panel.auth.tokens import ACCEPTED_PROOFS, derive_launch_key
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, SECRET
+from panel.environment.variables import PROOF_NAMES
 from tests.auth.browsers import (
     BRUNO,
     Browser,
@@ -26,7 +26,7 @@ __all__ = ["browser", "panels", "signing"]  # fixtures
 
 
 def test_each_proof_of_the_settings_has_its_row() -> None:
-    assert tuple(ACCEPTED_PROOFS) == known.PROOF_NAMES
+    assert tuple(ACCEPTED_PROOFS) == PROOF_NAMES
     assert {name for names in ACCEPTED_PROOFS.values() for name in names} == set(METHODS)
 
 

@@ -9,7 +9,7 @@ from jinja2 import StrictUndefined, UndefinedError
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
-from panel.settings import RECORDS
+from panel.environment.variables import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.documents import DOCUMENTS
 from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
