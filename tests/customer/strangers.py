@@ -18,7 +18,7 @@ ANAS_PHONE = "+5561988884201"  # a mobile that nobody else has
 SWITCHBOARD = "+5561988884203"  # the back office has one person's extension behind it
 SHARED_PHONE = "+5561988884202"  # of two people of two organizations
 
-numbers = count(900)
+numbers = count(20_000)  # above the contacts that passes make
 
 
 @pytest.fixture(scope="module")
