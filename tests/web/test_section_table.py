@@ -12,7 +12,7 @@ from panel.customer.disclosure import VALUE_KINDS
 from panel.environment.variables import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.documents import DOCUMENTS
-from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
+from panel.web.section_rendering import SharedKey, make_shared_key, read_moment, render_section
 from panel.web.sections import SECTIONS, Section, SectionView, make_view
 from tests.conftest import MakePanel, Panel, seal_of
 

@@ -88,6 +88,17 @@ def put_files(root: Path, plugins: bool) -> None:
             shutil.copy(file, content / "mu-plugins" / file.name)
 
 
+def put_configurations(folder: Path, root: Path, port: int, fpm: int) -> None:
+    """The configurations of PHP-FPM and nginx, which listen on these ports."""
+    is_root = os.geteuid() == 0
+    user = "user = www-data\ngroup = www-data" if is_root else ""
+    text = FPM.format(folder=folder, user=user, port=fpm, children=CHILDREN, environment="")
+    (folder / "fpm.conf").write_text(text)
+    user = "user www-data;" if is_root else ""
+    text = NGINX.format(user=user, folder=folder, root=root, port=port, fpm=fpm)
+    (folder / "nginx.conf").write_text(text)
+
+
 NETWORK = """
 define( 'WP_INSTALLING_NETWORK', true );
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
@@ -131,7 +142,6 @@ def installation(plugins: bool = True) -> Iterator[Site]:
     """Everything, from an empty folder to a WordPress that answers; `plugins`: ours are there."""
     place = Path(tempfile.mkdtemp(prefix="panel-wordpress-"))
     place.chmod(0o755)
-    is_root = os.geteuid() == 0
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         port, fpm = free_port(), free_port()
@@ -141,29 +151,12 @@ def installation(plugins: bool = True) -> Iterator[Site]:
         mysql = Site(place, place, "", site.database, "mysql")
         mysql.sql("CREATE DATABASE wordpress CHARACTER SET utf8mb4")
         site.configure()
-        if is_root:
+        if os.geteuid() == 0:
             _give_away(place / "www/wp-content")
             for name in ("php.log", "debug.log"):
                 (place / name).touch()
                 (place / name).chmod(0o666)
-        (place / "fpm.conf").write_text(
-            FPM.format(
-                folder=place,
-                user="user = www-data\ngroup = www-data" if is_root else "",
-                port=fpm,
-                children=CHILDREN,
-                environment="",
-            )
-        )
-        (place / "nginx.conf").write_text(
-            NGINX.format(
-                user="user www-data;" if is_root else "",
-                folder=place,
-                root=site.root,
-                port=port,
-                fpm=fpm,
-            )
-        )
+        put_configurations(place, site.root, port, fpm)
         command = [program("php-fpm[0-9]*"), "--nodaemonize", "-y", str(place / "fpm.conf")]
         stack.enter_context(running([*command, "-c", "/etc/php"], fpm, place / "fpm.out"))
         command = [program("nginx"), "-c", str(place / "nginx.conf"), "-e", str(place / "n.log")]
