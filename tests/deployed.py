@@ -190,14 +190,14 @@ def image_running(folder: Path, worlds: Worlds, listener: socket.socket) -> Iter
     start = [sys.executable, "-m", *json.loads(command), "--bind", f"fd://{bound}"]
     process = subprocess.Popen(start, cwd=image, env=told | more, pass_fds=[bound])
     try:
-        wait_until(lambda: _healthy(image, port), 60)
+        wait_until(lambda: is_healthy(image, port), 60)
         yield image
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _healthy(image: Path, port: int) -> bool:
+def is_healthy(image: Path, port: int) -> bool:
     """What the image's own HEALTHCHECK says."""
     [check] = re.findall(r"CMD (\[.*\])", dockerfile("HEALTHCHECK")[0])
     # A proxy as Docker puts it into every container, when its client is told of one.

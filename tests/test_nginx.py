@@ -15,7 +15,7 @@ from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import SECRET
 from panel.sync.chatwoot_hooks import LARGEST
 from tests.conftest import seal_of, wait_until
-from tests.deployed import CHAT, DEPLOY, OWN, ROOT, Mirror, Nginx, _healthy, image, mirror, nginx
+from tests.deployed import CHAT, DEPLOY, OWN, ROOT, Mirror, Nginx, image, is_healthy, mirror, nginx
 from tests.ports import free_port
 
 __all__ = ["image", "mirror", "nginx"]  # fixtures
@@ -25,8 +25,8 @@ def test_the_healthcheck_of_the_image_sees_a_panel_and_its_absence(
     image: tuple[Path, int],
 ) -> None:
     folder, port = image
-    assert _healthy(folder, port)
-    assert not _healthy(folder, free_port())
+    assert is_healthy(folder, port)
+    assert not is_healthy(folder, free_port())
 
 
 def test_the_image_writes_nothing_beside_its_code(image: tuple[Path, int]) -> None:

@@ -95,7 +95,7 @@ class Executor:
     def launch(self, work: Work, note_end: Callable[[], None]) -> Dispatcher:
         """`note_end` is called when a try has ended. `destroy` has to follow, also where this
         raises."""
-        DBOS(config=self._config())
+        DBOS(config=self.make_config())
         schedules, dispatcher = self._register(work, note_end)
         DBOS.launch()
         DBOS.apply_schedules(schedules)
@@ -105,7 +105,7 @@ class Executor:
         """End the engine; work that still runs after the grace is done again by the next leader."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_seconds)
 
-    def _config(self) -> DBOSConfig:
+    def make_config(self) -> DBOSConfig:
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": self._queue.url,

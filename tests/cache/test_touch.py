@@ -136,10 +136,8 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kep
 
 def waiting(cache: Cache) -> int:
     """How many threads want to read the orders."""
-    locks = cache._locks
-    assert isinstance(locks, ThreadLocks)
-    _, count = locks._waiting.get(ORDERS.lock_key, (None, 0))
-    return count
+    assert isinstance(cache.locks, ThreadLocks)
+    return cache.locks.count_threads(ORDERS.lock_key)
 
 
 def test_a_touch_of_what_nobody_has_read_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from panel.auth.tokens import ACCESS_TOKEN
+from panel.auth.tokens import ACCESS_TOKEN, make_signer
 from panel.data.directory import Person
 from panel.data.verification_tries import MOST_TRIES
 from tests.conftest import MakePanel, Panel, attribute, seal_of, words_of
@@ -277,7 +277,7 @@ def test_the_dialog_says_what_proves_and_what_does_not(make: MakePanel, acme: Pa
 
 
 def test_a_seal_without_a_verification_is_read_by_older_programs(acme: Panel) -> None:
-    signer = acme.services.seals._signer
+    signer = make_signer(acme.settings, "seal")
     number = visits(acme)
     assert len(signer.loads(seal_for(acme, number))) == 9
     assert len(signer.loads(verified(acme, number))) == 11

@@ -28,7 +28,7 @@ from tests import postgres
 from tests.data.newer import our_tables
 
 FIXTURES = Path(__file__).parent / "fixtures"
-_numbers = count(1)
+numbers = count(1)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -39,7 +39,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         Path(str(made.url.database)).parent.mkdir()
     else:
         cluster = request.getfixturevalue("cluster")
-        made = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
+        made = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
     yield made
     made.dispose()
 

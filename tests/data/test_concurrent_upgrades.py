@@ -18,7 +18,7 @@ from panel.data.migrations.version import Version, WrongSchema
 from tests import postgres
 from tests.conftest import wait_until
 from tests.data.newer import NEWER, write_revision
-from tests.data.old_databases import _numbers, describe, engine, make_old, read_rows, read_version
+from tests.data.old_databases import describe, engine, make_old, numbers, read_rows, read_version
 
 __all__ = ["engine"]  # a fixture
 
@@ -153,7 +153,7 @@ def test_a_change_gives_up_on_who_uses_the_table_rather_than_stop_everyone(
     cluster: str, tmp_path: Path
 ) -> None:
     """On PostgreSQL all others would queue behind it for as long as a transaction is open."""
-    engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
+    engine = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
     schema.migrate(engine)
     folder = write_revision(tmp_path / "revisions", oldest_code=1)
     with engine.begin() as connection:
@@ -204,7 +204,7 @@ def test_an_upgrade_by_another_machine_is_waited_for_longer_than_in_a_request(
     cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "ANSWER_SECONDS", 0.5)
-    engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
+    engine = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
     with ThreadPoolExecutor() as pool:
         with engine.connect() as connection:
             connection.execute(text(f"SELECT pg_advisory_lock({schema.ADVISORY_LOCK})"))
@@ -220,7 +220,7 @@ def test_an_upgrade_by_a_machine_that_is_frozen_is_not_waited_for_for_ever(
     cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "MIGRATE_SECONDS", 1)
-    engine = db.connect(postgres.create(cluster, f"migrated{next(_numbers)}"))
+    engine = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
     with ThreadPoolExecutor() as pool, engine.connect() as connection:
         connection.execute(text(f"SELECT pg_advisory_lock({schema.ADVISORY_LOCK})"))
         try:

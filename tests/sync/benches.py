@@ -35,7 +35,7 @@ def bench_on(url: str, folder: Path) -> Iterator[Bench]:
     servers = serve(office), serve(chat)
     bench = build(office, chat, servers[0].url, servers[1].url, folder, url)
     yield bench
-    bench.directory._engine.dispose()
+    bench.database.dispose()
     for server in servers:
         server.stop()
 

@@ -35,7 +35,7 @@ def build(url: str) -> Iterator[BuildEngine]:
 
 def halt(engine: Engine) -> None:
     """Stop it when nothing runs: in the midst of a pass or a sweep, a connection would be lost."""
-    if engine.worker._thread:  # what a killed process was at is not ours to wait for
+    if engine.worker.is_started:  # what a killed process was at is not ours to wait for
         until(lambda: not engine.queue.client.list_workflows(status="PENDING"))
     engine.worker.stop(grace_seconds=0)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 
 from panel.data import db
 from panel.data.directory import Directory
@@ -39,6 +40,9 @@ class Bench:
     links: Links
     directory: Directory
     reader: Office
+    account: Client
+    client: Http
+    database: Engine
 
     def run(self, organization: int = 42, *kinds: str) -> None:
         self.contacts.bring_in_line(organization, kinds or UPDATED)
@@ -90,12 +94,12 @@ def build(
     kept = build_cache("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
     account = Client(connect(chat_at, ADMIN_TOKEN), kept, 1)
-    bearer = {"Authorization": f"Bearer {SECRET}"}
-    reader = Office(Http(settings.middag_api_url, bearer), kept, "cents")
+    client = Http(settings.middag_api_url, {"Authorization": f"Bearer {SECRET}"})
+    reader = Office(client, kept, "cents")
     directory, links = Directory(engine), Links(engine)
     tools = (directory, SearchIndex(engine), links, ThreadLocks())
     contacts = Reconciler(settings, reader, account, *tools)
-    return Bench(office, chat, contacts, links, directory, reader)
+    return Bench(office, chat, contacts, links, directory, reader, account, client, engine)
 
 
 def company(office: BackOffice, number: int, name: str, email: str = "", **more: Any) -> None:

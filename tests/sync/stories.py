@@ -61,10 +61,9 @@ class Worlds:
         with tempfile.TemporaryDirectory() as folder:
             at, chat_at = (server.url for server in self.servers)
             bench = build(self.office, self.chat, at, chat_at, Path(folder))
-            client = bench.contacts._office._client
-            client.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
+            bench.client.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
             yield bench
-            bench.directory._engine.dispose()
+            bench.database.dispose()
 
     def end(self) -> dict[str, Any]:
         """What Chatwoot knows, by who it is about; numbers and times of new contacts left out."""
@@ -75,7 +74,7 @@ class Worlds:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _impatient() -> Iterator[None]:
+def impatient() -> Iterator[None]:
     """The wait before a second try is proven in test_http; here it would add up to a minute."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "RETRY_AFTER_SECONDS", 0.02)

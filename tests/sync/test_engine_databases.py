@@ -34,7 +34,7 @@ def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> 
     engine.worker.start(chatwoot)
     until(engine.queue.client.list_schedules)
     # The one that runs: there is one per process.
-    instance = DBOS(config=engine.worker._executor._config())
+    instance = DBOS(config=engine.worker.executor.make_config())
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2

@@ -14,9 +14,9 @@ from panel.errors import PanelError
 from panel.sync.events import KINDS
 from panel.sync.reconcile import DELETED
 from tests.sync.passes import Bench, company
-from tests.sync.stories import ACME, BETA, GAMMA, GONE, Worlds, _impatient, ana_talks, worlds
+from tests.sync.stories import ACME, BETA, GAMMA, GONE, Worlds, ana_talks, impatient, worlds
 
-__all__ = ["_impatient", "worlds"]  # fixtures
+__all__ = ["impatient", "worlds"]  # fixtures
 
 
 EVENTS = sorted(kind.name for kind in KINDS.values() if kind.learns and "*" not in kind.name)

@@ -133,7 +133,7 @@ def test_no_number_of_addresses_fills_the_memory() -> None:
     strikes = WrongProofs()
     for number in range(plugin_hooks.MOST_ADDRESSES * 2 + 1):
         strikes.add(str(number))
-    assert len(strikes._wrong) <= plugin_hooks.MOST_ADDRESSES
+    assert strikes.count_addresses() <= plugin_hooks.MOST_ADDRESSES
 
 
 # -- it could not be kept --------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from panel.sync.people import OUR_ATTRIBUTES
 from panel.sync.reconcile import DELETED
 from panel.upstream import exchange
 from tests.sync.passes import Bench, person
-from tests.sync.stories import ACME, Worlds, _impatient, ana_talks, fill, worlds
+from tests.sync.stories import ACME, Worlds, ana_talks, fill, impatient, worlds
 
-__all__ = ["_impatient", "worlds"]  # fixtures
+__all__ = ["impatient", "worlds"]  # fixtures
 
 
 def failing_for_a_pass(bench: Bench, ending: str) -> None:

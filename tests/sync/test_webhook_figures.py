@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client import REGISTRY
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from panel.application import stop_work
 from panel.deliveries import REFUSAL_REASONS
@@ -163,10 +163,12 @@ def test_refusals_do_not_write_to_the_database_each(door: Door) -> None:
     def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    for engine in (door.shared.database, door.shared.deliveries._engine):
-        event.listen(engine, "before_cursor_execute", note)
-    for reason in ("unsigned", "wrong_signature") * 30:
-        send(door, reason)
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for reason in ("unsigned", "wrong_signature") * 30:
+            send(door, reason)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
     assert len([each for each in statements if "INSERT" in each]) < 10
     assert sum(row["count"] for row in status_of(door)["refused"].values()) == 60
 
