@@ -17,8 +17,17 @@ from panel.models.values import is_short
 YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
 ENDLESS_YEAR = 9999  # the last that MySQL knows: how "never" is written there
 ENDLESS = {
-    *("lifetime", "never", "forever", "perpetual", "unlimited", "none"),
-    *("vitalícia", "vitalício", "vitalicia", "vitalicio", "nunca"),
+    "lifetime",
+    "never",
+    "forever",
+    "perpetual",
+    "unlimited",
+    "none",
+    "vitalícia",
+    "vitalício",
+    "vitalicia",
+    "vitalicio",
+    "nunca",
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
 EPOCH_SECONDS = range(10**8, 10**11)  # from 1973; a smaller number is no date of ours

@@ -50,9 +50,18 @@ ACCOUNTS = "api/v1/accounts"  # as a call about the account itself is counted
 UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
 # The names by which calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
-    *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
-    *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
+    ACCOUNTS,
+    "conversations",
+    "conversations/custom_attributes",
+    "agents",
+    "inbox_members",
+    "teams/team_members",
+    "contacts",
+    "contacts/filter",
+    "contacts/search",
+    "contacts/conversations",
+    "contacts/destroy_custom_attributes",
+    "conversations/messages",
 )
 T = TypeVar("T")
 
