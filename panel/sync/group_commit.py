@@ -1,6 +1,7 @@
 """Group commit: the thread that holds the lock commits the items of all waiting threads at once.
 
-One fsync then serves many hooks, and a thread that comes alone waits for no other.
+One fsync then serves many hooks, and a thread that comes alone waits for no other. The row `hooks`
+of the benchmark shows what it brings.
 """
 
 import threading
