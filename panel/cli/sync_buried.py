@@ -49,9 +49,9 @@ def show_buried(
         )
     if dismiss or dismiss_all:
         chosen = [dismiss] if dismiss else [burial.id for burial in listed]
-        who = by or _find_user()
-        done = [key for key in chosen if get(Intake).dismiss(key, who)]
-        _report_done("dismissed", f"dismissed by {who}", done, chosen, as_json)
+        person = by or _find_user()
+        done = [key for key in chosen if get(Intake).dismiss(key, person)]
+        _report_done("dismissed", f"dismissed by {person}", done, chosen, as_json)
     draw = _settled_lines if settled else _buried_lines
     echo([_make_value(burial) for burial in listed], as_json, lambda: draw(listed))
     sys.exit(FOUND if listed and not settled else 0)

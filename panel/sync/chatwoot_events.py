@@ -81,12 +81,12 @@ class EventReader:
 
     def _read_new_conversation(self, event: Event) -> Demand:
         sender = _find_sender(event)
-        seated = self._find_seated(sender)
+        seats = self._find_seated(sender)
         # A person of ours may write through a contact that no pass has found yet.
-        passes = frozenset() if seated else self._find_unseated(sender)
+        passes = frozenset() if seats else self._find_unseated(sender)
         present = _require_mapping(event.get("custom_attributes"))
         set_by_others = {key: present.get(key) for key in NO_NAME}
-        return Demand(passes, self._judge(event, set_by_others, lives=True), seated)
+        return Demand(passes, self._judge(event, set_by_others, lives=True), seats)
 
     def _read_message(self, event: Event) -> Demand:
         """A customer's message reopens a resolved conversation; the event may show its old

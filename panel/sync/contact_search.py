@@ -89,8 +89,8 @@ def find_key(person: DesiredPerson, contact: Contact) -> str:
     A contact with their phone and another e-mail is somebody else. Chatwoot also finds look-alikes,
     which are other people.
     """
-    shown = normalize_email(contact.email)
-    if person.email and shown == person.email:
+    email = normalize_email(contact.email)
+    if person.email and email == person.email:
         return "email"
     spellings = list_spellings(person.own_phone) if person.own_phone else ()
-    return "phone" if contact.phone in spellings and not (shown and person.email) else ""
+    return "phone" if contact.phone in spellings and not (email and person.email) else ""

@@ -105,8 +105,8 @@ class ContactWriter:
         """Would `write` find nothing to change in this contact as it is?"""
         right = self.make_right(contact.id)
         unnamed = name and _wants_name(contact, name)
-        shown = list_ours(contact)
-        return not unnamed and shown == right and not choose_identifier(contact, identifier)
+        attributes = list_ours(contact)
+        return not unnamed and attributes == right and not choose_identifier(contact, identifier)
 
     def repair(self, number: int) -> None:
         """Put back our attributes that somebody changed, in the contact's conversations too.
@@ -213,10 +213,10 @@ def list_ours(contact: Contact) -> dict[str, Any]:
     return {key: contact.attributes[key] for key in OUR_ATTRIBUTES if key in contact.attributes}
 
 
-def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
+def _leave_out(fields: dict[str, Any], refusal: ValuesRefused) -> dict[str, Any]:
     """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
-    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
+    rest = {key: value for key, value in fields.items() if key not in refusal.attributes}
     if len(rest) == len(fields):
-        raise taken
-    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
+        raise refusal
+    log.info("left out, because Chatwoot refuses it: %s", ", ".join(refusal.attributes))
     return rest

@@ -111,13 +111,13 @@ class Conversations:
         if ID_ATTRIBUTE in changes and not _is_decided(links, seats):
             self._note(number, links, changes[ID_ATTRIBUTE])
 
-    def _note(self, number: int, links: list[Link], named: str | None) -> None:
-        """Note as a link which organization we wrote there (`named`)."""
+    def _note(self, number: int, links: list[Link], organization: str | None) -> None:
+        """Note as a link which organization we wrote there."""
         for link in _list_matched(links):
-            if str(link.organization) != named:
+            if str(link.organization) != organization:
                 self._links.unmatch(number, link.organization, CONVERSATION)
-        if named:
-            self._links.put(Link(CONVERSATION, number, int(named), MATCHED))
+        if organization:
+            self._links.put(Link(CONVERSATION, number, int(organization), MATCHED))
 
     def _work(self, rows: Iterable[Any], act: Callable[[Any], None]) -> None:
         """Work on each row; a conversation that Chatwoot refuses does not stop the others."""
@@ -179,9 +179,9 @@ def is_stale(present: Mapping[str, Any], links: list[Link]) -> bool:
 
 def is_unnamed(links: list[Link], seats: Names, right: Values | None) -> bool:
     """Should the conversation have a name that we have never given it?"""
-    named = (right or {}).get(ID_ATTRIBUTE)
+    organization = (right or {}).get(ID_ATTRIBUTE)
     ours = {str(link.organization) for link in _list_matched(links)}
-    return bool(named) and named not in ours and not _is_decided(links, seats)
+    return bool(organization) and organization not in ours and not _is_decided(links, seats)
 
 
 def list_picked(links: list[Link]) -> set[int]:

@@ -174,10 +174,10 @@ class Intake:
         with self._database.connect() as connection:
             return dead_letters.list_buried(connection, status)
 
-    def dismiss(self, buried_id: str, who: str) -> bool:
+    def dismiss(self, buried_id: str, person: str) -> bool:
         """Settle buried hooks on the word of `who`; False when there are none with this id."""
         with inbox.write_transaction(self._database, 0) as connection:
-            return dead_letters.dismiss_hooks(connection, buried_id, who, self._clock())
+            return dead_letters.dismiss_hooks(connection, buried_id, person, self._clock())
 
     def replay(self, buried_id: str) -> bool:
         """Run a buried pass again (its id, or that of one of its hooks), with all its tries.

@@ -172,12 +172,14 @@ class Jobs:
         `watch` is given the ids and yields them again, so that a caller can show the progress.
         """
         numbers = self._services.directory.list_organizations()
-        gone = {number for number in watch(numbers) if self._would_clear(number)}
-        is_withheld = len(gone) > MOST_CLEARED * len(numbers) and not force
+        missing = {number for number in watch(numbers) if self._would_clear(number)}
+        is_withheld = len(missing) > MOST_CLEARED * len(numbers) and not force
         if not is_withheld:
-            self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
-        self._intake.line_up([number for number in numbers if number not in gone], Lane.RECONCILE)
-        withheld = len(gone) if is_withheld else 0
+            self._intake.line_up(sorted(missing), Lane.RECONCILE, DELETED)
+        self._intake.line_up(
+            [number for number in numbers if number not in missing], Lane.RECONCILE
+        )
+        withheld = len(missing) if is_withheld else 0
         return LinedUp(len(numbers) - withheld, withheld, len(numbers))
 
     def begin_night(self) -> None:

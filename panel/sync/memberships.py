@@ -29,9 +29,9 @@ class Memberships:
         Only picks that may be disclosed: a visitor's own word is no proof, and a visitor can read
         the attributes.
         """
-        seated = {companies.id for companies, _ in self._directory.memberships_of(contact)}
-        picked = self._list_picked(contact) - seated
-        companies = self._directory.get_organizations(picked)
+        members = {companies.id for companies, _ in self._directory.memberships_of(contact)}
+        picks = self._list_picked(contact) - members
+        companies = self._directory.get_organizations(picks)
         return [
             (companies[number], Person(number, PICKED, contact, "guest"))
             for number in sorted(companies)

@@ -266,16 +266,16 @@ class Night:
         return after or self._end(night)
 
     def _end(self, night: NightRow) -> NightRow:
-        gone = self._readings.list_gone(night.begun_at)
-        if len(gone) > MOST_CLEARED * night.known:
-            words = f"{len(gone)} of {night.known} known organizations would be cleared"
+        missing = self._readings.list_gone(night.begun_at)
+        if len(missing) > MOST_CLEARED * night.known:
+            words = f"{len(missing)} of {night.known} known organizations would be cleared"
             log.error("withheld: %s; `flask sync reconcile --force` if right", words)
-            night = replace(night, withheld=len(gone), trouble=words, side="")
-        elif gone:
-            night = self._ask_passes(night, gone, DELETED)
+            night = replace(night, withheld=len(missing), trouble=words, side="")
+        elif missing:
+            night = self._ask_passes(night, missing, DELETED)
         today = datetime.now(self._zone).date()
         needy = {*self._readings.list_needy(today), *self._contacts.find_absent()}
-        night = self._ask_passes(night, needy - set(gone))
+        night = self._ask_passes(night, needy - set(missing))
         now = time.time()
         self._sightings.prune(now)
         self._nights.prune(now)

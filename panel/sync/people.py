@@ -88,14 +88,14 @@ def list_people(
     """
     keys = {make_key(person) for person in people}
     absent = [] if is_whole else [person for key, person in before.items() if key not in keys]
-    others = [person for person in absent if person.key != COMPANY]
-    holders = _find_holders(truth, people, [*others, *elsewhere])
+    absent_members = [person for person in absent if person.key != COMPANY]
+    holders = _find_holders(truth, people, [*absent_members, *elsewhere])
     members = [_read_member(person, before.get(make_key(person))) for person in people]
     seats: dict[str, DesiredPerson] = {}
     for person in sorted(filter(None, members), key=lambda member: (weigh(member.role), member.id)):
         seats.setdefault(person.email or "", _make_person(person, truth.country, holders))
-    taken = {*seats, *(person.email for person in others)}
-    return [_make_company(truth, taken, holders), *seats.values()]
+    addresses = {*seats, *(person.email for person in absent_members)}
+    return [_make_company(truth, addresses, holders), *seats.values()]
 
 
 def _make_company(

@@ -202,8 +202,8 @@ class RateLimit:
         little late, and the delays would add up. Calls beyond the share do not postpone the next
         one."""
         self._slow_at[lane] = now
-        due = max(self._slow_due, now - CATCH_UP) + self._slow_every
-        self._slow_due = min(due, now + self._slow_every)
+        turn = max(self._slow_due, now - CATCH_UP) + self._slow_every
+        self._slow_due = min(turn, now + self._slow_every)
 
     @contextmanager
     def _calling(self, lane: Lane) -> Iterator[None]:

@@ -217,8 +217,8 @@ class Reconciler:
 
     def _clear_orphans(self, answers: Told) -> None:
         further = self._directory.further_contacts_of(answers.truth.id).values()
-        seated = {person.contact for person in answers.before.values()}.union(*further)
-        self._tools.departures.clear_orphans(answers.truth.id, seated)
+        members = {person.contact for person in answers.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(answers.truth.id, members)
 
     def _clear_organization(self, organization: int) -> None:
         self._withhold_picks(organization)

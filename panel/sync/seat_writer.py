@@ -84,8 +84,8 @@ class SeatWriter:
     def _name_evidence(self, desired: DesiredPerson, seat: Seat, contact: Contact) -> str:
         """The evidence that ties this contact to the person: a key that it shows, or the e-mail
         that the back office had before."""
-        shown = normalize_email(contact.email)
-        former = bool(shown) and shown == seat.person.former_email
+        email = normalize_email(contact.email)
+        former = bool(email) and email == seat.person.former_email
         return "email" if former else find_key(desired, contact) or "identifier"
 
     def _correct_email(self, seat: Seat) -> Person:
@@ -110,8 +110,8 @@ def _report_email_by_hand(seat: Seat) -> None:
     """Log once that the back office has a new e-mail while the contact shows somebody else's
     entry."""
     before = seat.stored.email if seat.stored else None
-    shown = normalize_email(seat.place.contact.email)
-    if before and shown not in {before, seat.person.email} and before != seat.person.email:
+    email = normalize_email(seat.place.contact.email)
+    if before and email not in {before, seat.person.email} and before != seat.person.email:
         log.warning(
             "contact %d of organization %d keeps the e-mail that somebody wrote in Chatwoot; the"
             " back office has a new one.",

@@ -117,8 +117,8 @@ class Seats:
             return self._tools.contacts.is_theirs(contact, desired, stored)
         if find_key(desired, contact):
             return True
-        shown = normalize_email(contact.email) or ""
-        if self._owners.get(shown, desired.key) != desired.key or _rests_on_shared(
+        email = normalize_email(contact.email) or ""
+        if self._owners.get(email, desired.key) != desired.key or _rests_on_shared(
             contact, desired
         ):
             return False
@@ -172,7 +172,7 @@ class Seats:
 
     def _describe(self, desired: DesiredPerson, stored: Person | None, place: Place) -> Person:
         former = (stored.former_email or stored.email) if stored else None
-        shown = normalize_email(place.contact.email)
+        email = normalize_email(place.contact.email)
         stays = stored is not None and stored.contact == place.contact.id
         return Person(
             organization=self._known.id,
@@ -184,7 +184,7 @@ class Seats:
             # An identifier of an earlier version stays noted until it is gone from the contact.
             identifier=place.identifier or _read_guessable(stored),
             phone_shared=desired.phone_shared,
-            former_email=former if stays and former != desired.email and shown == former else None,
+            former_email=former if stays and former != desired.email and email == former else None,
             lacks=desired.lacks,
         )
 

@@ -80,9 +80,9 @@ def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...
 
 def _bearer_is_right(header: str, secrets: tuple[str, ...]) -> bool:
     exact = BEARER.fullmatch(header)
-    brought = (exact[1] if exact else "").encode("utf-8", "replace")
+    credential = (exact[1] if exact else "").encode("utf-8", "replace")
     # Every secret is compared, in constant time: neither how much nor which one matched shows.
-    return any([hmac.compare_digest(brought, secret.encode()) for secret in secrets])  # noqa: C419
+    return any([hmac.compare_digest(credential, secret.encode()) for secret in secrets])  # noqa: C419
 
 
 def _signature_is_right(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> bool:
@@ -131,10 +131,10 @@ def _check_text(value: str, name: str) -> str:
 
 
 def _read_id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
-    brought = headers.get("webhook-id") or envelope.id
-    if brought is None or brought == "":
+    header = headers.get("webhook-id") or envelope.id
+    if header is None or header == "":
         return f"sha256:{sha256(body).hexdigest()}"
-    return _check_text(str(brought), "id")
+    return _check_text(str(header), "id")
 
 
 def _read_organization(envelope: _Envelope) -> int | None:

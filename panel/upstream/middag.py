@@ -231,9 +231,9 @@ class BackOffice:
             data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
             # PHP that is told to write only objects writes one for no rows; the count 0 confirms
             # it.
-            found = [] if data == {} and total == 0 else read_list(data)
-            check_owners(found, organization)
-            rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
+            items = [] if data == {} and total == 0 else read_list(data)
+            check_owners(items, organization)
+            rows = {make_record_key(row, number, at): row for at, row in enumerate(items)}
             return Page(rows, pages, total, age=answer.age)
 
         return read

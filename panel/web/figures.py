@@ -85,7 +85,7 @@ FIGURES = (
         "panel_lane_oldest_timestamp_seconds",
         "When the oldest waiting hook of each lane came, 0 when none waits",
         lambda s: {
-            lane.name.lower(): each.oldest_at or 0.0 for lane, each in s.backlog.lanes.items()
+            lane.name.lower(): length.oldest_at or 0.0 for lane, length in s.backlog.lanes.items()
         },
         label="lane",
     ),

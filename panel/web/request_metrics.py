@@ -51,5 +51,5 @@ def _name_route(endpoint: str) -> str:
 
 
 def _judge(status: int) -> str:
-    answered, refused, failed = metrics.REQUEST_OUTCOMES
-    return answered if status < 400 else refused if status < 500 else failed
+    well, refused, failed = metrics.REQUEST_OUTCOMES
+    return well if status < 400 else refused if status < 500 else failed
