@@ -19,7 +19,7 @@ from panel.services import Services
 from panel.sync.installation_mark import Mark
 
 FIX = "`flask --app app setup`"
-ARRIVALS_ELSEWHERE = Finding("ok")  # a check of its own tells whether webhooks arrive
+ARRIVALS_ELSEWHERE = Finding("ok")  # another check tells whether webhooks arrive
 
 
 def examine_setup(shared: Services) -> Iterator[Diagnosis]:

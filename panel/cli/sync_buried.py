@@ -70,7 +70,7 @@ def _report_done(
 
 
 def _find_user() -> str:
-    """The user of this process, as the system calls them."""
+    """Return the user name of this process."""
     number = os.getuid()
     try:
         return pwd.getpwuid(number).pw_name
@@ -79,7 +79,7 @@ def _find_user() -> str:
 
 
 def _make_value(burial: BuriedHooks) -> dict[str, Any]:
-    """A burial for programs. Times are epoch seconds."""
+    """Return a burial for programs. Times are epoch seconds."""
     return {
         **asdict(burial),
         "meaning": explain_reason(burial.reason, burial.side),
