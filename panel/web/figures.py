@@ -22,7 +22,7 @@ from panel.health.sync_checks import count_retries
 from panel.metrics import Figure
 from panel.services import Services
 
-NO_TIME = 0.0  # the time of what never was
+NO_TIME = 0.0  # the time of an event that never was
 NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped", "withheld")
 
 
