@@ -46,6 +46,12 @@ class ThreadLocks:
                 lock.release()
             self._leave(key)
 
+    def count_threads(self, key: str) -> int:
+        """Return how many threads of this process hold the lock of this key, or wait for it."""
+        with self._guard:
+            _, count = self._waiting.get(key, (None, 0))
+            return count
+
     def _join(self, key: str) -> threading.Lock:
         with self._guard:
             lock, count = self._waiting.get(key, (threading.Lock(), 0))

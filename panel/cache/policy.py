@@ -64,7 +64,7 @@ class Cache:
         self.store = store
         self._bulkhead = bulkhead or Bulkhead()
         self.touches = Touches(store, clock)
-        self._locks = locks
+        self.locks = locks
         self._clock = clock
         self._states = StateMemory(store, clock)
         self._copies = CopyWriter(store, self.touches, clock)
@@ -107,7 +107,7 @@ class Cache:
         asked_at: float,
         by: Deadline,
     ) -> Reading[T]:
-        with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
+        with self.locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
             # fifty openings of a broken section would take fifty deadlines.
             [state] = self._states.load([resource], parsed=True)

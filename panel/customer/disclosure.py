@@ -5,7 +5,7 @@ contact shows in Chatwoot itself are not masked: the agent sees them beside the 
 """
 
 from panel.customer.matching import PROVEN
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 
 AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES = (
     "amount",

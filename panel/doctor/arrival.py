@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
+from panel.environment.parsers import origin
 from panel.services import Services
-from panel.settings import Settings, origin
+from panel.settings import Settings
 from panel.upstream.inspection import Inspection, inspect
 from panel.upstream.transport import Egress
 from panel.web.arrival import (

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
+from panel.environment.parsers import origin
+from panel.environment.variables import VERIFY_NAMES
 from panel.services import Services
-from panel.settings import VERIFY_NAMES, origin
 from panel.upstream.inspection import explain_network, inspect, read_expiry
 from panel.upstream.transport import Egress
 

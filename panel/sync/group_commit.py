@@ -32,6 +32,10 @@ class GroupCommit(Generic[T, R]):
                 self._commit_some()
         return future.result()
 
+    def count_waiting(self) -> int:
+        """Return how many items wait to be committed."""
+        return len(self._waiting)
+
     def _commit_some(self) -> None:
         some = [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(self._waiting)))]
         try:

@@ -49,6 +49,10 @@ class WrongProofs:
         self._clock = clock
         self._wrong: dict[str, deque[float]] = {}
 
+    def count_addresses(self) -> int:
+        """Return how many addresses are remembered."""
+        return len(self._wrong)
+
     def add(self, address: str) -> bool:
         """Count one more; returns True when there were too many."""
         if len(self._wrong) >= MOST_ADDRESSES:

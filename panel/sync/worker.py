@@ -42,8 +42,8 @@ class Worker:
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._database = queue.database
-        self._executor = Executor(settings, queue, waits, clock)
-        self.sweep = self._executor.sweep.run
+        self.executor = Executor(settings, queue, waits, clock)
+        self.sweep = self.executor.sweep.run
         self._beat_seconds = beat_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,6 +63,11 @@ class Worker:
             target=self.run_work, args=(work,), name="passes", daemon=True
         )
         self._thread.start()
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether `start` or `start_work` was called in this process."""
+        return self._thread is not None
 
     def stop(self, grace_seconds: int = 5) -> None:
         """End `run`; work that still runs after the grace is done again by the next leader."""
@@ -117,9 +122,9 @@ class Worker:
             self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
-        self._executor.prepare()
+        self.executor.prepare()
         try:
-            dispatcher = self._executor.launch(work, heartbeat.note_end)
+            dispatcher = self.executor.launch(work, heartbeat.note_end)
             heartbeat.say(EXECUTING)
             with self._database.connect() as connection:
                 work.recovery.suspect(lanes.list_failed_sides(connection))
@@ -127,7 +132,7 @@ class Worker:
                 while is_leader() and not self._stopping.is_set() and heartbeat.may_write():
                     dispatcher.run(self._stopping, LEADER_POLL_SECONDS)
         finally:
-            self._executor.destroy(self._grace_seconds)
+            self.executor.destroy(self._grace_seconds)
 
     @contextmanager
     def _keeping_nights(self, work: Work) -> Iterator[None]:

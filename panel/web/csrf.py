@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
 from panel.data.delivery_log import AGENTS
+from panel.environment.parsers import origin
 from panel.logs.events import LogThrottle
 from panel.services import get, services
-from panel.settings import origin
 
 log = logging.getLogger(__name__)
 LONGEST_ORIGIN = 200  # characters

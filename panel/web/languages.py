@@ -8,7 +8,7 @@ its answer brings along the words of the page around it.
 
 from flask import Response, g, make_response, render_template
 
-from panel.auth.methods import Proof
+from panel.auth.credentials import Proof
 from panel.errors import PanelError
 from panel.services import services
 from panel.web.rendering import choose_formats, choose_page_formats

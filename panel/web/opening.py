@@ -24,12 +24,8 @@ from panel.services import services
 from panel.web.arrangement import find_preference
 from panel.web.attention import Attention, find_attention
 from panel.web.recent import find_changes
-from panel.web.rendering import (
-    find_masked,
-    peek_view,
-    read_moment,
-    render_section,
-)
+from panel.web.rendering import find_masked
+from panel.web.section_rendering import peek_view, read_moment, render_section
 from panel.web.sections import (
     SECTIONS,
     SectionView,

@@ -33,10 +33,8 @@ from panel.web.rendering import (
     open_seal_at_once,
     open_seal_in_time,
     read_bearer,
-    read_moment,
-    read_version,
-    render_section,
 )
+from panel.web.section_rendering import read_moment, read_version, render_section
 from panel.web.sections import (
     SECTIONS,
     SectionView,

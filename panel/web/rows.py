@@ -16,8 +16,9 @@ from panel.models.organizations import ENTITIES
 from panel.services import services
 from panel.web.details import Details, Reader, mark_unchecked
 from panel.web.panel import record_trouble
-from panel.web.rendering import choose_status, find_masked_in, open_seal_in_time, read_moment
+from panel.web.rendering import choose_status, find_masked_in, open_seal_in_time
 from panel.web.row_readers import is_owner, read_details, sort_people
+from panel.web.section_rendering import read_moment
 from panel.web.sections import SECTIONS
 
 RECORD_NUMBER = re.compile("[1-9][0-9]{0,17}")

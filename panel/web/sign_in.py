@@ -12,7 +12,8 @@ from flask import Response, make_response, render_template, request
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
+from panel.auth.credentials import Asker, Credentials, Proof
+from panel.auth.methods import DASHBOARD_COOKIE
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
 from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET
