@@ -1,4 +1,4 @@
-"""The worker: it executes passes and tasks whenever this process is the leader.
+"""The worker: executes passes and tasks whenever this process is the leader.
 
 A single process executes at a time: a web process (`inside`), or `sync worker`. When it dies, the
 kernel or the database makes another one the leader.
@@ -25,7 +25,7 @@ from panel.sync.tries import RETRY_WAITS
 from panel.sync.work import BringInLine, Reconcile, Work, warm_none
 
 log = logging.getLogger(__name__)
-DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
+DATABASE_REST_SECONDS = 5.0  # between two tries to reach a database that is away
 
 
 class Worker:
@@ -54,11 +54,11 @@ class Worker:
         reconcile: Reconcile = None,
         warm: BringInLine = warm_none,
     ) -> None:
-        """`run` in a thread that does not keep the process alive."""
+        """Call `run` in a thread that does not keep the process alive."""
         self.start_work(Work(bring_in_line, reconcile, warm))
 
     def start_work(self, work: Work) -> None:
-        """The same with tasks."""
+        """Like `start`, with tasks."""
         self._thread = threading.Thread(
             target=self.run_work, args=(work,), name="passes", daemon=True
         )
@@ -91,7 +91,7 @@ class Worker:
         self.run_work(Work(bring_in_line, reconcile, warm))
 
     def run_work(self, work: Work, tell: Callable[[str], None] = lambda _: None) -> None:
-        """The same with tasks. `tell` is called with each new state (`data.workers`)."""
+        """Like `run`, with tasks. `tell` is called with each new state (`data.workers`)."""
         unsynced = db.connect_without_sync(self._database)
         heartbeat = Heartbeat(Workers(unsynced), work.may_write, tell, self._beat_seconds)
         heartbeat.start()
@@ -115,7 +115,7 @@ class Worker:
                         heartbeat.say(HELD_BACK)
                         self._stopping.wait(LEADER_POLL_SECONDS)
         except Timeout:
-            return  # told to stop while another process was the leader
+            return  # this process was told to stop while another one was the leader
         except TROUBLE as error:
             why = explain(error, self._database) or type(error).__name__
             log.warning("no passes can be executed now: %s", why)

@@ -20,7 +20,8 @@ LONGEST_ORIGIN = 200  # characters
 
 
 def refuse_foreign_pages() -> ResponseReturnValue | None:
-    """A page of another site may not post: the browser would send the agent's cookies along."""
+    """Refuse a POST from a page of another site: the browser would send the agent's cookies
+    along."""
     if request.method != "POST":
         return None
     sender, settings = request.headers.get("Origin"), services().settings

@@ -1,4 +1,5 @@
-"""The route of an opened row: what MIDDAG Account tells of one record, or of a company's people."""
+"""The route of an opened row: the back office's facts about one record, or about a company's
+people."""
 
 import re
 import time
@@ -83,7 +84,8 @@ def _find_writing(seal: Seal) -> frozenset[int]:
     try:
         seats = services().directory.memberships_of(seal.contact)
     except PanelError:
-        return frozenset()  # nobody is named then, and the people are shown all the same
+        # Then nobody is marked as the writer, and the people are shown all the same.
+        return frozenset()
     return frozenset(
         int(person.key.removeprefix(SEATED))
         for organization, person in seats
