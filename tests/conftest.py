@@ -35,6 +35,7 @@ from tests.worlds import (
     worlds_on_sockets,
 )
 
+# What most tests need is imported from here, beside the fixtures that return it.
 __all__ = [
     "API",
     "TODAY",
