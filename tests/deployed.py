@@ -86,7 +86,7 @@ class Nginx:
         self.plain, self.tls = free_port(), free_port()
         self._program = program("nginx")
         self._certify()
-        here = {
+        blocks = {
             r"listen 80;": f"listen 127.0.0.1:{self.plain};",
             r"listen 443 ssl;": f"listen 127.0.0.1:{self.tls} ssl;",
             r"listen 127\.0\.0\.1:8081;": f"listen 127.0.0.1:{free_port()};",
@@ -101,7 +101,7 @@ class Nginx:
             (folder / name).mkdir()
         for path in (DEPLOY / "nginx").glob("*.conf"):
             text = path.read_text()
-            for pattern, instead in here.items():
+            for pattern, instead in blocks.items():
                 text = re.sub(pattern, instead, text)
             (folder / FOLDERS.get(path.name, "conf.d") / path.name).write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
@@ -184,11 +184,11 @@ def image_running(folder: Path, worlds: Worlds, listener: socket.socket) -> Iter
     state = folder / "state"
     state.mkdir()
     [command] = dockerfile("CMD")[-1:]
-    told = environment(worlds.office_url, worlds.chat_url, state, PANEL_TRUSTED_PROXIES="1")
+    settings = environment(worlds.office_url, worlds.chat_url, state, PANEL_TRUSTED_PROXIES="1")
     more = {"PATH": os.environ["PATH"], "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
     bound = listener.fileno()
     start = [sys.executable, "-m", *json.loads(command), "--bind", f"fd://{bound}"]
-    process = subprocess.Popen(start, cwd=image, env=told | more, pass_fds=[bound])
+    process = subprocess.Popen(start, cwd=image, env=settings | more, pass_fds=[bound])
     try:
         wait_until(lambda: is_healthy(image, port), 60)
         yield image
@@ -218,13 +218,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]
 
 @pytest.fixture(scope="module")
 def mirror() -> Iterator[Mirror]:
-    with closing(Mirror()) as made:
-        yield made
+    with closing(Mirror()) as new_mirror:
+        yield new_mirror
 
 
 @pytest.fixture(scope="module")
 def nginx(
     image: tuple[Path, int], mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Nginx]:
-    with Nginx(tmp_path_factory.mktemp("nginx"), image[1], mirror.port).running() as made:
-        yield made
+    with Nginx(tmp_path_factory.mktemp("nginx"), image[1], mirror.port).running() as new_nginx:
+        yield new_nginx

@@ -8,8 +8,8 @@ import pytest
 
 def attribute(html: str, name: str) -> str | None:
     """The first value of an attribute in the HTML."""
-    found = re.search(rf'\s{name}="([^"]*)"', html)
-    return found[1] if found else None
+    match = re.search(rf'\s{name}="([^"]*)"', html)
+    return match[1] if match else None
 
 
 def seal_of(html: str) -> str:

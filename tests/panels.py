@@ -91,8 +91,8 @@ class Panel:
 
     def hints(self, scenario: str = "healthy", **changes: Any) -> dict[str, Any]:
         row = SCENARIOS[scenario]
-        told = {"conversation": row.conversation, "contact": row.contact, "account": 1}
-        return {**told, "agent_id": AGENT, "agent_email": "", **changes}
+        hints = {"conversation": row.conversation, "contact": row.contact, "account": 1}
+        return {**hints, "agent_id": AGENT, "agent_email": "", **changes}
 
     def open(self, scenario: str = "healthy", **changes: Any) -> requests.Response:
         key = derive_launch_key(self.settings.secret)

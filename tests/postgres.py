@@ -22,7 +22,7 @@ ROOM = 2 << 30  # bytes: each test has a database of its own, of 8 MB
 
 def programs() -> Path | None:
     """The folder of `initdb` and `postgres`; Debian keeps it off the PATH."""
-    folders = [Path(found).parent] if (found := shutil.which("initdb")) else []
+    folders = [Path(program).parent] if (program := shutil.which("initdb")) else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
 
@@ -32,13 +32,13 @@ def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
     """Yields an address to which a database's name can be appended."""
     # It refuses to run as root, and pytest's own folders are closed to everyone else.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    who = somebody if os.geteuid() == 0 else {}
+    options = somebody if os.geteuid() == 0 else {}
     place = _memory() if fsync == "off" else None
     data = Path(tempfile.mkdtemp(prefix="panel-postgres-", dir=place))
-    if who:
+    if options:
         shutil.chown(data, "postgres", "postgres")
     init = f"{folder}/initdb -D {data}/data -U panel -A trust -E UTF8 --no-sync"
-    subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **who)
+    subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **options)
     port = free_port()
     command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
     # Thrown away afterwards, so mostly nothing has to reach the disk.
@@ -48,7 +48,7 @@ def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=data,
-        **who,
+        **options,
     )
     try:
         address = f"postgresql://panel@127.0.0.1:{port}/"

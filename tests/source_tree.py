@@ -31,8 +31,8 @@ def read_map() -> list[str]:
         r"^    (\S+/|\.)? +(.+)$", ast.get_docstring(TREES["panel"]) or "", re.MULTILINE
     )
     house, folder = [], ""
-    for named, listed in rows:
-        folder = named.rstrip("/.") if named else folder
+    for names, listed in rows:
+        folder = names.rstrip("/.") if names else folder
         prefix = f"panel.{folder}" if folder else "panel"
         words = re.findall(r"[a-z_]+", listed)
         house += [prefix] if folder == "demo" else [f"{prefix}.{word}" for word in words]

@@ -88,16 +88,16 @@ def test_no_answer_and_no_line_of_any_log_holds_a_canary(
         panel.chat.down = False
         assert "ready" in [shown(answer)[0] for answer in answers]
         for answer in answers:
-            named = f"{answer.request.method} {answer.request.path_url}"
-            assert [each for each in CANARIES if each in told(answer)] == [], named
+            place = f"{answer.request.method} {answer.request.path_url}"
+            assert [canary for canary in CANARIES if canary in told(answer)] == [], place
     # Ours alone: in this process the test is the browser, whose libraries log what it asks for.
     lines = [f"{line.name} {line.getMessage()} {line.exc_text}" for line in caplog.records]
     ours = [line for line in lines if not line.startswith("urllib3")]
     assert any("a wrong access token from 127.0.0.1" in line for line in ours)
-    assert [line for line in ours if any(each in line for each in CANARIES)] == []
+    assert [line for line in ours if any(canary in line for canary in CANARIES)] == []
     for path in tmp_path.rglob("*"):
         body = path.read_bytes() if path.is_file() else b""
-        assert [each for each in CANARIES if each.encode() in body] == [], path
+        assert [canary for canary in CANARIES if canary.encode() in body] == [], path
 
 
 @dataclass
@@ -131,8 +131,8 @@ def test_a_served_panel_writes_no_canary_and_names_no_version(
             process.wait(60)
     assert {answer.headers.get("Server") for answer in answers} == {"gunicorn"}
     assert "ready" in [shown(answer)[0] for answer in answers]
-    said = log.read_text()
-    assert "a wrong access token from 127.0.0.1" in said
-    assert [each for each in CANARIES if each in said] == []
+    text = log.read_text()
+    assert "a wrong access token from 127.0.0.1" in text
+    assert [canary for canary in CANARIES if canary in text] == []
     for answer in answers:
-        assert [each for each in CANARIES if each in told(answer)] == []
+        assert [canary for canary in CANARIES if canary in told(answer)] == []

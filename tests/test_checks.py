@@ -26,9 +26,9 @@ UNUSED = ("chatwoot_webhooks", "plugin_hooks", "agents")  # nobody has sent any 
 @pytest.fixture
 def panel(make_panel: MakePanel) -> Iterator[Panel]:
     """One whose passes are executed."""
-    made = make_panel()
-    with executing(made.services.database):
-        yield made
+    new_panel = make_panel()
+    with executing(new_panel.services.database):
+        yield new_panel
 
 
 def read_part(panel: Panel, name: str) -> tuple[str, str, str]:
@@ -63,16 +63,16 @@ def test_a_database_that_is_away_is_waited_for_once(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each question to a machine that has vanished costs seconds."""
-    asked: list[str] = []
+    texts: list[str] = []
 
     def ask(_shared: Services) -> Finding:
-        asked.append("again")
+        texts.append("again")
         return Finding("ok")
 
     away = Check("database", lambda _: Finding("away"))
     monkeypatch.setattr(checks, "CHECKS", (away, Check("hooks", ask, needs_database=True)))
     assert read_part(panel, "hooks") == ("degraded", "unknown", "the database is away")
-    assert asked == []
+    assert texts == []
 
 
 def test_a_new_check_is_a_row_and_one_that_is_not_cheap_waits_for_its_command(
@@ -165,7 +165,7 @@ def test_a_plugin_with_another_secret_is_seen(
     assert (status, word) == ("degraded", "refused")
     assert detail.startswith("refused: wrong proof, 3 in the last hour; none was ever accepted. ")
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
-    [line] = [each.getMessage() for each in caplog.records if "a hook" in each.getMessage()]
+    [line] = [record.getMessage() for record in caplog.records if "a hook" in record.getMessage()]
     assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")
 
 
@@ -210,8 +210,8 @@ def test_a_hook_that_waits_for_hours_is_told(panel: Panel) -> None:
     with closing(sqlite3.connect(find_file(panel))) as other:
         other.execute("UPDATE hooks SET received_at = received_at - 7300")
         other.commit()
-    told = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
-    assert read_part(panel, "waiting_hooks") == told
+    state = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
+    assert read_part(panel, "waiting_hooks") == state
 
 
 def test_a_pass_that_is_tried_again_is_told_with_side_and_reason(panel: Panel) -> None:
@@ -223,10 +223,10 @@ def test_a_pass_that_is_tried_again_is_told_with_side_and_reason(panel: Panel) -
             statement = f"INSERT INTO passes ({columns}) VALUES ({values})"
             other.execute(statement, [organization])
         other.commit()
-    told = "tried again: 2 because of MIDDAG Account: http_500; last tried 2 minutes ago."
+    text = "tried again: 2 because of MIDDAG Account: http_500; last tried 2 minutes ago."
     status, word, detail = read_part(panel, "retries")
     assert (status, word) == ("degraded", "retrying")
-    assert detail.startswith(told)
+    assert detail.startswith(text)
 
 
 def test_hooks_that_were_given_up_are_told(panel: Panel) -> None:

@@ -139,8 +139,8 @@ class Visitor:
         host, port = self.url.removeprefix("http://").split(":")
         for contact in list(self.worlds.chat.contacts.values())[:3]:
             with socket.create_connection((host, int(port)), 30) as wire:
-                said = f"GET /search?q={contact['email']} {contact['name']} HTTP/9\r\n\r\n"
-                wire.sendall(said.encode())
+                line = f"GET /search?q={contact['email']} {contact['name']} HTTP/9\r\n\r\n"
+                wire.sendall(line.encode())
                 wire.recv(1000)
 
 
@@ -163,7 +163,7 @@ def test_a_busy_run_tells_its_events_and_no_customer(worlds: Worlds, lines: list
     for event in events:
         assert {"time", "level", "logger", "process", "message"} <= event.keys()
     messages = [event["message"] for event in events]
-    assert {each for each in EVENTS if not any(m.startswith(each) for m in messages)} == set()
+    assert {event for event in EVENTS if not any(m.startswith(event) for m in messages)} == set()
     assert [event for event in events if "trace" in event] == []
     of_requests = [event for event in events if event["logger"].startswith("panel.web")]
     assert of_requests
@@ -172,6 +172,6 @@ def test_a_busy_run_tells_its_events_and_no_customer(worlds: Worlds, lines: list
     lists = [vars(office)[name] for name in vars(office) if isinstance(vars(office)[name], dict)]
     private = {*find_private(lists), *find_private(chat.contacts), *find_private(chat.agents)}
     assert len(private) > 50
-    told = "\n".join(lines)
+    text = "\n".join(lines)
     secrets = {SECRET, derive_launch_key(SECRET), "guessed-launch-key", "guessed-secret", REASON}
-    assert [each for each in private | secrets if each in told] == []
+    assert [secret for secret in private | secrets if secret in text] == []

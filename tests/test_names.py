@@ -50,7 +50,7 @@ def test_a_name_stands_for_one_thing() -> None:
             continue  # each revision has the same three names, which Alembic asks for
         for defined in _defined_in(TREES[name]):
             places.setdefault(defined, set()).add(name)
-    assert {word: found for word, found in places.items() if len(found) > 1} == {}
+    assert {word: modules for word, modules in places.items() if len(modules) > 1} == {}
 
 
 def _defined_in(tree: ast.Module) -> Iterator[str]:
@@ -60,8 +60,8 @@ def _defined_in(tree: ast.Module) -> Iterator[str]:
             yield node.name
         targets = node.targets if isinstance(node, ast.Assign) else ()
         for target in targets:
-            found = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-            yield from (each for each in found if len(each) > 1 and each not in ("log", "__all__"))
+            ids = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+            yield from (name for name in ids if len(name) > 1 and name not in ("log", "__all__"))
 
 
 def test_the_words_are_few() -> None:
@@ -91,8 +91,8 @@ def test_the_readme_is_short() -> None:
 def test_the_readme_names_every_setting_and_no_other() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE)
-    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
-    assert named == {variable.name for variable in VARIABLES}
+    names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
+    assert names == {variable.name for variable in VARIABLES}
 
 
 def test_htmx_is_the_file_that_was_chosen() -> None:

@@ -32,9 +32,9 @@ def test_the_healthcheck_of_the_image_sees_a_panel_and_its_absence(
 def test_the_image_writes_nothing_beside_its_code(image: tuple[Path, int]) -> None:
     folder, port = image
     assert requests.get(f"http://127.0.0.1:{port}/", timeout=30).ok
-    sent = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     assert {
-        path for path in sent if not (ROOT / path).is_file() or "__pycache__" in path.parts
+        path for path in paths if not (ROOT / path).is_file() or "__pycache__" in path.parts
     } == set()
 
 
@@ -61,19 +61,23 @@ def test_the_panel_is_told_the_way_that_a_request_really_came(
 ) -> None:
     names = ("For", "Proto", "Host", "Prefix")
     lies = {"Forwarded": "for=lie"} | {f"X-Forwarded-{name}": "lie" for name in names}
-    told = {"Host": host, "Authorization": "Bearer proof"}
-    told |= {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
-    told |= {"X-Forwarded-Host": host} | ({"X-Forwarded-Prefix": mount} if mount else {})
+    request_headers = {"Host": host, "Authorization": "Bearer proof"}
+    request_headers |= {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    request_headers |= {"X-Forwarded-Host": host} | ({"X-Forwarded-Prefix": mount} if mount else {})
     with Nginx(tmp_path, mirror.port, mirror.port).running() as nginx:
         mounts = {"SCRIPT_NAME": "/lie", "PATH_INFO": "/lie"}
         headers = {**lies, **mounts, "Authorization": "Bearer proof"}
-        sent = nginx.ask("GET", f"{mount}/changes?seen=a:b", host, headers=headers).text
-    line, *rest = sent.splitlines()
+        text = nginx.ask("GET", f"{mount}/changes?seen=a:b", host, headers=headers).text
+    line, *rest = text.splitlines()
     assert line == "GET /changes?seen=a:b HTTP/1.1"
-    found = dict(each.split(": ", 1) for each in rest if ": " in each)
-    way = {name: value for name, value in found.items() if name in told or "orwarded" in name}
-    assert not {"SCRIPT_NAME", "PATH_INFO"} & set(found)
-    assert way == told
+    seen_headers = dict(line.split(": ", 1) for line in rest if ": " in line)
+    way = {
+        name: value
+        for name, value in seen_headers.items()
+        if name in request_headers or "orwarded" in name
+    }
+    assert not {"SCRIPT_NAME", "PATH_INFO"} & set(seen_headers)
+    assert way == request_headers
 
 
 @contextmanager
@@ -94,8 +98,8 @@ def test_a_machine_that_vanished_costs_a_moment_and_no_request(
     conf = tmp_path / "conf.d" / "panel.conf"
     alive = f"server 127.0.0.1:{mirror.port};"
     with deaf_machine() as port:
-        gone = alive.replace(str(mirror.port), str(port))
-        conf.write_text(conf.read_text().replace(alive, f"{gone} {alive}", 1))
+        text = alive.replace(str(mirror.port), str(port))
+        conf.write_text(conf.read_text().replace(alive, f"{text} {alive}", 1))
         with nginx.running():
             answers = [nginx.ask("POST", "/contact").status_code for _ in range(3)]
     assert answers == [200, 200, 200]
@@ -199,13 +203,13 @@ def test_an_nginx_in_front_tells_no_version_and_insists_on_https(nginx: Nginx) -
 
 
 def test_chatwoot_keeps_its_host_to_itself_but_for_the_mount(nginx: Nginx) -> None:
-    sent = nginx.ask("GET", "/app/login?x=1", CHAT, headers={"api_access_token": "theirs"}).text
-    assert sent.startswith("GET /app/login?x=1 HTTP/1.1")
+    text = nginx.ask("GET", "/app/login?x=1", CHAT, headers={"api_access_token": "theirs"}).text
+    assert text.startswith("GET /app/login?x=1 HTTP/1.1")
     assert {
         "Host: chat.example.com",
         "X-Forwarded-Proto: https",
         "api_access_token: theirs",
-    } <= set(sent.splitlines())
+    } <= set(text.splitlines())
     assert nginx.ask("GET", "/panel", CHAT).headers["Location"].endswith("/panel/")
 
 

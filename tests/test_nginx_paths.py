@@ -37,8 +37,8 @@ ESCAPES = [
 def ask_raw(nginx: Nginx, path: str, host: str, **headers: str) -> tuple[int, str]:
     """The path as it is written here: clients of HTTP mend what they send."""
     context = ssl.create_default_context(cafile=nginx.certificate)
-    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{told}Connection: close\r\n\r\n"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{head}Connection: close\r\n\r\n"
     with (
         socket.create_connection(("127.0.0.1", nginx.tls), 30) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,

@@ -92,8 +92,10 @@ def urls(request: pytest.FixtureRequest, worlds: Worlds, tmp_path: Path) -> Iter
     office, chat = worlds.office_url, worlds.chat_url
     with ExitStack() as stack:
         if request.param == "two workers over files":
-            one = stack.enter_context(gunicorn(environment(office, chat, tmp_path), workers=2))
-            yield [one.url]
+            first_url = stack.enter_context(
+                gunicorn(environment(office, chat, tmp_path), workers=2)
+            )
+            yield [first_url.url]
         else:
             server: Redis = request.getfixturevalue("redis_server")
             with redis.Redis.from_url(server.url) as client:
@@ -102,15 +104,15 @@ def urls(request: pytest.FixtureRequest, worlds: Worlds, tmp_path: Path) -> Iter
             settings = [
                 environment(office, chat, tmp_path / name, **cache) for name in ("one", "two")
             ]
-            yield [stack.enter_context(gunicorn(each)).url for each in settings]
+            yield [stack.enter_context(gunicorn(setting)).url for setting in settings]
 
 
 def test_fifty_simultaneous_openings_make_four_calls(urls: list[str], worlds: Worlds) -> None:
     worlds.office.delay = 0.3
     turns = [urls[at % len(urls)] for at in range(OPENINGS)]
     with ThreadPoolExecutor(OPENINGS) as pool:
-        opened = list(pool.map(open_like_a_browser, turns))
-    assert opened == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
+        answers = list(pool.map(open_like_a_browser, turns))
+    assert answers == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
     paths = sorted(call.path.partition("/v1")[2] for call in worlds.office.calls)
     assert paths == ["/licenses", "/orders", "/organizations/42", "/quotes"]
 
@@ -122,9 +124,9 @@ def test_a_back_office_that_is_down_is_asked_as_rarely(urls: list[str], worlds: 
     turns = [urls[at % len(urls)] for at in range(20)]
     start = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
-        opened = list(pool.map(open_like_a_browser, turns))
+        answers = list(pool.map(open_like_a_browser, turns))
     assert time.monotonic() - start < 8
-    assert {state for states in opened for state in states.values()} == {"failed"}
+    assert {state for states in answers for state in states.values()} == {"failed"}
     assert worlds.office.count() <= 40
 
 
@@ -139,8 +141,8 @@ def test_a_killed_worker_leaves_no_flight_behind(worlds: Worlds, tmp_path: Path)
             for pid in workers_of(served.master):
                 os.kill(pid, signal.SIGKILL)
             # Whoever was on the wire is cut off; who had not yet come is served by the new ones.
-            endings = [each.exception(40) for each in asking]
-            assert any(isinstance(each, requests.RequestException) for each in endings)
+            endings = [future.exception(40) for future in asking]
+            assert any(isinstance(ending, requests.RequestException) for ending in endings)
         worlds.office.delay = 0
         wait_until(lambda: open_like_a_browser(url) == dict.fromkeys(SECTIONS, "fresh"), 20)
 
@@ -164,11 +166,11 @@ def further_heaps(pid: int) -> list[str]:
     """
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     maps = [re.match(r"(\w+)-(\w+) (\S+)", line) for line in lines]
-    spans = [(int(each[1], 16), int(each[2], 16), each[3]) for each in maps if each]
+    spans = [(int(match[1], 16), int(match[2], 16), match[3]) for match in maps if match]
     return [
         f"{start:x}"
-        for (start, end, rights), (following, last, closed) in pairwise(spans)
-        if (rights, closed) == ("rw-p", "---p") and end == following
+        for (start, end, rights), (following, last, flags) in pairwise(spans)
+        if (rights, flags) == ("rw-p", "---p") and end == following
         if start % HEAP == 0 and last == start + HEAP
     ]
 

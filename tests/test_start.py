@@ -143,8 +143,8 @@ def test_a_command_of_root_works_as_the_user_whose_folder_holds_the_database(
     work = "folder = pathlib.Path(sys.argv[1]); become_owner(folder); (folder / 'made').touch()"
     command = [sys.executable, "-c", f"{become}; {work}", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
-    made = (folder / "made").stat()
-    assert (made.st_uid, made.st_gid) == (OTHERS, OTHERS)
+    folder_stat = (folder / "made").stat()
+    assert (folder_stat.st_uid, folder_stat.st_gid) == (OTHERS, OTHERS)
 
 
 @pytest.mark.parametrize("arguments", [("sync", "status"), ("sync", "backfill", "42"), ("access",)])
@@ -185,9 +185,9 @@ def test_gunicorn_listens_on_loopback_and_writes_what_nobody_else_reads(tmp_path
     finally:
         process.terminate()
         process.communicate(timeout=60)
-    made = [tmp_path / "made", *(tmp_path / "made").rglob("*")]
-    assert {"panel.db", "panel.db.lock", "cache"} <= {path.name for path in made}
-    assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    paths = [tmp_path / "made", *(tmp_path / "made").rglob("*")]
+    assert {"panel.db", "panel.db.lock", "cache"} <= {path.name for path in paths}
+    assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def _answers(port: int) -> bool:
@@ -204,8 +204,8 @@ def _listening(port: int) -> set[str]:
         for table in ("tcp", "tcp6")
         for line in Path(f"/proc/net/{table}").read_text().splitlines()
     ]
-    found = [re.search(rf": ([0-9A-F]+):{port:04X} \S+ 0A ", line) for line in lines]
-    return {socket.inet_ntoa(bytes.fromhex(each[1])[::-1]) for each in found if each}
+    matches = [re.search(rf": ([0-9A-F]+):{port:04X} \S+ 0A ", line) for line in lines]
+    return {socket.inet_ntoa(bytes.fromhex(match[1])[::-1]) for match in matches if match}
 
 
 def test_a_file_that_can_be_made_or_written_is_no_obstacle(tmp_path: Path) -> None:

@@ -87,9 +87,9 @@ def is_well(url: str) -> bool:
         return False
 
 
-def assert_refused(said: str) -> None:
-    assert said.count("The database is too new for this program") == 1, said
-    assert "Traceback" not in said
+def assert_refused(output: str) -> None:
+    assert output.count("The database is too new for this program") == 1, output
+    assert "Traceback" not in output
 
 
 # -- servers ---------------------------------------------------------------------------------------
@@ -106,10 +106,10 @@ def test_gunicorn_upgrades_before_it_serves(tmp_path: Path) -> None:
 def test_gunicorn_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
     newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     with gunicorn(tmp_path) as (process, _):
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert_refused(said)
-    assert "Booting worker" not in said
+    assert_refused(output)
+    assert "Booting worker" not in output
 
 
 def test_gunicorn_that_is_allowed_serves_on_a_newer_database(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ def test_a_web_process_that_dies_is_replaced_only_while_it_is_allowed(
             wait_until(lambda: worker not in workers_of(process.pid), 60)
             wait_until(lambda: is_well(url), 60)
             return
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert_refused(said)
+    assert_refused(output)
 
 
 def test_gunicorn_ends_with_2_when_a_database_that_was_away_is_too_new(
@@ -143,13 +143,13 @@ def test_gunicorn_ends_with_2_when_a_database_that_was_away_is_too_new(
     url = f"{cluster}coming{os.getpid()}"
     with gunicorn(tmp_path, PANEL_DATABASE_URL=url) as (process, address):
         wait_until(lambda: is_well(address), 60)
-        made = postgres.create(cluster, f"newer{os.getpid()}", "template")
-        newer(made, tmp_path, oldest_code=NEWER)
+        database_url = postgres.create(cluster, f"newer{os.getpid()}", "template")
+        newer(database_url, tmp_path, oldest_code=NEWER)
         postgres.create(cluster, f"coming{os.getpid()}", f"newer{os.getpid()}")
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert "The database is too new for this program" in said
-    assert "Traceback" not in said
+    assert "The database is too new for this program" in output
+    assert "Traceback" not in output
 
 
 def test_any_other_server_has_its_tables_at_the_first_request(tmp_path: Path) -> None:

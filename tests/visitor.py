@@ -27,19 +27,19 @@ class Visitor:
             timeout=9,
         )
 
-    def says(self, **who: Any) -> requests.Response:
+    def says(self, **keys: Any) -> requests.Response:
         """`setUser`, without a signature unless one is given.
 
         Who was somebody else at this browser gets a new token, which the browser keeps.
         """
-        answer = self._call("PATCH", "contact/set_user", **who)
+        answer = self._call("PATCH", "contact/set_user", **keys)
         if answer.ok:
             self._token = answer.json().get("widget_auth_token", self._token)
         return answer
 
-    def types(self, **who: Any) -> requests.Response:
+    def types(self, **keys: Any) -> requests.Response:
         """Into the form for one's e-mail or phone; `custom_attributes` are written the same way."""
-        return self._call("PATCH", "contact", **who)
+        return self._call("PATCH", "contact", **keys)
 
     def reads(self) -> Json:
         """The whole row of the contact that this visitor is by now."""

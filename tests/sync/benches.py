@@ -50,13 +50,13 @@ def collaborator(bench: Bench, number: int, name: str, **fields: Any) -> None:
 
 def join(bench: Bench, contact: Json, inbox: int) -> None:
     """The contact has written through this inbox."""
-    known = bench.chat.inboxes[inbox]
-    contact["contact_inboxes"].append({"inbox": known, "source_id": f"source-{contact['id']}"})
+    row = bench.chat.inboxes[inbox]
+    contact["contact_inboxes"].append({"inbox": row, "source_id": f"source-{contact['id']}"})
 
 
 def ours(contact: Json) -> dict[str, Any]:
-    told = contact["custom_attributes"]
-    return {key: told[key] for key in OUR_ATTRIBUTES if key in told}
+    attributes = contact["custom_attributes"]
+    return {key: attributes[key] for key in OUR_ATTRIBUTES if key in attributes}
 
 
 def organization_of(contact: Json) -> str | None:
@@ -68,5 +68,5 @@ def talk(bench: Bench, contact: Json, inbox: int = MAIL, **fields: Any) -> Json:
 
 
 def name_of(conversation: Json) -> str | None:
-    named = conversation["custom_attributes"].get("middag_organization_id")
-    return str(named) if named else None
+    name = conversation["custom_attributes"].get("middag_organization_id")
+    return str(name) if name else None

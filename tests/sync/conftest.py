@@ -17,18 +17,18 @@ BuildEngine = Callable[..., Engine]
 @pytest.fixture
 def build(url: str) -> Iterator[BuildEngine]:
     """Makes engines on one database; they are stopped at the end."""
-    made: list[tuple[Engine, Database]] = []
+    engines: list[tuple[Engine, Database]] = []
 
     def make(**options: object) -> Engine:
         database = db.connect(url)
         schema.migrate(database)
         engine = make_engine(settings_for(url), database, **options)  # type: ignore[arg-type]
         engine.migrate()
-        made.append((engine, database))
+        engines.append((engine, database))
         return engine
 
     yield make
-    for engine, database in made:
+    for engine, database in engines:
         halt(engine)
         database.dispose()
 
@@ -43,5 +43,5 @@ def halt(engine: Engine) -> None:
 @pytest.fixture
 def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
     """Passes on either database; a test file with a `bench` of its own has that one."""
-    with bench_on(url, tmp_path) as made:
-        yield made
+    with bench_on(url, tmp_path) as new_bench:
+        yield new_bench

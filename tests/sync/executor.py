@@ -56,10 +56,10 @@ def say(log: Path, *words: object) -> None:
 def run(url: str, log: Path, seconds: str, executor: str = executors.EXECUTOR) -> None:
     executors.EXECUTOR = executor
 
-    def work(what: object) -> None:
-        say(log, "begin", what)
+    def work(subject: object) -> None:
+        say(log, "begin", subject)
         time.sleep(float(seconds))
-        say(log, "end", what)
+        say(log, "end", subject)
 
     engine = open_engine(url)
     signal.signal(signal.SIGTERM, lambda *_: engine.worker.stop())

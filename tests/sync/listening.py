@@ -93,8 +93,8 @@ class Listening:
 
     def words(self, number: int, email: str) -> list[Link]:
         """What is said of the conversation."""
-        found = self.panel.services.links.find(number, self.contact(email)["id"])
-        return [link for link in found if link.scope == CONVERSATION]
+        result = self.panel.services.links.find(number, self.contact(email)["id"])
+        return [link for link in result if link.scope == CONVERSATION]
 
 
 def is_work(call: Call) -> bool:
@@ -115,13 +115,13 @@ def listening_to(url: str, folder: Path) -> Iterator[Listening]:
             "secret": WEBHOOK_SECRET,
             "subscriptions": list(EVENTS),
         }
-        here = Listening(panel)
-        here.run(42)
-        here.run(45)
+        listening = Listening(panel)
+        listening.run(42)
+        listening.run(45)
         chat.outbox.sending = True
         chat.forget()
         get(Worker, panel.app).start_work(get(Jobs, panel.app).work)
-        yield here
+        yield listening
         stop_work(panel.app)
     for server in servers:
         server.stop()

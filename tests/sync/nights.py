@@ -38,8 +38,8 @@ def define_attributes(chat: Chatwoot) -> None:
 def add_company(office: BackOffice, number: int) -> None:
     company(office, number, f"Company {number}", f"office@{number}.example")
     entitlement(office, number, number, "active", SOON)
-    for each in range(PEOPLE):
-        name = number * 10 + each
+    for at in range(PEOPLE):
+        name = number * 10 + at
         person(office, number, name, f"person{name}@{number}.example", "member", name)
 
 
@@ -92,8 +92,8 @@ def contact_of(wing: Wing, email: str) -> Json:
 def longest_unread(wing: Wing, organization: int) -> None:
     """From now on it has the first turn."""
     with wing.services.database.begin() as connection:
-        here = readings.c.organization == organization
-        connection.execute(update(readings).where(here).values(read_at=1.0))
+        condition = readings.c.organization == organization
+        connection.execute(update(readings).where(condition).values(read_at=1.0))
 
 
 def promote(wing: Wing, organization: int) -> str:

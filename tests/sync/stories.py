@@ -36,8 +36,8 @@ def inhabit(chat: Chatwoot) -> None:
     """Who is there already, and what is being talked about."""
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
-    told = {"vip": "yes"}
-    chat.add_contact(1, name="Ana", email="ana@both.example", custom_attributes=told)
+    fields = {"vip": "yes"}
+    chat.add_contact(1, name="Ana", email="ana@both.example", custom_attributes=fields)
     chat.add_contact(2, name="Owner", email=f"own@{ACME}.example", identifier="shop-7")
     chat.add_conversation(2, 1, 2, custom_attributes={"topic": "billing"})
 

@@ -87,10 +87,10 @@ class Company:
         self._person(2, f"leaver@{self.number}.example", "member", None)
         self._person(3, f"both@{self.number // 2}.example", "admin", 5000 + self.number // 2)
         self._entitled("active")
-        for at, who in enumerate(("owner", "leaver")):
+        for at, person in enumerate(("owner", "leaver")):
             contact = self.number * 10 + at
-            told = {"email": f"{who}@{self.number}.example", "identifier": f"shop-{contact}"}
-            chat.add_contact(contact, name=who, custom_attributes={"vip": "yes"}, **told)
+            fields = {"email": f"{person}@{self.number}.example", "identifier": f"shop-{contact}"}
+            chat.add_contact(contact, name=person, custom_attributes={"vip": "yes"}, **fields)
             chat.add_conversation(contact, 1, contact, custom_attributes={"topic": "billing"})
 
     def change(self, dice: random.Random) -> str:
@@ -180,14 +180,14 @@ class Story:
 
     def _hook(self, number: int) -> Json:
         company = self.dice.choice(self.companies)
-        told: Json = {"id": f"h{number}", "timestamp": "2026-05-04T14:30:00Z"}
+        envelope: Json = {"id": f"h{number}", "timestamp": "2026-05-04T14:30:00Z"}
         if number % 50 == 7:
-            return told | {"event": "weather.changed", "data": {"organization_id": 1}}
+            return envelope | {"event": "weather.changed", "data": {"organization_id": 1}}
         if number % 50 == 8:
-            return told | {"event": "entitlement.renewed", "data": {}}
+            return envelope | {"event": "entitlement.renewed", "data": {}}
         event = company.change(self.dice)
         key = "id" if event.startswith("organization.") else "organization_id"
-        return told | {"event": event, "data": {key: company.number}}
+        return envelope | {"event": event, "data": {key: company.number}}
 
     def ring(self, url: str, hook: Json) -> bool:
         """One try of the sender; it comes again with the same id until it sees a 2xx."""
@@ -204,7 +204,7 @@ class Story:
 
     def figures(self) -> str:
         """What the sender saw: posts, answers by kind, milliseconds until a 2xx."""
-        took = sorted(each * 1000 for each in self.posts if each is not None)
+        took = sorted(seconds * 1000 for seconds in self.posts if seconds is not None)
         p50, p99 = (took[int(len(took) * share)] for share in (0.5, 0.99))
         kinds = dict(Counter(answer for _, answer in self.answers))
         return f"{len(self.posts)} posts, {kinds}, p50 {p50:.0f} ms, p99 {p99:.0f} ms"
@@ -274,10 +274,10 @@ class House:
 @contextmanager
 def house(environ: Mapping[str, str]) -> Iterator[House]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        one = House(environ, listener)
+        first_house = House(environ, listener)
         try:
-            for name in one.names:
-                one.start(name)
-            yield one
+            for name in first_house.names:
+                first_house.start(name)
+            yield first_house
         finally:
-            one.kill(list(one.running))
+            first_house.kill(list(first_house.running))

@@ -30,11 +30,11 @@ def news(door: Door, email: str, *changed: str, **fields: Any) -> Json:
 
 
 def test_a_new_conversation_of_a_known_contact_gets_named(door: Door) -> None:
-    told = door.demand("conversation_created", **talk(door, "bia@acme.example"))
-    assert told == {"passes": 0, "tasks": 1}
+    demand = door.demand("conversation_created", **talk(door, "bia@acme.example"))
+    assert demand == {"passes": 0, "tasks": 1}
     get(Jobs, door.panel.app).do_task(Task(NAMING, 900))
-    told = door.panel.chat.conversations[900]["custom_attributes"]
-    assert told == {"middag_organization_id": "42", "middag_organization": "Acme"}
+    demand = door.panel.chat.conversations[900]["custom_attributes"]
+    assert demand == {"middag_organization_id": "42", "middag_organization": "Acme"}
 
 
 def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:
@@ -63,8 +63,8 @@ def test_a_contact_that_takes_on_a_known_email_gets_its_attributes(door: Door) -
 def test_a_new_conversation_of_a_person_of_two_organizations_is_left_to_the_agent(
     door: Door,
 ) -> None:
-    told = door.demand("conversation_created", **talk(door, "ana@acme.example"))
-    assert told == {"passes": 0, "tasks": 0}
+    demand = door.demand("conversation_created", **talk(door, "ana@acme.example"))
+    assert demand == {"passes": 0, "tasks": 0}
 
 
 def another_contact(door: Door, email: str) -> Json:
@@ -142,10 +142,10 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
 def finish_warmings(door: Door) -> list[int]:
     """As the worker leaves those that wait when they are done; returns of whom they are."""
     with door.shared.database.begin() as connection:
-        here = and_(tasks.c.kind == WARMING, tasks.c.waiting.is_not(None))
-        waiting = list(connection.scalars(select(tasks.c.number).where(here)))
+        condition = and_(tasks.c.kind == WARMING, tasks.c.waiting.is_not(None))
+        waiting = list(connection.scalars(select(tasks.c.number).where(condition)))
         ended = {"waiting": None, "done_at": door.panel.clock()}
-        connection.execute(update(tasks).where(here).values(**ended))
+        connection.execute(update(tasks).where(condition).values(**ended))
     return waiting
 
 

@@ -21,8 +21,8 @@ PEOPLE = 2 * ASKED_AT_ONCE - 1  # with the company, two questions
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """On one database: it has no part in this."""
-    with bench_on(f"sqlite:///{with_tables(tmp_path)}/panel.db", tmp_path) as made:
-        yield made
+    with bench_on(f"sqlite:///{with_tables(tmp_path)}/panel.db", tmp_path) as new_bench:
+        yield new_bench
 
 
 def populate(bench: Bench) -> None:
@@ -57,7 +57,7 @@ def test_what_is_more_than_a_page_is_asked_in_halves(bench: Bench) -> None:
     before = len(bench.chat.contacts)
     bench.run()
     assert len(bench.chat.contacts) == before + 1  # the company's own
-    assert all(ours(each) for each in bench.chat.contacts.values())
+    assert all(ours(contact) for contact in bench.chat.contacts.values())
 
 
 def test_one_person_with_more_contacts_than_a_page(bench: Bench) -> None:
@@ -84,9 +84,9 @@ def test_a_question_that_fails_fails_one_person(bench: Bench) -> None:
     bench.chat.failures = fail
     with pytest.raises(TryLater):
         bench.run()
-    seated = [key for key, each in bench.directory.people_of(42).items() if each.contact]
-    assert len(seated) == PEOPLE
-    assert COMPANY not in seated  # for whom the question was asked
+    keys = [key for key, person in bench.directory.people_of(42).items() if person.contact]
+    assert len(keys) == PEOPLE
+    assert COMPANY not in keys  # for whom the question was asked
 
 
 def test_an_intent_of_a_try_that_failed_is_no_contact(bench: Bench) -> None:

@@ -19,10 +19,10 @@ def really(wing: Wing, numbers: list[int]) -> list[tuple[str, str]]:
     for number in numbers:
         wing.run(number)
     paths = [(call.method, call.path) for call in wing.chat.writes]
-    told = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
+    calls = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
     # Whom a pass made has no number yet when it is rehearsed.
     new = {f"contacts/{number}" for number in wing.chat.contacts.keys() - before}
-    return [(method, "contacts/(new)" if path in new else path) for method, path in told]
+    return [(method, "contacts/(new)" if path in new else path) for method, path in calls]
 
 
 def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
@@ -67,8 +67,8 @@ def test_a_rehearsal_writes_nothing(wing: Wing) -> None:
 @on_sqlite
 def test_a_rehearsal_of_two_makes_nobody_twice_either(wing: Wing) -> None:
     notes = list(DryRun(wing.services).run([42, 45]))
-    done = really(wing, [42, 45])
-    assert noted(notes).count(("POST", "contacts")) == done.count(("POST", "contacts"))
+    outcome = really(wing, [42, 45])
+    assert noted(notes).count(("POST", "contacts")) == outcome.count(("POST", "contacts"))
 
 
 @on_sqlite
@@ -94,9 +94,7 @@ BIA: dict[str, Any] = {"id": 2, "organization_id": 42, "email": "bia@acme.exampl
 )
 def test_a_rehearsal_shows_who_would_be_cleared(wing: Wing, fields: dict[str, Any]) -> None:
     wing.run(42)
-    (contact,) = [
-        each["id"] for each in wing.chat.contacts.values() if each["email"] == BIA["email"]
-    ]
+    (contact,) = [row["id"] for row in wing.chat.contacts.values() if row["email"] == BIA["email"]]
     wing.office.put("collaborators", 42, BIA | fields)
     (note,) = DryRun(wing.services).run([42])
     assert note.path == f"contacts/{contact}/destroy_custom_attributes"
@@ -107,15 +105,15 @@ def test_a_rehearsal_shows_contacts_that_earlier_versions_left_behind(wing: Wing
     definition = {"attribute_key": "middag_organization_id", "attribute_display_type": "text"}
     wing.chat.definitions[1] = {"id": 1, "attribute_model": "contact_attribute", **definition}
     wing.run(42)
-    told = {"middag_organization_id": "42", "middag_role": "member"}
-    left = wing.chat.add_contact(name="Leo", email="leo@x.example", custom_attributes=told)
+    attributes = {"middag_organization_id": "42", "middag_role": "member"}
+    contact = wing.chat.add_contact(name="Leo", email="leo@x.example", custom_attributes=attributes)
     (note,) = DryRun(wing.services).run([42])
-    assert note.path == f"contacts/{left['id']}/destroy_custom_attributes"
+    assert note.path == f"contacts/{contact['id']}/destroy_custom_attributes"
 
 
 def test_a_rehearsal_says_what_is_left_to_people(wing: Wing) -> None:
     wing.run(42)
-    (contact,) = [each for each in wing.chat.contacts.values() if each["email"] == BIA["email"]]
+    (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == BIA["email"]]
     contact["contact_inboxes"] = [{"inbox": wing.chat.inboxes[1], "source_id": "visitor"}]
     wing.office.put("collaborators", 42, BIA | {"role": "member", "email": "b@acme.example"})
     for _ in range(2):

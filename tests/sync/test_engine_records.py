@@ -32,7 +32,7 @@ def test_finished_work_is_deleted(build: BuildEngine, chatwoot: Chatwoot) -> Non
     until(lambda: answered(engine))
     chatwoot.act = raising(Refused("denied"))
     engine.intake.accept(hook("bad", 2))
-    (lost,) = until(engine.intake.list_buried)
+    (burial,) = until(engine.intake.list_buried)
     until(lambda: engine.queue.client.list_workflows(status="ERROR"))
     until(lambda: engine.queue.client.list_workflows(status="SUCCESS"))
     halt(engine)
@@ -41,7 +41,7 @@ def test_finished_work_is_deleted(build: BuildEngine, chatwoot: Chatwoot) -> Non
     assert engine.queue.client.list_workflows(status="SUCCESS") == []
     build(clock=lambda: time.time() + 29 * DAY).worker.sweep()
     assert engine.intake.accept(hook("good", 1)) == "duplicate"
-    assert [one.id for one in engine.intake.list_buried()] == [lost.id]
+    assert [burial.id for burial in engine.intake.list_buried()] == [burial.id]
     assert len(engine.queue.client.list_workflows(status="ERROR")) == 1
     build(clock=lambda: time.time() + 91 * DAY).worker.sweep()
     assert engine.queue.client.list_workflows() == []
@@ -67,7 +67,7 @@ def test_the_engine_sweeps_and_reconciles_by_its_own_clock(
     engine.intake.accept(hook("old", 1, "ticket.created"))
     until(lambda: len(engine.queue.client.list_schedules()) == 2)
     plans = engine.queue.client.list_schedules()
-    assert {(one["schedule_name"], one["cron_timezone"]) for one in plans} == {
+    assert {(plan["schedule_name"], plan["cron_timezone"]) for plan in plans} == {
         ("sweep", None),
         ("reconcile", "America/Sao_Paulo"),
     }
@@ -88,13 +88,13 @@ def test_nothing_is_pickled_and_versions_are_constant(build: BuildEngine) -> Non
     until(lambda: answered(engine))
     prefix = "" if engine.on_sqlite else "dbos."
     with engine.database.connect() as connection:
-        kept = connection.execute(
+        row = connection.execute(
             text(
                 f"SELECT serialization, application_version FROM {prefix}workflow_status "
                 "WHERE name = 'pass'"
             )
         ).one()
-    assert tuple(kept) == ("portable_json", "1")
+    assert tuple(row) == ("portable_json", "1")
 
 
 def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot: Chatwoot) -> None:

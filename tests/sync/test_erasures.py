@@ -38,8 +38,8 @@ def shown(bench: Bench, **fields: str) -> list[Json]:
 
 
 def held_back(bench: Bench, organization: int = 42) -> list[tuple[int, str]]:
-    found = bench.directory.erasures.list_held_back(organization)
-    return [(number, person.key) for number, person in found]
+    rows = bench.directory.erasures.list_held_back(organization)
+    return [(number, person.key) for number, person in rows]
 
 
 def test_an_erased_contact_is_not_made_again(
@@ -51,9 +51,9 @@ def test_an_erased_contact_is_not_made_again(
         bench.run(42, kind)
     assert shown(bench, email=EMAIL) == []
     assert held_back(bench) == [(bia["id"], "collaborator:2")]
-    told = [each for each in caplog.messages if "was deleted in Chatwoot" in each]
-    assert len(told) == 1
-    assert f"sync erased --allow {bia['id']}" in told[0]
+    lines = [message for message in caplog.messages if "was deleted in Chatwoot" in message]
+    assert len(lines) == 1
+    assert f"sync erased --allow {bia['id']}" in lines[0]
     assert EMAIL not in caplog.text
 
 
@@ -120,8 +120,8 @@ def test_a_person_of_two_organizations_is_erased_in_both(bench: Bench, bia: Json
     for organization in (45, 42, 45, 42):
         bench.run(organization)
     assert shown(bench, email=EMAIL) == []
-    (one,) = bench.directory.erasures.list_erasures()
-    assert (one.contact, one.organizations) == (bia["id"], (42, 45))
+    (erasure,) = bench.directory.erasures.list_erasures()
+    assert (erasure.contact, erasure.organizations) == (bia["id"], (42, 45))
 
 
 def test_a_new_email_of_the_same_collaborator_brings_nobody_back(bench: Bench, bia: Json) -> None:

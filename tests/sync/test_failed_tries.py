@@ -53,19 +53,19 @@ def test_a_new_process_goes_on_where_the_dead_one_was(wing: Wing) -> None:
     fail_at(wing, 40)
     with pytest.raises(TryLater):
         wing.run(42)
-    seated = {
+    seats = {
         f"contacts/{number}"
         for number, row in wing.chat.contacts.items()
         if row["custom_attributes"]
     }
-    assert len(seated) > 5
+    assert len(seats) > 5
     wing.chat.failures = never
     wing.chat.forget()
     Jobs(wing.services, wing.engine.intake).bring_in_line(42)
     assert len(wing.chat.contacts) == 24
     assert all(row["custom_attributes"] for row in wing.chat.contacts.values())
     paths = {call.path for call in wing.chat.calls if call.method in ("PUT", "POST")}
-    assert not {path for path in paths if path.endswith(tuple(seated))}
+    assert not {path for path in paths if path.endswith(tuple(seats))}
 
 
 def test_each_try_dies_and_one_call_in_twenty_fails_and_all_are_seated(wing: Wing) -> None:
@@ -73,16 +73,16 @@ def test_each_try_dies_and_one_call_in_twenty_fails_and_all_are_seated(wing: Win
     add_colleagues(wing, 40)
     dice = random.Random(11)
     wing.chat.failures = lambda _call: Failure(500) if dice.random() < 0.05 else None
-    left = []
+    rest = []
     for _ in range(8):
         with suppress(TryLater):
             Jobs(wing.services, wing.engine.intake).bring_in_line(42)
-        told = [row for row in wing.chat.contacts.values() if row["custom_attributes"]]
-        left.append(44 - len(told))
-        if not left[-1]:
+        rows = [row for row in wing.chat.contacts.values() if row["custom_attributes"]]
+        rest.append(44 - len(rows))
+        if not rest[-1]:
             break
-    assert left[0] < 22
-    assert left[-1] == 0
+    assert rest[0] < 22
+    assert rest[-1] == 0
     assert len(wing.chat.contacts) == 44
 
 
@@ -104,8 +104,8 @@ def test_whoever_changed_meanwhile_is_looked_at_again(wing: Wing) -> None:
     wing.chat.failures = never
     company(wing.office, 42, "Acme II", "office@42.example")
     wing.run(42)
-    told = {row["custom_attributes"]["middag_organization"] for row in wing.chat.contacts.values()}
-    assert told == {"Acme II"}
+    names = {row["custom_attributes"]["middag_organization"] for row in wing.chat.contacts.values()}
+    assert names == {"Acme II"}
 
 
 @on_sqlite

@@ -41,20 +41,22 @@ class Servers:
 
 @pytest.fixture
 def servers() -> Iterator[Servers]:
-    made = Servers()
-    thaw = threading.Timer(THAW_SECONDS, made.thaw)  # who waits for them fails, and does not hang
+    new_servers = Servers()
+    thaw = threading.Timer(
+        THAW_SECONDS, new_servers.thaw
+    )  # who waits for them fails, and does not hang
     thaw.start()
-    yield made
+    yield new_servers
     thaw.cancel()
-    made.thaw()
+    new_servers.thaw()
 
 
 @pytest.fixture
 def engine(cluster: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(db, "ANSWER_SECONDS", PATIENCE)
-    made = db.connect(create(cluster, f"frozen{next(_numbers)}"))
-    yield made
-    made.dispose()
+    new_engine = db.connect(create(cluster, f"frozen{next(_numbers)}"))
+    yield new_engine
+    new_engine.dispose()
 
 
 def test_a_session_that_does_not_answer_is_given_up_and_nobody_waits_for_it_again(

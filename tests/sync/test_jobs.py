@@ -66,9 +66,15 @@ def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
 
 def poster(url: str) -> Callable[[int], int]:
     def post(number: int) -> int:
-        told = {"id": f"h{number}", "event": "entitlement.renewed", "data": {"organization_id": 42}}
-        told |= {"timestamp": "2026-05-04T14:30:00Z"}
-        return requests.post(f"{url}/sync/hooks", json=told, headers=BEARER, timeout=30).status_code
+        event = {
+            "id": f"h{number}",
+            "event": "entitlement.renewed",
+            "data": {"organization_id": 42},
+        }
+        event |= {"timestamp": "2026-05-04T14:30:00Z"}
+        return requests.post(
+            f"{url}/sync/hooks", json=event, headers=BEARER, timeout=30
+        ).status_code
 
     return post
 
@@ -150,8 +156,8 @@ def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
     assert wing.passes.reconcile() == LinedUp(40, 0, 40)
     gone(wing, numbers[2:6])
     assert wing.passes.reconcile(force=True) == LinedUp(40, 0, 40)
-    told = [number for number, kind in wing.waiting() if kind == DELETED]
-    assert sorted(set(told)) == numbers[:6]
+    deleted = [number for number, kind in wing.waiting() if kind == DELETED]
+    assert sorted(set(deleted)) == numbers[:6]
 
 
 @on_sqlite
@@ -178,9 +184,9 @@ def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
 def test_the_daily_look_is_scheduled_at_night(working: Wing) -> None:
     client = DBOSClient(system_database_url=working.environ["PANEL_DATABASE_URL"])
     until(lambda: len(client.list_schedules()) == 2)
-    found = {row["schedule_name"]: row["schedule"] for row in client.list_schedules()}
+    schedules = {row["schedule_name"]: row["schedule"] for row in client.list_schedules()}
     client.destroy()
-    assert found["reconcile"] == "23 4 * * *"
+    assert schedules["reconcile"] == "23 4 * * *"
 
 
 @on_sqlite

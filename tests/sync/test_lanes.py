@@ -59,10 +59,10 @@ def test_no_organization_is_overtaken(build: BuildEngine) -> None:
     )
     while len(begun) < len(numbers):
         with engine.database.connect() as connection:
-            due = lanes.find_next(connection, Lane.URGENT, AT_ONCE[Lane.URGENT], time.time())
+            rows = lanes.find_next(connection, Lane.URGENT, AT_ONCE[Lane.URGENT], time.time())
         with engine.database.connect() as connection:
             dispatcher.look(connection)
-        assert [number for number, _ in due] == begun[-len(due) :]
+        assert [number for number, _ in rows] == begun[-len(rows) :]
         for pass_id in reversed(ids):
             dispatcher.leave(pass_id)
     assert begun == numbers
@@ -87,13 +87,13 @@ def test_a_hook_begins_while_the_slow_lanes_are_full(build: BuildEngine) -> None
 def test_a_pass_that_somebody_begins_to_wait_for_gets_the_first_lanes_calls(
     build: BuildEngine,
 ) -> None:
-    engine, seen = build(), list[Lane]()
+    engine, order = build(), list[Lane]()
     inside = threading.Event()
 
     def bring(_organization: int) -> None:
-        seen.append(find_turn().lane)
+        order.append(find_turn().lane)
         inside.set()
-        if seen == [Lane.RECONCILE]:
+        if order == [Lane.RECONCILE]:
             until(lambda: find_turn().lane == Lane.URGENT)
 
     engine.intake.line_up([7], Lane.RECONCILE)
@@ -101,7 +101,7 @@ def test_a_pass_that_somebody_begins_to_wait_for_gets_the_first_lanes_calls(
     assert inside.wait(60)
     engine.intake.accept(hook("h", 7))
     until(lambda: is_answered(engine), 60)
-    assert seen == [Lane.RECONCILE, Lane.URGENT]
+    assert order == [Lane.RECONCILE, Lane.URGENT]
     assert engine.intake.stats().done == 2  # none was given up, and settled later
 
 
@@ -176,7 +176,7 @@ def test_the_slow_lanes_leave_the_reserve_and_use_the_rest() -> None:
 @pytest.mark.parametrize("lane", [Lane.BACKFILL, Lane.RECONCILE])
 def test_the_slow_lanes_have_a_quarter_beside_a_flood_of_hooks(lane: Lane) -> None:
     """In real time, at a budget of which seconds are enough."""
-    limit, taken = RateLimit(3000), dict.fromkeys(Lane, 0)
+    limit, counts = RateLimit(3000), dict.fromkeys(Lane, 0)
     spend(limit, Turn(Lane.URGENT), 600)  # what may be made at once
     until_then = time.monotonic() + 3
 
@@ -185,16 +185,18 @@ def test_the_slow_lanes_have_a_quarter_beside_a_flood_of_hooks(lane: Lane) -> No
             turn = Turn(lane, time.monotonic())
             while time.monotonic() < until_then:
                 spend(limit, turn, 1)
-                taken[lane] += 1
+                counts[lane] += 1
 
         return run
 
-    threads = [threading.Thread(target=flood(each)) for each in [Lane.URGENT] * 8 + [lane]]
+    threads = [
+        threading.Thread(target=flood(thread_lane)) for thread_lane in [Lane.URGENT] * 8 + [lane]
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    share = taken[lane] / sum(taken.values())
+    share = counts[lane] / sum(counts.values())
     assert 0.2 < share < 0.4  # a quarter of the budget, of which a fifth is a reserve
 
 

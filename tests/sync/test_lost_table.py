@@ -35,13 +35,13 @@ def test_a_lost_company_contact_is_told_once_to_the_administrator_and_not_made_t
     lose_the_table(panel)
     panel.chat.forget()
 
-    with pytest.raises(GiveUp) as told:
+    with pytest.raises(GiveUp) as error:
         run(panel, 43)
     run(panel, 43)
 
-    assert f"contact {number} " in told.value.detail
-    assert "Bare" not in told.value.detail
-    assert "Delete it in Chatwoot" in told.value.detail
+    assert f"contact {number} " in error.value.detail
+    assert "Bare" not in error.value.detail
+    assert "Delete it in Chatwoot" in error.value.detail
     assert panel.chat.writes == []
     drift = command(panel, "sync", "drift", "43")
     assert drift.exit_code == 1

@@ -34,8 +34,8 @@ def test_entities_are_decoded_in_names_attributes_and_the_search(bench: Bench) -
     assert bench.contact(email=COMPANY)["name"] == "O’Brien & Filhos"
     assert bench.contact(email=ANA)["name"] == "Ana d'Ávila"
     assert bench.told(email=ANA)["middag_organization"] == "O’Brien & Filhos"
-    [known] = bench.directory.get_organizations([42]).values()
-    assert known.name == "O’Brien & Filhos"
+    [company] = bench.directory.get_organizations([42]).values()
+    assert company.name == "O’Brien & Filhos"
 
 
 @pytest.mark.parametrize("mended", ["O&#8217;Brien Ltda", "O’Brien Ltda", "O'Brien Ltda"])
@@ -80,21 +80,21 @@ def test_the_next_expiry_is_the_day_that_was_written(bench: Bench, form: str) ->
     assert bench.told(email=ANA)["middag_next_expiry"] == day.isoformat()
 
 
-@pytest.mark.parametrize(("days", "said"), [(0, True), (-1, False)])
-def test_what_expires_today_is_still_to_come(bench: Bench, days: int, said: bool) -> None:
+@pytest.mark.parametrize(("days", "word"), [(0, True), (-1, False)])
+def test_what_expires_today_is_still_to_come(bench: Bench, days: int, word: bool) -> None:
     day = TODAY + timedelta(days=days)
     entitlement(bench.office, 42, 1, "active", f"{day}T00:00:00Z")
     bench.run()
-    assert (bench.told(email=ANA).get("middag_next_expiry") == day.isoformat()) is said
+    assert (bench.told(email=ANA).get("middag_next_expiry") == day.isoformat()) is word
 
 
 @pytest.mark.parametrize("end", ["lifetime", "never", 0, False, "", None])
 def test_no_end_is_no_next_expiry(bench: Bench, end: Any) -> None:
     entitlement(bench.office, 42, 1, "Ativo", end)
     bench.run()
-    told = bench.told(email=ANA)
-    assert told["middag_active_entitlements"] == 1
-    assert "middag_next_expiry" not in told
+    attributes = bench.told(email=ANA)
+    assert attributes["middag_active_entitlements"] == 1
+    assert "middag_next_expiry" not in attributes
 
 
 # -- what cannot be read ---------------------------------------------------------------------------
@@ -103,8 +103,8 @@ FACTS = ("middag_entitlement_status", "middag_active_entitlements", "middag_next
 
 
 def facts(bench: Bench) -> list[Any]:
-    told = bench.told(email=ANA)
-    return [told.get(key) for key in FACTS]
+    attributes = bench.told(email=ANA)
+    return [attributes.get(key) for key in FACTS]
 
 
 @pytest.mark.parametrize(

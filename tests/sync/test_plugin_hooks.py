@@ -77,7 +77,7 @@ def test_a_kind_of_ours_without_an_organization_is_kept_and_buried(
 ) -> None:
     answer = ring(data={"organization_id": "somebody"})
     assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
-    assert [one.reason for one in panel.sync.intake.list_buried()] == ["no_organization"]
+    assert [burial.reason for burial in panel.sync.intake.list_buried()] == ["no_organization"]
 
 
 def test_a_signature_opens_as_well(ring: Ring, panel: Panel) -> None:
@@ -160,13 +160,13 @@ def test_503_while_somebody_else_holds_the_database(
     assert ring(data={"organization_id": 42}).status_code == 202
 
 
-@pytest.mark.parametrize("gone", ["the folder", "the file"])
-def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path, gone: str) -> None:
+@pytest.mark.parametrize("way", ["the folder", "the file"])
+def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path, way: str) -> None:
     """Its connections are open still: SQLite would write on, into a file without a name."""
     ring(id="before")
     # Whoever counts that delivery a moment later would make a new file.
     get(Services, panel.app).deliveries.flush()
-    if gone == "the file":
+    if way == "the file":
         (tmp_path / "panel.db").unlink()
     else:
         shutil.rmtree(tmp_path)
@@ -214,6 +214,6 @@ ring("third")
 
 def test_503_when_the_disk_is_read_only(sqlite_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", READ_ONLY, sqlite_url, str(tmp_path)]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     tmp_path.chmod(0o755)
-    assert asked.stdout.split() == ["202", "503", "503"], asked.stderr
+    assert run.stdout.split() == ["202", "503", "503"], run.stderr

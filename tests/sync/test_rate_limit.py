@@ -49,7 +49,7 @@ def list_starts(seconds: float, count: int) -> list[float]:
         with limit.take():
             at.append(clock.now)
             clock.advance(seconds)
-    return [round(each - at[0], 3) for each in at]
+    return [round(moment - at[0], 3) for moment in at]
 
 
 def test_a_worker_rests_twice_as_long_as_it_worked() -> None:
@@ -93,11 +93,11 @@ class SmallShop(BackOffice):
 
 @pytest.fixture
 def shop() -> SmallShop:
-    made = SmallShop()
+    small_shop = SmallShop()
     for number in range(100, 180):
-        company(made, number, f"Company {number}")
-        person(made, number, number, f"p{number}@acme.example", "owner", number)
-    return made
+        company(small_shop, number, f"Company {number}")
+        person(small_shop, number, number, f"p{number}@acme.example", "owner", number)
+    return small_shop
 
 
 @pytest.fixture
@@ -105,18 +105,18 @@ def build(shop: SmallShop, tmp_path: Path) -> Iterator[Callable[..., Services]]:
     """`build(MIDDAG_CALLS_PER_MINUTE="1")`: the shared objects of a panel before this shop."""
     chat = Chatwoot()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
-    office_at, chat_at, made = serve(shop), serve(chat), list[Services]()
+    office_at, chat_at, all_services = serve(shop), serve(chat), list[Services]()
 
     def build_services(**changes: str) -> Services:
         environ = environment(office_at.url, chat_at.url, with_tables(tmp_path), **changes)
-        made.append(services.build(from_env(environ), Flask("shop")))
-        return made[-1]
+        all_services.append(services.build(from_env(environ), Flask("shop")))
+        return all_services[-1]
 
     yield build_services
     office_at.stop()
     chat_at.stop()
-    for each in made:
-        each.database.dispose()
+    for part in all_services:
+        part.database.dispose()
 
 
 Build = Callable[..., Services]

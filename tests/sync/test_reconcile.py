@@ -157,7 +157,11 @@ def test_what_an_agent_picked_for_a_contact_stays_beside_its_seats(bench: Bench)
     company(bench.office, 45, "Bela Ltda")
     bench.run()
     bench.run(45)
-    ana = next(each for each in bench.chat.contacts.values() if each["email"] == "ana@acme.example")
+    ana = next(
+        contact
+        for contact in bench.chat.contacts.values()
+        if contact["email"] == "ana@acme.example"
+    )
     bench.links.put(Link(CONTACT, ana["id"], 45, PICKED, agent=2, disclosed=True))
     bench.run()
     assert bench.told(email="ana@acme.example")["middag_organization_id"] == "42,45"
@@ -199,9 +203,9 @@ def test_twenty_conversations_that_end_in_a_long_mail_are_all_named(bench: Bench
         number = bench.chat.add_conversation(ana)["id"]
         bench.chat.add_mail(number, "Good morning", html)
     bench.run()
-    named = [row for row in bench.chat.conversations.values() if row["contact_id"] == ana]
-    assert {row["custom_attributes"]["middag_organization_id"] for row in named} == {"42"}
-    assert len(named) == 20
+    rows = [row for row in bench.chat.conversations.values() if row["contact_id"] == ana]
+    assert {row["custom_attributes"]["middag_organization_id"] for row in rows} == {"42"}
+    assert len(rows) == 20
 
 
 @pytest.mark.parametrize("code", ["too_large", "http_500"])
@@ -250,5 +254,5 @@ def test_a_database_that_is_too_slow_for_a_write_refused_no_value(bench: Bench) 
 
 def test_a_new_contact_is_not_read_again(bench: Bench) -> None:
     bench.run()
-    read = [call.path for call in bench.chat.calls if call.method == "GET"]
-    assert [path for path in read if path.rpartition("/")[2].isdigit()] == []
+    paths = [call.path for call in bench.chat.calls if call.method == "GET"]
+    assert [path for path in paths if path.rpartition("/")[2].isdigit()] == []

@@ -67,11 +67,11 @@ def test_a_task_that_waits_is_asked_for_once(build: BuildEngine) -> None:
 
 
 def test_a_naming_that_runs_is_not_asked_for_again(build: BuildEngine) -> None:
-    engine, asked = build(), list[bool]()
-    start(engine, lambda task: asked.append(engine.tasks.ask(task)))
+    engine, calls = build(), list[bool]()
+    start(engine, lambda task: calls.append(engine.tasks.ask(task)))
     engine.tasks.ask(TASK)
-    until(lambda: asked and engine.intake.stats().tasks == 0)
-    assert asked == [False]
+    until(lambda: calls and engine.intake.stats().tasks == 0)
+    assert calls == [False]
     assert engine.tasks.ask(TASK) is True  # but afterwards it is
 
 
@@ -79,17 +79,17 @@ def test_what_changes_while_a_repair_runs_is_repaired_ten_minutes_later(
     build: BuildEngine,
 ) -> None:
     clock = Clock()
-    engine, asked = build(clock=clock), list[bool]()
+    engine, calls = build(clock=clock), list[bool]()
     task = Task(REPAIR, 7)
 
     def do(_task: Task) -> None:
-        asked.append(engine.tasks.ask(task))
+        calls.append(engine.tasks.ask(task))
 
     engine.tasks.ask(task)
     clock.advance(REPAIR_DELAY_SECONDS)
     start(engine, do)
-    until(lambda: asked)
-    assert asked == [True]
+    until(lambda: calls)
+    assert calls == [True]
     until(lambda: not runs(engine))
     assert len(list_due(engine, tasks.c.due_at > clock())) == 1
 
@@ -172,8 +172,8 @@ def test_what_was_given_up_can_be_run_again_and_dismissed(build: BuildEngine) ->
     assert engine.intake.dismiss(row.id, "ana") is True
     assert engine.intake.list_buried() == []
     assert engine.tasks.replay(TASK) is False
-    settled = [each.settled_by for each in engine.intake.list_buried(SETTLED)]
-    assert sorted(settled) == ["dismissed by ana", "run again"]
+    settlers = [burial.settled_by for burial in engine.intake.list_buried(SETTLED)]
+    assert sorted(settlers) == ["dismissed by ana", "run again"]
 
 
 def test_a_good_pass_of_the_organization_settles_it(build: BuildEngine) -> None:

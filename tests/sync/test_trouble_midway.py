@@ -56,8 +56,8 @@ def test_a_deleted_organization_is_cleared_although_chatwoot_failed_meanwhile(
     with pytest.raises(TryLater):
         acme.run(ACME, DELETED)
     acme.run(ACME, DELETED)
-    kept = [row["custom_attributes"] for row in acme.chat.contacts.values()]
-    assert [told for told in kept if set(told) & set(OUR_ATTRIBUTES)] == []
+    attributes = [row["custom_attributes"] for row in acme.chat.contacts.values()]
+    assert [attributes for attributes in attributes if set(attributes) & set(OUR_ATTRIBUTES)] == []
     assert acme.chat.conversations[1]["custom_attributes"] == {"topic": "billing"}
 
 
@@ -66,9 +66,9 @@ def test_a_seat_that_gets_another_number_keeps_its_conversation(acme: Bench) -> 
     acme.office.remove("collaborators", ACME, 1)
     person(acme.office, ACME, 9, "ana@both.example", "member", 7)
     acme.run(ACME)
-    told = acme.chat.conversations[1]["custom_attributes"]
+    attributes = acme.chat.conversations[1]["custom_attributes"]
     acme.office.remove("collaborators", ACME, 9)
-    assert told["middag_organization_id"] == str(ACME)
+    assert attributes["middag_organization_id"] == str(ACME)
 
 
 def test_who_left_keeps_the_conversation_that_an_agent_picked(acme: Bench) -> None:

@@ -17,17 +17,17 @@ def pick(panel: Panel, disclosed: bool) -> Visitor:
     talk = visitor.starts()
     number = talk["contact"]["id"]
     links = get(Services, panel.app).links
-    told = {"state": PICKED, "agent": 2, "contact": number, "disclosed": disclosed}
-    links.put(Link(CONTACT, number, 42, **told), Link(CONVERSATION, talk["id"], 42, **told))
+    fields = {"state": PICKED, "agent": 2, "contact": number, "disclosed": disclosed}
+    links.put(Link(CONTACT, number, 42, **fields), Link(CONVERSATION, talk["id"], 42, **fields))
     return visitor
 
 
 def write_as_earlier_version(panel: Panel, visitor: Visitor) -> None:
-    named = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    attributes = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
     number = visitor.reads()["id"]
-    panel.chat.contacts[number]["custom_attributes"] = {"vip": "yes", **named}
+    panel.chat.contacts[number]["custom_attributes"] = {"vip": "yes", **attributes}
     for talk in panel.chat.conversations.values():
-        talk["custom_attributes"] = {"topic": "billing", **named}
+        talk["custom_attributes"] = {"topic": "billing", **attributes}
 
 
 def told_to(panel: Panel, visitor: Visitor) -> list[Json]:

@@ -39,9 +39,9 @@ def send(door: Door, reason: str) -> requests.Response:
 
 def status_of(door: Door) -> Any:
     """What `sync status` says of the webhooks; `is_problem`: are they one of its problems?"""
-    told = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
-    state = json.loads(told.stdout)
-    is_problem = any("What Chatwoot delivers" in each for each in state["problems"])
+    outcome = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
+    state = json.loads(outcome.stdout)
+    is_problem = any("What Chatwoot delivers" in problem for problem in state["problems"])
     return state["chatwoot_webhooks"] | {"is_problem": is_problem}
 
 
@@ -62,7 +62,7 @@ def test_a_webhook_that_is_refused_is_seen(
         refused(send(door, reason), reason)
     words = REFUSAL_REASONS[reason].words
     assert counted(reason) - before == 14
-    [line] = [each.getMessage() for each in caplog.records if "webhook" in each.getMessage()]
+    [line] = [record.getMessage() for record in caplog.records if "webhook" in record.getMessage()]
     assert words in line
     assert REFUSAL_REASONS[reason].advice in line
     overall, word, detail = ready_of(door)
@@ -169,7 +169,7 @@ def test_refusals_do_not_write_to_the_database_each(door: Door) -> None:
             send(door, reason)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert len([each for each in statements if "INSERT" in each]) < 10
+    assert len([statement for statement in statements if "INSERT" in statement]) < 10
     assert sum(row["count"] for row in status_of(door)["refused"].values()) == 60
 
 

@@ -44,8 +44,8 @@ def test_a_right_signature_is_let_in(standing: Door) -> None:
 
 
 def test_a_signature_over_the_body_alone_is_not_enough(standing: Door) -> None:
-    made = "sha256=" + hmac.new(SECRET.encode(), RAW, sha256).hexdigest()
-    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Signature": made}))
+    body_signature = "sha256=" + hmac.new(SECRET.encode(), RAW, sha256).hexdigest()
+    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Signature": body_signature}))
 
 
 def test_a_changed_body_is_refused(standing: Door) -> None:
@@ -125,17 +125,17 @@ def test_a_large_body_without_a_signature_is_refused_before_it_is_looked_at(
 
 def test_a_refusal_asks_the_database_nothing(standing: Door) -> None:
     """Else whoever has no secret could keep the database busy."""
-    asked, sound = list[str](), RAW[:-1] + b"  }"
+    queries, sound = list[str](), RAW[:-1] + b"  }"
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        asked.append(statement)
+        queries.append(statement)
 
     event.listen(standing.shared.database, "before_cursor_execute", note)
     for raw in (RAW, b" " * (1024 * 1024 + 1)):
         assert standing.post(raw).status_code in (401, 413)
         assert standing.post(raw, **signature(sound)).status_code in (401, 413)
     event.remove(standing.shared.database, "before_cursor_execute", note)
-    assert [each for each in asked if "deliveries" not in each] == []
+    assert [query for query in queries if "deliveries" not in query] == []
 
 
 def test_a_conversation_with_its_messages_is_not_too_large(standing: Door) -> None:

@@ -137,8 +137,8 @@ def test_what_needs_no_pass_is_settled_at_once(build: BuildEngine) -> None:
         "buried",
     ]
     assert engine.intake.stats().waiting == 0
-    (lost,) = engine.intake.list_buried()
-    assert (lost.id, lost.organization, lost.reason) == ("e", None, "no_organization")
+    (burial,) = engine.intake.list_buried()
+    assert (burial.id, burial.organization, burial.reason) == ("e", None, "no_organization")
 
 
 # -- trying again ----------------------------------------------------------------------------------

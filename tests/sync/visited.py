@@ -56,11 +56,13 @@ def run(panel: Panel, *organizations: int) -> None:
 
 def row(panel: Panel, **fields: Any) -> Json:
     """The one contact with these values."""
-    wanted = fields.items()
-    (found,) = [
-        each for each in panel.chat.contacts.values() if all(each[k] == v for k, v in wanted)
+    pairs = fields.items()
+    (contact,) = [
+        contact
+        for contact in panel.chat.contacts.values()
+        if all(contact[k] == v for k, v in pairs)
     ]
-    return found
+    return contact
 
 
 def seats(panel: Panel, organization: int) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class Door:
 
     def post(self, raw: bytes, **headers: str) -> requests.Response:
         url = f"{self.panel.url}/sync/chatwoot"
-        told = {"Content-Type": "application/json", **headers}
-        return requests.post(url, data=raw, headers=told, timeout=30)
+        all_headers = {"Content-Type": "application/json", **headers}
+        return requests.post(url, data=raw, headers=all_headers, timeout=30)
 
     def tell(self, event: str, delivery: str = "", **fields: Any) -> requests.Response:
         raw = json.dumps({"event": event, "account": {"id": 1}, **fields}).encode()
@@ -55,8 +55,8 @@ class Door:
         """How many passes and tasks this event asks for."""
         answer = self.tell(event, **fields)
         assert answer.status_code == 202, answer.text
-        told: dict[str, Any] = answer.json()
-        return {name: told[name] for name in ("passes", "tasks")}
+        body: dict[str, Any] = answer.json()
+        return {name: body[name] for name in ("passes", "tasks")}
 
     def contact(self, email: str) -> Json:
         (row,) = [row for row in self.panel.chat.contacts.values() if row["email"] == email]
@@ -87,11 +87,11 @@ def signature(
     raw: bytes, at: float | None = None, secret: str = SECRET, delivery: str = "d1"
 ) -> dict[str, str]:
     stamp = str(int(time.time() if at is None else at))
-    made = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+    digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
     return {
         "X-Chatwoot-Delivery": delivery,
         "X-Chatwoot-Timestamp": stamp,
-        "X-Chatwoot-Signature": f"sha256={made}",
+        "X-Chatwoot-Signature": f"sha256={digest}",
     }
 
 
@@ -138,8 +138,8 @@ def talk(door: Door, email: str, number: int = 900, **fields: Any) -> Json:
 def message(door: Door, email: str, **fields: Any) -> Json:
     sender = door.contact(email)
     conversation = {"id": 900, "meta": {"sender": sender}}
-    told = {"message_type": "incoming", "private": False, "sender": sender}
-    return told | {"conversation": conversation, "content": "Hello?"} | fields
+    body = {"message_type": "incoming", "private": False, "sender": sender}
+    return body | {"conversation": conversation, "content": "Hello?"} | fields
 
 
 RAW = b'{"event": "message_created"}'

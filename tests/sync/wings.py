@@ -47,8 +47,8 @@ class Wing:
 
     def attributes(self, email: str) -> dict[str, Any]:
         (row,) = [row for row in self.chat.contacts.values() if row["email"] == email]
-        told: dict[str, Any] = row["custom_attributes"]
-        return told
+        attributes: dict[str, Any] = row["custom_attributes"]
+        return attributes
 
     def waiting(self) -> list[tuple[int, str]]:
         """(organization, kind) of every hook that waits."""
@@ -59,8 +59,10 @@ class Wing:
 
     def versions(self, organization: int) -> list[str]:
         """What somebody sees who reads the sections now."""
-        read = self.services.back_office.read
-        return [read(document, organization, CacheControl.FRESH).version for document in DOCUMENTS]
+        original = self.services.back_office.read
+        return [
+            original(document, organization, CacheControl.FRESH).version for document in DOCUMENTS
+        ]
 
 
 def inhabited() -> tuple[BackOffice, Chatwoot]:

@@ -30,7 +30,7 @@ class Chatwoot:
             self.ran.append((organization, begun, time.time()))
 
     def count(self, organization: int) -> int:
-        return sum(one[0] == organization for one in self.ran)
+        return sum(entry[0] == organization for entry in self.ran)
 
 
 @pytest.fixture

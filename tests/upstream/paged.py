@@ -63,14 +63,14 @@ class Shop:
         query = dict(request.args.items())
         if request.path.startswith("/organizations/") and request.path.count("/") == 2:
             return envelope({"id": int(query["org"]), "name": "Firm"})
-        if refused := self.refuse(query):
-            return refused
+        if refusal := self.refuse(query):
+            return refusal
         page, size = int(query["page"]), min(int(query.get("per_page", 20)), self.largest)
         rows = [{"id": at, "status": "pending"} for at in range(1, self.rows + 1)]
-        shown = rows[(page - 1) * size : page * size]
+        page_rows = rows[(page - 1) * size : page * size]
         pages = -(-self.rows // size)
-        told = {"page": page, "per_page": size, "total": self.rows, "pages": pages}
-        return envelope(shown, self.meta(page, told))
+        meta = {"page": page, "per_page": size, "total": self.rows, "pages": pages}
+        return envelope(page_rows, self.meta(page, meta))
 
     @property
     def asked(self) -> list[tuple[str, str | None]]:
@@ -82,7 +82,7 @@ Open = Callable[[Shop], BackOffice]
 
 
 @pytest.fixture
-def opened() -> Iterator[Open]:
+def open_office() -> Iterator[Open]:
     servers = []
 
     def open_shop(shop: Shop) -> BackOffice:

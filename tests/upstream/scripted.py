@@ -67,18 +67,18 @@ Serve = Callable[..., Scripted]
 
 @pytest.fixture
 def scripted() -> Iterator[Serve]:
-    made: list[Scripted] = []
+    servers: list[Scripted] = []
 
     def serve(*scripts: Script, tls: ssl.SSLContext | None = None) -> Scripted:
         listener = socket.create_server(("127.0.0.1", 0))
         listener = tls.wrap_socket(listener, server_side=True) if tls else listener
         server = Scripted(listener, scripts)
         threading.Thread(target=server.run, daemon=True).start()
-        made.append(server)
+        servers.append(server)
         return server
 
     yield serve
-    for server in made:
+    for server in servers:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
 

@@ -25,8 +25,10 @@ def native(code: Any, status: int = 0) -> dict[str, Any]:
 
 
 def rejected(status: int, body: Any = None, **headers: str) -> PanelError | None:
-    named = CaseInsensitiveDict({name.replace("_", "-"): text for name, text in headers.items()})
-    return name_rejection(Rejection(status, named, body))
+    named_headers = CaseInsensitiveDict(
+        {name.replace("_", "-"): text for name, text in headers.items()}
+    )
+    return name_rejection(Rejection(status, named_headers, body))
 
 
 OWN = [
@@ -152,5 +154,5 @@ def test_each_code_has_a_cause_a_remedy_and_a_row_for_the_administrator(code: st
 
 
 def test_every_remedy_belongs_to_a_code() -> None:
-    others = {"redirected", "cached_upstream", "unreadable"}
-    assert BACK_OFFICE_REMEDIES.keys() <= CODES | others
+    codes = {"redirected", "cached_upstream", "unreadable"}
+    assert BACK_OFFICE_REMEDIES.keys() <= CODES | codes

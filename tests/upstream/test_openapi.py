@@ -125,8 +125,8 @@ def described(exchange: Exchange) -> Json | None:
     for row in FILE["operations"]:
         pattern = re.sub(r"\{\w+\}", r"\\d+", row["path"])
         if row["method"] == exchange.call.method and re.fullmatch(pattern, exchange.path):
-            found: Json = row
-            return found
+            node: Json = row
+            return node
     return None
 
 
@@ -134,13 +134,13 @@ def named(row: Json) -> str:
     return f"{row['method']} {row['path']}"
 
 
-def said(found: Iterator[str], prefix: str) -> list[str]:
-    return sorted({f"{prefix}: {line.lstrip('.')}" for line in found})
+def said(matches: Iterator[str], prefix: str) -> list[str]:
+    return sorted({f"{prefix}: {line.lstrip('.')}" for line in matches})
 
 
 def real(lines: list[str]) -> list[str]:
     return sorted(
-        {line for line in lines if not any(re.fullmatch(known, line) for known in ERRATA)}
+        {line for line in lines if not any(re.fullmatch(pattern, line) for pattern in ERRATA)}
     )
 
 
@@ -206,34 +206,34 @@ def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
 
 
 def test_every_described_call_is_made_at_least_once(exchanges: list[Exchange]) -> None:
-    made = {named(row) for each in exchanges if (row := described(each))}
-    assert made == {named(row) for row in FILE["operations"]}
+    operations = {named(row) for exchange in exchanges if (row := described(exchange))}
+    assert operations == {named(row) for row in FILE["operations"]}
 
 
 def test_what_is_not_described_is_what_the_file_lacks(exchanges: list[Exchange]) -> None:
-    paths = {each.path for each in exchanges if described(each) is None}
+    paths = {exchange.path for exchange in exchanges if described(exchange) is None}
     assert [path for path in paths if not UNDESCRIBED.fullmatch(path)] == []
 
 
 def of_requests(exchanges: list[Exchange]) -> list[str]:
-    found: list[str] = []
-    for each in exchanges:
-        row = described(each) or {}
+    texts: list[str] = []
+    for exchange in exchanges:
+        row = described(exchange) or {}
         if "body" in row:
-            body = each.call.body
+            body = exchange.call.body
             body = body.get("webhook", body.get("custom_attribute_definition", body))
-            found += said(faults(body, row["body"], strict=True), f"{named(row)} request")
-    return found
+            texts += said(faults(body, row["body"], strict=True), f"{named(row)} request")
+    return texts
 
 
 def of_answers(exchanges: list[Exchange]) -> list[str]:
-    found: list[str] = []
-    for each in exchanges:
-        row = described(each)
+    texts: list[str] = []
+    for exchange in exchanges:
+        row = described(exchange)
         schema = next(iter(row["answers"].values()), None) if row else None
-        if row and schema and each.status < 300:
-            found += said(faults(unwrapped(row, each.answer), schema), f"{named(row)} answer")
-    return found
+        if row and schema and exchange.status < 300:
+            texts += said(faults(unwrapped(row, exchange.answer), schema), f"{named(row)} answer")
+    return texts
 
 
 def test_our_requests_fit_the_description(exchanges: list[Exchange]) -> None:
@@ -244,20 +244,22 @@ def test_the_built_in_answers_fit_the_description(exchanges: list[Exchange]) -> 
     assert real(of_answers(exchanges)) == []
 
 
-@pytest.mark.parametrize("known", ERRATA)
-def test_no_error_of_the_file_is_listed_in_vain(exchanges: list[Exchange], known: str) -> None:
+@pytest.mark.parametrize("pattern", ERRATA)
+def test_no_error_of_the_file_is_listed_in_vain(exchanges: list[Exchange], pattern: str) -> None:
     lines = of_requests(exchanges) + of_answers(exchanges)
-    assert any(re.fullmatch(known, line) for line in lines)
+    assert any(re.fullmatch(pattern, line) for line in lines)
 
 
 def test_every_call_was_answered_as_it_should(exchanges: list[Exchange]) -> None:
-    assert {each.status for each in exchanges} <= {200, 204}
+    assert {exchange.status for exchange in exchanges} <= {200, 204}
 
 
 def test_the_token_travels_in_the_form_that_proxies_let_through(
     exchanges: list[Exchange],
 ) -> None:
-    assert {each.call.headers.get("api-access-token") for each in exchanges} == {ADMIN_TOKEN}
+    assert {exchange.call.headers.get("api-access-token") for exchange in exchanges} == {
+        ADMIN_TOKEN
+    }
 
 
 # -- the checker itself ----------------------------------------------------------------------------

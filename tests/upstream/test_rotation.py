@@ -26,11 +26,11 @@ def states(panel: Panel, seal: str) -> set[str | None]:
 def test_open_panels_read_on_while_the_plugin_changes(make_panel: MakePanel, listed: str) -> None:
     """The documented order: both in the list, then the plugin, then the old one leaves the list."""
     before = make_panel()
-    opened = seal_of(before.open().text)
+    seal = seal_of(before.open().text)
     during = make_panel(CHATWOOT_CONTACT_VIEW_SECRET=listed)
-    assert states(during, opened) == {"fresh"}, "the seal of before holds"
+    assert states(during, seal) == {"fresh"}, "the seal of before holds"
     during.office.secrets = [NEW]
-    assert states(during, opened) == {"fresh"}
+    assert states(during, seal) == {"fresh"}
     get(Jobs, during.app).bring_in_line(42)
     renewed = seal_of(during.open().text)
     during.office.secrets = [SECRET]
@@ -47,8 +47,8 @@ def test_a_refused_first_secret_costs_one_call_a_minute(make_panel: MakePanel) -
     panel.office.forget()
     for _ in range(3):
         assert state_of(panel.refresh("orders", seal).text) == "fresh"
-    sent = [call.headers["authorization"] for call in panel.office.calls]
-    assert sent == [f"Bearer {NEW}", *[f"Bearer {SECRET}"] * 3]
+    authorizations = [call.headers["authorization"] for call in panel.office.calls]
+    assert authorizations == [f"Bearer {NEW}", *[f"Bearer {SECRET}"] * 3]
 
 
 def test_one_secret_that_is_refused_is_refused(make_panel: MakePanel) -> None:
@@ -138,13 +138,13 @@ def test_the_one_that_worked_is_sent_for_a_minute_and_of_three_the_next_is_tried
 
 
 def test_an_organization_that_is_missing_was_answered_to_a_good_secret() -> None:
-    rotation, brought = SecretRotation([NEW, SECRET], OFFICE), []
+    rotation, secrets = SecretRotation([NEW, SECRET], OFFICE), []
 
     def ask(headers: dict[str, str]) -> Answer:
-        brought.append(headers["Authorization"])
-        raise Missing("unknown_organization") if SECRET in brought[-1] else Unauthorized()
+        secrets.append(headers["Authorization"])
+        raise Missing("unknown_organization") if SECRET in secrets[-1] else Unauthorized()
 
     for _ in range(2):
         with pytest.raises(Missing):
             rotation.send(ask)
-    assert brought == [f"Bearer {NEW}", f"Bearer {SECRET}", f"Bearer {SECRET}"]
+    assert secrets == [f"Bearer {NEW}", f"Bearer {SECRET}", f"Bearer {SECRET}"]

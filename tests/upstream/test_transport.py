@@ -87,9 +87,9 @@ class TunnelProxy:
                 _pass_on(client, server)
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
+def _pass_on(first: socket.socket, other: socket.socket) -> None:
     """Bytes both ways, until one of them closes."""
-    partners = {one: other, other: one}
+    partners = {first: other, other: first}
     while True:
         for source in select.select(list(partners), [], [])[0]:
             if not (data := source.recv(65536)):
@@ -99,9 +99,9 @@ def _pass_on(one: socket.socket, other: socket.socket) -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[TunnelProxy]:
-    made = TunnelProxy()
-    yield made
-    made.close()
+    new_proxy = TunnelProxy()
+    yield new_proxy
+    new_proxy.close()
 
 
 def test_a_proxy_of_the_settings_is_asked_and_one_of_the_environment_is_not(
