@@ -47,7 +47,8 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 def with_clock(app: Flask, clock: Clock) -> Services:
-    """The same services over a cache in memory with another clock, and a patient breaker."""
+    """Return the services over a cache in memory with another clock, and a breaker that never
+    opens."""
     built = get(Services, app)
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})

@@ -1,4 +1,5 @@
-"""The application as a whole: its headers, its files, its commands, and what it never tells."""
+"""The application as a whole: its headers, its files, its commands, and its silence about
+secrets."""
 
 import json
 import os
@@ -70,7 +71,7 @@ def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
 
 
 def test_an_accident_of_ours_is_a_plain_500(panel: Panel) -> None:
-    """A broken answer that gets past us must still say nothing of the code."""
+    """An unexpected error must still reveal nothing of the code."""
     seal = panel.proven("healthy")
     with panel.services.database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE links RENAME COLUMN state TO gone")

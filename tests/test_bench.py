@@ -99,7 +99,7 @@ def test_every_row_has_a_name_of_its_own_and_says_what_it_is_measured_against() 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """It ends the connection after every answer."""
+    """A server that ends the connection after every answer."""
     app = Flask("bench")
     app.add_url_rule("/yes", "yes", lambda: Response(b"x" * 100_000))
     app.add_url_rule("/no", "no", lambda: Response(status=503))
@@ -128,7 +128,7 @@ def test_a_load_ends_with_its_requests_and_a_fast_error_is_no_result(server: Ser
 
 
 def bench(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """What it starts can be told by the folder, which stands in its environment or command."""
+    """Start a run. Its processes are recognized by the folder in their environment or command."""
     command = [sys.executable, "-m", "bench", "--quick", *arguments]
     environ = {**os.environ, "TMPDIR": str(folder)}
     return subprocess.Popen(
@@ -137,7 +137,7 @@ def bench(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def left_by(folder: Path) -> list[str]:
-    """The commands of all processes that live from this folder."""
+    """Return the commands of all processes that use this folder."""
     rows = []
     for path in Path("/proc").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""Secrets are planted everywhere, everything is asked, and nothing that anybody reads holds one."""
+"""Secrets are planted everywhere, all routes are requested, and no output holds a secret."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ PLANTED = {
 
 @pytest.fixture
 def planted(worlds: Worlds) -> Worlds:
-    """Worlds that know the canaries."""
+    """Worlds with the canaries in their records."""
     worlds.office.secrets.append(SECRET)
     worlds.chat.tokens |= {SERVICE: 1, TOKEN: AGENT}
     session = (SESSION["access-token"], SESSION["client"], SESSION["uid"])
@@ -48,13 +48,13 @@ def planted(worlds: Worlds) -> Worlds:
 
 
 def told(answer: requests.Response) -> str:
-    """Everything but our own session, which has to reach its browser."""
+    """Return the whole answer but our own session, which has to reach its browser."""
     headers = {name: value for name, value in answer.headers.items() if name != "Set-Cookie"}
     return f"{answer.status_code} {headers} {answer.text}"
 
 
 def everything(panel: Panel) -> Iterator[requests.Response]:
-    """Every kind of answer: right and wrong proofs, strange addresses, health, hooks."""
+    """Yield every kind of answer: right and wrong proofs, strange addresses, health, hooks."""
     guest, agent = Browser(panel), Browser(panel, cookies=dashboard(SESSION))
     for key in (derive_launch_key(SECRET), derive_launch_key(OLDER), SECRET, GUESSES[0]):
         yield guest.post("/contact", key, **panel.hints())
@@ -90,7 +90,8 @@ def test_no_answer_and_no_line_of_any_log_holds_a_canary(
         for answer in answers:
             place = f"{answer.request.method} {answer.request.path_url}"
             assert [canary for canary in CANARIES if canary in told(answer)] == [], place
-    # Ours alone: in this process the test is the browser, whose libraries log what it asks for.
+    # Only our own lines count: the test is the browser too, and its libraries log their requests
+    # here.
     lines = [f"{line.name} {line.getMessage()} {line.exc_text}" for line in caplog.records]
     ours = [line for line in lines if not line.startswith("urllib3")]
     assert any("a wrong access token from 127.0.0.1" in line for line in ours)
@@ -102,7 +103,7 @@ def test_no_answer_and_no_line_of_any_log_holds_a_canary(
 
 @dataclass
 class Served(Panel):
-    """The same panel in a process of its own."""
+    """A panel in a process of its own."""
 
 
 def test_a_served_panel_writes_no_canary_and_names_no_version(

@@ -1,4 +1,4 @@
-"""What stands in deploy/: each file before its own parser."""
+"""The files of deploy/, each checked by the parser of its own program."""
 
 import re
 import sys
@@ -26,14 +26,14 @@ OF_A_SERVICE = {
     "PANEL_DATABASE_URL": "sqlite:////var/lib/panel/panel.db",
 }
 REQUIRED = {variable.name for variable in VARIABLES if variable.default is None}
-EXPOSURE = 15  # tenths, of 100: what `systemd-analyze security` may find at most
+EXPOSURE = 15  # the largest exposure that `systemd-analyze security` may find, in tenths
 
 
 # -- the settings ----------------------------------------------------------------------------------
 
 
 def example() -> dict[str, str]:
-    """Every line of the example with a name, whether it is commented out or not."""
+    """Return every setting of the example, commented out or not."""
     lines = (DEPLOY / "panel.env.example").read_text().splitlines()
     return dict(re.fullmatch(r"#?([A-Z_]+)=(.*)", line).groups() for line in lines if _sets(line))  # type: ignore[union-attr,misc]
 
@@ -57,7 +57,7 @@ def test_the_example_asks_for_what_is_required_and_for_nothing_else() -> None:
 
 
 def filled() -> dict[str, str]:
-    """What an administrator fills in."""
+    """Return the example with an administrator's values."""
     settings = environment(
         "https://account.example.com", "https://chat.example.com", Path("/nowhere")
     )
@@ -84,7 +84,7 @@ def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> Non
     text = (DEPLOY / f"systemd/{unit}.service").read_text()
     fields = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
     assert fields.pop("PYTHONDONTWRITEBYTECODE") == "1"
-    assert fields == {}  # what only a unit knew, a command would not know
+    assert fields == {}  # a setting in the unit alone would be unknown to commands
     assert "EnvironmentFile=/etc/panel/panel.env" in text
     [folder] = re.findall(r"^StateDirectory=(\w+)$", text, re.MULTILINE)
     settings = from_env(filled())
@@ -106,11 +106,11 @@ def test_no_container_can_write_or_gain_more_than_it_needs(name: str) -> None:
 
 
 def test_nginx_finds_two_panels_under_one_name_and_waits_for_both() -> None:
-    """Two services, not two replicas: compose replaces all replicas at once."""
+    """The two panels are services and not replicas: compose replaces all replicas at once."""
     assert [name for name in SERVICES if name.startswith("panel")] == PANELS
     for name in PANELS:
         assert SERVICES[name]["networks"]["outside"]["aliases"] == ["panel"]
-        # Anything more (`restart`) would end nginx each time that one of them is replaced.
+        # With `restart`, nginx would end each time that one of them is replaced.
         assert SERVICES["nginx"]["depends_on"][name] == {"condition": "service_healthy"}
     assert (
         "server panel:8000 resolve fail_timeout=1s;" in (DEPLOY / "nginx/compose.conf").read_text()

@@ -1,4 +1,4 @@
-"""docs/hooks.md says what is true, and its example and its sender for WordPress work."""
+"""docs/hooks.md is right, and its example and its sender for WordPress work."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def ring(panel: Panel, **fields: Any) -> requests.Response:
 
 
 def rows() -> dict[str, str]:
-    """The table of answers: first column to second."""
+    """Return the table of answers: first column to second."""
     cells = [line.strip("| ").split(" | ") for line in FORMAT.splitlines() if line.startswith("| ")]
     return {row[0]: row[1] for row in cells[2:]}
 
@@ -104,7 +104,7 @@ def test_what_could_not_be_kept_is_503_and_says_when(tmp_path: Path) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-# -- the words about the format --------------------------------------------------------------------
+# -- the text about the format -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_example_with_curl_works_as_it_stands(panel: Panel) -> None:
 
 
 # -- the sender for WordPress ----------------------------------------------------------------------
-# What it does stands in tests/wordpress, on a real one.
+# tests/wordpress tests the sender on a real WordPress.
 
 SENDER = TEXT[len(FORMAT) :]
 FILES = sorted(PLUGIN.rglob("*.php"))

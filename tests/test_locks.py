@@ -117,7 +117,7 @@ with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
 
 
 def holder(script: str, argument: str) -> "subprocess.Popen[str]":
-    """A process that holds the lock "k" until it is killed."""
+    """Start a process that holds the lock "k" until it is killed."""
     command = [sys.executable, "-c", script, argument]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -1,6 +1,6 @@
-"""One installation on several machines: two panels and a worker over Redis and PostgreSQL.
+"""An installation on several machines: two panels and a worker over Redis and PostgreSQL.
 
-And what is left when either of the two is gone.
+The last tests show what still works without either server.
 """
 
 import os
@@ -43,13 +43,13 @@ from tests.conftest import (
 from tests.test_processes import gunicorn, open_like_a_browser
 
 ROOT = Path(__file__).resolve().parent.parent
-SHOWN = {"fresh", "late"}  # late: on a slow machine, copies grow older than their time
+SHOWN = {"fresh", "late"}  # `late` too: on a slow machine, copies outlive their time
 _numbers = count(1)
 
 
 @dataclass
 class Machines:
-    """`one` and `two`: addresses of two panels that share nothing but Redis and PostgreSQL."""
+    """`one` and `two`: the addresses of two panels that share only Redis and PostgreSQL."""
 
     worlds: Worlds
     redis: Redis
@@ -65,7 +65,7 @@ class Machines:
         return ask("POST", f"{url}/links", seal, data=form)
 
     def uncover(self, url: str, seal: str, section: str) -> str:
-        """The seal that shows this section unmasked."""
+        """Return the seal that shows this section unmasked."""
         form = {"section": section, "reason": "named the order"}
         return seal_of(ask("POST", f"{url}/uncover", seal, data=form).text)
 
@@ -90,7 +90,7 @@ def ring(url: str, kind: str, organization: int) -> requests.Response:
 
 
 def seen(html: str) -> str:
-    """The versions that a panel shows, as it sends them to /changes."""
+    """Return the versions that a panel shows, as it sends them to /changes."""
     matches = re.findall(r'data-section="(\w+)"[^>]*?data-version="([^"]*)"', html)
     return ",".join(f"{name}:{version}" for name, version in matches)
 
@@ -133,7 +133,7 @@ def kill(server: Redis) -> None:
 
 
 def stop_postgres(address: str) -> None:
-    """As when its machine goes: at once, and every session with it."""
+    """Stop the server at once, with every session, as when its machine goes."""
     with psycopg.connect(address) as connection:
         row = connection.execute("SHOW data_directory").fetchone()
     assert row
@@ -181,7 +181,7 @@ def test_a_hook_at_one_changes_the_open_panel_at_the_other(machines: Machines) -
 
 
 def test_a_hook_is_done_by_the_worker_wherever_it_came_in(machines: Machines) -> None:
-    """And an agent at the other machine sees the link that the pass wrote."""
+    """An agent at the other machine sees the link that the pass wrote."""
     assert attribute(machines.open(machines.one, "many").text, "data-link") == "claimed"
     assert ring(machines.two, "entitlement.activated", 44).status_code == 202
 
@@ -246,24 +246,24 @@ def kept_copies_serve(machines: Machines) -> bool:
 def test_without_postgresql_the_panel_still_shows_and_hooks_are_put_off(
     machines: Machines,
 ) -> None:
-    """The last test of these machines: their database does not come back."""
+    """This is the last test of these machines, because their database does not come back."""
     seal = machines.uncover(machines.one, seal_of(machines.open(machines.one).text), "orders")
     assert set(open_like_a_browser(machines.two).values()) <= SHOWN
     stop_postgres(machines.database)
     begun = time.monotonic()
-    # An open panel goes on, with all that it was allowed to show.
+    # An open panel goes on, with all values that it was allowed to show.
     orders = ask("GET", f"{machines.one}/sections/orders", seal)
     assert orders.status_code == 200
     assert state_of(orders.text) in SHOWN
     assert "data-masked" not in orders.text
     assert ask("GET", f"{machines.one}/changes?seen={seen(orders.text)}", seal).status_code == 204
-    # A new one shows what stands in Chatwoot, as what it is: a claim.
+    # A new panel shows the company that Chatwoot names, as a claim.
     page = machines.open(machines.two)
     assert (page.status_code, attribute(page.text, "data-panel")) == (200, "ready")
     assert attribute(page.text, "data-link") == "claimed"
     assert attribute(page.text, "data-trust") == "unproven"
     assert "cannot be read now" in page.text
-    # Where not even a claim stands, nothing is said of who it is.
+    # Without a claim, the panel names no company.
     unlinked = machines.open(machines.two, "unlinked")
     assert (unlinked.status_code, attribute(unlinked.text, "data-code")) == (503, "database")
     assert machines.pick(machines.one, seal, 43).status_code == 503

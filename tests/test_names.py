@@ -1,4 +1,4 @@
-"""The rules of the house for names and files: what is called how, and what may stand where."""
+"""The rules of the house for names, and for the places of files."""
 
 import ast
 import base64
@@ -43,7 +43,7 @@ def test_no_module_has_a_vague_name() -> None:
 
 
 def test_a_name_stands_for_one_thing() -> None:
-    """A class or a constant of one module is called like none of another module."""
+    """No two modules have a class or a constant of the same name."""
     places: dict[str, set[str]] = {}
     for name in BEHIND_THE_FACES:
         if within(name, ("panel.data.migrations.versions",)):
@@ -54,7 +54,8 @@ def test_a_name_stands_for_one_thing() -> None:
 
 
 def _defined_in(tree: ast.Module) -> Iterator[str]:
-    """Classes and constants of a module; type variables and logs are the same everywhere."""
+    """Yield classes and constants of a module, without type variables and logs, which are the same
+    everywhere."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             yield node.name
@@ -74,7 +75,8 @@ def test_only_what_the_house_names_stands_at_the_top_level() -> None:
 
 
 def _top_level() -> set[str]:
-    """What git keeps or would keep; in a copy without git: all but what .gitignore names."""
+    """Return the names that git keeps or would keep; in a copy without git, those that .gitignore
+    does not name."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     if (ROOT / ".git").exists():
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -82,7 +82,7 @@ def test_the_panel_is_told_the_way_that_a_request_really_came(
 
 @contextmanager
 def deaf_machine() -> Iterator[int]:
-    """A port where nobody answers, as that of a machine that vanished: its queue is full."""
+    """A port where nobody answers, as of a machine that vanished: its queue is full."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
         for _ in range(4):
             knock = waiting.enter_context(socket.socket())
@@ -112,7 +112,8 @@ def test_what_a_client_says_about_its_way_is_not_believed(
     lies = {"X-Forwarded-Prefix": "/elsewhere", "X-Forwarded-Host": "elsewhere.example"}
     assert "elsewhere" not in nginx.ask("GET", f"{mount}/", host, headers=lies).text
     answers = set()
-    for number in range(25):  # one address, whatever it says: 429 after 20 wrong proofs
+    # All requests count for one address, whatever the header says: 429 after 20 wrong proofs.
+    for number in range(25):
         where = f"203.0.113.{number}"
         lies = {"X-Forwarded-For": where, "X_Forwarded_For": where, "Forwarded": f"for={where}"}
         headers = {"Authorization": "Bearer wrong", "Content-Type": "application/json", **lies}
@@ -138,7 +139,7 @@ def test_a_hook_of_256_kilobytes_passes_and_a_larger_one_is_refused(
 def test_a_webhook_of_chatwoot_may_be_as_large_as_the_panel_takes_it(
     nginx: Nginx, host: str, mount: str
 ) -> None:
-    for size, status in ((LARGEST, 401), (LARGEST + 1, 413)):  # 401: nobody signed it
+    for size, status in ((LARGEST, 401), (LARGEST + 1, 413)):  # 401: the body is not signed
         json = {"Content-Type": "application/json"}
         answer = nginx.ask("POST", f"{mount}/sync/chatwoot", host, headers=json, data=b" " * size)
         assert answer.status_code == status
@@ -159,7 +160,8 @@ def test_the_figures_are_not_public(
 def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
     nginx: Nginx, host: str, mount: str
 ) -> None:
-    """What is posted without a proof, and dripped, lies in nginx's memory as long as it drips."""
+    """A body that is posted without a proof, and dripped, stays in nginx's memory as long as it
+    drips."""
     for size, status in ((60, {400, 403}), (65, {413})):
         answer = nginx.ask("POST", f"{mount}/contact", host, data=b"x=" * (size * 512))
         assert answer.status_code in status
@@ -175,7 +177,7 @@ def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
 def test_no_log_of_nginx_holds_what_was_searched_nor_a_proof(
     image: tuple[Path, int], tmp_path: Path, is_away: bool
 ) -> None:
-    """Where the panel is away, the error log says why, with the address that was asked for."""
+    """While the panel is away, the error log names the cause and the requested address."""
     port = free_port() if is_away else image[1]
     proof = {"Authorization": "Bearer canary-of-a-proof"}
     with Nginx(tmp_path, port, port).running() as nginx:

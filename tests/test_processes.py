@@ -38,7 +38,7 @@ class Served:
 
 @contextmanager
 def gunicorn(environ: dict[str, str], workers: int = 1) -> Iterator[Served]:
-    """A panel that gunicorn serves as its file in the repository says."""
+    """Run a panel under gunicorn, with the settings of the repository."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", str(workers)]
         process = subprocess.Popen(
@@ -61,9 +61,9 @@ def sections_of(html: str) -> list[str]:
 
 
 def open_like_a_browser(url: str) -> dict[str, str]:
-    """The panel, then the sections that load themselves, in parallel: name to state.
+    """Open the panel, then in parallel the sections that load themselves; returns name to state.
 
-    What is told to come again comes again, sooner than a browser would.
+    A section that shall ask again does so, sooner than in a browser.
     """
     hints = {"conversation": 101, "contact": 301, "account": 1, "agent_id": AGENT}
     key = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
@@ -80,7 +80,7 @@ def open_like_a_browser(url: str) -> dict[str, str]:
             answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
         states.update(re.findall(r'data-section="(\w+)" data-state="(\w+)"', answer.text))
 
-    # Where Chatwoot was slow to say that the agent may see them, all were drawn as late.
+    # All sections are late where Chatwoot was slow to confirm that the agent may see them.
     loading = list(SECTIONS) if UNCHECKED in page else sections_of(page)
     with ThreadPoolExecutor(len(loading) or 1) as pool:
         list(pool.map(load, loading))
@@ -118,7 +118,7 @@ def test_fifty_simultaneous_openings_make_four_calls(urls: list[str], worlds: Wo
 
 
 def test_a_back_office_that_is_down_is_asked_as_rarely(urls: list[str], worlds: Worlds) -> None:
-    """Fifty agents before a broken back office wait once together, not one after the other."""
+    """Fifty agents before a broken back office wait together once, and not one after the other."""
     worlds.office.fault("500")
     worlds.office.delay = 0.3
     turns = [urls[at % len(urls)] for at in range(20)]
@@ -140,7 +140,7 @@ def test_a_killed_worker_leaves_no_flight_behind(worlds: Worlds, tmp_path: Path)
             wait_until(lambda: worlds.office.count("/orders"))
             for pid in workers_of(served.master):
                 os.kill(pid, signal.SIGKILL)
-            # Whoever was on the wire is cut off; who had not yet come is served by the new ones.
+            # Requests under way are cut off, and later ones are served by the new workers.
             endings = [future.exception(40) for future in asking]
             assert any(isinstance(ending, requests.RequestException) for ending in endings)
         worlds.office.delay = 0
@@ -160,9 +160,9 @@ def test_a_worker_keeps_one_heap_however_many_threads_it_has(
 
 
 def further_heaps(pid: int) -> list[str]:
-    """glibc's heaps besides the first: 64 MB each, at an address that is a multiple of that.
+    """Return glibc's heaps besides the first: 64 MB each, at an address that is a multiple of that.
 
-    What is used of one is mapped for writing, the rest behind it without any right.
+    The used part of a heap is mapped for writing, and the rest behind it without any right.
     """
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     maps = [re.match(r"(\w+)-(\w+) (\S+)", line) for line in lines]

@@ -1,4 +1,4 @@
-"""Backup and restore, as docs/operate.md says it: from a backup, and from nothing."""
+"""Backup and restore as in docs/operate.md: from a backup, and from nothing."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ OPERATE = Path(__file__).resolve().parents[1] / "docs/operate.md"
 
 
 def back_up(database: Path, into: Path) -> None:
-    """The documented line, with these two files."""
+    """Run the documented line with these two files."""
     [code] = re.findall(r'python3 -c "(import sqlite3;[^"]*)"', OPERATE.read_text(encoding="utf-8"))
     code = code.replace("/var/lib/panel/panel.db", str(database))
     code = code.replace("panel-backup.db", str(into))

@@ -1,6 +1,6 @@
 """Programs that meet a database of another version: gunicorn, the worker, the commands, any server.
 
-A newer program (`tests.data.newer`) upgrades; what runs here is the older one.
+A newer program (`tests.data.newer`) upgrades; the programs that run here are the older ones.
 """
 
 import os
@@ -34,7 +34,7 @@ COMMANDS = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", 
 
 
 def newer(url: str, folder: Path, oldest_code: int) -> None:
-    """A newer program has started once on this database."""
+    """Start a newer program once on this database."""
     revisions = write_revision(folder / "revisions", oldest_code)
     command = [sys.executable, "-m", "tests.data.newer", url, str(revisions)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
@@ -62,7 +62,8 @@ def run(folder: Path, line: str, **changes: str) -> subprocess.CompletedProcess[
 
 @contextmanager
 def gunicorn(folder: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and its address. Killed at the end, if it has not ended by then."""
+    """Run gunicorn; yields the process and its address. The process is killed if it has not
+    ended."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "app:create_app()", "-b", f"127.0.0.1:{port}"]
     process = subprocess.Popen(
@@ -125,7 +126,7 @@ def test_a_web_process_that_dies_is_replaced_only_while_it_is_allowed(
     with gunicorn(tmp_path) as (process, url):
         wait_until(lambda: is_well(url), 60)
         newer(sqlite_in(tmp_path), tmp_path, oldest_code)
-        assert is_well(url)  # it goes on as long as it lives
+        assert is_well(url)  # a running process goes on to its end
         [worker] = workers_of(process.pid)
         os.kill(worker, signal.SIGKILL)
         if oldest_code == 1:
@@ -179,7 +180,7 @@ def test_any_other_server_ends_on_too_new_a_database(
 
 @contextmanager
 def working(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`sync worker`, and its end, however the test ends."""
+    """Run `sync worker`, and end it, however the test ends."""
     environ = environ_in(folder, PANEL_WORKER="separate", PANEL_DATABASE_URL=url)
     command = [*FLASK, "sync", "worker"]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE) as worker:
@@ -257,7 +258,7 @@ def test_a_command_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: 
 def test_a_command_that_is_allowed_runs_on_a_newer_database(tmp_path: Path) -> None:
     newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=1)
     assert run(tmp_path, "access").returncode == 0
-    # 1 is an answer too: no worker has ever run here.
+    # 1 is a result too: no worker has ever run here.
     assert run(tmp_path, "sync status").returncode == 1
 
 

@@ -1,4 +1,4 @@
-"""There before the agent looks: what a warm open asks of others, and over how many connections."""
+"""Warm openings: the calls to the outside worlds, and the number of connections."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,12 +35,12 @@ def test_a_warm_open_asks_chatwoot_for_what_proves_and_the_back_office_never(pan
 
 
 def shown(panel: Panel) -> str:
-    """What the dashboard shows of the customer, as it last came from Chatwoot."""
+    """Return the customer as the dashboard shows them, as Chatwoot answered last."""
     return matching.describe_customer(panel.services.chatwoot.conversation(HEALTHY.conversation))
 
 
 def opened(panel: Panel, customer: str) -> int:
-    """How often Chatwoot is asked for an opening whose dashboard shows this."""
+    """Count the calls to Chatwoot of an opening whose dashboard shows this."""
     panel.chat.forget()
     assert panel.open(customer=customer).ok
     return panel.chat.count()

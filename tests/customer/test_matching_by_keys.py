@@ -115,7 +115,7 @@ values = st.recursive(
 )
 
 
-@given(here=values, contact=values, identifier=st.none() | st.text(max_size=40))
+@given(claim=values, contact=values, identifier=st.none() | st.text(max_size=40))
 def test_nothing_that_a_visitor_writes_is_more_than_a_claim(
     claim: Any, contact: Any, identifier: str | None
 ) -> None:

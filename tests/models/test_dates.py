@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_not_called_endless(value: object) -> None:
         read_date(value)
 
 
-@given(sent=json_values | st.datetimes().map(str) | st.dates().map(str) | st.text("0123456789/-"))
+@given(value=json_values | st.datetimes().map(str) | st.dates().map(str) | st.text("0123456789/-"))
 def test_no_date_crashes(value: Any) -> None:
     try:
         result = read_date(value)

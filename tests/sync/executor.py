@@ -47,7 +47,7 @@ def open_engine(url: str) -> Engine:
 
 
 def say(log: Path, *words: object) -> None:
-    """One line, whole: many processes write to one file."""
+    """Write a whole line at once, because many processes write to the same file."""
     line = " ".join(map(str, (*words, os.getpid(), time.time()))) + "\n"
     with log.open("ab", buffering=0) as file:
         file.write(line.encode())

@@ -1,4 +1,4 @@
-"""One person with several contacts."""
+"""A person with several contacts."""
 
 from tests.sync.benches import name_of, ours
 from tests.sync.passes import Bench

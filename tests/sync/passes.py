@@ -1,4 +1,4 @@
-"""One pass, against the built-in worlds on real sockets."""
+"""A pass, against the built-in worlds on real sockets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Bench:
         self.contacts.bring_in_line(organization, kinds or UPDATED)
 
     def contact(self, **fields: str) -> Json:
-        """The one contact with these values."""
+        """Return the only contact with these values."""
         rows = [
             row
             for row in self.chat.contacts.values()

@@ -32,7 +32,7 @@ def test_after_the_last_try_the_hooks_are_buried_with_the_reason(
 def test_a_younger_hook_is_not_buried_with_the_elder(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    """It has not had its day yet: its tries begin when those of the elder end."""
+    """The tries of the younger hook begin when those of the elder end."""
     engine = build(waits=(0.3,))
 
     def act(organization: int) -> None:
@@ -142,7 +142,7 @@ def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     (burial,) = engine.intake.list_buried()
     assert burial.reason == "lost its pass"
     engine.intake.accept(hook("b", 1))
-    # Whichever is first: this, or the pass of "b", which settles what was given up before.
+    # Either this replay comes first, or the pass of "b", which settles buried hooks.
     was_first = engine.intake.replay(burial.id)
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done" if was_first else "settled"), ("b", "done")]

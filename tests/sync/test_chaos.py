@@ -1,4 +1,4 @@
-"""Hooks pour in, everybody is killed, both worlds stumble: nothing is lost or made twice."""
+"""Hooks pour in, processes are killed, both worlds fail at times: nothing is lost or made twice."""
 
 import time
 from collections import Counter
@@ -39,7 +39,7 @@ from tests.sync.until import until
 
 
 def rage(tale: Story, panel: House) -> None:
-    """Send everything; kill somebody in the midst of each wave but the last."""
+    """Send all hooks, and kill a process in the midst of each wave but the last."""
     with ThreadPoolExecutor(SENDERS) as senders:
 
         def send(hook: Json) -> None:
@@ -60,14 +60,14 @@ def rage(tale: Story, panel: House) -> None:
 
 
 def some_calls_later(tale: Story) -> None:
-    """A random moment in the midst of the passes: after so many calls to Chatwoot."""
+    """Wait for a random moment in the midst of the passes: after so many calls to Chatwoot."""
     with tale.chat.lock:
         target = len(tale.chat.calls) + tale.dice.randrange(3, 60)
     until(lambda: len(tale.chat.calls) >= target, 60)
 
 
 def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
-    """Every kept hook by its id: what became of it, and why."""
+    """Return every kept hook by its id: its status and the reason."""
     database = db.connect(url)
     try:
         with database.connect() as connection:
@@ -78,7 +78,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 
 
 def settled(url: str) -> float:
-    """Seconds until no hook waits any more."""
+    """Return the seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
     intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
@@ -87,7 +87,7 @@ def settled(url: str) -> float:
 
 
 def clean_run(tale: Story, folder: Path) -> Chatwoot:
-    """A Chatwoot as at the beginning, after one undisturbed pass of each organization."""
+    """Return a Chatwoot as at the beginning, after an undisturbed pass of each organization."""
     chat = fresh_chatwoot()
     chat.contacts, chat.conversations = deepcopy(tale.seeded)
     with on_sockets(tale.office, chat) as (office_at, chat_at):
@@ -106,11 +106,11 @@ def calm(environ: dict[str, str], **more: str) -> dict[str, str]:
 
 
 def looks(chat: Chatwoot, seeded: Collection[int]) -> tuple[list[Any], dict[int, Any]]:
-    """Contacts and conversations, without the numbers and times of new ones.
+    """Return contacts and conversations, without the numbers and times of new ones.
 
-    Nor their names: a contact keeps the one it was made with, since an agent may have changed it.
-    Whom a pass made and who has left since is nobody: such a contact says nothing of us, or it is
-    an orphan, and stands here.
+    Names are left out: a contact keeps its first name, since an agent may have changed it. A
+    contact that a pass made for a person who has left since has no attributes of ours. If it has
+    some, it is an orphan, and stands in this list.
     """
     keys = ("email", "phone_number", "identifier", "custom_attributes")
     rows = [
@@ -169,7 +169,8 @@ def test_killed_and_stumbling_it_ends_as_a_clean_run_does(scene: Scene) -> None:
 
 
 def everyone_was_answered(tale: Story, results: dict[str, tuple[str, str | None]]) -> None:
-    """Every hook was kept once, and is done, or of no kind of ours, or buried with its reason."""
+    """Check that every hook was kept once, and is done, of an unknown kind, or buried with its
+    reason."""
     assert set(results) == {f"h{number}" for number in range(SIZE.hooks)}
     accepted = Counter(name for name, answer in tale.answers if answer == "accepted")
     assert max(accepted.values()) == 1

@@ -55,7 +55,8 @@ def test_each_contact_of_a_person_is_told_whichever_was_there_first(
 
 
 def test_who_types_a_persons_phone_into_the_websites_chat_is_told_nothing(bench: Bench) -> None:
-    """Chatwoot lets a visitor read all of such a contact, and phones can be counted through."""
+    """A visitor can read all of such a contact in Chatwoot, and phones can be guessed one after
+    another."""
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
     contact = by_mail(bench)
     bench.run()

@@ -17,7 +17,8 @@ __all__ = ["listening"]  # a fixture
 STATUSES = ("open", "pending", "snoozed", "resolved")
 
 
-# -- when it comes to life -------------------------------------------------------------------------
+# -- conversations that come to life
+# ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -104,7 +105,8 @@ def test_many_events_about_one_conversation_are_one_task(listening: Listening) -
     assert len(listening.calls()) == 2
 
 
-# -- all of them -----------------------------------------------------------------------------------
+# -- all conversations of a contact
+# ---------------------------------------------------------------------------------
 
 
 def add_many(
@@ -117,7 +119,7 @@ def add_many(
 
 
 def test_a_pass_names_all_of_a_contacts_conversations(listening: Listening) -> None:
-    """One behind twenty that are resolved, and more than a page of the filter."""
+    """One stands behind twenty resolved ones, and there is more than a page of the filter."""
     old = add_many(listening, BIA, 45, 800, last_activity_at=1.0)
     resolved = add_many(listening, BIA, 20, 900, status="resolved", last_activity_at=2.0)
     listening.run(42)
@@ -140,10 +142,11 @@ def test_a_person_who_leaves_leaves_resolved_conversations_too(listening: Listen
     assert [listening.attributes(number) for number in range(800, 830)] == [OTHERS] * 30
 
 
-# -- one that Chatwoot refuses ---------------------------------------------------------------------
+# -- a conversation that Chatwoot refuses
+# -------------------------------------------------------------------
 
 
-TOO_LONG = {"notes": "x" * 1600}  # put there before there was a limit
+TOO_LONG = {"notes": "x" * 1600}  # written before Chatwoot had a limit
 
 
 def test_a_conversation_that_cannot_be_saved_is_reported_and_the_rest_goes_on(
@@ -152,7 +155,7 @@ def test_a_conversation_that_cannot_be_saved_is_reported_and_the_rest_goes_on(
     listening.add(BIA, 900, custom_attributes=dict(TOO_LONG))
     listening.add(BIA, 901)
     listening.add("caio@acme.example", 902)
-    listening.forget_sightings()  # no webhook told of them
+    listening.forget_sightings()  # no webhook has come for them
     get(Intake, listening.panel.app).accept(hook("h1", 42))
     (row,) = until(get(Intake, listening.panel.app).list_buried)
     assert row.reason == "contact_refused: collaborator:2: conversation 900: custom_attributes"
@@ -160,7 +163,7 @@ def test_a_conversation_that_cannot_be_saved_is_reported_and_the_rest_goes_on(
     get(Intake, listening.panel.app).accept(hook("h2", 42))
     listening.settle()
     (row,) = get(Intake, listening.panel.app).list_buried()
-    assert row.hooks == 2  # it is still one trouble
+    assert row.hooks == 2  # both hooks have the same trouble
 
     listening.attributes(900)["notes"] = "short"
     get(Intake, listening.panel.app).accept(hook("h3", 42))
@@ -190,7 +193,7 @@ def test_a_new_conversation_that_cannot_be_saved_is_given_up_and_may_heal(
 
 
 def test_a_conversation_that_our_token_may_not_see_is_reported(listening: Listening) -> None:
-    """The token's user is an agent, and not in the inbox of this one."""
+    """The token's user is an agent who does not belong to the inbox of this conversation."""
     chat = listening.panel.chat
     chat.agents[1]["role"] = "agent"
     chat.add_inbox(2, "Sales", "Channel::WebWidget", set())

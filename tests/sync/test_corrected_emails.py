@@ -1,4 +1,4 @@
-"""The back office corrects an e-mail: one contact takes it on, and nobody else."""
+"""The back office corrects an e-mail: only the person's own contact gets the new one."""
 
 import logging
 
@@ -10,7 +10,7 @@ from tests.sync.passes import Bench, company
 
 
 def corrected(bench: Bench) -> int:
-    """Ana has a contact that a pass made, a conversation in it, and another e-mail since."""
+    """Give Ana a contact that a pass made, a conversation, and then another e-mail."""
     collaborator(bench, 1, "ana")
     bench.run()
     contact = bench.contact(email=FORMER)

@@ -1,4 +1,4 @@
-"""A rehearsal notes what a pass would do, and writes nothing."""
+"""A dry run notes the writes of a pass, and writes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,15 @@ __all__ = ["sockets", "wing"]  # fixtures
 
 
 def really(wing: Wing, numbers: list[int]) -> list[tuple[str, str]]:
-    """(method, path below the account) of what passes of these organizations then write."""
+    """Run real passes of these organizations; returns (method, path below the account) of their
+    writes."""
     wing.chat.forget()
     before = set(wing.chat.contacts)
     for number in numbers:
         wing.run(number)
     paths = [(call.method, call.path) for call in wing.chat.writes]
     calls = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
-    # Whom a pass made has no number yet when it is rehearsed.
+    # In a dry run, a contact that a pass would make has no number yet.
     new = {f"contacts/{number}" for number in wing.chat.contacts.keys() - before}
     return [(method, "contacts/(new)" if path in new else path) for method, path in calls]
 
@@ -30,7 +31,7 @@ def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
 
 
 def drifted(wing: Wing) -> None:
-    """Everything that a pass can find changed: names, people, entitlements, what agents did."""
+    """Change everything that a pass compares: names, people, entitlements, agents' decisions."""
     wing.run(42)
     contact = next(row for row in wing.chat.contacts.values() if row["email"] == "ana@acme.example")
     wing.chat.add_conversation(contact["id"])

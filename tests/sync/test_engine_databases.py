@@ -23,7 +23,8 @@ __all__ = ["chatwoot"]  # a fixture
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> None:
-    """Trap 6: read back from the connections that write, ours and those of DBOS."""
+    """Some builds of SQLite lose commits by default, so the connections that write are asked: ours
+    and those of DBOS."""
     engine = build()
     with inbox.write_transaction(engine.database, 1) as connection:
         results = [
@@ -33,7 +34,7 @@ def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> 
     assert results == ["wal", 2, 5000]
     engine.worker.start(chatwoot)
     until(engine.queue.client.list_schedules)
-    # The one that runs: there is one per process.
+    # This returns the running instance, of which a process has one.
     instance = DBOS(config=engine.worker.executor.make_config())
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -15,14 +15,14 @@ EMAIL, PHONE = "bia@acme.example", "+5561988887777"
 
 @pytest.fixture
 def bia(bench: Bench) -> Json:
-    """Bia is of Acme, and has a contact."""
+    """Make Bia, who belongs to Acme and has a contact."""
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777")
     bench.run()
     return bench.contact(email=EMAIL)
 
 
 def erase(bench: Bench, contact: Json) -> None:
-    """As an administrator does in Chatwoot: the contact and its conversations are gone."""
+    """Delete the contact and its conversations, as an administrator does in Chatwoot."""
     del bench.chat.contacts[contact["id"]]
     for number, conversation in list(bench.chat.conversations.items()):
         if conversation["contact_id"] == contact["id"]:
@@ -77,7 +77,7 @@ def test_when_an_administrator_allows_it_the_next_pass_makes_it(bench: Bench, bi
 
 
 def test_who_writes_to_us_again_is_seated(bench: Bench, bia: Json) -> None:
-    """Chatwoot made that contact, at the person's own wish."""
+    """Chatwoot made that contact, because the person wrote again."""
     erase(bench, bia)
     bench.run()
     anew = bench.chat.add_contact(name="Bia", email=EMAIL)
@@ -195,7 +195,7 @@ def test_a_further_contact_that_is_erased_leaves_the_first(bench: Bench, bia: Js
 def test_what_is_no_word_about_the_contact_erases_nobody(
     bench: Bench, bia: Json, name: str, value: object
 ) -> None:
-    """An account that is not there is told in the same words as a contact that is not there."""
+    """Chatwoot answers for an unknown account in the same words as for an unknown contact."""
     company(bench.office, 43, "Bare Ltda")
     bench.run(43)
     well = getattr(bench.chat, name)

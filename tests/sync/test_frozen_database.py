@@ -1,4 +1,4 @@
-"""A PostgreSQL that is frozen, not gone: its machine goes on to acknowledge what it is sent."""
+"""A PostgreSQL that is frozen and not gone: its machine goes on to acknowledge packets."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ _numbers = count()
 
 
 class Servers:
-    """The processes that serve sessions; those that were frozen go on afterwards."""
+    """The processes that serve sessions; the frozen ones go on after the test."""
 
     def __init__(self) -> None:
         self.frozen: list[int] = []
 
     def freeze(self, connection: Connection) -> int:
-        """Of this session; its number."""
+        """Freeze the process of this session; returns its number."""
         number = int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
         os.kill(number, signal.SIGSTOP)
         self.frozen.append(number)
@@ -44,7 +44,7 @@ def servers() -> Iterator[Servers]:
     new_servers = Servers()
     thaw = threading.Timer(
         THAW_SECONDS, new_servers.thaw
-    )  # who waits for them fails, and does not hang
+    )  # a test that waits for them fails, and does not hang
     thaw.start()
     yield new_servers
     thaw.cancel()

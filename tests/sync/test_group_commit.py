@@ -1,4 +1,4 @@
-"""Whoever has the turn does the work of all who wait."""
+"""The thread that has the turn does the work of all waiting threads."""
 
 import threading
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tests.conftest import wait_until
 
 
 class Desk:
-    """Work that can be held up, and what it was given each time."""
+    """Work that a test can hold up, and the items of each call."""
 
     def __init__(self) -> None:
         self.open = threading.Event()

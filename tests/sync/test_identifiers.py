@@ -26,11 +26,11 @@ from tests.visitor import Visitor
 __all__ = ["panel", "worlds"]  # fixtures
 
 
-NUMBERS = range(1, 61)  # what a visitor counts through
+NUMBERS = range(1, 61)  # the numbers that a visitor tries
 
 
 def count_through(worlds: Worlds) -> list[Json]:
-    """Every row that shows more than the visitor said, of all that the numbers lead to."""
+    """Try all numbers; returns every row that shows more than the visitor stated."""
     rows = []
     for number in NUMBERS:
         for kind in ("user", "organization"):
@@ -84,7 +84,8 @@ def test_counting_through_the_public_api_of_an_api_inbox_finds_nobody(
 
 
 def test_an_identifier_that_chatwoot_could_not_remove_stays_noted(panel: Panel) -> None:
-    """`setup` counts what our table says is left: not until the contact is rid of it is it not."""
+    """`setup` counts the identifiers in our table: one stands there until the contact is rid of
+    it."""
     as_earlier_version(panel)
     number = row(panel, email="ana@acme.example")["id"]
     changed = f"/contacts/{number}"
@@ -142,7 +143,8 @@ def test_a_company_of_an_earlier_version_keeps_its_contact_and_gets_a_random_ide
 
 
 def test_a_lost_answer_makes_nobody_twice(panel: Panel) -> None:
-    """Chatwoot made the contact and could not say so: the next try finds it by our own word."""
+    """Chatwoot made the contact and its answer was lost: the next try finds the contact by our
+    identifier."""
     once = iter([Failure(500, applied=True)])
     path = "/api/v1/accounts/1/contacts"
     panel.chat.failures = lambda call: next(once, None) if call.path == path else None
@@ -165,7 +167,7 @@ def test_a_try_that_fails_before_chatwoot_hears_of_it_keeps_its_identifier(panel
 
 
 def test_a_company_contact_that_has_an_email_by_now_gets_no_second_key(panel: Panel) -> None:
-    """An agent typed the e-mail in: the random identifier is not written beside it again."""
+    """An agent typed the e-mail, so the random identifier is not written beside it again."""
     run(panel)
     bare = row(panel, name="Bare Ltda")
     bare.update(identifier=None, email="typed@bare.example")
@@ -174,7 +176,7 @@ def test_a_company_contact_that_has_an_email_by_now_gets_no_second_key(panel: Pa
 
 
 def test_a_company_that_loses_its_email_is_no_lost_contact(panel: Panel) -> None:
-    """Its former contact still calls itself the company's own, and stands in our table."""
+    """The former contact still calls itself the company's own, and stands in our table."""
     run(panel, 42)
     former = row(panel, email="contato@acme.example")
     company(panel.office, 42, "Acme Ltda")

@@ -1,4 +1,4 @@
-"""Who is of an organization, as what, and what becomes of who is no longer; and of cut lists."""
+"""Membership of an organization: roles, people who leave, and incomplete lists."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def ana(bench: Bench, **fields: Any) -> None:
 
 @pytest.fixture
 def two(bench: Bench) -> Bench:
-    """Ana and Bia are of Acme, and Ana has an open conversation."""
+    """Make Ana and Bia, who belong to Acme; Ana has an open conversation."""
     contact = bench.chat.add_contact(name="Ana", email="ana@acme.example")
     join(bench, contact, MAIL)
     talk(bench, contact)
@@ -174,7 +174,7 @@ def test_when_one_of_two_organizations_is_deleted_the_other_is_named(
     assert talks(two) == ["45"]
 
 
-# -- lists that are not whole --------------------------------------------------------------------
+# -- incomplete lists -------------------------------------------------------------------
 
 
 def empty(bench: Bench) -> None:
@@ -183,7 +183,7 @@ def empty(bench: Bench) -> None:
 
 
 def half(bench: Bench) -> None:
-    """Ana is not among the rows, although two are counted."""
+    """Leave Ana out of the rows, although two people are counted."""
     bench.office.remove("collaborators", 42, 1)
     bench.office.totals["collaborators"] = 2
 

@@ -1,4 +1,4 @@
-"""Contacts that Chatwoot merged, or deleted: a seat never follows by itself."""
+"""Contacts that Chatwoot merged or deleted: a seat never moves to the base by itself."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ PERSONAL = "bia.pessoal@x.example"
 
 
 def merge(bench: Bench, base: Json, other: Json) -> None:
-    """As an agent does in Chatwoot: the base's values win, and the other contact is gone."""
+    """Merge as an agent does in Chatwoot: the base's values win, and the other contact is gone."""
     numbers = {"base_contact_id": base["id"], "mergee_contact_id": other["id"]}
     bench.account.administer("POST", "actions/contact_merge", numbers)
 
 
 @pytest.fixture
 def bia(bench: Bench) -> Json:
-    """Ana and Bia are of Acme; Bia has talked to us."""
+    """Make Ana and Bia, who belong to Acme; Bia has a conversation."""
     collaborator(bench, 1, "ana", role="owner")
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777")
     bench.run()

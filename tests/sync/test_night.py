@@ -1,4 +1,4 @@
-"""The night, on either database, between the built-in worlds: what it costs and what it finds."""
+"""The night, on either database, between the built-in worlds: its cost and its findings."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,13 @@ __all__ = ["sockets", "wing"]  # fixtures
 
 
 def run_passes(wing: Wing) -> None:
-    """What the night has lined up is done."""
+    """Run the passes that the night has lined up."""
     for number, _ in wing.waiting():
         wing.run(number)
 
 
-# -- what it costs ---------------------------------------------------------------------------------
+# -- the cost of a night
+# --------------------------------------------------------------------------------
 
 
 def test_a_night_without_changes_costs_a_twelfth_of_a_call_for_each_contact(wing: Wing) -> None:
@@ -67,11 +68,12 @@ def test_each_organization_has_its_turn_within_seven_nights(wing: Wing) -> None:
         wing.passes.run_nightly()
     paths = {call.path.rpartition("/")[2] for call in wing.office.calls}
     assert paths >= set(map(str, numbers))
-    # An organization, its people and its entitlements; three of them each night.
+    # Three organizations a night, with three calls each: organization, people, entitlements.
     assert len(wing.office.calls) == 7 * 3 * 3
 
 
-# -- what it finds ---------------------------------------------------------------------------------
+# -- the findings of a night
+# --------------------------------------------------------------------------------
 
 
 def test_a_change_without_any_hook_arrives_within_seven_nights(wing: Wing) -> None:
@@ -195,7 +197,7 @@ def test_a_contact_that_a_shifting_page_missed_is_read_singly(wing: Wing) -> Non
     shifted = min(wing.chat.contacts)
 
     def shift(call: Any) -> Failure | None:
-        """Between the first page and the second the first contact of all goes for a moment."""
+        """Hide the first contact for a moment, between the first page and the second."""
         if call.query.get("page") == "2" and shifted in wing.chat.contacts:
             rows.append(wing.chat.contacts.pop(shifted))
         if call.path.endswith(f"/contacts/{shifts[0]}"):
@@ -208,5 +210,5 @@ def test_a_contact_that_a_shifting_page_missed_is_read_singly(wing: Wing) -> Non
     wing.chat.forget()
     wing.passes.run_nightly()
     assert len(shifts) == 2
-    # The one that is gone was on a page already; nothing is made, and nobody reported missing.
+    # The hidden contact was on a page already: nothing is made, and nobody is reported missing.
     assert (last(wing).single, wing.waiting(), wing.chat.writes) == (1, [], [])

@@ -1,4 +1,4 @@
-"""Killed, or the answer lost, between making a contact and writing it down; and repairs."""
+"""A death or a lost answer between making a contact and storing it; and repairs."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ def is_making(call: Call) -> bool:
 
 
 def lose_answers(bench: Bench, chosen: Any) -> None:
-    """Chatwoot does what these calls ask, and cannot say so."""
+    """Let Chatwoot carry out these calls, and lose its answers."""
     bench.chat.failures = lambda call: Failure(500, applied=True) if chosen(call) else None
 
 
 @pytest.fixture
 def orphan_bench(bench: Bench) -> Bench:
-    """Ana's contact was made, and nobody has written it down."""
+    """A bench where Ana's contact was made, and our table does not have it."""
     bench.run()
     collaborator(bench, 1, "ana")
     collaborator(bench, 2, "bia")
@@ -83,12 +83,12 @@ def test_any_lost_answer_ends_as_if_it_had_come(bench: Bench, ending: str) -> No
     assert len(bench.chat.contacts) == 4
 
 
-# -- what earlier versions left ------------------------------------------------------------------
+# -- orphans of earlier versions -----------------------------------------------------------------
 
 
 @pytest.fixture
 def orphan(bench: Bench) -> Json:
-    """A contact that a killed pass of an earlier version made, whose person has left since."""
+    """Make a contact of a killed pass of an earlier version, whose person has left since."""
     collaborator(bench, 1, "ana")
     bench.run()
     contact = bench.chat.add_contact(name="Leo", email="leo@acme.example")
@@ -139,12 +139,13 @@ def test_many_contacts_of_an_organization_are_more_than_a_page(bench: Bench, orp
     assert bench.told(email="p49@acme.example")["middag_role"] == "member"
 
 
-# -- what somebody changed of ours ---------------------------------------------------------------
+# -- our attributes, changed by others
+# --------------------------------------------------------------
 
 
 @pytest.fixture
 def changed(bench: Bench) -> Json:
-    """A visitor and an agent have written into Ana's contact and its conversation."""
+    """Let a visitor and an agent write into Ana's contact and its conversation."""
     collaborator(bench, 1, "ana")
     bench.run()
     contact = bench.contact(email="ana@acme.example")

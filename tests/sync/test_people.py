@@ -1,4 +1,4 @@
-"""The desired state of people: by which numbers they are known, and whose alone a number is."""
+"""The desired state of people: their numbers, and whether a number belongs to one person alone."""
 
 import pytest
 

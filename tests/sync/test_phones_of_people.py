@@ -1,4 +1,5 @@
-"""Whom a phone leads to: in every spelling to its one owner, and without a country to nobody."""
+"""The owner of a phone: every spelling leads to its one owner, and a number without a country to
+nobody."""
 
 import pytest
 
@@ -6,7 +7,7 @@ from panel.data.directory import COMPANY
 from tests.sync.benches import WHATSAPP, collaborator, join, name_of, organization_of, ours, talk
 from tests.sync.passes import Bench, company, person
 
-# One line, as the back office writes it and as Chatwoot has it.
+# The same line, in the back office's spelling and in Chatwoot's.
 SPELLINGS = [
     ("+55 61 98888-7777", "+556188887777"),
     ("+55 61 8888-7777", "+5561988887777"),
@@ -23,7 +24,7 @@ DIFFERENT = [
 
 
 def whatsapp(bench: Bench, phone: str) -> int:
-    """Somebody who has written by WhatsApp, in an open conversation."""
+    """Add a person who has written by WhatsApp, with an open conversation."""
     contact = bench.chat.add_contact(name="Somebody", phone_number=phone)
     join(bench, contact, WHATSAPP)
     talk(bench, contact, WHATSAPP)
@@ -49,7 +50,7 @@ def test_a_person_is_found_by_every_spelling_of_their_phone(
     assert ours(contact)["middag_role"] == "member"
     assert conversation_of(bench, number) == "42"
     assert contact["phone_number"] == chat_phone  # the spelling that Chatwoot has stays
-    assert len(bench.chat.contacts) == 2  # theirs, and the company's own
+    assert len(bench.chat.contacts) == 2  # the person's contact, and the company's own
 
 
 @pytest.mark.parametrize(("office_phone", "chat_phone"), SPELLINGS)
@@ -150,7 +151,7 @@ def test_who_was_seated_by_a_number_that_others_have_by_now_gets_a_contact_of_th
 def test_a_number_of_people_of_two_organizations_seats_nobody_in_either_order(
     bench: Bench, order: tuple[int, int]
 ) -> None:
-    """Known by e-mail already, both would get the contact as a further one."""
+    """Both are known by e-mail already, so both would get the contact as a further one."""
     company(bench.office, 43, "Beta SA")
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777", organization=43)

@@ -1,5 +1,5 @@
-"""What passes write of values as PHP writes them: names as people read them, days as days, and
-nothing is cleared because a value or a record cannot be read."""
+"""The writes of passes for PHP's forms of values: names as people read them, days as days. Nothing
+is cleared because a value or a record cannot be read."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ def rename(bench: Bench, name: str) -> None:
 
 
 def set_name(bench: Bench, email: str, name: str) -> None:
-    """As an earlier version, or an agent, wrote it into Chatwoot."""
+    """Set the name that an earlier version, or an agent, wrote into Chatwoot."""
     bench.contact(email=email)["name"] = name
 
 
@@ -40,7 +40,7 @@ def test_entities_are_decoded_in_names_attributes_and_the_search(bench: Bench) -
 
 @pytest.mark.parametrize("mended", ["O&#8217;Brien Ltda", "O’Brien Ltda", "O'Brien Ltda"])
 def test_a_raw_name_that_we_wrote_is_corrected(bench: Bench, mended: str) -> None:
-    """Also where the back office has mended it meanwhile."""
+    """The name is corrected also where the back office has mended it meanwhile."""
     bench.run()
     set_name(bench, COMPANY, "O&#8217;Brien Ltda")
     rename(bench, mended)
@@ -97,7 +97,7 @@ def test_no_end_is_no_next_expiry(bench: Bench, end: Any) -> None:
     assert "middag_next_expiry" not in attributes
 
 
-# -- what cannot be read ---------------------------------------------------------------------------
+# -- unreadable values --------------------------------------------------------------------------
 
 FACTS = ("middag_entitlement_status", "middag_active_entitlements", "middag_next_expiry")
 

@@ -1,4 +1,4 @@
-"""Real processes, killed with SIGKILL: what was kept is answered, by one executor at a time."""
+"""Real processes, killed with SIGKILL: all kept hooks are answered, by one executor at a time."""
 
 import random
 import signal
@@ -29,7 +29,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spawn(url: str, log: Path, build: BuildEngine) -> Iterator[Spawn]:
-    build()  # so that the tables are there
+    build()  # this makes the tables
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: object) -> "subprocess.Popen[bytes]":
@@ -47,7 +47,7 @@ def spawn(url: str, log: Path, build: BuildEngine) -> Iterator[Spawn]:
 
 
 def lines(log: Path, word: str) -> list[tuple[str, int, float]]:
-    """(name, process, time) of every line that begins with `word`, in order."""
+    """Return (name, process, time) of every line that begins with `word`, in order."""
     split = [line.split() for line in log.read_text().splitlines()]
     return [(parts[1], int(parts[2]), float(parts[3])) for parts in split if parts[0] == word]
 
@@ -107,7 +107,8 @@ def test_kill_after_kill_loses_no_task(spawn: Spawn, build: BuildEngine, log: Pa
 def test_a_dead_executor_of_another_name_blocks_nobody(
     spawn: Spawn, build: BuildEngine, log: Path
 ) -> None:
-    """Trap 3: its pass would stay "running" for ever, and every later one of the organization."""
+    """DBOS alone would leave its pass "running" for ever, and hold up the organization's later
+    ones."""
     engine = build()
     engine.intake.accept(hook("h", 1))
     first = spawn("run", 600, "somebody-else")
@@ -121,7 +122,7 @@ def test_a_dead_executor_of_another_name_blocks_nobody(
 def test_of_two_only_one_executes_and_the_other_takes_over(
     spawn: Spawn, build: BuildEngine, log: Path
 ) -> None:
-    """Trap 2: two executors of one id would do everything twice."""
+    """Two executors with the same id would do all work twice."""
     engine = build()
     both = {process.pid: process for process in (spawn("run", 0.3), spawn("run", 0.3))}
     until(lambda: len(lines(log, "up")) == 2)
@@ -143,7 +144,8 @@ def test_of_two_only_one_executes_and_the_other_takes_over(
 
 
 def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Path) -> None:
-    """The short form of the chaos: executors and doors die at random moments, hooks repeat."""
+    """A short form of test_chaos: executors and receivers die at random moments, and hooks
+    repeat."""
     engine, dice = build(), random.Random(20261122)
     names = [f"h{number}" for number in range(300)]
     executors = [spawn("run", 0.02), spawn("run", 0.02)]
@@ -201,7 +203,8 @@ def test_what_was_accepted_outlives_its_process(
 
 
 def assert_no_overlap(log: Path, dead: int, died: float) -> None:
-    """No two passes of one organization at once; those of the dead process ended with it."""
+    """Check that no two passes of one organization overlap; passes of the dead process ended with
+    it."""
     ends = lines(log, "end")
     spans = []
     for name, pid, begun in lines(log, "begin"):

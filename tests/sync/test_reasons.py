@@ -12,7 +12,7 @@ from panel.sync.reasons import TRY_REASONS, explain_reason, find_reason
 from panel.upstream.chatwoot_rejections import CODES_BY_WORDS, REMEDIES
 
 ROOT = Path(__file__).resolve().parents[2]
-# Whoever shows or proves something has errors of its own, which no pass meets.
+# The other folders have errors of their own, which no pass meets.
 FOLDERS = ("upstream", "sync", "data", "cache")
 TREES = [
     ast.parse(path.read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ TREES = [
 
 
 def find_errors() -> set[str]:
-    """The names of all classes that are errors of ours."""
+    """Return the names of all our error classes."""
     names = {PanelError.__name__}
     classes = [node for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     while more := {c.name for c in classes if {ast.unparse(b) for b in c.bases} & names} - names:
@@ -33,7 +33,7 @@ def find_errors() -> set[str]:
 
 
 def find_constants() -> dict[str, str]:
-    """Texts that have a name, in any module."""
+    """Return the constants of any module that are texts."""
     fields: dict[str, str] = {}
     for tree in TREES:
         for node in tree.body:
@@ -52,7 +52,7 @@ def _pair(target: ast.expr, value: ast.expr) -> dict[str, str]:
 
 
 def find_codes() -> set[str]:
-    """Every code that an error of ours is made with, or has by its class."""
+    """Return every code that our errors are made with, or have by their class."""
     errors, constants = find_errors(), find_constants()
     codes = {*CODES_BY_WORDS.values(), *REMEDIES}
     for tree in TREES:
@@ -86,7 +86,7 @@ CODES = sorted(find_codes())
 
 
 def test_the_codes_are_read_from_the_code() -> None:
-    """Else the rule below would hold of nothing."""
+    """Without codes, the rule below would hold for nothing."""
     assert {"timeout", "wrong_token", "unknown_organization", "contact_busy", "http_503"} <= {
         *CODES
     }

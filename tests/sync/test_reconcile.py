@@ -1,4 +1,4 @@
-"""One pass, against the built-in worlds on real sockets: what Chatwoot knows afterwards."""
+"""A pass, against the built-in worlds on real sockets, and Chatwoot's data afterwards."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_a_second_pass_writes_nothing(bench: Bench) -> None:
 
 
 def test_a_new_contact_is_made_and_then_told(bench: Bench) -> None:
-    """Attributes follow the seat: two writes each, and nothing is read but one question for all."""
+    """Attributes follow the seat: each contact costs two writes, and a single search serves all."""
     bench.run()
 
     assert len(bench.chat.writes) == 2 * 3
@@ -192,7 +192,8 @@ def test_no_look_up_uses_the_fuzzy_search(bench: Bench) -> None:
     assert bench.chat.count("/contacts/search") == 0
 
 
-# -- what Chatwoot cannot show ---------------------------------------------------------------------
+# -- values that Chatwoot cannot show
+# --------------------------------------------------------------------
 
 
 def test_twenty_conversations_that_end_in_a_long_mail_are_all_named(bench: Bench) -> None:
@@ -244,7 +245,7 @@ def test_a_chatwoot_that_answers_nobody_is_left_alone_after_a_few(bench: Bench) 
 
 
 def test_a_database_that_is_too_slow_for_a_write_refused_no_value(bench: Bench) -> None:
-    """Since 4.16 Chatwoot answers so with 422, without naming an attribute."""
+    """Since 4.16 Chatwoot answers a slow write with 422, without naming an attribute."""
     bench.run()
     bench.chat.failures = lambda call: Failure(422) if call.method == "PUT" else None
     bench.office.organizations[42]["name"] = "Acme S.A."

@@ -1,4 +1,4 @@
-"""The door: what is refused, with which words, and how much of it is read."""
+"""The route for the plugin's hooks: refusals, their words, and how much of a body is read."""
 
 import json
 from io import BytesIO
@@ -41,7 +41,7 @@ def test_one_byte_more_is_refused(ring: Ring, panel: Panel) -> None:
 
 
 class Endless:
-    """A body that would never end; counts what is read of it."""
+    """A body without an end, which counts the bytes that are read."""
 
     taken = 0
 
@@ -72,7 +72,8 @@ def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
 def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
     client: FlaskClient,
 ) -> None:
-    """gunicorn closes on who is still sending: they would hear a reset instead."""
+    """gunicorn would close the connection of a client that still sends, and the client would see a
+    reset."""
     body = Endless()
     environment = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
     answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)

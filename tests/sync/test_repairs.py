@@ -1,4 +1,4 @@
-"""What somebody else set: our attributes are put back, everything else is theirs."""
+"""Changes by others: our attributes are put back, all other values stay."""
 
 import time
 
@@ -35,11 +35,12 @@ def test_our_own_writes_come_back_and_cost_nothing(listening: Listening) -> None
     ]
     assert len(heard) == 5  # four contacts and the conversation
     reads = [call for call in listening.calls() if call.startswith("GET")]
-    assert len(reads) == 4 * 2 + 1  # by the one pass; nothing follows from what was heard
+    # By the single pass; the events of its own writes cause no reads.
+    assert len(reads) == 4 * 2 + 1
 
 
 def overwrite(listening: Listening, email: str, **values: object) -> None:
-    """Whoever it was: Chatwoot tells of no author."""
+    """Overwrite our values; Chatwoot's event does not name the author."""
     chat, row = listening.panel.chat, listening.contact(email)
     with chat.lock:
         change_contact(chat, row, row | {"custom_attributes": row["custom_attributes"] | values})
@@ -50,7 +51,7 @@ def test_what_somebody_changed_of_a_contact_is_put_back(listening: Listening) ->
     overwrite(listening, BIA, middag_plan="Platinum", middag_organization="Banco Central", size="L")
     listening.settle()
     assert listening.contact(BIA)["custom_attributes"] == before | {"size": "L"}
-    assert listening.words(900, BIA) == []  # it is no pick
+    assert listening.words(900, BIA) == []  # the value is no pick
 
 
 def test_a_contact_is_repaired_once_in_ten_minutes(listening: Listening) -> None:
@@ -107,7 +108,7 @@ def test_what_a_stranger_says_of_themselves_is_left(listening: Listening) -> Non
 
 
 def test_a_repair_comes_after_the_pass_that_waits(listening: Listening) -> None:
-    """The pass puts it right itself."""
+    """The pass itself puts the values back."""
     listening.panel.office.delay = 1.0
     get(Intake, listening.panel.app).accept(hook("h1", 42))
     overwrite(listening, BIA, middag_organization="Banco Central")

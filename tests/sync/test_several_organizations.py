@@ -1,4 +1,4 @@
-"""People of several organizations, those who leave, and what agents linked."""
+"""People of several organizations, people who leave, and agents' links."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""A visitor who registers an identifier first is a stranger; a contact has one key."""
+"""A visitor who takes an identifier first is a stranger; a contact has one key."""
 
 from dataclasses import replace
 from typing import Any
@@ -95,7 +95,7 @@ def test_a_company_that_a_stranger_was_taken_for_gets_a_contact_of_its_own(
 def test_who_shows_the_email_keeps_the_seat_although_visitors_came_in(
     panel: Panel, worlds: Worlds, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An earlier version's contact with a key of its own: nobody is made anew, or cleared."""
+    """An earlier version's contact has a key of its own: no contact is made anew or cleared."""
     as_earlier_version(panel)
     Visitor(worlds.chat_url).types(email="ana@acme.example")
     before = {key: seat.contact for key, seat in seats(panel, 42).items()}
@@ -115,7 +115,7 @@ def test_a_contact_of_an_earlier_version_whose_email_an_agent_corrected_keeps_it
 
 
 def test_a_contact_without_a_key_gives_way_to_the_one_that_has_it(panel: Panel) -> None:
-    """Earlier versions left a phone out that another contact had: an identifier alone was left."""
+    """Earlier versions left out a phone that another contact had, so only an identifier stayed."""
     as_earlier_version(panel)
     bare = row(panel, email="contato@acme.example")
     bare["email"] = None
@@ -208,7 +208,7 @@ def test_who_types_a_customers_email_is_not_told_the_phone(
 
 
 def test_a_key_that_is_taken_meanwhile_leads_to_its_owner(panel: Panel) -> None:
-    """Somebody makes the contact between our look and our call: it is looked up once, and taken."""
+    """Somebody makes the contact between our search and our call: one more search finds it."""
     texts: list[str] = []
 
     def race(call: Any) -> None:

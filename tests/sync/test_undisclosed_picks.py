@@ -1,4 +1,4 @@
-"""A pick that is not disclosed: what a pass writes of it, and takes back."""
+"""A pick that is not disclosed: a pass writes nothing about it, and takes back an older write."""
 
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.demo.world import Json
@@ -12,7 +12,7 @@ __all__ = ["panel", "worlds"]  # fixtures
 
 
 def pick(panel: Panel, disclosed: bool) -> Visitor:
-    """A stranger's contact and conversation, for which an agent picked Acme."""
+    """Make a stranger's contact and conversation, for which an agent picked Acme."""
     visitor = Visitor(panel.settings.chatwoot_url)
     talk = visitor.starts()
     number = talk["contact"]["id"]
@@ -62,7 +62,8 @@ def test_what_an_earlier_version_wrote_for_an_undisclosed_pick_is_taken_back_onc
 def test_what_a_pass_writes_for_a_matched_contact_stays_beside_an_undisclosed_pick(
     panel: Panel,
 ) -> None:
-    """The visitor is who the pick says, by their e-mail: it is written for that."""
+    """The visitor's e-mail matches the picked company, so the pass writes its name for the
+    match."""
     visitor = pick(panel, disclosed=False)
     write_as_earlier_version(panel, visitor)
     panel.chat.contacts[visitor.reads()["id"]]["email"] = "ana@acme.example"

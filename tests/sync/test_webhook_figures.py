@@ -1,4 +1,4 @@
-"""Chatwoot's own webhooks: what an administrator sees of them afterwards."""
+"""Chatwoot's own webhooks: their figures for administrators."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def counted(answer: str) -> float:
 
 
 def send(door: Door, reason: str) -> requests.Response:
-    """A delivery that is refused for this reason, or accepted."""
+    """Send a delivery that is refused for this reason, or accepted."""
     other = {"wrong_signature": signature(RAW, secret="another"), "unsigned": {}}
     if reason in other:
         return door.post(RAW, **other[reason])
@@ -38,7 +38,8 @@ def send(door: Door, reason: str) -> requests.Response:
 
 
 def status_of(door: Door) -> Any:
-    """What `sync status` says of the webhooks; `is_problem`: are they one of its problems?"""
+    """Return the webhooks' part of `sync status`; `is_problem`: whether they stand among the
+    problems."""
     outcome = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
     state = json.loads(outcome.stdout)
     is_problem = any("What Chatwoot delivers" in problem for problem in state["problems"])
@@ -46,7 +47,7 @@ def status_of(door: Door) -> Any:
 
 
 def ready_of(door: Door) -> tuple[str, str, str]:
-    """What `/readyz` says: as a whole, in a word, and in a sentence."""
+    """Return the answer of `/readyz`: the whole status, the word and the sentence."""
     with executing(door.panel.services.database):
         body = door.panel.ask("GET", "/readyz").json()
     name = "chatwoot_webhooks"
@@ -96,7 +97,8 @@ def test_a_webhook_that_cannot_be_kept_is_seen(
 ) -> None:
     fields, before = talk(door, "bia@acme.example"), counted("not_kept")
     (tmp_path / "panel.db.writing.lock").unlink(missing_ok=True)
-    (tmp_path / "panel.db.writing.lock").mkdir()  # nobody can lock it: no hook can be written
+    # A folder cannot be locked, so no hook can be written.
+    (tmp_path / "panel.db.writing.lock").mkdir()
     answer = door.tell("conversation_created", **fields)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_kept")
     assert counted("not_kept") - before == 1
@@ -148,7 +150,8 @@ def test_a_secret_that_was_lost_is_missed_before_the_next_webhook(make_door: Mak
 def test_what_one_process_refused_is_told_by_another_and_after_a_restart(
     make_door: MakePanel,
 ) -> None:
-    """One write at once, the rest when the process ends: nobody has to wait for the next."""
+    """The first count is written at once, the rest at the end of the process: nobody waits for the
+    next write."""
     first = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
     for _ in range(3):
         send(first, "unsigned")

@@ -1,4 +1,4 @@
-"""The door for Chatwoot's webhooks, and the events that Chatwoot sends there."""
+"""The route for Chatwoot's webhooks, and the events that Chatwoot sends there."""
 
 import hmac
 import json
@@ -30,7 +30,7 @@ SECRET = "a-secret-that-chatwoot-made-up"
 
 @dataclass
 class Door:
-    """A panel on a socket, and Chatwoot who posts to it."""
+    """A panel on a socket, and a Chatwoot that posts to it."""
 
     panel: Panel
 
@@ -48,11 +48,11 @@ class Door:
         return self.post(raw, **signature(raw, delivery=delivery or str(uuid4())))
 
     def passes(self, event: str, **fields: Any) -> int:
-        """How many passes this event lines up."""
+        """Return the number of passes that this event lines up."""
         return self.demand(event, **fields)["passes"]
 
     def demand(self, event: str, **fields: Any) -> dict[str, int]:
-        """How many passes and tasks this event asks for."""
+        """Return the numbers of passes and tasks that this event asks for."""
         answer = self.tell(event, **fields)
         assert answer.status_code == 202, answer.text
         body: dict[str, Any] = answer.json()
@@ -72,13 +72,13 @@ class Door:
         return len(self.warmings())
 
     def warmings(self) -> list[str | None]:
-        """The try that waits of each organization that was ever warmed."""
+        """Return the waiting try of each organization that was ever warmed."""
         tries = select(tasks.c.waiting).where(tasks.c.kind == WARMING)
         with self.shared.database.connect() as connection:
             return list(connection.scalars(tries))
 
     def run(self) -> None:
-        """What the worker would do for every waiting hook."""
+        """Do the worker's work for every waiting hook."""
         for organization, _, _ in self.kept():
             get(Jobs, self.panel.app).bring_in_line(organization)
 
@@ -107,7 +107,7 @@ def doors(folder: Path) -> Iterator[MakePanel]:
 
 
 def opened(make: MakePanel) -> Door:
-    """Both organizations are known already; the engine's clock stands still."""
+    """Make a panel that knows both organizations already; the engine's clock stands still."""
     panel = make(CHATWOOT_WEBHOOK_SECRET=SECRET)
     get(Jobs, panel.app).bring_in_line(42)
     get(Jobs, panel.app).bring_in_line(45)
@@ -129,7 +129,7 @@ def door(make_door: MakePanel) -> Door:
 
 
 def talk(door: Door, email: str, number: int = 900, **fields: Any) -> Json:
-    """A new conversation, as its webhook tells of it."""
+    """Return a new conversation as its webhook tells of it."""
     contact = door.contact(email)
     door.panel.chat.add_conversation(contact["id"], 1, number)
     return {"id": number, "inbox_id": 1, "meta": {"sender": contact}, **fields}

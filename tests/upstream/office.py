@@ -1,4 +1,4 @@
-"""The back office's API over sockets, and who asks it."""
+"""The back office's API over sockets, and its client."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,8 @@ Say = Callable[..., BackOffice]
 
 
 class Teller:
-    """A back office that says what it is told to: a document, or one made of the page's number."""
+    """A back office that answers with a given document, or with one that a function makes of the
+    page's number."""
 
     def __init__(self, document: Any, status: int = 200) -> None:
         self.said = document

@@ -1,4 +1,4 @@
-"""A WordPress with long lists, and who reads them."""
+"""A WordPress with long lists, and their reader."""
 
 import json
 import threading
@@ -31,8 +31,8 @@ def envelope(data: Any, meta: Any = None) -> Response:
 class Shop:
     """`rows` of each list, `largest` on a page; `seconds` for each call.
 
-    `refuse` may answer in its place; `meta` may change what is said of the list; `headers`: of
-    each answer.
+    `refuse` may answer in the shop's place; `meta` may change the facts about the list; `headers`:
+    those of each answer.
     """
 
     rows: int = 450
@@ -74,7 +74,7 @@ class Shop:
 
     @property
     def asked(self) -> list[tuple[str, str | None]]:
-        """Page and `per_page` of each call."""
+        """Return the page and `per_page` of each call."""
         return [(query["page"], query.get("per_page")) for query in self.queries]
 
 

@@ -1,4 +1,4 @@
-"""Which address is called, and how it is told in the log."""
+"""The addresses of calls, and their form in the log."""
 
 import pytest
 import requests

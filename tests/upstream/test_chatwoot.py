@@ -1,4 +1,4 @@
-"""The calls to Chatwoot: plain values, nothing late, nothing kept that is not needed."""
+"""The calls to Chatwoot: plain values, nothing late, and no value kept that is not needed."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -203,7 +203,8 @@ def test_odd_values_of_a_contact_are_no_values(says: Callable[[str], Chatwoot]) 
     assert (person.phone, person.attributes) == (None, {})
 
 
-# -- what a visitor can make large -------------------------------------------------------------
+# -- values that a visitor can make large
+# ------------------------------------------------------------
 
 HUGE = {"x": "y" * 3_000_000}  # a visitor may write so much into the attributes of a contact
 READS: dict[str, Callable[[Chatwoot], Any]] = {

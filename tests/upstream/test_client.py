@@ -1,4 +1,4 @@
-"""JSON over HTTP against sockets that answer whatever a test scripts, well or badly."""
+"""JSON over HTTP against sockets with scripted answers, good and bad ones."""
 
 import gzip
 import socket
@@ -37,7 +37,7 @@ __all__ = ["scripted"]  # a fixture
 ROOT = Path(__file__).parents[2]
 
 
-# -- what comes back -------------------------------------------------------------------------------
+# -- answers ------------------------------------------------------------------------------
 
 
 def test_a_document_comes_back_decoded(scripted: Serve) -> None:
@@ -55,7 +55,7 @@ def test_path_query_and_headers_reach_the_other_side(scripted: Serve) -> None:
 
 
 def test_who_asks_is_named_with_our_name_and_version(scripted: Serve) -> None:
-    """The library's own name is on the lists of many firewalls."""
+    """Many firewalls block the library's own name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     server = scripted(answer())
     client(server).get("orders")

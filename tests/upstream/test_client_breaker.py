@@ -1,4 +1,4 @@
-"""The breaker of a client, and what must not leak out of a call."""
+"""The breaker of a client, and the secrets that must not leak out of a call."""
 
 import threading
 import time
@@ -127,7 +127,7 @@ def test_running_out_of_time_before_the_call_is_no_failure_of_the_host(scripted:
     assert caller.get("x").status == 200
 
 
-# -- what must not leak ----------------------------------------------------------------------------
+# -- leaks ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_neither_a_netrc_nor_a_proxy_of_the_machine_is_used(
 
 
 def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() -> None:
-    """A visitor can write one into an attribute."""
+    """A visitor can write such a number into an attribute."""
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
     assert decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
     assert decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)

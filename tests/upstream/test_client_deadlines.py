@@ -1,4 +1,4 @@
-"""Deadlines, sizes and redirects: what a client waits for, reads and follows."""
+"""Deadlines, sizes and redirects of a client."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ __all__ = ["scripted"]  # a fixture
 
 
 def drip(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
-    """`head` at once, then a little at a time, for much longer than anybody should wait."""
+    """Send `head` at once, then a little at a time, for much longer than a client should wait."""
 
     def feed(connection: socket.socket) -> None:
         connection.sendall(head)
@@ -75,12 +75,12 @@ def test_a_server_that_drips_over_tls_is_left_at_the_deadline(
         trusting.get("orders", by=Deadline(0.6))
     assert 0.4 < time.monotonic() - start < 1.5
     with pytest.raises(Unreachable):
-        client(server).get("orders")  # nobody vouches for that certificate
+        client(server).get("orders")  # no authority signed that certificate
 
 
 def test_a_body_may_take_as_long_as_its_reader_has_though_headers_may_not(scripted: Serve) -> None:
-    """A pass of the writing wing has two minutes for what an agent waits eight seconds for."""
-    by = Deadline(0.5)  # when the call begins, and so for the headers
+    """A pass may take two minutes for a body for which an agent waits eight seconds."""
+    by = Deadline(0.5)  # the deadline when the call begins, and so that of the headers
 
     def slow(connection: socket.socket) -> None:
         by.last_longer(5)

@@ -1,4 +1,4 @@
-"""The back office's API: what is asked, pages, and whose rows they are."""
+"""The back office's API: its requests, its pages, and the owners of rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int 
     return [row.id for row in office.read(document, organization, CacheControl.NO_CACHE).value.rows]
 
 
-# -- what is asked ---------------------------------------------------------------------------------
+# -- requests --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_page_that_is_empty_ends_the_walk(make_office: Told) -> None:
 
 
 def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(make_office: Told) -> None:
-    """20 is the documented page size: what lies behind the last row is not known."""
+    """20 is the documented page size, so further rows may exist behind the last one."""
 
     def page(number: int) -> Any:
         return {"data": [row(at) for at in range(1, 51)][(number - 1) * 20 : number * 20]}
@@ -153,7 +153,8 @@ def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(make_office: T
     assert len(listed.rows) == 50 or listed.cut
 
 
-# -- whose rows ------------------------------------------------------------------------------------
+# -- owners of rows
+# -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("owner", [43, "43", 43.0, -1])

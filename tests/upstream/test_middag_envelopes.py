@@ -109,5 +109,6 @@ def test_both_error_shapes_are_understood(
         with pytest.raises(kind) as error:
             office.fetch(document, 42)
         assert error.value.code == code
-    # A list is asked once more without the size of its pages, which may be what was refused.
+    # A list is requested once more without the size of its pages, because the size may have been
+    # refused.
     assert len(teller.pages) == (3 if status in (400, 422) else 2)

@@ -1,4 +1,4 @@
-"""Who refuses, and what it means: the back office's own words, and everybody else's."""
+"""Refusals and their meaning: those of the back office, and those of other servers."""
 
 import re
 from pathlib import Path
@@ -142,7 +142,7 @@ def test_the_log_learns_who_refused_and_no_other_word(
 
 
 CODES = {code for _, _, _, code in [*OWN, *FOREIGN]} | {"site_password"}
-ANSWERS = {"denied", "unknown_organization"}  # no fault that anybody has to mend
+ANSWERS = {"denied", "unknown_organization"}  # answers without a fault to mend
 
 
 @pytest.mark.parametrize("code", sorted(CODES - ANSWERS))

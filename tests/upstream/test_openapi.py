@@ -1,7 +1,7 @@
-"""Our requests and the built-in Chatwoot's answers, held against Chatwoot's own description.
+"""Our requests and the built-in Chatwoot's answers, compared with Chatwoot's own description.
 
-`fixtures/chatwoot-openapi.json` is the part of it that describes calls of ours. The file is no
-truth: where it is known to be wrong, `ERRATA` and `UNWRAP` say so.
+`fixtures/chatwoot-openapi.json` is the part of the description that concerns our calls. The file
+has faults: `ERRATA` and `UNWRAP` list those that we know.
 """
 
 import json
@@ -38,11 +38,11 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "null": lambda value: value is None,
 }
-# Where the file is wrong, as patterns over the faults that the checker finds.
+# The errors of the file, as patterns over the faults that the checker finds.
 ERRATA = (
     r"POST /contacts request: inbox_id is missing",  # the code does not require it
-    r".*attribute_values is no string",  # it is a list
-    r".*\.query_operator is no string",  # the last one's is null
+    r".*attribute_values is no string",  # the value is a list
+    r".*\.query_operator is no string",  # the last operator is null
 )
 # Answers that the file describes without the envelope that the controllers' views put around them.
 UNWRAP: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ UNWRAP: dict[str, tuple[str, ...]] = {
     "POST /webhooks": ("payload", "webhook"),
     "PATCH /webhooks/{webhook_id}": ("payload", "webhook"),
 }
-# Missing from the file; `/api` alone tells the version.
+# Paths that the file lacks; only `/api` tells the version.
 UNDESCRIBED = re.compile(r"/api|.*(/dashboard_apps|/destroy_custom_attributes)(/\d+)?")
 
 
@@ -68,7 +68,7 @@ class Exchange:
 
 
 class Recorded(Chatwoot):
-    """Writes down what it answers, too."""
+    """A Chatwoot that also notes its answers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,9 +83,10 @@ class Recorded(Chatwoot):
 
 
 def faults(value: Any, schema: Json, at: str = "", strict: bool = False) -> Iterator[str]:
-    """What does not fit. `strict`: a request, without keys of its own and without nulls.
+    """Return the faults of a value. `strict`: the value is a request, in which unknown keys and
+    nulls are faults.
 
-    In answers null is let pass: the file hardly ever says where Chatwoot gives it.
+    In answers a null is no fault: the file hardly ever tells where Chatwoot answers null.
     """
     if "$ref" in schema:
         yield from faults(value, SCHEMAS[schema["$ref"]], at, strict)
@@ -150,12 +151,12 @@ def unwrapped(row: Json, answer: Any) -> Any:
     return answer
 
 
-# -- everything that we ever ask -------------------------------------------------------------------
+# -- all our requests ------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
-    """Setup and its end, passes of every kind, a panel that is opened."""
+    """Make the exchanges: setup and its removal, passes of every kind, an opened panel."""
     office, chat = BackOffice([SECRET]), Recorded()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_agent(2, "Bruno", "bruno@panel.example")
@@ -178,21 +179,21 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
 
 
 def spoil(chat: Chatwoot) -> None:
-    """What setup then corrects."""
+    """Spoil the rows that setup then corrects."""
     next(iter(chat.webhooks.values()))["subscriptions"] = ["message_created"]
     next(iter(chat.dashboard_apps.values()))["content"] = []
     next(iter(chat.definitions.values()))["attribute_display_type"] = "link"
 
 
 def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
-    """An organization comes, changes, and goes; its people with and without anything."""
+    """Let an organization come, change and go, with people who have all keys or none."""
     company(office, 42, "Acme", "office@acme.example", phone="+55 61 99999-0000", plan="Gold")
     person(office, 42, 1, "ana@acme.example", "owner", 7)
     person(office, 42, 2, "bia@acme.example", "member", None)
     chat.add_contact(1, name="", email="ana@acme.example")
     chat.add_conversation(1, 1, 900, custom_attributes={"topic": "billing"})
     get(Jobs, app).bring_in_line(42)
-    company(office, 43, "Bare")  # neither e-mail nor phone: a random identifier
+    company(office, 43, "Bare")  # a company without e-mail and phone gets a random identifier
     get(Jobs, app).bring_in_line(43)
     entitlement(office, 42, 1, "active", "2030-01-01T00:00:00Z")
     office.remove("collaborators", 42, 2)

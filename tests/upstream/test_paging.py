@@ -1,4 +1,4 @@
-"""Long lists on a slow WordPress: few calls, and at once where they can be."""
+"""Long lists on a slow WordPress: few calls, at once where possible."""
 
 import json
 import time
@@ -93,7 +93,7 @@ def test_a_refusal_of_something_else_is_not_taken_for_one_of_the_size(open_offic
 
 
 def test_rows_too_large_for_a_large_page_come_on_small_ones(open_office: Open) -> None:
-    """They are one organization's: the next one is asked for large pages again."""
+    """Such rows concern one organization: the next one is read in large pages again."""
     huge = Response(" " * (LARGEST_ANSWER + 1))
     shop = Shop(rows=30, refuse=refuse_size(huge))
     office = open_office(shop)
@@ -117,7 +117,8 @@ def test_a_size_that_is_ignored_is_believed_too_up_to_the_tenth_page(open_office
     assert len(shop.asked) == 10
 
 
-# -- at once ---------------------------------------------------------------------------------------
+# -- calls at once
+# --------------------------------------------------------------------------------------
 
 
 def test_all_sections_of_an_organization_make_four_calls_at_once_at_most(open_office: Open) -> None:

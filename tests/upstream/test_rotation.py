@@ -1,4 +1,4 @@
-"""The shared secret changes while panels are open: nobody sees it, whichever side is first."""
+"""The shared secret changes while panels are open: no agent notices, whichever side is first."""
 
 from collections.abc import Callable
 
@@ -18,13 +18,14 @@ OFFICE = "https://office.example.com/wp-json/middag-account/v1"
 
 
 def states(panel: Panel, seal: str) -> set[str | None]:
-    """Of sections that are asked for anew."""
+    """Return the states of sections that are read anew."""
     return {state_of(panel.refresh(name, seal).text) for name in ("orders", "organization")}
 
 
 @pytest.mark.parametrize("listed", [BOTH, f"{SECRET},{NEW}"])
 def test_open_panels_read_on_while_the_plugin_changes(make_panel: MakePanel, listed: str) -> None:
-    """The documented order: both in the list, then the plugin, then the old one leaves the list."""
+    """The documented order: both secrets in our list, then the change in the plugin, then the old
+    secret leaves the list."""
     before = make_panel()
     seal = seal_of(before.open().text)
     during = make_panel(CHATWOOT_CONTACT_VIEW_SECRET=listed)
@@ -86,7 +87,7 @@ def test_whoever_else_refuses_sees_no_second_secret(make_panel: MakePanel, fault
 
 
 class Door:
-    """Accepts one of the secrets, and keeps what was brought."""
+    """A server that accepts one of the secrets, and keeps the secrets that were sent."""
 
     def __init__(self, accepted: str, refusal: Callable[[], Exception] = Unauthorized) -> None:
         self.accepted = accepted
@@ -131,7 +132,7 @@ def test_the_one_that_worked_is_sent_for_a_minute_and_of_three_the_next_is_tried
     assert door.brought[3:] == ["a", "b"]
     door.accepted = "a"
     with pytest.raises(Unauthorized):
-        rotation.send(door.ask)  # `b` is remembered, `c` is next
+        rotation.send(door.ask)  # `b` is remembered, and `c` is tried next
     clock.advance(REMEMBERED_MINUTE + 1)
     rotation.send(door.ask)
     assert door.brought[-1] == "a"

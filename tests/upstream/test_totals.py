@@ -1,4 +1,4 @@
-"""Long lists are read true to the end: totals that are wrong, pages out of a cache."""
+"""Long lists are read to their end, with wrong totals and pages out of a cache."""
 
 import time
 from collections.abc import Callable
