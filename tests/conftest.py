@@ -62,13 +62,15 @@ __all__ = [
 ]
 
 
-# No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
+# Examples have no deadline, because a busy machine is slow. They are not stored, so the tree stays
+# clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
 
-# Hundreds of panels start in one process: what each would compile anew for itself is kept.
+# Hundreds of panels start in one process, so compiled templates are kept for all of them.
 KEPT = SimpleCache(threshold=1000, default_timeout=0)
-COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]  # but for what `set` returns
+# It differs only in the result of `set`.
+COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]
 
 
 class Compiling(Environment):
@@ -89,7 +91,7 @@ def worlds() -> Iterator[Worlds]:
 
 @pytest.fixture
 def make_panel(worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
-    """`make_panel(PANEL_LOCALE="en", …)`: one more panel before the same worlds."""
+    """`make_panel(PANEL_LOCALE="en", …)` makes one more panel before the same worlds."""
     with panels_before(worlds, tmp_path) as make:
         yield make
 
@@ -115,7 +117,7 @@ def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 @pytest.fixture
 def standing(_standing: Panel) -> Panel:
-    """One panel for a whole file, for tests that change nothing; nobody was asked anything yet."""
+    """A panel for a whole file, for tests that change nothing; neither world was asked yet."""
     _standing.office.forget()
     _standing.chat.forget()
     return _standing
@@ -140,7 +142,7 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 
 
 def certify(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    """Make a certificate for 127.0.0.1 that no authority signed, and its key."""
     path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
     openssl = shutil.which("openssl", path=path) or pytest.skip("no openssl (tests/machine.sh)")
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
@@ -161,7 +163,7 @@ def cluster() -> Iterator[str]:
         pytest.skip(postgres.ABSENT)
     with postgres.cluster(folder) as address:
         url = postgres.create(address, "template")
-        # Tables are made once: each test gets a copy.
+        # Tables are made once, and each test gets a copy.
         database = db.connect(url)
         make_engine(no_worlds(Path(), PANEL_DATABASE_URL=url), database).migrate()
         database.dispose()

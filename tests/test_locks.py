@@ -84,8 +84,8 @@ def test_no_time_left_is_no_wait(locks: Locks, key: str) -> None:
 
 
 def test_another_key_does_not_wait(locks: Locks, key: str) -> None:
-    with locks.hold(key, 1) as one, locks.hold(f"{key} other", 1) as other:
-        assert (one, other) == (True, True)
+    with locks.hold(key, 1) as first, locks.hold(f"{key} other", 1) as other:
+        assert (first, other) == (True, True)
 
 
 def test_a_holder_that_fails_lets_the_next_one_go(locks: Locks, key: str) -> None:
@@ -116,7 +116,7 @@ with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
 
 
 def holder(script: str, argument: str) -> "subprocess.Popen[str]":
-    """A process that holds the lock "k" until it is killed."""
+    """Start a process that holds the lock "k" until it is killed."""
     command = [sys.executable, "-c", script, argument]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

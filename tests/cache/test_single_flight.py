@@ -26,13 +26,13 @@ __all__ = ["memory", "url"]  # fixtures
 # -- single flight ---------------------------------------------------------------------------------
 
 
-def together(reads: int, read: Callable[[], Any]) -> list[Any]:
+def together(reads: int, task: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(reads)
 
     def go(_: int) -> Any:
         barrier.wait(10)
         try:
-            return read()
+            return task()
         except PanelError as error:
             return error.code
 

@@ -1,4 +1,4 @@
-"""A seal that was verified: what ends it, and requests that are forged."""
+"""A seal after a verification: its end, and forged requests."""
 
 import json
 import logging
@@ -40,9 +40,11 @@ WEBHOOK_SECRET = "the-secret-of-the-webhook"
 
 
 def is_refused(panel: Panel, seal: str) -> bool:
-    """Does no section show anything with this seal?"""
+    """Tell whether no section shows anything with this seal."""
     answers = [panel.section(name, seal, wait=1) for name in SECTIONS]
-    return all(each.status_code == 401 and "data-section" not in each.text for each in answers)
+    return all(
+        answer.status_code == 401 and "data-section" not in answer.text for answer in answers
+    )
 
 
 # -- a seal that was verified ----------------------------------------------------------------------
@@ -74,10 +76,10 @@ def test_a_verification_ends_by_itself(acme: Panel) -> None:
     number = visits(acme)
     seal = verified(acme, number)
     with transaction(acme.services.database) as connection:
-        mine = verifications.c.conversation == number
-        until = connection.scalar(select(verifications.c.until).where(mine)) or 0
+        condition = verifications.c.conversation == number
+        until = connection.scalar(select(verifications.c.until).where(condition)) or 0
         assert 86000 < until - time.time() <= 86400
-        connection.execute(update(verifications).where(mine).values(until=time.time() - 1))
+        connection.execute(update(verifications).where(condition).values(until=time.time() - 1))
     assert is_refused(acme, seal)
     assert attribute(opened(acme, number), "data-trust") == "unproven"
     acme.services.verifications.prune()
@@ -138,14 +140,15 @@ def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(
     seal = verified(panel, number)
 
     def ring(event: str, status: str) -> None:
-        told = {"event": event, "account": {"id": 1}, "id": number, "status": status}
-        raw = json.dumps(told).encode()
+        report = {"event": event, "account": {"id": 1}, "id": number, "status": status}
+        raw = json.dumps(report).encode()
         headers = {"Content-Type": "application/json", **signature(raw, secret=WEBHOOK_SECRET)}
         answer = panel.ask("POST", "/sync/chatwoot", data=raw, headers=headers)
         assert answer.status_code == 202, answer.text
 
     ring("conversation_status_changed", "open")
-    ring("conversation_updated", "resolved")  # an older one, after somebody has reopened it
+    # An older event, after somebody has reopened the conversation.
+    ring("conversation_updated", "resolved")
     assert shown(panel, seal) == secrets(acme)[2:4]
     ring("conversation_status_changed", "resolved")
     assert is_refused(panel, seal)
@@ -201,10 +204,10 @@ def test_the_form_chooses_neither_company_nor_contact(acme: Panel) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_page_of_another_site_verifies_nobody(acme: Panel, form: str) -> None:
     number = visits(acme)
-    said = {name: value.format(key=key_of(acme)) for name, value in FORMS[form].items()}
+    forms = {name: value.format(key=key_of(acme)) for name, value in FORMS[form].items()}
     answer = acme.ask(
         *("POST", "/verify", seal_for(acme, number)),
-        data=said,
+        data=forms,
         headers={"Origin": "https://evil.example"},
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin")
@@ -238,17 +241,17 @@ def test_what_was_typed_is_kept_nowhere(
     seal = seal_for(panel, number)
     caplog.set_level(logging.DEBUG)
     typed = (key_of(panel), "WXYZ-1234-QRST", "secret-word@evil.example")
-    for each in typed:
-        say(panel, seal, answer=each)
-        search(panel, seal_for(panel, number), each)
+    for typed_text in typed:
+        say(panel, seal, answer=typed_text)
+        search(panel, seal_for(panel, number), typed_text)
     other = seal_for(panel, visits(panel))
     use_up(panel, other)
     say(panel, other, answer=typed[1])
     panel.services.database.dispose()
-    kept = b"".join(file.read_bytes() for file in tmp_path.glob("panel.db*"))
+    content = b"".join(file.read_bytes() for file in tmp_path.glob("panel.db*"))
     ours = "\n".join(row.getMessage() for row in caplog.records if "urllib3" not in row.name)
     assert "an answer was not compared" in ours
-    for each in typed:
-        assert each not in ours
-        assert each.encode() not in kept
-        assert each.lower().replace("-", "").encode() not in kept.lower()
+    for typed_text in typed:
+        assert typed_text not in ours
+        assert typed_text.encode() not in content
+        assert typed_text.lower().replace("-", "").encode() not in content.lower()

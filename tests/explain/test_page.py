@@ -34,8 +34,8 @@ def test_an_administrator_reads_what_the_command_prints(signing: Panel) -> None:
     printed = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
     assert "shown      organization 42, claimed by contact attribute" in answer.text
     assert len(answer.text.splitlines()) >= len(printed.splitlines())
-    told = ask(browser, "organization=42", Accept="application/json").json()
-    assert told["organizations"][0]["organization"] == 42
+    body = ask(browser, "organization=42", Accept="application/json").json()
+    assert body["organizations"][0]["organization"] == 42
 
 
 def test_a_visitor_writes_no_line_into_it(signing: Panel) -> None:
@@ -43,10 +43,10 @@ def test_a_visitor_writes_no_line_into_it(signing: Panel) -> None:
     number = writes(signing, here={ID_ATTRIBUTE: claim})
     browser = Browser(signing)
     browser.sign_in(ADMIN_TOKEN)
-    told = ask(browser, f"conversation={number}").text
-    assert "\nclaim      conversation attribute: 42�shown" in told
-    assert "\nshown      nobody" in told
-    assert all(line.isprintable() for line in told.split("\n"))
+    text = ask(browser, f"conversation={number}").text
+    assert "\nclaim      conversation attribute: 42�shown" in text
+    assert "\nshown      nobody" in text
+    assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_it_leaves_a_row_in_the_access_log(signing: Panel) -> None:
@@ -80,7 +80,7 @@ def test_who_proves_nothing_is_refused(signing: Panel) -> None:
 
 
 def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
-    """There the page alone says who the agent is, so nobody is a proven administrator."""
+    """Under it only the page names the agent, so nobody is a proven administrator."""
     seal = seal_of(panel.open(agent_id=1).text)
     assert panel.ask("GET", "/why?conversation=101", seal).status_code == 404
 

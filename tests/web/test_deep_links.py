@@ -53,15 +53,15 @@ def test_an_address_that_does_not_tell_the_site_makes_no_link(api_url: str) -> N
 def find_links(panel: Panel) -> dict[str, str]:
     """The first address of each section, with `{id}` in it."""
     seal = panel.proven()
-    found = {}
+    fields = {}
     for name in ("organization", "orders", "quotes", "licenses"):
         page = panel.section(name, seal).text
         if name == "organization":
             page = panel.open().text.partition("</h1>")[0]
         link = re.search(r'<a class="out" href="([^"]*)"', page)
         if link:
-            found[name] = re.sub(r"\b42(\d\d)?\b", "{id}", link[1].replace("&amp;", "&"))
-    return found
+            fields[name] = re.sub(r"\b42(\d\d)?\b", "{id}", link[1].replace("&amp;", "&"))
+    return fields
 
 
 def test_orders_and_organizations_have_links_by_themselves(panel: Panel) -> None:

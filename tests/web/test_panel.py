@@ -120,7 +120,7 @@ def test_chatwoot_that_does_not_answer_is_said_and_nothing_shown(panel: Panel) -
 
 
 @pytest.mark.parametrize(
-    ("wanted", "language", "money"),
+    ("languages", "language", "money"),
     [
         ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),
         ("en-US,en;q=0.9", "en", "R$1,250.00"),
@@ -132,21 +132,21 @@ def test_chatwoot_that_does_not_answer_is_said_and_nothing_shown(panel: Panel) -
     ids=lambda text: str(text)[:10],
 )
 def test_the_language_is_the_browsers(
-    standing: Panel, wanted: str, language: str, money: str
+    standing: Panel, languages: str, language: str, money: str
 ) -> None:
-    headers = {"Accept-Language": wanted}
+    headers = {"Accept-Language": languages}
     shell = standing.ask("GET", "/", headers=headers)
     assert f'<html lang="{language}">' in shell.text
     page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
     assert money in page.text
 
 
-@pytest.mark.parametrize(("wanted", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+@pytest.mark.parametrize(("languages", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
 def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
-    make_panel: MakePanel, wanted: str, language: str
+    make_panel: MakePanel, languages: str, language: str
 ) -> None:
     panel = make_panel(PANEL_LOCALE="pt_BR")
-    shell = panel.ask("GET", "/", headers={"Accept-Language": wanted})
+    shell = panel.ask("GET", "/", headers={"Accept-Language": languages})
     assert f'<html lang="{language}">' in shell.text
 
 
