@@ -169,11 +169,13 @@ class Lookup:
             return []
         try:
             valid = filter_holding(self._services, conversation, rows)
+            departed = _find_departed(self._services, rows)
         except PanelError:
             return []  # it is not known whether this is still the same person
-        if len(valid) < len(rows):
+        if departed:
+            verifications.end_words(conversation.id, departed)
+        elif len(valid) < len(rows):
             verifications.end(conversation.id)
-            return []
         return valid
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
@@ -207,8 +209,16 @@ def filter_holding(
     """Return the verifications of this conversation that are still valid; raises `PanelError`."""
     if not found or conversation.status == RESOLVED:
         return []
-    digest = digest_present_keys(services, conversation)
-    return [row for row in found if hmac.compare_digest(row.digest, digest)]
+    digest, departed = digest_present_keys(services, conversation), _find_departed(services, found)
+    same = [row for row in found if hmac.compare_digest(row.digest, digest)]
+    return [row for row in same if row.witness not in departed]
+
+
+def _find_departed(services: Services, found: Collection[Verification]) -> Collection[int]:
+    """Return the agents whose word is among these, and who are no agents of the account any more:
+    whoever was dismissed vouches for nobody."""
+    witnesses = {row.witness for row in found} - {0}
+    return witnesses - services.chatwoot.agents().keys() if witnesses else ()
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:
