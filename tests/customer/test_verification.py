@@ -464,6 +464,54 @@ def test_no_search_says_a_license_key_or_the_tax_id_of_the_company(acme: Panel) 
         assert cnpj not in html
 
 
+def uncover(panel: Panel, seal: str, section: str) -> None:
+    form = {"section": section, "reason": "named #4201"}
+    assert panel.ask("POST", "/uncover", seal, data=form).ok
+
+
+def test_a_key_that_the_panel_has_uncovered_proves_nobody(acme: Panel) -> None:
+    """An agent finds the company by the search, uncovers its keys, and types one of them."""
+    number = writes(acme)
+    picked = acme.say(seal_for(acme, number), "pick", 45)
+    assert "data-masked" in acme.section("licenses", seal_of(picked.text), wait=1).text
+    seal = seal_of(picked.text)
+    uncover(acme, seal, "licenses")
+    answer = say(acme, seal, answer=key_of(acme, 45))
+    assert told(answer.text) == ("ready", "45", "picked", "unproven")
+    assert "the panel has shown it to an agent today" in answer.text
+    assert "knows a license key" not in answer.text
+    assert notes(acme, number, "tried", "verified") == ["key (uncovered before) right"]
+    dialog = words_of(acme.ask("GET", "/verify", seal).text)
+    assert "No proof, since the panel has shown it: the last eight characters" in dialog
+    assert "Proof: " not in dialog
+    assert attribute(say(acme, seal, called=1).text, "data-trust") == "proven"
+
+
+def test_it_proves_nobody_in_another_conversation_of_this_agent_nor_here_by_another(
+    make: MakePanel, acme: Panel
+) -> None:
+    panel = make(PANEL_VERIFY_BY="key,tax_id")
+    here, elsewhere = (writes(acme, here={"middag_organization_id": "46"}) for _ in range(2))
+    uncover(acme, seal_for(acme, here), "organization")
+    tax_id = acme.office.organizations[46]["cnpj"]
+
+    def answer(number: int, agent: int, written: str) -> str | None:
+        html = panel.open("healthy", conversation=number, contact=number, agent_id=agent).text
+        return attribute(say(panel, seal_of(html), answer=written).text, "data-trust")
+
+    assert answer(elsewhere, 2, tax_id) == "unproven"
+    assert answer(here, ADMINISTRATOR, tax_id) == "unproven"
+    assert answer(elsewhere, ADMINISTRATOR, tax_id) == "proven"
+    assert answer(here, 2, key_of(acme, 46)) == "proven"
+
+
+def test_a_day_after_it_was_uncovered_it_proves_again(acme: Panel) -> None:
+    number = visits(acme)
+    uncovered = AuditEntry("uncovered", 2, number, 42, note="licenses: named #4201")
+    acme.services.audit_log.record(replace(uncovered, at=time.time() - 86401))
+    verified(acme, number)
+
+
 # -- a seal that was verified ----------------------------------------------------------------------
 
 
@@ -523,6 +571,7 @@ CHANGES: dict[str, Any] = {
     "another phone": edit(phone_number="+5521977770000"),
     "another identifier": edit(identifier="x"),
     "resolved": lambda panel, number: panel.chat.conversations[number].update(status="resolved"),
+    "no e-mail any more": edit(email=None),
 }
 
 
@@ -548,6 +597,63 @@ def test_an_open_panel_loses_it_too_within_the_minute(clocked: Panel, change: st
     CHANGES[change](clocked, number)
     clocked.clock.advance(60)
     assert is_refused(clocked, seal)
+
+
+def test_who_is_merged_into_another_contact_takes_no_verification_along(acme: Panel) -> None:
+    number, base = visits(acme), visits(acme)
+    seal = verified(acme, number)
+    body = {"base_contact_id": base, "mergee_contact_id": number}
+    acme.services.chatwoot.administer("POST", "actions/contact_merge", body)
+    html = acme.open("healthy", conversation=number, contact=base).text
+    assert told(html) == ("ready", "42", "claimed", "unproven")
+    assert is_refused(acme, seal)
+    assert acme.services.tries.count_left(base, 42) == MOST_TRIES
+
+
+@pytest.mark.parametrize("form", ["called", "known"])
+def test_an_agents_word_ends_with_the_agent(clocked: Panel, form: str) -> None:
+    """A key that somebody has written stays right, whoever typed it; a word needs its agent."""
+    carla, number, other = 3, visits(clocked), visits(clocked)
+    theirs = clocked.open("healthy", conversation=number, contact=number, agent_id=carla).text
+    assert attribute(say(clocked, seal_of(theirs), **FORMS[form]).text, "data-trust") == "proven"
+    theirs = clocked.open("healthy", conversation=other, contact=other, agent_id=carla).text
+    assert say(clocked, seal_of(theirs), answer=key_of(clocked)).ok
+    seals = [seal_for(clocked, each) for each in (number, other)]
+    assert [shown(clocked, each) for each in seals] == [secrets(clocked)[2:4]] * 2
+    removed = clocked.chat.agents.pop(carla)
+    clocked.clock.advance(60)
+    assert is_refused(clocked, seals[0])
+    assert shown(clocked, seals[1]) == secrets(clocked)[2:4]
+    clocked.chat.agents[carla] = removed
+    clocked.clock.advance(60)
+    assert is_refused(clocked, seals[0])
+    assert attribute(opened(clocked, number), "data-trust") == "unproven"
+
+
+def test_an_opening_finds_nobody_vouched_for_by_who_left(
+    clocked: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = visits(clocked)
+    theirs = clocked.open("healthy", conversation=number, contact=number, agent_id=3).text
+    say(clocked, seal_of(theirs), called=1)
+    say(clocked, seal_for(clocked, number), answer=str(facts(clocked)["order"]))
+    del clocked.chat.agents[3]
+    clocked.clock.advance(60)
+    with caplog.at_level(logging.INFO):
+        html = opened(clocked, number)
+    assert told(html) == ("ready", "42", "claimed", "unproven")
+    assert f"knows order {facts(clocked)['order']}" in words_of(html)
+    assert "a verification ended: its agent is an agent no more" in caplog.messages
+
+
+def test_who_is_only_taken_out_of_the_inbox_has_said_what_they_said(clocked: Panel) -> None:
+    number = visits(clocked)
+    theirs = seal_of(clocked.open("healthy", conversation=number, contact=number, agent_id=3).text)
+    say(clocked, theirs, called=1)
+    clocked.chat.inbox_members[1].discard(3)
+    clocked.clock.advance(60)
+    assert attribute(opened(clocked, number), "data-trust") == "proven"
+    assert is_refused(clocked, theirs)
 
 
 def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(
