@@ -262,7 +262,7 @@ class Seals:
             return
         if opening.witness and opening.witness not in self._chatwoot.agents(control):
             self._verifications.end_words(seal.conversation, [opening.witness])
-            raise InvalidSeal("seal_expired", "the agent who vouched for it is no agent any more")
+            raise InvalidSeal("seal_expired", "its agent has left the account")
         addresses = self._chatwoot.addresses(seal.contact, control)
         present = digest_keys(self._settings.secret, conversation.contact, addresses)
         if conversation.status == RESOLVED or not hmac.compare_digest(opening.digest, present):

@@ -182,7 +182,9 @@ class Verifications:
             verifications.c.agent.in_(sorted(agents)),
             verifications.c.kind.in_(AGENTS_WORDS),
         )
-        self._delete(condition, conversation, "a verification ended: its agent is an agent no more")
+        self._delete(
+            condition, conversation, "a verification ended: its agent has left the account"
+        )
 
     def _delete(self, condition: ColumnElement[bool], conversation: int, message: str) -> None:
         with transaction(self._engine) as connection:

@@ -643,7 +643,7 @@ def test_an_opening_finds_nobody_vouched_for_by_who_left(
         html = opened(clocked, number)
     assert told(html) == ("ready", "42", "claimed", "unproven")
     assert f"knows order {facts(clocked)['order']}" in words_of(html)
-    assert "a verification ended: its agent is an agent no more" in caplog.messages
+    assert "a verification ended: its agent has left the account" in caplog.messages
 
 
 def test_who_is_only_taken_out_of_the_inbox_has_said_what_they_said(clocked: Panel) -> None:
