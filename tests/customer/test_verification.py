@@ -556,7 +556,7 @@ def merge(panel: Panel, number: int) -> None:
     panel.chat.contacts[number]["contact_inboxes"].append(theirs)
 
 
-def edit(**values: str) -> Any:
+def edit(**values: str | None) -> Any:
     return lambda panel, number: panel.chat.contacts[number].update(values)
 
 
