@@ -64,7 +64,7 @@ verifications = Table(
 
 _HERE = verifications.c.conversation == bindparam("conversation")
 _LASTING = verifications.c.until > bindparam("now")
-# Made once: building a statement takes longer than running it, and every section runs the second.
+# Built once: building a statement takes longer than running it, and every section runs this one.
 _SELECT_LASTING = select(verifications).where(_HERE, _LASTING).order_by(verifications.c.at.desc())
 _SELECT_TOKEN = select(verifications).where(
     _HERE,
@@ -159,7 +159,7 @@ class Verifications:
             return [Verification(**row) for row in rows]
 
     def find_opening(self, conversation: int, organization: int, token: str) -> Verification | None:
-        """The verification with this token; None where it was taken back or has ended."""
+        """Return the verification with this token; None where it was taken back or has ended."""
         parameters = {"conversation": conversation, "organization": organization, "token": token}
         with transaction(self._engine) as connection:
             rows = connection.execute(_SELECT_TOKEN, {**parameters, "now": time.time()})

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from panel.demo.serve import House
 from panel.demo.worlds import SECRET, serve
 from tests.browser.conftest import PATIENCE_MS, Demo, Panel, Seen
-from tests.browser.test_looks import pasted
+from tests.browser.test_keyboard import pasted
 from tests.conftest import with_tables
 
 MOST_CLICKS = 3
