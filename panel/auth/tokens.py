@@ -8,6 +8,7 @@ signs.
 """
 
 import hmac
+import logging
 import math
 import time
 from base64 import urlsafe_b64encode
@@ -27,6 +28,8 @@ from panel.data.verifications import Verification, Verifications, digest_keys
 from panel.errors import Busy, GiveUp, Missing, PanelError, Unreachable
 from panel.settings import Settings
 from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
+
+log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 30 * 60
 # A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
@@ -203,6 +206,9 @@ class Seals:
             seal.conversation, seal.organization, seal.verification
         )
         if opening is None:
+            names = ("agent", "conversation", "organization")
+            fields = {name: getattr(seal, name) for name in names}
+            log.info("a seal was refused: its verification has ended", extra={"fields": fields})
             raise InvalidSeal("seal_expired", "the verification was undone, or has ended")
         return opening
 

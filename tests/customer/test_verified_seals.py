@@ -71,6 +71,19 @@ def test_after_undo_no_seal_of_it_opens_anything_in_any_tab_or_process(
     assert is_refused(acme, seal)
 
 
+def test_who_replays_a_verified_seal_is_in_the_log(
+    acme: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = visits(acme)
+    seal = verified(acme, number)
+    say(acme, seal, undo=1)
+    with caplog.at_level(logging.INFO):
+        assert is_refused(acme, seal)
+    refusals = [row for row in caplog.records if row.message.startswith("a seal was refused")]
+    ids = {"agent": 2, "conversation": number, "organization": 42}
+    assert [row.__dict__["fields"] for row in refusals] == [ids] * len(SECTIONS)
+
+
 def test_a_verification_ends_by_itself(acme: Panel) -> None:
     number = visits(acme)
     seal = verified(acme, number)
