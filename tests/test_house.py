@@ -44,7 +44,6 @@ TOP_LEVEL = {
     ".gitignore",
     "Makefile",
     "README.md",
-    "SECURITY.md",
     "app.py",
     "bench",
     "deploy",
