@@ -20,7 +20,8 @@ from bench.wire import load
 from bench.writing import hook_request
 from panel.demo.worlds import SECRET
 from tests.wordpress import installation
-from tests.wordpress.installation import Site
+from tests.wordpress.programs import missing
+from tests.wordpress.sites import Site
 
 BACKFILLED = 80
 PHP_WORKERS = installation.CHILDREN
@@ -58,7 +59,7 @@ def played(stage: Stage, shape: str) -> list[Samples]:
 
 def real(stage: Stage, shape: str) -> list[Samples]:
     """The WordPress of the tests, behind PHP-FPM and nginx, and `sync backfill`."""
-    if names := installation.missing():
+    if names := missing():
         raise Absent(f"no WordPress here: {', '.join(names)}")
     with installation.installation() as site:
         site.configure(CHATWOOT_CONTACT_VIEW_SECRET=f"'{SECRET}'")

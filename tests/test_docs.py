@@ -19,9 +19,9 @@ from panel.checks import CHECKS
 from panel.cli import commands, console
 from panel.cli.doctor import EXAMINATIONS
 from panel.cli.sync import run_worker
+from panel.environment.variables import VARIABLES
 from panel.metrics import SECTION_STATES
 from panel.services import Services, get
-from panel.settings import VARIABLES
 from tests.conftest import no_worlds, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent

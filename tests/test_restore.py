@@ -9,7 +9,7 @@ from typing import Any
 from panel.data.links import CONTACT, PICKED, Link
 from panel.services import get
 from panel.sync.jobs import Jobs
-from tests.cli.test_commands import FINE, PANEL_URL, make, panel, run, work, worlds
+from tests.cli.running import FINE, PANEL_URL, make, panel, run, work, worlds
 from tests.conftest import Panel, Worlds
 
 __all__ = ["make", "panel", "worlds"]  # fixtures

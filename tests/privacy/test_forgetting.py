@@ -17,10 +17,10 @@ from panel.sync.jobs import Jobs
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from panel.upstream.documents import COLLABORATORS, ORDERS, ORGANIZATION, Document
 from panel.upstream.record_documents import ORDER
-from tests.cli.test_commands import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
+from tests.cli.running import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
 from tests.sync.executor import hook
-from tests.sync.test_reconcile import person
+from tests.sync.passes import person
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
 
