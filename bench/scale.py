@@ -17,7 +17,8 @@ from bench.reading import CONNECTIONS, rate, seen_of
 from bench.stage import FIRST, Panel, Stage, Visit, drawn, open_panel, section_request
 from bench.wire import Answer, Connection, load, ready, request
 from panel import services
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
 from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.demo.companies import Maker, small

@@ -21,7 +21,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
-    auth/       background_checks · access · revocation · tokens · sessions · whoami ·
+    auth/       background_checks · access · revocation · seal · tokens · sessions · whoami ·
                 throttle · credentials · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks

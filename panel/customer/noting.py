@@ -8,7 +8,7 @@ known outcome.
 import logging
 import time
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.notes import make_mark

@@ -11,7 +11,7 @@ import requests
 from prometheus_client import REGISTRY
 from werkzeug.wrappers import Request, Response
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.demo.worlds import AGENT, serve
 from panel.logs.events import QUIET_SECONDS
 from tests.conftest import API, Clock, Panel, panels_before, worlds_on_sockets

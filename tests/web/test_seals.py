@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
-from panel.auth.tokens import SEAL_SECONDS, Seal, derive_launch_key
+from panel.auth.seal import Seal
+from panel.auth.tokens import SEAL_SECONDS, derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
 from panel.web.labels import CAUSES
 from panel.web.sections import SECTIONS

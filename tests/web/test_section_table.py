@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jinja2 import StrictUndefined, UndefinedError
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
 from panel.environment.variables import RECORDS

@@ -13,7 +13,7 @@ import pytest
 import requests
 from werkzeug.wrappers import Request, Response
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.demo.faults import FAULTS
 from panel.demo.worlds import AGENT, serve
 from panel.web.sections import SECTIONS
