@@ -155,11 +155,11 @@ def redis_server(program: str, folder: Path, log: Path) -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(folder)]
     url = f"redis://{HOST}:{port}"
     with process(command, {}, log):
-        wait_until(lambda: _pings(url))
+        wait_until(lambda: answers_pings(url))
         yield url
 
 
-def _pings(url: str) -> bool:
+def answers_pings(url: str) -> bool:
     try:
         with redis.Redis.from_url(url, socket_timeout=1) as client:
             return bool(client.ping())

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from itertools import count
@@ -34,6 +35,7 @@ from tests.worlds import (
     worlds_on_sockets,
 )
 
+# What most tests need is imported from here, beside the fixtures that return it.
 __all__ = [
     "API",
     "TODAY",
@@ -125,6 +127,16 @@ def standing(_standing: Panel) -> Panel:
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     started = start_redis(tmp_path_factory.mktemp("redis"))
     yield started
+    started.process.kill()
+    started.process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis that a test may stop or kill."""
+    started = start_redis(tmp_path)
+    yield started
+    started.process.send_signal(signal.SIGCONT)
     started.process.kill()
     started.process.wait()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
@@ -32,6 +33,21 @@ SEAL_SECONDS = 30 * 60
 # A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
 # removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
+# The fields of a seal, in the order in which their values are signed. A new field goes to the end:
+# during an update, programs of both versions read each other's seals.
+SIGNED_FIELDS = (
+    "agent",
+    "proof",
+    "account",
+    "conversation",
+    "contact",
+    "organization",
+    "trust",
+    "uncovered",
+    "since",
+    "generation",
+    "verification",
+)
 EARLIEST_VALUES = 9  # the number of values in a seal that every version of this program knows
 MOST_CHECKED = 4096
 REFUSED_SECONDS = 30.0  # how long the refusal of a background check is kept for `/changes`
@@ -105,6 +121,14 @@ def make_signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
 
 
+def _name_values(values: list[Any]) -> Seal:
+    """Return the seal with these values; raises `TypeError` or `ValueError` where they are none."""
+    if not EARLIEST_VALUES <= len(values) <= len(SIGNED_FIELDS):
+        raise ValueError("a seal of another form")
+    fields = dict(zip(SIGNED_FIELDS, values, strict=False))  # older programs sign fewer values
+    return Seal(**fields | {"uncovered": tuple(fields["uncovered"])})  # JSON knows lists alone
+
+
 class Seals:
     """Signs seals, and checks agent and conversation behind each of them."""
 
@@ -133,7 +157,7 @@ class Seals:
         """Sign the seal; `since` 0: proven now. The names of the fields are left out, because every
         request carries a seal."""
         dated = replace(seal, since=seal.since or int(time.time()))
-        values = list(vars(dated).values())
+        values = [getattr(dated, name) for name in SIGNED_FIELDS]
         # A seal without values for the newer fields is written in the old form, so that older
         # versions can still read it.
         while not values[-1] and len(values) > EARLIEST_VALUES:
@@ -224,8 +248,7 @@ class Seals:
             content, signed = self._signer.loads(
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
-            seal = Seal(*content)
-            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON has no tuples
+            seal = _name_values(content)
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):

@@ -14,8 +14,15 @@ from panel.models.values import Illegible, Oddity, Row, Status
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
 # The areas that a person of an organization may manage, by the plugin's names.
 RIGHTS = (
-    *("org", "finances", "orders", "licenses", "tickets"),
-    *("quotes", "contracts", "documents", "downloads"),
+    "org",
+    "finances",
+    "orders",
+    "licenses",
+    "tickets",
+    "quotes",
+    "contracts",
+    "documents",
+    "downloads",
 )
 SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # of documents in the panel
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros

@@ -86,6 +86,15 @@ def lose_copies(url: str) -> None:
         client.delete(*(key for key in client.keys("*") if b":mark:" not in key))
 
 
+def keep_under(generations: ProcessGenerations) -> Kept:
+    """A cache in memory that asks these generations."""
+    app, clock = Flask("test"), Clock()
+    build_cache("memory:", app)
+    [store] = app.extensions["cache"]
+    backend = CacheBackend(store, clock, generations=generations)
+    return Kept(Cache(backend, ThreadLocks(), clock), clock, Office())
+
+
 class Overtaken(ProcessGenerations):
     """Generations with a touch just before the generation is read."""
 
@@ -103,14 +112,8 @@ class Overtaken(ProcessGenerations):
 def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked(
     renewed: bool,
 ) -> None:
-    app, generations, clock = Flask("test"), Overtaken(), Clock()
-    build_cache("memory:", app)
-    [store] = app.extensions["cache"]
-    store_reader = Kept(
-        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
-        clock,
-        Office(),
-    )
+    generations = Overtaken()
+    store_reader = keep_under(generations)
     version = store_reader.read().version
 
     def overtake() -> None:
@@ -134,14 +137,8 @@ class Dying(ProcessGenerations):
 
 
 def test_a_writer_that_dies_before_its_new_generation_leaves_none() -> None:
-    app, generations, clock = Flask("test"), Dying(), Clock()
-    build_cache("memory:", app)
-    [store] = app.extensions["cache"]
-    store_reader = Kept(
-        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
-        clock,
-        Office(),
-    )
+    generations = Dying()
+    store_reader = keep_under(generations)
     version = store_reader.read().version
     assert not is_news(store_reader.cache, version)
     generations.dead = True

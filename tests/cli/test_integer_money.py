@@ -6,7 +6,7 @@ import pytest
 
 from panel.cli.integer_money import explain_integer_money
 from tests.conftest import MakePanel, Panel
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from panel.web.sections import SECTIONS
 from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 MAIL, WHATSAPP = 3, 2
 OWNER = "ana@acme.example"  # the owner of organization 42, as the passes learned

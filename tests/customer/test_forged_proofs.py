@@ -25,7 +25,7 @@ from tests.customer.strangers import (
     told,
     writes,
 )
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 __all__ = ["acme"]  # a fixture
 

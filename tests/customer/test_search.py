@@ -12,17 +12,9 @@ from sqlalchemy import text
 from panel.auth.throttle import UNKNOWN_IDS
 from panel.sync.reconcile import Reconciler
 from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
+from tests.learning import learn
 
 LEARNED = (42, 45, 48)
-
-
-def learn(panel: Panel, *organizations: int) -> None:
-    """Run the real pass, without its engine."""
-    shared = panel.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
-    contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
-    for organization in organizations:
-        contacts.bring_in_line(organization, ())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from panel.auth.throttle import SEARCHES, attempts
 from panel.data.audit_log import LONGEST_NOTE, AuditEntry, access_log, note_found
 from panel.demo.worlds import AGENT
 from tests.conftest import Clock, MakePanel, Panel, panels_before, seal_of, worlds_on_sockets
-from tests.customer.test_search import LEARNED, ask, learn, results
+from tests.customer.test_search import LEARNED, ask, results
+from tests.learning import learn
 
 WORD = re.compile("Found by([^<]*)")
 

@@ -8,8 +8,8 @@ from panel.data.directory import Person
 from panel.data.links import CONTACT, MATCHED, REFUSED, Link
 from panel.demo.worlds import AGENT
 from tests.conftest import Panel, attribute, seal_of
-from tests.customer.test_search import learn
 from tests.customer.visits import shown
+from tests.learning import learn
 
 
 def test_undoing_a_pick_brings_an_older_refusal_of_the_contact_back(panel: Panel) -> None:

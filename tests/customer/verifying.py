@@ -11,7 +11,7 @@ from panel.data.verification_tries import MOST_TRIES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, panels_before, seal_of, worlds_on_sockets
 from tests.customer.strangers import opened, secrets, told, writes
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 CLAIM = {"middag_organization_id": "42"}
 ADMINISTRATOR = 1  # another agent than the demo's usual one

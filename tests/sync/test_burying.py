@@ -1,7 +1,5 @@
 """Hooks that are given up are buried with the reason, and can be run again."""
 
-import threading
-
 import pytest
 
 from panel.data import inbox
@@ -124,13 +122,7 @@ def test_what_cannot_be_replayed_is_said(build: BuildEngine) -> None:
 def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
     assert inside.wait(20)

@@ -1,7 +1,6 @@
 """The engine on each database: durable commits, foreign writers, a restart."""
 
 import logging
-import threading
 
 import psycopg
 import pytest
@@ -57,13 +56,7 @@ def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
     build: BuildEngine, chatwoot: Chatwoot, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "WRITE_SECONDS", 0.2)
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("h", 1))
     assert inside.wait(20)

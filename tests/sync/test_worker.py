@@ -61,13 +61,7 @@ def test_while_a_pass_waits_nothing_else_is_enqueued(build: BuildEngine) -> None
 def test_a_hook_during_a_pass_has_its_own_pass_afterwards(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("before", 1))
     assert inside.wait(20)

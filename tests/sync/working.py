@@ -1,5 +1,6 @@
 """Hooks, a Chatwoot that a test troubles, and how a hook ended."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,17 @@ class Chatwoot:
             self.act(organization)
         finally:
             self.ran.append((organization, begun, time.time()))
+
+    def hold(self) -> tuple[threading.Event, threading.Event]:
+        """From now on passes stop inside until the second event; the first says that one did."""
+        inside, go = threading.Event(), threading.Event()
+
+        def act(_organization: int) -> None:
+            inside.set()
+            assert go.wait(20)
+
+        self.act = act
+        return inside, go
 
     def count(self, organization: int) -> int:
         return sum(entry[0] == organization for entry in self.ran)

@@ -11,7 +11,7 @@ from panel.demo.worlds import AGENT
 from panel.errors import GiveUp
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, seal_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 MARK = "typed"
 TYPED = {

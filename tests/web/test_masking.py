@@ -21,7 +21,7 @@ from panel.environment.variables import MASK_NAMES
 from panel.web import labels
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, seal_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 # The text of each kind as it would be drawn or copied; for a key also its end.
 CANARIES = {

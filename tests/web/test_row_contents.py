@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Panel, seal_of, state_of, words_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 from tests.web.opened_rows import RECORDS, ask
 from tests.web.test_hostile import FORBIDDEN, MARK, TURNED, TYPED
 
