@@ -16,7 +16,6 @@ TOP_LEVEL = {
     ".gitignore",
     "Makefile",
     "README.md",
-    "SECURITY.md",
     "app.py",
     "bench",
     "deploy",

@@ -72,11 +72,19 @@ def secrets(panel: Panel, organization: int = 42) -> list[str]:
     return [cnpj, re.sub(r"\D", "", cnpj), *keys, *(key[-4:] for key in keys), *amounts, *texts]
 
 
+# Random or counted by the clock: the four digits at the end of a key may stand there by chance.
+BY_CHANCE = re.compile(
+    r' (?:data-seal|data-version|data-read-at|datetime)="[^"]*"'
+    r'| id="follow-[^"]*"|<samp>.*?</samp>',
+    re.DOTALL,
+)
+
+
 def everything(panel: Panel, number: int) -> str:
-    """Return each answer that this conversation's seal can fetch."""
+    """Return each answer that the seal can fetch, without what is in it by chance."""
     html = opened(panel, number)
     seal = seal_of(html)
     answers = [panel.section(name, seal, wait=1).text for name in SECTIONS]
     answers += [panel.refresh("orders", seal).text]
     answers += [panel.ask("GET", "/search", seal, params={"q": "42"}).text]
-    return "\n".join([html, *answers, opened(panel, number)])
+    return BY_CHANCE.sub("", "\n".join([html, *answers, opened(panel, number)]))

@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 
 from panel.auth.tokens import derive_launch_key
 from panel.data.db import transaction
+from panel.data.verification_tries import MOST_TRIES
 from panel.data.verifications import verifications
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
@@ -72,6 +73,19 @@ def test_after_undo_no_seal_of_it_opens_anything_in_any_tab_or_process(
     assert is_refused(acme, seal)
 
 
+def test_who_replays_a_verified_seal_is_in_the_log(
+    acme: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = visits(acme)
+    seal = verified(acme, number)
+    say(acme, seal, undo=1)
+    with caplog.at_level(logging.INFO):
+        assert is_refused(acme, seal)
+    refusals = [row for row in caplog.records if row.message.startswith("a seal was refused")]
+    ids = {"agent": 2, "conversation": number, "organization": 42}
+    assert [row.__dict__["fields"] for row in refusals] == [ids] * len(SECTIONS)
+
+
 def test_a_verification_ends_by_itself(acme: Panel) -> None:
     number = visits(acme)
     seal = verified(acme, number)
@@ -91,7 +105,7 @@ def merge(panel: Panel, number: int) -> None:
     panel.chat.contacts[number]["contact_inboxes"].append(theirs)
 
 
-def edit(**values: str) -> Any:
+def edit(**values: str | None) -> Any:
     return lambda panel, number: panel.chat.contacts[number].update(values)
 
 
@@ -106,6 +120,7 @@ CHANGES: dict[str, Any] = {
     "another phone": edit(phone_number="+5521977770000"),
     "another identifier": edit(identifier="x"),
     "resolved": lambda panel, number: panel.chat.conversations[number].update(status="resolved"),
+    "no e-mail any more": edit(email=None),
 }
 
 
@@ -131,6 +146,17 @@ def test_an_open_panel_loses_it_too_within_the_minute(clocked: Panel, change: st
     CHANGES[change](clocked, number)
     clocked.clock.advance(60)
     assert is_refused(clocked, seal)
+
+
+def test_who_is_merged_into_another_contact_takes_no_verification_along(acme: Panel) -> None:
+    number, base = visits(acme), visits(acme)
+    seal = verified(acme, number)
+    body = {"base_contact_id": base, "mergee_contact_id": number}
+    acme.services.chatwoot.administer("POST", "actions/contact_merge", body)
+    html = acme.open("healthy", conversation=number, contact=base).text
+    assert told(html) == ("ready", "42", "claimed", "unproven")
+    assert is_refused(acme, seal)
+    assert acme.services.tries.count_left(base, 42) == MOST_TRIES
 
 
 def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(

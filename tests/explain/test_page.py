@@ -1,5 +1,6 @@
 """`GET /why`: for administrators who have proven it, and for nobody else."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -62,6 +63,33 @@ def test_a_seal_of_an_administrator_will_do(signing: Panel) -> None:
     browser.sign_in(ADMIN_TOKEN)
     seal = seal_of(browser.open(agent_id=1).text)
     assert signing.ask("GET", "/why?conversation=101", seal).status_code == 200
+
+
+def test_the_panel_offers_it_to_administrators_alone(signing: Panel) -> None:
+    button = 'data-action="why"'
+    administrator, agent = Browser(signing), Browser(signing)
+    administrator.sign_in(ADMIN_TOKEN)
+    agent.sign_in(AGENT_TOKEN)
+    html = administrator.open(agent_id=1).text
+    assert button in html
+    assert "/why?conversation=101" in html
+    assert button not in agent.open().text
+
+
+def test_the_shared_secret_offers_it_to_nobody(panel: Panel) -> None:
+    assert 'data-action="why"' not in panel.open(agent_id=1).text
+
+
+def test_the_dialog_of_the_panel_has_the_same_lines(signing: Panel) -> None:
+    browser = Browser(signing)
+    browser.sign_in(ADMIN_TOKEN)
+    number = writes(signing, here={ID_ATTRIBUTE: "42<img src=x>"})
+    seal = seal_of(browser.open(agent_id=1).text)
+    dialog = signing.ask("GET", f"/why?conversation={number}", seal, headers={"HX-Request": "true"})
+    assert dialog.headers["X-Panel"] == "1"
+    assert "Why this?" in dialog.text
+    assert "<img" not in dialog.text
+    assert "claim      conversation attribute: 42<img src=x>" in unescape(dialog.text)
 
 
 def test_an_agent_is_refused(signing: Panel) -> None:

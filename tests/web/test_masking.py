@@ -167,6 +167,27 @@ def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(
             assert find_shown(reached) & hidden == set()
 
 
+@pytest.mark.parametrize("mask", MASK_NAMES)
+def test_notes_have_a_button_of_their_own_where_their_section_has_none(
+    make_panel: MakePanel, mask: str
+) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    seal = seal_of(panel.open("healthy").text)
+    button = 'id="uncover-notes-3"'
+    page, opened = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
+    assert ("data-masked" in opened) is (mask != "never")
+    assert (button in opened) is (mask == "secrets")
+    form = {"section": "quotes", "reason": "named the quote"}
+    answer = panel.ask("POST", "/uncover", seal, data=form).text
+    opened = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
+    assert find_shown(opened) >= {FREE_TEXT}
+    assert button not in opened
+    if mask != "never":  # the place of the row is another one, so that it is asked for anew
+        assert 'id="in-quotes-3-masked"' in page
+        assert 'id="in-quotes-3"' in answer
+
+
 def test_the_table_has_a_row_for_every_mask_and_masks_nothing_of_who_is_proven() -> None:
     assert tuple(MASKED) == MASK_NAMES
     assert {

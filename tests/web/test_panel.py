@@ -222,6 +222,32 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
     assert "amount not stated" in panel.refresh("orders", panel.proven("healthy")).text
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        ({"status": "verified", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        ({"status": "publish", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        (
+            {"status": "verified", "verification_status": "rejected"},
+            "CNPJ {cnpj} CNPJ check failed Status CNPJ checked",
+        ),
+    ],
+)
+def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands(
+    panel: Panel, fields: dict[str, str], said: str
+) -> None:
+    document = {**panel.office.organizations[42], **fields, "city": None, "state": None}
+    document |= {"country": None, "legal_name": None}
+    if "verification_status" not in fields:
+        del document["verification_status"]
+    panel.office.put("organization", 42, document)
+    words = words_of(panel.section("organization", panel.proven("healthy")).text)
+    assert said.format(cnpj=document["cnpj"]) in words
+    assert ("Status" in words) is ("Status" in said)
+    assert "erified" not in words
+
+
 def test_every_contradiction_of_the_documentation_is_shown(panel: Panel) -> None:
     seal = panel.proven("contradictions")
     organization = panel.section("organization", seal).text

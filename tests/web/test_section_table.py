@@ -36,7 +36,9 @@ def test_a_hook_touches_the_section_and_not_only_the_end_of_its_organization(
 
 @pytest.mark.parametrize("section", SECTIONS.values(), ids=lambda section: section.name)
 def test_a_section_says_what_it_uncovers_and_how_its_statuses_look(section: Section) -> None:
-    assert section.uncover.startswith("Show ")
+    words = [section.uncover, *section.uncover_one.values()]
+    assert all(text.startswith("Show ") for text in words)
+    assert section.uncover_one.keys() < section.reveals
     assert section.badges.keys() <= section.statuses.keys()
     assert set(section.badges.values()) <= COLOURS
 

@@ -104,7 +104,7 @@ def in_tables() -> Iterator[Text]:
         yield rule.words[0] if rule.words[0] == rule.words[1] else rule.words
     for section in SECTIONS.values():
         yield from (section.title, section.empty, section.none_shown)
-        yield section.uncover
+        yield from (section.uncover, *section.uncover_one.values())
         yield section.all_shown
         yield from section.statuses.values()
         yield section.closed
