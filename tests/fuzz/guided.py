@@ -5,7 +5,7 @@
 
 import sys
 
-import atheris
+import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import hypothesis
 
 with atheris.instrument_imports(include=["panel"]):

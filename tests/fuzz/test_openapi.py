@@ -1,5 +1,7 @@
 """The door for hooks does what its served description says, also with what breaks it."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import Case, GenerationMode, openapi
@@ -39,7 +41,7 @@ def test_every_answer_is_a_described_one(mode: GenerationMode, standing: Panel) 
     @seed(SEED)
     @settings(max_examples=DOOR_CASES, suppress_health_check=list(HealthCheck))
     @given(hooks.as_strategy(generation_mode=mode))
-    def ring(case: Case) -> None:
+    def ring(case: Case[Any]) -> None:
         case.call_and_validate(headers=BEARER, checks=checks)
 
     ring()
