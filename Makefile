@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wordpress run check bench screenshots lock
+.PHONY: demo test wordpress run check bench fuzz chaos screenshots lock
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -34,6 +34,17 @@ check: .venv/.installed
 # Some minutes, on loopback alone; a minute: make bench ARGS=--quick
 bench: .venv/.installed
 	$(BIN)/python -m bench $(ARGS)
+
+# What foreign data and 100,000 hooks do to us; as long again, with other values: PANEL_FUZZ_SEED=2
+fuzz: export PANEL_FUZZ ?= 2000
+fuzz: .venv/.installed
+	$(BIN)/python -m pytest tests/fuzz -q -s $(ARGS)
+
+# Everything is killed, cut off or slow, for three minutes; longer: make chaos PANEL_STORM=1800
+chaos: export PANEL_STORM ?= 180
+chaos: .venv/.installed
+	tests/machine.sh
+	$(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
 
 # Every state × light and dark × both languages × four widths: build/screenshots/index.html
 screenshots: .venv/.installed
