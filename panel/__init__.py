@@ -21,8 +21,8 @@ The map, in reading order. A module imports what stands before it, never what co
                 inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
-    auth/       background_checks · access · revocation · tokens · sessions · whoami ·
-                throttle · credentials · methods
+    auth/       background_checks · access · revocation · verification_checks · tokens · sessions ·
+                whoami · throttle · credentials · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks
