@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from panel.auth.access import Denied
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.auth.verification_checks import digest_present_keys, find_departed
 from panel.customer import matching
 from panel.customer.matching import Identification

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
 from panel.auth.verification_checks import digest_present_keys
 from panel.cache.policy import CacheControl
 from panel.customer.answers import (
