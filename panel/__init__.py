@@ -22,8 +22,8 @@ The map, in reading order. A module imports only modules that stand before it.
                 inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
-    auth/       background_checks · access · revocation · seal · tokens · sessions · whoami ·
-                throttle · credentials · methods
+    auth/       background_checks · access · revocation · seal · verification_checks · tokens ·
+                sessions · whoami · throttle · credentials · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks

@@ -23,12 +23,13 @@ from panel.auth.access import NOT_AN_AGENT, Access, Denied
 from panel.auth.background_checks import ACCESS_UNCHECKED, BackgroundChecks, RunningCheck
 from panel.auth.revocation import Revocations
 from panel.auth.seal import InvalidSeal, Seal, list_values, name_values
+from panel.auth.verification_checks import VerificationChecks
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
-from panel.data.verifications import Verification, Verifications, digest_keys
+from panel.data.verifications import Verification, Verifications
 from panel.errors import Busy, Missing, PanelError, Unreachable
 from panel.settings import Settings
-from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
+from panel.upstream.chatwoot import Chatwoot
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Seals:
         self._checks = checks
         self._revocations = revocations
         self._verifications = verifications
+        self._verification_checks = VerificationChecks(settings.secret, chatwoot, verifications)
         self._clock = clock
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
@@ -222,21 +224,7 @@ class Seals:
             raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
-        self._check_verification(seal, conversation, control)
-
-    def _check_verification(
-        self, seal: Seal, conversation: Conversation, control: CacheControl
-    ) -> None:
-        """A verification ends with the conversation, with any change of the contact's keys, and an
-        agent's word also with the agent."""
         opening = self._require_verification(seal)
-        if not opening:
-            return
-        if opening.witness and opening.witness not in self._chatwoot.agents(control):
-            self._verifications.end_words(seal.conversation, [opening.witness])
-            raise InvalidSeal("seal_expired", "its agent has left the account")
-        addresses = self._chatwoot.addresses(seal.contact, control)
-        present = digest_keys(self._settings.secret, conversation.contact, addresses)
-        if conversation.status == RESOLVED or not hmac.compare_digest(opening.digest, present):
-            self._verifications.end(seal.conversation)
-            raise InvalidSeal("seal_expired", "resolved, or the contact has other keys now")
+        reason = opening and self._verification_checks.end_outdated(opening, conversation, control)
+        if reason:
+            raise InvalidSeal("seal_expired", reason)

@@ -144,6 +144,9 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
     sentences = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
     assert sentences == {SENTENCES[mask]} - {None}
     assert set(re.findall(r'class="uncover" id="uncover-(\w+)-', html)) == BUTTONS[mask]
+    words = {"unproven": "Show CNPJ and e-mails", "secrets": "Show CNPJ"}.get(mask)
+    button = re.search(r">(Show CNPJ[^<]*)</button>", html)
+    assert (button[1] if button else None) == words
 
 
 @pytest.mark.parametrize("mask", MASK_NAMES)
