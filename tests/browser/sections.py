@@ -13,10 +13,10 @@ def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
 
     Without its clock's questions, and the head's, which reads copies that are kept.
     """
-    before, found = len(seen.sent()), list[str]()
-    yield found
+    before, paths = len(seen.sent()), list[str]()
+    yield paths
     panel.settle()
-    for sent in seen.sent()[before:]:
-        path = urlsplit(sent.url).path
-        if sent.url.startswith(demo.panel_url) and path not in ("/changes", "/attention"):
-            found.append(f"{sent.method} {path}")
+    for request in seen.sent()[before:]:
+        path = urlsplit(request.url).path
+        if request.url.startswith(demo.panel_url) and path not in ("/changes", "/attention"):
+            paths.append(f"{request.method} {path}")

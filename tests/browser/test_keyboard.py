@@ -99,7 +99,11 @@ def test_the_copy_button_puts_the_whole_license_key_on_the_clipboard(
     panel = proven
     row = panel.section("licenses").locator("[data-row]").first
     number = int(row.get_attribute("data-row") or 0)
-    key = next(each["license_key"] for each in demo.office.licenses[42] if each["id"] == number)
+    key = next(
+        license_row["license_key"]
+        for license_row in demo.office.licenses[42]
+        if license_row["id"] == number
+    )
     expect(row).not_to_contain_text(key)
     expect(row.locator("code")).to_have_text(f"••••{key[-4:]}")
     row.locator("[data-action=copy]").click()

@@ -187,7 +187,7 @@ def test_the_theme_that_chatwoot_names_outweighs_the_browsers(
 
 
 def boxes(panel: Panel) -> list[FloatRect | None]:
-    return [each.bounding_box() for each in panel.find("[data-section] header").all()]
+    return [header.bounding_box() for header in panel.find("[data-section] header").all()]
 
 
 def test_a_refresh_moves_nothing(panel: Panel) -> None:
