@@ -1,7 +1,7 @@
-"""What an administrator, an agent or a plugin developer can meet stands in the documents.
+"""Every name that an administrator, agent or plugin developer can meet stands in the documents.
 
-Each kind of thing is read where the program itself reads it. A thing is documented where its name
-stands in code (between backticks, or in a block of code) of the README or of a file of `docs/`.
+The names are read from the tables that the program itself reads. A name is documented if it stands
+in code (between backticks, or in a block of code) in the README or a file of `docs/`.
 """
 
 import re
@@ -95,7 +95,7 @@ def list_checks(_app: Flask) -> Iterator[str]:
 
 
 def list_states(_app: Flask) -> Iterator[str]:
-    """Of a section, and of an opened row or a summary, as the templates write them."""
+    """List the states of a section, an opened row and a summary, as the templates write them."""
     yield from SECTION_STATES
     for template in (ROOT / "templates").glob("**/*.html"):
         yield from re.findall(r'data-state="([\w-]+)"', template.read_text(encoding="utf-8"))

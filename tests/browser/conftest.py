@@ -20,7 +20,7 @@ from tests.browser.demo import FRAME, SECTIONS, Demo, MakeDemo, Panel, foreign
 from tests.browser.windows import OpenWindow, Seen, Window
 from tests.conftest import with_tables
 
-# What most browser tests need is imported from here, beside the fixtures that return it.
+# Most browser tests import these names from here, beside the fixtures that return them.
 __all__ = [
     "FRAME",
     "SECTIONS",

@@ -37,7 +37,7 @@ user_pref("services.settings.server", "data:,");
 
 
 class Session(Protocol):
-    """One window of one browser."""
+    """A window of one browser."""
 
     def open(self, url: str) -> None: ...
 

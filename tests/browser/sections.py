@@ -1,4 +1,4 @@
-"""What a section shows in the page."""
+"""The contents of a section in the page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from tests.browser.conftest import Demo, Panel, Seen
 
 @contextmanager
 def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
-    """What the panel asked of us meanwhile: method and path.
+    """The panel's requests to us meanwhile: method and path.
 
     Without its clock's questions, and the head's, which reads copies that are kept.
     """

@@ -17,7 +17,7 @@ FOCUSED = """() => {
 
 
 def walk(panel: Panel, most: int = 60) -> list[str]:
-    """What Tab reaches, in order, from the top of the panel to its end."""
+    """The elements that Tab reaches, in order, from the top of the panel to its end."""
     panel.frame.evaluate("document.body.tabIndex = -1; document.body.focus()")
     reached: list[str] = []
     for _ in range(most):
@@ -79,7 +79,7 @@ def test_a_focused_control_is_seen(panel: Panel) -> None:
 
 
 def pasted(page: Page) -> str:
-    """What lies on the clipboard, as the agent finds it: pasted into Chatwoot's own page."""
+    """The clipboard's text, as the agent finds it: pasted into Chatwoot's own page."""
     page.evaluate(
         """() => {
           const field = document.createElement("textarea");

@@ -10,7 +10,7 @@ from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 
 
 def change_orders(demo: Demo, number: int = 42) -> None:
-    """One order changes, one comes; the plugin rings for both."""
+    """An order changes, another one comes; the plugin rings for both."""
     first = demo.office.orders[number][0]
     demo.office.put("orders", number, {**first, "status": "refused-by-bank"})
     demo.office.put("orders", number, {**first, "id": 4299, "status": "pending"})
@@ -215,7 +215,7 @@ def test_a_panel_that_was_left_open_overnight_works_in_the_morning(
     other = Seal(seal.agent, seal.proof, seal.account, 999, seal.contact, seal.organization)
     clocked.page.locator("[data-tab=messages]").click()
     clocked.page.clock.fast_forward("10:00:00")
-    # What a seal is worth after half an hour: nothing.
+    # A seal is worth nothing after half an hour.
     stale = access.sign(other)
     clocked.root.evaluate("(panel, seal) => { panel.dataset.seal = seal; }", stale)
     change_orders(demo)

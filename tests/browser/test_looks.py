@@ -1,4 +1,4 @@
-"""What the panel looks like: every scenario, narrow and wide, light and dark."""
+"""The looks of the panel: every scenario, narrow and wide, light and dark."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ CONTRASTS = """() => {
   return found;
 }"""
 
-# Who reaches beyond the page, and controls that nobody can name.
+# Elements that reach beyond the page, and controls without a name.
 TOO_WIDE = """() => {
   const wide = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= wide) return [];

@@ -1,4 +1,4 @@
-"""What an agent does next with a record, by pointer and by keyboard, inside Chatwoot's frame."""
+"""An agent's next steps with a record, by pointer and by keyboard, inside Chatwoot's frame."""
 
 import re
 

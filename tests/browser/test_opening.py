@@ -145,7 +145,7 @@ def test_a_customer_who_changed_in_chatwoot_is_looked_up_when_chatwoot_says_so(
 
 
 def change(demo: Demo, scenario: str, organization: int) -> None:
-    """Somebody claims another organization in this conversation."""
+    """A visitor claims another organization in this conversation."""
     row = demo.chat.conversations[SCENARIOS[scenario].conversation]
     row["custom_attributes"]["middag_organization_id"] = str(organization)
 

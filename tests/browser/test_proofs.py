@@ -1,4 +1,4 @@
-"""Each proof in a real browser: in Chatwoot's frame and in its mobile app."""
+"""The proofs of an agent in a real browser: in Chatwoot's frame and in its mobile app."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -124,7 +124,7 @@ def mounted(demo: Demo, page: Page, scenario: str = "healthy") -> Panel:
 def test_under_chatwoots_own_host_a_planted_script_neither_runs_nor_asks_chatwoot(
     demo_with: MakeDemo, page: Page, seen: Seen
 ) -> None:
-    """What a visitor uploads stands on the same host: 'self' would let the panel run it."""
+    """A visitor's uploads stand on the same host: 'self' would let the panel run them."""
     demo = demo_with("chatwoot-session")
     panel = mounted(demo, page)
     expect_customer(panel)

@@ -133,7 +133,7 @@ def test_a_hostile_company_runs_nothing_and_breaks_nothing(demo: Demo, page: Pag
     assert alerts == []
     assert panel.find("script[src=''], img").count() == 0
     assert panel.frame.evaluate(TOO_WIDE) == []
-    # What turns its own letters leaves those of its neighbours in their order.
+    # A text that turns its own letters leaves those of its neighbours in their order.
     row = panel.find("[data-row='4201'] .detail").first.evaluate(
         """(line) => { const found = document.createRange(), text = line.firstChild;
            const left = (at) => { found.setStart(text, at); found.setEnd(text, at + 1);

@@ -1,4 +1,4 @@
-"""Each section on its own: refreshed, touched, with a seal that ends; nothing else moves."""
+"""A section on its own: refreshed, touched, with a seal that ends; nothing else moves."""
 
 from playwright.sync_api import Page, Route, expect
 

@@ -36,7 +36,7 @@ COUNT_CLICKS = """
 
 @dataclass
 class Desk:
-    """One agent's window, for all the tasks."""
+    """The window of one agent, for all the tasks."""
 
     demo: Demo
     page: Page

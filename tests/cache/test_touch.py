@@ -101,7 +101,7 @@ def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     reader.read()
 
     def read() -> None:
-        # This write makes a new generation.
+        # The write of another section makes a new generation.
         reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
         reader.read()  # the reader remembers its state under the new generation
 
