@@ -153,11 +153,11 @@ def post_worker_init(worker: Any) -> None:
 
     Before the first request too: a database that was away at the start is tried once more.
     """
+    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
     # What is there now stays. Looking through all of it took 0.07 s, each time with every thread
     # waiting, so Python did it seldom, and what requests leave behind in circles lay about.
     gc.collect()
     gc.freeze()
-    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
 
 
 def worker_exit(_server: object, worker: Any) -> None:

@@ -36,11 +36,11 @@ The map, in reading order. A module imports what stands before it, never what co
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · plan · reconcile ·
-                recovery · rate_limit · group_commit · pass_queue · intake · task_intake ·
-                chatwoot_events · night_contacts · night_strays · night_parts · night · reasons ·
-                tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
-                executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_hooks
+                recovery · rate_limit · group_commit · engine_client · pass_queue · intake ·
+                task_intake · chatwoot_events · night_contacts · night_strays · night_parts ·
+                night · reasons · tries · heartbeat · pass_runner · task_runner · dispatcher ·
+                sweep · work · executor · worker · installation_mark · dry_run · jobs ·
+                plugin_hooks · chatwoot_hooks
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes

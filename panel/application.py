@@ -135,6 +135,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     shared = get(services.Services, app)
     with _exit_when_refused(shared.database):
         get(schema.Preparation, app).ensure()
+    assets.prepare_files(app)
     shared.bulkhead.resize(threads)
     settings = shared.settings
     _warn_of_untold_proxies(settings)
