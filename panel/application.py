@@ -222,6 +222,9 @@ def _exit_when_refused(database: Engine) -> Iterator[None]:
         _exit(str(error))
     except (OSError, SQLAlchemyError) as error:
         _exit(explain(error, database) or f"This cannot start: {type(error).__name__}.")
+    except Exception as error:
+        log.exception("this cannot start")
+        _exit(f"This cannot start: {type(error).__name__}. The line above is for its developers.")
 
 
 def _exit(sentence: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """The settings, read once from the environment: every fault is named at once, no value printed."""
 
-import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +155,8 @@ def _yes(text: str) -> bool:
 def _cache_url(text: str) -> str:
     if text.startswith(("redis://", "rediss://")):
         parts = urlsplit(text)
-        _require(bool(parts.hostname) and parts.port != 0)
+        _require(bool(parts.hostname) and parts.port != 0 and not parts.query)
+        _require(not parts.path.strip("/") or parts.path.strip("/").isdecimal())
     else:
         _require(text == "memory:" or (text.startswith("file:") and text != "file:"))
     return text
@@ -166,7 +167,9 @@ def _database_url(text: str) -> str:
         parts = urlsplit(text)
         _require(bool(parts.path.strip("/")) and parts.port != 0)
     else:
-        _require(text.startswith("sqlite:///") and text != "sqlite:///")
+        path = text.removeprefix("sqlite:///")
+        _require(text.startswith("sqlite:///") and path not in ("", ":memory:"))
+        _require("?" not in path)
     return text
 
 
@@ -178,8 +181,12 @@ def _proxy_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _readable_path(text: str) -> str:
-    _require(not text or os.access(text, os.R_OK))
+def _certificates(text: str) -> str:
+    if text:
+        try:
+            ssl.create_default_context(cafile=text)
+        except OSError:  # no file, closed to us, or no certificates in it
+            raise ValueError from None
     return text
 
 
@@ -337,7 +344,7 @@ VARIABLES = (
     ),
     Variable("PANEL_METRICS_TOKEN", "metrics_token", _token, TOKEN, ""),
     *(
-        Variable(name, name.lower(), _readable_path, "a file of certificates that can be read", "")
+        Variable(name, name.lower(), _certificates, "a file of certificates that can be read", "")
         for name in CERTIFICATE_NAMES
     ),
     *(
@@ -367,6 +374,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} is missing: it should be {variable.right}")
             continue
         try:
+            text.encode()  # bytes that are no UTF-8 come as halves of characters
             values[variable.field] = variable.parse(text or variable.default or "")
         except ValueError:
             faults.append(f"{variable.name} should be {variable.right}")

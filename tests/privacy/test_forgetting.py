@@ -150,6 +150,16 @@ def test_a_silent_chatwoot_ends_it_with_words(panel: Panel, make: Any) -> None:
     assert "collaborator:1" in panel.services.directory.people_of(42)
 
 
+def test_a_cache_that_is_away_is_told_and_nothing_of_it_is_called_removed(
+    panel: Panel, make: Any
+) -> None:
+    learn(panel)
+    answer = run(make(PANEL_CACHE_URL="redis://127.0.0.1:1/0"), "forget --organization 42")
+    assert answer.exit_code == FOUND
+    assert "removed    kept answers" not in answer.output
+    assert "The cache could not be asked" in answer.output
+
+
 def test_a_dry_run_changes_nothing(panel: Panel, tmp_path: Path) -> None:
     learn(panel)
     assert read(panel, f"forget --person {ANA} --dry-run")["people"] == 2
