@@ -28,8 +28,8 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
-    """Yields an address to which a database's name can be appended."""
+def cluster(folder: Path, fsync: str = "off", **parameters: object) -> Iterator[str]:
+    """Yields an address to which a database's name can be appended. `parameters`: the server's."""
     # It refuses to run as root, and pytest's own folders are closed to everyone else.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
     who = somebody if os.geteuid() == 0 else {}
@@ -43,8 +43,9 @@ def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
     command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
     # Thrown away afterwards, so mostly nothing has to reach the disk.
     quiet = f"-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync={fsync}"
+    told = [f"--{name}={value}" for name, value in parameters.items()]
     server = subprocess.Popen(
-        [*command.split(), *quiet.split()],
+        [*command.split(), *quiet.split(), *told],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=data,
