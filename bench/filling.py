@@ -74,22 +74,23 @@ def _make_rows(number: int) -> Iterator[tuple[Table, dict[str, Any]]]:
     for word, kind in found.items():
         yield terms, {"word": word, "organization": number, "kind": kind}
     for at in range(HOOKS_EACH):
-        received_at = now - (at + number % 100 / 100) * HOOK_DAYS / HOOKS_EACH * 86400
-        yield (
-            hooks,
-            {
-                "hook_id": f"filled-{number}-{at}",
-                "kind": "order.paid",
-                "organization": number,
-                "occurred_at": received_at,
-                "received_at": received_at,
-                "status": DONE,
-                "finished_at": received_at + 1,
-                "lane": 0,
-            },
-        )
+        yield hooks, _make_hook(number, at, now)
     yield passes, {"organization": number, "position": number}
     yield readings, {"organization": number, "digest": "0" * 32, "read_at": now - number}
+
+
+def _make_hook(number: int, at: int, now: float) -> dict[str, Any]:
+    received_at = now - (at + number % 100 / 100) * HOOK_DAYS / HOOKS_EACH * 86400
+    return {
+        "hook_id": f"filled-{number}-{at}",
+        "kind": "order.paid",
+        "organization": number,
+        "occurred_at": received_at,
+        "received_at": received_at,
+        "status": DONE,
+        "finished_at": received_at + 1,
+        "lane": 0,
+    }
 
 
 def _make_seat(

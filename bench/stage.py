@@ -54,12 +54,15 @@ class Visit:
         return replace(self, customer="\t".join(said))
 
     @property
-    def request(self) -> bytes:
-        """What the panel posts when Chatwoot has said which conversation is open."""
+    def form(self) -> dict[str, Any]:
+        """What the page posts when Chatwoot has said which conversation is open."""
         hints = {"conversation": self.conversation, "contact": self.contact}
         form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
-        form |= {"customer": self.customer} if self.customer else {}
-        return request("POST", "/contact", derive_launch_key(SECRET), form)
+        return form | ({"customer": self.customer} if self.customer else {})
+
+    @property
+    def request(self) -> bytes:
+        return request("POST", "/contact", derive_launch_key(SECRET), self.form)
 
 
 _healthy = SCENARIOS["healthy"]

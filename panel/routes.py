@@ -1,4 +1,5 @@
-"""Every route, its method and its handler: the table of contents of what others may ask of us."""
+"""Every route with its method and its handler: the table of contents of what clients may
+request."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -61,7 +62,7 @@ MACHINES: tuple[Route, ...] = (
 
 
 def register(app: Flask) -> None:
-    """Hang every route onto the application, and onto the panel's what holds for each of them."""
+    """Register every route, and for the panel's routes the functions that run at each request."""
     pages = Blueprint("panel", __name__)
     pages.before_request(csrf.refuse_foreign_pages)
     rendering.register(pages)

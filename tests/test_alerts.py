@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from tests.conftest import environment, worlds_on_sockets
-from tests.test_deploy import DEPLOY, ROOT, program, run
+from tests.deployed import DEPLOY, ROOT, program, run
 from tests.test_processes import gunicorn
 
 ALERTS = DEPLOY / "alerts.yaml"

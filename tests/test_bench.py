@@ -12,9 +12,12 @@ import pytest
 from flask import Flask, Response
 
 from bench.figures import Figure, Mark, Samples, alternate, missed, percentile, ratios, table
+from bench.path import Trace, trace
 from bench.rows import ROWS
 from bench.wire import Connection, load, request
+from panel.cache.entries import Lifetimes, Resource
 from panel.demo.worlds import Server, serve
+from panel.models.text import clean
 from tests.conftest import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,6 +76,16 @@ def test_what_missed_is_shown_and_named_and_the_rest_is_not() -> None:
     shown = table(figures)
     assert [shown.count(word) for word in ("MISSED", "reached", "reported")] == [1, 1, 1]
     assert figures[0].document()["reached"] is False
+
+
+def test_a_trace_counts_the_calls_from_one_module_of_ours_into_another() -> None:
+    assert trace(lambda: json.dumps([1])) == Trace()
+    path = trace(lambda: [clean(" a ") for _ in range(3)])
+    assert (path.modules, path.calls, path.changes) == ({"panel.models.text"}, 3, 3)
+    resource = Resource("orders", 42, Lifetimes(60), list)
+    path = trace(lambda: (resource.entry_key, clean(" a ")))
+    assert path.modules == {"panel.cache.entries", "panel.models.text"}
+    assert (path.calls, path.changes) == (3, 2), "the key is made within its own module"
 
 
 def test_every_row_has_a_name_of_its_own_and_says_what_it_is_measured_against() -> None:

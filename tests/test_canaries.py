@@ -16,7 +16,7 @@ import requests
 from panel.auth.methods import DASHBOARD_COOKIE
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT
-from tests.auth.test_methods import Browser, dashboard, shown
+from tests.auth.browsers import Browser, dashboard, shown
 from tests.conftest import MakePanel, Panel, Worlds, environment, wait_until
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "app:create_app()")

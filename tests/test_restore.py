@@ -16,7 +16,7 @@ from panel.data.links import CONTACT, PICKED, Link
 from panel.services import get
 from panel.sync.jobs import Jobs
 from tests import postgres
-from tests.cli.test_commands import FINE, FOUND, PANEL_URL, make, panel, run, work, worlds
+from tests.cli.running import FINE, FOUND, PANEL_URL, make, panel, run, work, worlds
 from tests.conftest import MakePanel, Panel, Worlds, with_tables
 
 __all__ = ["make", "panel", "worlds"]  # fixtures

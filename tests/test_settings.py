@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from panel.settings import VARIABLES, SettingsError, from_env
+from panel.environment.variables import VARIABLES
+from panel.settings import SettingsError, from_env
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = {

@@ -32,9 +32,9 @@ SEAL_SECONDS = 30 * 60
 # A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
 # removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
-EARLIEST_VALUES = 9  # of a seal: those that every program knows
+EARLIEST_VALUES = 9  # the number of values in a seal that every version of this program knows
 MOST_CHECKED = 4096
-REFUSED_SECONDS = 30.0  # a refusal waits so long for `/changes`, which did not wait for it
+REFUSED_SECONDS = 30.0  # how long the refusal of a background check is kept for `/changes`
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
 ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
 CHATWOOT_SESSION = "chatwoot-session"
@@ -52,7 +52,7 @@ def _digest(header: str | None) -> bytes:
 
 
 class InvalidSeal(GiveUp):
-    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove itself anew."""
+    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove its agent anew."""
 
     code = "seal_invalid"
 
@@ -130,7 +130,8 @@ class Seals:
         self._refused = TtlCache[InvalidSeal](MOST_CHECKED, clock)
 
     def sign(self, seal: Seal) -> str:
-        """`since` 0: proven now. Only the values are signed: every request carries a seal."""
+        """Sign the seal; `since` 0: proven now. The names of the fields are left out, because every
+        request carries a seal."""
         dated = replace(seal, since=seal.since or int(time.time()))
         values = list(vars(dated).values())
         # A seal without values for the newer fields is written in the old form, so that older
@@ -184,7 +185,8 @@ class Seals:
         return seal
 
     def _find_checked(self, digest: bytes) -> Seal | None:
-        """Return a seal that was valid a moment ago, unless its agent has signed out here since."""
+        """Return the seal if it was valid a moment ago and its agent has not signed out here
+        since."""
         seal = self._checked.get(digest)
         ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
         return None if ended else seal
@@ -223,7 +225,7 @@ class Seals:
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
             seal = Seal(*content)
-            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
+            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON has no tuples
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):

@@ -33,10 +33,11 @@ class Profile:
 
 
 class Profiles:
-    """`client` must not send a token of ours: else every stranger would count as us.
+    """Asks Chatwoot for profiles. `client` must not send a token of ours: else every stranger would
+    count as us.
 
-    An unknown user, or one of another account, raises `Unauthorized`; after any other `PanelError`
-    it is unknown.
+    An unknown user, or one of another account, raises `Unauthorized`. After any other `PanelError`
+    nobody knows who the user is.
     """
 
     def __init__(self, client: Client, account: int, bulkhead: Bulkhead) -> None:

@@ -15,8 +15,8 @@ from panel.cache.ttl_cache import TtlCache
 T = TypeVar("T")
 
 REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
-MOST_STATES = 8192  # without their values: for those who only ask what has changed
-VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
+MOST_STATES = 8192  # counted without values: most readers only ask what has changed
+VALUE_WEIGHT = 16  # a state with its value counts as so many states: the value may be large
 
 
 class StateMemory:

@@ -39,7 +39,7 @@ def launch_url(as_json: bool) -> None:
     echo({"url": url}, as_json, lambda: [url])
 
 
-# -- who was shown what --------------------------------------------------------------------------
+# -- the access log ------------------------------------------------------------------------
 
 
 @click.command("access")

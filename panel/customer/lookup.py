@@ -159,7 +159,7 @@ class Lookup:
         try:
             return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
-            return frozenset()  # so that these prove nothing
+            return frozenset()  # without the addresses, the channel proves nothing
 
     def _find_verifications(self, conversation: Conversation) -> list[Verification]:
         """Return the verifications of this contact with its present keys, not resolved since."""
@@ -170,7 +170,7 @@ class Lookup:
         try:
             valid = filter_holding(self._services, conversation, rows)
         except PanelError:
-            return []  # it is not known whether this is still the same person
+            return []  # nobody knows whether this is still the same person
         if len(valid) < len(rows):
             verifications.end(conversation.id)
             return []
@@ -202,13 +202,13 @@ class Lookup:
 
 
 def filter_holding(
-    services: Services, conversation: Conversation, found: Collection[Verification]
+    services: Services, conversation: Conversation, verifications: Collection[Verification]
 ) -> list[Verification]:
     """Return the verifications of this conversation that are still valid; raises `PanelError`."""
-    if not found or conversation.status == RESOLVED:
+    if not verifications or conversation.status == RESOLVED:
         return []
     digest = digest_present_keys(services, conversation)
-    return [row for row in found if hmac.compare_digest(row.digest, digest)]
+    return [row for row in verifications if hmac.compare_digest(row.digest, digest)]
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:

@@ -46,7 +46,7 @@ CLAIMED = "claimed"
 PROVEN, UNPROVEN = "proven", "unproven"
 MOST_CANDIDATES = 10
 BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
-PHONE = "phone"  # the one key that anything proves
+PHONE = "phone"  # the one key that a channel can prove
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
 # Channels write the number in two ways: WhatsApp as digits alone, Twilio as `whatsapp:+5561…`.
 SOURCE = re.compile(r"(?:whatsapp:)?\+?([1-9][0-9]{6,14})")
@@ -180,12 +180,12 @@ def identify(
         organizations = [
             match.organization for match in matches if match.organization not in refusals
         ]
-        possible = [*stored, *(look.judge_match(each) for each in organizations)]
-        candidates = [each for each in possible if each.trust == PROVEN] or possible
+        possible = [*stored, *(look.judge_match(number) for number in organizations)]
+        candidates = [candidate for candidate in possible if candidate.trust == PROVEN] or possible
         if not stored and not _any_proven(possible):
             candidates = [*possible, *_read_claims(conversation, set(refusals))]
-    annotated = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
-    verified = {each.organization for each in verifications if each.opens and _is_shown(each)}
+    annotated = [_add_verifications(row, verifications) for row in _deduplicate(candidates)]
+    verified = {row.organization for row in verifications if row.opens and _is_shown(row)}
     return Identification(tuple(annotated), tuple(refusals.values()), look.proven | verified)
 
 

@@ -64,7 +64,7 @@ class NotVerified(GiveUp):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One company and one conversation, as they are at this moment."""
+    """A try: the company and the conversation, as they are at this moment."""
 
     visit: Visit
     organization: int

@@ -61,7 +61,7 @@ verifications = Table(
 
 _HERE = verifications.c.conversation == bindparam("conversation")
 _LASTING = verifications.c.until > bindparam("now")
-# Made once: building a statement takes longer than running it, and every section runs the second.
+# Built once: building a statement takes longer than running it, and every section runs this one.
 _SELECT_LASTING = select(verifications).where(_HERE, _LASTING).order_by(verifications.c.at.desc())
 _SELECT_TOKEN = select(verifications.c.digest).where(
     _HERE,
@@ -151,8 +151,8 @@ class Verifications:
             return [Verification(**row) for row in rows]
 
     def find_digest(self, conversation: int, organization: int, token: str) -> str | None:
-        """The digest of the verification with this token; None where it was taken back or has
-        ended."""
+        """Return the digest of the verification with this token; None where it was taken back or
+        has ended."""
         parameters = {"conversation": conversation, "organization": organization, "token": token}
         with transaction(self._engine) as connection:
             digest = connection.scalar(_SELECT_TOKEN, {**parameters, "now": time.time()})

@@ -18,7 +18,7 @@ CALLS_OF_A_PASS = 3  # towards the back office: organization, people, entitlemen
 LONG_MINUTES = 60
 LATE_COMPARISON_SECONDS = 26 * 3600.0
 RESERVED_CONNECTIONS = 3  # PostgreSQL keeps them for its superusers
-# A web process holds up to 32 (`db.connect`), a worker some 10.
+# A web process holds up to 32 connections (`db.connect`), a worker some 10.
 NEEDED_CONNECTIONS = 32 + 10 + RESERVED_CONNECTIONS
 # Of all databases. pg_stat_activity would hide from us which of its rows are clients of others.
 CLIENTS = "SELECT sum(numbackends) FROM pg_stat_database"
@@ -51,7 +51,7 @@ def examine_night(shared: Services) -> Iterator[Diagnosis]:
         return
     last = Nights(shared.database).read_last()
     if last is None:
-        return  # the worker begins the first one
+        return  # the worker begins the first night
     age = time.time() - last.begun_at
     if age > LATE_COMPARISON_SECONDS:
         cause = f"the last nightly comparison began {format_age(age)}"

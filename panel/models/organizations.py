@@ -17,7 +17,7 @@ RIGHTS = (
     *("org", "finances", "orders", "licenses", "tickets"),
     *("quotes", "contracts", "documents", "downloads"),
 )
-SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # for what the panel shows
+SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # of documents in the panel
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 
@@ -51,11 +51,11 @@ class Organization:
     @classmethod
     def from_json(cls, row: Row) -> "Organization":
         fields = Fields(row)
-        named, legal_name = fields.title("name"), fields.title("legal_name")
+        name, legal_name = fields.title("name"), fields.title("legal_name")
         country = find_country(fields.text("country") or "") or None
         return cls(
             id=fields.id,
-            name=named or legal_name or f"#{fields.id}",
+            name=name or legal_name or f"#{fields.id}",
             legal_name=legal_name,
             tax_id=_read_tax_id(row, fields, country),
             status=fields.optional_status("status"),

@@ -41,7 +41,7 @@ class _TimelyReader(io.RawIOBase):
 
 
 class TimelyAnswer(HTTPResponse):
-    """Its headers must have come before the read timeout ends, however slowly they drip."""
+    """An answer whose headers must come before the read timeout ends, however slowly they drip."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -50,7 +50,7 @@ class TimelyAnswer(HTTPResponse):
         self.fp = io.BufferedReader(self._timely)
 
     def until(self, by: Deadline) -> None:
-        """The body must have come before this deadline."""
+        """Require that the body comes before this deadline."""
         self._timely.by = by
 
 

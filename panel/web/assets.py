@@ -24,7 +24,7 @@ from panel.web.bundle import bundle
 
 SCRIPT, MODULES = "panel.js", "js"  # the file that is sent, and the folder that it is made from
 YEAR = 365 * 86400
-WORTH_BYTES = 500  # what is smaller fits into one packet as it is
+WORTH_BYTES = 500  # a smaller body fits into one packet uncompressed
 # The first one that the browser accepts is taken: the quick function for an answer, the thorough
 # one for files that stay the same.
 PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
@@ -108,7 +108,8 @@ def _read_assets(folder: Path) -> dict[str, Asset]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files[SCRIPT] = _take_script(files)
-    ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
+    # Without the files of `vendor/`.
+    ours = {name: plain for name, plain in files.items() if "/" not in name}
     minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, minified, strict=True))
     return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
@@ -180,7 +181,8 @@ def compress_answer(answer: Response) -> Response:
     plain, encoding = answer.get_data(), _choose_encoding()
     if len(plain) > WORTH_BYTES and encoding:
         quickly, _ = PACKERS[encoding]
-        same = request.endpoint == "panel.shell"  # for everyone of a language
+        # The shell is the same for all agents of a language.
+        same = request.endpoint == "panel.shell"
         answer.set_data(_pack(plain)[encoding] if same else quickly(plain))
         answer.content_encoding = encoding
     return answer

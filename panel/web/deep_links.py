@@ -21,7 +21,7 @@ REST_PATH = re.compile(r"(?P<site>.*?)(/index\.php)?/[^/]+/middag-account/v[0-9]
 
 
 def make_link(settings: Settings, record: str, number: int) -> str:
-    """Return the address of one record, or an empty text. `record`: a row of `settings.RECORDS`."""
+    """Return the address of one record, or an empty text. `record`: one of `variables.RECORDS`."""
     address = settings.links.get(record, "")
     if not address and record not in settings.unlinked:
         address = derive_links(settings.middag_api_url).get(record, "")

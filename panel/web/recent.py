@@ -93,7 +93,7 @@ def find_changes(
     try:
         recent = find_recent(services().database, organization, waits, otherwise)
     except PanelError:
-        return None  # a silent database: the sections are shown all the same
+        return None  # without the database the sections are shown all the same
     return list_changes(recent, views)
 
 

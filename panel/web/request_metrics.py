@@ -1,4 +1,5 @@
-"""How long each request took and how it ended; the counters of the reading wing start from 0."""
+"""Measures how long each request took and how it ended; the counters of the reading wing start from
+0."""
 
 import time
 
@@ -39,7 +40,7 @@ def _begin() -> None:
 
 def _count(answer: Response) -> Response:
     begun = request.environ.get(BEGUN)
-    if begun is not None:  # else it was refused before we were asked
+    if begun is not None:  # None: the request was refused before this module saw it
         seconds = time.perf_counter() - begun
         route, outcome = _name_route(request.endpoint or NO_ROUTE), _judge(answer.status_code)
         metrics.find_series(metrics.REQUEST_SECONDS, route, outcome).observe(seconds)
@@ -51,5 +52,5 @@ def _name_route(endpoint: str) -> str:
 
 
 def _judge(status: int) -> str:
-    answered, refused, failed = metrics.REQUEST_OUTCOMES
-    return answered if status < 400 else refused if status < 500 else failed
+    well, refused, failed = metrics.REQUEST_OUTCOMES
+    return well if status < 400 else refused if status < 500 else failed

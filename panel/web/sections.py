@@ -55,8 +55,8 @@ class Section:
         return f"sections/{self.name}.html"
 
 
-# The order is that of the screen. The colours are those of the plugin's own screens; where those
-# have none (orders), they follow from what must be done.
+# The order is that of the screen. The colours are those of the plugin's own screens; those screens
+# have none for orders, whose colours follow from the work to do.
 SECTIONS = {
     section.name: section
     for section in (

@@ -24,8 +24,8 @@ TOO_MANY, NOT_DONE, OUTDATED = 429, 422, 409
 
 
 def show_dialog() -> Response | tuple[str, int]:
-    """The dialog is fetched only when an agent wants it: it shows a phone, which leaves a row in
-    the access log."""
+    """Show the dialog. It is fetched only when an agent wants it, because it shows a phone, which
+    leaves a row in the access log."""
     seal = open_seal()
     try:
         visit = make_lookup().repeat(seal)
@@ -42,7 +42,7 @@ def verify() -> Response | tuple[str, int] | str:
     try:
         visit = make_lookup().repeat(seal)
         candidate = visit.found.get(seal.organization)
-        if candidate is None:  # refused, or replaced by another claim, meanwhile
+        if candidate is None:  # the company was refused, or replaced by another claim, meanwhile
             return render_panel(visit), OUTDATED
         try:
             notice = _carry_out(visit, seal.organization)

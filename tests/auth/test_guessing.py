@@ -10,7 +10,7 @@ from panel.auth.methods import PAIRS_BY_ADDRESS, PAIRS_BY_AGENT
 from panel.auth.throttle import MOST_FAILURES, MOST_FAILURES_OF_ALL
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
-from tests.auth.test_methods import Browser, dashboard, shown
+from tests.auth.browsers import Browser, dashboard, shown
 from tests.conftest import Clock, MakePanel, Panel
 
 GUESSER, COLLEAGUE = "203.0.113.9", "203.0.113.10"

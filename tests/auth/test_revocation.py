@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from panel.auth.revocation import Revocations, agent_generations
+from panel.auth.tokens import make_signer
 from panel.data import db
 from panel.demo.worlds import AGENT, AGENT_TOKEN, SECRET
-from tests.auth.test_methods import BRUNO, Browser, dashboard, session, shown
+from tests.auth.browsers import BRUNO, Browser, dashboard, session, shown
 from tests.conftest import Clock, MakePanel, Panel, seal_of
 
 ENDED = {"error": {"code": "seal_expired"}}
@@ -183,7 +184,7 @@ def test_leaving_an_inbox_ends_no_session(browser: Browser) -> None:
 def test_a_session_and_a_seal_of_before_go_on_until_the_agent_signs_out(browser: Browser) -> None:
     old = replace(browser, cookies=session(SECRET, BRUNO))
     seal = seal_of(old.open().text)
-    signer = browser.panel.services.seals._signer
+    signer = make_signer(browser.panel.settings, "seal")
     assert len(signer.loads(seal)) == 9, "as it was written before, for older programs"
     assert orders(old, seal) == 200
     browser.post("/sign-out")

@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 from panel.cli.definitions import EVENTS
@@ -66,3 +67,8 @@ def definition(chat: Chatwoot, key: str, model: str = "contact_attribute") -> Js
     rows = chat.definitions.values()
     (row,) = [row for row in rows if (row["attribute_key"], row["attribute_model"]) == (key, model)]
     return row
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)

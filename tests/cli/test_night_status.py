@@ -12,7 +12,7 @@ from panel.cli.night_status import (
     find_night_problems,
 )
 from panel.data.nights import CLOSING, OFFICE, NightRow, Nights
-from tests.cli.test_commands import FOUND, make, panel, read, run, worlds
+from tests.cli.running import FOUND, make, panel, read, run, worlds
 from tests.conftest import Panel
 from tests.web.test_metrics import read_figures
 

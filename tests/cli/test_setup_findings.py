@@ -11,7 +11,7 @@ from panel.demo.chatwoot import Failure
 from panel.upstream.chatwoot_rejections import REMEDIES
 from tests.cli.setups import HOOK_URL, PANEL_URL, VERSION, setup, told, webhook
 from tests.conftest import MakePanel, Panel
-from tests.sync.test_chatwoot_hooks import RAW, signature
+from tests.sync.webhook_door import RAW, signature
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
 OPTIONS: tuple[list[str], ...] = ([], ["--dry-run"], ["--remove"])

@@ -2,7 +2,7 @@
 
 from panel.services import get
 from panel.sync.jobs import Jobs
-from tests.cli.test_commands import FINE, FOUND, make, panel, read, run, work, worlds
+from tests.cli.running import FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
 
 __all__ = ["make", "panel", "worlds"]  # fixtures

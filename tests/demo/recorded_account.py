@@ -76,6 +76,16 @@ def _add_contacts(chat: Chatwoot) -> None:
     chat.add_contact(
         58, name="Bia", email="bia.pessoal@x.example", custom_attributes=_IN_LINE, **avatar
     )
+    _add_ana(chat)
+    for number in range(200, 215):
+        email, organization = f"p{number}@aurora.example", {"middag_organization_id": "42"}
+        chat.add_contact(number, name="p", email=email, custom_attributes=organization)
+    chat.add_contact(148, name="Nobody yet", email="nobody@aurora.example")
+    # What a call before the recording left behind; a second one breaks.
+    chat.add_contact(160, name="N", identifier="")
+
+
+def _add_ana(chat: Chatwoot) -> None:
     places = [(API, "1815930a"), *((SITE, f"visit-{at}") for at in range(9)), (MAIL, "ana@aurora")]
     chat.add_contact(
         ANA,
@@ -85,14 +95,8 @@ def _add_contacts(chat: Chatwoot) -> None:
         custom_attributes=dict(_IN_LINE),
         last_activity_at=1795984375,
         contact_inboxes=[{"inbox": chat.inboxes[at], "source_id": name} for at, name in places],
-        **avatar,
+        additional_attributes=_AVATAR,
     )
-    for number in range(200, 215):
-        email, organization = f"p{number}@aurora.example", {"middag_organization_id": "42"}
-        chat.add_contact(number, name="p", email=email, custom_attributes=organization)
-    chat.add_contact(148, name="Nobody yet", email="nobody@aurora.example")
-    # What a call before the recording left behind; a second one breaks.
-    chat.add_contact(160, name="N", identifier="")
 
 
 def _add_conversations(chat: Chatwoot) -> None:

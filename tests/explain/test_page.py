@@ -7,9 +7,9 @@ import requests
 
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN
 from panel.upstream.chatwoot import ID_ATTRIBUTE
-from tests.auth.test_methods import Browser
+from tests.auth.browsers import Browser
 from tests.conftest import MakePanel, Panel, seal_of
-from tests.customer.test_trust import writes
+from tests.customer.strangers import writes
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from panel.sync.jobs import Jobs
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from panel.upstream.documents import COLLABORATORS, ORDERS, ORGANIZATION, Document
 from panel.upstream.record_documents import ORDER
-from tests.cli.test_commands import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
+from tests.cli.running import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
 from tests.sync.executor import hook
-from tests.sync.test_reconcile import person
+from tests.sync.passes import person
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
 
@@ -271,30 +271,6 @@ def test_a_file_that_is_none_is_told(panel: Panel, tmp_path: Path) -> None:
         assert "is none that" in answer.output
     # A key that is none would have ended every pass.
     assert run(panel, "forget --tombstones").exit_code == FINE
-
-
-# -- export --------------------------------------------------------------------------------------
-
-
-def test_an_export_holds_all_that_is_kept_of_a_person(panel: Panel, worlds: Worlds) -> None:
-    learn(panel)
-    say(panel, contact_of(worlds, ANA))
-    panel.services.back_office.read(COLLABORATORS, 42, CacheControl.FRESH)
-    told = json.loads(run(panel, f"export --person {ANA}").stdout)
-    assert told["emails"] == [ANA]
-    assert len(told["tables"]["people"]) == 2
-    assert {row["subject"] for row in told["tables"]["links"]} >= {700}
-    assert any(row["word"] == ANA for row in told["tables"]["terms"])
-    assert [row["document"] for row in told["copies"]] == ["collaborators"]
-    assert told["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
-    assert BIA not in json.dumps(told)
-
-
-def test_an_export_of_an_organization(panel: Panel) -> None:
-    learn(panel)
-    told = read(panel, "export --organization 42")
-    assert told["tables"]["organizations"][0]["name"] == "Acme"
-    assert len(told["tables"]["people"]) == 4
 
 
 def test_what_agents_said_long_ago_is_forgotten(panel: Panel, worlds: Worlds) -> None:

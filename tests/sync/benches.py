@@ -10,7 +10,7 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
 from panel.sync.people import OUR_ATTRIBUTES
-from tests.sync.test_reconcile import Bench, build, company
+from tests.sync.passes import Bench, build, company
 
 SITE, APP, MAIL, WHATSAPP = 1, 2, 3, 4
 CHANNELS = {
@@ -35,7 +35,7 @@ def bench_on(url: str, folder: Path) -> Iterator[Bench]:
     servers = serve(office), serve(chat)
     bench = build(office, chat, servers[0].url, servers[1].url, folder, url)
     yield bench
-    bench.directory._engine.dispose()
+    bench.database.dispose()
     for server in servers:
         server.stop()
 

@@ -8,7 +8,7 @@ from panel.data import db, schema
 from tests.sync.benches import bench_on
 from tests.sync.engine import Engine, make_engine
 from tests.sync.executor import settings_for
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 from tests.sync.until import until
 
 BuildEngine = Callable[..., Engine]
@@ -35,7 +35,7 @@ def build(url: str) -> Iterator[BuildEngine]:
 
 def halt(engine: Engine) -> None:
     """Stop it when nothing runs: in the midst of a pass or a sweep, a connection would be lost."""
-    if engine.worker._thread:  # what a killed process was at is not ours to wait for
+    if engine.worker.is_started:  # what a killed process was at is not ours to wait for
         until(lambda: not engine.queue.client.list_workflows(status="PENDING"))
     engine.worker.stop(grace_seconds=0)
 

@@ -21,8 +21,8 @@ from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import ACTIVE, PassQueue
 from panel.sync.worker import Worker
 from tests.conftest import Panel, Worlds, panels_before
-from tests.sync.test_jobs import inhabited
 from tests.sync.until import until
+from tests.sync.wings import inhabited
 
 WEBHOOK_SECRET = "a-secret-that-chatwoot-made-up"
 ACME = {"middag_organization_id": "42", "middag_organization": "Acme"}

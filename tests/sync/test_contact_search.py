@@ -13,7 +13,7 @@ from panel.errors import TryLater
 from panel.sync.contact_search import ASKED_AT_ONCE
 from tests.conftest import with_tables
 from tests.sync.benches import bench_on, collaborator, ours
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 
 PEOPLE = 2 * ASKED_AT_ONCE - 1  # with the company, two questions
 

@@ -8,7 +8,7 @@ from panel.demo.chatwoot import Failure
 from panel.demo.world import Json
 from panel.errors import PanelError
 from tests.sync.benches import MAIL, collaborator, join, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 EMAIL, PHONE = "bia@acme.example", "+5561988887777"
 
@@ -214,7 +214,7 @@ def test_what_is_no_word_about_the_contact_erases_nobody(
 def test_our_table_names_nobody(bench: Bench, bia: Json) -> None:
     erase(bench, bia)
     bench.run()
-    with bench.directory._engine.connect() as connection:
+    with bench.database.connect() as connection:
         rows = connection.execute(select(erasures)).all()
         key = connection.scalar(select(erasure_key.c.key))
     assert len(rows) == 3

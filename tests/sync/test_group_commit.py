@@ -32,7 +32,7 @@ def desk() -> Desk:
 
 
 def waiting(desk: Desk) -> int:
-    return len(desk.turns._waiting)
+    return desk.turns.count_waiting()
 
 
 def test_who_comes_alone_is_served_alone(desk: Desk) -> None:

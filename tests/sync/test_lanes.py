@@ -17,8 +17,8 @@ from panel.sync.work import Work
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine
 from tests.sync.executor import hook
-from tests.sync.test_jobs import Minutes
 from tests.sync.until import until
+from tests.sync.wings import Minutes
 
 
 class Passes:

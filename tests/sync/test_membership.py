@@ -15,7 +15,7 @@ from tests.sync.benches import (
     ours,
     talk,
 )
-from tests.sync.test_reconcile import SOON, Bench, company, entitlement
+from tests.sync.passes import SOON, Bench, company, entitlement
 
 NONE: list[dict[str, Any]] = [
     {"invite_status": "pending"},
@@ -201,7 +201,7 @@ def test_a_company_whose_email_is_its_owners_keeps_its_contact_through_such_a_li
     assert {key: each.contact for key, each in bench.directory.people_of(42).items()} == before
     assert {number: ours(each) for number, each in bench.chat.contacts.items()} == told
     assert bench.directory.further_contacts_of(42) == {}
-    index = SearchIndex(bench.directory._engine)
+    index = SearchIndex(bench.database)
     assert [hit.organization for hit in index.find("ana@acme.example").rows] == [42]
 
 
@@ -239,7 +239,7 @@ def test_a_cut_list_of_entitlements_lowers_nothing(two: Bench) -> None:
     two.office.totals["entitlements"] = 4
     two.run()
     assert two.told(email="ana@acme.example") == before
-    index = SearchIndex(two.directory._engine)
+    index = SearchIndex(two.database)
     assert [hit.organization for hit in index.find("PLG-4").rows] == [42]
     two.office.totals.clear()
     two.run()

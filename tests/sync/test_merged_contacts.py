@@ -7,7 +7,7 @@ import pytest
 from panel.data.links import CONTACT, MATCHED, PICKED, Link
 from panel.demo.world import Json
 from tests.sync.benches import MAIL, SITE, collaborator, join, name_of, organization_of, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 PERSONAL = "bia.pessoal@x.example"
 
@@ -15,7 +15,7 @@ PERSONAL = "bia.pessoal@x.example"
 def merge(bench: Bench, base: Json, other: Json) -> None:
     """As an agent does in Chatwoot: the base's values win, and the other contact is gone."""
     numbers = {"base_contact_id": base["id"], "mergee_contact_id": other["id"]}
-    bench.contacts._tools.chatwoot.administer("POST", "actions/contact_merge", numbers)
+    bench.account.administer("POST", "actions/contact_merge", numbers)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from panel.demo.world import Call, Json
 from panel.errors import TryLater
 from panel.sync.reconcile import DELETED, RECONCILE
 from tests.sync.benches import APP, SITE, collaborator, join, name_of, ours, talk
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 
 LEFT = {"middag_organization_id": "42", "middag_organization": "Acme", "middag_role": "member"}
 

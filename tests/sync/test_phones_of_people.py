@@ -4,7 +4,7 @@ import pytest
 
 from panel.data.directory import COMPANY
 from tests.sync.benches import WHATSAPP, collaborator, join, name_of, organization_of, ours, talk
-from tests.sync.test_reconcile import Bench, company, person
+from tests.sync.passes import Bench, company, person
 
 # One line, as the back office writes it and as Chatwoot has it.
 SPELLINGS = [

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.sync.test_reconcile import Bench, bench, entitlement, person
+from tests.sync.passes import Bench, bench, entitlement, person
 
 __all__ = ["bench"]  # a fixture
 

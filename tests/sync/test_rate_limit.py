@@ -24,8 +24,8 @@ from panel.sync.rate_limit import BACK_OFFICE_WORKERS, LONGEST_REST, REST, RateL
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 from tests.conftest import environment, wait_until, with_tables
 from tests.sync.engine import make_engine
-from tests.sync.test_jobs import Minutes
-from tests.sync.test_reconcile import company, person
+from tests.sync.passes import company, person
+from tests.sync.wings import Minutes
 
 PHP_WORKERS = 5  # of a small PHP-FPM
 SECONDS = 0.15  # of a call

@@ -1,18 +1,13 @@
-"""The back office's API: pages, envelopes, errors, and whose rows they are."""
+"""The back office's API: what is asked, pages, and whose rows they are."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from flask import Flask
-from werkzeug.wrappers import Request, Response
 
 from panel.cache.policy import CacheControl
-from panel.demo.worlds import SECRET, Server, serve
-from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Unreadable
-from panel.upstream.client import Client
+from panel.demo.worlds import SECRET
+from panel.errors import Unreadable
 from panel.upstream.documents import (
     COLLABORATORS,
     DOCUMENTS,
@@ -25,67 +20,17 @@ from panel.upstream.documents import (
 )
 from panel.upstream.middag import BackOffice
 from panel.upstream.record_documents import ORDER
-from tests.conftest import API, Worlds, build_cache
+from tests.conftest import API, Worlds
+from tests.upstream.office import Told, office, row, told
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-Answer = Any
-Say = Callable[..., BackOffice]
-
-
-class Teller:
-    """A back office that says what it is told to: a document, or one made of the page's number."""
-
-    def __init__(self, said: Any, status: int = 200) -> None:
-        self.said = said
-        self.status = status
-        self.pages: list[int] = []
-
-    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-        page = int(Request(environ).args.get("page", "0"))
-        self.pages.append(page)
-        said = self.said(page) if callable(self.said) else self.said
-        body = said if isinstance(said, str) else json.dumps(said)
-        return Response(body, self.status)(environ, start)
-
-
-def reader(url: str) -> BackOffice:
-    kept = build_cache("memory:", Flask("test"))
-    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
-
-
-@pytest.fixture
-def told() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
-    servers: list[Server] = []
-
-    def say(said: Any, status: int = 200) -> tuple[BackOffice, Teller]:
-        teller = Teller(said, status)
-        servers.append(serve(teller))
-        return reader(servers[-1].url), teller
-
-    yield say
-    for server in servers:
-        server.stop()
-
-
-Told = Callable[..., tuple[BackOffice, Teller]]
-
-
-@pytest.fixture
-def office(worlds: Worlds) -> BackOffice:
-    return reader(worlds.office_url + API)
+__all__ = ["office", "told"]  # fixtures
 
 
 def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int = 42) -> list[int]:
     return [row.id for row in office.read(document, organization, CacheControl.NO_CACHE).value.rows]
 
 
-def row(number: int, **fields: Any) -> dict[str, Any]:
-    return {"id": number, "status": "pending", **fields}
-
-
-# -- what is asked -----------------------------------------------------------------------------
+# -- what is asked ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -134,7 +79,7 @@ def test_the_times_to_live_stand_in_one_table(name: str, fresh: int) -> None:
     assert (life.fresh, life.empty, life.kept, life.refused) == (fresh, 30, 86400, 30)
 
 
-# -- pages -------------------------------------------------------------------------------------
+# -- pages -----------------------------------------------------------------------------------------
 
 
 def pages_of(total: int, size: int = 20, meta: Any = None) -> Callable[[int], Any]:
@@ -208,7 +153,7 @@ def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(told: Told) ->
     assert len(found.rows) == 50 or found.cut
 
 
-# -- whose rows --------------------------------------------------------------------------------
+# -- whose rows ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("owner", [43, "43", 43.0, -1])
@@ -264,105 +209,3 @@ def test_an_organization_with_another_id_is_not_the_one(told: Told, number: Any)
     office, _ = told({"data": {"id": number, "name": "Other"}})
     with pytest.raises(Unreadable, match="foreign_rows"):
         office.fetch(ORGANIZATION, 42)
-
-
-# -- envelopes and errors ----------------------------------------------------------------------
-
-SHAPES: dict[str, Any] = {
-    "no envelope": [row(1)],
-    "no data": {"success": True},
-    "null": None,
-    "text": "hello",
-    "null for data": {"data": None},
-    "text for data": {"data": "none"},
-    "an empty object for rows": {"data": {}},
-    "a record for rows": {"data": {"status": "pending"}, "meta": {"total": 1}},
-    "failure with 200": {"success": False, "data": []},
-    "failure as a number": {"success": 0, "data": []},
-    "failure as an empty text": {"success": "", "data": []},
-    "failure as a text": {"success": "false", "data": []},
-    "failure as a digit": {"success": "0", "data": []},
-    "errors beside data": {"success": True, "data": [], "errors": {"code": "INTERNAL_ERROR"}},
-    "none of those counted": {"data": [], "meta": {"total": 7}},
-    "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
-    "an error of WordPress without details": {"code": "x", "message": "y", "data": []},
-    "an error of a gateway": {"error": "upstream request failed", "data": []},
-    "an empty object of which some are counted": {"data": {}, "meta": {"total": 1}},
-}
-
-
-@pytest.mark.parametrize("document", [ORGANIZATION, ORDERS], ids=lambda each: each.name)
-@pytest.mark.parametrize("name", SHAPES)
-def test_another_shape_is_never_read_as_nothing(
-    told: Told, document: Document[Any], name: str
-) -> None:
-    office, _ = told(SHAPES[name])
-    with pytest.raises(Unreadable) as error:
-        office.fetch(document, 42)
-    assert error.value.code == ("unreadable" if name == "text" else "wrong_shape")
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"data": []},
-        {"success": True, "data": [], "meta": None, "errors": None},
-        {"success": 1, "data": [], "meta": [], "errors": []},
-        {"success": "1", "data": [], "meta": {"total": 0, "pages": 0}, "errors": ""},
-        {"success": None, "data": []},
-        {"success": True, "data": {}, "meta": {"total": 0, "pages": 0}, "errors": {}},
-        {"success": True, "data": [], "code": "ok", "error": False},
-    ],
-)
-def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
-    office, _ = told(document)
-    reading = office.read(ORDERS, 42, CacheControl.NO_CACHE)
-    assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
-
-
-def envelope(code: Any) -> dict[str, Any]:
-    return {"success": False, "data": None, "errors": {"code": code, "detail": "x"}}
-
-
-def native(code: str) -> dict[str, Any]:
-    return {"code": code, "message": "x", "data": {"status": 404}}
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "code"),
-    [
-        (404, envelope("NOT_FOUND"), Missing, "unknown_organization"),
-        (404, native("rest_no_route"), Unreadable, "no_route"),
-        (404, native("NOT_FOUND"), Unreadable, "no_route"),
-        (404, envelope("OTHER"), Unreadable, "no_route"),
-        (404, envelope(None), Unreadable, "no_route"),
-        (404, {"errors": "NOT_FOUND"}, Unreadable, "no_route"),
-        (404, "<html>", Unreadable, "no_route"),
-        (404, "", Unreadable, "no_route"),
-        (404, [], Unreadable, "no_route"),
-        (401, envelope("AUTHENTICATION_ERROR"), Unauthorized, "unauthorized"),
-        (401, native("unauthorized"), Unauthorized, "unauthorized"),
-        (403, envelope("AUTHORIZATION_ERROR"), Refused, "denied"),
-        (403, native("forbidden"), Refused, "denied"),
-        (403, "<html>", Blocked, "blocked"),
-        (401, native("rest_not_logged_in"), Blocked, "rest_closed"),
-        (404, native("user_not_found"), Unauthorized, "user_not_found"),
-        (500, native("config_error"), Unauthorized, "config_error"),
-        (400, envelope("VALIDATION_ERROR"), Unreadable, "http_400"),
-        (422, envelope("VALIDATION_ERROR"), Unreadable, "http_422"),
-        (409, envelope("CONFLICT"), Unreadable, "http_409"),
-        (204, "", Unreadable, "wrong_shape"),
-    ],
-    ids=lambda value: re.sub(r"\W+", " ", str(value))[:24],
-)
-def test_both_error_shapes_are_understood(
-    told: Told, status: int, body: Any, kind: type[PanelError], code: str
-) -> None:
-    office, teller = told(body, status)
-    documents: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS)
-    for document in documents:
-        with pytest.raises(kind) as error:
-            office.fetch(document, 42)
-        assert error.value.code == code
-    # A list is asked once more without the size of its pages, which may be what was refused.
-    assert len(teller.pages) == (3 if status in (400, 422) else 2)

@@ -25,7 +25,7 @@ from panel.sync.jobs import Jobs
 from panel.sync.reconcile import DELETED
 from tests.conftest import Worlds, panels_before
 from tests.sync.executor import hook
-from tests.sync.test_reconcile import company, entitlement, person
+from tests.sync.passes import company, entitlement, person
 
 FILE = json.loads((Path(__file__).parent / "fixtures" / "chatwoot-openapi.json").read_text())
 SCHEMAS: Json = FILE["schemas"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from panel.customer.disclosure import FREE_TEXT, masked_kinds
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, rows_of, seal_of, state_of, words_of
 

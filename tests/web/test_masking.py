@@ -17,7 +17,7 @@ from panel.customer.disclosure import (
     VALUE_KINDS,
     masked_kinds,
 )
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 from panel.web import labels
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, seal_of

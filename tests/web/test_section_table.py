@@ -9,10 +9,10 @@ from jinja2 import StrictUndefined, UndefinedError
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
-from panel.settings import RECORDS
+from panel.environment.variables import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.documents import DOCUMENTS
-from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
+from panel.web.section_rendering import SharedKey, make_shared_key, read_moment, render_section
 from panel.web.sections import SECTIONS, Section, SectionView, make_view
 from tests.conftest import MakePanel, Panel, seal_of
 

@@ -64,29 +64,32 @@ def in_formats() -> Iterator[Text]:
                 yield str(first.value)
 
 
+TABLES = (
+    vocabulary.ORGANIZATION_STATUSES,
+    vocabulary.PAYMENT_METHODS,
+    vocabulary.CHANNELS,
+    vocabulary.ROLES,
+    labels.SEARCH_CAUSES,
+    vocabulary.ENTITLEMENT_LABELS,
+    vocabulary.INVITES,
+    vocabulary.AREAS,
+    labels.CHATWOOT_CAUSES,
+    labels.REASONS,
+    labels.SIGN_IN,
+    labels.NOTICES,
+    labels.HIDDEN_KINDS,
+    labels.CHANNEL_WARNINGS,
+    labels.SHORTCUTS,
+    labels.NOTE_OUTCOMES_SAID,
+    verification_labels.VERIFIED_BY,
+    verification_labels.HINTS,
+    verification_labels.ANSWER_NAMES,
+    verification_labels.VERIFY_REFUSALS,
+)
+
+
 def in_tables() -> Iterator[Text]:
-    for table in (
-        vocabulary.ORGANIZATION_STATUSES,
-        vocabulary.PAYMENT_METHODS,
-        vocabulary.CHANNELS,
-        vocabulary.ROLES,
-        labels.SEARCH_CAUSES,
-        vocabulary.ENTITLEMENT_LABELS,
-        vocabulary.INVITES,
-        vocabulary.AREAS,
-        labels.CHATWOOT_CAUSES,
-        labels.REASONS,
-        labels.SIGN_IN,
-        labels.NOTICES,
-        labels.HIDDEN_KINDS,
-        labels.CHANNEL_WARNINGS,
-        labels.SHORTCUTS,
-        labels.NOTE_OUTCOMES_SAID,
-        verification_labels.VERIFIED_BY,
-        verification_labels.HINTS,
-        verification_labels.ANSWER_NAMES,
-        verification_labels.VERIFY_REFUSALS,
-    ):
+    for table in TABLES:
         yield from table.values()
     yield from labels.LEFT_OUT.values()
     yield from TOTAL_LABELS

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.ports import free_port
-from tests.wordpress.installation import poll
+from tests.wordpress.sites import poll
 
 SECRET = "a-secret-of-the-tests-with-many-characters"
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import SECRET, Receiver, Reply, refusal
+from tests.wordpress.sites import Site, poll
 
 
 def fire(site: Site, first: int, last: int | None = None) -> None:

@@ -5,8 +5,9 @@ import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.wordpress.installation import Site, built_in_server, poll
+from tests.wordpress.installation import built_in_server
 from tests.wordpress.receiver import Receiver
+from tests.wordpress.sites import Site, poll
 from tests.wordpress.test_failures import health
 
 GONE = "error_log,getenv,set_time_limit,ignore_user_abort,stream_socket_client,usleep"

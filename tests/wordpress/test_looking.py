@@ -6,8 +6,8 @@ import re
 import pytest
 import requests
 
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import SECRET, Receiver, refusal
+from tests.wordpress.sites import Site, poll
 
 PAGE = "/wp-admin/tools.php?page=middag-panel-hooks"
 

@@ -19,7 +19,7 @@ from panel.data.inbox import hooks
 from panel.demo.worlds import SECRET
 from panel.sync.events import find_kind
 from tests.conftest import API, Panel, panels_before, rows_of, state_of, worlds_on_sockets
-from tests.wordpress.installation import Site, poll
+from tests.wordpress.sites import Site, poll
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,257 @@
+"""Failures: which are remembered, for how long, and what a copy stands in for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from flask import Flask
+
+from panel.cache.backend import CacheBackend
+from panel.cache.entries import Copy, Entry, Failure, Lifetimes
+from panel.cache.policy import Cache, CacheControl
+from panel.errors import (
+    GiveUp,
+    Missing,
+    PanelError,
+    Refused,
+    TryLater,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+    Unwell,
+)
+from panel.locks import ThreadLocks
+from tests.cache.kept import (
+    ORDERS,
+    Between,
+    Kept,
+    Office,
+    Rows,
+    between,
+    both,
+    is_news,
+    kept,
+    memory,
+    url,
+)
+from tests.conftest import Clock, build_cache
+
+__all__ = ["between", "both", "kept", "memory", "url"]  # fixtures
+
+
+PASSING = [Unreachable("timeout"), Unreachable("network"), Unwell("http_503"), TryLater("paused")]
+FINAL = [Unauthorized(), Unreadable("wrong_shape"), GiveUp("else")]
+FORBIDDING = [Refused(), Missing("unknown_organization"), Missing("not_found")]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=str)
+def test_what_may_heal_is_never_kept(kept: Kept, error: PanelError) -> None:
+    kept.office.answer = error
+    assert [kept.fail().code for _ in range(3)] == [error.code] * 3
+    assert kept.office.asked == 3
+    kept.office.answer = [1]
+    assert kept.read().late is None
+
+
+@pytest.mark.parametrize("error", [*FINAL, *FORBIDDING], ids=str)
+def test_what_repeats_itself_is_remembered_for_half_a_minute(kept: Kept, error: PanelError) -> None:
+    kept.office.answer = error
+    failed = kept.clock.now
+    for control in (CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE):
+        again = kept.fail(control)
+        assert (type(again), again.code) == (type(error), error.code)
+        assert again.retry_at == pytest.approx(failed + 30, abs=1)
+    kept.clock.advance(29)
+    with pytest.raises(type(error)):
+        kept.cache.peek(ORDERS)
+    assert kept.office.asked == 1
+    kept.clock.advance(1)
+    kept.fail()
+    assert kept.office.asked == 2
+
+
+def test_a_touch_ends_the_memory_of_a_failure(kept: Kept) -> None:
+    kept.office.answer = Unauthorized()
+    kept.fail()
+    kept.touch()
+    kept.office.answer = [1]
+    assert kept.read().value == [1]
+
+
+@pytest.mark.parametrize("error", FINAL, ids=str)
+def test_a_copy_stands_in_for_what_repeats_itself(kept: Kept, error: PanelError) -> None:
+    kept.read()
+    kept.office.answer = error
+    assert [kept.read(CacheControl.NO_CACHE).late for _ in range(3)] == [error.code] * 3
+    assert kept.read().late == error.code
+    assert kept.office.asked == 2
+
+
+@pytest.mark.parametrize("error", FORBIDDING, ids=str)
+def test_a_copy_that_may_not_be_shown_is_gone_for_good(kept: Kept, error: PanelError) -> None:
+    kept.read()
+    kept.office.answer = error
+    assert kept.fail(CacheControl.NO_CACHE).code == error.code
+    kept.clock.advance(31)
+    kept.office.answer = Unwell("http_500")
+    assert kept.fail().code == "http_500"
+
+
+@pytest.mark.parametrize("error", [*PASSING, *FINAL], ids=str)
+@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
+def test_a_failure_keeps_the_copy_for_every_process(
+    both: tuple[Kept, Kept], error: PanelError
+) -> None:
+    mine, yours = both
+    mine.read()
+    mine.office.answer = error
+    for _ in range(3):
+        assert mine.read(CacheControl.NO_CACHE).late == error.code
+    mine.clock.advance(ORDERS.lifetimes.refused + 1)
+    kept = yours.cache.peek(ORDERS)
+    assert kept is not None
+    assert (kept.value, kept.late) == ([1], None)
+
+
+def test_an_answer_ends_the_memory_of_a_failure(kept: Kept) -> None:
+    kept.office.answer = Unauthorized()
+    kept.fail()
+    kept.clock.advance(ORDERS.lifetimes.refused)
+    kept.office.answer = [1]
+    assert kept.read().late is None
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert (stored["copy"]["body"], stored["failure"]) == ([1], None)
+
+
+def test_no_copy_lives_on_from_failure_to_failure(kept: Kept) -> None:
+    kept.read()
+    kept.office.answer = Unwell()
+    kept.clock.advance(ORDERS.lifetimes.kept - 1)
+    assert kept.read(CacheControl.NO_CACHE).value == [1]
+    kept.clock.advance(1)
+    kept.fail()
+    [stored] = kept.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+
+
+def test_the_store_keeps_an_entry_until_both_parts_have_expired() -> None:
+    life = Lifetimes(fresh=5, kept=40, refused=30)
+    copy = Copy([1], at=1000.0, token="t", digest="d", empty=False)
+    failure = Failure("Unwell", "http_500", at=1020.5, token="t")
+    assert Entry(copy).seconds_left(1000.0, life) == 40
+    assert Entry(copy, failure).seconds_left(1020.5, life) == 30
+    assert Entry(copy, failure).seconds_left(1005.5, life) == 45 - 5
+    assert Entry(None, failure).seconds_left(1020.5, life) == 30
+    future = msgspec.structs.replace(copy, at=1e300)
+    assert Entry(future).seconds_left(1000.0, life) == 40
+
+
+def test_a_failure_is_forgotten_in_time_though_its_copy_lives_on(kept: Kept) -> None:
+    kept.read()
+    kept.clock.advance(61)
+    kept.office.answer = Unwell("http_503", retry_at=kept.clock.now + 600)
+    shown = kept.read(CacheControl.FRESH).version
+    kept.clock.advance(ORDERS.lifetimes.refused - 1)
+    assert not is_news(kept.cache, shown)
+    kept.clock.advance(11)
+    assert is_news(kept.cache, shown)
+
+
+def test_a_writer_that_lost_its_lock_brings_no_forbidden_copy_back(between: Between) -> None:
+    slow, other = between.reader, between.toucher
+    slow.read()
+    slow.clock.advance(1)
+
+    def overtaken(_by: object) -> Rows:
+        other.office.answer = Refused()
+        assert other.fail(CacheControl.NO_CACHE).code == "denied"
+        raise Unwell("http_500")
+
+    slow.cache.read(ORDERS, CacheControl.NO_CACHE, overtaken)
+    [stored] = slow.cache.store.get(ORDERS.entry_key)
+    assert stored["copy"] is None
+    slow.clock.advance(31)
+    other.office.answer = Unwell("http_500")
+    assert slow.fail().code == other.fail().code == "http_500"
+
+
+@dataclass
+class Flaky:
+    """A store that may be away while it is read."""
+
+    store: Any
+    away: bool = False
+
+    def get_many(self, *keys: str) -> Any:
+        if self.away:
+            raise redis.ConnectionError
+        return self.store.get_many(*keys)
+
+    def set(self, key: str, value: Any, timeout: int) -> Any:
+        return self.store.set(key, value, timeout=timeout)
+
+    def unlink(self, *keys: str) -> Any:
+        return self.store.unlink(*keys)
+
+
+def test_a_failure_does_not_overwrite_what_could_not_be_read() -> None:
+    app, clock = Flask("test"), Clock()
+    build_cache("memory:", app)
+    [store] = app.extensions["cache"]
+    flaky = Flaky(store)
+    kept = Kept(Cache(CacheBackend(flaky, clock), ThreadLocks(), clock), clock, Office())
+    kept.read()
+    clock.advance(1)
+
+    def fails(_by: object) -> Rows:
+        flaky.away = True
+        raise Unwell("http_500")
+
+    assert kept.cache.read(ORDERS, CacheControl.NO_CACHE, fails).late == "http_500"
+    flaky.away = False
+    clock.advance(2)
+    assert kept.read().value == [1]
+    assert kept.office.asked == 1
+
+
+def test_a_copy_beside_a_failure_that_forbids_it_is_not_shown(kept: Kept) -> None:
+    kept.read()
+    token, entry = kept.cache.store.get(ORDERS.token_key, ORDERS.entry_key)
+    entry["failure"] = {"kind": "Refused", "code": "denied", "at": kept.clock.now, "token": token}
+    kept.cache.store.put(42, ORDERS.entry_key, entry, 60)
+    assert kept.fail().code == "denied"
+    with pytest.raises(Refused):
+        kept.cache.peek(ORDERS)
+
+
+def test_a_copy_that_came_after_a_failure_outdates_it(kept: Kept) -> None:
+    """As when a writer that lost its lock stores its failure beside the copy of another one."""
+    kept.read()
+    token, entry = kept.cache.store.get(ORDERS.token_key, ORDERS.entry_key)
+    failed = kept.clock.now - 1
+    entry["failure"] = {"kind": "Unreadable", "code": "old", "at": failed, "token": token}
+    kept.cache.store.put(42, ORDERS.entry_key, entry, 60)
+    assert kept.read(CacheControl.FRESH).late is None
+    assert kept.office.asked == 1
+
+
+def test_a_body_that_cannot_be_parsed_is_not_kept(kept: Kept) -> None:
+    kept.read()
+    kept.office.answer = {"not": "a list"}
+    late = kept.read(CacheControl.NO_CACHE)
+    assert (late.value, late.late) == ([1], "wrong_shape")
+
+
+def test_an_accident_while_reading_leaves_no_lock_behind(kept: Kept) -> None:
+    with pytest.raises(ZeroDivisionError):
+        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, lambda _by: 1 / 0)
+    assert kept.read().value == [1]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**70), 10**40])
+def test_a_huge_number_is_kept_like_any_other(kept: Kept, number: int) -> None:
+    kept.office.answer = [number]
+    assert kept.read().value == kept.read().value == [number]
+    assert kept.office.asked == 1

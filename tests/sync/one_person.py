@@ -1,0 +1,15 @@
+"""One person with several contacts."""
+
+from tests.sync.benches import name_of, ours
+from tests.sync.passes import Bench
+
+FORMER, NEW = "ana@acme.example", "ana.souza@acme.example"
+
+
+def assert_told(bench: Bench, *contacts: int) -> None:
+    for contact in contacts:
+        assert ours(bench.chat.contacts[contact])["middag_role"] == "member", contact
+        talks = [
+            each for each in bench.chat.conversations.values() if each["contact_id"] == contact
+        ]
+        assert [name_of(each) for each in talks] == ["42"], contact

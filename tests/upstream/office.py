@@ -1,0 +1,68 @@
+"""The back office's API over sockets, and who asks it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+from werkzeug.wrappers import Request, Response
+
+from panel.demo.worlds import SECRET, Server, serve
+from panel.upstream.client import Client
+from panel.upstream.middag import BackOffice
+from tests.conftest import API, Worlds, build_cache
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+Answer = Any
+Say = Callable[..., BackOffice]
+
+
+class Teller:
+    """A back office that says what it is told to: a document, or one made of the page's number."""
+
+    def __init__(self, said: Any, status: int = 200) -> None:
+        self.said = said
+        self.status = status
+        self.pages: list[int] = []
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        page = int(Request(environ).args.get("page", "0"))
+        self.pages.append(page)
+        said = self.said(page) if callable(self.said) else self.said
+        body = said if isinstance(said, str) else json.dumps(said)
+        return Response(body, self.status)(environ, start)
+
+
+def reader(url: str) -> BackOffice:
+    kept = build_cache("memory:", Flask("test"))
+    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
+    servers: list[Server] = []
+
+    def say(said: Any, status: int = 200) -> tuple[BackOffice, Teller]:
+        teller = Teller(said, status)
+        servers.append(serve(teller))
+        return reader(servers[-1].url), teller
+
+    yield say
+    for server in servers:
+        server.stop()
+
+
+Told = Callable[..., tuple[BackOffice, Teller]]
+
+
+@pytest.fixture
+def office(worlds: Worlds) -> BackOffice:
+    return reader(worlds.office_url + API)
+
+
+def row(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": number, "status": "pending", **fields}
