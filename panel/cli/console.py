@@ -1,4 +1,5 @@
-"""The console script `middag-panel` of an installed package: the commands, `run` and `worker`.
+"""The program `middag-panel`: the commands, `run` and `worker`. It is the console script of an
+installed package, and `app.py` of a checkout.
 
 The script needs no checkout: the package has templates, static files, catalogues and migrations.
 """
@@ -24,7 +25,7 @@ def run_console(create_app: Callable[[], Flask]) -> None:
     their help."""
     group = click.Group(help="The MIDDAG contact panel for Chatwoot.", commands=[run, *COMMANDS])
     group.add_command(run_worker, "worker")
-    group(obj=ScriptInfo(create_app=create_app))
+    group(obj=ScriptInfo(create_app=create_app), prog_name="middag-panel")
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "help_option_names": []})
