@@ -7,6 +7,7 @@ One process with many threads: a request mostly waits for the back office. Two p
 import ctypes
 import gc
 import importlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,6 +19,23 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 APPLICATION = "panel.application"
+
+
+def _take_settings() -> None:
+    """Take the settings that `panel.application.hand_settings_over` left, if there are any.
+
+    gunicorn reads this file again when it is told to reload, and its new workers get what is in the
+    environment then. systemd removes the folder when the unit stops.
+    """
+    file = Path(os.environ.get("RUNTIME_DIRECTORY", "/nowhere"), "settings.json")
+    values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+_take_settings()
 # This file lies beside the package in a checkout, inside it in a wheel. That folder comes first:
 # gunicorn has put there where it was started, and another "panel" may lie in that.
 _here = Path(__file__).resolve().parent

@@ -20,11 +20,13 @@ PACKAGE = Path(__file__).resolve().parents[1]
 GUNICORN_SETTINGS = "gunicorn.conf.py"
 
 
-def run_console(create_app: Callable[[], Flask]) -> None:
-    """Run the script. `create_app` is called by commands that need the application, but not for
-    their help."""
+def run_console(create_app: Callable[[], Flask], reload: Callable[[], None]) -> None:
+    """Run a command. `create_app` is called by those that need the application, not for their help;
+    `reload` hands new settings to the server that runs."""
     group = click.Group(help="The MIDDAG contact panel for Chatwoot.", commands=[run, *COMMANDS])
+    words = "Let the server that runs take new settings (ExecReload of systemd)."
     group.add_command(run_worker, "worker")
+    group.add_command(click.Command("reload", callback=reload, help=words))
     group(obj=ScriptInfo(create_app=create_app), prog_name="middag-panel")
 
 
