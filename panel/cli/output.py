@@ -106,10 +106,26 @@ def needs_database(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def log_warnings_only(command: Callable[..., None]) -> Callable[..., None]:
+    """Keep the log's mere information off a terminal: a command prints what it did."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        ours = logging.getLogger("panel")
+        before = ours.level
+        ours.setLevel(logging.WARNING)
+        try:
+            command(*args, **kwargs)
+        finally:
+            ours.setLevel(before)
+
+    return run
+
+
 def plain_command(command: Callable[..., None]) -> Callable[..., None]:
     """The decorator of every command: gives it the application and `--json`, and explains
     failures."""
-    return as_json(report_failures(with_appcontext(command)))
+    return as_json(report_failures(with_appcontext(log_warnings_only(command))))
 
 
 def database_command(command: Callable[..., None]) -> Callable[..., None]:
