@@ -1,5 +1,6 @@
 """What stands in deploy/: each file before its own parser."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from panel.auth.tokens import derive_launch_key
 from panel.environment.variables import VARIABLES
 from panel.settings import SettingsError, from_env
 from tests.conftest import environment
@@ -88,6 +90,20 @@ def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> Non
     settings = from_env(filled())
     assert settings.database_url == f"sqlite:////var/lib/{folder}/panel.db"
     assert settings.cache_url == f"file:/var/lib/{folder}/cache"
+
+
+def test_commands_get_the_settings_of_the_service_letter_by_letter(tmp_path: Path) -> None:
+    """A shell would take `&` for an end, and `$` for a name; systemd takes neither."""
+    secret = """a$HOME&b;c`d`"e'f(g)h|i*j\\k#l!m~n"""
+    told = filled() | {"CHATWOOT_CONTACT_VIEW_SECRET": secret, "PANEL_URL": "https://p.example.com"}
+    told |= {"MIDDAG_LINK_ORDER": "https://a.example.com/wp-admin/?page=x&action=edit&id={id}"}
+    told |= {"PANEL_DATABASE_URL": f"sqlite:///{tmp_path}/panel.db"}
+    told |= {"PANEL_CACHE_URL": f"file:{tmp_path}/cache"}
+    lines = ["# A comment=1", "", *(f"{name}={value}" for name, value in told.items())]
+    (tmp_path / "panel.env").write_text("\n".join(lines))
+    environ = {"PATH": os.environ["PATH"], "PANEL_SETTINGS": str(tmp_path / "panel.env")}
+    ended = run(DEPLOY / "middag-panel", "launch-url", env=environ, cwd=tmp_path)
+    assert ended.stdout == f"https://p.example.com/#k={derive_launch_key(secret)}\n", ended.stderr
 
 
 # -- compose and the image -------------------------------------------------------------------------
