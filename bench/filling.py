@@ -68,10 +68,10 @@ def _make_rows(number: int) -> Iterator[tuple[Table, dict[str, Any]]]:
         },
     )
     emails = [email, *(f"pessoa{at}@{host}" for at in range(1, PEOPLE_EACH))]
-    for at, each in enumerate(emails):
-        yield from _make_seat(number, at, each, now)
-    found = make_terms(number, [name], f"{number:014d}", emails, [], [f"PLG-{number}"])
-    for word, kind in found.items():
+    for at, address in enumerate(emails):
+        yield from _make_seat(number, at, address, now)
+    words_of_company = make_terms(number, [name], f"{number:014d}", emails, [], [f"PLG-{number}"])
+    for word, kind in words_of_company.items():
         yield terms, {"word": word, "organization": number, "kind": kind}
     for at in range(HOOKS_EACH):
         yield hooks, _make_hook(number, at, now)

@@ -166,7 +166,7 @@ ROWS: tuple[Row, ...] = (
         ),
         Line(
             "calls of the reconcile beside a flood of hooks",
-            "the budget of a minute",
+            "all calls of that minute",
             Mark(">=", 0.25),
         ),
         on_redis=NEVER,
@@ -255,7 +255,7 @@ ROWS: tuple[Row, ...] = (
         "kept",
         scale.kept_organizations,
         Line("cost of a warm request, 20,000 kept organizations", "with 100", Mark("<=", 1.1)),
-        judged=True,
+        is_judged=True,
     ),
     make_row(
         "memory",

@@ -41,7 +41,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 task_intake · chatwoot_events · night_contacts · night_strays · night_parts ·
                 night · reasons · tries · heartbeat · pass_runner · task_runner · dispatcher ·
                 sweep · work · executor · worker · installation_mark · dry_run · jobs ·
-                plugin_hooks · chatwoot_hooks
+                plugin_hooks · chatwoot_hooks · openapi
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes

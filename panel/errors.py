@@ -106,7 +106,16 @@ def naming_side(side: str) -> Iterator[None]:
 ERRORS_BY_NAME = {
     kind.__name__: kind
     for kind in (
-        *(TryLater, Unreachable, Unwell, Blocked, Busy, Paused),
-        *(GiveUp, Unreadable, Unauthorized, Refused, Missing),
+        TryLater,
+        Unreachable,
+        Unwell,
+        Blocked,
+        Busy,
+        Paused,
+        GiveUp,
+        Unreadable,
+        Unauthorized,
+        Refused,
+        Missing,
     )
 }

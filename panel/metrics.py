@@ -90,8 +90,18 @@ CALL_SECONDS = Histogram(
 )
 # The codes that are usual for a host in trouble; the series of others begin with their first event.
 USUAL_TROUBLES = (
-    *("timeout", "network", "http_500", "http_502", "http_503", "http_504", "rate_limited"),
-    *("unauthorized", "denied", "blocked", "unreadable", "wrong_shape"),
+    "timeout",
+    "network",
+    "http_500",
+    "http_502",
+    "http_503",
+    "http_504",
+    "rate_limited",
+    "unauthorized",
+    "denied",
+    "blocked",
+    "unreadable",
+    "wrong_shape",
 )
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 FAILURES = Counter(

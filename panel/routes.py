@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from panel.explain import page
-from panel.sync import chatwoot_hooks, plugin_hooks
+from panel.sync import chatwoot_hooks, openapi, plugin_hooks
 from panel.web import (
     actions,
     arrangement,
@@ -53,6 +53,7 @@ FILES: tuple[Route, ...] = (("GET", "/static/<path:name>", "static", assets.show
 HOOKS: tuple[Route, ...] = (
     ("POST", "/sync/hooks", "plugin_hooks", plugin_hooks.receive_hook),
     ("POST", "/sync/chatwoot", "chatwoot_hooks", chatwoot_hooks.receive_webhook),
+    ("GET", "/sync/openapi.json", "openapi", openapi.describe_hooks),
 )
 MACHINES: tuple[Route, ...] = (
     ("GET", "/healthz", "healthz", health.answer_alive),

@@ -47,32 +47,35 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 def with_clock(app: Flask, clock: Clock) -> Services:
-    """The same services over a cache in memory with another clock, and a patient breaker."""
+    """Return the services over a cache in memory with another clock, and a breaker that never
+    opens."""
     built = get(Services, app)
     settings = built.settings
     backend = FlaskCache(app, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 100_000})
     bulkhead = Bulkhead(threads=300)
-    kept = Cache(CacheBackend(backend, clock), ThreadLocks(), clock, bulkhead)
+    kept_copies = Cache(CacheBackend(backend, clock), ThreadLocks(), clock, bulkhead)
     headers = {"Authorization": f"Bearer {settings.secret}"}
     office = Client(settings.middag_api_url, headers)
     office.breaker = CircuitBreaker(limit=10_000, own_limit=10_000)
     chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token)
-    account = ChatwootClient(chatwoot, kept, settings.chatwoot_account_id)
+    account = ChatwootClient(chatwoot, kept_copies, settings.chatwoot_account_id)
     revocations = Revocations(built.database, clock)
     checks = BackgroundChecks(bulkhead)
     access = Access(settings, account, checks)
     return replace(
         built,
         bulkhead=bulkhead,
-        cache=kept,
-        back_office=BackOfficeClient(office, kept, settings.integer_money, FailureLog(clock)),
+        cache=kept_copies,
+        back_office=BackOfficeClient(
+            office, kept_copies, settings.integer_money, FailureLog(clock)
+        ),
         chatwoot=account,
         access=access,
         seals=Seals(settings, account, access, checks, revocations, built.verifications, clock),
         authenticator=replace(
             built.authenticator,
             chatwoot=account,
-            cache=kept,
+            cache=kept_copies,
             attempts=Throttle(built.database, settings.secret, clock),
             revocations=revocations,
         ),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from itertools import count
@@ -34,6 +35,7 @@ from tests.worlds import (
     worlds_on_sockets,
 )
 
+# What most tests need is imported from here, beside the fixtures that return it.
 __all__ = [
     "API",
     "TODAY",
@@ -60,13 +62,15 @@ __all__ = [
 ]
 
 
-# No deadline: on a busy machine a slow example is no fault. No database: the tree stays clean.
+# Examples have no deadline, because a busy machine is slow. They are not stored, so the tree stays
+# clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
 
-# Hundreds of panels start in one process: what each would compile anew for itself is kept.
+# Hundreds of panels start in one process, so compiled templates are kept for all of them.
 KEPT = SimpleCache(threshold=1000, default_timeout=0)
-COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]  # but for what `set` returns
+# It differs only in the result of `set`.
+COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]
 
 
 class Compiling(Environment):
@@ -87,7 +91,7 @@ def worlds() -> Iterator[Worlds]:
 
 @pytest.fixture
 def make_panel(worlds: Worlds, tmp_path: Path) -> Iterator[MakePanel]:
-    """`make_panel(PANEL_LOCALE="en", …)`: one more panel before the same worlds."""
+    """`make_panel(PANEL_LOCALE="en", …)` makes one more panel before the same worlds."""
     with panels_before(worlds, tmp_path) as make:
         yield make
 
@@ -113,7 +117,7 @@ def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 @pytest.fixture
 def standing(_standing: Panel) -> Panel:
-    """One panel for a whole file, for tests that change nothing; nobody was asked anything yet."""
+    """A panel for a whole file, for tests that change nothing; neither world was asked yet."""
     _standing.office.forget()
     _standing.chat.forget()
     return _standing
@@ -127,8 +131,18 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     started.process.wait()
 
 
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis that a test may stop or kill."""
+    started = start_redis(tmp_path)
+    yield started
+    started.process.send_signal(signal.SIGCONT)
+    started.process.kill()
+    started.process.wait()
+
+
 def certify(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    """Make a certificate for 127.0.0.1 that no authority signed, and its key."""
     path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
     openssl = shutil.which("openssl", path=path) or pytest.skip("no openssl (tests/machine.sh)")
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
@@ -149,7 +163,7 @@ def cluster() -> Iterator[str]:
         pytest.skip(postgres.ABSENT)
     with postgres.cluster(folder) as address:
         url = postgres.create(address, "template")
-        # Tables are made once: each test gets a copy.
+        # Tables are made once, and each test gets a copy.
         database = db.connect(url)
         make_engine(no_worlds(Path(), PANEL_DATABASE_URL=url), database).migrate()
         database.dispose()

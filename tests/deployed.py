@@ -1,4 +1,4 @@
-"""The files of deploy/ put together: an image, a Chatwoot that mirrors, and nginx before both."""
+"""The files of deploy/ put together: an image, a stand-in for Chatwoot, and nginx before both."""
 
 import json
 import os
@@ -25,7 +25,7 @@ OWN, CHAT = "panel.example.com", "chat.example.com"
 
 
 def program(name: str) -> str:
-    """Its path; Debian keeps some off the PATH of ordinary users."""
+    """Find a program; Debian keeps some off the PATH of ordinary users."""
     path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
     return shutil.which(name, path=path) or pytest.skip(f"no {name} here (tests/machine.sh)")
 
@@ -37,13 +37,13 @@ def run(*command: object, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 def dockerfile(word: str) -> list[str]:
-    """What stands behind each such instruction, continued lines joined."""
+    """Return the arguments of each such instruction, with continued lines joined."""
     text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
     return re.findall(rf"^\s*{word}\s+(.*)$", text, re.MULTILINE)
 
 
 def unpack_image(folder: Path) -> Path:
-    """/srv/panel as the Dockerfile and its .dockerignore make it."""
+    """Make /srv/panel as the Dockerfile and its .dockerignore do."""
     folder.mkdir()
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in ignored
@@ -74,7 +74,8 @@ http {{
 }}
 """
 
-# Of the examples; the others lie where a distribution includes all files, in alphabetical order.
+# The folders of two examples; the others lie where a distribution includes all files, in
+# alphabetical order.
 FOLDERS = {"panel-proxy.conf": "snippets", "compose.conf": "."}
 
 
@@ -86,14 +87,14 @@ class Nginx:
         self.plain, self.tls = free_port(), free_port()
         self._program = program("nginx")
         self._certify()
-        here = {
+        blocks = {
             r"listen 80;": f"listen 127.0.0.1:{self.plain};",
             r"listen 443 ssl;": f"listen 127.0.0.1:{self.tls} ssl;",
             r"listen 127\.0\.0\.1:8081;": f"listen 127.0.0.1:{free_port()};",
             r"listen \[::\].*;": "",
             r"127\.0\.0\.1:8000|panel:8000": f"127.0.0.1:{panel}",
             r"127\.0\.0\.1:3000": f"127.0.0.1:{chatwoot}",
-            r"(?<=\d) resolve(?=[ ;])|http2 on;": "",  # an older nginx knows neither
+            r"(?<=\d) resolve(?=[ ;])|http2 on;": "",  # an older nginx lacks both
             r"/etc/nginx|/var/log/nginx|(?<= )/tmp(?=/)": str(folder),
             r"/dev/stdout": f"{folder}/panel.log",
         }
@@ -101,7 +102,7 @@ class Nginx:
             (folder / name).mkdir()
         for path in (DEPLOY / "nginx").glob("*.conf"):
             text = path.read_text()
-            for pattern, instead in here.items():
+            for pattern, instead in blocks.items():
                 text = re.sub(pattern, instead, text)
             (folder / FOLDERS.get(path.name, "conf.d") / path.name).write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
@@ -113,7 +114,7 @@ class Nginx:
         self.certificate, _ = certify(folder)
 
     def command(self, conf: str) -> list[str]:
-        # `-e`: not into the log of an nginx that belongs to the machine
+        # `-e` keeps the lines out of the log of the machine's own nginx
         return [self._program, "-e", "stderr", "-p", str(self.folder), "-c", conf]
 
     @contextmanager
@@ -143,7 +144,7 @@ def _listens(port: int) -> bool:
 
 
 class Mirror:
-    """Stands where Chatwoot would: tells what it was sent, answers a websocket in capitals."""
+    """Stands in for Chatwoot: answers with its request, and to a websocket in capitals."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -178,17 +179,17 @@ class Mirror:
 
 @contextmanager
 def image_running(folder: Path, worlds: Worlds, listener: socket.socket) -> Iterator[Path]:
-    """gunicorn as the Dockerfile starts it, from the files that the image holds."""
+    """Run gunicorn as the Dockerfile starts it, from the image's files."""
     port = int(listener.getsockname()[1])
     image = unpack_image(folder / "image")
     state = folder / "state"
     state.mkdir()
     [command] = dockerfile("CMD")[-1:]
-    told = environment(worlds.office_url, worlds.chat_url, state, PANEL_TRUSTED_PROXIES="1")
+    settings = environment(worlds.office_url, worlds.chat_url, state, PANEL_TRUSTED_PROXIES="1")
     more = {"PATH": os.environ["PATH"], "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
     bound = listener.fileno()
     start = [sys.executable, "-m", *json.loads(command), "--bind", f"fd://{bound}"]
-    process = subprocess.Popen(start, cwd=image, env=told | more, pass_fds=[bound])
+    process = subprocess.Popen(start, cwd=image, env=settings | more, pass_fds=[bound])
     try:
         wait_until(lambda: is_healthy(image, port), 60)
         yield image
@@ -198,9 +199,9 @@ def image_running(folder: Path, worlds: Worlds, listener: socket.socket) -> Iter
 
 
 def is_healthy(image: Path, port: int) -> bool:
-    """What the image's own HEALTHCHECK says."""
+    """Tell whether the image's own HEALTHCHECK succeeds."""
     [check] = re.findall(r"CMD (\[.*\])", dockerfile("HEALTHCHECK")[0])
-    # A proxy as Docker puts it into every container, when its client is told of one.
+    # Docker sets such a proxy in every container if its client is configured so.
     env = {"PATH": os.environ["PATH"], "PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
     return run(sys.executable, *json.loads(check)[1:], env=env, cwd=image).returncode == 0
 
@@ -218,13 +219,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]
 
 @pytest.fixture(scope="module")
 def mirror() -> Iterator[Mirror]:
-    with closing(Mirror()) as made:
-        yield made
+    with closing(Mirror()) as new_mirror:
+        yield new_mirror
 
 
 @pytest.fixture(scope="module")
 def nginx(
     image: tuple[Path, int], mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Nginx]:
-    with Nginx(tmp_path_factory.mktemp("nginx"), image[1], mirror.port).running() as made:
-        yield made
+    with Nginx(tmp_path_factory.mktemp("nginx"), image[1], mirror.port).running() as new_nginx:
+        yield new_nginx

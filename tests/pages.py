@@ -1,4 +1,4 @@
-"""What is read out of the panel's HTML."""
+"""Values in the panel's HTML."""
 
 import re
 from html import unescape
@@ -7,13 +7,13 @@ import pytest
 
 
 def attribute(html: str, name: str) -> str | None:
-    """The first value of an attribute in the HTML."""
-    found = re.search(rf'\s{name}="([^"]*)"', html)
-    return found[1] if found else None
+    """Return the first value of an attribute in the HTML."""
+    match = re.search(rf'\s{name}="([^"]*)"', html)
+    return match[1] if match else None
 
 
 def seal_of(html: str) -> str:
-    """The seal of the whole panel: it stands at the root."""
+    """Return the seal of the whole panel, which stands at the root element."""
     return attribute(html, "data-seal") or pytest.fail(f"no seal in {html[:400]}")
 
 
@@ -26,5 +26,5 @@ def rows_of(html: str) -> list[int]:
 
 
 def words_of(html: str) -> str:
-    """What is read on the page: without tags, each run of blanks as one."""
+    """Return the words of the page: without tags, each run of blanks as a single blank."""
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())

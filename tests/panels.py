@@ -37,9 +37,9 @@ def build_cache(url: str, app: Flask, clock: Callable[[], float] = time.time) ->
 
 @cache
 def tables() -> bytes:
-    """An SQLite file in which the tables of everyone are made, as every panel makes its own.
+    """Return an SQLite file with all tables, as every panel makes its own.
 
-    They are made once in a run, for they cost more than most tests that need them.
+    The tables are made once in a run, because they cost more than most tests that need them.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "panel.db")
@@ -52,7 +52,8 @@ def tables() -> bytes:
 
 
 def with_tables(folder: Path) -> Path:
-    """The folder, with a `panel.db` as after a first start, unless there is one."""
+    """Put a `panel.db` as after a first start into the folder, unless there is one; returns the
+    folder."""
     file = folder / "panel.db"
     if not file.exists():
         file.write_bytes(tables())
@@ -61,7 +62,7 @@ def with_tables(folder: Path) -> Path:
 
 @dataclass
 class Panel:
-    """A panel on a socket, and what a browser in Chatwoot does with it."""
+    """A panel on a socket, and the requests of a browser in Chatwoot."""
 
     app: Flask
     settings: Settings
@@ -72,7 +73,7 @@ class Panel:
 
     @property
     def calls(self) -> int:
-        """How often anybody outside was asked."""
+        """Count the calls to both outside worlds."""
         return self.office.count() + self.chat.count()
 
     @property
@@ -91,25 +92,25 @@ class Panel:
 
     def hints(self, scenario: str = "healthy", **changes: Any) -> dict[str, Any]:
         row = SCENARIOS[scenario]
-        told = {"conversation": row.conversation, "contact": row.contact, "account": 1}
-        return {**told, "agent_id": AGENT, "agent_email": "", **changes}
+        hints = {"conversation": row.conversation, "contact": row.contact, "account": 1}
+        return {**hints, "agent_id": AGENT, "agent_email": "", **changes}
 
     def open(self, scenario: str = "healthy", **changes: Any) -> requests.Response:
         key = derive_launch_key(self.settings.secret)
         return self.ask("POST", "/contact", key, data=self.hints(scenario, **changes))
 
     def prove(self, scenario: str = "healthy", organization: int = 0) -> None:
-        """From now on the customer writes by WhatsApp, from the phone of one person there."""
+        """Let the customer write by WhatsApp from now on, from the phone of one person there."""
         row = SCENARIOS[scenario]
         prove_customer(self.chat, self.services, row, organization or row.organizations[0])
 
     def proven(self, scenario: str = "healthy", organization: int = 0) -> str:
-        """The seal of a proven customer: nothing is masked."""
+        """Return the seal of a proven customer, for whom nothing is masked."""
         self.prove(scenario, organization)
         return seal_of(self.open(scenario).text)
 
     def picked(self, scenario: str = "healthy", organization: int = 0) -> str:
-        """The seal of a customer of whom an agent said which company: masked as before."""
+        """Return the seal of a customer whose company an agent picked; the values stay masked."""
         organization = organization or SCENARIOS[scenario].organizations[0]
         seal = seal_of(self.open(scenario).text)
         return seal_of(self.say(seal, "pick", organization).text)
@@ -140,7 +141,7 @@ def panels_before(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
     def make(clock: Clock | None = None, **changes: str) -> Panel:
         settings = from_env(environment(worlds.office_url, worlds.chat_url, folder, **changes))
         app = create_app(settings)
-        get(Preparation, app).ensure()  # as gunicorn does before it serves
+        get(Preparation, app).ensure()  # gunicorn does the same before it serves
         if clock:
             register(app, with_clock(app, clock))
         servers.append(serve(app))

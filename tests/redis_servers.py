@@ -1,7 +1,6 @@
 """A redis-server of our own."""
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from bench.machine import answers_pings, redis_program
 from tests.clocks import wait_until
 from tests.ports import free_port
 
@@ -26,7 +26,7 @@ class Redis:
 
 
 def start_redis(folder: Path) -> Redis:
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    program = redis_program()
     if not program:
         pytest.skip("no redis-server here (tests/machine.sh)")
     port = free_port()
@@ -35,13 +35,5 @@ def start_redis(folder: Path) -> Redis:
         [*command, str(folder)], stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
     )
     started = Redis(process, f"redis://127.0.0.1:{port}/0")
-    wait_until(lambda: _pings(started.url))
+    wait_until(lambda: answers_pings(started.url))
     return started
-
-
-def _pings(url: str) -> bool:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=1) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False

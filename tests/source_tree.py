@@ -21,18 +21,18 @@ TREES = {
     name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in MODULES.items()
 }
 BEHIND_THE_FACES = [name for name in MODULES if not name.startswith("panel.demo")]
-# A folder's own docstring says what it holds; it does nothing.
+# The `__init__` of a folder has only a docstring, which names the folder's subject.
 FOLDERS = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 
 
 def read_map() -> list[str]:
-    """The house from the ground up, as the docstring of `panel` lists it; `demo` as a whole."""
+    """Return the modules in the order of the map in the docstring of `panel`; `demo` as a whole."""
     rows = re.findall(
         r"^    (\S+/|\.)? +(.+)$", ast.get_docstring(TREES["panel"]) or "", re.MULTILINE
     )
     house, folder = [], ""
-    for named, listed in rows:
-        folder = named.rstrip("/.") if named else folder
+    for names, listed in rows:
+        folder = names.rstrip("/.") if names else folder
         prefix = f"panel.{folder}" if folder else "panel"
         words = re.findall(r"[a-z_]+", listed)
         house += [prefix] if folder == "demo" else [f"{prefix}.{word}" for word in words]
@@ -43,7 +43,7 @@ HOUSE = read_map()
 
 
 def imports(name: str) -> Iterator[tuple[str, int]]:
-    """Every (module, line) that a module imports, wherever in it, relative ones resolved."""
+    """Yield every import of a module as (module, line), relative ones resolved."""
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)

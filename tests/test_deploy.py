@@ -1,4 +1,4 @@
-"""What stands in deploy/: each file before its own parser."""
+"""The files of deploy/, each checked by the parser of its own program."""
 
 import os
 import re
@@ -28,14 +28,14 @@ OF_A_SERVICE = {
     "PANEL_DATABASE_URL": "sqlite:////var/lib/panel/panel.db",
 }
 REQUIRED = {variable.name for variable in VARIABLES if variable.default is None}
-EXPOSURE = 15  # tenths, of 100: what `systemd-analyze security` may find at most
+EXPOSURE = 15  # the largest exposure that `systemd-analyze security` may find, in tenths
 
 
 # -- the settings ----------------------------------------------------------------------------------
 
 
 def example() -> dict[str, str]:
-    """Every line of the example with a name, whether it is commented out or not."""
+    """Return every setting of the example, commented out or not."""
     lines = (DEPLOY / "panel.env.example").read_text().splitlines()
     return dict(re.fullmatch(r"#?([A-Z_]+)=(.*)", line).groups() for line in lines if _sets(line))  # type: ignore[union-attr,misc]
 
@@ -51,26 +51,28 @@ def test_the_example_names_every_setting_with_its_default_and_no_other() -> None
 
 def test_the_example_asks_for_what_is_required_and_for_nothing_else() -> None:
     lines = (DEPLOY / "panel.env.example").read_text().splitlines()
-    asked = {line.partition("=")[0] for line in lines if _sets(line) and not line.startswith("#")}
-    assert asked == REQUIRED | OF_COMPOSE | set(OF_A_SERVICE)
+    names = {line.partition("=")[0] for line in lines if _sets(line) and not line.startswith("#")}
+    assert names == REQUIRED | OF_COMPOSE | set(OF_A_SERVICE)
     with pytest.raises(SettingsError) as error:
         from_env(example())
     assert {fault.split()[0] for fault in error.value.faults} == REQUIRED
 
 
 def filled() -> dict[str, str]:
-    """What an administrator fills in."""
-    told = environment("https://account.example.com", "https://chat.example.com", Path("/nowhere"))
-    return {**example(), **{name: told[name] for name in REQUIRED}}
+    """Return the example with an administrator's values."""
+    settings = environment(
+        "https://account.example.com", "https://chat.example.com", Path("/nowhere")
+    )
+    return {**example(), **{name: settings[name] for name in REQUIRED}}
 
 
 @pytest.mark.parametrize("name", [*PANELS, "worker"])
 def test_compose_gives_the_panel_settings_that_it_understands(name: str) -> None:
-    given = SERVICES[name]["environment"]
-    assert set(given) <= NAMES
+    texts = SERVICES[name]["environment"]
+    assert set(texts) <= NAMES
     password = re.compile(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}")
-    told = {key: password.sub("letters0and9digits", text) for key, text in given.items()}
-    settings = from_env(filled() | told)
+    values = {key: password.sub("letters0and9digits", text) for key, text in texts.items()}
+    settings = from_env(filled() | values)
     assert settings.worker == "separate"
     assert settings.trusted_proxies == 1
     assert (settings.cache_url, settings.database_url) == (
@@ -82,9 +84,9 @@ def test_compose_gives_the_panel_settings_that_it_understands(name: str) -> None
 @pytest.mark.parametrize("unit", ["panel", "panel-worker"])
 def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> None:
     text = (DEPLOY / f"systemd/{unit}.service").read_text()
-    given = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
-    assert given.pop("PYTHONDONTWRITEBYTECODE") == "1"
-    assert given == {}  # what only a unit knew, a command would not know
+    fields = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
+    assert fields.pop("PYTHONDONTWRITEBYTECODE") == "1"
+    assert fields == {}  # a setting in the unit alone would be unknown to commands
     assert "EnvironmentFile=/etc/panel/panel.env" in text
     [folder] = re.findall(r"^StateDirectory=(\w+)$", text, re.MULTILINE)
     settings = from_env(filled())
@@ -95,11 +97,14 @@ def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> Non
 def test_commands_get_the_settings_of_the_service_letter_by_letter(tmp_path: Path) -> None:
     """A shell would take `&` for an end, and `$` for a name; systemd takes neither."""
     secret = """a$HOME&b;c`d`"e'f(g)h|i*j\\k#l!m~n"""
-    told = filled() | {"CHATWOOT_CONTACT_VIEW_SECRET": secret, "PANEL_URL": "https://p.example.com"}
-    told |= {"MIDDAG_LINK_ORDER": "https://a.example.com/wp-admin/?page=x&action=edit&id={id}"}
-    told |= {"PANEL_DATABASE_URL": f"sqlite:///{tmp_path}/panel.db"}
-    told |= {"PANEL_CACHE_URL": f"file:{tmp_path}/cache"}
-    lines = ["# A comment=1", "", *(f"{name}={value}" for name, value in told.items())]
+    values = filled() | {
+        "CHATWOOT_CONTACT_VIEW_SECRET": secret,
+        "PANEL_URL": "https://p.example.com",
+    }
+    values |= {"MIDDAG_LINK_ORDER": "https://a.example.com/wp-admin/?page=x&action=edit&id={id}"}
+    values |= {"PANEL_DATABASE_URL": f"sqlite:///{tmp_path}/panel.db"}
+    values |= {"PANEL_CACHE_URL": f"file:{tmp_path}/cache"}
+    lines = ["# A comment=1", "", *(f"{name}={value}" for name, value in values.items())]
     (tmp_path / "panel.env").write_text("\n".join(lines))
     environ = {"PATH": os.environ["PATH"], "PANEL_SETTINGS": str(tmp_path / "panel.env")}
     ended = run(DEPLOY / "middag-panel", "launch-url", env=environ, cwd=tmp_path)
@@ -120,11 +125,11 @@ def test_no_container_can_write_or_gain_more_than_it_needs(name: str) -> None:
 
 
 def test_nginx_finds_two_panels_under_one_name_and_waits_for_both() -> None:
-    """Two services, not two replicas: compose replaces all replicas at once."""
+    """The two panels are services and not replicas: compose replaces all replicas at once."""
     assert [name for name in SERVICES if name.startswith("panel")] == PANELS
     for name in PANELS:
         assert SERVICES[name]["networks"]["outside"]["aliases"] == ["panel"]
-        # Anything more (`restart`) would end nginx each time that one of them is replaced.
+        # With `restart`, nginx would end each time that one of them is replaced.
         assert SERVICES["nginx"]["depends_on"][name] == {"condition": "service_healthy"}
     assert (
         "server panel:8000 resolve fail_timeout=1s;" in (DEPLOY / "nginx/compose.conf").read_text()
@@ -141,11 +146,11 @@ def test_nobody_asks_a_registry_for_the_image_that_is_built_here() -> None:
 @pytest.mark.parametrize("name", PANELS)
 def test_a_panel_gets_the_time_that_gunicorn_gives_a_request(name: str) -> None:
     file = ROOT / "gunicorn.conf.py"
-    given: dict[str, Any] = {"__file__": str(file)}
-    exec(file.read_text(), given)
-    assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > given["graceful_timeout"] + 5
+    fields: dict[str, Any] = {"__file__": str(file)}
+    exec(file.read_text(), fields)
+    assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > fields["graceful_timeout"] + 5
     [alive] = re.findall(r"keepalive_timeout (\d+)s", (DEPLOY / "nginx/panel.conf").read_text())
-    assert int(alive) < given["keepalive"]
+    assert int(alive) < fields["keepalive"]
 
 
 # -- their own parsers -----------------------------------------------------------------------------
@@ -162,8 +167,8 @@ def test_systemd_accepts_the_unit_and_finds_it_closed(unit: str, tmp_path: Path)
     path.write_text(text)
     verified = run(analyze, "verify", path)
     assert (verified.returncode, verified.stderr) == (0, "")
-    closed = run(analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", path)
-    assert closed.returncode == 0, closed.stdout + closed.stderr
+    outcome = run(analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 @pytest.mark.parametrize("conf", ["main.conf", "compose.conf"])

@@ -8,7 +8,7 @@ import pytest
 from tests.source_tree import HTMX, ROOT
 
 TEMPLATES = sorted((ROOT / "templates").glob("**/*.*"))
-# What a browser loads, the demo's pages too: the demo needs no network either.
+# The files that a browser loads, the demo's pages too: the demo needs no network either.
 LOADED = [
     path
     for folder in ("templates", "static", "panel/demo")
@@ -26,8 +26,8 @@ def pattern(text: str) -> re.Pattern[str]:
 
 ATTRIBUTE = r"""<[a-z](?:[^<>"']|"[^"]*"|'[^']*')*\s{name}\s*="""
 
-# The policy of the panel forbids the first ones, and htmx without eval does not understand the
-# last ones: it would drop them, or fire without them.
+# The policy of the panel forbids the first rows. The last rows need eval, without which htmx would
+# drop them, or fire without them.
 FORBIDDEN_MARKUP = {
     "inline script": pattern(r"<script\b(?![^>]*\ssrc\s*=)|<script\b[^>]*>\s*[^<\s]"),
     "inline style": pattern(r"<style\b|" + ATTRIBUTE.format(name="style")),
@@ -51,7 +51,7 @@ def line_of(path: Path, text: str, position: int) -> str:
 
 
 def test_there_are_templates_and_static_files() -> None:
-    """Else the rules below would hold of an empty folder."""
+    """Without files, the rules below would hold for an empty folder."""
     names = {path.relative_to(ROOT).as_posix() for path in [*TEMPLATES, *LOADED]}
     assert {"templates/base.html", "static/js/main.js", "static/panel.css", HTMX} <= names
 
@@ -60,7 +60,7 @@ def test_there_are_templates_and_static_files() -> None:
 def test_no_template_holds(rule: str) -> None:
     wrong = []
     for path in TEMPLATES:
-        # what Jinja writes is not markup, and its quotes and signs would confuse the patterns
+        # Jinja's own syntax is no markup, and its quotes and signs would confuse the patterns
         text = JINJA.sub("", text_of(path))
         wrong += [line_of(path, text, m.start()) for m in FORBIDDEN_MARKUP[rule].finditer(text)]
     assert wrong == []

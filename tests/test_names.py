@@ -1,4 +1,4 @@
-"""The rules of the house for names and files: what is called how, and what may stand where."""
+"""The rules of the house for names, and for the places of files."""
 
 import ast
 import base64
@@ -16,7 +16,6 @@ TOP_LEVEL = {
     ".gitignore",
     "Makefile",
     "README.md",
-    "SECURITY.md",
     "app.py",
     "bench",
     "deploy",
@@ -43,25 +42,26 @@ def test_no_module_has_a_vague_name() -> None:
 
 
 def test_a_name_stands_for_one_thing() -> None:
-    """A class or a constant of one module is called like none of another module."""
+    """No two modules have a class or a constant of the same name."""
     places: dict[str, set[str]] = {}
     for name in BEHIND_THE_FACES:
         if within(name, ("panel.data.migrations.versions",)):
             continue  # each revision has the same three names, which Alembic asks for
         for defined in _defined_in(TREES[name]):
             places.setdefault(defined, set()).add(name)
-    assert {word: found for word, found in places.items() if len(found) > 1} == {}
+    assert {word: modules for word, modules in places.items() if len(modules) > 1} == {}
 
 
 def _defined_in(tree: ast.Module) -> Iterator[str]:
-    """Classes and constants of a module; type variables and logs are the same everywhere."""
+    """Yield classes and constants of a module, without type variables and logs, which are the same
+    everywhere."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             yield node.name
         targets = node.targets if isinstance(node, ast.Assign) else ()
         for target in targets:
-            found = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-            yield from (each for each in found if len(each) > 1 and each not in ("log", "__all__"))
+            ids = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+            yield from (name for name in ids if len(name) > 1 and name not in ("log", "__all__"))
 
 
 def test_the_words_are_few() -> None:
@@ -74,7 +74,8 @@ def test_only_what_the_house_names_stands_at_the_top_level() -> None:
 
 
 def _top_level() -> set[str]:
-    """What git keeps or would keep; in a copy without git: all but what .gitignore names."""
+    """Return the names that git keeps or would keep; in a copy without git, those that .gitignore
+    does not name."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     if (ROOT / ".git").exists():
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -91,8 +92,8 @@ def test_the_readme_is_short() -> None:
 def test_the_readme_names_every_setting_and_no_other() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE)
-    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
-    assert named == {variable.name for variable in VARIABLES}
+    names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
+    assert names == {variable.name for variable in VARIABLES}
 
 
 def test_htmx_is_the_file_that_was_chosen() -> None:

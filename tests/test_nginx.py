@@ -32,9 +32,9 @@ def test_the_healthcheck_of_the_image_sees_a_panel_and_its_absence(
 def test_the_image_writes_nothing_beside_its_code(image: tuple[Path, int]) -> None:
     folder, port = image
     assert requests.get(f"http://127.0.0.1:{port}/", timeout=30).ok
-    sent = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     assert {
-        path for path in sent if not (ROOT / path).is_file() or "__pycache__" in path.parts
+        path for path in paths if not (ROOT / path).is_file() or "__pycache__" in path.parts
     } == set()
 
 
@@ -61,24 +61,28 @@ def test_the_panel_is_told_the_way_that_a_request_really_came(
 ) -> None:
     names = ("For", "Proto", "Host", "Prefix")
     lies = {"Forwarded": "for=lie"} | {f"X-Forwarded-{name}": "lie" for name in names}
-    told = {"Host": host, "Authorization": "Bearer proof"}
-    told |= {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
-    told |= {"X-Forwarded-Host": host} | ({"X-Forwarded-Prefix": mount} if mount else {})
+    request_headers = {"Host": host, "Authorization": "Bearer proof"}
+    request_headers |= {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    request_headers |= {"X-Forwarded-Host": host} | ({"X-Forwarded-Prefix": mount} if mount else {})
     with Nginx(tmp_path, mirror.port, mirror.port).running() as nginx:
         mounts = {"SCRIPT_NAME": "/lie", "PATH_INFO": "/lie"}
         headers = {**lies, **mounts, "Authorization": "Bearer proof"}
-        sent = nginx.ask("GET", f"{mount}/changes?seen=a:b", host, headers=headers).text
-    line, *rest = sent.splitlines()
+        text = nginx.ask("GET", f"{mount}/changes?seen=a:b", host, headers=headers).text
+    line, *rest = text.splitlines()
     assert line == "GET /changes?seen=a:b HTTP/1.1"
-    found = dict(each.split(": ", 1) for each in rest if ": " in each)
-    way = {name: value for name, value in found.items() if name in told or "orwarded" in name}
-    assert not {"SCRIPT_NAME", "PATH_INFO"} & set(found)
-    assert way == told
+    seen_headers = dict(line.split(": ", 1) for line in rest if ": " in line)
+    way = {
+        name: value
+        for name, value in seen_headers.items()
+        if name in request_headers or "orwarded" in name
+    }
+    assert not {"SCRIPT_NAME", "PATH_INFO"} & set(seen_headers)
+    assert way == request_headers
 
 
 @contextmanager
 def deaf_machine() -> Iterator[int]:
-    """A port where nobody answers, as that of a machine that vanished: its queue is full."""
+    """A port where nobody answers, as of a machine that vanished: its queue is full."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
         for _ in range(4):
             knock = waiting.enter_context(socket.socket())
@@ -94,8 +98,8 @@ def test_a_machine_that_vanished_costs_a_moment_and_no_request(
     conf = tmp_path / "conf.d" / "panel.conf"
     alive = f"server 127.0.0.1:{mirror.port};"
     with deaf_machine() as port:
-        gone = alive.replace(str(mirror.port), str(port))
-        conf.write_text(conf.read_text().replace(alive, f"{gone} {alive}", 1))
+        text = alive.replace(str(mirror.port), str(port))
+        conf.write_text(conf.read_text().replace(alive, f"{text} {alive}", 1))
         with nginx.running():
             answers = [nginx.ask("POST", "/contact").status_code for _ in range(3)]
     assert answers == [200, 200, 200]
@@ -108,7 +112,8 @@ def test_what_a_client_says_about_its_way_is_not_believed(
     lies = {"X-Forwarded-Prefix": "/elsewhere", "X-Forwarded-Host": "elsewhere.example"}
     assert "elsewhere" not in nginx.ask("GET", f"{mount}/", host, headers=lies).text
     answers = set()
-    for number in range(25):  # one address, whatever it says: 429 after 20 wrong proofs
+    # All requests count for one address, whatever the header says: 429 after 20 wrong proofs.
+    for number in range(25):
         where = f"203.0.113.{number}"
         lies = {"X-Forwarded-For": where, "X_Forwarded_For": where, "Forwarded": f"for={where}"}
         headers = {"Authorization": "Bearer wrong", "Content-Type": "application/json", **lies}
@@ -134,7 +139,7 @@ def test_a_hook_of_256_kilobytes_passes_and_a_larger_one_is_refused(
 def test_a_webhook_of_chatwoot_may_be_as_large_as_the_panel_takes_it(
     nginx: Nginx, host: str, mount: str
 ) -> None:
-    for size, status in ((LARGEST, 401), (LARGEST + 1, 413)):  # 401: nobody signed it
+    for size, status in ((LARGEST, 401), (LARGEST + 1, 413)):  # 401: the body is not signed
         json = {"Content-Type": "application/json"}
         answer = nginx.ask("POST", f"{mount}/sync/chatwoot", host, headers=json, data=b" " * size)
         assert answer.status_code == status
@@ -155,7 +160,8 @@ def test_the_figures_are_not_public(
 def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
     nginx: Nginx, host: str, mount: str
 ) -> None:
-    """What is posted without a proof, and dripped, lies in nginx's memory as long as it drips."""
+    """A body that is posted without a proof, and dripped, stays in nginx's memory as long as it
+    drips."""
     for size, status in ((60, {400, 403}), (65, {413})):
         answer = nginx.ask("POST", f"{mount}/contact", host, data=b"x=" * (size * 512))
         assert answer.status_code in status
@@ -171,7 +177,7 @@ def test_outside_the_hooks_nginx_keeps_no_more_of_a_body_than_a_form_has(
 def test_no_log_of_nginx_holds_what_was_searched_nor_a_proof(
     image: tuple[Path, int], tmp_path: Path, is_away: bool
 ) -> None:
-    """Where the panel is away, the error log says why, with the address that was asked for."""
+    """While the panel is away, the error log names the cause and the requested address."""
     port = free_port() if is_away else image[1]
     proof = {"Authorization": "Bearer canary-of-a-proof"}
     with Nginx(tmp_path, port, port).running() as nginx:
@@ -199,13 +205,13 @@ def test_an_nginx_in_front_tells_no_version_and_insists_on_https(nginx: Nginx) -
 
 
 def test_chatwoot_keeps_its_host_to_itself_but_for_the_mount(nginx: Nginx) -> None:
-    sent = nginx.ask("GET", "/app/login?x=1", CHAT, headers={"api_access_token": "theirs"}).text
-    assert sent.startswith("GET /app/login?x=1 HTTP/1.1")
+    text = nginx.ask("GET", "/app/login?x=1", CHAT, headers={"api_access_token": "theirs"}).text
+    assert text.startswith("GET /app/login?x=1 HTTP/1.1")
     assert {
         "Host: chat.example.com",
         "X-Forwarded-Proto: https",
         "api_access_token: theirs",
-    } <= set(sent.splitlines())
+    } <= set(text.splitlines())
     assert nginx.ask("GET", "/panel", CHAT).headers["Location"].endswith("/panel/")
 
 

@@ -1,4 +1,5 @@
-"""Paths behind nginx: what leads out of the mount, and what goes to Chatwoot as written."""
+"""Paths behind nginx: those that would lead out of the mount, and those that go to Chatwoot
+unchanged."""
 
 import socket
 import ssl
@@ -12,7 +13,7 @@ from tests.deployed import CHAT, OWN, Nginx, image, mirror, nginx
 __all__ = ["image", "mirror", "nginx"]  # fixtures
 
 
-# What a browser takes for a path below the mount, and what else means the same to some server.
+# Paths that a browser takes for one below the mount, and other forms that some server reads alike.
 ESCAPES = [
     "/panel/static/..%2f..%2frails/x.js",
     "/panel/..%2Fapi/v1/profile",
@@ -35,10 +36,10 @@ ESCAPES = [
 
 
 def ask_raw(nginx: Nginx, path: str, host: str, **headers: str) -> tuple[int, str]:
-    """The path as it is written here: clients of HTTP mend what they send."""
+    """Request the path exactly as it is written here: HTTP clients normalize paths."""
     context = ssl.create_default_context(cafile=nginx.certificate)
-    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{told}Connection: close\r\n\r\n"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{head}Connection: close\r\n\r\n"
     with (
         socket.create_connection(("127.0.0.1", nginx.tls), 30) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
@@ -50,7 +51,8 @@ def ask_raw(nginx: Nginx, path: str, host: str, **headers: str) -> tuple[int, st
 
 @pytest.mark.parametrize("path", ESCAPES)
 def test_an_encoded_slash_leads_nobody_out_of_the_mount(nginx: Nginx, path: str) -> None:
-    """Neither to Chatwoot, whose host it is (the mirror would tell), nor elsewhere in the panel."""
+    """It leads neither to Chatwoot, whose host it is (the mirror would answer), nor elsewhere in
+    the panel."""
     status, answer = ask_raw(nginx, path, CHAT)
     assert status == 404, answer
     assert "GET /" not in answer
@@ -82,7 +84,7 @@ def test_a_query_may_hold_a_slash(nginx: Nginx, image: tuple[Path, int]) -> None
 def test_no_client_says_where_the_panel_is_mounted(
     nginx: Nginx, host: str, mount: str, name: str
 ) -> None:
-    """Else `/x/metrics` would pass the rule that hides `/metrics`."""
+    """Otherwise `/x/metrics` would pass the rule that hides `/metrics`."""
     for path in ("/x/metrics", "/x/healthz"):
         assert ask_raw(nginx, f"{mount}{path}", host, **{name: f"{mount}/x"})[0] == 404
         assert ask_raw(nginx, f"{mount}{path}", host, **{name: "/x"})[0] == 404
@@ -94,7 +96,7 @@ def test_no_client_says_where_the_panel_is_mounted(
 def test_gunicorn_itself_believes_nobody_about_its_mount(
     image: tuple[Path, int], name: str
 ) -> None:
-    """Who comes from loopback is a proxy, which passes on what its client sends."""
+    """A request from loopback comes from a proxy, which passes on its client's headers."""
     address = f"http://127.0.0.1:{image[1]}"
     lie = {name: "/x"}
     assert requests.get(f"{address}/x/healthz", headers=lie, timeout=30).status_code == 404

@@ -133,8 +133,8 @@ def test_nothing_of_a_newer_version_is_left_in_postgresql(
     home.execute(home.bring_back)
     there = make(PANEL_DATABASE_URL=home.url)
     with there.services.database.begin() as connection:
-        found = connection.exec_driver_sql("SELECT to_regclass('of_a_newer_version')").scalar()
-    assert found is None
+        table = connection.exec_driver_sql("SELECT to_regclass('of_a_newer_version')").scalar()
+    assert table is None
     assert there.services.directory.list_organizations() == [42]
 
 

@@ -1,4 +1,4 @@
-"""The settings: every fault at once, what would be right, and never a value."""
+"""The settings: all faults at once, each with the right form, and never a value."""
 
 import os
 import subprocess

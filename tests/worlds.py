@@ -35,7 +35,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
 
 
 def no_worlds(folder: Path, **changes: str) -> Settings:
-    """The settings of a panel that nobody outside answers."""
+    """Return the settings of a panel without outside worlds."""
     return from_env(environment("http://a.invalid", "http://b.invalid", folder, **changes))
 
 
@@ -54,7 +54,7 @@ class Worlds:
 
 
 def prove_customer(chat: Chatwoot, services: Services, row: Scenario, organization: int) -> None:
-    """All that a proof needs: a phone channel, its source, and one person who has the phone."""
+    """Set up a proof: a phone channel, its source, and one person who has the phone."""
     phone = f"+55619888{row.conversation:05d}"
     contact, inbox = chat.contacts[row.contact], chat.inboxes[WHATSAPP]
     contact["phone_number"] = phone
@@ -73,6 +73,6 @@ def worlds_on_sockets() -> Iterator[Worlds]:
 
 
 def stop(servers: Iterable[Server]) -> None:
-    """All at once: each takes a moment to notice."""
+    """Stop all servers at once, because each takes a moment to notice."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(Server.stop, servers))

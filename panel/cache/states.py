@@ -76,12 +76,12 @@ class StateMemory:
 
     def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
         keys = [key for resource in resources for key in (resource.token_key, resource.entry_key)]
-        values = iter(self._store.get(*keys))
+        values = self._store.get(*keys)
+        tokens, entries = values[0::2], values[1::2]  # in turns, as their keys
         now = self._clock()
-        # The same iterator stands here twice: it gives token and entry, resource by resource.
-        stored = zip(resources, values, values, strict=True)
         return [
-            State.make(resource, token, entry, now, parsed) for resource, token, entry in stored
+            State.make(resource, token, entry, now, parsed)
+            for resource, token, entry in zip(resources, tokens, entries, strict=True)
         ]
 
 

@@ -8,8 +8,12 @@ MODELS = {CONTACT_MODEL: "contact_attribute", CONVERSATION_MODEL: "conversation_
 TYPES = {TEXT: "text", NUMBER: "number", DATE: "date", LIST: "list"}
 TITLE = "MIDDAG"  # the title of the dashboard app, and the name of the webhook
 EVENTS = [
-    *("conversation_created", "conversation_updated", "conversation_status_changed"),
-    *("contact_created", "contact_updated", "message_created"),
+    "conversation_created",
+    "conversation_updated",
+    "conversation_status_changed",
+    "contact_created",
+    "contact_updated",
+    "message_created",
 ]
 WEBHOOK_PATH = "/sync/chatwoot"
 

@@ -58,7 +58,7 @@ def _compare(shared: Services, survey: Survey) -> Iterator[Diagnosis]:
         yield Diagnosis(WARNING, cause, "`flask --app app sync reconcile`")
     for name in exposure.open_inboxes:
         cause = f"inbox {name} does not enforce identity validation: a visitor can say to be anyone"
-        yield Diagnosis(WARNING, cause, "enforce it in the inbox's settings (SECURITY.md)")
+        yield Diagnosis(WARNING, cause, "enforce it in the inbox's settings (docs/security.md)")
 
 
 def _find_directory(shared: Services) -> Directory | None:

@@ -126,5 +126,5 @@ def _write_exposure_notes(exposure: Exposure) -> Iterator[str]:
     for name in exposure.open_inboxes:
         yield (
             f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever "
-            "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."
+            "has an e-mail, phone or identifier, and read that contact (docs/security.md)."
         )

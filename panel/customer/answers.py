@@ -20,10 +20,8 @@ from panel.services import Services
 from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
 # The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
-BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = ANSWER_KINDS = (
-    *("key", "tax_id", "order"),
-    *("quote", "email"),
-)
+BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = "key", "tax_id", "order", "quote", "email"
+ANSWER_KINDS = (BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS)
 BY_NUMBER = "number"  # a wrong number may have been meant for an order or for a quote
 KEY_LENGTH = 8  # of a license key, the last characters
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ

@@ -169,11 +169,13 @@ class Lookup:
             return []
         try:
             valid = filter_holding(self._services, conversation, rows)
+            departed = _find_departed(self._services, rows)
         except PanelError:
             return []  # nobody knows whether this is still the same person
-        if len(valid) < len(rows):
+        if departed:
+            verifications.end_words(conversation.id, departed)
+        elif len(valid) < len(rows):
             verifications.end(conversation.id)
-            return []
         return valid
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
@@ -208,7 +210,16 @@ def filter_holding(
     if not verifications or conversation.status == RESOLVED:
         return []
     digest = digest_present_keys(services, conversation)
-    return [row for row in verifications if hmac.compare_digest(row.digest, digest)]
+    departed = _find_departed(services, verifications)
+    same = [row for row in verifications if hmac.compare_digest(row.digest, digest)]
+    return [row for row in same if row.witness not in departed]
+
+
+def _find_departed(services: Services, verifications: Collection[Verification]) -> Collection[int]:
+    """Return the agents whose word is among these, and who have left the account: whoever was
+    dismissed vouches for nobody."""
+    witnesses = {row.witness for row in verifications} - {0}
+    return witnesses - services.chatwoot.agents().keys() if witnesses else ()
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:

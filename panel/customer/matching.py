@@ -31,7 +31,7 @@ from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.data.verifications import Verification
+from panel.data.verifications import BY_ACQUAINTANCE, Verification
 from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot import (
@@ -45,7 +45,6 @@ from panel.upstream.chatwoot import (
 CLAIMED = "claimed"
 PROVEN, UNPROVEN = "proven", "unproven"
 MOST_CANDIDATES = 10
-BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
 PHONE = "phone"  # the one key that a channel can prove
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
 # Channels write the number in two ways: WhatsApp as digits alone, Twilio as `whatsapp:+5561…`.

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     delete,
     literal,
+    or_,
     select,
 )
 
@@ -139,6 +140,20 @@ class AuditLog:
             some = connection.execution_options(yield_per=1000)
             for row in some.execute(newest).mappings():
                 yield AuditEntry(**row)
+
+    def find_uncovered(
+        self, organization: int, conversation: int, agent: int, since: float
+    ) -> frozenset[str]:
+        """Names of the sections that were uncovered in this conversation, or by this agent in any.
+        Raises `Unreachable("database")`."""
+        notes = select(access_log.c.note).where(
+            access_log.c.what == UNCOVERED,
+            access_log.c.organization == organization,
+            access_log.c.at >= since,
+            or_(access_log.c.conversation == conversation, access_log.c.agent == agent),
+        )
+        with transaction(self._engine) as connection:
+            return frozenset(note.partition(":")[0] for note in connection.scalars(notes))
 
     def prune(self, before: float) -> int:
         """Delete rows from before this moment; returns their number."""

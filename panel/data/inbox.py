@@ -88,7 +88,7 @@ def write_transaction(database: Engine, about: int | str) -> Iterator[Connection
 def _take_writer_lock(file: str) -> Iterator[None]:
     # SQLite has one writer. Others sleep up to 100 ms each and are served at random, so the slowest
     # hundredth waits for 0.4 to 1.4 s. A queue of our own, of threads first and then of processes,
-    # brings that to 40 to 90 ms.
+    # brings that to 40 to 90 ms (the second line of the benchmark's row `hooks`).
     if not _thread_lock.acquire(timeout=WRITE_SECONDS):
         raise TimeoutError
     try:

@@ -38,10 +38,8 @@ from panel.data.db import metadata, transaction
 from panel.models.phones import normalize_phone, write_forms
 from panel.models.text import clean
 
-BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
-    *("id", "name", "tax id"),
-    *("email", "phone", "entitlement code"),
-)
+BY_ID, BY_NAME, BY_TAX_ID = "id", "name", "tax id"
+BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = "email", "phone", "entitlement code"
 # Even a phone's last five digits could be guessed in a minute. A person who searches by one of
 # these has it in full: from the customer, from Chatwoot, from a document.
 WHOLE_WORDS = frozenset({BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT})

@@ -17,8 +17,17 @@ from panel.models.values import is_short
 YEARS = range(1900, 9000)  # a year outside is a mistake, and cannot be moved into a zone
 ENDLESS_YEAR = 9999  # MySQL's last year, which stands for "never"
 ENDLESS = {
-    *("lifetime", "never", "forever", "perpetual", "unlimited", "none"),
-    *("vitalícia", "vitalício", "vitalicia", "vitalicio", "nunca"),
+    "lifetime",
+    "never",
+    "forever",
+    "perpetual",
+    "unlimited",
+    "none",
+    "vitalícia",
+    "vitalício",
+    "vitalicia",
+    "vitalicio",
+    "nunca",
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
 EPOCH_SECONDS = range(10**8, 10**11)  # from 1973 on; a smaller number is no date here

@@ -42,8 +42,14 @@ LARGEST = 1024 * 1024  # bytes; a conversation comes with its last messages
 
 
 ANSWERS = (
-    *(ACCEPTED, "no_secret", "unsigned", "wrong_signature", "stale"),
-    *("too_large", "unreadable", "not_kept"),
+    ACCEPTED,
+    "no_secret",
+    "unsigned",
+    "wrong_signature",
+    "stale",
+    "too_large",
+    "unreadable",
+    "not_kept",
 )
 start_series(WEBHOOKS_ANSWERED, ANSWERS)
 

@@ -51,9 +51,18 @@ ACCOUNTS = "api/v1/accounts"  # the name under which calls about the account its
 UNKNOWN_KEY = "invalid attribute key"
 # The names by which calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
-    *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
-    *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
+    ACCOUNTS,
+    "conversations",
+    "conversations/custom_attributes",
+    "agents",
+    "inbox_members",
+    "teams/team_members",
+    "contacts",
+    "contacts/filter",
+    "contacts/search",
+    "contacts/conversations",
+    "contacts/destroy_custom_attributes",
+    "conversations/messages",
 )
 T = TypeVar("T")
 

@@ -45,7 +45,7 @@ WORDS: Mapping[str, str] = {
     "ticket.completed": "ticket %(name)s completed",
     "ticket.sla_breached": "ticket %(name)s past its deadline",
     "organization.created": "company created",
-    "organization.verified": "company verified",
+    "organization.verified": "company's tax ID check changed",
     "organization.*": "company data changed",
     "collaborator.added": "a person added",
     "collaborator.removed": "a person removed",

@@ -13,10 +13,26 @@ NO_ROUTE = "none"
 BEGUN = "panel.begun"
 # The errors by which an agent is refused; see `auth` and `customer.lookup`.
 REFUSED_REQUESTS = (
-    *("no_proof", "no_key", "wrong_proof", "wrong_session", "session_expired", "cookie_refused"),
-    *("another_account", "another_agent", "another_contact", "no_such_conversation"),
-    *("not_an_agent", "not_in_inbox", "inbox_not_served", "agent_removed", "bad_request"),
-    *("seal_expired", "seal_invalid", "too_many_proofs", "too_many_guesses", "foreign_origin"),
+    "no_proof",
+    "no_key",
+    "wrong_proof",
+    "wrong_session",
+    "session_expired",
+    "cookie_refused",
+    "another_account",
+    "another_agent",
+    "another_contact",
+    "no_such_conversation",
+    "not_an_agent",
+    "not_in_inbox",
+    "inbox_not_served",
+    "agent_removed",
+    "bad_request",
+    "seal_expired",
+    "seal_invalid",
+    "too_many_proofs",
+    "too_many_guesses",
+    "foreign_origin",
     "no_sign_in",
 )
 

@@ -4,9 +4,8 @@ import { copyOf, find, on } from "./page.js";
 
 // A modal dialog takes the focus, gives it back, and closes by Escape without any script.
 function openDialog(button) {
-  const section = button.closest("section");
-  const dialog = section.querySelector("dialog");
-  if (!dialog.firstChild) fill(dialog, section.dataset.section);
+  const dialog = button.nextElementSibling;
+  if (!dialog.firstChild) fill(dialog, button.closest("section").dataset.section);
   dialog.showModal();
 }
 
@@ -27,6 +26,7 @@ on("click", ({ target }) => {
 // The dialog to verify a person is loaded from the server on request. A refused answer is shown in
 // the open dialog, and replaces the field that had the focus.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement.dataset.action === "why") find("#why").showModal();
   const dialog = find(".verify");
   if (!dialog?.firstChild) return;
   if (!dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();

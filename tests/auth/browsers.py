@@ -24,7 +24,7 @@ SESSION = {"access-token": "demo-session", "client": "demo-client", "uid": "brun
 
 @dataclass
 class Browser:
-    """What a browser in an agent's hands sends to a panel: cookies, and the page's Origin."""
+    """An agent's browser: sends cookies and the page's Origin to a panel."""
 
     panel: Panel
     address: str = ""
@@ -58,20 +58,20 @@ def shown(answer: requests.Response) -> tuple[str | None, str | None]:
 
 
 def address() -> str:
-    """One that has not tried anything yet."""
+    """Return a new address, from which nothing was tried yet."""
     return "2001:db8:" + ":".join(f"{secrets.randbits(16):x}" for _ in range(6))
 
 
 @pytest.fixture(scope="module")
 def panels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Panel]]:
-    """One panel for each proof, for tests that change nothing; each behind a proxy."""
+    """A panel for each proof, behind a proxy, for tests that change nothing."""
     with ExitStack() as stack:
         worlds = stack.enter_context(worlds_on_sockets())
-        made = {}
+        fields = {}
         for proof in ACCEPTED_PROOFS:
             make = stack.enter_context(panels_before(worlds, tmp_path_factory.mktemp(proof)))
-            made[proof] = make(PANEL_AGENT_PROOF=proof, PANEL_TRUSTED_PROXIES="1")
-        yield made
+            fields[proof] = make(PANEL_AGENT_PROOF=proof, PANEL_TRUSTED_PROXIES="1")
+        yield fields
 
 
 def forgetful(panel: Panel) -> Panel:
@@ -82,7 +82,7 @@ def forgetful(panel: Panel) -> Panel:
 
 @pytest.fixture
 def signing(panels: dict[str, Panel]) -> Panel:
-    """The proof is an access token."""
+    """A panel whose proof is an access token."""
     return forgetful(panels["access-token"])
 
 
@@ -96,7 +96,8 @@ MakeClocked = Any
 
 @pytest.fixture
 def clocked_with(make_panel: MakePanel) -> MakeClocked:
-    """`clocked_with("access-token")`: on a clock of the test, from the start of a minute."""
+    """`clocked_with("access-token")` makes a panel on a clock of the test, at the start of a
+    minute."""
 
     def make(proof: str, clock: Clock | None = None, **changes: str) -> Panel:
         if clock is None:
@@ -119,15 +120,15 @@ class Earlier(TimestampSigner):
 
 def session(
     secret: str,
-    told: object,
+    report: object,
     signer: type[TimestampSigner] = TimestampSigner,
     salt: str = "session",
 ) -> str:
-    """A session as its owner would make it: who knows the secret can."""
+    """Sign a session, as anybody can who knows the secret."""
     key = derive_launch_key(f"{salt} {secret}")
     digest = {"digest_method": sha256}
     maker = URLSafeTimedSerializer(key, salt=salt, signer=signer, signer_kwargs=digest)
-    return f"__Host-panel={maker.dumps(told)}"
+    return f"__Host-panel={maker.dumps(report)}"
 
 
 BRUNO = {"agent": AGENT, "account": 1}

@@ -45,10 +45,10 @@ def test_a_token_of_ones_own_signs_in_and_the_panel_opens(browser: Browser) -> N
     answer = browser.sign_in()
     assert (answer.status_code, answer.text) == (204, "")
     assert answer.headers["HX-Trigger"] == "panel:proven"
-    opened = browser.open()
-    assert (opened.status_code, shown(opened)[0]) == (200, "ready")
-    assert "Signed in as Bruno Lima" in opened.text
-    assert browser.panel.section("orders", seal_of(opened.text)).status_code == 200
+    own_panel = browser.open()
+    assert (own_panel.status_code, shown(own_panel)[0]) == (200, "ready")
+    assert "Signed in as Bruno Lima" in own_panel.text
+    assert browser.panel.section("orders", seal_of(own_panel.text)).status_code == 200
 
 
 def test_the_session_is_a_cookie_that_works_in_a_frame_and_no_script_reads(
@@ -59,7 +59,7 @@ def test_the_session_is_a_cookie_that_works_in_a_frame_and_no_script_reads(
     assert name == "__Host-panel"
     assert sorted(attributes) == sorted(
         ["Secure", "HttpOnly", "Max-Age=43200", "Path=/", "SameSite=None", "Partitioned"]
-        + [each for each in attributes if each.startswith("Expires=")]
+        + [item for item in attributes if item.startswith("Expires=")]
     )
     assert AGENT_TOKEN not in value
 
@@ -71,17 +71,17 @@ def test_under_a_prefix_the_session_goes_to_us_alone(signing: Panel) -> None:
     assert cookie.startswith("__Secure-panel=")
     assert "; Path=/panel/" in cookie
     headers["Cookie"] = cookie.partition(";")[0]
-    opened = signing.ask("POST", "/contact", data=signing.hints(), headers=headers)
-    assert shown(opened)[0] == "ready"
-    assert 'hx-post="/panel/sign-out"' in opened.text
+    opening = signing.ask("POST", "/contact", data=signing.hints(), headers=headers)
+    assert shown(opening)[0] == "ready"
+    assert 'hx-post="/panel/sign-out"' in opening.text
 
 
 def test_chatwoot_is_asked_once_with_the_pasted_token_and_never_with_ours(
     browser: Browser,
 ) -> None:
     browser.sign_in(f"  {AGENT_TOKEN}\n")
-    asked = [call for call in browser.panel.chat.calls if call.path == "/api/v1/profile"]
-    assert [call.headers["api-access-token"] for call in asked] == [AGENT_TOKEN]
+    calls = [call for call in browser.panel.chat.calls if call.path == "/api/v1/profile"]
+    assert [call.headers["api-access-token"] for call in calls] == [AGENT_TOKEN]
     browser.open()
     assert browser.panel.chat.count("/api/v1/profile") == 1
 
@@ -95,8 +95,8 @@ def test_a_token_that_chatwoot_does_not_know_is_refused_without_an_echo(
     assert 'name="token"' in answer.text
     assert "Set-Cookie" not in answer.headers
     assert token not in answer.text + repr(answer.headers)
-    sent = [call.headers.get("api-access-token") for call in browser.panel.chat.calls]
-    assert sent in ([], ["nonsense"])
+    results = [call.headers.get("api-access-token") for call in browser.panel.chat.calls]
+    assert results in ([], ["nonsense"])
 
 
 def test_an_empty_token_is_refused_and_nobody_is_asked(browser: Browser) -> None:
@@ -191,7 +191,7 @@ def test_a_session_that_does_not_hold_is_not_believed_and_not_kept(
 
 def test_a_session_with_any_sign_changed_is_not_believed(browser: Browser) -> None:
     cookie = session(SECRET, BRUNO)
-    # Without the last sign: base64 has two bits there that mean nothing.
+    # The last sign is left out, because two of its bits mean nothing in base64.
     for at in range(len("__Host-panel="), len(cookie) - 1, 9):
         other = "A" if cookie[at] != "A" else "B"
         changed = replace(browser, address=address())
@@ -270,5 +270,5 @@ def test_a_seal_of_one_proof_opens_nothing_where_it_is_not_accepted(
         seals[proof] = seal_of(Browser(panels[proof], address(), cookies).open().text)
     for proof, accepted in ACCEPTED_PROOFS.items():
         for name, seal in seals.items():
-            wanted = 200 if name in accepted else 401
-            assert panels[proof].section("orders", seal).status_code == wanted, (proof, name)
+            number = 200 if name in accepted else 401
+            assert panels[proof].section("orders", seal).status_code == number, (proof, name)

@@ -26,7 +26,7 @@ __all__ = ["browser", "clocked_with", "panels", "signing"]  # fixtures
 
 @pytest.fixture
 def mounted(panels: dict[str, Panel]) -> Panel:
-    """The proof is a session of Chatwoot's dashboard."""
+    """A panel whose proof is a session of Chatwoot's dashboard."""
     return forgetful(panels["chatwoot-session"])
 
 
@@ -55,10 +55,10 @@ def test_chatwoot_is_asked_about_a_session_once_a_minute(clocked_with: MakeClock
     browser = Browser(panel, cookies=dashboard())
     for _ in range(3):
         assert shown(browser.open())[0] == "ready"
-    asked = [call for call in panel.chat.calls if call.path == "/api/v1/profile"]
-    assert len(asked) == 1
-    assert asked[0].headers["access-token"] == "demo-session"
-    assert "api-access-token" not in asked[0].headers
+    calls = [call for call in panel.chat.calls if call.path == "/api/v1/profile"]
+    assert len(calls) == 1
+    assert calls[0].headers["access-token"] == "demo-session"
+    assert "api-access-token" not in calls[0].headers
     panel.clock.advance(61)
     browser.open()
     assert panel.chat.count("/api/v1/profile") == 2
@@ -85,9 +85,9 @@ def test_what_the_cookie_holds_is_neither_kept_nor_told(
     assert shown(answer)[0] == "ready"
     assert "planted" not in answer.text + repr(answer.headers)
     folder = mounted.settings.cache_url.removeprefix("file:")
-    kept = [path for path in Path(folder).parent.rglob("*") if path.is_file()]
-    assert len(kept) > 3
-    for path in kept:
+    paths = [path for path in Path(folder).parent.rglob("*") if path.is_file()]
+    assert len(paths) > 3
+    for path in paths:
         assert b"planted" not in path.read_bytes(), path
 
 
@@ -151,6 +151,6 @@ def test_without_a_dashboard_as_in_the_mobile_app_a_token_signs_in(mounted: Pane
     browser = Browser(mounted, address())
     assert 'name="token"' in browser.open().text
     assert browser.sign_in().status_code == 204
-    opened = browser.open()
-    assert shown(opened)[0] == "ready"
-    assert mounted.section("orders", seal_of(opened.text)).status_code == 200
+    answer = browser.open()
+    assert shown(answer)[0] == "ready"
+    assert mounted.section("orders", seal_of(answer.text)).status_code == 200

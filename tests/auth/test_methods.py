@@ -34,10 +34,10 @@ def test_each_proof_of_the_settings_has_its_row() -> None:
 
 
 def posts(panel: Panel) -> list[str]:
-    """Every POST of the reading wing."""
+    """Return every POST route of the reading wing."""
     rules = [rule for rule in panel.app.url_map.iter_rules() if "POST" in (rule.methods or ())]
-    mine = [rule.rule for rule in rules if rule.endpoint.startswith("panel.")]
-    return [re.sub(r"<[^>]*>", "orders", rule) for rule in mine]
+    own_rules = [rule.rule for rule in rules if rule.endpoint.startswith("panel.")]
+    return [re.sub(r"<[^>]*>", "orders", rule) for rule in own_rules]
 
 
 FOREIGN = ["https://evil.example", "null", "", "file://", "{url}.evil.example", "https{rest}"]
@@ -49,11 +49,11 @@ def test_a_post_from_a_page_of_another_origin_is_refused(
     panels: dict[str, Panel], proof: str, origin: str
 ) -> None:
     panel = forgetful(panels[proof])
-    given = origin.format(url=panel.url, rest=panel.url.removeprefix("http"))
+    stated_origin = origin.format(url=panel.url, rest=panel.url.removeprefix("http"))
     cookies = f"{session(SECRET, BRUNO)}; {dashboard()}"
     assert {"/contact", "/sign-in", "/sign-out", "/links"} <= set(posts(panel))
     for path in posts(panel):
-        headers = {"Origin": given, "Cookie": cookies}
+        headers = {"Origin": stated_origin, "Cookie": cookies}
         form = {**panel.hints(), "token": AGENT_TOKEN}
         answer = panel.ask("POST", path, derive_launch_key(SECRET), data=form, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin"), path
@@ -84,14 +84,14 @@ def test_the_origin_of_the_panels_address_is_our_own_behind_a_proxy_that_says_no
 def test_behind_a_proxy_the_origin_is_compared_with_the_address_that_the_browser_has(
     signing: Panel,
 ) -> None:
-    said = {"X-Forwarded-Host": "panel.example.com", "X-Forwarded-Proto": "https"}
+    forwarding = {"X-Forwarded-Host": "panel.example.com", "X-Forwarded-Proto": "https"}
     for origin, status in (("https://panel.example.com", 200), ("http://panel.example.com", 403)):
-        headers = {**said, "Origin": origin, "Cookie": session(SECRET, BRUNO)}
+        headers = {**forwarding, "Origin": origin, "Cookie": session(SECRET, BRUNO)}
         answer = signing.ask("POST", "/contact", data=signing.hints(), headers=headers)
         assert answer.status_code == status
 
 
 def test_the_service_token_signs_in_only_as_the_service_itself(browser: Browser) -> None:
-    """Who has our own token is an administrator anyway; it names nobody else."""
+    """A holder of our own token is an administrator anyway; the token names nobody else."""
     browser.sign_in(ADMIN_TOKEN)
     assert shown(browser.open())[1] == "another_agent"

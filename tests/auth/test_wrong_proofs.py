@@ -1,4 +1,4 @@
-"""Too many wrong proofs: what is counted, for whom, and who still gets in."""
+"""Too many wrong proofs: the counts and their limits, and the agents who still get in."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ __all__ = ["browser", "clocked_with", "panels", "signing"]  # fixtures
 
 
 def wrong(browser: Browser, way: str) -> requests.Response:
-    """One wrong proof of its kind."""
+    """Bring a wrong proof of this kind."""
     if way == "launch key":
         return browser.post("/contact", derive_launch_key(OTHER), **browser.panel.hints())
     if way == "access token":
@@ -59,28 +59,29 @@ WRONG_WAYS = {
 def test_ten_wrong_proofs_a_minute_are_listened_to_over_all_processes(
     clocked_with: MakeClocked, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = clocked_with(WRONG_WAYS[way])
-    two = clocked_with(WRONG_WAYS[way], clock=one.clock)
-    here, there = Browser(one, "203.0.113.9"), Browser(two, "203.0.113.9")
+    first_panel = clocked_with(WRONG_WAYS[way])
+    two = clocked_with(WRONG_WAYS[way], clock=first_panel.clock)
+    first, second = Browser(first_panel, "203.0.113.9"), Browser(two, "203.0.113.9")
     for at in range(MOST_FAILURES):
-        assert wrong((here, there)[at % 2], way).status_code == 403
-    one.chat.forget()
-    answer = wrong(here, way)
+        assert wrong((first, second)[at % 2], way).status_code == 403
+    first_panel.chat.forget()
+    answer = wrong(first, way)
     assert (answer.status_code, shown(answer)) == (429, ("denied", "too_many_proofs"))
     assert answer.headers["X-Panel"] == "1"
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
-    assert one.chat.calls == []
+    assert first_panel.chat.calls == []
     assert wrong(Browser(two, "203.0.113.10"), way).status_code == 403
-    said = [record.message for record in caplog.records if record.name == "panel.auth.throttle"]
-    assert said == [f"a wrong {way} from 203.0.113.9"] * MOST_FAILURES + [
+    messages = [record.message for record in caplog.records if record.name == "panel.auth.throttle"]
+    assert messages == [f"a wrong {way} from 203.0.113.9"] * MOST_FAILURES + [
         f"a wrong {way} from 203.0.113.10"
     ]
-    one.clock.advance(60)
-    assert wrong(here, way).status_code == 403
+    first_panel.clock.advance(60)
+    assert wrong(first, way).status_code == 403
 
 
 def test_after_a_rotation_a_whole_office_is_asked_to_sign_in(clocked_with: MakeClocked) -> None:
-    """Their sessions are of a secret that is gone: no attack, and no reason to lock them out."""
+    """The office's sessions were signed with a secret that is gone: this is no attack, and nobody
+    is locked out."""
     panel = clocked_with("access-token")
     former = Browser(panel, "203.0.113.9", session(OTHER, BRUNO))
     for _ in range(3 * MOST_FAILURES):
@@ -90,7 +91,7 @@ def test_after_a_rotation_a_whole_office_is_asked_to_sign_in(clocked_with: MakeC
 
 
 def test_wrong_tokens_are_limited_in_all_too(clocked_with: MakeClocked) -> None:
-    """Many addresses are cheap to have, and each wrong token costs a call to Chatwoot."""
+    """An attacker can have many addresses, and each wrong token costs a call to Chatwoot."""
     panel = clocked_with("access-token")
     signed = Browser(panel, address())
     signed.sign_in()
@@ -131,13 +132,13 @@ def test_a_known_session_of_the_dashboard_passes_over_the_limit_and_an_unknown_o
     clocked_with: MakeClocked,
 ) -> None:
     panel = clocked_with("chatwoot-session")
-    mine = Browser(panel, "203.0.113.9", dashboard())
-    assert shown(mine.open())[0] == "ready"
+    own_browser = Browser(panel, "203.0.113.9", dashboard())
+    assert shown(own_browser.open())[0] == "ready"
     for _ in range(MOST_FAILURES):
-        wrong(mine, "Chatwoot session")
+        wrong(own_browser, "Chatwoot session")
     panel.chat.forget()
-    assert shown(mine.open())[0] == "ready"
-    unknown = replace(mine, cookies=dashboard({**SESSION, "client": "new", "uid": "x"}))
+    assert shown(own_browser.open())[0] == "ready"
+    unknown = replace(own_browser, cookies=dashboard({**SESSION, "client": "new", "uid": "x"}))
     assert unknown.open().status_code == 429
     assert panel.chat.count("/api/v1/profile") == 0
 
@@ -180,8 +181,8 @@ def test_a_database_that_is_silent_limits_nobody(clocked_with: MakeClocked) -> N
 
 def test_of_an_address_a_digest_is_kept_and_that_for_two_minutes(panel: Panel) -> None:
     clock = Clock()
-    mine = Throttle(panel.services.database, SECRET, clock)
-    mine.record_failure("launch key", "203.0.113.9")
+    throttle = Throttle(panel.services.database, SECRET, clock)
+    throttle.record_failure("launch key", "203.0.113.9")
 
     def rows() -> list[str]:
         with panel.services.database.begin() as connection:
@@ -191,13 +192,13 @@ def test_of_an_address_a_digest_is_kept_and_that_for_two_minutes(panel: Panel) -
     assert len(first) == 1
     assert "203" not in first[0]
     clock.advance(180)
-    mine.record_failure("launch key", "203.0.113.10")
+    throttle.record_failure("launch key", "203.0.113.10")
     assert len(rows()) == 1
     assert rows() != first
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "other", "same"),
     [
         ("2001:db8::1", "2001:db8::ffff:ffff", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
@@ -210,10 +211,10 @@ def test_of_an_address_a_digest_is_kept_and_that_for_two_minutes(panel: Panel) -
     ],
 )
 def test_a_host_of_the_new_protocol_counts_with_its_whole_network(
-    panel: Panel, one: str, other: str, same: bool
+    panel: Panel, first: str, other: str, same: bool
 ) -> None:
-    mine = Throttle(panel.services.database, SECRET, Clock())
+    throttle = Throttle(panel.services.database, SECRET, Clock())
     for _ in range(MOST_FAILURES):
-        mine.record_failure("launch key", normalize_address(one))
-    until = mine.blocked_until(limit_failures("launch key"), normalize_address(other))
+        throttle.record_failure("launch key", normalize_address(first))
+    until = throttle.blocked_until(limit_failures("launch key"), normalize_address(other))
     assert (until is not None) is same

@@ -20,6 +20,7 @@ from tests.browser.demo import FRAME, SECTIONS, Demo, MakeDemo, Panel, foreign
 from tests.browser.windows import OpenWindow, Seen, Window
 from tests.conftest import with_tables
 
+# What most browser tests need is imported from here, beside the fixtures that return it.
 __all__ = [
     "FRAME",
     "SECTIONS",

@@ -4,7 +4,8 @@ from playwright.sync_api import Page, expect
 
 from panel.demo.scenarios import SCENARIOS
 from tests.browser.conftest import Demo, Panel
-from tests.browser.customers import learn, markup, search, written
+from tests.browser.customers import markup, search, written
+from tests.learning import learn
 
 AMOUNTS = ("1,250.00", "3,480.50", "5,400.00")
 

@@ -6,8 +6,9 @@ from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from tests.browser.conftest import Demo, Panel
-from tests.browser.customers import learn, markup, search, written
+from tests.browser.customers import markup, search, written
 from tests.browser.test_looks import TOO_WIDE
+from tests.learning import learn
 
 
 def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: Demo) -> None:

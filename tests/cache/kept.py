@@ -31,7 +31,7 @@ ORDERS: Resource[Rows] = Resource("orders", 42, Lifetimes(60), parse, lambda row
 
 @dataclass
 class Office:
-    """What is read: an answer, or an error to raise; `asked` counts."""
+    """A back office with an answer, or an error to raise; `asked` counts the reads."""
 
     answer: Any = field(default_factory=lambda: [1])
     asked: int = 0
@@ -68,13 +68,13 @@ class Kept:
         self.cache.touch(42, "orders")
 
 
-def is_news(cache: Cache, seen: str, resource: Resource[Rows] = ORDERS) -> bool:
-    [news] = cache.changed((resource, seen))
+def is_news(cache: Cache, version: str, resource: Resource[Rows] = ORDERS) -> bool:
+    [news] = cache.changed((resource, version))
     return news
 
 
 def over(url: str, clock: Clock) -> Cache:
-    """The cache behind the address, on our clock."""
+    """Build the cache for an address, on the test's clock."""
     return build_cache(url, Flask("test"), clock=clock)
 
 
@@ -89,7 +89,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def kept(url: str) -> Kept:
+def store_reader(url: str) -> Kept:
     clock = Clock()
     return Kept(over(url, clock), clock, Office())
 
@@ -101,7 +101,7 @@ def memory() -> Kept:
 
 
 class Interrupted(ProcessGenerations):
-    """At its moment number `at`, before or after one of its steps, somebody else comes between."""
+    """Calls `intrude` at moment number `at`, before or after one of its steps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class Interrupted(ProcessGenerations):
 
 @dataclass
 class Between:
-    """Two processes over one store, and the moments of its generations."""
+    """A store that two processes share, and the moments of its generations."""
 
     reader: Kept
     toucher: Kept
@@ -152,12 +152,12 @@ def between() -> Between:
         Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock)
         for _ in "ab"
     ]
-    reader, toucher = (Kept(each, clock, office) for each in caches)
+    reader, toucher = (Kept(cache, clock, office) for cache in caches)
     return Between(reader, toucher, generations)
 
 
 @pytest.fixture
 def both(url: str) -> tuple[Kept, Kept]:
-    """Two processes over one store."""
+    """Readers of two processes over the same store."""
     clock, office = Clock(), Office()
     return Kept(over(url, clock), clock, office), Kept(over(url, clock), clock, office)

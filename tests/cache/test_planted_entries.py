@@ -14,17 +14,17 @@ from flask import Flask
 from panel.cache.backend import sweep_files
 from panel.cache.policy import CacheControl
 from panel.errors import Unauthorized
-from tests.cache.kept import ORDERS, Kept, Office, is_news, kept, memory, over, url
+from tests.cache.kept import ORDERS, Kept, Office, is_news, memory, over, store_reader, url
 from tests.conftest import Clock, Redis, build_cache
 
-__all__ = ["kept", "memory", "url"]  # fixtures
+__all__ = ["memory", "store_reader", "url"]  # fixtures
 
 
 # -- a store that lies -----------------------------------------------------------------------------
 
 
 class Bomb:
-    """Unpickling it makes a folder."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -64,37 +64,37 @@ def test_a_planted_entry_counts_as_absent(
     raw, marker, clock = planted(tmp_path / "marker")[name], tmp_path / "marker", Clock()
     folder = tmp_path / "cache" / "copies"
     if store == "file":
-        kept = Kept(over(f"file:{tmp_path / 'cache'}", clock), clock, Office())
-        kept.read()
+        store_reader = Kept(over(f"file:{tmp_path / 'cache'}", clock), clock, Office())
+        store_reader.read()
         [*files] = [path for path in folder.iterdir() if b"body" in path.read_bytes()]
-        head = (2**31).to_bytes(4, "little")  # cachelib: until when
+        head = (2**31).to_bytes(4, "little")  # the expiry, as cachelib writes it
         for path in files:
             path.write_bytes(head + raw)
     else:
         server: Redis = request.getfixturevalue("redis_server")
         with redis.Redis.from_url(server.url) as client:
             client.flushall()
-            kept = Kept(over(server.url, clock), clock, Office())
-            kept.read()
+            store_reader = Kept(over(server.url, clock), clock, Office())
+            store_reader.read()
             files = [key for key in client.keys("*") if b"body" in (client.get(key) or b"")]
             for key in files:
                 client.set(key, raw)
     assert len(files) == 1
-    kept.office.answer = [2]
-    assert kept.read().value == [2]
-    assert kept.read().late is None
+    store_reader.office.answer = [2]
+    assert store_reader.read().value == [2]
+    assert store_reader.read().late is None
     assert not marker.exists()
 
 
 def test_a_file_cut_off_anywhere_counts_as_absent(tmp_path: Path) -> None:
     clock = Clock()
-    kept = Kept(over(f"file:{tmp_path}", clock), clock, Office())
-    kept.read()
+    store_reader = Kept(over(f"file:{tmp_path}", clock), clock, Office())
+    store_reader.read()
     [path] = [p for p in (tmp_path / "copies").iterdir() if b"body" in p.read_bytes()]
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        # A cache of its own each time, which remembers nothing.
+        # A new cache each time, because it remembers nothing.
         assert over(f"file:{tmp_path}", clock).peek(ORDERS) is None, length
     path.write_bytes(whole)
     assert over(f"file:{tmp_path}", clock).peek(ORDERS) is not None
@@ -102,11 +102,11 @@ def test_a_file_cut_off_anywhere_counts_as_absent(tmp_path: Path) -> None:
 
 def test_only_json_is_written(tmp_path: Path) -> None:
     clock = Clock()
-    kept = Kept(over(f"file:{tmp_path}", clock), clock, Office())
-    kept.read()
-    kept.touch()
-    kept.office.answer = Unauthorized()
-    kept.read(CacheControl.NO_CACHE)
+    store_reader = Kept(over(f"file:{tmp_path}", clock), clock, Office())
+    store_reader.read()
+    store_reader.touch()
+    store_reader.office.answer = Unauthorized()
+    store_reader.read(CacheControl.NO_CACHE)
     bodies = [path.read_bytes()[4:] for path in (tmp_path / "copies").iterdir()]
     assert len([json.loads(body) for body in bodies]) == 2
 
@@ -124,21 +124,22 @@ OLD_COPY = {"body": [9], "print": "x", "empty": False}
 OLD_NOTE = {"kind": "Unauthorized", "code": "unauthorized", "retry_at": None}
 
 
-def leave_old_keys(kept: Kept) -> None:
-    """As an earlier version left them, which had a key each for the copy and the failure."""
-    token = {"at": kept.clock.now, "token": "0123456789abcdef"}
-    kept.cache.store.put(42, "token:42:orders", token["token"], 48 * 3600)
-    kept.cache.store.put(42, "copy:42:orders", {**OLD_COPY, **token}, 24 * 3600)
-    kept.cache.store.put(42, "note:42:orders", {**OLD_NOTE, **token}, 30)
+def leave_old_keys(store_reader: Kept) -> None:
+    """Leave the keys of an earlier version, which had separate keys for the copy and the
+    failure."""
+    token = {"at": store_reader.clock.now, "token": "0123456789abcdef"}
+    store_reader.cache.store.put(42, "token:42:orders", token["token"], 48 * 3600)
+    store_reader.cache.store.put(42, "copy:42:orders", {**OLD_COPY, **token}, 24 * 3600)
+    store_reader.cache.store.put(42, "note:42:orders", {**OLD_NOTE, **token}, 30)
 
 
-def test_what_an_earlier_version_kept_counts_as_absent(kept: Kept) -> None:
-    leave_old_keys(kept)
-    assert kept.cache.peek(ORDERS) is None
-    assert is_news(kept.cache, kept.cache.version(ORDERS))
-    assert kept.read().value == [1]
-    assert kept.read(CacheControl.FRESH).late is None
-    assert kept.office.asked == 1
+def test_what_an_earlier_version_kept_counts_as_absent(store_reader: Kept) -> None:
+    leave_old_keys(store_reader)
+    assert store_reader.cache.peek(ORDERS) is None
+    assert is_news(store_reader.cache, store_reader.cache.version(ORDERS))
+    assert store_reader.read().value == [1]
+    assert store_reader.read(CacheControl.FRESH).late is None
+    assert store_reader.office.asked == 1
 
 
 def test_what_an_earlier_version_kept_is_swept(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_the_sweep_removes_what_has_expired_and_nothing_else(tmp_path: Path) -> 
     lock, *_ = (tmp_path / "flights").iterdir()
     every = {path for path in tmp_path.rglob("*") if not path.is_dir()}
     os.utime(lock, (1, 1))
-    built.read(ORDERS, CacheControl.NO_CACHE, Office())  # a lock is as old as its last use
+    built.read(ORDERS, CacheControl.NO_CACHE, Office())  # so a lock was used just now
     assert sweep_files(tmp_path, time.time) == 0
     assert sweep_files(tmp_path, lambda: time.time() + 25 * 3600) == 1
     assert every - {path for path in tmp_path.rglob("*") if not path.is_dir()} == {copy}

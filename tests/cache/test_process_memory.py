@@ -1,4 +1,4 @@
-"""What a process remembers of the store, and when it must look again."""
+"""The memory of a process for the store's values, and when the process must read again."""
 
 import shutil
 from collections.abc import Callable
@@ -20,25 +20,25 @@ from panel.cache.generations import (
 from panel.cache.policy import Cache, CacheControl
 from panel.errors import Refused
 from panel.locks import ThreadLocks
-from tests.cache.kept import ORDERS, Kept, Office, both, is_news, kept, memory, over, url
+from tests.cache.kept import ORDERS, Kept, Office, both, is_news, memory, over, store_reader, url
 from tests.conftest import Clock, build_cache
 
-__all__ = ["both", "kept", "memory", "url"]  # fixtures
+__all__ = ["both", "memory", "store_reader", "url"]  # fixtures
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
 def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept]) -> None:
-    mine, yours = both
-    version = mine.read().version
+    ours, yours = both
+    version = ours.read().version
     assert yours.read().version == version
     assert not is_news(yours.cache, version)
-    mine.touch()
+    ours.touch()
     assert is_news(yours.cache, version)
-    mine.office.answer = [2]
-    mine.read()
+    ours.office.answer = [2]
+    ours.read()
     assert yours.read().value == [2]
-    mine.office.answer = Refused()
-    assert mine.fail(CacheControl.NO_CACHE).code == yours.fail().code == "denied"
+    ours.office.answer = Refused()
+    assert ours.fail(CacheControl.NO_CACHE).code == yours.fail().code == "denied"
     assert yours.office.asked == 3
 
 
@@ -46,11 +46,11 @@ def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept])
 def test_what_was_written_without_its_generation_is_seen_all_the_same(
     url: str, both: tuple[Kept, Kept]
 ) -> None:
-    mine, yours = both
+    ours, yours = both
     version = yours.read().version
     assert not is_news(yours.cache, version)
-    mine.office.answer = [2]
-    mine.read(CacheControl.NO_CACHE)
+    ours.office.answer = [2]
+    ours.read(CacheControl.NO_CACHE)
     generations_of(url).drop(42)  # as if the writer had died before the last of its steps
     assert is_news(yours.cache, version)
     assert yours.read().value == [2]
@@ -67,15 +67,15 @@ def generations_of(url: str) -> Generations:
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
 def test_under_its_generation_an_organization_is_not_read_again_for_ten_seconds(url: str) -> None:
     clock = Clock()
-    kept = Kept(over(url, clock), clock, Office())
-    version = kept.read().version
-    assert not is_news(kept.cache, version)
+    store_reader = Kept(over(url, clock), clock, Office())
+    version = store_reader.read().version
+    assert not is_news(store_reader.cache, version)
     lose_copies(url)
-    assert not is_news(kept.cache, version)
+    assert not is_news(store_reader.cache, version)
     clock.advance(9)
-    assert not is_news(kept.cache, version)
+    assert not is_news(store_reader.cache, version)
     clock.advance(2)
-    assert is_news(kept.cache, version)
+    assert is_news(store_reader.cache, version)
 
 
 def lose_copies(url: str) -> None:
@@ -86,8 +86,17 @@ def lose_copies(url: str) -> None:
         client.delete(*(key for key in client.keys("*") if b":mark:" not in key))
 
 
+def keep_under(generations: ProcessGenerations) -> Kept:
+    """A cache in memory that asks these generations."""
+    app, clock = Flask("test"), Clock()
+    build_cache("memory:", app)
+    [store] = app.extensions["cache"]
+    backend = CacheBackend(store, clock, generations=generations)
+    return Kept(Cache(backend, ThreadLocks(), clock), clock, Office())
+
+
 class Overtaken(ProcessGenerations):
-    """Somebody touches just before the generation is read."""
+    """Generations with a touch just before the generation is read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,24 +112,18 @@ class Overtaken(ProcessGenerations):
 def test_a_touch_that_comes_between_the_generation_and_the_keys_is_not_overlooked(
     renewed: bool,
 ) -> None:
-    app, generations, clock = Flask("test"), Overtaken(), Clock()
-    build_cache("memory:", app)
-    [store] = app.extensions["cache"]
-    kept = Kept(
-        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
-        clock,
-        Office(),
-    )
-    version = kept.read().version
+    generations = Overtaken()
+    store_reader = keep_under(generations)
+    version = store_reader.read().version
 
     def overtake() -> None:
-        kept.touch()
+        store_reader.touch()
         if renewed:
-            kept.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
+            store_reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
 
     generations.overtake = overtake
-    assert is_news(kept.cache, version)
-    assert is_news(kept.cache, version)
+    assert is_news(store_reader.cache, version)
+    assert is_news(store_reader.cache, version)
 
 
 class Dying(ProcessGenerations):
@@ -134,19 +137,13 @@ class Dying(ProcessGenerations):
 
 
 def test_a_writer_that_dies_before_its_new_generation_leaves_none() -> None:
-    app, generations, clock = Flask("test"), Dying(), Clock()
-    build_cache("memory:", app)
-    [store] = app.extensions["cache"]
-    kept = Kept(
-        Cache(CacheBackend(store, clock, generations=generations), ThreadLocks(), clock),
-        clock,
-        Office(),
-    )
-    version = kept.read().version
-    assert not is_news(kept.cache, version)
+    generations = Dying()
+    store_reader = keep_under(generations)
+    version = store_reader.read().version
+    assert not is_news(store_reader.cache, version)
     generations.dead = True
-    kept.touch()
-    assert is_news(kept.cache, version)
+    store_reader.touch()
+    assert is_news(store_reader.cache, version)
 
 
 def test_after_any_number_of_writers_every_reader_sees_the_last_word(url: str) -> None:

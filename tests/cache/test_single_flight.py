@@ -4,7 +4,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle
@@ -18,7 +18,7 @@ from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
 from panel.errors import PanelError, Unreadable, Unwell
 from tests.cache.kept import ORDERS, Office, Rows, memory, url
-from tests.conftest import Redis, build_cache, start_redis, wait_until
+from tests.conftest import Redis, build_cache, wait_until
 
 __all__ = ["memory", "url"]  # fixtures
 
@@ -26,13 +26,13 @@ __all__ = ["memory", "url"]  # fixtures
 # -- single flight ---------------------------------------------------------------------------------
 
 
-def together(reads: int, read: Callable[[], Any]) -> list[Any]:
+def together(reads: int, task: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(reads)
 
     def go(_: int) -> Any:
         barrier.wait(10)
         try:
-            return read()
+            return task()
         except PanelError as error:
             return error.code
 
@@ -86,15 +86,6 @@ def test_a_failure_is_shared_by_those_who_waited_in_another_process(url: str) ->
 
 
 # -- a store that is down --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[Redis]:
-    started = start_redis(tmp_path)
-    yield started
-    started.process.send_signal(signal.SIGCONT)
-    started.process.kill()
-    started.process.wait()
 
 
 @pytest.mark.parametrize("how", ["down", "hung"])

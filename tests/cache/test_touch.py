@@ -11,74 +11,85 @@ import pytest
 from panel.cache.policy import Cache, CacheControl
 from panel.errors import Unreachable, Unreadable
 from panel.locks import ThreadLocks
-from tests.cache.kept import ORDERS, Between, Kept, Rows, between, is_news, kept, memory, over, url
+from tests.cache.kept import (
+    ORDERS,
+    Between,
+    Kept,
+    Rows,
+    between,
+    is_news,
+    memory,
+    over,
+    store_reader,
+    url,
+)
 from tests.conftest import Clock, wait_until
 
-__all__ = ["between", "kept", "memory", "url"]  # fixtures
+__all__ = ["between", "memory", "store_reader", "url"]  # fixtures
 
 
-def test_a_touched_copy_makes_the_read_wait(kept: Kept) -> None:
-    kept.read()
-    kept.touch()
-    kept.office.answer = [2]
-    assert kept.read().value == [2]
-    assert kept.read().late is None
-    assert kept.office.asked == 2
+def test_a_touched_copy_makes_the_read_wait(store_reader: Kept) -> None:
+    store_reader.read()
+    store_reader.touch()
+    store_reader.office.answer = [2]
+    assert store_reader.read().value == [2]
+    assert store_reader.read().late is None
+    assert store_reader.office.asked == 2
 
 
-def test_a_touched_copy_stands_in_when_the_read_fails(kept: Kept) -> None:
-    kept.read()
-    kept.touch()
-    kept.office.answer = Unreachable("timeout")
+def test_a_touched_copy_stands_in_when_the_read_fails(store_reader: Kept) -> None:
+    store_reader.read()
+    store_reader.touch()
+    store_reader.office.answer = Unreachable("timeout")
     for _ in range(2):
-        late = kept.read()
+        late = store_reader.read()
         assert (late.value, late.late) == ([1], "timeout")
-    assert kept.office.asked == 3
+    assert store_reader.office.asked == 3
 
 
-def test_a_touch_of_something_else_touches_nothing(kept: Kept) -> None:
-    kept.read()
-    kept.cache.touch(42, "quotes")
-    kept.cache.touch(43, "orders")
-    kept.read()
-    assert kept.office.asked == 1
+def test_a_touch_of_something_else_touches_nothing(store_reader: Kept) -> None:
+    store_reader.read()
+    store_reader.cache.touch(42, "quotes")
+    store_reader.cache.touch(43, "orders")
+    store_reader.read()
+    assert store_reader.office.asked == 1
 
 
-def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(kept: Kept) -> None:
+def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(store_reader: Kept) -> None:
     def touched_meanwhile(_by: object) -> Rows:
-        kept.touch()
+        store_reader.touch()
         return ["old"]
 
-    before = kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
+    before = store_reader.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
     assert before.value == ["old"]
-    assert is_news(kept.cache, before.version)
-    kept.office.answer = ["new"]
-    assert kept.read().value == ["new"]
-    assert kept.read().late is None
+    assert is_news(store_reader.cache, before.version)
+    store_reader.office.answer = ["new"]
+    assert store_reader.read().value == ["new"]
+    assert store_reader.read().late is None
 
 
 @pytest.mark.parametrize(
-    ("known", "at"), [(True, at) for at in range(1, 8)] + [(False, at) for at in range(1, 12)]
+    ("age_known", "at"), [(True, at) for at in range(1, 8)] + [(False, at) for at in range(1, 12)]
 )
 def test_a_touch_at_any_moment_of_a_read_leaves_its_copy_touched(
-    between: Between, known: bool, at: int
+    between: Between, age_known: bool, at: int
 ) -> None:
     reader, generations = between.reader, between.generations
-    if known:
+    if age_known:
         reader.read()
         reader.clock.advance(ORDERS.lifetimes.fresh + 1)
 
     def fetch(by: object) -> Any:
         answer = reader.office(by)
-        generations.moment()  # the answer is there, and is not stored
+        generations.moment()  # the answer has come, and is not stored yet
         return answer
 
     generations.at, generations.intrude = at, between.touch
-    shown = reader.cache.read(ORDERS, CacheControl.FRESH, fetch)
+    reading = reader.cache.read(ORDERS, CacheControl.FRESH, fetch)
     assert generations.at <= 0, "it was touched"
-    if shown.value == [1]:
-        assert is_news(reader.cache, shown.version)
-        assert is_news(between.toucher.cache, shown.version)
+    if reading.value == [1]:
+        assert is_news(reader.cache, reading.version)
+        assert is_news(between.toucher.cache, reading.version)
     assert reader.read().value == between.toucher.read().value == [2]
 
 
@@ -90,8 +101,9 @@ def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     reader.read()
 
     def read() -> None:
-        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))  # a generation again
-        reader.read()  # and what it shows is remembered under it
+        # This write makes a new generation.
+        reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
+        reader.read()  # the reader remembers its state under the new generation
 
     generations.at, generations.intrude = at, read
     between.touch()
@@ -112,30 +124,35 @@ def test_a_write_is_seen_whatever_is_read_between_its_steps(between: Between, at
     assert reader.read().value == [2]
 
 
-def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(kept: Kept) -> None:
+def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(store_reader: Kept) -> None:
     begun, end = threading.Event(), threading.Event()
 
     def slow(by: object) -> Any:
-        answer = kept.office(by)
+        answer = store_reader.office(by)
         begun.set()
         assert end.wait(10)
         return answer
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow)
+        first = pool.submit(
+            store_reader.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow
+        )
         assert begun.wait(10)
         second = pool.submit(
-            kept.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, kept.office
+            store_reader.cache.read,
+            ORDERS,
+            CacheControl.STALE_WHILE_REVALIDATE,
+            store_reader.office,
         )
-        wait_until(lambda: waiting(kept.cache) == 2)
-        kept.office.answer = [2]
-        kept.touch()
+        wait_until(lambda: waiting(store_reader.cache) == 2)
+        store_reader.office.answer = [2]
+        store_reader.touch()
         end.set()
         assert (first.result(10).value, second.result(10).value) == ([1], [2])
 
 
 def waiting(cache: Cache) -> int:
-    """How many threads want to read the orders."""
+    """Return the number of threads that wait to read the orders."""
     assert isinstance(cache.locks, ThreadLocks)
     return cache.locks.count_threads(ORDERS.lock_key)
 
@@ -146,11 +163,11 @@ def test_a_touch_of_what_nobody_has_read_leaves_nothing_behind(tmp_path: Path) -
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
 
 
-def test_a_touch_during_a_failing_read_is_not_swallowed_either(kept: Kept) -> None:
+def test_a_touch_during_a_failing_read_is_not_swallowed_either(store_reader: Kept) -> None:
     def touched_meanwhile(_by: object) -> Rows:
-        kept.touch()
+        store_reader.touch()
         raise Unreadable
 
     with pytest.raises(Unreadable):
-        kept.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
-    assert kept.read().value == [1]
+        store_reader.cache.read(ORDERS, CacheControl.STALE_WHILE_REVALIDATE, touched_meanwhile)
+    assert store_reader.read().value == [1]

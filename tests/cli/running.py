@@ -47,14 +47,14 @@ def run(panel: Panel, line: str, **options: Any) -> Result:
 
 
 def read(panel: Panel, line: str, code: int = FINE, **options: Any) -> Any:
-    """The JSON that a command prints; nothing else stands on its standard output."""
+    """Return the JSON that a command prints; its standard output has nothing else."""
     answer = run(panel, f"{line} --json", **options)
     assert answer.exit_code == code, answer.output
     return json.loads(answer.stdout)
 
 
 def work(panel: Panel) -> None:
-    """The engine answers everything that waits."""
+    """Run the engine until all waiting hooks are answered."""
     worker, jobs = Worker(panel.settings, get(PassQueue, panel.app)), get(Jobs, panel.app)
     worker.start(jobs.bring_in_line)
     wait_until(lambda: get(Intake, panel.app).stats().oldest_waiting is None, 20)

@@ -29,7 +29,8 @@ VERSION = "4.16.2"
 
 @contextmanager
 def account_of_others(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
-    """Panels before that account, whose tokens and version are as at first afterwards."""
+    """Panels before that account; the test ends with the tokens and the version of the
+    beginning."""
     chat = worlds.chat
     chat.definitions = {3: {**FOREIGN_KEY, "attribute_display_type": "text"}}
     chat.dashboard_apps, chat.webhooks = {1: deepcopy(FOREIGN_APP)}, {2: deepcopy(FOREIGN_HOOK)}

@@ -26,31 +26,31 @@ Spawn = Callable[..., "subprocess.Popen[bytes]"]
 @pytest.fixture
 def spawn(panel: Panel, tmp_path: Path) -> Iterator[Spawn]:
     """Real processes that execute passes over the panel's database."""
-    made: list[subprocess.Popen[bytes]] = []
+    processes: list[subprocess.Popen[bytes]] = []
     (tmp_path / "log").touch()
 
     def start(seconds: float = 0.01) -> "subprocess.Popen[bytes]":
         url = panel.settings.database_url
         command = [sys.executable, "-m", "tests.sync.executor", url, str(tmp_path / "log")]
-        made.append(subprocess.Popen([*command, "run", str(seconds)], stdin=subprocess.PIPE))
-        return made[-1]
+        processes.append(subprocess.Popen([*command, "run", str(seconds)], stdin=subprocess.PIPE))
+        return processes[-1]
 
     yield start
-    for one in made:
+    for process in processes:
         with suppress(ProcessLookupError):
-            one.send_signal(signal.SIGCONT)
-        one.kill()
-        one.wait()
-        assert one.stdin is not None
-        one.stdin.close()
+            process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def states(panel: Panel) -> list[str]:
     return sorted(row.state for row in Workers(panel.services.database).list_rows()[0])
 
 
-def wait_for(panel: Panel, *wanted: str) -> None:
-    wait_until(lambda: states(panel) == sorted(wanted), 30)
+def wait_for(panel: Panel, *words: str) -> None:
+    wait_until(lambda: states(panel) == sorted(words), 30)
 
 
 @pytest.fixture
@@ -61,12 +61,15 @@ def working(panel: Panel, spawn: Spawn) -> "subprocess.Popen[bytes]":
 
 
 def problems(panel: Panel) -> list[str]:
-    told = read(panel, "sync status", FOUND)
-    assert told["is_well"] is False
-    found: list[str] = told["problems"]
+    report = read(panel, "sync status", FOUND)
+    assert report["is_well"] is False
+    sentences: list[str] = report["problems"]
     lines = run(panel, "sync status").stdout.splitlines()
-    assert lines[: len(found) + 1] == ["sync is not well:", *(f"  - {each}" for each in found)]
-    return found
+    assert lines[: len(sentences) + 1] == [
+        "sync is not well:",
+        *(f"  - {problem}" for problem in sentences),
+    ]
+    return sentences
 
 
 def read_word(panel: Panel) -> str:

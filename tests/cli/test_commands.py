@@ -39,21 +39,21 @@ def test_launch_url_without_an_address_could_not(make: MakePanel) -> None:
 
 
 def test_setup_prints_json_for_programs(panel: Panel) -> None:
-    told = read(panel, "setup")
-    assert told["webhook_secret"]
+    report = read(panel, "setup")
+    assert report["webhook_secret"]
     again = read(panel, "setup")
-    assert len(again.pop("problems")) == 2  # no secret is set, and no webhook has come
+    assert len(again.pop("problems")) == 2  # the secret is not set, and no webhook has come
     assert again == {
         "version": "4.16.2",
         "steps": [],
         "failed": [],
         "untried": [],
         "by_hand": [],
-        "notes": told["notes"],
+        "notes": report["notes"],
         "webhook_secret": "",
         "dry_run": False,
-        "exposure": told["exposure"],
-        "integer_money": told["integer_money"],
+        "exposure": report["exposure"],
+        "integer_money": report["integer_money"],
     }
 
 

@@ -39,8 +39,8 @@ def run(
         timeout=120,
         check=False,
     )
-    said = (ended.stdout or b"") + ended.stderr
-    return ended.returncode, said.decode()
+    output = (ended.stdout or b"") + ended.stderr
+    return ended.returncode, output.decode()
 
 
 SETTINGS = {
@@ -57,10 +57,10 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_that_would_break_later_is_refused_at_once(name: str, tmp_path: Path) -> None:
     variable, value = SETTINGS[name]
-    code, said = run(tmp_path, "launch-url", changes={variable: value})
+    code, output = run(tmp_path, "launch-url", changes={variable: value})
     assert code == 2
-    assert f"  - {variable} should be " in said
-    assert "Traceback" not in said
+    assert f"  - {variable} should be " in output
+    assert "Traceback" not in output
 
 
 ARGUMENTS = {
@@ -76,10 +76,10 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_an_argument_that_is_none_is_told(name: str, tmp_path: Path) -> None:
-    code, said = run(tmp_path, *ARGUMENTS[name])
+    code, output = run(tmp_path, *ARGUMENTS[name])
     assert code == 2
-    assert "Traceback" not in said
-    assert "panel's own" not in said, "it is no fault of ours"
+    assert "Traceback" not in output
+    assert "panel's own" not in output, "it is no fault of ours"
 
 
 def test_a_reader_who_leaves_early_is_no_finding(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_reader_who_leaves_early_is_no_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["launch-url", "access --csv", "sync status --json"])
 def test_a_disk_that_is_full_below_the_output_is_told(line: str, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        code, said = run(tmp_path, *line.split(), stdout=full)
-    assert (code, said) == (2, "Could not: No space left on device.\n")
+        code, output = run(tmp_path, *line.split(), stdout=full)
+    assert (code, output) == (2, "Could not: No space left on device.\n")
 
 
 @click.command("broken")

@@ -1,4 +1,4 @@
-"""What `sync status` and the figures say of the night: how far it is, and what stopped."""
+"""`sync status` and the figures about the night: its progress, and the reason of a stop."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`setup` against the built-in Chatwoot: what it makes, corrects, leaves alone, removes, tells."""
+"""`setup` against the built-in Chatwoot: rows that it makes, corrects, leaves alone or removes."""
 
 from pathlib import Path
 
@@ -28,16 +28,16 @@ __all__ = ["panel"]  # a fixture
 def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
     assert setup(panel).exit_code == 0
     rows = panel.chat.definitions.values()
-    made = {(row["attribute_model"], row["attribute_key"]): row for row in rows}
-    for wanted in DEFINITIONS:
-        row = made[MODELS[wanted.model], wanted.key]
-        assert row["attribute_display_type"] == TYPES[wanted.type]
-        assert row["attribute_values"] == list(wanted.values)
-    assert len(made) == len(DEFINITIONS) + 1
+    created_rows = {(row["attribute_model"], row["attribute_key"]): row for row in rows}
+    for expected in DEFINITIONS:
+        row = created_rows[MODELS[expected.model], expected.key]
+        assert row["attribute_display_type"] == TYPES[expected.type]
+        assert row["attribute_values"] == list(expected.values)
+    assert len(created_rows) == len(DEFINITIONS) + 1
 
 
 def test_every_attribute_that_a_pass_writes_has_its_definition() -> None:
-    of_contacts = {each.key for each in DEFINITIONS if MODELS[each.model] == "contact_attribute"}
+    of_contacts = {row.key for row in DEFINITIONS if MODELS[row.model] == "contact_attribute"}
     assert of_contacts == set(OUR_ATTRIBUTES)
 
 
@@ -74,7 +74,7 @@ def test_the_webhooks_secret_is_printed_when_it_is_made_and_to_whoever_asks(pane
 def test_a_dry_run_prints_the_plan_and_writes_nothing(panel: Panel) -> None:
     before = standing(panel.chat)
     plan = setup(panel, "--dry-run")
-    assert plan.exit_code == 1  # there is work
+    assert plan.exit_code == 1  # setup would have work to do
     assert plan.stdout.count("would create") == len(DEFINITIONS) + 2
     assert (panel.chat.writes, standing(panel.chat)) == ([], before)
 
@@ -125,7 +125,7 @@ def test_values_that_were_only_added_need_no_step(panel: Panel) -> None:
 def test_a_webhook_of_an_earlier_version_hears_of_changed_conversations_too(panel: Panel) -> None:
     setup(panel)
     added = {"conversation_updated", "conversation_status_changed"}
-    webhook(panel.chat)["subscriptions"] = [each for each in EVENTS if each not in added]
+    webhook(panel.chat)["subscriptions"] = [event for event in EVENTS if event not in added]
     assert told(panel)["steps"] == [f"correct webhook to {HOOK_URL}"]
     assert added <= set(webhook(panel.chat)["subscriptions"])
 
@@ -193,11 +193,11 @@ def test_removing_leaves_the_contacts_values(panel: Panel) -> None:
     assert contact["custom_attributes"] == {"middag_plan": "Gold"}
 
 
-# -- what a visitor can find out -------------------------------------------------------------------
+# -- the exposure to visitors ---------------------------------------------------------------
 
 
 def seat(panel: Panel, contact: int, identifier: str) -> None:
-    """Somebody of organization 42, as an earlier version wrote them."""
+    """Write a person of organization 42 as an earlier version did."""
     panel.services.directory.put_person(
         Person(42, f"collaborator:{contact}", contact, "owner", identifier=identifier)
     )
@@ -214,7 +214,8 @@ def test_it_names_the_inboxes_where_identity_validation_is_not_enforced(panel: P
 
 
 def test_an_inbox_of_which_chatwoot_says_nothing_is_named_too(panel: Panel) -> None:
-    """Older ones, or an agent's token: what is not said is not taken for enforced."""
+    """An older Chatwoot, or an agent's token, tells nothing: then identities do not count as
+    enforced."""
     row = panel.chat.channels.pop(1)
     assert told(panel)["exposure"]["open_inboxes"][0] == "Site"
     panel.chat.channels[1] = row
@@ -227,19 +228,20 @@ def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
         "identifiers": 1,
         "waiting": 1,
     }
-    said = setup(panel).stdout
-    assert "Identifiers that can be guessed: 1 in Chatwoot" in said
-    assert "sync reconcile" in said
+    stdout = setup(panel).stdout
+    assert "Identifiers that can be guessed: 1 in Chatwoot" in stdout
+    assert "sync reconcile" in stdout
 
 
 def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
-    left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
-    left["identifier"], kept["identifier"] = "middag:user:9", "shop:middag:1"
-    done = told(panel)
-    assert "remove guessable identifier of contact 302" in done["steps"]
-    assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
-    assert (left["identifier"], kept["identifier"]) == (None, "shop:middag:1")
-    kept["identifier"] = None
+    first, second = panel.chat.contacts[302], panel.chat.contacts[303]
+    first["identifier"], second["identifier"] = "middag:user:9", "shop:middag:1"
+    report = told(panel)
+    assert "remove guessable identifier of contact 302" in report["steps"]
+    # The shop's own identifier, which only looks like ours.
+    assert report["exposure"]["identifiers"] == 1
+    assert (first["identifier"], second["identifier"]) == (None, "shop:middag:1")
+    second["identifier"] = None
 
 
 def test_a_contact_that_chatwoot_refuses_to_change_is_left_to_be_done_by_hand(

@@ -1,4 +1,5 @@
-"""`setup` where it may not, or cannot: what it says, and what it still does."""
+"""`setup` without the rights, or without Chatwoot: its report, and the steps that it still
+takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def test_an_agents_token_says_what_to_click_by_hand(make: MakePanel) -> None:
 def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
     make: MakePanel, panel: Panel
 ) -> None:
-    """Definitions and apps may be read by agents; webhooks may not, and are asked for."""
+    """Agents may read definitions and apps, but no webhooks, so setup asks for these."""
     setup(panel)
     by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
     (line,) = told(by_agent)["by_hand"]
@@ -41,13 +42,13 @@ def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
 
 
 def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(panel: Panel) -> None:
-    made: list[Call] = []
+    calls: list[Call] = []
 
     def fail(call: Call) -> Failure | None:
-        if made:
+        if calls:
             return Failure(503)
         if (call.method, call.path) == ("POST", "/api/v1/accounts/1/webhooks"):
-            made.append(call)
+            calls.append(call)
         return None
 
     panel.chat.contacts[302]["identifier"] = "middag:user:9"
@@ -141,6 +142,6 @@ def test_no_secret_of_ours_is_printed(panel: Panel) -> None:
 def test_a_token_that_chatwoot_does_not_know_is_said_so(make: MakePanel) -> None:
     panel = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys")
     for options in ((), ("--remove",), ("--dry-run",)):
-        refused = setup(panel, *options)
-        assert refused.exit_code == 2
-        assert "Chatwoot does not accept CHATWOOT_API_TOKEN." in refused.stderr
+        outcome = setup(panel, *options)
+        assert outcome.exit_code == 2
+        assert "Chatwoot does not accept CHATWOOT_API_TOKEN." in outcome.stderr

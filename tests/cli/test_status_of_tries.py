@@ -1,4 +1,4 @@
-"""`sync status` about what is tried again, and about what was given up."""
+"""`sync status` about passes and tasks that are tried again, and about those that were given up."""
 
 import pytest
 from sqlalchemy import text
@@ -25,9 +25,9 @@ def test_a_retry_says_why_and_on_which_side_and_when(panel: Panel) -> None:
     assert problem.startswith(
         "1 organization is tried again. MIDDAG Account answers with an error of its own (http_500"
     )
-    told = read(panel, "sync status", FOUND)
-    ((organization, at),) = told["retrying"]
-    (row,) = told["failing"]
+    report = read(panel, "sync status", FOUND)
+    ((organization, at),) = report["retrying"]
+    (row,) = report["failing"]
     assert (row["organization"], row["side"], row["tries"]) == (42, "MIDDAG Account", 1)
     assert panel.clock.now < row["tried_at"] < at
     assert organization == 42
@@ -82,14 +82,14 @@ def test_a_hook_that_waits_too_long_is_told(panel: Panel) -> None:
 
 @pytest.mark.usefixtures("working")
 def test_a_reconcile_that_waits_for_hours_is_no_trouble(panel: Panel) -> None:
-    """Thousands do each night; the alarm is about what somebody waits for."""
+    """Thousands wait each night; only urgent work that waits raises the alarm."""
     with panel.services.database.begin() as connection:
         columns = "hook_id, kind, organization, occurred_at, received_at, status, lane"
         came = panel.clock.now - LONG_SECONDS - 60
         values = f"'old', 'reconcile', 42, {came}, {came}, 'waiting', {int(Lane.RECONCILE)}"
         connection.execute(text(f"INSERT INTO hooks ({columns}) VALUES ({values})"))
-    told = read(panel, "sync status")
-    assert (told["problems"], told["oldest_waiting"]) == ([], came)
+    report = read(panel, "sync status")
+    assert (report["problems"], report["oldest_waiting"]) == ([], came)
 
 
 @pytest.mark.usefixtures("working")
@@ -100,4 +100,4 @@ def test_deliveries_that_are_refused_are_told(panel: Panel) -> None:
     hooks = read(panel, "sync status", FOUND)["plugin_hooks"]
     assert hooks["last_accepted"] == pytest.approx(panel.clock.now, abs=60)
     assert (hooks["state"], hooks["refused"]["bad_proof"]["count"]) == ("refused", 1)
-    assert any("What the plugin delivers is not well: " in each for each in problems(panel))
+    assert any("What the plugin delivers is not well: " in problem for problem in problems(panel))

@@ -21,7 +21,7 @@ __all__ = ["make", "panel", "worlds"]  # fixtures
 
 
 def bury(panel: Panel, name: str = "lost") -> None:
-    """A hook without an organization, and one whose pass cannot go well."""
+    """Bury a hook without an organization, and a hook whose pass fails for good."""
     get(Intake, panel.app).accept(hook(name, None))
 
 
@@ -53,8 +53,8 @@ def test_what_was_buried_can_be_run_again(panel: Panel, option: str) -> None:
     work(panel)
     (row,) = read(panel, "sync buried", FOUND)
     panel.office.heal()
-    told = read(panel, "sync buried " + option.format(id=row["id"]))
-    assert told == {"replayed": [row["id"]]}
+    report = read(panel, "sync buried " + option.format(id=row["id"]))
+    assert report == {"replayed": [row["id"]]}
     work(panel)
     assert (read(panel, "sync buried"), get(Intake, panel.app).stats().done) == ([], 1)
 
@@ -75,9 +75,9 @@ def test_what_needs_nothing_is_dismissed_by_somebody(panel: Panel) -> None:
     answer = run(panel, "sync buried --dismiss-all")
     assert answer.stdout == f"1 of 1 dismissed by {whoami.stdout.strip()}\n"
     assert read(panel, "sync buried") == []
-    settled = {row["id"]: row for row in read(panel, "sync buried --settled")}
-    assert settled["lost"]["settled_by"] == "dismissed by ana"
-    assert settled["lost"]["settled_at"] == pytest.approx(panel.clock.now, abs=60)
+    by_id = {row["id"]: row for row in read(panel, "sync buried --settled")}
+    assert by_id["lost"]["settled_by"] == "dismissed by ana"
+    assert by_id["lost"]["settled_at"] == pytest.approx(panel.clock.now, abs=60)
     assert "lost  no organization" in run(panel, "sync buried --settled").stdout
 
 
@@ -96,8 +96,8 @@ def test_a_later_pass_that_goes_well_settles_what_was_buried(panel: Panel) -> No
     run(panel, "sync backfill 42")
     work(panel)
     assert read(panel, "sync buried") == []
-    (settled,) = read(panel, "sync buried --settled")
-    assert (settled["id"], settled["settled_by"][:5]) == (row["id"], "pass ")
+    (burial,) = read(panel, "sync buried --settled")
+    assert (burial["id"], burial["settled_by"][:5]) == (row["id"], "pass ")
 
 
 def test_to_run_everything_again_where_nothing_is_buried_is_fine(panel: Panel) -> None:
@@ -125,8 +125,8 @@ def test_backfill_takes_ids_from_a_file(panel: Panel, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("argument", ["-", ""])
 def test_backfill_takes_ids_from_standard_input(panel: Panel, argument: str) -> None:
-    told = read(panel, f"sync backfill {argument}", input="42\n45\n")
-    assert told["organizations"] == 2
+    report = read(panel, f"sync backfill {argument}", input="42\n45\n")
+    assert report["organizations"] == 2
 
 
 def test_backfill_runs_whenever_it_is_asked_for(panel: Panel) -> None:
@@ -151,8 +151,8 @@ def test_backfill_does_not_wait_for_the_next_try(panel: Panel) -> None:
 
 def test_backfill_that_was_interrupted_goes_on_where_it_was(panel: Panel) -> None:
     run(panel, "sync backfill 42")
-    told = read(panel, "sync backfill --resume 42 45")
-    assert told == {"organizations": 2, "lined_up": 1}
+    report = read(panel, "sync backfill --resume 42 45")
+    assert report == {"organizations": 2, "lined_up": 1}
     lines = run(panel, "sync backfill --resume 42 45").stdout
     assert "0 lined up, 2 were before" in lines
 
@@ -216,10 +216,10 @@ def test_what_differs_is_printed_and_nothing_written(panel: Panel, line: str) ->
     panel.chat.forget()
     rows = read(panel, line, FOUND)
     assert {(row["organization"], row["method"]) for row in rows} == {(42, "PUT")}
-    said = run(panel, line).stdout
-    told = 'middag_organization says "Acme", and should say "Acme & Sons"'
-    assert f"organization 42: contact 1: {told}" in said or told in said
-    assert said.endswith("To put it right: `flask --app app sync backfill 42`\n")
+    stdout = run(panel, line).stdout
+    text = 'middag_organization says "Acme", and should say "Acme & Sons"'
+    assert f"organization 42: contact 1: {text}" in stdout or text in stdout
+    assert stdout.endswith("To put it right: `flask --app app sync backfill 42`\n")
     assert (panel.chat.writes, kinds(panel)) == ([], [])
 
 
@@ -234,8 +234,8 @@ def test_drift_that_cannot_ask_chatwoot_says_so(panel: Panel) -> None:
     panel.chat.down = True
     (row,) = read(panel, "sync drift 42", FOUND)
     assert row["path"] == "could not be told"
-    said = run(panel, "sync drift 42").stdout
-    assert said.startswith("organization 42: cannot be compared. Chatwoot answers with an error")
+    stdout = run(panel, "sync drift 42").stdout
+    assert stdout.startswith("organization 42: cannot be compared. Chatwoot answers with an error")
 
 
 DATABASE = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", "sync drift")

@@ -1,4 +1,5 @@
-"""`sync status`: well only when it is, and else what is wrong, on which side, and what to do."""
+"""`sync status`: reports that all is well only when it is, and otherwise the fault, the side and
+the remedy."""
 
 import signal
 import subprocess
@@ -26,13 +27,14 @@ __all__ = ["make", "panel", "spawn", "working"]  # fixtures
 
 
 def let_pass(panel: Panel, seconds: float) -> None:
-    """As if the workers had said their last words that long ago."""
+    """Move the workers' last beats back by these seconds."""
     with panel.services.database.begin() as connection:
         for column in ("beat_at", "since", "ended_at"):
             connection.execute(text(f"UPDATE workers SET {column} = {column} - {seconds}"))
 
 
-# -- what passes leave to people -------------------------------------------------------------------
+# -- work that passes leave to people
+# ----------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("working")
@@ -46,19 +48,19 @@ def test_contacts_that_wait_for_a_decision_are_counted_and_are_no_trouble(panel:
     assert "left      1 person's contact to you" in run(panel, "sync status").stdout
 
 
-# -- who executes ----------------------------------------------------------------------------------
+# -- the workers --------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("working")
 def test_a_quiet_panel_whose_worker_works_is_well(panel: Panel) -> None:
-    told = read(panel, "sync status", FINE)
+    report = read(panel, "sync status", FINE)
     nothing: dict[str, Any] = {"state": "unused", "last_accepted": None, "refused": {}}
-    assert (told["is_well"], told["problems"]) == (True, [])
+    assert (report["is_well"], report["problems"]) == (True, [])
     figures = ("waiting", "running", "buried", "done", "tasks")
-    assert [told[name] for name in figures] == [0] * 5
-    assert (told["retrying"], told["failing"], told["failing_tasks"]) == ([], [], [])
-    assert told["chatwoot_webhooks"] == nothing | {"detail": "no secret set; none has ever come"}
-    assert told["plugin_hooks"] == nothing | {"detail": "none has ever come"}
+    assert [report[name] for name in figures] == [0] * 5
+    assert (report["retrying"], report["failing"], report["failing_tasks"]) == ([], [], [])
+    assert report["chatwoot_webhooks"] == nothing | {"detail": "no secret set; none has ever come"}
+    assert report["plugin_hooks"] == nothing | {"detail": "none has ever come"}
     lines = run(panel, "sync status").stdout.splitlines()
     assert lines[0] == "sync is well."
     assert [line.split()[:2] for line in lines[2:8]] == [

@@ -18,7 +18,7 @@ DIGITS = PHONE.removeprefix("+")
 def conversation(
     channel: str = WEB,
     signed: bool = False,
-    here: Any = None,
+    claim: Any = None,
     contact: Any = None,
     identifier: str | None = None,
     email: str | None = ANA,
@@ -28,13 +28,13 @@ def conversation(
         return {} if value is None else {"middag_organization_id": value}
 
     person = Contact(301, "Ana", email, phone, identifier, named(contact))
-    return Conversation(101, 1, channel, signed, person, named(here))
+    return Conversation(101, 1, channel, signed, person, named(claim))
 
 
 def link(organization: int, state: str, scope: str = CONVERSATION, rests_on: str = "") -> Link:
     subject = 101 if scope == CONVERSATION else 301
-    made = Link(scope, subject, organization, state, rests_on, agent=2, at=1.0)
-    return replace(made, contact=301, email=ANA, phone=PHONE) if state != MATCHED else made
+    new_link = Link(scope, subject, organization, state, rests_on, agent=2, at=1.0)
+    return replace(new_link, contact=301, email=ANA, phone=PHONE) if state != MATCHED else new_link
 
 
 def knows(organization: int, key: str = "email", role: str = "owner", people: int = 1) -> Match:
@@ -42,16 +42,17 @@ def knows(organization: int, key: str = "email", role: str = "owner", people: in
 
 
 def found(
-    seen: Conversation, *known: Link | Match, sources: Collection[str] = (DIGITS,)
+    talk: Conversation, *evidence: Link | Match, sources: Collection[str] = (DIGITS,)
 ) -> list[tuple[int, str, str]]:
-    """`sources`: how the channel calls the contact; of WhatsApp, the phone that is shown."""
-    links = [each for each in known if isinstance(each, Link)]
-    matches = [each for each in known if isinstance(each, Match)]
-    candidates = identify(seen, links, matches, sources).candidates
-    return [(each.organization, each.link, each.trust) for each in candidates]
+    """Return the candidates. `sources`: the contact's addresses in the channel; for WhatsApp, the
+    shown phone."""
+    links = [row for row in evidence if isinstance(row, Link)]
+    matches = [row for row in evidence if isinstance(row, Match)]
+    candidates = identify(talk, links, matches, sources).candidates
+    return [(candidate.organization, candidate.link, candidate.trust) for candidate in candidates]
 
 
-# What a channel proves of a contact whose e-mail, phone and identifier all are what they seem.
+# The trust that a channel gives to a contact whose e-mail, phone and identifier are genuine.
 TRUST = [
     (WHATSAPP, False, "phone", "proven"),
     ("Channel::Sms", False, "phone", "proven"),

@@ -1,4 +1,4 @@
-"""Attacks on the proof: who writes like the owner, and is not the owner."""
+"""Attacks on the proof: visitors who seem to be the owner, and are not."""
 
 import re
 
@@ -25,7 +25,7 @@ from tests.customer.strangers import (
     told,
     writes,
 )
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 __all__ = ["acme"]  # a fixture
 
@@ -34,16 +34,17 @@ MALLORY = "mallory@evil.example"
 
 
 def discloses_nothing(panel: Panel, number: int) -> str:
-    """The panel of this conversation, after all that its seal can fetch was looked through."""
+    """Return the panel of this conversation, after a search for secrets in all that its seal can
+    fetch."""
     html = opened(panel, number)
     assert attribute(html, "data-trust") == "unproven"
     assert "Not verified: do not disclose." in html
-    shown = everything(panel, number)
-    assert [secret for secret in secrets(panel) if secret in shown] == []
-    picked = panel.say(seal_of(html), "pick", 42, "contact")
-    assert told(picked.text) == ("ready", "42", "picked", "unproven")
-    shown = everything(panel, number)
-    assert [secret for secret in secrets(panel) if secret in shown] == []
+    text = everything(panel, number)
+    assert [secret for secret in secrets(panel) if secret in text] == []
+    answer = panel.say(seal_of(html), "pick", 42, "contact")
+    assert told(answer.text) == ("ready", "42", "picked", "unproven")
+    text = everything(panel, number)
+    assert [secret for secret in secrets(panel) if secret in text] == []
     row = panel.chat.conversations[number]
     assert row["custom_attributes"].get("middag_organization") is None
     assert panel.chat.contacts[number]["custom_attributes"] == {}
@@ -59,7 +60,7 @@ def test_a_mail_with_the_owner_in_reply_to_is_not_the_owner(acme: Panel) -> None
 
 
 def test_a_signed_visitor_who_types_the_owners_email_is_not_the_owner(acme: Panel) -> None:
-    """They were merged into the owner's contact, and kept `hmac_verified` of their own."""
+    """The visitor was merged into the owner's contact, and kept their own `hmac_verified`."""
     number = writes(acme, signed=True, email=OWNER, identifier="middag:user:4201")
     html = discloses_nothing(acme, number)
     assert told(html) == ("ready", "42", "matched", "unproven")
@@ -99,17 +100,17 @@ def test_a_number_of_several_people_finds_them_and_proves_none(acme: Panel) -> N
 
 
 def acme_again(panel: Panel, number: int) -> int:
-    """The same, after an agent said no to the other one."""
+    """Open Acme once more, after an agent refused the other company."""
     panel.say(seal_of(opened(panel, number)), "refuse", 48)
     return number
 
 
-@pytest.mark.parametrize("shown", ["{}x5", "{} ext. 5", "{};ext=5", "tel:{}", "x{}"])
+@pytest.mark.parametrize("phone", ["{}x5", "{} ext. 5", "{};ext=5", "tel:{}", "x{}"])
 def test_a_number_with_an_extension_finds_its_owner_and_never_proves(
-    acme: Panel, shown: str
+    acme: Panel, phone: str
 ) -> None:
-    """Chatwoot takes it for another number than the owner's, so a visitor may have both."""
-    number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=shown.format(ANAS_PHONE))
+    """Chatwoot takes such a number for another one than the owner's, so a visitor may have both."""
+    number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=phone.format(ANAS_PHONE))
     discloses_nothing(acme, number)
 
 
@@ -132,7 +133,7 @@ def test_who_was_merged_into_the_owners_contact_is_not_the_owner(
 
 
 def test_who_is_merged_a_moment_after_the_owner_was_shown_is_not_the_owner(acme: Panel) -> None:
-    """What Chatwoot said of the sources a moment ago proves nothing."""
+    """The sources that Chatwoot named a moment ago prove nothing."""
     number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE)
     assert told(opened(acme, number)) == ("ready", "42", "matched", "proven")
     theirs = {"inbox": acme.chat.inboxes[WHATSAPP], "source_id": "5521977770000"}
@@ -157,7 +158,8 @@ def test_on_whatsapp_the_number_that_writes_counts_not_the_one_that_is_shown(
     ],
 )
 def test_the_look_alike_of_an_address_is_another_address(acme: Panel, typed: str) -> None:
-    """`str.lower` makes the owner's `k` of the Kelvin sign; whoever owns it is not her."""
+    """`str.lower` turns the Kelvin sign into the owner's `k`; that address belongs to another
+    person."""
     acme.services.directory.put_person(
         Person(42, "collaborator:kate", 888, "owner", "kate@acme.example")
     )
@@ -226,10 +228,10 @@ def test_a_proven_key_wins_over_what_the_sender_claims(acme: Panel) -> None:
 def test_an_attribute_of_any_shape_claims_nothing_and_stops_nobody(
     acme: Panel, poison: object
 ) -> None:
-    named = {"middag_organization_id": poison}
-    number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE, here=named)
-    if not isinstance(poison, str):  # of so much, two copies are more than we read of Chatwoot
-        acme.chat.contacts[number]["custom_attributes"] = named
+    attributes = {"middag_organization_id": poison}
+    number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE, here=attributes)
+    if not isinstance(poison, str):  # two copies of such a text are more than we read from Chatwoot
+        acme.chat.contacts[number]["custom_attributes"] = attributes
     assert told(opened(acme, number)) == ("ready", "42", "matched", "proven")
 
 
@@ -249,8 +251,8 @@ def test_the_line_says_by_which_key_and_how_many_know_it(acme: Panel) -> None:
     assert attribute(html, "data-panel") == "choose"
     assert html.count("found by e-mail daniela@prado.example, which 2 companies share") == 2
     assert "Role: guest" in html
-    refused = acme.say(seal_of(html), "refuse", 42).text
-    assert told(refused) == ("ready", "45", "matched", "unproven")
+    text = acme.say(seal_of(html), "refuse", 42).text
+    assert told(text) == ("ready", "45", "matched", "unproven")
 
 
 def test_an_organization_without_a_kept_copy_has_the_name_that_the_passes_learned(
@@ -265,9 +267,9 @@ def test_an_organization_without_a_kept_copy_has_the_name_that_the_passes_learne
 
 def test_a_refused_organization_is_not_matched_by_its_email_again(acme: Panel) -> None:
     number = writes(acme, MAIL, OWNER, email=OWNER)
-    refused = acme.say(seal_of(opened(acme, number)), "refuse", 42, "contact")
-    assert attribute(refused.text, "data-panel") == "unlinked"
+    answer = acme.say(seal_of(opened(acme, number)), "refuse", 42, "contact")
+    assert attribute(answer.text, "data-panel") == "unlinked"
     acme.services.links.match(number, 42, "email")
     assert attribute(opened(acme, number), "data-panel") == "unlinked"
-    undone = acme.say(seal_of(refused.text), "undo", 42)
+    undone = acme.say(seal_of(answer.text), "undo", 42)
     assert told(undone.text) == ("ready", "42", "matched", "unproven")

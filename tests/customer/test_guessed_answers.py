@@ -1,4 +1,4 @@
-"""Guessing what would verify: by brute force, and by searching for it."""
+"""Guessing an answer that would verify: by brute force, and by a search."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -41,11 +41,11 @@ def test_after_five_tries_not_even_the_right_answer_is_compared(
     seal = seal_for(acme, number)
     use_up(acme, seal)
     with caplog.at_level(logging.WARNING):
-        refused = say(acme, seal, answer=key_of(acme))
-    assert (refused.status_code, attribute(refused.text, "data-code")) == (429, "too_many_tries")
-    assert "All five tries of this day are used up. Next try from" in words_of(refused.text)
-    assert "A call is still possible." in refused.text
-    assert "tries are left" not in refused.text
+        answer = say(acme, seal, answer=key_of(acme))
+    assert (answer.status_code, attribute(answer.text, "data-code")) == (429, "too_many_tries")
+    assert "All five tries of this day are used up. Next try from" in words_of(answer.text)
+    assert "A call is still possible." in answer.text
+    assert "tries are left" not in answer.text
     assert "an answer was not compared: too many tries" in caplog.text
     assert notes(acme, number, "tried")[-1] == "key not compared: too many tries"
     assert attribute(opened(acme, number), "data-trust") == "unproven"
@@ -82,11 +82,11 @@ def test_a_day_later_there_are_five_again(acme: Panel) -> None:
     seal = seal_for(acme, number)
     use_up(acme, seal)
     with transaction(acme.services.database) as connection:
-        mine = verification_tries.c.contact == number
-        times = connection.scalar(select(verification_tries.c.times).where(mine)) or ""
-        older = " ".join(str(float(each) - 86400) for each in times.split()[:1])
+        condition = verification_tries.c.contact == number
+        times = connection.scalar(select(verification_tries.c.times).where(condition)) or ""
+        older = " ".join(str(float(moment) - 86400) for moment in times.split()[:1])
         later = " ".join([older, *times.split()[1:]])
-        connection.execute(update(verification_tries).where(mine).values(times=later))
+        connection.execute(update(verification_tries).where(condition).values(times=later))
     assert say(acme, seal, answer=WRONG).status_code == 422
     assert say(acme, seal, answer=WRONG).status_code == 429
 
@@ -117,20 +117,21 @@ def test_while_the_back_office_is_silent_nothing_is_wrong_and_no_try_is_used(
 def test_while_a_part_cannot_be_read_nobody_guesses_for_nothing(
     panel: Panel, unread: str, wrong: str, right: Any
 ) -> None:
-    """What an answer may be, by its look, is read whole, or the answer is compared with nothing."""
+    """All documents that an answer of this look may come from are read, or the answer is not
+    compared."""
     number = visits(panel)
-    seal, known = seal_for(panel, number), right(panel)
+    seal, right_answer = seal_for(panel, number), right(panel)
     panel.office.fault("403", 42, unread)
     for _ in range(MOST_TRIES + 1):
-        told = [say(panel, seal, answer=each) for each in (wrong, known)]
-        assert {attribute(each.text, "data-code") for each in told} == {"denied"}
+        answers = [say(panel, seal, answer=text) for text in (wrong, right_answer)]
+        assert {attribute(answer.text, "data-code") for answer in answers} == {"denied"}
     assert panel.services.tries.count_left(number, 42) == MOST_TRIES
     assert attribute(opened(panel, number), "data-trust") == "unproven"
     another = key_of(panel) if unread != "licenses" else str(facts(panel)["order"])
     assert say(panel, seal, answer=another).status_code == 200
     used = WRONG if unread not in ("licenses", "organization") else "998877"
-    for left in range(MOST_TRIES - 1, 0, -1):
-        assert panel.services.tries.count_left(number, 42) == left
+    for tries_left in range(MOST_TRIES - 1, 0, -1):
+        assert panel.services.tries.count_left(number, 42) == tries_left
         assert attribute(say(panel, seal, answer=used).text, "data-code") == "wrong"
     assert say(panel, seal, answer=used).status_code == 429
 

@@ -1,4 +1,4 @@
-"""A visit: hints that are checked, and what an agent says, all of it or none."""
+"""A visit: the check of the hints, and agents' decisions, each written wholly or not at all."""
 
 import pytest
 from hypothesis import given
@@ -55,8 +55,8 @@ def test_what_an_agent_uncovered_is_not_carried_over(panel: Panel) -> None:
 
 
 def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
-    here = visit(panel)
-    Decisions(panel.services).decide(here, 42, "pick", "contact")
+    opening = visit(panel)
+    Decisions(panel.services).decide(opening, 42, "pick", "contact")
     links = panel.services.links.find(105, 305)
     assert {(link.scope, link.organization, link.state, link.agent) for link in links} == {
         ("conversation", 42, PICKED, AGENT),
@@ -69,9 +69,9 @@ def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
     ("action", "scope"), [("steal", ""), ("", ""), ("PICK", ""), ("pick", "account")]
 )
 def test_an_unknown_action_or_scope_says_nothing(panel: Panel, action: str, scope: str) -> None:
-    here = visit(panel)
+    opening = visit(panel)
     with pytest.raises(Denied, match="bad_request"):
-        Decisions(panel.services).decide(here, 42, action, scope)
+        Decisions(panel.services).decide(opening, 42, action, scope)
     assert panel.services.links.find(105, 305) == []
     assert panel.chat.writes == []
 
@@ -103,9 +103,9 @@ def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
     panel.prove("unlinked", 42)
     panel.chat.failures = refuse_writes
     seal = seal_of(panel.open("unlinked").text)
-    told = panel.say(seal, "pick", 42)
-    assert attribute(told.text, "data-link") == "picked"
-    assert "Chatwoot could not be updated" in told.text
+    answer = panel.say(seal, "pick", 42)
+    assert attribute(answer.text, "data-link") == "picked"
+    assert "Chatwoot could not be updated" in answer.text
     assert panel.chat.conversations[105]["custom_attributes"] == {}
     assert attribute(panel.open("unlinked").text, "data-link") == "picked"
 
@@ -161,5 +161,5 @@ def test_a_second_pick_for_the_contact_takes_the_place_of_the_first_everywhere(
     for conversation in (105, 905):
         html = panel.open("unlinked", conversation=conversation).text
         assert shown(html) == ("ready", "45", "picked"), conversation
-    told = panel.chat.contacts[305]["custom_attributes"]
-    assert told["middag_organization_id"] == "45"
+    attributes = panel.chat.contacts[305]["custom_attributes"]
+    assert attributes["middag_organization_id"] == "45"

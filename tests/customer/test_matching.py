@@ -1,4 +1,4 @@
-"""Which organization a conversation belongs to, how we know, and whether it may be disclosed."""
+"""Matching a conversation to its organization: the evidence, and the trust."""
 
 from dataclasses import replace
 
@@ -30,20 +30,20 @@ def test_nothing_anywhere_is_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "source"),
+    ("talk", "source"),
     [
-        (conversation(here="42"), "conversation attribute"),
+        (conversation(claim="42"), "conversation attribute"),
         (conversation(contact=42), "contact attribute"),
     ],
 )
-def test_what_a_visitor_can_write_is_a_claim(seen: Conversation, source: str) -> None:
-    [candidate] = identify(seen, []).candidates
+def test_what_a_visitor_can_write_is_a_claim(talk: Conversation, source: str) -> None:
+    [candidate] = identify(talk, []).candidates
     assert (candidate.organization, candidate.link) == (42, "claimed")
     assert (candidate.trust, candidate.source) == ("unproven", source)
 
 
 def test_the_conversation_is_looked_at_before_the_contact() -> None:
-    assert found(conversation(here="1", contact="2")) == [(1, "claimed", "unproven")]
+    assert found(conversation(claim="1", contact="2")) == [(1, "claimed", "unproven")]
 
 
 @pytest.mark.parametrize(
@@ -54,39 +54,40 @@ def test_the_conversation_is_looked_at_before_the_contact() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("signed", [False, True])
 def test_an_identifier_is_never_evidence(identifier: str, signed: bool) -> None:
-    """A visitor writes one, and a signed visitor can be merged into another's contact."""
-    seen = conversation(WEB, signed, identifier=identifier)
-    assert found(seen) == []
-    assert found(seen, link(42, MATCHED, CONTACT, "identifier")) == []
-    assert found(seen, knows(42)) == [(42, "matched", "unproven")]
+    """A visitor can write an identifier, and a signed visitor can be merged into another's
+    contact."""
+    talk = conversation(WEB, signed, identifier=identifier)
+    assert found(talk) == []
+    assert found(talk, link(42, MATCHED, CONTACT, "identifier")) == []
+    assert found(talk, knows(42)) == [(42, "matched", "unproven")]
 
 
 def test_a_signed_claim_is_still_no_link() -> None:
     for channel in (WEB, MAIL, WHATSAPP):
-        seen = conversation(channel, signed=True, here="42")
-        assert found(seen) == [(42, "claimed", "unproven")]
+        talk = conversation(channel, signed=True, claim="42")
+        assert found(talk) == [(42, "claimed", "unproven")]
 
 
 def test_our_links_come_before_every_claim() -> None:
-    seen = conversation(here="1", contact="2")
-    assert found(seen, link(42, PICKED)) == [(42, "picked", "unproven")]
-    assert found(seen, link(42, MATCHED, CONTACT, "email")) == [(42, "matched", "unproven")]
+    talk = conversation(claim="1", contact="2")
+    assert found(talk, link(42, PICKED)) == [(42, "picked", "unproven")]
+    assert found(talk, link(42, MATCHED, CONTACT, "email")) == [(42, "matched", "unproven")]
 
 
 def test_a_pick_here_comes_before_one_for_the_contact_and_before_a_match() -> None:
-    here, contact = link(1, PICKED), link(2, PICKED, CONTACT)
+    own_link, contact = link(1, PICKED), link(2, PICKED, CONTACT)
     match = link(3, MATCHED, CONTACT, "email")
-    assert [each[0] for each in found(conversation(), match, contact, here)] == [1]
-    assert [each[0] for each in found(conversation(), match, contact)] == [2]
-    assert [each[0] for each in found(conversation(), match)] == [3]
+    assert [row[0] for row in found(conversation(), match, contact, own_link)] == [1]
+    assert [row[0] for row in found(conversation(), match, contact)] == [2]
+    assert [row[0] for row in found(conversation(), match)] == [3]
 
 
 @pytest.mark.parametrize("scope", [CONVERSATION, CONTACT])
 def test_what_was_refused_is_not_offered_again(scope: str) -> None:
     no = link(42, REFUSED, scope)
-    assert found(conversation(here="42,43"), no) == [(43, "claimed", "unproven")]
+    assert found(conversation(claim="42,43"), no) == [(43, "claimed", "unproven")]
     assert found(conversation(), no, link(42, MATCHED, CONTACT, "email")) == []
-    assert [each.organization for each in identify(conversation(), [no]).refused] == [42]
+    assert [row.organization for row in identify(conversation(), [no]).refused] == [42]
 
 
 def test_of_two_refusals_the_newest_is_shown() -> None:
@@ -95,32 +96,32 @@ def test_of_two_refusals_the_newest_is_shown() -> None:
 
 
 def test_a_pick_here_outweighs_a_no_for_the_contact() -> None:
-    picked = found(conversation(), link(42, REFUSED, CONTACT), link(42, PICKED))
-    assert picked == [(42, "picked", "unproven")]
+    candidates = found(conversation(), link(42, REFUSED, CONTACT), link(42, PICKED))
+    assert candidates == [(42, "picked", "unproven")]
 
 
 def test_a_refused_claim_gives_way_to_the_next_source() -> None:
-    seen = conversation(here="42", contact="43")
-    assert found(seen, link(42, REFUSED)) == [(43, "claimed", "unproven")]
+    talk = conversation(claim="42", contact="43")
+    assert found(talk, link(42, REFUSED)) == [(43, "claimed", "unproven")]
 
 
 @pytest.mark.parametrize(("channel", "signed", "key", "trust"), TRUST)
 def test_nothing_but_the_phone_of_a_phone_channel_is_proven(
     channel: str, signed: bool, key: str, trust: str
 ) -> None:
-    seen = conversation(channel, signed, identifier=ANA)
+    talk = conversation(channel, signed, identifier=ANA)
     sources = [ANA] if channel == MAIL else [DIGITS]
     stored = link(42, MATCHED, CONTACT, key)
-    for known in ((stored, knows(42, key)), (knows(42, key),)):
-        assert found(seen, *known, sources=sources) == [(42, "matched", trust)]
+    for evidence in ((stored, knows(42, key)), (knows(42, key),)):
+        assert found(talk, *evidence, sources=sources) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize(("channel", "signed", "key", "trust"), TRUST)
 def test_a_stored_match_proves_nothing_once_the_contact_shows_another_key(
     channel: str, signed: bool, key: str, trust: str
 ) -> None:
-    seen = conversation(channel, signed, identifier="shop-7")
-    assert found(seen, link(42, MATCHED, CONTACT, key)) == [(42, "matched", "unproven")]
+    talk = conversation(channel, signed, identifier="shop-7")
+    assert found(talk, link(42, MATCHED, CONTACT, key)) == [(42, "matched", "unproven")]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +130,9 @@ def test_a_stored_match_proves_nothing_once_the_contact_shows_another_key(
         (["5561999990001"], "proven"),
         (["+5561999990001"], "proven"),
         (["whatsapp:+5561999990001"], "proven"),
-        (["556199990001"], "proven"),  # a mobile as it was called before the ninth digit
+        (["556199990001"], "proven"),  # a mobile as it was written before the ninth digit
         (["5561999990001", "+5561999990001"], "proven"),
-        ([], "unproven"),  # nobody said how the channel calls the contact
+        ([], "unproven"),  # the contact's address in the channel is unknown
         ([""], "unproven"),
         (["5561999990001", ""], "unproven"),
         (["5561900000000"], "unproven"),
@@ -151,8 +152,8 @@ def test_a_stored_match_proves_nothing_once_the_contact_shows_another_key(
 def test_a_phone_is_proven_where_every_source_is_that_number(
     channel: str, sources: list[str], trust: str
 ) -> None:
-    seen = conversation(channel)
-    assert found(seen, knows(42, "phone"), sources=sources) == [(42, "matched", trust)]
+    talk = conversation(channel)
+    assert found(talk, knows(42, "phone"), sources=sources) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +161,9 @@ def test_a_phone_is_proven_where_every_source_is_that_number(
     [
         ("+5561999990001", "proven"),
         ("+556199990001", "proven"),  # without its ninth digit
-        ("+12125551234", "proven"),  # in North America, what may be a mobile
+        ("+12125551234", "proven"),  # in North America, a number that may be a mobile
         ("+4915112345678", "proven"),
-        (LANDLINE, "unproven"),  # a switchboard writes for everybody there
+        (LANDLINE, "unproven"),  # a switchboard writes for the whole company
         ("+558008918000", "unproven"),
         ("+493012345678", "unproven"),
         ("+5561999990001x5", "unproven"),
@@ -179,35 +180,35 @@ def test_a_phone_is_proven_where_every_source_is_that_number(
     ],
 )
 def test_a_number_that_may_stand_for_several_people_is_never_proven(phone: str, trust: str) -> None:
-    seen, known = conversation(WHATSAPP, phone=phone), knows(42, "phone")
+    talk, evidence = conversation(WHATSAPP, phone=phone), knows(42, "phone")
     number = (normalize_phone(phone) or phone).removeprefix("+")
-    assert found(seen, known, sources=[number]) == [(42, "matched", trust)]
+    assert found(talk, evidence, sources=[number]) == [(42, "matched", trust)]
     if trust == "unproven":
-        assert found(seen, known, sources=[phone]) == [(42, "matched", trust)]
+        assert found(talk, evidence, sources=[phone]) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize(
-    ("shown", "source", "trust"),
+    ("shown_phone", "source", "trust"),
     [
         ("+556188887777", "5561988887777", "proven"),
         ("+5215512345678", "5215512345678", "proven"),
         ("+525512345678", "5215512345678", "proven"),
         ("+5491123456789", "5491123456789", "proven"),
-        # In Argentina the spelling without the 9 is a landline's: whose it is proves nobody.
+        # In Argentina the spelling without the 9 is a landline's, which proves nobody.
         ("+541123456789", "5491123456789", "unproven"),
         ("+5491123456789", "541123456789", "unproven"),
         ("+5561933220042", "556133220042", "unproven"),  # a mobile, and another one's landline
     ],
 )
 def test_another_spelling_is_the_same_phone_and_a_landline_never_a_mobile(
-    shown: str, source: str, trust: str
+    shown_phone: str, source: str, trust: str
 ) -> None:
-    seen = conversation(WHATSAPP, phone=shown)
-    assert found(seen, knows(42, "phone"), sources=[source]) == [(42, "matched", trust)]
+    talk = conversation(WHATSAPP, phone=shown_phone)
+    assert found(talk, knows(42, "phone"), sources=[source]) == [(42, "matched", trust)]
 
 
 @pytest.mark.parametrize("people", [0, 2, 3])
 def test_a_phone_of_several_people_is_never_proven(people: int) -> None:
-    seen = conversation(WHATSAPP)
-    known = (knows(42, "phone", people=people), knows(45, "phone", people=people))
-    assert found(seen, *known) == [(42, "matched", "unproven"), (45, "matched", "unproven")]
+    talk = conversation(WHATSAPP)
+    evidence = (knows(42, "phone", people=people), knows(45, "phone", people=people))
+    assert found(talk, *evidence) == [(42, "matched", "unproven"), (45, "matched", "unproven")]

@@ -1,4 +1,4 @@
-"""Matching by the keys of a contact: who knows its e-mail and phone, and what a pick proves."""
+"""Matching by the keys of a contact: the organizations that know them, and the effect of a pick."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.customer.conversations import (
     link,
 )
 
-# -- a pick says which company, not who is writing -------------------------------------------------
+# -- a pick names the company, not the writer -------------------------------------------------
 
 
 @pytest.mark.parametrize("scope", [CONVERSATION, CONTACT])
@@ -30,20 +30,21 @@ from tests.customer.conversations import (
 def test_a_pick_is_proven_by_the_same_evidence_as_a_match(
     scope: str, channel: str, signed: bool, key: str, trust: str
 ) -> None:
-    seen, picked = conversation(channel, signed), link(42, PICKED, scope)
-    assert found(seen, picked, knows(42, key)) == [(42, "picked", trust)]
-    assert found(seen, picked) == [(42, "picked", "unproven")]
-    assert found(seen, picked, knows(45, key)) == [(42, "picked", "unproven")]
+    talk, pick = conversation(channel, signed), link(42, PICKED, scope)
+    assert found(talk, pick, knows(42, key)) == [(42, "picked", trust)]
+    assert found(talk, pick) == [(42, "picked", "unproven")]
+    assert found(talk, pick, knows(45, key)) == [(42, "picked", "unproven")]
 
 
 def test_every_organization_that_is_proven_is_known_whatever_is_shown() -> None:
-    seen, known = conversation(WHATSAPP), (knows(42, "phone"), knows(45, "phone"), knows(46))
-    assert identify(seen, [link(46, PICKED)], known, [DIGITS]).proven == {42, 45}
-    assert identify(seen, [], known, []).proven == set()
-    assert identify(conversation(MAIL), [], known, [ANA]).proven == set()
+    talk, evidence = conversation(WHATSAPP), (knows(42, "phone"), knows(45, "phone"), knows(46))
+    assert identify(talk, [link(46, PICKED)], evidence, [DIGITS]).proven == {42, 45}
+    assert identify(talk, [], evidence, []).proven == set()
+    assert identify(conversation(MAIL), [], evidence, [ANA]).proven == set()
 
 
-# -- who knows the contact's e-mail and phone ------------------------------------------------------
+# -- organizations that know the contact's e-mail and phone
+# ------------------------------------------------------
 
 
 def test_one_organization_that_knows_the_email_is_matched_and_says_by_what() -> None:
@@ -53,10 +54,13 @@ def test_one_organization_that_knows_the_email_is_matched_and_says_by_what() -> 
 
 
 def test_several_that_know_it_are_all_offered() -> None:
-    known = [knows(42), knows(45, role="guest"), knows(45, "phone"), knows(46, "phone")]
-    candidates = identify(conversation(), [], known).candidates
-    told = [(each.organization, each.source, each.role, each.fits) for each in candidates]
-    assert told == [
+    evidence = [knows(42), knows(45, role="guest"), knows(45, "phone"), knows(46, "phone")]
+    candidates = identify(conversation(), [], evidence).candidates
+    rows = [
+        (candidate.organization, candidate.source, candidate.role, candidate.fits)
+        for candidate in candidates
+    ]
+    assert rows == [
         (42, "email", "owner", 2),
         (45, "email", "guest", 2),
         (46, "phone", "owner", 2),
@@ -64,27 +68,27 @@ def test_several_that_know_it_are_all_offered() -> None:
 
 
 def test_a_proven_key_comes_before_every_claim_and_every_unproven_key() -> None:
-    seen = conversation(WHATSAPP, here="1", contact="2", identifier="middag:organization:3")
-    assert found(seen, knows(42, "phone")) == [(42, "matched", "proven")]
-    assert found(seen, knows(42, "phone"), knows(45)) == [(42, "matched", "proven")]
-    assert found(seen, knows(42)) == [
+    talk = conversation(WHATSAPP, claim="1", contact="2", identifier="middag:organization:3")
+    assert found(talk, knows(42, "phone")) == [(42, "matched", "proven")]
+    assert found(talk, knows(42, "phone"), knows(45)) == [(42, "matched", "proven")]
+    assert found(talk, knows(42)) == [
         (42, "matched", "unproven"),
         (1, "claimed", "unproven"),
     ]
 
 
 def test_a_claim_and_a_key_of_the_same_organization_are_one_match() -> None:
-    assert found(conversation(here="42"), knows(42)) == [(42, "matched", "unproven")]
+    assert found(conversation(claim="42"), knows(42)) == [(42, "matched", "unproven")]
 
 
 def test_a_claim_and_a_key_that_differ_are_both_offered() -> None:
-    both = found(conversation(here="45"), knows(42))
+    both = found(conversation(claim="45"), knows(42))
     assert both == [(42, "matched", "unproven"), (45, "claimed", "unproven")]
 
 
 def test_many_claims_do_not_crowd_out_who_is_known() -> None:
     many = ",".join(str(number) for number in range(100, 400))
-    assert found(conversation(here=many), knows(42))[0] == (42, "matched", "unproven")
+    assert found(conversation(claim=many), knows(42))[0] == (42, "matched", "unproven")
 
 
 def test_what_was_refused_is_never_matched_again_by_any_key() -> None:
@@ -95,14 +99,14 @@ def test_what_was_refused_is_never_matched_again_by_any_key() -> None:
 
 def test_a_stored_match_and_a_present_key_are_both_what_fits() -> None:
     stored = link(42, MATCHED, CONTACT, "phone")
-    assert [each[0] for each in found(conversation(here="9"), stored, knows(45))] == [42, 45]
-    proven = found(conversation(WHATSAPP), stored, knows(45, "phone"))
-    assert proven == [(45, "matched", "proven")]
+    assert [row[0] for row in found(conversation(claim="9"), stored, knows(45))] == [42, 45]
+    candidates = found(conversation(WHATSAPP), stored, knows(45, "phone"))
+    assert candidates == [(45, "matched", "proven")]
 
 
 def test_there_are_never_more_candidates_than_fit() -> None:
     many = ",".join(str(number) for number in range(1, 400))
-    assert len(found(conversation(here=many))) == MOST_CANDIDATES
+    assert len(found(conversation(claim=many))) == MOST_CANDIDATES
 
 
 values = st.recursive(
@@ -111,24 +115,24 @@ values = st.recursive(
 )
 
 
-@given(here=values, contact=values, identifier=st.none() | st.text(max_size=40))
+@given(claim=values, contact=values, identifier=st.none() | st.text(max_size=40))
 def test_nothing_that_a_visitor_writes_is_more_than_a_claim(
-    here: Any, contact: Any, identifier: str | None
+    claim: Any, contact: Any, identifier: str | None
 ) -> None:
-    seen = conversation(WEB, False, here, contact, identifier)
-    for number, how, trust in found(seen):
+    talk = conversation(WEB, False, claim, contact, identifier)
+    for number, how, trust in found(talk):
         assert number > 0
         assert (how, trust) == ("claimed", "unproven")
-    assert describe_customer(seen).count("\t") >= 6
+    assert describe_customer(talk).count("\t") >= 6
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("value", "text"),
     [
         ("42", "42"), (42, "42"), (42.5, "42.5"), (None, ""), (True, ""), ([42], ""),
         ({"toString": 1}, ""), ({"middag_organization_id": "42"}, ""),
     ],
 )  # fmt: skip
-def test_of_what_a_visitor_wrote_only_texts_and_numbers_are_read(written: Any, read: str) -> None:
-    said = describe_customer(conversation(contact=written, here=written))
-    assert said == f"301\t{ANA}\t{PHONE}\t\t{read}\t{read}\t"
+def test_of_what_a_visitor_wrote_only_texts_and_numbers_are_read(value: Any, text: str) -> None:
+    customer = describe_customer(conversation(contact=value, claim=value))
+    assert customer == f"301\t{ANA}\t{PHONE}\t\t{text}\t{text}\t"

@@ -1,4 +1,5 @@
-"""Attacks on "which customer is this": everything that a visitor can write, and merged contacts."""
+"""Attacks on the identification of the customer: all values that a visitor can write, and merged
+contacts."""
 
 from typing import Any
 
@@ -44,16 +45,16 @@ WRITTEN: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", WRITTEN)
-def test_nothing_that_a_website_visitor_writes_discloses_anything(acme: Panel, what: str) -> None:
-    number = writes(acme, **WRITTEN[what])
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_nothing_that_a_website_visitor_writes_discloses_anything(acme: Panel, kind: str) -> None:
+    number = writes(acme, **WRITTEN[kind])
     html = opened(acme, number)
     assert told(html) in {
         ("ready", "42", "claimed", "unproven"),
         ("ready", "42", "matched", "unproven"),
     }
-    shown = everything(acme, number)
-    assert [secret for secret in secrets(acme) if secret in shown] == []
+    text = everything(acme, number)
+    assert [secret for secret in secrets(acme) if secret in text] == []
 
 
 @pytest.mark.parametrize("identifier", ["middag:user:4201", "middag:organization:42", OWNER])
@@ -66,12 +67,12 @@ def test_an_identifier_is_worth_nothing_signed_or_not(
 
 
 def test_the_owners_own_phone_on_whatsapp_is_proven(acme: Panel) -> None:
-    """The control: what the attacks would get, if they worked."""
+    """The control: a successful attack would show the same."""
     number = writes(acme, WHATSAPP, ANAS_PHONE[1:], phone_number=ANAS_PHONE)
     html = opened(acme, number)
     assert told(html) == ("ready", "42", "matched", "proven")
-    shown = everything(acme, number)
-    assert all(secret in shown for secret in secrets(acme)[2:4])
+    text = everything(acme, number)
+    assert all(secret in text for secret in secrets(acme)[2:4])
 
 
 # -- contacts that Chatwoot merged -----------------------------------------------------------------
@@ -85,7 +86,7 @@ def merge(panel: Panel, base: int, other: int) -> None:
 def test_a_picked_customer_survives_the_merge_of_the_contact(panel: Panel) -> None:
     panel.say(seal_of(panel.open("unlinked").text), "pick", 42, "contact")
     merge(panel, 302, 305)
-    # The page still names the contact that is gone, as an open panel does when its seal is renewed.
+    # The page still names the deleted contact, as an open panel does when its seal is renewed.
     for contact in (305, 302):
         html = panel.open("unlinked", contact=contact).text
         assert told(html) == ("ready", "42", "picked", "unproven"), contact
@@ -112,21 +113,22 @@ def test_a_conversation_that_was_given_to_another_living_contact_is_not_proven_b
 def test_a_pick_of_a_merged_contact_proves_nothing_in_a_mailbox_that_it_never_had(
     panel: Panel,
 ) -> None:
-    """The visitor was picked as 42 under their own e-mail, then merged into somebody's contact."""
+    """An agent picked 42 for the visitor, who had their own e-mail and was then merged into another
+    contact."""
     panel.say(seal_of(panel.open("unlinked").text), "pick", 42, "contact")
     merge(panel, 304, 305)
     panel.open("unlinked", contact=304)
-    [link] = [each for each in panel.services.links.find(0, 304) if each.scope == CONTACT]
+    [link] = [row for row in panel.services.links.find(0, 304) if row.scope == CONTACT]
     assert (link.state, link.email) == (PICKED, "eduardo.mota@correio.example")
     assert told(panel.open("two").text) == ("ready", "42", "picked", "unproven")
 
 
 def test_what_one_may_see_is_not_drawn_for_another_in_the_same_moment(panel: Panel) -> None:
-    """A section is drawn once a second for all who are shown the same: not for these three."""
+    """Agents who are shown the same share a section's HTML; these three do not."""
     masked, elsewhere = seal_of(panel.open().text), panel.proven("many")
-    proven = panel.proven("two", 42)
+    seal = panel.proven("two", 42)
     for _ in range(3):
-        mine = panel.section("orders", proven).text
-        assert "data-masked" not in mine
+        text = panel.section("orders", seal).text
+        assert "data-masked" not in text
         assert "data-masked" in panel.section("orders", masked).text
-        assert not set(rows_of(mine)) & set(rows_of(panel.section("orders", elsewhere).text))
+        assert not set(rows_of(text)) & set(rows_of(panel.section("orders", elsewhere).text))

@@ -62,9 +62,10 @@ def test_no_seal_uncovers_nothing(panel: Panel) -> None:
 
 
 def test_an_uncovered_seal_is_worth_something_for_its_own_organization_only(panel: Panel) -> None:
-    """Whatever is made of it (a choice, a pick, an undo, a refusal) is masked again."""
-    picked = panel.say(seal_of(panel.open("two").text), "pick", 42)
-    own = seal_of(uncover(panel, seal_of(picked.text)).text)
+    """Every seal that follows from it (after a choice, a pick, an undo, a refusal) is masked
+    again."""
+    answer = panel.say(seal_of(panel.open("two").text), "pick", 42)
+    own = seal_of(uncover(panel, seal_of(answer.text)).text)
     assert "data-uncovered" in panel.section("orders", own).text
     for action, organization in (("undo", 999), ("pick", 45), ("undo", 45), ("refuse", 42)):
         html = panel.say(own, action, organization).text

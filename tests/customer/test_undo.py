@@ -1,4 +1,4 @@
-"""Undo takes back one word of an agent; what other words and the passes say shows again."""
+"""Undo takes back a single decision; the other decisions and the matches show again."""
 
 import re
 
@@ -8,8 +8,8 @@ from panel.data.directory import Person
 from panel.data.links import CONTACT, MATCHED, REFUSED, Link
 from panel.demo.worlds import AGENT
 from tests.conftest import Panel, attribute, seal_of
-from tests.customer.test_search import learn
 from tests.customer.visits import shown
+from tests.learning import learn
 
 
 def test_undoing_a_pick_brings_an_older_refusal_of_the_contact_back(panel: Panel) -> None:
@@ -22,7 +22,7 @@ def test_undoing_a_pick_brings_an_older_refusal_of_the_contact_back(panel: Panel
 
 
 def press_undo(panel: Panel, html: str) -> str:
-    """What the first button "Undo" in this page sends, and the panel that comes back."""
+    """Press the first button "Undo" of this page, and return the panel that comes back."""
     forms = re.findall(r"<form.*?</form>", html, re.DOTALL)
     form = next(form for form in forms if 'data-action="undo"' in form)
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
@@ -32,9 +32,9 @@ def press_undo(panel: Panel, html: str) -> str:
 def test_a_double_click_on_undo_takes_nothing_back_that_a_colleague_said(panel: Panel) -> None:
     panel.services.links.put(Link(CONTACT, 301, 42, REFUSED, agent=3, contact=301))
     seal = seal_of(panel.open("healthy").text)
-    picked = panel.say(seal, "pick", 42).text
+    text = panel.say(seal, "pick", 42).text
     for _ in range(2):
-        html = press_undo(panel, picked)
+        html = press_undo(panel, text)
         assert shown(html)[0] == "unlinked"
         assert 'data-refused="42"' in html
     [stays] = panel.services.links.find(101, 301)
@@ -48,10 +48,10 @@ def test_an_undone_refusal_is_the_one_that_was_shown(panel: Panel) -> None:
     theirs = Link(CONTACT, 301, 42, REFUSED, agent=3, at=5.0, contact=301)
     panel.services.links.put(theirs)
     seal = seal_of(panel.open("healthy").text)
-    refused = panel.say(seal, "refuse", 42).text
-    assert "Bruno Lima said" in refused
+    text = panel.say(seal, "refuse", 42).text
+    assert "Bruno Lima said" in text
     for _ in range(2):
-        press_undo(panel, refused)
+        press_undo(panel, text)
         assert panel.services.links.find(101, 301) == [theirs]
 
 
@@ -74,12 +74,12 @@ def test_an_undone_pick_for_the_contact_gives_way_to_the_match_of_the_same_organ
 ) -> None:
     learn(panel, 42)
     panel.services.links.match(301, 42, "email")
-    matched = panel.services.links.find(101, 301)
+    matches = panel.services.links.find(101, 301)
     seal = seal_of(panel.open("healthy").text)
     assert shown(panel.say(seal, "pick", 42, "contact").text) == ("ready", "42", "picked")
     assert shown(panel.say(seal, "undo", 42).text) == ("ready", "42", "matched")
-    assert panel.services.links.find(101, 301) == matched
-    assert {each.state for each in matched} == {MATCHED}
+    assert panel.services.links.find(101, 301) == matches
+    assert {item.state for item in matches} == {MATCHED}
 
 
 def test_an_undone_pick_leaves_the_name_of_the_organization_that_the_passes_seated(
@@ -102,7 +102,7 @@ def test_a_pick_for_the_contact_is_undone_from_another_conversation_of_it(panel:
     other = panel.open("unlinked", conversation=905).text
     assert shown(other) == ("ready", "42", "picked")
     assert shown(panel.say(seal_of(other), "undo", 42).text)[0] == "unlinked"
-    # What was said of the first conversation itself was said there, and stays.
+    # The decision about the first conversation itself was made there, and stays.
     assert shown(panel.open("unlinked").text) == ("ready", "42", "picked")
     assert shown(panel.say(seal, "undo", 42).text)[0] == "unlinked"
     assert panel.services.links.find(105, 305) == []
@@ -124,13 +124,13 @@ def test_a_pick_for_the_contact_is_written_into_the_contact_and_taken_out_again(
     panel: Panel,
 ) -> None:
     panel.prove("unlinked", 42)
-    told = panel.chat.contacts[305]
+    contact = panel.chat.contacts[305]
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
     expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
-    assert told["custom_attributes"] == expected
+    assert contact["custom_attributes"] == expected
     panel.say(seal, "undo", 42)
-    assert told["custom_attributes"] == {}
+    assert contact["custom_attributes"] == {}
 
 
 def test_every_word_of_an_agent_leaves_a_row(panel: Panel) -> None:
@@ -165,8 +165,8 @@ def test_a_contact_that_a_pass_is_writing_is_not_written_beside_it(
     seal = seal_of(panel.open("unlinked").text)
     with panel.services.locks.hold("contact:305", 1) as alone:
         assert alone
-        told = panel.say(seal, "pick", 42, "contact")
-    assert "Chatwoot could not be updated" in told.text
+        answer = panel.say(seal, "pick", 42, "contact")
+    assert "Chatwoot could not be updated" in answer.text
     assert panel.chat.contacts[305]["custom_attributes"] == {}
     panel.say(seal, "pick", 42, "contact")
     assert panel.chat.contacts[305]["custom_attributes"]["middag_organization_id"] == "42"

@@ -1,4 +1,4 @@
-"""Verifying who is writing: what proves, what is a hint, and what follows from it."""
+"""Verifying who is writing: proofs, hints, and the effects of both."""
 
 import time
 from dataclasses import replace
@@ -31,7 +31,7 @@ from tests.customer.verifying import (
 __all__ = ["acme", "make"]  # fixtures
 
 
-# -- what proves -----------------------------------------------------------------------------------
+# -- proofs -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ HINTS = {
 
 @pytest.mark.parametrize("kind", HINTS)
 def test_what_others_may_know_too_is_a_hint_and_opens_nothing(acme: Panel, kind: str) -> None:
-    number, known = visits(acme), facts(acme)
-    written, said = (each.format(**known) for each in HINTS[kind])
-    answer = say(acme, seal_for(acme, number), answer=written)
+    number, values = visits(acme), facts(acme)
+    text, words = (template.format(**values) for template in HINTS[kind])
+    answer = say(acme, seal_for(acme, number), answer=text)
     assert (answer.status_code, attribute(answer.text, "data-trust")) == (200, "unproven")
-    assert said in words_of(answer.text)
+    assert words in words_of(answer.text)
     assert "only a hint, so nothing was opened" in answer.text
-    assert said in words_of(opened(acme, number))
+    assert words in words_of(opened(acme, number))
     assert shown(acme, seal_of(answer.text)) == []
     assert f"{kind} (a hint)" in notes(acme, number, "tried")[0]
     assert logged(acme, number, "verified") == []
@@ -119,22 +119,23 @@ def test_what_others_may_know_too_is_a_hint_and_opens_nothing(acme: Panel, kind:
 @pytest.mark.parametrize("kind", HINTS)
 def test_it_proves_where_the_administrator_says_so(make: MakePanel, acme: Panel, kind: str) -> None:
     panel, number = make(PANEL_VERIFY_BY=kind), visits(acme)
-    written = HINTS[kind][0].format(**facts(acme))
-    answer = say(panel, seal_for(panel, number), answer=written)
+    answer_text = HINTS[kind][0].format(**facts(acme))
+    answer = say(panel, seal_for(panel, number), answer=answer_text)
     assert attribute(answer.text, "data-trust") == "proven"
     hint = say(panel, seal_for(panel, number), answer=key_of(acme))
     assert "knows a license key" in words_of(hint.text)
 
 
 def test_an_email_proves_nobody_whom_their_email_was_found_by(make: MakePanel, acme: Panel) -> None:
-    """The visitor has typed one of that company's; what other one they know is worth no more."""
+    """The visitor has typed an address of that company; another address that they know is worth no
+    more."""
     panel = make(PANEL_VERIFY_BY="email")
     for picks in (False, True):
         number = writes(acme, email=OWNER)
         seal = seal_for(panel, number)
         seal = seal_of(panel.say(seal, "pick", 42).text) if picks else seal
-        for written in (OWNER, "financeiro@acme.example"):
-            answer = say(panel, seal, answer=written)
+        for address in (OWNER, "financeiro@acme.example"):
+            answer = say(panel, seal, answer=address)
             assert attribute(answer.text, "data-trust") == "unproven"
         assert shown(panel, seal) == []
 
@@ -183,7 +184,8 @@ def test_who_is_known_is_shown_and_called_what_they_are(acme: Panel) -> None:
 
 
 def test_another_conversation_of_the_contact_is_verified_anew(acme: Panel) -> None:
-    """Whoever was merged into the contact, or forged its address, opens another conversation."""
+    """A visitor who was merged into the contact, or forged its address, writes another
+    conversation."""
     number = visits(acme)
     verified(acme, number)
     other = another_conversation(acme, number)
@@ -207,7 +209,7 @@ def test_the_log_and_the_head_name_the_agent_and_say_whether_that_is_proven(
     assert notes(acme, number, "verified") == ["key"]
 
 
-# -- what else follows from it ---------------------------------------------------------------------
+# -- further effects -------------------------------------------------------------------
 
 
 def test_a_pick_is_told_to_chatwoot_for_who_has_shown_it_and_taken_back_with_it(
@@ -217,18 +219,18 @@ def test_a_pick_is_told_to_chatwoot_for_who_has_shown_it_and_taken_back_with_it(
     acme.chat.conversations[number]["custom_attributes"] = {}
     acme.chat.contacts[number]["custom_attributes"] = dict(CLAIM)
     attributes = acme.chat.conversations[number]["custom_attributes"]
-    known = seal_of(say(acme, seal_for(acme, number), known=1, reason="my aunt").text)
-    seal = seal_of(acme.say(known, "pick", 42).text)
+    second_seal = seal_of(say(acme, seal_for(acme, number), known=1, reason="my aunt").text)
+    seal = seal_of(acme.say(second_seal, "pick", 42).text)
     assert acme.chat.conversations[number]["custom_attributes"] == attributes
     seal = seal_of(say(acme, seal, answer=key_of(acme)).text)
     assert acme.chat.conversations[number]["custom_attributes"] == attributes
     seal = seal_of(acme.say(seal, "pick", 42).text)
-    named = acme.chat.conversations[number]["custom_attributes"]
-    assert named["middag_organization"] == "Acme Ltda"
+    after_pick = acme.chat.conversations[number]["custom_attributes"]
+    assert after_pick["middag_organization"] == "Acme Ltda"
     undone = say(acme, seal, undo=1)
     assert told(undone.text) == ("ready", "42", "picked", "unproven")
-    left = acme.chat.conversations[number]["custom_attributes"]
-    assert left.get("middag_organization") is None
+    after_undo = acme.chat.conversations[number]["custom_attributes"]
+    assert after_undo.get("middag_organization") is None
 
 
 def test_a_proven_phone_needs_no_verification(acme: Panel) -> None:
@@ -246,8 +248,8 @@ def test_the_head_says_for_what_a_person_has_no_rights_and_hides_nothing_by_it(
 ) -> None:
     guest = writes(acme, email="daniela@prado.example")
     html = acme.say(seal_for(acme, guest), "pick", 42).text
-    said = words_of(html)
-    assert "guest: not for finances, orders, quotes, licenses — not verified" in said
+    words = words_of(html)
+    assert "guest: not for finances, orders, quotes, licenses — not verified" in words
     opened_html = say(acme, seal_of(html), answer=key_of(acme)).text
     assert shown(acme, seal_of(opened_html)) == secrets(acme)[2:4]
     owner = writes(acme, email=OWNER)

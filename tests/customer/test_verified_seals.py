@@ -1,4 +1,4 @@
-"""A seal that was verified: what ends it, and requests that are forged."""
+"""A seal after a verification: its end, and forged requests."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 
 from panel.auth.tokens import derive_launch_key
 from panel.data.db import transaction
+from panel.data.verification_tries import MOST_TRIES
 from panel.data.verifications import verifications
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
@@ -40,9 +41,11 @@ WEBHOOK_SECRET = "the-secret-of-the-webhook"
 
 
 def is_refused(panel: Panel, seal: str) -> bool:
-    """Does no section show anything with this seal?"""
+    """Tell whether no section shows anything with this seal."""
     answers = [panel.section(name, seal, wait=1) for name in SECTIONS]
-    return all(each.status_code == 401 and "data-section" not in each.text for each in answers)
+    return all(
+        answer.status_code == 401 and "data-section" not in answer.text for answer in answers
+    )
 
 
 # -- a seal that was verified ----------------------------------------------------------------------
@@ -70,14 +73,27 @@ def test_after_undo_no_seal_of_it_opens_anything_in_any_tab_or_process(
     assert is_refused(acme, seal)
 
 
+def test_who_replays_a_verified_seal_is_in_the_log(
+    acme: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = visits(acme)
+    seal = verified(acme, number)
+    say(acme, seal, undo=1)
+    with caplog.at_level(logging.INFO):
+        assert is_refused(acme, seal)
+    refusals = [row for row in caplog.records if row.message.startswith("a seal was refused")]
+    ids = {"agent": 2, "conversation": number, "organization": 42}
+    assert [row.__dict__["fields"] for row in refusals] == [ids] * len(SECTIONS)
+
+
 def test_a_verification_ends_by_itself(acme: Panel) -> None:
     number = visits(acme)
     seal = verified(acme, number)
     with transaction(acme.services.database) as connection:
-        mine = verifications.c.conversation == number
-        until = connection.scalar(select(verifications.c.until).where(mine)) or 0
+        condition = verifications.c.conversation == number
+        until = connection.scalar(select(verifications.c.until).where(condition)) or 0
         assert 86000 < until - time.time() <= 86400
-        connection.execute(update(verifications).where(mine).values(until=time.time() - 1))
+        connection.execute(update(verifications).where(condition).values(until=time.time() - 1))
     assert is_refused(acme, seal)
     assert attribute(opened(acme, number), "data-trust") == "unproven"
     acme.services.verifications.prune()
@@ -89,7 +105,7 @@ def merge(panel: Panel, number: int) -> None:
     panel.chat.contacts[number]["contact_inboxes"].append(theirs)
 
 
-def edit(**values: str) -> Any:
+def edit(**values: str | None) -> Any:
     return lambda panel, number: panel.chat.contacts[number].update(values)
 
 
@@ -104,6 +120,7 @@ CHANGES: dict[str, Any] = {
     "another phone": edit(phone_number="+5521977770000"),
     "another identifier": edit(identifier="x"),
     "resolved": lambda panel, number: panel.chat.conversations[number].update(status="resolved"),
+    "no e-mail any more": edit(email=None),
 }
 
 
@@ -131,6 +148,17 @@ def test_an_open_panel_loses_it_too_within_the_minute(clocked: Panel, change: st
     assert is_refused(clocked, seal)
 
 
+def test_who_is_merged_into_another_contact_takes_no_verification_along(acme: Panel) -> None:
+    number, base = visits(acme), visits(acme)
+    seal = verified(acme, number)
+    body = {"base_contact_id": base, "mergee_contact_id": number}
+    acme.services.chatwoot.administer("POST", "actions/contact_merge", body)
+    html = acme.open("healthy", conversation=number, contact=base).text
+    assert told(html) == ("ready", "42", "claimed", "unproven")
+    assert is_refused(acme, seal)
+    assert acme.services.tries.count_left(base, 42) == MOST_TRIES
+
+
 def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(
     make: MakePanel, acme: Panel
 ) -> None:
@@ -138,14 +166,15 @@ def test_the_webhook_of_a_resolved_conversation_ends_it_at_once(
     seal = verified(panel, number)
 
     def ring(event: str, status: str) -> None:
-        told = {"event": event, "account": {"id": 1}, "id": number, "status": status}
-        raw = json.dumps(told).encode()
+        report = {"event": event, "account": {"id": 1}, "id": number, "status": status}
+        raw = json.dumps(report).encode()
         headers = {"Content-Type": "application/json", **signature(raw, secret=WEBHOOK_SECRET)}
         answer = panel.ask("POST", "/sync/chatwoot", data=raw, headers=headers)
         assert answer.status_code == 202, answer.text
 
     ring("conversation_status_changed", "open")
-    ring("conversation_updated", "resolved")  # an older one, after somebody has reopened it
+    # An older event, after somebody has reopened the conversation.
+    ring("conversation_updated", "resolved")
     assert shown(panel, seal) == secrets(acme)[2:4]
     ring("conversation_status_changed", "resolved")
     assert is_refused(panel, seal)
@@ -201,10 +230,10 @@ def test_the_form_chooses_neither_company_nor_contact(acme: Panel) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_page_of_another_site_verifies_nobody(acme: Panel, form: str) -> None:
     number = visits(acme)
-    said = {name: value.format(key=key_of(acme)) for name, value in FORMS[form].items()}
+    forms = {name: value.format(key=key_of(acme)) for name, value in FORMS[form].items()}
     answer = acme.ask(
         *("POST", "/verify", seal_for(acme, number)),
-        data=said,
+        data=forms,
         headers={"Origin": "https://evil.example"},
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin")
@@ -238,17 +267,17 @@ def test_what_was_typed_is_kept_nowhere(
     seal = seal_for(panel, number)
     caplog.set_level(logging.DEBUG)
     typed = (key_of(panel), "WXYZ-1234-QRST", "secret-word@evil.example")
-    for each in typed:
-        say(panel, seal, answer=each)
-        search(panel, seal_for(panel, number), each)
+    for typed_text in typed:
+        say(panel, seal, answer=typed_text)
+        search(panel, seal_for(panel, number), typed_text)
     other = seal_for(panel, visits(panel))
     use_up(panel, other)
     say(panel, other, answer=typed[1])
     panel.services.database.dispose()
-    kept = b"".join(file.read_bytes() for file in tmp_path.glob("panel.db*"))
+    content = b"".join(file.read_bytes() for file in tmp_path.glob("panel.db*"))
     ours = "\n".join(row.getMessage() for row in caplog.records if "urllib3" not in row.name)
     assert "an answer was not compared" in ours
-    for each in typed:
-        assert each not in ours
-        assert each.encode() not in kept
-        assert each.lower().replace("-", "").encode() not in kept.lower()
+    for typed_text in typed:
+        assert typed_text not in ours
+        assert typed_text.encode() not in content
+        assert typed_text.lower().replace("-", "").encode() not in content.lower()

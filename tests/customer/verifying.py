@@ -1,4 +1,4 @@
-"""Conversations with Acme that are verified, and what the log says of it."""
+"""Conversations with Acme that are verified, and their rows in the access log."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from panel.data.verification_tries import MOST_TRIES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, panels_before, seal_of, worlds_on_sockets
 from tests.customer.strangers import opened, secrets, told, writes
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 CLAIM = {"middag_organization_id": "42"}
 ADMINISTRATOR = 1  # another agent than the demo's usual one
@@ -20,21 +20,24 @@ WRONG = "ZZZZ-9999"
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePanel]:
-    """Panels before the same worlds and on the same database, as processes are."""
-    with worlds_on_sockets() as worlds, panels_before(worlds, tmp_path_factory.mktemp("p")) as made:
-        yield made
+    """Makes panels before the same worlds and on the same database, as several processes are."""
+    with (
+        worlds_on_sockets() as worlds,
+        panels_before(worlds, tmp_path_factory.mktemp("p")) as panel_pair,
+    ):
+        yield panel_pair
 
 
 @pytest.fixture(scope="module")
 def acme(make: MakePanel) -> Panel:
-    """It has learned organization 42, which each visitor claims to belong to."""
+    """A panel that has learned organization 42, which each visitor claims."""
     panel = make()
     learn(panel, 42, 45)
     return panel
 
 
 def visits(panel: Panel, **contact: Any) -> int:
-    """A visitor of the website who says that they are of organization 42."""
+    """Add a visitor of the website who claims organization 42."""
     return writes(panel, here=CLAIM, **contact)
 
 
@@ -57,20 +60,20 @@ def seal_for(panel: Panel, number: int) -> str:
 
 
 def verified(panel: Panel, number: int) -> str:
-    """The seal of this conversation, once the person has written their key."""
+    """Return the seal of this conversation, after the person has written their key."""
     answer = say(panel, seal_for(panel, number), answer=key_of(panel))
     assert told(answer.text) == ("ready", "42", "claimed", "proven")
     return seal_of(answer.text)
 
 
 def shown(panel: Panel, seal: str) -> list[str]:
-    """The secrets that the sections hold."""
+    """Return the secrets that the sections show."""
     html = "\n".join(panel.section(name, seal, wait=1).text for name in SECTIONS)
     return [secret for secret in secrets(panel)[2:4] if secret in html]
 
 
 def logged(panel: Panel, number: int, *kinds: str) -> list[AuditEntry]:
-    """Rows of this conversation, oldest first; of these kinds where any are named."""
+    """Return rows of this conversation, oldest first, of these kinds; without kinds, all rows."""
     rows = [row for row in panel.services.audit_log.list_entries() if row.conversation == number]
     return [row for row in reversed(rows) if not kinds or row.what in kinds]
 

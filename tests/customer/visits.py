@@ -1,4 +1,4 @@
-"""A visit to the built-in worlds, and what an agent says in it."""
+"""A visit to the built-in worlds, and an agent's decisions in it."""
 
 from tests.conftest import attribute
 

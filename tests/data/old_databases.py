@@ -35,13 +35,13 @@ numbers = count(1)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        made = db.connect(f"sqlite:///{tmp_path / 'new folder' / 'panel.db'}")
-        Path(str(made.url.database)).parent.mkdir()
+        new_engine = db.connect(f"sqlite:///{tmp_path / 'new folder' / 'panel.db'}")
+        Path(str(new_engine.url.database)).parent.mkdir()
     else:
         cluster = request.getfixturevalue("cluster")
-        made = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
-    yield made
-    made.dispose()
+        new_engine = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
+    yield new_engine
+    new_engine.dispose()
 
 
 def run_file(engine: Engine, name: str) -> None:
@@ -53,7 +53,7 @@ def run_file(engine: Engine, name: str) -> None:
 
 
 def make_old(engine: Engine) -> None:
-    """A database as the panel of 2026-11-23 left it."""
+    """Make a database as the panel of 2026-11-23 left it."""
     run_file(engine, f"schema-2026-11-23.{engine.dialect.name}.sql")
     run_file(engine, "rows-2026-11-23.sql")
 
@@ -86,15 +86,15 @@ ADDED = {
 
 
 def read_rows(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of ours, as far as the first revision knows it."""
-    found = {}
+    """Return every row of ours, in the columns of the first revision."""
+    fields = {}
     with engine.connect() as connection:
         for table in our_tables().sorted_tables:
-            columns = [each for each in table.c if f"{table.name}.{each.name}" not in ADDED]
+            columns = [column for column in table.c if f"{table.name}.{column.name}" not in ADDED]
             if columns:
                 rows = connection.execute(select(*columns))
-                found[table.name] = sorted((tuple(row) for row in rows), key=repr)
-    return found
+                fields[table.name] = sorted((tuple(row) for row in rows), key=repr)
+    return fields
 
 
 def read_version(engine: Engine) -> Version:
@@ -116,10 +116,10 @@ CATALOGUE = {
 
 
 def describe(engine: Engine) -> dict[str, list[str]]:
-    """All that the database's catalogue says of each table, for comparing before and after."""
-    found: dict[str, list[str]] = {}
+    """Return the catalogue's description of each table, to compare before and after."""
+    fields: dict[str, list[str]] = {}
     with engine.connect() as connection:
         for question in CATALOGUE[engine.dialect.name]:
             for table, *rest in connection.execute(text(question)):
-                found.setdefault(table, []).append(" ".join(" ".join(map(str, rest)).split()))
-    return {table: sorted(rest) for table, rest in found.items()}
+                fields.setdefault(table, []).append(" ".join(" ".join(map(str, rest)).split()))
+    return {table: sorted(rest) for table, rest in fields.items()}

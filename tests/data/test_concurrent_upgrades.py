@@ -34,8 +34,8 @@ def start_newer(engine: Engine, folder: Path) -> subprocess.Popen[bytes]:
 
 def run_newer(engine: Engine, folder: Path) -> None:
     with start_newer(engine, folder) as process:
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said.decode()
+        _, output = process.communicate(timeout=60)
+    assert process.returncode == 0, output.decode()
 
 
 # -- a newer program upgrades ----------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_old_data_is_kept_and_an_older_program_that_is_allowed_still_works(
     with engine.connect() as connection:
         notes = connection.scalars(text("SELECT note FROM links ORDER BY note"))
         assert list(notes) == ["kept", "none"]
-    # It was running meanwhile, it starts again, and it may be asked by a command.
+    # The older program was running meanwhile, starts again, and may serve a command.
     running.put(Link(CONVERSATION, 101, 42, REFUSED, agent=3))
     schema.migrate(engine)
     schema.require_current(engine)
@@ -74,7 +74,7 @@ def test_a_program_that_is_too_old_is_refused_in_one_sentence(
 
 
 def test_what_a_revision_forbids_stays_forbidden(engine: Engine, tmp_path: Path) -> None:
-    """The last revision bears older programs, but the one before it did not."""
+    """The last revision admits older programs, but the one before it did not."""
     folder = write_revision(tmp_path / "revisions", oldest_code=NEWER)
     numbers = f'"{NEWER + 1:04}", "{NEWER:04}", 1'
     third = f"revision, down_revision, OLDEST_CODE = {numbers}\ndef upgrade(): pass\n"
@@ -93,8 +93,8 @@ def test_processes_that_start_at_once_upgrade_once(engine: Engine, tmp_path: Pat
     time.sleep(0.5)  # so that the others stand at the lock
     (folder / "wait.txt").unlink()
     for process in several:
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said.decode()
+        _, output = process.communicate(timeout=60)
+        assert process.returncode == 0, output.decode()
     assert (folder / "ran.txt").read_text() == "once\n"
     assert read_version(engine) == Version(NEWER, 1)
 
@@ -102,7 +102,7 @@ def test_processes_that_start_at_once_upgrade_once(engine: Engine, tmp_path: Pat
 def test_an_older_program_that_waited_for_a_newer_one_finds_it_done(
     engine: Engine, tmp_path: Path
 ) -> None:
-    """It has seen an empty database before: what is there now it does not know."""
+    """The older program saw an empty database before, and does not know the present schema."""
     folder = write_revision(tmp_path / "revisions", oldest_code=1)
     (folder / "wait.txt").touch()
     with start_newer(engine, folder) as process, ThreadPoolExecutor() as pool:
@@ -152,7 +152,8 @@ def test_who_reads_goes_on_while_an_upgrade_is_under_way_on_sqlite(tmp_path: Pat
 def test_a_change_gives_up_on_who_uses_the_table_rather_than_stop_everyone(
     cluster: str, tmp_path: Path
 ) -> None:
-    """On PostgreSQL all others would queue behind it for as long as a transaction is open."""
+    """On PostgreSQL all other users would queue behind the change as long as a transaction is
+    open."""
     engine = db.connect(postgres.create(cluster, f"migrated{next(numbers)}"))
     schema.migrate(engine)
     folder = write_revision(tmp_path / "revisions", oldest_code=1)
@@ -160,12 +161,13 @@ def test_a_change_gives_up_on_who_uses_the_table_rather_than_stop_everyone(
         _read_links(connection)
         with start_newer(engine, folder) as process:
             try:
-                _, said = process.communicate(timeout=30)
+                _, output = process.communicate(timeout=30)
             finally:
-                process.kill()  # who waits for ever fails, and does not hang
+                # A process that would wait for ever fails the test, which does not hang.
+                process.kill()
     engine.dispose()
     assert process.returncode > 0
-    assert b"lock timeout" in said
+    assert b"lock timeout" in output
 
 
 def _read_links(connection: Connection) -> None:
@@ -176,7 +178,7 @@ def _read_links(connection: Connection) -> None:
 
 
 def test_programs_from_before_there_were_versions_are_waited_for_on_sqlite(tmp_path: Path) -> None:
-    """They make tables under this lock."""
+    """Programs from before there were versions make tables under this lock."""
     engine = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     with ThreadPoolExecutor() as pool:
         with FileLock(tmp_path / "panel.db.lock"):
@@ -227,5 +229,6 @@ def test_an_upgrade_by_a_machine_that_is_frozen_is_not_waited_for_for_ever(
             with pytest.raises(OperationalError, match="timeout"):
                 pool.submit(schema.migrate, engine).result(10)
         finally:
-            connection.invalidate()  # who waits for it fails, and does not hang
+            # A process that waits for this session fails the test, which does not hang.
+            connection.invalidate()
     engine.dispose()

@@ -34,7 +34,7 @@ __all__ = ["engine"]  # a fixture
 
 
 def differences(engine: Engine) -> list[Any]:
-    """Between the models and the database."""
+    """Return the differences between the models and the database."""
     expected = MetaData()
     for table in (*our_tables().sorted_tables, version.compatibility):
         table.to_metadata(expected)
@@ -42,11 +42,12 @@ def differences(engine: Engine) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), expected))
 
 
-# -- what the revisions make -----------------------------------------------------------------------
+# -- the revisions ---------------------------------------------------------------------
 
 
 def test_the_revisions_make_what_the_models_say(engine: Engine) -> None:
-    """Else somebody has changed a table without a revision, or a revision without its table."""
+    """A difference means that a table was changed without a revision, or a revision without its
+    table."""
     schema.migrate(engine)
     assert differences(engine) == []
 
@@ -96,9 +97,9 @@ def test_what_an_older_program_wrote_proves_nobody_and_is_not_disclosed(engine: 
     with engine.connect() as connection:
         for table in ("people", "organizations"):
             shared = set(connection.scalars(text(f"SELECT phone_shared FROM {table}")))
-            assert [bool(each) for each in shared] == [True]
+            assert [bool(flag) for flag in shared] == [True]
         disclosed = set(connection.scalars(text("SELECT disclosed FROM links")))
-        assert [bool(each) for each in disclosed] == [False]
+        assert [bool(flag) for flag in disclosed] == [False]
 
 
 def test_when_the_last_hook_came_is_known_from_what_was_kept(engine: Engine) -> None:
@@ -121,11 +122,11 @@ def test_when_the_last_hook_came_is_known_from_what_was_kept(engine: Engine) -> 
 def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     make_old(engine)
     schema.migrate(engine)
-    [picked, matched] = sorted(Links(engine).find(101, 301), key=lambda link: link.organization)
-    assert (picked.state, picked.agent, picked.at) == (PICKED, 2, 1795000000.25)
-    assert (matched.organization, matched.rests_on) == (45, "email")
-    known = Directory(engine)
-    assert sorted(known.list_organizations()) == [42, 9000000001]
+    [pick, match_link] = sorted(Links(engine).find(101, 301), key=lambda link: link.organization)
+    assert (pick.state, pick.agent, pick.at) == (PICKED, 2, 1795000000.25)
+    assert (match_link.organization, match_link.rests_on) == (45, "email")
+    directory = Directory(engine)
+    assert sorted(directory.list_organizations()) == [42, 9000000001]
     [hit] = SearchIndex(engine).find("ação").rows
     assert (hit.organization, hit.matched) == (42, {"name": "acao"})
     [entry] = AuditLog(engine).list_entries()
@@ -133,7 +134,7 @@ def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     with engine.connect() as connection:
         assert inbox.count_hooks(connection, 1795000007.0).buried == 1
         assert inbox.list_waiting(connection) == {42: 5}
-        assert [each.id for each in dead_letters.list_buried(connection)] == ["pass-1"]
+        assert [burial.id for burial in dead_letters.list_buried(connection)] == ["pass-1"]
         [row] = connection.execute(text("SELECT next_expiry FROM organizations WHERE id = 42"))
     assert str(row[0]) == date(2027, 1, 31).isoformat()
 
@@ -157,7 +158,8 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
 
 
 def test_a_database_that_was_being_made_gets_the_rest(engine: Engine) -> None:
-    """Before there were versions each table was kept at once: a death left some of them."""
+    """Before there were versions each table was committed alone, so a death left only some of
+    them."""
     make_old(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE hooks")
@@ -185,7 +187,8 @@ def test_the_version_of_another_program_is_not_taken_for_ours(engine: Engine) ->
         schema.migrate(engine)
 
 
-# -- what makes nothing ----------------------------------------------------------------------------
+# -- starts that make no database
+# -------------------------------------------------------------------------
 
 
 def test_asking_makes_no_database(tmp_path: Path) -> None:

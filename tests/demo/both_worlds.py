@@ -24,11 +24,11 @@ class Worlds:
     chat_url: str
 
     def read(self, path: str, organization: int | None = 42, **headers: str) -> requests.Response:
-        sent = {"Authorization": f"Bearer {SECRET}", **headers}
+        all_headers = {"Authorization": f"Bearer {SECRET}", **headers}
         if organization is not None:
-            sent["X-Middag-Organization"] = str(organization)
+            all_headers["X-Middag-Organization"] = str(organization)
         return requests.get(
-            self.office_url + API + path, headers=sent, timeout=5, allow_redirects=False
+            self.office_url + API + path, headers=all_headers, timeout=5, allow_redirects=False
         )
 
     def call(

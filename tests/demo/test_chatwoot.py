@@ -1,4 +1,4 @@
-"""The built-in Chatwoot: who may call what, conversations, settings, outages."""
+"""The built-in Chatwoot: rights of callers, conversations, settings, outages."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from tests.demo.both_worlds import Worlds, worlds
 __all__ = ["worlds"]  # a fixture
 
 
-# -- Chatwoot, who may call what -------------------------------------------------------------------
+# -- rights of callers ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_version_is_public(worlds: Worlds) -> None:
     assert requests.get(f"{worlds.chat_url}/api", timeout=5).json()["version"] == "4.16.2"
 
 
-# -- Chatwoot, conversations -----------------------------------------------------------------------
+# -- conversations ----------------------------------------------------------------------
 
 
 def test_a_conversation_shows_its_contact_channel_and_display_id(worlds: Worlds) -> None:
@@ -123,7 +123,7 @@ def test_the_conversations_of_a_contact_are_the_last_twenty(worlds: Worlds) -> N
     assert len(rows) == 20
 
 
-# -- Chatwoot, settings ----------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------
 
 
 def test_a_definition_is_unique_by_model_and_keeps_to_the_rules(worlds: Worlds) -> None:
@@ -154,17 +154,17 @@ def test_a_dashboard_app_keeps_only_title_type_and_url(worlds: Worlds) -> None:
 
 def test_a_webhook_gets_a_secret_and_an_address_of_its_own(worlds: Worlds) -> None:
     body = {"url": "https://panel.example/hook", "subscriptions": ["contact_created"]}
-    made = worlds.call("POST", "/webhooks", {"webhook": body | {"secret": "mine"}}).json()
-    assert len(made["payload"]["webhook"]["secret"]) > 20
+    document = worlds.call("POST", "/webhooks", {"webhook": body | {"secret": "mine"}}).json()
+    assert len(document["payload"]["webhook"]["secret"]) > 20
     assert worlds.call("POST", "/webhooks", body).json()["attributes"] == ["url"]
     other = {"url": "https://panel.example/other", "subscriptions": ["nothing"]}
     assert worlds.call("POST", "/webhooks", other).status_code == 422
     assert worlds.call("GET", "/webhooks").json()["payload"]["webhooks"] == [
-        made["payload"]["webhook"]
+        document["payload"]["webhook"]
     ]
 
 
-# -- Chatwoot, outages -----------------------------------------------------------------------------
+# -- outages ---------------------------------------------------------------------------
 
 
 def test_a_throttled_call_is_plain_text_without_retry_after(worlds: Worlds) -> None:

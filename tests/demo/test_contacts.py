@@ -76,30 +76,30 @@ def test_one_of_many_simultaneous_creations_wins(worlds: Worlds) -> None:
 
 
 def test_filter_finds_exactly_and_without_case(worlds: Worlds) -> None:
-    found = worlds.filter(("email", "equal_to", ["ANA@ACME.example"], None)).json()
-    assert [row["id"] for row in found["payload"]] == [301]
-    assert found["meta"] == {"count": 1, "current_page": 1}
+    body = worlds.filter(("email", "equal_to", ["ANA@ACME.example"], None)).json()
+    assert [row["id"] for row in body["payload"]] == [301]
+    assert body["meta"] == {"count": 1, "current_page": 1}
     assert worlds.filter(("email", "equal_to", ["ana@"], None)).json()["payload"] == []
 
 
 def test_filter_adds_the_plus_to_a_phone(worlds: Worlds) -> None:
-    found = worlds.filter(("phone_number", "equal_to", ["5561999990001"], None)).json()
-    assert [row["id"] for row in found["payload"]] == [301]
+    body = worlds.filter(("phone_number", "equal_to", ["5561999990001"], None)).json()
+    assert [row["id"] for row in body["payload"]] == [301]
 
 
 def test_filter_compares_with_the_first_value_alone(worlds: Worlds) -> None:
     values = ["ana@acme.example", "beatriz@nova.example"]
-    found = worlds.filter(("email", "equal_to", values, None)).json()
-    assert [row["id"] for row in found["payload"]] == [301]
+    body = worlds.filter(("email", "equal_to", values, None)).json()
+    assert [row["id"] for row in body["payload"]] == [301]
 
 
 def test_filter_joins_flat_with_and_before_or(worlds: Worlds) -> None:
-    found = worlds.filter(
+    body = worlds.filter(
         ("email", "equal_to", ["beatriz@nova.example"], "OR"),
         ("email", "equal_to", ["ana@acme.example"], "AND"),
         ("name", "equal_to", ["nobody"], None),
     ).json()
-    assert [row["id"] for row in found["payload"]] == [302]
+    assert [row["id"] for row in body["payload"]] == [302]
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_a_custom_attribute_is_filtered_once_it_has_a_definition(worlds: Worlds)
     assert worlds.call("POST", "/custom_attribute_definitions", body).json()["attribute_model"] == (
         "contact_attribute"
     )
-    found = worlds.filter(("middag_organization_id", "equal_to", ["42"], None)).json()
-    assert [row["id"] for row in found["payload"]] == [301]
+    rows = worlds.filter(("middag_organization_id", "equal_to", ["42"], None)).json()
+    assert [row["id"] for row in rows["payload"]] == [301]
 
 
 def test_list_and_filter_hide_contacts_without_any_key(worlds: Worlds) -> None:

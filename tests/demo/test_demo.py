@@ -1,4 +1,4 @@
-"""The built-in back office keeps the manners, and the traps, of the real one."""
+"""The built-in back office has the manners, and the traps, of the real one."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

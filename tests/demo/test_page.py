@@ -52,9 +52,9 @@ def test_ids_are_unique_within_every_list(worlds: Worlds) -> None:
 
 
 def test_the_world_is_the_same_on_the_same_day() -> None:
-    one, two = demo_worlds(TODAY), demo_worlds(TODAY)
-    assert one[0].orders == two[0].orders
-    assert one[1].conversations == two[1].conversations
+    first_worlds, two = demo_worlds(TODAY), demo_worlds(TODAY)
+    assert first_worlds[0].orders == two[0].orders
+    assert first_worlds[1].conversations == two[1].conversations
 
 
 def test_licenses_expire_as_many_days_from_today_as_the_scenario_says(worlds: Worlds) -> None:
@@ -136,13 +136,13 @@ def test_chatwoots_webhooks_reach_the_panel_of_the_demo(tmp_path: Path) -> None:
     headers = {"Api-Access-Token": ADMIN_TOKEN}
     requests.put(url, json={"email": "new@x.example"}, headers=headers, timeout=9)
     house.chat.outbox.settle()
-    assert [each.status for each in house.chat.outbox.sent] == [202]
+    assert [delivery.status for delivery in house.chat.outbox.sent] == [202]
     server.stop()
 
 
 def test_a_taken_port_is_said_plainly() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         command = [sys.executable, "-m", "panel.demo", "--port", port]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
@@ -157,8 +157,8 @@ def test_the_demo_opens_one_address_and_ends_quietly_however_often_it_is_told(
         command, stdout=PIPE, stderr=PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
     ) as demo:
         assert demo.stdout is not None
-        said = demo.stdout.readline()
-        address = said.split()[1]
+        line = demo.stdout.readline()
+        address = line.split()[1]
         assert requests.get(address, timeout=5).url.endswith("/app/accounts/1/dashboard")
         frame = address.replace("localhost", "127.0.0.1")
         assert requests.get(frame, timeout=5).status_code == 200

@@ -1,4 +1,4 @@
-"""The further checks of `doctor`: whom PANEL_URL leads to, how, and its own work."""
+"""Further checks of `doctor`: where PANEL_URL leads, the way there, and the panel's own work."""
 
 import signal
 import time
@@ -28,7 +28,8 @@ DAY = 86400.0
 
 
 class Proxy:
-    """Before the panel: adds or removes headers of answers, and says whence a request comes."""
+    """A proxy before the panel: adds or removes headers of answers, and names the client of a
+    request."""
 
     def __init__(self, to: str, *, forwards: bool, adds: dict[str, str | None]) -> None:
         self._to = to
@@ -36,20 +37,20 @@ class Proxy:
         self._adds = adds
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
-        told = {"X-Forwarded-For": "203.0.113.9"} if self._forwards else {}
+        headers = {"X-Forwarded-For": "203.0.113.9"} if self._forwards else {}
         path = f"{self._to}{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
-        got = requests.get(path, headers=told, timeout=60)
-        kept = {name: got.headers[name] for name in ("Content-Type", "Content-Security-Policy")
+        got = requests.get(path, headers=headers, timeout=60)
+        headers = {name: got.headers[name] for name in ("Content-Type", "Content-Security-Policy")
                 if name in got.headers}  # fmt: skip
         for name, value in self._adds.items():
-            kept.pop(name, None)
-            kept |= {name: value} if value else {}
-        return Response(got.content, got.status_code, kept)(environ, start)
+            headers.pop(name, None)
+            headers |= {name: value} if value else {}
+        return Response(got.content, got.status_code, headers)(environ, start)
 
 
 def behind(well: Site, forwards: bool = True, **adds: str | None) -> str:
-    named = {name.replace("_", "-"): value for name, value in adds.items()}
-    server = serve(Proxy(well.url, forwards=forwards, adds=named))
+    values = {name.replace("_", "-"): value for name, value in adds.items()}
+    server = serve(Proxy(well.url, forwards=forwards, adds=values))
     well.stack.callback(server.stop)
     return server.url
 
@@ -62,9 +63,9 @@ def test_another_installation_at_panel_url_is_told(well: Site, tmp_path: Path) -
 
 
 def test_this_installation_is_recognized(well: Site, tmp_path: Path) -> None:
-    told = ask(same(well, tmp_path)).output
-    assert "another installation, or runs" not in told
-    assert "another cache" not in told
+    output = ask(same(well, tmp_path)).output
+    assert "another installation, or runs" not in output
+    assert "another cache" not in output
 
 
 def test_two_caches_that_are_not_one_are_told(well: Site, tmp_path: Path) -> None:
@@ -90,11 +91,12 @@ def test_a_header_that_forbids_frames_is_told(well: Site, tmp_path: Path) -> Non
     expect(same(well, tmp_path, PANEL_URL=url), "a proxy adds X-Frame-Options")
 
 
-# -- its own work ----------------------------------------------------------------------------------
+# -- the panel's own work
+# --------------------------------------------------------------------------------
 
 
 def test_nights_that_do_not_begin_any_more_are_told(well: Site, tmp_path: Path) -> None:
-    """With nobody who executes, as an own database has it."""
+    """No process executes passes, as with a database of its own."""
     late, at = well.beside(tmp_path), time.time() - 3 * DAY
     Nights(get(Services, late.app).database).put(NightRow(at, at, at, CLOSING))
     expect(late, "the last nightly comparison began 3 days ago")
@@ -111,16 +113,17 @@ def test_a_backlog_that_takes_hours_is_told(well: Site, tmp_path: Path) -> None:
     expect(slow, "30 passes wait, some 90 minutes at 1 calls a minute")
 
 
-# -- its options, and /readyz ----------------------------------------------------------------------
+# -- doctor's options, and /readyz
+# ---------------------------------------------------------------------
 
 
 def test_a_delivery_is_sent_and_awaited(well: Site) -> None:
     contacts = set(well.chat.contacts)
     well.chat.outbox.sending = True
-    told = ask(well, "--deliver").output
+    output = ask(well, "--deliver").output
     well.chat.outbox.sending = False
-    assert "nothing came from Chatwoot" not in told
-    assert "is refused: " not in told
+    assert "nothing came from Chatwoot" not in output
+    assert "is refused: " not in output
     assert set(well.chat.contacts) == contacts, "the test contact is gone"
 
 
@@ -147,7 +150,7 @@ def test_readyz_shows_what_the_dearer_checks_found_last(well: Site) -> None:
     watch.start(well.app, 0.05)
     wait_until(lambda: watch.examined, PATIENCE)
     watch.stop()
-    names = {each["name"] for each in watch.examined["checks"]}
+    names = {check["name"] for check in watch.examined["checks"]}
     assert {"secret", "token", "installation", "paging"} <= names
     assert "worker" not in names, "that is a part of its own"
     assert "doctor" in well.health().body

@@ -1,4 +1,4 @@
-"""What `doctor` says of the back office and of Chatwoot."""
+"""`doctor` about the back office and Chatwoot."""
 
 import json
 import ssl
@@ -25,10 +25,10 @@ __all__ = ["well"]  # a fixture
 
 def answer_with(path: str, body: Any, **headers: str) -> Any:
     def instead(environ: WSGIEnvironment) -> Response | None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        values = {name.replace("_", "-"): value for name, value in headers.items()}
         text = json.dumps(body)
-        found = environ["PATH_INFO"].endswith(path)
-        return Response(text, 200, named, content_type="application/json") if found else None
+        is_match = environ["PATH_INFO"].endswith(path)
+        return Response(text, 200, values, content_type="application/json") if is_match else None
 
     return instead
 
@@ -58,12 +58,12 @@ def test_what_is_no_chatwoot_is_told(well: Site, chatwoot_says: Any) -> None:
 
 
 def test_a_back_office_that_answers_guests_is_told(well: Site, office_says: Any) -> None:
-    """A page cache keeps what it once answered to us."""
+    """A page cache keeps an answer that was meant for us."""
 
     def instead(environ: WSGIEnvironment) -> Response | None:
-        kept = json.dumps({"success": True, "data": {"id": 42}})
+        body = json.dumps({"success": True, "data": {"id": 42}})
         is_guest = not environ.get("HTTP_AUTHORIZATION")
-        return Response(kept, content_type="application/json") if is_guest else None
+        return Response(body, content_type="application/json") if is_guest else None
 
     office_says(instead)
     expect(well, "answers without the secret")
@@ -82,12 +82,12 @@ class LateClock(BaseHTTPRequestHandler):
         return super().date_time_string((timestamp or time.time()) - 600)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def answering(server: ThreadingHTTPServer) -> Iterator[int]:
-    """Its port."""
+    """Serve, and yield the port."""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -105,7 +105,7 @@ def test_a_clock_that_is_off_is_told(well: Site, tmp_path: Path) -> None:
 
 
 def test_a_certificate_that_ends_soon_is_told(well: Site, tmp_path: Path) -> None:
-    """Its two days are told, although nobody but we vouch for it."""
+    """Doctor reports the two days, although no public authority signed the certificate."""
     certificate, key = certify(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -118,8 +118,8 @@ def test_a_certificate_that_ends_soon_is_told(well: Site, tmp_path: Path) -> Non
 
 
 def test_a_second_page_that_is_the_first_is_told(well: Site, office_says: Any) -> None:
-    known = Known(44, "Many", None, None, None, None, None, None, "none", 0, None)
-    get(Services, well.app).directory.put_organization(known)
+    company = Known(44, "Many", None, None, None, None, None, None, "none", 0, None)
+    get(Services, well.app).directory.put_organization(company)
     page = {"success": True, "data": [{"id": 1, "organization_id": 44}]}
     office_says(answer_with("/orders", page))
     expect(well, "page 2 of the orders of organization 44 is page 1 again")

@@ -18,32 +18,32 @@ def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         tmp_path_factory.mktemp("served"),
         CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET,
         MIDDAG_INTEGER_MONEY="units",
-    ) as made:
-        made.start_web()
-        made.await_web()
-        made.environ["PANEL_URL"] = made.url
-        made.run("setup --take-over")
-        for row in made.chat.webhooks.values():
+    ) as running_site:
+        running_site.start_web()
+        running_site.await_web()
+        running_site.environ["PANEL_URL"] = running_site.url
+        running_site.run("setup --take-over")
+        for row in running_site.chat.webhooks.values():
             row["secret"] = WEBHOOK_SECRET
-        yield made
+        yield running_site
 
 
 def same(well: Site, tmp_path: Path, **changes: str) -> Site:
-    """The same installation, with these settings: its database, and its cache."""
+    """Return the same installation, with its database and cache, under other settings."""
     shared = {name: well.environ[name] for name in ("PANEL_DATABASE_URL", "PANEL_CACHE_URL")}
-    told = {"PANEL_URL": well.url, **shared, **changes}
-    return replace(well.beside(tmp_path, **told), folder=tmp_path)
+    environment = {"PANEL_URL": well.url, **shared, **changes}
+    return replace(well.beside(tmp_path, **environment), folder=tmp_path)
 
 
-def expect(of: Site, told: str) -> None:
-    """As soon as the machine lets it."""
-    seen: list[str] = []
+def expect(of: Site, words: str) -> None:
+    """Expect these words from doctor, as soon as the machine lets it."""
+    texts: list[str] = []
 
     def says() -> bool:
-        seen.append(ask(of).output)
-        return told in seen[-1]
+        texts.append(ask(of).output)
+        return words in texts[-1]
 
     try:
         wait_until(says, PATIENCE)
     except AssertionError:
-        raise AssertionError(seen[-1]) from None
+        raise AssertionError(texts[-1]) from None

@@ -16,18 +16,18 @@ def test_an_export_holds_all_that_is_kept_of_a_person(panel: Panel, worlds: Worl
     learn(panel)
     say(panel, contact_of(worlds, ANA))
     panel.services.back_office.read(COLLABORATORS, 42, CacheControl.FRESH)
-    told = json.loads(run(panel, f"export --person {ANA}").stdout)
-    assert told["emails"] == [ANA]
-    assert len(told["tables"]["people"]) == 2
-    assert {row["subject"] for row in told["tables"]["links"]} >= {700}
-    assert any(row["word"] == ANA for row in told["tables"]["terms"])
-    assert [row["document"] for row in told["copies"]] == ["collaborators"]
-    assert told["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
-    assert BIA not in json.dumps(told)
+    document = json.loads(run(panel, f"export --person {ANA}").stdout)
+    assert document["emails"] == [ANA]
+    assert len(document["tables"]["people"]) == 2
+    assert {row["subject"] for row in document["tables"]["links"]} >= {700}
+    assert any(row["word"] == ANA for row in document["tables"]["terms"])
+    assert [row["document"] for row in document["copies"]] == ["collaborators"]
+    assert document["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
+    assert BIA not in json.dumps(document)
 
 
 def test_an_export_of_an_organization(panel: Panel) -> None:
     learn(panel)
-    told = read(panel, "export --organization 42")
-    assert told["tables"]["organizations"][0]["name"] == "Acme"
-    assert len(told["tables"]["people"]) == 4
+    report = read(panel, "export --organization 42")
+    assert report["tables"]["organizations"][0]["name"] == "Acme"
+    assert len(report["tables"]["people"]) == 4

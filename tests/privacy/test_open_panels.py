@@ -71,9 +71,9 @@ def test_an_open_panel_of_a_forgotten_company_says_that_it_is_unknown(served: Si
 
 def test_a_company_that_middag_account_still_has_is_read_from_there(served: Site) -> None:
     """As the command says. It comes into the cache again, and into no table."""
-    told = served.run(f"forget --organization {ORGANIZATION}", apart=True)
-    assert told.code == FOUND
-    assert "MIDDAG Account still has them" in told.output
+    report = served.run(f"forget --organization {ORGANIZATION}", apart=True)
+    assert report.code == FOUND
+    assert "MIDDAG Account still has them" in report.output
     shown = look_again(served)
     assert state_of(shown["organization"]) == "fresh"
     assert ACME in shown["organization"]
@@ -89,15 +89,15 @@ def test_nothing_of_a_forgotten_person_comes_back_through_an_open_panel(served: 
     for row in served.office.organizations.values():
         row.pop("email", None)
     contact = SCENARIOS[CUSTOMER].contact
-    told = served.run(f"forget --person {ANA}", apart=True)
-    assert told.code == FOUND, "the contact in Chatwoot is left for whoever deletes it there"
+    report = served.run(f"forget --person {ANA}", apart=True)
+    assert report.code == FOUND, "the contact in Chatwoot is left for whoever deletes it there"
     assert ID_ATTRIBUTE not in served.chat.contacts[contact]["custom_attributes"]
-    assert f"contacts {contact}" in told.output
+    assert f"contacts {contact}" in report.output
     del served.chat.contacts[contact]
     for row in [row for row in served.chat.conversations.values() if row["contact_id"] == contact]:
         del served.chat.conversations[row["id"]]
     assert find_files(served, ANA) == []
     look_again(served)
-    refused = served.open()
-    assert ANA not in refused.text
+    answer = served.open()
+    assert ANA not in answer.text
     assert find_files(served, ANA) == []

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SETTINGS = ROOT / "bench" / "rival_gunicorn.py"  # ours, without what belongs to our application
+SETTINGS = ROOT / "bench" / "rival_gunicorn.py"  # our settings without those of the application
 ECHO = "tests.serving.echo:application"
-PROMPT = 2.0  # seconds, on a machine that does much else: a server that stands takes ten or more
+PROMPT = 2.0  # seconds on a busy machine; a server that is stuck takes ten or more
 
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
@@ -30,12 +30,12 @@ class Server:
     master: int
 
     def connect(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def ask(self, path: str) -> float:
-        """Seconds for one request over a connection of its own."""
+        """Return the seconds for a request over a connection of its own."""
         begun = time.monotonic()
         answer = requests.get(f"http://127.0.0.1:{self.port}/{path}", timeout=30)
         assert answer.status_code == 200
@@ -68,7 +68,7 @@ def echo() -> Iterator[Server]:
 
 
 def receive(sock: socket.socket, until: bytes = b"") -> bytes:
-    """All that comes, to the end or up to these bytes."""
+    """Receive all bytes, to the end or up to these."""
     got = b""
     while not (until and until in got) and (part := sock.recv(65536)):
         got += part
@@ -76,7 +76,7 @@ def receive(sock: socket.socket, until: bytes = b"") -> bytes:
 
 
 def answer(sock: socket.socket) -> tuple[bytes, bytes]:
-    """One answer of known length: head, body."""
+    """Receive an answer of known length: head and body."""
     got = receive(sock, b"\r\n\r\n")
     head, _, body = got.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])

@@ -1,4 +1,5 @@
-"""gunicorn with our worker class: half requests hold up nobody, whole ones are served as ever."""
+"""gunicorn with our worker class: half requests hold up nobody, and whole ones are served as
+usual."""
 
 import os
 import signal
@@ -34,8 +35,8 @@ def test_requests_follow_each_other_over_one_connection(echo: Server) -> None:
 
 def test_pipelined_requests_are_answered_in_order(echo: Server) -> None:
     with echo.connect() as sock:
-        asked = b"".join(GET % b"n%02d" % number for number in range(50))
-        sock.sendall(asked + CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + POST % 3 + b"end")
+        stream = b"".join(GET % b"n%02d" % number for number in range(50))
+        sock.sendall(stream + CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + POST % 3 + b"end")
         got = receive(sock, b"end")
     assert got.count(b"HTTP/1.1 200 OK") == 52
     assert got.index(b"\r\n\r\nabc") < got.index(b"\r\n\r\nend")
@@ -45,10 +46,10 @@ def test_pipelined_requests_are_answered_in_order(echo: Server) -> None:
 
 def test_a_request_may_come_byte_by_byte(echo: Server) -> None:
     chunks = b"2\r\nab\r\n3;name=value\r\ncde\r\n0\r\nX-Trailer: 1\r\n\r\n"
-    for asked in (b"\r\n" + POST % 5 + b"abcde", CHUNKED + chunks):
+    for request in (b"\r\n" + POST % 5 + b"abcde", CHUNKED + chunks):
         with echo.connect() as sock:
-            for at in range(len(asked)):
-                sock.sendall(asked[at : at + 1])
+            for at in range(len(request)):
+                sock.sendall(request[at : at + 1])
             assert answer(sock)[1] == b"abcde"
 
 
@@ -84,19 +85,19 @@ def test_what_is_no_request_is_refused_at_once(echo: Server) -> None:
     wrong = (
         b"GET / HTTP/1.1\nHost: a\n\n",
         b"nonsense\r\n\r\n",
-        *(CHUNKED + each for each in chunks),
+        *(CHUNKED + chunk for chunk in chunks),
     )
-    for asked in wrong:
+    for request in wrong:
         begun = time.monotonic()
         with echo.connect() as sock:
-            sock.sendall(asked)
+            sock.sendall(request)
             got = receive(sock)
-        assert got.startswith(b"HTTP/1.1 400 "), asked
+        assert got.startswith(b"HTTP/1.1 400 "), request
         assert time.monotonic() - begun < PROMPT
 
 
 def test_who_sends_too_much_hears_why(echo: Server) -> None:
-    """The rest of a body is no request, although it looks like one."""
+    """The rest of a body must not be read as a request, although it looks like one."""
     length = 2 * 1024 * 1024
     filling = GET % b"smuggled"
     body = (filling * (length // len(filling) + 1))[:length]
@@ -106,9 +107,9 @@ def test_who_sends_too_much_hears_why(echo: Server) -> None:
         (CHUNKED + chunk * 2 + b"0\r\n\r\n", b"HTTP/1.1 413 "),
         (b"GET / HTTP/1.1\r\nX-A: " + b"a" * 100_000, b"HTTP/1.1 431 "),
     )
-    for asked, status in tries:
+    for request, status in tries:
         with echo.connect() as sock:
-            sock.sendall(asked)
+            sock.sendall(request)
             got = receive(sock)
         assert got.startswith(status)
         assert got.count(b"HTTP/1.1") == 1
@@ -123,7 +124,7 @@ def test_a_stopping_server_answers_what_is_under_way() -> None:
             answer(sock)
         sending.sendall(POST % 5 + b"ab")
         working.sendall(GET % b"work")
-        time.sleep(0.2)  # it is at work; too early, the test would ask for less than it says
+        time.sleep(0.2)  # the request is at work by then; an earlier look would test less
         os.kill(server.master, signal.SIGTERM)
         assert answer(working)[1] == b"/work"
         sending.sendall(b"cde")

@@ -1,4 +1,4 @@
-"""gunicorn with our worker class, and clients that do not send, or do not take in."""
+"""gunicorn with our worker class, and clients that do not send, or do not receive."""
 
 import socket
 import threading
@@ -58,7 +58,7 @@ def test_when_connections_run_out_who_waited_longest_makes_room() -> None:
 
 
 def test_many_large_bodies_at_once_are_bounded(echo: Server) -> None:
-    """The first ones make room; small requests go on."""
+    """The first large bodies make room; small requests go on."""
     with ExitStack() as stack:
         large = [stack.enter_context(echo.connect()) for _ in range(80)]
         for sock in large:
@@ -69,7 +69,7 @@ def test_many_large_bodies_at_once_are_bounded(echo: Server) -> None:
         assert len(answer(large[-1])[1]) == 1_000_000
 
 
-KINDS: dict[str, tuple[bytes, bytes]] = {  # what is sent, and what follows each second
+KINDS: dict[str, tuple[bytes, bytes]] = {  # the first bytes, and the bytes that follow each second
     "says nothing": (b"", b""),
     "stops within the head": (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: ", b""),
     "drips the head": (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: ", b"a"),
@@ -102,14 +102,14 @@ def is_closed(sock: socket.socket) -> bool:
     return True
 
 
-def send_slowly(server: Server, done: list[bytes]) -> None:
-    """A quarter of a megabyte in 17 s: longer than a body that stands still may take."""
+def send_slowly(server: Server, chunks: list[bytes]) -> None:
+    """Send a quarter of a megabyte in 17 s: longer than a body that stands still may take."""
     with server.connect() as sock:
         sock.sendall(b"POST /sync/hooks HTTP/1.1\r\nHost: a\r\nContent-Length: 255000\r\n\r\n")
         for _ in range(17):
             sock.sendall(b"x" * 15_000)
             time.sleep(1)
-        done.append(answer(sock)[0])
+        chunks.append(answer(sock)[0])
 
 
 def test_half_requests_of_every_kind_hold_up_nobody_and_end(tmp_path: Path) -> None:
@@ -119,10 +119,10 @@ def test_half_requests_of_every_kind_hold_up_nobody_and_end(tmp_path: Path) -> N
         stack.callback(stop.set)
         sockets: dict[str, list[socket.socket]] = {}
         threads = [threading.Thread(target=send_slowly, args=(server, slow))]
-        for kind, (sent, drop) in KINDS.items():
+        for kind, (script, drop) in KINDS.items():
             sockets[kind] = [stack.enter_context(server.connect()) for _ in range(THREADS)]
             for sock in sockets[kind]:
-                sock.sendall(sent)
+                sock.sendall(script)
             threads.append(threading.Thread(target=drip, args=(sockets[kind], drop, stop)))
         for thread in threads:
             thread.start()
@@ -134,4 +134,5 @@ def test_half_requests_of_every_kind_hold_up_nobody_and_end(tmp_path: Path) -> N
         every = [sock for kind in KINDS for sock in sockets[kind]]
         wait_until(lambda: all(is_closed(sock) for sock in every), 20)
         threads[0].join(30)
-    assert slow[0].startswith(b"HTTP/1.1 415")  # of the application, so it was all there
+    # The application answered, so the whole body had come.
+    assert slow[0].startswith(b"HTTP/1.1 415")

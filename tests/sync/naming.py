@@ -12,6 +12,6 @@ OTHERS = {"topic": "billing"}
 
 
 @pytest.fixture
-def here(url: str, tmp_path: Path) -> Iterator[Listening]:
+def listening(url: str, tmp_path: Path) -> Iterator[Listening]:
     with listening_to(url, tmp_path) as listening:
         yield listening

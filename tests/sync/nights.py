@@ -1,4 +1,4 @@
-"""Companies between the built-in worlds, and the nights that look at them."""
+"""Companies between the built-in worlds, and the nights that compare them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ from tests.sync.engine import make_engine
 from tests.sync.passes import SOON, company, entitlement, person
 from tests.sync.wings import Wing
 
-FIRST, PEOPLE = 1000, 2  # and the company's own contact
+FIRST, PEOPLE = 1000, 2  # beside the company's own contact
 COMPANIES = 40
 
 
@@ -38,8 +38,8 @@ def define_attributes(chat: Chatwoot) -> None:
 def add_company(office: BackOffice, number: int) -> None:
     company(office, number, f"Company {number}", f"office@{number}.example")
     entitlement(office, number, number, "active", SOON)
-    for each in range(PEOPLE):
-        name = number * 10 + each
+    for at in range(PEOPLE):
+        name = number * 10 + at
         person(office, number, name, f"person{name}@{number}.example", "member", name)
 
 
@@ -70,7 +70,7 @@ def wing(sockets: tuple[Server, Server], url: str, tmp_path: Any) -> Iterator[Wi
 
 
 def bring(wing: Wing, count: int = COMPANIES) -> list[int]:
-    """So many organizations that a pass has brought in line a moment ago."""
+    """Bring so many organizations in line by a pass; returns their ids."""
     numbers = list(range(FIRST, FIRST + count))
     for number in numbers:
         add_company(wing.office, number)
@@ -90,19 +90,19 @@ def contact_of(wing: Wing, email: str) -> Json:
 
 
 def longest_unread(wing: Wing, organization: int) -> None:
-    """From now on it has the first turn."""
+    """Give the organization the first turn from now on."""
     with wing.services.database.begin() as connection:
-        here = readings.c.organization == organization
-        connection.execute(update(readings).where(here).values(read_at=1.0))
+        condition = readings.c.organization == organization
+        connection.execute(update(readings).where(condition).values(read_at=1.0))
 
 
 def promote(wing: Wing, organization: int) -> str:
-    """The first of its people owns it from now on; nobody rings. Returns the e-mail."""
+    """Make the first person its owner without a hook; returns their e-mail."""
     row = dict(wing.office.rows("collaborators", organization)[0])
     wing.office.put("collaborators", organization, {**row, "role": "owner"})
     return str(row["email"])
 
 
 def pages(wing: Wing) -> list[int]:
-    """Of the bulk read, as they were asked for."""
+    """Return the pages of the bulk read, in the order of the calls."""
     return [int(call.query["page"]) for call in wing.chat.calls if "page" in call.query]

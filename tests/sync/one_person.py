@@ -1,4 +1,4 @@
-"""One person with several contacts."""
+"""A person with several contacts."""
 
 from tests.sync.benches import name_of, ours
 from tests.sync.passes import Bench
@@ -10,6 +10,8 @@ def assert_told(bench: Bench, *contacts: int) -> None:
     for contact in contacts:
         assert ours(bench.chat.contacts[contact])["middag_role"] == "member", contact
         talks = [
-            each for each in bench.chat.conversations.values() if each["contact_id"] == contact
+            conversation
+            for conversation in bench.chat.conversations.values()
+            if conversation["contact_id"] == contact
         ]
-        assert [name_of(each) for each in talks] == ["42"], contact
+        assert [name_of(row) for row in talks] == ["42"], contact

@@ -1,4 +1,4 @@
-"""One pass, against the built-in worlds on real sockets."""
+"""A pass, against the built-in worlds on real sockets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Bench:
         self.contacts.bring_in_line(organization, kinds or UPDATED)
 
     def contact(self, **fields: str) -> Json:
-        """The one contact with these values."""
+        """Return the only contact with these values."""
         rows = [
             row
             for row in self.chat.contacts.values()
@@ -91,11 +91,11 @@ def build(
             "PANEL_DATABASE_URL": url or f"sqlite:///{with_tables(folder)}/panel.db",
         }
     )
-    kept = build_cache("memory:", Flask("bench"))
+    cache = build_cache("memory:", Flask("bench"))
     engine = db.connect(settings.database_url)
-    account = Client(connect(chat_at, ADMIN_TOKEN), kept, 1)
+    account = Client(connect(chat_at, ADMIN_TOKEN), cache, 1)
     client = Http(settings.middag_api_url, {"Authorization": f"Bearer {SECRET}"})
-    reader = Office(client, kept, "cents")
+    reader = Office(client, cache, "cents")
     directory, links = Directory(engine), Links(engine)
     tools = (directory, SearchIndex(engine), links, ThreadLocks())
     contacts = Reconciler(settings, reader, account, *tools)

@@ -1,4 +1,4 @@
-"""The door for the plugin's hooks, and somebody who rings there."""
+"""The route for the plugin's hooks, and a sender of hooks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Panel:
 
 
 def make_app(url: str) -> Flask:
-    """The whole application over a cache in memory; nobody outside is there."""
+    """Make the whole application over a cache in memory, without outside worlds."""
     secrets = f"{SECRET},{'o' * 30}"
     more = {"PANEL_CACHE_URL": "memory:", "CHATWOOT_CONTACT_VIEW_SECRET": secrets}
     return create_app(settings_for(url, **more))

@@ -1,4 +1,4 @@
-"""Stories of hooks and troubles, and the worlds in which they happen."""
+"""Stories: series of hooks and troubles, and the worlds in which they happen."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ GONE, ACME, BETA, GAMMA = 41, 42, 43, 44
 
 
 def fill(office: BackOffice) -> None:
-    """Three organizations with people in common, and one of which nothing is left but a name."""
+    """Add three organizations with people in common, and one that has only a name."""
     for number, name in ((ACME, "Acme"), (BETA, "Beta"), (GAMMA, "Gamma")):
         company(office, number, name, f"office@{number}.example", phone=f"+55 61 99999-00{number}")
         person(office, number, number * 10, f"own@{number}.example", "owner", number)
@@ -33,17 +33,17 @@ def fill(office: BackOffice) -> None:
 
 
 def inhabit(chat: Chatwoot) -> None:
-    """Who is there already, and what is being talked about."""
+    """Add the contacts and conversations that exist from the start."""
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
-    told = {"vip": "yes"}
-    chat.add_contact(1, name="Ana", email="ana@both.example", custom_attributes=told)
+    fields = {"vip": "yes"}
+    chat.add_contact(1, name="Ana", email="ana@both.example", custom_attributes=fields)
     chat.add_contact(2, name="Owner", email=f"own@{ACME}.example", identifier="shop-7")
     chat.add_conversation(2, 1, 2, custom_attributes={"topic": "billing"})
 
 
 class Worlds:
-    """Both worlds on sockets for many examples; each begins with a panel that knows nothing."""
+    """Both worlds on sockets for many examples; each example begins with an empty panel."""
 
     def __init__(self) -> None:
         self.office, self.chat = BackOffice([SECRET]), Chatwoot()
@@ -66,7 +66,7 @@ class Worlds:
             bench.database.dispose()
 
     def end(self) -> dict[str, Any]:
-        """What Chatwoot knows, by who it is about; numbers and times of new contacts left out."""
+        """Return Chatwoot's data by person, without the numbers and times of new contacts."""
         keys = ("name", "email", "phone_number", "identifier", "custom_attributes")
         people = [{key: row[key] for key in keys} for row in self.chat.contacts.values()]
         talks = [row["custom_attributes"] for row in self.chat.conversations.values()]
@@ -75,7 +75,8 @@ class Worlds:
 
 @pytest.fixture(scope="module", autouse=True)
 def impatient() -> Iterator[None]:
-    """The wait before a second try is proven in test_http; here it would add up to a minute."""
+    """Leave out the wait before a second try, which tests/upstream covers; here it would add up to
+    a minute."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "RETRY_AFTER_SECONDS", 0.02)
         yield

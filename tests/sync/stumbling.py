@@ -1,4 +1,5 @@
-"""Worlds that stumble, the story that happens in them, and the panel's processes between them."""
+"""Worlds that fail at times, the story that happens in them, and the panel's processes between
+them."""
 
 import os
 import random
@@ -37,7 +38,8 @@ SENDERS = 12
 
 @dataclass(frozen=True)
 class Size:
-    """`app`: what is served; `settle`: seconds for the last tries, once nobody dies any more."""
+    """`app`: the application that is served; `settle`: seconds for the last tries, after the last
+    kill."""
 
     organizations: int
     hooks: int
@@ -53,7 +55,8 @@ WAITS = (0.5, 1.0, 2.0, 4.0, *[4.0] * 20)  # seconds between the tries, in the s
 
 
 def impatient() -> Flask:
-    """The application as it is, with an engine that waits seconds where ours waits minutes."""
+    """Make the application with an engine that waits for seconds where the real one waits for
+    minutes."""
     app = create_app()
     register(app, Worker(get(Services, app).settings, get(PassQueue, app), waits=WAITS))
     return app
@@ -74,27 +77,28 @@ class StumblingOffice(BackOffice):
 
 
 class Company:
-    """An organization of the back office, and all that may happen to it."""
+    """An organization of the back office, and the changes that may happen to it."""
 
     def __init__(self, office: BackOffice, number: int) -> None:
         self.office, self.number = office, number
         self._joined = 0
 
     def found(self, chat: Chatwoot) -> None:
-        """Two people, one of whom will leave; the one of all organizations; an open talk."""
+        """Add two people, one of whom will leave; the person of all organizations; an open
+        conversation."""
         self._named(f"Company {self.number}")
         self._person(1, f"owner@{self.number}.example", "owner", 1000 + self.number)
         self._person(2, f"leaver@{self.number}.example", "member", None)
         self._person(3, f"both@{self.number // 2}.example", "admin", 5000 + self.number // 2)
         self._entitled("active")
-        for at, who in enumerate(("owner", "leaver")):
+        for at, person in enumerate(("owner", "leaver")):
             contact = self.number * 10 + at
-            told = {"email": f"{who}@{self.number}.example", "identifier": f"shop-{contact}"}
-            chat.add_contact(contact, name=who, custom_attributes={"vip": "yes"}, **told)
+            fields = {"email": f"{person}@{self.number}.example", "identifier": f"shop-{contact}"}
+            chat.add_contact(contact, name=person, custom_attributes={"vip": "yes"}, **fields)
             chat.add_conversation(contact, 1, contact, custom_attributes={"topic": "billing"})
 
     def change(self, dice: random.Random) -> str:
-        """Something happens; returns what the plugin calls it."""
+        """Make a change; returns the plugin's name of the event."""
         deeds = [self.rename, self.join, self.part, self.leave, self.renew, self.promote]
         return dice.choice(deeds)(dice)
 
@@ -103,14 +107,14 @@ class Company:
         return "organization.updated"
 
     def join(self, _dice: random.Random) -> str:
-        """Somebody whom Chatwoot does not know yet, so that a pass makes their contact."""
+        """Add a person whom Chatwoot does not know yet, so that a pass makes their contact."""
         self._joined += 1
         email = f"joined{self._joined}@{self.number}.example"
         self._person(10 + self._joined, email, "guest", None)
         return "collaborator.added"
 
     def part(self, dice: random.Random) -> str:
-        """One of those goes again, maybe before a killed pass has written their contact down."""
+        """Remove one of those people, maybe before a killed pass has stored their contact."""
         if self._joined:
             at = self._joined - dice.randrange(min(self._joined, 2))
             self.office.remove("collaborators", self.number, self.number * 100 + 10 + at)
@@ -156,7 +160,7 @@ def fresh_chatwoot() -> Chatwoot:
 
 @dataclass
 class Story:
-    """What happens, by one seed: hooks whose deed is done before they are first sent."""
+    """The events of a seed: hooks whose change is made before they are first sent."""
 
     dice: random.Random
     office: StumblingOffice
@@ -168,7 +172,7 @@ class Story:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def waves(self) -> Iterator[list[Json]]:
-        """Every hook, a third of them twice or more, in shuffled order."""
+        """Yield every hook, a third of them twice or more, in shuffled order."""
         per_wave = SIZE.hooks // (SIZE.kills + 1)
         for wave in range(SIZE.kills + 1):
             last = wave == SIZE.kills
@@ -180,17 +184,17 @@ class Story:
 
     def _hook(self, number: int) -> Json:
         company = self.dice.choice(self.companies)
-        told: Json = {"id": f"h{number}", "timestamp": "2026-05-04T14:30:00Z"}
+        envelope: Json = {"id": f"h{number}", "timestamp": "2026-05-04T14:30:00Z"}
         if number % 50 == 7:
-            return told | {"event": "weather.changed", "data": {"organization_id": 1}}
+            return envelope | {"event": "weather.changed", "data": {"organization_id": 1}}
         if number % 50 == 8:
-            return told | {"event": "entitlement.renewed", "data": {}}
+            return envelope | {"event": "entitlement.renewed", "data": {}}
         event = company.change(self.dice)
         key = "id" if event.startswith("organization.") else "organization_id"
-        return told | {"event": event, "data": {key: company.number}}
+        return envelope | {"event": event, "data": {key: company.number}}
 
     def ring(self, url: str, hook: Json) -> bool:
-        """One try of the sender; it comes again with the same id until it sees a 2xx."""
+        """Try to send a hook once; the sender repeats it with the same id until a 2xx comes."""
         try:
             answer = requests.post(f"{url}/sync/hooks", json=hook, headers=BEARER, timeout=5)
         except requests.RequestException:
@@ -203,8 +207,8 @@ class Story:
         return answer.ok
 
     def figures(self) -> str:
-        """What the sender saw: posts, answers by kind, milliseconds until a 2xx."""
-        took = sorted(each * 1000 for each in self.posts if each is not None)
+        """Describe the sender's view: posts, answers by kind, milliseconds until a 2xx."""
+        took = sorted(seconds * 1000 for seconds in self.posts if seconds is not None)
         p50, p99 = (took[int(len(took) * share)] for share in (0.5, 0.99))
         kinds = dict(Counter(answer for _, answer in self.answers))
         return f"{len(self.posts)} posts, {kinds}, p50 {p50:.0f} ms, p99 {p99:.0f} ms"
@@ -243,7 +247,7 @@ class House:
 
     @property
     def names(self) -> list[str]:
-        """On PostgreSQL a second worker stands by, for it may run on another machine."""
+        """Return the processes; on PostgreSQL a second worker stands by, as on another machine."""
         alone = self.environ["PANEL_DATABASE_URL"].startswith("sqlite")
         workers = ["worker"] if alone else ["worker", "second worker"]
         return ["web", *([] if self.environ["PANEL_WORKER"] == "inside" else workers)]
@@ -264,7 +268,7 @@ class House:
             )
 
     def kill(self, names: list[str]) -> None:
-        """The whole group at once: master and workers, with SIGKILL."""
+        """Kill whole groups at once, master and workers, with SIGKILL."""
         for name in names:
             os.killpg(self.running[name].pid, signal.SIGKILL)
         for name in names:
@@ -274,10 +278,10 @@ class House:
 @contextmanager
 def house(environ: Mapping[str, str]) -> Iterator[House]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        one = House(environ, listener)
+        first_house = House(environ, listener)
         try:
-            for name in one.names:
-                one.start(name)
-            yield one
+            for name in first_house.names:
+                first_house.start(name)
+            yield first_house
         finally:
-            one.kill(list(one.running))
+            first_house.kill(list(first_house.running))

@@ -1,7 +1,5 @@
 """Hooks that are given up are buried with the reason, and can be run again."""
 
-import threading
-
 import pytest
 
 from panel.data import inbox
@@ -22,9 +20,9 @@ def test_after_the_last_try_the_hooks_are_buried_with_the_reason(
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
     engine.intake.accept(hook("b", 1))
-    (lost,) = until(engine.intake.list_buried)
+    (burial,) = until(engine.intake.list_buried)
     assert chatwoot.count(1) == 3
-    assert (lost.organization, lost.hooks, lost.reason) == (1, 2, "http_500: it said so")
+    assert (burial.organization, burial.hooks, burial.reason) == (1, 2, "http_500: it said so")
     assert answered(engine)
     assert engine.intake.stats().buried == 2
 
@@ -32,7 +30,7 @@ def test_after_the_last_try_the_hooks_are_buried_with_the_reason(
 def test_a_younger_hook_is_not_buried_with_the_elder(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    """It has not had its day yet: its tries begin when those of the elder end."""
+    """The tries of the younger hook begin when those of the elder end."""
     engine = build(waits=(0.3,))
 
     def act(organization: int) -> None:
@@ -53,8 +51,8 @@ def test_what_will_not_heal_is_buried_at_once(build: BuildEngine, chatwoot: Chat
     chatwoot.act = raising(Refused("denied", "no administrator"))
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("h", 1))
-    (lost,) = until(engine.intake.list_buried)
-    assert lost.reason == "denied: no administrator"
+    (burial,) = until(engine.intake.list_buried)
+    assert burial.reason == "denied: no administrator"
     assert chatwoot.count(1) == 1
 
 
@@ -65,8 +63,8 @@ def test_a_pass_that_breaks_is_buried_without_telling_what_it_held(
     chatwoot.act = raising(KeyError("maria@example.com"))
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("h", 1))
-    (lost,) = until(engine.intake.list_buried)
-    assert lost.reason == "unexpected KeyError"
+    (burial,) = until(engine.intake.list_buried)
+    assert burial.reason == "unexpected KeyError"
     assert "a pass broke" in caplog.text
 
 
@@ -76,13 +74,13 @@ def test_a_buried_pass_is_run_again(build: BuildEngine, chatwoot: Chatwoot, by_h
     chatwoot.act = raising(Refused("denied"))
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
-    (lost,) = until(engine.intake.list_buried)
+    (burial,) = until(engine.intake.list_buried)
     chatwoot.act = lambda _organization: None
-    assert engine.intake.replay("a" if by_hook else lost.id) is True
+    assert engine.intake.replay("a" if by_hook else burial.id) is True
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done")]
     assert engine.intake.list_buried() == []
-    assert engine.intake.replay(lost.id) is False
+    assert engine.intake.replay(burial.id) is False
 
 
 def test_a_replay_has_all_its_tries_again(build: BuildEngine, chatwoot: Chatwoot) -> None:
@@ -90,11 +88,11 @@ def test_a_replay_has_all_its_tries_again(build: BuildEngine, chatwoot: Chatwoot
     chatwoot.act = raising(Unwell("http_500"))
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
-    (lost,) = until(engine.intake.list_buried)
-    assert engine.intake.replay(lost.id)
+    (burial,) = until(engine.intake.list_buried)
+    assert engine.intake.replay(burial.id)
     until(lambda: chatwoot.count(1) == 6)
-    (lost,) = until(engine.intake.list_buried)
-    assert lost.hooks == 1
+    (burial,) = until(engine.intake.list_buried)
+    assert burial.hooks == 1
 
 
 def test_a_replay_joins_the_pass_that_waits(build: BuildEngine, chatwoot: Chatwoot) -> None:
@@ -102,11 +100,11 @@ def test_a_replay_joins_the_pass_that_waits(build: BuildEngine, chatwoot: Chatwo
     chatwoot.act = raising(Refused("denied"))
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
-    (lost,) = until(engine.intake.list_buried)
+    (burial,) = until(engine.intake.list_buried)
     halt(engine)
     engine = build()
     engine.intake.accept(hook("b", 1))
-    assert engine.intake.replay(lost.id)
+    assert engine.intake.replay(burial.id)
     assert engine.intake.stats().waiting == 1
     engine.worker.start(chatwoot := Chatwoot())
     until(lambda: answered(engine))
@@ -124,13 +122,7 @@ def test_what_cannot_be_replayed_is_said(build: BuildEngine) -> None:
 def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("a", 1))
     assert inside.wait(20)
@@ -139,11 +131,11 @@ def test_a_pass_that_somebody_cancelled_leaves_nothing_stuck(
     go.set()
     until(lambda: chatwoot.ran)
     engine.worker.sweep()
-    (lost,) = engine.intake.list_buried()
-    assert lost.reason == "lost its pass"
+    (burial,) = engine.intake.list_buried()
+    assert burial.reason == "lost its pass"
     engine.intake.accept(hook("b", 1))
-    # Whichever is first: this, or the pass of "b", which settles what was given up before.
-    was_first = engine.intake.replay(lost.id)
+    # Either this replay comes first, or the pass of "b", which settles buried hooks.
+    was_first = engine.intake.replay(burial.id)
     until(lambda: answered(engine))
     assert rows(engine) == [("a", "done" if was_first else "settled"), ("b", "done")]
 

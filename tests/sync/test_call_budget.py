@@ -1,4 +1,4 @@
-"""The budget of calls: no minute has more, and no opening waits for it."""
+"""The budget of calls: no minute has more calls, and no opening waits for the budget."""
 
 import threading
 import time
@@ -57,7 +57,7 @@ def test_many_threads_share_one_budget() -> None:
 def test_who_waited_for_a_turn_has_the_whole_time_for_the_call(
     sockets: tuple[Server, Server],
 ) -> None:
-    """Else a spent budget looks like a Chatwoot that does not answer, and the breaker opens."""
+    """Otherwise a spent budget would look like a silent Chatwoot, and the breaker would open."""
     client = Client(sockets[1].url, {}, gate=lambda: time.sleep(0.4))
     assert client.get("api", by=Deadline(0.3)).status == 200
 
@@ -71,7 +71,8 @@ def test_opening_a_panel_does_not_wait_for_the_budget(wing: Wing) -> None:
     talk = wing.chat.add_conversation(number)["id"]
 
     def waits() -> None:
-        with suppress(Exception):  # long after this test, when the worlds are gone
+        # The calls may end long after this test, when the worlds are gone.
+        with suppress(Exception):
             passes.bring_in_line(42)
 
     threading.Thread(target=waits, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Hooks pour in, everybody is killed, both worlds stumble: nothing is lost or made twice."""
+"""Hooks pour in, processes are killed, both worlds fail at times: nothing is lost or made twice."""
 
 import time
 from collections import Counter
@@ -38,36 +38,36 @@ from tests.sync.stumbling import (
 from tests.sync.until import until
 
 
-def rage(told: Story, panel: House) -> None:
-    """Send everything; kill somebody in the midst of each wave but the last."""
+def rage(tale: Story, panel: House) -> None:
+    """Send all hooks, and kill a process in the midst of each wave but the last."""
     with ThreadPoolExecutor(SENDERS) as senders:
 
         def send(hook: Json) -> None:
-            until(lambda: told.ring(panel.url, hook), 120)
+            until(lambda: tale.ring(panel.url, hook), 120)
 
-        sent = []
-        for number, wave in enumerate(told.waves()):
-            sent += [senders.submit(send, hook) for hook in wave]
+        posts = []
+        for number, wave in enumerate(tale.waves()):
+            posts += [senders.submit(send, hook) for hook in wave]
             if number < SIZE.kills:
-                some_calls_later(told)
-                names = panel.names if number % 3 == 0 else [told.dice.choice(panel.names)]
+                some_calls_later(tale)
+                names = panel.names if number % 3 == 0 else [tale.dice.choice(panel.names)]
                 panel.kill(names)
                 panel.killed.update(names)
                 for name in names:
                     panel.start(name)
-        for each in sent:
-            each.result()
+        for post in posts:
+            post.result()
 
 
-def some_calls_later(told: Story) -> None:
-    """A random moment in the midst of the passes: after so many calls to Chatwoot."""
-    with told.chat.lock:
-        target = len(told.chat.calls) + told.dice.randrange(3, 60)
-    until(lambda: len(told.chat.calls) >= target, 60)
+def some_calls_later(tale: Story) -> None:
+    """Wait for a random moment in the midst of the passes: after so many calls to Chatwoot."""
+    with tale.chat.lock:
+        target = len(tale.chat.calls) + tale.dice.randrange(3, 60)
+    until(lambda: len(tale.chat.calls) >= target, 60)
 
 
 def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
-    """Every kept hook by its id: what became of it, and why."""
+    """Return every kept hook by its id: its status and the reason."""
     database = db.connect(url)
     try:
         with database.connect() as connection:
@@ -78,7 +78,7 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 
 
 def settled(url: str) -> float:
-    """Seconds until no hook waits any more."""
+    """Return the seconds until no hook waits any more."""
     database, begun = db.connect(url), time.monotonic()
     intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
@@ -86,16 +86,16 @@ def settled(url: str) -> float:
     return time.monotonic() - begun
 
 
-def clean_run(told: Story, folder: Path) -> Chatwoot:
-    """A Chatwoot as at the beginning, after one undisturbed pass of each organization."""
+def clean_run(tale: Story, folder: Path) -> Chatwoot:
+    """Return a Chatwoot as at the beginning, after an undisturbed pass of each organization."""
     chat = fresh_chatwoot()
-    chat.contacts, chat.conversations = deepcopy(told.seeded)
-    with on_sockets(told.office, chat) as (office_at, chat_at):
+    chat.contacts, chat.conversations = deepcopy(tale.seeded)
+    with on_sockets(tale.office, chat) as (office_at, chat_at):
         settings = from_env(calm(environment(office_at.url, chat_at.url, folder)))
         shared = services.build(settings, Flask("clean"))
         engine = make_engine(settings, shared.database)
         engine.migrate()
-        for company in told.companies:
+        for company in tale.companies:
             Jobs(shared, engine.intake).bring_in_line(company.number)
         shared.database.dispose()
     return chat
@@ -106,11 +106,11 @@ def calm(environ: dict[str, str], **more: str) -> dict[str, str]:
 
 
 def looks(chat: Chatwoot, seeded: Collection[int]) -> tuple[list[Any], dict[int, Any]]:
-    """Contacts and conversations, without the numbers and times of new ones.
+    """Return contacts and conversations, without the numbers and times of new ones.
 
-    Nor their names: a contact keeps the one it was made with, since an agent may have changed it.
-    Whom a pass made and who has left since is nobody: such a contact says nothing of us, or it is
-    an orphan, and stands here.
+    Names are left out: a contact keeps its first name, since an agent may have changed it. A
+    contact that a pass made for a person who has left since has no attributes of ours. If it has
+    some, it is an orphan, and stands in this list.
     """
     keys = ("email", "phone_number", "identifier", "custom_attributes")
     rows = [
@@ -132,48 +132,49 @@ class Scene:
 @pytest.fixture(params=["separate on sqlite", "inside on sqlite", "separate on postgresql"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     worker, _, database = request.param.partition(" on ")
-    told = story(seed=20261122)
+    tale = story(seed=20261122)
     url = f"sqlite:///{tmp_path / 'panel.db'}"
     if database == "postgresql":
         from_cluster: str = request.getfixturevalue("cluster")
         url = postgres.create(from_cluster, f"chaos_{worker}", "template")
     with ExitStack() as stack:
-        office, chat = stack.enter_context(on_sockets(told.office, told.chat))
+        office, chat = stack.enter_context(on_sockets(tale.office, tale.chat))
         environ = environment(office.url, chat.url, tmp_path)
         changes = {"PANEL_DATABASE_URL": url, "PANEL_WORKER": worker, "HOME": str(tmp_path)}
-        one = stack.enter_context(house(calm(environ, **changes)))
-        until(lambda: requests.get(f"{one.url}/healthz", timeout=60).ok, 60)
-        yield Scene(told, one, url, tmp_path)
+        first_house = stack.enter_context(house(calm(environ, **changes)))
+        until(lambda: requests.get(f"{first_house.url}/healthz", timeout=60).ok, 60)
+        yield Scene(tale, first_house, url, tmp_path)
 
 
 def test_killed_and_stumbling_it_ends_as_a_clean_run_does(scene: Scene) -> None:
-    told, begun = scene.story, time.monotonic()
-    told.chat.delay = 0.005
-    told.chat.flaky(0.05, seed=7, lost=0.3)
-    told.office.stumble(0.05, seed=8)
-    rage(told, scene.house)
-    sent = time.monotonic() - begun
+    tale, begun = scene.story, time.monotonic()
+    tale.chat.delay = 0.005
+    tale.chat.flaky(0.05, seed=7, lost=0.3)
+    tale.office.stumble(0.05, seed=8)
+    rage(tale, scene.house)
+    duration = time.monotonic() - begun
     waited = settled(scene.url)
-    print(f"\nchaos: {told.figures()}, {dict(scene.house.killed)} killed")  # noqa: T201
-    print(f"sent within {sent:.1f} s, quiet {waited:.1f} s later")  # noqa: T201
-    told.chat.flaky(0.0)
-    told.office.stumble(0.0, seed=8)
-    everyone_was_answered(told, outcomes(scene.url))
-    seeded = told.seeded[0].keys()
-    people, talks = looks(told.chat, seeded)
-    right, right_talks = looks(clean_run(told, scene.folder / "clean"), seeded)
+    print(f"\nchaos: {tale.figures()}, {dict(scene.house.killed)} killed")  # noqa: T201
+    print(f"sent within {duration:.1f} s, quiet {waited:.1f} s later")  # noqa: T201
+    tale.chat.flaky(0.0)
+    tale.office.stumble(0.0, seed=8)
+    everyone_was_answered(tale, outcomes(scene.url))
+    seeded = tale.seeded[0].keys()
+    people, talks = looks(tale.chat, seeded)
+    right, right_talks = looks(clean_run(tale, scene.folder / "clean"), seeded)
     assert people == right
     assert talks == right_talks
-    left = len(told.chat.contacts) - len(people)
-    print(f"{left} contacts of people who left say nothing of us")  # noqa: T201
+    rest = len(tale.chat.contacts) - len(people)
+    print(f"{rest} contacts of people who left say nothing of us")  # noqa: T201
 
 
-def everyone_was_answered(told: Story, found: dict[str, tuple[str, str | None]]) -> None:
-    """Every hook was kept once, and is done, or of no kind of ours, or buried with its reason."""
-    assert set(found) == {f"h{number}" for number in range(SIZE.hooks)}
-    accepted = Counter(name for name, answer in told.answers if answer == "accepted")
+def everyone_was_answered(tale: Story, results: dict[str, tuple[str, str | None]]) -> None:
+    """Check that every hook was kept once, and is done, of an unknown kind, or buried with its
+    reason."""
+    assert set(results) == {f"h{number}" for number in range(SIZE.hooks)}
+    accepted = Counter(name for name, answer in tale.answers if answer == "accepted")
     assert max(accepted.values()) == 1
-    statuses = Counter(found.values())
+    statuses = Counter(results.values())
     nameless = sum(number % 50 == 8 for number in range(SIZE.hooks))
     foreign = sum(number % 50 == 7 for number in range(SIZE.hooks))
     assert statuses.pop(("buried", "no_organization")) == nameless

@@ -1,4 +1,4 @@
-"""Chatwoot's own webhooks: what is worth a pass, what warms, what is free."""
+"""Chatwoot's own webhooks: events that need a pass, events that warm, events that cost nothing."""
 
 from collections import Counter
 from typing import Any
@@ -26,15 +26,16 @@ def news(door: Door, email: str, *changed: str, **fields: Any) -> Json:
     } | fields
 
 
-# -- what is worth a pass --------------------------------------------------------------------------
+# -- events that need a pass
+# -------------------------------------------------------------------------
 
 
 def test_a_new_conversation_of_a_known_contact_gets_named(door: Door) -> None:
-    told = door.demand("conversation_created", **talk(door, "bia@acme.example"))
-    assert told == {"passes": 0, "tasks": 1}
+    demand = door.demand("conversation_created", **talk(door, "bia@acme.example"))
+    assert demand == {"passes": 0, "tasks": 1}
     get(Jobs, door.panel.app).do_task(Task(NAMING, 900))
-    told = door.panel.chat.conversations[900]["custom_attributes"]
-    assert told == {"middag_organization_id": "42", "middag_organization": "Acme"}
+    demand = door.panel.chat.conversations[900]["custom_attributes"]
+    assert demand == {"middag_organization_id": "42", "middag_organization": "Acme"}
 
 
 def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:
@@ -43,7 +44,7 @@ def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:
 
 
 def test_a_new_contact_with_a_known_email_gets_its_attributes(door: Door) -> None:
-    """Somebody deleted her contact, and she writes again."""
+    """Her contact was deleted, and she writes again."""
     del door.panel.chat.contacts[door.contact("bia@acme.example")["id"]]
     anew = door.panel.chat.add_contact(950, name="Bia", email="bia@acme.example")
     fields = anew | {"email": "Bia@Acme.example"}
@@ -63,12 +64,12 @@ def test_a_contact_that_takes_on_a_known_email_gets_its_attributes(door: Door) -
 def test_a_new_conversation_of_a_person_of_two_organizations_is_left_to_the_agent(
     door: Door,
 ) -> None:
-    told = door.demand("conversation_created", **talk(door, "ana@acme.example"))
-    assert told == {"passes": 0, "tasks": 0}
+    demand = door.demand("conversation_created", **talk(door, "ana@acme.example"))
+    assert demand == {"passes": 0, "tasks": 0}
 
 
 def another_contact(door: Door, email: str) -> Json:
-    """Somebody of ours comes through a contact that no pass has seen."""
+    """Let a known person write through a contact that no pass has seen."""
     return door.contact(email) | {"id": 950}
 
 
@@ -91,7 +92,8 @@ def test_two_deliveries_are_two(door: Door) -> None:
     assert len(door.kept()) == 2
 
 
-# -- what costs nothing ----------------------------------------------------------------------------
+# -- events that cost nothing
+# --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("changed", [["last_activity_at"], ["last_activity_at", "updated_at"], []])
@@ -121,7 +123,8 @@ def test_other_events_cost_nothing(door: Door, event: str) -> None:
     assert (door.kept(), door.warmed()) == ([], 0)
 
 
-# -- what warms ------------------------------------------------------------------------------------
+# -- events that warm
+# ----------------------------------------------------------------------------------
 
 
 def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
@@ -129,7 +132,7 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
         door.tell("message_created", **message(door, "bia@acme.example"))
     assert (door.warmed(), door.kept()) == (1, [])
     (first,) = door.warmings()
-    # As the worker leaves it when it is done.
+    # The worker leaves the row like this when the warming is done.
     with door.shared.database.begin() as connection:
         connection.execute(update(tasks).values(waiting=None, done_at=door.panel.clock()))
     door.tell("message_created", **message(door, "bia@acme.example"))
@@ -140,12 +143,12 @@ def test_a_customers_messages_warm_once_a_minute(door: Door) -> None:
 
 
 def finish_warmings(door: Door) -> list[int]:
-    """As the worker leaves those that wait when they are done; returns of whom they are."""
+    """Finish the waiting warmings as the worker does; returns their organizations."""
     with door.shared.database.begin() as connection:
-        here = and_(tasks.c.kind == WARMING, tasks.c.waiting.is_not(None))
-        waiting = list(connection.scalars(select(tasks.c.number).where(here)))
+        condition = and_(tasks.c.kind == WARMING, tasks.c.waiting.is_not(None))
+        waiting = list(connection.scalars(select(tasks.c.number).where(condition)))
         ended = {"waiting": None, "done_at": door.panel.clock()}
-        connection.execute(update(tasks).where(here).values(**ended))
+        connection.execute(update(tasks).where(condition).values(**ended))
     return waiting
 
 

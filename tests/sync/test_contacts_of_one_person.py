@@ -55,18 +55,19 @@ def test_each_contact_of_a_person_is_told_whichever_was_there_first(
 
 
 def test_who_types_a_persons_phone_into_the_websites_chat_is_told_nothing(bench: Bench) -> None:
-    """Chatwoot lets a visitor read all of such a contact, and phones can be counted through."""
+    """A visitor can read all of such a contact in Chatwoot, and phones can be guessed one after
+    another."""
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
-    known = by_mail(bench)
+    contact = by_mail(bench)
     bench.run()
     visitor = bench.chat.add_contact(name="Whoever", phone_number=PHONE)
     join(bench, visitor, SITE)
     talk(bench, visitor, SITE)
     bench.run()
-    assert_told(bench, known)
+    assert_told(bench, contact)
     assert ours(visitor) == {}
     [conversation] = [
-        each for each in bench.chat.conversations.values() if each["contact_id"] == visitor["id"]
+        row for row in bench.chat.conversations.values() if row["contact_id"] == visitor["id"]
     ]
     assert name_of(conversation) is None
 
@@ -106,8 +107,8 @@ def test_who_leaves_is_cleared_in_each_of_their_contacts(bench: Bench) -> None:
     bench.run()
     bench.office.remove("collaborators", 42, 1)
     bench.run()
-    assert [ours(bench.chat.contacts[each]) for each in contacts] == [{}, {}]
-    assert {name_of(each) for each in bench.chat.conversations.values()} == {None}
+    assert [ours(bench.chat.contacts[contact]) for contact in contacts] == [{}, {}]
+    assert {name_of(conversation) for conversation in bench.chat.conversations.values()} == {None}
     assert bench.directory.find_seated(contacts) == set()
 
 
@@ -141,8 +142,8 @@ def test_a_person_of_two_organizations_has_both_in_each_contact(bench: Bench) ->
     contacts = [by_mail(bench), by_whatsapp(bench)]
     for number in (42, 45, 42):
         bench.run(number)
-    named = [organization_of(bench.chat.contacts[each]) for each in contacts]
-    assert named == ["42,45", "42,45"]
+    organizations = [organization_of(bench.chat.contacts[contact]) for contact in contacts]
+    assert organizations == ["42,45", "42,45"]
 
 
 def test_what_failed_for_one_contact_is_made_good_by_the_next_pass(bench: Bench) -> None:
@@ -159,10 +160,10 @@ def test_what_failed_for_one_contact_is_made_good_by_the_next_pass(bench: Bench)
 # -- case, blanks, look-alikes ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("named", ["ANA@acme.example", "  ana@Acme.Example ", "\tana@acme.example"])
-def test_case_and_blanks_of_an_email_make_nobody_else(bench: Bench, named: str) -> None:
+@pytest.mark.parametrize("email", ["ANA@acme.example", "  ana@Acme.Example ", "\tana@acme.example"])
+def test_case_and_blanks_of_an_email_make_nobody_else(bench: Bench, email: str) -> None:
     number = by_mail(bench)
-    collaborator(bench, 1, "ana", email=named)
+    collaborator(bench, 1, "ana", email=email)
     bench.run()
     assert_told(bench, number)
 
@@ -173,7 +174,7 @@ def test_an_upper_case_email_in_chatwoot_is_the_evidence_too(bench: Bench) -> No
     collaborator(bench, 1, "ana")
     bench.run()
     assert_told(bench, number)
-    assert [each.rests_on for each in bench.links.find(0, number)] == ["email"]
+    assert [link.rests_on for link in bench.links.find(0, number)] == ["email"]
 
 
 @pytest.mark.parametrize("other", ["an\u0430@acme.example", "\u212aana@acme.example"])

@@ -1,4 +1,4 @@
-"""The back office corrects an e-mail: one contact takes it on, and nobody else."""
+"""The back office corrects an e-mail: only the person's own contact gets the new one."""
 
 import logging
 
@@ -10,7 +10,7 @@ from tests.sync.passes import Bench, company
 
 
 def corrected(bench: Bench) -> int:
-    """Ana has a contact that a pass made, a conversation in it, and another e-mail since."""
+    """Give Ana a contact that a pass made, a conversation, and then another e-mail."""
     collaborator(bench, 1, "ana")
     bench.run()
     contact = bench.contact(email=FORMER)
@@ -49,10 +49,10 @@ def test_a_contact_that_a_visitor_can_read_is_not_told_the_new_email(
     for _ in range(2):
         bench.run()
     assert_stays(bench, number, FORMER)
-    (left,) = bench.directory.list_unsettled(42)
-    assert (left.contact, left.former_email) == (number, FORMER)
-    said = [each for each in caplog.messages if "former e-mail" in each]
-    assert len(said) == 1
+    (unsettled,) = bench.directory.list_unsettled(42)
+    assert (unsettled.contact, unsettled.former_email) == (number, FORMER)
+    lines = [message for message in caplog.messages if "former e-mail" in message]
+    assert len(lines) == 1
     assert FORMER not in caplog.text
 
 
@@ -65,7 +65,7 @@ def test_an_email_that_somebody_else_owns_is_reported_and_both_contacts_are_told
     bench.run()
     assert_stays(bench, number, FORMER)
     assert_told(bench, other["id"])
-    assert [each.contact for each in bench.directory.list_unsettled(42)] == [number]
+    assert [person.contact for person in bench.directory.list_unsettled(42)] == [number]
 
 
 def test_an_email_whose_owner_the_filter_does_not_show_is_reported(bench: Bench) -> None:
@@ -84,7 +84,7 @@ def test_an_email_that_an_agent_wrote_is_theirs(
     for _ in range(2):
         bench.run()
     assert_stays(bench, number, "by.hand@acme.example")
-    assert len([each for each in caplog.messages if f"contact {number} " in each]) == 1
+    assert len([message for message in caplog.messages if f"contact {number} " in message]) == 1
 
 
 def test_what_is_corrected_in_chatwoot_is_no_longer_reported(
@@ -103,7 +103,7 @@ def test_two_who_exchange_their_emails_exchange_their_contacts(bench: Bench) -> 
     collaborator(bench, 1, "ana", role="admin")
     collaborator(bench, 2, "bia")
     bench.run()
-    before = {each: bench.contact(email=f"{each}@acme.example")["id"] for each in ("ana", "bia")}
+    before = {name: bench.contact(email=f"{name}@acme.example")["id"] for name in ("ana", "bia")}
     collaborator(bench, 1, "ana", email="bia@acme.example", role="admin")
     collaborator(bench, 2, "bia", email="ana@acme.example")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""A rehearsal notes what a pass would do, and writes nothing."""
+"""A dry run notes the writes of a pass, and writes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +13,17 @@ __all__ = ["sockets", "wing"]  # fixtures
 
 
 def really(wing: Wing, numbers: list[int]) -> list[tuple[str, str]]:
-    """(method, path below the account) of what passes of these organizations then write."""
+    """Run real passes of these organizations; returns (method, path below the account) of their
+    writes."""
     wing.chat.forget()
     before = set(wing.chat.contacts)
     for number in numbers:
         wing.run(number)
     paths = [(call.method, call.path) for call in wing.chat.writes]
-    told = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
-    # Whom a pass made has no number yet when it is rehearsed.
+    calls = [(method, path.removeprefix("/api/v1/accounts/1/")) for method, path in paths]
+    # In a dry run, a contact that a pass would make has no number yet.
     new = {f"contacts/{number}" for number in wing.chat.contacts.keys() - before}
-    return [(method, "contacts/(new)" if path in new else path) for method, path in told]
+    return [(method, "contacts/(new)" if path in new else path) for method, path in calls]
 
 
 def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
@@ -30,7 +31,7 @@ def noted(notes: list[PlannedCall]) -> list[tuple[str, str]]:
 
 
 def drifted(wing: Wing) -> None:
-    """Everything that a pass can find changed: names, people, entitlements, what agents did."""
+    """Change everything that a pass compares: names, people, entitlements, agents' decisions."""
     wing.run(42)
     contact = next(row for row in wing.chat.contacts.values() if row["email"] == "ana@acme.example")
     wing.chat.add_conversation(contact["id"])
@@ -67,8 +68,8 @@ def test_a_rehearsal_writes_nothing(wing: Wing) -> None:
 @on_sqlite
 def test_a_rehearsal_of_two_makes_nobody_twice_either(wing: Wing) -> None:
     notes = list(DryRun(wing.services).run([42, 45]))
-    done = really(wing, [42, 45])
-    assert noted(notes).count(("POST", "contacts")) == done.count(("POST", "contacts"))
+    outcome = really(wing, [42, 45])
+    assert noted(notes).count(("POST", "contacts")) == outcome.count(("POST", "contacts"))
 
 
 @on_sqlite
@@ -94,9 +95,7 @@ BIA: dict[str, Any] = {"id": 2, "organization_id": 42, "email": "bia@acme.exampl
 )
 def test_a_rehearsal_shows_who_would_be_cleared(wing: Wing, fields: dict[str, Any]) -> None:
     wing.run(42)
-    (contact,) = [
-        each["id"] for each in wing.chat.contacts.values() if each["email"] == BIA["email"]
-    ]
+    (contact,) = [row["id"] for row in wing.chat.contacts.values() if row["email"] == BIA["email"]]
     wing.office.put("collaborators", 42, BIA | fields)
     (note,) = DryRun(wing.services).run([42])
     assert note.path == f"contacts/{contact}/destroy_custom_attributes"
@@ -107,15 +106,15 @@ def test_a_rehearsal_shows_contacts_that_earlier_versions_left_behind(wing: Wing
     definition = {"attribute_key": "middag_organization_id", "attribute_display_type": "text"}
     wing.chat.definitions[1] = {"id": 1, "attribute_model": "contact_attribute", **definition}
     wing.run(42)
-    told = {"middag_organization_id": "42", "middag_role": "member"}
-    left = wing.chat.add_contact(name="Leo", email="leo@x.example", custom_attributes=told)
+    attributes = {"middag_organization_id": "42", "middag_role": "member"}
+    contact = wing.chat.add_contact(name="Leo", email="leo@x.example", custom_attributes=attributes)
     (note,) = DryRun(wing.services).run([42])
-    assert note.path == f"contacts/{left['id']}/destroy_custom_attributes"
+    assert note.path == f"contacts/{contact['id']}/destroy_custom_attributes"
 
 
 def test_a_rehearsal_says_what_is_left_to_people(wing: Wing) -> None:
     wing.run(42)
-    (contact,) = [each for each in wing.chat.contacts.values() if each["email"] == BIA["email"]]
+    (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == BIA["email"]]
     contact["contact_inboxes"] = [{"inbox": wing.chat.inboxes[1], "source_id": "visitor"}]
     wing.office.put("collaborators", 42, BIA | {"role": "member", "email": "b@acme.example"})
     for _ in range(2):

@@ -1,7 +1,6 @@
 """The engine on each database: durable commits, foreign writers, a restart."""
 
 import logging
-import threading
 
 import psycopg
 import pytest
@@ -23,17 +22,18 @@ __all__ = ["chatwoot"]  # a fixture
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> None:
-    """Trap 6: read back from the connections that write, ours and those of DBOS."""
+    """Some builds of SQLite lose commits by default, so the connections that write are asked: ours
+    and those of DBOS."""
     engine = build()
     with inbox.write_transaction(engine.database, 1) as connection:
-        asked = [
+        results = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "busy_timeout")
         ]
-    assert asked == ["wal", 2, 5000]
+    assert results == ["wal", 2, 5000]
     engine.worker.start(chatwoot)
     until(engine.queue.client.list_schedules)
-    # The one that runs: there is one per process.
+    # This returns the running instance, of which a process has one.
     instance = DBOS(config=engine.worker.executor.make_config())
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -46,7 +46,7 @@ def test_dbos_tells_its_life_story_to_nobody(build: BuildEngine, chatwoot: Chatw
     engine.intake.accept(hook("h", 1))
     until(lambda: answered(engine))
     theirs = logging.getLogger("dbos")
-    assert [type(one) for one in theirs.handlers] == [logging.NullHandler]
+    assert [type(handler) for handler in theirs.handlers] == [logging.NullHandler]
     assert theirs.propagate
     assert theirs.level == logging.WARNING
 
@@ -56,13 +56,7 @@ def test_a_foreign_writer_delays_a_pass_and_loses_nothing(
     build: BuildEngine, chatwoot: Chatwoot, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "WRITE_SECONDS", 0.2)
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("h", 1))
     assert inside.wait(20)
@@ -90,15 +84,15 @@ def test_when_the_database_restarts_the_lease_is_taken_anew(
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("before", 1))
     until(lambda: answered(engine))
-    held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {leader.LEADER_KEY}"
+    query = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {leader.LEADER_KEY}"
     with psycopg.connect(url, autocommit=True) as connection:
-        (held_by,) = connection.execute(held.encode()).fetchone() or (None,)
+        (held_by,) = connection.execute(query.encode()).fetchone() or (None,)
         assert held_by
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        until(lambda: (one := connection.execute(held.encode()).fetchone()) and one[0] != held_by)
+        until(lambda: (row := connection.execute(query.encode()).fetchone()) and row[0] != held_by)
     assert engine.intake.accept(hook("after", 2)) == "accepted"
     until(lambda: answered(engine))
     assert chatwoot.count(2) == 1

@@ -1,4 +1,4 @@
-"""What the engine keeps, what it deletes, and what it takes over from older programs."""
+"""The engine's records: kept ones, deleted ones, and those of older programs that it takes over."""
 
 import threading
 import time
@@ -25,14 +25,15 @@ __all__ = ["chatwoot"]  # a fixture
 
 
 def test_finished_work_is_deleted(build: BuildEngine, chatwoot: Chatwoot) -> None:
-    """Trap 9; ids are remembered for 30 days all the same."""
+    """The engine keeps finished work for ever, so we delete it; ids are remembered for 30 days all
+    the same."""
     engine = build()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("good", 1))
     until(lambda: answered(engine))
     chatwoot.act = raising(Refused("denied"))
     engine.intake.accept(hook("bad", 2))
-    (lost,) = until(engine.intake.list_buried)
+    (burial,) = until(engine.intake.list_buried)
     until(lambda: engine.queue.client.list_workflows(status="ERROR"))
     until(lambda: engine.queue.client.list_workflows(status="SUCCESS"))
     halt(engine)
@@ -41,7 +42,7 @@ def test_finished_work_is_deleted(build: BuildEngine, chatwoot: Chatwoot) -> Non
     assert engine.queue.client.list_workflows(status="SUCCESS") == []
     build(clock=lambda: time.time() + 29 * DAY).worker.sweep()
     assert engine.intake.accept(hook("good", 1)) == "duplicate"
-    assert [one.id for one in engine.intake.list_buried()] == [lost.id]
+    assert [burial.id for burial in engine.intake.list_buried()] == [burial.id]
     assert len(engine.queue.client.list_workflows(status="ERROR")) == 1
     build(clock=lambda: time.time() + 91 * DAY).worker.sweep()
     assert engine.queue.client.list_workflows() == []
@@ -67,11 +68,11 @@ def test_the_engine_sweeps_and_reconciles_by_its_own_clock(
     engine.intake.accept(hook("old", 1, "ticket.created"))
     until(lambda: len(engine.queue.client.list_schedules()) == 2)
     plans = engine.queue.client.list_schedules()
-    assert {(one["schedule_name"], one["cron_timezone"]) for one in plans} == {
+    assert {(plan["schedule_name"], plan["cron_timezone"]) for plan in plans} == {
         ("sweep", None),
         ("reconcile", "America/Sao_Paulo"),
     }
-    # As they fire: under the same names, on the engine's own queue.
+    # Schedules fire under the same names, on the engine's own queue.
     with engine.database.begin() as connection:
         connection.execute(text("UPDATE hooks SET received_at = received_at - 91 * 86400"))
     engine.queue.client.trigger_schedule("reconcile")
@@ -81,24 +82,25 @@ def test_the_engine_sweeps_and_reconciles_by_its_own_clock(
 
 
 def test_nothing_is_pickled_and_versions_are_constant(build: BuildEngine) -> None:
-    """Traps 4 and 5: a version computed from the code would leave all of this lying."""
+    """With a version that is computed from the code, a new program would leave the old one's work
+    undone."""
     engine = build()
     engine.worker.start(lambda _organization: None)
     engine.intake.accept(hook("h", 1))
     until(lambda: answered(engine))
     prefix = "" if engine.on_sqlite else "dbos."
     with engine.database.connect() as connection:
-        kept = connection.execute(
+        row = connection.execute(
             text(
                 f"SELECT serialization, application_version FROM {prefix}workflow_status "
                 "WHERE name = 'pass'"
             )
         ).one()
-    assert tuple(kept) == ("portable_json", "1")
+    assert tuple(row) == ("portable_json", "1")
 
 
 def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot: Chatwoot) -> None:
-    """Trap 4: the functions are other ones after each start, the version is not."""
+    """The functions are other objects after each start; the application version stays the same."""
     engine = build()
     engine.worker.start(lambda _organization: None)
     engine.intake.accept(hook("a", 1))
@@ -112,8 +114,8 @@ def test_the_work_of_an_older_process_is_picked_up(build: BuildEngine, chatwoot:
 
 
 def enqueue_as_before(engine: Engine, organization: int, delay: float | None = None) -> None:
-    """As programs before the lanes did: a row that names its pass, and the pass in a queue of the
-    engine, which is partitioned by organization."""
+    """Enqueue as programs before the lanes did: a row that names its pass, and the pass in a queue
+    of the engine that is partitioned by organization."""
     pass_id = str(uuid4())
     row = InboxRow(f"h{organization}", "order.paid", organization, None, time.time(), time.time())
     options: EnqueueOptions = {
@@ -134,7 +136,7 @@ def enqueue_as_before(engine: Engine, organization: int, delay: float | None = N
 def test_what_an_older_program_has_enqueued_is_done_once(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    """Its passes wait in the engine's own queue, one of them for its next try."""
+    """The older program's passes wait in the engine's own queue, one of them for its next try."""
     engine = build()
     enqueue_as_before(engine, 1)
     enqueue_as_before(engine, 2)
@@ -146,7 +148,7 @@ def test_what_an_older_program_has_enqueued_is_done_once(
 
 
 def test_sequence_numbers_are_never_used_again(build: BuildEngine) -> None:
-    """Trap 1, as far as it is left: what a pass answers is told by the sequence, not by a clock."""
+    """The sequence tells which hooks a pass answers; clocks are not compared."""
     engine = build()
     engine.intake.accept(hook("a", 1, "ticket.created"))
     with engine.database.begin() as connection:
@@ -181,7 +183,8 @@ def test_executing_begins_when_the_database_is_back(
 
 
 def test_a_row_without_its_pass_is_not_kept(build: BuildEngine) -> None:
-    """One transaction: else a hook would be accepted that nothing will ever answer."""
+    """Both are written in one transaction: otherwise a hook could be accepted that no pass ever
+    answers."""
     engine = build()
     with engine.database.begin() as connection:
         connection.execute(text("ALTER TABLE passes RENAME TO gone"))
@@ -194,7 +197,8 @@ def test_a_row_without_its_pass_is_not_kept(build: BuildEngine) -> None:
 
 
 def test_an_organization_has_one_writer_at_a_time(build: BuildEngine) -> None:
-    """Else a hook is kept with a lower sequence than one that a pass has answered, and lost."""
+    """With two writers, a hook could get a lower sequence than one that a pass has answered, and be
+    lost."""
     database, order = build().database, list[str]()
 
     def write(name: str) -> None:

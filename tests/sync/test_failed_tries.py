@@ -1,4 +1,4 @@
-"""A try that fails keeps what it reached, and the next one goes on behind it."""
+"""A failed try keeps its progress, and the next try goes on behind it."""
 
 import itertools
 import random
@@ -24,7 +24,7 @@ def add_colleagues(wing: Wing, count: int) -> None:
 
 
 def fail_at(wing: Wing, *numbers: int, status: int = 429) -> None:
-    """The calls of these numbers, counted from now, are answered so."""
+    """Let the calls of these numbers, counted from now, fail with this status."""
     calls = itertools.count(1)
     failing = set(numbers)
     wing.chat.failures = lambda _call: Failure(status) if next(calls) in failing else None
@@ -43,46 +43,46 @@ def test_the_next_try_goes_on_behind_whom_the_last_one_reached(wing: Wing) -> No
     wing.chat.forget()
     wing.run(42)
     assert len(wing.chat.contacts) == 24
-    # What a new person costs: found by nobody, made, their conversations.
+    # A new person costs three calls: the search, the creation, the conversations.
     assert len(wing.chat.calls) <= (24 - reached + 1) * 3
 
 
 def test_a_new_process_goes_on_where_the_dead_one_was(wing: Wing) -> None:
-    """What a try remembers dies with it; whom it seated stands in our table, and is only read."""
+    """A try's memory dies with its process; seated people stand in our table, and are only read."""
     add_colleagues(wing, 20)
     fail_at(wing, 40)
     with pytest.raises(TryLater):
         wing.run(42)
-    seated = {
+    seats = {
         f"contacts/{number}"
         for number, row in wing.chat.contacts.items()
         if row["custom_attributes"]
     }
-    assert len(seated) > 5
+    assert len(seats) > 5
     wing.chat.failures = never
     wing.chat.forget()
     Jobs(wing.services, wing.engine.intake).bring_in_line(42)
     assert len(wing.chat.contacts) == 24
     assert all(row["custom_attributes"] for row in wing.chat.contacts.values())
     paths = {call.path for call in wing.chat.calls if call.method in ("PUT", "POST")}
-    assert not {path for path in paths if path.endswith(tuple(seated))}
+    assert not {path for path in paths if path.endswith(tuple(seats))}
 
 
 def test_each_try_dies_and_one_call_in_twenty_fails_and_all_are_seated(wing: Wing) -> None:
-    """Each process remembers nothing of the one before; one failing call fails its person."""
+    """A new process remembers nothing of the one before; a failed call fails its person."""
     add_colleagues(wing, 40)
     dice = random.Random(11)
     wing.chat.failures = lambda _call: Failure(500) if dice.random() < 0.05 else None
-    left = []
+    rest = []
     for _ in range(8):
         with suppress(TryLater):
             Jobs(wing.services, wing.engine.intake).bring_in_line(42)
-        told = [row for row in wing.chat.contacts.values() if row["custom_attributes"]]
-        left.append(44 - len(told))
-        if not left[-1]:
+        rows = [row for row in wing.chat.contacts.values() if row["custom_attributes"]]
+        rest.append(44 - len(rows))
+        if not rest[-1]:
             break
-    assert left[0] < 22
-    assert left[-1] == 0
+    assert rest[0] < 22
+    assert rest[-1] == 0
     assert len(wing.chat.contacts) == 44
 
 
@@ -104,13 +104,13 @@ def test_whoever_changed_meanwhile_is_looked_at_again(wing: Wing) -> None:
     wing.chat.failures = never
     company(wing.office, 42, "Acme II", "office@42.example")
     wing.run(42)
-    told = {row["custom_attributes"]["middag_organization"] for row in wing.chat.contacts.values()}
-    assert told == {"Acme II"}
+    names = {row["custom_attributes"]["middag_organization"] for row in wing.chat.contacts.values()}
+    assert names == {"Acme II"}
 
 
 @on_sqlite
 def test_a_try_that_came_further_is_followed_by_a_first_one(wing: Wing) -> None:
-    """However many calls a minute Chatwoot allows: a large organization is done at its pace."""
+    """A large organization is done at the pace that Chatwoot's limit allows, however low it is."""
     add_colleagues(wing, 12)
     engine = make_engine(wing.services.settings, wing.services.database, waits=(0.2, 3600.0))
     jobs = Jobs(wing.services, engine.intake)

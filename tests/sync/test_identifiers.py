@@ -26,18 +26,18 @@ from tests.visitor import Visitor
 __all__ = ["panel", "worlds"]  # fixtures
 
 
-NUMBERS = range(1, 61)  # what a visitor counts through
+NUMBERS = range(1, 61)  # the numbers that a visitor tries
 
 
 def count_through(worlds: Worlds) -> list[Json]:
-    """Every row that shows more than the visitor said, of all that the numbers lead to."""
-    found = []
+    """Try all numbers; returns every row that shows more than the visitor stated."""
+    rows = []
     for number in NUMBERS:
         for kind in ("user", "organization"):
             visitor = Visitor(worlds.chat_url)
             visitor.says(identifier=f"middag:{kind}:{number}")
-            found.append(visitor.reads())
-    return [each for each in found if each["email"] or each["custom_attributes"]]
+            rows.append(visitor.reads())
+    return [view for view in rows if view["email"] or view["custom_attributes"]]
 
 
 # -- counting --------------------------------------------------------------------------------------
@@ -52,15 +52,15 @@ def test_counting_found_everybody_on_a_database_of_an_earlier_version_until_the_
     panel: Panel, worlds: Worlds
 ) -> None:
     as_earlier_version(panel)
-    one = Visitor(worlds.chat_url)
-    one.says(identifier="middag:user:7")
-    assert one.reads()["email"] == "ana@acme.example"
+    visitor = Visitor(worlds.chat_url)
+    visitor.says(identifier="middag:user:7")
+    assert visitor.reads()["email"] == "ana@acme.example"
 
     run(panel)
 
     assert count_through(worlds) == []
-    kept = [seat.identifier for each in (42, 43) for seat in seats(panel, each).values()]
-    assert not [each for each in kept if each and each.startswith("middag:")]
+    identifiers = [seat.identifier for number in (42, 43) for seat in seats(panel, number).values()]
+    assert not [text for text in identifiers if text and text.startswith("middag:")]
 
 
 def test_whatever_number_stands_in_a_contact_of_ours_it_is_set_to_null(panel: Panel) -> None:
@@ -78,13 +78,14 @@ def test_counting_through_the_public_api_of_an_api_inbox_finds_nobody(
     for number in (7, 8, 42, 43):
         for kind in ("user", "organization"):
             answer = requests.post(at, json={"identifier": f"middag:{kind}:{number}"}, timeout=9)
-            told = answer.json()
-            assert (answer.status_code, told["email"]) == (200, None)
-            assert told["name"].startswith("quiet-cloud-")  # a new contact, named by Chatwoot
+            body = answer.json()
+            assert (answer.status_code, body["email"]) == (200, None)
+            assert body["name"].startswith("quiet-cloud-")  # a new contact, named by Chatwoot
 
 
 def test_an_identifier_that_chatwoot_could_not_remove_stays_noted(panel: Panel) -> None:
-    """`setup` counts what our table says is left: not until the contact is rid of it is it not."""
+    """`setup` counts the identifiers in our table: one stands there until the contact is rid of
+    it."""
     as_earlier_version(panel)
     number = row(panel, email="ana@acme.example")["id"]
     changed = f"/contacts/{number}"
@@ -112,9 +113,9 @@ def test_who_left_is_not_found_by_counting_either(panel: Panel, worlds: Worlds) 
 
 def test_an_identifier_stands_only_where_there_is_neither_email_nor_phone(panel: Panel) -> None:
     run(panel)
-    assert {each["name"] for each in panel.chat.contacts.values() if each["identifier"]} == {
-        "Bare Ltda"
-    }
+    assert {
+        contact["name"] for contact in panel.chat.contacts.values() if contact["identifier"]
+    } == {"Bare Ltda"}
     identifier = row(panel, name="Bare Ltda")["identifier"]
     assert len(identifier) >= 32
     assert "43" not in seats(panel, 43)[COMPANY].key
@@ -142,10 +143,11 @@ def test_a_company_of_an_earlier_version_keeps_its_contact_and_gets_a_random_ide
 
 
 def test_a_lost_answer_makes_nobody_twice(panel: Panel) -> None:
-    """Chatwoot made the contact and could not say so: the next try finds it by our own word."""
+    """Chatwoot made the contact and its answer was lost: the next try finds the contact by our
+    identifier."""
     once = iter([Failure(500, applied=True)])
-    made = "/api/v1/accounts/1/contacts"
-    panel.chat.failures = lambda call: next(once, None) if call.path == made else None
+    path = "/api/v1/accounts/1/contacts"
+    panel.chat.failures = lambda call: next(once, None) if call.path == path else None
     with pytest.raises(TryLater):
         run(panel, 43)
     panel.chat.failures = never
@@ -154,18 +156,18 @@ def test_a_lost_answer_makes_nobody_twice(panel: Panel) -> None:
 
 
 def test_a_try_that_fails_before_chatwoot_hears_of_it_keeps_its_identifier(panel: Panel) -> None:
-    made = "/api/v1/accounts/1/contacts"
-    panel.chat.failures = lambda call: Failure(503) if call.path == made else None
+    path = "/api/v1/accounts/1/contacts"
+    panel.chat.failures = lambda call: Failure(503) if call.path == path else None
     with pytest.raises(TryLater):
         run(panel, 43)
-    kept = seats(panel, 43)[COMPANY].identifier
+    identifier = seats(panel, 43)[COMPANY].identifier
     panel.chat.failures = never
     run(panel, 43)
-    assert row(panel, name="Bare Ltda")["identifier"] == kept
+    assert row(panel, name="Bare Ltda")["identifier"] == identifier
 
 
 def test_a_company_contact_that_has_an_email_by_now_gets_no_second_key(panel: Panel) -> None:
-    """An agent typed the e-mail in: the random identifier is not written beside it again."""
+    """An agent typed the e-mail, so the random identifier is not written beside it again."""
     run(panel)
     bare = row(panel, name="Bare Ltda")
     bare.update(identifier=None, email="typed@bare.example")
@@ -174,12 +176,12 @@ def test_a_company_contact_that_has_an_email_by_now_gets_no_second_key(panel: Pa
 
 
 def test_a_company_that_loses_its_email_is_no_lost_contact(panel: Panel) -> None:
-    """Its former contact still calls itself the company's own, and stands in our table."""
+    """The former contact still calls itself the company's own, and stands in our table."""
     run(panel, 42)
     former = row(panel, email="contato@acme.example")
     company(panel.office, 42, "Acme Ltda")
-    asked: list[Any] = []
-    panel.chat.failures = lambda call: asked.append(call) if "filter" in call.path else None
+    values: list[Any] = []
+    panel.chat.failures = lambda call: values.append(call) if "filter" in call.path else None
     run(panel, 42)
     panel.chat.failures = never
     own = panel.chat.contacts[seats(panel, 42)[COMPANY].contact]

@@ -1,4 +1,5 @@
-"""Passes with all they need: what many hooks cost, the look at all, what may heal."""
+"""Passes with all their parts: the cost of many hooks, the comparison of all, errors that may
+heal."""
 
 import threading
 import time
@@ -33,7 +34,7 @@ BEARER = {"Authorization": f"Bearer {SECRET}"}
 
 
 def started(wing: Wing) -> threading.Thread:
-    """The engine at work; `wing.engine.stop()` ends it."""
+    """Start the engine; `wing.engine.stop()` ends it."""
     run = (wing.passes.bring_in_line, wing.passes.run_nightly, wing.passes.warm)
     thread = threading.Thread(target=wing.engine.worker.run, args=run)
     thread.start()
@@ -66,9 +67,15 @@ def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
 
 def poster(url: str) -> Callable[[int], int]:
     def post(number: int) -> int:
-        told = {"id": f"h{number}", "event": "entitlement.renewed", "data": {"organization_id": 42}}
-        told |= {"timestamp": "2026-05-04T14:30:00Z"}
-        return requests.post(f"{url}/sync/hooks", json=told, headers=BEARER, timeout=30).status_code
+        event = {
+            "id": f"h{number}",
+            "event": "entitlement.renewed",
+            "data": {"organization_id": 42},
+        }
+        event |= {"timestamp": "2026-05-04T14:30:00Z"}
+        return requests.post(
+            f"{url}/sync/hooks", json=event, headers=BEARER, timeout=30
+        ).status_code
 
     return post
 
@@ -107,11 +114,11 @@ def test_a_pass_that_fails_touches_them_too(wing: Wing) -> None:
     assert wing.versions(42) != before
 
 
-# -- the look at everyone --------------------------------------------------------------------------
+# -- the comparison of all ------------------------------------------------------------------------
 
 
 def known(wing: Wing, count: int) -> list[int]:
-    """So many organizations that a pass has seen."""
+    """Make so many organizations that a pass has seen; returns their ids."""
     numbers = list(range(100, 100 + count))
     for number in numbers:
         company(wing.office, number, f"Company {number}")
@@ -120,7 +127,7 @@ def known(wing: Wing, count: int) -> list[int]:
 
 
 def gone(wing: Wing, numbers: list[int]) -> None:
-    """The plugin called them deleted, and the back office does not know them any more."""
+    """Let the plugin call organizations deleted, and the back office forget them."""
     for number in numbers:
         wing.engine.intake.accept(ring(number, DELETED))
         wing.office.remove("organization", number, number)
@@ -150,8 +157,8 @@ def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
     assert wing.passes.reconcile() == LinedUp(40, 0, 40)
     gone(wing, numbers[2:6])
     assert wing.passes.reconcile(force=True) == LinedUp(40, 0, 40)
-    told = [number for number, kind in wing.waiting() if kind == DELETED]
-    assert sorted(set(told)) == numbers[:6]
+    deleted = [number for number, kind in wing.waiting() if kind == DELETED]
+    assert sorted(set(deleted)) == numbers[:6]
 
 
 @on_sqlite
@@ -165,12 +172,13 @@ def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
 @on_sqlite
 @pytest.mark.parametrize("fault", ["rest_no_route", "403", "html", "wordpress401"])
 def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
-    """Were each hook of a deletion followed by such an answer, nothing is lined up as deleted."""
+    """Even if each hook of a deletion is followed by such an answer, no organization is lined up as
+    deleted."""
     for number in known(wing, 3):
         wing.engine.intake.accept(ring(number, DELETED, name=f"told-{number}"))
     before = wing.waiting()
     wing.office.fault(fault)
-    with suppress(PanelError):  # to stop is as right as to go on
+    with suppress(PanelError):  # the comparison may stop, or go on
         assert wing.passes.reconcile().withheld == 0
     assert [row for row in wing.waiting() if row[1] == DELETED] == before
 
@@ -178,9 +186,9 @@ def test_a_broken_plugin_makes_nobody_go(wing: Wing, fault: str) -> None:
 def test_the_daily_look_is_scheduled_at_night(working: Wing) -> None:
     client = DBOSClient(system_database_url=working.environ["PANEL_DATABASE_URL"])
     until(lambda: len(client.list_schedules()) == 2)
-    found = {row["schedule_name"]: row["schedule"] for row in client.list_schedules()}
+    schedules = {row["schedule_name"]: row["schedule"] for row in client.list_schedules()}
     client.destroy()
-    assert found["reconcile"] == "23 4 * * *"
+    assert schedules["reconcile"] == "23 4 * * *"
 
 
 @on_sqlite
@@ -192,7 +200,8 @@ def test_the_daily_look_stops_quietly_when_too_many_would_go(
     assert "3 of 3 known organizations would be cleared" in caplog.text
 
 
-# -- what was deleted ------------------------------------------------------------------------------
+# -- deleted organizations
+# ----------------------------------------------------------------------------
 
 
 @on_sqlite
@@ -209,7 +218,8 @@ def test_a_late_hook_of_a_deleted_organization_is_done(wing: Wing) -> None:
     assert (wing.engine.intake.list_buried(), wing.chat.writes) == ([], [])
 
 
-# -- what may heal, whoever says it ----------------------------------------------------------------
+# -- errors that may heal, of either side
+# ---------------------------------------------------------------
 
 
 PAGE = b"<html><body>Just a moment...</body></html>"

@@ -35,13 +35,13 @@ def test_a_lost_company_contact_is_told_once_to_the_administrator_and_not_made_t
     lose_the_table(panel)
     panel.chat.forget()
 
-    with pytest.raises(GiveUp) as told:
+    with pytest.raises(GiveUp) as error:
         run(panel, 43)
     run(panel, 43)
 
-    assert f"contact {number} " in told.value.detail
-    assert "Bare" not in told.value.detail
-    assert "Delete it in Chatwoot" in told.value.detail
+    assert f"contact {number} " in error.value.detail
+    assert "Bare" not in error.value.detail
+    assert "Delete it in Chatwoot" in error.value.detail
     assert panel.chat.writes == []
     drift = command(panel, "sync", "drift", "43")
     assert drift.exit_code == 1
@@ -62,7 +62,8 @@ def test_a_lost_company_contact_that_is_deleted_is_made_anew(panel: Panel) -> No
 def test_a_visitor_who_writes_a_companys_attributes_is_not_taken_for_it(
     panel: Panel, worlds: Worlds
 ) -> None:
-    """Such a claim is told as a lost contact would be: it is neither believed nor written to."""
+    """Such a claim is reported as a lost contact, and the contact is neither believed nor
+    written."""
     mallory = Visitor(worlds.chat_url)
     claim = {"middag_organization_id": "43", "middag_role": "organization"}
     mallory.types(email="mallory@evil.example", custom_attributes=claim)
@@ -73,7 +74,8 @@ def test_a_visitor_who_writes_a_companys_attributes_is_not_taken_for_it(
 
 
 def test_our_own_identifier_seats_nobody_after_a_merge(panel: Panel) -> None:
-    """It is removed where it went, and nobody is made twice while that contact is there."""
+    """The identifier is removed from the base, and no second contact is made while the base
+    exists."""
     run(panel)
     number = row(panel, name="Bare Ltda")["id"]
     base = panel.chat.add_contact(name="Bare, by an agent")["id"]

@@ -1,4 +1,4 @@
-"""The night, on either database, between the built-in worlds: what it costs and what it finds."""
+"""The night, on either database, between the built-in worlds: its cost and its findings."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,13 @@ __all__ = ["sockets", "wing"]  # fixtures
 
 
 def run_passes(wing: Wing) -> None:
-    """What the night has lined up is done."""
+    """Run the passes that the night has lined up."""
     for number, _ in wing.waiting():
         wing.run(number)
 
 
-# -- what it costs ---------------------------------------------------------------------------------
+# -- the cost of a night
+# --------------------------------------------------------------------------------
 
 
 def test_a_night_without_changes_costs_a_twelfth_of_a_call_for_each_contact(wing: Wing) -> None:
@@ -65,13 +66,14 @@ def test_each_organization_has_its_turn_within_seven_nights(wing: Wing) -> None:
     wing.office.forget()
     for _ in range(7):
         wing.passes.run_nightly()
-    asked = {call.path.rpartition("/")[2] for call in wing.office.calls}
-    assert asked >= set(map(str, numbers))
-    # An organization, its people and its entitlements; three of them each night.
+    paths = {call.path.rpartition("/")[2] for call in wing.office.calls}
+    assert paths >= set(map(str, numbers))
+    # Three organizations a night, with three calls each: organization, people, entitlements.
     assert len(wing.office.calls) == 7 * 3 * 3
 
 
-# -- what it finds ---------------------------------------------------------------------------------
+# -- the findings of a night
+# --------------------------------------------------------------------------------
 
 
 def test_a_change_without_any_hook_arrives_within_seven_nights(wing: Wing) -> None:
@@ -137,27 +139,27 @@ def test_who_was_erased_has_no_pass_each_night(wing: Wing) -> None:
 def test_a_conversation_whose_webhook_was_lost_is_named(wing: Wing) -> None:
     bring(wing)
     contact = contact_of(wing, "office@1001.example")["id"]
-    lost = wing.chat.add_conversation(contact, WEB, 9001)
+    talk = wing.chat.add_conversation(contact, WEB, 9001)
     solved = wing.chat.add_conversation(contact, WEB, 9002)
     solved["status"] = "resolved"
     nobody = wing.chat.add_contact(8000, name="Nobody", email="nobody@elsewhere.example")
     wing.chat.add_conversation(nobody["id"], WEB, 9003)
     wing.passes.run_nightly()
     with wing.services.database.begin() as connection:
-        due = [task for task, _ in tasks.find_due(connection, [NAMING], 9, time.time())]
-    assert due == [Task(NAMING, lost["id"])]
+        due_tasks = [task for task, _ in tasks.find_due(connection, [NAMING], 9, time.time())]
+    assert due_tasks == [Task(NAMING, talk["id"])]
 
 
 def test_a_contact_whose_webhook_was_lost_is_found_within_seven_nights(wing: Wing) -> None:
     numbers = bring(wing)
     wing.chat.add_contact(8000, name="Nobody", email="nobody@elsewhere.example")
     wing.chat.add_contact(8001, name="Person", email="OFFICE@1020.example")
-    found = list[tuple[int, str]]()
+    pairs = list[tuple[int, str]]()
     for _ in range(7):
         wing.passes.run_nightly()
-        found += wing.waiting()
+        pairs += wing.waiting()
     assert 1020 in numbers
-    assert set(found) == {(1020, RECONCILE)}
+    assert set(pairs) == {(1020, RECONCILE)}
 
 
 @pytest.mark.parametrize("contacts", [30, 90, 120, 300, 6000])
@@ -165,9 +167,9 @@ def test_looking_for_lost_webhooks_keeps_within_a_twelfth_or_has_one_night_of_se
     contacts: int,
 ) -> None:
     nights = [NightRow(day * 86400.0, 0.0, contacts=contacts) for day in range(7)]
-    looks = [sum(night_strays.has_turn(each, half) for half in DAYS) for each in nights]
+    looks = [sum(night_strays.has_turn(night, half) for half in DAYS) for night in nights]
     pages = -(-contacts // 15)
-    assert all(each in (0, 1) or pages + each <= contacts / 12 for each in looks)
+    assert all(look in (0, 1) or pages + look <= contacts / 12 for look in looks)
     assert sum(looks) >= 2
 
 
@@ -184,8 +186,8 @@ def test_an_organization_whose_expiry_has_passed_has_a_pass(wing: Wing) -> None:
     bring(wing, 3)
     yesterday = datetime.now(UTC).date() - timedelta(days=2)
     with wing.services.database.begin() as connection:
-        here = organizations.c.id == 1001
-        connection.execute(update(organizations).where(here).values(next_expiry=yesterday))
+        condition = organizations.c.id == 1001
+        connection.execute(update(organizations).where(condition).values(next_expiry=yesterday))
     wing.passes.run_nightly()
     assert (1001, RECONCILE) in wing.waiting()
 
@@ -195,18 +197,18 @@ def test_a_contact_that_a_shifting_page_missed_is_read_singly(wing: Wing) -> Non
     shifted = min(wing.chat.contacts)
 
     def shift(call: Any) -> Failure | None:
-        """Between the first page and the second the first contact of all goes for a moment."""
+        """Hide the first contact for a moment, between the first page and the second."""
         if call.query.get("page") == "2" and shifted in wing.chat.contacts:
-            kept.append(wing.chat.contacts.pop(shifted))
+            rows.append(wing.chat.contacts.pop(shifted))
         if call.path.endswith(f"/contacts/{shifts[0]}"):
             shifts.append(shifts[0])
         return None
 
-    kept: list[Json] = []
+    rows: list[Json] = []
     shifts = [sorted(wing.chat.contacts)[15]]
     wing.chat.failures = shift
     wing.chat.forget()
     wing.passes.run_nightly()
     assert len(shifts) == 2
-    # The one that is gone was on a page already; nothing is made, and nobody reported missing.
+    # The hidden contact was on a page already: nothing is made, and nobody is reported missing.
     assert (last(wing).single, wing.waiting(), wing.chat.writes) == (1, [], [])

@@ -1,4 +1,4 @@
-"""A pass after a hook reads those alone of whom something has changed."""
+"""A pass after a hook reads only the contacts of people whose values have changed."""
 
 from sqlalchemy import update
 
@@ -14,7 +14,7 @@ __all__ = ["sockets", "wing"]  # fixtures
 
 
 def pass_after(wing: Wing, organization: int, kind: str = "entitlement.renewed") -> int:
-    """Calls to Chatwoot of a pass after a hook of this kind."""
+    """Count the calls to Chatwoot of a pass after a hook of this kind."""
     wing.engine.intake.accept(ring(organization, kind))
     wing.chat.forget()
     wing.run(organization)
@@ -36,8 +36,8 @@ def test_a_pass_after_a_hook_reads_those_alone_of_whom_something_has_changed(win
 
 
 def test_a_pass_notes_what_it_wrote_although_our_tables_say_more_by_now(wing: Wing) -> None:
-    """Another organization's pass seats the person meanwhile, and is killed before it tells them:
-    the next one has to."""
+    """Another organization's pass seats the person meanwhile, and is killed before it writes the
+    contact: the next pass has to write it."""
     first, second = bring(wing, 2)
     email = promote(wing, second)
     contact = int(contact_of(wing, email)["id"])

@@ -1,4 +1,4 @@
-"""Any order, any repetition, any trouble in between: Chatwoot ends the same."""
+"""In any order, with any repetition and any trouble in between, Chatwoot ends up the same."""
 
 from contextlib import nullcontext, suppress
 from itertools import permutations
@@ -20,24 +20,25 @@ __all__ = ["impatient", "worlds"]  # fixtures
 
 
 EVENTS = sorted(kind.name for kind in KINDS.values() if kind.learns and "*" not in kind.name)
-# Those that answer late are as good as no answer, and each would cost many seconds.
+# Faults that answer late are left out: they count as no answer, and each would cost many seconds.
 QUICK = sorted(name for name, fault in FAULTS.items() if not fault.wait)
-# What a fault answers in the words of an organization that is not there clears it when a hook says
-# so too: two witnesses who agree. It must come back, but not within this set of hooks.
+# A fault that answers "unknown organization", together with a hook of a deletion, clears the
+# organization: two witnesses agree. The organization comes back later, but not within these hooks.
 HARMLESS = [name for name in QUICK if name != "404"]
-ANSWERED = {"oddvalues", "oddrecords"}  # a pass goes on with what can be read
+ANSWERED = {"oddvalues", "oddrecords"}  # a pass goes on with the readable values
 
 hooks = st.tuples(st.sampled_from([GONE, ACME, BETA, GAMMA]), st.sampled_from(EVENTS))
-# A story is short, and each costs a second: shrinking it would take longer than reading it.
+# Stories are short, and each costs a second: shrinking a story would take longer than reading it.
 whole = settings(phases=[Phase.generate], max_examples=20)
-# What is answered is no trouble that a pass waits for: the next hook, or the night, mends it.
+# Faults with an answer are no trouble for which a pass waits: the next hook, or the night, mends
+# the values.
 failing = st.sampled_from([name for name in QUICK if name not in ANSWERED])
 trouble = st.none() | st.tuples(failing, st.none() | st.sampled_from(SECTIONS))
 stories = st.lists(st.tuples(hooks, trouble), min_size=1, max_size=8)
 
 
 def live(bench: Bench, story: list[Any]) -> None:
-    """The hooks of a story as they come; a pass that fails leaves its hook for the end."""
+    """Run the hooks of a story in order; the hook of a failed pass is left for the end."""
     waiting: dict[int, set[str]] = {}
     for (organization, event), fault in story:
         waiting.setdefault(organization, set()).add(event)
@@ -70,7 +71,8 @@ def test_any_hooks_in_any_trouble_leave_the_same_chatwoot(worlds: Worlds, story:
 
 
 def harmless(story: list[Any]) -> list[Any]:
-    """Two witnesses, a hook and the back office's own 404, do clear: not in the same story."""
+    """Return the story without one of two witnesses: a hook and the back office's own 404 would
+    clear the organization."""
     deleted = any(event == DELETED for (_, event), _ in story)
     return [
         (hook, None if deleted and fault and fault[0] == "404" else fault) for hook, fault in story
@@ -79,7 +81,7 @@ def harmless(story: list[Any]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def once(worlds: Worlds) -> dict[str, Any]:
-    """What Chatwoot knows after one pass of each."""
+    """Return Chatwoot's data after a pass of each organization."""
     with worlds.fresh() as bench:
         live(bench, [((number, "order.paid"), None) for number in (ACME, BETA, GAMMA)])
         return worlds.end()
@@ -121,7 +123,7 @@ def test_a_deletion_that_was_wrong_is_undone_by_the_next_pass(worlds: Worlds) ->
         assert worlds.end() == right
 
 
-# -- organizations that share what should be one's own ---------------------------------------------
+# -- organizations that share a value --------------------------------------------
 
 
 TWINS = [{"phone": "+55 61 98888-0000"}, {"email": "x@twin.example"}]
@@ -131,7 +133,8 @@ TWINS = [{"phone": "+55 61 98888-0000"}, {"email": "x@twin.example"}]
 def test_companies_that_share_a_value_are_told_the_same_in_both_orders(
     worlds: Worlds, value: dict[str, str]
 ) -> None:
-    """The name is the first one's: it is filled where empty, never replaced."""
+    """The contact keeps the first organization's name: an empty name is filled, and never
+    replaced."""
     ends = []
     for order in permutations((51, 52)):
         with worlds.fresh() as bench:

@@ -1,4 +1,5 @@
-"""The door: every row of the answers in docs/hooks.md, and what is true when it answers."""
+"""The route for the plugin's hooks: every row of the answers in docs/hooks.md, and the state when
+it answers."""
 
 import json
 import shutil
@@ -29,7 +30,7 @@ SECTIONS = ("organization", "orders", "quotes", "licenses")
 
 
 def versions(panel: Panel, organization: int = 42) -> list[str]:
-    """What somebody sees who reads the sections now."""
+    """Return the versions of the sections as a reader sees them now."""
     life = Lifetimes(60)
     resources = [Resource(name, organization, life, lambda body: body) for name in SECTIONS]
     return [
@@ -43,7 +44,8 @@ def touched(panel: Panel, before: list[str]) -> set[str]:
     return {name for name, old, new in pairs if old != new}
 
 
-# -- taken -----------------------------------------------------------------------------------------
+# -- accepted hooks
+# ----------------------------------------------------------------------------------------
 
 
 def test_a_hook_is_accepted_and_its_sections_are_touched(ring: Ring, panel: Panel) -> None:
@@ -77,7 +79,7 @@ def test_a_kind_of_ours_without_an_organization_is_kept_and_buried(
 ) -> None:
     answer = ring(data={"organization_id": "somebody"})
     assert (answer.status_code, answer.json) == (202, {"status": "accepted", "id": "h1"})
-    assert [one.reason for one in panel.sync.intake.list_buried()] == ["no_organization"]
+    assert [burial.reason for burial in panel.sync.intake.list_buried()] == ["no_organization"]
 
 
 def test_a_signature_opens_as_well(ring: Ring, panel: Panel) -> None:
@@ -136,7 +138,8 @@ def test_no_number_of_addresses_fills_the_memory() -> None:
     assert strikes.count_addresses() <= plugin_hooks.MOST_ADDRESSES
 
 
-# -- it could not be kept --------------------------------------------------------------------------
+# -- hooks that could not be kept
+# -------------------------------------------------------------------------
 
 
 def not_kept(answer: TestResponse) -> None:
@@ -156,17 +159,17 @@ def test_503_while_somebody_else_holds_the_database(
         assert touched(panel, before) == set()
         connection.rollback()
     foreign.dispose()
-    # Nothing of it was kept: the repetition is the first.
+    # Nothing was kept, so the repetition counts as the first delivery.
     assert ring(data={"organization_id": 42}).status_code == 202
 
 
-@pytest.mark.parametrize("gone", ["the folder", "the file"])
-def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path, gone: str) -> None:
-    """Its connections are open still: SQLite would write on, into a file without a name."""
+@pytest.mark.parametrize("way", ["the folder", "the file"])
+def test_503_when_the_database_is_gone(ring: Ring, panel: Panel, tmp_path: Path, way: str) -> None:
+    """The connections are still open: SQLite would go on writing into a deleted file."""
     ring(id="before")
-    # Whoever counts that delivery a moment later would make a new file.
+    # The counts are written now, because a later write would make a new file.
     get(Services, panel.app).deliveries.flush()
-    if gone == "the file":
+    if way == "the file":
         (tmp_path / "panel.db").unlink()
     else:
         shutil.rmtree(tmp_path)
@@ -214,6 +217,6 @@ ring("third")
 
 def test_503_when_the_disk_is_read_only(sqlite_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", READ_ONLY, sqlite_url, str(tmp_path)]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     tmp_path.chmod(0o755)
-    assert asked.stdout.split() == ["202", "503", "503"], asked.stderr
+    assert run.stdout.split() == ["202", "503", "503"], run.stderr

@@ -1,4 +1,4 @@
-"""One pass, against the built-in worlds on real sockets: what Chatwoot knows afterwards."""
+"""A pass, against the built-in worlds on real sockets, and Chatwoot's data afterwards."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_a_second_pass_writes_nothing(bench: Bench) -> None:
 
 
 def test_a_new_contact_is_made_and_then_told(bench: Bench) -> None:
-    """Attributes follow the seat: two writes each, and nothing is read but one question for all."""
+    """Attributes follow the seat: each contact costs two writes, and a single search serves all."""
     bench.run()
 
     assert len(bench.chat.writes) == 2 * 3
@@ -157,7 +157,11 @@ def test_what_an_agent_picked_for_a_contact_stays_beside_its_seats(bench: Bench)
     company(bench.office, 45, "Bela Ltda")
     bench.run()
     bench.run(45)
-    ana = next(each for each in bench.chat.contacts.values() if each["email"] == "ana@acme.example")
+    ana = next(
+        contact
+        for contact in bench.chat.contacts.values()
+        if contact["email"] == "ana@acme.example"
+    )
     bench.links.put(Link(CONTACT, ana["id"], 45, PICKED, agent=2, disclosed=True))
     bench.run()
     assert bench.told(email="ana@acme.example")["middag_organization_id"] == "42,45"
@@ -188,7 +192,8 @@ def test_no_look_up_uses_the_fuzzy_search(bench: Bench) -> None:
     assert bench.chat.count("/contacts/search") == 0
 
 
-# -- what Chatwoot cannot show ---------------------------------------------------------------------
+# -- values that Chatwoot cannot show
+# --------------------------------------------------------------------
 
 
 def test_twenty_conversations_that_end_in_a_long_mail_are_all_named(bench: Bench) -> None:
@@ -199,9 +204,9 @@ def test_twenty_conversations_that_end_in_a_long_mail_are_all_named(bench: Bench
         number = bench.chat.add_conversation(ana)["id"]
         bench.chat.add_mail(number, "Good morning", html)
     bench.run()
-    named = [row for row in bench.chat.conversations.values() if row["contact_id"] == ana]
-    assert {row["custom_attributes"]["middag_organization_id"] for row in named} == {"42"}
-    assert len(named) == 20
+    rows = [row for row in bench.chat.conversations.values() if row["contact_id"] == ana]
+    assert {row["custom_attributes"]["middag_organization_id"] for row in rows} == {"42"}
+    assert len(rows) == 20
 
 
 @pytest.mark.parametrize("code", ["too_large", "http_500"])
@@ -240,7 +245,7 @@ def test_a_chatwoot_that_answers_nobody_is_left_alone_after_a_few(bench: Bench) 
 
 
 def test_a_database_that_is_too_slow_for_a_write_refused_no_value(bench: Bench) -> None:
-    """Since 4.16 Chatwoot answers so with 422, without naming an attribute."""
+    """Since 4.16 Chatwoot answers a slow write with 422, without naming an attribute."""
     bench.run()
     bench.chat.failures = lambda call: Failure(422) if call.method == "PUT" else None
     bench.office.organizations[42]["name"] = "Acme S.A."
@@ -250,5 +255,5 @@ def test_a_database_that_is_too_slow_for_a_write_refused_no_value(bench: Bench) 
 
 def test_a_new_contact_is_not_read_again(bench: Bench) -> None:
     bench.run()
-    read = [call.path for call in bench.chat.calls if call.method == "GET"]
-    assert [path for path in read if path.rpartition("/")[2].isdigit()] == []
+    paths = [call.path for call in bench.chat.calls if call.method == "GET"]
+    assert [path for path in paths if path.rpartition("/")[2].isdigit()] == []

@@ -1,4 +1,4 @@
-"""The door: what is refused, with which words, and how much of it is read."""
+"""The route for the plugin's hooks: refusals, their words, and how much of a body is read."""
 
 import json
 from io import BytesIO
@@ -30,9 +30,9 @@ CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 def counted(word: str) -> float:
-    families = [each for each in REGISTRY.collect() if each.name == "panel_hooks"]
-    samples = [each for family in families for each in family.samples]
-    return sum(each.value for each in samples if each.labels.get("answer") == word)
+    families = [metric for metric in REGISTRY.collect() if metric.name == "panel_hooks"]
+    samples = [sample for family in families for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.labels.get("answer") == word)
 
 
 def test_one_byte_more_is_refused(ring: Ring, panel: Panel) -> None:
@@ -41,7 +41,7 @@ def test_one_byte_more_is_refused(ring: Ring, panel: Panel) -> None:
 
 
 class Endless:
-    """A body that would never end; counts what is read of it."""
+    """A body without an end, which counts the bytes that are read."""
 
     taken = 0
 
@@ -53,8 +53,8 @@ class Endless:
 
 def test_a_large_body_is_not_even_read(client: FlaskClient) -> None:
     body = Endless()
-    there = {"wsgi.input": body, "CONTENT_LENGTH": "1000000000"}
-    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    environment = {"wsgi.input": body, "CONTENT_LENGTH": "1000000000"}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
     assert body.taken == 0
 
@@ -63,8 +63,8 @@ def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
     client: FlaskClient,
 ) -> None:
     body = Endless()
-    there = CHUNKED | {"wsgi.input": body}
-    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    environment = CHUNKED | {"wsgi.input": body}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
     assert body.taken == 1024 * 1024
 
@@ -72,18 +72,19 @@ def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
 def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
     client: FlaskClient,
 ) -> None:
-    """gunicorn closes on who is still sending: they would hear a reset instead."""
+    """gunicorn would close the connection of a client that still sends, and the client would see a
+    reset."""
     body = Endless()
-    there = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
-    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    environment = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
     assert body.taken == 900 * 1024
 
 
 def test_a_chunked_body_is_taken(client: FlaskClient) -> None:
     body = json.dumps({"event": "order.paid", "timestamp": STAMP}).encode()
-    there = CHUNKED | {"wsgi.input": BytesIO(body)}
-    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=there)
+    environment = CHUNKED | {"wsgi.input": BytesIO(body)}
+    answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     assert answer.status_code == 202
 
 

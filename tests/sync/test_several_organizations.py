@@ -1,4 +1,4 @@
-"""People of several organizations, those who leave, and what agents linked."""
+"""People of several organizations, people who leave, and agents' links."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,11 +28,11 @@ def test_a_person_of_two_organizations_is_one_contact_that_names_both(bench: Ben
     bench.run(45)
     bench.run(42)
 
-    told = bench.told(email="ana@acme.example")
-    assert told["middag_organization_id"] == "42,45"
-    assert told["middag_organization"] == "Acme Ltda, Beta SA"
-    assert told["middag_entitlement_status"] == "suspended"
-    assert "middag_billing_entity" not in told
+    attributes = bench.told(email="ana@acme.example")
+    assert attributes["middag_organization_id"] == "42,45"
+    assert attributes["middag_organization"] == "Acme Ltda, Beta SA"
+    assert attributes["middag_entitlement_status"] == "suspended"
+    assert "middag_billing_entity" not in attributes
 
 
 def test_passes_of_two_organizations_at_once_lose_neither(bench: Bench) -> None:
@@ -141,8 +141,8 @@ def test_an_agents_refusal_is_not_overwritten_by_a_match(bench: Bench) -> None:
 
     bench.run()
 
-    said = {(link.state, link.agent) for link in bench.links.find(1, number)}
-    assert said == {(REFUSED, 2), (MATCHED, None)}
+    rows = {(link.state, link.agent) for link in bench.links.find(1, number)}
+    assert rows == {(REFUSED, 2), (MATCHED, None)}
 
 
 def test_open_conversations_name_the_organization_and_keep_what_stood_there(bench: Bench) -> None:
@@ -173,7 +173,9 @@ def test_a_conversation_of_several_organizations_is_left_to_the_agent(bench: Ben
     two_organizations(bench)
     number = bench.chat.add_contact(name="Ana", email="ana@acme.example")["id"]
     open_one = bench.chat.add_conversation(number)
-    named = bench.chat.add_conversation(number, custom_attributes={"middag_organization_id": "45"})
+    conversation = bench.chat.add_conversation(
+        number, custom_attributes={"middag_organization_id": "45"}
+    )
 
     bench.run(45)
     bench.chat.conversations[open_one["id"]]["custom_attributes"] = {}
@@ -181,7 +183,7 @@ def test_a_conversation_of_several_organizations_is_left_to_the_agent(bench: Ben
 
     assert bench.chat.conversations[open_one["id"]]["custom_attributes"] == {}
     assert (
-        bench.chat.conversations[named["id"]]["custom_attributes"]["middag_organization"]
+        bench.chat.conversations[conversation["id"]]["custom_attributes"]["middag_organization"]
         == "Beta SA"
     )
 

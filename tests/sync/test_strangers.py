@@ -1,4 +1,4 @@
-"""A visitor who registers an identifier first is a stranger; a contact has one key."""
+"""A visitor who takes an identifier first is a stranger; a contact has one key."""
 
 from dataclasses import replace
 from typing import Any
@@ -48,11 +48,11 @@ def test_the_first_comer_who_registers_an_identifier_is_no_owner_and_stays_a_str
     talks = [talk["custom_attributes"] for talk in panel.chat.conversations.values()]
     assert talks == [{}, {}]
     assert row(panel, email="dono@novo.example")["custom_attributes"]["middag_role"] == "owner"
-    matched = [
-        get(Services, panel.app).links.find(0, each["id"])
-        for each in (mallory.reads(), eve.reads())
+    links = [
+        get(Services, panel.app).links.find(0, view["id"])
+        for view in (mallory.reads(), eve.reads())
     ]
-    assert matched == [[], []]
+    assert links == [[], []]
 
 
 def test_whom_an_earlier_version_took_for_the_owner_is_a_stranger_after_the_first_pass(
@@ -65,8 +65,8 @@ def test_whom_an_earlier_version_took_for_the_owner_is_a_stranger_after_the_firs
     mallory = squat(worlds, "middag:user:7")
     number = mallory.reads()["id"]
     directory.put_person(replace(directory.people_of(42)["collaborator:1"], contact=number))
-    told = {"middag_organization_id": "42", "middag_role": "owner", "middag_plan": "Business"}
-    panel.chat.contacts[number]["custom_attributes"] = told
+    attributes = {"middag_organization_id": "42", "middag_role": "owner", "middag_plan": "Business"}
+    panel.chat.contacts[number]["custom_attributes"] = attributes
 
     run(panel)
 
@@ -95,7 +95,7 @@ def test_a_company_that_a_stranger_was_taken_for_gets_a_contact_of_its_own(
 def test_who_shows_the_email_keeps_the_seat_although_visitors_came_in(
     panel: Panel, worlds: Worlds, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An earlier version's contact with a key of its own: nobody is made anew, or cleared."""
+    """An earlier version's contact has a key of its own: no contact is made anew or cleared."""
     as_earlier_version(panel)
     Visitor(worlds.chat_url).types(email="ana@acme.example")
     before = {key: seat.contact for key, seat in seats(panel, 42).items()}
@@ -115,7 +115,7 @@ def test_a_contact_of_an_earlier_version_whose_email_an_agent_corrected_keeps_it
 
 
 def test_a_contact_without_a_key_gives_way_to_the_one_that_has_it(panel: Panel) -> None:
-    """Earlier versions left a phone out that another contact had: an identifier alone was left."""
+    """Earlier versions left out a phone that another contact had, so only an identifier stayed."""
     as_earlier_version(panel)
     bare = row(panel, email="contato@acme.example")
     bare["email"] = None
@@ -133,12 +133,12 @@ def test_by_phone_a_contact_that_shows_another_email_is_somebody_else(panel: Pan
     assert other["custom_attributes"] == {}
 
 
-@pytest.mark.parametrize("said", [{}, {"name": "Ana"}, {"identifier": "middag:user:7"}])
+@pytest.mark.parametrize("identity", [{}, {"name": "Ana"}, {"identifier": "middag:user:7"}])
 def test_a_strangers_contact_without_an_email_stays_a_stranger(
-    panel: Panel, worlds: Worlds, said: dict[str, str]
+    panel: Panel, worlds: Worlds, identity: dict[str, str]
 ) -> None:
     visitor = Visitor(worlds.chat_url)
-    visitor.says(**said)
+    visitor.says(**identity)
     before = visitor.reads()
     run(panel)
     assert visitor.reads() == before
@@ -154,12 +154,12 @@ def test_a_squatted_identifier_is_reported_once_and_drift_is_clean(
     panel.chat.forget()
 
     run(panel)
-    asked = [call for call in panel.chat.calls if _asks_for(call, "middag:")]
+    calls = [call for call in panel.chat.calls if _asks_for(call, "middag:")]
     run(panel)
 
-    assert [_asks_for(call, "middag:user:7") for call in asked] == [True]
-    said = [each for each in caplog.messages if f"contact {number} " in each]
-    assert len(said) == 1
+    assert [_asks_for(call, "middag:user:7") for call in calls] == [True]
+    lines = [message for message in caplog.messages if f"contact {number} " in message]
+    assert len(lines) == 1
     assert "middag:user" not in caplog.text
     assert [call for call in panel.chat.writes if call.path.endswith(f"contacts/{number}")] == []
     drift = command(panel, "sync", "drift", "42", "43")
@@ -188,8 +188,8 @@ def test_a_contact_has_one_key(panel: Panel) -> None:
     for _ in range(2):
         run(panel, 42, 43, 44)
     keys = ("email", "phone_number", "identifier")
-    for each in panel.chat.contacts.values():
-        assert sum(bool(each[key]) for key in keys) == 1, each
+    for contact in panel.chat.contacts.values():
+        assert sum(bool(contact[key]) for key in keys) == 1, contact
     assert row(panel, email="contato@acme.example")["phone_number"] is None
     assert row(panel, name="Fone Ltda")["phone_number"] == "+5561999990044"
 
@@ -202,26 +202,26 @@ def test_who_types_a_customers_email_is_not_told_the_phone(
     visitor = Visitor(worlds.chat_url)
     visitor.types(**typed)
     run(panel)
-    told = visitor.reads()
-    assert (told["phone_number"], told["identifier"]) == (None, None)
-    assert set(told["custom_attributes"]) <= set(OUR_ATTRIBUTES)
+    view = visitor.reads()
+    assert (view["phone_number"], view["identifier"]) == (None, None)
+    assert set(view["custom_attributes"]) <= set(OUR_ATTRIBUTES)
 
 
 def test_a_key_that_is_taken_meanwhile_leads_to_its_owner(panel: Panel) -> None:
-    """Somebody makes the contact between our look and our call: it is looked up once, and taken."""
-    asked: list[str] = []
+    """Somebody makes the contact between our search and our call: one more search finds it."""
+    texts: list[str] = []
 
     def race(call: Any) -> None:
         if call.path.endswith("/contacts") and call.body.get("email") == "ana@acme.example":
             panel.chat.add_contact(77, name="Ana", email="ana@acme.example")
         if call.path.endswith("/contacts/filter"):
-            asked.extend(each["values"][0] for each in call.body["payload"])
+            texts.extend(condition["values"][0] for condition in call.body["payload"])
 
     panel.chat.failures = race
     run(panel, 42)
     panel.chat.failures = never
     assert seats(panel, 42)["collaborator:1"].contact == 77
-    assert asked.count("ana@acme.example") == 2
+    assert texts.count("ana@acme.example") == 2
 
 
 def test_a_key_that_is_taken_by_nobody_is_reported_and_the_others_go_through(

@@ -1,4 +1,4 @@
-"""Chatwoot fails in the midst of what happens once only."""
+"""Chatwoot fails in the midst of work that is done only once."""
 
 from collections.abc import Iterator
 
@@ -17,14 +17,14 @@ __all__ = ["impatient", "worlds"]  # fixtures
 
 
 def failing_for_a_pass(bench: Bench, ending: str) -> None:
-    """The next write to such a path fails, and its repetition; what came before it is done."""
+    """Let the next write to such a path and its repetition fail; earlier writes succeed."""
     twice = iter([Failure(503), Failure(503)])
     bench.chat.failures = lambda call: next(twice, None) if call.path.endswith(ending) else None
 
 
 @pytest.fixture
 def acme(worlds: Worlds) -> Iterator[Bench]:
-    """Everybody is known to Acme, which is then put back as it was."""
+    """A bench where passes have seated all people of Acme; the test ends with Acme as it was."""
     with worlds.fresh() as bench:
         ana_talks(bench)
         bench.run(ACME)
@@ -56,19 +56,20 @@ def test_a_deleted_organization_is_cleared_although_chatwoot_failed_meanwhile(
     with pytest.raises(TryLater):
         acme.run(ACME, DELETED)
     acme.run(ACME, DELETED)
-    kept = [row["custom_attributes"] for row in acme.chat.contacts.values()]
-    assert [told for told in kept if set(told) & set(OUR_ATTRIBUTES)] == []
+    attributes = [row["custom_attributes"] for row in acme.chat.contacts.values()]
+    assert [attributes for attributes in attributes if set(attributes) & set(OUR_ATTRIBUTES)] == []
     assert acme.chat.conversations[1]["custom_attributes"] == {"topic": "billing"}
 
 
 def test_a_seat_that_gets_another_number_keeps_its_conversation(acme: Bench) -> None:
-    """A collaborator who was removed and added again is one person of the organization still."""
+    """A collaborator who was removed and added again is still the same person of the
+    organization."""
     acme.office.remove("collaborators", ACME, 1)
     person(acme.office, ACME, 9, "ana@both.example", "member", 7)
     acme.run(ACME)
-    told = acme.chat.conversations[1]["custom_attributes"]
+    attributes = acme.chat.conversations[1]["custom_attributes"]
     acme.office.remove("collaborators", ACME, 9)
-    assert told["middag_organization_id"] == str(ACME)
+    assert attributes["middag_organization_id"] == str(ACME)
 
 
 def test_who_left_keeps_the_conversation_that_an_agent_picked(acme: Bench) -> None:

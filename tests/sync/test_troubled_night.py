@@ -1,4 +1,4 @@
-"""What troubles a night, when it begins, and who goes on with it."""
+"""Troubles of a night, its beginning, and the process that goes on with it."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from tests.test_processes import ROOT
 __all__ = ["sockets", "wing"]  # fixtures
 
 
-# -- what troubles it ------------------------------------------------------------------------------
+# -- troubles -----------------------------------------------------------------------------
 
 
 def test_one_that_was_called_deleted_once_costs_its_turn_alone(wing: Wing) -> None:
@@ -65,7 +65,7 @@ def test_one_gone_of_thirty_is_cleared(wing: Wing) -> None:
 
 @contextmanager
 def running(wing: Wing) -> Iterator[threading.Event]:
-    """The worker's thread of nights; its event ends it."""
+    """Run the worker's thread of nights; its event ends the thread."""
     ended = threading.Event()
     thread = threading.Thread(target=wing.passes.keep_nights, args=[ended])
     thread.start()
@@ -131,7 +131,8 @@ def test_a_database_that_is_busy_for_seconds_costs_a_rest(
     assert (night.compared, night.skipped, night.lined_up) == (1, 0, 0)
 
 
-# -- when ------------------------------------------------------------------------------------------
+# -- the beginning
+# -----------------------------------------------------------------------------------------
 
 
 def test_a_night_that_was_missed_is_made_up_for(wing: Wing) -> None:

@@ -1,4 +1,4 @@
-"""A pick that is not disclosed: what a pass writes of it, and takes back."""
+"""A pick that is not disclosed: a pass writes nothing about it, and takes back an older write."""
 
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
 from panel.demo.world import Json
@@ -12,22 +12,22 @@ __all__ = ["panel", "worlds"]  # fixtures
 
 
 def pick(panel: Panel, disclosed: bool) -> Visitor:
-    """A stranger's contact and conversation, for which an agent picked Acme."""
+    """Make a stranger's contact and conversation, for which an agent picked Acme."""
     visitor = Visitor(panel.settings.chatwoot_url)
     talk = visitor.starts()
     number = talk["contact"]["id"]
     links = get(Services, panel.app).links
-    told = {"state": PICKED, "agent": 2, "contact": number, "disclosed": disclosed}
-    links.put(Link(CONTACT, number, 42, **told), Link(CONVERSATION, talk["id"], 42, **told))
+    fields = {"state": PICKED, "agent": 2, "contact": number, "disclosed": disclosed}
+    links.put(Link(CONTACT, number, 42, **fields), Link(CONVERSATION, talk["id"], 42, **fields))
     return visitor
 
 
 def write_as_earlier_version(panel: Panel, visitor: Visitor) -> None:
-    named = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    attributes = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
     number = visitor.reads()["id"]
-    panel.chat.contacts[number]["custom_attributes"] = {"vip": "yes", **named}
+    panel.chat.contacts[number]["custom_attributes"] = {"vip": "yes", **attributes}
     for talk in panel.chat.conversations.values():
-        talk["custom_attributes"] = {"topic": "billing", **named}
+        talk["custom_attributes"] = {"topic": "billing", **attributes}
 
 
 def told_to(panel: Panel, visitor: Visitor) -> list[Json]:
@@ -62,7 +62,8 @@ def test_what_an_earlier_version_wrote_for_an_undisclosed_pick_is_taken_back_onc
 def test_what_a_pass_writes_for_a_matched_contact_stays_beside_an_undisclosed_pick(
     panel: Panel,
 ) -> None:
-    """The visitor is who the pick says, by their e-mail: it is written for that."""
+    """The visitor's e-mail matches the picked company, so the pass writes its name for the
+    match."""
     visitor = pick(panel, disclosed=False)
     write_as_earlier_version(panel, visitor)
     panel.chat.contacts[visitor.reads()["id"]]["email"] = "ana@acme.example"

@@ -1,4 +1,4 @@
-"""Chatwoot's own webhooks: what an administrator sees of them afterwards."""
+"""Chatwoot's own webhooks: their figures for administrators."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def counted(answer: str) -> float:
 
 
 def send(door: Door, reason: str) -> requests.Response:
-    """A delivery that is refused for this reason, or accepted."""
+    """Send a delivery that is refused for this reason, or accepted."""
     other = {"wrong_signature": signature(RAW, secret="another"), "unsigned": {}}
     if reason in other:
         return door.post(RAW, **other[reason])
@@ -38,15 +38,16 @@ def send(door: Door, reason: str) -> requests.Response:
 
 
 def status_of(door: Door) -> Any:
-    """What `sync status` says of the webhooks; `is_problem`: are they one of its problems?"""
-    told = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
-    state = json.loads(told.stdout)
-    is_problem = any("What Chatwoot delivers" in each for each in state["problems"])
+    """Return the webhooks' part of `sync status`; `is_problem`: whether they stand among the
+    problems."""
+    outcome = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
+    state = json.loads(outcome.stdout)
+    is_problem = any("What Chatwoot delivers" in problem for problem in state["problems"])
     return state["chatwoot_webhooks"] | {"is_problem": is_problem}
 
 
 def ready_of(door: Door) -> tuple[str, str, str]:
-    """What `/readyz` says: as a whole, in a word, and in a sentence."""
+    """Return the answer of `/readyz`: the whole status, the word and the sentence."""
     with executing(door.panel.services.database):
         body = door.panel.ask("GET", "/readyz").json()
     name = "chatwoot_webhooks"
@@ -62,7 +63,7 @@ def test_a_webhook_that_is_refused_is_seen(
         refused(send(door, reason), reason)
     words = REFUSAL_REASONS[reason].words
     assert counted(reason) - before == 14
-    [line] = [each.getMessage() for each in caplog.records if "webhook" in each.getMessage()]
+    [line] = [record.getMessage() for record in caplog.records if "webhook" in record.getMessage()]
     assert words in line
     assert REFUSAL_REASONS[reason].advice in line
     overall, word, detail = ready_of(door)
@@ -96,7 +97,8 @@ def test_a_webhook_that_cannot_be_kept_is_seen(
 ) -> None:
     fields, before = talk(door, "bia@acme.example"), counted("not_kept")
     (tmp_path / "panel.db.writing.lock").unlink(missing_ok=True)
-    (tmp_path / "panel.db.writing.lock").mkdir()  # nobody can lock it: no hook can be written
+    # A folder cannot be locked, so no hook can be written.
+    (tmp_path / "panel.db.writing.lock").mkdir()
     answer = door.tell("conversation_created", **fields)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_kept")
     assert counted("not_kept") - before == 1
@@ -148,7 +150,8 @@ def test_a_secret_that_was_lost_is_missed_before_the_next_webhook(make_door: Mak
 def test_what_one_process_refused_is_told_by_another_and_after_a_restart(
     make_door: MakePanel,
 ) -> None:
-    """One write at once, the rest when the process ends: nobody has to wait for the next."""
+    """The first count is written at once, the rest at the end of the process: nobody waits for the
+    next write."""
     first = Door(make_door(CHATWOOT_WEBHOOK_SECRET=SECRET))
     for _ in range(3):
         send(first, "unsigned")
@@ -169,7 +172,7 @@ def test_refusals_do_not_write_to_the_database_each(door: Door) -> None:
             send(door, reason)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert len([each for each in statements if "INSERT" in each]) < 10
+    assert len([statement for statement in statements if "INSERT" in statement]) < 10
     assert sum(row["count"] for row in status_of(door)["refused"].values()) == 60
 
 

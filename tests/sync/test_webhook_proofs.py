@@ -1,4 +1,4 @@
-"""Chatwoot's own webhooks: whom we believe, and what cannot be read."""
+"""Chatwoot's own webhooks: accepted proofs, and unreadable bodies."""
 
 import hmac
 import re
@@ -31,12 +31,12 @@ __all__ = ["door", "make_door"]  # fixtures
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """One door for the whole file, for tests that do not look at what it keeps."""
+    """A panel for the whole file, for tests that do not look at its rows."""
     with doors(tmp_path_factory.mktemp("standing")) as make:
         yield opened(make)
 
 
-# -- whom we believe -------------------------------------------------------------------------------
+# -- proofs ------------------------------------------------------------------------------
 
 
 def test_a_right_signature_is_let_in(standing: Door) -> None:
@@ -44,8 +44,8 @@ def test_a_right_signature_is_let_in(standing: Door) -> None:
 
 
 def test_a_signature_over_the_body_alone_is_not_enough(standing: Door) -> None:
-    made = "sha256=" + hmac.new(SECRET.encode(), RAW, sha256).hexdigest()
-    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Signature": made}))
+    body_signature = "sha256=" + hmac.new(SECRET.encode(), RAW, sha256).hexdigest()
+    refused(standing.post(RAW, **signature(RAW) | {"X-Chatwoot-Signature": body_signature}))
 
 
 def test_a_changed_body_is_refused(standing: Door) -> None:
@@ -102,7 +102,7 @@ def test_an_old_stamp_is_told_of_whoever_knows_the_secret_alone(standing: Door) 
     refused(standing.post(RAW, **signature(RAW, 1, secret="another")), "wrong_signature")
 
 
-# -- what cannot be read ---------------------------------------------------------------------------
+# -- unreadable bodies --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'"text"', b"[" * 5000])
@@ -124,18 +124,18 @@ def test_a_large_body_without_a_signature_is_refused_before_it_is_looked_at(
 
 
 def test_a_refusal_asks_the_database_nothing(standing: Door) -> None:
-    """Else whoever has no secret could keep the database busy."""
-    asked, sound = list[str](), RAW[:-1] + b"  }"
+    """Otherwise a sender without the secret could keep the database busy."""
+    queries, sound = list[str](), RAW[:-1] + b"  }"
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        asked.append(statement)
+        queries.append(statement)
 
     event.listen(standing.shared.database, "before_cursor_execute", note)
     for raw in (RAW, b" " * (1024 * 1024 + 1)):
         assert standing.post(raw).status_code in (401, 413)
         assert standing.post(raw, **signature(sound)).status_code in (401, 413)
     event.remove(standing.shared.database, "before_cursor_execute", note)
-    assert [each for each in asked if "deliveries" not in each] == []
+    assert [query for query in queries if "deliveries" not in query] == []
 
 
 def test_a_conversation_with_its_messages_is_not_too_large(standing: Door) -> None:
@@ -173,7 +173,7 @@ IDENTIFYING_EVENTS = ("contact_created", "contact_updated", "conversation_create
 
 
 def test_a_nul_and_half_a_character_in_a_webhook_are_nobodys(url: str, tmp_path: Path) -> None:
-    """No database keeps them; PostgreSQL takes no NUL even in a question."""
+    """No database keeps them, and PostgreSQL refuses a NUL even in a query."""
     with doors(tmp_path) as make:
         door = Door(make(CHATWOOT_WEBHOOK_SECRET=SECRET, PANEL_DATABASE_URL=url))
         for value, name, event in product(UNKEEPABLE, IDENTIFYING_FIELDS, IDENTIFYING_EVENTS):

@@ -1,4 +1,4 @@
-"""What a hook looks like. Each forged defect is one test."""
+"""The format of a hook. Each forged defect is a test."""
 
 import json
 from datetime import UTC, datetime
@@ -197,7 +197,8 @@ def test_an_organization_is_not_its_own_subject() -> None:
     assert parse(event="organization.updated", data={"id": 42}).subject is None
 
 
-# -- anything --------------------------------------------------------------------------------------
+# -- random bodies
+# -------------------------------------------------------------------------------------
 
 
 json_values = some.recursive(

@@ -1,4 +1,4 @@
-"""Who sent a hook: every proof that opens, and every one that does not."""
+"""The sender of a hook: every proof that is accepted, and every proof that is not."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -31,7 +31,7 @@ def test_a_hook_is_answered_by_a_pass_within_a_second(
     until(lambda: answered(engine))
 
     delays = [delay(engine, chatwoot, organization) for organization in (2, 3, 4)]
-    # The best of three: the machine that runs the tests may have other things to do.
+    # The best of three counts, because the machine that runs the tests may be busy.
     assert min(delays) < 1.0
     until(lambda: answered(engine))
     assert {status for _, status in rows(engine)} == {"done"}
@@ -47,7 +47,7 @@ def test_a_thousand_hooks_melt_into_a_few_passes(build: BuildEngine, chatwoot: C
     assert answers == ["accepted"] * 1000
     until(lambda: answered(engine), 30)
     assert {status for _, status in rows(engine)} == {"done"}
-    # One at the start, one for each poll while they poured in, one at the end.
+    # A pass at the start, one for each poll while hooks came in, and one at the end.
     assert len(chatwoot.ran) <= 30
 
 
@@ -61,17 +61,11 @@ def test_while_a_pass_waits_nothing_else_is_enqueued(build: BuildEngine) -> None
 def test_a_hook_during_a_pass_has_its_own_pass_afterwards(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    engine, inside, go = build(), threading.Event(), threading.Event()
-
-    def act(_organization: int) -> None:
-        inside.set()
-        assert go.wait(20)
-
-    chatwoot.act = act
+    engine, (inside, go) = build(), chatwoot.hold()
     engine.worker.start(chatwoot)
     engine.intake.accept(hook("before", 1))
     assert inside.wait(20)
-    # It may be about something that this pass has read already.
+    # The hook may be about values that this pass has read already.
     engine.intake.accept(hook("during", 1))
     assert engine.intake.stats().waiting == 1
     go.set()
@@ -105,7 +99,8 @@ def test_a_ring_of_our_own_is_a_hook_too(build: BuildEngine, chatwoot: Chatwoot)
     assert engine.intake.stats().done == 4
 
 
-# -- the same, again and at once -------------------------------------------------------------------
+# -- repetitions and simultaneous hooks
+# ------------------------------------------------------------------
 
 
 def test_an_id_is_one_hook_also_when_it_comes_at_once(build: BuildEngine) -> None:
@@ -137,8 +132,8 @@ def test_what_needs_no_pass_is_settled_at_once(build: BuildEngine) -> None:
         "buried",
     ]
     assert engine.intake.stats().waiting == 0
-    (lost,) = engine.intake.list_buried()
-    assert (lost.id, lost.organization, lost.reason) == ("e", None, "no_organization")
+    (burial,) = engine.intake.list_buried()
+    assert (burial.id, burial.organization, burial.reason) == ("e", None, "no_organization")
 
 
 # -- trying again ----------------------------------------------------------------------------------
@@ -181,7 +176,7 @@ def test_waits_are_durable_and_jittered(build: BuildEngine, chatwoot: Chatwoot) 
     assert max(waits) <= 3600.0 * (1 + RETRY_JITTER) + 30
     assert max(waits) - min(waits) > 60
     halt(engine)
-    # Nothing of it lives in this process.
+    # No part of the state lives in this process.
     assert sorted(build().intake.stats().retrying) == sorted(retrying)
 
 
@@ -199,7 +194,8 @@ def test_the_wait_respects_when_we_were_told_to_come_back(
 def test_a_healthy_organization_never_waits_behind_ones_that_back_off(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    """Trap 7: far more of them than can run at once, and none holds a slot or a thread."""
+    """Far more organizations fail than can run at once, and none of them holds a slot or a
+    thread."""
     engine = build(waits=(3600.0,))
     sick = range(1, pass_queue.AT_ONCE[Lane.URGENT] * 3)
 
@@ -219,7 +215,7 @@ def test_a_healthy_organization_never_waits_behind_ones_that_back_off(
 def test_a_hook_during_a_failing_try_waits_as_that_try_does(
     build: BuildEngine, chatwoot: Chatwoot
 ) -> None:
-    """Else it would be a further try at once, of what has just failed."""
+    """Otherwise the hook would repeat at once a try that has just failed."""
     engine = build(waits=(3600.0, 3600.0))
     inside, go = threading.Event(), threading.Event()
 

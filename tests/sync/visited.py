@@ -23,7 +23,7 @@ API_INBOX = 2
 
 @pytest.fixture
 def worlds() -> Iterator[Worlds]:
-    """Acme (42) with two people; Bare (43), a company without e-mail and phone."""
+    """Make Acme (42) with two people, and Bare (43), a company without e-mail and phone."""
     office, chat = BackOffice([SECRET]), Chatwoot()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
@@ -55,12 +55,14 @@ def run(panel: Panel, *organizations: int) -> None:
 
 
 def row(panel: Panel, **fields: Any) -> Json:
-    """The one contact with these values."""
-    wanted = fields.items()
-    (found,) = [
-        each for each in panel.chat.contacts.values() if all(each[k] == v for k, v in wanted)
+    """Return the only contact with these values."""
+    pairs = fields.items()
+    (contact,) = [
+        contact
+        for contact in panel.chat.contacts.values()
+        if all(contact[k] == v for k, v in pairs)
     ]
-    return found
+    return contact
 
 
 def seats(panel: Panel, organization: int) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def seats(panel: Panel, organization: int) -> dict[str, Any]:
 
 
 def as_earlier_version(panel: Panel) -> None:
-    """What the version before wrote: an identifier with a number into every contact and seat."""
+    """Write as the version before did: an identifier with a number into every contact and seat."""
     run(panel)
     directory = get(Services, panel.app).directory
     old = {"collaborator:1": "middag:user:7", "collaborator:2": "middag:user:8"}

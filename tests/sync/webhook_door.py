@@ -1,4 +1,4 @@
-"""The door for Chatwoot's webhooks, and the events that Chatwoot sends there."""
+"""The route for Chatwoot's webhooks, and the events that Chatwoot sends there."""
 
 import hmac
 import json
@@ -30,7 +30,7 @@ SECRET = "a-secret-that-chatwoot-made-up"
 
 @dataclass
 class Door:
-    """A panel on a socket, and Chatwoot who posts to it."""
+    """A panel on a socket, and a Chatwoot that posts to it."""
 
     panel: Panel
 
@@ -40,23 +40,23 @@ class Door:
 
     def post(self, raw: bytes, **headers: str) -> requests.Response:
         url = f"{self.panel.url}/sync/chatwoot"
-        told = {"Content-Type": "application/json", **headers}
-        return requests.post(url, data=raw, headers=told, timeout=30)
+        all_headers = {"Content-Type": "application/json", **headers}
+        return requests.post(url, data=raw, headers=all_headers, timeout=30)
 
     def tell(self, event: str, delivery: str = "", **fields: Any) -> requests.Response:
         raw = json.dumps({"event": event, "account": {"id": 1}, **fields}).encode()
         return self.post(raw, **signature(raw, delivery=delivery or str(uuid4())))
 
     def passes(self, event: str, **fields: Any) -> int:
-        """How many passes this event lines up."""
+        """Return the number of passes that this event lines up."""
         return self.demand(event, **fields)["passes"]
 
     def demand(self, event: str, **fields: Any) -> dict[str, int]:
-        """How many passes and tasks this event asks for."""
+        """Return the numbers of passes and tasks that this event asks for."""
         answer = self.tell(event, **fields)
         assert answer.status_code == 202, answer.text
-        told: dict[str, Any] = answer.json()
-        return {name: told[name] for name in ("passes", "tasks")}
+        body: dict[str, Any] = answer.json()
+        return {name: body[name] for name in ("passes", "tasks")}
 
     def contact(self, email: str) -> Json:
         (row,) = [row for row in self.panel.chat.contacts.values() if row["email"] == email]
@@ -72,13 +72,13 @@ class Door:
         return len(self.warmings())
 
     def warmings(self) -> list[str | None]:
-        """The try that waits of each organization that was ever warmed."""
+        """Return the waiting try of each organization that was ever warmed."""
         tries = select(tasks.c.waiting).where(tasks.c.kind == WARMING)
         with self.shared.database.connect() as connection:
             return list(connection.scalars(tries))
 
     def run(self) -> None:
-        """What the worker would do for every waiting hook."""
+        """Do the worker's work for every waiting hook."""
         for organization, _, _ in self.kept():
             get(Jobs, self.panel.app).bring_in_line(organization)
 
@@ -87,11 +87,11 @@ def signature(
     raw: bytes, at: float | None = None, secret: str = SECRET, delivery: str = "d1"
 ) -> dict[str, str]:
     stamp = str(int(time.time() if at is None else at))
-    made = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+    digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
     return {
         "X-Chatwoot-Delivery": delivery,
         "X-Chatwoot-Timestamp": stamp,
-        "X-Chatwoot-Signature": f"sha256={made}",
+        "X-Chatwoot-Signature": f"sha256={digest}",
     }
 
 
@@ -107,7 +107,7 @@ def doors(folder: Path) -> Iterator[MakePanel]:
 
 
 def opened(make: MakePanel) -> Door:
-    """Both organizations are known already; the engine's clock stands still."""
+    """Make a panel that knows both organizations already; the engine's clock stands still."""
     panel = make(CHATWOOT_WEBHOOK_SECRET=SECRET)
     get(Jobs, panel.app).bring_in_line(42)
     get(Jobs, panel.app).bring_in_line(45)
@@ -129,7 +129,7 @@ def door(make_door: MakePanel) -> Door:
 
 
 def talk(door: Door, email: str, number: int = 900, **fields: Any) -> Json:
-    """A new conversation, as its webhook tells of it."""
+    """Return a new conversation as its webhook tells of it."""
     contact = door.contact(email)
     door.panel.chat.add_conversation(contact["id"], 1, number)
     return {"id": number, "inbox_id": 1, "meta": {"sender": contact}, **fields}
@@ -138,8 +138,8 @@ def talk(door: Door, email: str, number: int = 900, **fields: Any) -> Json:
 def message(door: Door, email: str, **fields: Any) -> Json:
     sender = door.contact(email)
     conversation = {"id": 900, "meta": {"sender": sender}}
-    told = {"message_type": "incoming", "private": False, "sender": sender}
-    return told | {"conversation": conversation, "content": "Hello?"} | fields
+    body = {"message_type": "incoming", "private": False, "sender": sender}
+    return body | {"conversation": conversation, "content": "Hello?"} | fields
 
 
 RAW = b'{"event": "message_created"}'

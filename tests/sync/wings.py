@@ -1,4 +1,4 @@
-"""The writing wing with all that it needs, between the built-in worlds."""
+"""The writing wing with all its parts, between the built-in worlds."""
 
 import time
 from collections.abc import Iterator
@@ -47,24 +47,26 @@ class Wing:
 
     def attributes(self, email: str) -> dict[str, Any]:
         (row,) = [row for row in self.chat.contacts.values() if row["email"] == email]
-        told: dict[str, Any] = row["custom_attributes"]
-        return told
+        attributes: dict[str, Any] = row["custom_attributes"]
+        return attributes
 
     def waiting(self) -> list[tuple[int, str]]:
-        """(organization, kind) of every hook that waits."""
+        """Return (organization, kind) of every waiting hook."""
         with self.services.database.connect() as connection:
             columns = select(inbox.hooks.c.organization, inbox.hooks.c.kind)
             rows = connection.execute(columns.where(inbox.hooks.c.status == inbox.WAITING))
             return sorted((row[0], row[1]) for row in rows)
 
     def versions(self, organization: int) -> list[str]:
-        """What somebody sees who reads the sections now."""
-        read = self.services.back_office.read
-        return [read(document, organization, CacheControl.FRESH).version for document in DOCUMENTS]
+        """Return the versions of the sections as a reader sees them now."""
+        original = self.services.back_office.read
+        return [
+            original(document, organization, CacheControl.FRESH).version for document in DOCUMENTS
+        ]
 
 
 def inhabited() -> tuple[BackOffice, Chatwoot]:
-    """Acme (42) of three people, one of whom is in Beta (45) too."""
+    """Make worlds with Acme (42) of three people, one of whom is in Beta (45) too."""
     office, chat = BackOffice([SECRET]), Chatwoot()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_inbox(1, "Site", "Channel::WebWidget", {1})
@@ -110,7 +112,7 @@ def answered(engine: Engine) -> bool:
 
 
 class Minutes(Clock):
-    """Time passes only in sleep: how long somebody waited is what it shows afterwards."""
+    """A clock that moves only in sleep, so that it shows how long a caller waited."""
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)

@@ -1,5 +1,6 @@
 """Hooks, a Chatwoot that a test troubles, and how a hook ended."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ DAY = 24 * 3600.0
 
 @dataclass
 class Chatwoot:
-    """Stands for what a pass does: notes when it ran, and does what it is told."""
+    """Stands for a pass's work: notes when it ran, and does what a test sets."""
 
     ran: list[tuple[int, float, float]] = field(default_factory=list)
     act: Callable[[int], None] = lambda _organization: None
@@ -29,8 +30,19 @@ class Chatwoot:
         finally:
             self.ran.append((organization, begun, time.time()))
 
+    def hold(self) -> tuple[threading.Event, threading.Event]:
+        """From now on passes stop inside until the second event; the first says that one did."""
+        inside, go = threading.Event(), threading.Event()
+
+        def act(_organization: int) -> None:
+            inside.set()
+            assert go.wait(20)
+
+        self.act = act
+        return inside, go
+
     def count(self, organization: int) -> int:
-        return sum(one[0] == organization for one in self.ran)
+        return sum(entry[0] == organization for entry in self.ran)
 
 
 @pytest.fixture
@@ -50,7 +62,7 @@ def raising(error: Exception) -> Callable[[int], None]:
 
 
 def rows(engine: Engine) -> list[tuple[str, str]]:
-    """(id, status) of every hook, in the order in which they were kept."""
+    """Return (id, status) of every hook, in the order in which they were kept."""
     with engine.database.connect() as connection:
         columns = select(inbox.hooks.c.hook_id, inbox.hooks.c.status)
         return [(row[0], row[1]) for row in connection.execute(columns.order_by("seq"))]

@@ -1,4 +1,4 @@
-"""The back office's API over sockets, and who asks it."""
+"""The back office's API over sockets, and its client."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -22,32 +22,33 @@ Say = Callable[..., BackOffice]
 
 
 class Teller:
-    """A back office that says what it is told to: a document, or one made of the page's number."""
+    """A back office that answers with a given document, or with one that a function makes of the
+    page's number."""
 
-    def __init__(self, said: Any, status: int = 200) -> None:
-        self.said = said
+    def __init__(self, document: Any, status: int = 200) -> None:
+        self.said = document
         self.status = status
         self.pages: list[int] = []
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         page = int(Request(environ).args.get("page", "0"))
         self.pages.append(page)
-        said = self.said(page) if callable(self.said) else self.said
-        body = said if isinstance(said, str) else json.dumps(said)
+        document = self.said(page) if callable(self.said) else self.said
+        body = document if isinstance(document, str) else json.dumps(document)
         return Response(body, self.status)(environ, start)
 
 
 def reader(url: str) -> BackOffice:
-    kept = build_cache("memory:", Flask("test"))
-    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
+    cache = build_cache("memory:", Flask("test"))
+    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), cache, "cents")
 
 
 @pytest.fixture
-def told() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
+def make_office() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
     servers: list[Server] = []
 
-    def say(said: Any, status: int = 200) -> tuple[BackOffice, Teller]:
-        teller = Teller(said, status)
+    def say(document: Any, status: int = 200) -> tuple[BackOffice, Teller]:
+        teller = Teller(document, status)
         servers.append(serve(teller))
         return reader(servers[-1].url), teller
 

@@ -1,4 +1,4 @@
-"""A WordPress with long lists, and who reads them."""
+"""A WordPress with long lists, and their reader."""
 
 import json
 import threading
@@ -31,8 +31,8 @@ def envelope(data: Any, meta: Any = None) -> Response:
 class Shop:
     """`rows` of each list, `largest` on a page; `seconds` for each call.
 
-    `refuse` may answer in its place; `meta` may change what is said of the list; `headers`: of
-    each answer.
+    `refuse` may answer in the shop's place; `meta` may change the facts about the list; `headers`:
+    those of each answer.
     """
 
     rows: int = 450
@@ -63,18 +63,18 @@ class Shop:
         query = dict(request.args.items())
         if request.path.startswith("/organizations/") and request.path.count("/") == 2:
             return envelope({"id": int(query["org"]), "name": "Firm"})
-        if refused := self.refuse(query):
-            return refused
+        if refusal := self.refuse(query):
+            return refusal
         page, size = int(query["page"]), min(int(query.get("per_page", 20)), self.largest)
         rows = [{"id": at, "status": "pending"} for at in range(1, self.rows + 1)]
-        shown = rows[(page - 1) * size : page * size]
+        page_rows = rows[(page - 1) * size : page * size]
         pages = -(-self.rows // size)
-        told = {"page": page, "per_page": size, "total": self.rows, "pages": pages}
-        return envelope(shown, self.meta(page, told))
+        meta = {"page": page, "per_page": size, "total": self.rows, "pages": pages}
+        return envelope(page_rows, self.meta(page, meta))
 
     @property
     def asked(self) -> list[tuple[str, str | None]]:
-        """Page and `per_page` of each call."""
+        """Return the page and `per_page` of each call."""
         return [(query["page"], query.get("per_page")) for query in self.queries]
 
 
@@ -82,7 +82,7 @@ Open = Callable[[Shop], BackOffice]
 
 
 @pytest.fixture
-def opened() -> Iterator[Open]:
+def open_office() -> Iterator[Open]:
     servers = []
 
     def open_shop(shop: Shop) -> BackOffice:

@@ -1,4 +1,4 @@
-"""A server that answers whatever a test scripts, and a client that asks it."""
+"""A server with scripted answers, and a client of it."""
 
 import socket
 import ssl
@@ -23,12 +23,12 @@ def answer(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> bytes:
 
 
 def closed(_: socket.socket) -> None:
-    """Not one byte of an answer."""
+    """Close the connection without a byte of an answer."""
 
 
 @dataclass
 class Scripted:
-    """The n-th request gets the n-th script, every later one the last."""
+    """A server whose n-th request gets the n-th script, and every later one the last."""
 
     listener: socket.socket
     scripts: tuple[Script, ...]
@@ -44,7 +44,7 @@ class Scripted:
     def run(self) -> None:
         with suppress(OSError):
             while True:
-                connection, _ = self.listener.accept()  # over TLS, it shakes hands here
+                connection, _ = self.listener.accept()  # over TLS, the handshake happens here
                 thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
                 thread.start()
 
@@ -67,18 +67,18 @@ Serve = Callable[..., Scripted]
 
 @pytest.fixture
 def scripted() -> Iterator[Serve]:
-    made: list[Scripted] = []
+    servers: list[Scripted] = []
 
     def serve(*scripts: Script, tls: ssl.SSLContext | None = None) -> Scripted:
         listener = socket.create_server(("127.0.0.1", 0))
         listener = tls.wrap_socket(listener, server_side=True) if tls else listener
         server = Scripted(listener, scripts)
         threading.Thread(target=server.run, daemon=True).start()
-        made.append(server)
+        servers.append(server)
         return server
 
     yield serve
-    for server in made:
+    for server in servers:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
 

@@ -1,4 +1,4 @@
-"""JSON over HTTP against sockets that answer whatever a test scripts, well or badly."""
+"""JSON over HTTP against sockets with scripted answers, good and bad ones."""
 
 import gzip
 import socket
@@ -37,7 +37,7 @@ __all__ = ["scripted"]  # a fixture
 ROOT = Path(__file__).parents[2]
 
 
-# -- what comes back -------------------------------------------------------------------------------
+# -- answers ------------------------------------------------------------------------------
 
 
 def test_a_document_comes_back_decoded(scripted: Serve) -> None:
@@ -55,7 +55,7 @@ def test_path_query_and_headers_reach_the_other_side(scripted: Serve) -> None:
 
 
 def test_who_asks_is_named_with_our_name_and_version(scripted: Serve) -> None:
-    """The library's own name is on the lists of many firewalls."""
+    """Many firewalls block the library's own name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     server = scripted(answer())
     client(server).get("orders")
@@ -77,20 +77,20 @@ def test_below_plain_permalinks_the_path_goes_into_the_parameter(scripted: Serve
 
 
 def test_what_the_gate_returned_is_closed_after_the_call_however_it_ends(scripted: Serve) -> None:
-    server, seen = scripted(answer(), answer(b"", "500 Error")), list[int]()
+    server, calls = scripted(answer(), answer(b"", "500 Error")), list[int]()
 
     @contextmanager
     def turn() -> Iterator[None]:
         try:
             yield
         finally:
-            seen.append(len(server.requests))
+            calls.append(len(server.requests))
 
-    made = Client(server.url, {}, turn)
-    made.send("GET", "x")
+    own_client = Client(server.url, {}, turn)
+    own_client.send("GET", "x")
     with pytest.raises(Unwell):
-        made.send("GET", "x")
-    assert seen == [1, 2]
+        own_client.send("GET", "x")
+    assert calls == [1, 2]
 
 
 def test_an_empty_body_is_none(scripted: Serve) -> None:
@@ -118,8 +118,8 @@ FINAL: dict[str, tuple[bytes, type[PanelError], str]] = {
 
 @pytest.mark.parametrize("name", FINAL)
 def test_what_repeats_itself_is_asked_once(scripted: Serve, name: str) -> None:
-    sent, kind, code = FINAL[name]
-    server = scripted(sent)
+    script, kind, code = FINAL[name]
+    server = scripted(script)
     with pytest.raises(kind) as error:
         client(server).get("orders")
     assert error.value.code == code
@@ -138,8 +138,8 @@ PASSING: dict[str, tuple[Script, type[PanelError], str]] = {
 
 @pytest.mark.parametrize("name", PASSING)
 def test_what_may_heal_is_asked_twice(scripted: Serve, name: str) -> None:
-    sent, kind, code = PASSING[name]
-    server = scripted(sent)
+    script, kind, code = PASSING[name]
+    server = scripted(script)
     with pytest.raises(kind) as error:
         client(server).get("orders")
     assert error.value.code == code
@@ -148,9 +148,9 @@ def test_what_may_heal_is_asked_twice(scripted: Serve, name: str) -> None:
 
 def test_the_second_try_may_bring_the_answer_after_one_second(scripted: Serve) -> None:
     server = scripted(answer(b"", "503 Down"), answer(b'{"data": 1}'))
-    asked = time.monotonic()
+    start = time.monotonic()
     assert client(server).get("orders").body == {"data": 1}
-    assert 0.95 <= time.monotonic() - asked < 3
+    assert 0.95 <= time.monotonic() - start < 3
 
 
 def test_a_write_is_never_repeated(scripted: Serve) -> None:
@@ -165,9 +165,9 @@ def test_a_write_is_never_repeated(scripted: Serve) -> None:
 
 def test_retry_after_is_waited_for_inside_the_deadline(scripted: Serve) -> None:
     server = scripted(answer(b"", "429 Slow", "Retry-After: 2"), answer(b"[]"))
-    asked = time.monotonic()
+    start = time.monotonic()
     assert client(server).get("orders").body == []
-    assert 1.5 <= time.monotonic() - asked < 4
+    assert 1.5 <= time.monotonic() - start < 4
 
 
 def test_a_retry_after_beyond_the_deadline_ends_it_at_once(scripted: Serve) -> None:
@@ -244,8 +244,8 @@ def test_no_more_than_four_large_answers_are_read_at_once(scripted: Serve) -> No
     server = scripted(*[withhold_the_end] * LARGE_AT_ONCE, whole)
 
     def read(seconds: float) -> int:
-        found: int = client(server).get_parts("talk", Part, Deadline(seconds))["id"]
-        return found
+        number: int = client(server).get_parts("talk", Part, Deadline(seconds))["id"]
+        return number
 
     def is_refused() -> bool:
         try:
@@ -255,9 +255,9 @@ def test_no_more_than_four_large_answers_are_read_at_once(scripted: Serve) -> No
         return False
 
     with ThreadPoolExecutor(LARGE_AT_ONCE) as pool:
-        held = [pool.submit(read, 60.0) for _ in range(LARGE_AT_ONCE)]
+        futures = [pool.submit(read, 60.0) for _ in range(LARGE_AT_ONCE)]
         wait_until(lambda: len(server.requests) >= LARGE_AT_ONCE)
         wait_until(is_refused)
         go_on.set()
-        assert [each.result() for each in held] == [7] * LARGE_AT_ONCE
+        assert [future.result() for future in futures] == [7] * LARGE_AT_ONCE
     assert read(60.0) == 7

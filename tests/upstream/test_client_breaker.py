@@ -1,4 +1,4 @@
-"""The breaker of a client, and what must not leak out of a call."""
+"""The breaker of a client, and the secrets that must not leak out of a call."""
 
 import threading
 import time
@@ -33,38 +33,38 @@ __all__ = ["scripted"]  # a fixture
 
 
 def broken_client(server: Scripted, pause: float = 0.3, limit: int = 3) -> Client:
-    made = client(server)
-    made.breaker = CircuitBreaker(limit=limit, own_limit=limit, subjects=1, pause=pause)
+    caller = client(server)
+    caller.breaker = CircuitBreaker(limit=limit, own_limit=limit, subjects=1, pause=pause)
     for _ in range(limit):
         with pytest.raises(PanelError):
-            made.send("GET", "x")
-    return made
+            caller.send("GET", "x")
+    return caller
 
 
 def test_the_breaker_opens_and_says_when_it_will_be_tried_again(scripted: Serve) -> None:
     server = scripted(answer(b"", "500 Error"))
-    made = broken_client(server, pause=20)
+    caller = broken_client(server, pause=20)
     with pytest.raises(Paused) as error:
-        made.send("GET", "x")
+        caller.send("GET", "x")
     assert error.value.retry_at == pytest.approx(time.time() + 20, abs=2)
-    assert made.breaker.paused_until == error.value.retry_at
+    assert caller.breaker.paused_until == error.value.retry_at
     assert len(server.requests) == 3
 
 
 def test_a_paused_read_is_not_retried_but_told_at_once(scripted: Serve) -> None:
-    made = broken_client(scripted(answer(b"", "500 Error")), pause=20)
-    assert seconds_of(lambda: made.get("x")) < 0.5
+    caller = broken_client(scripted(answer(b"", "500 Error")), pause=20)
+    assert seconds_of(lambda: caller.get("x")) < 0.5
 
 
 def test_one_probe_goes_first_and_its_failure_pauses_again(scripted: Serve) -> None:
     server = scripted(answer(b"", "500 Error"))
-    made = broken_client(server)
-    wait_until(lambda: made.breaker.paused_until == 0)
+    caller = broken_client(server)
+    wait_until(lambda: caller.breaker.paused_until == 0)
     outcomes: list[str] = []
 
     def call() -> None:
         with pytest.raises(PanelError) as error:
-            made.send("GET", "x")
+            caller.send("GET", "x")
         outcomes.append(error.value.code)
 
     threads = [threading.Thread(target=call) for _ in range(5)]
@@ -74,76 +74,76 @@ def test_one_probe_goes_first_and_its_failure_pauses_again(scripted: Serve) -> N
         thread.join()
     assert sorted(outcomes) == ["http_500", *["paused"] * 4]
     with pytest.raises(Paused):
-        made.send("GET", "x")
+        caller.send("GET", "x")
 
 
 def test_a_probe_that_succeeds_closes_the_breaker(scripted: Serve) -> None:
     bad, good = answer(b"", "500 Error"), answer(b"{}")
     server = scripted(bad, bad, bad, good)
-    made = broken_client(server)
-    wait_until(lambda: made.breaker.paused_until == 0)
-    assert [made.send("GET", "x").status for _ in range(5)] == [200] * 5
+    caller = broken_client(server)
+    wait_until(lambda: caller.breaker.paused_until == 0)
+    assert [caller.send("GET", "x").status for _ in range(5)] == [200] * 5
 
 
 @pytest.mark.parametrize("status", ["200 OK", "401 No", "403 No", "404 No", "422 No"])
 def test_a_sign_of_life_forgives_the_failures_before_it(scripted: Serve, status: str) -> None:
     bad = answer(b"", "500 Error")
     server = scripted(bad, bad, answer(b"{}", status), bad, bad, answer(b"{}"))
-    made = client(server)
-    made.breaker = CircuitBreaker(limit=3, own_limit=3, subjects=1, pause=20)
+    caller = client(server)
+    caller.breaker = CircuitBreaker(limit=3, own_limit=3, subjects=1, pause=20)
     for _ in range(5):
         with suppress(PanelError):
-            made.send("GET", "x")
-    assert made.send("GET", "x").status == 200
+            caller.send("GET", "x")
+    assert caller.send("GET", "x").status == 200
 
 
 def test_being_rate_limited_opens_no_breaker(scripted: Serve) -> None:
     server = scripted(answer(b"", "429 Slow", "Retry-After: 60"))
-    made = broken_client(server, pause=20)
+    caller = broken_client(server, pause=20)
     with pytest.raises(Unwell, match="rate_limited"):
-        made.send("GET", "x")
+        caller.send("GET", "x")
 
 
 def test_a_polite_answer_to_the_probe_closes_the_breaker(scripted: Serve) -> None:
     bad, busy = answer(b"", "500 Error"), answer(b"", "429 Slow")
-    made = broken_client(scripted(bad, bad, bad, busy, answer(b"{}")))
-    wait_until(lambda: made.breaker.paused_until == 0)
+    caller = broken_client(scripted(bad, bad, bad, busy, answer(b"{}")))
+    wait_until(lambda: caller.breaker.paused_until == 0)
     with pytest.raises(Unwell, match="rate_limited"):
-        made.send("GET", "x")
-    assert made.send("GET", "x").status == 200
+        caller.send("GET", "x")
+    assert caller.send("GET", "x").status == 200
 
 
 def test_silence_opens_the_breaker_too(scripted: Serve) -> None:
-    made = broken_client(scripted(closed), pause=20)
+    caller = broken_client(scripted(closed), pause=20)
     with pytest.raises(Paused):
-        made.send("GET", "x")
+        caller.send("GET", "x")
 
 
 def test_running_out_of_time_before_the_call_is_no_failure_of_the_host(scripted: Serve) -> None:
-    made = client(scripted(answer()))
-    made.breaker = CircuitBreaker(limit=1, own_limit=1, subjects=1, pause=20)
+    caller = client(scripted(answer()))
+    caller.breaker = CircuitBreaker(limit=1, own_limit=1, subjects=1, pause=20)
     with pytest.raises(Unreachable):
-        made.get("x", by=Deadline(0))
-    assert made.get("x").status == 200
+        caller.get("x", by=Deadline(0))
+    assert caller.get("x").status == 200
 
 
-# -- what must not leak ----------------------------------------------------------------------------
+# -- leaks ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "sent", [closed, answer(HTML), answer(b"", "500 Error"), answer(b"{}", "401 No")]
+    "script", [closed, answer(HTML), answer(b"", "500 Error"), answer(b"{}", "401 No")]
 )
-def test_no_error_tells_the_secret(scripted: Serve, sent: Script) -> None:
+def test_no_error_tells_the_secret(scripted: Serve, script: Script) -> None:
     with pytest.raises(PanelError) as error:
-        client(scripted(sent)).send("GET", "x")
+        client(scripted(script)).send("GET", "x")
     assert "our-secret" not in f"{error.value!r} {error.value} {error.value.detail}"
 
 
 def test_no_cookie_of_the_other_side_is_sent_back(scripted: Serve) -> None:
     server = scripted(answer(b"{}", "200 OK", "Set-Cookie: visitor=42; Path=/"))
-    made = client(server)
-    made.get("x")
-    made.get("x")
+    caller = client(server)
+    caller.get("x")
+    caller.get("x")
     assert "visitor" not in server.requests[1]
 
 
@@ -162,7 +162,7 @@ def test_neither_a_netrc_nor_a_proxy_of_the_machine_is_used(
 
 
 def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() -> None:
-    """A visitor can write one into an attribute."""
+    """A visitor can write such a number into an attribute."""
     raw = b'{"id": 7, "custom_attributes": {"zz": ' + b"9" * 5000 + b"}}"
     assert decode(raw) == ({"id": 7, "custom_attributes": {"zz": "9" * 5000}}, True)
     assert decode(b'{"id": ' + b"9" * 5000 + b', "name": "\\ud800"}') == (None, False)
@@ -171,19 +171,19 @@ def test_a_number_of_endless_digits_is_read_as_a_text_and_the_rest_as_it_is() ->
 
 @pytest.mark.parametrize("endless", [b"", b', "zz": ' + b"9" * 5000])
 @pytest.mark.parametrize(
-    "written", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
+    "digits", ["80.5", "100.0", "0.10000000000000001", "1.25E+3", "1E+400", "-0.0"]
 )
-def test_a_fraction_keeps_its_digits_through_the_cache(written: str, endless: bytes) -> None:
-    body, readable = decode(b'{"total": ' + written.encode() + endless + b"}")
+def test_a_fraction_keeps_its_digits_through_the_cache(digits: str, endless: bytes) -> None:
+    body, readable = decode(b'{"total": ' + digits.encode() + endless + b"}")
     assert readable
-    assert str(body["total"]) == written
+    assert str(body["total"]) == digits
     serializer = JsonSerializer()
-    assert str(serializer.loads(serializer.dumps(body))["total"]) == written
+    assert str(serializer.loads(serializer.dumps(body))["total"]) == digits
 
 
 def test_an_exponent_without_end_is_read_as_a_text() -> None:
-    written = "1e" + "9" * 19
-    assert decode(b'{"total": ' + written.encode() + b"}") == ({"total": written}, True)
+    digits = "1e" + "9" * 19
+    assert decode(b'{"total": ' + digits.encode() + b"}") == ({"total": digits}, True)
 
 
 def test_a_byte_order_mark_before_the_answer_is_skipped() -> None:

@@ -1,4 +1,4 @@
-"""Deadlines, sizes and redirects: what a client waits for, reads and follows."""
+"""Deadlines, sizes and redirects of a client."""
 
 import gzip
 import json
@@ -22,13 +22,13 @@ from tests.upstream.scripted import Serve, answer, client, scripted, seconds_of
 __all__ = ["scripted"]  # a fixture
 
 
-def drip(head: bytes, each: bytes) -> Callable[[socket.socket], None]:
-    """`head` at once, then a little at a time, for much longer than anybody should wait."""
+def drip(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    """Send `head` at once, then a little at a time, for much longer than a client should wait."""
 
     def feed(connection: socket.socket) -> None:
         connection.sendall(head)
         for _ in range(60):
-            connection.sendall(each)
+            connection.sendall(drop)
             time.sleep(0.05)
 
     return feed
@@ -38,7 +38,7 @@ def drip(head: bytes, each: bytes) -> Callable[[socket.socket], None]:
 
 
 @pytest.mark.parametrize(
-    ("head", "each"),
+    ("head", "drop"),
     [
         (b"", b""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
@@ -50,9 +50,9 @@ def drip(head: bytes, each: bytes) -> Callable[[socket.socket], None]:
     ids=["hang", "body", "chunks", "until close", "one header", "many headers"],
 )
 def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(
-    scripted: Serve, head: bytes, each: bytes
+    scripted: Serve, head: bytes, drop: bytes
 ) -> None:
-    server = scripted(drip(head, each))
+    server = scripted(drip(head, drop))
     start = time.monotonic()
     with pytest.raises(Unreachable) as error:
         client(server).get("orders", by=Deadline(0.6))
@@ -75,12 +75,12 @@ def test_a_server_that_drips_over_tls_is_left_at_the_deadline(
         trusting.get("orders", by=Deadline(0.6))
     assert 0.4 < time.monotonic() - start < 1.5
     with pytest.raises(Unreachable):
-        client(server).get("orders")  # nobody vouches for that certificate
+        client(server).get("orders")  # no authority signed that certificate
 
 
 def test_a_body_may_take_as_long_as_its_reader_has_though_headers_may_not(scripted: Serve) -> None:
-    """A pass of the writing wing has two minutes for what an agent waits eight seconds for."""
-    by = Deadline(0.5)  # when the call begins, and so for the headers
+    """A pass may take two minutes for a body for which an agent waits eight seconds."""
+    by = Deadline(0.5)  # the deadline when the call begins, and so that of the headers
 
     def slow(connection: socket.socket) -> None:
         by.last_longer(5)
@@ -112,8 +112,8 @@ def test_a_deadline_that_has_passed_asks_nobody(scripted: Serve) -> None:
 
 
 def test_a_connection_that_is_refused_is_a_network_error(scripted: Serve) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     with pytest.raises(Unreachable) as error:
         Client(f"http://127.0.0.1:{port}", {}).get("orders", by=Deadline(0.5))
     assert error.value.code == "network"
@@ -123,12 +123,12 @@ def test_a_host_that_does_not_accept_costs_one_second_to_connect() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
+        for waiter in waiting:
+            waiter.setblocking(False)
+            waiter.connect_ex(("127.0.0.1", port))
         seconds = seconds_of(lambda: Client(f"http://127.0.0.1:{port}", {}).send("GET", "x"))
-        for each in waiting:
-            each.close()
+        for waiter in waiting:
+            waiter.close()
     assert 0.8 < seconds < 2
 
 
@@ -170,7 +170,7 @@ def test_a_redirect_to_another_host_never_gets_the_bearer(scripted: Serve, statu
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "target"),
     [
         ("https://www.shop.example/wp-json/middag-account/v1/orders?key=s3cret", None),
         ("https://user:s3cret@www.shop.example/wp-json/middag-account/v1/orders", None),
@@ -179,11 +179,11 @@ def test_a_redirect_to_another_host_never_gets_the_bearer(scripted: Serve, statu
     ],
 )
 def test_a_refused_redirect_names_where_it_points(
-    scripted: Serve, location: str, told: str | None
+    scripted: Serve, location: str, target: str | None
 ) -> None:
     with pytest.raises(Unreadable) as error:
         client(scripted(answer(b"", "301 Moved", f"Location: {location}"))).get("orders")
-    expected = told or "to https://www.shop.example/wp-json/middag-account/v1/orders"
+    expected = target or "to https://www.shop.example/wp-json/middag-account/v1/orders"
     assert (error.value.code, error.value.detail) == ("redirected", expected)
 
 

@@ -8,9 +8,9 @@ import pytest
 from panel.cache.policy import CacheControl
 from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Unreadable
 from panel.upstream.documents import ORDERS, ORGANIZATION, Document
-from tests.upstream.office import Told, office, row, told
+from tests.upstream.office import Told, make_office, office, row
 
-__all__ = ["office", "told"]  # fixtures
+__all__ = ["make_office", "office"]  # fixtures
 
 
 SHAPES: dict[str, Any] = {
@@ -36,12 +36,12 @@ SHAPES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("document", [ORGANIZATION, ORDERS], ids=lambda each: each.name)
+@pytest.mark.parametrize("document", [ORGANIZATION, ORDERS], ids=lambda item: item.name)
 @pytest.mark.parametrize("name", SHAPES)
 def test_another_shape_is_never_read_as_nothing(
-    told: Told, document: Document[Any], name: str
+    make_office: Told, document: Document[Any], name: str
 ) -> None:
-    office, _ = told(SHAPES[name])
+    office, _ = make_office(SHAPES[name])
     with pytest.raises(Unreadable) as error:
         office.fetch(document, 42)
     assert error.value.code == ("unreadable" if name == "text" else "wrong_shape")
@@ -59,8 +59,8 @@ def test_another_shape_is_never_read_as_nothing(
         {"success": True, "data": [], "code": "ok", "error": False},
     ],
 )
-def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
-    office, _ = told(document)
+def test_an_empty_list_in_its_envelope_is_empty(make_office: Told, document: Any) -> None:
+    office, _ = make_office(document)
     reading = office.read(ORDERS, 42, CacheControl.NO_CACHE)
     assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
 
@@ -101,13 +101,14 @@ def native(code: str) -> dict[str, Any]:
     ids=lambda value: re.sub(r"\W+", " ", str(value))[:24],
 )
 def test_both_error_shapes_are_understood(
-    told: Told, status: int, body: Any, kind: type[PanelError], code: str
+    make_office: Told, status: int, body: Any, kind: type[PanelError], code: str
 ) -> None:
-    office, teller = told(body, status)
+    office, teller = make_office(body, status)
     documents: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS)
     for document in documents:
         with pytest.raises(kind) as error:
             office.fetch(document, 42)
         assert error.value.code == code
-    # A list is asked once more without the size of its pages, which may be what was refused.
+    # A list is requested once more without the size of its pages, because the size may have been
+    # refused.
     assert len(teller.pages) == (3 if status in (400, 422) else 2)

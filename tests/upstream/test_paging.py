@@ -1,4 +1,4 @@
-"""Long lists on a slow WordPress: few calls, and at once where they can be."""
+"""Long lists on a slow WordPress: few calls, at once where possible."""
 
 import json
 import time
@@ -15,9 +15,9 @@ from panel.upstream.bodies import LARGEST_ANSWER
 from panel.upstream.documents import COLLABORATORS, DOCUMENTS, LICENSES, ORDERS, QUOTES
 from panel.upstream.middag import CALLS_AT_ONCE, BackOffice
 from panel.upstream.paging import CallSlots
-from tests.upstream.paged import Open, Refuse, Shop, opened
+from tests.upstream.paged import Open, Refuse, Shop, open_office
 
-__all__ = ["opened"]  # a fixture
+__all__ = ["open_office"]  # a fixture
 
 
 def refuse_size(answer: Response) -> Refuse:
@@ -32,9 +32,9 @@ def read_ids(office: BackOffice, document: Any = ORDERS, organization: int = 42)
 # -- the size of a page ----------------------------------------------------------------------------
 
 
-def test_four_hundred_and_fifty_orders_are_five_calls_in_two_rounds(opened: Open) -> None:
+def test_four_hundred_and_fifty_orders_are_five_calls_in_two_rounds(open_office: Open) -> None:
     shop = Shop(seconds=1.0)
-    office, begun = opened(shop), time.monotonic()
+    office, begun = open_office(shop), time.monotonic()
     assert read_ids(office) == list(range(1, 451))
     assert time.monotonic() - begun < 3.5
     assert sorted(shop.asked) == [(str(page), "100") for page in range(1, 6)]
@@ -56,9 +56,11 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_size_that_is_refused_costs_one_call_more_and_only_once(opened: Open, name: str) -> None:
+def test_a_size_that_is_refused_costs_one_call_more_and_only_once(
+    open_office: Open, name: str
+) -> None:
     shop = Shop(rows=30, refuse=refuse_size(REFUSALS[name]))
-    office = opened(shop)
+    office = open_office(shop)
     assert read_ids(office) == list(range(1, 31))
     assert shop.asked == [("1", "100"), ("1", None), ("2", None)]
     shop.queries.clear()
@@ -66,10 +68,10 @@ def test_a_size_that_is_refused_costs_one_call_more_and_only_once(opened: Open, 
     assert shop.asked == [("1", None), ("2", None)]
 
 
-def test_one_list_may_take_a_size_that_another_refuses(opened: Open) -> None:
-    refused = REFUSALS["400 in the envelope"]
-    shop = Shop(rows=3, refuse=refuse_size(refused))
-    office = opened(shop)
+def test_one_list_may_take_a_size_that_another_refuses(open_office: Open) -> None:
+    refusal = REFUSALS["400 in the envelope"]
+    shop = Shop(rows=3, refuse=refuse_size(refusal))
+    office = open_office(shop)
     read_ids(office, QUOTES)
     shop.refuse = lambda _query: None
     shop.queries.clear()
@@ -78,9 +80,9 @@ def test_one_list_may_take_a_size_that_another_refuses(opened: Open) -> None:
     assert shop.asked == [("1", None), ("1", "100")]
 
 
-def test_a_refusal_of_something_else_is_not_taken_for_one_of_the_size(opened: Open) -> None:
+def test_a_refusal_of_something_else_is_not_taken_for_one_of_the_size(open_office: Open) -> None:
     shop = Shop(rows=3, refuse=lambda _query: Response("{}", 400))
-    office = opened(shop)
+    office = open_office(shop)
     for _ in range(2):
         with pytest.raises(Unreadable, match="http_400"):
             office.fetch(ORDERS, 42)
@@ -90,11 +92,11 @@ def test_a_refusal_of_something_else_is_not_taken_for_one_of_the_size(opened: Op
     assert shop.asked[4:] == [("1", "100")]
 
 
-def test_rows_too_large_for_a_large_page_come_on_small_ones(opened: Open) -> None:
-    """They are one organization's: the next one is asked for large pages again."""
+def test_rows_too_large_for_a_large_page_come_on_small_ones(open_office: Open) -> None:
+    """Such rows concern one organization: the next one is read in large pages again."""
     huge = Response(" " * (LARGEST_ANSWER + 1))
     shop = Shop(rows=30, refuse=refuse_size(huge))
-    office = opened(shop)
+    office = open_office(shop)
     assert len(read_ids(office)) == 30
     shop.refuse = lambda _query: None
     shop.queries.clear()
@@ -102,25 +104,26 @@ def test_rows_too_large_for_a_large_page_come_on_small_ones(opened: Open) -> Non
     assert shop.asked == [("1", "100")]
 
 
-def test_a_size_that_is_cut_down_is_believed(opened: Open) -> None:
+def test_a_size_that_is_cut_down_is_believed(open_office: Open) -> None:
     shop = Shop(rows=120, largest=50)
-    assert len(read_ids(opened(shop))) == 120
+    assert len(read_ids(open_office(shop))) == 120
     assert sorted(shop.asked) == [("1", "100"), ("2", "100"), ("3", "100")]
 
 
-def test_a_size_that_is_ignored_is_believed_too_up_to_the_tenth_page(opened: Open) -> None:
+def test_a_size_that_is_ignored_is_believed_too_up_to_the_tenth_page(open_office: Open) -> None:
     shop = Shop(largest=20)
-    found = opened(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert (len(found.rows), found.total, found.cut) == (200, 450, True)
+    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert (len(listed.rows), listed.total, listed.cut) == (200, 450, True)
     assert len(shop.asked) == 10
 
 
-# -- at once ---------------------------------------------------------------------------------------
+# -- calls at once
+# --------------------------------------------------------------------------------------
 
 
-def test_all_sections_of_an_organization_make_four_calls_at_once_at_most(opened: Open) -> None:
+def test_all_sections_of_an_organization_make_four_calls_at_once_at_most(open_office: Open) -> None:
     shop = Shop(seconds=0.1)
-    office = opened(shop)
+    office = open_office(shop)
 
     def read(document: Any) -> object:
         return office.read(document, 42, CacheControl.FRESH).value
@@ -131,12 +134,12 @@ def test_all_sections_of_an_organization_make_four_calls_at_once_at_most(opened:
     assert shop.most_at_once == CALLS_AT_ONCE == 4
 
 
-def test_organizations_do_not_wait_for_each_other(opened: Open) -> None:
+def test_organizations_do_not_wait_for_each_other(open_office: Open) -> None:
     shop = Shop(seconds=0.2)
-    office = opened(shop)
+    office = open_office(shop)
     with ThreadPoolExecutor(3) as pool:
-        for found in pool.map(lambda number: read_ids(office, organization=number), (1, 2, 3)):
-            assert len(found) == 450
+        for ids in pool.map(lambda number: read_ids(office, organization=number), (1, 2, 3)):
+            assert len(ids) == 450
     assert shop.most_at_once > CALLS_AT_ONCE
 
 
@@ -152,16 +155,16 @@ def test_a_slot_that_never_gets_free_ends_with_the_deadline() -> None:
     assert slots.count_organizations() == 0
 
 
-def test_a_page_that_fails_fails_the_list(opened: Open) -> None:
+def test_a_page_that_fails_fails_the_list(open_office: Open) -> None:
     broken = Response("<html>", 500)
     shop = Shop(refuse=lambda query: broken if query["page"] == "4" else None)
     with pytest.raises(Unwell, match="http_500"):
-        opened(shop).fetch(ORDERS, 42)
+        open_office(shop).fetch(ORDERS, 42)
 
 
-def test_a_pass_reads_page_after_page(opened: Open) -> None:
+def test_a_pass_reads_page_after_page(open_office: Open) -> None:
     shop, passed = Shop(rows=450, seconds=0.02), list[int]()
-    office = opened(shop).behind(lambda: passed.append(len(shop.queries)))
+    office = open_office(shop).behind(lambda: passed.append(len(shop.queries)))
     assert len(office.fetch(COLLABORATORS, 42).rows) == 450
     assert shop.most_at_once == 1
     assert passed == [0, 1, 2, 3, 4], "the gate is passed before each call"

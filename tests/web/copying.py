@@ -11,8 +11,8 @@ from tests.conftest import Panel, rows_of
 def copies(
     panel: Panel, seal: str, section: str, row: object, language: str = "en"
 ) -> requests.Response:
-    told = {"Accept-Language": language}
-    return panel.ask("GET", f"/copies/{section}/{row}", seal, headers=told)
+    headers = {"Accept-Language": language}
+    return panel.ask("GET", f"/copies/{section}/{row}", seal, headers=headers)
 
 
 def copied(answer: requests.Response) -> list[str]:

@@ -58,5 +58,5 @@ def try_pass(organization: int, jobs: Jobs) -> TryOutcome:
 
 def check(panel: Panel) -> str:
     """What `/readyz` says of the back office."""
-    found: str = panel.ask("GET", "/readyz", SECRET).json()["parts"]["back_office"]
-    return found
+    word: str = panel.ask("GET", "/readyz", SECRET).json()["parts"]["back_office"]
+    return word

@@ -74,7 +74,7 @@ class Log:
 
     def lines(self) -> list[str]:
         records = self.caplog.records
-        return [each.message for each in records if each.name == "panel.upstream.failures"]
+        return [record.message for record in records if record.name == "panel.upstream.failures"]
 
     def counted(self) -> dict[tuple[str, str], int]:
         now = count_odd()

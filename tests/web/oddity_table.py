@@ -174,8 +174,8 @@ def fill(table: list[Oddity], **words: str) -> list[Oddity]:
     """The table with these words in its places."""
     place = re.compile("|".join(words))
     return [
-        (sent, place.sub(lambda found: words[found[0]], says or "NOTHING"), odd)
-        for sent, says, odd in table
+        (value, place.sub(lambda match: words[match[0]], says or "NOTHING"), odd)
+        for value, says, odd in table
     ]
 
 
@@ -188,7 +188,7 @@ FIELDS: dict[tuple[str, str], list[Oddity]] = {
     ("licenses", "expires_at"): fill(ENDS, NONE="Lifetime", UNTIL=""),
     ("quotes", "valid_until"): fill(ENDS, NONE="No end date", UNTIL="Valid until"),
     ("orders", "date_created"): CREATED,
-    ("quotes", "created_at"): [(sent, None, odd) for sent, _, odd in CREATED],
+    ("quotes", "created_at"): [(value, None, odd) for value, _, odd in CREATED],
     ("orders", "date_completed"): UNUSED,
     ("orders", "items_count"): COUNTS,
     ("orders", "number"): NUMBERS,

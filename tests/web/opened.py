@@ -29,5 +29,5 @@ def whole(panel: Panel, seal: str) -> str:
 
 
 def attributes(panel: Panel, conversation: int) -> dict[str, Any]:
-    found: dict[str, Any] = panel.chat.conversations[conversation]["custom_attributes"]
-    return found
+    fields: dict[str, Any] = panel.chat.conversations[conversation]["custom_attributes"]
+    return fields

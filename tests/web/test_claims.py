@@ -21,17 +21,17 @@ def test_a_visitor_who_claims_an_organization_gets_nothing_out_of_the_agent(
         visitor["custom_attributes"]["middag_organization_id"] = "46"
     if where == "conversation":
         panel.chat.conversations[105]["custom_attributes"]["middag_organization_id"] = "46"
-    opened = panel.open("unlinked")
-    assert panel_of(opened) == ("ready", "unproven", "claimed")
-    assert 'data-banner="unproven"' in opened.text
-    shown = opened.text + whole(panel, seal_of(opened.text)) + panel.open("unlinked").text
-    assert "data-masked" in shown
+    answer = panel.open("unlinked")
+    assert panel_of(answer) == ("ready", "unproven", "claimed")
+    assert 'data-banner="unproven"' in answer.text
+    html = answer.text + whole(panel, seal_of(answer.text)) + panel.open("unlinked").text
+    assert "data-masked" in html
     office = panel.office
     hidden = [office.organizations[46]["cnpj"]]
     hidden += [row["license_key"] for row in office.rows("licenses", 46)]
     hidden += [row["license_key"][-4:] for row in office.rows("licenses", 46)]
-    assert [secret for secret in hidden if secret in shown] == []
-    assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)) is None
+    assert [secret for secret in hidden if secret in html] == []
+    assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL)) is None
 
 
 def test_an_identifier_claims_nothing_whoever_wrote_it(panel: Panel) -> None:
@@ -41,11 +41,11 @@ def test_an_identifier_claims_nothing_whoever_wrote_it(panel: Panel) -> None:
 
 
 def test_a_proven_customer_is_shown_in_full(panel: Panel) -> None:
-    shown = whole(panel, panel.proven("expiring"))
-    assert "data-masked" not in shown
-    assert panel.office.organizations[46]["cnpj"] in shown
-    assert "R$2,690.00" in shown
-    assert 'data-copy="' + panel.office.rows("licenses", 46)[0]["license_key"] in shown
+    page_html = whole(panel, panel.proven("expiring"))
+    assert "data-masked" not in page_html
+    assert panel.office.organizations[46]["cnpj"] in page_html
+    assert "R$2,690.00" in page_html
+    assert 'data-copy="' + panel.office.rows("licenses", 46)[0]["license_key"] in page_html
 
 
 def test_the_whole_key_stands_in_the_copy_button_only(panel: Panel) -> None:
@@ -77,9 +77,9 @@ def versions(panel: Panel, seal: str) -> dict[str, str]:
     return {name: attribute(page, "data-version") or "" for name, page in pages.items()}
 
 
-def ask_changes(panel: Panel, seal: str, seen: dict[str, str]) -> list[str]:
-    told = ",".join(f"{name}:{version}" for name, version in seen.items())
-    answer = panel.ask("GET", "/changes", seal, params={"seen": told})
+def ask_changes(panel: Panel, seal: str, shown_versions: dict[str, str]) -> list[str]:
+    query = ",".join(f"{name}:{version}" for name, version in shown_versions.items())
+    answer = panel.ask("GET", "/changes", seal, params={"seen": query})
     assert (answer.status_code, answer.text) == (204, "")
     assert 0 < float(answer.headers["X-Panel-Next"]) <= 16.5
     return answer.headers.get("HX-Trigger", "").replace(",", " ").split()
@@ -87,36 +87,36 @@ def ask_changes(panel: Panel, seal: str, seen: dict[str, str]) -> list[str]:
 
 def test_changes_names_the_touched_sections_and_asks_nobody(panel: Panel) -> None:
     seal = panel.proven("healthy")
-    seen = versions(panel, seal)
+    shown_versions = versions(panel, seal)
     panel.office.forget()
-    assert ask_changes(panel, seal, seen) == []
+    assert ask_changes(panel, seal, shown_versions) == []
     panel.services.cache.touch(42, "orders")
     panel.services.cache.touch(42, "licenses")
     panel.services.cache.touch(43, "quotes")
-    assert ask_changes(panel, seal, seen) == ["touched-licenses", "touched-orders"]
+    assert ask_changes(panel, seal, shown_versions) == ["touched-licenses", "touched-orders"]
     assert panel.office.calls == []
 
 
 def test_what_was_read_again_is_seen_by_the_other_panels(panel: Panel) -> None:
-    mine, yours = panel.proven("healthy"), panel.proven("healthy")
-    seen = versions(panel, mine)
+    ours, yours = panel.proven("healthy"), panel.proven("healthy")
+    shown_versions = versions(panel, ours)
     panel.office.put("orders", 42, {"id": 9, "status": "pending"})
     panel.refresh("orders", yours)
-    assert ask_changes(panel, mine, seen) == ["touched-orders"]
+    assert ask_changes(panel, ours, shown_versions) == ["touched-orders"]
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "version",
     ["", ",,,", ":", "orders", "nothing:x", "x" * 5000, "orders:x," * 400, "\x00:\xff", "<b>:<b>"],
     ids=lambda text: ascii(text)[1:-1][:14] or "empty",
 )
-def test_whatever_the_panel_says_it_shows_changes_answers(standing: Panel, seen: str) -> None:
+def test_whatever_the_panel_says_it_shows_changes_answers(standing: Panel, version: str) -> None:
     seal = seal_of(standing.open("healthy").text)
-    answer = standing.ask("GET", "/changes", seal, params={"seen": seen})
+    answer = standing.ask("GET", "/changes", seal, params={"seen": version})
     assert answer.status_code == 204
-    named = answer.headers.get("HX-Trigger", "").replace(",", " ").split()
-    assert set(named) <= {f"touched-{name}" for name in SECTIONS}
-    assert len(named) <= len(SECTIONS)
+    parts = answer.headers.get("HX-Trigger", "").replace(",", " ").split()
+    assert set(parts) <= {f"touched-{name}" for name in SECTIONS}
+    assert len(parts) <= len(SECTIONS)
 
 
 # -- what other people typed -----------------------------------------------------------------------

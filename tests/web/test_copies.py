@@ -24,8 +24,8 @@ def say(section: str, record: dict[str, Any], locale: str = "en", masked: bool =
     """The sentence about a record, in the group in which its section shows it."""
     moment = Moment(NOON, 30)
     listed = Listed((KINDS[section].from_json({"id": 7, **record}),))
-    shown = SECTIONS[section].choose(listed, moment)
-    [item] = (*shown.items, *shown.closed)
+    selection = SECTIONS[section].choose(listed, moment)
+    [item] = (*selection.items, *selection.closed)
     hidden = MASKED if masked else frozenset()
     return make_sentence(section, item, SentenceContext(moment, Formats(locale, ZONE), hidden))
 
@@ -145,9 +145,9 @@ def test_an_unproven_conversation_gets_no_amount_and_a_proven_one_does(panel: Pa
     uncovered = seal_of(panel.ask("POST", "/uncover", seal, data=reason).text)
     # For the agent's own eyes: it proves nobody.
     assert "R$" not in copies(panel, uncovered, "orders", row).text
-    proven = copies(panel, panel.proven(), "orders", row)
-    assert "R$" in copied(proven)[1]
-    assert "Not verified" not in proven.text
+    texts = copies(panel, panel.proven(), "orders", row)
+    assert "R$" in copied(texts)[1]
+    assert "Not verified" not in texts.text
 
 
 @pytest.mark.parametrize("path", ["orders/999999999", "organization/42", "nothing/1", "orders/0"])

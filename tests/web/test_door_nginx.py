@@ -79,8 +79,8 @@ def measure_age(panel: Panel, answer: requests.Response) -> float:
 def test_what_a_page_cache_answers_after_a_hook_is_late_and_never_fresh(
     cached: Panel, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
-    shown = cached.section("orders", seal(cached, NONE))
-    assert (told(shown), rows_of(shown.text)) == (("fresh", None), [ROW])
+    section = cached.section("orders", seal(cached, NONE))
+    assert (told(section), rows_of(section.text)) == (("fresh", None), [ROW])
     cached.clock.advance(5)
     refund(cached)
     cached.clock.advance(5)
@@ -144,4 +144,4 @@ def test_plain_permalinks_and_index_php_lead_to_the_same(
         for address in (f"{url}/?rest_route={route}", f"{url}/index.php{API}", url + API):
             panel = make_panel(Clock(), MIDDAG_API_URL=address)
             answers = [panel.refresh(name, seal(panel, 42)) for name in SECTIONS]
-            assert [state_of(each.text) for each in answers] == ["fresh"] * 4
+            assert [state_of(answer.text) for answer in answers] == ["fresh"] * 4

@@ -26,8 +26,8 @@ PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></
 
 
 def page(status: int, title: str, **headers: str) -> Wall:
-    named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return lambda: Response(PAGE.format(title), status, named, content_type="text/html")
+    values = {name.replace("_", "-"): text for name, text in headers.items()}
+    return lambda: Response(PAGE.format(title), status, values, content_type="text/html")
 
 
 def wordpress(status: int, code: str, message: str = "x") -> Wall:
@@ -83,7 +83,7 @@ def test_a_wall_hides_no_copy_and_every_reader_learns_its_cause(
         assert CAUSES[code] in visible(answer.text)
         if number != NONE and section != "organization":
             assert rows_of(answer.text) == ([] if number == EMPTY else [ROW])
-    log = [each.getMessage() for each in caplog.records if code in each.getMessage()]
+    log = [record.getMessage() for record in caplog.records if code in record.getMessage()]
     assert any(BACK_OFFICE_REMEDIES[code] in line for line in log)
     assert SECRET not in caplog.text
 
@@ -117,7 +117,7 @@ def test_the_plugins_own_denial_shows_no_copy(house: House) -> None:
 
 @pytest.mark.parametrize("code", sorted({code for code, _ in WALLS.values()}))
 def test_an_agent_reads_the_cause_in_portuguese_too(house: House, code: str) -> None:
-    house.door.wall = next(wall for known, wall in WALLS.values() if known == code)
+    house.door.wall = next(wall for code_of_wall, wall in WALLS.values() if code_of_wall == code)
     fill(house.panel, NONE)
     answer = house.section(NONE, **{"Accept-Language": "pt-BR"})
     spoken = Formats("pt_BR", house.panel.settings.timezone).gettext(CAUSES[code])

@@ -29,9 +29,9 @@ def test_a_mount_that_no_proxy_would_say_is_refused_and_not_repeated(
     for path in ("/", "/nothing", "/static/panel.js"):
         answer = panel.ask("GET", path, headers=headers)
         assert answer.status_code == 400
-        told = answer.text + repr(answer.headers)
-        assert "evil" not in told
-        assert "script-src *" not in told
+        content = answer.text + repr(answer.headers)
+        assert "evil" not in content
+        assert "script-src *" not in content
         assert policy_of(answer).get("script-src", ["'self'"]) == ["'self'"]
 
 
@@ -60,10 +60,10 @@ def test_a_line_break_in_a_header_makes_no_header_of_ours(
         connection.sock.sendall(lines.encode("latin-1"))
         answer = http.client.HTTPResponse(connection.sock, method="POST")
         answer.begin()
-        told = answer.read().decode() + repr(answer.getheaders())
+        content = answer.read().decode() + repr(answer.getheaders())
         assert 400 <= answer.status < 500
         assert answer.getheader("X-Evil") is None
-        assert "<script>" not in told
+        assert "<script>" not in content
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_no_address_redirects(standing: Panel, path: str) -> None:
 def test_an_answer_for_one_agent_is_kept_by_nobody_for_another(standing: Panel) -> None:
     """Nor is a language: what may be kept (the files) depends on nothing but the address."""
     files = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', standing.ask("GET", "/").text)
-    said = {"Accept-Language": "pt-BR", "Cookie": "a=b", **FORWARDED}
+    headers = {"Accept-Language": "pt-BR", "Cookie": "a=b", **FORWARDED}
     for name in files:
-        one, other = standing.ask("GET", name), standing.ask("GET", name, headers=said)
-        assert one.content == other.content
-        assert "immutable" in one.headers["Cache-Control"]
+        first, other = standing.ask("GET", name), standing.ask("GET", name, headers=headers)
+        assert first.content == other.content
+        assert "immutable" in first.headers["Cache-Control"]
     for agent in (2, 3):
         answer = standing.open(agent_id=agent)
         assert answer.headers["Cache-Control"] == "no-store"

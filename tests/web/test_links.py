@@ -54,9 +54,9 @@ def test_a_pick_where_nothing_is_proven_unmasks_and_writes_nothing(panel: Panel)
         assert 'data-banner="unproven"' in answer.text
         assert "An agent said which company this is, not that this person" in answer.text
         assert "This is the company" not in answer.text
-        shown = answer.text + whole(panel, seal_of(answer.text))
-        assert "data-masked" in shown
-        assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)) is None
+        page_html = answer.text + whole(panel, seal_of(answer.text))
+        assert "data-masked" in page_html
+        assert AMOUNTS.search(re.sub(r"<svg.*?</svg>", "", page_html, flags=re.DOTALL)) is None
     assert attributes(panel, 105) == before
     assert panel.chat.contacts[305]["custom_attributes"] == {}
     panel.say(seal, "undo", 42)
@@ -75,12 +75,12 @@ def test_an_undone_pick_is_gone_here_and_in_chatwoot(panel: Panel) -> None:
 
 def test_what_a_pick_did_not_write_is_not_taken_out_when_it_is_undone(panel: Panel) -> None:
     """A pass, or the visitor, had named the same organization there."""
-    named = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
-    attributes(panel, 105).update(named)
+    pick = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    attributes(panel, 105).update(pick)
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
     panel.say(seal, "undo", 42)
-    assert attributes(panel, 105) == named
+    assert attributes(panel, 105) == pick
     assert panel.chat.writes == []
 
 
@@ -88,10 +88,10 @@ def test_a_pick_that_takes_the_place_of_a_written_one_takes_it_out(panel: Panel)
     panel.prove("unlinked", 42)
     seal = seal_of(panel.open("unlinked").text)
     panel.say(seal, "pick", 42, "contact")
-    told = panel.chat.contacts[305]
-    assert told["custom_attributes"]["middag_organization_id"] == "42"
+    contact = panel.chat.contacts[305]
+    assert contact["custom_attributes"]["middag_organization_id"] == "42"
     panel.say(seal, "pick", 45, "contact")  # of which nothing is proven
-    assert attributes(panel, 105) == told["custom_attributes"] == {}
+    assert attributes(panel, 105) == contact["custom_attributes"] == {}
 
 
 def test_a_pick_that_is_said_again_where_nothing_is_proven_any_more_is_taken_out(
@@ -107,18 +107,18 @@ def test_a_pick_that_is_said_again_where_nothing_is_proven_any_more_is_taken_out
 
 def test_a_refused_claim_is_not_shown_again_and_can_be_taken_back(panel: Panel) -> None:
     seal = seal_of(panel.open("healthy").text)
-    refused = panel.say(seal, "refuse", 42)
-    assert panel_of(refused)[0] == "unlinked"
-    assert attribute(refused.text, "data-refused") == "42"
-    assert "Bruno Lima" in refused.text
+    answer = panel.say(seal, "refuse", 42)
+    assert panel_of(answer)[0] == "unlinked"
+    assert attribute(answer.text, "data-refused") == "42"
+    assert "Bruno Lima" in answer.text
     assert panel_of(panel.open("healthy"))[0] == "unlinked"
-    back = panel.say(seal_of(refused.text), "undo", 42)
+    back = panel.say(seal_of(answer.text), "undo", 42)
     assert panel_of(back) == ("ready", "unproven", "claimed")
 
 
 def test_refusing_one_of_two_leaves_the_other(panel: Panel) -> None:
-    refused = panel.say(seal_of(panel.open("two").text), "refuse", 42)
-    assert attribute(refused.text, "data-organization") == "45"
+    answer = panel.say(seal_of(panel.open("two").text), "refuse", 42)
+    assert attribute(answer.text, "data-organization") == "45"
 
 
 def test_a_refusal_takes_our_words_out_of_chatwoot_and_leaves_those_of_others(

@@ -54,20 +54,20 @@ FACTS: list[tuple[str, Any, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "sent", "says", "odd"), FACTS)
+@pytest.mark.parametrize(("key", "value", "says", "odd"), FACTS)
 def test_an_odd_fact_hides_no_organization(
-    bench: Bench, log: Log, key: str, sent: Any, says: str, odd: bool
+    bench: Bench, log: Log, key: str, value: Any, says: str, odd: bool
 ) -> None:
-    answer = bench.show("organization", json.dumps({**COMPANY, key: sent}))
+    answer = bench.show("organization", json.dumps({**COMPANY, key: value}))
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
     assert says in f"{unescape(answer.text)} {words_of(answer.text)}"
     assert (log.counted().get(("organization", key), 0) > 0) is odd
     assert any(f"record 42: {key}: " in line for line in log.lines()) is odd
 
 
-@pytest.mark.parametrize("sent", [None, "", False, [], {}, 3, {"slug": "flex"}])
-def test_a_plan_is_shown_only_where_it_is_stated(bench: Bench, sent: Any) -> None:
-    words = words_of(bench.show("organization", json.dumps({**COMPANY, "plan": sent})).text)
+@pytest.mark.parametrize("value", [None, "", False, [], {}, 3, {"slug": "flex"}])
+def test_a_plan_is_shown_only_where_it_is_stated(bench: Bench, value: Any) -> None:
+    words = words_of(bench.show("organization", json.dumps({**COMPANY, "plan": value})).text)
     assert "Plan" not in words
 
 
@@ -108,8 +108,8 @@ def test_a_record_that_cannot_be_read_is_counted_beside_the_others(
     words = words_of(answer.text)
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
     assert sorted(rows_of(answer.text)) == rows
-    said = re.search(r"(\d+) records? could not be read", words)
-    assert int(said[1] if said else 0) == unread
+    match = re.search(r"(\d+) records? could not be read", words)
+    assert int(match[1] if match else 0) == unread
     assert log.counted().get(("orders", "id"), 0) == unread
     assert bool(log.lines()) is bool(unread)
     assert ("None among what could be read" in words) is (not rows)
@@ -148,9 +148,9 @@ def test_a_document_that_cannot_be_read_is_a_part_of_readyz_until_it_can(bench: 
     bench.show("orders", "[]")
     assert ask()["parts"]["documents"] == "ok"
     bench.show("orders", "3")
-    told = ask()
-    assert (told["status"], told["parts"]["documents"]) == ("degraded", "unreadable")
-    assert told["details"]["documents"] == "orders: wrong_shape"
-    assert told["parts"]["back_office"] == "wrong_shape"
+    answer = ask()
+    assert (answer["status"], answer["parts"]["documents"]) == ("degraded", "unreadable")
+    assert answer["details"]["documents"] == "orders: wrong_shape"
+    assert answer["parts"]["back_office"] == "wrong_shape"
     bench.show("orders", '[{"id": 1, "status": 3}]')  # odd, and read all the same
     assert {ask()["parts"][name] for name in ("documents", "back_office")} == {"ok"}

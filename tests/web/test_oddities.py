@@ -16,7 +16,7 @@ __all__ = ["bench", "log"]  # fixtures
 def make_list(name: str, **fields: Any) -> str:
     """The odd record, then the right one. A value of `raw` is JSON text that goes out as it is."""
     odd = json.dumps({**ROWS[name], "id": ODD, **fields})
-    odd = re.sub(r'"raw:((?:[^"\\]|\\.)*)"', lambda found: json.loads(f'"{found[1]}"'), odd)
+    odd = re.sub(r'"raw:((?:[^"\\]|\\.)*)"', lambda match: json.loads(f'"{match[1]}"'), odd)
     return f"[{odd}, {json.dumps({**ROWS[name], 'id': RIGHT})}]"
 
 
@@ -25,11 +25,11 @@ def row_of(html: str, number: int) -> str:
     return words_of(row[0]) if row else ""
 
 
-@pytest.mark.parametrize(("name", "key", "sent", "says", "odd"), CASES)
+@pytest.mark.parametrize(("name", "key", "value", "says", "odd"), CASES)
 def test_an_odd_value_is_that_values_trouble(
-    bench: Bench, log: Log, name: str, key: str, sent: Any, says: str | None, odd: bool
+    bench: Bench, log: Log, name: str, key: str, value: Any, says: str | None, odd: bool
 ) -> None:
-    answer = bench.show(name, make_list(name, **{key: sent}))
+    answer = bench.show(name, make_list(name, **{key: value}))
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
     assert sorted(rows_of(answer.text)) == [ODD, RIGHT]
     row = row_of(answer.text, ODD)
@@ -38,7 +38,7 @@ def test_an_odd_value_is_that_values_trouble(
     assert (log.counted().get((name, key), 0) > 0) is odd
     lines = [line for line in log.lines() if f"record {ODD}: {key}: " in line]
     assert bool(lines) is odd
-    text = sent if isinstance(sent, str) else json.dumps(sent)
+    text = value if isinstance(value, str) else json.dumps(value)
     assert not any(len(text) > 4 and text in line for line in lines)  # no value
 
 

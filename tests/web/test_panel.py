@@ -120,7 +120,7 @@ def test_chatwoot_that_does_not_answer_is_said_and_nothing_shown(panel: Panel) -
 
 
 @pytest.mark.parametrize(
-    ("wanted", "language", "money"),
+    ("languages", "language", "money"),
     [
         ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),
         ("en-US,en;q=0.9", "en", "R$1,250.00"),
@@ -132,21 +132,21 @@ def test_chatwoot_that_does_not_answer_is_said_and_nothing_shown(panel: Panel) -
     ids=lambda text: str(text)[:10],
 )
 def test_the_language_is_the_browsers(
-    standing: Panel, wanted: str, language: str, money: str
+    standing: Panel, languages: str, language: str, money: str
 ) -> None:
-    headers = {"Accept-Language": wanted}
+    headers = {"Accept-Language": languages}
     shell = standing.ask("GET", "/", headers=headers)
     assert f'<html lang="{language}">' in shell.text
     page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
     assert money in page.text
 
 
-@pytest.mark.parametrize(("wanted", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+@pytest.mark.parametrize(("languages", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
 def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
-    make_panel: MakePanel, wanted: str, language: str
+    make_panel: MakePanel, languages: str, language: str
 ) -> None:
     panel = make_panel(PANEL_LOCALE="pt_BR")
-    shell = panel.ask("GET", "/", headers={"Accept-Language": wanted})
+    shell = panel.ask("GET", "/", headers={"Accept-Language": languages})
     assert f'<html lang="{language}">' in shell.text
 
 
@@ -219,6 +219,32 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
     assert "Plan" not in page
     panel.office.put("orders", 42, {"id": 1, "status": "pending"})
     assert "amount not stated" in panel.refresh("orders", panel.proven("healthy")).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        ({"status": "verified", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        ({"status": "publish", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
+        (
+            {"status": "verified", "verification_status": "rejected"},
+            "CNPJ {cnpj} CNPJ check failed Status CNPJ checked",
+        ),
+    ],
+)
+def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands(
+    panel: Panel, fields: dict[str, str], said: str
+) -> None:
+    document = {**panel.office.organizations[42], **fields, "city": None, "state": None}
+    document |= {"country": None, "legal_name": None}
+    if "verification_status" not in fields:
+        del document["verification_status"]
+    panel.office.put("organization", 42, document)
+    words = words_of(panel.section("organization", panel.proven("healthy")).text)
+    assert said.format(cnpj=document["cnpj"]) in words
+    assert ("Status" in words) is ("Status" in said)
+    assert "erified" not in words
 
 
 def test_every_contradiction_of_the_documentation_is_shown(panel: Panel) -> None:

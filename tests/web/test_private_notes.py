@@ -27,8 +27,8 @@ def signed(make_panel: MakePanel) -> tuple[Panel, str]:
 def sign_in(panel: Panel) -> str:
     answer = post(panel, "/sign-in", data={"token": AGENT_TOKEN, **panel.hints()})
     cookies = answer.cookies.get_dict()
-    opened = post(panel, "/contact", data=panel.hints(), cookies=cookies)
-    return seal_of(opened.text)
+    opening = post(panel, "/contact", data=panel.hints(), cookies=cookies)
+    return seal_of(opening.text)
 
 
 def post(panel: Panel, path: str, bearer: str | None = None, **options: Any) -> requests.Response:
@@ -43,8 +43,8 @@ def note(
 
 
 def notes_of(panel: Panel) -> list[dict[str, Any]]:
-    said = panel.chat.conversations[101]["messages"]
-    return [each for each in said if str(each["source_id"]).startswith("middag-note:")]
+    messages = panel.chat.conversations[101]["messages"]
+    return [message for message in messages if str(message["source_id"]).startswith("middag-note:")]
 
 
 def fail_notes(panel: Panel, failure: Failure) -> None:
@@ -66,14 +66,14 @@ def test_a_note_is_the_sentence_private_and_written_once(signed: tuple[Panel, st
     assert (first.status_code, outcome(first)) == (200, "written")
     again = note(panel, seal, row)
     assert (again.status_code, outcome(again)) == (200, "written_before")
-    [written] = notes_of(panel)
-    assert written["content"] == sentence
-    assert written["private"] is True
+    [written_note] = notes_of(panel)
+    assert written_note["content"] == sentence
+    assert written_note["private"] is True
     with panel.services.database.connect() as connection:
         rows = list(connection.execute(select(access_log).where(access_log.c.what == NOTED)))
-    assert [(each.agent, each.conversation, each.organization, each.note) for each in rows] == [
-        (2, 101, 42, f"orders {row}")
-    ]
+    assert [
+        (entry.agent, entry.conversation, entry.organization, entry.note) for entry in rows
+    ] == [(2, 101, 42, f"orders {row}")]
 
 
 def test_many_clicks_in_many_processes_write_one_note(
@@ -83,8 +83,8 @@ def test_many_clicks_in_many_processes_write_one_note(
     other = make_panel(PANEL_AGENT_PROOF="access-token")
     row = first_row(panel, seal, "orders")
     with ThreadPoolExecutor(8) as pool:
-        clicks = [pool.submit(note, each, seal, row) for each in (panel, other) * 4]
-        outcomes = [outcome(each.result()) for each in clicks]
+        clicks = [pool.submit(note, owner, seal, row) for owner in (panel, other) * 4]
+        outcomes = [outcome(click.result()) for click in clicks]
     assert outcomes.count("written") == 1
     assert set(outcomes) <= {"written", "written_before", "being_written"}
     assert len(notes_of(panel)) == 1
@@ -118,8 +118,8 @@ def test_a_process_that_died_in_between_doubles_nothing_and_loses_nothing(
         panel.chat.add_message(101, f"message {talk}")
     answer = note(panel, seal, row)
     assert outcome(answer) == ("written_before" if has_arrived else "written")
-    said = panel.chat.conversations[101]["messages"]
-    assert len([each for each in said if each["content"] == sentence]) == 1
+    messages = panel.chat.conversations[101]["messages"]
+    assert len([message for message in messages if message["content"] == sentence]) == 1
 
 
 def test_while_somebody_may_be_writing_it_nobody_else_does(signed: tuple[Panel, str]) -> None:
@@ -186,10 +186,10 @@ def test_without_a_proven_agent_there_are_no_notes(panel: Panel) -> None:
 def test_old_rows_of_notes_are_forgotten(signed: tuple[Panel, str]) -> None:
     panel, seal = signed
     note(panel, seal, first_row(panel, seal, "orders"))
-    kept = panel.services.notes
-    kept.prune(time.time() - 86400)
+    notes = panel.services.notes
+    notes.prune(time.time() - 86400)
     with panel.services.database.connect() as connection:
         assert len(list(connection.execute(select(private_notes)))) == 1
-    kept.prune(time.time() + 86400)
+    notes.prune(time.time() + 86400)
     with panel.services.database.connect() as connection:
         assert list(connection.execute(select(private_notes))) == []

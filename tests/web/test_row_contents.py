@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Panel, seal_of, state_of, words_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 from tests.web.opened_rows import RECORDS, ask
 from tests.web.test_hostile import FORBIDDEN, MARK, TURNED, TYPED
 
@@ -69,7 +69,7 @@ def test_nobody_and_an_unreadable_list_are_told_apart(panel: Panel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("fields", "words"),
     [
         ({"can_manage_finances": "1", "can_manage_orders": "0"}, "member · manages finances"),
         ({"can_manage_finances": 1, "can_manage_orders": True}, "manages finances, orders"),
@@ -81,13 +81,13 @@ def test_nobody_and_an_unreadable_list_are_told_apart(panel: Panel) -> None:
     ],
 )
 def test_rights_are_read_in_every_form_that_php_writes(
-    panel: Panel, told: dict[str, Any], words: str
+    panel: Panel, fields: dict[str, Any], words: str
 ) -> None:
     panel.office.collaborators[42][:] = [
-        {"id": 1, "email": "a@b.example", "role": "member", **told}
+        {"id": 1, "email": "a@b.example", "role": "member", **fields}
     ]
-    shown = words_of(ask(panel, "organization", 42, panel.proven()).text)
-    assert shown.endswith(words)
+    opened_words = words_of(ask(panel, "organization", 42, panel.proven()).text)
+    assert opened_words.endswith(words)
 
 
 # -- the chain -------------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ def test_rights_are_read_in_every_form_that_php_writes(
 def test_an_open_order_of_the_entitlement_is_no_paid_one(panel: Panel) -> None:
     grant = [{"id": 4203}]
     panel.office.put("orders", 42, {"id": 9001, "status": "pending", "entitlements": grant})
-    shown = words_of(ask(panel, "licenses", 4203, panel.proven()).text)
-    paid, _, others = shown.partition("Other orders")
-    assert "#9001 Awaiting payment" in others
+    words = words_of(ask(panel, "licenses", 4203, panel.proven()).text)
+    paid, _, rest = words.partition("Other orders")
+    assert "#9001 Awaiting payment" in rest
     assert "#9001" not in paid
 
 
@@ -127,9 +127,9 @@ def test_a_back_office_without_the_chain_tells_none(panel: Panel) -> None:
 # -- what others typed -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", TYPED)
-def test_what_others_typed_is_shown_as_text_in_opened_rows(panel: Panel, what: str) -> None:
-    text, office = TYPED[what], panel.office
+@pytest.mark.parametrize("subject", TYPED)
+def test_what_others_typed_is_shown_as_text_in_opened_rows(panel: Panel, subject: str) -> None:
+    text, office = TYPED[subject], panel.office
     line = {"product_name": text, "quantity": 2, "unit_price": text, "total": None}
     office.orders[42][3] |= {"line_items": [line, text], "entitlements": [text, {"code": text}]}
     office.orders[42][3] |= {"payment_method": text, "subtotal": text, "currency": text}

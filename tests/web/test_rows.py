@@ -44,10 +44,10 @@ def open_sections(panel: Panel) -> str:
 def test_an_opened_row_tells_what_its_list_leaves_out(panel: Panel, name: str) -> None:
     seal = open_sections(panel)
     answer = ask(panel, name, RECORDS[name], seal)
-    shown = words_of(answer.text)
+    words = words_of(answer.text)
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert [text for text in TOLD[name] if text not in shown] == []
+    assert [text for text in TOLD[name] if text not in words] == []
 
 
 def test_what_is_not_told_is_not_there(panel: Panel) -> None:
@@ -56,9 +56,9 @@ def test_what_is_not_told_is_not_there(panel: Panel) -> None:
     panel.office.put("licenses", 42, {"id": 3, "status": "active"})
     panel.office.collaborators[42][:] = [{"id": 5, "email": "ana@acme.example"}]
     seal = panel.proven()
-    shown = [words_of(ask(panel, name, at, seal).text) for name, at in
+    texts = [words_of(ask(panel, name, at, seal).text) for name, at in
              {"orders": 1, "quotes": 2, "licenses": 3, "organization": 42}.items()]  # fmt: skip
-    assert shown == ["", "", "", "ana@acme.example member"]
+    assert texts == ["", "", "", "ana@acme.example member"]
 
 
 # -- what it costs ---------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ def test_what_the_list_holds_already_costs_no_call(panel: Panel, name: str) -> N
     panel.office.full_lists = True
     seal = open_sections(panel)
     panel.office.forget()
-    shown = words_of(ask(panel, name, RECORDS[name], seal).text)
-    assert [text for text in TOLD[name] if text not in shown] == []
+    words = words_of(ask(panel, name, RECORDS[name], seal).text)
+    assert [text for text in TOLD[name] if text not in words] == []
     assert panel.office.calls == []
 
 
@@ -147,9 +147,9 @@ def test_what_the_list_told_stands_beside_a_failure(panel: Panel) -> None:
     seal = panel.proven()
     panel.section("orders", seal)
     panel.office.fault("500", 42)
-    shown = words_of(ask(panel, "orders", 4204, seal).text)
-    assert "Completed on" in shown
-    assert "Could not be read. MIDDAG Account has an internal error." in shown
+    words = words_of(ask(panel, "orders", 4204, seal).text)
+    assert "Completed on" in words
+    assert "Could not be read. MIDDAG Account has an internal error." in words
 
 
 def test_an_aged_row_is_shown_at_once_and_asks_once_more(make_panel: MakePanel) -> None:
@@ -185,10 +185,10 @@ def test_a_license_shows_the_rest_when_a_part_of_its_chain_fails(panel: Panel) -
     panel.section("licenses", seal)
     panel.section("quotes", seal)
     panel.office.fault("500", 42, "orders")
-    shown = words_of(ask(panel, "licenses", 4203, seal).text)
-    assert "Quote to renew it #4202" in shown
-    assert "Not everything could be read." in shown
-    assert "Paid by" not in shown
+    words = words_of(ask(panel, "licenses", 4203, seal).text)
+    assert "Quote to renew it #4202" in words
+    assert "Not everything could be read." in words
+    assert "Paid by" not in words
 
 
 def test_a_record_that_is_gone_by_now_is_said_to_be(panel: Panel) -> None:
@@ -222,7 +222,7 @@ def test_another_organizations_record_is_as_if_unknown(
     own = panel.proven()
     panel.section(name, own)
     panel.office.forget()
-    foreign, unknown = (ask(panel, name, each, own) for each in (number, 999_999))
+    foreign, unknown = (ask(panel, name, record, own) for record in (number, 999_999))
     assert (foreign.status_code, foreign.text) == (unknown.status_code, unknown.text)
     assert foreign.status_code == 404
     assert panel.office.calls == [], "nobody is asked for it"

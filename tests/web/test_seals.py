@@ -43,8 +43,8 @@ def forged(secret: str, payload: object, signer: type[TimestampSigner] = Timesta
         signer=signer,
         signer_kwargs={"digest_method": sha256},
     )
-    said = list(payload.values()) if isinstance(payload, dict) else payload
-    return str(maker.dumps(said))
+    items = list(payload.values()) if isinstance(payload, dict) else payload
+    return str(maker.dumps(items))
 
 
 CLAIMS = vars(Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven"))

@@ -101,10 +101,10 @@ def asked(panel: Panel, row: Row) -> requests.Response:
 
 def test_every_route_has_its_row(standing: Panel) -> None:
     rules = standing.app.url_map.iter_rules()
-    there = {(r.rule, m) for r in rules for m in (r.methods or set()) - {"HEAD", "OPTIONS"}}
-    told = {(row.rule, row.method) for row in ROWS if row.status != 405}
-    assert there - told == set()
-    assert {row.rule for row in ROWS} - {rule for rule, _ in there} == {"no route"}
+    pairs = {(r.rule, m) for r in rules for m in (r.methods or set()) - {"HEAD", "OPTIONS"}}
+    listed = {(row.rule, row.method) for row in ROWS if row.status != 405}
+    assert pairs - listed == set()
+    assert {row.rule for row in ROWS} - {rule for rule, _ in pairs} == {"no route"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -156,8 +156,8 @@ def test_only_the_origins_of_the_settings_may_frame_us(make_panel: MakePanel) ->
 
 def test_htmx_asks_in_the_mode_in_which_every_browser_names_its_origin(standing: Panel) -> None:
     """Without a referrer, the Fetch standard hides the Origin of a POST in any other mode."""
-    [told] = re.findall(r"name=\"htmx-config\" content='([^']*)'", standing.ask("GET", "/").text)
-    assert json.loads(told)["mode"] == "cors"
+    [config] = re.findall(r"name=\"htmx-config\" content='([^']*)'", standing.ask("GET", "/").text)
+    assert json.loads(config)["mode"] == "cors"
 
 
 # -- under Chatwoot's own host ---------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_under_a_prefix_the_policy_names_our_own_path_and_never_the_whole_host(
 
 
 @pytest.mark.parametrize(
-    ("told", "more"),
+    ("text", "more"),
     [
         ("https://chat.example.com:8443/panel", ["https://chat.example.com:8443/panel/static/"]),
         ("https://chat.example.com/panel", []),
@@ -186,24 +186,24 @@ def test_under_a_prefix_the_policy_names_our_own_path_and_never_the_whole_host(
     ],
 )
 def test_the_address_of_the_settings_counts_where_a_proxy_hides_the_port(
-    make_panel: MakePanel, told: str, more: list[str]
+    make_panel: MakePanel, text: str, more: list[str]
 ) -> None:
-    panel = make_panel(PANEL_TRUSTED_PROXIES="1", PANEL_URL=told)
+    panel = make_panel(PANEL_TRUSTED_PROXIES="1", PANEL_URL=text)
     policy = policy_of(panel.ask("GET", "/", headers=FORWARDED))
     assert policy["script-src"] == ["https://chat.example.com/panel/static/", *more]
 
 
 def test_under_a_prefix_every_address_in_the_pages_carries_it(make_panel: MakePanel) -> None:
     panel = make_panel(PANEL_TRUSTED_PROXIES="1")
-    said = dict(FORWARDED, Origin="https://chat.example.com")
-    pages = [panel.ask("GET", "/", headers=said)]
+    headers = dict(FORWARDED, Origin="https://chat.example.com")
+    pages = [panel.ask("GET", "/", headers=headers)]
     key = derive_launch_key(SECRET)
     for scenario in ("healthy", "two", "unlinked"):
         form = panel.hints(scenario)
-        pages.append(panel.ask("POST", "/contact", key, data=form, headers=said))
+        pages.append(panel.ask("POST", "/contact", key, data=form, headers=headers))
     for page in pages:
         assert page.status_code == 200
-        found = re.findall(r'\s(?:src|href|hx-get|hx-post|action)="(/[^"]*)"', page.text)
-        assert found
-        assert [address for address in found if not address.startswith("/panel/")] == []
+        links = re.findall(r'\s(?:src|href|hx-get|hx-post|action)="(/[^"]*)"', page.text)
+        assert links
+        assert [address for address in links if not address.startswith("/panel/")] == []
     assert 'name="panel-root" content="/panel/"' in pages[0].text

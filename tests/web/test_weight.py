@@ -178,13 +178,13 @@ def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel
 def test_our_own_files_leave_without_what_only_people_read(
     served: tuple[str, Worlds], name: str, share: float
 ) -> None:
-    sent = Wire(served[0], "identity").ask(f"/static/{name}").text
+    text = Wire(served[0], "identity").ask(f"/static/{name}").text
     source = bundled() if name == "panel.js" else Path("static", name).read_text()
-    assert len(sent) < share * len(source)
+    assert len(text) < share * len(source)
     uncommented = re.sub(r"(?m)//.*$|/\*[^*]*\*/", "", source)
-    known = set(re.findall(KNOWN[name], uncommented))
-    assert len(known) > 50
-    assert [each for each in known if each not in sent] == []
+    names = set(re.findall(KNOWN[name], uncommented))
+    assert len(names) > 50
+    assert [name for name in names if name not in text] == []
 
 
 def bundled() -> str:

@@ -21,8 +21,8 @@ ABSENT = "NO WORDPRESS HERE: the must-use plugin was not tried ({} not found; te
 def find(pattern: str) -> str | None:
     """A program by the pattern of its name; Debian keeps servers off the PATH."""
     folders = [*os.environ["PATH"].split(os.pathsep), "/usr/sbin", "/usr/local/sbin"]
-    found = [file for folder in folders for file in sorted(Path(folder).glob(pattern))]
-    return str(found[-1]) if found else None
+    files = [file for folder in folders for file in sorted(Path(folder).glob(pattern))]
+    return str(files[-1]) if files else None
 
 
 PROGRAMS = {name: find(name) for name in ("php", "php-fpm[0-9]*", "nginx", "mariadbd")}
@@ -34,9 +34,9 @@ def missing() -> list[str]:
 
 
 def program(name: str) -> str:
-    found = PROGRAMS[name]
-    assert found, name
-    return found
+    command = PROGRAMS[name]
+    assert command, name
+    return command
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
@@ -75,16 +75,22 @@ def database(folder: Path) -> Iterator[int]:
     """A MariaDB with the durability of its defaults; yields its port."""
     data = folder / "mysql"
     data.mkdir()
-    who = ["--user=mysql"] if os.geteuid() == 0 else []
-    if who:
+    options = ["--user=mysql"] if os.geteuid() == 0 else []
+    if options:
         shutil.chown(data, "mysql", "mysql")
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", *who]
+    install = [
+        "mariadb-install-db",
+        "--no-defaults",
+        f"--datadir={data}",
+        "--skip-test-db",
+        *options,
+    ]
     subprocess.run(
         [*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True
     )
     port = free_port()
     places = [f"--datadir={data}", f"--socket={data}/socket", f"--pid-file={data}/pid"]
     net = ["--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve"]
-    command = [program("mariadbd"), "--no-defaults", *places, *net, *who]
+    command = [program("mariadbd"), "--no-defaults", *places, *net, *options]
     with running(command, port, folder / "mariadb.log"):
         yield port

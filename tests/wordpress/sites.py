@@ -129,8 +129,8 @@ class Site:
 
     def known(self, name: str) -> str:
         """A fact about the sending; '' when it was never noted."""
-        told = self.sql(f"SELECT value FROM wp_middag_panel_state WHERE name = '{name}'")
-        return told[0][0] if told else ""
+        value = self.sql(f"SELECT value FROM wp_middag_panel_state WHERE name = '{name}'")
+        return value[0][0] if value else ""
 
     def await_rest(self) -> None:
         """Until nobody sends."""
@@ -144,8 +144,8 @@ class Site:
 
         def rests() -> bool:
             since = int(time.time()) - 86400
-            told = f"VALUES ( 'failures', 9 ), ( 'failing_since', {since} )"
-            self.sql(f"REPLACE INTO wp_middag_panel_state ( name, value ) {told}")
+            values = f"VALUES ( 'failures', 9 ), ( 'failing_since', {since} )"
+            self.sql(f"REPLACE INTO wp_middag_panel_state ( name, value ) {values}")
             return self.sql(LEASE) == [["0"]]
 
         poll(rests, 60)

@@ -158,8 +158,8 @@ def test_several_records_in_one_event_are_a_hook_each(
     site: Site, receiver: Receiver, records: str
 ) -> None:
     arrived = hear(site, receiver, f"do_action( 'middag/license.renewed', {LISTS[records]} );", 2)
-    told = [(arrival.event, arrival.organization, arrival.record) for arrival in arrived]
-    assert told == [("license.renewed", 42, 7), ("license.renewed", 42, 8)]
+    events = [(arrival.event, arrival.organization, arrival.record) for arrival in arrived]
+    assert events == [("license.renewed", 42, 7), ("license.renewed", 42, 8)]
 
 
 def test_a_thousand_records_in_one_event_cost_a_few_inserts(site: Site, receiver: Receiver) -> None:
@@ -184,9 +184,9 @@ def test_the_id_of_an_organization_beside_that_of_the_record(
         " post_content = '', post_title = '', post_excerpt = '', to_ping = '', pinged = '',"
         " post_content_filtered = ''"
     )
-    told = heard(site, receiver, "do_action( 'middag/order.paid', 505, 9042, 99.9 );")
+    events = heard(site, receiver, "do_action( 'middag/order.paid', 505, 9042, 99.9 );")
     site.sql("DELETE FROM wp_posts WHERE ID = 9042")
-    assert told == ("order.paid", 9042, 505)
+    assert events == ("order.paid", 9042, 505)
 
 
 def test_a_listener_that_somebody_removed_is_put_back(site: Site, receiver: Receiver) -> None:
@@ -213,14 +213,14 @@ def test_an_organization_is_its_own(site: Site, receiver: Receiver, arguments: s
         "wp_insert_post( array( 'import_id' => 42, 'post_type' => 'page', 'post_title' => 'A' ) );"
     )
     site.php(f"if ( ! get_post( 42 ) ) {{ {make} }}")
-    told = heard(site, receiver, f"do_action( 'middag/organization.created', {arguments} );")
-    assert told == ("organization.created", 42, 42)
+    events = heard(site, receiver, f"do_action( 'middag/organization.created', {arguments} );")
+    assert events == ("organization.created", 42, 42)
 
 
 def test_an_unsaved_entity_has_no_id_and_is_heard(site: Site, receiver: Receiver) -> None:
     entity = "new Tests\\Entity( array( 'id' => null, 'organization_id' => 42 ) )"
-    told = heard(site, receiver, f"do_action( 'middag/quote.created', {entity}, 42 );")
-    assert told == ("quote.created", 42, None)
+    events = heard(site, receiver, f"do_action( 'middag/quote.created', {entity}, 42 );")
+    assert events == ("quote.created", 42, None)
 
 
 def test_what_belongs_to_nobody_is_dropped(site: Site, receiver: Receiver) -> None:
@@ -257,8 +257,8 @@ def test_one_that_cannot_be_found_is_kept_and_shown(site: Site, receiver: Receiv
         site.visit("MiddagPanelHooks\\Wake::after_request();")
     poll(lambda: site.sql(row) == [["unassigned", "3"]])
     assert receiver.tries == 0
-    told = site.php("echo MiddagPanelHooks\\Site_Health::test()['status'];")
-    assert told == "recommended"
+    output = site.php("echo MiddagPanelHooks\\Site_Health::test()['status'];")
+    assert output == "recommended"
 
 
 def test_a_filter_names_an_organization(site: Site, receiver: Receiver) -> None:

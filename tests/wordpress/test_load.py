@@ -67,13 +67,13 @@ def test_processes_at_once_while_a_slow_panel_takes(
     receiver.delay = 0.1
     site.visit(fire(1, 10))  # the drain is at work
     poll(lambda: receiver.tries >= 2)
-    each = 20
+    count = 20
     begun = time.monotonic()
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
-    ranges = [(100 * n, 100 * n + each - 1) for n in range(1, processes + 1)]
+    ranges = [(100 * n, 100 * n + count - 1) for n in range(1, processes + 1)]
     started = [site.start_php(head + fire(first, last)) for first, last in ranges]
     visits = [site.visit(fire(1000 + n)).seconds for n in range(20)]
-    fired = 10 + processes * each + len(visits)
+    fired = 10 + processes * count + len(visits)
     receiver.await_records(fired, 60)
     for process in started:
         process.communicate(timeout=60)

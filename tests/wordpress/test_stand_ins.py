@@ -35,8 +35,8 @@ def test_a_saved_post_stands_in(site: Site, receiver: Receiver) -> None:
     visit = site.visit(code)
     organization, person = visit.json
     poll(lambda: len(receiver.arrivals) >= 4, 10)
-    told = [(a.event, a.organization, a.record) for a in receiver.arrivals]
-    assert told == [
+    events = [(a.event, a.organization, a.record) for a in receiver.arrivals]
+    assert events == [
         ("organization.created", organization, organization),
         ("organization.updated", organization, organization),
         ("collaborator.removed", organization, person),
@@ -176,8 +176,8 @@ def test_a_table_that_vanished_is_made_anew(site: Site, receiver: Receiver) -> N
 def test_what_the_first_version_left_in_the_scheduler_is_sent(
     site: Site, receiver: Receiver
 ) -> None:
-    told = {"event": "quote.paid", "timestamp": "2026-05-04T14:30:00Z", "id": "x"}
-    body = json.dumps(told | {"data": {"id": 7, "organization_id": 42}})
+    event = {"event": "quote.paid", "timestamp": "2026-05-04T14:30:00Z", "id": "x"}
+    body = json.dumps(event | {"data": {"id": 7, "organization_id": 42}})
     job = f"time() - 1, 'middag_panel_send', array( '{body}', 3 )"
     assert heard(site, receiver, f"wp_schedule_single_event( {job} ); wp_cron();") == (
         ("quote.paid", 42, 7)

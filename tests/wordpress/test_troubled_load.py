@@ -64,17 +64,17 @@ def test_jobs_of_others_run_on_time_while_the_panel_hangs(site: Site, receiver: 
     late = []
     for number in range(2):
         site.outlast()  # so that our own job would have to send
-        due = f"time() - 1, 'tests_job', array( {number} )"
+        text = f"time() - 1, 'tests_job', array( {number} )"
         ours = "wp_clear_scheduled_hook( 'middag_panel_drain' );"
         ours += (
             "wp_schedule_event( time() - 5, 'middag_panel_five_minutes', 'middag_panel_drain' );"
         )
-        site.visit(f"{ours} wp_schedule_single_event( {due} ); echo 1;")
+        site.visit(f"{ours} wp_schedule_single_event( {text} ); echo 1;")
         site.sql("DELETE FROM wp_options WHERE option_name = '_transient_doing_cron'")
-        asked = time.time()
+        start = time.time()
         site.get()  # a visitor: WordPress starts its scheduler
         await_jobs(site, number + 1)
-        late.append(float(site.sql("SELECT MAX(ran_at) FROM wp_tests_jobs")[0][0]) - asked)
+        late.append(float(site.sql("SELECT MAX(ran_at) FROM wp_tests_jobs")[0][0]) - start)
     receiver.hang.clear()
     receiver.await_records(12, 60)
     tell("other jobs while the panel hangs", 12, receiver, f"at most {max(late):.2f} s late")
