@@ -38,9 +38,9 @@ The map, in reading order. A module imports what stands before it, never what co
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · plan · reconcile ·
                 recovery · rate_limit · group_commit · engine_client · pass_queue · intake ·
-                task_intake · chatwoot_events · night_contacts · night_strays · night_parts ·
-                night · reasons · tries · heartbeat · pass_runner · task_runner · dispatcher ·
-                sweep · work · executor · worker · installation_mark · dry_run · jobs ·
+                task_intake · event_parts · chatwoot_events · night_contacts · night_strays ·
+                night_parts · night · reasons · tries · heartbeat · pass_runner · task_runner ·
+                dispatcher · sweep · work · executor · worker · installation_mark · dry_run · jobs ·
                 plugin_hooks · chatwoot_hooks · openapi
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
