@@ -24,7 +24,7 @@ The map, in reading order. A module imports what stands before it, never what co
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
                 throttle · credentials · methods
     .           services · deliveries
-    health/     finding · worker_health · sync_checks
+    health/     finding · worker_health · sync_checks · journal
     .           checks
     customer/   matching · disclosure · lookup · decisions · noting · acquaintance · search ·
                 answers · verification
