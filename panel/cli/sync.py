@@ -78,8 +78,8 @@ def _monitored(address: str | None) -> Iterator[None]:
 
 
 def _execute() -> None:
-    # This comes before the signal handlers, so that a process that waits for the database can be
-    # ended at once.
+    # The signal handlers come later, so that a process that waits for the database can be ended at
+    # once.
     refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)

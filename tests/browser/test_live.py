@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 
 

@@ -1,4 +1,4 @@
-"""What the browser gets: an opened panel, its language, its links, and what its sections say."""
+"""The browser's view: an opened panel, its language, its links, and the words of its sections."""
 
 import html
 import re
@@ -11,7 +11,7 @@ from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, rows_of, seal_of, state_of, words_of
 from tests.web.opened import panel_of, whole
 
-CLOSED = 'id="closed-'  # behind it stands what is closed
+CLOSED = 'id="closed-'  # the fold of the closed records
 
 
 def section_states(text: str) -> dict[str, str]:
@@ -158,7 +158,8 @@ def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
     assert "<a " not in panel.section("quotes", panel.proven()).text
 
 
-# -- what the sections say -------------------------------------------------------------------------
+# -- the words of the sections
+# ------------------------------------------------------------------------
 
 
 def test_closed_orders_are_counted_and_totals_kept_per_currency_and_payment(panel: Panel) -> None:

@@ -1,4 +1,4 @@
-"""What goes over the wire: compressed, once, and little of it. Counted on the socket."""
+"""The bytes on the wire: compressed, sent once, and few. They are counted on the socket."""
 
 import gzip
 import re
@@ -26,13 +26,13 @@ from tests.test_processes import gunicorn
 # shortens each (Huffman), and never refers to one that it has sent before.
 COLD_OPEN_BYTES = {"br": (29_500, 33_600), "gzip": (32_500, 36_600)}
 CHROMIUM = "gzip, deflate, br, zstd"
-# What others know by name: our script's strings, our style's properties and classes.
+# Names that other files use: our script's strings, our style's properties and classes.
 KNOWN = {"panel.js": r'"([^"\\\n]+)"', "panel.css": r"--[a-z-]+|\.[a-z][a-z-]*"}
 
 
 @dataclass
 class Answer:
-    """One answer as it came: `received` counts every byte of it, status line and headers too."""
+    """An answer; `received` counts every byte of it, status line and headers too."""
 
     status: int
     headers: dict[str, str]
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass
 class Wire:
-    """A browser's connection to one server, byte by byte."""
+    """A browser's connection to a server, byte by byte."""
 
     url: str
     encodings: str = CHROMIUM
@@ -99,7 +99,7 @@ def test_a_whole_cold_open_is_light(standing: Panel, tmp_path: Path, encoding: s
 
 
 def cold_open(wire: Wire, hints: dict[str, object]) -> Wire:
-    """What a browser asks for until a panel that nobody has opened before is whole."""
+    """Make the requests of a browser until a panel that nobody has opened before is complete."""
     shell = wire.ask("/").text
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', shell):
         assert wire.ask(address).headers["content-encoding"] == wire.encodings
@@ -150,7 +150,7 @@ def test_html_is_compressed_for_who_takes_it(
 ) -> None:
     answer = Wire(served[0], encodings).ask("/")
     assert answer.headers.get("content-encoding") == packed
-    assert "no-store" in answer.headers["cache-control"]  # so nobody keeps it for another browser
+    assert "no-store" in answer.headers["cache-control"]  # so no cache keeps it for another browser
     assert "</html>" in answer.text
     assert int(answer.headers["content-length"]) == len(answer.body)
 
@@ -169,7 +169,8 @@ def test_what_fits_into_a_packet_is_left_as_it_is(standing: Panel) -> None:
 
 
 def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel) -> None:
-    """Compressed secrets: each answer carries another seal (see `assets.shrink`)."""
+    """Each answer carries another seal, so compressed lengths betray no secret (see
+    `assets.compress_answer`)."""
     seals = {seal_of(standing.open(scenario).text) for scenario in ("healthy", "empty", "two")}
     assert len(seals) == 3
 
@@ -202,7 +203,8 @@ def test_without_the_minifier_our_files_leave_as_they_are_written(
 
 
 def test_no_other_runtime_lives_in_a_web_process(standing: Panel) -> None:
-    """One of Go hangs after a fork, and gunicorn's first process reads our modules before it."""
+    """Go's runtime hangs after a fork, and gunicorn's first process loads our modules before it
+    forks."""
     assert standing.ask("GET", "/").ok
     assert "minify" not in sys.modules
     assert "minify.so" not in Path("/proc/self/maps").read_text()
