@@ -7,6 +7,7 @@ One process with many threads: a request mostly waits for the back office. Two p
 import ctypes
 import gc
 import importlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,6 +19,23 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 APPLICATION = "panel.application"
+
+
+def _take_settings() -> None:
+    """Take the settings that `panel.application.hand_settings_over` left, if there are any.
+
+    gunicorn reads this file again when it is told to reload, and its new workers get what is in the
+    environment then. systemd removes the folder when the unit stops.
+    """
+    file = Path(os.environ.get("RUNTIME_DIRECTORY", "/nowhere"), "settings.json")
+    values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+_take_settings()
 # This file lies beside the package in a checkout, and inside it in a wheel. The package's folder
 # comes first on the path: gunicorn has put its working directory there, in which another "panel"
 # may lie.
@@ -155,11 +173,11 @@ def post_worker_init(worker: Any) -> None:
 
     Before the first request too: a database that was away at the start is tried once more.
     """
+    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
     # The objects of the start stay for good. A full collection over them took 0.07 s, with all
     # threads waiting. So Python ran it seldom, and cyclic garbage of requests stayed in memory.
     gc.collect()
     gc.freeze()
-    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
 
 
 def worker_exit(_server: object, worker: Any) -> None:

@@ -25,7 +25,7 @@ The map, in reading order. A module imports only modules that stand before it.
     auth/       background_checks · access · revocation · seal · verification_checks · tokens ·
                 sessions · whoami · throttle · credentials · methods
     .           services · deliveries
-    health/     finding · worker_health · sync_checks
+    health/     finding · worker_health · sync_checks · journal
     .           checks
     customer/   matching · disclosure · lookup · decisions · noting · acquaintance · search ·
                 answers · verification
@@ -38,11 +38,11 @@ The map, in reading order. A module imports only modules that stand before it.
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · plan · reconcile ·
-                recovery · rate_limit · group_commit · pass_queue · intake · task_intake ·
-                chatwoot_events · night_contacts · night_strays · night_parts · night · reasons ·
-                tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
-                executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_hooks · openapi
+                recovery · rate_limit · group_commit · engine_client · pass_queue · intake ·
+                task_intake · event_parts · chatwoot_events · night_contacts · night_strays ·
+                night_parts · night · reasons · tries · heartbeat · pass_runner · task_runner ·
+                dispatcher · sweep · work · executor · worker · installation_mark · dry_run · jobs ·
+                plugin_hooks · chatwoot_hooks · openapi
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
