@@ -26,6 +26,7 @@ THEMES = ("light", "dark")
 LOCALES = ("en-US", "pt-BR")
 WIDTHS = (320, 420, 740, 948)  # of the frame: a narrow one, then Chatwoot's at 1280, and wider
 LEAST_HEIGHT = 598  # the frame's in a window of 1280 × 680: what is below is scrolled to
+PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 DEMO, DEMO_WIDTH = "demo", 1280
 PASSES = 120  # seconds until the first customer is in line, on a busy machine
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body.scrollHeight)"
@@ -50,7 +51,7 @@ def draw(page: Page, demo: Demo, state: State, locale: str) -> None:
     panel.settle()
     state.act(demo, panel)
     for theme, width in product(THEMES, WIDTHS):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        panel.find("html").evaluate("(root, theme) => { root.dataset.theme = theme; }", theme)
         resize(panel, width, LEAST_HEIGHT)
         height = max(LEAST_HEIGHT, int(panel.frame.evaluate(HEIGHT)))
         page.set_viewport_size({"width": 1280, "height": height})
@@ -70,6 +71,7 @@ def resize(panel: Panel, width: int, height: int) -> None:
     panel.frame.wait_for_function(
         "([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height]
     )
+    panel.frame.evaluate(PAINTED)
 
 
 def picture(name: str, theme: str, locale: str, width: int) -> str:
