@@ -72,9 +72,9 @@ header_map = "drop"
 MEGABYTE = 1 << 20
 # Numbers of glibc's <malloc.h>. One heap for all threads, whose free end goes back to the system.
 # By itself glibc takes up to eight heaps for each core, and each keeps the most that its threads
-# ever needed: 9 MB more after 100,000 requests. Under the interpreter's lock threads hardly wait
-# for the one heap. Packing an answer takes 0.3 MB: below both limits, so that it is not fetched
-# anew each time.
+# ever needed: 9 MB more after 100,000 requests (the benchmark's row `memory`). Under the
+# interpreter's lock threads hardly wait for the one heap. Packing an answer takes 0.3 MB: below
+# both limits, so that it is not fetched anew each time.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 

@@ -9,6 +9,7 @@ Everything runs on loopback and is stopped at the end. In reading order:
     variants.py    the panel with other lifetimes
     stage.py       the built-in worlds, many organizations, panels and what a browser does with them
     reading.py     the rows of the reading wing
+    path.py        how many modules an opening enters
     scale.py       the rows that ask how the cost grows
     writing.py     the rows of the writing wing
     shop.py        the rows of a shop beside a backfill

@@ -33,12 +33,12 @@ NAMES = [row.name for row in ROWS]
 @click.option("--json", "path", default="var/bench.json", type=click.Path(path_type=Path))
 def main(quick: bool, rows: str, path: Path) -> None:
     """Measure the panel against its rivals, on loopback; nothing stays behind."""
-    wanted = rows.split(",") if rows else [row.name for row in ROWS if row.quick or not quick]
-    if unknown := set(wanted) - set(NAMES):
+    names = rows.split(",") if rows else [row.name for row in ROWS if row.quick or not quick]
+    if unknown := set(names) - set(NAMES):
         raise click.BadParameter(f"no such row: {', '.join(sorted(unknown))}; {', '.join(NAMES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     begun = time.monotonic()
-    figures, absent, broken = _measure([row for row in ROWS if row.name in wanted], quick)
+    figures, absent, broken = _measure([row for row in ROWS if row.name in names], quick)
     report: dict[str, Any] = {
         "machine": _machine(),
         "quick": quick,

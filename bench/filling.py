@@ -68,28 +68,29 @@ def _make_rows(number: int) -> Iterator[tuple[Table, dict[str, Any]]]:
         },
     )
     emails = [email, *(f"pessoa{at}@{host}" for at in range(1, PEOPLE_EACH))]
-    for at, each in enumerate(emails):
-        yield from _make_seat(number, at, each, now)
-    found = make_terms(number, [name], f"{number:014d}", emails, [], [f"PLG-{number}"])
-    for word, kind in found.items():
+    for at, address in enumerate(emails):
+        yield from _make_seat(number, at, address, now)
+    words_of_company = make_terms(number, [name], f"{number:014d}", emails, [], [f"PLG-{number}"])
+    for word, kind in words_of_company.items():
         yield terms, {"word": word, "organization": number, "kind": kind}
     for at in range(HOOKS_EACH):
-        received_at = now - (at + number % 100 / 100) * HOOK_DAYS / HOOKS_EACH * 86400
-        yield (
-            hooks,
-            {
-                "hook_id": f"filled-{number}-{at}",
-                "kind": "order.paid",
-                "organization": number,
-                "occurred_at": received_at,
-                "received_at": received_at,
-                "status": DONE,
-                "finished_at": received_at + 1,
-                "lane": 0,
-            },
-        )
+        yield hooks, _make_hook(number, at, now)
     yield passes, {"organization": number, "position": number}
     yield readings, {"organization": number, "digest": "0" * 32, "read_at": now - number}
+
+
+def _make_hook(number: int, at: int, now: float) -> dict[str, Any]:
+    received_at = now - (at + number % 100 / 100) * HOOK_DAYS / HOOKS_EACH * 86400
+    return {
+        "hook_id": f"filled-{number}-{at}",
+        "kind": "order.paid",
+        "organization": number,
+        "occurred_at": received_at,
+        "received_at": received_at,
+        "status": DONE,
+        "finished_at": received_at + 1,
+        "lane": 0,
+    }
 
 
 def _make_seat(

@@ -39,7 +39,7 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
         for number in customers:  # each writes in a conversation that has its name
             wing.chat.add_conversation(contacts[_name_email(number)], WEB, number)
             wing.jobs.do_task(Task(NAMING, number))
-        sent = [
+        requests = [
             _make_message(contacts, customers[at % len(customers)])
             for at in range(stage.times(MESSAGES // 4, MESSAGES))
         ]
@@ -50,13 +50,13 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
             _ringing(panel, customers) as seconds,
         ):
             begun = time.monotonic()
-            burst = load(panel.port, sent, CONNECTIONS).only(202)
+            burst = load(panel.port, requests, CONNECTIONS).only(202)
             machine.wait_until(lambda: len(_count_warmings(wing)) == len(customers), 300)
             lasted = time.monotonic() - begun
         warmings = _count_warmings(wing)
     times_to_live = 1 + lasted // WARM_SECONDS
     slowest = f"a webhook at most {max(burst.times):.2f} s"
-    note = f"{len(sent)} webhooks, {burst.rate:.0f} a second; {sum(warmings.values())} warmings"
+    note = f"{len(requests)} webhooks, {burst.rate:.0f} a second; {sum(warmings.values())} warmings"
     doors = f"{len(seconds)} hooks, half within {1000 * percentile(seconds, 50):.0f} ms; {slowest}"
     return [
         Samples([max(warmings.values()) / times_to_live], f"{note} within {lasted:.0f} s"),
@@ -66,9 +66,9 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
 
 def _count_warmings(wing: Wing) -> Counter[str]:
     with wing.office.lock:
-        asked = [call for call in wing.office.calls if call.path.endswith(WARMED_DOCUMENT)]
+        calls = [call for call in wing.office.calls if call.path.endswith(WARMED_DOCUMENT)]
     # The organization stands in the query.
-    return Counter(str(sorted(call.query.items())) for call in asked)
+    return Counter(str(sorted(call.query.items())) for call in calls)
 
 
 def _name_email(number: int) -> str:

@@ -53,9 +53,9 @@ def _accept(home: Home) -> None:
 
 
 def _ask_status(home: Home) -> None:
-    told = home.app.test_cli_runner().invoke(args=["sync", "status"])
-    if "waiting " not in told.output:
-        raise RuntimeError(told.output)
+    outcome = home.app.test_cli_runner().invoke(args=["sync", "status"])
+    if "waiting " not in outcome.output:
+        raise RuntimeError(outcome.output)
 
 
 def _ask_metrics(home: Home) -> None:
@@ -115,16 +115,16 @@ def _compare(stage: Stage, shape: str, urls: dict[int, str]) -> list[Samples]:
         few, many = (
             stack.enter_context(_furnish(stage, shape, urls[count], count)) for count in (FEW, MANY)
         )
-        found = [_time_both(many, few, *each) for each in IDLE]
+        pairs = [_time_both(many, few, *shape) for shape in IDLE]
         for home in (few, many):
             home.intake.line_up(range(1, home.count + 1), Lane.RECONCILE)
-        return found + [_time_both(many, few, *each) for each in WAITING]
+        return pairs + [_time_both(many, few, *shape) for shape in WAITING]
 
 
 def _time_both(many: Home, few: Home, name: str, work: Work, times: int) -> Samples:
     work(many), work(few)
     pairs = alternate(lambda: _time(work, many), lambda: _time(work, few), times)
-    ours, theirs = (1000 * statistics.median(each) for each in zip(*pairs, strict=True))
+    ours, theirs = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
     note = f"{name}: {ours:.1f} ms with {MANY:,} organizations and {MANY * HOOKS_EACH:,} hooks"
     # Of the medians: a single call waits for the disk, or for others.
     return Samples([ours / theirs], f"{note}, {theirs:.1f} with {FEW:,}")
@@ -175,8 +175,8 @@ def _line_up(url: str, times: int) -> Samples:
         intake.line_up(range(1, MANY + 1), Lane.RECONCILE)
         seconds.append(time.perf_counter() - begun)
     database.dispose()
-    told = ", ".join(f"{each:.2f}" for each in seconds)
-    return Samples(seconds, f"{told} s; fsynced")
+    figures_text = ", ".join(f"{second:.2f}" for second in seconds)
+    return Samples(seconds, f"{figures_text} s; fsynced")
 
 
 @contextmanager

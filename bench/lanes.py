@@ -81,8 +81,8 @@ def _ring_for_minutes(wing: Wing, minutes: int) -> list[float]:
     threads = []
     rung = islice(cycle(range(RUNG_FIRST, RUNG_FIRST + len(RUNG_SIZES))), minutes * HOOKS_A_MINUTE)
     for number in rung:
-        told = change_role(wing.office, number)
-        thread = threading.Thread(target=_await_effect, args=(wing, told, seconds))
+        change = change_role(wing.office, number)
+        thread = threading.Thread(target=_await_effect, args=(wing, change, seconds))
         _ring(wing, number, "collaborator.updated")
         thread.start()
         threads.append(thread)
@@ -96,11 +96,11 @@ def _ring(wing: Wing, number: int, kind: str) -> None:
     wing.intake.accept(Hook(str(uuid4()), kind, datetime.now(UTC).timestamp(), number))
 
 
-def _await_effect(wing: Wing, told: Json, seconds: list[float]) -> None:
+def _await_effect(wing: Wing, change: Json, seconds: list[float]) -> None:
     begun = time.monotonic()
-    (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == told["email"]]
+    (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == change["email"]]
     while time.monotonic() < begun + EFFECT_SECONDS:
-        if contact["custom_attributes"]["middag_role"] == told["role"]:
+        if contact["custom_attributes"]["middag_role"] == change["role"]:
             break
         time.sleep(0.02)
     seconds.append(time.monotonic() - begun)
@@ -143,6 +143,8 @@ def _rename(wing: Wing, number: int) -> Json:
 def _is_of_rung(wing: Wing, call: Call) -> bool:
     """Is this call made for an organization that rang? It names one of its contacts."""
     ids = [int(part) for part in call.path.split("/") if part.isdigit()]
-    emails = [str(wing.chat.contacts[each]["email"]) for each in ids if each in wing.chat.contacts]
-    said = " ".join([*emails, str(call.body)])
-    return any(f"empresa{RUNG_FIRST + at}.example" in said for at in range(len(RUNG_SIZES)))
+    emails = [
+        str(wing.chat.contacts[number]["email"]) for number in ids if number in wing.chat.contacts
+    ]
+    text = " ".join([*emails, str(call.body)])
+    return any(f"empresa{RUNG_FIRST + at}.example" in text for at in range(len(RUNG_SIZES)))

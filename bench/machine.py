@@ -39,13 +39,13 @@ def process(
     command: Sequence[str], environ: Mapping[str, str], log: Path, listener: int | None = None
 ) -> Iterator[int]:
     """Its id; asked to end afterwards, and killed if that takes half a minute."""
-    with log.open("ab") as said:
+    with log.open("ab") as output:
         started = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**environ, "PATH": os.environ["PATH"]},
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             pass_fds=[listener] if listener is not None else [],
             start_new_session=True,
         )
@@ -128,9 +128,9 @@ def gunicorn(
 
 def _await_workers(served: Served, workers: int) -> None:
     wait_until(lambda: len(served.workers) == workers or _parent(served.master) == 0)
-    one = Connection(served.port)
-    one.ask(request("GET", "/healthz"))
-    one.close()
+    connection = Connection(served.port)
+    connection.ask(request("GET", "/healthz"))
+    connection.close()
 
 
 @contextmanager
@@ -153,11 +153,11 @@ def redis_server(program: str, folder: Path, log: Path) -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(folder)]
     url = f"redis://{HOST}:{port}"
     with process(command, {}, log):
-        wait_until(lambda: _pings(url))
+        wait_until(lambda: answers_pings(url))
         yield url
 
 
-def _pings(url: str) -> bool:
+def answers_pings(url: str) -> bool:
     try:
         with redis.Redis.from_url(url, socket_timeout=1) as client:
             return bool(client.ping())

@@ -22,8 +22,8 @@ def night(stage: Stage, shape: str) -> list[Samples]:
         wing.jobs.run_nightly()
         calls, contacts = len(wing.chat.calls), len(wing.chat.contacts)
         note = f"{calls} calls for {contacts} contacts; {len(wing.office.calls)} to the back office"
-        quiet = [_count_calls(wing, FIRST_COMPANY + each, QUIET_KIND) for each in range(20)]
-        changed = [_promote(wing, FIRST_COMPANY + each) for each in range(20)]
+        quiet = [_count_calls(wing, FIRST_COMPANY + number, QUIET_KIND) for number in range(20)]
+        changed = [_promote(wing, FIRST_COMPANY + number) for number in range(20)]
     return [
         Samples([calls / contacts], f"{note} for a seventh of {count} organizations"),
         Samples(quiet, "3 contacts"),

@@ -31,14 +31,14 @@ def rate(
 ) -> tuple[float, float]:
     """Requests per second, and milliseconds of the server's CPU for each."""
     before = served.cpu
-    done = load(served.port, requests, CONNECTIONS, seconds).only(*statuses)
-    return done.rate, 1000 * (served.cpu - before) / len(done.times)
+    outcome = load(served.port, requests, CONNECTIONS, seconds).only(*statuses)
+    return outcome.rate, 1000 * (served.cpu - before) / len(outcome.times)
 
 
 def warm_section(stage: Stage, shape: str) -> list[Samples]:
     """All four sections in turn, fresh, nothing masked; compressed as a browser wants them."""
     panel = stage.standing(shape)
-    seal = panel.warmed(HEALTHY, picked=True)
+    seal = panel.warmed(HEALTHY, is_picked=True)
     requests = {f"/sections/{name}": section_request(name, seal) for name in SECTIONS}
     return [_against_bare(stage, panel, seal, requests, 200)]
 
@@ -46,12 +46,12 @@ def warm_section(stage: Stage, shape: str) -> list[Samples]:
 def changes(stage: Stage, shape: str) -> list[Samples]:
     """A panel that shows what is kept asks, and nothing has changed."""
     panel = stage.standing(shape)
-    seal = panel.warmed(HEALTHY, picked=True)
-    seen = seen_of(open_panel(panel.port, HEALTHY).sections)
-    asked = request("GET", f"/changes?seen={seen}&idle=0", seal)
-    if "hx-trigger" in panel.ask(asked).headers:
+    seal = panel.warmed(HEALTHY, is_picked=True)
+    versions = seen_of(open_panel(panel.port, HEALTHY).sections)
+    calls = request("GET", f"/changes?seen={versions}&idle=0", seal)
+    if "hx-trigger" in panel.ask(calls).headers:
         raise RuntimeError("something has changed")
-    return [_against_bare(stage, panel, seal, {"/changes": asked}, 204)]
+    return [_against_bare(stage, panel, seal, {"/changes": calls}, 204)]
 
 
 def seen_of(sections: dict[str, tuple[str, str]]) -> str:
@@ -61,29 +61,29 @@ def seen_of(sections: dict[str, tuple[str, str]]) -> str:
 def _against_bare(
     stage: Stage, panel: Panel, seal: str, requests: dict[str, bytes], status: int
 ) -> Samples:
-    answers = {path: panel.ask(sent) for path, sent in requests.items()}
-    seconds, sent = 0.5 if stage.quick else 2.0, list(requests.values())
-    mine: list[tuple[float, float]] = []
+    answers = {path: panel.ask(request_bytes) for path, request_bytes in requests.items()}
+    seconds, requests_list = 0.5 if stage.quick else 2.0, list(requests.values())
+    panel_times: list[tuple[float, float]] = []
     bare: list[tuple[float, float]] = []
 
     def ours() -> float:
         panel.freshen(seal)
-        mine.append(rate(panel.served, sent, seconds, status))
-        return mine[-1][0]
+        panel_times.append(rate(panel.served, requests_list, seconds, status))
+        return panel_times[-1][0]
 
     with stage.rival(answers) as rival:
 
         def theirs() -> float:
-            bare.append(rate(rival, sent, seconds, status))
+            bare.append(rate(rival, requests_list, seconds, status))
             return bare[-1][0]
 
         alternate(ours, theirs, 1)  # threads, pools and caches of both are warm from here on
-        mine.clear()
+        panel_times.clear()
         bare.clear()
         pairs = alternate(ours, theirs, stage.times(3, 9))
     # The wall's clock also sees what else the machine does; the CPU's hardly.
-    costs = statistics.median(b[1] / a[1] for a, b in zip(mine, bare, strict=True))
-    note = f"{_speed(mine)}; bare {_speed(bare)}; by CPU {costs:.2f}"
+    costs = statistics.median(b[1] / a[1] for a, b in zip(panel_times, bare, strict=True))
+    note = f"{_speed(panel_times)}; bare {_speed(bare)}; by CPU {costs:.2f}"
     size = sum(len(answer.body) for answer in answers.values()) // len(answers)
     return Samples(ratios(pairs), f"{note}; {size} bytes, {CONNECTIONS} connections")
 
@@ -96,20 +96,25 @@ def _speed(slices: Sequence[tuple[float, float]]) -> str:
 def warm_open(stage: Stage, shape: str) -> list[Samples]:
     """Of a conversation that was opened in the last 40 s, and of one where Chatwoot is asked."""
     panel = stage.standing(shape)
-    seal = panel.warmed(HEALTHY, picked=True)
+    seal = panel.warmed(HEALTHY, is_picked=True)
     sections = [section_request(name, seal) for name in SECTIONS]
     visit = HEALTHY.before(stage.chat)
-    opened, asked = (
-        _against_sections(stage, panel, sent, sections) for sent in (visit.request, HEALTHY.request)
+    recent, checked = (
+        _against_sections(stage, panel, request_bytes, sections)
+        for request_bytes in (visit.request, HEALTHY.request)
     )
-    note = f"{asked.note}; the built-in Chatwoot takes {_chatwoot_milliseconds(stage):.1f} ms of it"
-    return [opened, replace(asked, note=note)]
+    note = (
+        f"{checked.note}; the built-in Chatwoot takes {_chatwoot_milliseconds(stage):.1f} ms of it"
+    )
+    return [recent, replace(checked, note=note)]
 
 
-def _against_sections(stage: Stage, panel: Panel, sent: bytes, sections: list[bytes]) -> Samples:
-    panel.timed(sent, *sections)
+def _against_sections(
+    stage: Stage, panel: Panel, request_bytes: bytes, sections: list[bytes]
+) -> Samples:
+    panel.timed(request_bytes, *sections)
     pairs = alternate(
-        lambda: panel.timed(sent), lambda: panel.timed(*sections), stage.times(20, 100)
+        lambda: panel.timed(request_bytes), lambda: panel.timed(*sections), stage.times(20, 100)
     )
     ours, theirs = (1000 * statistics.median(values) for values in zip(*pairs, strict=True))
     return Samples(ratios(pairs), f"{ours:.1f} ms; four sections {theirs:.1f} ms")
@@ -119,11 +124,11 @@ def _chatwoot_milliseconds(stage: Stage) -> float:
     """What asking the built-in Chatwoot for the conversation takes without a panel."""
     port = int(stage.chat_url.rpartition(":")[2])
     path = f"/api/v1/accounts/1/conversations/{HEALTHY.conversation}"
-    sent = request("GET", path, Api_Access_Token=ADMIN_TOKEN)
+    request_bytes = request("GET", path, Api_Access_Token=ADMIN_TOKEN)
     times = []
     for _ in range(20):
         begun = time.perf_counter()
-        at_once(port, [sent])
+        at_once(port, [request_bytes])
         times.append(time.perf_counter() - begun)
     return 1000 * statistics.median(times)
 
@@ -136,18 +141,18 @@ def cold_open(stage: Stage, shape: str) -> list[Samples]:
     stage.office.delay = 1.0
     try:
         for visit in stage.newcomers(stage.times(3, 9)):
-            opened = open_panel(panel.port, visit)
-            _expect(opened.sections, "fresh")
-            values.append(opened.seconds / stage.office.delay)
+            opening = open_panel(panel.port, visit)
+            _expect(opening.sections, "fresh")
+            values.append(opening.seconds / stage.office.delay)
     finally:
         stage.office.delay = 0.0
     return [Samples(values, "POST /contact and its four sections, each over a new connection")]
 
 
-def _expect(sections: dict[str, tuple[str, str]], wanted: str) -> None:
+def _expect(sections: dict[str, tuple[str, str]], section: str) -> None:
     states = {name: state for name, (state, _) in sections.items()}
-    if states != dict.fromkeys(SECTIONS, wanted):
-        raise RuntimeError(f"not {wanted}: {states}")
+    if states != dict.fromkeys(SECTIONS, section):
+        raise RuntimeError(f"not {section}: {states}")
 
 
 def herd(stage: Stage, shape: str) -> list[Samples]:
@@ -157,10 +162,10 @@ def herd(stage: Stage, shape: str) -> list[Samples]:
         try:
             for visit in stage.newcomers(stage.times(1, 5)):
                 stage.office.forget()
-                opened = open_all(panel.port, [visit] * AGENTS)
-                for each in opened:
-                    _expect(each.sections, "fresh")
-                slowest = max(slowest, *(each.seconds for each in opened))
+                openings = open_all(panel.port, [visit] * AGENTS)
+                for opening in openings:
+                    _expect(opening.sections, "fresh")
+                slowest = max(slowest, *(view.seconds for view in openings))
                 calls.append(float(stage.office.count()))
         finally:
             stage.office.delay = 0.0
@@ -198,14 +203,14 @@ def _hanging_pairs(
     turns, calm_turns, following = iter(visits), iter(calm), list[Thread]()
 
     def useful() -> float:
-        opened = open_panel(aged, next(turns))
-        _expect(opened.sections, "late")
-        thread = Thread(target=_follow, args=(aged, opened.seal))
+        view = open_panel(aged, next(turns))
+        _expect(view.sections, "late")
+        thread = Thread(target=_follow, args=(aged, view.seal))
         thread.start()
         # Until its requests hang: sending them is work of this process too, and none of the next.
         thread.join(SETTLE_SECONDS)
         following.append(thread)
-        return opened.seconds
+        return view.seconds
 
     pairs = alternate(useful, lambda: open_panel(warm, next(calm_turns)).seconds, len(visits))
     for thread in following:

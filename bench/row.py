@@ -49,8 +49,8 @@ class Row:
         ]
 
     def _shapes(self, stage: Stage) -> tuple[str, ...]:
-        wanted = self.on_redis == ALWAYS or (self.on_redis == WHOLE and not stage.quick)
-        return (FILES, REDIS) if wanted and stage.redis_url else (FILES,)
+        is_wanted = self.on_redis == ALWAYS or (self.on_redis == WHOLE and not stage.quick)
+        return (FILES, REDIS) if is_wanted and stage.redis_url else (FILES,)
 
 
 def make_row(
@@ -59,6 +59,6 @@ def make_row(
     *lines: Line,
     on_redis: str = WHOLE,
     quick: bool = True,
-    judged: bool = False,
+    is_judged: bool = False,
 ) -> Row:
-    return Row(name, measure, lines, on_redis, quick, judged)
+    return Row(name, measure, lines, on_redis, quick, is_judged)

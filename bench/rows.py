@@ -1,6 +1,6 @@
 """ROWS: what is measured, against what, and what must be reached."""
 
-from bench import flood, growth, lanes, night, reading, scale, shop, trouble, writing
+from bench import flood, growth, lanes, night, path, reading, scale, shop, trouble, writing
 from bench.figures import Mark
 from bench.row import ALWAYS, NEVER, Line, Row, make_row
 
@@ -8,6 +8,13 @@ from bench.row import ALWAYS, NEVER, Line, Row, make_row
 def _grown(database: str) -> list[Line]:
     many, few = f"{growth.MANY:,} organizations, {database}", f"with {growth.FEW:,}"
     return [Line(f"{name}: {many}", few, Mark("<=", 2.0)) for name in growth.MEASURED]
+
+
+def _traced(kind: str) -> list[Line]:
+    return [
+        Line(f"modules of ours that a {kind} opening enters", "-"),
+        Line(f"calls of a {kind} opening from one module of ours into another", "-"),
+    ]
 
 
 _BARE = "a bare Flask view that returns the same bytes, same gunicorn settings"
@@ -31,6 +38,13 @@ ROWS: tuple[Row, ...] = (
         reading.warm_open,
         Line("warm open, time", "four warm sections one after another", Mark("<=", 1.0)),
         Line("the same, with Chatwoot asked for the conversation", "the same four sections"),
+    ),
+    make_row(
+        "path",
+        path.openings,
+        *_traced("cold"),
+        *_traced("warm"),
+        on_redis=NEVER,
     ),
     make_row(
         "cold",
@@ -241,7 +255,7 @@ ROWS: tuple[Row, ...] = (
         "kept",
         scale.kept_organizations,
         Line("cost of a warm request, 20,000 kept organizations", "with 100", Mark("<=", 1.1)),
-        judged=True,
+        is_judged=True,
     ),
     make_row(
         "memory",

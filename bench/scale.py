@@ -56,8 +56,8 @@ class Watcher:
         """Sections that were named are fetched at once; late ones ask once more."""
         if answer.status == 204:
             self.due = now + float(answer.headers["x-panel-next"])
-            named = answer.headers.get("hx-trigger", "").replace("touched-", "").split(", ")
-            self.todo += [section_request(name, self.seal) for name in named if name]
+            parts = answer.headers.get("hx-trigger", "").replace("touched-", "").split(", ")
+            self.todo += [section_request(name, self.seal) for name in parts if name]
             return
         html = answer.text
         self.sections |= drawn(html)
@@ -74,19 +74,21 @@ def polling(stage: Stage, shape: str) -> list[Samples]:
         shares = list(_watched(panel, watchers, seconds))
         for watcher in watchers:
             watcher.connection.close()
-    asked = sum(watcher.asked for watcher in watchers) / seconds
-    note = f"percent of a core, in windows of {WINDOW:.0f} s; {asked:.0f} requests/s"
+    total = sum(watcher.asked for watcher in watchers) / seconds
+    note = f"percent of a core, in windows of {WINDOW:.0f} s; {total:.0f} requests/s"
     return [Samples(shares, note + (f"; quick: {seconds:.0f} s only" if stage.quick else ""))]
 
 
 def _watchers(panel: Panel, visits: Sequence[Visit]) -> list[Watcher]:
-    made, now = [], time.monotonic()
+    watchers, now = [], time.monotonic()
     for visit in visits:
-        opened = open_panel(panel.port, visit)
+        opening = open_panel(panel.port, visit)
         # Agents do not open their panels in step.
-        due = time.monotonic() + random.uniform(0, 1.5)  # noqa: S311 (spreads load)
-        made.append(Watcher(due, Connection(panel.port), opened.seal, opened.sections, now))
-    return made
+        due_at = time.monotonic() + random.uniform(0, 1.5)  # noqa: S311 (spreads load)
+        watchers.append(
+            Watcher(due_at, Connection(panel.port), opening.seal, opening.sections, now)
+        )
+    return watchers
 
 
 def _watched(panel: Panel, watchers: Sequence[Watcher], seconds: float) -> Iterator[float]:
@@ -127,8 +129,8 @@ def kept_organizations(stage: Stage, shape: str) -> list[Samples]:
         def cost(
             panel: Panel, seals: Sequence[str], names: Sequence[str] = tuple(SECTIONS)
         ) -> float:
-            sent = [section_request(name, seal) for seal in seals for name in names]
-            return rate(panel.served, sent, turn, 200)[1]
+            section_requests = [section_request(name, seal) for seal in seals for name in names]
+            return rate(panel.served, section_requests, turn, 200)[1]
 
         ours = [large.warmed(visit) for visit in visits]
         theirs = [small_one.warmed(visit) for visit in visits]
@@ -172,8 +174,8 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
     shared.database.dispose()
 
     def seal(organization: int, visit: Visit) -> str:
-        told = Seal(AGENT, SHARED_SECRET, 1, visit.conversation, visit.contact, organization)
-        return shared.seals.sign(told)
+        stated_seal = Seal(AGENT, SHARED_SECRET, 1, visit.conversation, visit.contact, organization)
+        return shared.seals.sign(stated_seal)
 
     return seconds, seal
 
@@ -184,10 +186,12 @@ def _answer(body: Any, _by: Deadline) -> Any:
 
 def _bodies() -> dict[str, Any]:
     """What the cache keeps of a small organization."""
-    made = small(Maker(datetime.now(UTC).date(), FAR), "Empresa Ltda", "empresa.example")
-    lists = {name: list(getattr(made, name)) for name in ("orders", "quotes", "licenses")}
-    kept = {name: {"rows": rows, "total": len(rows), "more": False} for name, rows in lists.items()}
-    return {"organization": made.organization, **kept}
+    company = small(Maker(datetime.now(UTC).date(), FAR), "Empresa Ltda", "empresa.example")
+    lists = {name: list(getattr(company, name)) for name in ("orders", "quotes", "licenses")}
+    values = {
+        name: {"rows": rows, "total": len(rows), "more": False} for name, rows in lists.items()
+    }
+    return {"organization": company.organization, **values}
 
 
 def memory(stage: Stage, shape: str) -> list[Samples]:
@@ -209,5 +213,5 @@ def _mixed(panel: Panel, visits: Sequence[Visit]) -> Iterator[bytes]:
         seal = panel.warmed(visit)
         yield visit.request
         yield from (section_request(name, seal) for name in SECTIONS)
-        seen = seen_of(open_panel(panel.port, visit).sections)
-        yield from [request("GET", f"/changes?seen={seen}&idle=0", seal)] * 15
+        versions = seen_of(open_panel(panel.port, visit).sections)
+        yield from [request("GET", f"/changes?seen={versions}&idle=0", seal)] * 15

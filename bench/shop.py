@@ -20,7 +20,8 @@ from bench.wire import load
 from bench.writing import hook_request
 from panel.demo.worlds import SECRET
 from tests.wordpress import installation
-from tests.wordpress.installation import Site
+from tests.wordpress.programs import missing
+from tests.wordpress.sites import Site
 
 BACKFILLED = 80
 PHP_WORKERS = installation.CHILDREN
@@ -46,8 +47,8 @@ def played(stage: Stage, shape: str) -> list[Samples]:
     stage.office.workers, stage.office.delay = BoundedSemaphore(PHP_WORKERS), PHP_SECONDS
 
     def ring(panel: Panel, rung: list[int]) -> None:
-        sent = [hook_request(number, "entitlement.renewed") for number in rung]
-        load(panel.port, sent, CONNECTIONS).only(202)
+        hooks = [hook_request(number, "entitlement.renewed") for number in rung]
+        load(panel.port, hooks, CONNECTIONS).only(202)
 
     try:
         with _wing(stage, environ) as panel:
@@ -58,7 +59,7 @@ def played(stage: Stage, shape: str) -> list[Samples]:
 
 def real(stage: Stage, shape: str) -> list[Samples]:
     """The WordPress of the tests, behind PHP-FPM and nginx, and `sync backfill`."""
-    if names := installation.missing():
+    if names := missing():
         raise Absent(f"no WordPress here: {', '.join(names)}")
     with installation.installation() as site:
         site.configure(CHATWOOT_CONTACT_VIEW_SECRET=f"'{SECRET}'")
@@ -67,9 +68,13 @@ def real(stage: Stage, shape: str) -> list[Samples]:
         def line_up(panel: Panel, rung: list[int]) -> None:
             command = [sys.executable, "-m", "flask", "--app", "app", "sync", "backfill"]
             numbers = [str(number) for number in rung]
-            known = {**panel.environ, "PATH": os.environ["PATH"]}
+            environment = {**panel.environ, "PATH": os.environ["PATH"]}
             subprocess.run(
-                [*command, *numbers], cwd=machine.ROOT, env=known, check=True, capture_output=True
+                [*command, *numbers],
+                cwd=machine.ROOT,
+                env=environment,
+                check=True,
+                capture_output=True,
             )
 
         with _wing(stage, environ) as panel:
@@ -97,18 +102,18 @@ def _compare(
     times = stage.times(10, 40)
     guests, later, rung = (stage.newcomers(number) for number in (times, times, BACKFILLED))
     tell([*guests, *later, *rung])
-    before = [_visit_shop(shop, panel, each) for each in guests]
+    before = [_visit_shop(shop, panel, guest) for guest in guests]
     stage.chat.forget()
-    line_up(panel, [each.organization for each in rung])
+    line_up(panel, [visit.organization for visit in rung])
     machine.wait_until(lambda: _count_new_contacts(stage))
     stage.chat.forget()
-    during = [_visit_shop(shop, panel, each) for each in later]
-    made = _count_new_contacts(stage)
-    if not made:
+    during = [_visit_shop(shop, panel, guest) for guest in later]
+    contacts = _count_new_contacts(stage)
+    if not contacts:
         raise RuntimeError("no pass was under way")
-    usual = [statistics.median(each) for each in zip(*before, strict=True)]
-    note = f"{made} contacts made meanwhile, before {usual[0]:.3f} s and {usual[1]:.2f} s"
-    pages, opens = ([each[at] / usual[at] for each in during] for at in (0, 1))
+    usual = [statistics.median(column) for column in zip(*before, strict=True)]
+    note = f"{contacts} contacts made meanwhile, before {usual[0]:.3f} s and {usual[1]:.2f} s"
+    pages, opens = ([row[at] / usual[at] for row in during] for at in (0, 1))
     return [Samples(pages, note), Samples(opens)]
 
 
@@ -129,8 +134,8 @@ def _visit_shop(shop: str, panel: Panel, visit: Visit) -> tuple[float, float]:
 
 def _fill(stage: Stage, site: Site, visits: Sequence[Visit]) -> None:
     """Write the built-in back office's records of these organizations as posts and their meta."""
-    known = [stage.office.organizations[visit.organization] for visit in visits]
-    rows = [("organization", organization) for organization in known]
+    organizations = [stage.office.organizations[visit.organization] for visit in visits]
+    rows = [("organization", organization) for organization in organizations]
     rows += [
         (name.removesuffix("s"), row)
         for visit in visits
@@ -139,6 +144,6 @@ def _fill(stage: Stage, site: Site, visits: Sequence[Visit]) -> None:
     ]
     file = site.folder / "rows.json"
     file.write_text(json.dumps(rows))
-    made = int(site.php(FILL.format(file=file), seconds=300).splitlines()[-1])
-    if made != len(visits):
-        raise RuntimeError(f"{made} organizations in WordPress")
+    count = int(site.php(FILL.format(file=file), seconds=300).splitlines()[-1])
+    if count != len(visits):
+        raise RuntimeError(f"{count} organizations in WordPress")

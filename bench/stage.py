@@ -45,21 +45,24 @@ class Visit:
     def before(self, chat: Chatwoot) -> "Visit":
         """With what `panel.js` would say of the customer at this moment."""
         row = chat.conversations[self.conversation]
-        shown = conversations.shown(chat, row, messages=False)
-        sender, claim = shown["meta"]["sender"], "middag_organization_id"
+        body = conversations.shown(chat, row, messages=False)
+        sender, claim = body["meta"]["sender"], "middag_organization_id"
         keys = [sender[name] for name in ("id", "email", "phone_number", "identifier")]
-        claims = [each["custom_attributes"].get(claim) for each in (shown, sender)]
-        signed = 1 if shown["meta"]["hmac_verified"] else None
-        said = ["" if each is None else str(each) for each in (*keys, *claims, signed)]
-        return replace(self, customer="\t".join(said))
+        claims = [holder["custom_attributes"].get(claim) for holder in (body, sender)]
+        signed = 1 if body["meta"]["hmac_verified"] else None
+        texts = ["" if value is None else str(value) for value in (*keys, *claims, signed)]
+        return replace(self, customer="\t".join(texts))
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What the page posts when Chatwoot has said which conversation is open."""
+        hints = {"conversation": self.conversation, "contact": self.contact}
+        form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
+        return form | ({"customer": self.customer} if self.customer else {})
 
     @property
     def request(self) -> bytes:
-        """What the panel posts when Chatwoot has said which conversation is open."""
-        hints = {"conversation": self.conversation, "contact": self.contact}
-        form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
-        form |= {"customer": self.customer} if self.customer else {}
-        return request("POST", "/contact", derive_launch_key(SECRET), form)
+        return request("POST", "/contact", derive_launch_key(SECRET), self.form)
 
 
 _healthy = SCENARIOS["healthy"]
@@ -71,10 +74,10 @@ def section_request(name: str, seal: str, wait: bool = False) -> bytes:
 
 
 def seal_of(html: str) -> str:
-    found = re.search(r'data-seal="([^"]+)"', html)
-    if not found:
+    match = re.search(r'data-seal="([^"]+)"', html)
+    if not match:
         raise RuntimeError(f"no panel: {html[:300]}")
-    return found[1]
+    return match[1]
 
 
 def drawn(html: str) -> dict[str, tuple[str, str]]:
@@ -98,24 +101,24 @@ class Panel:
     def port(self) -> int:
         return self.served.port
 
-    def ask(self, sent: bytes) -> Answer:
+    def ask(self, request_bytes: bytes) -> Answer:
         """Raises unless the answer is a 2xx."""
-        answer = self.connection.ask(sent)
+        answer = self.connection.ask(request_bytes)
         if answer.status not in (200, 202, 204):
-            raise RuntimeError(f"{sent[:60]!r}: {answer.status} {answer.text[:300]}")
+            raise RuntimeError(f"{request_bytes[:60]!r}: {answer.status} {answer.text[:300]}")
         return answer
 
     def timed(self, *several: bytes) -> float:
         """Seconds for these requests, one after the other."""
         begun = time.perf_counter()
-        for sent in several:
-            self.ask(sent)
+        for request_bytes in several:
+            self.ask(request_bytes)
         return time.perf_counter() - begun
 
-    def seal(self, visit: Visit, picked: bool = False) -> str:
+    def seal(self, visit: Visit, is_picked: bool = False) -> str:
         """Of an opened panel; `picked`: an agent has said which company it is."""
         seal = seal_of(self.ask(visit.request).text)
-        if picked:
+        if is_picked:
             form = {"action": "pick", "organization": visit.organization, "scope": "conversation"}
             seal = seal_of(self.ask(request("POST", "/links", seal, form)).text)
         return seal
@@ -125,9 +128,9 @@ class Panel:
         for name in SECTIONS:
             self.ask(request("POST", f"/sections/{name}/refresh", seal))
 
-    def warmed(self, visit: Visit, picked: bool = False) -> str:
+    def warmed(self, visit: Visit, is_picked: bool = False) -> str:
         """The seal of a visit whose sections are all kept."""
-        seal = self.seal(visit, picked)
+        seal = self.seal(visit, is_picked)
         self.freshen(seal)
         return seal
 
@@ -214,8 +217,8 @@ class Stage:
     def standing(self, shape: str) -> Panel:
         """One panel for all rows that only read."""
         if shape not in self._standing:
-            made = self._stack.enter_context(self.panel(self.environ(shape)))
-            self._standing[shape] = made
+            panel = self._stack.enter_context(self.panel(self.environ(shape)))
+            self._standing[shape] = panel
         return self._standing[shape]
 
     @contextmanager

@@ -67,7 +67,7 @@ def behind_others(stage: Stage, shape: str) -> list[Samples]:
 def _measure_beside(stage: Stage, shape: str, spoil: Break) -> tuple[float, float, float]:
     cold = stage.newcomers(AGENTS)
     with stage.panel(stage.environ(shape)) as panel:
-        panel.warmed(HEALTHY, picked=True)
+        panel.warmed(HEALTHY, is_picked=True)
         warm = HEALTHY.before(stage.chat).request
         quiet = _ask_in_turn(panel, warm, QUIET_SECONDS, lambda: True)
         with _broken(stage, spoil, cold), _opening(panel, cold) as opening:
@@ -147,18 +147,20 @@ def beside_a_broken_customer(stage: Stage, shape: str) -> list[Samples]:
     try:
         with stage.panel(stage.environ(shape)) as panel, ThreadPoolExecutor(3) as pool:
             watching = [pool.submit(_watch, panel.port, broken, over) for _ in range(3)]
-            read = []
+            readings = []
             for visit in healthy:
                 over.wait(stage.times(2, 5))
                 states = {state for state, _ in open_panel(panel.port, visit).sections.values()}
-                read.append(float(states == {"fresh"}))
+                readings.append(float(states == {"fresh"}))
             over.set()
-            for each in watching:
-                each.result()
+            for reader in watching:
+                reader.result()
     finally:
         over.set()
         stage.office.heal(broken.organization)
-    return [Samples(read, f"{sum(read):.0f} of {len(read)} healthy customers could be read")]
+    return [
+        Samples(readings, f"{sum(readings):.0f} of {len(readings)} healthy customers could be read")
+    ]
 
 
 def _watch(port: int, visit: Visit, over: Event) -> None:

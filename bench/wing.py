@@ -75,10 +75,10 @@ def add_company(office: BackOffice, number: int, people: int = PEOPLE) -> None:
     ends = (datetime.now(UTC) + timedelta(days=40)).strftime("%Y-%m-%dT12:00:00Z")
     row = {"id": number, "code": f"PLG-{number}", "status": "active", "expires_at": ends}
     office.put("entitlements", number, {**row, "organization_id": number})
-    for each in range(people):
-        person = {"id": number * 100 + each, "organization_id": number, "user_id": None}
-        told = {"email": f"pessoa{each}@{host}", "role": "member", "status": "active"}
-        office.put("collaborators", number, {**person, **told})
+    for place in range(people):
+        person = {"id": number * 100 + place, "organization_id": number, "user_id": None}
+        fields = {"email": f"pessoa{place}@{host}", "role": "member", "status": "active"}
+        office.put("collaborators", number, {**person, **fields})
 
 
 def change_role(office: BackOffice, number: int) -> Json:

@@ -32,13 +32,13 @@ def request(
     if form is not None:
         body = urlencode(form).encode()
         headers["Content_Type"] = "application/x-www-form-urlencoded"
-    sent = {"Host": HOST, **USUAL}
+    all_headers = {"Host": HOST, **USUAL}
     if bearer:
-        sent["Authorization"] = f"Bearer {bearer}"
+        all_headers["Authorization"] = f"Bearer {bearer}"
     if method == "POST":
-        sent["Content-Length"] = str(len(body))
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        all_headers["Content-Length"] = str(len(body))
+    all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
@@ -70,9 +70,9 @@ class Connection:
         self._got = bytearray()
 
     def _connect(self) -> socket.socket:
-        made = socket.create_connection((HOST, self._port), timeout=PATIENCE)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
+        connection = socket.create_connection((HOST, self._port), timeout=PATIENCE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -85,13 +85,13 @@ class Connection:
         self._socket = self._connect()
         self._got.clear()
 
-    def send(self, sent: bytes) -> None:
-        self._sent = sent
+    def send(self, request_bytes: bytes) -> None:
+        self._sent = request_bytes
         try:
-            self._socket.sendall(sent)
+            self._socket.sendall(request_bytes)
         except (BrokenPipeError, ConnectionResetError):
             self.renew()
-            self._socket.sendall(sent)
+            self._socket.sendall(request_bytes)
 
     def receive(self) -> Answer | None:
         """What is there of the answer; None while some of it is missing. Blocks for the first byte.
@@ -116,8 +116,8 @@ class Connection:
                 self.renew()
         return answer
 
-    def ask(self, sent: bytes) -> Answer:
-        self.send(sent)
+    def ask(self, request_bytes: bytes) -> Answer:
+        self.send(request_bytes)
         return self.awaited()
 
     def awaited(self) -> Answer:
@@ -168,44 +168,44 @@ def load(
     count: int = 0,
 ) -> Load:
     """These requests in turn, over and over or to their end, for so long or so many times."""
-    todo, done = cycle(requests) if seconds or count else iter(requests), Load()
+    todo, outcome = cycle(requests) if seconds or count else iter(requests), Load()
     most = count or float("inf")
     with ExitStack() as stack:
         idle = [stack.enter_context(closing(Connection(port))) for _ in range(connections)]
-        sent: dict[Connection, float] = {}
+        started: dict[Connection, float] = {}
         begun = now = time.perf_counter()
-        until, given = begun + (seconds or float("inf")), 0
+        until, request_count = begun + (seconds or float("inf")), 0
         while True:
-            while idle and given < most and now < until and (following := next(todo, None)):
-                one = idle.pop()
-                one.send(following)
-                given, sent[one] = given + 1, now
-            if not sent:
+            while idle and request_count < most and now < until and (following := next(todo, None)):
+                connection = idle.pop()
+                connection.send(following)
+                request_count, started[connection] = request_count + 1, now
+            if not started:
                 break
-            for one in ready(sent):
-                answer = one.receive()
+            for connection in ready(started):
+                answer = connection.receive()
                 now = time.perf_counter()
                 if answer:
-                    done.times.append(now - sent.pop(one))
-                    done.statuses[answer.status] += 1
-                    idle.append(one)
-        done.seconds = time.perf_counter() - begun
-    return done
+                    outcome.times.append(now - started.pop(connection))
+                    outcome.statuses[answer.status] += 1
+                    idle.append(connection)
+        outcome.seconds = time.perf_counter() - begun
+    return outcome
 
 
 def ready(waiting: Iterable[Connection], seconds: float = PATIENCE) -> list[Connection]:
     """Those for which something has come; raises `TimeoutError` when nothing does for long."""
     # Not a selector: a connection that was made anew would have to be registered anew.
-    found, _, _ = select.select(list(waiting), [], [], seconds)
-    if not found and seconds >= PATIENCE:
+    readable, _, _ = select.select(list(waiting), [], [], seconds)
+    if not readable and seconds >= PATIENCE:
         raise TimeoutError(f"no answer for {PATIENCE:.0f} s")
-    return found
+    return readable
 
 
 def at_once(port: int, requests: Sequence[bytes]) -> list[Answer]:
     """Each over a connection of its own, all at the same time; the answers in order."""
     with ExitStack() as stack:
-        made = [stack.enter_context(closing(Connection(port))) for _ in requests]
-        for one, sent in zip(made, requests, strict=True):
-            one.send(sent)
-        return [one.awaited() for one in made]
+        connections = [stack.enter_context(closing(Connection(port))) for _ in requests]
+        for connection, request_bytes in zip(connections, requests, strict=True):
+            connection.send(request_bytes)
+        return [connection.awaited() for connection in connections]

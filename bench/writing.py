@@ -68,11 +68,15 @@ def hooks(stage: Stage, shape: str) -> list[Samples]:
     with stage.panel(environ) as panel, stage.rival() as rival:
         turns = stage.times(3, 9)
         load(panel.port, [hook_request(1) for _ in range(50)], CONNECTIONS).only(202)
-        taken = alternate(lambda: _ring(stage, panel.port), lambda: _ring(stage, rival.port), turns)
-    rates = [(ours.rate, theirs.rate) for ours, theirs in taken]
-    slow = [tuple(1000 * percentile(each.times, 99) for each in pair) for pair in taken]
+        pairs = alternate(lambda: _ring(stage, panel.port), lambda: _ring(stage, rival.port), turns)
+    rates = [(ours.rate, theirs.rate) for ours, theirs in pairs]
+    slow = [
+        tuple(1000 * percentile(load_of_pair.times, 99) for load_of_pair in pair) for pair in pairs
+    ]
     ours, theirs = max(rates)
-    took = ", bare ".join(f"{statistics.median(each):.0f} ms" for each in zip(*slow, strict=True))
+    took = ", bare ".join(
+        f"{statistics.median(column):.0f} ms" for column in zip(*slow, strict=True)
+    )
     return [
         Samples(ratios(rates), f"{ours:.0f} hooks/s, bare {theirs:.0f}; {CONNECTIONS} connections"),
         Samples([ours / theirs for ours, theirs in slow], took),
@@ -80,8 +84,8 @@ def hooks(stage: Stage, shape: str) -> list[Samples]:
 
 
 def _ring(stage: Stage, port: int) -> Load:
-    sent = (hook_request(1 + number % 1000) for number in _numbers)
-    return load(port, sent, CONNECTIONS, 1.0 if stage.quick else 3.0).only(202)
+    hook_requests = (hook_request(1 + number % 1000) for number in _numbers)
+    return load(port, hook_requests, CONNECTIONS, 1.0 if stage.quick else 3.0).only(202)
 
 
 def hooks_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
@@ -93,11 +97,13 @@ def hooks_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
     with postgres.cluster(folder, fsync="on") as address:
         url = postgres.create(address, "bench")
         other = stage.environ(shape, PANEL_DATABASE_URL=url)
-        with stage.panel(sqlite) as here, stage.panel(other) as there:
-            taken = alternate(
-                lambda: _ring(stage, there.port), lambda: _ring(stage, here.port), stage.times(2, 5)
+        with stage.panel(sqlite) as first, stage.panel(other) as second:
+            pairs = alternate(
+                lambda: _ring(stage, second.port),
+                lambda: _ring(stage, first.port),
+                stage.times(2, 5),
             )
-    rates = [(ours.rate, theirs.rate) for ours, theirs in taken]
+    rates = [(ours.rate, theirs.rate) for ours, theirs in pairs]
     return [Samples(ratios(rates), f"{max(rates)[0]:.0f} hooks/s")]
 
 
@@ -111,8 +117,10 @@ def melting(stage: Stage, shape: str) -> list[Samples]:
     environ = stage.environ(shape)
     with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "worker.log"):
         stage.chat.forget()
-        sent = [hook_request(visit.organization, "entitlement.renewed") for _ in range(HOOKS)]
-        load(panel.port, sent, CONNECTIONS).only(202)
+        hook_requests = [
+            hook_request(visit.organization, "entitlement.renewed") for _ in range(HOOKS)
+        ]
+        load(panel.port, hook_requests, CONNECTIONS).only(202)
         _await_done(environ, HOOKS)
     writes = [call for call in stage.chat.calls if _writes(call)]
     contacts = [row for row in stage.chat.contacts.values() if _belongs(row, visit.organization)]
@@ -210,17 +218,19 @@ def in_a_browser(stage: Stage, shape: str) -> list[Samples]:
         raise Absent("no Chromium here")
     seconds = []
     with (
-        _shop_window(stage, shape) as shown,
+        _shop_window(stage, shape) as window,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as chromium,
     ):
         page = chromium.new_page()
-        page.goto(f"{shown.chat_url}/?scenario=healthy&tab=app")
+        page.goto(f"{window.chat_url}/?scenario=healthy&tab=app")
         page.frame_locator(FRAME).locator("[data-section=orders][data-state=fresh]").wait_for()
-        frame = next(each for each in page.frames if each.url.startswith(shown.panel_url))
+        frame = next(
+            candidate for candidate in page.frames if candidate.url.startswith(window.panel_url)
+        )
         for _ in range(stage.times(10, 40)):
             page.wait_for_timeout(random.uniform(0, 2000))  # noqa: S311 (no secret)
-            seconds.append(_seen_after(shown, frame))
+            seconds.append(_seen_after(window, frame))
     middle = statistics.median(seconds)
     return [Samples(seconds, f"seconds; half of {len(seconds)} within {middle:.2f}")]
 
@@ -249,23 +259,23 @@ def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
     environ = stage.environ(shape, PANEL_WORKER="inside", **worlds)
     try:
         with stage.panel(environ) as panel:
-            shown = ShopWindow(office, chat_url, panel)
-            frame = {"type": "frame", "url": make_launch_url(from_env(environ), shown.panel_url)}
+            window = ShopWindow(office, chat_url, panel)
+            frame = {"type": "frame", "url": make_launch_url(from_env(environ), window.panel_url)}
             chat.dashboard_apps[1] = {"id": 1, "title": "MIDDAG", "content": [frame]}
-            yield shown
+            yield window
     finally:
         for server in servers:
             server.stop()
 
 
-def _seen_after(shown: ShopWindow, frame: Frame) -> float:
+def _seen_after(window: ShopWindow, frame: Frame) -> float:
     """One row takes the place of another, and the plugin rings."""
-    rows = shown.office.rows("orders", HEALTHY.organization)
+    rows = window.office.rows("orders", HEALTHY.organization)
     old, number = rows[0], max(row["id"] for row in rows) + 1
-    with shown.office.lock:
+    with window.office.lock:
         rows[0] = {**old, "id": number}
     frame.evaluate(WATCH, number)
     begun = time.time()
-    shown.panel.ask(hook_request(HEALTHY.organization))
+    window.panel.ask(hook_request(HEALTHY.organization))
     appeared: float = frame.evaluate("window.benchSeen")
     return appeared / 1000 - begun

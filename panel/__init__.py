@@ -2,6 +2,7 @@
 
 The map, in reading order. A module imports what stands before it, never what comes after it.
 
+    environment/ parsers · variables
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
     logs/       request_id · formatter · events
     serving/    framing · connection · buffering · server_log
@@ -21,7 +22,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
     auth/       background_checks · access · revocation · tokens · sessions · whoami ·
-                throttle · methods
+                throttle · credentials · methods
     .           services · deliveries
     health/     finding · worker_health · sync_checks
     .           checks
@@ -29,10 +30,10 @@ The map, in reading order. A module imports what stands before it, never what co
                 answers · verification
     web/        polling · labels · verification_labels · vocabulary · formats · groups ·
                 selection · sections · details · row_readers · situation · attention · deep_links ·
-                sentences · rendering · languages · recent · summaries · arrangement · opening ·
-                csrf · sign_in · panel · rows · actions · verify · copies · figures · watch ·
-                arrival · health · bundle · assets · request_ids · request_metrics ·
-                security_headers
+                sentences · rendering · section_rendering · languages · recent · summaries ·
+                arrangement · opening · csrf · sign_in · panel · rows · actions · verify · copies ·
+                figures · watch · arrival · health · bundle · assets · request_ids ·
+                request_metrics · security_headers
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · plan · reconcile ·
@@ -40,7 +41,7 @@ The map, in reading order. A module imports what stands before it, never what co
                 chatwoot_events · night_contacts · night_strays · night_parts · night · reasons ·
                 tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
                 executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_hooks
+                chatwoot_hooks · openapi
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes

@@ -52,11 +52,11 @@ LARGEST_FORM = 64 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application. Faulty settings: every fault on standard error, exit code 2.
+    """Make the WSGI application. Faulty settings, or files of ours that cannot be written, end the
+    process: each fault on standard error, exit code 2.
 
-    So are files of ours that cannot be written. The database is not touched before `start_work` or
-    the first request, whichever comes first: commands use the application too, and must not upgrade
-    anything.
+    The database is not touched before `start_work` or the first request, whichever comes first.
+    Commands use the application too, and must not upgrade anything.
     """
     settings = settings or _prepare_process()
     app = Flask("panel", root_path=str(ROOT), static_folder=None)
@@ -89,7 +89,7 @@ def run_console() -> None:
 
 def _prepare_process() -> Settings:
     """The environment's settings, for a process that is ours alone."""
-    os.umask(0o077)  # what we write holds names and addresses: it is nobody else's
+    os.umask(0o077)  # what we write holds names and addresses: other users may not read it
     formatter.configure()
     settings = settings_or_exit()
     if click.get_current_context(silent=True):  # a command's process, not a server's
@@ -98,7 +98,7 @@ def _prepare_process() -> Settings:
 
 
 def _build(settings: Settings, app: Flask) -> None:
-    """The shared objects, which `panel.services.get` finds by their kind."""
+    """Build the shared objects, which `panel.services.get` finds by their class."""
     shared = services.build(settings, app)
     queue = PassQueue(shared.database)
     intake = Intake(shared.database)
@@ -118,7 +118,8 @@ def _migrate(database: Engine, queue: PassQueue) -> None:
 
 
 def _prepare_database(preparation: schema.Preparation, database: Engine) -> None:
-    """For servers that call `create_app` alone; after `start_work` it is done."""
+    """Upgrade the database for servers that call `create_app` alone: `start_work` upgrades it,
+    too."""
     try:
         preparation.ensure()
     except (WrongSchema, OSError, SQLAlchemyError) as error:
@@ -129,8 +130,8 @@ def _prepare_database(preparation: schema.Preparation, database: Engine) -> None
 def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     """Upgrade the database, and execute passes here when it is our turn (`PANEL_WORKER=inside`).
 
-    `threads`: how many serve requests; the most of them may wait for the outside worlds.
-    A database that has left us behind: one sentence on standard error, exit code 2.
+    `threads`: how many serve requests; most of them may wait for the outside worlds. A database
+    whose schema is too new for this program: one sentence on standard error, exit code 2.
     """
     shared = get(services.Services, app)
     with _exit_when_refused(shared.database):
@@ -144,19 +145,20 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
 
 
 def _warn_of_untold_proxies(settings: Settings) -> None:
-    """Gunicorn speaks no https here, so a proxy does. As long as we do not know of it, everybody
-    comes from its address, or from whatever they say."""
+    """Warn of a proxy that the settings do not name. Gunicorn speaks no https here, so https needs
+    a proxy. Until the settings count it, all clients seem to have the proxy's address, or any
+    address that they invent."""
     reasons = {
         f"{settings.agent_proof} needs https": settings.agent_proof != SHARED_SECRET,
         "PANEL_URL is https": settings.panel_url.startswith("https:"),
     }
-    found = [why for why, holds in reasons.items() if holds]
-    if found and not settings.trusted_proxies:
+    causes = [why for why, holds in reasons.items() if holds]
+    if causes and not settings.trusted_proxies:
         log.warning(
             "PANEL_TRUSTED_PROXIES is 0, but %s, hence a proxy: name how many there are. All "
             "clients share its address, so wrong proofs of strangers count against everybody, or "
             "by what anybody says of their address",
-            " and ".join(found),
+            " and ".join(causes),
         )
 
 
@@ -178,10 +180,10 @@ def settings_or_exit() -> Settings:
 
 
 def migrate_or_exit() -> None:
-    """Upgrade the database before workers are forked; one that is away is left to them.
+    """Upgrade the database before workers are forked; a database that is away is left to them.
 
-    A database that has left us behind, or files of ours that cannot be written: one sentence on
-    standard error, exit code 2.
+    A database whose schema is too new for this program, or files of ours that cannot be written:
+    one sentence on standard error, exit code 2.
     """
     settings = settings_or_exit()
     database = db.connect(settings.database_url)
@@ -191,9 +193,9 @@ def migrate_or_exit() -> None:
 
 
 def refuse_newer_or_exit() -> None:
-    """Exit code 2 when the database has left us behind meanwhile; else nothing is done."""
+    """Exit with code 2 when the database's schema has become too new for this program meanwhile."""
     database = db.connect(settings_or_exit().database_url)
-    with suppress(SQLAlchemyError, OSError):  # away: whoever uses it says so
+    with suppress(SQLAlchemyError, OSError):  # its next user reports a database that is away
         try:
             schema.refuse_newer(database)
         except WrongSchema as error:
@@ -214,7 +216,8 @@ def _find_state_folder(settings: Settings) -> Path | None:
 
 @contextmanager
 def _exit_when_refused(database: Engine) -> Iterator[None]:
-    """End the process over what an administrator has to mend: one sentence, exit code 2."""
+    """End the process over an obstacle that an administrator has to remove: one sentence, exit code
+    2."""
     try:
         yield
     except (WrongSchema, Obstacle) as error:

@@ -17,7 +17,7 @@ _is_inside: ContextVar[bool] = ContextVar("is_inside", default=False)
 
 
 class Bulkhead:
-    """Safe for threads. A thread that is inside may enter again and counts once."""
+    """Safe for threads. A thread that is inside may enter again, and is counted once."""
 
     def __init__(self, threads: int = USUAL_THREADS) -> None:
         self._lock = threading.Lock()
@@ -25,13 +25,13 @@ class Bulkhead:
         self.resize(threads)
 
     def resize(self, threads: int) -> None:
-        """`threads`: how many the process has."""
+        """`threads`: the number of threads of the process."""
         self._limit = max(1, int(threads * SHARE))
         metrics.WAITING_THREADS_LIMIT.set(self._limit)
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Raises `Busy` at once if too many threads are inside already."""
+        """Raise `Busy` at once if too many threads are inside already."""
         if _is_inside.get():
             yield
             return

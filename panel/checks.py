@@ -1,4 +1,4 @@
-"""The table of health checks: what each asks, and whether it may be asked every few seconds.
+"""The table of health checks: the question of each, and whether it may be asked every few seconds.
 
 `/readyz` shows the cheap ones.
 """
@@ -28,9 +28,9 @@ from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES
 
 @dataclass(frozen=True)
 class Check:
-    """`name` is public: monitoring reads it. `cheap`: it asks neither of the outside worlds.
+    """`name` is public: monitoring reads it. `cheap`: the check asks neither of the outside worlds.
 
-    `needs_database`: while that is away, nobody waits for it a second time.
+    `needs_database`: the check is not run while the database is away, so nobody waits for it twice.
     """
 
     name: str
@@ -40,7 +40,8 @@ class Check:
 
 
 def _ask_database(shared: Services) -> Finding:
-    """A file that can be read may be another user's, or on a full or read-only disk."""
+    """Read and write: a file that can be read may be another user's, or on a full or read-only
+    disk."""
     try:
         with db.transaction(shared.database) as connection:
             connection.scalar(select(1))
@@ -51,7 +52,7 @@ def _ask_database(shared: Services) -> Finding:
     except PanelError as error:
         return Finding("not_writable", explain(error, shared.database) or error.detail)
     try:
-        # Connections that are open can go on with a file that nobody could open now.
+        # An open connection can go on using a file that nobody could open now.
         refuse_obstacles(shared.database)
     except Obstacle as obstacle:
         return Finding("not_writable", str(obstacle))
@@ -59,7 +60,7 @@ def _ask_database(shared: Services) -> Finding:
 
 
 def _tell_cause(error: PanelError) -> str:
-    """The driver's words, which name user and host, and never the password."""
+    """Return the driver's words, which name user and host, and never the password."""
     words = str(getattr(error.__cause__, "orig", "")).splitlines()
     return words[0] if words else error.detail
 
@@ -93,12 +94,12 @@ def _ask_back_office(shared: Services) -> Finding:
 def _ask_documents(shared: Services) -> Finding:
     """The back office's documents that could not be read, and why."""
     unread = shared.back_office.unread.list_codes()
-    told = ", ".join(f"{name}: {code}" for name, code in sorted(unread.items()))
-    return Finding("unreadable", told) if told else Finding("ok")
+    words = ", ".join(f"{name}: {code}" for name, code in sorted(unread.items()))
+    return Finding("unreadable", words) if words else Finding("ok")
 
 
 def _ask_chatwoot(shared: Services) -> Finding:
-    """As the calls of this process went: a refusal stands until Chatwoot answers the like of it."""
+    """Judge by this process's calls: a refusal stands until Chatwoot answers a call of its kind."""
     trouble = shared.chatwoot.trouble
     remedy = REMEDIES.get(trouble.code, "") if trouble else ""
     return _judge_calls(shared.chatwoot.paused_until, trouble, remedy)
@@ -116,9 +117,9 @@ def _ask_chatwoot_webhooks(shared: Services) -> Finding:
     tallies = shared.deliveries.read(CHATWOOT)
     if shared.settings.chatwoot_webhook_secret or find_standing_refusal(tallies):
         return _judge_deliveries(tallies, "never")
-    told = f"no secret set; {describe_deliveries(tallies, time.time())}"
-    # Where none ever came, it is a choice: nobody has registered a webhook.
-    return Finding("no_secret" if tallies else "unused", told)
+    words = f"no secret set; {describe_deliveries(tallies, time.time())}"
+    # If no webhook ever came, the missing secret is a choice: nobody has registered a webhook.
+    return Finding("no_secret" if tallies else "unused", words)
 
 
 def _ask_plugin_hooks(shared: Services) -> Finding:
@@ -126,16 +127,18 @@ def _ask_plugin_hooks(shared: Services) -> Finding:
 
 
 def _ask_agents(shared: Services) -> Finding:
-    """Whether those who open the panel are let in: their app's key and our address are right."""
+    """Judge whether agents get into the panel: their dashboard app's key and our address are
+    right."""
     return _judge_deliveries(shared.deliveries.read(AGENTS), "unused")
 
 
 def _judge_deliveries(tallies: Mapping[str, Tally], silent: str) -> Finding:
-    """`silent`: the word where none was ever accepted, nor refused for more than itself."""
-    told = describe_deliveries(tallies, time.time())
+    """`silent`: the word where no delivery was ever accepted, and none refused for a reason that
+    concerns later ones too."""
+    words = describe_deliveries(tallies, time.time())
     if refusal := find_standing_refusal(tallies):
-        return Finding("refused", f"{told}. {find_reason(refusal).advice}")
-    return Finding("ok", f"ok, {told}") if ACCEPTED in tallies else Finding(silent, told)
+        return Finding("refused", f"{words}. {find_reason(refusal).advice}")
+    return Finding("ok", f"ok, {words}") if ACCEPTED in tallies else Finding(silent, words)
 
 
 CHECKS = (
@@ -159,7 +162,8 @@ DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of 
 def run_checks(
     shared: Services, *, cheap_only: bool, only: Collection[str] = ()
 ) -> dict[str, Finding]:
-    """The finding of each check by its name; `only` these checks, if any are named."""
+    """Return the finding of each check by its name. `only`: the checks to run; empty: all of
+    them."""
     findings: dict[str, Finding] = {}
     for check in CHECKS:
         if (check.cheap or not cheap_only) and (not only or check.name in only):

@@ -78,14 +78,14 @@ AGENT_REASONS = {
 
 
 def find_reason(answer: str) -> Reason:
-    """The reason of an answer. A code that is not in the table, as of a newer program, is its own
-    words."""
+    """Return the reason of an answer. A code that is not in the table, as one of a newer program,
+    becomes the words itself."""
     unknown = Reason(answer.replace("_", " "), "see docs/operate.md", is_single=True)
     return {**REFUSAL_REASONS, **AGENT_REASONS}.get(answer, unknown)
 
 
 def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:
-    """The answer of the last refused deliveries if none was accepted since, else empty."""
+    """Return the answer to the last refused deliveries if none was accepted since, else `""`."""
     accepted_at = tallies[ACCEPTED].last_at if ACCEPTED in tallies else 0.0
     standing = {
         answer: tally
@@ -96,26 +96,26 @@ def find_standing_refusal(tallies: Mapping[str, Tally]) -> str:
 
 
 def describe_deliveries(tallies: Mapping[str, Tally], now: float) -> str:
-    """Such as `refused: wrong signature, 14 in the last hour; last accepted 3 hours ago`."""
+    """For example `refused: wrong signature, 14 in the last hour; last accepted 3 hours ago`."""
     if not tallies:
         return "none has ever come"
     standing = find_standing_refusal(tallies)
-    told = [
+    refusals = [
         _describe_refused(answer, tally, now)
         for answer, tally in _list_refused(tallies).items()
         if tally.count or answer == standing
     ]
-    refused = [f"refused: {', '.join(told)}"] if told else []
+    parts = [f"refused: {', '.join(refusals)}"] if refusals else []
     accepted = "none was ever accepted"
     if ACCEPTED in tallies:
         accepted = f"last accepted {format_age(now - tallies[ACCEPTED].last_at)}"
-    return "; ".join((*refused, accepted) if standing else (accepted, *refused))
+    return "; ".join((*parts, accepted) if standing else (accepted, *parts))
 
 
 def _list_refused(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
-    """The refusals, the latest first."""
-    refused = [(answer, tally) for answer, tally in tallies.items() if answer != ACCEPTED]
-    return dict(sorted(refused, key=lambda row: -row[1].last_at))
+    """Return the refusals, the latest first."""
+    refusals = [(answer, tally) for answer, tally in tallies.items() if answer != ACCEPTED]
+    return dict(sorted(refusals, key=lambda row: -row[1].last_at))
 
 
 def _describe_refused(answer: str, tally: Tally, now: float) -> str:
@@ -126,8 +126,8 @@ def _describe_refused(answer: str, tally: Tally, now: float) -> str:
 
 
 def format_age(seconds: float) -> str:
-    """Such as `2 minutes ago`, `1 day ago`, `just now`."""
+    """For example `2 minutes ago`, `1 day ago`, `just now`."""
     for unit, length in SECONDS_OF.items():
-        if (count := int(seconds // length)) > 0:  # not where two clocks differ
+        if (count := int(seconds // length)) > 0:  # it is negative where two clocks differ
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"

@@ -24,9 +24,9 @@ CHATWOOT_SIDE, BACK_OFFICE_SIDE = "Chatwoot", "MIDDAG Account"
 class PanelError(Exception):
     """`code` is shown to people; `detail` is for the log and holds no secret.
 
-    `retry_at` (epoch seconds) is when asking again makes sense, where that is known. `side`: which
-    outside world it came from, as administrators call it; empty where it came from neither.
-    `has_progressed`: work on many was done in part, and the next try goes on behind it.
+    `retry_at`: the epoch seconds from which asking again makes sense, where they are known. `side`:
+    the outside world that failed, as administrators call it; empty where neither did.
+    `has_progressed`: a part of a long work was done, and the next try goes on after that part.
     """
 
     code = "error"
@@ -62,7 +62,7 @@ class Blocked(TryLater):
 
 
 class Busy(TryLater):
-    """This process is busy, and not the other side: asking again in a moment makes sense."""
+    """This process is busy, not the other side: asking again in a moment makes sense."""
 
     code = "busy"
 
@@ -93,7 +93,7 @@ class Missing(GiveUp):
 
 @contextmanager
 def naming_side(side: str) -> Iterator[None]:
-    """Errors inside the block come from this outside world, unless they are of our own database."""
+    """Name this outside world as the side of the block's errors, but not of our own database's."""
     try:
         yield
     except PanelError as error:
@@ -102,11 +102,20 @@ def naming_side(side: str) -> Iterator[None]:
         raise
 
 
-# By the name under which a failure is stored: the kinds that a read can raise.
+# The kinds of error that a read can raise, by the name under which a failure is stored.
 ERRORS_BY_NAME = {
     kind.__name__: kind
     for kind in (
-        *(TryLater, Unreachable, Unwell, Blocked, Busy, Paused),
-        *(GiveUp, Unreadable, Unauthorized, Refused, Missing),
+        TryLater,
+        Unreachable,
+        Unwell,
+        Blocked,
+        Busy,
+        Paused,
+        GiveUp,
+        Unreadable,
+        Unauthorized,
+        Refused,
+        Missing,
     )
 }

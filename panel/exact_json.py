@@ -12,7 +12,8 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what 
 
 
 def parse_fraction(text: str) -> Decimal | str:
-    """The number; its text where the exponent alone has nineteen digits."""
+    """Return the number; its text where `Decimal` cannot hold it (an exponent of nineteen
+    digits)."""
     try:
         return Decimal(text)
     except InvalidOperation:

@@ -1,11 +1,12 @@
 """The figures that a process counts: one table of all of them, for Prometheus.
 
 The only importer of `prometheus_client`. A label has few values, none of them an id or a name. A
-series is there from the start, at 0 (`start_series`): an alert on its growth would miss the first
-event of one that is born by it.
+series starts at 0 with the process (`start_series`). If it began with its first event, an alert on
+its growth would miss that event.
 
-Where gunicorn forks several processes they count into files of one folder, which
-PROMETHEUS_MULTIPROC_DIR names to the library (gunicorn.conf.py), and each answers for all of them.
+Where gunicorn forks several processes, they count into files of one folder, which
+PROMETHEUS_MULTIPROC_DIR names to the library (gunicorn.conf.py). Each process then answers for all
+of them.
 """
 
 import time
@@ -30,7 +31,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-# When a series was born is nobody's question, and would be a line for each.
+# No alert needs the time at which a series began, and each series would get a line for it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 M = TypeVar("M", bound=MetricWrapperBase)
@@ -40,7 +41,7 @@ PASS_BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 # -- what agents, the plugin and Chatwoot ask of us ------------------------------------------------
 
-REQUEST_OUTCOMES = ("answered", "refused", "failed")  # below 400, below 500, the rest
+REQUEST_OUTCOMES = ("answered", "refused", "failed")  # status below 400, below 500, any other
 REQUEST_SECONDS = Histogram(
     "panel_request_seconds", "Requests by route", ["route", "outcome"], buckets=BUCKETS
 )
@@ -65,8 +66,8 @@ WEBHOOKS_ANSWERED = Counter("panel_chatwoot_webhooks", "Chatwoot's webhooks by a
 
 # -- the cache -------------------------------------------------------------------------------------
 
-# `hit`, `late`: what is kept was shown. `shared`: another reader's fetch was waited for. `busy`: it
-# took too long, or no thread was left to wait.
+# `hit`, `late`: a kept copy was shown. `shared`: the reader waited for another reader's fetch.
+# `busy`: that fetch took too long, or no thread was left to wait.
 CACHE_OUTCOMES = ("hit", "late", "shared", "fetched", "failed", "busy")
 CACHE_READS = Counter("panel_cache_reads", "Reads through the cache", ["document", "outcome"])
 WAITING_THREADS = Gauge(
@@ -87,10 +88,20 @@ CALL_SECONDS = Histogram(
     ["host", "document", "outcome"],
     buckets=BUCKETS,
 )
-# The codes that one expects of a host in trouble; others are born when they come.
+# The codes that are usual for a host in trouble; the series of others begin with their first event.
 USUAL_TROUBLES = (
-    *("timeout", "network", "http_500", "http_502", "http_503", "http_504", "rate_limited"),
-    *("unauthorized", "denied", "blocked", "unreadable", "wrong_shape"),
+    "timeout",
+    "network",
+    "http_500",
+    "http_502",
+    "http_503",
+    "http_504",
+    "rate_limited",
+    "unauthorized",
+    "denied",
+    "blocked",
+    "unreadable",
+    "wrong_shape",
 )
 CALLS = Counter("panel_upstream_calls", "Calls to the outside worlds", ["host", "outcome"])
 FAILURES = Counter(
@@ -125,19 +136,20 @@ PASS_TRY_SECONDS = Histogram(
 
 
 def start_series(metric: MetricWrapperBase, *values: Iterable[str]) -> None:
-    """Let every combination of these values of its labels, in their order, stand at 0."""
+    """Start a series at 0 for every combination of these values of the labels, in the labels'
+    order."""
     for combination in product(*values):
         metric.labels(*combination)
 
 
 @lru_cache(maxsize=4096)
 def find_series(metric: M, *labels: str) -> M:
-    """As `metric.labels`, which takes longer than counting: for what every request counts."""
+    """Like `metric.labels`, but remembered: every request counts, and that call takes longer."""
     return metric.labels(*labels)
 
 
 def start_upstream_series(host: str, documents: Iterable[str], codes: Iterable[str]) -> None:
-    """The series of a host that is asked for these documents; `codes`: of its own refusals."""
+    """Start the series of a host that is asked for these documents; `codes`: its own refusals."""
     names = tuple(documents)
     start_series(CALL_SECONDS, [host], names, CALL_OUTCOMES)
     start_series(CALLS, [host], ("ok", "paused", *USUAL_TROUBLES, *codes))
@@ -148,7 +160,7 @@ def start_upstream_series(host: str, documents: Iterable[str], codes: Iterable[s
 
 @contextmanager
 def timing(metric: Histogram, well: str, failed: str) -> Iterator[None]:
-    """Observe how long the block takes, under one outcome or the other."""
+    """Observe how long the block takes, under the outcome `well`, or `failed` where it raises."""
     begun, outcome = time.perf_counter(), failed
     try:
         yield
@@ -159,7 +171,7 @@ def timing(metric: Histogram, well: str, failed: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that is read at each scrape: `values` by their label, or one under ""."""
+    """A figure that is read at each scrape. `values`: by the label's value, or one under ""."""
 
     name: str
     words: str
@@ -172,16 +184,16 @@ class _Figures:
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
-        for each in self._figures:
-            labels = [each.label] if each.label else []
-            family = GaugeMetricFamily(each.name, each.words, labels=labels)
-            for value, number in each.values.items():
+        for figure in self._figures:
+            labels = [figure.label] if figure.label else []
+            family = GaugeMetricFamily(figure.name, figure.words, labels=labels)
+            for value, number in figure.values.items():
                 family.add_metric([value] if labels else [], number)
             yield family
 
 
 def render(figures: Iterable[Figure]) -> bytes:
-    """All that is counted, and these, in Prometheus's text format."""
+    """Return all counted series and these figures in Prometheus's text format."""
     return generate_latest(_choose_registry()) + generate_latest(_Figures(figures))
 
 

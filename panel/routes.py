@@ -1,4 +1,5 @@
-"""Every route, its method and its handler: the table of contents of what others may ask of us."""
+"""Every route with its method and its handler: the table of contents of what clients may
+request."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from panel.explain import page
-from panel.sync import chatwoot_hooks, plugin_hooks
+from panel.sync import chatwoot_hooks, openapi, plugin_hooks
 from panel.web import (
     actions,
     arrangement,
@@ -53,6 +54,7 @@ FILES: tuple[Route, ...] = (("GET", "/static/<path:name>", "static", assets.show
 HOOKS: tuple[Route, ...] = (
     ("POST", "/sync/hooks", "plugin_hooks", plugin_hooks.receive_hook),
     ("POST", "/sync/chatwoot", "chatwoot_hooks", chatwoot_hooks.receive_webhook),
+    ("GET", "/sync/openapi.json", "openapi", openapi.describe_hooks),
 )
 MACHINES: tuple[Route, ...] = (
     ("GET", "/healthz", "healthz", health.answer_alive),
@@ -62,7 +64,7 @@ MACHINES: tuple[Route, ...] = (
 
 
 def register(app: Flask) -> None:
-    """Hang every route onto the application, and onto the panel's what holds for each of them."""
+    """Register every route, and for the panel's routes the functions that run at each request."""
     pages = Blueprint("panel", __name__)
     pages.before_request(csrf.refuse_foreign_pages)
     rendering.register(pages)

@@ -1,4 +1,4 @@
-"""The shared objects: built once per process, found by kind in whatever serves a request."""
+"""The shared objects: built once per process, and found by their class."""
 
 import time
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from panel.upstream.middag import BackOffice
 from panel.upstream.rotation import SecretRotation
 from panel.upstream.transport import Egress
 
-MOST_RENDERED = 256  # sections, for a second
+MOST_RENDERED = 256  # drawn sections, each kept for a second
 T = TypeVar("T")
 
 
@@ -74,30 +74,21 @@ def build(settings: Settings, app: Flask) -> Services:
     both = f"{settings.chatwoot_url} {settings.chatwoot_account_id} {settings.middag_api_url}"
     store, locks = backend.connect(settings.cache_url, app, whose=both, clock=time.time)
     bulkhead = Bulkhead()
-    kept = Cache(store, locks, time.time, bulkhead)
+    cache = Cache(store, locks, time.time, bulkhead)
     engine = db.connect(settings.database_url)
-    to_office = Egress(settings.certificates, settings.middag_proxy)
-    to_chatwoot = Egress(settings.certificates, settings.chatwoot_proxy)
-    bearer = {"Authorization": f"Bearer {settings.secret}"}
-    office = Client(settings.middag_api_url, bearer, egress=to_office)
-    chatwoot = connect(settings.chatwoot_url, settings.chatwoot_api_token, egress=to_chatwoot)
-    # Without our token: with it, Chatwoot would answer that every stranger is us.
-    anonymous = connect(settings.chatwoot_url, egress=to_chatwoot)
-    rotation = SecretRotation(settings.secrets, settings.middag_api_url)
-    failures = FailureLog()
     log_engine = db.connect_without_sync(engine)
-    revocations = Revocations(engine)
+    failures = FailureLog()
+    revocations, verifications = Revocations(engine), Verifications(engine)
+    account = _build_account(settings, cache, failures, bulkhead)
     checks = BackgroundChecks(bulkhead)
-    account = Chatwoot(chatwoot, kept, settings.chatwoot_account_id, failures, bulkhead)
     access = Access(settings, account, checks)
-    verifications = Verifications(engine)
     return Services(
         settings=settings,
         bulkhead=bulkhead,
         locks=locks,
-        cache=kept,
+        cache=cache,
         database=engine,
-        back_office=BackOffice(office, kept, settings.integer_money, failures, rotation),
+        back_office=_build_back_office(settings, cache, failures),
         chatwoot=account,
         links=Links(engine),
         directory=Directory(engine),
@@ -110,31 +101,57 @@ def build(settings: Settings, app: Flask) -> Services:
         deliveries=DeliveryLog(log_engine),
         access=access,
         seals=Seals(settings, account, access, checks, revocations, verifications),
-        authenticator=Authenticator(
-            settings,
-            account,
-            kept,
-            Sessions(settings),
-            Profiles(anonymous, settings.chatwoot_account_id, bulkhead),
-            Throttle(engine, settings.secret),
-            revocations,
-        ),
+        authenticator=_build_authenticator(settings, account, cache, engine, revocations, bulkhead),
         checks=checks,
         rendered=TtlCache(MOST_RENDERED),
     )
 
 
+def _build_back_office(settings: Settings, cache: Cache, failures: FailureLog) -> BackOffice:
+    egress = Egress(settings.certificates, settings.middag_proxy)
+    bearer = {"Authorization": f"Bearer {settings.secret}"}
+    client = Client(settings.middag_api_url, bearer, egress=egress)
+    rotation = SecretRotation(settings.secrets, settings.middag_api_url)
+    return BackOffice(client, cache, settings.integer_money, failures, rotation)
+
+
+def _build_account(
+    settings: Settings, cache: Cache, failures: FailureLog, bulkhead: Bulkhead
+) -> Chatwoot:
+    egress = Egress(settings.certificates, settings.chatwoot_proxy)
+    client = connect(settings.chatwoot_url, settings.chatwoot_api_token, egress=egress)
+    return Chatwoot(client, cache, settings.chatwoot_account_id, failures, bulkhead)
+
+
+def _build_authenticator(
+    settings: Settings,
+    account: Chatwoot,
+    cache: Cache,
+    engine: Engine,
+    revocations: Revocations,
+    bulkhead: Bulkhead,
+) -> Authenticator:
+    # This client sends no token: with ours, Chatwoot would take every stranger for us.
+    egress = Egress(settings.certificates, settings.chatwoot_proxy)
+    anonymous = connect(settings.chatwoot_url, egress=egress)
+    profiles = Profiles(anonymous, settings.chatwoot_account_id, bulkhead)
+    throttle = Throttle(engine, settings.secret)
+    return Authenticator(
+        settings, account, cache, Sessions(settings), profiles, throttle, revocations
+    )
+
+
 def register(app: Flask, *shared: object) -> None:
-    """Let `get` find these objects, each by its kind."""
-    found = app.extensions.setdefault("panel", {})
-    found.update({type(each): each for each in shared})
+    """Let `get` find these objects, each by its class."""
+    objects = app.extensions.setdefault("panel", {})
+    objects.update({type(item): item for item in shared})
 
 
 def get(kind: type[T], app: Flask | None = None) -> T:
-    """The shared object of this kind; without `app`, of the application that serves us now."""
+    """Return the shared object of this class; without `app`, that of the current application."""
     return cast(T, (app or current_app).extensions["panel"][kind])
 
 
 def services() -> Services:
-    """The shared objects of the current application."""
+    """Return the shared objects of the current application."""
     return get(Services)

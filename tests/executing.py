@@ -1,4 +1,5 @@
-"""A worker as others see it: it holds the lease, and says that it executes. It executes nothing."""
+"""The outward signs of a worker: the lease, and a row that says that it executes. Nothing is
+executed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -21,47 +21,48 @@ ROOM = 2 << 30  # bytes: each test has a database of its own, of 8 MB
 
 
 def programs() -> Path | None:
-    """The folder of `initdb` and `postgres`; Debian keeps it off the PATH."""
-    folders = [Path(found).parent] if (found := shutil.which("initdb")) else []
+    """Return the folder of `initdb` and `postgres`, which Debian keeps off the PATH."""
+    folders = [Path(program).parent] if (program := shutil.which("initdb")) else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
 
 
 @contextmanager
 def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
-    """Yields an address to which a database's name can be appended."""
-    # It refuses to run as root, and pytest's own folders are closed to everyone else.
+    """Run a cluster; yields an address to which a database's name can be appended."""
+    # PostgreSQL refuses to run as root, and pytest's own folders are closed to other users.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    who = somebody if os.geteuid() == 0 else {}
+    options = somebody if os.geteuid() == 0 else {}
     place = _memory() if fsync == "off" else None
     data = Path(tempfile.mkdtemp(prefix="panel-postgres-", dir=place))
-    if who:
+    if options:
         shutil.chown(data, "postgres", "postgres")
     init = f"{folder}/initdb -D {data}/data -U panel -A trust -E UTF8 --no-sync"
-    subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **who)
+    subprocess.run(init.split(), check=True, stdout=subprocess.DEVNULL, cwd=data, **options)
     port = free_port()
     command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
-    # Thrown away afterwards, so mostly nothing has to reach the disk.
+    # The cluster is deleted afterwards, so mostly nothing has to reach the disk.
     quiet = f"-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync={fsync}"
     server = subprocess.Popen(
         [*command.split(), *quiet.split()],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=data,
-        **who,
+        **options,
     )
     try:
         address = f"postgresql://panel@127.0.0.1:{port}/"
         _await(address)
         yield address
     finally:
-        server.send_signal(signal.SIGQUIT)  # at once; sessions that a test forgot are closed
+        # This ends it at once, and closes sessions that a test forgot.
+        server.send_signal(signal.SIGQUIT)
         server.wait(30)
         shutil.rmtree(data)
 
 
 def _memory() -> str | None:
-    """A folder in memory, if it has room: a busy disk takes half a second for a database."""
+    """Return a folder in memory, if it has room: a busy disk takes half a second for a database."""
     try:
         return MEMORY if shutil.disk_usage(MEMORY).free > ROOM else None
     except FileNotFoundError:

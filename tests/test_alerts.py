@@ -1,4 +1,4 @@
-"""The alerts and the dashboard of deploy/: all that they ask for is there in a panel's figures."""
+"""The alerts and the dashboard of deploy/: a panel's figures have all that they query."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from tests.conftest import environment, worlds_on_sockets
-from tests.test_deploy import DEPLOY, ROOT, program, run
+from tests.deployed import DEPLOY, ROOT, program, run
 from tests.test_processes import gunicorn
 
 ALERTS = DEPLOY / "alerts.yaml"
 OPERATE = (ROOT / "docs/operate.md").read_text()
-# A metric and what it is narrowed to, as in `panel_hooks_total{answer="not_kept"}`.
+# A metric with its label filters, as in `panel_hooks_total{answer="not_kept"}`.
 SELECTOR = re.compile(r"\b((?:panel|process)_\w+)(\{[^}]*\})?")
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
-OF_PROMETHEUS = {"job", "instance"}  # labels that it adds
+OF_PROMETHEUS = {"job", "instance"}  # labels that Prometheus adds
 
 
 def read_rules() -> list[dict[str, Any]]:
@@ -28,12 +28,12 @@ def read_rules() -> list[dict[str, Any]]:
 
 
 def read_panels() -> dict[str, list[str]]:
-    """The questions of each panel, by its title."""
+    """Return the queries of each panel of the dashboard, by its title."""
     panels = json.loads((DEPLOY / "dashboard.json").read_text())["panels"]
     return {
-        each["title"]: [target["expr"] for target in each["targets"]]
-        for each in panels
-        if each["type"] != "row"
+        panel["title"]: [target["expr"] for target in panel["targets"]]
+        for panel in panels
+        if panel["type"] != "row"
     }
 
 
@@ -45,7 +45,7 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
-    """What a panel tells that nobody has used yet."""
+    """The figures of a panel that nobody has used yet."""
     folder = tmp_path_factory.mktemp("panel")
     with worlds_on_sockets() as worlds:
         settings = environment(worlds.office_url, worlds.chat_url, folder)
@@ -56,18 +56,18 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_what_is_asked_for_is_there_from_the_start(families: list[Metric], name: str) -> None:
-    """Each metric, with each value that a label is narrowed to."""
+    """Each queried metric exists, with each queried value of a label."""
     for question in ASKED[name]:
         selectors = SELECTOR.findall(question)
         assert selectors, question
         for metric, narrowed in selectors:
-            series = [each.labels for family in families for each in family.samples
-                      if each.name == metric]  # fmt: skip
+            series = [sample.labels for family in families for sample in family.samples
+                      if sample.name == metric]  # fmt: skip
             assert series, f"{metric} does not exist"
-            for label, sign, wanted in MATCHER.findall(narrowed):
+            for label, sign, expected in MATCHER.findall(narrowed):
                 if label not in OF_PROMETHEUS:
-                    values = {each[label] for each in series}
-                    missing = [each for each in wanted.split("|") if each not in values]
+                    values = {labels[label] for labels in series}
+                    missing = [value for value in expected.split("|") if value not in values]
                     assert not missing, f"{metric}: no {label} {sign} {missing}"
 
 
@@ -82,7 +82,8 @@ def test_an_alert_says_what_happened_and_how_urgent_it_is() -> None:
         assert rule["annotations"]["summary"]
 
 
-# -- their own parser ------------------------------------------------------------------------------
+# -- Prometheus's own parser
+# -----------------------------------------------------------------------------
 
 
 def test_promtool_accepts_the_alerts() -> None:
@@ -91,7 +92,7 @@ def test_promtool_accepts_the_alerts() -> None:
 
 
 def test_promtool_accepts_what_the_dashboard_asks(tmp_path: Path) -> None:
-    questions = [each for asked in read_panels().values() for each in asked]
+    questions = [query for queries in read_panels().values() for query in queries]
     rules = [
         {"record": f"panel:{place}", "expr": question.replace("$__rate_interval", "5m")}
         for place, question in enumerate(questions)
@@ -123,13 +124,13 @@ def test_promtool_accepts_what_the_dashboard_asks(tmp_path: Path) -> None:
 def test_an_alert_fires_when_it_should(
     tmp_path: Path, alert: str, series: str, values: str, fires: bool
 ) -> None:
-    """As Prometheus itself judges them, a value a minute."""
-    minutes = sum(int(each.partition("x")[2]) + 1 for each in values.split()) - 1
-    rule = next(each for each in read_rules() if each["alert"] == alert)
+    """Prometheus itself judges the series, with a value a minute."""
+    minutes = sum(int(part.partition("x")[2]) + 1 for part in values.split()) - 1
+    rule = next(candidate for candidate in read_rules() if candidate["alert"] == alert)
     labels = dict(re.findall(r'(\w+)="(\w+)"', series))
-    kept = {name: value for name, value in labels.items() if f"by ({name})" in rule["expr"]}
+    counts = {name: value for name, value in labels.items() if f"by ({name})" in rule["expr"]}
     fired = {
-        "exp_labels": {**rule["labels"], **kept},
+        "exp_labels": {**rule["labels"], **counts},
         "exp_annotations": {"summary": rule["annotations"]["summary"].replace(
             "{{ $labels.part }}", labels.get("part", ""))},
     }  # fmt: skip

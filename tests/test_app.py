@@ -1,4 +1,5 @@
-"""The application as a whole: its headers, its files, its commands, and what it never tells."""
+"""The application as a whole: its headers, its files, its commands, and its silence about
+secrets."""
 
 import json
 import os
@@ -37,11 +38,11 @@ def test_a_file_with_its_mark_is_kept_for_ever_and_any_other_asked_for_again(
     files = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', shell)
     assert len(files) == 3
     for name in files:
-        kept = standing.ask("GET", name)
-        assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        answer = standing.ask("GET", name)
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         wrong = standing.ask("GET", name[:-3] + "xyz")
         assert wrong.headers["Cache-Control"] == "no-cache"
-        assert sha256(wrong.content).digest() == sha256(kept.content).digest()
+        assert sha256(wrong.content).digest() == sha256(answer.content).digest()
 
 
 def test_an_unchanged_file_is_not_sent_again(standing: Panel) -> None:
@@ -51,10 +52,10 @@ def test_an_unchanged_file_is_not_sent_again(standing: Panel) -> None:
 
 
 def test_behind_a_proxy_the_addresses_carry_its_prefix(make_panel: MakePanel) -> None:
-    told = {"X-Forwarded-Prefix": "/panel", "X-Forwarded-Proto": "https"}
-    believing = make_panel(PANEL_TRUSTED_PROXIES="1").ask("GET", "/", headers=told)
+    headers = {"X-Forwarded-Prefix": "/panel", "X-Forwarded-Proto": "https"}
+    believing = make_panel(PANEL_TRUSTED_PROXIES="1").ask("GET", "/", headers=headers)
     assert 'src="/panel/static/panel.js' in believing.text
-    careful = make_panel().ask("GET", "/", headers=told)
+    careful = make_panel().ask("GET", "/", headers=headers)
     assert 'src="/static/panel.js' in careful.text
 
 
@@ -64,13 +65,13 @@ def test_no_answer_holds_a_secret_of_ours(panel: Panel) -> None:
     answers += [panel.section(name, seal) for name in ("organization", "orders", "licenses")]
     answers.append(panel.ask("GET", "/nothing"))
     for answer in answers:
-        told = answer.text + repr(answer.headers)
+        content = answer.text + repr(answer.headers)
         for secret in (SECRET, derive_launch_key(SECRET), ADMIN_TOKEN):
-            assert secret not in told
+            assert secret not in content
 
 
 def test_an_accident_of_ours_is_a_plain_500(panel: Panel) -> None:
-    """A broken answer that gets past us must still say nothing of the code."""
+    """An unexpected error must still reveal nothing of the code."""
     seal = panel.proven("healthy")
     with panel.services.database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE links RENAME COLUMN state TO gone")
@@ -95,16 +96,16 @@ def run(worlds: Worlds, folder: Path, *command: str, **changes: str) -> Any:
 
 def test_launch_url_prints_the_one_address_to_register(worlds: Worlds, tmp_path: Path) -> None:
     url = f"https://panel.example.com/#k={derive_launch_key(SECRET)}"
-    said = run(worlds, tmp_path, "launch-url", PANEL_URL="https://panel.example.com/")
-    assert (said.returncode, said.stdout) == (0, url + "\n")
-    told = run(worlds, tmp_path, "launch-url", "--json", PANEL_URL="https://panel.example.com")
-    assert json.loads(told.stdout) == {"url": url}
+    outcome = run(worlds, tmp_path, "launch-url", PANEL_URL="https://panel.example.com/")
+    assert (outcome.returncode, outcome.stdout) == (0, url + "\n")
+    outcome = run(worlds, tmp_path, "launch-url", "--json", PANEL_URL="https://panel.example.com")
+    assert json.loads(outcome.stdout) == {"url": url}
 
 
 def test_launch_url_without_an_address_says_what_is_missing(worlds: Worlds, tmp_path: Path) -> None:
-    said = run(worlds, tmp_path, "launch-url")
-    assert (said.returncode, said.stdout) == (2, "")
-    assert "PANEL_URL" in said.stderr
+    outcome = run(worlds, tmp_path, "launch-url")
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert "PANEL_URL" in outcome.stderr
 
 
 @pytest.mark.parametrize(
@@ -126,4 +127,7 @@ def test_a_start_behind_a_proxy_that_nobody_named_is_warned_of(
         PANEL_WORKER="separate",
     )
     start_work(create_app(settings))
-    assert bool([each for each in caplog.messages if "PANEL_TRUSTED_PROXIES" in each]) is warned
+    assert (
+        bool([message for message in caplog.messages if "PANEL_TRUSTED_PROXIES" in message])
+        is warned
+    )

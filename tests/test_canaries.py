@@ -1,4 +1,4 @@
-"""Secrets are planted everywhere, everything is asked, and nothing that anybody reads holds one."""
+"""Secrets are planted everywhere, all routes are requested, and no output holds a secret."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ import requests
 from panel.auth.methods import DASHBOARD_COOKIE
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT
-from tests.auth.test_methods import Browser, dashboard, shown
+from tests.auth.browsers import Browser, dashboard, shown
 from tests.conftest import MakePanel, Panel, Worlds, environment, wait_until
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "app:create_app()")
@@ -39,7 +39,7 @@ PLANTED = {
 
 @pytest.fixture
 def planted(worlds: Worlds) -> Worlds:
-    """Worlds that know the canaries."""
+    """Worlds with the canaries in their records."""
     worlds.office.secrets.append(SECRET)
     worlds.chat.tokens |= {SERVICE: 1, TOKEN: AGENT}
     session = (SESSION["access-token"], SESSION["client"], SESSION["uid"])
@@ -48,13 +48,13 @@ def planted(worlds: Worlds) -> Worlds:
 
 
 def told(answer: requests.Response) -> str:
-    """Everything but our own session, which has to reach its browser."""
+    """Return the whole answer but our own session, which has to reach its browser."""
     headers = {name: value for name, value in answer.headers.items() if name != "Set-Cookie"}
     return f"{answer.status_code} {headers} {answer.text}"
 
 
 def everything(panel: Panel) -> Iterator[requests.Response]:
-    """Every kind of answer: right and wrong proofs, strange addresses, health, hooks."""
+    """Yield every kind of answer: right and wrong proofs, strange addresses, health, hooks."""
     guest, agent = Browser(panel), Browser(panel, cookies=dashboard(SESSION))
     for key in (derive_launch_key(SECRET), derive_launch_key(OLDER), SECRET, GUESSES[0]):
         yield guest.post("/contact", key, **panel.hints())
@@ -88,21 +88,22 @@ def test_no_answer_and_no_line_of_any_log_holds_a_canary(
         panel.chat.down = False
         assert "ready" in [shown(answer)[0] for answer in answers]
         for answer in answers:
-            named = f"{answer.request.method} {answer.request.path_url}"
-            assert [each for each in CANARIES if each in told(answer)] == [], named
-    # Ours alone: in this process the test is the browser, whose libraries log what it asks for.
+            place = f"{answer.request.method} {answer.request.path_url}"
+            assert [canary for canary in CANARIES if canary in told(answer)] == [], place
+    # Only our own lines count: the test is the browser too, and its libraries log their requests
+    # here.
     lines = [f"{line.name} {line.getMessage()} {line.exc_text}" for line in caplog.records]
     ours = [line for line in lines if not line.startswith("urllib3")]
     assert any("a wrong access token from 127.0.0.1" in line for line in ours)
-    assert [line for line in ours if any(each in line for each in CANARIES)] == []
+    assert [line for line in ours if any(canary in line for canary in CANARIES)] == []
     for path in tmp_path.rglob("*"):
         body = path.read_bytes() if path.is_file() else b""
-        assert [each for each in CANARIES if each.encode() in body] == [], path
+        assert [canary for canary in CANARIES if canary.encode() in body] == [], path
 
 
 @dataclass
 class Served(Panel):
-    """The same panel in a process of its own."""
+    """A panel in a process of its own."""
 
 
 def test_a_served_panel_writes_no_canary_and_names_no_version(
@@ -131,8 +132,8 @@ def test_a_served_panel_writes_no_canary_and_names_no_version(
             process.wait(60)
     assert {answer.headers.get("Server") for answer in answers} == {"gunicorn"}
     assert "ready" in [shown(answer)[0] for answer in answers]
-    said = log.read_text()
-    assert "a wrong access token from 127.0.0.1" in said
-    assert [each for each in CANARIES if each in said] == []
+    text = log.read_text()
+    assert "a wrong access token from 127.0.0.1" in text
+    assert [canary for canary in CANARIES if canary in text] == []
     for answer in answers:
-        assert [each for each in CANARIES if each in told(answer)] == []
+        assert [canary for canary in CANARIES if canary in told(answer)] == []

@@ -20,19 +20,19 @@ from tests.executing import executing
 from tests.sync.executor import hook
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
-UNUSED = ("chatwoot_webhooks", "plugin_hooks", "agents")  # nobody has sent any yet
+UNUSED = ("chatwoot_webhooks", "plugin_hooks", "agents")  # no delivery has come yet
 
 
 @pytest.fixture
 def panel(make_panel: MakePanel) -> Iterator[Panel]:
-    """One whose passes are executed."""
-    made = make_panel()
-    with executing(made.services.database):
-        yield made
+    """A panel whose passes are executed."""
+    new_panel = make_panel()
+    with executing(new_panel.services.database):
+        yield new_panel
 
 
 def read_part(panel: Panel, name: str) -> tuple[str, str, str]:
-    """The status, the part's word and its details."""
+    """Return the status, the part's word and its details."""
     body = panel.ask("GET", "/readyz").json()
     return body["status"], body["parts"][name], body["details"].get(name, "")
 
@@ -62,17 +62,17 @@ def test_a_database_that_is_away_makes_the_panel_degraded(make_panel: MakePanel)
 def test_a_database_that_is_away_is_waited_for_once(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each question to a machine that has vanished costs seconds."""
-    asked: list[str] = []
+    """Each query to a machine that has vanished costs seconds."""
+    texts: list[str] = []
 
     def ask(_shared: Services) -> Finding:
-        asked.append("again")
+        texts.append("again")
         return Finding("ok")
 
     away = Check("database", lambda _: Finding("away"))
     monkeypatch.setattr(checks, "CHECKS", (away, Check("hooks", ask, needs_database=True)))
     assert read_part(panel, "hooks") == ("degraded", "unknown", "the database is away")
-    assert asked == []
+    assert texts == []
 
 
 def test_a_new_check_is_a_row_and_one_that_is_not_cheap_waits_for_its_command(
@@ -88,7 +88,7 @@ def test_a_new_check_is_a_row_and_one_that_is_not_cheap_waits_for_its_command(
     assert "slow" not in body["parts"]
 
 
-# -- Chatwoot and the back office, as the calls of this process went -----------------------------
+# -- Chatwoot and the back office, by the calls of this process ----------------------------
 
 
 @pytest.mark.parametrize("code", BREAKAGES)
@@ -165,15 +165,16 @@ def test_a_plugin_with_another_secret_is_seen(
     assert (status, word) == ("degraded", "refused")
     assert detail.startswith("refused: wrong proof, 3 in the last hour; none was ever accepted. ")
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in detail
-    [line] = [each.getMessage() for each in caplog.records if "a hook" in each.getMessage()]
+    [line] = [record.getMessage() for record in caplog.records if "a hook" in record.getMessage()]
     assert line.startswith("a hook of the plugin from 127.0.0.1 was refused: wrong proof")
 
 
-# -- the database, and what waits in it ------------------------------------------------------------
+# -- the database, and the work that waits in it
+# -----------------------------------------------------------
 
 
 def test_a_database_that_can_only_be_read_is_not_well(panel: Panel) -> None:
-    """Another program holds its lock, as one that hangs while it writes."""
+    """Another program that hangs while it writes may hold the lock."""
     with closing(sqlite3.connect(find_file(panel), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         status, word, detail = read_part(panel, "database")
@@ -210,12 +211,12 @@ def test_a_hook_that_waits_for_hours_is_told(panel: Panel) -> None:
     with closing(sqlite3.connect(find_file(panel))) as other:
         other.execute("UPDATE hooks SET received_at = received_at - 7300")
         other.commit()
-    told = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
-    assert read_part(panel, "waiting_hooks") == told
+    state = ("degraded", "late", "1 wait, the oldest came 2 hours ago")
+    assert read_part(panel, "waiting_hooks") == state
 
 
 def test_a_pass_that_is_tried_again_is_told_with_side_and_reason(panel: Panel) -> None:
-    """Whichever process made the calls."""
+    """The check finds it, whichever process made the calls."""
     with closing(sqlite3.connect(find_file(panel))) as other:
         columns = "organization, tries, first, reason, side, tried_at"
         values = "?, 1, 0, 'http_500', 'MIDDAG Account', strftime('%s') - 130"
@@ -223,10 +224,10 @@ def test_a_pass_that_is_tried_again_is_told_with_side_and_reason(panel: Panel) -
             statement = f"INSERT INTO passes ({columns}) VALUES ({values})"
             other.execute(statement, [organization])
         other.commit()
-    told = "tried again: 2 because of MIDDAG Account: http_500; last tried 2 minutes ago."
+    text = "tried again: 2 because of MIDDAG Account: http_500; last tried 2 minutes ago."
     status, word, detail = read_part(panel, "retries")
     assert (status, word) == ("degraded", "retrying")
-    assert detail.startswith(told)
+    assert detail.startswith(text)
 
 
 def test_hooks_that_were_given_up_are_told(panel: Panel) -> None:

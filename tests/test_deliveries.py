@@ -1,4 +1,4 @@
-"""What the figures of deliveries mean, in words for administrators."""
+"""The figures of deliveries, in words for administrators."""
 
 import re
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_an_age_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
 
 
 def test_every_code_of_a_refusal_has_its_words() -> None:
-    """Read from the two doors and what they share: a new code needs a row."""
+    """The codes are read from both routes and their shared modules: a new code needs a row."""
     folder = Path(__file__).resolve().parents[1] / "panel" / "sync"
     doors = [folder / f"{name}.py" for name in ("wire", "plugin_hooks", "chatwoot_hooks")]
     codes = {

@@ -1,4 +1,4 @@
-"""docs/hooks.md says what is true, and its example and its sender for WordPress work."""
+"""docs/hooks.md is right, and its example and its sender for WordPress work."""
 
 import json
 import os
@@ -38,12 +38,12 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 
 def ring(panel: Panel, **fields: Any) -> requests.Response:
-    told = {"event": "entitlement.suspended", "timestamp": STAMP, "data": {"organization_id": 42}}
-    return panel.ask("POST", "/sync/hooks", SECRET, json=told | fields)
+    event = {"event": "entitlement.suspended", "timestamp": STAMP, "data": {"organization_id": 42}}
+    return panel.ask("POST", "/sync/hooks", SECRET, json=event | fields)
 
 
 def rows() -> dict[str, str]:
-    """The table of answers: first column to second."""
+    """Return the table of answers: first column to second."""
     cells = [line.strip("| ").split(" | ") for line in FORMAT.splitlines() if line.startswith("| ")]
     return {row[0]: row[1] for row in cells[2:]}
 
@@ -104,7 +104,7 @@ def test_what_could_not_be_kept_is_503_and_says_when(tmp_path: Path) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-# -- the words about the format --------------------------------------------------------------------
+# -- the text about the format -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_what_could_not_be_kept_is_503_and_says_when(tmp_path: Path) -> None:
 def test_the_id_is_the_headers_else_the_bodys_else_its_hash(
     panel: Panel, fields: dict[str, Any], headers: dict[str, str], kept_as: str
 ) -> None:
-    told = {"event": "order.paid", "timestamp": STAMP, **fields}
-    answer = panel.ask("POST", "/sync/hooks", SECRET, json=told, headers=headers)
+    event = {"event": "order.paid", "timestamp": STAMP, **fields}
+    answer = panel.ask("POST", "/sync/hooks", SECRET, json=event, headers=headers)
     assert answer.json()["id"].startswith(kept_as)
 
 
@@ -136,9 +136,9 @@ def test_the_id_is_the_headers_else_the_bodys_else_its_hash(
 def test_the_organization_is_found_in_each_of_the_places(
     panel: Panel, fields: dict[str, Any]
 ) -> None:
-    told = {"id": f"place {fields}", "data": {}} | fields
-    assert ring(panel, **told).status_code == 202
-    assert told["id"] not in [row.id for row in get(Intake, panel.app).list_buried()]
+    event = {"id": f"place {fields}", "data": {}} | fields
+    assert ring(panel, **event).status_code == 202
+    assert event["id"] not in [row.id for row in get(Intake, panel.app).list_buried()]
 
 
 def test_the_kinds_are_those_that_the_text_says() -> None:
@@ -154,7 +154,7 @@ def test_the_kinds_are_those_that_the_text_says() -> None:
 def test_every_group_of_kinds_is_kept_and_never_ignored(panel: Panel) -> None:
     events = [kind.name.replace("*", "anything_new") for kind in KINDS.values()]
     statuses = {event: ring(panel, id=f"k {event}", event=event).json() for event in events}
-    assert {event for event, told in statuses.items() if told["status"] != "accepted"} == set()
+    assert {event for event, status in statuses.items() if status["status"] != "accepted"} == set()
 
 
 @pytest.mark.parametrize("group", ["organization", "collaborator", "ticket", "invoice"])
@@ -166,8 +166,8 @@ def test_the_example_with_curl_works_as_it_stands(panel: Panel) -> None:
     if not shutil.which("curl"):
         pytest.skip(NO_CURL)
     example = next(part for part in TEXT.split("```") if part.strip().startswith("curl"))
-    told = {"PANEL_URL": panel.url, "CHATWOOT_CONTACT_VIEW_SECRET": SECRET}
-    environ = {"PATH": os.environ["PATH"], **told}
+    environment = {"PANEL_URL": panel.url, "CHATWOOT_CONTACT_VIEW_SECRET": SECRET}
+    environ = {"PATH": os.environ["PATH"], **environment}
     ended = subprocess.run(
         ["sh", "-c", example], check=True, env=environ, capture_output=True, timeout=30
     )
@@ -176,7 +176,7 @@ def test_the_example_with_curl_works_as_it_stands(panel: Panel) -> None:
 
 
 # -- the sender for WordPress ----------------------------------------------------------------------
-# What it does stands in tests/wordpress, on a real one.
+# tests/wordpress tests the sender on a real WordPress.
 
 SENDER = TEXT[len(FORMAT) :]
 FILES = sorted(PLUGIN.rglob("*.php"))
@@ -266,5 +266,5 @@ def test_every_text_has_its_portuguese() -> None:
     row = r"^\t'((?:\\'|[^'])+)' => '((?:\\'|[^'])+)',$"
     table = re.findall(row, PARTS["pt_BR.php"], re.MULTILINE)
     assert texts == {text for text, _ in table}
-    marks = [(text.count("%"), said.count("%")) for text, said in table]
+    marks = [(text.count("%"), words.count("%")) for text, words in table]
     assert [pair for pair in marks if pair[0] != pair[1]] == []

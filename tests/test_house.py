@@ -1,24 +1,32 @@
-"""The rules of the house, read from the files: who may import whom, and what may stand where.
+"""The rules of the house, read from the files: who may import whom, and how long it may be.
 
-Nothing here imports the panel but for its table of settings: a rule holds for code that never runs.
+Nothing here imports the panel: a rule holds for code that never runs.
 """
 
 import ast
-import base64
-import hashlib
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from panel.settings import VARIABLES
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.source_tree import (
+    BEHIND_THE_FACES,
+    FOLDERS,
+    HOUSE,
+    MODULES,
+    ROOT,
+    TREES,
+    at,
+    imports,
+    ours,
+    place,
+    within,
+)
 
 READING_WING, WRITING_WING = ("panel.customer", "panel.web"), ("panel.sync",)
 MOST_MODULES = 12  # directly in `panel/`
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 40  # lines
+WIDEST_LINE = 120  # of a template
 
 # Who alone may use what. The demo and the tests stand outside: they play the other side.
 ONLY_IN = {
@@ -38,107 +46,6 @@ ONLY_IN = {
 # Loaded by name, when it is needed: who has nothing to upgrade does without Alembic's 4 MB.
 LOADED_LATE = {"panel.data.migrations.upgrade"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-
-TOP_LEVEL = {
-    ".ci",
-    ".gitignore",
-    "Makefile",
-    "README.md",
-    "SECURITY.md",
-    "app.py",
-    "bench",
-    "deploy",
-    "docs",
-    "gunicorn.conf.py",
-    "panel",
-    "pyproject.toml",
-    "requirements-dev.lock",
-    "requirements.lock",
-    "static",
-    "templates",
-    "tests",
-}
-VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
-README_LINES = 150
-MOST_WORD_LINES = 40
-HTMX = "static/vendor/htmx-4.0.1.min.js"
-HTMX_SHA384 = "Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"
-
-
-# -- reading the code --------------------------------------------------------------------------
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {
-    module_name(path): path for path in [*ROOT.glob("app.py"), *sorted(ROOT.glob("panel/**/*.py"))]
-}
-TREES = {
-    name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in MODULES.items()
-}
-BEHIND_THE_FACES = [name for name in MODULES if not name.startswith("panel.demo")]
-# A folder's own docstring says what it holds; it does nothing.
-FOLDERS = {name for name, path in MODULES.items() if path.name == "__init__.py"}
-
-
-def read_map() -> list[str]:
-    """The house from the ground up, as the docstring of `panel` lists it; `demo` as a whole."""
-    rows = re.findall(
-        r"^    (\S+/|\.)? +(.+)$", ast.get_docstring(TREES["panel"]) or "", re.MULTILINE
-    )
-    house, folder = [], ""
-    for named, listed in rows:
-        folder = named.rstrip("/.") if named else folder
-        prefix = f"panel.{folder}" if folder else "panel"
-        words = re.findall(r"[a-z_]+", listed)
-        house += [prefix] if folder == "demo" else [f"{prefix}.{word}" for word in words]
-    return [*house, "app"]
-
-
-HOUSE = read_map()
-
-
-def imports(name: str) -> Iterator[tuple[str, int]]:
-    """Every (module, line) that a module imports, wherever in it, relative ones resolved."""
-    for node in ast.walk(TREES[name]):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(name, node)
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                yield (inner if inner in MODULES else base), node.lineno
-
-
-def _base(name: str, node: ast.ImportFrom) -> str:
-    if not node.level:
-        return node.module or ""
-    package = name.split(".")
-    if MODULES[name].name == "__init__.py":
-        package.append("")
-    return ".".join([*package[: -node.level], *([node.module] if node.module else [])])
-
-
-def within(name: str, places: tuple[str, ...]) -> bool:
-    return any(name == place or name.startswith(f"{place}.") for place in places)
-
-
-def place(name: str) -> int | None:
-    return next((row for row, entry in enumerate(HOUSE) if within(name, (entry,))), None)
-
-
-def ours(name: str) -> bool:
-    return within(name, ("app", "panel"))
-
-
-def at(name: str, line: int) -> str:
-    return f"{MODULES[name].relative_to(ROOT)}:{line}"
-
-
-# -- imports -----------------------------------------------------------------------------------
 
 
 def test_every_module_has_its_place_in_the_house() -> None:
@@ -265,147 +172,75 @@ def _environment_reads(tree: ast.Module) -> Iterator[int]:
             yield from (node.lineno for a in node.names if a.name == "os" and a.asname)
 
 
-# -- names and files ---------------------------------------------------------------------------
+# -- sizes -----------------------------------------------------------------------------------------
 
 
-def test_no_module_has_a_vague_name() -> None:
-    files = [*MODULES.values(), *(ROOT / "tests").glob("**/*.py")]
-    parts = {path: {*path.stem.split("_"), path.parent.name} for path in files}
-    assert [path for path, words in parts.items() if words & VAGUE] == []
+def list_files(*patterns: str) -> list[Path]:
+    """The files of ours by these patterns; libraries that others wrote are no matter of style."""
+    files = (path for pattern in patterns for path in sorted(ROOT.glob(pattern)))
+    return [path for path in files if "vendor" not in path.parts]
 
 
-def test_a_name_stands_for_one_thing() -> None:
-    """A class or a constant of one module is called like none of another module."""
-    places: dict[str, set[str]] = {}
-    for name in BEHIND_THE_FACES:
-        if within(name, ("panel.data.migrations.versions",)):
-            continue  # each revision has the same three names, which Alembic asks for
-        for defined in _defined_in(TREES[name]):
-            places.setdefault(defined, set()).add(name)
-    assert {word: found for word, found in places.items() if len(found) > 1} == {}
+PYTHON = list_files("*.py", "bench/**/*.py", "panel/**/*.py", "tests/**/*.py")
+SCRIPTS = list_files("static/**/*.js", "panel/demo/static/*.js")
+PAGES = list_files("templates/**/*.*", "panel/demo/static/*.html")
 
 
-def _defined_in(tree: ast.Module) -> Iterator[str]:
-    """Classes and constants of a module; type variables and logs are the same everywhere."""
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            yield node.name
-        targets = node.targets if isinstance(node, ast.Assign) else ()
-        for target in targets:
-            found = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-            yield from (each for each in found if len(each) > 1 and each not in ("log", "__all__"))
+def read_lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
-def test_the_words_are_few() -> None:
-    lines = (ROOT / "docs/words.md").read_text(encoding="utf-8").splitlines()
-    assert 0 < len(lines) <= MOST_WORD_LINES
+def test_no_module_is_long() -> None:
+    assert [path for path in [*PYTHON, *SCRIPTS] if len(read_lines(path)) > LONGEST_MODULE] == []
+    assert min(len(PYTHON), len(SCRIPTS)) > 10, "else the rule would hold of an empty folder"
 
 
-def test_only_what_the_house_names_stands_at_the_top_level() -> None:
-    assert _top_level() - TOP_LEVEL == set()
-
-
-def _top_level() -> set[str]:
-    """What git keeps or would keep; in a copy without git: all but what .gitignore names."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    if (ROOT / ".git").exists():
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        return {line.partition("/")[0] for line in listed.stdout.split("\0") if line}
-    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
-    return {path.name for path in ROOT.iterdir()} - ignored
-
-
-def test_the_readme_is_short() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert 0 < len(lines) <= README_LINES
-
-
-def test_the_readme_names_every_setting_and_no_other() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE)
-    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
-    assert named == {variable.name for variable in VARIABLES}
-
-
-def test_htmx_is_the_file_that_was_chosen() -> None:
-    digest = hashlib.sha384((ROOT / HTMX).read_bytes()).digest()
-    assert base64.b64encode(digest).decode() == HTMX_SHA384
-    assert (ROOT / "static/vendor/htmx-LICENSE.txt").is_file()
-    assert [path.name for path in ROOT.glob("static/vendor/*.js")] == [Path(HTMX).name]
-
-
-# -- templates ---------------------------------------------------------------------------------
-
-TEMPLATES = sorted((ROOT / "templates").glob("**/*.*"))
-# What a browser loads, the demo's pages too: the demo needs no network either.
-LOADED = [
-    path
-    for folder in ("templates", "static", "panel/demo")
-    for path in sorted((ROOT / folder).glob("**/*"))
-    if path.suffix in {".css", ".html", ".js", ".json", ".svg", ".txt"}
-    and not path.name.endswith("LICENSE.txt")
-]
-COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
-JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
-
-
-ATTRIBUTE = r"""<[a-z](?:[^<>"']|"[^"]*"|'[^']*')*\s{name}\s*="""
-
-# The policy of the panel forbids the first ones, and htmx without eval does not understand the
-# last ones: it would drop them, or fire without them.
-FORBIDDEN_MARKUP = {
-    "inline script": pattern(r"<script\b(?![^>]*\ssrc\s*=)|<script\b[^>]*>\s*[^<\s]"),
-    "inline style": pattern(r"<style\b|" + ATTRIBUTE.format(name="style")),
-    "on* attribute": pattern(ATTRIBUTE.format(name=r"on[a-z]+")),
-    "script address": pattern(r"javascript:"),
-    "hx-on": pattern(r"\bhx-on\b"),
-    "js: value": pattern(r"""["'\s]js:"""),
-    "trigger filter": pattern(r"""hx-trigger[\w:-]*\s*=\s*("[^"]*\[|'[^']*\[)"""),
-}
-UNESCAPED = pattern(r"\|\s*safe\b|autoescape\s+(false|off|0)")
-# An address with a host; w3.org names namespaces, which nobody fetches
-FOREIGN = pattern(r"""\b(?:https?|wss?)://(?!www\.w3\.org/)[\w\[]|(?:["'(=]|url\()\s*//[\w.-]""")
-
-
-def text_of(path: Path) -> str:
-    return COMMENTS.sub("", path.read_text(encoding="utf-8"))
-
-
-def line_of(path: Path, text: str, position: int) -> str:
-    return f"{path.relative_to(ROOT)}: ...{text[max(0, position - 20) : position + 60]!r}"
-
-
-def test_there_are_templates_and_static_files() -> None:
-    """Else the rules below would hold of an empty folder."""
-    names = {path.relative_to(ROOT).as_posix() for path in [*TEMPLATES, *LOADED]}
-    assert {"templates/base.html", "static/js/main.js", "static/panel.css", HTMX} <= names
-
-
-@pytest.mark.parametrize("rule", sorted(FORBIDDEN_MARKUP))
-def test_no_template_holds(rule: str) -> None:
+def test_no_function_is_long() -> None:
     wrong = []
-    for path in TEMPLATES:
-        # what Jinja writes is not markup, and its quotes and signs would confuse the patterns
-        text = JINJA.sub("", text_of(path))
-        wrong += [line_of(path, text, m.start()) for m in FORBIDDEN_MARKUP[rule].finditer(text)]
+    for path in PYTHON:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                wrong += [(path, node.name, lines)] if lines > LONGEST_FUNCTION else []
     assert wrong == []
 
 
-def test_no_template_switches_escaping_off() -> None:
+def test_no_line_of_a_template_is_wide() -> None:
     wrong = []
-    for path in TEMPLATES:
-        text = text_of(path)
-        wrong += [line_of(path, text, match.start()) for match in UNESCAPED.finditer(text)]
+    for path in PAGES:
+        lines = enumerate(read_lines(path), start=1)
+        wrong += [(path, number) for number, line in lines if len(line) > WIDEST_LINE]
+    assert wrong == []
+    assert len(PAGES) > 10, "else the rule would hold of an empty folder"
+
+
+# -- privates --------------------------------------------------------------------------------------
+
+# Of other programs, where they have no face for what a test has to know.
+FOREIGN_PRIVATES = {"_sys_db"}  # DBOS 3.4: the engine of SQLAlchemy that it made
+
+
+def test_tests_and_benchmarks_use_what_everybody_may_use() -> None:
+    """Else a change inside the panel would break tests of what it does."""
+    wrong = []
+    for path in list_files("bench/**/*.py", "tests/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            names = [name for name in _privates(node) if name not in FOREIGN_PRIVATES]
+            wrong += [(path, names)] if names else []
     assert wrong == []
 
 
-def test_nothing_that_a_browser_loads_names_a_foreign_host() -> None:
-    wrong = []
-    for path in LOADED:
-        text = text_of(path)
-        wrong += [line_of(path, text, match.start()) for match in FOREIGN.finditer(text)]
-    assert wrong == []
+def _privates(node: ast.AST) -> Iterator[str]:
+    """The private names of other objects and modules that are used here."""
+    if isinstance(node, ast.Attribute) and not _is_own(node.value):
+        yield from [node.attr] if _is_private(node.attr) else []
+    elif isinstance(node, ast.ImportFrom):
+        yield from (alias.name for alias in node.names if _is_private(alias.name))
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def _is_own(value: ast.expr) -> bool:
+    return isinstance(value, ast.Name) and value.id in ("self", "cls")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import redis
 
 from panel.deadline import READ_SECONDS
 from panel.locks import REDIS_LEASE_SECONDS, FileLocks, Locks, RedisLocks, ThreadLocks
-from tests.conftest import Redis, start_redis, wait_until
+from tests.conftest import Redis, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "retry": None}
@@ -85,8 +84,8 @@ def test_no_time_left_is_no_wait(locks: Locks, key: str) -> None:
 
 
 def test_another_key_does_not_wait(locks: Locks, key: str) -> None:
-    with locks.hold(key, 1) as one, locks.hold(f"{key} other", 1) as other:
-        assert (one, other) == (True, True)
+    with locks.hold(key, 1) as first, locks.hold(f"{key} other", 1) as other:
+        assert (first, other) == (True, True)
 
 
 def test_a_holder_that_fails_lets_the_next_one_go(locks: Locks, key: str) -> None:
@@ -117,7 +116,7 @@ with RedisLocks(redis.Redis.from_url(sys.argv[1])).hold("k", 5) as alone:
 
 
 def holder(script: str, argument: str) -> "subprocess.Popen[str]":
-    """A process that holds the lock "k" until it is killed."""
+    """Start a process that holds the lock "k" until it is killed."""
     command = [sys.executable, "-c", script, argument]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -139,15 +138,6 @@ def test_another_process_is_waited_for_and_its_death_releases_the_others(tmp_pat
     with FileLocks(tmp_path).hold("k", 5) as alone:
         assert alone is True
     dying.join()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[Redis]:
-    started = start_redis(tmp_path)
-    yield started
-    started.process.send_signal(signal.SIGCONT)
-    started.process.kill()
-    started.process.wait()
 
 
 def test_a_lease_in_redis_ends_by_itself(own_redis: Redis) -> None:

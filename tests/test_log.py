@@ -1,4 +1,5 @@
-"""All lines of a busy run: each has the one form and tells its event, and none a customer."""
+"""All lines of a busy run: each has the one format and names its event, and no line names a
+customer."""
 
 import json
 import os
@@ -25,7 +26,7 @@ from tests.conftest import Worlds, environment, seal_of, wait_until
 ROOT = Path(__file__).resolve().parent.parent
 KEY = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
 REASON = "somebody typed this reason"
-# The fields of both worlds that tell who somebody is, or what they own.
+# The fields of both worlds that identify people, or tell what they own.
 PRIVATE = {
     *("name", "legal_name", "email", "phone", "phone_number", "tax_id", "identifier"),
     *("license_key", "key", "code", "city", "address", "billing_entity", "subject", "content"),
@@ -71,7 +72,7 @@ def served(worlds: Worlds, folder: Path, log: Path) -> Iterator[str]:
 
 
 def find_private(value: Any) -> Iterator[str]:
-    """Every text in a field that is private, however deep."""
+    """Yield every text in a private field, however deep."""
     rows = value.items() if isinstance(value, dict) else enumerate(value)
     for name, inner in rows:
         if isinstance(inner, dict | list):
@@ -81,7 +82,7 @@ def find_private(value: Any) -> Iterator[str]:
 
 
 class Visitor:
-    """What agents, the plugin, Chatwoot and strangers do."""
+    """The actions of agents, the plugin, Chatwoot and strangers."""
 
     def __init__(self, url: str, worlds: Worlds) -> None:
         self.url = url
@@ -99,7 +100,7 @@ class Visitor:
         return self.ask("POST", "/contact", data=form, headers=headers or KEY)
 
     def work(self) -> None:
-        """Openings, sections, searches, an uncovering: nothing is wrong."""
+        """Make good requests: openings, sections, searches, an uncovering."""
         with ThreadPoolExecutor(4) as agents:
             pages = list(agents.map(self.open, SCENARIOS))
         seal = seal_of(pages[list(SCENARIOS).index("healthy")].text)
@@ -115,7 +116,7 @@ class Visitor:
             assert self.ask("POST", "/sync/hooks", SECRET, json=body).ok
 
     def fail(self) -> None:
-        """Everything that can be wrong, once."""
+        """Make every kind of bad request once."""
         office, chat = self.worlds.office, self.worlds.chat
         seal = seal_of(self.open("healthy").text)
         for fault in ("500", *sorted(FAULTS.keys() - {"500", "hang", "drip", "slow"})):
@@ -139,8 +140,8 @@ class Visitor:
         host, port = self.url.removeprefix("http://").split(":")
         for contact in list(self.worlds.chat.contacts.values())[:3]:
             with socket.create_connection((host, int(port)), 30) as wire:
-                said = f"GET /search?q={contact['email']} {contact['name']} HTTP/9\r\n\r\n"
-                wire.sendall(said.encode())
+                line = f"GET /search?q={contact['email']} {contact['name']} HTTP/9\r\n\r\n"
+                wire.sendall(line.encode())
                 wire.recv(1000)
 
 
@@ -163,7 +164,7 @@ def test_a_busy_run_tells_its_events_and_no_customer(worlds: Worlds, lines: list
     for event in events:
         assert {"time", "level", "logger", "process", "message"} <= event.keys()
     messages = [event["message"] for event in events]
-    assert {each for each in EVENTS if not any(m.startswith(each) for m in messages)} == set()
+    assert {event for event in EVENTS if not any(m.startswith(event) for m in messages)} == set()
     assert [event for event in events if "trace" in event] == []
     of_requests = [event for event in events if event["logger"].startswith("panel.web")]
     assert of_requests
@@ -172,6 +173,6 @@ def test_a_busy_run_tells_its_events_and_no_customer(worlds: Worlds, lines: list
     lists = [vars(office)[name] for name in vars(office) if isinstance(vars(office)[name], dict)]
     private = {*find_private(lists), *find_private(chat.contacts), *find_private(chat.agents)}
     assert len(private) > 50
-    told = "\n".join(lines)
+    text = "\n".join(lines)
     secrets = {SECRET, derive_launch_key(SECRET), "guessed-launch-key", "guessed-secret", REASON}
-    assert [each for each in private | secrets if each in told] == []
+    assert [secret for secret in private | secrets if secret in text] == []

@@ -1,6 +1,6 @@
-"""One installation on several machines: two panels and a worker over Redis and PostgreSQL.
+"""An installation on several machines: two panels and a worker over Redis and PostgreSQL.
 
-And what is left when either of the two is gone.
+The last tests show what still works without either server.
 """
 
 import os
@@ -43,13 +43,13 @@ from tests.conftest import (
 from tests.test_processes import gunicorn, open_like_a_browser
 
 ROOT = Path(__file__).resolve().parent.parent
-SHOWN = {"fresh", "late"}  # late: on a slow machine, copies grow older than their time
+SHOWN = {"fresh", "late"}  # `late` too: on a slow machine, copies outlive their time
 _numbers = count(1)
 
 
 @dataclass
 class Machines:
-    """`one` and `two`: addresses of two panels that share nothing but Redis and PostgreSQL."""
+    """`one` and `two`: the addresses of two panels that share only Redis and PostgreSQL."""
 
     worlds: Worlds
     redis: Redis
@@ -65,7 +65,7 @@ class Machines:
         return ask("POST", f"{url}/links", seal, data=form)
 
     def uncover(self, url: str, seal: str, section: str) -> str:
-        """The seal that shows this section unmasked."""
+        """Return the seal that shows this section unmasked."""
         form = {"section": section, "reason": "named the order"}
         return seal_of(ask("POST", f"{url}/uncover", seal, data=form).text)
 
@@ -90,9 +90,9 @@ def ring(url: str, kind: str, organization: int) -> requests.Response:
 
 
 def seen(html: str) -> str:
-    """The versions that a panel shows, as it sends them to /changes."""
-    found = re.findall(r'data-section="(\w+)"[^>]*?data-version="([^"]*)"', html)
-    return ",".join(f"{name}:{version}" for name, version in found)
+    """Return the versions that a panel shows, as it sends them to /changes."""
+    matches = re.findall(r'data-section="(\w+)"[^>]*?data-version="([^"]*)"', html)
+    return ",".join(f"{name}:{version}" for name, version in matches)
 
 
 @contextmanager
@@ -118,13 +118,13 @@ def machines_in(folder: Path) -> Iterator[Machines]:
         worlds = stack.enter_context(worlds_on_sockets())
         database = postgres.create(stack.enter_context(postgres.cluster(programs)), "panel")
         shared = {"PANEL_CACHE_URL": server.url, "PANEL_DATABASE_URL": database}
-        each = [
+        pages = [
             environment(worlds.office_url, worlds.chat_url, folder / name, **shared)
             for name in ("one", "two", "worker")
         ]
-        stack.enter_context(worker(each[2]))
-        one, two = (stack.enter_context(gunicorn(settings)).url for settings in each[:2])
-        yield Machines(worlds, server, database, one, two)
+        stack.enter_context(worker(pages[2]))
+        first, two = (stack.enter_context(gunicorn(settings)).url for settings in pages[:2])
+        yield Machines(worlds, server, database, first, two)
 
 
 def kill(server: Redis) -> None:
@@ -133,7 +133,7 @@ def kill(server: Redis) -> None:
 
 
 def stop_postgres(address: str) -> None:
-    """As when its machine goes: at once, and every session with it."""
+    """Stop the server at once, with every session, as when its machine goes."""
     with psycopg.connect(address) as connection:
         row = connection.execute("SHOW data_directory").fetchone()
     assert row
@@ -151,8 +151,8 @@ def stop_postgres(address: str) -> None:
 
 @pytest.fixture(scope="module")
 def _machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    with machines_in(tmp_path_factory.mktemp("machines")) as made:
-        yield made
+    with machines_in(tmp_path_factory.mktemp("machines")) as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -165,23 +165,23 @@ def machines(_machines: Machines) -> Machines:
 def test_what_was_sealed_and_picked_at_one_holds_at_the_other(machines: Machines) -> None:
     seal = seal_of(machines.open(machines.one).text)
     assert ask("GET", f"{machines.two}/sections/orders", seal).status_code == 200
-    picked = machines.pick(machines.two, seal, 42)
-    assert attribute(picked.text, "data-trust") == "unproven"
+    answer = machines.pick(machines.two, seal, 42)
+    assert attribute(answer.text, "data-trust") == "unproven"
     again = machines.open(machines.one).text
     assert (attribute(again, "data-link"), attribute(again, "data-trust")) == ("picked", "unproven")
 
 
 def test_a_hook_at_one_changes_the_open_panel_at_the_other(machines: Machines) -> None:
     seal = seal_of(machines.open(machines.two, "many").text)
-    shown = ask("GET", f"{machines.two}/sections/orders", seal).text
-    address = f"{machines.two}/changes?seen={seen(shown)}"
+    text = ask("GET", f"{machines.two}/sections/orders", seal).text
+    address = f"{machines.two}/changes?seen={seen(text)}"
     assert "HX-Trigger" not in ask("GET", address, seal).headers
     assert ring(machines.one, "order.created", 44).status_code == 202
     assert "touched-orders" in ask("GET", address, seal).headers["HX-Trigger"]
 
 
 def test_a_hook_is_done_by_the_worker_wherever_it_came_in(machines: Machines) -> None:
-    """And an agent at the other machine sees the link that the pass wrote."""
+    """An agent at the other machine sees the link that the pass wrote."""
     assert attribute(machines.open(machines.one, "many").text, "data-link") == "claimed"
     assert ring(machines.two, "entitlement.activated", 44).status_code == 202
 
@@ -195,13 +195,13 @@ def test_simultaneous_openings_at_both_are_one_flight(machines: Machines) -> Non
     machines.worlds.office.delay = 0.5
     seals = [seal_of(machines.open(url, "expiring").text) for url in (machines.one, machines.two)]
 
-    def orders(asked: tuple[str, str]) -> requests.Response:
-        url, seal = asked
+    def orders(calls: tuple[str, str]) -> requests.Response:
+        url, seal = calls
         return ask("GET", f"{url}/sections/orders", seal)
 
-    asked = [(url, seal) for url in (machines.one, machines.two) for seal in seals] * 5
-    with ThreadPoolExecutor(len(asked)) as pool:
-        answers = list(pool.map(orders, asked))
+    calls = [(url, seal) for url in (machines.one, machines.two) for seal in seals] * 5
+    with ThreadPoolExecutor(len(calls)) as pool:
+        answers = list(pool.map(orders, calls))
     assert {state_of(answer.text) for answer in answers} == {"fresh"}
     assert machines.worlds.office.count("/orders") == 1
 
@@ -215,12 +215,12 @@ def test_without_redis_it_is_slower_and_still_true(machines: Machines) -> None:
         for url in (machines.one, machines.two):
             assert set(open_like_a_browser(url).values()) == {"fresh"}
         assert ring(machines.one, "order.created", 42).status_code == 202
-        gone = rows_of(ask("GET", f"{machines.two}/sections/orders", seal).text)[0]
-        row = next(each for each in office.rows("orders", 42) if each["id"] == gone)
-        office.remove("orders", 42, gone)
-        left = ask("GET", f"{machines.two}/sections/orders", seal)
-        assert state_of(left.text) == "fresh"
-        assert gone not in rows_of(left.text)
+        rows = rows_of(ask("GET", f"{machines.two}/sections/orders", seal).text)[0]
+        row = next(candidate for candidate in office.rows("orders", 42) if candidate["id"] == rows)
+        office.remove("orders", 42, rows)
+        answer = ask("GET", f"{machines.two}/sections/orders", seal)
+        assert state_of(answer.text) == "fresh"
+        assert rows not in rows_of(answer.text)
         office.put("orders", 42, row)
         assert ask("GET", f"{machines.two}/readyz", SECRET).json()["parts"]["cache"] == "away"
     finally:
@@ -246,24 +246,24 @@ def kept_copies_serve(machines: Machines) -> bool:
 def test_without_postgresql_the_panel_still_shows_and_hooks_are_put_off(
     machines: Machines,
 ) -> None:
-    """The last test of these machines: their database does not come back."""
+    """This is the last test of these machines, because their database does not come back."""
     seal = machines.uncover(machines.one, seal_of(machines.open(machines.one).text), "orders")
     assert set(open_like_a_browser(machines.two).values()) <= SHOWN
     stop_postgres(machines.database)
     begun = time.monotonic()
-    # An open panel goes on, with all that it was allowed to show.
+    # An open panel goes on, with all values that it was allowed to show.
     orders = ask("GET", f"{machines.one}/sections/orders", seal)
     assert orders.status_code == 200
     assert state_of(orders.text) in SHOWN
     assert "data-masked" not in orders.text
     assert ask("GET", f"{machines.one}/changes?seen={seen(orders.text)}", seal).status_code == 204
-    # A new one shows what stands in Chatwoot, as what it is: a claim.
+    # A new panel shows the company that Chatwoot names, as a claim.
     page = machines.open(machines.two)
     assert (page.status_code, attribute(page.text, "data-panel")) == (200, "ready")
     assert attribute(page.text, "data-link") == "claimed"
     assert attribute(page.text, "data-trust") == "unproven"
     assert "cannot be read now" in page.text
-    # Where not even a claim stands, nothing is said of who it is.
+    # Without a claim, the panel names no company.
     unlinked = machines.open(machines.two, "unlinked")
     assert (unlinked.status_code, attribute(unlinked.text, "data-code")) == (503, "database")
     assert machines.pick(machines.one, seal, 43).status_code == 503

@@ -1,4 +1,4 @@
-"""The wheel by itself: what it holds, and that its console script needs no checkout."""
+"""The wheel by itself: its files, and its console script, which needs no checkout."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.conftest import environment, wait_until
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-NOBODY = "http://127.0.0.1:9"  # of both outside worlds: they are not asked
+NOBODY = "http://127.0.0.1:9"  # the address of both outside worlds, which are not asked
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
@@ -47,7 +47,7 @@ class Installed:
 
     @contextmanager
     def serving(self, settings: dict[str, str]) -> Iterator[str]:
-        """The address where `middag-panel run` answers."""
+        """Yield the address where `middag-panel run` answers."""
         port = free_port()
         environ = self.environ(settings) | {"PORT": str(port)}
         process = subprocess.Popen(self.program("run"), cwd=self.empty, env=environ)
@@ -112,7 +112,7 @@ def test_the_package_serves_its_page_files_words_and_tables(
         assert 'lang="pt-BR"' in shell
         assert requests.get(f"{address}/static/panel.css", timeout=10).status_code == 200
         ready = requests.get(f"{address}/readyz", timeout=10).json()
-        assert ready["parts"]["database"] == "ok"  # its tables were made
+        assert ready["parts"]["database"] == "ok"  # so the tables were made
     assert [path.name for path in installed.empty.iterdir()] == []
 
 

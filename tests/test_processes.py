@@ -38,7 +38,7 @@ class Served:
 
 @contextmanager
 def gunicorn(environ: dict[str, str], workers: int = 1) -> Iterator[Served]:
-    """A panel that gunicorn serves as its file in the repository says."""
+    """Run a panel under gunicorn, with the settings of the repository."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", str(workers)]
         process = subprocess.Popen(
@@ -61,9 +61,9 @@ def sections_of(html: str) -> list[str]:
 
 
 def open_like_a_browser(url: str) -> dict[str, str]:
-    """The panel, then the sections that load themselves, in parallel: name to state.
+    """Open the panel, then in parallel the sections that load themselves; returns name to state.
 
-    What is told to come again comes again, sooner than a browser would.
+    A section that shall ask again does so, sooner than in a browser.
     """
     hints = {"conversation": 101, "contact": 301, "account": 1, "agent_id": AGENT}
     key = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
@@ -80,7 +80,7 @@ def open_like_a_browser(url: str) -> dict[str, str]:
             answer = requests.get(f"{url}/sections/{name}", headers=seal, timeout=30)
         states.update(re.findall(r'data-section="(\w+)" data-state="(\w+)"', answer.text))
 
-    # Where Chatwoot was slow to say that the agent may see them, all were drawn as late.
+    # All sections are late where Chatwoot was slow to confirm that the agent may see them.
     loading = list(SECTIONS) if UNCHECKED in page else sections_of(page)
     with ThreadPoolExecutor(len(loading) or 1) as pool:
         list(pool.map(load, loading))
@@ -92,8 +92,10 @@ def urls(request: pytest.FixtureRequest, worlds: Worlds, tmp_path: Path) -> Iter
     office, chat = worlds.office_url, worlds.chat_url
     with ExitStack() as stack:
         if request.param == "two workers over files":
-            one = stack.enter_context(gunicorn(environment(office, chat, tmp_path), workers=2))
-            yield [one.url]
+            first_url = stack.enter_context(
+                gunicorn(environment(office, chat, tmp_path), workers=2)
+            )
+            yield [first_url.url]
         else:
             server: Redis = request.getfixturevalue("redis_server")
             with redis.Redis.from_url(server.url) as client:
@@ -102,29 +104,29 @@ def urls(request: pytest.FixtureRequest, worlds: Worlds, tmp_path: Path) -> Iter
             settings = [
                 environment(office, chat, tmp_path / name, **cache) for name in ("one", "two")
             ]
-            yield [stack.enter_context(gunicorn(each)).url for each in settings]
+            yield [stack.enter_context(gunicorn(setting)).url for setting in settings]
 
 
 def test_fifty_simultaneous_openings_make_four_calls(urls: list[str], worlds: Worlds) -> None:
     worlds.office.delay = 0.3
     turns = [urls[at % len(urls)] for at in range(OPENINGS)]
     with ThreadPoolExecutor(OPENINGS) as pool:
-        opened = list(pool.map(open_like_a_browser, turns))
-    assert opened == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
+        answers = list(pool.map(open_like_a_browser, turns))
+    assert answers == [dict.fromkeys(SECTIONS, "fresh")] * OPENINGS
     paths = sorted(call.path.partition("/v1")[2] for call in worlds.office.calls)
     assert paths == ["/licenses", "/orders", "/organizations/42", "/quotes"]
 
 
 def test_a_back_office_that_is_down_is_asked_as_rarely(urls: list[str], worlds: Worlds) -> None:
-    """Fifty agents before a broken back office wait once together, not one after the other."""
+    """Fifty agents before a broken back office wait together once, and not one after the other."""
     worlds.office.fault("500")
     worlds.office.delay = 0.3
     turns = [urls[at % len(urls)] for at in range(20)]
     start = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
-        opened = list(pool.map(open_like_a_browser, turns))
+        answers = list(pool.map(open_like_a_browser, turns))
     assert time.monotonic() - start < 8
-    assert {state for states in opened for state in states.values()} == {"failed"}
+    assert {state for states in answers for state in states.values()} == {"failed"}
     assert worlds.office.count() <= 40
 
 
@@ -138,9 +140,9 @@ def test_a_killed_worker_leaves_no_flight_behind(worlds: Worlds, tmp_path: Path)
             wait_until(lambda: worlds.office.count("/orders"))
             for pid in workers_of(served.master):
                 os.kill(pid, signal.SIGKILL)
-            # Whoever was on the wire is cut off; who had not yet come is served by the new ones.
-            endings = [each.exception(40) for each in asking]
-            assert any(isinstance(each, requests.RequestException) for each in endings)
+            # Requests under way are cut off, and later ones are served by the new workers.
+            endings = [future.exception(40) for future in asking]
+            assert any(isinstance(ending, requests.RequestException) for ending in endings)
         worlds.office.delay = 0
         wait_until(lambda: open_like_a_browser(url) == dict.fromkeys(SECTIONS, "fresh"), 20)
 
@@ -158,17 +160,17 @@ def test_a_worker_keeps_one_heap_however_many_threads_it_has(
 
 
 def further_heaps(pid: int) -> list[str]:
-    """glibc's heaps besides the first: 64 MB each, at an address that is a multiple of that.
+    """Return glibc's heaps besides the first: 64 MB each, at an address that is a multiple of that.
 
-    What is used of one is mapped for writing, the rest behind it without any right.
+    The used part of a heap is mapped for writing, and the rest behind it without any right.
     """
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     maps = [re.match(r"(\w+)-(\w+) (\S+)", line) for line in lines]
-    spans = [(int(each[1], 16), int(each[2], 16), each[3]) for each in maps if each]
+    spans = [(int(match[1], 16), int(match[2], 16), match[3]) for match in maps if match]
     return [
         f"{start:x}"
-        for (start, end, rights), (following, last, closed) in pairwise(spans)
-        if (rights, closed) == ("rw-p", "---p") and end == following
+        for (start, end, rights), (following, last, flags) in pairwise(spans)
+        if (rights, flags) == ("rw-p", "---p") and end == following
         if start % HEAP == 0 and last == start + HEAP
     ]
 

@@ -1,4 +1,4 @@
-"""Backup and restore, as docs/operate.md says it: from a backup, and from nothing."""
+"""Backup and restore as in docs/operate.md: from a backup, and from nothing."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 from panel.data.links import CONTACT, PICKED, Link
 from panel.services import get
 from panel.sync.jobs import Jobs
-from tests.cli.test_commands import FINE, PANEL_URL, make, panel, run, work, worlds
+from tests.cli.running import FINE, PANEL_URL, make, panel, run, work, worlds
 from tests.conftest import Panel, Worlds
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
@@ -17,7 +17,7 @@ OPERATE = Path(__file__).resolve().parents[1] / "docs/operate.md"
 
 
 def back_up(database: Path, into: Path) -> None:
-    """The documented line, with these two files."""
+    """Run the documented line with these two files."""
     [code] = re.findall(r'python3 -c "(import sqlite3;[^"]*)"', OPERATE.read_text(encoding="utf-8"))
     code = code.replace("/var/lib/panel/panel.db", str(database))
     code = code.replace("panel-backup.db", str(into))
@@ -38,14 +38,14 @@ def test_a_backup_brings_back_what_agents_said_and_passes_go_on(
     restored.mkdir()
     back_up(tmp_path / "panel.db", restored / "panel.db")
     panel.services.links.forget(45)
-    there = make(PANEL_DATABASE_URL=at(restored))
-    assert [each.organization for each in there.services.links.find(0, contact) if each.agent] == [
-        45
-    ]
+    other_panel = make(PANEL_DATABASE_URL=at(restored))
+    assert [
+        link.organization for link in other_panel.services.links.find(0, contact) if link.agent
+    ] == [45]
     before = dict(worlds.chat.contacts)
-    assert run(there, "sync backfill 42 45").exit_code == FINE
-    work(there)
-    assert there.services.directory.list_organizations() == [42, 45]
+    assert run(other_panel, "sync backfill 42 45").exit_code == FINE
+    work(other_panel)
+    assert other_panel.services.directory.list_organizations() == [42, 45]
     assert len(worlds.chat.contacts) == len(before) + 1, "Beta's own; nobody is made twice"
 
 
@@ -55,17 +55,17 @@ def test_from_nothing_everything_but_the_words_of_agents_is_learned_again(
     run(panel, "setup")
     run(panel, "sync backfill 42 45")
     work(panel)
-    known = tmp_path / "ids"
-    known.write_text(run(panel, "sync known").stdout)
+    ids_file = tmp_path / "ids"
+    ids_file.write_text(run(panel, "sync known").stdout)
     people = panel.services.directory.people_of(42)
     contacts = len(worlds.chat.contacts)
     empty = tmp_path / "empty"
     empty.mkdir()
-    there = make(PANEL_DATABASE_URL=at(empty), PANEL_URL=PANEL_URL)
-    assert there.services.directory.list_organizations() == []
-    assert "Another installation" in run(there, "setup --dry-run").output
-    run(there, "setup --take-over")
-    assert run(there, f"sync backfill {known}").exit_code == FINE
-    work(there)
-    assert there.services.directory.people_of(42) == people
+    other_panel = make(PANEL_DATABASE_URL=at(empty), PANEL_URL=PANEL_URL)
+    assert other_panel.services.directory.list_organizations() == []
+    assert "Another installation" in run(other_panel, "setup --dry-run").output
+    run(other_panel, "setup --take-over")
+    assert run(other_panel, f"sync backfill {ids_file}").exit_code == FINE
+    work(other_panel)
+    assert other_panel.services.directory.people_of(42) == people
     assert len(worlds.chat.contacts) == contacts, "found again by e-mail, and not made anew"

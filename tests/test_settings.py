@@ -1,4 +1,4 @@
-"""The settings: every fault at once, what would be right, and never a value."""
+"""The settings: all faults at once, each with the right form, and never a value."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from panel.settings import VARIABLES, SettingsError, from_env
+from panel.environment.variables import VARIABLES
+from panel.settings import SettingsError, from_env
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = {

@@ -1,4 +1,4 @@
-"""How processes start where something is not as it should be: one sentence, exit code 2."""
+"""The start of processes with an obstacle: one sentence, exit code 2."""
 
 import os
 import re
@@ -26,12 +26,13 @@ STARTS = {
     "worker": (*FLASK, "sync", "worker"),
     "command": (*FLASK, "sync", "backfill", "42"),
 }
-OTHERS = 65533  # a user who is not us
-POWERS = "-dac_override,-dac_read_search,-fowner"  # by which root passes every mode
+OTHERS = 65533  # another user
+POWERS = "-dac_override,-dac_read_search,-fowner"  # root's rights to read and write every file
 
 
 def command(name: str) -> list[str]:
-    """As somebody for whom modes and owners count; where we are root: without root's powers."""
+    """Return a command for a process for which modes and owners count: as root, it drops root's
+    powers."""
     start = [sys.executable, *STARTS[name]]
     if os.geteuid():
         return start
@@ -52,7 +53,7 @@ def start(name: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str
 
 
 def sentences(output: str) -> list[str]:
-    """Without gunicorn's own lines, and the bar of a command."""
+    """Return the output's sentences, without gunicorn's own lines and the bar of a command."""
     lines = [line for line in output.splitlines() if "gunicorn.error" not in line]
     return [line for line in lines if line.strip() and not line.startswith("lining up")]
 
@@ -81,7 +82,7 @@ def give_database_away(folder: Path) -> Path:
 
 
 def give_lock_away(folder: Path) -> Path:
-    """What a command run by root left before there was a service's user."""
+    """Leave a lock file as a command of root did in earlier versions."""
     lock = folder / "panel.db.writing.lock"
     lock.touch(0o600)
     give_away(lock)
@@ -133,18 +134,19 @@ def test_what_an_administrator_has_to_mend_is_one_sentence_that_names_it(
 def test_a_command_of_root_works_as_the_user_whose_folder_holds_the_database(
     tmp_path: Path,
 ) -> None:
-    """In a process of its own, which cannot come back; its interpreter may be in root's home."""
+    """The change of user is for good, so it happens in a separate process, whose interpreter may
+    lie in root's home."""
     folder = tmp_path / "state"
     folder.mkdir()
     give_away(folder)
     for above in (tmp_path, *(path for path in tmp_path.parents if "pytest-" in str(path))):
-        above.chmod(above.stat().st_mode | 0o011)  # the tests' own folders let nobody else pass
+        above.chmod(above.stat().st_mode | 0o011)  # pytest's own folders are closed to other users
     become = "import sys, pathlib; from panel.data.ownership import become_owner"
     work = "folder = pathlib.Path(sys.argv[1]); become_owner(folder); (folder / 'made').touch()"
     command = [sys.executable, "-c", f"{become}; {work}", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
-    made = (folder / "made").stat()
-    assert (made.st_uid, made.st_gid) == (OTHERS, OTHERS)
+    folder_stat = (folder / "made").stat()
+    assert (folder_stat.st_uid, folder_stat.st_gid) == (OTHERS, OTHERS)
 
 
 @pytest.mark.parametrize("arguments", [("sync", "status"), ("sync", "backfill", "42"), ("access",)])
@@ -168,7 +170,7 @@ def test_a_command_says_that_postgresql_is_away(arguments: tuple[str, ...], tmp_
 
 
 def test_gunicorn_listens_on_loopback_and_writes_what_nobody_else_reads(tmp_path: Path) -> None:
-    """Although there is a $PORT, and the usual umask lets everybody read."""
+    """A $PORT is set, and the usual umask lets everybody read."""
     port = free_port()
     environ = environment("http://a.invalid", "http://b.invalid", tmp_path / "made")
     process = subprocess.Popen(
@@ -185,9 +187,9 @@ def test_gunicorn_listens_on_loopback_and_writes_what_nobody_else_reads(tmp_path
     finally:
         process.terminate()
         process.communicate(timeout=60)
-    made = [tmp_path / "made", *(tmp_path / "made").rglob("*")]
-    assert {"panel.db", "panel.db.lock", "cache"} <= {path.name for path in made}
-    assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    paths = [tmp_path / "made", *(tmp_path / "made").rglob("*")]
+    assert {"panel.db", "panel.db.lock", "cache"} <= {path.name for path in paths}
+    assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def _answers(port: int) -> bool:
@@ -198,14 +200,14 @@ def _answers(port: int) -> bool:
 
 
 def _listening(port: int) -> set[str]:
-    """The addresses of this port that listen, of IPv4 and IPv6."""
+    """Return the addresses that listen at this port, of IPv4 and IPv6."""
     lines = [
         line
         for table in ("tcp", "tcp6")
         for line in Path(f"/proc/net/{table}").read_text().splitlines()
     ]
-    found = [re.search(rf": ([0-9A-F]+):{port:04X} \S+ 0A ", line) for line in lines]
-    return {socket.inet_ntoa(bytes.fromhex(each[1])[::-1]) for each in found if each}
+    matches = [re.search(rf": ([0-9A-F]+):{port:04X} \S+ 0A ", line) for line in lines]
+    return {socket.inet_ntoa(bytes.fromhex(match[1])[::-1]) for match in matches if match}
 
 
 def test_a_file_that_can_be_made_or_written_is_no_obstacle(tmp_path: Path) -> None:

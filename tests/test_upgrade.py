@@ -1,6 +1,6 @@
 """Programs that meet a database of another version: gunicorn, the worker, the commands, any server.
 
-A newer program (`tests.data.newer`) upgrades; what runs here is the older one.
+A newer program (`tests.data.newer`) upgrades; the programs that run here are the older ones.
 """
 
 import os
@@ -34,7 +34,7 @@ COMMANDS = ("sync status", "sync buried", "sync backfill 42", "sync reconcile", 
 
 
 def newer(url: str, folder: Path, oldest_code: int) -> None:
-    """A newer program has started once on this database."""
+    """Start a newer program once on this database."""
     revisions = write_revision(folder / "revisions", oldest_code)
     command = [sys.executable, "-m", "tests.data.newer", url, str(revisions)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
@@ -62,7 +62,8 @@ def run(folder: Path, line: str, **changes: str) -> subprocess.CompletedProcess[
 
 @contextmanager
 def gunicorn(folder: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and its address. Killed at the end, if it has not ended by then."""
+    """Run gunicorn; yields the process and its address. The process is killed if it has not
+    ended."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "app:create_app()", "-b", f"127.0.0.1:{port}"]
     process = subprocess.Popen(
@@ -87,9 +88,9 @@ def is_well(url: str) -> bool:
         return False
 
 
-def assert_refused(said: str) -> None:
-    assert said.count("The database is too new for this program") == 1, said
-    assert "Traceback" not in said
+def assert_refused(output: str) -> None:
+    assert output.count("The database is too new for this program") == 1, output
+    assert "Traceback" not in output
 
 
 # -- servers ---------------------------------------------------------------------------------------
@@ -106,10 +107,10 @@ def test_gunicorn_upgrades_before_it_serves(tmp_path: Path) -> None:
 def test_gunicorn_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
     newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=NEWER)
     with gunicorn(tmp_path) as (process, _):
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert_refused(said)
-    assert "Booting worker" not in said
+    assert_refused(output)
+    assert "Booting worker" not in output
 
 
 def test_gunicorn_that_is_allowed_serves_on_a_newer_database(tmp_path: Path) -> None:
@@ -125,16 +126,16 @@ def test_a_web_process_that_dies_is_replaced_only_while_it_is_allowed(
     with gunicorn(tmp_path) as (process, url):
         wait_until(lambda: is_well(url), 60)
         newer(sqlite_in(tmp_path), tmp_path, oldest_code)
-        assert is_well(url)  # it goes on as long as it lives
+        assert is_well(url)  # a running process goes on to its end
         [worker] = workers_of(process.pid)
         os.kill(worker, signal.SIGKILL)
         if oldest_code == 1:
             wait_until(lambda: worker not in workers_of(process.pid), 60)
             wait_until(lambda: is_well(url), 60)
             return
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert_refused(said)
+    assert_refused(output)
 
 
 def test_gunicorn_ends_with_2_when_a_database_that_was_away_is_too_new(
@@ -143,13 +144,13 @@ def test_gunicorn_ends_with_2_when_a_database_that_was_away_is_too_new(
     url = f"{cluster}coming{os.getpid()}"
     with gunicorn(tmp_path, PANEL_DATABASE_URL=url) as (process, address):
         wait_until(lambda: is_well(address), 60)
-        made = postgres.create(cluster, f"newer{os.getpid()}", "template")
-        newer(made, tmp_path, oldest_code=NEWER)
+        database_url = postgres.create(cluster, f"newer{os.getpid()}", "template")
+        newer(database_url, tmp_path, oldest_code=NEWER)
         postgres.create(cluster, f"coming{os.getpid()}", f"newer{os.getpid()}")
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == REFUSED
-    assert "The database is too new for this program" in said
-    assert "Traceback" not in said
+    assert "The database is too new for this program" in output
+    assert "Traceback" not in output
 
 
 def test_any_other_server_has_its_tables_at_the_first_request(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_any_other_server_ends_on_too_new_a_database(
 
 @contextmanager
 def working(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`sync worker`, and its end, however the test ends."""
+    """Run `sync worker`, and end it, however the test ends."""
     environ = environ_in(folder, PANEL_WORKER="separate", PANEL_DATABASE_URL=url)
     command = [*FLASK, "sync", "worker"]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE) as worker:
@@ -257,7 +258,7 @@ def test_a_command_on_too_new_a_database_ends_with_2_and_one_sentence(tmp_path: 
 def test_a_command_that_is_allowed_runs_on_a_newer_database(tmp_path: Path) -> None:
     newer(sqlite_in(with_tables(tmp_path)), tmp_path, oldest_code=1)
     assert run(tmp_path, "access").returncode == 0
-    # 1 is an answer too: no worker has ever run here.
+    # 1 is a result too: no worker has ever run here.
     assert run(tmp_path, "sync status").returncode == 1
 
 

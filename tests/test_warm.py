@@ -1,4 +1,4 @@
-"""There before the agent looks: what a warm open asks of others, and over how many connections."""
+"""Warm openings: the calls to the outside worlds, and the number of connections."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,12 +35,12 @@ def test_a_warm_open_asks_chatwoot_for_what_proves_and_the_back_office_never(pan
 
 
 def shown(panel: Panel) -> str:
-    """What the dashboard shows of the customer, as it last came from Chatwoot."""
+    """Return the customer as the dashboard shows them, as Chatwoot answered last."""
     return matching.describe_customer(panel.services.chatwoot.conversation(HEALTHY.conversation))
 
 
 def opened(panel: Panel, customer: str) -> int:
-    """How often Chatwoot is asked for an opening whose dashboard shows this."""
+    """Count the calls to Chatwoot of an opening whose dashboard shows this."""
     panel.chat.forget()
     assert panel.open(customer=customer).ok
     return panel.chat.count()
@@ -56,10 +56,10 @@ def test_a_warm_open_asks_nobody_while_the_dashboard_shows_what_is_known(clocked
     assert opened(clocked, customer) > 0, "who sees what is checked within the minute"
 
 
-@pytest.mark.parametrize("said", ["", "another", "another\t\t\t\t\t\t"])
-def test_who_does_not_say_the_same_does_not_get_the_copy(panel: Panel, said: str) -> None:
+@pytest.mark.parametrize("customer", ["", "another", "another\t\t\t\t\t\t"])
+def test_who_does_not_say_the_same_does_not_get_the_copy(panel: Panel, customer: str) -> None:
     panel.open()
-    assert opened(panel, shown(panel) + said if said == "another" else said) == 1
+    assert opened(panel, shown(panel) + customer if customer == "another" else customer) == 1
 
 
 CHANGES: dict[str, Callable[[Chatwoot], None]] = {
@@ -85,13 +85,13 @@ def test_whatever_changes_who_the_customer_is_is_asked_of_chatwoot_again(
     panel.open()
     before = shown(panel)
     CHANGES[changed](panel.chat)
-    kept = panel.services.chatwoot.peek_conversation(HEALTHY.conversation)
-    assert kept is not None
-    assert matching.describe_customer(kept) == before, "the copy is outdated"
+    conversation = panel.services.chatwoot.peek_conversation(HEALTHY.conversation)
+    assert conversation is not None
+    assert matching.describe_customer(conversation) == before, "the copy is outdated"
     row = panel.chat.conversations[HEALTHY.conversation]
-    told = conversations.shown(panel.chat, row, messages=False)
+    body = conversations.shown(panel.chat, row, messages=False)
     panel.chat.forget()
-    panel.open(customer=matching.describe_customer(parse_conversation(told)))
+    panel.open(customer=matching.describe_customer(parse_conversation(body)))
     assert f"/conversations/{HEALTHY.conversation}" in panel.chat.calls[0].path
     assert shown(panel) != before
 

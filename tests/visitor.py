@@ -8,7 +8,8 @@ from panel.demo.world import Json
 
 
 class Visitor:
-    """Knows what stands in the website's page: Chatwoot's address and the website's token."""
+    """A visitor with the values of the website's page: Chatwoot's address and the website's
+    token."""
 
     def __init__(self, chat_url: str, website: str = "website-1") -> None:
         self._at = f"{chat_url}/api/v1/widget"
@@ -27,22 +28,22 @@ class Visitor:
             timeout=9,
         )
 
-    def says(self, **who: Any) -> requests.Response:
-        """`setUser`, without a signature unless one is given.
+    def says(self, **keys: Any) -> requests.Response:
+        """Call `setUser`, without a signature unless one is given.
 
-        Who was somebody else at this browser gets a new token, which the browser keeps.
+        A visitor who was another person in this browser gets a new token, which the browser keeps.
         """
-        answer = self._call("PATCH", "contact/set_user", **who)
+        answer = self._call("PATCH", "contact/set_user", **keys)
         if answer.ok:
             self._token = answer.json().get("widget_auth_token", self._token)
         return answer
 
-    def types(self, **who: Any) -> requests.Response:
-        """Into the form for one's e-mail or phone; `custom_attributes` are written the same way."""
-        return self._call("PATCH", "contact", **who)
+    def types(self, **keys: Any) -> requests.Response:
+        """Type into the form for e-mail or phone; `custom_attributes` are written the same way."""
+        return self._call("PATCH", "contact", **keys)
 
     def reads(self) -> Json:
-        """The whole row of the contact that this visitor is by now."""
+        """Return the whole row of the contact that this visitor is now."""
         answer = self._call(
             "POST", "contact/destroy_custom_attributes", custom_attributes=["nothing"]
         )
@@ -50,7 +51,7 @@ class Visitor:
         return row
 
     def starts(self, text: str = "Hello", **form: Any) -> Json:
-        """The pre-chat form and a first message; answers the conversation with the contact."""
+        """Send the pre-chat form and a first message; returns the conversation with the contact."""
         page = {"referer_url": "https://site.example/", "timestamp": "2026-11-29"}
         message = {"content": text, **page}
         answer = self._call("POST", "conversations", contact=form, message=message)
@@ -58,12 +59,12 @@ class Visitor:
         return talk
 
     def writes(self, text: str) -> Json:
-        """One more message; answers it as Chatwoot does."""
+        """Write one more message; returns it as Chatwoot answers."""
         answer: Json = self._call("POST", "messages", message={"content": text}).json()
         return answer
 
     def claims(self, **attributes: Any) -> requests.Response:
-        """Attributes of the conversation, as a whole."""
+        """Write the conversation's attributes, which replaces all of them."""
         return self._call(
             "POST", "conversations/set_custom_attributes", custom_attributes=attributes
         )

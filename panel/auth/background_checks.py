@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from panel.bulkhead import Bulkhead
 from panel.errors import Busy
 
-CHECK_SECONDS = 2.5  # that a panel waits for a check
+CHECK_SECONDS = 2.5  # the longest that a panel waits for a check
 THREADS = 16
 ACCESS_UNCHECKED = "access_unchecked"
 T = TypeVar("T")

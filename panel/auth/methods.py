@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
 from panel.auth.access import NOT_AN_AGENT, Denied, Unproven
+from panel.auth.credentials import Asker, Credentials, Proof, parse_dashboard
 from panel.auth.revocation import Revocations
 from panel.auth.sessions import Session, Sessions
 from panel.auth.throttle import (
@@ -46,7 +46,6 @@ from panel.upstream.chatwoot import Chatwoot
 log = logging.getLogger(__name__)
 
 DASHBOARD_COOKIE = "cw_d_session_info"  # the dashboard's session, Chatwoot 4.15.1
-LONGEST_COOKIE = 4096
 # Chatwoot sends right pairs; a merged contact or a deleted conversation makes a wrong one now and
 # then. The key is the peer with the claimed agent. So a guesser does not lock out colleagues behind
 # the same address, and made-up addresses do not help. The limit by address alone is much higher,
@@ -59,54 +58,6 @@ SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 TOKEN_WAY, SESSION_WAY = COSTLY_WAYS = ("access token", "Chatwoot session")
 EVERYBODY = ""
 UNLISTED = 0  # the claimed agent is not listed: else each invented number had its own guesses
-
-
-@dataclass(frozen=True)
-class Proof:
-    """`name` stands in the seal; `agent` None: only the page names the agent (`shared-secret`).
-
-    `generation`: of the session that proves; None where the proof is no session of ours. `locale`:
-    the agent's own in Chatwoot, where the proof tells it (`whoami.Profile`).
-    """
-
-    name: str
-    agent: int | None = None
-    generation: int | None = None
-    locale: str = ""
-
-    def confirm(self, hinted: int) -> None:
-        """Raises `Denied` when the page names another agent than the proven one."""
-        if self.agent is not None and self.agent != hinted:
-            raise Denied("another_agent")
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """The credentials that a request brings. `session`: our cookie's value; `address`: the key
-    under which its proofs are counted (`throttle.normalize_address`)."""
-
-    authorization: str | None
-    session: str
-    dashboard: str
-    address: str
-
-
-@dataclass(frozen=True)
-class Asker:
-    """The sender of a request for a conversation. `agent`: as the page says; `peer`: the other end
-    of the connection, or the client that a trusted proxy names; `address`: as in `Credentials`."""
-
-    agent: int
-    peer: str
-    address: str
-
-
-class Dashboard(msgspec.Struct, frozen=True):
-    """The part of the dashboard's session that we read; the cookie holds more."""
-
-    token: str = msgspec.field(name="access-token")
-    client: str
-    uid: str
 
 
 @dataclass(frozen=True)
@@ -182,7 +133,7 @@ class Authenticator:
 
     def by_dashboard(self, credentials: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
-        session = _parse_dashboard(credentials.dashboard)
+        session = parse_dashboard(credentials.dashboard)
         if session is None:
             raise Unproven("no_proof")
         headers = {"access-token": session.token, "client": session.client, "uid": session.uid}
@@ -278,16 +229,6 @@ class Authenticator:
 def _parse_profile(body: Any) -> Profile:
     """Read the profile as stored; a version before 30 November 2026 stored the number alone."""
     return Profile(**body) if isinstance(body, dict) else Profile(int(body))
-
-
-def _parse_dashboard(cookie: str) -> Dashboard | None:
-    """Return None for a value that Chatwoot's dashboard would never have written."""
-    if not cookie or len(cookie) > LONGEST_COOKIE:
-        return None
-    try:
-        return msgspec.json.decode(unquote(cookie, errors="strict"), type=Dashboard)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
 
 
 def _explain_refusal(error: Unauthorized, unknown: str) -> Unproven:

@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-UNANSWERED_SECONDS = 10.0  # so long a silent database is not asked again
+UNANSWERED_SECONDS = 10.0  # how long a silent database is not asked again
 
 agent_generations = Table(
     "agent_generations",
@@ -26,7 +26,8 @@ agent_generations = Table(
 
 
 class Revocations:
-    """While the database is silent nothing ends: this is logged, and open panels go on."""
+    """The present generations of agents. While the database is silent no generation ends: this is
+    logged, and open panels go on."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine

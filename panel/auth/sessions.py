@@ -23,7 +23,7 @@ LONGEST_SESSION = 500  # characters; ours have about a hundred
 
 @dataclass(frozen=True)
 class Cookie:
-    """Its attributes; browsers refuse a name with this prefix from a sibling host."""
+    """The attributes of our cookie. Browsers refuse a name with this prefix from a sibling host."""
 
     name: str
     path: str
@@ -40,7 +40,8 @@ class Session:
 
 
 class Sessions:
-    """Every accepted secret verifies, the first one signs: see `tokens`."""
+    """Signs and reads sessions. Every accepted secret verifies, the first one signs: see
+    `tokens`."""
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.chatwoot_account_id
@@ -81,8 +82,8 @@ class Sessions:
         return Session(agent, generation, locale)
 
     def _name_forgery(self, value: str) -> str:
-        """Decide by the form alone: the content is neither believed nor unpacked (a payload that
-        begins with a dot is compressed, and may be huge)."""
+        """Decide by the form alone. The content is not believed, and not even unpacked: a payload
+        that begins with a dot is compressed, and may be huge."""
         payload, _, rest = value.partition(".")
         if not payload or "." not in rest or len(value) > LONGEST_SESSION:
             return "wrong_session"

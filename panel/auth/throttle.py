@@ -1,8 +1,8 @@
 """The throttle: counts limited actions by the minute, over all processes.
 
 This module owns the table `attempts`. The actor is stored as a keyed digest, and for minutes only.
-Every limit counts for itself: a neighbour's outdated tab must not keep an agent from signing in. A
-right proof is never refused for the count, where it can be checked without a call.
+Each limit has a count of its own: a neighbour's outdated tab must not keep an agent from signing
+in. A right proof that can be checked without a call is never refused for the count.
 """
 
 import hmac
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES = 10  # wrong proofs of one kind, by minute and address
 MOST_FAILURES_OF_ALL = 60
-MOST_FAILURES_IN_ALL = 240  # of proofs that cost a call to Chatwoot, by minute, whoever brings them
+MOST_FAILURES_IN_ALL = 240  # of proofs that cost a call to Chatwoot, by minute, over all senders
 MINUTE_SECONDS = 60
 MOST_BLOCKED = 4096  # remembered at once by this process
 # Some load balancers write an address with the port that the client had.
@@ -48,7 +48,7 @@ class Limit:
     most: int
 
 
-SEARCHES = Limit("search", 60)  # by agent: as somebody types it is a few for each customer
+SEARCHES = Limit("search", 60)  # by agent; while an agent types, each customer takes a few
 UNKNOWN_IDS = Limit("unknown id", 20)  # by agent: each costs the back office a call
 
 
@@ -58,17 +58,18 @@ def limit_failures(way: str) -> Limit:
 
 
 def limit_all_failures(way: str) -> Limit:
-    """Return the limit over all claimed agents, for a proof that names one: a claim is free."""
+    """Return the limit over all claimed agents: a proof may claim another agent each time."""
     return Limit(f"{way} of anybody", MOST_FAILURES_OF_ALL)
 
 
 def limit_costly_failures(way: str) -> Limit:
-    """Return the limit of all wrong proofs that cost a call: many addresses are cheap to have."""
+    """Return the limit of wrong proofs that cost a call, over all addresses: these are cheap."""
     return Limit(f"{way} in all", MOST_FAILURES_IN_ALL)
 
 
 class Throttle:
-    """While the database is silent there is no limit: this is logged, and agents go on working."""
+    """Counts actions. While the database is silent there is no limit: this is logged, and agents go
+    on working."""
 
     def __init__(self, engine: Engine, key: str, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
@@ -78,7 +79,7 @@ class Throttle:
         self._events = LogThrottle()
 
     def blocked_until(self, limit: Limit, actor: str) -> float | None:
-        """Return the end of the block (epoch seconds); None: there is none."""
+        """Return the end of the block (epoch seconds); None: the actor is not blocked."""
         minute = int(self._clock()) // MINUTE_SECONDS
         is_actor = (attempts.c.who == self._digest(limit, actor)) & (attempts.c.minute == minute)
         try:
@@ -90,9 +91,8 @@ class Throttle:
         return float((minute + 1) * MINUTE_SECONDS) if count >= limit.most else None
 
     def blocked_here_until(self, limit: Limit, actor: str) -> float | None:
-        """Return the same from this process's own count, without the database.
-
-        So a guess beyond the limit gets at most one more answer from each process.
+        """Like `blocked_until`, from this process's own count: the database is not asked. So a
+        guess beyond the limit gets at most one more answer from each process.
         """
         return self._blocked.get(self._digest(limit, actor))
 

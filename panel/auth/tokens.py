@@ -8,6 +8,7 @@ signs.
 """
 
 import hmac
+import logging
 import math
 import time
 from base64 import urlsafe_b64encode
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
@@ -23,18 +25,35 @@ from panel.auth.background_checks import ACCESS_UNCHECKED, BackgroundChecks, Run
 from panel.auth.revocation import Revocations
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
-from panel.data.verifications import Verifications, digest_keys
+from panel.data.verifications import Verification, Verifications, digest_keys
 from panel.errors import Busy, GiveUp, Missing, PanelError, Unreachable
 from panel.settings import Settings
 from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
+
+log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 30 * 60
 # A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
 # removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
-EARLIEST_VALUES = 9  # of a seal: those that every program knows
+# The fields of a seal, in the order in which their values are signed. A new field goes to the end:
+# during an update, programs of both versions read each other's seals.
+SIGNED_FIELDS = (
+    "agent",
+    "proof",
+    "account",
+    "conversation",
+    "contact",
+    "organization",
+    "trust",
+    "uncovered",
+    "since",
+    "generation",
+    "verification",
+)
+EARLIEST_VALUES = 9  # the number of values in a seal that every version of this program knows
 MOST_CHECKED = 4096
-REFUSED_SECONDS = 30.0  # a refusal waits so long for `/changes`, which did not wait for it
+REFUSED_SECONDS = 30.0  # how long the refusal of a background check is kept for `/changes`
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
 ACCESS_TOKEN = "access-token"  # noqa: S105 the name of a proof
 CHATWOOT_SESSION = "chatwoot-session"
@@ -52,7 +71,7 @@ def _digest(header: str | None) -> bytes:
 
 
 class InvalidSeal(GiveUp):
-    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove itself anew."""
+    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove its agent anew."""
 
     code = "seal_invalid"
 
@@ -105,6 +124,14 @@ def make_signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
 
 
+def _name_values(values: list[Any]) -> Seal:
+    """Return the seal with these values; raises `TypeError` or `ValueError` where they are none."""
+    if not EARLIEST_VALUES <= len(values) <= len(SIGNED_FIELDS):
+        raise ValueError("a seal of another form")
+    fields = dict(zip(SIGNED_FIELDS, values, strict=False))  # older programs sign fewer values
+    return Seal(**fields | {"uncovered": tuple(fields["uncovered"])})  # JSON knows lists alone
+
+
 class Seals:
     """Signs seals, and checks agent and conversation behind each of them."""
 
@@ -130,9 +157,10 @@ class Seals:
         self._refused = TtlCache[InvalidSeal](MOST_CHECKED, clock)
 
     def sign(self, seal: Seal) -> str:
-        """`since` 0: proven now. Only the values are signed: every request carries a seal."""
+        """Sign the seal; `since` 0: proven now. The names of the fields are left out, because every
+        request carries a seal."""
         dated = replace(seal, since=seal.since or int(time.time()))
-        values = list(vars(dated).values())
+        values = [getattr(dated, name) for name in SIGNED_FIELDS]
         # A seal without values for the newer fields is written in the old form, so that older
         # versions can still read it.
         while not values[-1] and len(values) > EARLIEST_VALUES:
@@ -184,26 +212,29 @@ class Seals:
         return seal
 
     def _find_checked(self, digest: bytes) -> Seal | None:
-        """Return a seal that was valid a moment ago, unless its agent has signed out here since."""
+        """Return the seal if it was valid a moment ago and its agent has not signed out here
+        since."""
         seal = self._checked.get(digest)
         ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
         return None if ended else seal
 
-    def _require_verification(self, seal: Seal) -> str:
-        """Return the digest of the contact's keys at the time of the verification; empty where the
-        seal has no verification.
+    def _require_verification(self, seal: Seal) -> Verification | None:
+        """Return the verification that the seal rests on; None where it rests on none.
 
         The database is asked each time, for an agent can undo a verification. While the database is
         silent, the seal is invalid.
         """
         if not seal.verification:
-            return ""
-        digest = self._verifications.find_digest(
+            return None
+        opening = self._verifications.find_opening(
             seal.conversation, seal.organization, seal.verification
         )
-        if digest is None:
+        if opening is None:
+            names = ("agent", "conversation", "organization")
+            fields = {name: getattr(seal, name) for name in names}
+            log.info("a seal was refused: its verification has ended", extra={"fields": fields})
             raise InvalidSeal("seal_expired", "the verification was undone, or has ended")
-        return digest
+        return opening
 
     def _start_check(self, digest: bytes, seal: Seal, seconds: float) -> RunningCheck[None]:
         def work() -> None:
@@ -222,8 +253,7 @@ class Seals:
             content, signed = self._signer.loads(
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
-            seal = Seal(*content)
-            seal = replace(seal, uncovered=tuple(seal.uncovered))  # JSON knows lists alone
+            seal = _name_values(content)
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
@@ -256,12 +286,16 @@ class Seals:
     def _check_verification(
         self, seal: Seal, conversation: Conversation, control: CacheControl
     ) -> None:
-        """A verification ends with the conversation, and with any change of the contact's keys."""
-        digest = self._require_verification(seal)
-        if not digest:
+        """A verification ends with the conversation, with any change of the contact's keys, and an
+        agent's word also with the agent."""
+        opening = self._require_verification(seal)
+        if not opening:
             return
+        if opening.witness and opening.witness not in self._chatwoot.agents(control):
+            self._verifications.end_words(seal.conversation, [opening.witness])
+            raise InvalidSeal("seal_expired", "its agent has left the account")
         addresses = self._chatwoot.addresses(seal.contact, control)
         present = digest_keys(self._settings.secret, conversation.contact, addresses)
-        if conversation.status == RESOLVED or not hmac.compare_digest(digest, present):
+        if conversation.status == RESOLVED or not hmac.compare_digest(opening.digest, present):
             self._verifications.end(seal.conversation)
             raise InvalidSeal("seal_expired", "resolved, or the contact has other keys now")

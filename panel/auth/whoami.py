@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from panel.bulkhead import Bulkhead
 from panel.deadline import Deadline
 from panel.errors import Missing, Refused, Unauthorized, Unreadable
@@ -18,9 +20,24 @@ from panel.upstream.client import Client
 
 LONGEST = 512  # characters of one credential
 LONGEST_LOCALE = 16
-
-
+AGENT_ROLES = ("agent", ADMINISTRATOR)
 NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot, but none of our (active) account
+
+
+class User(msgspec.Struct):
+    """The part of Chatwoot's answer that we read. `ui_settings` may hold anything."""
+
+    id: int
+    accounts: list[Any]
+    ui_settings: Any = None
+
+
+class Membership(msgspec.Struct):
+    """A row of `accounts`: what the user may do in one account."""
+
+    id: int
+    role: str
+    status: str = "active"
 
 
 @dataclass(frozen=True)
@@ -33,10 +50,11 @@ class Profile:
 
 
 class Profiles:
-    """`client` must not send a token of ours: else every stranger would count as us.
+    """Asks Chatwoot for profiles. `client` must not send a token of ours: else every stranger would
+    count as us.
 
-    An unknown user, or one of another account, raises `Unauthorized`; after any other `PanelError`
-    it is unknown.
+    An unknown user, or one of another account, raises `Unauthorized`. After any other `PanelError`
+    nobody knows who the user is.
     """
 
     def __init__(self, client: Client, account: int, bulkhead: Bulkhead) -> None:
@@ -65,26 +83,29 @@ class Profiles:
         return self._read_member(body)
 
     def _read_member(self, body: Any) -> Profile:
-        profile = body if isinstance(body, dict) else {}
-        number, accounts = profile.get("id"), profile.get("accounts")
-        if type(number) is not int or not isinstance(accounts, list):  # True would be an int
-            raise Unreadable("wrong_shape", "no profile")
-        rows = [row for row in accounts if isinstance(row, dict)]
-        ours = [row for row in rows if row.get("id") == self._account]
+        try:
+            user = msgspec.convert(body, User)
+        except msgspec.ValidationError:
+            raise Unreadable("wrong_shape", "no profile") from None
+        memberships = [_read_membership(row) for row in user.accounts]
+        ours = next((row for row in memberships if row and row.id == self._account), None)
         # The role in our account counts: that of the profile may be another account's.
-        if not ours or ours[0].get("status", "active") != "active" or not _is_agent(ours[0]):
+        if not ours or ours.status != "active" or ours.role not in AGENT_ROLES:
             raise Unauthorized(NOT_IN_ACCOUNT)
-        return Profile(number, _read_locale(profile))
+        return Profile(user.id, _read_locale(user.ui_settings))
 
 
-def _read_locale(profile: dict[str, Any]) -> str:
-    chosen = profile.get("ui_settings")
-    locale = chosen.get("locale") if isinstance(chosen, dict) else None
+def _read_membership(row: Any) -> Membership | None:
+    """Return None for a row in another form, which is no proof of anything."""
+    try:
+        return msgspec.convert(row, Membership)
+    except msgspec.ValidationError:
+        return None
+
+
+def _read_locale(settings: Any) -> str:
+    locale = settings.get("locale") if isinstance(settings, dict) else None
     return locale[:LONGEST_LOCALE] if isinstance(locale, str) else ""
-
-
-def _is_agent(row: dict[str, Any]) -> bool:
-    return row.get("role") in ("agent", ADMINISTRATOR)
 
 
 def _fits_header(value: str) -> bool:

@@ -34,18 +34,18 @@ log = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 48 * 3600  # longer than any copy lives, so a forgotten token only costs a read
 SWEEP_SECONDS = 3600.0
-PROBE_SECONDS = 30  # a machine that is busy for a second has a cache that works
+PROBE_SECONDS = 30  # long enough that the cache of a busy machine counts as working
 # The folders of entries, locks and generations: their names stay, so that an update finds them.
 ENTRIES, LOCKS, GENERATIONS = "copies", "flights", "marks"
 REDIS_REST_SECONDS = 1.0  # how long a Redis that does not answer is left alone
 
 
 def _is_ours(line: logging.LogRecord) -> bool:
-    """Cachelib logs a traceback for each file that it cannot write; we log one line."""
+    """Drop cachelib's traceback for each file that it cannot write: we log one line."""
     return "cachelib" not in Path(line.pathname).parts
 
 
-logging.getLogger().addFilter(_is_ours)  # it logs by no name of its own
+logging.getLogger().addFilter(_is_ours)  # cachelib logs to the root logger
 
 
 class KeyValueStore(Protocol):
@@ -73,7 +73,8 @@ class CacheBackend:
     ) -> None:
         """`sweep` is called in a thread of its own, once an hour of writing.
 
-        `generations` reach as far as the backend does; without them: this process.
+        `generations` reach as far as the backend does; by default they reach over this process
+        alone.
         """
         self._backend = backend
         self._generations = generations or ProcessGenerations()
@@ -81,7 +82,7 @@ class CacheBackend:
         self._sweep = sweep
         self._next_sweep = 0.0
         self._resting_until = 0.0
-        self.last_trouble = ""  # its cause, while `works` says no
+        self.last_trouble = ""  # the cause, while `works` returns False
         self._events = LogThrottle()
 
     @property
@@ -140,7 +141,7 @@ class CacheBackend:
     def works(self) -> bool:
         """Tell whether the store returns a value that it was given (for `/readyz`)."""
         self.last_trouble = ""
-        probe = secrets.token_hex(8)  # of this check alone: other processes check as well
+        probe = secrets.token_hex(8)  # a value of this check alone: other processes check as well
         self._set(f"works:{probe}", probe, PROBE_SECONDS)
         return self.get(f"works:{probe}") == [probe]
 

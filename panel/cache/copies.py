@@ -17,7 +17,7 @@ from panel.cache.touches import AGE_SECONDS, Touches
 T = TypeVar("T")
 CACHED_UPSTREAM = "cached_upstream"
 LONGEST_DETAIL = 200  # of a failure that is kept
-NEVER = math.inf  # no answer is so new
+NEVER = math.inf  # no answer is newer than this
 
 
 class CopyWriter:

@@ -226,7 +226,7 @@ class State(Generic[T]):
             return self._digest(self.failure.code)
         return self._version_without_failure
 
-    @cached_property  # asked for every second, where nothing changes
+    @cached_property  # every open panel asks for it each second, and mostly nothing has changed
     def _version_without_failure(self) -> str:
         return self._digest("")
 

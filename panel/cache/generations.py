@@ -82,8 +82,8 @@ class RedisGenerations:
         self._prefix = f"{prefix}mark:"  # stays, so that both versions share it during an update
 
     def get(self, organization: int) -> str | None:
-        found = self._client.get(f"{self._prefix}{organization}")
-        return found.decode() if isinstance(found, bytes) else None
+        value = self._client.get(f"{self._prefix}{organization}")
+        return value.decode() if isinstance(value, bytes) else None
 
     def drop(self, organization: int) -> None:
         self._client.delete(f"{self._prefix}{organization}")

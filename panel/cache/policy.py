@@ -40,7 +40,7 @@ from panel.locks import Locks
 __all__ = ["Cache", "CacheControl"]
 T = TypeVar("T")
 
-FLIGHT_SECONDS = 2.5  # behind somebody else's fetch; then the reader is told to come again
+FLIGHT_SECONDS = 2.5  # the wait for another reader's fetch; then the panel asks again later
 
 
 Report = Callable[[errors.PanelError], None]
@@ -51,7 +51,7 @@ def _ignore(_error: errors.PanelError) -> None:
 
 
 class Cache:
-    """The one policy: fresh, else ask, else late, else raise. Safe for threads and processes."""
+    """Shows a fresh copy, else fetches, else shows a late copy, else raises. Safe for threads."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Cache:
         self.store = store
         self._bulkhead = bulkhead or Bulkhead()
         self.touches = Touches(store, clock)
-        self._locks = locks
+        self.locks = locks
         self._clock = clock
         self._states = StateMemory(store, clock)
         self._copies = CopyWriter(store, self.touches, clock)
@@ -80,7 +80,7 @@ class Cache:
 
         A document that may come from a cache in between is returned as a `Dated`. Raises what
         `fetch` raised, when no copy may stand in for it; `Busy` when this reader would wait for too
-        long. `report` is called once for each failure, whoever waited for that read.
+        long. `report` is called once for each failure, however many readers waited for that read.
         """
         asked_at, by = self._clock(), Deadline(READ_SECONDS)
         # A copy from before the question is no answer to `NO_CACHE`; a refusal from before it is,
@@ -107,7 +107,7 @@ class Cache:
         asked_at: float,
         by: Deadline,
     ) -> Reading[T]:
-        with self._locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
+        with self.locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
             # fifty openings of a broken section would take fifty deadlines.
             [state] = self._states.load([resource], parsed=True)
@@ -201,7 +201,7 @@ class Cache:
         if control is CacheControl.NO_CACHE:
             return state.copy.at >= asked_at
         if state.failure and state.failure.at > state.copy.at:
-            return False  # somebody asked for a newer one, and was told that it could not be had
+            return False  # a reader asked for a newer answer since, and none could be had
         return self._clock() < state.copy.at + resource.lifetimes.fresh_for(state.copy.empty)
 
     def _answer_shared(

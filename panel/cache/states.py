@@ -15,8 +15,8 @@ from panel.cache.ttl_cache import TtlCache
 T = TypeVar("T")
 
 REMEMBERED_SECONDS = 10.0  # if one of two writers dies, the other's generation may come too early
-MOST_STATES = 8192  # without their values: for those who only ask what has changed
-VALUE_WEIGHT = 16  # one with its value counts for so many: it may be large
+MOST_STATES = 8192  # counted without values: most readers only ask what has changed
+VALUE_WEIGHT = 16  # a state with its value counts as so many states: the value may be large
 
 
 class StateMemory:
@@ -76,12 +76,12 @@ class StateMemory:
 
     def load(self, resources: Sequence[Resource[Any]], parsed: bool) -> list[State[Any]]:
         keys = [key for resource in resources for key in (resource.token_key, resource.entry_key)]
-        values = iter(self._store.get(*keys))
+        values = self._store.get(*keys)
+        tokens, entries = values[0::2], values[1::2]  # in turns, as their keys
         now = self._clock()
-        # The same iterator stands here twice: it gives token and entry, resource by resource.
-        stored = zip(resources, values, values, strict=True)
         return [
-            State.make(resource, token, entry, now, parsed) for resource, token, entry in stored
+            State.make(resource, token, entry, now, parsed)
+            for resource, token, entry in zip(resources, tokens, entries, strict=True)
         ]
 
 

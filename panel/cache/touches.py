@@ -32,7 +32,8 @@ class Touches:
             self._store.note(_make_key(organization), now, TOKEN_SECONDS)
 
     def find(self, organization: int) -> float | None:
-        """Return epoch seconds, None for no known touch; for answers of a cache in between."""
+        """Return the moment (epoch seconds), None without a known touch. Only answers of a cache in
+        between need it."""
         self._is_stored = True
         [stored] = self._store.get(_make_key(organization))
         moments = self._memory.get(organization), _read_moment(stored)
@@ -48,7 +49,7 @@ def _read_moment(stored: object) -> float | None:
     try:
         return msgspec.convert(stored, float)
     except msgspec.ValidationError:
-        return None  # nothing, or planted
+        return None  # absent, or planted by another program
 
 
 def _make_key(organization: int) -> str:

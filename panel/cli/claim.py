@@ -35,17 +35,17 @@ class Claim:
         return f"the panel at {self.ours.place}"
 
     def describe(self, definition: Definition, row: dict[str, Any] | None) -> Definition:
-        """The definition, with our mark where it is the one that carries it."""
+        """Return the definition, with our mark if this definition carries the mark."""
         is_marked = (definition.model, definition.key) == (CONTACT_MODEL, ID_ATTRIBUTE)
         if not is_marked or not self.is_ours:
             return definition
         if self.found and self.verdict == OURS and not self.ours.id:
-            return definition  # the present mark says more than we know now
+            return definition  # the present mark has an id, which we do not know now
         present = (row or {}).get("attribute_description")
         return replace(definition, description=write_mark(present, self.ours))
 
     def find_problems(self) -> Iterator[str]:
-        """The reason why nothing is executed here, or might not be."""
+        """Yield the reason why this installation executes nothing, or might execute nothing."""
         if self.is_ours:
             return
         if self.verdict == UNMARKED:
@@ -63,15 +63,15 @@ class Claim:
 
 
 def make_claim(survey: Survey, ours: Mark, take_over: bool) -> Claim:
-    """The account is ours with our mark, without any mark and any other panel, or if it moved with
-    us.
+    """Decide. The account is ours if it has our mark, or no mark and no other panel, or a mark that
+    moved with us.
 
-    A former address is one whose tab or webhook says that it was ours (see `survey`).
+    A former address is one whose tab or webhook shows that it was ours (see `survey`).
     """
     mark = survey.mark
     verdict = compare_marks(mark, ours)
     is_free = verdict == UNMARKED and not survey.others
-    # The mark of another database is taken over only by `--take-over`: its installation may be
-    # alive.
+    # Only `--take-over` takes over the mark of another database, because that installation may be
+    # running.
     came_along = mark is not None and mark.place in survey.former and verdict == MOVED
     return Claim(ours, mark, verdict, take_over or verdict == OURS or is_free or came_along)

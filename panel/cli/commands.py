@@ -37,7 +37,7 @@ def launch_url(as_json: bool) -> None:
     echo({"url": url}, as_json, lambda: [url])
 
 
-# -- who was shown what --------------------------------------------------------------------------
+# -- the access log ------------------------------------------------------------------------
 
 
 @click.command("access")

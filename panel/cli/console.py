@@ -20,7 +20,8 @@ GUNICORN_SETTINGS = "gunicorn.conf.py"
 
 
 def run_console(create_app: Callable[[], Flask]) -> None:
-    """`create_app` is called by the commands that need the application, not for their help."""
+    """Run the script. `create_app` is called by commands that need the application, but not for
+    their help."""
     group = click.Group(help="The MIDDAG contact panel for Chatwoot.", commands=[run, *COMMANDS])
     group.add_command(run_worker, "worker")
     group(obj=ScriptInfo(create_app=create_app))

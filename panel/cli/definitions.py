@@ -6,10 +6,14 @@ CONTACT_MODEL, CONVERSATION_MODEL = 1, 0  # Chatwoot's numbers of the attribute 
 TEXT, NUMBER, DATE, LIST = 0, 1, 5, 6
 MODELS = {CONTACT_MODEL: "contact_attribute", CONVERSATION_MODEL: "conversation_attribute"}
 TYPES = {TEXT: "text", NUMBER: "number", DATE: "date", LIST: "list"}
-TITLE = "MIDDAG"  # of the dashboard app, and the webhook's name
+TITLE = "MIDDAG"  # the title of the dashboard app, and the name of the webhook
 EVENTS = [
-    *("conversation_created", "conversation_updated", "conversation_status_changed"),
-    *("contact_created", "contact_updated", "message_created"),
+    "conversation_created",
+    "conversation_updated",
+    "conversation_status_changed",
+    "contact_created",
+    "contact_updated",
+    "message_created",
 ]
 WEBHOOK_PATH = "/sync/chatwoot"
 

@@ -1,6 +1,6 @@
 """`flask --app app doctor`: faults, their causes and remedies, on one screen.
 
-Exit codes: 0 all is well; 1 a warning or a fault; 2 it could not run, because the settings are
+Exit codes: 0 all is well; 1 a warning or a fault; 2 doctor could not run, because the settings are
 wrong.
 """
 
@@ -24,7 +24,7 @@ from panel.services import Services, services
 
 AGAIN_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
-DATABASE_SECONDS = 8.0  # SQLite itself says after five that the database is locked
+DATABASE_SECONDS = 8.0  # SQLite itself reports a locked database after five
 
 EXAMINATIONS = (
     Examination("secrets", "settings", settings.examine_secrets),
@@ -61,7 +61,7 @@ EXAMINATIONS = (
 
 @dataclass(frozen=True)
 class ExaminationResult:
-    """`diagnoses`: at least one; a good one has no words."""
+    """`diagnoses`: at least one; a good diagnosis has no words."""
 
     examination: Examination
     diagnoses: tuple[Diagnosis, ...]
@@ -105,8 +105,8 @@ def _report(rows: Sequence[Examination], as_json: bool) -> bool:
 
 
 def examine_all(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
-    """Run every examination in a thread of its own, which is abandoned where it does not end in
-    time.
+    """Run every examination in a thread of its own; a thread that does not end in time is
+    abandoned.
 
     The log keeps silent, because its messages stand on the screen already.
     """
@@ -119,7 +119,7 @@ def examine_all(shared: Services, rows: Sequence[Examination]) -> list[Examinati
 
 
 def examine_beside(shared: Services, rows: Sequence[Examination]) -> list[ExaminationResult]:
-    """The same for a process that has other work too: its log goes on."""
+    """Like `examine_all`, for a process that has other work too: its log goes on."""
     diagnoses: dict[str, tuple[Diagnosis, ...]] = {}
     threads = [
         threading.Thread(target=_examine, args=(row, shared, diagnoses), daemon=True)
@@ -140,7 +140,7 @@ def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
 
 
 def examine_outside(shared: Services) -> dict[str, Any]:
-    """The present results for `/readyz` of the checks that it does not have itself."""
+    """Return the present results of the examinations that `/readyz` does not have itself."""
     rows = [row for row in EXAMINATIONS if row.name not in state.SHARED_CHECKS]
     begun = time.monotonic()
     return _make_value(examine_beside(shared, rows), time.monotonic() - begun)
@@ -149,8 +149,7 @@ def examine_outside(shared: Services) -> dict[str, Any]:
 def _examine(
     row: Examination, shared: Services, diagnoses: dict[str, tuple[Diagnosis, ...]]
 ) -> None:
-    """Run an examination; one that breaks becomes a diagnosis with a sentence, never a
-    traceback."""
+    """Run an examination. If it breaks, the diagnosis is a sentence, and never a traceback."""
     try:
         diagnoses[row.name] = tuple(row.examine(shared)) or (Diagnosis(OK),)
     except Exception as error:  # noqa: BLE001 (the other examinations say what they found)
@@ -159,7 +158,7 @@ def _examine(
 
 
 def _make_value(results: Sequence[ExaminationResult], seconds: float) -> dict[str, Any]:
-    """The results for programs."""
+    """Return the results for programs."""
     checks = [
         {"name": result.examination.name, "group": result.examination.group, **asdict(diagnosis)}
         for result in results
@@ -171,7 +170,7 @@ def _make_value(results: Sequence[ExaminationResult], seconds: float) -> dict[st
 
 
 def _draw(results: Sequence[ExaminationResult], seconds: float) -> Iterator[str]:
-    """The results in lines, the worst first; good ones are named in a single line."""
+    """Yield the results in lines, the worst first; a single line names all good ones."""
     if all(result.worst == OK for result in results):
         yield f"Everything is well: {len(results)} checks, {seconds:.1f} s."
         return

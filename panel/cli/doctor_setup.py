@@ -19,7 +19,7 @@ from panel.services import Services
 from panel.sync.installation_mark import Mark
 
 FIX = "`flask --app app setup`"
-ARRIVALS_ELSEWHERE = Finding("ok")  # a check of its own tells whether webhooks arrive
+ARRIVALS_ELSEWHERE = Finding("ok")  # another check tells whether webhooks arrive
 
 
 def examine_setup(shared: Services) -> Iterator[Diagnosis]:
@@ -48,7 +48,7 @@ def _compare(shared: Services, survey: Survey) -> Iterator[Diagnosis]:
         *find_version_problems(survey),
         *find_webhook_problems(survey, shared.settings, ARRIVALS_ELSEWHERE),
     ]
-    yield from (Diagnosis(FAULT, each.text, "`setup --show-secret`") for each in problems)
+    yield from (Diagnosis(FAULT, problem.text, "`setup --show-secret`") for problem in problems)
     for place in survey.others:
         cause = f"another panel is registered in this account: {place}"
         yield Diagnosis(WARNING, cause, "remove its tab and webhook, if it is a former address")
@@ -58,7 +58,7 @@ def _compare(shared: Services, survey: Survey) -> Iterator[Diagnosis]:
         yield Diagnosis(WARNING, cause, "`flask --app app sync reconcile`")
     for name in exposure.open_inboxes:
         cause = f"inbox {name} does not enforce identity validation: a visitor can say to be anyone"
-        yield Diagnosis(WARNING, cause, "enforce it in the inbox's settings (SECURITY.md)")
+        yield Diagnosis(WARNING, cause, "enforce it in the inbox's settings (docs/security.md)")
 
 
 def _find_directory(shared: Services) -> Directory | None:

@@ -56,9 +56,9 @@ def explain(
 
 
 def _read_moment(at: datetime) -> float:
-    """The moment in PANEL_TIMEZONE (epoch seconds); an hour without a day is today's."""
+    """Return the moment in PANEL_TIMEZONE (epoch seconds); an hour without a day is today's."""
     zone = services().settings.timezone
-    if at.year == 1900:  # `strptime` sets this year for an hour alone
+    if at.year == 1900:  # the year that `strptime` sets for an hour without a day
         today = datetime.now(zone)
         at = at.replace(year=today.year, month=today.month, day=today.day)
     return at.replace(tzinfo=zone).timestamp()

@@ -1,7 +1,7 @@
 """`flask --app app forget` and `export`: remove or print all that is kept of a person or an
 organization.
 
-Exit codes: 0 done; 1 done, and something is left for an administrator; 2 could not.
+Exit codes: 0 done; 1 done, and an administrator has work left; 2 it could not be done.
 """
 
 import json

@@ -12,12 +12,13 @@ from panel.upstream.documents import ORDERS, QUOTES, Document, Listed
 from panel.upstream.middag import BackOffice
 
 EXAMPLES = 3
-MOST_ASKED = 20  # organizations that are looked at for examples
+MOST_ASKED = 20  # organizations that are searched for examples
 DOCUMENTS_WITH_MONEY: Mapping[str, Document[Any]] = {"order": ORDERS, "quote": QUOTES}
 
 
 def explain_integer_money(back_office: BackOffice, organizations: Iterable[int]) -> list[str]:
-    """Lines for an administrator who has not set it, with amounts that are unclear without it.
+    """Return lines for an administrator who has not set it, with amounts that are unclear without
+    it.
 
     `organizations`: those whose orders and quotes may be read. Raises nothing.
     """
@@ -53,7 +54,8 @@ def _list_examples(back_office: BackOffice, organizations: Iterable[int]) -> Ite
 def _read_rows(
     back_office: BackOffice, document: Document[Any], organization: int
 ) -> Iterable[Order | Quote]:
-    """The rows of a document; empty for an organization that is gone, or that may not be read."""
+    """Return the rows of a document; empty for an organization that is gone, or that may not be
+    read."""
     try:
         listed: Listed[Any] = back_office.read(document, organization, CacheControl.FRESH).value
     except (Missing, Refused):

@@ -14,15 +14,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from panel.routes import MACHINES
 
-SCRAPE_HEAD_SECONDS = 10.0  # for a request to come
+SCRAPE_HEAD_SECONDS = 10.0  # the longest wait for the head of a request
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = SCRAPE_HEAD_SECONDS  # of its socket
+    timeout = SCRAPE_HEAD_SECONDS  # of the socket
 
     def log_message(self, *_: object) -> None:
-        """Log no request: monitoring comes all the time."""
+        """Log no request: monitoring asks several times a minute."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -6,8 +6,8 @@ from panel.data.nights import CLOSING, CONTACTS, MISSED, OFFICE, NightRow
 from panel.deliveries import format_age
 from panel.sync.reasons import explain_reason
 
-STUCK_NIGHT_SECONDS = 2 * 3600.0  # without a step, while a night is under way
-LATE_NIGHT_SECONDS = 26 * 3600.0  # since the last one began
+STUCK_NIGHT_SECONDS = 2 * 3600.0  # the longest time without a step while a night is under way
+LATE_NIGHT_SECONDS = 26 * 3600.0  # the longest time since the last night began
 DOES = {
     CONTACTS: "reads the contacts in Chatwoot",
     MISSED: "reads contacts singly that no page had",
@@ -17,7 +17,7 @@ DOES = {
 
 
 def describe_night(night: NightRow | None, now: float) -> str:
-    """The last night, in a line."""
+    """Describe the last night in a line."""
     if night is None:
         return "none so far"
     words = f"{night.contacts + night.single} contacts read, {night.compared} of {night.wanted}"
@@ -30,7 +30,7 @@ def describe_night(night: NightRow | None, now: float) -> str:
 
 
 def find_night_problems(night: NightRow | None, now: float) -> Iterator[str]:
-    """A sentence for each trouble of the night: its cause, and the advice."""
+    """Yield a sentence for each trouble of the night: its cause, and the advice."""
     if night is None:
         return
     if night.withheld:
@@ -52,7 +52,8 @@ def find_night_problems(night: NightRow | None, now: float) -> Iterator[str]:
 
 
 def _explain(night: NightRow) -> str:
-    """The trouble in words; some begin with the organization or the contact that they concern."""
+    """Put the trouble into words. Some troubles begin with the organization or contact that they
+    concern."""
     whose, colon, reason = str(night.trouble).partition(": ")
     if colon and whose.startswith(("organization ", "contact ")):
         return f"{whose}: {explain_reason(reason, night.side or '')}"

@@ -1,6 +1,6 @@
 """The output of commands: for a person, or JSON with `--json`. A failure is a sentence.
 
-Exit codes: 0 fine, 1 found something, 2 could not.
+Exit codes: 0 all is well, 1 the command found something, 2 it could not run.
 """
 
 import json
@@ -65,7 +65,7 @@ def plain_command(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def database_command(command: Callable[..., None]) -> Callable[..., None]:
-    """The same, for commands that read the database."""
+    """Like `plain_command`, for commands that read the database."""
     return plain_command(needs_database(command))
 
 
@@ -91,5 +91,5 @@ def echo(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
 
 
 def format_time(epoch: float) -> str:
-    """The time to the second, in UTC."""
+    """Write the time to the second, in UTC."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")

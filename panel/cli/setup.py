@@ -38,7 +38,7 @@ from panel.sync.installation_mark import Mark
 from panel.upstream.chatwoot_rejections import REMEDIES, read_words
 
 NO_DATABASE = Finding("unknown", "there is no database of this version yet")
-WEBHOOKS = "chatwoot_webhooks"  # the check
+WEBHOOKS = "chatwoot_webhooks"  # the name of the check
 ALL_WELL = "Nothing to do: everything stands as it should."
 NOTHING_TO_DO = "Nothing to do in Chatwoot."
 NOTHING_LEFT = "Nothing is left of ours in Chatwoot."
@@ -46,7 +46,7 @@ NOTHING_LEFT = "Nothing is left of ours in Chatwoot."
 
 @dataclass(frozen=True)
 class Failed:
-    """A step that Chatwoot did not carry out; `words`: its own."""
+    """A step that Chatwoot did not carry out; `words`: Chatwoot's own."""
 
     step: str
     code: str
@@ -56,8 +56,7 @@ class Failed:
 
 @dataclass
 class Outcome:
-    """The result of a run. `untried`: steps after a failed one, when Chatwoot itself does not
-    work."""
+    """The result of a run. `untried`: the steps after an outage of Chatwoot."""
 
     done: list[str] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
@@ -67,12 +66,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SetupReport:
-    """`problems` keep setup from saying that all is well; `secret`: of the webhook, to be shown."""
+    """`problems` keep setup from reporting that all is well; `secret`: the webhook's."""
 
     dry_run: bool
     version: str
     outcome: Outcome
-    otherwise: str  # the words where there was no step
+    otherwise: str  # the words for a run without a step
     problems: list[SetupProblem]
     notes: list[str] = field(default_factory=list)
     secret: str = ""
@@ -116,7 +115,7 @@ def setup(dry_run: bool, remove: bool, show_secret: bool, take_over: bool, as_js
 
 
 def _explain_failure(failure: StepFailed) -> str:
-    """The refusal in words, with its remedy."""
+    """Put the refusal into words, with its remedy."""
     error = failure.error
     if error.code == "wrong_token":
         return f"Chatwoot does not accept CHATWOOT_API_TOKEN. {REMEDIES[error.code]}"
@@ -126,7 +125,7 @@ def _explain_failure(failure: StepFailed) -> str:
 
 
 def _has_database(engine: Engine) -> bool:
-    """Is there a database of this version? A missing one is not made."""
+    """Tell whether there is a database of this version. A missing one is not made."""
     try:
         schema.require_current(engine)
     except (WrongSchema, SQLAlchemyError, PanelError):
@@ -134,7 +133,7 @@ def _has_database(engine: Engine) -> bool:
     return True
 
 
-# -- what is done ----------------------------------------------------------------------------------
+# -- the steps ------------------------------------------------------------------------------
 
 
 def _set_up(
@@ -142,8 +141,8 @@ def _set_up(
 ) -> SetupReport:
     shared = services()
     steps = planner.plan()
-    # Read before the steps run: after them no failure may keep a new webhook's secret from being
-    # shown.
+    # The exposure is read before the steps run: after them no failure may keep setup from showing a
+    # new webhook's secret.
     exposure = planner.find_exposure(steps)
     arrivals = NO_DATABASE
     if planner.has_database:
@@ -169,7 +168,8 @@ def _set_up(
 
 
 def _explain_amounts(has_database: bool) -> list[str]:
-    """Lines about the amounts that MIDDAG_INTEGER_MONEY would decide, while it is not set."""
+    """Return lines about the amounts that MIDDAG_INTEGER_MONEY would decide, while it is not
+    set."""
     shared = services()
     if shared.settings.integer_money:
         return []
@@ -210,7 +210,7 @@ def _carry_out(steps: Sequence[Step]) -> Outcome:
     return outcome
 
 
-# -- what is said ----------------------------------------------------------------------------------
+# -- the report ------------------------------------------------------------------------------
 
 
 def _make_value(report: SetupReport) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def _report_lines(report: SetupReport) -> Iterator[str]:
 
 
 def _failure_lines(outcome: Outcome) -> Iterator[str]:
-    """The failed steps, grouped by their cause."""
+    """Yield the failed steps, grouped by their cause."""
     causes = {(failure.code, failure.words): None for failure in outcome.failed}
     for code, words in causes:
         quoted = f' (Chatwoot says: "{words}")' if words else ""

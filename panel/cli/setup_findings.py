@@ -17,13 +17,14 @@ LACKS = {
     (4, 16, 0): "an inbox that enforces identity validation does not validate later changes: a "
     "visitor can still say to be somebody else",
 }
-PRIVATE_REFUSED = (4, 14, 0)  # from this version on, unless it is allowed
+# From this version on Chatwoot refuses private addresses, unless they are allowed.
+PRIVATE_REFUSED = (4, 14, 0)
 OLDEST_TRIED = (4, 3, 0)
 
 
 @dataclass(frozen=True)
 class SetupProblem:
-    """`is_next`: the usual next work of an administrator, after setup itself has gone well."""
+    """`is_next`: the problem is the usual next work of an administrator after a good setup."""
 
     text: str
     is_next: bool = False
@@ -34,7 +35,7 @@ def write_version(version: tuple[int, ...]) -> str:
 
 
 def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
-    """The problem of a Chatwoot that signs no webhooks: none of them can be accepted."""
+    """Yield the problem of a Chatwoot that signs no webhooks: none of them can be accepted."""
     if survey.version and survey.version < SIGNING_VERSION:
         yield SetupProblem(
             f"Chatwoot {write_version(survey.version)} does not sign its webhooks (it does from "
@@ -47,7 +48,7 @@ def find_version_problems(survey: Survey) -> Iterator[SetupProblem]:
 def find_webhook_problems(
     survey: Survey, settings: Settings, arrivals: Finding
 ) -> Iterator[SetupProblem]:
-    """The problems of the present webhook; `arrivals`: the finding about its deliveries."""
+    """Yield the problems of the present webhook; `arrivals`: the finding about its deliveries."""
     webhook, ours = survey.webhook, settings.chatwoot_webhook_secret
     if "webhooks" in survey.unlisted:
         yield SetupProblem("The webhook cannot be seen with this token: it is no administrator's.")
@@ -92,7 +93,7 @@ def _explain_silence(survey: Survey) -> str:
 
 
 def write_notes(survey: Survey, exposure: Exposure) -> Iterator[str]:
-    """Notes about the version of Chatwoot, other panels, and the abilities of a visitor."""
+    """Yield notes about the version of Chatwoot, other panels, and the abilities of a visitor."""
     yield from _write_version_notes(survey.version)
     for place in survey.others:
         yield (
@@ -125,5 +126,5 @@ def _write_exposure_notes(exposure: Exposure) -> Iterator[str]:
     for name in exposure.open_inboxes:
         yield (
             f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever "
-            "has an e-mail, phone or identifier, and read that contact (SECURITY.md)."
+            "has an e-mail, phone or identifier, and read that contact (docs/security.md)."
         )

@@ -1,4 +1,5 @@
-"""The plan of setup: the steps from what stands in Chatwoot to what the panel needs, or to nothing.
+"""The plan of setup: the steps from the present rows in Chatwoot to the rows that the panel needs,
+or to none of ours.
 
 A second run finds nothing to do. Other people's rows are never touched, and an administrator's
 additions to ours (values of a list, subscriptions, another title) stay.
@@ -26,8 +27,8 @@ from panel.sync.people import is_guessable
 from panel.upstream.chatwoot import Chatwoot
 
 SIGNABLE = ("Channel::WebWidget", "Channel::Api")  # where a visitor's identifier can be signed
-GUESSABLE_PART = "middag:"  # in every identifier of earlier versions, in none of today's
-SIGNING_VERSION = (4, 11, 2)  # of Chatwoot: the first that signs its webhooks
+GUESSABLE_PART = "middag:"  # all identifiers of earlier versions contain it, today's do not
+SIGNING_VERSION = (4, 11, 2)  # the first version of Chatwoot that signs its webhooks
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,18 @@ class Planner:
 
     @property
     def is_signing(self) -> bool:
-        """Does this Chatwoot sign its webhooks? An unknown version is assumed to sign."""
+        """Tell whether this Chatwoot signs its webhooks. An unknown version is assumed to sign."""
         return not self._survey.version or self._survey.version >= SIGNING_VERSION
 
     def plan(self) -> list[Step]:
-        """The steps for missing or wrong rows. Rows that may not be read count as missing."""
+        """Return the steps for missing or wrong rows. Rows that may not be read count as
+        missing."""
         first = (*self._plan_definitions(), *self._plan_app(), *self._plan_identifiers())
-        # The webhook is last: earlier failures can be mended before there is a secret to be set.
+        # The webhook comes last: earlier failures can be mended before a secret has to be set.
         return [*first, *self._plan_webhook()]
 
     def plan_removal(self) -> Iterator[Step]:
-        """Everything of ours that stands in Chatwoot. Values stay in the contacts.
+        """Yield steps to remove our rows from Chatwoot. Values stay in the contacts.
 
         The definitions stay where another installation writes those values.
         """
@@ -114,7 +116,7 @@ class Planner:
             yield _make_removal("webhooks", row)
 
     def find_exposure(self, steps: list[Step]) -> Exposure:
-        """The exposure after these steps, as far as the token may read."""
+        """Return the exposure after these steps, as far as the token may read."""
         with name_step("listing inboxes"):
             listed = read_rows(self._chatwoot.administer("GET", "inboxes"))
         rows = [row for row in listed if row.get("channel_type") in SIGNABLE]
@@ -174,15 +176,15 @@ class Planner:
         present, former = self._survey.webhooks, list(self._survey.former_webhooks)
         what = f"webhook to {url}"
         if not present and not former:
-            if self.is_signing:  # unsigned webhooks are refused, so one would be of no use
+            if self.is_signing:  # unsigned webhooks are refused, so a webhook would be useless
                 body: SettingRow = {"webhook": {"url": url, "name": TITLE, "subscriptions": EVENTS}}
                 yield Step("create", what, by_hand, "POST", "webhooks", body, tells_secret=True)
             return
         row = present[0] if present else former.pop(0)
         events = list(row.get("subscriptions") or [])
         if not present or _list_missing(events, EVENTS):
-            # The webhook is moved, not made anew, so its secret stays, and CHATWOOT_WEBHOOK_SECRET
-            # too.
+            # The webhook is moved, not made anew. So its secret stays, and CHATWOOT_WEBHOOK_SECRET
+            # stays right.
             where = "" if present else f" from {row.get('url')}"
             changed: SettingRow = {"url": url, "name": row.get("name") or TITLE}
             changed["subscriptions"] = [*events, *_list_missing(events, EVENTS)]
@@ -191,8 +193,8 @@ class Planner:
         yield from (_make_removal("webhooks", row) for row in former)
 
     def _plan_identifiers(self) -> Iterator[Step]:
-        """Steps for guessable identifiers that no pass removes: of people who left, or written by a
-        visitor."""
+        """Yield steps for guessable identifiers that no pass removes: those of people who left, and
+        those that a visitor wrote."""
         if not self._directory:
             return
         with name_step("looking for guessable identifiers"):
@@ -212,7 +214,7 @@ def _list_missing(present: Any, values: Iterable[str]) -> list[str]:
 def _make_definition(
     verb: str, definition: Definition, method: str, path: str, row: SettingRow | None = None
 ) -> Step:
-    """The step for a definition; `row`: the present one, if there is any."""
+    """Make the step for a definition; `row`: the present definition, if there is one."""
     model = MODELS[definition.model].removesuffix("_attribute")
     present = list((row or {}).get("attribute_values") or [])
     body = {

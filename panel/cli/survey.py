@@ -35,7 +35,7 @@ class StepFailed(Exception):
 
 @contextmanager
 def name_step(step: str) -> Iterator[None]:
-    """Raises `StepFailed` instead of `PanelError`."""
+    """Raise `StepFailed` in place of a `PanelError` of the block."""
     try:
         yield
     except PanelError as error:
@@ -44,7 +44,7 @@ def name_step(step: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Tab:
-    """A dashboard app, and where it leads: see `_read_place`."""
+    """A dashboard app, and the address that it leads to: see `_read_place`."""
 
     row: SettingRow
     place: str
@@ -57,7 +57,7 @@ class Survey:
     not.
 
     `version`: of Chatwoot, () where it does not say; `former`: former addresses of this panel,
-    `others`: addresses of other panels; `unlisted`: what the token may not read.
+    `others`: addresses of other panels; `unlisted`: the rows that the token may not read.
     """
 
     version: tuple[int, ...]
@@ -72,12 +72,12 @@ class Survey:
 
     @property
     def mark(self) -> Mark | None:
-        """The mark of the installation that writes into the account; None without one."""
+        """Return the mark of the installation that writes into the account; None without a mark."""
         return read_mark(find_marked(self.definitions))
 
     @property
     def webhook(self) -> SettingRow | None:
-        """The present webhook that setup keeps."""
+        """Return the present webhook that setup keeps."""
         return next(iter((*self.webhooks, *self.former_webhooks)), None)
 
 
@@ -110,11 +110,11 @@ def survey_account(chatwoot: Chatwoot, settings: Settings) -> Survey:
 
 
 def _is_former(place: str, tabs: list[Tab], webhooks: list[SettingRow], settings: Settings) -> bool:
-    """Was this panel at this address? Then the tab has a launch key of ours, or the webhook our
-    secret.
+    """Tell whether this panel was at this address: the tab there has a launch key of ours, or the
+    webhook has our secret.
 
-    An address without a tab counts as ours too, because no panel is in use there. Any other is
-    another panel's.
+    An address without a tab counts as ours too, because no panel is in use there. Any other address
+    is another panel's.
     """
     keys = [tab.key for tab in tabs if tab.place == place]
     ours = {derive_launch_key(secret) for secret in settings.secrets}
@@ -133,7 +133,8 @@ def _read_version(chatwoot: Chatwoot) -> tuple[int, ...]:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """The version's three numbers, without a fork's additions; () where there are none."""
+    """Return the version's three numbers, without a fork's additions; () where the text has
+    none."""
     match = VERSION_NUMBER.match(text)
     return tuple(int(part or 0) for part in match.groups()) if match else ()
 
@@ -159,7 +160,7 @@ def _list_rows(chatwoot: Chatwoot, path: str, unlisted: list[str]) -> list[Setti
 
 
 def read_rows(answer: Any) -> list[SettingRow]:
-    """The rows of a list, which Chatwoot wraps in one way or another."""
+    """Return the rows of a list, which Chatwoot wraps in several ways."""
     if isinstance(answer, dict):
         payload = answer.get("payload", {})
         answer = payload.get("webhooks", []) if isinstance(payload, dict) else payload
@@ -167,28 +168,30 @@ def read_rows(answer: Any) -> list[SettingRow]:
 
 
 def read_secret(answer: Any) -> str:
-    """The webhook's secret in the answer to its creation; none before Chatwoot 4.11.2."""
+    """Return the webhook's secret in the answer to its creation; Chatwoot before 4.11.2 has
+    none."""
     payload = answer.get("payload") if isinstance(answer, dict) else None
     webhook = payload.get("webhook") if isinstance(payload, dict) else None
     return str(webhook.get("secret") or "") if isinstance(webhook, dict) else ""
 
 
 def _read_place(app: SettingRow) -> tuple[str, str]:
-    """The address of a tab and its launch key; empty where it cannot be a panel's, or has none."""
+    """Return the address of a tab and its launch key; each is empty where the tab has none of a
+    panel."""
     matches = [LAUNCH_ADDRESS.fullmatch(url) for url in list_addresses(app)]
     return (matches[0][1], matches[0][2] or "") if len(matches) == 1 and matches[0] else ("", "")
 
 
 def _read_base(webhook: SettingRow) -> str:
-    """The panel's address of a webhook with our name; empty where it is no panel's."""
+    """Return the panel's address in a webhook with our name; empty for any other webhook."""
     url = str(webhook.get("url"))
     marked = webhook.get("name") == TITLE and url.endswith(WEBHOOK_PATH)
     return url.removesuffix(WEBHOOK_PATH) if marked else ""
 
 
 def _leads_to(app: SettingRow, base: str) -> bool:
-    """Does the app lead to this address, by title and address, or by the launch key? The title
-    alone proves nothing, since somebody else's app may have it."""
+    """Tell whether the app leads to this address, by title and address, or by the launch key. The
+    title alone proves nothing, since another app may have the same."""
     is_titled = app.get("title") == TITLE
     addresses = list_addresses(app)
     return _read_place(app)[0] == base or (
@@ -197,7 +200,7 @@ def _leads_to(app: SettingRow, base: str) -> bool:
 
 
 def list_addresses(app: SettingRow) -> list[str]:
-    """The addresses that a dashboard app shows."""
+    """Return the addresses that a dashboard app shows."""
     content = app.get("content")
     items = content if isinstance(content, list) else []
     return [str(item.get("url")) for item in items if isinstance(item, dict)]

@@ -44,7 +44,7 @@ WORKER_SAYS = {
     HELD_BACK: "executing nothing: another installation writes into this account (sync status)",
     STOPPED: "stopped",
 }
-CHUNK = 1000  # organizations between two steps of the progress bar
+CHUNK = 1000  # the number of organizations in a step of the progress bar
 
 
 @click.group("sync")
@@ -76,7 +76,8 @@ def _monitored(address: str | None) -> Iterator[None]:
 
 
 def _execute() -> None:
-    # Before the signal handlers: a process that waits for the database can be ended at once.
+    # This comes before the signal handlers, so that a process that waits for the database can be
+    # ended at once.
     refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
@@ -98,7 +99,7 @@ def list_known(as_json: bool) -> None:
     echo(numbers, as_json, lambda: map(str, numbers))
 
 
-# -- bringing many in line -----------------------------------------------------------------------
+# -- work on many organizations --------------------------------------------------------------------
 
 
 @group.command("backfill")
@@ -152,7 +153,7 @@ def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
 
 
 def _watch(ids: list[int]) -> Iterable[int]:
-    """The ids again, with a progress bar on standard error."""
+    """Yield the ids, with a progress bar on standard error."""
     with click.progressbar(ids, label="organizations", file=sys.stderr) as bar:
         yield from bar
 
@@ -178,7 +179,7 @@ def _drift_lines(calls: list[PlannedCall]) -> Iterable[str]:
 
 
 def _read_numbers(words: tuple[str, ...]) -> list[int]:
-    """Ids as arguments, from a file, or from standard input (`-`)."""
+    """Read ids from the arguments, from a file, or from standard input (`-`)."""
     texts: list[str] = []
     for word in words or ("-",):
         if word.isdigit():
@@ -196,7 +197,7 @@ def _read_numbers(words: tuple[str, ...]) -> list[int]:
 
 
 def _line_up(intake: Intake, numbers: list[int], quiet: bool) -> None:
-    """Line up some at a time, to show the progress."""
+    """Line up the organizations in portions, to show the progress."""
     rest = iter(numbers)
     with click.progressbar(length=len(numbers), label="lining up", file=sys.stderr) as bar:
         while chunk := list(islice(rest, CHUNK)):

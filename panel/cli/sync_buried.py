@@ -49,9 +49,9 @@ def show_buried(
         )
     if dismiss or dismiss_all:
         chosen = [dismiss] if dismiss else [burial.id for burial in listed]
-        who = by or _find_user()
-        done = [key for key in chosen if get(Intake).dismiss(key, who)]
-        _report_done("dismissed", f"dismissed by {who}", done, chosen, as_json)
+        person = by or _find_user()
+        done = [key for key in chosen if get(Intake).dismiss(key, person)]
+        _report_done("dismissed", f"dismissed by {person}", done, chosen, as_json)
     draw = _settled_lines if settled else _buried_lines
     echo([_make_value(burial) for burial in listed], as_json, lambda: draw(listed))
     sys.exit(FOUND if listed and not settled else 0)
@@ -70,7 +70,7 @@ def _report_done(
 
 
 def _find_user() -> str:
-    """The user of this process, as the system calls them."""
+    """Return the user name of this process."""
     number = os.getuid()
     try:
         return pwd.getpwuid(number).pw_name
@@ -79,7 +79,7 @@ def _find_user() -> str:
 
 
 def _make_value(burial: BuriedHooks) -> dict[str, Any]:
-    """A burial for programs. Times are epoch seconds."""
+    """Return a burial for programs. Times are epoch seconds."""
     return {
         **asdict(burial),
         "meaning": explain_reason(burial.reason, burial.side),

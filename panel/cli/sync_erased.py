@@ -1,4 +1,5 @@
-"""`flask --app app sync erased`: contacts that were deleted in Chatwoot; may one be made again?"""
+"""`flask --app app sync erased`: lists contacts that were deleted in Chatwoot, and lets them be
+made again."""
 
 import logging
 from collections.abc import Iterable

@@ -28,9 +28,9 @@ from panel.sync.installation_mark import HELD_BACK_BY, UNREADABLE
 from panel.sync.intake import Intake, Stats
 from panel.sync.reasons import explain_reason, find_reason
 
-DATABASE = "database"  # the check
-LONG_SECONDS = 3600.0  # that a hook may wait
-MOST_LINES = 10  # of one kind
+DATABASE = "database"  # the name of the check
+LONG_SECONDS = 3600.0  # the longest that a hook may wait
+MOST_LINES = 10  # lines of one kind
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SyncState:
 
     @property
     def problems(self) -> list[str]:
-        """The problems, with advice, a sentence each; empty when all is well."""
+        """Return the problems, with advice, a sentence each; empty when all is well."""
         return [
             *self._find_database_problems(),
             *self._find_worker_problems(),
@@ -101,7 +101,7 @@ class SyncState:
 
 
 def _find_failing_problems(stats: Stats) -> Iterator[str]:
-    """A sentence for each reason, over passes and tasks."""
+    """Yield a sentence for each reason, over passes and tasks."""
     passes = Counter((item.side, item.reason) for item in stats.failing)
     tasks = Counter((item.side, item.reason) for item in stats.failing_tasks)
     for (side, reason), count in (passes + tasks).most_common(MOST_LINES):
@@ -142,7 +142,7 @@ def _read_state() -> SyncState:
 
 
 def _make_value(state: SyncState) -> dict[str, Any]:
-    """The state for programs. Times are epoch seconds."""
+    """Return the state for programs. Times are epoch seconds."""
     arrivals = {name: _make_arrival(name, state.arrivals[name]) for name in DELIVERY_CHECKS}
     more = {"is_well": not state.problems, "problems": state.problems}
     return {
@@ -157,7 +157,7 @@ def _make_value(state: SyncState) -> dict[str, Any]:
 
 
 def _make_arrival(name: str, finding: Finding) -> dict[str, Any]:
-    """`refused` counts the last hour, by reason."""
+    """Return a finding for programs; `refused` counts the last hour, by reason."""
     tallies = services().deliveries.read(DELIVERY_CHECKS[name])
     accepted = tallies.pop(ACCEPTED, None)
     return {
@@ -195,7 +195,7 @@ def _status_lines(state: SyncState) -> Iterable[str]:
 
 
 def _describe_lane(lane: Lane, stats: Stats) -> str:
-    """The line of a slow lane, in which thousands may wait for hours, as they should."""
+    """Write the line of a slow lane, in which thousands may wait for hours, as they should."""
     return f"          {stats.count_waiting(lane)} of them for a {lane.name.lower()}"
 
 

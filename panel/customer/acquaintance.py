@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def learn_organization(services: Services, reading: Reading[Organization]) -> None:
     """Add the words of the organization to the search index, unless a pass has seen it: a pass
-    knows more. Of one that an administrator had forgotten nothing is added.
+    knows more. An organization that an administrator had forgotten is not added.
 
     While the database is silent nothing is added; the next read of the organization adds it.
     """

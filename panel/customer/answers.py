@@ -20,22 +20,20 @@ from panel.services import Services
 from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Document
 
 # The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
-BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = ANSWER_KINDS = (
-    *("key", "tax_id", "order"),
-    *("quote", "email"),
-)
-BY_NUMBER = "number"  # of a wrong one nobody knows whether it was meant for an order or a quote
+BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = "key", "tax_id", "order", "quote", "email"
+ANSWER_KINDS = (BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS)
+BY_NUMBER = "number"  # a wrong number may have been meant for an order or for a quote
 KEY_LENGTH = 8  # of a license key, the last characters
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
-RECORD_LENGTHS = range(3, 13)  # digits of an order's or a quote's number that is taken for one
-# The kinds that are unknown while a document cannot be read, and the kinds that an answer of
-# this look may be.
+RECORD_LENGTHS = range(3, 13)  # the possible counts of digits of an order's or a quote's number
+# The kinds that cannot be compared while a document cannot be read.
 KINDS_OF_DOCUMENTS = {
     LICENSES.name: (BY_KEY,),
     ORGANIZATION.name: (BY_TAX, BY_ADDRESS),
     ORDERS.name: (BY_ORDER,),
     QUOTES.name: (BY_QUOTE,),
 }
+# The kinds that an answer may be by its look.
 KINDS_OF_LOOKS = {
     BY_KEY: (BY_KEY,),
     BY_TAX: (BY_TAX,),
@@ -49,7 +47,7 @@ COUNTRY = "BR"  # of a phone that is written without its country
 class Facts:
     """The facts of an organization that a customer may know too, as the back office wrote them.
 
-    `phone`: the registered one; `unread`: the kinds that could not be had, and why.
+    `phone`: the registered one; `unread`: the kinds that could not be read, and why.
     """
 
     keys: tuple[str, ...] = ()
@@ -103,7 +101,7 @@ def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def find_gap(answer: str, facts: Facts) -> str:
-    """Why nobody can say now whether this answer is right; empty where it can be said."""
+    """Return why this answer cannot be judged now; empty where it can."""
     kinds = KINDS_OF_LOOKS.get(guess_kind(answer), ANSWER_KINDS)
     return next((facts.unread[kind] for kind in kinds if kind in facts.unread), "")
 
@@ -118,7 +116,8 @@ def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
     return agreements
 
 
-MakeRight = Callable[[str, str], tuple[str, str]]  # of answer and value, both as they are compared
+# Brings an answer and a value into the form in which they are compared.
+MakeRight = Callable[[str, str], tuple[str, str]]
 
 
 def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRight], ...]:
@@ -181,7 +180,7 @@ def guess_kind(text: str) -> str:
     if digits and digits == _flatten(text):
         return "" if normalize_phone(text, COUNTRY) else _guess_number(len(digits))
     if CNPJ.fullmatch("".join(fold(text).split())):
-        return BY_TAX  # since July 2026 some have letters
+        return BY_TAX  # since July 2026 some CNPJs have letters
     words = [_flatten(word) for word in text.split()]
     is_key = any(len(word) >= KEY_LENGTH and re.search("[0-9]", word) for word in words)
     return BY_KEY if is_key else ""

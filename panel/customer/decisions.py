@@ -25,7 +25,7 @@ from panel.upstream.chatwoot import (
 from panel.upstream.documents import ORGANIZATION
 
 ACTIONS = ("pick", "refuse", "undo")
-CONTACT_SECONDS = 3.0  # seconds for a contact that a pass is writing
+CONTACT_SECONDS = 3.0  # the wait for a contact that a pass is writing
 
 
 class CannotPick(GiveUp):
@@ -196,9 +196,9 @@ def _find_outdated(visit: Visit, action: str, decisions: list[Link]) -> set[int]
 
 
 def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:
-    """Return the decision of that `moment`, none where it is gone. Without a moment it is the
-    newest: the pick that is shown, else the refusal. Its twin comes with it, the link of the
-    contact or of the conversation."""
+    """Return the links of the decision that was made at that `moment`; none where it is gone.
+    Without a moment, the newest decision is meant: the pick that is shown, else the refusal. A
+    decision can have two links: one of the contact, one of the conversation."""
     own_links = [link for link in visit.links if link.organization == organization]
     decisions = [link for link in own_links if link.said_by == BY_AGENT]
     if not moment:

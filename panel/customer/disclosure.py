@@ -5,7 +5,7 @@ contact shows in Chatwoot itself are not masked: the agent sees them beside the 
 """
 
 from panel.customer.matching import PROVEN
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 
 AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES = (
     "amount",
@@ -17,7 +17,7 @@ AMOUNT, TAX_ID, LICENSE_KEY, EMAIL, PHONE_NUMBER, FREE_TEXT = VALUE_KIND_NAMES =
 )
 VALUE_KINDS = frozenset(VALUE_KIND_NAMES)
 NOTHING = frozenset[str]()
-# This row counts while the customer is unproven; for a proven customer nothing is masked.
+# The sets of `MASK_NAMES` while the customer is unproven; a proven customer's values are shown.
 WHILE_UNPROVEN = (VALUE_KINDS, frozenset({TAX_ID, LICENSE_KEY, FREE_TEXT}), NOTHING)
 MASKED = dict(zip(MASK_NAMES, WHILE_UNPROVEN, strict=True))
 

@@ -159,7 +159,7 @@ class Lookup:
         try:
             return self._services.chatwoot.sources(conversation.contact.id, conversation.inbox)
         except PanelError:
-            return frozenset()  # so that these prove nothing
+            return frozenset()  # without the addresses, the channel proves nothing
 
     def _find_verifications(self, conversation: Conversation) -> list[Verification]:
         """Return the verifications of this contact with its present keys, not resolved since."""
@@ -169,11 +169,13 @@ class Lookup:
             return []
         try:
             valid = filter_holding(self._services, conversation, rows)
+            departed = _find_departed(self._services, rows)
         except PanelError:
-            return []  # it is not known whether this is still the same person
-        if len(valid) < len(rows):
+            return []  # nobody knows whether this is still the same person
+        if departed:
+            verifications.end_words(conversation.id, departed)
+        elif len(valid) < len(rows):
             verifications.end(conversation.id)
-            return []
         return valid
 
     # -- contacts that Chatwoot merged ---------------------------------------------------------
@@ -202,13 +204,22 @@ class Lookup:
 
 
 def filter_holding(
-    services: Services, conversation: Conversation, found: Collection[Verification]
+    services: Services, conversation: Conversation, verifications: Collection[Verification]
 ) -> list[Verification]:
     """Return the verifications of this conversation that are still valid; raises `PanelError`."""
-    if not found or conversation.status == RESOLVED:
+    if not verifications or conversation.status == RESOLVED:
         return []
     digest = digest_present_keys(services, conversation)
-    return [row for row in found if hmac.compare_digest(row.digest, digest)]
+    departed = _find_departed(services, verifications)
+    same = [row for row in verifications if hmac.compare_digest(row.digest, digest)]
+    return [row for row in same if row.witness not in departed]
+
+
+def _find_departed(services: Services, verifications: Collection[Verification]) -> Collection[int]:
+    """Return the agents whose word is among these, and who have left the account: whoever was
+    dismissed vouches for nobody."""
+    witnesses = {row.witness for row in verifications} - {0}
+    return witnesses - services.chatwoot.agents().keys() if witnesses else ()
 
 
 def digest_present_keys(services: Services, conversation: Conversation) -> str:

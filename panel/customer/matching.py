@@ -31,7 +31,7 @@ from decimal import Decimal
 
 from panel.data.directory import Keys, Match
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.data.verifications import Verification
+from panel.data.verifications import BY_ACQUAINTANCE, Verification
 from panel.models.phones import is_personal_phone, list_spellings, normalize_phone
 from panel.models.text import clean, normalize_email
 from panel.upstream.chatwoot import (
@@ -45,8 +45,7 @@ from panel.upstream.chatwoot import (
 CLAIMED = "claimed"
 PROVEN, UNPROVEN = "proven", "unproven"
 MOST_CANDIDATES = 10
-BY_ACQUAINTANCE = "known"  # the kind of a verification: an agent says that they know the person
-PHONE = "phone"  # the one key that anything proves
+PHONE = "phone"  # the one key that a channel can prove
 PHONE_CHANNELS = frozenset({"Channel::Whatsapp", "Channel::Sms", "Channel::TwilioSms"})
 # Channels write the number in two ways: WhatsApp as digits alone, Twilio as `whatsapp:+5561…`.
 SOURCE = re.compile(r"(?:whatsapp:)?\+?([1-9][0-9]{6,14})")
@@ -180,12 +179,12 @@ def identify(
         organizations = [
             match.organization for match in matches if match.organization not in refusals
         ]
-        possible = [*stored, *(look.judge_match(each) for each in organizations)]
-        candidates = [each for each in possible if each.trust == PROVEN] or possible
+        possible = [*stored, *(look.judge_match(number) for number in organizations)]
+        candidates = [candidate for candidate in possible if candidate.trust == PROVEN] or possible
         if not stored and not _any_proven(possible):
             candidates = [*possible, *_read_claims(conversation, set(refusals))]
-    annotated = [_add_verifications(each, verifications) for each in _deduplicate(candidates)]
-    verified = {each.organization for each in verifications if each.opens and _is_shown(each)}
+    annotated = [_add_verifications(row, verifications) for row in _deduplicate(candidates)]
+    verified = {row.organization for row in verifications if row.opens and _is_shown(row)}
     return Identification(tuple(annotated), tuple(refusals.values()), look.proven | verified)
 
 

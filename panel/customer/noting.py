@@ -21,11 +21,11 @@ WRITTEN, WRITTEN_BEFORE, BEING_WRITTEN = NOTE_OUTCOMES = (
     "written_before",
     "being_written",
 )
-SKEW_SECONDS = 120.0  # between our clock and Chatwoot's, where the note is looked for
+SKEW_SECONDS = 120.0  # by how much our clock and Chatwoot's may differ in the search for the note
 
 
 class NoteUnsettled(TryLater):
-    """It is unknown whether Chatwoot has the note; `code` says why."""
+    """Nobody knows whether Chatwoot has the note; `code` says why."""
 
 
 def write_note(services: Services, seal: Seal, record: tuple[str, int], text: str) -> str:
@@ -81,7 +81,8 @@ def _write(services: Services, seal: Seal, mark: str, text: str) -> None:
 
 
 def _may_have_arrived(error: PanelError) -> bool:
-    """A call may have succeeded that ended in silence, a failure midway or an unreadable answer."""
+    """Tell whether the call may have succeeded: it ended in silence, midway, or with an unreadable
+    answer."""
     if error.code == "rate_limited" or error.code.startswith("http_4"):
         return False
     return isinstance(error, Unreachable | Unwell | Unreadable)

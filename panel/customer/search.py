@@ -31,8 +31,8 @@ LONGEST_ID = 18
 
 @dataclass(frozen=True)
 class Result:
-    """`tax_id`: whether there is one. `why`: the kind and the word of the match, where the shown
-    texts do not contain it; of a masked kind the kind alone."""
+    """An organization of the results. `tax_id`: whether it has one. `why`: the kind and the word of
+    the match, where the shown texts do not contain the word; of a masked kind the kind alone."""
 
     organization: int
     name: str

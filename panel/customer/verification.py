@@ -1,7 +1,8 @@
 """Verification: an agent finds out whether the person of a conversation belongs to the company.
 
 An answer is compared here, on the server. A contact has five tries for an organization in 24 hours,
-and wrong searches for such values count among them. A call is no guess, nor is an agent's word that
+and wrong searches for such values count among them. A value that the panel has uncovered proves
+nobody: the agent may have it from there. A call is no guess, nor is an agent's word that
 they know the person: these are not counted. Every verification leaves a row in the access log
 before anything is opened or told, and no row holds the typed text.
 
@@ -21,6 +22,8 @@ from panel.auth.tokens import SHARED_SECRET, Seal
 from panel.cache.policy import CacheControl
 from panel.customer.answers import (
     BY_ADDRESS,
+    BY_KEY,
+    BY_TAX,
     Agreement,
     Facts,
     compare_answer,
@@ -29,7 +32,7 @@ from panel.customer.answers import (
     read_facts,
 )
 from panel.customer.lookup import Visit, digest_present_keys
-from panel.customer.matching import BY_ACQUAINTANCE, PROVEN, read_keys
+from panel.customer.matching import PROVEN, read_keys
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.db import transaction
@@ -37,6 +40,8 @@ from panel.data.links import withdraw_disclosed
 from panel.data.search_index import fold
 from panel.data.verification_tries import digest_beginnings, note_search, take_try
 from panel.data.verifications import (
+    BY_ACQUAINTANCE,
+    BY_CALL,
     HOLDS_SECONDS,
     Verification,
     delete_opening,
@@ -47,13 +52,17 @@ from panel.errors import GiveUp, PanelError
 from panel.models.organizations import Organization
 from panel.services import Services
 from panel.upstream.chatwoot import RESOLVED
-from panel.upstream.documents import ORGANIZATION
+from panel.upstream.documents import LICENSES, ORGANIZATION
 
 log = logging.getLogger(__name__)
 
-BY_CALL = "call"
 AGENT_UNPROVEN = "agent not proven"
 LONGEST_ANSWER = 200
+# The kinds of answer that an uncovered section shows.
+UNCOVERED_KINDS = {LICENSES.name: (BY_KEY,), ORGANIZATION.name: (BY_TAX, BY_ADDRESS)}
+UNCOVERED_SECONDS = 24 * 3600.0
+# What the panel says of a right answer that opened nothing.
+ONLY_HINT, SHOWN_BEFORE = "only_hint", "shown_before"
 ACQUAINTANCE_LENGTHS = range(3, 151)
 
 
@@ -64,7 +73,7 @@ class NotVerified(GiveUp):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One company and one conversation, as they are at this moment."""
+    """A try: the company and the conversation, as they are at this moment."""
 
     visit: Visit
     organization: int
@@ -85,8 +94,9 @@ class Verifier:
         digest = digest_present_keys(self._services, visit.conversation)
         return Attempt(visit, organization, digest, read_facts(self._services, organization))
 
-    def check_answer(self, attempt: Attempt, answer: str) -> bool:
-        """Compare the answer; returns whether a right one proves the person, or is only a hint."""
+    def check_answer(self, attempt: Attempt, answer: str) -> str:
+        """Compare the answer. Returns why a right one opened nothing; empty where it proves the
+        person."""
         answer = " ".join(answer.split())
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
@@ -94,25 +104,49 @@ class Verifier:
             # No kind is compared then: a guess that costs no try could be repeated for ever.
             raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-        opens = self._count(attempt, answer, right)
+        rows, shown = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
-        return opens
+        if any(row.opens for row in rows):
+            return ""
+        return SHOWN_BEFORE if shown else ONLY_HINT
 
-    def _count(self, attempt: Attempt, answer: str, right: Sequence[Agreement]) -> bool:
-        """Store the try, the values that it opens and its log rows in one transaction."""
+    def _count(
+        self, attempt: Attempt, answer: str, right: Sequence[Agreement]
+    ) -> tuple[list[Verification], list[str]]:
+        """Store the try, the values that it opens and its log rows in one transaction.
+
+        Returns the rows, and the right kinds of which there is none, since they were uncovered.
+        """
         visit, organization = attempt.visit, attempt.organization
-        rows = [self._make_row(attempt, agreement.kind, agreement.number) for agreement in right]
+        uncovered = self.find_uncovered(visit, organization)
+        shown = [agreement.kind for agreement in right if agreement.kind in uncovered]
+        rows = [
+            self._make_row(attempt, agreement.kind, agreement.number)
+            for agreement in right
+            if agreement.kind not in shown
+        ]
         with transaction(self._services.database) as connection:
             until = take_try(connection, visit.conversation.contact.id, organization)
-            note = _describe_try(guess_kind(answer), rows, until)
+            note = _describe_try(guess_kind(answer), rows, until, shown)
             audit_log.write_entry(connection, _make_entry(visit.seal, organization, note))
             if until is None:
                 self._keep(connection, attempt, rows)
         if until is not None:
             _report_refusal(visit.seal, organization)
             raise NotVerified("too_many_tries", retry_at=until)
-        return any(row.opens for row in rows)
+        return rows, shown
+
+    def find_uncovered(self, visit: Visit, organization: int) -> frozenset[str]:
+        """Return the kinds of answer that the panel has uncovered within a day, in this
+        conversation or for this agent."""
+        sections = self._services.audit_log.find_uncovered(
+            organization,
+            visit.conversation.id,
+            visit.agent.id,
+            time.time() - UNCOVERED_SECONDS,
+        )
+        return frozenset(kind for name in sections for kind in UNCOVERED_KINDS.get(name, ()))
 
     def note_call(self, attempt: Attempt) -> None:
         """Note that the agent has called the registered phone and reached the person."""
@@ -209,9 +243,12 @@ class Verifier:
         return kind in self._services.settings.verify_by
 
 
-def _describe_try(guessed: str, rows: Sequence[Verification], until: float | None) -> str:
+def _describe_try(
+    guessed: str, rows: Sequence[Verification], until: float | None, shown: Sequence[str] = ()
+) -> str:
     """Return kind and outcome, never the typed text."""
-    kinds = ", ".join(row.kind if row.opens else f"{row.kind} (a hint)" for row in rows)
+    names = [row.kind if row.opens else f"{row.kind} (a hint)" for row in rows]
+    kinds = ", ".join([*names, *(f"{kind} (uncovered before)" for kind in shown)])
     if until is not None:
         return f"{guessed or 'text'} not compared: too many tries"
     return f"{kinds} right" if kinds else f"{guessed or 'text'} wrong"

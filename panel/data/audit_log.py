@@ -1,4 +1,5 @@
-"""The audit log: which agent was shown or decided what, and how proven; ids only, no names.
+"""The audit log: what an agent was shown or decided, and how the agent was proven; ids only, no
+names.
 
 The one owner of the table `access_log`. Kept for `PANEL_KEEP_DAYS`.
 """
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     delete,
     literal,
+    or_,
     select,
 )
 
@@ -31,9 +33,10 @@ log = logging.getLogger(__name__)
 SHOWN, UNCOVERED, SEARCHED, NOTED = "shown", "uncovered", "searched", "noted"
 TRIED, VERIFIED, UNVERIFIED, PHONE_SHOWN = "tried", "verified", "unverified", "phone_shown"
 SIGNED_IN, SIGNED_OUT = "signed_in", "signed_out"
-EXPLAINED = "explained"  # to an administrator, by `GET /why`
+EXPLAINED = "explained"  # an explanation was shown to an administrator, by `GET /why`
 LONGEST_NOTE = 200
-IDS = ("what", "agent", "conversation", "organization")  # of a row; a note may hold anything
+# The ids of a row; notes are left out, for they may hold anything.
+IDS = ("what", "agent", "conversation", "organization")
 
 access_log = Table(
     "access_log",
@@ -49,7 +52,8 @@ access_log = Table(
     Column("source", String(24), nullable=False),
     Column("note", String(LONGEST_NOTE), nullable=False),
 )
-_INSERT = access_log.insert()  # made once: with its values it would be made at every opening
+# Built once: a statement with its values would be built at every opening.
+_INSERT = access_log.insert()
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ class AuditEntry:
     """One row. `what`: `shown`, `uncovered`, `searched`, `noted`, `pick`, `refuse`, `undo`,
     `tried`, `verified`, `unverified`, `phone_shown`, `signed_in`, `signed_out`, `explained`.
 
-    0 and empty where there is none. `link` with `source`: how the organization was found (`matched`
-    by `email`); `note`: the state and version of each section that was shown, the scope of a pick,
-    the section and reason of an uncovering, the record of a note (`orders 4217`), the number of
-    hits of a search and their ids, the kind of an answer and whether it was right, the kind of a
-    verification.
+    A field that has no value is 0 or empty. `link` with `source`: how the organization was found
+    (`matched` by `email`); `note`: the state and version of each section that was shown, the scope
+    of a pick, the section and reason of an uncovering, the record of a note (`orders 4217`), the
+    number of hits of a search and their ids, the kind of an answer and whether it was right, the
+    kind of a verification.
     """
 
     what: str
@@ -76,8 +80,8 @@ class AuditEntry:
 
 
 def note_found(organizations: Sequence[int], more: bool) -> str:
-    """`found 2: 42 45`, in whole ids; ids that do not fit become `…`. The query itself is never
-    kept."""
+    """Return a note such as `found 2: 42 45`. Ids that do not fit are replaced by `…`; no id is
+    cut. The query itself is never kept."""
     note = f"found {len(organizations)}{'+' if more else ''}:"
     for number in organizations:
         longer = f"{note} {number}"
@@ -88,7 +92,8 @@ def note_found(organizations: Sequence[int], more: bool) -> str:
 
 
 def _is_about(organization: int) -> ColumnElement[bool]:
-    """Does a row concern the organization? A search names its hits in the note."""
+    """Make the condition for rows that concern the organization: a search names its hits in the
+    note."""
     words = literal(" ") + access_log.c.note + " "
     is_hit = (access_log.c.what == SEARCHED) & words.like(f"% {organization} %")
     return (access_log.c.organization == organization) | is_hit
@@ -107,12 +112,13 @@ class AuditLog:
         self._engine = engine
 
     def record(self, entry: AuditEntry) -> None:
-        """Keep one row. Raises `Unreachable("database")`."""
+        """Write one row. Raises `Unreachable("database")`."""
         with transaction(self._engine) as connection:
             write_entry(connection, entry)
 
     def try_record(self, entry: AuditEntry) -> None:
-        """Record a row where the caller goes on without the database too; a gap is logged."""
+        """Write one row for a caller that goes on without the database too; a missing row is
+        logged."""
         try:
             self.record(entry)
         except PanelError as error:
@@ -122,7 +128,7 @@ class AuditLog:
     def list_entries(
         self, agent: int | None = None, organization: int | None = None, since: float = 0.0
     ) -> Iterator[AuditEntry]:
-        """Newest first, as they are read. Raises `Unreachable("database")`."""
+        """Yield entries while they are read, the newest first. Raises `Unreachable("database")`."""
         conditions = [access_log.c.at >= since]
         if agent is not None:
             conditions.append(access_log.c.agent == agent)
@@ -135,7 +141,21 @@ class AuditLog:
             for row in some.execute(newest).mappings():
                 yield AuditEntry(**row)
 
+    def find_uncovered(
+        self, organization: int, conversation: int, agent: int, since: float
+    ) -> frozenset[str]:
+        """Names of the sections that were uncovered in this conversation, or by this agent in any.
+        Raises `Unreachable("database")`."""
+        notes = select(access_log.c.note).where(
+            access_log.c.what == UNCOVERED,
+            access_log.c.organization == organization,
+            access_log.c.at >= since,
+            or_(access_log.c.conversation == conversation, access_log.c.agent == agent),
+        )
+        with transaction(self._engine) as connection:
+            return frozenset(note.partition(":")[0] for note in connection.scalars(notes))
+
     def prune(self, before: float) -> int:
-        """Delete rows that are older than this; returns how many."""
+        """Delete rows from before this moment; returns their number."""
         with transaction(self._engine) as connection:
             return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

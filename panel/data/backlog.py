@@ -11,12 +11,11 @@ from panel.data.lanes import Lane, LaneLength, read_lanes
 
 @dataclass(frozen=True)
 class Backlog:
-    """The present counts. Times are epoch seconds, None where there is nothing of the kind.
+    """The present counts. Times are epoch seconds, None where there is no such row.
 
-    `oldest_at`: when the oldest hook came that somebody waits for, which is the first lane's alone:
-    in the others thousands may wait for hours, as they should. `lanes`: all of them. `retrying`:
-    organizations whose last try failed. `nightly_at`: when a night or `sync reconcile` lined up
-    passes last.
+    `oldest_at`: when the oldest waiting hook of the first lane came. In the other lanes thousands
+    may wait for hours, as they should. `lanes`: all of them. `retrying`: organizations whose last
+    try failed. `nightly_at`: the last time at which a night or `sync reconcile` lined up passes.
     """
 
     hooks_waiting: int

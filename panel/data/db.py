@@ -37,7 +37,8 @@ ANSWER_SECONDS = 8.0  # PostgreSQL's time for one statement
 
 
 def connect(url: str) -> Engine:
-    """The engine behind `PANEL_DATABASE_URL`. The file is not opened yet, and no folder made."""
+    """Make the engine for `PANEL_DATABASE_URL`. The file is not opened yet, and no folder is
+    made."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         engine = create_engine(
@@ -51,10 +52,10 @@ def connect(url: str) -> Engine:
 
 
 def connect_without_sync(engine: Engine) -> Engine:
-    """The same database, for rows that do not wait for the disk: a power cut may take the last
-    ones.
+    """Connect to the same database for rows that do not wait for the disk.
 
-    On SQLite a short transaction mostly waits for the disk. The rows survive every other end.
+    On SQLite a short transaction mostly waits for the disk. A power cut may take the last rows;
+    they survive any other end of the process or the machine.
     """
     return _connect_sqlite(engine.url, "NORMAL") if engine.dialect.name == "sqlite" else engine
 
@@ -67,13 +68,15 @@ def _connect_sqlite(address: URL, synchronous: str) -> Engine:
 
 
 class _PatientConnection(psycopg.Connection[Any]):
-    """Gives up a frozen server, whose machine still acknowledges packets and so looks alive."""
+    """A connection that gives up a frozen server, whose machine still acknowledges packets and so
+    looks alive."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, timeout or ANSWER_SECONDS)
         except psycopg.errors._WaitTimeout:
-            self.pgconn.finish()  # else the pool would ask it to roll back, and wait again
+            # Otherwise the pool would ask the server to roll back, and wait again.
+            self.pgconn.finish()
             raise
 
 
@@ -123,18 +126,19 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def insert(dialect: str, table: Table) -> Any:
-    """The dialect's INSERT, the one that knows `on_conflict_do_…`."""
+    """Return the INSERT of the dialect, which has `on_conflict_do_…`."""
     dialect_insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return dialect_insert(table)
 
 
 def partial_index(name: str, *columns: str, only: str) -> Index:
-    """An index of the rows for which the SQL in `only` holds; a query must use the same words."""
+    """Make an index of the rows for which the SQL in `only` holds; a query must use the same
+    words."""
     return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
 
 
 def upsert(engine: Engine, table: Table, values: Mapping[str, Any]) -> Insert:
-    """Insert the row, or replace the one with the same primary key."""
+    """Make the statement that inserts the row, or replaces the one with the same primary key."""
     keys = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in keys}
     statement = insert(engine.dialect.name, table).values(**values)

@@ -33,7 +33,7 @@ class BuriedHooks:
 
 
 def find_buried(connection: Connection, buried_id: str) -> tuple[int, str] | None:
-    """(organization, pass) of a buried pass, by its id or by that of one of its hooks."""
+    """Return (organization, pass) of a buried pass, by its id or by the id of one of its hooks."""
     of_pass = hooks.c.kind.not_in(SUBJECTS)
     row = connection.execute(_select_buried(buried_id).where(of_pass)).first()
     return (row.organization, row.pass_id) if row and row.pass_id else None
@@ -50,7 +50,7 @@ def unbury_hooks(connection: Connection, pass_id: str) -> bool:
 
 
 def bury_task(connection: Connection, trouble: TaskTrouble, try_id: str) -> None:
-    """Keep a task that was given up, as a hook of the organization whose pass may settle it."""
+    """Bury a task: write a buried hook of the organization whose next good pass may settle it."""
     task = trouble.task
     values = {
         "hook_id": f"{task.id}:{try_id}",
@@ -66,25 +66,25 @@ def bury_task(connection: Connection, trouble: TaskTrouble, try_id: str) -> None
     connection.execute(hooks.insert().values(**values, status=BURIED, pass_id=task.id))
 
 
-def settle_task(connection: Connection, task: Task, who: str, now: float) -> bool:
+def settle_task(connection: Connection, task: Task, person: str, now: float) -> bool:
     """Settle a task that is done after all, or tried again; False where it was not given up."""
     same = and_(hooks.c.status == BURIED, hooks.c.pass_id == task.id)
-    settled = {"status": SETTLED, "settled_at": now, "settled_by": who}
-    return connection.execute(update(hooks).where(same).values(**settled)).rowcount > 0
+    values = {"status": SETTLED, "settled_at": now, "settled_by": person}
+    return connection.execute(update(hooks).where(same).values(**values)).rowcount > 0
 
 
-def dismiss_hooks(connection: Connection, buried_id: str, who: str, now: float) -> bool:
+def dismiss_hooks(connection: Connection, buried_id: str, person: str, now: float) -> bool:
     """Settle the hooks buried under this id, or with the hook of this id; False when there are
     none.
 
-    `who`: the person who says that nothing has to be done about it.
+    `person`: the one who says that the hooks need no work.
     """
     row = connection.execute(_select_buried(buried_id)).first()
     if row is None:
         return False
     same = hooks.c.pass_id == row.pass_id if row.pass_id else hooks.c.hook_id == row.hook_id
-    settled = {"status": SETTLED, "settled_at": now, "settled_by": f"dismissed by {who}"}
-    connection.execute(update(hooks).where(hooks.c.status == BURIED, same).values(**settled))
+    values = {"status": SETTLED, "settled_at": now, "settled_by": f"dismissed by {person}"}
+    connection.execute(update(hooks).where(hooks.c.status == BURIED, same).values(**values))
     return True
 
 

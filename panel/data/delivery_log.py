@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 CHATWOOT, PLUGIN, AGENTS = "chatwoot", "plugin", "agents"  # the senders
 ACCEPTED = "accepted"
-PROBE = "probe"  # no sender: a row that never stays
+PROBE = "probe"  # the sender of a row that is removed at once
 WRITE_EVERY_SECONDS = 10.0
 COUNTED_MINUTES = 60
 MOST_UNWRITTEN = 1000  # remembered while the database is away
@@ -66,7 +66,7 @@ class DeliveryLog:
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = threading.Lock()  # held for a moment: guards the next three fields
+        self._lock = threading.Lock()  # guards the next three fields; it is held for a moment only
         self._unwritten: dict[Key, Tally] = {}
         self._timer: threading.Timer | None = None
         self._next_write = 0.0
@@ -74,7 +74,7 @@ class DeliveryLog:
         self._unwritable_until = 0.0
 
     def count(self, sender: str, answer: str) -> None:
-        """Count one delivery, to be written at once, or ten seconds after the last write."""
+        """Count one delivery. The count is written at once, or ten seconds after the last write."""
         now = self._clock()
         with self._lock:
             self._add((sender, answer, int(now // 60)), Tally(1, now))
@@ -85,7 +85,7 @@ class DeliveryLog:
                 self._timer.start()
 
     def read(self, sender: str) -> dict[str, Tally]:
-        """Every answer that the sender ever got. Raises `Unreachable("database")`.
+        """Return every answer that the sender ever got. Raises `Unreachable("database")`.
 
         Counts that are not written yet are missing where the database refused a write a moment ago.
         """
@@ -103,8 +103,10 @@ class DeliveryLog:
             return {answer: Tally(int(count), last_at) for answer, count, last_at in rows}
 
     def flush(self) -> None:
-        """Write this process's counts. Raises `Unreachable("database")`, and keeps them then."""
-        with self._writing:  # a later read finds the counts that another thread was writing
+        """Write this process's counts. Raises `Unreachable("database")`; then the counts are
+        kept."""
+        # A read that waits here finds the counts that another thread was writing.
+        with self._writing:
             with self._lock:
                 batch, self._unwritten = self._unwritten, {}
             if not batch:
@@ -119,7 +121,7 @@ class DeliveryLog:
                 raise
 
     def prove_writable(self) -> None:
-        """Write a row and remove it, for the disk to see. Raises `Unreachable("database")`.
+        """Write a row to the disk and remove it again. Raises `Unreachable("database")`.
 
         A row that is rolled back would never reach the disk, and a full disk would go unnoticed.
         """
@@ -132,12 +134,13 @@ class DeliveryLog:
         self._unwritable_until = 0.0
 
     def stop(self) -> None:
-        """Write the rest: the process ends, and nothing more is counted."""
+        """Write the remaining counts at the end of the process; later deliveries are not
+        counted."""
         with self._lock:
             timer = self._timer
         if timer is not None:
             timer.cancel()
-            timer.join()  # it may be writing already
+            timer.join()  # the timer's thread may be writing already
         self._try_to_flush()
 
     def _write_in_time(self) -> None:
@@ -179,7 +182,7 @@ def _write(connection: Connection, counted: Mapping[Key, Tally]) -> None:
     ]
     connection.execute(added, rows)
     for sender, answer, minute in sorted(counted):
-        # The newest row of an answer stays, however old, because it says when that was given last.
+        # The newest row of an answer stays, however old: it tells when the answer was given last.
         older = deliveries.c.minute <= minute - COUNTED_MINUTES
         same = and_(deliveries.c.sender == sender, deliveries.c.answer == answer)
         connection.execute(delete(deliveries).where(same, older))

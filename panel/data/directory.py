@@ -1,7 +1,7 @@
 """The directory: organizations, their people, and the people's contacts, as passes saw them.
 
 The one owner of its tables. A contact's attributes are computed from here, so a person of several
-organizations comes out the same whichever pass ran last.
+organizations gets the same attributes, whichever pass ran last.
 """
 
 from collections.abc import Collection
@@ -30,7 +30,9 @@ __all__ = [
     "COMPANY", "GUESSABLE", "KEY_NAMES", "Directory", "Keys", "Known", "Match", "Person",
     "further_contacts", "organizations", "people",
 ]
-# fmt: on The beginnings of earlier versions' identifiers, which a visitor can guess by counting.
+# fmt: on
+
+# The beginnings of earlier versions' identifiers, which a visitor can guess by counting.
 GUESSABLE = ("middag:user:", "middag:organization:")
 
 
@@ -82,7 +84,7 @@ class Directory:
     # -- contacts --------------------------------------------------------------------------------
 
     def further_contacts_of(self, organization: int) -> dict[str, set[int]]:
-        """The further contacts of people who have any, by the person's key."""
+        """Return the further contacts of the people who have any, by the person's key."""
         query = select(further_contacts).where(further_contacts.c.organization == organization)
         contacts: dict[str, set[int]] = {}
         with transaction(self._engine) as connection:
@@ -108,7 +110,8 @@ class Directory:
             connection.execute(update(people).where(is_main).values(contact=0))
 
     def note_merge(self, contact: int, base: int) -> None:
-        """Note that Chatwoot merged `contact` into `base`, which has no seat: none follows it."""
+        """Note that Chatwoot merged `contact` into `base`, which has no seat: the seats of
+        `contact` do not move there."""
         has_contact = people.c.contact == contact
         with transaction(self._engine) as connection:
             connection.execute(
@@ -121,7 +124,7 @@ class Directory:
             )
 
     def memberships_of(self, contact: int) -> list[tuple[Known, Person]]:
-        """All organizations of this contact with its seat there, by ascending id.
+        """Return all organizations of this contact, each with the seat there, by ascending id.
 
         `Person.contact` is this contact, whether it is the person's first one or a further one.
         """
@@ -137,13 +140,14 @@ class Directory:
             rows += connection.execute(further)
         width = len(organizations.c)
         seats = [(Known(*row[:width]), Person(*row[width:])) for row in rows]
-        seated = {(company.id, person.key): (company, person) for company, person in seats}
+        by_place = {(company.id, person.key): (company, person) for company, person in seats}
         return [
-            (seated[key][0], replace(seated[key][1], contact=contact)) for key in sorted(seated)
+            (by_place[key][0], replace(by_place[key][1], contact=contact))
+            for key in sorted(by_place)
         ]
 
     def find_seated(self, contacts: Collection[int]) -> set[int]:
-        """The contacts among these that have a seat in any organization."""
+        """Return the contacts among these that have a seat in any organization."""
         with transaction(self._engine) as connection:
             return {
                 number
@@ -174,7 +178,8 @@ class Directory:
     # -- who has a key ---------------------------------------------------------------------------
 
     def find_people(self, email: str, phone: str) -> list[Person]:
-        """The people with this e-mail (lower case) or this phone (E.164), in whatever spelling."""
+        """Return the people with this e-mail (lower case) or with this phone (E.164) in any
+        spelling."""
         spellings = list_spellings(phone) if phone else ()
         same = or_(
             and_(people.c.email == email, people.c.email != ""), people.c.phone.in_(spellings)
@@ -184,21 +189,21 @@ class Directory:
             return [Person(**row) for row in rows]
 
     def find_unseated(self, contact: int, email: str, phone: str) -> set[int]:
-        """Organizations whose next pass would seat this contact, or end its seat.
+        """Return the organizations whose next pass would seat this contact, or end its seat.
 
-        `email` in lower case and `phone` in E.164: what the contact shows.
+        `email` (lower case) and `phone` (E.164): the ones that the contact shows.
         """
         matching = [person for person in self.find_people(email, phone) if _may_seat(person, email)]
         rows = select(further_contacts).where(further_contacts.c.contact == contact)
         with transaction(self._engine) as connection:
             further = {(row.organization, row.key) for row in connection.execute(rows)}
-        shown = {(person.organization, person.key) for person in matching}
+        places = {(person.organization, person.key) for person in matching}
         own = [person for person in matching if person.contact == contact]
         main = {(person.organization, person.key) for person in own}
-        return {organization for organization, _ in (shown - main) ^ further}
+        return {organization for organization, _ in (places - main) ^ further}
 
     def find_holders(self, phones: Collection[str], besides: int) -> list[Person]:
-        """Collaborators of other organizations who have one of these phones (E.164)."""
+        """Return collaborators of other organizations who have one of these phones (E.164)."""
         spellings = sorted({spelling for phone in phones for spelling in list_spellings(phone)})
         holders = and_(people.c.phone.in_(spellings), people.c.role != COMPANY)
         if not spellings:
@@ -243,7 +248,7 @@ def _match(organization: int, key: str, table: Table = people) -> tuple[ColumnEl
 
 
 def _may_seat(person: Person, email: str) -> bool:
-    """May the person be seated by the contact's keys? A phone seats only its one owner, and only
-    where no other e-mail is shown."""
+    """Tell whether the contact's keys may seat the person. A phone seats only its one owner, and
+    only where the contact shows no other e-mail."""
     by_email = bool(email) and person.email == email
     return by_email or (not person.phone_shared and not (email and person.email))

@@ -72,7 +72,7 @@ further_contacts = Table(
 class Known:
     """An organization as the last pass saw it: the source of its contacts' attributes.
 
-    `phone_shared`: others answer that number as well, as far as the back office shows.
+    `phone_shared`: other people answer that number as well, as far as the back office shows.
     """
 
     id: int
@@ -93,7 +93,7 @@ class Known:
 class Person:
     """A person of an organization. `key`: `organization` for the company's own contact, else
     `collaborator:<id>`; `contact` is the number in Chatwoot, 0 until there is one; `phone` in
-    E.164; `identifier`: the random one that we wrote where there is neither e-mail nor phone.
+    E.164; `identifier`: the random one that we wrote where the person has neither e-mail nor phone.
 
     `former_email`: the e-mail that the contact still shows, where the back office has a new one.
     `merged_into`: the contact into which Chatwoot merged theirs, and which shows none of their

@@ -84,12 +84,12 @@ class Erasures:
                 connection.execute(added.on_conflict_do_nothing())
 
     def find(self, person: Person) -> int:
-        """The person's contact that was deleted, the newest one; 0: none."""
+        """Return the person's contact that was deleted last; 0: none was."""
         with transaction(self._engine) as connection:
             return self._find(connection, person)
 
     def list_held_back(self, organization: int | None = None) -> list[tuple[int, Person]]:
-        """People without a contact because it was deleted, with its number."""
+        """Return people who have no contact because theirs was deleted, each after its number."""
         query = select(people).where(people.c.contact == 0, people.c.merged_into == 0)
         query = query.order_by(people.c.organization, people.c.key)
         if organization is not None:
@@ -137,9 +137,9 @@ class Erasures:
 
 
 def read_mark_key(connection: Connection) -> bytes:
-    """The key of the marks, which is made at the first call.
+    """Return the key of the marks; the first call makes it.
 
-    Several processes may make it at once; the first one's stays.
+    Several processes may make a key at once: the first one that is stored stays.
     """
     new = insert(connection.dialect.name, erasure_key).values(
         row=KEY_ROW, key=secrets.token_hex(KEY_BYTES)
@@ -152,13 +152,13 @@ def read_mark_key(connection: Connection) -> bytes:
 
 
 def make_mark(key: bytes, kind: str, value: str) -> str:
-    """The mark of a value: it recognizes the value and does not reveal it."""
+    """Return the mark of a value, which recognizes the value and does not reveal it."""
     return hmac.new(key, f"{kind}:{value}".encode(), sha256).hexdigest()
 
 
 def _make_marks(key: bytes, person: Person) -> Iterator[str]:
-    """The marks of a person's place, e-mail and phone. A phone of several people identifies none of
-    them."""
+    """Yield the marks of a person's place, e-mail and phone. A phone that several people share gets
+    no mark, because it identifies none of them."""
     phone = None if person.phone_shared else person.phone
     values = {
         "seat": f"{person.organization}:{person.key}",

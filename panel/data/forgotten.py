@@ -40,7 +40,7 @@ class Tombstones:
     """For a file beside the backups: the key, and (mark, contact, organization, at) of all
     marks."""
 
-    # Another text would stay in the database, where nothing can be marked with it.
+    # Any other text could not serve as a key, and would stay in the database.
     key: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
     marks: tuple[tuple[str, int, int, float], ...]
 
@@ -84,14 +84,14 @@ class Forgotten:
             self._put(connection, [(mark, organization)], 0)
 
     def _put(self, connection: Connection, marks: Iterable[tuple[str, int]], contact: int) -> None:
-        at = time.time()  # the same for all, so that they are allowed together
+        at = time.time()  # one moment for all marks, so that they are allowed together
         for mark, organization in marks:
             row = {"mark": mark, "contact": -contact, "organization": organization, "at": at}
             added = insert(self._engine.dialect.name, erasures).values(**row)
             connection.execute(added.on_conflict_do_nothing())
 
     def covers_organization(self, organization: int) -> bool:
-        """Was this organization forgotten?"""
+        """Tell whether this organization was forgotten."""
         with transaction(self._engine) as connection:
             if not _is_anybody(connection):
                 return False
@@ -99,8 +99,7 @@ class Forgotten:
             return bool(_find(connection, [mark]))
 
     def find_covered(self, organization: int, people: Collection[Candidacy]) -> set[str]:
-        """The keys of the people who were forgotten: by their place, their e-mail or their
-        phone."""
+        """Return the keys of the people who were forgotten, by their place, e-mail or phone."""
         with transaction(self._engine) as connection:
             if not _is_anybody(connection):
                 return set()
@@ -110,8 +109,8 @@ class Forgotten:
             return {name for name, own_marks in marks.items() if own_marks & known_marks}
 
     def allow_person(self, emails: Collection[str], phones: Collection[str]) -> Allowance:
-        """Let passes learn of them again, also where their contact was deleted in Chatwoot. Marks
-        that were noted together are deleted together."""
+        """Let passes learn of this person again, also where their contact was deleted in Chatwoot.
+        Marks that were noted together are deleted together."""
         with transaction(self._engine) as connection:
             key = read_mark_key(connection)
             deleted = [make_mark(key, "email", value) for value in emails]
@@ -156,7 +155,8 @@ class Forgotten:
 
 
 def _is_anybody(connection: Connection) -> bool:
-    """Are there any tombstones? Mostly there are none, and then no mark has to be computed."""
+    """Tell whether there are tombstones. Mostly there are none, and then no mark has to be
+    computed."""
     anybody = select(erasures.c.mark).where(erasures.c.contact <= 0).limit(1)
     return connection.scalar(anybody) is not None
 

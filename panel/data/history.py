@@ -18,7 +18,8 @@ MOST_ROWS = 30  # of one kind
 
 @dataclass(frozen=True)
 class Span:
-    """From `since` on, until `until`; `most`: the newest rows of one kind."""
+    """The time from `since` to `until`; `most`: the number of rows of each kind, the newest
+    ones."""
 
     since: float
     until: float
@@ -43,10 +44,10 @@ class HookRow:
 @dataclass(frozen=True)
 class PassState:
     """The passes of an organization. `read_at`: when the back office was read last for a pass that
-    went well; `gone_at`: when it was not found there, 0 if it was.
+    went well; `gone_at`: when the back office did not know the organization, 0 if it did.
 
-    `tries`: those that failed in a row, the last one with `reason` at `side`; `due_at`: of the next
-    one.
+    `tries`: the number of tries that failed in a row, the last one with `reason` at `side`;
+    `due_at`: when the next try is due.
     """
 
     waits: bool = False
@@ -112,7 +113,8 @@ def list_access(
     organization: int = 0,
     agent: int = 0,
 ) -> list[AuditEntry]:
-    """The access log's rows of the conversation, else of the organization; the newest first."""
+    """Return the access log's rows of the conversation, else of the organization; the newest
+    first."""
     about = access_log.c.conversation == conversation
     if not conversation:
         about = access_log.c.organization == organization

@@ -1,4 +1,4 @@
-"""The transactional inbox: hooks that were kept.
+"""The transactional inbox of hooks.
 
 Every function works inside its caller's transaction (`write_transaction`), so that a row and the
 pass it asks for are kept together or not at all. Times are epoch seconds.
@@ -32,8 +32,8 @@ __all__ = ["BURIED", "DONE", "IGNORED", "SETTLED", "WAITING", "hooks", "passes"]
 
 IDS_DAYS = 30  # how long an id is remembered, whatever the settings say
 DAY_SECONDS = 24 * 3600.0
-SWEPT_AT_ONCE = 1000  # rows: a long delete would keep new hooks waiting for their turn
-WRITE_SECONDS = 5.0  # seconds: the plugin hangs up not much later; `db` gives SQLite no more
+SWEPT_AT_ONCE = 1000  # rows; new hooks would have to wait for a longer delete
+WRITE_SECONDS = 5.0  # the plugin hangs up not much later; `db` gives SQLite the same time
 WRITE_POLL_SECONDS = 0.005
 _thread_lock = threading.Lock()
 _SET_LOCK_TIMEOUT = text(f"SET LOCAL lock_timeout = '{WRITE_SECONDS:.0f}s'")
@@ -65,11 +65,12 @@ class HookCounts:
 
 @contextmanager
 def write_transaction(database: Engine, about: int | str) -> Iterator[Connection]:
-    """A transaction, committed at the end; a single one at a time per organization (0: without
-    one).
+    """Run a transaction and commit it at the end. `about`: an organization's id, a task's
+    id, or 0 for neither.
 
-    With two at a time, a hook could get a lower sequence than one that is answered already. Raises
-    `OSError` or `SQLAlchemyError` when it cannot have its turn within `WRITE_SECONDS`.
+    Only one transaction about the same id runs at a time: with two, a hook could get a lower
+    sequence than one that is answered already. Raises `OSError` or `SQLAlchemyError` when the
+    caller gets no turn within `WRITE_SECONDS`.
     """
     if database.dialect.name == "sqlite":
         with _take_writer_lock(str(database.url.database)), database.connect() as connection:
@@ -87,7 +88,7 @@ def write_transaction(database: Engine, about: int | str) -> Iterator[Connection
 def _take_writer_lock(file: str) -> Iterator[None]:
     # SQLite has one writer. Others sleep up to 100 ms each and are served at random, so the slowest
     # hundredth waits for 0.4 to 1.4 s. A queue of our own, of threads first and then of processes,
-    # brings that to 40 to 90 ms.
+    # brings that to 40 to 90 ms (the second line of the benchmark's row `hooks`).
     if not _thread_lock.acquire(timeout=WRITE_SECONDS):
         raise TimeoutError
     try:
@@ -99,7 +100,7 @@ def _take_writer_lock(file: str) -> Iterator[None]:
             os.stat(file)  # noqa: PTH116 (at every hook, and a path takes longer to make)
             yield
         finally:
-            os.close(lock)  # and with it the kernel's lock
+            os.close(lock)  # this also ends the kernel's lock
     finally:
         _thread_lock.release()
 
@@ -114,7 +115,7 @@ def insert_hooks(connection: Connection, entries: Sequence[InboxRow]) -> list[in
 
 
 def count_hooks(connection: Connection, now: float) -> HookCounts:
-    """For people: see `HookCounts`."""
+    """Count hooks for people to read: see `HookCounts`."""
     done_lately = and_(hooks.c.status == DONE, hooks.c.finished_at > now - DAY_SECONDS)
     return HookCounts(
         buried=count_rows(connection, hooks.c.seq, hooks.c.status == BURIED),
@@ -123,12 +124,13 @@ def count_hooks(connection: Connection, now: float) -> HookCounts:
 
 
 def find_last_waiting(connection: Connection, organization: int) -> int:
-    """The highest sequence of its waiting hooks, 0 when there is none."""
+    """Return the highest sequence of the organization's waiting hooks, 0 when none waits."""
     return connection.scalar(select(func.max(hooks.c.seq)).where(is_waiting(organization))) or 0
 
 
 def list_waiting(connection: Connection) -> dict[int, int]:
-    """Organizations with waiting hooks, each with the highest sequence among them."""
+    """Return the organizations with waiting hooks, each with the highest sequence among its
+    hooks."""
     rows = connection.execute(
         select(hooks.c.organization, func.max(hooks.c.seq))
         .where(hooks.c.status == WAITING)
@@ -138,25 +140,27 @@ def list_waiting(connection: Connection) -> dict[int, int]:
 
 
 def list_waiting_kinds(connection: Connection, organization: int) -> set[str]:
-    """The kinds of the hooks of an organization that wait for its pass."""
+    """Return the kinds of an organization's waiting hooks."""
     return set(connection.scalars(select(hooks.c.kind).where(is_waiting(organization)).distinct()))
 
 
 def was_received(connection: Connection, organization: int, kind: str) -> bool:
-    """Was a hook of this kind ever kept for the organization, whatever became of it?"""
+    """Tell whether a hook of this kind was ever kept for the organization, whatever became of
+    it."""
     matching = and_(hooks.c.organization == organization, hooks.c.kind == kind)
     return connection.scalar(select(hooks.c.seq).where(matching).limit(1)) is not None
 
 
 def list_rung(connection: Connection, kind: str, since: float) -> set[int]:
-    """Organizations of which a hook of this kind came since then and was not given up."""
+    """Return the organizations of which a hook of this kind came since then and was not given
+    up."""
     good = and_(hooks.c.kind == kind, hooks.c.received_at >= since, hooks.c.status != BURIED)
     rows = connection.scalars(select(hooks.c.organization).where(good).distinct())
     return {number for number in rows if number}
 
 
 def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool:
-    """Delete some finished rows that are old enough; True when there may be more of them."""
+    """Delete some finished rows that are old enough; returns True when more of them may exist."""
     old = now - max(keep_days, IDS_DAYS) * DAY_SECONDS
     # Hooks arrive in the order of their sequence: behind the first young one, none is old.
     younger = select(func.min(hooks.c.seq)).where(hooks.c.received_at >= old)

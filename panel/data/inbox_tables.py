@@ -10,7 +10,7 @@ from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
 from panel.data.db import metadata, partial_index
 
 WAITING, DONE, IGNORED, BURIED = "waiting", "done", "ignored", "buried"
-SETTLED = "settled"  # was buried, and needs no work any more: `settled_by` says why
+SETTLED = "settled"  # it was buried, and needs no more work: `settled_by` says why
 
 hooks = Table(
     "hooks",
@@ -26,7 +26,7 @@ hooks = Table(
     Column("reason", Text),
     Column("finished_at", Float),
     Column("pass_id", String(40)),  # the pass that buried it
-    Column("side", String(16)),  # of the reason: which outside world it was
+    Column("side", String(16)),  # the outside world that caused the failure
     Column("settled_at", Float),
     Column("settled_by", Text),
     Column("lane", Integer, nullable=False, default=0),  # see `lanes.Lane`

@@ -1,6 +1,6 @@
 """The installation: the random id of this database, and whose mark Chatwoot's account had last.
 
-The table has one row, made when it is read first. `sync/installation_mark` explains the mark.
+The table has one row, which the first read makes. `sync/installation_mark` explains the mark.
 """
 
 import secrets
@@ -41,7 +41,8 @@ class Installation:
         self._engine = engine
 
     def read(self) -> InstallationRow:
-        """Our row. Several processes may make it at once; the first one's stays."""
+        """Return our row. Several processes may make it at once: the first one that is stored
+        stays."""
         columns = [column for column in installation.c if column.name != "row"]
         with transaction(self._engine) as connection:
             row = connection.execute(select(*columns)).mappings().first()

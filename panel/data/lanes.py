@@ -1,4 +1,5 @@
-"""The lanes: the order in which passes begin, those that wait for their next try, and their number.
+"""The lanes: the order in which passes begin, the passes that wait for their next try, and counts
+of them.
 
 A row of `passes` is a place in a lane from when something asks for a pass until it begins. Within a
 lane, places are ordered by `position`, the sequence of the hook that took it. A pass that failed
@@ -25,7 +26,8 @@ _TAKE_ADVISORY_LOCKS = text(
 
 
 class Lane(IntEnum):
-    """The priority of a pass; the lower number goes first. `URGENT`: somebody waits for it."""
+    """The priority of a pass: the lower number goes first. `URGENT`: an agent or a customer waits
+    for the result."""
 
     URGENT = 0
     BACKFILL = 1
@@ -47,7 +49,7 @@ class LanePlace:
 
 @dataclass(frozen=True)
 class LaneLength:
-    """`waiting`: passes; `oldest_at`: when the oldest hook came that is not answered yet."""
+    """`waiting`: the number of passes; `oldest_at`: when the oldest unanswered hook came."""
 
     waiting: int = 0
     oldest_at: float | None = None
@@ -74,7 +76,7 @@ def take_places(connection: Connection, places: Sequence[LanePlace], now: float)
 
 
 def settle_conflict(new: Any) -> Any:
-    """The ON CONFLICT of an INSERT of places, for organizations that have one already.
+    """Make the ON CONFLICT of an INSERT of places, for organizations that have a place already.
 
     The statement needs the parameter `now`.
     """
@@ -95,7 +97,7 @@ def settle_conflict(new: Any) -> Any:
 
 
 def find_next(connection: Connection, lane: Lane, count: int, now: float) -> list[tuple[int, str]]:
-    """(organization, pass) of the passes that may begin now, the first ones first."""
+    """Return (organization, pass) of the passes that may begin now, in their order."""
     parameters = {"lane": int(lane), "count": count, "now": now}
     return [(row[0], row[1]) for row in connection.execute(_next_statement(), parameters)]
 
@@ -112,28 +114,29 @@ def hasten(connection: Connection, side: str, now: float) -> int:
 
 
 def list_failed_sides(connection: Connection) -> set[str]:
-    """The outside worlds because of which passes or tasks wait for their next try."""
+    """Return the outside worlds because of which passes or tasks wait for their next try."""
     failing = select(passes.c.side).where(passes.c.reason.is_not(None))
     sides = failing.union(select(tasks.c.side))
     return {side for side in connection.scalars(sides) if side}
 
 
 def list_urgent(connection: Connection, organizations: Collection[int]) -> set[int]:
-    """The organizations among these whose pass somebody waits for by now."""
+    """Return the organizations among these whose pass is in the urgent lane by now."""
     urgent = and_(passes.c.organization.in_(organizations), passes.c.lane == int(Lane.URGENT))
     waiting = urgent & passes.c.waiting.is_not(None)
     return set(connection.scalars(select(passes.c.organization).where(waiting)))
 
 
 def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
-    """How long each lane is."""
+    """Return the length of each lane."""
     counted = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
     waiting = {row[0]: row[1] for row in connection.execute(counted.group_by(passes.c.lane))}
     return {lane: LaneLength(waiting.get(lane, 0), _find_oldest(connection, lane)) for lane in Lane}
 
 
 def _find_oldest(connection: Connection, lane: Lane) -> float | None:
-    """A single look into an index; grouping by the lane would look at all waiting hooks."""
+    """Find the lane's oldest waiting hook by one look into an index; grouping by lane would read
+    all waiting hooks."""
     in_lane = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))
     oldest: float | None = connection.scalar(select(func.min(hooks.c.received_at)).where(in_lane))
     return oldest
@@ -161,8 +164,8 @@ def _take_statement(dialect: str) -> Any:
 @cache
 def _next_statement() -> Any:
     idle = and_(passes.c.waiting.is_not(None), passes.c.running.is_(None))
-    due = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
-    chosen = select(passes.c.organization, passes.c.waiting).where(due)
+    condition = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
+    chosen = select(passes.c.organization, passes.c.waiting).where(condition)
     return chosen.order_by(passes.c.position).limit(bindparam("count"))
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-LEADER_POLL_SECONDS = 1.0  # between two tries to become the leader, or two looks at it
+# Between two tries to become the leader, or two looks whether this process still is.
+LEADER_POLL_SECONDS = 1.0
 LEADER_KEY = 7_242_002  # on PostgreSQL, where it is an advisory lock: any constant of ours
 # For the leader's session, so that a machine that vanished does not lead for hours.
 KEEPALIVES = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
@@ -20,8 +21,8 @@ KEEPALIVES = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_ke
 
 @contextmanager
 def lead(database: Database, stopping: Event) -> Iterator[Callable[[], bool]]:
-    """Be the leader. DBOS recovers all work of an executor id, so two leaders with one id would do
-    it twice.
+    """Be the leader inside the block. DBOS recovers all work of an executor id, so two leaders with
+    one id would do all work twice.
 
     Waits for the lead; raises `Timeout` when `stopping` is set meanwhile. Yields a function that
     tells whether this process still is the leader.
@@ -52,22 +53,24 @@ def _is_answering(connection: Connection) -> bool:
 
 
 def is_led(database: Database) -> bool:
-    """Does any process hold the lease now? A frozen one does, a dead one does not.
+    """Tell whether any process holds the lease now: a frozen process does, a dead one does not.
 
     Raises `SQLAlchemyError`.
     """
     if database.dialect.name == "sqlite":
         return _is_locked(Path(_lease_file(database)))
-    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
+    query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
     in_our_database = (
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     with database.connect() as connection:
-        return connection.scalar(text(f"{held} {in_our_database}"), {"key": LEADER_KEY}) is not None
+        return (
+            connection.scalar(text(f"{query} {in_our_database}"), {"key": LEADER_KEY}) is not None
+        )
 
 
 def _is_locked(path: Path) -> bool:
-    """Does another process hold the lock of this file?
+    """Tell whether another process holds the lock of this file.
 
     The file is opened for reading, so that a look never makes it. The look takes a shared lock, so
     that two processes which look at once do not take each other for the leader.

@@ -1,6 +1,7 @@
-"""Lining up: a hook and a place in a lane for each of many organizations, in two statements.
+"""Lining up many organizations: writes a hook and a place in a lane for each of them, in two
+statements.
 
-Statements for single rows took more than half a minute for twenty thousand organizations.
+With statements for single rows, twenty thousand organizations took more than half a minute.
 """
 
 import json
@@ -57,7 +58,7 @@ def insert_line_up(connection: Connection, batch: LineUp) -> None:
 
 
 def _select_given(dialect: str) -> FromClause:
-    """The organizations (`value`), each with its place in their order (`key`)."""
+    """Select the organizations (`value`), each with its number in their order (`key`)."""
     array = bindparam("organizations", type_=String)
     if dialect == "sqlite":
         return func.json_each(array).table_valued("key", "value", name="given")
@@ -85,7 +86,7 @@ def _hooks_statement(dialect: str) -> Any:
 
 @cache
 def _places_statement(dialect: str) -> Any:
-    """The INSERT of places; the position of each is its hook's sequence."""
+    """Make the INSERT of places; the position of each place is the sequence of its hook."""
     listed = _select_given(dialect)
     number = cast(listed.c.value, Integer)
     values: dict[str, ColumnElement[Any]] = {

@@ -33,7 +33,7 @@ from panel.data.db import insert, metadata, transaction, upsert
 
 CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
-WITHHELD = "withheld"  # `rests_on` of a pick that is not written in Chatwoot
+WITHHELD = "withheld"  # the `rests_on` of a pick that we do not write into Chatwoot
 BY_AGENT, BY_PASS = "agent", "pass"
 WORD_SECONDS = 2 * 365 * 86400.0  # how long an agent's row is kept
 
@@ -56,7 +56,7 @@ links = Table(
 )
 
 PRIMARY_KEY = [column.name for column in links.primary_key]
-# Made once: building it takes longer than asking it.
+# The query is built once: building it takes longer than running it.
 _SELECT_LINKS = (
     select(*(column for column in links.c if column.name != "said_by"))
     .where(
@@ -97,9 +97,9 @@ class Link:
 
 
 def write(connection: Connection, rows: Iterable[Link]) -> None:
-    """Write links; the newest one about a subject and organization stands.
+    """Write links; of two links about the same subject and organization the newest stays.
 
-    A pick also ends the subject's other picks, and leaves refusals and matches.
+    A pick also ends the subject's other picks. Refusals and matches stay.
     """
     for link in rows:
         if link.state == PICKED:
@@ -161,7 +161,8 @@ class Links:
         self._engine = engine
 
     def find(self, conversation: int, contact: int) -> list[Link]:
-        """Every link of this conversation and of this contact, refused ones too; newest first."""
+        """Return every link of this conversation and of this contact, refused ones too; newest
+        first."""
         parameters = {"conversation": conversation, "of_contact": contact}
         with transaction(self._engine) as connection:
             return [Link(**row) for row in connection.execute(_SELECT_LINKS, parameters).mappings()]
@@ -172,7 +173,7 @@ class Links:
             write(connection, rows)
 
     def match(self, contact: int, organization: int, rests_on: str) -> None:
-        """Write a pass's match; the same one that stands already is not touched."""
+        """Write a pass's match; an equal one that exists is not touched."""
         values = _make_row(Link(CONTACT, contact, organization, MATCHED, rests_on))
         new = insert(self._engine.dialect.name, links).values(**values)
         changed = new.on_conflict_do_update(
@@ -184,7 +185,7 @@ class Links:
             connection.execute(changed)
 
     def list_unwithheld(self, organization: int) -> list[Link]:
-        """Picks that may not be disclosed, and that an earlier version may have written into
+        """Return picks that may not be disclosed and that an earlier version may have written into
         Chatwoot."""
         picks = and_(links.c.organization == organization, links.c.state == PICKED)
         open_ones = and_(~links.c.disclosed, links.c.rests_on != WITHHELD)
@@ -212,7 +213,7 @@ class Links:
             connection.execute(delete(links).where(links.c.organization == organization))
 
     def prune(self, now: float) -> int:
-        """Delete agents' old links; returns how many. Matches of passes are deleted with the
+        """Delete agents' old links; returns their number. Matches of passes are deleted with the
         person."""
         old = and_(links.c.said_by == BY_AGENT, links.c.at < now - WORD_SECONDS)
         with transaction(self._engine) as connection:
@@ -221,7 +222,7 @@ class Links:
     def follow_merge(self, old: int, new: int) -> None:
         """Move the links of contact `old` to `new`, into which Chatwoot merged it.
 
-        Where both have a link, the newest of agents stands, and the newest of passes.
+        Where both have a link, the newest one of agents stays, and the newest one of passes.
         """
         with transaction(self._engine) as connection:
             of_old = and_(links.c.scope == CONTACT, links.c.subject == old)

@@ -26,8 +26,8 @@ from sqlalchemy import (
 from panel.data.directory_tables import COMPANY, organizations, people
 from panel.models.phones import is_personal_phone, list_spellings
 
-KEY_NAMES = ("email", "phone")  # no `identifier`: a visitor writes one unsigned
-SWITCHBOARD = 2  # the least number of people at a shared phone, of whom we know one
+KEY_NAMES = ("email", "phone")  # not `identifier`, which a visitor can write without a signature
+SWITCHBOARD = 2  # a shared phone has at least so many people, although we know only one
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Keys:
     phone: str | None = None
 
     def list_values(self) -> dict[str, tuple[str, ...]]:
-        """The present keys, in every spelling."""
+        """Return the keys that have a value, each in every spelling."""
         emails = (self.email,) if self.email else ()
         phones = list_spellings(self.phone) if self.phone else ()
         return {
@@ -64,9 +64,10 @@ class Match:
 
 
 def find_matches(connection: Connection, keys: Keys) -> list[Match]:
-    """Matches of these keys, by ascending organization; a person's role before the company's.
+    """Return the matches of these keys, by ascending organization, a person's role before the
+    company's.
 
-    A single query asks people and companies by their indexed columns.
+    A single query reads people and companies by their indexed columns.
     """
     spellings = keys.list_values()
     if not spellings:
@@ -86,17 +87,17 @@ def find_matches(connection: Connection, keys: Keys) -> list[Match]:
 
 
 def _may_be_anybodys(row: RowMapping, phone: str | None) -> bool:
-    """May the phone be several people's? Others answer it; or the back office spells it as a
-    landline (in Argentina without the 9): our spelling must prove no more than the back office's
-    own."""
+    """Tell whether several people may have the phone: others are known to answer it, or the back
+    office writes it as a landline (in Argentina without the 9). Our spelling must prove no more
+    than the back office's own."""
     other_spelling = row["phone"] != phone
     return row["phone_shared"] or (other_spelling and not is_personal_phone(row["phone"]))
 
 
 def _name_people(rows: list[RowMapping]) -> set[object]:
-    """The distinct persons of these rows: by e-mail, else by organization and key.
+    """Return the distinct persons of these rows, named by e-mail, else by organization and key.
 
-    A company counts only where none of its collaborators has the key: otherwise the key is theirs.
+    A company counts as a person only where none of its collaborators has the key.
     """
     with_people = {row["organization"] for row in rows if row["role"] != COMPANY}
     people: dict[object, object] = {}
@@ -109,7 +110,8 @@ def _name_people(rows: list[RowMapping]) -> set[object]:
 
 @cache
 def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
-    """The query, made once: building it takes longer than running it."""
+    """Make the query. The result is remembered, because building a query takes longer than running
+    it."""
     columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
     person = select(people.c.organization, people.c.key, people.c.role, people.c.lacks, *columns)
     own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]

@@ -50,12 +50,13 @@ nights = Table(
 
 @dataclass(frozen=True)
 class NightRow:
-    """`place`: in its phase, the page of contacts, or the last contact that was looked at.
+    """`place`: the progress in the phase: the page of contacts, or the last contact that was read.
 
     Counts: organizations `known` at its beginning; `contacts` read in bulk, and those read
     `single`; organizations `wanted` for the comparison with the back office, and `compared`; those
     `lined_up` for a pass; turns `skipped` because of a trouble; deletions `withheld`. `trouble`:
-    the last one, and `side` from which outside world. `noted_at`: its last progress.
+    the last trouble, and `side` the outside world that it came from. `noted_at`: the moment of the
+    last progress.
     """
 
     begun_at: float
@@ -82,7 +83,7 @@ class Nights:
         self._engine = engine
 
     def read_last(self) -> NightRow | None:
-        """The night that began last, under way or ended."""
+        """Return the night that began last, under way or ended."""
         with transaction(self._engine) as connection:
             return read_last(connection)
 
@@ -102,6 +103,6 @@ def read_last(connection: Connection) -> NightRow | None:
 
 
 def find_last_end(connection: Connection) -> float | None:
-    """When a night ended last."""
+    """Return the last moment at which a night ended."""
     ended_at: float | None = connection.scalar(select(func.max(nights.c.ended_at)))
     return ended_at

@@ -27,8 +27,8 @@ from sqlalchemy import (
 from panel.data.audit_log import AuditEntry, write_entry
 from panel.data.db import insert, metadata, transaction
 
-# The claim's lifetime, in which no other request writes. It is longer than we wait for Chatwoot,
-# and than Chatwoot works on a call.
+# The claim's lifetime, in which no other request writes. The lifetime is longer than our wait for
+# Chatwoot, and longer than Chatwoot's work on a call.
 NOTE_LEASE_SECONDS = 30.0
 
 private_notes = Table(
@@ -44,10 +44,10 @@ private_notes = Table(
 
 @dataclass(frozen=True)
 class NoteClaim:
-    """`is_mine`: the caller shall write the note now; else it is written, or somebody is writing
-    it.
+    """`is_mine`: the caller shall write the note now; otherwise the note exists, or another request
+    is writing it.
 
-    `begun_at`: of an earlier try that may have succeeded; None at the first try.
+    `begun_at`: the moment of an earlier try that may have succeeded; None at the first try.
     """
 
     is_mine: bool
@@ -56,7 +56,8 @@ class NoteClaim:
 
 
 def make_mark(conversation: int, section: str, record: int, text: str) -> str:
-    """The note's `source_id`, which Chatwoot keeps beside it: the same for the same note."""
+    """Return the note's `source_id`, which Chatwoot keeps beside the note: the same for the same
+    note."""
     content = f"{conversation} {section} {record} {text}".encode()
     return f"middag-note:{blake2s(content, digest_size=16).hexdigest()}"
 
@@ -68,13 +69,14 @@ class PrivateNotes:
         self._engine = engine
 
     def claim(self, entry: AuditEntry, mark: str, now: float) -> NoteClaim:
-        """May the caller write this note? A permitted try gets its row in the access log."""
+        """Tell whether the caller may write this note. A permitted try gets its row in the access
+        log."""
         leased_until = now + NOTE_LEASE_SECONDS
         row = {"conversation": entry.conversation, "mark": mark, "begun_at": now}
         new = insert(self._engine.dialect.name, private_notes).on_conflict_do_nothing()
         new = new.values(**row, leased_until=leased_until).returning(private_notes.c.mark)
         with transaction(self._engine) as connection:
-            # Not `rowcount`: of an INSERT, SQLAlchemy has none on PostgreSQL (-1).
+            # `rowcount` cannot tell: for an INSERT, SQLAlchemy returns -1 on PostgreSQL.
             added = connection.scalar(new) is not None
             claim = NoteClaim(True) if added else _retake(connection, row, leased_until)
             if claim.is_mine:
@@ -88,7 +90,8 @@ class PrivateNotes:
             connection.execute(update(private_notes).where(this).values(written_at=now))
 
     def release(self, conversation: int, mark: str) -> None:
-        """Delete the row after Chatwoot's refusal: there is no note, and anybody may try again."""
+        """Delete the row after Chatwoot's refusal: there is no note, and any request may try
+        again."""
         with transaction(self._engine) as connection:
             connection.execute(delete(private_notes).where(_match(conversation, mark)))
 

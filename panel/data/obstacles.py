@@ -27,7 +27,7 @@ class Obstacle(Exception):
 
 
 def find_obstacle(path: Path) -> str:
-    """The reason why this process cannot write or make the file or folder; empty: it can."""
+    """Return the reason why this process cannot write or make the file or folder; empty: it can."""
     existing = _find_existing(path)
     if existing != path and not existing.is_dir():
         return f"{existing} is a file and no folder"
@@ -47,7 +47,7 @@ def find_obstacle(path: Path) -> str:
 
 
 def _find_existing(path: Path) -> Path:
-    """The path, or the folder above it in which the rest would have to be made."""
+    """Return the path if it exists, else the nearest existing folder above it."""
     path = path.absolute()
     while not os.path.lexists(path) and path != path.parent:
         path = path.parent
@@ -85,7 +85,8 @@ def _list_files(engine: Engine) -> Iterator[Path]:
 
 
 def explain(error: BaseException, engine: Engine) -> str:
-    """A sentence for trouble with the database or with a file; empty: it is neither."""
+    """Return a sentence for trouble with the database or with a file; empty for any other
+    trouble."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, SQLAlchemyError):
@@ -105,7 +106,7 @@ def _name_database(engine: Engine) -> str:
 
 
 def _find_cause(error: SQLAlchemyError, engine: Engine) -> str:
-    """The cause in the driver's words, which name user and host and never the password."""
+    """Return the cause in the driver's words, which name user and host and never the password."""
     words = (str(getattr(error, "orig", "") or type(error).__name__).splitlines() or [""])[0]
     blocked = [why for why in map(find_obstacle, _list_files(engine)) if why]
     if blocked:

@@ -15,13 +15,13 @@ from panel.data.inbox_tables import BURIED, DONE, SETTLED, WAITING, hooks, passe
 from panel.data.tasks import SUBJECTS
 
 LANES = (0, 1, 2)  # see `lanes.Lane`
-LOOKED_THROUGH = 500  # of the hooks of each lane, for organizations that were forgotten
+LOOKED_THROUGH = 500  # hooks of each lane that are searched for organizations without a pass
 
 
 @dataclass(frozen=True)
 class PassCounts:
-    """Passes that could begin now and that run, and (organization, when) of those that are tried
-    again later, the next one first."""
+    """The numbers of passes that could begin now and that run, and (organization, moment) of passes
+    that are tried again later, the next one first."""
 
     waiting: int
     running: int
@@ -30,7 +30,7 @@ class PassCounts:
 
 @dataclass(frozen=True)
 class FailingPass:
-    """An organization whose last try failed. `side`: which outside world it was."""
+    """An organization whose last try failed. `side`: the outside world that caused the failure."""
 
     organization: int
     tries: int
@@ -42,11 +42,11 @@ class FailingPass:
 def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple[int, int] | None:
     """Begin a pass: clear its place and note the last hook, before it reads the back office.
 
-    Returns the highest sequence now, and the one at the first try of this row of tries. None when
-    another pass has taken the place, so that this one has nothing to do.
+    Returns the highest sequence now, and the highest sequence at the first try of this row of
+    tries. Returns None when another pass has taken the place: then this one has nothing to do.
     """
     row = connection.execute(_select_pass(organization)).one_or_none()
-    # `running` is this pass already, where the process died right after this step and repeats it.
+    # `running` may be this pass already: the process died right after this step, and repeats it.
     if row is None or pass_id not in (row.waiting, row.running):
         return None
     through = find_last_waiting(connection, organization)
@@ -81,7 +81,7 @@ def count_failure(
     side: str = "",
     now: float | None = None,
 ) -> int:
-    """Count a failed try that may be repeated; returns how many have failed so far."""
+    """Count a failed try that may be repeated; returns the number of failed tries so far."""
     row = connection.execute(_select_pass(organization)).one()
     last = {"reason": reason, "side": side, "tried_at": now}
     _update_pass(connection, organization, tries=row.tries + 1, running=None, **last)
@@ -96,7 +96,7 @@ def forget_tries(connection: Connection, organizations: Collection[int]) -> int:
 
 
 def list_failing(connection: Connection) -> list[FailingPass]:
-    """Organizations that are tried again, those with the most tries first."""
+    """Return the organizations that are tried again, those with the most tries first."""
     failing = select(passes).where(passes.c.reason.is_not(None)).order_by(passes.c.tries.desc())
     return [
         FailingPass(row.organization, row.tries, row.reason, row.side or "", row.tried_at)
@@ -105,14 +105,14 @@ def list_failing(connection: Connection) -> list[FailingPass]:
 
 
 def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
-    """Does a pass of any of them wait or run, without a failed try?"""
+    """Tell whether a pass of any of the organizations waits or runs without a failed try."""
     has_pass = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
     busy = and_(passes.c.organization.in_(organizations), passes.c.tries == 0, has_pass)
     return connection.scalar(select(passes.c.organization).where(busy).limit(1)) is not None
 
 
 def postpone_pass(connection: Connection, organization: int, pass_id: str, due_at: float) -> None:
-    """Make `pass_id` the next try. A waiting pass is replaced, because it would come too soon."""
+    """Make `pass_id` the next try. It replaces a waiting pass, which would come too soon."""
     _update_pass(connection, organization, waiting=pass_id, due_at=due_at)
 
 
@@ -125,7 +125,8 @@ def bury_hooks(
     now: float,
     side: str = "",
 ) -> bool:
-    """Give up on the hooks up to `through`; True when younger ones of the organization remain.
+    """Give up on the hooks up to `through`; returns True when younger hooks of the organization
+    remain.
 
     Hooks buried earlier for the same reason join them, so that a single trouble is listed once.
     """
@@ -148,15 +149,16 @@ def bury_hooks(
 
 
 def list_running(connection: Connection) -> dict[int, str]:
-    """Passes that have begun, by organization."""
+    """Return the passes that have begun, by organization."""
     begun = select(passes.c.organization, passes.c.running).where(passes.c.running.is_not(None))
     return {row[0]: row[1] for row in connection.execute(begun)}
 
 
 def list_forgotten(connection: Connection) -> dict[int, int]:
-    """Organizations with waiting hooks that no pass waits or runs for; the highest sequence.
+    """Return organizations with waiting hooks for which no pass waits or runs, each with its
+    highest sequence.
 
-    Only the oldest hooks of each lane are searched: a forgotten one becomes one of them in time.
+    Only the oldest hooks of each lane are searched: a forgotten hook becomes one of them in time.
     """
     has_pass = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
     cared_for = and_(passes.c.organization == hooks.c.organization, has_pass)
@@ -184,7 +186,8 @@ def count_passes(connection: Connection, now: float) -> PassCounts:
 
 
 def clear_lost_pass(connection: Connection, organization: int, pass_id: str) -> bool:
-    """Forget a pass that began and that the engine does not know any more; False: it has ended."""
+    """Forget a pass that began and that the engine has lost; returns False where the pass has
+    ended."""
     same = and_(passes.c.organization == organization, passes.c.running == pass_id)
     return connection.execute(update(passes).where(same).values(running=None)).rowcount > 0
 

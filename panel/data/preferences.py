@@ -23,14 +23,14 @@ preferences = Table(
 
 @dataclass(frozen=True)
 class Preference:
-    """Names of sections: `ordered` from the top, empty for the usual order."""
+    """The names of sections: `ordered` from the top; empty for the usual order."""
 
     ordered: tuple[str, ...] = ()
     collapsed: frozenset[str] = frozenset()
 
     def arrange(self, names: Sequence[str]) -> list[str]:
-        """The sections in this order; sections that the preference does not name follow in their
-        own."""
+        """Return the sections in this order. Sections that the preference does not name follow, in
+        their given order."""
         chosen = [name for name in self.ordered if name in names]
         return [*chosen, *(name for name in names if name not in chosen)]
 

@@ -55,12 +55,12 @@ class Readings:
         self._put(organization, digest=digest, read_at=at, gone_at=0.0)
 
     def note_turn(self, organization: int, at: float) -> None:
-        """Note that the organization had its turn of this night, with whatever result."""
+        """Note that the organization had its turn of this night, whatever the result."""
         self._put(organization, tried_at=at)
 
     def note_gone(self, organization: int, at: float) -> None:
-        """Note that it is gone: the plugin called it deleted, and the back office does not know
-        it."""
+        """Note that the organization is gone: the plugin called it deleted, and the back office
+        does not know it."""
         self._put(organization, tried_at=at, gone_at=at)
 
     def bring_forward(self, organizations: Collection[int]) -> None:
@@ -85,7 +85,7 @@ class Readings:
     # -- of a night ------------------------------------------------------------------------------
 
     def list_next(self, begun_at: float, most: int) -> list[int]:
-        """The longest unread organizations that had no turn since then, the longest one first."""
+        """Return organizations that had no turn since then, the longest unread one first."""
         read_at = func.coalesce(readings.c.read_at, 0.0)
         had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
         joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
@@ -96,7 +96,8 @@ class Readings:
             return list(connection.scalars(first))
 
     def list_turned(self, since: float, first: int, most: int) -> list[int]:
-        """Known organizations from number `first` on that were read or had a turn since then."""
+        """Return known organizations from number `first` on that were read or had a turn since
+        then."""
         had_turn = or_(readings.c.tried_at >= since, readings.c.read_at >= since)
         turned = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
         rows = turned.where(readings.c.organization.in_(select(organizations.c.id)))
@@ -104,22 +105,22 @@ class Readings:
             return list(connection.scalars(rows.order_by(readings.c.organization).limit(most)))
 
     def count_known(self) -> int:
-        """Organizations that a pass has seen."""
+        """Count the organizations that a pass has seen."""
         with transaction(self._engine) as connection:
             return connection.scalar(select(func.count()).select_from(organizations)) or 0
 
     def list_gone(self, since: float) -> list[int]:
-        """Known organizations that were found gone since then."""
-        gone = select(readings.c.organization).where(readings.c.gone_at >= since)
-        return self._list_known(gone)
+        """Return known organizations that were found gone since then."""
+        query = select(readings.c.organization).where(readings.c.gone_at >= since)
+        return self._list_known(query)
 
     def list_told(self, kind: str) -> list[int]:
-        """Known organizations of which a hook of this kind ever came."""
+        """Return known organizations of which a hook of this kind ever came."""
         return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
-        """Known organizations that need a pass without a hook: some were given up, or an expiry has
-        passed."""
+        """Return known organizations that need a pass although no hook asks for it: hooks of theirs
+        were given up, or an expiry has passed."""
         buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(

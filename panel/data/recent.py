@@ -8,12 +8,12 @@ from panel.data.audit_log import SHOWN, access_log
 from panel.data.db import transaction
 from panel.data.inbox import IGNORED, hooks
 
-MOST_HOOKS = 40  # the newest; the panel shows the last one of a record
+MOST_HOOKS = 40  # the newest ones; the panel shows the last one of each record
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A hook: `subject` is the record's id, empty where it named none."""
+    """A hook; `subject`: the id of the record that it names, else empty."""
 
     kind: str
     subject: str
@@ -28,8 +28,8 @@ class Recent:
 
 
 def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
-    """The hooks since the organization was last shown to an agent before the moment `before`. Where
-    it never was, `otherwise` is the beginning (both epoch seconds). Raises
+    """Find the hooks since the organization was last shown to an agent before the moment `before`.
+    Where it was never shown, they are the hooks since `otherwise` (both epoch seconds). Raises
     `Unreachable("database")`.
 
     The time of arrival counts, not the plugin's own time: a late hook is news.

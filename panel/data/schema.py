@@ -24,8 +24,9 @@ from panel.data.migrations import version
 from panel.data.migrations.version import Version, WrongSchema
 
 log = logging.getLogger(__name__)
-MIGRATE_AGAIN_SECONDS = 3.0  # before a database that is away is asked again for its upgrade
-MIGRATE_SECONDS = 600  # for one statement of an upgrade, and for one in another process
+MIGRATE_AGAIN_SECONDS = 3.0  # between two tries to upgrade a database that is away
+# For one statement of an upgrade, and for the wait for another process's upgrade.
+MIGRATE_SECONDS = 600
 # On PostgreSQL a change of a table waits for its users, and later users wait behind it.
 TABLE_SECONDS = 5
 ADVISORY_LOCK = 7_242_001  # any constant of ours: the lock of an upgrade on PostgreSQL
@@ -39,10 +40,11 @@ def migrate(engine: Engine) -> None:
     """
     if _read_version(engine).schema < version.SCHEMA:
         with _begin_upgrade(engine) as connection:
-            # Asked again behind the lock: another process may have upgraded, maybe for a newer
-            # program.
+            # The version is read again under the lock: another process may have upgraded, maybe for
+            # a newer program.
             if version.read_version(connection).schema < version.SCHEMA:
-                # Imported only when it is needed: Alembic is 4 MB in every process.
+                # Alembic would take 4 MB in every process, so it is imported only where it is
+                # needed.
                 import_module("panel.data.migrations.upgrade").upgrade(connection)
     refuse_newer(engine)
 
@@ -79,7 +81,7 @@ def _is_missing(engine: Engine) -> bool:
 
 @contextmanager
 def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which no other process upgrades; all of it is kept or nothing.
+    """Open a transaction in which no other process upgrades; all its changes are kept, or none.
 
     Its connection has no limits of a request, because an upgrade may take its time.
     """
@@ -115,9 +117,9 @@ def _begin_on_postgresql(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL statement_timeout = '{MIGRATE_SECONDS}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        # A change of a table waits for its users, and all later ones queue behind it. Old programs
-        # that still run must not stand still for long, so the wait is short and the upgrade tried
-        # again.
+        # A change of a table waits for the table's users, and all later users queue behind it. Old
+        # programs that still run must not stand still for long. So the wait is short, and the
+        # upgrade is tried again.
         connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_SECONDS}s'"))
         yield connection
 
@@ -141,9 +143,8 @@ class Preparation:
                 self._is_done = True
 
     def wait(self) -> None:
-        """Return when the database is upgraded, however long a PostgreSQL takes to come.
-
-        Raises `WrongSchema`, and for a file what `prepare` raises.
+        """Return when the database is upgraded, however long a PostgreSQL takes to come. Raises
+        `WrongSchema`; for a file, also the errors of `prepare`.
         """
         if self._engine.dialect.name == "sqlite":
             self.ensure()
@@ -165,7 +166,8 @@ def prepare(engine: Engine, migrate: Callable[[], None]) -> None:
 
 
 def migrate_if_there(engine: Engine, migrate: Callable[[], None]) -> str:
-    """Upgrade the database; returns why a PostgreSQL is away, else nothing. Raises as `prepare`."""
+    """Upgrade the database; returns why a PostgreSQL is away, else an empty text. Raises as
+    `prepare`."""
     try:
         migrate()
     except SQLAlchemyError as error:
@@ -197,7 +199,7 @@ def prepare_patiently(migrate: Callable[[], None], why: str = "") -> None:
             migrate()
         except WrongSchema:
             raise
-        except Exception as error:  # noqa: BLE001 (it may heal, and nobody else tries again)
+        except Exception as error:  # noqa: BLE001 (it may heal, and no other code tries again)
             if why != _describe(error):
                 why = _describe(error)
                 log.warning("the tables cannot be made: %s", why)
@@ -207,15 +209,16 @@ def prepare_patiently(migrate: Callable[[], None], why: str = "") -> None:
 
 
 def end_process(sentence: str) -> None:
-    """Print the sentence and end in order; called from a thread, which cannot set the exit code."""
+    """Print the sentence and end the process in order; a thread, which cannot set the exit code,
+    may call this."""
     sys.stderr.write(f"{sentence}\n")
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _describe(error: Exception) -> str:
-    """The error in the driver's words, which name user and host and never the password.
+    """Return the error in the driver's words, which name user and host and never the password.
 
-    Other errors' words may hold anything, also the address of the database.
+    The words of other errors may hold anything, also the address of the database.
     """
     words = str(getattr(error, "orig", "")).splitlines() or [""]
     return f"{type(error).__name__}: {words[0]}".removesuffix(": ")

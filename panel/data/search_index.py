@@ -38,10 +38,8 @@ from panel.data.db import metadata, transaction
 from panel.models.phones import normalize_phone, write_forms
 from panel.models.text import clean
 
-BY_ID, BY_NAME, BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = (
-    *("id", "name", "tax id"),
-    *("email", "phone", "entitlement code"),
-)
+BY_ID, BY_NAME, BY_TAX_ID = "id", "name", "tax id"
+BY_EMAIL, BY_PHONE, BY_ENTITLEMENT = "email", "phone", "entitlement code"
 # Even a phone's last five digits could be guessed in a minute. A person who searches by one of
 # these has it in full: from the customer, from Chatwoot, from a document.
 WHOLE_WORDS = frozenset({BY_TAX_ID, BY_EMAIL, BY_PHONE, BY_ENTITLEMENT})
@@ -75,14 +73,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Hits:
-    """`more`: there are others beyond these."""
+    """`more`: there are further hits."""
 
     rows: tuple[Hit, ...] = ()
     more: bool = False
 
 
 def fold(text: str) -> str:
-    """Without case and accents: `São` and `SAO` are the same."""
+    """Remove case and accents: `São` and `SAO` become the same."""
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(character for character in apart if not unicodedata.combining(character))
 
@@ -102,16 +100,17 @@ def split_words(text: str) -> list[str]:
 
 
 def parse_query(query: str) -> list[list[str]]:
-    """The words of a query, each with its alternatives; empty where the query is too short.
+    """Return the words of a query, each with its alternatives; empty where the query is too short.
 
-    A number may be written with blanks: the whole is one word. The number may be a phone, of which
-    the index has every spelling. A leading 0, which is not dialled from abroad, is tried without.
+    A number that is written with blanks is one word. It may be a phone, of which the index has
+    every spelling. A number with a leading 0, which is not dialled from abroad, is also tried
+    without the 0.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)
     if digits and not any(character.isalpha() for character in query) and "@" not in query:
-        others = (_keep_digits(normalize_phone(query) or ""), digits.lstrip("0"))
-        return [list(dict.fromkeys([digits, *filter(None, others)]))]
+        spellings = (_keep_digits(normalize_phone(query) or ""), digits.lstrip("0"))
+        return [list(dict.fromkeys([digits, *filter(None, spellings)]))]
     if CNPJ.fullmatch(whole := "".join(fold(query).split())):
         return [[_keep_signless(whole)]]
     words = [[word] for word in split_words(query)[:MOST_WORDS]]
@@ -127,7 +126,7 @@ def _keep_signless(text: str) -> str:
 
 
 def _join_signed(text: str) -> Iterator[str]:
-    """`O'Brien` and `S.A.` are written without their signs, too."""
+    """Yield words like `O'Brien` and `S.A.` without their signs, as people also write them."""
     for token in fold(text).split():
         if any(character.isalpha() for character in token) and "@" not in token:
             yield _keep_signless(token)
@@ -141,7 +140,8 @@ def make_terms(
     phones: Iterable[str | None],
     codes: Iterable[str | None],
 ) -> dict[str, str]:
-    """Every word by which this organization shall be found, with its kind. `phones` in E.164."""
+    """Return every word by which this organization shall be found, with its kind. `phones` in
+    E.164."""
     pairs = [*((word, BY_ENTITLEMENT) for word in _split_all(codes))]
     pairs += [(form, BY_PHONE) for phone in phones if phone for form in write_forms(phone)]
     for email in filter(None, emails):
@@ -151,7 +151,8 @@ def make_terms(
             (_keep_digits(tax_id), BY_TAX_ID),
             (_keep_signless(fold(tax_id)), BY_TAX_ID),
         ]
-    # The last kind of a word stands: a word of the name counts as the name's, whatever else it is.
+    # The last kind of a word counts. So a word of the name counts as the name's, even if it is of
+    # other kinds too.
     texts = [text for text in names if text]
     pairs += [(word, BY_NAME) for text in texts for word in _join_signed(text)]
     pairs += [*((word, BY_NAME) for word in _split_all(texts)), (str(organization), BY_ID)]
@@ -196,8 +197,8 @@ class SearchIndex:
             connection.execute(delete(terms).where(terms.c.organization == organization))
 
     def find(self, query: str) -> Hits:
-        """The first `MOST_FOUND` organizations with every word: by id, by whole words, then the
-        rest."""
+        """Return the first `MOST_FOUND` organizations that have every word: hits by id first, then
+        by whole words, then the rest."""
         words = parse_query(query)
         if not words:
             return Hits()
@@ -209,16 +210,16 @@ class SearchIndex:
                 terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
             )
             grouped = why.group_by(terms.c.organization, terms.c.kind)
-            matched: dict[int, dict[str, str]] = {number: {} for number in numbers[:MOST_FOUND]}
+            matches: dict[int, dict[str, str]] = {number: {} for number in numbers[:MOST_FOUND]}
             for number, kind, word in connection.execute(grouped):
-                matched[number][kind] = word
-        rows = tuple(Hit(number, kinds) for number, kinds in matched.items())
+                matches[number][kind] = word
+        rows = tuple(Hit(number, kinds) for number, kinds in matches.items())
         return Hits(rows, len(numbers) > MOST_FOUND)
 
 
 def _put_rarest_first(connection: Connection, words: list[list[str]]) -> list[list[str]]:
-    """Sort the words: the others are looked up for the hits of the first, so few should have
-    that."""
+    """Sort the words by rarity: the other words are looked up only for the hits of the first
+    one."""
     if len(words) == 1:
         return words
     counts = {
@@ -234,16 +235,16 @@ def count_some(alternatives: list[str]) -> Select[Any]:
 
 
 def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
-    """Ids of the organizations that have all words, the likeliest first; one more at most than is
-    shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
-    others = [_has_too(alternatives) for alternatives in rest]
+    """Select ids of the organizations that have all words, the likeliest first, and at most one
+    more than is shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
+    conditions = [_has_too(alternatives) for alternatives in rest]
     whole = terms.c.word.in_(first)
-    # The exact id has an arm of its own: among all whole words it could come too late.
+    # The exact id has a SELECT of its own: among all whole words it could come too late.
     arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
     arms += [(2, _match_beginning(word)) for word in first]
     queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))
-        .where(arm, *others)
+        .where(arm, *conditions)
         .order_by(terms.c.word, terms.c.organization)
         .limit(MOST_SEEN)
         .subquery()
@@ -266,6 +267,6 @@ def _match(alternatives: list[str], table: FromClause = terms) -> ColumnElement[
 
 
 def _match_beginning(word: str, table: FromClause = terms) -> ColumnElement[bool]:
-    """Longer words than this one, of the kinds of which a beginning is enough."""
+    """Match longer words that begin with this one, of the kinds for which a beginning is enough."""
     open_kind = table.c.kind.not_in(sorted(WHOLE_WORDS))
     return and_(table.c.word > word, table.c.word < word + LAST_CHARACTER, open_kind)

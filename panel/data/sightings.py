@@ -44,8 +44,8 @@ sightings = Table(
 
 @dataclass(frozen=True)
 class Sighting:
-    """`told`: the digest of our attributes; `shown`: that of the identifying fields, None where a
-    pass has written since they were read."""
+    """`told`: the digest of our attributes; `shown`: the digest of the identifying fields, None
+    where a pass has written since these were read."""
 
     contact: int
     told: str
@@ -54,7 +54,7 @@ class Sighting:
 
 
 def make_digest(value: object) -> str:
-    """The same for equal values; keys of mappings are sorted."""
+    """Return a digest that is the same for equal values; keys of mappings are sorted."""
     text = json.dumps(value, sort_keys=True, default=repr)
     return blake2s(text.encode(), digest_size=16).hexdigest()
 
@@ -66,10 +66,11 @@ class Sightings:
         self._engine = engine
 
     def note(self, rows: Sequence[Sighting]) -> None:
-        """Note sightings; a later one that stands already stays, because a page may be older than a
-        write.
+        """Note sightings. A later sighting that is stored already stays, because a page may be
+        older than a write.
 
-        An unsettled one stays too: a contact's attributes may be right and its conversations not.
+        An unsettled one stays too: the contact's attributes may be right while its conversations
+        are not.
         """
         self._note(rows, sightings.c.told != BEING_TOLD)
 
@@ -96,13 +97,14 @@ class Sightings:
         self._note([Sighting(contact, make_digest(told), None, at)])
 
     def find(self, contacts: Sequence[int]) -> dict[int, Sighting]:
-        """The sightings of these contacts, by contact."""
+        """Return the sightings of these contacts, by contact."""
         with transaction(self._engine) as connection:
             query = select(sightings).where(sightings.c.contact.in_(contacts))
             return {row.contact: Sighting(**row._mapping) for row in connection.execute(query)}
 
     def list_missed(self, since: float, after: int, most: int) -> list[int]:
-        """Contacts of the directory that were not seen since then, by number, beyond `after`."""
+        """Return contacts of the directory that were not seen since then: by number, those beyond
+        `after`."""
         ours = union(
             select(people.c.contact).where(people.c.contact > after),
             select(further_contacts.c.contact).where(further_contacts.c.contact > after),
@@ -115,7 +117,7 @@ class Sightings:
             return list(connection.scalars(query))
 
     def prune(self, now: float) -> None:
-        """Forget contacts that were not seen for long: they are gone, or have no seat."""
+        """Forget contacts that were not seen for long: such contacts are gone, or have no seat."""
         with transaction(self._engine) as connection:
             old = sightings.c.seen_at < now - UNSEEN_SECONDS
             connection.execute(delete(sightings).where(old))

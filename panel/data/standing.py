@@ -11,7 +11,7 @@ from panel.data.inbox_tables import BURIED, hooks
 
 @dataclass(frozen=True)
 class Standing:
-    """All fields are as the last pass saw them, empty where there was none.
+    """The fields as the last pass saw them; all are empty where there was no pass.
 
     `people`: the number of its known persons, without the company's own contact; `buried`: the
     number of its hooks that were given up.

@@ -35,10 +35,10 @@ from sqlalchemy import (
 from panel.data.db import metadata
 
 NAMING, REPAIR, WARMING = "naming", "repair", "warming"
-SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # the kinds that administrators see
+SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # of the kinds that administrators see
 SERVING_ORDER = (NAMING, WARMING, REPAIR)  # in the order in which they are served
 REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
-# Before a repair begins: a pick or a pass that is changing the contact now comes first.
+# A repair begins so much later: a pick or a pass that is changing the contact now goes first.
 REPAIR_DELAY_SECONDS = 5.0
 WARM_SECONDS = 60.0  # how long the kept copies of an organization need no further warming
 
@@ -51,12 +51,12 @@ tasks = Table(
     Column("running", String(40)),
     Column("tries", Integer, nullable=False, default=0),
     Column("asked_at", Float, nullable=False),
-    Column("organization", Integer),  # one of the contact's
+    Column("organization", Integer),  # one organization of the contact
     Column("done_at", Float),
     Column("reason", Text),
     Column("side", String(16)),
     Column("tried_at", Float),
-    Column("due_at", Float, nullable=False, default=0.0),  # of the try that waits
+    Column("due_at", Float, nullable=False, default=0.0),  # when the waiting try is due
 )
 
 
@@ -75,13 +75,14 @@ class Task:
 
     @property
     def subject(self) -> str:
-        """Such as `conversation 59`."""
+        """Return such as `conversation 59`."""
         return f"{SUBJECTS.get(self.kind, 'organization')} {self.number}"
 
 
 @dataclass(frozen=True)
 class TaskTrouble:
-    """A task whose last try failed. `side`: which outside world; `organization`: one of its."""
+    """A task whose last try failed. `side`: the outside world that failed; `organization`: one of
+    the contact's."""
 
     task: Task
     tries: int
@@ -93,14 +94,14 @@ class TaskTrouble:
 
 
 def parse_task(task_id: str) -> Task | None:
-    """The task of this id; None where it is the id of something else."""
+    """Return the task of this id; None where the id is no task's."""
     kind, _, number = task_id.partition(":")
     return Task(kind, int(number)) if kind in SUBJECTS and number.isdecimal() else None
 
 
 def is_asked(connection: Connection, task: Task, now: float) -> bool:
-    """Is a try that has not begun going to do it? For a naming a running try counts too, and for a
-    warming also one that ended a moment ago."""
+    """Tell whether the task needs no new try, because one waits that has not begun. For a naming a
+    running try counts too, and for a warming also one that ended a moment ago."""
     row = _find(connection, task)
     return row is not None and _is_pending(task, row, now)
 
@@ -108,7 +109,8 @@ def is_asked(connection: Connection, task: Task, now: float) -> bool:
 def ask(
     connection: Connection, task: Task, try_id: str, now: float, organization: int | None = None
 ) -> bool:
-    """Keep the task, for the try `try_id`; False where another try will do it, or did just now.
+    """Keep the task for the try `try_id`; returns False where another try will do the task, or did
+    it just now.
 
     `organization`: one of the contact's; its next good pass settles the task if that was given up.
     """
@@ -126,7 +128,7 @@ def ask(
 
 
 def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
-    """Seconds until the first try may begin."""
+    """Return the seconds until the first try may begin."""
     if task.kind != REPAIR:
         return 0.0
     free_at = (row["done_at"] if row and row["done_at"] else 0.0) + REPAIR_EVERY_SECONDS
@@ -136,28 +138,28 @@ def _find_first_wait(task: Task, row: RowMapping | None, now: float) -> float:
 def find_due(
     connection: Connection, kinds: Collection[str], count: int, now: float
 ) -> list[tuple[Task, str]]:
-    """Tasks of these kinds with the tries that may begin now, the first ones first."""
+    """Return tasks of these kinds with the tries that may begin now, in their order."""
     parameters = {"kinds": list(kinds), "count": count, "now": now}
     rows = connection.execute(_due_statement(), parameters)
     return [(Task(kind, number), try_id) for kind, number, try_id in rows]
 
 
-@cache  # building it takes longer than running it, and it runs once a second
+@cache  # building the statement takes longer than running it, once a second
 def _due_statement() -> Any:
     idle = and_(tasks.c.waiting.is_not(None), tasks.c.running.is_(None))
     order = case({kind: at for at, kind in enumerate(SERVING_ORDER)}, value=tasks.c.kind)
-    due = select(tasks.c.kind, tasks.c.number, tasks.c.waiting).where(
+    query = select(tasks.c.kind, tasks.c.number, tasks.c.waiting).where(
         idle,
         tasks.c.due_at <= bindparam("now"),
         tasks.c.kind.in_(bindparam("kinds", expanding=True)),
     )
-    return due.order_by(order, tasks.c.asked_at).limit(bindparam("count"))
+    return query.order_by(order, tasks.c.asked_at).limit(bindparam("count"))
 
 
 def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
-    """Begin a try; False when another one has taken its place, or the task was dropped."""
+    """Begin a try; returns False when another try has taken its place, or the task was dropped."""
     row = _find(connection, task)
-    # `running` is this try already, where the process died right after this step and repeats it.
+    # `running` may be this try already: the process died right after this step, and repeats it.
     if row is None or try_id not in (row["waiting"], row["running"]):
         return False
     waiting = None if row["waiting"] == try_id else row["waiting"]
@@ -166,14 +168,14 @@ def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def is_running(connection: Connection, task: Task, try_id: str) -> bool:
-    """Is this try the task's running one? It is not, where the process died right after settling
-    it."""
+    """Tell whether this try is the task's running one. After a death right behind the settling it
+    is not."""
     row = _find(connection, task)
     return row is not None and row["running"] == try_id
 
 
 def finish(connection: Connection, task: Task, now: float) -> None:
-    """Note that the task is done. The time is kept for all but a naming, so that the next one keeps
+    """Note that the task is done. The time is kept except for a naming, so that the next try keeps
     its distance."""
     values = {"running": None, "tries": 0, "done_at": now}
     _update(connection, task, **values, reason=None, side=None, tried_at=None)
@@ -200,32 +202,33 @@ def postpone(connection: Connection, task: Task, try_id: str, due_at: float) -> 
 
 
 def list_trouble(connection: Connection) -> list[TaskTrouble]:
-    """Tasks that are tried again, the oldest first."""
+    """Return tasks that are tried again, the oldest first."""
     failed = select(tasks).where(tasks.c.reason.is_not(None)).order_by(tasks.c.asked_at)
     return [_make_trouble(row) for row in connection.execute(failed).mappings()]
 
 
 def count_asked(connection: Connection) -> int:
-    """How many conversations and contacts wait for a try, or have one that runs."""
+    """Count the conversations and contacts with a waiting or running try."""
     is_open = or_(tasks.c.waiting.is_not(None), tasks.c.running.is_not(None))
     query = select(func.count()).where(is_open, tasks.c.kind.in_(SUBJECTS))
     return connection.scalar(query) or 0
 
 
 def list_running(connection: Connection) -> dict[Task, str]:
-    """Tasks with the try of each that has begun."""
+    """Return the tasks with a running try, each with that try."""
     rows = connection.execute(select(tasks).where(tasks.c.running.is_not(None))).mappings()
     return {Task(row["kind"], row["number"]): row["running"] for row in rows}
 
 
 def clear_lost_try(connection: Connection, task: Task, try_id: str) -> bool:
-    """Forget a try that began and that the engine does not know any more; False: it has ended."""
+    """Forget a try that began and that the engine has lost; returns False where the try has
+    ended."""
     statement = update(tasks).where(_is(task), tasks.c.running == try_id)
     return connection.execute(statement.values(running=None)).rowcount > 0
 
 
 def delete_done(connection: Connection, now: float) -> None:
-    """Delete rows that are too old for the next repair to keep its distance from."""
+    """Delete rows of finished tasks from which the next try need not keep its distance any more."""
     idle = and_(tasks.c.waiting.is_(None), tasks.c.running.is_(None))
     old = tasks.c.done_at < now - REPAIR_EVERY_SECONDS
     connection.execute(delete(tasks).where(idle, old))

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from panel.data.db import insert, metadata, transaction
 
 MOST_TRIES = 5
-TRIES_SECONDS = 24 * 3600.0  # the span in which that many are allowed
+TRIES_SECONDS = 24 * 3600.0  # the span in which `MOST_TRIES` are allowed
 
 verification_tries = Table(
     "verification_tries",
@@ -43,8 +43,8 @@ verification_tries = Table(
 
 
 def take_try(connection: Connection, contact: int, organization: int) -> float | None:
-    """Count a try. Returns None when it may be made, else when the next one may be (epoch
-    seconds)."""
+    """Count a try. Returns None when the try is allowed, else the moment of the next allowed one
+    (epoch seconds)."""
     now, key = time.time(), {"contact": contact, "organization": organization}
     # The INSERT locks the row before it is read, so two tries at once cannot both be the fifth.
     locked = insert(connection.dialect.name, verification_tries).values(
@@ -78,7 +78,7 @@ def note_search(
 
 
 def digest_beginnings(secret: str, typed: str) -> list[str]:
-    """Keyed digests of every beginning of the text, the whole last."""
+    """Return keyed digests of every beginning of the text, the whole text last."""
     beginnings = (typed[:length].encode() for length in range(1, len(typed) + 1))
     return [hmac.new(secret.encode(), beginning, sha256).hexdigest() for beginning in beginnings]
 

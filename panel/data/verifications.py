@@ -2,8 +2,8 @@
 
 The one owner of the table `verifications`: of each conversation, organization and kind the newest
 row. A row holds for the contact with the keys that it had then, until the conversation is resolved,
-and for a day at most. A verification that is taken back is deleted; the access log keeps the
-history.
+and for a day at most. An agent's word holds only while they are an agent. A verification that is
+taken back is deleted; the access log keeps the history.
 """
 
 import hmac
@@ -19,6 +19,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Float,
@@ -39,6 +40,8 @@ from panel.upstream.chatwoot import Contact
 log = logging.getLogger(__name__)
 
 HOLDS_SECONDS = 24 * 3600.0
+# The kinds that are an agent's word alone: that they called, or that they know the person.
+BY_CALL, BY_ACQUAINTANCE = AGENTS_WORDS = ("call", "known")
 TOKEN_BYTES = 8
 LONGEST_REASON = 200
 
@@ -61,9 +64,9 @@ verifications = Table(
 
 _HERE = verifications.c.conversation == bindparam("conversation")
 _LASTING = verifications.c.until > bindparam("now")
-# Made once: building a statement takes longer than running it, and every section runs the second.
+# Built once: building a statement takes longer than running it, and every section runs this one.
 _SELECT_LASTING = select(verifications).where(_HERE, _LASTING).order_by(verifications.c.at.desc())
-_SELECT_TOKEN = select(verifications.c.digest).where(
+_SELECT_TOKEN = select(verifications).where(
     _HERE,
     _LASTING,
     verifications.c.organization == bindparam("organization"),
@@ -93,6 +96,11 @@ class Verification:
     agent_proven: bool
     at: float
     until: float
+
+    @property
+    def witness(self) -> int:
+        """Return the agent on whose word it rests alone; 0 where the server compared an answer."""
+        return self.agent if self.kind in AGENTS_WORDS else 0
 
 
 def make_token() -> str:
@@ -150,23 +158,39 @@ class Verifications:
             rows = connection.execute(_SELECT_LASTING, parameters).mappings()
             return [Verification(**row) for row in rows]
 
-    def find_digest(self, conversation: int, organization: int, token: str) -> str | None:
-        """The digest of the verification with this token; None where it was taken back or has
-        ended."""
+    def find_opening(self, conversation: int, organization: int, token: str) -> Verification | None:
+        """Return the verification with this token; None where it was taken back or has ended."""
         parameters = {"conversation": conversation, "organization": organization, "token": token}
         with transaction(self._engine) as connection:
-            digest = connection.scalar(_SELECT_TOKEN, {**parameters, "now": time.time()})
-        return None if digest is None else str(digest)
+            rows = connection.execute(_SELECT_TOKEN, {**parameters, "now": time.time()})
+            row = rows.mappings().first()
+            return Verification(**row) if row else None
 
     def end(self, conversation: int) -> None:
         """End a conversation's verifications: it was resolved, or has another contact, or other
         keys."""
-        condition = verifications.c.conversation == conversation
+        self._delete(
+            verifications.c.conversation == conversation,
+            conversation,
+            "a verification ended: resolved, or other keys",
+        )
+
+    def end_words(self, conversation: int, agents: Collection[int]) -> None:
+        """End what rests in a conversation on the word of these agents, who are agents no more."""
+        condition = and_(
+            verifications.c.conversation == conversation,
+            verifications.c.agent.in_(sorted(agents)),
+            verifications.c.kind.in_(AGENTS_WORDS),
+        )
+        self._delete(
+            condition, conversation, "a verification ended: its agent has left the account"
+        )
+
+    def _delete(self, condition: ColumnElement[bool], conversation: int, message: str) -> None:
         with transaction(self._engine) as connection:
             ended = connection.execute(delete(verifications).where(condition)).rowcount
         if ended:
-            fields = {"conversation": conversation}
-            log.info("a verification ended: resolved, or other keys", extra={"fields": fields})
+            log.info(message, extra={"fields": {"conversation": conversation}})
 
     def prune(self) -> None:
         with transaction(self._engine) as connection:

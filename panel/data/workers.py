@@ -16,7 +16,7 @@ from panel.data.db import metadata, transaction, upsert
 # `state` of a row. HELD_BACK: another installation writes into the account.
 STANDING_BY, EXECUTING, HELD_BACK, STOPPED = "standing_by", "executing", "held_back", "stopped"
 BEAT_SECONDS = 10.0
-FORGOTTEN_SECONDS = 24 * 3600.0  # after which the row of a worker that is gone is removed
+FORGOTTEN_SECONDS = 24 * 3600.0  # the row of a silent worker is removed after this time
 _POSTGRESQL_NOW = text("SELECT extract(epoch FROM clock_timestamp())::float")
 
 workers = Table(
@@ -32,7 +32,8 @@ workers = Table(
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """`name`: machine and process; `since`: in this `state`; `beat_at`: its last beat.
+    """`name`: machine and process; `since`: the beginning of this `state`; `beat_at`: the last
+    beat.
 
     `ended_at`: when a try of a pass or of a task ended there last. Times are epoch seconds.
     """
@@ -72,6 +73,6 @@ class Workers:
             return [WorkerRow(**row) for row in rows.mappings()], self._read_time(connection)
 
     def _read_time(self, connection: Connection) -> float:
-        if connection.dialect.name == "sqlite":  # on this very machine
+        if connection.dialect.name == "sqlite":  # then the database is on this machine
             return self._clock()
         return float(connection.scalar(_POSTGRESQL_NOW) or 0.0)

@@ -6,6 +6,7 @@ sockets, so the panel cannot tell them from the real ones. The modules in readin
     world.py           a WSGI app that writes down every call
     scenarios.py       SCENARIOS: which customer writes to us, and what is wrong with the world
     companies.py       how the rows of an organization are made
+    acme.py            the organization of most scenarios
     catalogue.py       COMPANIES: what the back office knows of each organization
     faults.py          FAULTS: every way in which the back office can fail
     backoffice.py      BackOffice: MIDDAG Account's REST API

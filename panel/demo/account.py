@@ -197,11 +197,13 @@ class Account:
                 self.outbox.send(hook["url"], secret, event)
 
     def may_see(self, user: Json, inbox: int) -> bool:
-        """An administrator may see every inbox, an agent those they are a member of."""
+        """Tell whether the user may see the inbox: an administrator every inbox, an agent those
+        they are a member of."""
         return user["role"] == "administrator" or user["id"] in self.inbox_members.get(inbox, ())
 
     def may_read(self, user: Json, conversation: Json) -> bool:
-        """Since 4.8.0 a team may read its conversation, though no list shows it to them."""
+        """Tell whether the user may read the conversation. Since 4.8.0 a team may read its
+        conversation, though no list shows it to them."""
         team = self.team_members.get(conversation["team_id"] or 0, ())
         in_team = user["id"] in team and self.is_since(4, 8)
         return self.may_see(user, conversation["inbox_id"]) or in_team

@@ -170,7 +170,7 @@ def webhooks(account: Account, _ask: Ask) -> Answer:
 
 
 def _shown(account: Account, row: Json) -> Json:
-    """Administrators see the secret at any time."""
+    """Show a webhook with its secret, which administrators see at any time."""
     hidden = () if account.is_since(4, 11, 2) else ("secret",)
     return {key: value for key, value in row.items() if key not in hidden}
 

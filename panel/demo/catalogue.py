@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from panel.demo.acme import make_acme
 from panel.demo.companies import Company, Maker, Recipe, calm, small
 from panel.demo.scenarios import REGULARS, Person
 from panel.demo.world import Json
 
 DAY = 86400  # seconds
 _ENTITIES = {47: ("middag_global", "USD")}
-
-
-_RENEWAL: Json = {
-    "entitlement_ids": [4203],
-    "notes": "Renovação anual do Tema Campus, com instalação.\nCondições válidas até a data acima.",
-    "line_items": [
-        {"product_name": "Tema Campus", "quantity": 3, "unit_price": "1500.00"},
-        {"product_name": "Instalação", "quantity": 1, "unit_price": "300.00"},
-    ],
-}
 
 
 def companies(today: date) -> list[Company]:
@@ -30,58 +21,6 @@ def companies(today: date) -> list[Company]:
         entity, currency = _ENTITIES.get(number, ("middag_br", "BRL"))
         rows.append(recipe(Maker(today, number, entity, currency)))
     return rows
-
-
-def _acme(make: Maker) -> Company:
-    open_orders = [
-        make.order(1, "pending", "1250.00", -1),
-        make.order(2, "processing", "3480.50", -4),
-        make.order(3, "on-hold", "299.90", -9),
-    ]
-    past = [
-        make.order(
-            at, "completed", f"{at * 110}.00", at * -11, entitlements=make.grants(1 + at % 4)
-        )
-        for at in range(4, 15)
-    ]
-    past += [make.order(15, "cancelled", "80.00", -20), make.order(16, "refunded", "45.00", -35)]
-    past += [make.order(17, "failed", "1250.00", -2)]
-    quotes = [
-        make.quote(
-            1, "sent", "5400.00", 15, notes="Renovação por 24 meses.", entitlement_ids=[4201]
-        ),
-        make.quote(2, "viewed", "4800.00", 6, **_RENEWAL),
-        make.quote(3, "sent", "1200.00", -2),
-        make.quote(4, "draft", "4500.00", 30),
-        make.quote(5, "accepted", "4200.00", 12),
-        make.quote(6, "paid", "3900.00", -5, order_id=4204, entitlement_ids=[4201]),
-        make.quote(7, "fulfilled", "3600.00", -40),
-        make.quote(8, "rejected", "3300.00", -8, rejection_reason="Fora do orçamento deste ano."),
-        make.quote(9, "expired", "3000.00", -20),
-        make.quote(10, "cancelled", "2700.00", -3),
-    ]
-    licenses = [
-        make.license(1, "Plugin Relatórios", 320),
-        make.license(
-            2,
-            "Plugin Certificados",
-            95,
-            activations_count=3,
-            activated_domains=["ead.acme.example", "site2.example", "www.acme.example"],
-        ),
-        make.license(3, "Tema Campus", 12),
-        make.license(4, "Plugin Legado", 200, "disabled"),
-    ]
-    people = [
-        make.collaborator(1, "ana@acme.example", "owner"),
-        make.collaborator(2, "bruno@acme.example", "admin"),
-        make.collaborator(3, "carla@acme.example"),
-        make.collaborator(4, "daniela@prado.example", "guest"),
-        make.collaborator(5, "novo@acme.example", "pending"),
-    ]
-    organization = make.organization("Acme Ltda", "acme.example", plan="Business")
-    entitlements = make.entitlements(licenses)
-    return Company(organization, people, open_orders + past, quotes, licenses, entitlements)
 
 
 def _empty(make: Maker) -> Company:
@@ -277,7 +216,7 @@ BY_WHATSAPP = 62
 SEEN = (*NEIGHBOURS, BY_WHATSAPP, 42, 44, 45, 46, 47)  # by passes, when the demo starts
 
 COMPANIES: dict[int, Recipe] = {
-    42: _acme,
+    42: make_acme,
     43: _empty,
     44: _many,
     45: _prado,

@@ -70,7 +70,8 @@ def search(account: Account, ask: Ask) -> Answer:
 
 
 def _resembles(row: Json, text: str) -> bool:
-    """The identifier is compared with case, the other fields without."""
+    """Tell whether a row contains the text. The identifier is compared with case, the other fields
+    without."""
     loose = (row["name"], row["email"], row["phone_number"])
     found_loose = any(text.lower() in (value or "").lower() for value in loose)
     return found_loose or text in (row["identifier"] or "")

@@ -74,7 +74,7 @@ def _changed(contact: Json, body: Json) -> Json:
 
 
 def check(account: Account, draft: Json, own: int | None) -> None:
-    """Chatwoot validates the whole record, also fields that the call does not touch."""
+    """Check the whole record as Chatwoot does, also fields that the call does not touch."""
     other_rows = [row for row in account.contacts.values() if row["id"] != own]
     if draft.get("identifier") == "" and any(row["identifier"] == "" for row in other_rows):
         # Chatwoot has no rule against it, but the database's unique index has.
@@ -93,7 +93,7 @@ def _find_long(draft: Json) -> list[tuple[str, str]]:
 
 
 def _find_taken_or_wrong(draft: Json, rows: list[Json]) -> list[tuple[str, str]]:
-    """The order is that of Chatwoot's rules."""
+    """Return the wrong fields in the order of Chatwoot's rules."""
     faults = []
     email, phone = draft.get("email"), draft.get("phone_number")
     for name in ("email", "identifier", "phone_number"):
@@ -159,7 +159,8 @@ def conversations(account: Account, ask: Ask) -> Answer:
 
 
 def merge(account: Account, ask: Ask) -> Answer:
-    """The base survives and its values win; conversations move; the other contact is deleted."""
+    """Merge two contacts. The base survives and its values win; conversations move; the other
+    contact is deleted."""
     base = found(account.contacts, int(ask.body.get("base_contact_id") or 0))
     other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
     if base is not other:
@@ -168,7 +169,7 @@ def merge(account: Account, ask: Ask) -> Answer:
 
 
 def join_contacts(account: Account, base: Json, other: Json) -> None:
-    """The base survives and its values win, key by key down to the last level."""
+    """Merge two rows. The base survives and its values win, key by key down to the last level."""
     draft = base | {key: base[key] or other[key] for key in _KEYS}
     draft |= {key: merge_deeply(other[key], base[key]) for key in _MERGED}
     del account.contacts[other["id"]]

@@ -70,7 +70,7 @@ def add_spoken(account: Account, conversation: Json, text: str, **fields: Any) -
 
 
 def tell_message_created(account: Account, conversation: Json, message: Json) -> None:
-    """The contact who sent the message becomes active by it."""
+    """Send the event of a new message, by which its contact becomes active."""
     contact = account.contacts[conversation["contact_id"]]
     if message["message_type"] == 0:
         change_contact(account, contact, contact | {"last_activity_at": time.time()})

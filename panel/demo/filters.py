@@ -44,7 +44,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _as_day(value: Any) -> str:
-    """Moments are compared by their day."""
+    """Return the day of a moment, by which moments are compared."""
     if isinstance(value, int | float):
         return time.strftime("%Y-%m-%d", time.gmtime(value))
     return str(value)[:10]
@@ -160,7 +160,8 @@ def _compare(column: Column, kind: Kind, operator: str, values: list[Any]) -> Te
 
 
 def _contains(value: Any, parts: list[str], operator: str) -> bool:
-    """Neither operator matches an absent value."""
+    """Tell whether the value contains one of the parts. Neither operator matches an absent
+    value."""
     if value is None:
         return False
     return any(part in _fold(value) for part in parts) == (operator == "contains")

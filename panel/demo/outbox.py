@@ -1,7 +1,7 @@
 """The built-in Chatwoot's webhooks on their way: one after another, each once.
 
-Source: lib/webhooks/trigger.rb of v4.16.2. Whatever the answer, even without one, no webhook is
-sent again. The outcome is shown nowhere: the real one logs it in Sidekiq alone.
+Source: lib/webhooks/trigger.rb of v4.16.2. No webhook is sent again, whatever its answer, and even
+if none came. The outcome is shown nowhere: the real one logs it in Sidekiq alone.
 """
 
 from __future__ import annotations

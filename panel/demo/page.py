@@ -26,7 +26,7 @@ from panel.demo.worlds import AGENT, break_as_told
 
 _STATIC = Path(__file__).parent / "static"
 _SESSION_COOKIE = "cw_d_session_info"
-_LEFT_AS_IT_IS = "#$&+/:<=>?@[]^`{|}!'()*"  # of what js-cookie escapes, it gives these back
+_LEFT_AS_IT_IS = "#$&+/:<=>?@[]^`{|}!'()*"  # characters that js-cookie leaves unescaped
 _FILES = {path.name: path for path in _STATIC.iterdir()}
 
 
@@ -44,8 +44,8 @@ class Page:
             "reset": self._reset,
             "hook": self._hook,
         }
-        self.plugin: Plugin | None = None  # comes with the port
-        self.rung: Json | None = None  # the last hook, and how the panel answered
+        self.plugin: Plugin | None = None  # made when the port is known
+        self.rung: Json | None = None  # the last hook, and the panel's answer
 
     def __call__(self, call: Call) -> Response:
         response = self._post(call) if call.method == "POST" else self._get(call)

@@ -135,7 +135,7 @@ def _show(call: VisitorCall) -> Answer:
 
 
 def _destroy_attributes(call: VisitorCall) -> Answer:
-    """Whatever the call names, the answer is the whole row."""
+    """Remove attributes. The answer is the whole row, whatever the call names."""
     contact, names = call.contact, call.body.get("custom_attributes") or []
     attributes = {
         key: value for key, value in contact["custom_attributes"].items() if key not in names

@@ -1,4 +1,5 @@
-"""Examines whether PANEL_URL leads to this very installation, and the way of a request there."""
+"""Examines whether PANEL_URL leads to this very installation, and what happens to a request on its
+way."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,8 +8,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
+from panel.environment.parsers import origin
 from panel.services import Services
-from panel.settings import Settings, origin
+from panel.settings import Settings
 from panel.upstream.inspection import Inspection, inspect
 from panel.upstream.transport import Egress
 from panel.web.arrival import (
@@ -115,7 +117,8 @@ def examine_policy(shared: Services) -> Iterator[Diagnosis]:
 
 
 def _list_ancestors(policies: str) -> list[list[str]]:
-    """The sources of each `frame-ancestors`; all policies hold, however they are joined."""
+    """Return the sources of each `frame-ancestors`. A browser obeys all policies, also several in
+    one header."""
     directives = [words.split() for words in policies.replace(",", ";").split(";")]
     return [words[1:] for words in directives if words[:1] == ["frame-ancestors"]]
 

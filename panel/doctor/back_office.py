@@ -19,7 +19,7 @@ from panel.upstream.inspection import Inspection, explain_network, inspect
 from panel.upstream.middag_rejections import BACK_OFFICE_REMEDIES, name_rejection
 from panel.upstream.transport import Egress
 
-NOBODY = 999_999_999  # an id without an organization: even its absence is an answer
+NOBODY = 999_999_999  # no organization has this id: the answer "unknown" shows that the API works
 MOST_SAMPLED = 2  # organizations
 MOST_SKEW_SECONDS = 60.0
 SAMPLED: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS, QUOTES)
@@ -27,7 +27,8 @@ NETWORK_FIX = "look at name, port, firewall and certificate there (docs/operate.
 
 
 def ask_back_office(shared: Services, secret: str) -> Inspection:
-    """The organization that is known longest, as a section would ask; "" asks as a guest."""
+    """Ask for the organization that is known longest, as a section would; an empty secret asks as a
+    guest."""
     settings, number = shared.settings, list_known(shared)[0]
     return inspect(
         settings.middag_api_url,
@@ -41,10 +42,10 @@ def ask_back_office(shared: Services, secret: str) -> Inspection:
 
 
 def list_known(shared: Services) -> list[int]:
-    """Organizations to ask for: first those whose passes fail, as they show the cause.
+    """Return organizations to ask for: first those whose passes fail, as they show the cause.
 
-    `[NOBODY]` where the database knows none, is away or does not exist: opening its file would make
-    it.
+    Returns `[NOBODY]` where the database knows none, is away, or does not exist: opening a missing
+    file would make it.
     """
     try:
         schema.require_current(shared.database)
@@ -57,7 +58,7 @@ def list_known(shared: Services) -> list[int]:
 
 
 def tell_failure(whose: str, error: PanelError, remedies: Any) -> Diagnosis:
-    """A fault of an outside world; `whose`: its name for administrators."""
+    """Make the diagnosis of an outside world's failure; `whose`: its name for administrators."""
     why = explain_network(error) if error.code in ("network", "timeout") else error.detail
     cause = f"{whose} does not answer as it should: {error.code}" + (f", {why}" if why else "")
     fallback = NETWORK_FIX if error.code in ("network", "timeout") else "see its own log"
@@ -127,8 +128,7 @@ def examine_documents(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_organization(shared: Services, number: int) -> Iterator[Diagnosis]:
-    """Read an organization's documents. A single failure ends it, because the next would fail
-    alike."""
+    """Read an organization's documents, up to the first failure: the next one would fail alike."""
     for document in SAMPLED:
         try:
             value = shared.back_office.fetch(document, number)

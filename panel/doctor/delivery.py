@@ -8,7 +8,7 @@ from panel.doctor.diagnosis import FAULT, Diagnosis
 from panel.services import Services
 
 TEST_NAME = "MIDDAG doctor (is removed at once)"
-WAIT_SECONDS = 25.0  # a process writes its counts every ten
+WAIT_SECONDS = 25.0  # a process writes its counts every ten seconds
 DELIVERY_POLL_SECONDS = 0.5
 DELIVERY_FIX = (
     "let Chatwoot's machine reach PANEL_URL (since 4.14 it refuses private addresses unless "
@@ -17,7 +17,7 @@ DELIVERY_FIX = (
 
 
 def examine_delivery(shared: Services) -> Iterator[Diagnosis]:
-    """Await a delivery; any that comes meanwhile will do, because the way is the same."""
+    """Wait for a delivery. Any delivery of Chatwoot will do, because all take the same way."""
     before = shared.deliveries.read(CHATWOOT)
     contact = shared.chatwoot.create_contact({"name": TEST_NAME})
     try:
@@ -32,7 +32,7 @@ def examine_delivery(shared: Services) -> Iterator[Diagnosis]:
 
 
 def _await_answer(shared: Services, before: dict[str, Tally]) -> str:
-    """Our answer to the first delivery since then."""
+    """Return our answer to the first delivery after the counts `before`."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         for answer, tally in shared.deliveries.read(CHATWOOT).items():

@@ -1,5 +1,5 @@
-"""Examines the pages of lists: where the back office ignores them, lists are cut or cost many
-calls."""
+"""Examines whether the back office pages its lists: where it ignores pages, lists are cut or cost
+many calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,8 @@ def examine_paging(shared: Services) -> Iterator[Diagnosis]:
 
 
 def _read_ids(shared: Services, number: int, page: int) -> list[int | None]:
-    """The ids of a page of one row; empty where it could not be read, which other checks report."""
+    """Return the ids of a page of one row; empty where the page could not be read, which other
+    checks report."""
     settings = shared.settings
     answer = inspect(
         settings.middag_api_url,

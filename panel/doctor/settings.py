@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from panel.doctor.diagnosis import FAULT, WARNING, Diagnosis
+from panel.environment.parsers import origin
+from panel.environment.variables import VERIFY_NAMES
 from panel.services import Services
-from panel.settings import VERIFY_NAMES, origin
 from panel.upstream.inspection import explain_network, inspect, read_expiry
 from panel.upstream.transport import Egress
 
@@ -18,7 +19,8 @@ API_PATH = "middag-account/v1"
 
 
 def examine_secrets(shared: Services) -> Iterator[Diagnosis]:
-    """Examine secrets for quotes, which belong to a shell and were copied along."""
+    """Look for quotation marks around secrets: they belong to a shell's syntax, and were copied
+    along."""
     settings = shared.settings
     values_by_name = {
         "CHATWOOT_CONTACT_VIEW_SECRET": settings.secrets,
@@ -60,8 +62,8 @@ def _list_addresses(shared: Services) -> list[tuple[str, str]]:
 
 
 def examine_certificates(shared: Services) -> Iterator[Diagnosis]:
-    """Examine whether certificates end soon. An ended one is reported by the check that connects
-    there."""
+    """Examine whether certificates expire soon. The check that connects there reports an expired
+    one."""
     for name, url in _list_addresses(shared):
         ends = read_expiry(url, shared.settings.certificates)
         if ends is not None and (days := (ends - time.time()) / DAY) < SOON_DAYS:
@@ -101,8 +103,8 @@ def examine_frame(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_verification(shared: Services) -> Iterator[Diagnosis]:
-    """Examine PANEL_VERIFY_BY: a value that everybody can look up, or types themselves, proves
-    nobody."""
+    """Examine PANEL_VERIFY_BY: a value that anybody can look up, or that visitors type themselves,
+    proves nothing."""
     settings = shared.settings
     weak = [name for name in VERIFY_NAMES if name in settings.verify_by - STRONG_PROOFS]
     if weak:
@@ -113,7 +115,8 @@ def examine_verification(shared: Services) -> Iterator[Diagnosis]:
 
 
 def examine_sharing(shared: Services) -> Iterator[Diagnosis]:
-    """Examine the cache of several machines, which a database server suggests."""
+    """Examine whether several machines would share the cache: a database server suggests that there
+    are several."""
     settings = shared.settings
     if settings.database_url.startswith("postgresql:") and not settings.cache_url.startswith(
         "redis"

@@ -14,7 +14,8 @@ from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
 from panel.health.finding import Finding
 from panel.services import Services
 
-# Checks of a process's last calls. Doctor's process has made none, and asks with checks of its own.
+# These checks judge a process by its last calls. Doctor's process has made none, so doctor has
+# examinations of its own for them.
 OF_A_PROCESS = {"back_office", "documents", "chatwoot"}
 SHARED_CHECKS = [each.name for each in CHECKS if each.name not in OF_A_PROCESS]
 # Words of findings with which the panel still works, for a while at least.
@@ -37,7 +38,7 @@ FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def repeat_check(name: str) -> Callable[[Services], Iterable[Diagnosis]]:
-    """The examination that repeats the check of this name."""
+    """Return the examination that repeats the check of this name."""
 
     def examine(shared: Services) -> Iterator[Diagnosis]:
         if name not in ("schema", "cache") and not has_database(shared):
@@ -58,8 +59,8 @@ def _judge(name: str, finding: Finding) -> Iterator[Diagnosis]:
 
 
 def has_database(shared: Services) -> bool:
-    """Does the database exist? Opening a missing file would make it. A server counts as
-    existing."""
+    """Tell whether the database exists, without opening it: that would make a missing file. A
+    server counts as existing."""
     file = _find_file(shared)
     return file is None or file.exists()
 
@@ -77,7 +78,7 @@ def examine_origin(shared: Services) -> Iterator[Diagnosis]:
     try:
         schema.require_current(shared.database)
     except WrongSchema:
-        return  # the check of the schema reports it
+        return  # the check of the schema reports the missing database
     workers, _ = Workers(shared.database).list_rows()
     if not workers and not shared.directory.list_organizations():
         where = _find_file(shared) or shared.database.url.database

@@ -16,7 +16,8 @@ from panel.services import Services
 CALLS_OF_A_PASS = 3  # towards the back office: organization, people, entitlements
 LONG_MINUTES = 60
 LATE_COMPARISON_SECONDS = 26 * 3600.0
-# A web process holds up to 32 (`db.connect`), a worker some 10, PostgreSQL keeps 3 for itself.
+# A web process holds up to 32 connections (`db.connect`), a worker some 10, and PostgreSQL reserves
+# 3 for itself.
 NEEDED_CONNECTIONS = 32 + 10 + 3
 
 
@@ -45,7 +46,7 @@ def examine_night(shared: Services) -> Iterator[Diagnosis]:
         return
     last = Nights(shared.database).read_last()
     if last is None:
-        return  # the worker begins the first one
+        return  # the worker begins the first night
     age = time.time() - last.begun_at
     if age > LATE_COMPARISON_SECONDS:
         cause = f"the last nightly comparison began {format_age(age)}"

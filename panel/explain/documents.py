@@ -18,13 +18,13 @@ MOST_UNREAD = 10
 
 @dataclass(frozen=True)
 class SectionFacts:
-    """`state`: as a panel that opens now begins with it; `code`: the reason why it is late or
+    """`state`: the one that a panel shows which opens now; `code`: the reason why it is late or
     failed.
 
     `copy_at`: when the copy was made; `answer` at `answered_at`: the back office's last answer, as
-    long as that is remembered; `next_try`: no request is made before it without an agent's click,
-    0: at the next look. `unread`: records and fields that could not be read. Times are epoch
-    seconds.
+    long as that is remembered; `next_try`: before this moment only an agent's click makes a
+    request, 0: the next opening makes one. `unread`: records and fields that could not be read.
+    Times are epoch seconds.
     """
 
     section: str
@@ -39,7 +39,7 @@ class SectionFacts:
 
 
 def list_sections(shared: Services, organization: int) -> list[SectionFacts]:
-    """The sections in the order of the panel; neither world is asked."""
+    """Return the sections in the order of the panel; the cache alone is asked."""
     return [
         _examine(shared, name, section.document, organization) for name, section in SECTIONS.items()
     ]
@@ -92,7 +92,7 @@ def _find_answer(entry: Entry) -> tuple[str, float]:
 
 
 def _list_unread(value: Any) -> Iterator[str]:
-    """The records and fields that could not be read, never their content."""
+    """Return the records and fields that could not be read, never their content."""
     oddities = getattr(value, "oddities", ())
     for oddity in oddities[:MOST_UNREAD]:
         yield f"{oddity.record}, {oddity.field}: {oddity.reason}"

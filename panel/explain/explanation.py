@@ -74,7 +74,7 @@ class Explanation:
 
     @property
     def is_answered(self) -> bool:
-        """Was the subject of the question found, and could all sides be asked?"""
+        """Tell whether the subject of the question was found and all sides could be asked."""
         question = self.question
         subject = self.identity if question.conversation else self.hook if question.hook else True
         return subject is not None and not self.troubles
@@ -131,11 +131,11 @@ class _Inquiry:
         return hook
 
     def _examine(self, number: int) -> OrganizationFacts:
-        known = self._shared.directory.get_organizations([number]).get(number)
+        company = self._shared.directory.get_organizations([number]).get(number)
         return OrganizationFacts(
             number,
-            known.name if known else "",
-            known is not None,
+            company.name if company else "",
+            company is not None,
             history.read_pass_state(self._shared.database, number),
             tuple(list_sections(self._shared, number)),
         )

@@ -30,8 +30,8 @@ LONGEST_CLAIM = 60  # a visitor writes it
 
 @dataclass(frozen=True)
 class KeyTried:
-    """A key that the contact shows. `value`: its beginning; `organizations`: those that know it;
-    `people`: the number of persons who have it, over all of them."""
+    """A key that the contact shows. `value`: its beginning; `organizations`: those that know the
+    key; `people`: the number of persons who have it, over all organizations."""
 
     key: str
     value: str
@@ -133,8 +133,8 @@ def _list_keys(values: dict[str, tuple[str, ...]], matches: Collection[Match]) -
 
 
 def mask_key(value: str) -> str:
-    """The ends of an e-mail or phone: enough to recognize it beside the chat, too little to write
-    to it."""
+    """Return the ends of an e-mail or phone: enough to recognize it beside the chat, too little to
+    write to it."""
     name, at, domain = value.partition("@")
     if at:
         return f"{name[:SHOWN_OF_KEY]}…@{domain}"
@@ -163,8 +163,8 @@ def _describe_customer(
     candidate: Candidate, doubt: str, identification: Identification
 ) -> Customer:
     if verification := candidate.verified:
-        opened = f"agent {verification.agent} opened it for this conversation"
-        why = f"{opened}: {verification.kind}"
+        opening = f"agent {verification.agent} opened it for this conversation"
+        why = f"{opening}: {verification.kind}"
     elif candidate.trust == PROVEN:
         by_phone = "its phone is that of one person there, and the channel is addressed by it"
         why = (

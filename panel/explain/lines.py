@@ -12,7 +12,7 @@ from panel.explain.explanation import Explanation, OrganizationFacts
 from panel.explain.identity import Identity, describe_scope
 
 NEVER_SEEN = "no pass has seen it"
-UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # classes of characters that are not seen
+UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's classes of invisible characters
 
 
 class Drawing:
@@ -23,8 +23,8 @@ class Drawing:
         self._now = now
 
     def draw(self, explanation: Explanation) -> Iterator[str]:
-        """The explanation, line by line. A visitor's text ends no line, and sends a terminal no
-        control character."""
+        """Return the explanation, line by line. A visitor's text can neither end a line nor send
+        control characters to a terminal."""
         return ("".join(map(_make_showable, line)) for line in self._draw(explanation))
 
     def _draw(self, explanation: Explanation) -> Iterator[str]:
@@ -136,16 +136,16 @@ def _draw_customers(identity: Identity) -> Iterator[str]:
     elif len(identity.customers) > 1:
         yield "           several fit, so the panel asks the agent to choose"
     if identity.refused:
-        refused = ", ".join(map(str, identity.refused))
-        yield f"refused    organization {refused}: an agent said that it is another one"
+        refusals = ", ".join(map(str, identity.refused))
+        yield f"refused    organization {refusals}: an agent said that it is another one"
 
 
 def is_proven(explanation: Explanation) -> bool:
-    """Would one customer be shown, and proven?"""
+    """Tell whether the panel would show a single customer, and as proven."""
     customers = explanation.identity.customers if explanation.identity else ()
     return len(customers) == 1 and customers[0].trust == PROVEN
 
 
 def _make_showable(sign: str) -> str:
-    """Controls, marks of direction, halves of characters, and what ends a line."""
+    """Replace control characters, marks of direction, halves of characters, and line ends."""
     return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in UNSHOWN else sign

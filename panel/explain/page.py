@@ -7,7 +7,7 @@ value that the mask could hide stands in an explanation.
 import time
 from dataclasses import asdict
 
-from flask import Response, abort, jsonify, request
+from flask import Response, abort, jsonify, make_response, render_template, request
 
 from panel.auth.access import Denied
 from panel.auth.tokens import SHARED_SECRET, InvalidSeal
@@ -25,7 +25,8 @@ LONGEST_HOOK_ID = 200
 
 
 def show_reasons() -> Response:
-    """Answer with lines, or with JSON where the request accepts it."""
+    """Answer with lines, or with JSON where the request accepts it; to the panel's own dialog with
+    HTML."""
     if services().settings.agent_proof == SHARED_SECRET:
         abort(404)
     try:
@@ -75,8 +76,10 @@ def _read_question() -> Question:
 
 
 def _answer(explanation: Explanation) -> Response:
+    drawing = Drawing(services().settings.timezone, time.time())
+    if "HX-Request" in request.headers:
+        return make_response(render_template("why.html", lines=drawing.draw(explanation)))
     if request.accept_mimetypes.best_match(["text/plain", "application/json"]) != "text/plain":
         return jsonify(asdict(explanation))
-    drawing = Drawing(services().settings.timezone, time.time())
     text = "\n".join(drawing.draw(explanation)) + "\n"
     return Response(text, mimetype="text/plain")

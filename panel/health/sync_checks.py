@@ -1,6 +1,6 @@
 """The checks of the writing wing: the worker, waiting hooks, failing passes, buried hooks.
 
-Their facts stand in the database, so every process finds the same.
+The facts stand in the database, so the checks of every process give the same findings.
 """
 
 import time
@@ -22,9 +22,9 @@ from panel.health.finding import Finding
 from panel.health.worker_health import HELD_BACK_WORD, judge_workers
 from panel.services import Services
 
-LONGEST_WAIT_SECONDS = 3600.0  # of a hook for its pass
+LONGEST_WAIT_SECONDS = 3600.0  # the longest that a hook may wait for its pass
 MOST_REASONS = 3
-SIDE_LABELS = {BACK_OFFICE_SIDE: "back_office", CHATWOOT_SIDE: "chatwoot"}  # as parts are called
+SIDE_LABELS = {BACK_OFFICE_SIDE: "back_office", CHATWOOT_SIDE: "chatwoot"}  # the names in figures
 OUR_SIDE = "panel"
 
 
@@ -45,7 +45,7 @@ def ask_worker(shared: Services) -> Finding:
 
 
 def ask_waiting_hooks(shared: Services) -> Finding:
-    """`late`: the oldest waits for more than an hour."""
+    """Answer `late` when the oldest hook has waited for more than an hour."""
     backlog = _read(shared)
     if backlog.oldest_at is None:
         return Finding("ok")
@@ -55,7 +55,8 @@ def ask_waiting_hooks(shared: Services) -> Finding:
 
 
 def ask_failing(shared: Services) -> Finding:
-    """The reason for which the most tries failed last, of passes and tasks that are tried again."""
+    """Find the commonest reason of the last failed tries, of passes and tasks that are tried
+    again."""
     with db.transaction(shared.database) as connection:
         failing = _list_failing(connection)
     if not failing:

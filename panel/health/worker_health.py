@@ -12,10 +12,10 @@ from panel.data.workers import (
 )
 from panel.deliveries import format_age
 
-# A worker without a beat for longer is dead or frozen. Beats come every ten seconds, and a busy
+# A worker whose last beat is older is dead or frozen. Beats come every ten seconds, and a busy
 # database may delay them for a while.
 SILENT_SECONDS = 45.0
-STUCK_SECONDS = 15 * 60.0  # without the end of a try, while something waits
+STUCK_SECONDS = 15 * 60.0  # the longest time in which no try ends while work waits
 HELD_BACK_WORD = "held_back"
 START = "Start one: `flask --app app sync worker`, or a panel with PANEL_WORKER=inside"
 

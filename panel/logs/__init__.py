@@ -1,1 +1,1 @@
-"""The log: its one format, the number of a request, and events that are sampled and counted."""
+"""The log: its one format, the id of a request, and events that are sampled and counted."""

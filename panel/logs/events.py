@@ -1,6 +1,5 @@
-"""Events in the log: one line for each, and when many are alike, a few of them and how many more.
-
-An event has fixed words and its ids: never a value that was sent or received.
+"""Events in the log: one line for each; of many alike, a few lines and the number of the rest. An
+event has fixed words and its ids, but no value that was sent or received.
 """
 
 import threading
@@ -9,14 +8,15 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 QUIET_SECONDS = 60.0
-MOST_KINDS = 1000  # remembered at once: nobody fills our memory with new kinds of event
+MOST_KINDS = 1000  # the bound of those in memory: a sender may invent ever new kinds
 MOST_ALIKE = 10  # lines of one kind in `QUIET_SECONDS`
 Write = Callable[..., None]  # a logger's `info`, `warning`, `error`
 
 
 @dataclass
 class _Repeated:
-    """Until when the lines of a kind count together, how many there were, how many left out."""
+    """The lines of a kind up to `quiet_until`: the number of `written` ones and of those
+    `left_out`."""
 
     quiet_until: float
     written: int = 0
@@ -24,7 +24,7 @@ class _Repeated:
 
 
 class LogThrottle:
-    """Lets the first lines of a kind into the log, and its repetitions once a minute together.
+    """Lets the first lines of a kind into the log, and once a minute one line for its repetitions.
 
     Safe for threads. `clock` counts seconds.
     """
@@ -35,7 +35,7 @@ class LogThrottle:
         self._repeated: dict[Hashable, _Repeated] = {}
 
     def __len__(self) -> int:
-        """How many kinds are remembered."""
+        """Return the number of kinds in memory."""
         return len(self._repeated)
 
     def record(self, write: Write, words: str, *alike: Hashable, **ids: object) -> None:
@@ -48,20 +48,23 @@ class LogThrottle:
             write("%s%s", words, more, extra={"fields": ids})
 
     def admit(self, kind: Hashable, most: int = 1) -> str | None:
-        """The words behind a line of this kind: `, and 2 more like it`, or nothing.
-
-        None where the line is to be left out.
+        """Return the words to append to a line of this kind: `, and 2 more like it`, or `""`.
+        Returns None for a line that is left out.
         """
         with self._lock:
             now = self._clock()
-            known = self._repeated.get(kind)
-            if known and now < known.quiet_until and known.written >= most:
-                known.left_out += 1
+            repetition = self._repeated.get(kind)
+            if repetition and now < repetition.quiet_until and repetition.written >= most:
+                repetition.left_out += 1
                 return None
-            more = f", and {known.left_out} more like it" if known and known.left_out else ""
-            if known is None or now >= known.quiet_until:
+            more = (
+                f", and {repetition.left_out} more like it"
+                if repetition and repetition.left_out
+                else ""
+            )
+            if repetition is None or now >= repetition.quiet_until:
                 if len(self._repeated) >= MOST_KINDS:
                     self._repeated.clear()
-                known = self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            known.written += 1
+                repetition = self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
+            repetition.written += 1
             return more

@@ -1,7 +1,7 @@
 """The one format of the log: a JSON object in each line, or a readable line on a terminal.
 
-No value of a customer comes in: the traces of errors are told without their texts, which may hold
-anything, and what looks like an e-mail or a phone is hidden wherever it stands.
+The log holds no value of a customer. The texts of errors may hold anything, so traces are written
+without them. All that looks like an e-mail or a phone is hidden, wherever it stands.
 """
 
 import json
@@ -29,7 +29,7 @@ class LogFormatter(logging.Formatter):
     """`fields` of a record (`extra={"fields": …}`) are its ids: numbers and short words."""
 
     def __init__(self, readable: bool | None = None) -> None:
-        """`readable`: for a person; None: where standard error is a terminal."""
+        """`readable`: write lines for a person; None: do so where standard error is a terminal."""
         super().__init__()
         self._readable = sys.stderr.isatty() if readable is None else readable
 
@@ -47,8 +47,8 @@ class LogFormatter(logging.Formatter):
             "message": _read_message(record),
         }
         fields: dict[str, Any] = getattr(record, "fields", {})
-        known = {name: value for name, value in fields.items() if value not in ("", None)}
-        event |= {name: _hide_personal(value) for name, value in known.items()}
+        values = {name: value for name, value in fields.items() if value not in ("", None)}
+        event |= {name: _hide_personal(value) for name, value in values.items()}
         if request_id.current():
             event["request"] = request_id.current()
         if record.exc_info and record.exc_info[1]:
@@ -68,9 +68,8 @@ def _hide_personal(value: object) -> object:
 
 
 def list_trace(error: BaseException) -> Iterator[str]:
-    """Where an error arose and of which kind it is, the first cause first.
-
-    Without its text, unless that is ours: a library's may quote what it could not read.
+    """Return where an error arose and its class, the first cause first. The text of the error is
+    left out unless it is ours: a library's text may quote the value that it could not read.
     """
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before:
@@ -85,7 +84,8 @@ def _list_places(trace: TracebackType | None) -> Iterator[str]:
 
 
 def describe_cause(error: BaseException) -> str:
-    """The kind of an error; its text too where that is ours, or the system's word on a file."""
+    """Return the class of an error; its text too where we wrote it, or the system wrote it about a
+    file."""
     text = str(error) if isinstance(error, PanelError) else ""
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
@@ -93,11 +93,11 @@ def describe_cause(error: BaseException) -> str:
 
 
 def _draw(event: dict[str, Any]) -> str:
-    told = {key: value for key, value in event.items() if key not in _DRAWN_APART}
-    fields = "".join(f" {name}={value}" for name, value in told.items())
+    extras = {key: value for key, value in event.items() if key not in _DRAWN_APART}
+    fields = "".join(f" {name}={value}" for name, value in extras.items())
     logger = event["logger"].removeprefix("panel.")
     line = f"{event['time']} {event['level'].upper():7} {logger}: {event['message']}{fields}"
-    return "\n    ".join(_escape_controls(each) for each in (line, *event.get("trace", ())))
+    return "\n    ".join(_escape_controls(text) for text in (line, *event.get("trace", ())))
 
 
 _DRAWN_APART = frozenset({"time", "level", "logger", "process", "message", "trace"})
@@ -110,7 +110,7 @@ def _escape_controls(text: str) -> str:
     )
 
 
-# -- where it goes -------------------------------------------------------------------------------
+# -- where the lines go --------------------------------------------------------------------------
 
 
 class _StandardError(logging.StreamHandler[Any]):
@@ -126,9 +126,8 @@ class _StandardError(logging.StreamHandler[Any]):
 
 
 def configure() -> None:
-    """All that is logged in this process goes to standard error, in the one format.
-
-    Our own loggers write from the level of information on, those of libraries from warnings on.
+    """Send all lines of this process to standard error, in the one format. Our own loggers write
+    lines of level INFO and above, those of libraries WARNING and above.
     """
     root = logging.getLogger()
     if not any(isinstance(handler, _StandardError) for handler in root.handlers):

@@ -1,7 +1,6 @@
-"""The id of a piece of work: of a request, of a try of a pass, of a command.
-
-Each line of the log carries the id, both outside worlds are sent it as `X-Request-Id`, and agents
-read it beside the code of a failure.
+"""The id of a piece of work: of a request, of a try of a pass, of a command. Every line of the log
+carries the id. Our calls send it to both outside worlds as `X-Request-Id`. Agents read it beside
+the code of a failure.
 """
 
 import re
@@ -17,14 +16,13 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """The id of this thread's work, or empty."""
+    """Return the id of this thread's work, or `""`."""
     return _current.get()
 
 
 def begin(given: str = "") -> None:
-    """From now on this thread works under the given id, or under a new one.
-
-    `given` is shown and passed on: it must come from a proxy that is trusted.
+    """Begin work in this thread under the given id, or under a new one. `given` is shown and passed
+    on, so it must come from a trusted proxy.
     """
     _current.set(given if SAFE_ID.fullmatch(given) else secrets.token_hex(5))
 
@@ -36,7 +34,7 @@ def end() -> None:
 
 @contextmanager
 def working() -> Iterator[None]:
-    """The work inside the block has an id of its own."""
+    """Give the work inside the block an id of its own."""
     token = _current.set(secrets.token_hex(5))
     try:
         yield
@@ -45,5 +43,5 @@ def working() -> Iterator[None]:
 
 
 def make_headers() -> dict[str, str]:
-    """The headers that a call to an outside world carries."""
+    """Return the headers with the id for a call to an outside world."""
     return {HEADER: current()} if current() else {}

@@ -1,7 +1,7 @@
 """Dates as PHP writes them, and the two kinds of end: a moment, and a day that lasts to its end.
 
 A `datetime` is a moment, with its zone. A `date` is a day: one that was written as a day, or as
-midnight. It lasts to its end in the reader's zone.
+midnight. A day lasts to its end in the reader's zone.
 """
 
 import re
@@ -14,14 +14,23 @@ from zoneinfo import ZoneInfo
 from panel.models.text import clean
 from panel.models.values import is_short
 
-YEARS = range(1900, 9000)  # what lies outside cannot be moved into a zone, and is a mistake
-ENDLESS_YEAR = 9999  # the last that MySQL knows: how "never" is written there
+YEARS = range(1900, 9000)  # a year outside is a mistake, and cannot be moved into a zone
+ENDLESS_YEAR = 9999  # MySQL's last year, which stands for "never"
 ENDLESS = {
-    *("lifetime", "never", "forever", "perpetual", "unlimited", "none"),
-    *("vitalícia", "vitalício", "vitalicia", "vitalicio", "nunca"),
+    "lifetime",
+    "never",
+    "forever",
+    "perpetual",
+    "unlimited",
+    "none",
+    "vitalícia",
+    "vitalício",
+    "vitalicia",
+    "vitalicio",
+    "nunca",
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
-EPOCH_SECONDS = range(10**8, 10**11)  # from 1973; a smaller number is no date of ours
+EPOCH_SECONDS = range(10**8, 10**11)  # from 1973 on; a smaller number is no date here
 # PHP's `date` writes these for 0 and for an empty value; west of Greenwich it is the eve.
 EPOCH_DAYS = (date(1969, 12, 31), date(1970, 1, 1))
 

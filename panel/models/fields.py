@@ -55,7 +55,7 @@ class Fields:
         return self._first(keys, decode_entities)
 
     def verbatim(self, *keys: str) -> str | None:
-        """Return the same with every character as it came: an e-mail, a key."""
+        """Like `text`, with every character as it came: for an e-mail, a key."""
         return self._first(keys, clean)
 
     def email(self) -> str | None:
@@ -66,7 +66,7 @@ class Fields:
         return email
 
     def title(self, key: str) -> str | None:
-        """A name, without a tax id and without an e-mail in it."""
+        """Return a name, without a tax id and without an e-mail in it."""
         return remove_addresses(remove_tax_id(self.text(key) or "")) or None
 
     def name(self, key: str) -> str | None:
@@ -76,7 +76,7 @@ class Fields:
         if isinstance(name, str):
             return decode_entities(name) or None
         if name is not None and not is_nothing(value):
-            self.note(key, "no name")  # a number is that of a record, which nobody knows
+            self.note(key, "no name")  # a number is the id of a record whose name we cannot know
         return None
 
     def whole(self, key: str) -> int | None:

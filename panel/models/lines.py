@@ -2,8 +2,8 @@
 alone.
 
 An order's items, its tax and a quote's notes stand in the answer about that one record; the lists
-leave them out. A field that is not told is None or empty. Fields that are not named here are never
-read: internal notes, costs and addresses among them.
+leave them out. An absent field is None or empty. Only the fields that are named here are read;
+internal notes, costs and addresses are not.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ FOR_THE_CUSTOMER = ("customer_note", "is_customer_note")  # WooCommerce's mark o
 
 @dataclass(frozen=True)
 class LineItem:
-    """`price`: of one piece; `total`: of the line."""
+    """`price`: the price of one piece; `total`: the price of the line."""
 
     product: str | None
     quantity: int | None = None
@@ -152,7 +152,7 @@ def _read_note(value: Any) -> str:
 
 
 def _split(fields: Fields, text: str) -> tuple[str, ...]:
-    """Return its paragraphs as texts of one line each."""
+    """Return the paragraphs, each as a text of one line."""
     parts = (Fields({"id": fields.id, "part": part}).text("part") for part in text.splitlines())
     return tuple(part for part in parts if part)
 
@@ -168,7 +168,7 @@ def _list_values(row: Row, fields: Fields, key: str) -> Iterator[Any]:
 
 
 def holds(grants: tuple[Grant, ...], number: int | None, code: str | None) -> bool:
-    """Tell whether this entitlement is among them, by its id or by its code."""
+    """Tell whether this entitlement is among the grants, by its id or by its code."""
     return any(
         (grant.id and grant.id == number) or (grant.code and grant.code == code) for grant in grants
     )

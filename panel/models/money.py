@@ -2,8 +2,8 @@
 
 The back office documents decimal strings, and elsewhere says that amounts are whole cents. PHP
 writes `(float) "100.00"` as the JSON number `100`. So a string is always decimal units, and so is a
-number with a fraction; a whole number is read as `MIDDAG_INTEGER_MONEY` says, else as its own
-answer proves, else not at all.
+number with a fraction; a whole number is read as `MIDDAG_INTEGER_MONEY` says, else as the rest of
+the answer proves, else it is unclear.
 """
 
 import re
@@ -22,8 +22,8 @@ from panel.models.values import Illegible, Oddity, Row, read_list, read_whole
 CENTS, UNITS = "cents", "units"  # the readings of a whole number: smallest coins, or units
 UNCLEAR = ""  # nothing says how a whole number is read
 
-MOST_DIGITS = 15  # before the point; as many behind it are as absurd
-NOISE = Decimal("0.001")  # of the smallest coin: what a binary float leaves behind
+MOST_DIGITS = 15  # before the point, and behind it; a longer number is a mistake
+NOISE = Decimal("0.001")  # parts of the smallest coin: the error of a binary float
 MONEY_FIELDS = ("total", "subtotal", "tax_total", "unit_price")
 FRACTION_UNDER_CENTS = "a fraction, although MIDDAG_INTEGER_MONEY says cents"
 
@@ -117,7 +117,8 @@ def _check_size(amount: Decimal) -> Decimal:
 
 
 def _remove_noise(amount: Decimal, currency: str) -> Decimal:
-    """A binary float makes 80.30000000000000426 of 80.30; 80.305 is meant as it is written."""
+    """Remove the error of a binary float, such as 80.30000000000000426 for 80.30. An amount like
+    80.305 stays as it is written."""
     places = count_places(currency)
     if amount.adjusted() >= MOST_DIGITS or _count_decimals(amount) <= places:
         return amount
@@ -133,7 +134,7 @@ def is_fraction(value: Any) -> bool:
 
 def _count_decimals(number: Decimal) -> int:
     """Return the number of digits behind the point, zeros too; below zero for 1E+3."""
-    return -int(number.as_tuple().exponent)  # a word for what is no number, which JSON has not
+    return -int(number.as_tuple().exponent)  # a word for NaN only, which JSON lacks
 
 
 def read_currency(value: Any) -> str:

@@ -69,7 +69,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Quote:
-    """`valid_until` is a date, whatever time was written with it: valid through that day.
+    """`valid_until`: the last day on which the quote is valid; a time that was written with it is
+    ignored.
 
     `details`: where the list has them already.
     """
@@ -87,7 +88,8 @@ class Quote:
         return self._is_open() and self._has_lapsed(now) is False
 
     def lapsed(self, now: datetime) -> bool:
-        """A quote has lapsed if it is sent or viewed, but past its date: expiry may lag."""
+        """Tell whether the quote is past its date while its status is still sent or viewed: the
+        back office may set the status later."""
         return self._is_open() and self._has_lapsed(now) is True
 
     def undecided(self, now: datetime) -> bool:

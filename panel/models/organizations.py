@@ -14,15 +14,25 @@ from panel.models.values import Illegible, Oddity, Row, Status
 ENTITIES = {"middag_br": "MIDDAG BR", "middag_global": "MIDDAG GLOBAL"}
 # The areas that a person of an organization may manage, by the plugin's names.
 RIGHTS = (
-    *("org", "finances", "orders", "licenses", "tickets"),
-    *("quotes", "contracts", "documents", "downloads"),
+    "org",
+    "finances",
+    "orders",
+    "licenses",
+    "tickets",
+    "quotes",
+    "contracts",
+    "documents",
+    "downloads",
 )
-SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # for what the panel shows
+SHOWN_RIGHTS = ("finances", "orders", "quotes", "licenses")  # of documents in the panel
+CHECKED = "verified"  # the status after the tax id was found at the registry
 CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zeros
 
 
 @dataclass(frozen=True)
 class Organization:
+    """`verification`: of the tax id at the registry. It says nothing about a person."""
+
     id: int
     name: str
     legal_name: str | None = None
@@ -51,15 +61,16 @@ class Organization:
     @classmethod
     def from_json(cls, row: Row) -> "Organization":
         fields = Fields(row)
-        named, legal_name = fields.title("name"), fields.title("legal_name")
+        status = fields.optional_status("status")
+        name, legal_name = fields.title("name"), fields.title("legal_name")
         country = find_country(fields.text("country") or "") or None
         return cls(
             id=fields.id,
-            name=named or legal_name or f"#{fields.id}",
+            name=name or legal_name or f"#{fields.id}",
             legal_name=legal_name,
             tax_id=_read_tax_id(row, fields, country),
-            status=fields.optional_status("status"),
-            verification=fields.optional_status("verification_status"),
+            status=status,
+            verification=fields.optional_status("verification_status") or _read_check(status),
             plan=fields.name("plan"),
             billing_entity=fields.verbatim("billing_entity", "company"),
             email=fields.email(),
@@ -70,6 +81,11 @@ class Organization:
             owner_id=fields.whole("owner_id"),
             oddities=fields.oddities,
         )
+
+
+def _read_check(status: Status | Illegible | None) -> Status | None:
+    """Some answers say in `status` that the tax id was checked (REF-701-01 of MIDDAG Account)."""
+    return status if isinstance(status, Status) and status.value == CHECKED else None
 
 
 def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:

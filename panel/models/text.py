@@ -11,8 +11,8 @@ UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # An entity ends with a semicolon, as WordPress writes it: `AT&T` and `R&D &copy` hold none.
 ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 MAIL_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
-SLASHED = re.compile(r"\\(['\"])")  # of quotes that went through `wp_slash` once too often
-# WordPress's `wptexturize` makes these of plain characters.
+SLASHED = re.compile(r"\\(['\"])")  # quotation marks that went through `wp_slash` once too often
+# WordPress's `wptexturize` writes these signs in place of plain characters.
 CURLY = str.maketrans("‘’′“”″–—×\xa0", "'''\"\"\"--x ")
 
 ASCII_LOWER_CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -69,8 +69,8 @@ def remove_tax_id(name: str) -> str:
 
 
 def remove_addresses(name: str) -> str:
-    """A name without an e-mail in it: WordPress calls somebody by their address until they say how
-    they are called, and a name is shown where an address may not be."""
+    """Return a name without an e-mail in it. WordPress names a user by their address until they set
+    a name, and a name is shown where an address may not be."""
     return " ".join(word for word in name.split() if not MAIL_ADDRESS.search(word))
 
 

@@ -127,7 +127,7 @@ def read_status(value: Any) -> Status | None:
     return _parse_status(value)
 
 
-@lru_cache(maxsize=1024)  # there are few, and many rows
+@lru_cache(maxsize=1024)  # many rows share a few statuses
 def _parse_status(text: str) -> Status | None:
     raw = decode_entities(text)
     if not raw:

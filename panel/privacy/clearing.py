@@ -74,8 +74,8 @@ class Clearing:
         return existing
 
     def find_contacts(self, subject: Subject) -> set[int]:
-        """A person's contacts; for an organization those of its people, and those that agents
-        picked."""
+        """Return a person's contacts; for an organization those of its people, and those for which
+        agents picked it."""
         if subject.is_person:
             return set(subject.contacts)
         number = subject.organization
@@ -84,7 +84,7 @@ class Clearing:
         return (contacts | {contact for contact, _ in self._list_said(subject)}) - {0}
 
     def _list_said(self, subject: Subject) -> list[tuple[int, int]]:
-        """(contact, organization) of every link about them."""
+        """Return (contact, organization) of every link of the subject."""
         condition = or_(
             links.c.contact.in_(sorted(subject.contacts)),
             links.c.subject.in_(sorted(subject.contacts)) & (links.c.scope == CONTACT),

@@ -1,7 +1,8 @@
 """Forgetting a person or an organization for good: Chatwoot, our tables, the cache, the engine.
 
-The tombstone comes first, so that no pass learns of them again meanwhile. Our tables come after
-Chatwoot, because they know what stands there: a run that fails in between can be repeated.
+The tombstone comes first, so that no pass learns of the subject again meanwhile. Our tables come
+after Chatwoot, because they know which values we wrote there: a run that fails in between can be
+repeated.
 """
 
 import logging
@@ -24,9 +25,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ForgetReport:
-    """The result. `rows`: removed ones, and `emptied` ones, by table; `cleared`: contacts that
-    still exist in Chatwoot, without our values; `refused`: Chatwoot's refusals; `warnings`:
-    sentences for the administrator."""
+    """The result. `rows`: the removed ones, and `emptied` the emptied ones, by table; `cleared`:
+    contacts that still exist in Chatwoot, now without our values; `refused`: Chatwoot's refusals;
+    `warnings`: sentences for the administrator."""
 
     rows: dict[str, int] = field(default_factory=dict)
     emptied: dict[str, int] = field(default_factory=dict)

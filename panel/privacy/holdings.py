@@ -50,14 +50,14 @@ class Subject:
         return not self.organization
 
 
-# Rows of the access log whose note an agent typed, or names a person's answer.
+# Rows of the access log whose note an agent typed, or whose note names a person's answer.
 WITH_REASONS = (UNCOVERED, VERIFIED, UNVERIFIED, TRIED)
 Choose = Callable[[Subject], ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A table; `of_person`, `of_organization`: conditions for the rows about them. `emptied`:
+    """A table; `of_person`, `of_organization`: conditions for the rows about a subject. `emptied`:
     columns that get this value while the row stays; without them the rows are deleted."""
 
     table: Table
@@ -114,7 +114,8 @@ def _contacts_of(table: Table) -> Choose:
 
 
 def _reasons_of(subject: Subject) -> ColumnElement[bool]:
-    """Typed reasons: those of the person's conversations, and those with a key of theirs."""
+    """Select typed reasons: those of the person's conversations, and those that contain a key of
+    theirs."""
     keys = sorted(subject.emails | subject.phones)
     with_key = [access_log.c.note.regexp_match(_make_whole(key)) for key in keys]
     in_conversation = access_log.c.conversation.in_(sorted(subject.conversations))
@@ -122,8 +123,9 @@ def _reasons_of(subject: Subject) -> ColumnElement[bool]:
 
 
 def _make_whole(key: str) -> str:
-    """A pattern of this key alone, for SQLite and PostgreSQL: `ana@` stands in `mariana@` too,
-    and `.com` in `.com.br`, which are keys of somebody else."""
+    """Return a pattern that matches this key alone, in SQLite and PostgreSQL. A plain search for
+    `ana@acme.com` would match `mariana@acme.com` and `ana@acme.com.br`, which are keys of other
+    people."""
     return rf"(?i)(?<![\w.+-]){re.escape(key)}(?![\w-]|\.\w)"
 
 

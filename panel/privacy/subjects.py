@@ -19,7 +19,7 @@ ROUNDS = 2  # an e-mail names contacts, whose e-mails may name further places
 
 
 def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
-    """The person with this e-mail, or of this contact. Raises `PanelError`."""
+    """Find the person with this e-mail, or of this contact. Raises `PanelError`."""
     emails, contacts = {email} - {""}, {contact} - {0}
     seats: dict[tuple[int, str], Person] = {}
     phones: set[str] = set()
@@ -32,8 +32,8 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
         for contact_now in _read_contacts(shared, contacts):
             emails |= {value for value in [normalize_email(contact_now.email)] if value}
             phones |= {value for value in [normalize_phone(contact_now.phone)] if value}
-    seated = [person for person in seats.values() if not person.phone_shared]
-    phones |= {person.phone for person in seated if person.phone}
+    owners = [person for person in seats.values() if not person.phone_shared]
+    phones |= {person.phone for person in owners if person.phone}
     contacts |= _list_further(shared.database, seats)
     return Subject(
         emails=frozenset(emails),
@@ -77,7 +77,7 @@ def _list_further(engine: Engine, seats: Iterable[tuple[int, str]]) -> set[int]:
 
 
 def _is_theirs(shared: Services, phone: str, seats: Iterable[tuple[int, str]]) -> bool:
-    """A number that somebody else has as well is not forgotten with this person."""
+    """Tell whether the phone is this person's alone: a shared number is not forgotten with them."""
     holders = {
         (person.organization, person.key) for person in shared.directory.find_people("", phone)
     }

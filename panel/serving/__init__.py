@@ -1,1 +1,1 @@
-"""How gunicorn hears a request out before a thread gets it: threads never wait for a client."""
+"""A worker class of gunicorn that reads a whole request before a thread gets it."""

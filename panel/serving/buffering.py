@@ -28,25 +28,25 @@ TIMEOUT_CHECK_SECONDS = 0.5
 NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
 NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 REFUSALS = {Arrival.HEAD_TOO_LARGE: 431, Arrival.CHUNKS_TOO_LARGE: 413}
-# A body that announces too much is for the application to refuse, in its own words.
+# The application itself refuses a body whose announced length is too large, with its own error.
 FOR_A_THREAD = (Arrival.WHOLE, Arrival.BODY_TOO_LARGE)
 
 
 class BufferingWorker(ThreadWorker):  # type: ignore[misc]
-    """Hears and answers all clients in one loop, and has threads for the work in between."""
+    """Reads from and writes to all clients in one loop; threads do the work in between."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Connections that no thread works on, in the order in which they began to wait.
+        # Connections for which no thread works, in the order in which they began to wait.
         self._waiting: dict[Connection, None] = {}
-        self._large: dict[Connection, None] = {}  # those of them whose body is large
+        self._large: dict[Connection, None] = {}  # the waiting ones whose body is large
         self._next_check = 0.0
         self._events = LogThrottle()
 
-    # -- hearing and answering -----------------------------------------------------------------
+    # -- reading and answering ------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
-        if self.cfg.is_ssl:  # gunicorn's own way: only its threads can decrypt
+        if self.cfg.is_ssl:  # TLS is served in gunicorn's own way: only its threads can decrypt
             super().accept(listener)
             return
         try:
@@ -71,10 +71,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._stop_listening()
 
     def _stop_listening(self) -> None:
-        """From now on the kernel refuses new connections, so a proxy goes to the next panel.
+        """Close the listening sockets at once: the kernel refuses new connections from now on, and
+        a proxy goes to the next panel.
 
-        Those that it has accepted already are taken in. gunicorn closes the door only when all is
-        answered: who came in between would wait before it, and be reset in the end.
+        Connections that the kernel has accepted already are taken over first. gunicorn itself
+        would close the sockets after the last answer: connections that came in between would
+        wait, and be reset in the end.
         """
         for listener in self.sockets:
             while self._takes_one(listener):
@@ -87,7 +89,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(self.nr_conns > before)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """A thread has done what was asked for."""
+        """Called when a thread has made the answer."""
         if not isinstance(conn, Connection):
             super().finish_request(conn, fs)
             return
@@ -102,9 +104,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         return super().handle_request(req, conn)
 
     def _resume(self, connection: Connection, _socket: object) -> None:
-        """The client sends, or takes in what we send."""
+        """Go on with a client that has sent something, or can take more of the answer."""
         if connection not in self._waiting:
-            return  # dropped a moment ago
+            return  # the connection was dropped a moment ago
         with self._dropping(connection):
             if connection.lingering:
                 self._wait(connection, selectors.EVENT_READ, connection.discard())
@@ -118,7 +120,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._hear(connection)
 
     def _hear(self, connection: Connection) -> None:
-        """Give the request to a thread as soon as it is there."""
+        """Give the request to a thread as soon as all of it has arrived."""
         arrival = connection.look()
         if arrival in FOR_A_THREAD:
             self._stop_waiting(connection)
@@ -133,7 +135,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
                 self._large[connection] = None
 
     def _answer(self, connection: Connection) -> None:
-        """Send what is left of an answer; then hear the next request, or close."""
+        """Send the rest of an answer; then wait for the next request, or close."""
         if not connection.sock.flush():
             self._wait(connection, selectors.EVENT_WRITE, connection.timeout)
         elif connection.closing:
@@ -145,10 +147,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         connection.refuse(status)
         self._answer(connection)
 
-    # -- who waits -----------------------------------------------------------------------------
+    # -- waiting connections
+    # -------------------------------------------------------------------------
 
     def _wait(self, connection: Connection, event: int, until: float) -> None:
-        """Resume the connection at such an event, or give it up (monotonic `until`)."""
+        """Resume the connection at this event, or drop it at `until` (monotonic)."""
         connection.timeout = until
         if connection not in self._waiting:
             self._waiting[connection] = None
@@ -169,7 +172,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     @contextmanager
     def _dropping(self, connection: Connection) -> Iterator[None]:
-        """A failure with one client ends its connection, never the loop."""
+        """Drop the connection of a client that fails; the loop goes on."""
         try:
             yield
         except OSError:
@@ -179,7 +182,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(connection)
 
     def _make_room(self, among: Iterable[Connection]) -> None:
-        """Close who has waited longest: whoever sends quickly is served, however many do not."""
+        """Close the connection that has waited longest. So clients that send quickly are served,
+        however many others do not."""
         oldest = next(iter(among), None)
         if oldest is not None:
             words = "connections run out: who waited longest was dropped"
@@ -194,7 +198,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + TIMEOUT_CHECK_SECONDS
-            for connection in [each for each in self._waiting if each.timeout <= now]:
+            for connection in [
+                candidate for candidate in self._waiting if candidate.timeout <= now
+            ]:
                 with self._dropping(connection):
                     self._give_up(connection)
 
@@ -209,9 +215,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def _cap_keepalive(self, deadline: float) -> None:
         """Called when the worker is told to stop; gunicorn's deadline is two seconds away.
 
-        Ours stay open for as long as ever: a proxy that gives its connections up sooner, as ours
-        does, is the one who closes them. Were we, its next request might be on the way, and a POST
-        is not sent twice. What still comes is answered with "Connection: close".
+        Idle connections keep their usual time here. A proxy that gives up its connections sooner,
+        as ours does, closes them itself. If we closed them, its next request might be on the way,
+        and a proxy does not send a POST twice. A request that still comes is answered with
+        "Connection: close".
         """
         super()._cap_keepalive(deadline)
 

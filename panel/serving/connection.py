@@ -1,4 +1,4 @@
-"""A connection of a client: its socket is read and written by the worker's loop, never waiting.
+"""A connection of a client: the worker's loop reads and writes its socket, and never waits for it.
 
 A thread gets the bytes of one whole request, and leaves its answer to be sent.
 """
@@ -15,9 +15,9 @@ from panel.serving.framing import LARGEST_HEAD, Arrival, RequestScan
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 15.0
-# A body that comes faster than this (bytes a second) gets the time it needs: 1 MB over two minutes.
+# Bytes a second. A body that comes faster gets the time that it needs: 1 MB over two minutes.
 SLOWEST_BODY = 8 * 1024
-SEND_SECONDS = 15.0  # for all of an answer
+SEND_SECONDS = 15.0  # for the whole answer
 LINGER_SECONDS = 2.0
 REASON_PHRASES = {
     408: b"Request Timeout",
@@ -28,15 +28,15 @@ REFUSAL = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class PatientSocket:
-    """Stands in for the socket in a thread. Bytes that cannot be sent at once wait for the loop."""
+    """Stands in for the socket in a thread: bytes that cannot be sent at once wait for the loop."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self.unsent = bytearray()
 
     def sendall(self, data: bytes) -> None:
-        sent = 0 if self.unsent else self._send(data)
-        self.unsent += memoryview(data)[sent:]
+        count = 0 if self.unsent else self._send(data)
+        self.unsent += memoryview(data)[count:]
 
     def send(self, data: bytes) -> int:
         self.sendall(data)
@@ -53,26 +53,25 @@ class PatientSocket:
         except BlockingIOError:
             return 0
 
-    # gunicorn calls these in its threads; the loop does what they are for.
+    # gunicorn calls the following methods in its threads; the loop does their work.
 
     def gettimeout(self) -> float:
         return 0.0
 
     def setblocking(self, _blocks: bool) -> None:
-        """It never does."""
+        """Do nothing: this socket never blocks."""
 
     def shutdown(self, _how: int) -> None:
         raise OSError("the loop closes it")
 
     def close(self) -> None:
-        """The loop does, when all is sent."""
+        """Do nothing: the loop closes the socket when all bytes are sent."""
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """`closing`: nothing more is heard; `lingering`: all was said, the client's end is awaited.
-
-    `timeout`: when the loop's patience ends. Times are of the monotonic clock. Methods that the
-    loop calls raise `OSError` when the client is gone.
+    """`closing`: nothing more is read; `lingering`: the answer is sent, and we wait for the client
+    to close. `timeout`: the moment at which the loop drops the connection. Times are of the
+    monotonic clock. Methods that the loop calls raise `OSError` when the client is gone.
     """
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
@@ -80,13 +79,13 @@ class Connection(TConn):  # type: ignore[misc]
         self.parser: Any = None
         self.raw = sock
         self.sock = PatientSocket(sock)
-        self.data_ready = True  # gunicorn's thread would wait for it
+        self.data_ready = True  # otherwise gunicorn's thread would wait for data
         self.closing = self.lingering = False
         self._received = bytearray()
         self._begin(HEAD_SECONDS)
 
     def _begin(self, idle_seconds: float) -> None:
-        """A request may come, within so many seconds."""
+        """Begin to wait for a request, for so many seconds."""
         self._scan = RequestScan()
         self._arrival = Arrival.HEAD
         self._since = time.monotonic()
@@ -97,7 +96,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     @property
     def is_idle(self) -> bool:
-        """Has nothing come of a request, and is none being answered?"""
+        """Tell whether no byte of a request has come, and none is being answered."""
         return not (self._received or self.closing or self.sock.unsent)
 
     @property
@@ -106,7 +105,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     @property
     def address(self) -> str:
-        """The peer's, without its port; empty on a Unix socket."""
+        """Return the peer's address without its port; empty on a Unix socket."""
         return str(self.client[0]) if isinstance(self.client, tuple) else ""
 
     @property
@@ -125,8 +124,8 @@ class Connection(TConn):  # type: ignore[misc]
         self._received += data
 
     def look(self) -> Arrival:
-        """How much of the next request is here; a client that waits for our word is told to go
-        on."""
+        """Tell how much of the next request has arrived. A client that waits for `100 Continue`
+        gets it."""
         before, self._arrival = self._arrival, self._scan.look(self._received)
         if self._arrival is Arrival.BODY and before is Arrival.HEAD:
             self._since = time.monotonic()
@@ -136,7 +135,7 @@ class Connection(TConn):  # type: ignore[misc]
         return self._arrival
 
     def find_deadline(self) -> float:
-        """Until when the rest of the request has to come."""
+        """Return the moment by which the rest of the request has to come."""
         if not self._received:
             return self._since + self._idle_seconds
         if self._arrival is Arrival.HEAD:
@@ -145,7 +144,8 @@ class Connection(TConn):  # type: ignore[misc]
         return self._since + BODY_SECONDS + come / SLOWEST_BODY
 
     def finish_request(self, keeps_alive: bool, idle_seconds: float) -> None:
-        """A thread is done with it; what the client sent behind the request is taken back."""
+        """End the request that a thread has answered, and take back the bytes that the client sent
+        after it."""
         self.closing = not keeps_alive
         self.timeout = time.monotonic() + SEND_SECONDS
         if self.parser is not None:
@@ -153,23 +153,24 @@ class Connection(TConn):  # type: ignore[misc]
         self._begin(idle_seconds)
 
     def refuse(self, status: int) -> None:
-        """Say why nothing more is heard."""
+        """Answer with this status, and read nothing more."""
         self.closing = True
         self.timeout = time.monotonic() + SEND_SECONDS
         self.sock.send(REFUSAL % (status, REASON_PHRASES[status]))
 
     def say_goodbye(self) -> float:
-        """End our side; returns until when the client may end theirs.
+        """End our side; returns the moment by which the client has to end theirs.
 
-        Closed at once, what the client still sends would be answered by a reset, which may cost
-        them the answer.
+        If the socket were closed at once, further bytes of the client would be answered by a reset,
+        and the client might lose the answer.
         """
         self.raw.shutdown(socket.SHUT_WR)
         self.lingering = True
         return time.monotonic() + LINGER_SECONDS
 
     def discard(self) -> float:
-        """Read what nobody wants, until the client ends their side; returns until when they may."""
+        """Read and drop bytes until the client ends their side; returns the moment by which they
+        have to."""
         if not self.raw.recv(LARGEST_HEAD):
             raise ConnectionAbortedError
         return self.timeout or 0.0
@@ -180,9 +181,9 @@ class Connection(TConn):  # type: ignore[misc]
     # -- called by gunicorn's threads ----------------------------------------------------------
 
     def init(self) -> None:
-        """Give gunicorn's parser what was received, of this request and of those behind it.
+        """Give gunicorn's parser the received bytes, of this request and of those behind it.
 
-        Its source has nothing more, so it cannot wait.
+        The parser's source has no other bytes, so the parser never waits.
         """
         self.initialized = True
         if self.parser is None:
@@ -191,13 +192,13 @@ class Connection(TConn):  # type: ignore[misc]
         self._received.clear()
 
     def prepare(self, request: Any) -> None:
-        """Tell gunicorn what its parser does not know of the request. Raises its errors."""
+        """Give gunicorn the facts that its parser does not know. Raises the parser's errors."""
         is_whole = self._arrival is Arrival.WHOLE
         if not is_whole:
-            request.force_close()  # the rest of its body is still coming, and is no request
+            request.force_close()  # the rest of the body that comes is no request
         if self._told_to_continue or not is_whole:
             request._expected_100_continue = False
         if self._scan.is_chunked and is_whole:
-            # Read here, where chunks that are none are answered by 400: the application would meet
-            # them in the midst of its work.
+            # The body is read here, where invalid chunks are answered by 400. Otherwise the
+            # application would meet them in the midst of its work.
             request.body = io.BytesIO(request.body.read())

@@ -1,8 +1,8 @@
 """Framing: how much of a request has arrived (RFC 9112). No byte is looked at twice.
 
-`RequestScan` says only when all of a request is there. gunicorn's parser reads the request, and
-gets these bytes and no others. Where the two disagree, the parser meets an early end and gunicorn
-closes the connection: no thread waits, and no byte is taken for another request.
+`RequestScan` only tells when a whole request is there. gunicorn's parser then reads the request,
+and gets these bytes and no others. Where the two disagree, the parser meets an early end and
+gunicorn closes the connection: no thread waits, and no byte is taken for another request.
 """
 
 import re
@@ -12,15 +12,15 @@ LARGEST_HEAD = 64 * 1024
 # The most that a route of ours reads (`sync.plugin_hooks`, `sync.chatwoot_hooks`).
 LARGEST_BODY = 1024 * 1024
 LONGEST_CHUNK_LINE = 1024
-# Looked for in a head of small letters, and the words first: patterns for letters of any size took
-# half as long as gunicorn takes for all of a head.
+# The head is searched in lower case, and for the words before the patterns. Patterns that ignore
+# case took half as long as gunicorn takes for all of a head.
 CONTENT_LENGTH, LENGTH = b"\ncontent-length:", re.compile(rb"[ \t]*([0-9]{1,18})[ \t]*\r?\n")
 TRANSFER_ENCODING, EXPECT = b"\ntransfer-encoding:", b"\nexpect:"
 CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE)
 
 
 class Arrival(Enum):
-    """How much of a request is there."""
+    """The part of a request that has arrived."""
 
     HEAD = "a part of its head, or nothing"
     BODY = "its head and a part of its body"
@@ -31,7 +31,7 @@ class Arrival(Enum):
 
 
 class RequestScan:
-    """The request at the beginning of what a connection received; `look` again when that grew."""
+    """The request at the beginning of the received bytes; `look` again when more have come."""
 
     def __init__(self) -> None:
         self.awaits_continue = self.is_chunked = False
@@ -41,7 +41,7 @@ class RequestScan:
         self._searched = 0
 
     def is_large(self, received: bytearray) -> bool:
-        """Will the body take, or does it take, more memory than a head may?"""
+        """Tell whether the body takes, or will take, more memory than a head may."""
         return self.body_at is not None and (
             max(self._end or 0, len(received)) - self.body_at > LARGEST_HEAD
         )
@@ -57,8 +57,8 @@ class RequestScan:
         return self._judge(len(received), self.body_at or 0)
 
     def _find_head_end(self, received: bytearray) -> int:
-        """-1: it is not here yet. Lines without a carriage return end one too, for the parser
-        refuses them."""
+        """Return the end of the head; -1: it has not come yet. An empty line without carriage
+        returns ends the head too, since the parser refuses it."""
         start, self._searched = max(0, self._searched - 3), len(received)
         end = received.find(b"\r\n\r\n", start)
         if end >= 0:
@@ -69,7 +69,7 @@ class RequestScan:
     def _read_head(self, head: bytes) -> None:
         self.body_at = self._next_chunk = self._end = len(head)
         if TRANSFER_ENCODING in head:
-            self._end = None  # every other coding than chunks is refused by the parser
+            self._end = None  # the parser refuses any coding but `chunked`
             self.is_chunked = True
         elif CONTENT_LENGTH in head:
             at = head.index(CONTENT_LENGTH) + len(CONTENT_LENGTH)
@@ -86,9 +86,10 @@ class RequestScan:
         return Arrival.WHOLE if received >= self._end else Arrival.BODY
 
     def _find_last_chunk(self, received: bytearray) -> int | None:
-        """Where a chunked body ends, or None before its end is here.
+        """Return the end of a chunked body, or None while it has not come.
 
-        Anything that is no chunk ends it too, for the parser to refuse."""
+        Bytes that are no chunk end the body too: the parser refuses them.
+        """
         while (line_end := received.find(b"\r\n", self._next_chunk)) >= 0:
             size = CHUNK_SIZE.fullmatch(received, self._next_chunk, line_end)
             if size is None:

@@ -1,4 +1,4 @@
-"""The demand of a Chatwoot event: passes, tasks, warming. Only our own tables are read.
+"""The work that a Chatwoot event asks for: passes, tasks, warming. Only our own tables are read.
 
 Our own writes come back as events within a second or two. Such an echo costs nothing, because an
 event is compared with the values that our tables call right.
@@ -27,13 +27,14 @@ from panel.sync.people import OUR_ATTRIBUTES
 from panel.upstream.chatwoot import ID_ATTRIBUTE, RESOLVED
 
 IDENTIFYING = frozenset({"email", "phone_number", "identifier"})
-LARGEST_NUMBER = 2**63 - 1  # that a database keeps
+LARGEST_NUMBER = 2**63 - 1  # the largest that a database keeps
 Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Demand:
-    """Organizations that need a pass, tasks with one organization each, organizations to warm.
+    """The work that an event asks for: organizations that need a pass, tasks with one organization
+    each, organizations to warm.
 
     `resolved`: the number of the conversation that has just been resolved, else 0.
     """
@@ -63,7 +64,7 @@ class EventReader:
         self._memberships = Memberships(directory, links)
 
     def read(self, event: Event) -> Demand:
-        """The demand of this event; an event that we do not handle has an empty one."""
+        """Return the demand of this event; it is empty for an event that we do not handle."""
         name = event.get("event")
         if name == "conversation_created":
             return self._read_new_conversation(event)
@@ -81,12 +82,12 @@ class EventReader:
 
     def _read_new_conversation(self, event: Event) -> Demand:
         sender = _find_sender(event)
-        seated = self._find_seated(sender)
-        # A person of ours may write through a contact that no pass has found yet.
-        passes = frozenset() if seated else self._find_unseated(sender)
+        seats = self._find_seated(sender)
+        # A known person may write through a contact that no pass has found yet.
+        passes = frozenset() if seats else self._find_unseated(sender)
         present = _require_mapping(event.get("custom_attributes"))
         set_by_others = {key: present.get(key) for key in NO_NAME}
-        return Demand(passes, self._judge(event, set_by_others, lives=True), seated)
+        return Demand(passes, self._judge(event, set_by_others, lives=True), seats)
 
     def _read_message(self, event: Event) -> Demand:
         """A customer's message reopens a resolved conversation; the event may show its old
@@ -100,8 +101,8 @@ class EventReader:
     def _judge(
         self, conversation: Event, changed: Mapping[str, Any], lives: bool = False
     ) -> dict[Task, int | None]:
-        """`changed`: the values that somebody has just set; `lives`: count it as living, whatever
-        its status.
+        """Return the task for a conversation. `changed`: the values that somebody has just set;
+        `lives`: treat the conversation as living, whatever its status.
 
         A resolved conversation gets no name; a wrong value that somebody set there is repaired.
         """
@@ -113,7 +114,8 @@ class EventReader:
         )
 
     def find_naming(self, mention: Mention) -> dict[Task, int | None]:
-        """The naming of this conversation, where its organization's name is missing or wrong."""
+        """Return the naming of this conversation, if its organization's name is missing or
+        wrong."""
         return self._name_task(mention, {}, lives=True)
 
     def _name_task(
@@ -129,7 +131,7 @@ class EventReader:
     def _name_kind(
         self, mention: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
     ) -> str:
-        """NAMING, REPAIR or nothing.
+        """Return NAMING, REPAIR or an empty text.
 
         An event that was sent before our naming may arrive after it. So a missing name does not
         prove that somebody removed it; a changed attribute does.
@@ -144,7 +146,7 @@ class EventReader:
         return REPAIR if wrong and _is_overwritten(changed, right) else ""
 
     def _find_repair(self, event: Event) -> dict[Task, int | None]:
-        """The repair of a contact, where somebody changed one of our attributes."""
+        """Return the repair of a contact, if somebody changed one of our attributes."""
         number = _read_number(event.get("id"))
         changed = _find_changed(event)
         if not number or not changed.keys() & set(OUR_ATTRIBUTES):
@@ -155,15 +157,16 @@ class EventReader:
         return {Task(REPAIR, number): min(self._find_seated(event), default=None)}
 
     def _find_seated(self, contact: Any) -> frozenset[int]:
-        """The organizations that a pass knows this contact to belong to."""
+        """Return the organizations in which a pass has seated this contact."""
         number = _read_number(_require_mapping(contact).get("id"))
         rows = self._directory.memberships_of(number) if number else []
         return frozenset(organization.id for organization, _ in rows)
 
     def _find_unseated(self, contact: Any) -> frozenset[int]:
-        """Organizations that know this e-mail or phone, and whose pass would seat the contact.
+        """Return organizations that know this e-mail or phone, and whose pass would seat the
+        contact.
 
-        Our own writes come back here too: their contacts are seated already, and ask for nothing.
+        Our own writes come back here too, but their contacts are seated already.
         """
         fields = _require_mapping(contact)
         email = normalize_email(_read_key(fields, "email")) or ""
@@ -174,14 +177,14 @@ class EventReader:
 
 
 def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
-    """Did somebody else set one of our values? Our own writes are right, so their echo never
-    counts."""
+    """Tell whether somebody else set one of our values. Our own writes are right, so their echo
+    never counts."""
     ours = {key: value for key, value in changed.items() if key in OUR_ATTRIBUTES}
     return any(value != (right or {}).get(key) for key, value in ours.items())
 
 
 def _find_resolved(event: Event) -> int:
-    """The conversation that this event resolves, or 0.
+    """Return the conversation that this event resolves, or 0.
 
     Only a change of the status counts: another event may be older than a reopening.
     """
@@ -191,7 +194,7 @@ def _find_resolved(event: Event) -> int:
 
 
 def _find_changed(event: Event) -> dict[str, Any]:
-    """The custom attributes that were just changed, with their present values."""
+    """Return the custom attributes that were just changed, with their present values."""
     rows = event.get("changed_attributes")
     values: dict[str, Any] = {}
     for row in rows if isinstance(rows, list) else []:
@@ -204,14 +207,15 @@ def _find_changed(event: Event) -> dict[str, Any]:
 
 
 def _identifies(event: Event) -> bool:
-    """Did anything change that tells who somebody is? Most updates are mere activity."""
+    """Tell whether a key of the contact changed: an e-mail, a phone. Most updates note mere
+    activity."""
     changed = event.get("changed_attributes")
     rows = changed if isinstance(changed, list) else []
     return any(IDENTIFYING & row.keys() for row in rows if isinstance(row, dict))
 
 
 def _read_mention(conversation: Event) -> Mention | None:
-    """The conversation of an event; None where its number or its contact's is missing."""
+    """Return the conversation of an event; None where its number or its contact's is missing."""
     number = _read_number(conversation.get("id"))
     contact = _read_number(_require_mapping(_find_sender(conversation)).get("id"))
     if not number or not contact:
@@ -221,7 +225,7 @@ def _read_mention(conversation: Event) -> Mention | None:
 
 
 def _find_sender(conversation: Event) -> Any:
-    """The contact of a conversation."""
+    """Return the contact of a conversation."""
     return _require_mapping(conversation.get("meta")).get("sender")
 
 
@@ -230,12 +234,12 @@ def _require_mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _read_number(value: Any) -> int:
-    """The id, or 0 where it is none."""
+    """Return the id, or 0 where the value is no id."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     return value if is_whole and 0 < value <= LARGEST_NUMBER else 0
 
 
 def _read_key(contact: Mapping[str, Any], name: str) -> str:
-    """The value, or "" where a database would refuse it: a NUL, half of a surrogate pair."""
+    """Return the value, or "" where a database would refuse it: a NUL, half of a surrogate pair."""
     value = contact.get(name)
     return value if isinstance(value, str) and value == clean(value) else ""

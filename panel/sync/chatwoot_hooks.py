@@ -36,20 +36,26 @@ from panel.sync.wire import Refusal
 
 log = logging.getLogger(__name__)
 
-TOLERANCE = 300  # seconds, either way
+TOLERANCE = 300  # seconds that our clock may differ from Chatwoot's, in both directions
 LONGEST_STAMP = 12  # digits
-LARGEST = 1024 * 1024  # a conversation comes with its last messages
+LARGEST = 1024 * 1024  # bytes; a conversation comes with its last messages
 
 
 ANSWERS = (
-    *(ACCEPTED, "no_secret", "unsigned", "wrong_signature", "stale"),
-    *("too_large", "unreadable", "not_kept"),
+    ACCEPTED,
+    "no_secret",
+    "unsigned",
+    "wrong_signature",
+    "stale",
+    "too_large",
+    "unreadable",
+    "not_kept",
 )
 start_series(WEBHOOKS_ANSWERED, ANSWERS)
 
 
 def receive_webhook() -> ResponseReturnValue:
-    """The one route; every answer is counted by its word."""
+    """Answer a webhook; every answer is counted by its word."""
     try:
         demand = _take(services().settings.chatwoot_webhook_secret)
     except Refusal as refusal:
@@ -64,7 +70,7 @@ def receive_webhook() -> ResponseReturnValue:
 
 
 def _take(secret: str) -> Demand:
-    """Check a webhook, line up its demand and return that.
+    """Check a webhook, line up its demand and return the demand.
 
     The cheapest check comes first. Raises `Refusal`.
     """
@@ -101,22 +107,24 @@ def _read_event(raw: bytes) -> dict[str, Any]:
 
 
 def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> None:
-    """`sha256=` and the HMAC of `<timestamp>.<raw body>`, not older than the tolerance.
+    """Check the signature: `sha256=` and the HMAC of `<timestamp>.<raw body>`, not older than the
+    tolerance.
 
-    Chatwoot sends it since 4.11.2. Raises `Refusal` with the reason.
+    Chatwoot signs since 4.11.2. Raises `Refusal` with the reason.
     """
     stamp, signature = _read_stamp(headers)
     right = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
     if not hmac.compare_digest(signature.encode(), f"sha256={right}".encode()):
         raise Refusal(401, "wrong_signature", "no signature of our webhook")
-    # After the signature, so that the logged difference of clocks is that of a proven timestamp.
+    # The age is checked after the signature, so that the log tells the difference of clocks of a
+    # proven timestamp.
     if abs(now - int(stamp)) > TOLERANCE:
         raise Refusal(401, "stale", f"its time minus ours: {int(stamp) - now:.0f} s")
 
 
 def _read_stamp(headers: Headers) -> tuple[str, str]:
-    """Chatwoot's timestamp and signature, as they came. Raises `Refusal` where one is missing or
-    malformed."""
+    """Return Chatwoot's timestamp and signature, as they came. Raises `Refusal` where one is
+    missing or malformed."""
     stamp = headers.get("X-Chatwoot-Timestamp", "")
     signature = headers.get("X-Chatwoot-Signature", "")
     if not stamp or not signature:

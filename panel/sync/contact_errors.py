@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from panel.errors import GiveUp, PanelError, Paused, TryLater, Unauthorized
 
-CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that are no single contact's
-CONCERNING_ONE = ("not_permitted",)  # codes of `Unauthorized` that may be one record's alone
-FAILURES_IN_A_ROW = 3  # then it is Chatwoot that does not answer, not one of the contacts
+CONCERNING_ALL = ("rate_limited", "database")  # codes of errors that concern all contacts
+CONCERNING_ONE = ("not_permitted",)  # codes of `Unauthorized` that may concern one record alone
+FAILURES_IN_A_ROW = 3  # so many mean that Chatwoot does not answer, whatever the contact
 T = TypeVar("T")
 
 
@@ -23,7 +23,8 @@ class ContactErrors:
         return ContactErrors(self.refused + other.refused, self.error or other.error)
 
     def raise_trouble(self) -> None:
-        """Raise the error before the refusals: the try is repeated, and shows a refusal again."""
+        """Raise the error, else the refusals. After an error the try is repeated, and meets the
+        refusals again."""
         if self.error:
             raise self.error
         if self.refused:
@@ -31,9 +32,10 @@ class ContactErrors:
 
 
 def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
-    """`work` returns what Chatwoot refused, or "". A contact that fails does not stop the others.
+    """Do `work` on each item; it returns Chatwoot's refusal, or "".
 
-    An error that concerns all of them is raised at once; so is the last of several in a row.
+    A contact that fails does not stop the others. An error that concerns all contacts is raised at
+    once, and so is the last of several errors in a row.
     """
     outcome, in_a_row = ContactErrors(), 0
     for item in items:
@@ -51,5 +53,5 @@ def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
 def _concerns_all(error: PanelError) -> bool:
     if isinstance(error, Unauthorized):
         return error.code not in CONCERNING_ONE
-    # A firewall's refusal concerns one record: a word in it may be the reason.
+    # A firewall's refusal concerns one record: a word in that record may be the reason.
     return isinstance(error, Paused) or error.code in CONCERNING_ALL

@@ -2,7 +2,7 @@
 
 Chatwoot's filter joins conditions by OR, so an organization of twelve people is one call, and each
 phone is asked for in all its spellings. The answer may be outdated when we write, so a contact is
-read again behind its lock first.
+first read again under its lock.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from panel.models.text import normalize_email
 from panel.sync.people import DesiredPerson
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition, Contact
 
-# People in a request: mostly a person has one contact, and all of them shall fit into one page.
+# People in a request. Mostly a person has one contact, and the contacts of all shall fit into one
+# page.
 ASKED_AT_ONCE = 12
-MOST_PERSON_PAGES = 20  # of one person's contacts
+MOST_PERSON_PAGES = 20  # pages of one person's contacts
 
 
 class ContactSearch:
@@ -32,10 +33,10 @@ class ContactSearch:
         }
 
     def find(self, person: DesiredPerson) -> list[Contact]:
-        """Every contact of this person: first those with the e-mail, then those with the phone
-        alone.
+        """Return every contact of this person: first those with the e-mail, then those with the
+        phone alone.
 
-        After a failed request its people are asked for one by one, so that one of them fails alone.
+        After a failed request its people are searched one by one, so that one of them fails alone.
         """
         if person.key not in self._found:
             group = self._groups[person.key]
@@ -47,7 +48,7 @@ class ContactSearch:
         return self._found[person.key]
 
     def find_anew(self, person: DesiredPerson) -> list[Contact]:
-        """The same, asked again now."""
+        """Like `find`, with a new search."""
         self._ask([person])
         return self._found[person.key]
 
@@ -55,8 +56,8 @@ class ContactSearch:
         conditions = [condition for person in group for condition in _list_conditions(person)]
         rows, total = self._chatwoot.find_contacts(conditions) if conditions else ([], 0)
         if total > PAGE_CONTACTS and len(group) > 1:
-            # Chatwoot promises no order of pages, so a result of several pages is asked for in
-            # halves.
+            # Chatwoot promises no order of pages. So the people of a result with several pages are
+            # searched in two halves.
             middle = len(group) // 2
             self._ask(group[:middle])
             self._ask(group[middle:])
@@ -76,7 +77,7 @@ def _list_conditions(person: DesiredPerson) -> list[Condition]:
 
 
 def choose_contacts(person: DesiredPerson, rows: Sequence[Contact]) -> list[Contact]:
-    """This person's contacts among the rows, the surest first."""
+    """Choose the person's contacts among the rows, the surest first."""
     contacts = {contact.id: contact for contact in rows if find_key(person, contact)}
     return sorted(
         contacts.values(), key=lambda contact: (find_key(person, contact) != "email", contact.id)
@@ -84,13 +85,13 @@ def choose_contacts(person: DesiredPerson, rows: Sequence[Contact]) -> list[Cont
 
 
 def find_key(person: DesiredPerson, contact: Contact) -> str:
-    """The key by which the contact is this person's: `email`, `phone`, or none.
+    """Return the key by which the contact is this person's: `email`, `phone`, or an empty text.
 
-    A contact with their phone and another e-mail is somebody else. Chatwoot also finds look-alikes,
-    which are other people.
+    A contact with the person's phone and another e-mail is somebody else's. Chatwoot also finds
+    look-alikes, which are other people.
     """
-    shown = normalize_email(contact.email)
-    if person.email and shown == person.email:
+    email = normalize_email(contact.email)
+    if person.email and email == person.email:
         return "email"
     spellings = list_spellings(person.own_phone) if person.own_phone else ()
-    return "phone" if contact.phone in spellings and not (shown and person.email) else ""
+    return "phone" if contact.phone in spellings and not (email and person.email) else ""

@@ -1,4 +1,4 @@
-"""Writes a contact's attributes in Chatwoot, behind one lock per contact.
+"""Writes a contact's attributes in Chatwoot, under one lock per contact.
 
 The values are computed from our own tables, and only the difference is written. So the result is
 the same whichever pass ran last. Chatwoot merges attributes key by key without a lock of its own.
@@ -23,7 +23,7 @@ from panel.upstream.chatwoot import LONGEST_NAME, Chatwoot, Contact, ValuesRefus
 
 log = logging.getLogger(__name__)
 
-CONTACT_LOCK_SECONDS = 30.0  # for a contact that another pass is writing
+CONTACT_LOCK_SECONDS = 30.0  # the wait for a contact that another pass is writing
 
 Leaving = Callable[[Person], bool]
 
@@ -34,7 +34,7 @@ def _nobody(_seat: Person) -> bool:
 
 @dataclass(frozen=True)
 class Change:
-    """A contact as it was `before` a write, and our attributes as it has them since."""
+    """A contact as it was `before` a write, and our attributes in it since then."""
 
     before: Contact
     attributes: dict[str, Any]
@@ -102,11 +102,11 @@ class ContactWriter:
             self.sightings.settle(number, attributes, at)
 
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
-        """Would `write` find nothing to change in this contact as it is?"""
+        """Tell whether `write` would find nothing to change in this contact."""
         right = self.make_right(contact.id)
         unnamed = name and _wants_name(contact, name)
-        shown = list_ours(contact)
-        return not unnamed and shown == right and not choose_identifier(contact, identifier)
+        attributes = list_ours(contact)
+        return not unnamed and attributes == right and not choose_identifier(contact, identifier)
 
     def repair(self, number: int) -> None:
         """Put back our attributes that somebody changed, in the contact's conversations too.
@@ -136,7 +136,8 @@ class ContactWriter:
         self._conversations.write_name(number, names, self._memberships.name_organizations)
 
     def correct_email(self, number: int, former: str, email: str) -> bool:
-        """Write the new e-mail in place of the former one; False where it may not be written.
+        """Write the new e-mail in place of the former one; returns False where it may not be
+        written.
 
         A website's visitor can read some contacts, so no address is written there. An e-mail that
         somebody else wrote stays.
@@ -152,18 +153,20 @@ class ContactWriter:
             return True
 
     def clear_stranger(self, number: int, identifier: str | None = None) -> None:
-        """Clear our values of a contact without a seat; `identifier`: the one we once wrote."""
+        """Clear our values in a contact without a seat; `identifier`: the one that we once
+        wrote."""
         contact = self.write(number).before
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
     def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
-        """The attributes that the contact may have now; none where it has no organization."""
+        """Return the attributes that the contact may have now; none where it has no
+        organization."""
         seats = self._memberships.find_told(number)
         return make_attributes([seat for seat in seats if not leaving(seat[1])])
 
     def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
-        """Has a pass seated this contact, or an agent picked it in a way that may be written?"""
+        """Tell whether a pass has seated this contact, or an agent's pick for it may be written."""
         return bool(self.make_right(number, leaving))
 
     def _send(self, number: int, fields: dict[str, Any]) -> None:
@@ -176,7 +179,7 @@ class ContactWriter:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Hold the lock of a key; a pass that cannot have it in time is tried again later."""
+        """Hold the lock of a key; a pass that cannot get the lock in time is tried again later."""
         with self._locks.hold(key, CONTACT_LOCK_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "another pass writes this contact")
@@ -184,10 +187,10 @@ class ContactWriter:
 
 
 def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str | None]:
-    """The change of the contact's `identifier`, if one is needed.
+    """Return the change of the contact's `identifier`, if one is needed.
 
-    An identifier of an earlier version is replaced or removed. Ours is written only where nothing
-    else tells the contact apart.
+    An identifier of an earlier version is replaced or removed. Ours is written only where the
+    contact has no other key.
     """
     right = identifier if is_bare(contact) else None
     if is_guessable(contact.identifier) or (right and not contact.identifier):
@@ -196,7 +199,7 @@ def choose_identifier(contact: Contact, identifier: str | None) -> dict[str, str
 
 
 def _wants_name(contact: Contact, name: str) -> bool:
-    """Should this name be written?
+    """Tell whether this name is to be written.
 
     A contact without a name gets it. A name that an earlier version wrote with HTML's entities is
     corrected. Any other name belongs to its author, and stays.
@@ -209,14 +212,15 @@ def is_bare(contact: Contact) -> bool:
 
 
 def list_ours(contact: Contact) -> dict[str, Any]:
-    """The contact's attributes of ours."""
+    """Return our attributes of the contact."""
     return {key: contact.attributes[key] for key in OUR_ATTRIBUTES if key in contact.attributes}
 
 
-def _leave_out(fields: dict[str, Any], taken: ValuesRefused) -> dict[str, Any]:
-    """The fields less those that Chatwoot names; raises `taken` when it names none of them."""
-    rest = {key: value for key, value in fields.items() if key not in taken.attributes}
+def _leave_out(fields: dict[str, Any], refusal: ValuesRefused) -> dict[str, Any]:
+    """Return the fields without those that Chatwoot refuses; raises `refusal` when it names none of
+    the fields."""
+    rest = {key: value for key, value in fields.items() if key not in refusal.attributes}
     if len(rest) == len(fields):
-        raise taken
-    log.info("left out, because Chatwoot refuses it: %s", ", ".join(taken.attributes))
+        raise refusal
+    log.info("left out, because Chatwoot refuses it: %s", ", ".join(refusal.attributes))
     return rest

@@ -1,7 +1,7 @@
 """Makes the contact of a person who has none, or finds it by the identifier in our table.
 
-A visitor can write any `identifier`, so only our own random one is evidence. A contact that has
-neither e-mail nor phone gets one.
+A visitor can write any `identifier`, so only our own random one is evidence. Only a contact that
+has neither e-mail nor phone gets an identifier.
 """
 
 import logging
@@ -24,18 +24,18 @@ from panel.upstream.chatwoot import (
 
 log = logging.getLogger(__name__)
 
-TOLD = ""  # the identifier of a seat without a contact, which an administrator was told about
+TOLD = ""  # the identifier of a seat without a contact that was reported to an administrator
 
 
 class ContactLost(GiveUp):
-    """A contact that only an identifier could find, and our table has lost the identifier."""
+    """Only an identifier could find this contact, and our table has lost the identifier."""
 
     code = "contact_lost"
 
 
 @dataclass(frozen=True)
 class Place:
-    """The contact of a person, and the identifier that it has of us, if any.
+    """The contact of a person, and our identifier in it, if any.
 
     `made`: we made the contact a moment ago, so it has no conversations.
     """
@@ -73,7 +73,8 @@ class Contacts:
             return self._create(desired, *next(iter(keys.items())))
         identifier = read_own(stored)
         if identifier and (contact := self._chatwoot.find_contact("identifier", identifier)):
-            return Place(contact, identifier)  # an earlier try made it, and the answer was lost
+            # An earlier try made the contact, and the answer was lost.
+            return Place(contact, identifier)
         if claimants := self._find_lost(company.id):
             self._tell_lost(claimants, company, desired, stored)
             return None
@@ -82,13 +83,14 @@ class Contacts:
         return self._create(desired, "identifier", identifier)
 
     def is_theirs(self, contact: Contact, desired: DesiredPerson, stored: Person) -> bool:
-        """Is the contact this person's? Earlier versions believed identifiers, so this is checked
-        once."""
+        """Tell whether the contact is this person's. Earlier versions believed identifiers, so this
+        is checked once."""
         self._report_squatter(contact, stored)
         if find_key(desired, contact):
             return True
         if contact.joined:
-            # A contact that we made belongs to no inbox: an unknown person writes through this one.
+            # A contact that we made belongs to no inbox. This one belongs to one, so an unknown
+            # person writes through it.
             log.warning(
                 "contact %d was somebody of organization %d by an identifier alone: no longer",
                 contact.id,
@@ -98,7 +100,8 @@ class Contacts:
         return not (is_bare(contact) and desired.list_keys())
 
     def _report_squatter(self, contact: Contact, stored: Person) -> None:
-        """Log it once: afterwards our table holds no such identifier any more."""
+        """Log the contact of an unknown person once: afterwards our table has no such
+        identifier."""
         guessable = stored.identifier or ""
         if (contact.identifier or "").lower() == guessable.lower():
             return
@@ -117,9 +120,10 @@ class Contacts:
         self._directory.put_person(_describe_absent(company, desired, identifier))
 
     def _find_lost(self, organization: int) -> list[int]:
-        """Contacts whose attributes call them this company's own, which has none in our table.
+        """Return contacts whose attributes call them this company's own contact, which our table
+        lacks.
 
-        A visitor can write those attributes: such a contact is no evidence, and is not taken.
+        A visitor can write those attributes. So such a contact is only reported, and never used.
         """
         claim = {ID_ATTRIBUTE: str(organization), ROLE_ATTRIBUTE: COMPANY}
         return [contact.id for contact in self._chatwoot.list_claimants(claim)]
@@ -138,7 +142,7 @@ class Contacts:
         )
 
     def _create(self, desired: DesiredPerson, key: str, value: str) -> Place:
-        """Make the contact; where another one owns the key, return that one."""
+        """Make the contact; where another contact owns the key, return that one."""
         fields: dict[str, Any] = {"name": desired.name[:LONGEST_NAME], key: value}
         identifier = value if key == "identifier" else None
         try:
@@ -153,18 +157,20 @@ class Contacts:
 def _describe_absent(
     company: Known, desired: DesiredPerson, identifier: str | None = None
 ) -> Person:
-    """The person without a contact."""
+    """Return the person's row without a contact."""
     keys = (desired.email, desired.phone, identifier, desired.phone_shared)
     return Person(company.id, desired.key, 0, desired.role, *keys, lacks=desired.lacks)
 
 
 def read_own(stored: Person | None) -> str | None:
-    """The random identifier in our table; one of an earlier version does not count."""
+    """Return the random identifier in our table; an identifier of an earlier version does not
+    count."""
     identifier = stored.identifier if stored else None
     return None if not identifier or is_guessable(identifier) else identifier
 
 
 def keep_identifier(desired: DesiredPerson, stored: Person) -> str | None:
-    """The identifier of a seat that stays; a person without e-mail and phone needs one."""
+    """Return the identifier of a seat that stays; only a person without e-mail and phone needs
+    one."""
     own = read_own(stored)
     return own if own or desired.list_keys() else make_identifier()

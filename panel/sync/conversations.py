@@ -24,15 +24,15 @@ from panel.upstream.chatwoot import (
 )
 
 log = logging.getLogger(__name__)
-Names = Mapping[str, str]  # of organizations, by id
+Names = Mapping[str, str]  # names of organizations, by id
 NamePicks = Callable[[set[int]], Names]
 Values = Mapping[str, str | None]  # of our two keys; None: the key should not be there
 NO_NAME: Values = {ID_ATTRIBUTE: None, NAME_ATTRIBUTE: None}
-NOT_PERMITTED = "not_permitted"  # the token's user is in this account, and not in this inbox
+NOT_PERMITTED = "not_permitted"  # the token's user belongs to this account, and not to this inbox
 
 
 class ConversationsRefused(ValuesRefused):
-    """Chatwoot refused some of a contact's conversations; the others are done."""
+    """Chatwoot refused the values of some of a contact's conversations; the others are written."""
 
 
 class Conversations:
@@ -73,7 +73,7 @@ class Conversations:
     def clear_name(self, contact: int, organization: int, for_good: bool) -> None:
         """Clear the name of an organization that the contact left.
 
-        `for_good`: the organization is gone, so agents' decisions about it fall too.
+        `for_good`: the organization is gone, so agents' decisions about it no longer count.
 
         Resolved conversations are cleared too: no pass reads a contact without an organization
         again.
@@ -111,13 +111,13 @@ class Conversations:
         if ID_ATTRIBUTE in changes and not _is_decided(links, seats):
             self._note(number, links, changes[ID_ATTRIBUTE])
 
-    def _note(self, number: int, links: list[Link], named: str | None) -> None:
-        """Note as a link which organization we wrote there (`named`)."""
+    def _note(self, number: int, links: list[Link], organization: str | None) -> None:
+        """Keep the organization that we wrote there as a link."""
         for link in _list_matched(links):
-            if str(link.organization) != named:
+            if str(link.organization) != organization:
                 self._links.unmatch(number, link.organization, CONVERSATION)
-        if named:
-            self._links.put(Link(CONVERSATION, number, int(named), MATCHED))
+        if organization:
+            self._links.put(Link(CONVERSATION, number, int(organization), MATCHED))
 
     def _work(self, rows: Iterable[Any], act: Callable[[Any], None]) -> None:
         """Work on each row; a conversation that Chatwoot refuses does not stop the others."""
@@ -149,7 +149,7 @@ def find_right_values(
     seats: Names,
     picks: Names = MappingProxyType({}),
 ) -> Values | None:
-    """The right values of our two keys of a conversation; None: we leave them as they are.
+    """Return the right values of our two keys of a conversation; None: the present values stay.
 
     `links`: those of the conversation and its contact; `seats`: the contact's organizations;
     `picks`: those of `list_picked` that we know.
@@ -168,24 +168,24 @@ def find_right_values(
 
 
 def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, str | None]:
-    """The keys whose present value is wrong, with the right value."""
+    """Return the keys whose present value is wrong, with the right value."""
     return {key: value for key, value in (right or {}).items() if present.get(key) != value}
 
 
 def is_stale(present: Mapping[str, Any], links: list[Link]) -> bool:
-    """Did we write the name that stands there? Then it is outdated where it is not right."""
+    """Tell whether we wrote the present name. Such a name is outdated if it is not right."""
     return _read_id(present) in {str(link.organization) for link in _list_matched(links)}
 
 
 def is_unnamed(links: list[Link], seats: Names, right: Values | None) -> bool:
-    """Should the conversation have a name that we have never given it?"""
-    named = (right or {}).get(ID_ATTRIBUTE)
+    """Tell whether the conversation should have a name that we have never given it."""
+    organization = (right or {}).get(ID_ATTRIBUTE)
     ours = {str(link.organization) for link in _list_matched(links)}
-    return bool(named) and named not in ours and not _is_decided(links, seats)
+    return bool(organization) and organization not in ours and not _is_decided(links, seats)
 
 
 def list_picked(links: list[Link]) -> set[int]:
-    """The disclosed pick of an agent for this very conversation; one organization at most."""
+    """Return an agent's disclosed pick for this very conversation: one organization at most."""
     picks = [link for link in links if link.scope == CONVERSATION and link.state == PICKED]
     return {link.organization for link in picks if link.disclosed}
 
@@ -198,7 +198,8 @@ def _find_picked_values(links: list[Link], picks: Names) -> Values | None:
 
 
 def _is_decided(links: list[Link], seats: Collection[str]) -> bool:
-    """Did an agent say something about this conversation, or pick another one for the contact?"""
+    """Tell whether an agent decided about this conversation, or picked another organization for the
+    contact."""
     words = [link for link in links if link.state in (PICKED, REFUSED)]
     is_about_it = any(link.scope == CONVERSATION for link in words)
     picks = [str(link.organization) for link in words if link.state == PICKED]
@@ -206,7 +207,7 @@ def _is_decided(links: list[Link], seats: Collection[str]) -> bool:
 
 
 def _list_matched(links: list[Link]) -> list[Link]:
-    """The links that note our own writes into the conversation."""
+    """Return the links that record our own writes into the conversation."""
     return [link for link in links if link.scope == CONVERSATION and link.state == MATCHED]
 
 

@@ -3,8 +3,8 @@ tables.
 
 A try that fails in between finds the seat again.
 
-A contact that Chatwoot does not know any more was deleted, or merged into another one (its *base*),
-which has taken over our values. A seat never follows into the base by itself. Our values there are
+A contact that Chatwoot no longer knows was deleted, or merged into another contact (its *base*),
+which has taken over our values. A seat never moves to the base by itself. Our values there are
 cleared, unless the base has a seat of its own.
 """
 
@@ -28,7 +28,7 @@ def _nobody(_seat: Person) -> bool:
 
 
 class Departures:
-    """Every method raises `PanelError`; a text that is returned says what Chatwoot refused."""
+    """Every method raises `PanelError`; a returned text is Chatwoot's refusal."""
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ class Departures:
         return why
 
     def end_phone_seats(self, person: Person) -> str:
-        """End the seats that rest on a phone alone, of a person whose number others have too by
-        now."""
+        """End the seats of a person that rest on a phone alone, because others have the same number
+        by now."""
         refusals = []
         further = self._directory.further_contacts_of(person.organization).get(person.key, set())
         for number in sorted({person.contact, *further} - {0}):
@@ -87,8 +87,8 @@ class Departures:
         }
 
     def clear_organization(self, organization: int) -> None:
-        """Clear everything of an organization whose end the hook and the back office's 404
-        confirmed."""
+        """Clear everything of an organization whose end is confirmed, by the hook and by the back
+        office's 404."""
 
         def ends(seat: Person) -> bool:
             return seat.organization == organization
@@ -146,7 +146,7 @@ class Departures:
         return bases[0].id if bases else 0
 
     def _find_bases(self, person: Person, attributes: dict[str, Any]) -> list[Contact]:
-        """The contacts without a seat that may be the base, the most similar first.
+        """Return the contacts without a seat that may be the base, the most similar first.
 
         A base without an identifier of its own has taken over ours. Others are found by the
         attributes that we wrote; a visitor can have written the same into their own contact.
@@ -172,14 +172,14 @@ class Departures:
     def _clear_contact(
         self, number: int, organization: int, leaving: Leaving, for_good: bool = False
     ) -> str:
-        """Clear a seat's values in the contact and its conversations; with `organization` 0 the
-        latter stay."""
+        """Clear a seat's values in the contact and its conversations; with `organization` 0 in the
+        contact alone."""
         try:
             self._writer.write(number, leaving=leaving)
             if organization:
                 self._conversations.clear_name(number, organization, for_good)
-                # When somebody moves, two passes run in any order: the organization that stays is
-                # named.
+                # A person who moves has two passes, which run in any order. So conversations get
+                # the name of the organization that stays.
                 self._writer.name_conversations(number, leaving)
         except ValuesRefused as error:
             return f"contact {number}: {error.detail}"

@@ -31,7 +31,7 @@ FIELDS_OF = {
 
 
 def keep_known(truth: Organization, before: Known | None) -> Organization:
-    """The organization, with the last pass's values in place of illegible ones."""
+    """Return the organization, with the last pass's values in place of illegible ones."""
     odd = {oddity.field for oddity in truth.oddities}
     unread = [name for name, fields in FIELDS_OF.items() if odd.intersection(fields)]
     missing = [name for name in unread if name == "name" or getattr(truth, name) is None]
@@ -41,7 +41,7 @@ def keep_known(truth: Organization, before: Known | None) -> Organization:
 def describe(
     truth: Organization, entitlements: Listed[Entitlement], before: Known | None, now: datetime
 ) -> Known:
-    """The row of an organization; `now` is in the zone in which days are counted."""
+    """Make the row of an organization; `now` is in the zone in which days are counted."""
     company = Known(
         id=truth.id,
         name=truth.name[:LONGEST_NAME],

@@ -1,8 +1,8 @@
 """The dispatcher of the executing process: begins passes and tasks in the order of their lanes.
 
-The dispatcher looks after a commit of any process, after the end of a pass, and once a second for
-work that has become due. To see a commit costs next to nothing on SQLite, and one query on
-PostgreSQL.
+The dispatcher looks for work after a commit of any process, after the end of a pass, and once a
+second for work that has become due. Noticing a commit costs almost no time on SQLite, and one query
+on PostgreSQL.
 """
 
 import logging
@@ -23,22 +23,22 @@ from panel.sync.rate_limit import Turn
 from panel.sync.recovery import Recovery
 
 log = logging.getLogger(__name__)
-LOOK_SECONDS = 0.1  # between two looks whether anything was committed
+LOOK_SECONDS = 0.1  # between two checks for new commits
 POSTGRESQL_LOOK_SECONDS = 0.3
-DUE_SECONDS = 1.0  # until it looks without having seen anything
+DUE_SECONDS = 1.0  # between two looks for due work without a commit
 _DATA_VERSION = "PRAGMA data_version"  # changes with every commit of other connections
 
 
 @dataclass(frozen=True)
 class Starts:
-    """How to begin a pass of an organization, and a try of a task, under these ids."""
+    """The functions that begin a pass of an organization, and a try of a task, under these ids."""
 
     begin_pass: Callable[[int, str], object]
     begin_task: Callable[[Task, str], object]
 
 
 class Dispatcher:
-    """`run` and `look` are called by one thread, the other methods by any."""
+    """One thread calls `run` and `look`; any thread may call the other methods."""
 
     def __init__(
         self, database: Engine, starts: Starts, recovery: Recovery, clock: Callable[[], float]
@@ -101,7 +101,7 @@ class Dispatcher:
                     log.warning("%s is well again: %d that failed are tried now", side, count)
 
     def _promote(self, connection: Connection) -> None:
-        """Give a running pass of a slow lane the first lane's calls, once somebody waits for it."""
+        """Move a running pass of a slow lane to the first lane, once an urgent hook asks for it."""
         with self._lock:
             slow = {number: turn for number, turn in self._passes.values() if turn.lane}
         for organization in lanes.list_urgent(connection, slow) if slow else ():
@@ -113,7 +113,7 @@ class Dispatcher:
             free = most - sum(turn.lane == lane for _, turn in self._passes.values())
         if free <= 0:
             return
-        # Passes that have not noted their beginning yet still stand in the lane.
+        # A pass that has begun and not noted it yet still stands in the lane.
         rows = lanes.find_next(connection, lane, free + len(running), now)
         for organization, pass_id in [row for row in rows if row[1] not in running][:free]:
             self.enter_pass(organization, pass_id, lane)
@@ -134,16 +134,16 @@ class Dispatcher:
         try:
             start(subject, work_id)
         except BaseException:
-            self.leave(work_id)  # the work keeps its place, and begins later
+            self.leave(work_id)  # the work keeps its place in the lane, and begins later
             raise
 
     def _wait(self, connection: Connection, until: float) -> None:
-        """Wait until something has happened, or that moment has come."""
+        """Wait until a commit or the end of work is noticed, or until that moment."""
         if self._database.dialect.name != "sqlite":
             self._news.wait(min(POSTGRESQL_LOOK_SECONDS, max(0.0, until - time.monotonic())))
             self._news.clear()
             return
-        # Asked ten times a second, so past SQLAlchemy, which takes ten times as long as the query.
+        # This runs ten times a second, and SQLAlchemy would take ten times as long as the query.
         ask = cast(sqlite3.Connection, connection.connection.driver_connection).execute
         version = ask(_DATA_VERSION).fetchone()
         while time.monotonic() < until and not self._news.wait(LOOK_SECONDS):

@@ -67,7 +67,7 @@ class PlannedCall:
     side: str = field(default="", compare=False)
 
     def describe(self) -> str:
-        """The call as a sentence for people: the difference, not the request."""
+        """Describe the call for people, as a difference of values."""
         return f"organization {self.organization}: {self._describe()}"
 
     def _describe(self) -> str:
@@ -85,13 +85,13 @@ class PlannedCall:
         return f"{kind.removesuffix('s')} {number}: {changes}"
 
     def _list_values(self) -> Iterator[tuple[str, Any, Any]]:
-        """The keys with their present and their right value; None: no value."""
+        """Yield the keys with their present and their right value; None: no value."""
         for key, right in _flatten(self.body).items():
             yield key, self.before.get(key), right
 
 
 def _flatten(body: Any) -> dict[str, Any]:
-    """The values to write, by key; None for keys that are removed."""
+    """Return the values to write, by key; None for keys that are removed."""
     values: dict[str, Any] = dict.fromkeys(body) if isinstance(body, list) else dict(body)
     attributes: dict[str, Any] = values.pop("custom_attributes", {})
     return values | attributes
@@ -105,7 +105,8 @@ def _describe_value(key: str, before: Any, right: Any) -> str:
 
 
 class DryRunChatwoot(Chatwoot):
-    """Reads the real Chatwoot; notes what would be written. New contacts have negative numbers."""
+    """Reads the real Chatwoot, and notes writes instead of sending them. New contacts get negative
+    numbers."""
 
     def __init__(self, client: Client, cache: Any, settings: Any) -> None:
         super().__init__(client, cache, settings.chatwoot_account_id)
@@ -176,7 +177,7 @@ class DryRunChatwoot(Chatwoot):
         self.noted.append(("POST", path, dict(changes), present or {}))
 
     def _describe_contact(self, number: int) -> dict[str, Any]:
-        """The attributes and the name as they were read, without the identifier."""
+        """Return the attributes and the name as they were read, without the identifier."""
         contact = self._read.get(number)
         name = {"name": contact.name} if contact else {}
         return {**contact.attributes, **name} if contact else {}
@@ -187,7 +188,8 @@ def _name_contact(number: int) -> str:
 
 
 def _hide(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields without the identifier: anybody who knows a random one can read that contact."""
+    """Return the fields without the identifier: anybody who knows a random one can read that
+    contact."""
     return {**fields, "identifier": HIDDEN} if fields.get("identifier") else fields
 
 
@@ -200,7 +202,7 @@ class DryRun:
         self._back_office = make_limited_back_office(services)
 
     def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
-        """The changes that passes of these organizations would make in Chatwoot; nothing is
+        """Yield the changes that passes of these organizations would make in Chatwoot; nothing is
         written."""
         scratch = self._copy_tables()
         chatwoot = DryRunChatwoot(self._client, self._services.cache, self._services.settings)
@@ -240,18 +242,18 @@ class DryRun:
             return inbox.list_waiting_kinds(connection, organization)
 
     def _copy_tables(self) -> Engine:
-        """Our own tables as they are now, in memory."""
+        """Copy our own tables as they are now into memory."""
         scratch = create_engine(
             "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
         copied = (organizations, people, further_contacts, links, erasures, erasure_key)
-        emptied = (terms, verifications, verification_tries)  # a pass writes into them
+        emptied = (terms, verifications, verification_tries)  # tables that a pass writes
         metadata.create_all(scratch, tables=[*copied, *emptied])
         with transaction(self._services.database) as source, scratch.begin() as target:
             for table in copied:
                 rows = [dict(row) for row in source.execute(table.select()).mappings()]
                 if table is people:
-                    # A lost contact is reported here until an administrator settles it.
+                    # A dry run reports a lost contact until an administrator settles it.
                     rows = [row for row in rows if row["identifier"] != TOLD]
                 if rows:
                     target.execute(table.insert(), rows)
@@ -259,8 +261,8 @@ class DryRun:
 
 
 def _list_erased(directory: Directory, organization: int) -> Iterable[PlannedCall]:
-    """People whose contact was deleted in Chatwoot: somebody's decision, and no difference to
-    mend."""
+    """Yield people whose contact was deleted in Chatwoot: a decision of somebody there, and no
+    difference to mend."""
     for contact, person in directory.erasures.list_held_back(organization):
         detail = NOT_MADE_AGAIN.format(contact=contact, key=person.key)
         yield PlannedCall(organization, "", ERASED, detail)
@@ -269,7 +271,7 @@ def _list_erased(directory: Directory, organization: int) -> Iterable[PlannedCal
 def list_unsettled(
     directory: Directory, links: Links, organization: int | None = None
 ) -> Iterable[PlannedCall]:
-    """Cases that passes left to administrators and that are still open."""
+    """Yield cases that passes left to administrators and that are still open."""
     for person in directory.list_unsettled(organization):
         words, contact = FORMER_EMAIL, person.contact
         if person.merged_into:

@@ -1,8 +1,9 @@
-"""The kinds of hooks, a row each: the documents it touches, and whether Chatwoot must learn of it.
+"""The kinds of hooks, a row each: the documents that the kind touches, and whether it needs a pass.
 
-The plugin's documentation names 24 kinds. Added are those of people, the end of an organization,
-and any further kind of the four groups that the panel shows. A hook only rings: we read the present
-values ourselves, so a row too many costs a call and never an error.
+The plugin's documentation names 24 kinds. The table adds those of people, the end of an
+organization, and any further kind of the four groups that the panel shows. A hook only tells that
+something changed, and we read the present values ourselves. So a needless row costs a call, and
+never causes an error.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Kind:
 
     @property
     def touches(self) -> tuple[str, ...]:
-        """The names of its documents: the sections that show them are read again."""
+        """Return the names of the documents whose sections are read again."""
         return tuple(document.name for document in self.documents)
 
 
@@ -50,8 +51,8 @@ KINDS = {
         Kind("quote.paid", (QUOTES, ORDERS, LICENSES, ORGANIZATION), learns=True),
         Kind("quote.expired", (QUOTES,)),
         Kind("quote.*", (QUOTES, ORDERS)),
-        # A license changes on a customer's site. Its entitlement stays, and Chatwoot knows of that
-        # alone.
+        # A license changes on a customer's site. Its entitlement stays the same, and we write only
+        # entitlements into Chatwoot.
         Kind("license.activated", (LICENSES,)),
         Kind("license.deactivated", (LICENSES,)),
         Kind("license.expired", (LICENSES,)),
@@ -76,11 +77,11 @@ OTHER_GROUP = "other"
 
 
 def find_group(event: str) -> str:
-    """The group of a kind, from `GROUPS`; `OTHER_GROUP` for an unknown kind."""
+    """Return the group of a kind, from `GROUPS`; `OTHER_GROUP` for an unknown kind."""
     return event.partition(".")[0] if find_kind(event) else OTHER_GROUP
 
 
 def find_kind(event: str) -> Kind | None:
-    """The row of this event, or that of its group; None when it is no kind of ours."""
+    """Return the row of this event, or that of its group; None for an unknown group."""
     group, _, rest = event.partition(".")
     return KINDS.get(event) or (KINDS.get(f"{group}.*") if rest else None)

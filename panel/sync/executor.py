@@ -7,7 +7,7 @@ tries an organization occupies no thread and no slot.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,9 @@ STUBBORN: StepOptions = {
 }
 
 
+Enter = Callable[[], AbstractContextManager[Dispatcher]]
+
+
 class PassBuried(Exception):
     """Ends the workflow of a pass that was given up: the engine lists it as failed."""
 
@@ -92,7 +95,7 @@ class Executor:
     def launch(self, work: Work, note_end: Callable[[], None]) -> Dispatcher:
         """`note_end` is called when a try has ended. `destroy` has to follow, also where this
         raises."""
-        DBOS(config=self._config())
+        DBOS(config=self.make_config())
         schedules, dispatcher = self._register(work, note_end)
         DBOS.launch()
         DBOS.apply_schedules(schedules)
@@ -102,7 +105,7 @@ class Executor:
         """End the engine; work that still runs after the grace is done again by the next leader."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_seconds)
 
-    def _config(self) -> DBOSConfig:
+    def make_config(self) -> DBOSConfig:
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": self._queue.url,
@@ -119,64 +122,75 @@ class Executor:
     def _register(
         self, work: Work, note_end: Callable[[], None]
     ) -> tuple[list[ScheduleInput], Dispatcher]:
+        @contextmanager
+        def enter() -> Iterator[Dispatcher]:
+            """The context of a try; the dispatcher is there before the first one begins."""
+            try:
+                with request_id.working():
+                    yield dispatcher
+            finally:
+                dispatcher.leave(str(DBOS.workflow_id))
+                note_end()
+
+        starts = Starts(self._register_passes(work, enter), self._register_tasks(work, enter))
+        dispatcher = Dispatcher(self._queue.database, starts, work.recovery, self._clock)
+        return [self._register_sweep(), self._register_reconcile(work)], dispatcher
+
+    def _register_passes(self, work: Work, enter: Enter) -> Callable[[int, str], None]:
+        """Register the workflow of a pass; returns how to begin one."""
+
         @DBOS.workflow(name=PASS_WORKFLOW)
         def run_pass(organization: int) -> None:
-            with self._entering(dispatcher, note_end):
+            with enter() as dispatcher:
                 reason = self._run_pass(organization, work, dispatcher)
             if reason:
                 raise PassBuried(reason)
-
-        @DBOS.workflow(name=TASK_WORKFLOW)
-        def run_task(kind: str, number: int) -> None:
-            with self._entering(dispatcher, note_end):
-                self._run_task(Task(kind, number), work, dispatcher)
 
         @DBOS.workflow(name=WARM_WORKFLOW)
         def warm(organization: int) -> None:
             """Run what a version before the lanes has enqueued."""
             work.warm(organization)
 
+        def begin(organization: int, pass_id: str) -> None:
+            with SetWorkflowID(pass_id):
+                DBOS.start_workflow(run_pass, organization)
+
+        return begin
+
+    def _register_tasks(self, work: Work, enter: Enter) -> Callable[[Task, str], None]:
+        """Register the workflow of a task; returns how to begin a try of one."""
+
+        @DBOS.workflow(name=TASK_WORKFLOW)
+        def run_task(kind: str, number: int) -> None:
+            with enter() as dispatcher:
+                self._run_task(Task(kind, number), work, dispatcher)
+
+        def begin(task: Task, try_id: str) -> None:
+            with SetWorkflowID(try_id):
+                DBOS.start_workflow(run_task, task.kind, task.number)
+
+        return begin
+
+    def _register_sweep(self) -> ScheduleInput:
         @DBOS.workflow(name="sweep")
         def sweep(_at: datetime, _context: object) -> None:
             self.sweep.run()
 
+        return {"schedule_name": "sweep", "workflow_fn": sweep, "schedule": "7 * * * *"}
+
+    def _register_reconcile(self, work: Work) -> ScheduleInput:
         @DBOS.workflow(name="reconcile")
-        def daily(_at: datetime, _context: object) -> None:
+        def reconcile(_at: datetime, _context: object) -> None:
             if work.reconcile:
                 with request_id.working():
                     work.reconcile()
 
-        def begin_pass(organization: int, pass_id: str) -> None:
-            with SetWorkflowID(pass_id):
-                DBOS.start_workflow(run_pass, organization)
-
-        def begin_task(task: Task, try_id: str) -> None:
-            with SetWorkflowID(try_id):
-                DBOS.start_workflow(run_task, task.kind, task.number)
-
-        starts = Starts(begin_pass, begin_task)
-        dispatcher = Dispatcher(self._queue.database, starts, work.recovery, self._clock)
-        nightly: ScheduleInput = {
+        return {
             "schedule_name": "reconcile",
-            "workflow_fn": daily,
+            "workflow_fn": reconcile,
             "schedule": "23 4 * * *",
             "cron_timezone": self._settings.timezone.key,
         }
-        hourly: ScheduleInput = {
-            "schedule_name": "sweep",
-            "workflow_fn": sweep,
-            "schedule": "7 * * * *",
-        }
-        return [hourly, nightly], dispatcher
-
-    @contextmanager
-    def _entering(self, dispatcher: Dispatcher, note_end: Callable[[], None]) -> Iterator[None]:
-        try:
-            with request_id.working():
-                yield
-        finally:
-            dispatcher.leave(str(DBOS.workflow_id))
-            note_end()
 
     def _run_pass(self, organization: int, work: Work, dispatcher: Dispatcher) -> str:
         """Run one try of a pass; returns why the pass was buried, or "".

@@ -1,7 +1,7 @@
 """The heartbeat of a worker: writes its state, and asks whether it may write into Chatwoot.
 
-The heartbeat has a thread of its own. It falls silent when the whole process hangs, and so shows
-that.
+The heartbeat has a thread of its own. When the whole process hangs, the beats stop, and health
+checks show it.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from panel.data.workers import BEAT_SECONDS, STANDING_BY, STOPPED, Workers
 from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
-LOOK_BEATS = 6  # between two looks whether we may write: a minute
+LOOK_BEATS = 6  # the number of beats between two checks whether we may write: a minute
 
 
 class Heartbeat:
@@ -65,7 +65,7 @@ class Heartbeat:
         self._has_ended = True
 
     def may_write(self) -> bool:
-        """The answer of the last look; the first call looks."""
+        """Return the result of the last check; the first call makes one."""
         if self._is_allowed is None:
             self._is_allowed = self._ask_may_write()
         return self._is_allowed

@@ -40,13 +40,13 @@ class Mark:
 
 
 def read_mark(definition: Mapping[str, Any] | None) -> Mark | None:
-    """The mark in the definition of our attribute; None where there is none."""
+    """Return the mark in the definition of our attribute; None without a mark."""
     match = MARK_FORM.search(str((definition or {}).get("attribute_description") or ""))
     return Mark(match[1], match[2]) if match else None
 
 
 def find_marked(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The one of these definitions that carries the mark."""
+    """Return the definition among these that carries the mark."""
     key = (MARKED_MODEL, ID_ATTRIBUTE)
     marked_rows = (
         row for row in rows if (row.get("attribute_model"), row.get("attribute_key")) == key
@@ -55,7 +55,7 @@ def find_marked(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 
 def write_mark(description: object, mark: Mark) -> str:
-    """The description with our mark; whatever else an administrator wrote there stays."""
+    """Return the description with our mark; an administrator's own text in it stays."""
     text = str(description or "")
     if MARK_FORM.search(text):
         return MARK_FORM.sub(str(mark), text)
@@ -63,7 +63,7 @@ def write_mark(description: object, mark: Mark) -> str:
 
 
 def compare_marks(mark: Mark | None, ours: Mark) -> str:
-    """The verdict about a mark; a value that one side lacks is no difference."""
+    """Return the verdict about a mark; a value that one side lacks is no difference."""
     if mark is None:
         return UNMARKED
     if mark.id and ours.id and mark.id != ours.id:
@@ -89,9 +89,10 @@ class MarkReader:
         self._clock = clock
 
     def may_write(self) -> bool:
-        """Is it us who write into this account? Chatwoot is asked.
+        """Ask Chatwoot whether this installation is the one that writes into the account.
 
-        While it does not answer, the last verdict counts; without one, we write.
+        While Chatwoot does not answer, the last verdict counts. Without any verdict the answer is
+        yes.
         """
         try:
             return self._look() not in HELD_BACK_BY

@@ -29,7 +29,7 @@ from panel.sync.wire import Hook
 
 log = logging.getLogger(__name__)
 
-LINED_UP_AT_ONCE = 2000  # organizations in one transaction: hooks queue behind it
+LINED_UP_AT_ONCE = 2000  # organizations in one transaction, for which new hooks have to wait
 
 
 class NotKept(Exception):
@@ -40,7 +40,7 @@ class NotKept(Exception):
 class Stats:
     """Passes by state, hooks by outcome. Times: epoch seconds.
 
-    `lanes`: the number of waiting passes in each, retrying ones too, and since when they wait.
+    `lanes`: the number of waiting passes in each lane, retrying ones too, and since when they wait.
 
     `retrying`: (organization, when it is tried next), the next one first; `done`: hooks of the
     last day; `buried`: hooks given up; `oldest_waiting`: when the oldest unanswered hook came.
@@ -61,16 +61,17 @@ class Stats:
 
     @property
     def oldest_urgent(self) -> float | None:
-        """When the oldest hook came that somebody waits for."""
+        """Return when the oldest unanswered hook of the urgent lane came."""
         return self.lanes[Lane.URGENT].oldest_at if Lane.URGENT in self.lanes else None
 
     def count_waiting(self, lane: Lane) -> int:
-        """Passes of a lane, those that are tried again too."""
+        """Count the passes of a lane, those that are tried again too."""
         return self.lanes[lane].waiting if lane in self.lanes else 0
 
 
 class Intake:
-    """Keeps hooks, lists them and settles them. Every process may have one; it executes nothing."""
+    """Keeps hooks, lists them and settles them. Every process may have an intake, which executes
+    nothing."""
 
     def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -81,8 +82,8 @@ class Intake:
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
 
-        Raises `NotKept`: the hook was not kept. In the worst case it was, and its repetition is a
-        duplicate.
+        Raises `NotKept` when the hook was not kept. If it was kept all the same, its repetition is
+        a duplicate.
         """
         row = _make_row(hook, self._clock())
         if not self._keep(row):
@@ -90,7 +91,7 @@ class Intake:
         return "ignored" if row.status == IGNORED else "accepted"
 
     def ring(self, organization: int, kind: str, hook_id: str = "") -> bool:
-        """A hook of our own that somebody waits for; False when its id was kept before.
+        """Keep an urgent hook of our own; returns False when its id was kept before.
 
         Without an id every call is a new one. Raises `NotKept`.
         """
@@ -100,7 +101,7 @@ class Intake:
     def line_up(
         self, organizations: Iterable[int], lane: Lane, kind: str = "", anew: bool = False
     ) -> int:
-        """A pass for each of these organizations, in this order; returns how many they are.
+        """Line up a pass for each of these organizations, in this order; returns their number.
 
         `kind`: of the hooks that are kept for them, by default the lane's name. `anew`: a pass
         whose last try failed is tried at once, with all its tries. Many are kept in one
@@ -131,12 +132,12 @@ class Intake:
             raise NotKept(type(error).__name__) from error
 
     def _keep_all(self, rows: Sequence[InboxRow]) -> list[int]:
-        """In one transaction; see `inbox.insert_hooks`. All are kept when this returns, or none."""
+        """Keep all rows in one transaction, or none; see `inbox.insert_hooks`."""
         with inbox.write_transaction(self._database, rows[0].organization or 0) as connection:
             return self._insert(connection, rows)
 
     def _insert(self, connection: Connection, rows: Sequence[InboxRow]) -> list[int]:
-        """The hooks, and a place in the lane for each organization that waits for one."""
+        """Insert the hooks, and a place in the lane for each organization that needs a pass."""
         numbers = inbox.insert_hooks(connection, rows)
         places = {
             row.organization: LanePlace(row.organization, str(uuid4()), Lane(row.lane), number)
@@ -147,7 +148,7 @@ class Intake:
         return numbers
 
     def stats(self) -> Stats:
-        """The present counts and times of passes, hooks and tasks."""
+        """Return the present counts and times of passes, hooks and tasks."""
         now = self._clock()
         with self._database.connect() as connection:
             counts = inbox.count_hooks(connection, now)
@@ -164,26 +165,27 @@ class Intake:
             )
 
     def list_rung(self, kind: str, since: float) -> set[int]:
-        """Organizations of which a hook of this kind was kept since then, and not given up."""
+        """Return organizations of which a hook of this kind was kept since then, and not given
+        up."""
         with self._database.connect() as connection:
             return inbox.list_rung(connection, kind, since)
 
     def list_buried(self, status: str = BURIED) -> list[BuriedHooks]:
-        """Hooks that were given up, the latest first; `status` SETTLED: those that are settled
-        since."""
+        """Return hooks that were given up, the latest first; `status` SETTLED: those that were
+        settled since."""
         with self._database.connect() as connection:
             return dead_letters.list_buried(connection, status)
 
-    def dismiss(self, buried_id: str, who: str) -> bool:
-        """Settle buried hooks on the word of `who`; False when there are none with this id."""
+    def dismiss(self, buried_id: str, person: str) -> bool:
+        """Settle buried hooks on the word of `person`; returns False when no hook has this id."""
         with inbox.write_transaction(self._database, 0) as connection:
-            return dead_letters.dismiss_hooks(connection, buried_id, who, self._clock())
+            return dead_letters.dismiss_hooks(connection, buried_id, person, self._clock())
 
     def replay(self, buried_id: str) -> bool:
         """Run a buried pass again (its id, or that of one of its hooks), with all its tries.
 
-        False when there is nothing to replay: an unknown id, or a hook without an organization. For
-        tasks, see `TaskIntake.replay`.
+        Returns False for an unknown id, or a hook without an organization. For tasks, see
+        `TaskIntake.replay`.
         """
         with self._database.connect() as connection:
             buried = dead_letters.find_buried(connection, buried_id)
@@ -208,7 +210,8 @@ def _make_id(kind: str) -> str:
 
 
 def _make_token() -> str:
-    """With the organization's number behind it, it is the id of a pass: at most 40 characters."""
+    """Make the first part of a pass's id; with the organization's number behind it, the id has at
+    most 40 characters."""
     return secrets.token_hex(12)
 
 

@@ -41,7 +41,7 @@ from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 
 log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86400
-NIGHT_POLL_SECONDS = 5.0  # until it is looked again whether a night is due
+NIGHT_POLL_SECONDS = 5.0  # between two checks whether a night is due
 Watch = Callable[[list[int]], Iterable[int]]
 BACKFILL = "backfill"
 start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
@@ -49,8 +49,8 @@ start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 @dataclass(frozen=True)
 class LinedUp:
-    """The result of `sync reconcile`. `withheld`: organizations that are gone, and too many of the
-    `known` ones to be cleared without a question."""
+    """The result of `sync reconcile`. `withheld`: the number of organizations that are gone and
+    were not cleared, because they are too many of the `known` ones."""
 
     lined_up: int
     withheld: int
@@ -69,7 +69,7 @@ class Jobs:
         client = make_limited_client(settings, self._recovery)
         chatwoot = Chatwoot(client, services.cache, settings.chatwoot_account_id)
         self._back_office = make_limited_back_office(services, self._recovery)
-        # Its client has no limit of calls, because it asks once a minute.
+        # The mark's client has no limit of calls, because it asks once a minute.
         installation = Installation(services.database)
         self._marks = MarkReader(settings, services.chatwoot, installation)
         self._memberships = Memberships(services.directory, services.links)
@@ -109,7 +109,7 @@ class Jobs:
 
     @property
     def work(self) -> Work:
-        """The jobs as the worker is given them."""
+        """Return the jobs for the worker."""
         return Work(
             self.bring_in_line,
             self.begin_night,
@@ -122,8 +122,8 @@ class Jobs:
         )
 
     def bring_in_line(self, organization: int) -> None:
-        """Run one pass, then touch its sections again: the plugin may ring before its data is
-        visible."""
+        """Run one pass, then touch its sections again: the plugin may send a hook before the new
+        data is visible."""
         kinds = self._waiting_kinds(organization)
         try:
             with timing(PASS_TRY_SECONDS, "done", "failed"):
@@ -139,7 +139,7 @@ class Jobs:
         """Name a conversation, or put back our attributes that somebody changed."""
         if task.kind == NAMING:
             return self._conversations.write_one(task.number, self._memberships)
-        with suppress(Missing):  # a contact that is gone has nothing to be put back
+        with suppress(Missing):  # a contact that is gone needs no repair
             self._reconciler.repair(task.number)
         return None
 
@@ -172,12 +172,14 @@ class Jobs:
         `watch` is given the ids and yields them again, so that a caller can show the progress.
         """
         numbers = self._services.directory.list_organizations()
-        gone = {number for number in watch(numbers) if self._would_clear(number)}
-        is_withheld = len(gone) > MOST_CLEARED * len(numbers) and not force
+        missing = {number for number in watch(numbers) if self._would_clear(number)}
+        is_withheld = len(missing) > MOST_CLEARED * len(numbers) and not force
         if not is_withheld:
-            self._intake.line_up(sorted(gone), Lane.RECONCILE, DELETED)
-        self._intake.line_up([number for number in numbers if number not in gone], Lane.RECONCILE)
-        withheld = len(gone) if is_withheld else 0
+            self._intake.line_up(sorted(missing), Lane.RECONCILE, DELETED)
+        self._intake.line_up(
+            [number for number in numbers if number not in missing], Lane.RECONCILE
+        )
+        withheld = len(missing) if is_withheld else 0
         return LinedUp(len(numbers) - withheld, withheld, len(numbers))
 
     def begin_night(self) -> None:
@@ -196,7 +198,8 @@ class Jobs:
         self._night.work(Event())
 
     def keep_nights(self, ended: Event) -> None:
-        """Go on with a night that is under way, make up for one that was missed; until `ended`."""
+        """Go on with a night that is under way, and begin one that was missed, until `ended` is
+        set."""
         with working(Turn(Lane.RECONCILE, time.monotonic())):
             self._keep_nights(ended)
 
@@ -206,7 +209,7 @@ class Jobs:
                 if self._night.is_due():
                     self.begin_night()
                 self._night.work(ended)
-            except Exception as error:  # noqa: BLE001 (nights must not end without a sound)
+            except Exception as error:  # noqa: BLE001 (nights must not end unnoticed)
                 ids = {"error": type(error).__name__}
                 self._events.record(log.warning, "a night cannot begin now", **ids)
             ended.wait(NIGHT_POLL_SECONDS)
@@ -219,21 +222,22 @@ class Jobs:
             return inbox.list_waiting_kinds(connection, organization)
 
     def _find_deletion(self, organization: int) -> set[str]:
-        """The kind DELETED, where the plugin ever sent it: a deletion holds for all later
+        """Return the kind DELETED if the plugin ever sent it: a deletion counts for all later
         passes."""
         with transaction(self._services.database) as connection:
             was_deleted = inbox.was_received(connection, organization, DELETED)
         return {DELETED} if was_deleted else set()
 
     def _would_clear(self, organization: int) -> bool:
-        """Is it gone: called deleted by the plugin, and unknown to the back office?"""
+        """Tell whether the organization is gone: the plugin called it deleted, and the back office
+        does not know it."""
         if not self._find_deletion(organization):
             return False
         try:
             self._back_office.fetch(ORGANIZATION, organization)
         except Missing as error:
             return error.code == "unknown_organization"
-        except PanelError as error:  # its pass asks again
+        except PanelError as error:  # the organization's pass asks again
             log.warning("whether organization %d is gone is not known now: %s", organization, error)
         return False
 

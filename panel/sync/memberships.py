@@ -17,37 +17,37 @@ class Memberships:
         self._links = links
 
     def find_seats(self, contact: int) -> list[tuple[Known, Person]]:
-        """The contact's organizations, without those that an agent refused for it."""
+        """Return the contact's organizations, without those that an agent refused for it."""
         refusals = {link.organization for link in self._find_said(contact) if link.state == REFUSED}
         seats = self._directory.memberships_of(contact)
         return [seat for seat in seats if seat[0].id not in refusals]
 
     def find_picked(self, contact: int) -> list[tuple[Known, Person]]:
-        """Organizations that an agent picked for the contact and that have no seat for it: as a
-        guest's.
+        """Return organizations that an agent picked for the contact and in which it has no seat;
+        the role is `guest`.
 
-        Only picks that may be disclosed: a visitor's own word is no proof, and a visitor can read
-        the attributes.
+        Only picks that may be disclosed count: a visitor's own word is no proof, and a visitor can
+        read the attributes.
         """
-        seated = {companies.id for companies, _ in self._directory.memberships_of(contact)}
-        picked = self._list_picked(contact) - seated
-        companies = self._directory.get_organizations(picked)
+        members = {companies.id for companies, _ in self._directory.memberships_of(contact)}
+        picks = self._list_picked(contact) - members
+        companies = self._directory.get_organizations(picks)
         return [
             (companies[number], Person(number, PICKED, contact, "guest"))
             for number in sorted(companies)
         ]
 
     def find_told(self, contact: int) -> list[tuple[Known, Person]]:
-        """Seats and picks, by ascending id: the organizations that the contact's attributes
+        """Return seats and picks, by ascending id: the organizations that the contact's attributes
         name."""
         both = [*self.find_seats(contact), *self.find_picked(contact)]
         return sorted(both, key=lambda seat: seat[0].id)
 
     def find_attributes(self, contact: int) -> dict[str, Any] | None:
-        """The right values of our attributes of the contact.
+        """Return the right values of our attributes of the contact.
 
-        None where our tables do not know them: the contact has no organization, or an agent picked
-        one that no pass has seen.
+        Returns None where our tables do not know them: the contact has no organization, or an agent
+        picked one that no pass has seen.
         """
         seats = self.find_told(contact)
         if self._list_picked(contact) - {company.id for company, _ in seats} or not seats:
@@ -55,11 +55,11 @@ class Memberships:
         return make_attributes(seats)
 
     def name_seats(self, contact: int) -> dict[str, str]:
-        """The names of the contact's organizations, by id."""
+        """Return the names of the contact's organizations, by id."""
         return {str(company.id): company.name for company, _ in self.find_seats(contact)}
 
     def name_organizations(self, organizations: Collection[int]) -> dict[str, str]:
-        """The names of these organizations, by id; without those that no pass has seen."""
+        """Return the names of these organizations, by id, without those that no pass has seen."""
         companies = self._directory.get_organizations(organizations)
         return {str(number): organization.name for number, organization in companies.items()}
 

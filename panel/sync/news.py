@@ -15,14 +15,15 @@ from panel.upstream.documents import ORGANIZATION, Document
 
 
 class News:
-    """For `BackOffice.on_read`: an opening waits for one query, and never fails because of it."""
+    """The listener for `BackOffice.on_read`: an opening waits for its one query, and never fails
+    because of it."""
 
     def __init__(self, directory: Directory, readings: Readings) -> None:
         self._directory = directory
         self._readings = readings
 
     def note(self, document: Document[Any], organization: int, value: object) -> None:
-        """Bring the organization forward, where the document is newer than what is known of it."""
+        """Bring the organization forward if the document differs from the directory."""
         if document is not ORGANIZATION or not isinstance(value, Organization):
             return
         with suppress(PanelError):
@@ -32,7 +33,7 @@ class News:
 
 
 def _is_newer(answer: Organization, company: Known) -> bool:
-    """Do the organization's own facts differ? Its people and entitlements stand in other
+    """Tell whether the organization's own facts differ. Its people and entitlements stand in other
     documents."""
     truth = keep_known(answer, company)
     facts = {name: getattr(truth, name) for name in FIELDS_OF}

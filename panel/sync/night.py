@@ -1,9 +1,8 @@
-"""The night: all contacts of ours are compared with the directory, and one seventh of the
-organizations, the longest unread first, with the back office. Passes follow where something
-differs.
+"""The night: compares all our contacts in Chatwoot with the directory, and one seventh of the
+organizations, the longest unread first, with the back office. A difference lines up a pass.
 
-The night works in small steps and keeps its place after each one, so that it goes on after a
-restart. A trouble costs an organization its turn, or delays a step; it never ends the night.
+The night works in small steps and stores its place after each step, so that it goes on after a
+restart. A failure costs an organization its turn, or delays a step, but never ends the night.
 """
 
 import logging
@@ -33,15 +32,18 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 
 log = logging.getLogger(__name__)
 NIGHTS_A_WEEK = 7  # every organization has its turn within a week
-BEGINS = (4, 23)  # by the clock of PANEL_TIMEZONE
-TURNS_AT_ONCE = 100  # looked up: to find the longest unread one takes a while among a million
-MOST_CLEARED = 0.05  # of the known organizations: more looks like a broken back office
+BEGINS = (4, 23)  # hour and minute in PANEL_TIMEZONE
+# Organizations in one query: the search for the longest unread ones is slow among a million.
+TURNS_AT_ONCE = 100
+# The share of the known organizations; a larger one looks like a broken back office.
+MOST_CLEARED = 0.05
 RESTS = (2.0, 5.0, 15.0, 30.0, 60.0)  # seconds, after so many failures in a row
-MOST_RESTS = 60  # of Chatwoot, in a row: then the night goes on with the back office
+# Rests in a row because of Chatwoot; after them the night goes on with the back office.
+MOST_RESTS = 60
 
 
 class Night:
-    """The process that executes passes runs the nights; there is one at a time."""
+    """The nights. Only the process that executes passes runs them, one at a time."""
 
     def __init__(
         self,
@@ -64,7 +66,7 @@ class Night:
         self._alone = Lock()
         self._events = LogThrottle()
         self._turns: list[int] = []  # organizations that are next
-        self._failures = 0  # in a row: of a step, or of turns
+        self._failures = 0  # failures in a row, of a step or of turns
         self._steps: dict[str, Callable[[NightRow], NightRow]] = {
             CONTACTS: self._read_page,
             MISSED: self._read_missed,
@@ -99,13 +101,13 @@ class Night:
         return bool(last.ended_at) and last.begun_at < self.find_last_time()
 
     def find_last_time(self) -> float:
-        """When a night should have begun last (epoch seconds)."""
+        """Return the last moment at which a night should have begun (epoch seconds)."""
         now = datetime.now(self._zone)
         hour, minute = BEGINS
         planned = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
         return (planned if planned <= now else planned - timedelta(days=1)).timestamp()
 
-    # -- the way through it ----------------------------------------------------------------------
+    # -- the steps of a night -----------------------------------------------------------------
 
     def work(self, ended: Event) -> None:
         """Go on with the night that is under way, until it is over or `ended` is set."""
@@ -128,11 +130,11 @@ class Night:
             if night is None or night.ended_at:
                 return None
             return self._step(night)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the night goes on)
+        except Exception as error:  # noqa: BLE001 (the night goes on after any error)
             self._failures += 1
             with suppress(
                 *DATABASE_TROUBLE, PanelError
-            ):  # it is noted when the database is well again
+            ):  # the failure is noted when the database is well again
                 self._note_failure(night, error)
             return self._find_rest()
 
@@ -233,7 +235,7 @@ class Night:
         if not self._turns:
             return replace(night, phase=CLOSING, place=0)
         night = self._compare(night, self._turns[0])
-        self._turns.pop(0)  # after the comparison: a turn that was cut off comes again
+        self._turns.pop(0)  # removed after the comparison, so that an interrupted turn comes again
         return night
 
     def _compare(self, night: NightRow, organization: int) -> NightRow:
@@ -266,16 +268,16 @@ class Night:
         return after or self._end(night)
 
     def _end(self, night: NightRow) -> NightRow:
-        gone = self._readings.list_gone(night.begun_at)
-        if len(gone) > MOST_CLEARED * night.known:
-            words = f"{len(gone)} of {night.known} known organizations would be cleared"
+        missing = self._readings.list_gone(night.begun_at)
+        if len(missing) > MOST_CLEARED * night.known:
+            words = f"{len(missing)} of {night.known} known organizations would be cleared"
             log.error("withheld: %s; `flask sync reconcile --force` if right", words)
-            night = replace(night, withheld=len(gone), trouble=words, side="")
-        elif gone:
-            night = self._ask_passes(night, gone, DELETED)
+            night = replace(night, withheld=len(missing), trouble=words, side="")
+        elif missing:
+            night = self._ask_passes(night, missing, DELETED)
         today = datetime.now(self._zone).date()
         needy = {*self._readings.list_needy(today), *self._contacts.find_absent()}
-        night = self._ask_passes(night, needy - set(gone))
+        night = self._ask_passes(night, needy - set(missing))
         now = time.time()
         self._sightings.prune(now)
         self._nights.prune(now)

@@ -1,4 +1,4 @@
-"""Contacts as a night finds them in Chatwoot, compared with what our own tables say of them."""
+"""Compares the contacts that a night reads in Chatwoot with our own tables."""
 
 from collections.abc import Collection, Sequence
 
@@ -21,7 +21,8 @@ class ContactComparison:
         self._sightings = sightings
 
     def find_differing(self, contacts: Sequence[Contact], at: float) -> set[int]:
-        """Organizations that need a pass because of these contacts, which were read at `at`."""
+        """Return organizations that need a pass because of these contacts, which were read at
+        `at`."""
         before = self._sightings.find([contact.id for contact in contacts])
         organizations: set[int] = set()
         for contact in contacts:
@@ -30,12 +31,12 @@ class ContactComparison:
         return organizations
 
     def find_owners(self, contact: int) -> set[int]:
-        """The organizations that this contact's attributes should name."""
+        """Return the organizations that this contact's attributes should name."""
         return {organization.id for organization, _ in self._memberships.find_told(contact)}
 
     def find_absent(self) -> set[int]:
-        """Organizations with a person who has no contact. A contact that was deleted in Chatwoot is
-        not made again, so its person does not count."""
+        """Return organizations with a person who has no contact. A contact that was deleted in
+        Chatwoot is not made again, so its person does not count."""
         deleted = self._directory.erasures.list_held_back()
         excused = {(person.organization, person.key) for _, person in deleted}
         return {organization for organization, _ in self._directory.list_absent() - excused}
@@ -51,8 +52,8 @@ class ContactComparison:
         return {organization.id for organization, _ in seats}
 
     def _find_claimed(self, contact: Contact) -> set[int]:
-        """The known organizations that the contact names without a seat. A visitor's own claim
-        stays as it is (`Departures.clear_orphans`)."""
+        """Return the known organizations that the contact names without a seat. A visitor's own
+        claim stays as it is (`Departures.clear_orphans`)."""
         if contact.public or is_bare(contact):
             return set()
         claimed = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
@@ -60,7 +61,7 @@ class ContactComparison:
 
 
 def digest_shown(contact: Contact) -> str:
-    """A digest of the fields that tell whose contact it is."""
+    """Return a digest of the fields that tell whose contact it is."""
     return make_digest([contact.email, contact.phone, contact.identifier, bool(contact.name)])
 
 

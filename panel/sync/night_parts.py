@@ -16,8 +16,8 @@ DATABASE_TROUBLE = (SQLAlchemyError, OSError, NotKept)
 
 @dataclass(frozen=True)
 class Inbox:
-    """`line_up(organizations, kind)`: have passes done; `ask(task, organization)`: have a task
-    done; `was_deleted(organization)`: did the plugin ever say so?"""
+    """`line_up(organizations, kind)` lines up passes; `ask(task, organization)` keeps a task;
+    `was_deleted(organization)` tells whether the plugin ever called it deleted."""
 
     line_up: Callable[[Collection[int], str], None]
     ask: Callable[[Task, int | None], object]
@@ -26,8 +26,8 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """`contacts`: those that Chatwoot lists as ours; `strays`: those of which no webhook has told
-    us."""
+    """`contacts`: compares the contacts that Chatwoot lists as ours; `strays`: finds those of which
+    no webhook has told us."""
 
     contacts: ContactComparison
     strays: Strays
@@ -38,6 +38,6 @@ def is_of_database(error: Exception) -> bool:
 
 
 def describe_trouble(error: Exception) -> str:
-    """The trouble in words that people may read: the text of an unexpected error may hold
-    anything."""
+    """Describe the trouble for people. The text of an unexpected error is left out, because it may
+    hold anything."""
     return str(error) if isinstance(error, PanelError) else type(error).__name__

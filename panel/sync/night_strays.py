@@ -21,11 +21,12 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot, Condition
 from panel.upstream.chatwoot_conversations import FILTERED_CONVERSATIONS
 
 log = logging.getLogger(__name__)
-PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so their answer is one page
-LOOKED_AT_ONCE = 15  # organizations in one step of the night
-MOST_UNNAMED_PAGES = 40  # of conversations: the latest thousand that live and name nobody
-# A night has one call for every twelve contacts. Where fewer than ROOM of them are left, each half
-# has one night of seven.
+PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so the answer is one page
+LOOKED_AT_ONCE = 15  # organizations that are searched in one step of the night
+# Pages of conversations: the latest thousand living ones without an organization.
+MOST_UNNAMED_PAGES = 40
+# A night may make one call for every twelve contacts. Where fewer than ROOM calls are left, each
+# half gets one night of seven.
 ROOM = 2
 CALLS_FOR_CONTACTS = 12
 DAYS = {"conversations": 0, "contacts": 3}
@@ -34,14 +35,14 @@ WEEK = 7  # nights
 
 @dataclass(frozen=True)
 class Asking:
-    """`line_up(organizations)`: have passes done; `ask(task, organization)`: have a task done."""
+    """`line_up(organizations)` lines up passes; `ask(task, organization)` keeps a task."""
 
     line_up: Callable[[Collection[int]], None]
     ask: Callable[[Task, int | None], object]
 
 
 class Strays:
-    """Works in steps of a night that is closing: its `place` says how far it is."""
+    """Searches for strays in the last steps of a night; the night's `place` is the progress."""
 
     def __init__(
         self, chatwoot: Chatwoot, directory: Directory, readings: Readings, reader: EventReader
@@ -52,7 +53,7 @@ class Strays:
         self._reader = reader
 
     def look(self, night: NightRow, asking: Asking) -> NightRow | None:
-        """Take one step; None when there is nothing left to look at. Raises `PanelError`."""
+        """Take one step; returns None when the search is done. Raises `PanelError`."""
         if night.place == 0:
             if has_turn(night, "conversations"):
                 self._look_at_conversations(asking)
@@ -79,7 +80,7 @@ class Strays:
                 return
 
     def _find_unseated(self, numbers: Sequence[int]) -> list[int]:
-        """The organizations that would seat a contact which names none."""
+        """Return the organizations that would seat a contact which names no organization."""
         people = [
             person for number in numbers for person in self._directory.people_of(number).values()
         ]
@@ -102,11 +103,11 @@ def _list_keys(people: Sequence[Person]) -> Iterator[Condition]:
 
 
 def _has_room(night: NightRow) -> bool:
-    """Is there room for both halves within a twelfth of a call for each contact?"""
+    """Tell whether both halves fit into the night's calls: one for every twelve contacts."""
     pages = -(-night.contacts // PAGE_CONTACTS)
     return night.contacts // CALLS_FOR_CONTACTS - pages >= ROOM
 
 
 def has_turn(night: NightRow, half: str) -> bool:
-    """Is this half looked at in this night?"""
+    """Tell whether this half has its turn in this night."""
     return _has_room(night) or int(night.begun_at // DAY_SECONDS) % WEEK == DAYS[half]

@@ -26,12 +26,12 @@ ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # The dispatcher queries SQLite past SQLAlchemy, so `sqlite3.Error` is among them.
 TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
 # Passes of each lane that run at once; a pass that waits for its next try does not count. So the
-# slow lanes never hold the place of a pass that somebody waits for.
+# slow lanes never take the place of an urgent pass.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}
 # Tries of tasks that run at once. A warming asks the back office alone, so it never waits behind
 # tasks that wait for a call to Chatwoot.
 TASKS_AT_ONCE = {(NAMING, REPAIR): 6, (WARMING,): 3}
-WARM_WORKFLOW = "warm"  # of programs before the lanes, as are the queues
+WARM_WORKFLOW = "warm"  # of programs from before the lanes; so are the queues
 FORMER_QUEUES = ("passes", "tasks", WARM_WORKFLOW)
 DELETED_AT_ONCE = 500  # finished workflows
 
@@ -55,7 +55,7 @@ class PassQueue:
         DBOS.migrate(self.url)
 
     def list_living(self, *names: str) -> list[WorkflowStatus]:
-        """Passes and tasks (the workflows of these names) that the engine has to end yet."""
+        """Return passes and tasks (the workflows of these names) that the engine has not ended."""
         return self._list(ACTIVE, names)
 
     def _list(self, states: Sequence[str], names: Collection[str]) -> list[WorkflowStatus]:
@@ -77,13 +77,13 @@ class PassQueue:
             self.client.delete_queue(name)
 
     def adopt_former(self) -> None:
-        """Resume what versions before the lanes enqueued; a workflow without a row in our tables
-        ends."""
+        """Resume the workflows of versions from before the lanes; a workflow without a row in our
+        tables is ended."""
         former = self._list(["ENQUEUED", "DELAYED"], (PASS_WORKFLOW, TASK_WORKFLOW, WARM_WORKFLOW))
         self._resume([workflow for workflow in former if workflow.queue_name in FORMER_QUEUES])
 
     def _resume(self, workflows: Sequence[WorkflowStatus]) -> None:
-        """Put these onto the engine's own queue."""
+        """Put these workflows onto the engine's own queue."""
         if workflows:
             self.client.resume_workflows([workflow.workflow_id for workflow in workflows])
 
@@ -99,7 +99,7 @@ class PassQueue:
             self.client.delete_workflows([workflow.workflow_id for workflow in old])
 
     def delete_finished_of(self, organization: int) -> int:
-        """Forget the passes of an organization that have ended; returns how many."""
+        """Forget the passes of an organization that have ended; returns their number."""
         ended = self.client.list_workflows(
             status=ENDED, name=[PASS_WORKFLOW], load_input=True, load_output=False
         )

@@ -1,4 +1,5 @@
-"""The tries of passes: begin one, settle its outcome. `worker` calls these as durable steps."""
+"""The tries of passes: begins a try, and settles its outcome. The `executor` calls both as durable
+steps."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class PassRunner:
-    """Executed by the leader alone."""
+    """Only the leader calls this."""
 
     def __init__(
         self,
@@ -30,7 +31,8 @@ class PassRunner:
         self._clock = clock
 
     def begin(self, organization: int, pass_id: str) -> list[int]:
-        """See `pass_states.begin_pass`; empty when another pass has taken the place of this one."""
+        """Begin a pass, as `pass_states.begin_pass`; returns an empty list when another pass has
+        taken its place."""
         with inbox.write_transaction(self._database, organization) as connection:
             return list(pass_states.begin_pass(connection, organization, pass_id) or ())
 
@@ -46,12 +48,11 @@ class PassRunner:
                 return ""
             if outcome["later"] and self._try_again(connection, organization, outcome):
                 return ""
-            # Only hooks that were there at the first try have had all tries; younger ones get their
-            # own.
+            # Only hooks that waited at the first try have had all tries; younger hooks get tries of
+            # their own.
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
-            # Later hooks have a place in the lane, or had one before this pass took it: they keep
-            # it.
+            # Later hooks keep their place in the lane, or get back the place that this pass took.
             if pass_states.bury_hooks(connection, organization, first, reason, pass_id, now, side):
                 self._take_place(connection, organization)
             return reason
@@ -68,12 +69,12 @@ class PassRunner:
         return True
 
     def bury_lost(self) -> None:
-        """Bury the hooks of a pass that was cancelled, or that killed its process again and
+        """Bury the hooks of a pass that was cancelled, or that ended its process again and
         again."""
         with self._database.connect() as connection:
             begun = pass_states.list_running(connection)
-        # The rows are read before the engine's list: a pass that ends in between has settled its
-        # row.
+        # The rows are read before the engine's list: a pass that ends between the two reads has
+        # settled its row.
         living = {workflow.workflow_id for workflow in self._queue.list_living(PASS_WORKFLOW)}
         for organization, pass_id in begun.items():
             if pass_id not in living:

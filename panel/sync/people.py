@@ -19,10 +19,10 @@ ROLES_BY_WEIGHT = (
     "member",
     "guest",
     COMPANY,
-)  # the weightiest first, as the back office weighs them; the company's own contact acts for nobody
+)  # the weightiest first, in the back office's order; the company's own contact has no rights
 IDENTIFIER_BYTES = 24
-# A collaborator is a member while status and invitation both allow it; a missing one allows it. An
-# invitation makes nobody a member before it is accepted: anybody can invite any address.
+# A collaborator is a member while status and invitation both allow it; a missing value allows it.
+# An invitation makes nobody a member before it is accepted: anybody can invite any address.
 NO_ROLE = "pending"
 MEMBER_STATUSES = frozenset({"active", "accepted", "publish"})
 MEMBER_INVITES = frozenset({"accepted"})
@@ -47,8 +47,8 @@ OUR_ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class DesiredPerson:
-    """A person as the back office names them; `phone_shared`: by others too; `lacks`: see
-    `Person`."""
+    """A person as the back office names them. `phone_shared`: other people have the phone too;
+    `lacks`: see `Person`."""
 
     key: str
     role: str
@@ -60,14 +60,14 @@ class DesiredPerson:
 
     @property
     def own_phone(self) -> str | None:
-        """The phone, unless several people share it: a visitor who typed it would be taken for one
-        of them."""
+        """Return the phone, unless several people share it: a visitor who types a shared number
+        must not be taken for one of them."""
         return None if self.phone_shared else self.phone
 
     def list_keys(self) -> dict[str, str]:
-        """The keys that find this person in Chatwoot, in the order of the search.
+        """Return the keys that find this person in Chatwoot, in the order of the search.
 
-        No `identifier`: a visitor can write any.
+        The `identifier` is none of them: a visitor can write any.
         """
         keys = {"email": self.email, "phone_number": self.own_phone}
         return {key: value for key, value in keys.items() if value}
@@ -80,7 +80,7 @@ def list_people(
     is_whole: bool = True,
     elsewhere: Collection[Person] = (),
 ) -> list[DesiredPerson]:
-    """The company's own contact, then each member with an e-mail; one e-mail, one person.
+    """Return the company's own contact, then one person for each e-mail of a member.
 
     A collaborator's e-mail is theirs alone: the company's contact goes without it. `before`: the
     people of the last pass, by key; people whom an incomplete list leaves out keep their e-mails
@@ -88,14 +88,14 @@ def list_people(
     """
     keys = {make_key(person) for person in people}
     absent = [] if is_whole else [person for key, person in before.items() if key not in keys]
-    others = [person for person in absent if person.key != COMPANY]
-    holders = _find_holders(truth, people, [*others, *elsewhere])
+    absent_members = [person for person in absent if person.key != COMPANY]
+    holders = _find_holders(truth, people, [*absent_members, *elsewhere])
     members = [_read_member(person, before.get(make_key(person))) for person in people]
     seats: dict[str, DesiredPerson] = {}
     for person in sorted(filter(None, members), key=lambda member: (weigh(member.role), member.id)):
         seats.setdefault(person.email or "", _make_person(person, truth.country, holders))
-    taken = {*seats, *(person.email for person in others)}
-    return [_make_company(truth, taken, holders), *seats.values()]
+    addresses = {*seats, *(person.email for person in absent_members)}
+    return [_make_company(truth, addresses, holders), *seats.values()]
 
 
 def _make_company(
@@ -113,8 +113,8 @@ def _make_company(
 
 
 def _read_member(collaborator: Collaborator, stored: Person | None) -> Collaborator | None:
-    """The collaborator, if a member with an e-mail. Illegible fields keep the last pass's values; a
-    person whom no pass knows does not join by them."""
+    """Return the collaborator if they are a member with an e-mail. Illegible fields keep the last
+    pass's values. A new person with illegible fields does not become a member."""
     odd = {oddity.field for oddity in collaborator.oddities} & DECIDING_FIELDS
     if not odd:
         return collaborator if collaborator.email and is_member(collaborator) else None
@@ -126,7 +126,7 @@ def _read_member(collaborator: Collaborator, stored: Person | None) -> Collabora
 
 
 def is_member(collaborator: Collaborator) -> bool:
-    """Is the collaborator a member: not merely invited, and not gone?"""
+    """Tell whether the collaborator is a member: not merely invited, and not gone."""
     active = _says(collaborator.status, MEMBER_STATUSES)
     return collaborator.role != NO_ROLE and active and _says(collaborator.invite, MEMBER_INVITES)
 
@@ -136,7 +136,7 @@ def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:
 
 
 def list_phones(truth: Organization, people: Sequence[Collaborator]) -> set[str]:
-    """Every phone that is named, in E.164."""
+    """Return every phone of the company and its people, in E.164."""
     texts = [truth.phone, *(person.phone for person in people)]
     return {phone for text in texts if (phone := normalize_phone(text, truth.country))}
 
@@ -144,21 +144,21 @@ def list_phones(truth: Organization, people: Sequence[Collaborator]) -> set[str]
 def list_sharers(
     truth: Organization, people: Sequence[Collaborator], elsewhere: Sequence[Person]
 ) -> list[Person]:
-    """People of other organizations who share their number with somebody."""
+    """Return people of other organizations who share their number with somebody."""
     holders = _find_holders(truth, people, elsewhere)
     return [person for person in elsewhere if _is_shared(person.phone, holders)]
 
 
 def make_key(collaborator: Collaborator) -> str:
-    """The seat's name in our directory."""
+    """Return the key of the seat in our directory."""
     return f"collaborator:{collaborator.id}"
 
 
 def _find_holders(
     truth: Organization, people: Sequence[Collaborator], others: Collection[Person]
 ) -> dict[str, set[object]]:
-    """The people of each phone, also those who get no contact. A company does not count as a
-    person: its number may be its owner's."""
+    """Return the people of each phone, also people who get no contact. A company does not count as
+    a person: its number may be its owner's."""
     pairs: list[tuple[str | None, object]] = [
         (normalize_phone(somebody.phone, truth.country), somebody.email or somebody.id)
         for somebody in people
@@ -201,19 +201,19 @@ def _describe_lacks(collaborator: Collaborator) -> str | None:
 
 
 def make_identifier() -> str:
-    """A random identifier, for a contact that nothing else tells apart: a guessed one would let
-    anybody read the contact."""
+    """Make a random identifier, for a contact that has no other key. With a guessable one, anybody
+    could read the contact."""
     return secrets.token_urlsafe(IDENTIFIER_BYTES)
 
 
 def is_guessable(identifier: str | None) -> bool:
-    """Is it an identifier of an earlier version, or a visitor's imitation? Chatwoot compares
-    without case."""
+    """Tell whether the identifier has an earlier version's form, even if a visitor wrote it.
+    Chatwoot compares without case."""
     return (identifier or "").lower().startswith(GUESSABLE)
 
 
 def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
-    """The attributes that a contact of these organizations may have.
+    """Return the attributes that a contact of these organizations may have.
 
     Where organizations differ in plan or billing entity, the attribute is left out. The lowest role
     is written, because the contact has more rights in some organizations than in others.
@@ -237,7 +237,7 @@ def make_attributes(seats: list[tuple[Known, Person]]) -> dict[str, Any]:
 
 
 def find_status(statuses: Collection[str]) -> str:
-    """The weightiest."""
+    """Return the weightiest status."""
     return next((status for status in STATUSES_BY_WEIGHT if status in statuses), "none")
 
 
@@ -247,8 +247,8 @@ def _common_value(values: Any) -> str | None:
 
 
 def _find_role(seats: list[tuple[Known, Person]]) -> str:
-    """The contact's weightiest role in each organization; of several organizations the lowest of
-    those."""
+    """Return the lowest of the contact's roles over its organizations; in each organization its
+    weightiest role counts."""
     by_organization: dict[int, str] = {}
     for company, seat in seats:
         by_organization[company.id] = min(
@@ -258,5 +258,5 @@ def _find_role(seats: list[tuple[Known, Person]]) -> str:
 
 
 def weigh(role: str) -> int:
-    """0 for the weightiest."""
+    """Return the role's weight, 0 for the weightiest."""
     return ROLES_BY_WEIGHT.index(role) if role in ROLES_BY_WEIGHT else len(ROLES_BY_WEIGHT)

@@ -32,9 +32,9 @@ class Told:
 
     @property
     def is_whole(self) -> bool:
-        """Does absence from the list prove that a person left? An empty list proves nothing: a
-        broken plugin answers so too. Neither does a list that names fewer people than it counts, or
-        has illegible records."""
+        """Tell whether absence from the list proves that a person left. An empty list proves
+        nothing, because a broken plugin answers so too. A list with illegible records, or with
+        fewer people than it counts, proves nothing either."""
         return bool(self.people.rows) and self.people.whole
 
 
@@ -42,7 +42,8 @@ class Told:
 class Plan:
     """The desired state of an organization; `former`: as the last pass knew it.
 
-    `elsewhere`: people of other organizations with the same phones; `words`: of the search.
+    `elsewhere`: people of other organizations with the same phones; `words`: those for the search
+    index.
     """
 
     truth: Organization
@@ -53,7 +54,8 @@ class Plan:
     words: dict[str, str]
 
     def digest(self, answers: Told) -> str:
-        """The same while a further pass would have nothing to do."""
+        """Return a digest that stays the same as long as a further pass would have nothing to
+        do."""
         sharers = list_sharers(self.truth, answers.people.rows, self.elsewhere)
         return make_digest([self.known, self.wanted, sharers, self.words, answers.is_whole])
 
@@ -61,7 +63,7 @@ class Plan:
 def list_wanted(
     truth: Organization, answers: Told, elsewhere: Collection[Person]
 ) -> list[DesiredPerson]:
-    """The people of the list; an incomplete list lowers nobody's role."""
+    """Return the people of the list; an incomplete list lowers nobody's role."""
     people = list_people(truth, answers.people.rows, answers.before, answers.is_whole, elsewhere)
     if answers.is_whole:
         return people

@@ -24,32 +24,37 @@ from panel.sync.intake import Intake, NotKept
 from panel.sync.receipts import note_accepted, note_refused
 
 log = logging.getLogger(__name__)
-NO_KIND = "none"  # of a refused hook, which is not believed
+NO_KIND = "none"  # the kind of a refused hook, whose content is not believed
 TAKEN_ANSWERS = ("accepted", "duplicate", "ignored")
 start_series(HOOKS_ANSWERED, [*events.GROUPS, events.OTHER_GROUP], TAKEN_ANSWERS)
 start_series(HOOKS_ANSWERED, [NO_KIND], REFUSAL_REASONS)
-# A body that is refused for its size is read too. Otherwise gunicorn would close the connection on
-# a sender who still sends, and they would see a reset, or a proxy's 502, instead of our answer.
+# A body that is refused for its size is read all the same. Otherwise gunicorn would close the
+# connection while the sender still sends, and the sender would see a reset, or a proxy's 502,
+# instead of our answer.
 MOST_READ = 1024 * 1024
-RETRY_AFTER = "30"  # when to bring a hook again that could not be kept
+RETRY_AFTER = "30"  # seconds after which the sender shall repeat a hook that could not be kept
 MOST_WRONG, WRONG_SECONDS = 20, 60.0
-MOST_ADDRESSES = 10_000  # remembered at once, so that strangers cannot fill our memory
+MOST_ADDRESSES = 10_000  # a bound, so that strangers cannot fill our memory
 
 
 class WrongProofs:
     """Wrong proofs by client address, in a sliding window; of this process alone.
 
-    They only change the code of a refusal. A right proof is never turned away, because behind a
-    proxy unknown to us the plugin and a stranger share one address. The length of the secret makes
-    guessing hopeless.
+    The count only changes the code of a refusal. A right proof is never turned away, because behind
+    a proxy unknown to us the plugin and a stranger share one address. The length of the secret
+    makes guessing hopeless.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._wrong: dict[str, deque[float]] = {}
 
+    def count_addresses(self) -> int:
+        """Return how many addresses are remembered."""
+        return len(self._wrong)
+
     def add(self, address: str) -> bool:
-        """Count one more; True when there were too many."""
+        """Count one more; returns True when there were too many."""
         if len(self._wrong) >= MOST_ADDRESSES:
             self._wrong.clear()
         now = self._clock()
@@ -59,7 +64,7 @@ class WrongProofs:
 
 
 def receive_hook() -> ResponseReturnValue:
-    """The one route; every answer is counted by its word or code."""
+    """Answer a hook; every answer is counted by its word or code."""
     try:
         hook = _read(request, services().settings.secrets)
         status = get(Intake).accept(hook)
@@ -68,10 +73,10 @@ def receive_hook() -> ResponseReturnValue:
     except NotKept as trouble:
         detail = f"it could not be kept ({trouble}), bring it again"
         again = wire.Refusal(503, "not_kept", detail)
-        again.__cause__ = trouble  # which the log explains
+        again.__cause__ = trouble  # the log shows the cause
         return _refuse(again, RETRY_AFTER)
-    # Keep the hook first, then touch: after a death in between the pass touches again, and so does
-    # the sender's repetition.
+    # The hook is kept first, then the sections are touched. If the process dies in between, the
+    # pass touches again, and so does the sender's repetition.
     _touch(services().cache, hook)
     HOOKS_ANSWERED.labels(events.find_group(hook.kind), status).inc()
     note_accepted(PLUGIN)
@@ -91,8 +96,8 @@ def _read(request: Request, secrets: tuple[str, ...]) -> wire.Hook:
 
 
 def _body(request: Request) -> bytes:
-    """All of it, up to `MOST_READ`, however much is sent: a chunked body announces no length."""
-    request.max_content_length = MOST_READ  # the application's own is smaller
+    """Read the whole body, up to `MOST_READ`: a chunked body announces no length."""
+    request.max_content_length = MOST_READ  # the application's own limit is smaller
     body = bytearray()
     while len(body) < MOST_READ and (part := request.stream.read(MOST_READ - len(body))):
         body += part

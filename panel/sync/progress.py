@@ -1,7 +1,8 @@
-"""The progress of a pass: its next try goes on behind the last person whom the failed one reached.
+"""The progress of a pass: after a failed try the next one goes on behind the last person that was
+reached.
 
-Progress is in the memory of the process that executes passes. After its death everybody is looked
-at once more.
+Progress is in the memory of the process that executes passes. After its death all people are
+compared once more.
 """
 
 from collections.abc import Sequence
@@ -13,23 +14,23 @@ MOST_ORGANIZATIONS = 1000  # remembered at once
 
 
 class Progress:
-    """The people of each organization who were brought in line since its last good pass, with the
-    values they had then.
+    """The people of each organization who were brought in line since its last good pass, with their
+    values at that time.
 
-    No lock is needed: an organization has one running pass, and those of different ones share no
-    entry.
+    No lock is needed: an organization has one running pass, and passes of different organizations
+    share no entry.
     """
 
     def __init__(self) -> None:
         self._reached: dict[int, dict[str, tuple[Known, DesiredPerson]]] = {}
 
     def list_left(self, company: Known, people: Sequence[DesiredPerson]) -> list[DesiredPerson]:
-        """The people who were not reached yet, or whose values have changed since."""
+        """Return the people who were not reached yet, or whose values have changed since."""
         reached = self._reached.get(company.id, {})
         return [person for person in people if reached.get(person.key) != (company, person)]
 
     def count(self, organization: int) -> int:
-        """How many were reached so far."""
+        """Return the number of people who were reached so far."""
         return len(self._reached.get(organization, {}))
 
     def note(self, company: Known, person: DesiredPerson) -> None:
@@ -39,5 +40,6 @@ class Progress:
         self._reached.setdefault(company.id, {})[person.key] = (company, person)
 
     def forget(self, organization: int) -> None:
-        """The pass is over, well or not: the next one looks at everybody."""
+        """Forget the progress at the end of a pass, good or not: the next pass compares all
+        people."""
         self._reached.pop(organization, None)

@@ -1,11 +1,12 @@
 """The budgets of calls to both worlds, which the lanes share; opening a panel never waits for one.
 
-A budget flows: a fifth of a minute's calls may be made at once, the rest comes evenly, so that no
-burst spends the minute. The slow lanes leave that fifth to the first lane. A quarter of the budget
-always belongs to them, so that they end.
+A fifth of a minute's calls may be made at once, and the rest comes evenly, so that no burst uses up
+the minute. The slow lanes leave that fifth to the first lane. A quarter of the budget always
+belongs to the slow lanes, so that their passes end.
 
-WordPress serves everybody with a few PHP workers, the shop's customers too. So passes take two of
-them at most, the slow lanes one, and leave each alone for longer than it worked for them.
+A WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
+take two workers at most, and the slow lanes one. Passes leave each worker alone for longer than it
+worked for them.
 """
 
 import threading
@@ -27,14 +28,15 @@ from panel.upstream.middag import BackOffice
 from panel.upstream.transport import Egress
 
 WINDOW = 60.0
-RESERVE = 5  # one in so many of a minute's calls may be made at once
-SLOW_SHARE = 4  # one in so many belongs to the slow lanes
-CATCH_UP = 5.0  # seconds of their share that they may make up for
+RESERVE = 5  # a fifth of a minute's calls may be made at once
+SLOW_SHARE = 4  # a quarter of the calls belongs to the slow lanes
+CATCH_UP = 5.0  # seconds of their share for which the slow lanes may catch up
 BACK_OFFICE_WORKERS = 2
-REST = 2.0  # of a worker, as many times as long as it worked: so passes occupy two thirds of one
+REST = 2.0  # a worker rests so many times as long as it worked: passes occupy two thirds of one
 LONGEST_REST = 15.0
 PATIENCE = 20.0  # seconds after which a pass no longer lets younger ones go before it
-LONGEST_SLEEP = 0.5  # of a waiter that is not next: a pass may have changed its lane meanwhile
+# Seconds of a waiter that is not next; a pass may have changed its lane meanwhile.
+LONGEST_SLEEP = 0.5
 MARGIN = 0.001  # seconds: clocks are inexact
 
 
@@ -61,13 +63,13 @@ _turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
 
 
 def find_turn() -> Turn:
-    """The turn of this thread's calls; without one, an urgent one."""
+    """Return the turn of this thread's calls; a thread without a turn gets an urgent one."""
     return _turn.get() or Turn(Lane.URGENT, time.monotonic())
 
 
 @contextmanager
 def working(turn: Turn) -> Iterator[None]:
-    """Make the calls of this thread in this turn."""
+    """Make the calls of this thread in this turn, inside the block."""
     token = _turn.set(turn)
     try:
         yield
@@ -77,8 +79,8 @@ def working(turn: Turn) -> Iterator[None]:
 
 @dataclass
 class _Workers:
-    """The workers of the back office that we may occupy. `rested_at`: when each free one has
-    rested. `number` 0: there is no limit."""
+    """The workers of the back office that we may occupy. `rested_at`: the end of each free worker's
+    rest. `number` 0: there is no limit."""
 
     number: int
     rested_at: list[float] = field(default_factory=list)
@@ -88,7 +90,7 @@ class _Workers:
         self.rested_at = [0.0] * self.number
 
     def is_open(self, lane: Lane) -> bool:
-        """Is a worker free for this lane, rested or not?"""
+        """Tell whether a worker is free for this lane, rested or not."""
         if not self.number:
             return True
         return bool(self.rested_at) and (lane == Lane.URGENT or self.slow < self.number - 1)
@@ -108,7 +110,8 @@ class _Workers:
 
 
 class RateLimit:
-    """At most `calls` in any minute; with `workers`, as many at once at most, and a rest after.
+    """Allows at most `calls` in any minute. With `workers`: at most so many at once, each followed
+    by a rest.
 
     Memory is enough, because a single process executes passes at a time. Safe for threads.
     """
@@ -130,7 +133,7 @@ class RateLimit:
         self._workers = _Workers(workers)
         self._note_success = note_success
         self._tokens, self._filled_at = self._full, clock()
-        self._slow_at = dict.fromkeys(Lane, clock() - self._slow_every)  # a call of the lane
+        self._slow_at = dict.fromkeys(Lane, clock() - self._slow_every)  # the lane's last call
         self._slow_due = clock()
         self._waiting: list[_Waiter] = []
         self._number = 0
@@ -152,11 +155,11 @@ class RateLimit:
         return self._calling(lane)
 
     def count_waiting(self) -> int:
-        """How many calls wait for their turn."""
+        """Return the number of calls that wait for their turn."""
         return len(self._waiting)
 
     def _find_wait(self, waiter: _Waiter) -> float:
-        """Seconds until the turn of this waiter may come; 0: now."""
+        """Return the seconds until the turn of this waiter may come; 0: now."""
         now = self._clock()
         self._tokens = min(self._full, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
@@ -170,14 +173,14 @@ class RateLimit:
         return min(wait, LONGEST_SLEEP) if is_spare else wait
 
     def _wake_first(self, but: _Waiter | None = None) -> _Waiter | None:
-        """Wake the waiter that is next: it may be asleep, because another one was next before."""
+        """Wake the waiter that is next: it may sleep, because another waiter was next before."""
         first = self._find_first(self._clock())
         if first and first is not but:
             first.woken.notify()
         return first
 
     def _find_first(self, now: float) -> _Waiter | None:
-        """The waiter that is next."""
+        """Return the waiter that is next."""
         able = [waiter for waiter in self._waiting if self._workers.is_open(waiter.turn.lane)]
         urgent = [waiter for waiter in able if waiter.turn.lane == Lane.URGENT]
         slow = [waiter for waiter in able if waiter.turn.lane != Lane.URGENT]
@@ -186,7 +189,7 @@ class RateLimit:
         return min(urgent, key=lambda waiter: _rank(waiter, now)) if urgent else None
 
     def _is_overdue(self, now: float) -> bool:
-        """Have the slow lanes had less than their share lately?"""
+        """Tell whether the slow lanes got less than their share lately."""
         return now >= self._slow_due
 
     def _take(self, turn: Turn) -> Lane:
@@ -198,12 +201,12 @@ class RateLimit:
         return turn.lane
 
     def _note_slow(self, lane: Lane, now: float) -> None:
-        """Set when the next slow call is due, counted from when this one was due: calls come a
-        little late, and the delays would add up. Calls beyond the share do not postpone the next
-        one."""
+        """Set the moment of the next slow call, counted from the moment at which this call was due:
+        calls come a little late, and the delays would add up. A call beyond the share does not
+        postpone the next one."""
         self._slow_at[lane] = now
-        due = max(self._slow_due, now - CATCH_UP) + self._slow_every
-        self._slow_due = min(due, now + self._slow_every)
+        turn = max(self._slow_due, now - CATCH_UP) + self._slow_every
+        self._slow_due = min(turn, now + self._slow_every)
 
     @contextmanager
     def _calling(self, lane: Lane) -> Iterator[None]:
@@ -218,10 +221,10 @@ class RateLimit:
 
 
 def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
-    """The rank of a waiter, the lowest first: passes that run for long, then those of the fewest
-    calls.
+    """Return the rank of a waiter, the lowest first: passes that have run for long, then passes
+    with the fewest calls.
 
-    So a pass of few calls is not as slow as the large ones beside it, and those end as well.
+    So a small pass does not wait for large ones beside it, and large passes end as well.
     """
     is_young = now - waiter.turn.begun < PATIENCE
     return is_young, waiter.turn.calls if is_young else waiter.turn.begun, waiter.number
@@ -232,7 +235,7 @@ def _make_note(recovery: Recovery | None, side: str) -> Callable[[], None]:
 
 
 def make_limited_back_office(services: Services, recovery: Recovery | None = None) -> BackOffice:
-    """The back office for passes: their calls wait for their turn."""
+    """Make the back office for passes, whose calls wait for their turn."""
     limit = RateLimit(
         services.settings.middag_calls_per_minute,
         workers=BACK_OFFICE_WORKERS,
@@ -242,7 +245,7 @@ def make_limited_back_office(services: Services, recovery: Recovery | None = Non
 
 
 def make_limited_client(settings: Settings, recovery: Recovery | None = None) -> Client:
-    """A client of Chatwoot whose calls wait for their turn."""
+    """Make a client of Chatwoot whose calls wait for their turn."""
     note = _make_note(recovery, CHATWOOT_SIDE)
     limit = RateLimit(settings.calls_per_minute, note_success=note)
     egress = Egress(settings.certificates, settings.chatwoot_proxy)

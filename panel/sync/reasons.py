@@ -12,7 +12,7 @@ HTTP_CODE = re.compile(r"http_(\d)\d\d")
 
 @dataclass(frozen=True)
 class TryReason:
-    """`words`: what happened, after the name of the side where there is one; `advice`: to do."""
+    """`words`: the failure, in words that follow the name of the side; `advice`: the remedy."""
 
     words: str
     advice: str
@@ -35,7 +35,7 @@ TRY_REASONS = {
     "paused": TryReason("is left alone for a moment, after several failures", HEAL),
     "http_422": TryReason("is too slow: its database gave up", HEAL),
     "busy": TryReason("is asked by too many at once in this process", HEAL),
-    # Who may ask.
+    # Rights.
     "unauthorized": TryReason(
         "refuses our secret or token",
         "MIDDAG Account: CHATWOOT_CONTACT_VIEW_SECRET is not the plugin's secret, or the web "
@@ -87,7 +87,7 @@ TRY_REASONS = {
         "denies us this organization, in its own words",
         "See the rights of the plugin's user; then run again what was given up",
     ),
-    # Somebody else answers.
+    # Another server answers.
     "blocked": TryReason(
         "is kept from us by a firewall or a proxy",
         "Let the panel's requests pass: to /api/v1 of Chatwoot, to /wp-json/middag-account/ of "
@@ -117,7 +117,7 @@ TRY_REASONS = {
         "leads elsewhere", "Set the address in the settings to the one that answers itself"
     ),
     "redirects": TryReason("leads in a circle", "Look at the redirects of its web server"),
-    # What it answers.
+    # Unusable answers.
     "unreadable": TryReason("answers no JSON", MEND_PLUGIN),
     "wrong_shape": TryReason("answers in another form than is documented", MEND_PLUGIN),
     "foreign_rows": TryReason("answers with rows of another organization", MEND_PLUGIN),
@@ -147,7 +147,7 @@ TRY_REASONS = {
     ),
     "contact_busy": TryReason("another pass was writing the same contact", HEAL),
     "contact_moved": TryReason("merged or deleted the contact meanwhile", HEAL),
-    # Of our own.
+    # Causes on our own side.
     "no_organization": TryReason(
         "the plugin named no organization",
         "Nothing to run again: tell the plugin's developers, then dismiss it",
@@ -166,7 +166,7 @@ TRY_REASONS = {
 
 
 def find_reason(reason: str) -> TryReason:
-    """The row of a reason, by its code; `http_503` is in the row `http_5xx`."""
+    """Return the row of a reason, by its code; `http_503` is in the row `http_5xx`."""
     match = CODE.match(reason)
     code = match[0] if match else ""
     if code in TRY_REASONS:
@@ -176,6 +176,6 @@ def find_reason(reason: str) -> TryReason:
 
 
 def explain_reason(reason: str, side: str = "") -> str:
-    """Such as `MIDDAG Account does not answer in time (timeout)`."""
+    """Return such as `MIDDAG Account does not answer in time (timeout)`."""
     words = find_reason(reason).words
     return f"{side} {words} ({reason})" if side else f"{words[:1].upper()}{words[1:]} ({reason})"

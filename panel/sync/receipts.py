@@ -14,14 +14,15 @@ DELIVERED = {CHATWOOT: "a webhook of Chatwoot", PLUGIN: "a hook of the plugin"}
 
 
 def note_accepted(sender: str) -> None:
-    """Count it, over all processes."""
+    """Count an accepted delivery, over all processes."""
     services().deliveries.count(sender, ACCEPTED)
 
 
 def note_refused(sender: str, refusal: Refusal, address: str) -> None:
-    """Count it, and log it, once a minute for each reason.
+    """Count a refused delivery, and log it, once a minute for each reason.
 
-    The address tells Chatwoot from a stranger; behind a proxy that nobody named, it is the proxy's.
+    The address tells Chatwoot from a stranger. Behind a proxy that the settings do not count, it is
+    the proxy's.
     """
     services().deliveries.count(sender, refusal.code)
     more = get(LogThrottle).admit((sender, refusal.code))

@@ -80,14 +80,15 @@ class Reconciler:
         self._tools.writer.sightings = notes.sightings
 
     def bring_in_line(self, organization: int, kinds: Collection[str]) -> None:
-        """`kinds`: of the hooks that wait. Raises `TryLater`, or `GiveUp` with what was refused.
+        """Run a pass; `kinds`: those of the waiting hooks. Raises `TryLater`, or `GiveUp` with the
+        refusals.
 
-        A try after a failed one goes on behind the last person whom that one reached.
+        After a failed try, the next one goes on behind the last person that was reached.
         """
         before = self._progress.count(organization)
         try:
             self._read_and_bring(organization, kinds)
-        except (TryLater, Unreadable, Unauthorized) as error:  # it is tried again
+        except (TryLater, Unreadable, Unauthorized) as error:  # the pass is tried again
             error.has_progressed = self._progress.count(organization) > before
             raise
         except PanelError:
@@ -109,9 +110,9 @@ class Reconciler:
         return None
 
     def has_changed(self, organization: int) -> bool:
-        """Does the back office say anything else than at the last good pass?
+        """Tell whether the back office's answers differ from those of the last good pass.
 
-        If not, that is noted. Raises `PanelError`; nothing is written into Chatwoot.
+        If they do not, that is noted. Raises `PanelError`; nothing is written into Chatwoot.
         """
         if self._directory.forgotten.covers_organization(organization):
             return False
@@ -203,11 +204,12 @@ class Reconciler:
         kinds += [BY_ENTITLEMENT] if answers.owned.cut else []
         self._terms.replace_terms(plan.known.id, plan.words, kinds)
 
-    # -- people who left, and values that go -----------------------------------------------------
+    # -- people who left, and values that are removed
+    # -----------------------------------------------------
 
     def _remove_leavers(self, answers: Told, people: list[DesiredPerson]) -> ContactErrors:
-        """Remove the people who are no longer named, or no members, or without an e-mail of their
-        own."""
+        """Remove the people whom the list no longer names, who are no members, or who have no
+        e-mail of their own."""
         keys = sorted(answers.before.keys() - {person.key for person in people})
         further = self._directory.further_contacts_of(answers.truth.id)
         departures = self._tools.departures
@@ -217,8 +219,8 @@ class Reconciler:
 
     def _clear_orphans(self, answers: Told) -> None:
         further = self._directory.further_contacts_of(answers.truth.id).values()
-        seated = {person.contact for person in answers.before.values()}.union(*further)
-        self._tools.departures.clear_orphans(answers.truth.id, seated)
+        members = {person.contact for person in answers.before.values()}.union(*further)
+        self._tools.departures.clear_orphans(answers.truth.id, members)
 
     def _clear_organization(self, organization: int) -> None:
         self._withhold_picks(organization)
@@ -242,7 +244,7 @@ class Reconciler:
     def _withhold_pick(self, link: Link) -> None:
         if link.scope == CONTACT:
             self._tools.writer.write(link.subject)
-        # A contact with a seat keeps the name: a pass would write the same.
+        # A contact with a seat keeps the name: a pass would write the same name.
         elif link.organization not in {
             organization.id for organization, _ in self._memberships.find_seats(link.contact)
         }:
@@ -250,6 +252,6 @@ class Reconciler:
 
 
 def _is_about_values(kinds: Collection[str]) -> bool:
-    """Did only the plugin ring? An event of Chatwoot may be about a contact that a pass has to
-    find."""
+    """Tell whether all hooks are the plugin's. An event of Chatwoot may be about a contact that a
+    pass has to find."""
     return bool(kinds) and all(find_kind(kind) and kind != DELETED for kind in kinds)

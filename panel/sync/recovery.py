@@ -1,4 +1,4 @@
-"""The recovery of an outside world: passes that failed because of it are tried at once then."""
+"""The recovery of an outside world: passes that failed because of it are then tried at once."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,8 @@ OUTAGE_TRIES = 2
 
 
 class Recovery:
-    """Safe for threads. Sides: as administrators call the outside worlds (`errors`)."""
+    """Notes failures and successes by side, as administrators call the outside worlds (`errors`).
+    Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,12 +18,12 @@ class Recovery:
         self._recovered = set[str]()
 
     def note_failure(self, side: str) -> None:
-        """A try failed, and it was this side."""
+        """Note that a try failed because of this side."""
         with self._lock:
             self._failures[side] += bool(side)
 
     def note_success(self, side: str) -> None:
-        """A call to this side succeeded."""
+        """Note that a call to this side succeeded."""
         if not self._failures[side]:  # the ordinary case takes no lock
             return
         with self._lock:
@@ -35,7 +36,7 @@ class Recovery:
             self._failures.update(dict.fromkeys(sides, OUTAGE_TRIES))
 
     def take_recovered(self) -> set[str]:
-        """The sides that are well again since this was asked last."""
+        """Return the sides that have recovered since the last call."""
         with self._lock:
             recovered, self._recovered = self._recovered, set()
         return recovered

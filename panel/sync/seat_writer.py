@@ -33,7 +33,7 @@ class Tools:
 class Seat:
     """A person with their contacts, as our table has them now, and had them before (`stored`).
 
-    `changed`: does anything differ from the last pass? Then contacts are read again.
+    `changed`: something differs from the last pass, so contacts are read again.
     """
 
     person: Person
@@ -82,10 +82,10 @@ class SeatWriter:
         return ""
 
     def _name_evidence(self, desired: DesiredPerson, seat: Seat, contact: Contact) -> str:
-        """The evidence that ties this contact to the person: a key that it shows, or the e-mail
-        that the back office had before."""
-        shown = normalize_email(contact.email)
-        former = bool(shown) and shown == seat.person.former_email
+        """Return the evidence that ties this contact to the person: a key that the contact shows,
+        or the e-mail that the back office had before."""
+        email = normalize_email(contact.email)
+        former = bool(email) and email == seat.person.former_email
         return "email" if former else find_key(desired, contact) or "identifier"
 
     def _correct_email(self, seat: Seat) -> Person:
@@ -107,11 +107,11 @@ class SeatWriter:
 
 
 def _report_email_by_hand(seat: Seat) -> None:
-    """Log once that the back office has a new e-mail while the contact shows somebody else's
-    entry."""
+    """Log once that the back office has a new e-mail, while the contact shows an e-mail that
+    somebody else wrote."""
     before = seat.stored.email if seat.stored else None
-    shown = normalize_email(seat.place.contact.email)
-    if before and shown not in {before, seat.person.email} and before != seat.person.email:
+    email = normalize_email(seat.place.contact.email)
+    if before and email not in {before, seat.person.email} and before != seat.person.email:
         log.warning(
             "contact %d of organization %d keeps the e-mail that somebody wrote in Chatwoot; the"
             " back office has a new one.",

@@ -1,8 +1,8 @@
 """The seats of an organization's people: the contacts in Chatwoot of each person.
 
 The first contact stands in `Person.contact`, further ones beside it: a person known by e-mail who
-also writes by WhatsApp has two. A contact in our table keeps its seat, whatever it shows, unless it
-is somebody else's by now. A contact that was deleted in Chatwoot is not made again.
+also writes by WhatsApp has two. A contact in our table keeps its seat, whatever keys it shows,
+unless it has become somebody else's. A contact that was deleted in Chatwoot is not made again.
 """
 
 import logging
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 
 class Seats:
-    """The seats of an organization in one pass; `changed`: it differs from what the last pass
-    knew."""
+    """The seats of an organization in one pass; `changed`: the organization differs from what the
+    last pass knew."""
 
     def __init__(
         self, tools: Tools, company: Known, people: Sequence[DesiredPerson], changed: bool
@@ -54,11 +54,14 @@ class Seats:
         phone = desired.own_phone
         return desired.email or (identify_line(phone) if phone else str(self._known.id))
 
-    # -- which contacts --------------------------------------------------------------------------
+    # -- the choice of contacts
+    # ------------------------------------------------------------------------
 
     def _seat(self, desired: DesiredPerson) -> Seat | None:
-        """The seat; None where the person has no contact, and an administrator was told why."""
-        # Read here: another organization's pass may have noted a merge meanwhile.
+        """Return the seat; None where the person has no contact, and the log tells an administrator
+        why."""
+        # The row is read here, because another organization's pass may have noted a merge
+        # meanwhile.
         stored = self._tools.directory.get_person(self._known.id, desired.key)
         contacts = self._search.find(desired)
         present = self._look(stored, contacts)
@@ -87,8 +90,8 @@ class Seats:
         return Seat(person, stored, place, further, changed or self._changed)
 
     def _look(self, stored: Person | None, contacts: Sequence[Contact]) -> Contact | None:
-        """The stored contact as it is; None where there is no seat, or no such contact in
-        Chatwoot."""
+        """Return the stored contact as Chatwoot has it now; None where there is no seat, or no such
+        contact in Chatwoot."""
         if not stored or not stored.contact:
             return None
         listed = next((contact for contact in contacts if contact.id == stored.contact), None)
@@ -112,17 +115,18 @@ class Seats:
         return Place(contacts[0]) if contacts else None
 
     def _stays(self, contact: Contact, desired: DesiredPerson, stored: Person) -> bool:
-        """Is the stored contact this person's still?"""
+        """Tell whether the stored contact is still this person's."""
         if is_guessable(stored.identifier):
             return self._tools.contacts.is_theirs(contact, desired, stored)
         if find_key(desired, contact):
             return True
-        shown = normalize_email(contact.email) or ""
-        if self._owners.get(shown, desired.key) != desired.key or _rests_on_shared(
+        email = normalize_email(contact.email) or ""
+        if self._owners.get(email, desired.key) != desired.key or _rests_on_shared(
             contact, desired
         ):
             return False
-        if stored.email and desired.email:  # corrected in the back office, or in Chatwoot
+        # The e-mail was corrected, in the back office or in Chatwoot.
+        if stored.email and desired.email:
             return True
         return stored.email == desired.email and _is_same_line(stored.phone, desired.phone)
 
@@ -138,16 +142,17 @@ class Seats:
         return replace(stored, contact=0)
 
     def _find_base(self, desired: DesiredPerson, stored: Person | None) -> int:
-        """The base of their merged contact, while it exists and shows none of their keys; else
-        0."""
+        """Return the base of the person's merged contact, while it exists and shows none of the
+        person's keys; else 0."""
         number = stored.merged_into if stored else 0
         base = self._read(number) if number else None
         return 0 if base is None or find_key(desired, base) else number
 
     def _note_erasure(self, stored: Person) -> Person:
-        """Note that their contact or its base was deleted, while no other one shows their keys.
+        """Note that the person's contact or its base was deleted, while no other contact shows
+        their keys.
 
-        Returns the person without it, as our table has them from now on.
+        Returns the person without the contact, as our table has them from now on.
         """
         number = stored.contact or stored.merged_into
         if not number:
@@ -165,14 +170,15 @@ class Seats:
 
     def _make(self, desired: DesiredPerson, stored: Person | None) -> Place | None:
         by_phone = desired.own_phone and not desired.email
-        # Chatwoot allows two contacts with one phone, so the search is repeated right before.
+        # Chatwoot allows two contacts with one phone, so the search is repeated right before a
+        # contact is made.
         if by_phone and (contacts := self._search.find_anew(desired)):
             return Place(contacts[0])
         return self._tools.contacts.make(self._known, desired, stored)
 
     def _describe(self, desired: DesiredPerson, stored: Person | None, place: Place) -> Person:
         former = (stored.former_email or stored.email) if stored else None
-        shown = normalize_email(place.contact.email)
+        email = normalize_email(place.contact.email)
         stays = stored is not None and stored.contact == place.contact.id
         return Person(
             organization=self._known.id,
@@ -181,17 +187,18 @@ class Seats:
             role=desired.role,
             email=desired.email,
             phone=desired.phone,
-            # An identifier of an earlier version stays noted until it is gone from the contact.
+            # Our table keeps an identifier of an earlier version until it is removed from the
+            # contact.
             identifier=place.identifier or _read_guessable(stored),
             phone_shared=desired.phone_shared,
-            former_email=former if stays and former != desired.email and shown == former else None,
+            former_email=former if stays and former != desired.email and email == former else None,
             lacks=desired.lacks,
         )
 
     def _put_further(
         self, desired: DesiredPerson, person: Person, further: Sequence[Contact]
     ) -> bool:
-        """Store the further contacts; did anything change?"""
+        """Store the further contacts; returns whether anything changed."""
         directory, before = self._tools.directory, self._further.get(desired.key, set())
         now = {contact.id for contact in further}
         for contact in further:
@@ -204,7 +211,7 @@ class Seats:
         return before != now
 
     def _end_further(self, person: Person, number: int) -> None:
-        """End the seat of a further contact that no longer shows their key, or is gone."""
+        """End the seat of a further contact that no longer shows the person's key, or is gone."""
         departures = self._tools.departures
         if self._read(number) is None:
             departures.clear_base(person, number)
@@ -213,7 +220,7 @@ class Seats:
 
 
 def _may_be_told(contact: Contact, desired: DesiredPerson) -> bool:
-    """May this further contact have the same attributes as the person's first one?
+    """Tell whether this further contact may have the same attributes as the person's first one.
 
     Phone numbers can be guessed one after another. A visitor of a website can type one into the
     chat and then read the whole contact. The person has another contact, so this one may stay
@@ -223,7 +230,7 @@ def _may_be_told(contact: Contact, desired: DesiredPerson) -> bool:
 
 
 def _rests_on_shared(contact: Contact, desired: DesiredPerson) -> bool:
-    """Was the contact matched to this person by a shared number alone?"""
+    """Tell whether a shared number alone ties the contact to this person."""
     by_phone = desired.phone_shared and contact.phone in list_spellings(desired.phone or "")
     return bool(by_phone and desired.email and normalize_email(contact.email) != desired.email)
 

@@ -1,4 +1,5 @@
-"""People whose contacts need no look: they show the right values since they were seen last."""
+"""People whose contacts need not be read: the contacts had the right values when they were read or
+written last."""
 
 import time
 from collections.abc import Mapping, Set
@@ -29,7 +30,8 @@ class Settled:
         self._oldest = time.time() - FRESH_SECONDS
 
     def covers(self, desired: DesiredPerson) -> bool:
-        """Is there nothing to find, to write or to decide about this person?"""
+        """Tell whether a pass would neither find, nor write, nor decide anything about this
+        person."""
         stored = self._before.get(desired.key)
         if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, desired):
             return False
@@ -48,5 +50,5 @@ def _is_same(stored: Person, desired: DesiredPerson) -> bool:
 
 
 def _is_open(stored: Person) -> bool:
-    """Did an earlier pass leave something to be done?"""
+    """Tell whether an earlier pass left work to be done."""
     return bool(stored.former_email or stored.merged_into or is_guessable(stored.identifier))

@@ -16,7 +16,7 @@ FAILED = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Sweep:
-    """Run by the leader alone. `keep_days`: how long hooks that ended are kept."""
+    """Only the leader runs this. `keep_days`: how long finished hooks are kept."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""The intake of tasks: keep one, with the try that will do it.
+"""The intake of tasks: keeps a task, together with the try that will do it.
 
-However often a task is asked for, one try of it waits at most. `worker` does them.
+However often a task is asked for, at most one try of it waits. The `executor` does tasks.
 """
 
 import time
@@ -16,28 +16,29 @@ from panel.sync.pass_queue import TROUBLE
 
 
 class TaskIntake:
-    """Every process may have one. Executes nothing."""
+    """Keeps tasks. Every process may have an intake, which executes nothing."""
 
     def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 
     def ask(self, task: Task, organization: int | None = None) -> bool:
-        """Have the task done; False when a try of it waits already. Raises `NotKept`.
+        """Keep the task; returns False when a try of it waits already. Raises `NotKept`.
 
-        `organization`: one of the contact's.
+        `organization`: one organization of the contact.
         """
         try:
             with self._database.connect() as connection:
                 if tasks.is_asked(connection, task, self._clock()):
-                    return False  # a flood of webhooks about it takes no turn of the writers
+                    # So a flood of webhooks about one task takes no turn from other writers.
+                    return False
             with inbox.write_transaction(self._database, task.id) as connection:
                 return tasks.ask(connection, task, str(uuid4()), self._clock(), organization)
         except TROUBLE as error:
             raise NotKept(type(error).__name__) from error
 
     def replay(self, task: Task) -> bool:
-        """Do a task again that was given up; False when it was not. Raises `NotKept`."""
+        """Do a buried task again; returns False when the task was not buried. Raises `NotKept`."""
         with inbox.write_transaction(self._database, task.id) as connection:
             if not dead_letters.settle_task(connection, task, "run again", self._clock()):
                 return False

@@ -1,4 +1,5 @@
-"""The tries of tasks: begin one, settle its outcome. `worker` calls these as durable steps."""
+"""The tries of tasks: begins a try, and settles its outcome. The `executor` calls both as durable
+steps."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,12 +13,12 @@ from panel.sync.pass_queue import TASK_WORKFLOW, PassQueue
 from panel.sync.tries import TryOutcome, find_delay
 
 log = logging.getLogger(__name__)
-# The wait before a repair looks again whether a pass of the contact's organization is through.
+# The wait before a repair checks again whether the pass of the contact's organization has ended.
 REPAIR_WAIT_SECONDS = 15.0
 
 
 class TaskRunner:
-    """Executed by the leader alone."""
+    """Only the leader calls this."""
 
     def __init__(
         self,
@@ -58,16 +59,17 @@ class TaskRunner:
             tasks.finish(connection, task, now)
 
     def postpone(self, task: Task) -> None:
-        """Try again in a moment, because a pass is about to do the same; this counts as no try."""
+        """Try again in a moment, because a pass is about to do the same work; this does not count
+        as a try."""
         with inbox.write_transaction(self._database, task.id) as connection:
             self._wait(connection, task, REPAIR_WAIT_SECONDS)
 
     def revive_lost(self) -> None:
-        """Tasks whose try the engine does not know any more get another one."""
+        """Give another try to tasks whose try the engine has lost."""
         with self._database.connect() as connection:
             begun = tasks.list_running(connection)
-        # The rows are read before the engine's list: a try that ends in between has settled its
-        # task.
+        # The rows are read before the engine's list: a try that ends between the two reads has
+        # settled its task.
         living = {workflow.workflow_id for workflow in self._queue.list_living(TASK_WORKFLOW)}
         for task, try_id in begun.items():
             if try_id not in living:

@@ -17,9 +17,9 @@ from panel.errors import (
 )
 
 log = logging.getLogger(__name__)
-# Seconds between the tries of an organization: more than 24 h in all, and never more than a good
-# hour late once the trouble is over. A wait is longer by up to RETRY_JITTER, so that a thousand
-# passes spread.
+# Seconds between the tries of an organization: more than 24 h in all, and the next try comes at
+# most a good hour after the end of the trouble. A wait is longer by up to RETRY_JITTER, so that a
+# thousand passes spread.
 RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
 RETRY_JITTER = 0.25
 
@@ -27,8 +27,8 @@ RETRY_JITTER = 0.25
 class TryOutcome(TypedDict):
     """The outcome of a try: `reason` is empty when it went well; `later`: trying again may help.
 
-    `side`: which outside world the reason came from, as administrators call it, or empty;
-    `progressed`: the next try has less to do, so it need not come later than the first one did.
+    `side`: the outside world that the reason came from, as administrators call it, or empty;
+    `progressed`: the next try has less to do, so it may come as soon as after a first failure.
     """
 
     reason: str
@@ -51,7 +51,7 @@ def run_try(what: str, work: Callable[[], None]) -> TryOutcome:
             progressed=error.has_progressed,
         )
     except Exception as error:
-        # Its text may hold anything: people see the kind of it, the log has the rest.
+        # The error's text may hold anything, so people see only its class; the log has the trace.
         log.exception("%s broke", what)
         return _make_outcome(f"unexpected {type(error).__name__}")
     return _make_outcome("")
@@ -62,11 +62,11 @@ def _make_outcome(reason: str) -> TryOutcome:
 
 
 def _may_heal(error: PanelError) -> bool:
-    """May the next try succeed? Not after the back office's own word about this organization, nor
-    after refused values.
+    """Tell whether the next try may succeed. It cannot after the back office's own statement about
+    this organization, nor after refused values.
 
-    A plugin being updated, a proxy's page, a plan's limit, a secret being rotated: mostly they
-    heal.
+    A plugin that is being updated, a proxy's page, a plan's limit, a secret that is being rotated:
+    mostly these pass.
     """
     if isinstance(error, Missing | Refused):
         return error.side == CHATWOOT_SIDE
@@ -76,12 +76,12 @@ def _may_heal(error: PanelError) -> bool:
 def find_delay(
     waits: Sequence[float], tries: int, retry_at: float | None, now: float
 ) -> float | None:
-    """Seconds until the next try after `tries` that failed; None when that was the last.
+    """Return the seconds until the next try, after `tries` failed ones; None after the last.
 
-    `retry_at`: when the side that refused us wants the next call (epoch seconds).
+    `retry_at`: the moment at which the side that refused us wants the next call (epoch seconds).
     """
     if tries > len(waits):
         return None
     requested = (retry_at or 0.0) - now
-    spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (spreads load, hides nothing)
+    spread = 1 + random.uniform(0, RETRY_JITTER)  # noqa: S311 (it protects no secret)
     return max(waits[tries - 1], min(requested, waits[-1])) * spread

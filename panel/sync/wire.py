@@ -1,8 +1,8 @@
-"""The wire format of a hook: all that we assume about its sender, docs/hooks.md.
+"""The wire format of a hook: all that we assume about its sender (docs/hooks.md).
 
-The order is the defence: size, content type and proof are settled on the raw bytes, and only what a
-proven sender sent is parsed. Every fault is a `Refusal` with its answer. The names of the `headers`
-come in lower case.
+The order of the checks protects us: size, content type and proof are checked on the raw bytes, and
+only a proven sender's body is parsed. Every fault is a `Refusal` with its answer. The names of the
+`headers` are in lower case.
 """
 
 import base64
@@ -18,13 +18,14 @@ import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
 MOST_BYTES = 256 * 1024
-MOST_CHARACTERS = 200  # of an id, of an event's name
-MOST_ORGANIZATION = 2**31 - 1  # a database's integer
+MOST_CHARACTERS = 200  # of an id or an event's name
+MOST_ORGANIZATION = 2**31 - 1  # the largest integer of a database's column
 BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class Refusal(Exception):
-    """Why a hook is not taken: an HTTP status, a short code, a sentence without its content."""
+    """Why a hook is refused: an HTTP status, a short code, and a sentence without the hook's
+    content."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(code)
@@ -66,7 +67,8 @@ def check_type(content_type: str) -> None:
 
 
 def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> None:
-    """A Bearer, a Standard Webhooks signature, or both; each one brought must be right, or 401."""
+    """Check a Bearer, a Standard Webhooks signature, or both; raises 401 if any of them is wrong or
+    none came."""
     bearer = headers.get("authorization")
     signature = headers.get("webhook-signature")
     proofs = []
@@ -80,9 +82,10 @@ def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...
 
 def _bearer_is_right(header: str, secrets: tuple[str, ...]) -> bool:
     exact = BEARER.fullmatch(header)
-    brought = (exact[1] if exact else "").encode("utf-8", "replace")
-    # Every secret is compared, in constant time: neither how much nor which one matched shows.
-    return any([hmac.compare_digest(brought, secret.encode()) for secret in secrets])  # noqa: C419
+    credential = (exact[1] if exact else "").encode("utf-8", "replace")
+    # All secrets are compared, in constant time: the duration tells neither how many characters
+    # matched nor which secret did.
+    return any([hmac.compare_digest(credential, secret.encode()) for secret in secrets])  # noqa: C419
 
 
 def _signature_is_right(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> bool:
@@ -98,14 +101,14 @@ def _verifies(secret: str, headers: dict[str, str], body: bytes) -> bool:
         # The key is the secret's bytes; the library wants them in base64.
         Webhook(base64.b64encode(secret.encode()).decode()).verify(body, headers, json_parse=False)
     except (WebhookVerificationError, ValueError):
-        return False  # ValueError: a signature or a body that is no text at all
+        return False  # ValueError: the signature or the body is no text
     return True
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> Hook:
-    """Raises 422 for what cannot be read."""
+    """Parse a hook; raises 422 for a body that cannot be read."""
     try:
-        body.decode()  # msgspec does not look into the fields that it skips
+        body.decode()  # msgspec does not check the text of fields that it skips
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(422, "unreadable", _explain(error)) from None
@@ -131,10 +134,10 @@ def _check_text(value: str, name: str) -> str:
 
 
 def _read_id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
-    brought = headers.get("webhook-id") or envelope.id
-    if brought is None or brought == "":
+    header = headers.get("webhook-id") or envelope.id
+    if header is None or header == "":
         return f"sha256:{sha256(body).hexdigest()}"
-    return _check_text(str(brought), "id")
+    return _check_text(str(header), "id")
 
 
 def _read_organization(envelope: _Envelope) -> int | None:
@@ -150,7 +153,7 @@ def _read_organization(envelope: _Envelope) -> int | None:
 
 
 def _read_number(value: Any) -> int | None:
-    """An id of the back office: a positive integer or its digits. True is no number."""
+    """Read an id of the back office: a positive integer or its digits. True is no number."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     usable = type(value) is int and 0 < value <= MOST_ORGANIZATION
@@ -158,11 +161,11 @@ def _read_number(value: Any) -> int | None:
 
 
 def _read_subject(envelope: _Envelope) -> str | None:
-    """The id of the record that changed; for an organization's own hooks that is no news."""
+    """Return the id of the changed record; None for an organization's own hooks."""
     if not isinstance(envelope.data, dict) or envelope.event.startswith("organization."):
         return None
     value = envelope.data.get("id")
-    # Longer than any id: not written down (and Python refuses to write out endless integers).
+    # A longer number is no id, and is not stored: Python refuses to write out endless integers.
     if type(value) is int and abs(value) < 10**MOST_CHARACTERS:
         value = str(value)
     fits = isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS and value.isprintable()

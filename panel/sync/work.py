@@ -1,4 +1,4 @@
-"""The jobs of the executing process, as the worker is given them."""
+"""The jobs that the worker of the executing process runs."""
 
 import threading
 from collections.abc import Callable
@@ -12,15 +12,15 @@ Reconcile = Callable[[], None] | None
 
 
 def warm_none(_organization: int) -> None:
-    """For a worker without a cache to warm."""
+    """Do nothing, for a worker without a cache to warm."""
 
 
 def _do_none(_task: Task) -> None:
-    """For a worker without tasks."""
+    """Do nothing, for a worker without tasks."""
 
 
 def keep_none(_ended: threading.Event) -> None:
-    """For a worker without nights."""
+    """Do nothing, for a worker without nights."""
 
 
 def _is_yes(_task: object = None) -> bool:
@@ -32,10 +32,10 @@ class Work:
     """The jobs of the executing process.
 
     `do_task` and `bring_in_line` raise `TryLater` where another try may succeed, and other errors
-    where the work is to be buried; `is_due`: may a task be done now, or is somebody else at it;
-    `may_write`: False when another installation writes into the account, and nothing is to be
-    executed here. `recovery` hears of the calls that succeed. `reconcile` begins a night;
-    `keep_nights` goes on with it, in a thread, until its event is set.
+    where the work is to be buried; `is_due`: tells whether a task may be done now, and no pass is
+    about to do it; `may_write`: returns False when another installation writes into the account, so
+    that nothing is to be executed here. `recovery` is told of the calls that succeed. `reconcile`
+    begins a night; `keep_nights` goes on with it, in a thread, until its event is set.
     """
 
     bring_in_line: BringInLine

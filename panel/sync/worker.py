@@ -1,4 +1,4 @@
-"""The worker: it executes passes and tasks whenever this process is the leader.
+"""The worker: executes passes and tasks whenever this process is the leader.
 
 A single process executes at a time: a web process (`inside`), or `sync worker`. When it dies, the
 kernel or the database makes another one the leader.
@@ -25,7 +25,7 @@ from panel.sync.tries import RETRY_WAITS
 from panel.sync.work import BringInLine, Reconcile, Work, warm_none
 
 log = logging.getLogger(__name__)
-DATABASE_REST_SECONDS = 5.0  # before asking a database again that is away
+DATABASE_REST_SECONDS = 5.0  # between two tries to reach a database that is away
 
 
 class Worker:
@@ -42,8 +42,8 @@ class Worker:
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._database = queue.database
-        self._executor = Executor(settings, queue, waits, clock)
-        self.sweep = self._executor.sweep.run
+        self.executor = Executor(settings, queue, waits, clock)
+        self.sweep = self.executor.sweep.run
         self._beat_seconds = beat_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -54,15 +54,20 @@ class Worker:
         reconcile: Reconcile = None,
         warm: BringInLine = warm_none,
     ) -> None:
-        """`run` in a thread that does not keep the process alive."""
+        """Call `run` in a thread that does not keep the process alive."""
         self.start_work(Work(bring_in_line, reconcile, warm))
 
     def start_work(self, work: Work) -> None:
-        """The same with tasks."""
+        """Like `start`, with tasks."""
         self._thread = threading.Thread(
             target=self.run_work, args=(work,), name="passes", daemon=True
         )
         self._thread.start()
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether `start` or `start_work` was called in this process."""
+        return self._thread is not None
 
     def stop(self, grace_seconds: int = 5) -> None:
         """End `run`; work that still runs after the grace is done again by the next leader."""
@@ -86,7 +91,7 @@ class Worker:
         self.run_work(Work(bring_in_line, reconcile, warm))
 
     def run_work(self, work: Work, tell: Callable[[str], None] = lambda _: None) -> None:
-        """The same with tasks. `tell` is called with each new state (`data.workers`)."""
+        """Like `run`, with tasks. `tell` is called with each new state (`data.workers`)."""
         unsynced = db.connect_without_sync(self._database)
         heartbeat = Heartbeat(Workers(unsynced), work.may_write, tell, self._beat_seconds)
         heartbeat.start()
@@ -110,16 +115,16 @@ class Worker:
                         heartbeat.say(HELD_BACK)
                         self._stopping.wait(LEADER_POLL_SECONDS)
         except Timeout:
-            return  # told to stop while another process was the leader
+            return  # this process was told to stop while another one was the leader
         except TROUBLE as error:
             why = explain(error, self._database) or type(error).__name__
             log.warning("no passes can be executed now: %s", why)
             self._stopping.wait(DATABASE_REST_SECONDS)
 
     def _execute(self, is_leader: Callable[[], bool], heartbeat: Heartbeat, work: Work) -> None:
-        self._executor.prepare()
+        self.executor.prepare()
         try:
-            dispatcher = self._executor.launch(work, heartbeat.note_end)
+            dispatcher = self.executor.launch(work, heartbeat.note_end)
             heartbeat.say(EXECUTING)
             with self._database.connect() as connection:
                 work.recovery.suspect(lanes.list_failed_sides(connection))
@@ -127,7 +132,7 @@ class Worker:
                 while is_leader() and not self._stopping.is_set() and heartbeat.may_write():
                     dispatcher.run(self._stopping, LEADER_POLL_SECONDS)
         finally:
-            self._executor.destroy(self._grace_seconds)
+            self.executor.destroy(self._grace_seconds)
 
     @contextmanager
     def _keeping_nights(self, work: Work) -> Iterator[None]:

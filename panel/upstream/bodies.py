@@ -39,9 +39,8 @@ class BodyReader:
             _large_answers.release()
 
     def read(self, response: Any, largest: int) -> bytearray:
-        """Return the whole body of an answer of `requests`, decompressed.
-
-        Raises `Unreadable` above `largest` bytes.
+        """Return the whole body of an answer, decompressed; `response` is one of `requests`. Raises
+        `Unreadable` above `largest` bytes.
         """
         received: Any = response.raw
         received._original_response.until(self._by)  # a `TimelyAnswer`
@@ -67,7 +66,7 @@ def decode_parts(raw: bytearray, shape: type[msgspec.Struct]) -> tuple[Any, bool
     try:
         return _unpack(msgspec.json.decode(raw, type=shape)), True
     except msgspec.ValidationError as error:
-        raise Unreadable("wrong_shape", str(error)) from None  # its text names no value
+        raise Unreadable("wrong_shape", str(error)) from None  # msgspec's text names no value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, False
 
@@ -124,7 +123,7 @@ def _decode_huge_numbers(raw: bytes | bytearray) -> tuple[Any, bool]:
             parse_float=exact_json.parse_fraction,
             parse_constant=_refuse_constant,
         )
-        exact_json.encode(body)  # halves of characters are no text
+        exact_json.encode(body)  # raises for a half of a surrogate pair, which is no text
     except (ValueError, RecursionError):
         return None, False
     return body, True

@@ -51,7 +51,8 @@ __all__ = [
 
 
 class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
-    """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
+    """Calls to one account, with the token of `CHATWOOT_API_TOKEN`. Every method raises
+    `PanelError`."""
 
     def version(self) -> str:
         """Return such as `4.16.2`, empty where Chatwoot does not say; it needs no token."""

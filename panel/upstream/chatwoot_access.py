@@ -1,5 +1,5 @@
-"""Access in Chatwoot: agents' memberships, and the addresses of a contact in a channel. Each answer
-is at most 40 s old.
+"""Access in Chatwoot: agents' memberships, and the addresses of a contact in a channel. The answers
+are at most 40 s old.
 
 Only `auth.access` uses older lists, and asks for them. The language of the account is read here
 too, once an hour.
@@ -65,7 +65,7 @@ class AccessCalls(AccountCalls):
         self, contact: int, control: CacheControl = CacheControl.NO_CACHE
     ) -> frozenset[tuple[int, str]]:
         """Return pairs of an inbox that knows the contact and the contact's name in its channel.
-        They are read anew as well, unless `control` allows some age."""
+        The pairs are read anew as well, unless `control` allows some age."""
         resource = Resource("chatwoot-sources", contact, ACCESS_LIFETIMES, parse_pairs)
         path = f"contacts/{contact}"
 
@@ -79,8 +79,8 @@ class AccessCalls(AccountCalls):
         """Return the language of the account, such as `pt_BR`; empty where Chatwoot names none.
 
         The dashboard speaks it to every agent who chose no other for themselves. A failure counts
-        as the former answer, so that not every opening asks for a language. The log leaves it out:
-        an outage is told by the calls that matter.
+        as the former answer, so that not every opening asks for a language. The failure is not
+        logged: calls of more weight report an outage.
         """
 
         def fetch(by: Deadline) -> str:

@@ -46,13 +46,23 @@ log = logging.getLogger(__name__)
 # A slow answer adds up to eight seconds, and `auth.tokens` ten: a removed agent is refused within
 # the minute. Longer-kept lists stand in while Chatwoot does not answer (`auth.access`).
 ACCESS_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40 + 120, refused=5)
-ACCOUNTS = "api/v1/accounts"  # as a call about the account itself is counted
-UNKNOWN_KEY = "invalid attribute key"  # how Chatwoot's filter begins to refuse one
+ACCOUNTS = "api/v1/accounts"  # the name under which calls about the account itself are counted
+# The beginning of the sentence with which Chatwoot's filter refuses an unknown attribute.
+UNKNOWN_KEY = "invalid attribute key"
 # The names by which calls are counted: paths without ids.
 USUAL_DOCUMENTS = (
-    *(ACCOUNTS, "conversations", "conversations/custom_attributes", "agents", "inbox_members"),
-    *("teams/team_members", "contacts", "contacts/filter", "contacts/search"),
-    *("contacts/conversations", "contacts/destroy_custom_attributes", "conversations/messages"),
+    ACCOUNTS,
+    "conversations",
+    "conversations/custom_attributes",
+    "agents",
+    "inbox_members",
+    "teams/team_members",
+    "contacts",
+    "contacts/filter",
+    "contacts/search",
+    "contacts/conversations",
+    "contacts/destroy_custom_attributes",
+    "conversations/messages",
 )
 T = TypeVar("T")
 
@@ -70,7 +80,8 @@ def connect(
 
 
 class AccountCalls:
-    """One account, with the token of `CHATWOOT_API_TOKEN`. Every method raises `PanelError`."""
+    """Calls to one account, with the token of `CHATWOOT_API_TOKEN`. Every method raises
+    `PanelError`."""
 
     def __init__(
         self,
@@ -108,7 +119,8 @@ class AccountCalls:
         return self._read_cached(resource, "agents", self._fetch_agents, control)
 
     def check_token(self) -> None:
-        """Check with a call, not a copy, that the token is good for the account; raises why not."""
+        """Check with a call, not a copy, that the token is good for the account; raises the reason
+        why it is not."""
         with self._reporting("agents"):
             self._fetch_agents()
 
@@ -208,7 +220,7 @@ class AccountCalls:
                 return self._client.repeat(method, address, body, Part).body
             return self._client.send(method, address, body).body
 
-    # -- what is told of it ----------------------------------------------------------------------
+    # -- failures --------------------------------------------------------------------
 
     def _address(self, path: str) -> str:
         return f"{ACCOUNTS}/{self._account}/{path}".rstrip("/")
@@ -238,7 +250,7 @@ class AccountCalls:
         self._events.record(log.info, "Chatwoot was written to", *kind, **ids)
 
     def _report(self, path: str, error: PanelError) -> None:
-        """A missing contact and a taken value are answers, no failures."""
+        """Report a failure. A missing contact and a taken value are answers, and no failures."""
         document = name_document(path)
         if isinstance(error, Missing) or error.code == "http_422":
             self._troubles.note_success(document)

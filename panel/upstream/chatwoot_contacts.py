@@ -1,4 +1,4 @@
-"""The contacts of a Chatwoot account: one, those that a filter or a search finds, and writes."""
+"""The contacts of a Chatwoot account: reads one, filters and searches, creates and updates."""
 
 from collections.abc import Sequence
 from typing import Any

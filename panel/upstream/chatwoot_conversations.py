@@ -1,4 +1,5 @@
-"""The conversations of a Chatwoot account: one, those of a contact, and their attributes."""
+"""The conversations of a Chatwoot account: reads one, lists those of a contact, changes
+attributes."""
 
 import logging
 from collections.abc import Iterator, Mapping

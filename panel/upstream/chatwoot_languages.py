@@ -6,7 +6,7 @@ from typing import Any
 # The likeliest comes first: the language that Chatwoot recognized in their messages, then the one
 # noted for the contact, then their browser's.
 LANGUAGE_FIELDS = ("conversation_language", "language", "locale", "browser_language")
-COMPANY_FIELD = "company_name"  # what agents typed of a contact
+COMPANY_FIELD = "company_name"  # the name that agents typed for a contact's company
 
 
 def strip_further(conversation: dict[str, Any]) -> dict[str, Any]:

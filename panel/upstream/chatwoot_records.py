@@ -84,7 +84,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Message:
-    """A message. `source`: its writer's own id of it; `created_at`: epoch seconds."""
+    """A message. `source`: the writer's own id of the message; `created_at`: epoch seconds."""
 
     id: int
     content: str
@@ -106,7 +106,7 @@ class ListedConversation:
 class Condition:
     """A condition of Chatwoot's filters on a standard key, or on a defined custom attribute.
 
-    `value`: with several, any one may match.
+    `value`: of several values, any one may match.
     """
 
     key: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from panel.errors import Paused
 
-MOST_SUBJECTS = 1000  # with failures, remembered at once
+MOST_SUBJECTS = 1000  # the bound of subjects with failures in memory
 
 
 @dataclass
@@ -38,7 +38,7 @@ class CircuitBreaker:
 
     limit: int = 10
     subjects: int = 3
-    own_limit: int = 16  # four sections, each tried twice, two times over
+    own_limit: int = 16  # four sections, each tried twice, in two openings
     pause: float = 15.0
     window: float = 60.0
     clock: Callable[[], float] = time.time
@@ -56,7 +56,8 @@ class CircuitBreaker:
                 _refuse_before(self._until, now)
             if own and (own.until or self._until):
                 _refuse_before(own.until, now)
-                own.until = now + self.pause  # this caller is the probe: the lease of its turn
+                # This caller is the probe; the others wait until its turn ends.
+                own.until = now + self.pause
             elif self._until:
                 self._until = now + self.pause  # the probe for the host, likewise
 

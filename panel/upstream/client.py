@@ -35,7 +35,7 @@ from panel.upstream.rejections import NameRejection
 from panel.upstream.transport import DIRECT, Egress
 
 RETRY_AFTER_SECONDS = 1.0
-SHORTEST_WAIT_SECONDS = 0.01  # for a turn, that counts as one
+SHORTEST_WAIT_SECONDS = 0.01  # a shorter wait for a turn is not counted
 SLOW_SECONDS = 3.0  # an answer that took longer leaves a line in the log
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,8 @@ class Client(Exchange):
         self._events = LogThrottle()
 
     def with_names(self, name_rejection: NameRejection) -> "Client":
-        """Return a client with the same connections and breaker, which names refusals so."""
+        """Return a client with the same connections and breaker, which names refusals by this
+        function."""
         client = copy(self)
         client._name_rejection = name_rejection
         return client
@@ -121,7 +122,7 @@ class Client(Exchange):
         try:
             return self._attempt(method, path, by, **kwargs)
         except (Paused, Blocked):
-            raise  # neither changes within a second
+            raise  # these do not change within a second
         except TryLater as first:
             pause = self._pause_before_retry(first)
             if pause >= by.left():
@@ -143,7 +144,8 @@ class Client(Exchange):
         self, method: str, path: str, by: Deadline | None, subject: str = "", **kwargs: Any
     ) -> Answer:
         if by and not by.left():
-            raise Unreachable("timeout", "no time left")  # ours, no failure of the other side
+            # Our own deadline, no failure of the other side.
+            raise Unreachable("timeout", "no time left")
         subject = subject or path.partition("?")[0]
         kwargs["document"] = kwargs.get("document") or name_document(path)
         try:

@@ -16,9 +16,10 @@ from panel.models.orders import Order, Quote
 from panel.models.organizations import Collaborator, Organization
 from panel.models.values import Oddity, Row, is_nothing, read_list, read_whole
 
-MOST_PAGES = 10  # of a section: an agent waits
+MOST_PAGES = 10  # of a section, for which an agent waits
 FOREIGN_ROWS = "foreign_rows"
-EVERY_PAGE = 1000  # of what a pass reads: it must not take the first people for all
+# Of a list that a pass reads: a pass must not take the first people for all people.
+EVERY_PAGE = 1000
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -67,7 +68,7 @@ class Document(Generic[T]):
 
     @property
     def label(self) -> str:
-        """Return the name under which it is counted and logged: that of its kind."""
+        """Return the name under which the document is counted and logged: that of its kind."""
         return self.name.partition("-")[0]
 
     def resource(self, organization: int, integer_money: str) -> Resource[T]:
@@ -160,7 +161,7 @@ ENTITLEMENTS = Document(
 EVERY_DOCUMENT: tuple[Document[Any], ...] = (*DOCUMENTS, COLLABORATORS, ENTITLEMENTS)
 
 
-# -- answers as they came ------------------------------------------------------------------------
+# -- raw answers ----------------------------------------------------------------------
 
 
 def says_failure(body: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
-"""One call: connection, redirects, size limit, and the meaning of its answer.
+"""A single call: connection, redirects, size limit, and the meaning of its answer.
 
-This module alone imports `requests`, beside `transport`. It uses no session of requests: that would
+Only this module and `transport` import `requests`. No session of requests is used. A session would
 keep cookies, follow redirects and read their bodies past any deadline, replace our Authorization by
 .netrc, and take a proxy from the environment.
 """
@@ -84,7 +84,7 @@ class Exchange:
                 if error := self._name_rejection(rejection):
                     raise error
                 url = self._follow(url, response.headers["Location"], method)
-            kwargs.pop("params", None)  # the new address has its own parameters, if it needs any
+            kwargs.pop("params", None)  # the new address already has its parameters
         raise Unreadable("redirects", f"too many redirects, the last one to {tell_address(url)}")
 
     def _judge(

@@ -16,7 +16,7 @@ from panel.logs.events import MOST_KINDS, QUIET_SECONDS, LogThrottle  # noqa: F4
 from panel.models.values import Oddity
 
 log = logging.getLogger(__name__)
-REMEMBERED_MINUTES = 15.0  # of a document that could not be read and was not asked for again
+REMEMBERED_MINUTES = 15.0  # after so long, the failed read of a document no longer counts
 
 
 class FailureLog:
@@ -59,7 +59,8 @@ class FailureLog:
 
 @dataclass(frozen=True)
 class Trouble:
-    """The last question about a document failed. `since` and `last_at`: epoch seconds."""
+    """A document whose last call failed. `since` and `last_at`: epoch seconds of the first and the
+    last failure."""
 
     document: str
     code: str
@@ -80,7 +81,8 @@ class Troubles:
         self._standing: dict[str, Trouble] = {}
 
     def note_failure(self, document: str, error: PanelError) -> None:
-        """A call that was not made is not noted: the failure before the pause stands already."""
+        """Note a failed call. During a pause no call is made, and none is noted: the failure before
+        the pause stands."""
         if isinstance(error, Paused | Busy):
             return
         with self._lock:
@@ -92,8 +94,8 @@ class Troubles:
                 self._standing[document] = Trouble(document, error.code, now, now)
 
     def note_success(self, document: str) -> None:
-        """Any trouble of the document is over."""
-        if document in self._standing:  # read without the lock, since mostly there is none
+        """Note that the document's trouble, if it had any, is over."""
+        if document in self._standing:  # read without the lock, since mostly nothing is in trouble
             with self._lock:
                 self._standing.pop(document, None)
 

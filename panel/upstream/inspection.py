@@ -106,7 +106,7 @@ def inspect(
 
 
 def explain_network(error: BaseException) -> str:
-    """Return why no answer came, from the libraries' own words; empty: it is not known."""
+    """Return why no answer came, by the libraries' own words; empty where they are unknown."""
     words, cause = "", error.__cause__ or error.__context__
     while cause is not None:
         words += f" {type(cause).__name__} {cause!r}".lower()

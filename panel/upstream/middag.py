@@ -35,8 +35,8 @@ LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum 
 # The answers of a back office that does not accept the size, or whose rows are too large for it.
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
-CACHE_IN_BETWEEN = "cache in between"  # among the troubles, as if it were a document
-STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # of an entitlement
+CACHE_IN_BETWEEN = "cache in between"  # its name among the troubles, where documents stand
+STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # statuses
 STOPPED_LIFETIMES = Lifetimes(fresh=0, kept=8 * 24 * 3600)  # a pass comes each night
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class BackOffice:
         resource = self.resource(document, organization)
         failed = partial(self._report_failure, document, organization)
         reading = self._cache.read(resource, control, fetch, failed)
-        if fetched and not reading.late:  # what is read again from the cache is no news
+        if fetched and not reading.late:  # a value that came from the cache is no news
             self._report_success(document, organization, reading.value)
             self.on_read(document, organization, reading.value)
         return reading
@@ -169,7 +169,7 @@ class BackOffice:
         record = find_record(document) or organization
         self._failures.report(self._client.host, document.label, record, error, remedy)
         self.unread.note(document.label, organization, error)
-        if isinstance(error, Missing):  # an answer: there is no such organization
+        if isinstance(error, Missing):  # "there is no such organization" is an answer
             self._troubles.note_success(document.label)
         else:
             self._troubles.note_failure(document.label, error)
@@ -231,9 +231,9 @@ class BackOffice:
             data, (pages, total) = self._read_data(answer.body), _read_counts(answer.body)
             # PHP that is told to write only objects writes one for no rows; the count 0 confirms
             # it.
-            found = [] if data == {} and total == 0 else read_list(data)
-            check_owners(found, organization)
-            rows = {make_record_key(row, number, at): row for at, row in enumerate(found)}
+            items = [] if data == {} and total == 0 else read_list(data)
+            check_owners(items, organization)
+            rows = {make_record_key(row, number, at): row for at, row in enumerate(items)}
             return Page(rows, pages, total, age=answer.age)
 
         return read
@@ -265,7 +265,8 @@ class BackOffice:
         return answer
 
     def _note_cache(self, age: float | None) -> None:
-        """Note a cache in front, also while it is fresh: an administrator has to remove it."""
+        """Note a cache in front, even if its copies are fresh: an administrator has to remove
+        it."""
         if age == 0.0:
             self._troubles.note_success(CACHE_IN_BETWEEN)
         else:
@@ -280,7 +281,8 @@ class BackOffice:
 
 
 def find_record(document: Document[Any]) -> int:
-    """Return the id of the one record that it is about; 0: it is about an organization."""
+    """Return the id of the record that the document is about; 0 where it is about an
+    organization."""
     return document.record if isinstance(document, RecordDocument) else 0
 
 

@@ -67,7 +67,8 @@ SERVER_NAME = re.compile(r"[\w ./()-]{1,40}", re.ASCII)
 
 
 def name_rejection(rejection: Rejection) -> PanelError | None:
-    """Return the error of a refusal, None: by its status; `detail` names who refused."""
+    """Return the error of a refusal; None where the status decides. `detail` names the server that
+    refused."""
     status, own, word = rejection.status, _read_own_code(rejection), _read_word(rejection)
     detail = _tell(rejection, own or word)
     if status < 400:
@@ -82,7 +83,8 @@ def name_rejection(rejection: Rejection) -> PanelError | None:
 
 
 def _name_page(rejection: Rejection, detail: str) -> PanelError | None:
-    """A redirect to the login, or a page in the place of an answer; None for any other redirect."""
+    """Return the error of a redirect to the login, or of a page in place of an answer; None for any
+    other redirect."""
     if rejection.status < 300:
         kind = rejection.headers.get("Content-Type") or ""
         return Unreadable("unreadable", f"{detail}, {'a page' if 'html' in kind else 'not JSON'}")

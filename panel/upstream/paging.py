@@ -124,6 +124,10 @@ class CallSlots:
         finally:
             self._leave(organization)
 
+    def count_organizations(self) -> int:
+        """Return for how many organizations calls are made, or wait."""
+        return len(self._slots)
+
     def _join(self, organization: int) -> BoundedSemaphore:
         with self._guard:
             new = BoundedSemaphore(self.most), 0

@@ -84,7 +84,8 @@ ENTITLEMENT = RecordDocument(
     listed=False,
     section=LICENSES.name,
 )
-# A payment touches the licenses too, so its order is missing no longer than the licenses are late.
+# A payment touches the licenses too, so a new order appears here as soon as the licenses are read
+# again.
 ENTITLEMENT_ORDERS = RecordDocument(
     "entitlement_orders",
     "entitlements/{id}/orders",
@@ -92,7 +93,7 @@ ENTITLEMENT_ORDERS = RecordDocument(
     parse_list(Order.from_json),
     section=ORDERS.name,
 )
-# People for agents: kept, and in no more pages than an agent waits for.
+# The people as agents see them: kept, and of no more pages than an agent waits for.
 PEOPLE = RecordDocument(
     COLLABORATORS.name,
     COLLABORATORS.path,

@@ -24,7 +24,7 @@ class Rejection:
     body: Any
 
 
-# None: the status alone decides.
+# Returns None where the status alone decides.
 NameRejection = Callable[[Rejection], PanelError | None]
 # Headers of Cloudflare, SiteGround and AWS WAF, which ask for a human, some of them with status
 # 202.
@@ -32,7 +32,7 @@ CHALLENGE_HEADERS = ("cf-mitigated", "sg-captcha", "x-amzn-waf-action")
 
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
-    """Tell whether a firewall answered, to test for a human."""
+    """Tell whether a firewall answered with a test for humans."""
     return any(name in headers for name in CHALLENGE_HEADERS)
 
 
@@ -48,7 +48,8 @@ def name_by_status(rejection: Rejection) -> PanelError:
 
 
 def _name_trouble(status: int, retry_after: str | None) -> Unwell:
-    """A limit without an end counts until its minute is over."""
+    """Name an answer that tells of trouble. A limit without an end counts until its minute is
+    over."""
     retry_at = _parse_retry_after(retry_after)
     if status != 429:
         return Unwell(f"http_{status}", f"status {status}", retry_at=retry_at)

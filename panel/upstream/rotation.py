@@ -31,7 +31,9 @@ class SecretRotation:
         address = urlsplit(base)
         is_private = address.scheme == "https" or address.hostname in THIS_MACHINE
         self._may_try = is_private and len(self._secrets) > 1
-        self._worked = (0, 0.0)  # its place in the list, and until when it is sent; one value
+        # The place of the accepted secret in the list, and the end of its minute, in one atomic
+        # value.
+        self._worked = (0, 0.0)
 
     def send(self, ask: Callable[[dict[str, str]], Answer]) -> Answer:
         """`ask` sends one request with the given headers. Raises as `ask` does."""

@@ -1,4 +1,4 @@
-"""The routes of what an agent does: pick, undo, refuse, search, uncover."""
+"""The routes of an agent's actions: pick, undo, refuse, search, uncover."""
 
 import time
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from panel.web.sections import SECTIONS
 metrics.start_series(
     metrics.SEARCHES_ANSWERED, ("found", "nothing", "not_asked", "limited", "failed")
 )
-TURN_SECONDS = 1.0  # that a search waits for the agent's one before it
+TURN_SECONDS = 1.0  # the wait of a search for the same agent's search before it
 REASON_LENGTHS = range(3, 201)
 
 
@@ -50,7 +50,8 @@ def decide() -> tuple[str, int] | str:
 
 
 def search_organizations() -> Response:
-    """A search that cannot be carried out says so, and does not claim that nothing was found."""
+    """Search. A search that cannot be carried out says so, and does not claim that nothing was
+    found."""
     seal = open_seal()
     query = request.args.get("q", "")
     try:

@@ -1,8 +1,7 @@
 """The answer of a process to `doctor`, which calls it by PANEL_URL with a random challenge.
 
-By it doctor learns whether the panel there has the same settings, whether both share one cache, and
-how the request came. A stranger learns nothing of use from it but how many proxies the request
-passed.
+From the answer doctor learns whether the panel there has the same settings, whether both share one
+cache, and how the request came. A stranger learns only how many proxies the request passed.
 """
 
 import hmac
@@ -32,8 +31,8 @@ class ArrivalReport:
 
 
 def prove_settings(settings: Settings, challenge: str) -> str:
-    """The digest is the same for processes with the same secret, account and database. None of
-    these can be read from it."""
+    """Return a digest that is the same for processes with the same secret, account and database.
+    The digest reveals none of these."""
     same_settings = (
         settings.database_url,
         settings.chatwoot_url,

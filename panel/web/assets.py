@@ -26,7 +26,7 @@ SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the scripts that are sent,
 MODULES = "js/"  # and the folder that both are made from
 HTMX = "vendor/htmx-4.0.1.min.js"
 YEAR = 365 * 86400
-WORTH_BYTES = 500  # what is smaller fits into one packet as it is
+WORTH_BYTES = 500  # a smaller body fits into one packet uncompressed
 # The first one that the browser accepts is taken: the quick function for an answer, the thorough
 # one for files that stay the same.
 PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
@@ -38,7 +38,8 @@ PACKERS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
 # Our own files are sent without comments, spaces and long names, which only readers of the
 # repository need. The minifier is a program written in Go. In a web process it would hold 8 MB and
 # five threads, and hang in each fork of gunicorn's. A process of its own runs it for a tenth of a
-# second.
+# second. Without it a cold opening would weigh 5 kB more, and miss the bound of
+# `tests/web/test_weight.py`.
 MINIFY = """
 import json, sys, minify
 print(json.dumps([minify.string(kind, text) for kind, text in json.load(sys.stdin)]))
@@ -97,7 +98,8 @@ def _read_assets(folder: Path) -> StaticFiles:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files[SCRIPT], files[REST_SCRIPT] = _take_scripts(files)
-    ours = {name: plain for name, plain in files.items() if "/" not in name}  # not what is vendored
+    # Without the files of `vendor/`.
+    ours = {name: plain for name, plain in files.items() if "/" not in name}
     minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, minified, strict=True))
     # Ours first: it takes the launch key out of the address before htmx starts. One file of both is
@@ -174,7 +176,8 @@ def compress_answer(answer: Response) -> Response:
     plain, encoding = answer.get_data(), _choose_encoding()
     if len(plain) > WORTH_BYTES and encoding:
         quickly, _ = PACKERS[encoding]
-        same = request.endpoint == "panel.shell"  # for everyone of a language
+        # The shell is the same for all agents of a language.
+        same = request.endpoint == "panel.shell"
         answer.set_data(_pack(plain)[encoding] if same else quickly(plain))
         answer.content_encoding = encoding
     return answer

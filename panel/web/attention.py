@@ -1,8 +1,8 @@
 """The lines above the sections that need a word with this customer: at most four, the most urgent
 first.
 
-They are computed from the values that the sections show; no other request is made. `RULES` is the
-one table of them.
+The lines are computed from the values that the sections show; no other request is made. `RULES` is
+the one table of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ from panel.web.situation import (
 )
 
 LINES_SHOWN = 4
-UNPAID_DAYS = 3  # a bank slip takes as long as that without anybody being late
+UNPAID_DAYS = 3  # the usual time until a bank slip is paid
 RUBY, AMBER = "ruby", "amber"
 
 
@@ -199,7 +199,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Outage:
-    """One reason, and the titles of the sections that have it: `unread` could not be read at all,
+    """A reason, and the titles of the sections that have it: `unread` could not be read at all,
     `aged` could not be updated."""
 
     code: str
@@ -221,7 +221,7 @@ class Attention:
 
     @property
     def is_calm(self) -> bool:
-        """Is everything known, and nothing of it needs a word?"""
+        """Tell whether everything is known and no record needs a word."""
         return not (self.lines or self.unread or self.waiting or self.partial)
 
 
@@ -252,7 +252,7 @@ def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
 
 
 def _shorten(lines: list[Line]) -> tuple[Line, ...]:
-    """Every finding has its own line where all of them fit; otherwise each rule has one."""
+    """Give every finding a line of its own where all fit; otherwise give each rule one line."""
     if len(lines) > LINES_SHOWN:
         kinds = [list(same) for _, same in groupby(lines, key=lambda line: line.rule.name)]
         lines = [replace(same[0], more=len(same) - 1) for same in kinds]

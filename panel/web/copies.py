@@ -24,9 +24,9 @@ from panel.web.rendering import (
     open_seal,
     open_seal_in_time,
     proves_agents,
-    read_moment,
     refuse_unproven_agent,
 )
+from panel.web.section_rendering import read_moment
 from panel.web.sections import SECTIONS
 from panel.web.selection import Item
 from panel.web.sentences import NAMES, SentenceContext, make_sentence

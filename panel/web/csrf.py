@@ -11,16 +11,17 @@ from flask.typing import ResponseReturnValue
 from panel import metrics
 from panel.auth.tokens import SHARED_SECRET
 from panel.data.delivery_log import AGENTS
+from panel.environment.parsers import origin
 from panel.logs.events import LogThrottle
 from panel.services import get, services
-from panel.settings import origin
 
 log = logging.getLogger(__name__)
 LONGEST_ORIGIN = 200  # characters
 
 
 def refuse_foreign_pages() -> ResponseReturnValue | None:
-    """A page of another site may not post: the browser would send the agent's cookies along."""
+    """Refuse a POST from a page of another site: the browser would send the agent's cookies
+    along."""
     if request.method != "POST":
         return None
     sender, settings = request.headers.get("Origin"), services().settings

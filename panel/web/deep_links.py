@@ -1,9 +1,13 @@
 """Deep links: where a record stands in the back office's own screens.
 
 A setting may give the address of a screen. Otherwise the screen is looked for only on the host that
-MIDDAG_API_URL names: WooCommerce's screen of an order, with its own tables for orders (HPOS), which
-MIDDAG Account uses; and MIDDAG Account's screen of an organization, which its documentation shows.
-No screen of quotes or licenses is known, so they have no link.
+MIDDAG_API_URL names: WooCommerce's screen of an order, and MIDDAG Account's screen of an
+organization, which its documentation shows. No screen of quotes or licenses is known, so they have
+no link.
+
+The screen of an order is that of WooCommerce's own tables for orders (HPOS), which MIDDAG Account
+uses. Where a shop still keeps its orders as posts, WooCommerce itself leads from there to the
+post's screen (its class `COTRedirectionController`).
 """
 
 import re
@@ -21,7 +25,7 @@ REST_PATH = re.compile(r"(?P<site>.*?)(/index\.php)?/[^/]+/middag-account/v[0-9]
 
 
 def make_link(settings: Settings, record: str, number: int) -> str:
-    """Return the address of one record, or an empty text. `record`: a row of `settings.RECORDS`."""
+    """Return the address of one record, or an empty text. `record`: one of `variables.RECORDS`."""
     address = settings.links.get(record, "")
     if not address and record not in settings.unlinked:
         address = derive_links(settings.middag_api_url).get(record, "")

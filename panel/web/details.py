@@ -27,7 +27,7 @@ Wanted = dict[str, Document[Any]]
 
 @dataclass(frozen=True)
 class DetailPart:
-    """One answer of the back office, in a state as a section has it, or `UNTOLD`."""
+    """An answer of the back office, in a state as a section has it, or `UNTOLD`."""
 
     state: str
     value: Any = None

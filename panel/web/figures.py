@@ -22,7 +22,7 @@ from panel.health.sync_checks import count_retries
 from panel.metrics import Figure
 from panel.services import Services
 
-NO_TIME = 0.0  # the time of what never was
+NO_TIME = 0.0  # the time of an event that never was
 NIGHT_COUNTS = ("contacts", "single", "wanted", "compared", "lined_up", "skipped", "withheld")
 
 
@@ -85,7 +85,7 @@ FIGURES = (
         "panel_lane_oldest_timestamp_seconds",
         "When the oldest waiting hook of each lane came, 0 when none waits",
         lambda s: {
-            lane.name.lower(): each.oldest_at or 0.0 for lane, each in s.backlog.lanes.items()
+            lane.name.lower(): length.oldest_at or 0.0 for lane, length in s.backlog.lanes.items()
         },
         label="lane",
     ),

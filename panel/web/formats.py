@@ -20,7 +20,7 @@ from panel.models.money import Money
 
 LOCALES = ("en", "pt_BR")
 DAY_PATTERNS = {"pt_BR": "dd/MM/y"}  # as a Brazilian writes it; elsewhere the locale's own
-MOST_DAYS, MOST_MONTHS = 90, 24  # what people still count in days, and in months
+MOST_DAYS, MOST_MONTHS = 90, 24  # the longest spans that people count in days, and in months
 Unit = Literal["day", "month", "year"]
 UNIT_DAYS: dict[Unit, int] = {"day": 1, "month": 30, "year": 365}  # as Babel counts them
 CATALOGS = Path(__file__).parents[1] / "locale"
@@ -51,7 +51,7 @@ def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
 
 
 class Formats:
-    """One language and one time zone; every template has it as `fmt`."""
+    """The formats of a language and a time zone; every template has them as `fmt`."""
 
     def __init__(self, locale: str, zone: tzinfo) -> None:
         self.locale = locale

@@ -49,7 +49,8 @@ def answer_metrics() -> ResponseReturnValue:
 
 
 def _may_know() -> bool:
-    """Allow the token as Bearer, or a caller on this very machine without a proxy in between."""
+    """Allow a caller with the token as Bearer, or a caller on this very machine without a proxy in
+    between."""
     token = tokens.parse_bearer(request.headers.get("Authorization")).encode()
     accepted = services().settings.monitoring_tokens
     right = [hmac.compare_digest(token, accepted_token.encode()) for accepted_token in accepted]

@@ -143,6 +143,8 @@ NOTICES = {
     "denied": "MIDDAG Account refuses to show this company.",
     "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
     "only_hint": "That is right, and it is noted. It is only a hint, so nothing was opened.",
+    "shown_before": "That is right, but it proves nothing: the panel has shown it to an agent "
+    "today. Call the person, or ask them for something else.",
     "links_unknown": "What agents confirmed or refused cannot be read now: this is only what "
     "stands in Chatwoot.",
 }

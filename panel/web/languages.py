@@ -1,14 +1,14 @@
-"""The language of a panel: the one in which Chatwoot speaks to this agent, where that is known.
+"""The language of a panel: the one in which Chatwoot speaks to this agent, if it is known.
 
 Chatwoot's dashboard speaks the language that an agent chose in their profile, else that of the
-account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the agent's own language.
-Each request of the page names the page's language. Where an opening turns out to be in another one,
-its answer brings the page's own words along.
+account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the agent's own language. A
+request of the page names the page's language. If an opening turns out to be in another language,
+its answer brings along the words of the page around it.
 """
 
 from flask import Response, g, make_response, render_template
 
-from panel.auth.methods import Proof
+from panel.auth.credentials import Proof
 from panel.errors import PanelError
 from panel.services import services
 from panel.web.rendering import choose_formats, choose_page_formats
@@ -33,7 +33,7 @@ def _find_account() -> str:
             return reading.value
         check = checks.start("locale", chatwoot.find_locale)
         return reading.value if reading else checks.wait(check)
-    except PanelError:  # a failure of a short while ago, too
+    except PanelError:  # also a failure of a short while ago that is remembered
         return ""
 
 

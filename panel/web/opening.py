@@ -1,4 +1,5 @@
-"""The opening of a panel: one company with its head and what needs a word, a choice, or no company.
+"""The opening of a panel: a company with its head and its records that need a word, a choice of
+companies, or no company.
 
 Every answer needs a visit, which only a proven agent gets, or a seal; the ids come from there.
 """
@@ -23,12 +24,8 @@ from panel.services import services
 from panel.web.arrangement import find_preference
 from panel.web.attention import Attention, find_attention
 from panel.web.recent import find_changes
-from panel.web.rendering import (
-    find_masked,
-    peek_view,
-    read_moment,
-    render_section,
-)
+from panel.web.rendering import find_masked
+from panel.web.section_rendering import peek_view, read_moment, render_section
 from panel.web.sections import (
     SECTIONS,
     SectionView,
@@ -192,7 +189,7 @@ def _read_standing(organization: int) -> Standing:
     try:
         return read_standing(services().database, organization)
     except PanelError:
-        return UNKNOWN  # a silent database knows nothing, and the sections are shown all the same
+        return UNKNOWN  # without the database the sections are shown all the same
 
 
 def _describe_company(organization: int, view: SectionView, standing: Standing) -> Company:

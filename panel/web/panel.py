@@ -33,10 +33,8 @@ from panel.web.rendering import (
     open_seal_at_once,
     open_seal_in_time,
     read_bearer,
-    read_moment,
-    read_version,
-    render_section,
 )
+from panel.web.section_rendering import read_moment, read_version, render_section
 from panel.web.sections import (
     SECTIONS,
     SectionView,
@@ -99,7 +97,8 @@ def refresh_section(name: str) -> Response:
 
 
 def refresh_all() -> Response:
-    """Tell every section to read anew, each by itself; this answer waits for none of them."""
+    """Tell every section to read anew by a request of its own; this answer waits for none of
+    them."""
     open_seal_at_once()
     answer = Response(status=204)
     answer.headers["HX-Trigger"] = ", ".join(f"refresh-{name}" for name in SECTIONS)
@@ -165,7 +164,7 @@ def answer_section(
         view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
     except Busy:
-        view = make_loading_view(section, Busy.code)  # it asks again by itself
+        view = make_loading_view(section, Busy.code)  # the section asks again by itself
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
@@ -174,7 +173,7 @@ def answer_section(
     record_trouble(view, seal)
     html = render_section(view, seal.organization, own_seal if uncovered else "")
     answer = make_response(html, status)
-    answer.headers["HX-Trigger"] = "attention"  # what needs a word may be another thing by now
+    answer.headers["HX-Trigger"] = "attention"  # other records may need a word by now
     return answer
 
 
@@ -200,7 +199,8 @@ def record_trouble(view: SectionView | Details, seal: Seal) -> None:
 
 
 def _parse_idle(text: str) -> float:
-    """The page reports how long it has been idle; without a usable number it counts as active."""
+    """Read the page's report how long it has been idle; without a usable number the page counts as
+    active."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_IDLE else 0.0
 
 

@@ -1,24 +1,25 @@
 """The poll interval: when an open panel asks again what has changed.
 
-Each answer tells its panel when to come back: later when the agent has been idle for a while, and
+An answer tells its panel when to ask again: later when the agent has been idle for a while, and
 when this process is busy.
 """
 
 import time
 from collections.abc import Callable
 
-SOON_SECONDS = 1.5  # a touch shows within two, with the section's own request
+SOON_SECONDS = 1.5  # a touch is visible within two seconds, the section's own request included
 LATE_SECONDS = 15.0
 IDLE_SECONDS = 300.0  # up to here an agent may just be reading
 BUSY_SHARE = 0.6  # of one core
-POLL_JITTER = 0.1  # so that panels which were opened together do not march in step
+POLL_JITTER = 0.1  # so that panels which were opened together do not ask at the same moments
 WINDOW_SECONDS = 2.0
 
 
 def choose_pause(idle: float, share: float, chance: float) -> float:
-    """Seconds until a panel asks again.
+    """Return the seconds until a panel asks again.
 
-    `idle`: seconds since its last sign of life; `share`: what we use of one core; `chance`: 0 to 1.
+    `idle`: seconds since the agent's last action; `share`: the share of one core that we use;
+    `chance`: 0 to 1.
     """
     calm = max(1.0, idle / IDLE_SECONDS)
     over = max(0.0, min(share, 1.0) - BUSY_SHARE) / (1.0 - BUSY_SHARE)

@@ -45,7 +45,7 @@ WORDS: Mapping[str, str] = {
     "ticket.completed": "ticket %(name)s completed",
     "ticket.sla_breached": "ticket %(name)s past its deadline",
     "organization.created": "company created",
-    "organization.verified": "company verified",
+    "organization.verified": "company's tax ID check changed",
     "organization.*": "company data changed",
     "collaborator.added": "a person added",
     "collaborator.removed": "a person removed",
@@ -93,7 +93,7 @@ def find_changes(
     try:
         recent = find_recent(services().database, organization, waits, otherwise)
     except PanelError:
-        return None  # a silent database: the sections are shown all the same
+        return None  # without the database the sections are shown all the same
     return list_changes(recent, views)
 
 

@@ -1,4 +1,4 @@
-"""Rendering of every answer of the reading wing: the panel, its sections, a refusal.
+"""What the answers of the reading wing share: the seal, the language, masks, refusals.
 
 Every answer but the shell needs a proof or a seal; ids come from the seal, never from the request.
 """
@@ -6,8 +6,7 @@ Every answer but the shell needs a proof or a seal; ids come from the seal, neve
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 
 from flask import Blueprint, Response, g, make_response, render_template, request
@@ -28,14 +27,7 @@ from panel.models.values import Illegible
 from panel.services import services
 from panel.web import deep_links, labels, verification_labels, vocabulary
 from panel.web.formats import Formats, choose_locale
-from panel.web.groups import Moment
-from panel.web.sections import (
-    Section,
-    SectionView,
-    make_failed_view,
-    make_loading_view,
-    make_view,
-)
+from panel.web.sections import Section
 
 LONGEST_SHOWN = 300
 # Unicode classes of letters and marks that change the direction of the text around them.
@@ -195,9 +187,6 @@ def refuse_unproven_agent() -> Response:
     return make_response({"error": {"code": "agent_not_proven", "detail": detail}}, 403)
 
 
-# -- drawing -----------------------------------------------------------------------------------
-
-
 def render_refusal(error: PanelError) -> tuple[str, int]:
     """Render no panel: the viewer is refused, or an outside world could not be asked."""
     template = "denied.html" if isinstance(error, Denied) else "failed.html"
@@ -208,96 +197,6 @@ def render_refusal(error: PanelError) -> tuple[str, int]:
         template, error=error, code=error.code, signs_in=signs_in, now=time.time()
     )
     return html, choose_status(error)
-
-
-@dataclass(frozen=True)
-class SharedKey:
-    """All that the HTML of a section depends on. No field tells one agent from another.
-
-    `version` names the copy that was read and `second` the moment: both decide the selection.
-    """
-
-    organization: int
-    section: str
-    state: str
-    version: str
-    read_at: float | None
-    code: str
-    retry_at: float | None
-    follow: bool
-    masked: frozenset[str]
-    whole: bool
-    collapsed: bool
-    locale: str
-    script_root: str
-    second: int
-
-
-def render_section(view: SectionView, organization: int, uncovered: str = "") -> Markup:
-    """Render one section, once a second for all agents who are shown the same.
-
-    A touch makes every open panel of an organization ask for it at once. `uncovered`: the seal of
-    the one agent who may see the values. Such a section is shared with no other agent. Nor is a
-    section that shows a code, for the id of the request stands beside it.
-    """
-    metrics.find_series(metrics.SECTIONS_SHOWN, view.section.name, view.state).inc()
-    now, rendered = time.time(), services().rendered
-    if uncovered or view.tells_code:
-        return _render_view(view, now, uncovered)
-    key = make_shared_key(view, organization, now)
-    html = rendered.get(key)
-    if html is None:
-        html = _render_view(view, now)
-        rendered.put(key, html, now + 1)
-    return html
-
-
-def make_shared_key(view: SectionView, organization: int, now: float) -> SharedKey:
-    return SharedKey(
-        organization=organization,
-        section=view.section.name,
-        state=view.state,
-        version=view.version,
-        read_at=view.read_at,
-        code=view.code,
-        retry_at=view.retry_at,
-        follow=view.follow,
-        masked=view.masked,
-        whole=view.whole,
-        collapsed=view.collapsed,
-        locale=choose_formats().locale,
-        script_root=request.script_root,
-        second=int(now),
-    )
-
-
-def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
-    html = render_template(
-        view.section.template, view=view, moment=read_moment(), now=now, uncovered=uncovered
-    )
-    return Markup(html)  # noqa: S704 (our own template made it)
-
-
-def peek_view(section: Section, organization: int, masked: frozenset[str]) -> SectionView:
-    """Make a view of the kept copy; without a copy the section loads itself."""
-    try:
-        reading = services().back_office.peek(section.document, organization)
-    except PanelError as error:
-        return make_failed_view(section, error, read_version(section, organization))
-    return (
-        make_view(section, reading, read_moment(), masked)
-        if reading
-        else make_loading_view(section)
-    )
-
-
-def read_version(section: Section, organization: int) -> str:
-    return services().cache.version(services().back_office.resource(section.document, organization))
-
-
-def read_moment() -> Moment:
-    settings = services().settings
-    return Moment(datetime.now(UTC).astimezone(settings.timezone), settings.expiring_days)
 
 
 def choose_status(error: PanelError) -> int:

@@ -19,6 +19,6 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def _tell(answer: Response) -> Response:
-    if request.endpoint != "static":  # nobody asks which request brought a file
+    if request.endpoint != "static":  # a file's request needs no id
         answer.headers[request_id.HEADER] = request_id.current()
     return answer

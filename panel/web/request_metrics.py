@@ -1,4 +1,5 @@
-"""How long each request took and how it ended; the counters of the reading wing start from 0."""
+"""Measures how long each request took and how it ended; the counters of the reading wing start from
+0."""
 
 import time
 
@@ -12,10 +13,26 @@ NO_ROUTE = "none"
 BEGUN = "panel.begun"
 # The errors by which an agent is refused; see `auth` and `customer.lookup`.
 REFUSED_REQUESTS = (
-    *("no_proof", "no_key", "wrong_proof", "wrong_session", "session_expired", "cookie_refused"),
-    *("another_account", "another_agent", "another_contact", "no_such_conversation"),
-    *("not_an_agent", "not_in_inbox", "inbox_not_served", "agent_removed", "bad_request"),
-    *("seal_expired", "seal_invalid", "too_many_proofs", "too_many_guesses", "foreign_origin"),
+    "no_proof",
+    "no_key",
+    "wrong_proof",
+    "wrong_session",
+    "session_expired",
+    "cookie_refused",
+    "another_account",
+    "another_agent",
+    "another_contact",
+    "no_such_conversation",
+    "not_an_agent",
+    "not_in_inbox",
+    "inbox_not_served",
+    "agent_removed",
+    "bad_request",
+    "seal_expired",
+    "seal_invalid",
+    "too_many_proofs",
+    "too_many_guesses",
+    "foreign_origin",
     "no_sign_in",
 )
 
@@ -39,7 +56,7 @@ def _begin() -> None:
 
 def _count(answer: Response) -> Response:
     begun = request.environ.get(BEGUN)
-    if begun is not None:  # else it was refused before we were asked
+    if begun is not None:  # None: the request was refused before this module saw it
         seconds = time.perf_counter() - begun
         route, outcome = _name_route(request.endpoint or NO_ROUTE), _judge(answer.status_code)
         metrics.find_series(metrics.REQUEST_SECONDS, route, outcome).observe(seconds)
@@ -51,5 +68,5 @@ def _name_route(endpoint: str) -> str:
 
 
 def _judge(status: int) -> str:
-    answered, refused, failed = metrics.REQUEST_OUTCOMES
-    return answered if status < 400 else refused if status < 500 else failed
+    well, refused, failed = metrics.REQUEST_OUTCOMES
+    return well if status < 400 else refused if status < 500 else failed

@@ -1,4 +1,5 @@
-"""The route of an opened row: what MIDDAG Account tells of one record, or of a company's people."""
+"""The route of an opened row: the back office's facts about one record, or about a company's
+people."""
 
 import re
 import time
@@ -15,8 +16,9 @@ from panel.models.organizations import ENTITIES
 from panel.services import services
 from panel.web.details import Details, Reader, mark_unchecked
 from panel.web.panel import record_trouble
-from panel.web.rendering import choose_status, find_masked_in, open_seal_in_time, read_moment
+from panel.web.rendering import choose_status, find_masked_in, open_seal_in_time
 from panel.web.row_readers import is_owner, read_details, sort_people
+from panel.web.section_rendering import read_moment
 from panel.web.sections import SECTIONS
 
 RECORD_NUMBER = re.compile("[1-9][0-9]{0,17}")
@@ -82,7 +84,8 @@ def _find_writing(seal: Seal) -> frozenset[int]:
     try:
         seats = services().directory.memberships_of(seal.contact)
     except PanelError:
-        return frozenset()  # nobody is named then, and the people are shown all the same
+        # Then nobody is marked as the writer, and the people are shown all the same.
+        return frozenset()
     return frozenset(
         int(person.key.removeprefix(SEATED))
         for organization, person in seats

@@ -5,7 +5,7 @@ it in `sync.events`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from panel.auth.background_checks import ACCESS_UNCHECKED
@@ -30,10 +30,10 @@ class Section:
     """The fields that tell one section from another, beside its template.
 
     The texts are English, and are translated when they are rendered. `uncover`: the text of the
-    button that reveals masked values, for a section with `reveals`. `statuses`: the words for a
-    status or a mark; `badges`: its colour, slate by default. `closed`: the words for the number of
-    closed records; `all_shown`: the button for the rest of them. `link`: the kind of record whose
-    address `Settings.links` may have.
+    button that reveals masked values, for a section with `reveals`; `uncover_one`: the text where
+    only this kind is masked. `statuses`: the words for a status or a mark; `badges`: its colour,
+    slate by default. `closed`: the words for the number of closed records; `all_shown`: the button
+    for the rest of them. `link`: the kind of record whose address `Settings.links` may have.
     """
 
     name: str
@@ -49,14 +49,15 @@ class Section:
     all_shown: str = ""
     link: str = ""
     reveals: frozenset[str] = VALUE_KINDS
+    uncover_one: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def template(self) -> str:
         return f"sections/{self.name}.html"
 
 
-# The order is that of the screen. The colours are those of the plugin's own screens; where those
-# have none (orders), they follow from what must be done.
+# The order is that of the screen. The colours are those of the plugin's own screens; those screens
+# have none for orders, whose colours follow from the work to do.
 SECTIONS = {
     section.name: section
     for section in (
@@ -130,6 +131,7 @@ SECTIONS = {
             badges={"pending": "amber", "under-review": "amber", "rejected": "ruby"},
             link="organization",
             reveals=frozenset({TAX_ID, EMAIL}),
+            uncover_one={TAX_ID: "Show %(tax_id)s"},
         ),
     )
 }
@@ -185,6 +187,14 @@ class SectionView:
         code = f",{self.code}" if self.code else ""
         version = f":{self.version[:NOTED_VERSION]}" if self.version else ""
         return f"{self.section.name}={self.state}{code}{version}"
+
+    @property
+    def uncover(self) -> str:
+        """Return the text of the button that reveals what is masked here."""
+        section = self.section
+        masked = self.masked & section.reveals
+        own = [section.uncover_one.get(kind) for kind in masked] if len(masked) == 1 else []
+        return next(filter(None, own), section.uncover)
 
     @property
     def hides(self) -> bool:

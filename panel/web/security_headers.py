@@ -25,7 +25,8 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def _make_header_adder(settings: Settings) -> Callable[[Response], Response]:
-    policy = lru_cache(maxsize=64)(partial(_make_policy, settings))  # every shell carries it
+    # Remembered, because every shell carries the policy.
+    policy = lru_cache(maxsize=64)(partial(_make_policy, settings))
 
     def add_headers(answer: Response) -> Response:
         headers = answer.headers

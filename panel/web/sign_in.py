@@ -12,7 +12,8 @@ from flask import Response, make_response, render_template, request
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.methods import DASHBOARD_COOKIE, Asker, Credentials, Proof
+from panel.auth.credentials import Asker, Credentials, Proof
+from panel.auth.methods import DASHBOARD_COOKIE
 from panel.auth.sessions import Cookie
 from panel.auth.throttle import normalize_address
 from panel.auth.tokens import ACCESS_TOKEN, SHARED_SECRET
@@ -27,7 +28,7 @@ from panel.web.rendering import render_refusal
 
 log = logging.getLogger(__name__)
 
-MOST_ID_DIGITS = 12  # of an id that the log repeats
+MOST_ID_DIGITS = 12  # of an id that the log quotes
 # Refusals by which a guesser would learn which contact a conversation has.
 TELLING_REFUSALS = {"another_contact", "no_such_conversation"}
 
@@ -51,7 +52,8 @@ def prove_agent() -> Proof:
 def _explain_lack() -> str:
     """Return the reason for the missing proof, from the page's own report."""
     if "signed_in" in request.form:
-        return "cookie_refused"  # just signed in, and yet no session: the browser has not kept it
+        # The agent has just signed in and has no session: the browser has not kept the cookie.
+        return "cookie_refused"
     if "keyless" in request.form and services().settings.agent_proof == SHARED_SECRET:
         return "no_key"
     return "no_proof"
@@ -106,7 +108,7 @@ def answer_refusal(error: PanelError) -> Response:
 
 
 def _record_refusal(error: PanelError) -> None:
-    """Log the refusal with its code. The two ids are the page's own word, evidence of nothing."""
+    """Log the refusal with its code. The two ids are the page's own statement, and no evidence."""
     write = log.info if isinstance(error, Denied) else log.warning
     get(LogThrottle).record(
         write,
@@ -149,7 +151,7 @@ def sign_out() -> Response:
             code = "signed_out_here"
         services().audit_log.try_record(AuditEntry(SIGNED_OUT, session.agent, proof=ACCESS_TOKEN))
     except Unproven:
-        pass  # it had ended by itself
+        pass  # the session had ended by itself
     answer = make_response(render_template("signin.html", code=code))
     _forget_session(answer)
     return answer

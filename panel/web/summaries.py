@@ -10,13 +10,8 @@ from panel.cache.policy import CacheControl
 from panel.errors import PanelError
 from panel.services import services
 from panel.web.groups import read_status
-from panel.web.rendering import (
-    choose_status,
-    find_masked,
-    open_seal_in_time,
-    read_moment,
-    read_version,
-)
+from panel.web.rendering import choose_status, find_masked, open_seal_in_time
+from panel.web.section_rendering import read_moment, read_version
 from panel.web.sections import SECTIONS, Section, SectionView, make_failed_view, make_view
 
 SUMMARIZED = ("licenses", "orders")

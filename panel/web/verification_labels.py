@@ -32,7 +32,7 @@ ANSWER_NAMES = {
     "email": "an e-mail address of the company",
 }
 
-# The reason why nothing was opened.
+# The reason why a try to verify opened nothing.
 VERIFY_REFUSALS = {
     "wrong": "This fits nothing of this company. It may be mistyped, or it is another company.",
     "too_many_tries": "All five tries of this day are used up.",

@@ -11,9 +11,10 @@ from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Visit
 from panel.customer.matching import Candidate
-from panel.customer.verification import BY_CALL, NotVerified, Verifier
+from panel.customer.verification import NotVerified, Verifier
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
+from panel.data.verifications import BY_CALL
 from panel.errors import PanelError
 from panel.models.organizations import Organization
 from panel.services import services
@@ -24,8 +25,8 @@ TOO_MANY, NOT_DONE, OUTDATED = 429, 422, 409
 
 
 def show_dialog() -> Response | tuple[str, int]:
-    """The dialog is fetched only when an agent wants it: it shows a phone, which leaves a row in
-    the access log."""
+    """Show the dialog. It is fetched only when an agent wants it, because it shows a phone, which
+    leaves a row in the access log."""
     seal = open_seal()
     try:
         visit = make_lookup().repeat(seal)
@@ -42,7 +43,7 @@ def verify() -> Response | tuple[str, int] | str:
     try:
         visit = make_lookup().repeat(seal)
         candidate = visit.found.get(seal.organization)
-        if candidate is None:  # refused, or replaced by another claim, meanwhile
+        if candidate is None:  # the company was refused, or replaced by another claim, meanwhile
             return render_panel(visit), OUTDATED
         try:
             notice = _carry_out(visit, seal.organization)
@@ -64,8 +65,8 @@ def _carry_out(visit: Visit, organization: int) -> str:
         verifier.note_call(attempt)
     elif "known" in form:
         verifier.note_acquaintance(attempt, form.get("reason", ""))
-    elif not verifier.check_answer(attempt, form.get("answer", "")):
-        return "only_hint"
+    else:
+        return verifier.check_answer(attempt, form.get("answer", ""))
     return ""
 
 
@@ -86,11 +87,13 @@ def _replace_panel(html: str, status: int) -> Response:
 
 def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | None = None) -> str:
     shared, contact = services(), visit.conversation.contact
-    company = Verifier(shared).find_company(candidate.organization)
+    verifier = Verifier(shared)
+    company = verifier.find_company(candidate.organization)
     proving = shared.settings.verify_by
+    uncovered = verifier.find_uncovered(visit, candidate.organization)
     # A visitor types the e-mail that a company is found by.
     by_email = candidate.source == BY_ADDRESS
-    proofs = [kind for kind in ANSWER_KINDS if kind in proving]
+    proofs = [kind for kind in ANSWER_KINDS if kind in proving and kind not in uncovered]
     proofs = [kind for kind in proofs if kind != BY_ADDRESS or not by_email]
     return render_template(
         "verify.html",
@@ -98,7 +101,8 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
         candidate=candidate,
         refusal=refusal,
         proofs=proofs,
-        clues=[kind for kind in ANSWER_KINDS if kind not in proofs],
+        clues=[kind for kind in ANSWER_KINDS if kind not in proofs and kind not in uncovered],
+        uncovered=[kind for kind in ANSWER_KINDS if kind in uncovered],
         company=company,
         phone=_log_phone(visit, candidate, company) if BY_CALL in proving else "",
         left=shared.tries.count_left(contact.id, candidate.organization),

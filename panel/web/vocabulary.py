@@ -66,7 +66,6 @@ TAX_ID_CHECKS = {
 ORGANIZATION_STATUSES = {
     "draft": "Draft",
     "pending": "Awaiting approval",
-    "verified": "Approved",
     "private": "Private",
     "archived": "Archived",
     "inactive": "Inactive",

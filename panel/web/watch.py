@@ -17,13 +17,14 @@ from panel.services import Services, services
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 60.0
-EXAMINE_EVERY = 15  # looks: it asks both outside worlds some twenty questions
+# An examination makes some twenty calls to the outside worlds, so only every 15th check makes one.
+EXAMINE_EVERY = 15
 # Returns the findings of the doctor's checks of the outside worlds, for JSON.
 Examine = Callable[[Services], dict[str, Any]]
 
 
 class HealthWatch:
-    """Safe for threads; of this process alone. `examined`: the last result of `examine`."""
+    """The watch of this process. Safe for threads. `examined`: the last result of `examine`."""
 
     def __init__(self, examine: Examine = lambda _: {}) -> None:
         self._examine = examine

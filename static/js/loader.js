@@ -5,7 +5,7 @@ import { addNotice } from "./failures.js";
 import { find, meta, on } from "./page.js";
 
 const UNFINISHED = "[data-state=loading], [data-waiting], .htmx-request:not(#live)";
-const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "fold", "arrange", "shortcuts"];
+const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "why", "fold", "arrange", "shortcuts"];
 const NEEDING = ["summary", ...ACTIONS.map((action) => `[data-action=${action}]`)].join();
 const KEYS = "rn/?";
 const LATEST = 10000;

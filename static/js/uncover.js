@@ -25,6 +25,7 @@ on("click", ({ target }) => {
 // the open dialog, and replaces the field that had the focus.
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.sourceElement.matches("[data-action=reveal]")) showQuestion(ctx.sourceElement.nextElementSibling);
+  if (ctx.sourceElement.dataset.action === "why") find("#why").showModal();
   const dialog = find(".verify");
   if (!dialog?.firstChild) return;
   if (!dialog.open && ctx.sourceElement.dataset.action === "verify") dialog.showModal();

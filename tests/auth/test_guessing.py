@@ -1,4 +1,4 @@
-"""Whose attempts are counted together: guessed pairs, and addresses behind a proxy of no trust."""
+"""The limits of guessing: guessed pairs, and addresses behind a proxy that is not trusted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from panel.auth.methods import PAIRS_BY_ADDRESS, PAIRS_BY_AGENT
 from panel.auth.throttle import MOST_FAILURES, MOST_FAILURES_OF_ALL
 from panel.auth.tokens import derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
-from tests.auth.test_methods import Browser, dashboard, shown
+from tests.auth.browsers import Browser, dashboard, shown
 from tests.conftest import Clock, MakePanel, Panel
 
 GUESSER, COLLEAGUE = "203.0.113.9", "203.0.113.10"
@@ -30,7 +30,8 @@ def make(make_panel: MakePanel) -> Make:
 
 
 def ask(panel: Panel, address: str = GUESSER, **changes: Any) -> requests.Response:
-    """With the launch key, from this address; without changes, for what there is."""
+    """Open a panel with the launch key from this address; without changes, an existing
+    conversation."""
     form = panel.hints(**changes)
     return Browser(panel, address).post("/contact", derive_launch_key(SECRET), **form)
 
@@ -50,9 +51,9 @@ def test_who_guesses_pairs_with_the_launch_key_is_stopped_before_a_right_one_tel
     right = ask(panel)
     assert (right.status_code, shown(right)) == (429, ("denied", "too_many_guesses"))
     assert 1 <= int(right.headers["Retry-After"]) <= 60
-    said = [record.message for record in caplog.records if record.name == "panel.auth.methods"]
-    assert said[0] == f"conversation 101 without contact 9000 asked by agent {AGENT}"
-    assert len(said) == PAIRS_BY_AGENT.most + 1
+    messages = [record.message for record in caplog.records if record.name == "panel.auth.methods"]
+    assert messages[0] == f"conversation 101 without contact 9000 asked by agent {AGENT}"
+    assert len(messages) == PAIRS_BY_AGENT.most + 1
     panel.clock.advance(60)
     assert shown(ask(panel))[0] == "ready"
 
@@ -64,7 +65,7 @@ def test_invented_conversations_are_guesses_too(make: Make) -> None:
 
 
 def test_a_guesser_locks_out_no_colleague(make: Make) -> None:
-    """Not behind the same address, and not elsewhere."""
+    """A guesser locks out nobody, neither behind the same address nor elsewhere."""
     panel = make()
     guess(panel, PAIRS_BY_AGENT.most + 5)
     assert shown(ask(panel, agent_id=3))[0] == "ready"
@@ -91,10 +92,10 @@ def test_an_address_that_guesses_as_one_agent_after_the_other_is_stopped(make: M
 
 
 def test_another_process_counts_on_where_the_first_one_was(make: Make) -> None:
-    here, there = make(), make()
-    guess(here, PAIRS_BY_AGENT.most)
-    assert guess(there, 1) == [429]
-    assert ask(there).status_code == 429
+    first, second = make(), make()
+    guess(first, PAIRS_BY_AGENT.most)
+    assert guess(second, 1) == [429]
+    assert ask(second).status_code == 429
 
 
 def test_no_address_that_a_guesser_makes_up_helps(make: Make) -> None:
@@ -126,7 +127,7 @@ def test_ten_anonymous_tries_lock_out_nobody_behind_a_proxy_that_we_were_not_tol
 
 
 def test_a_proxys_own_word_is_the_last_one(make: Make) -> None:
-    """What stands before it, the client has written."""
+    """The client itself can write the entries before the proxy's."""
     panel = make(PANEL_AGENT_PROOF="access-token", PANEL_TRUSTED_PROXIES="0")
     for at in range(MOST_FAILURES):
         assert sign_in(panel, f"198.51.100.{at}, {GUESSER}", "wrong") == 403
@@ -149,19 +150,19 @@ PORTS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), PORTS)
+@pytest.mark.parametrize(("first", "other"), PORTS)
 def test_a_load_balancer_that_writes_the_port_too_parts_its_clients(
-    make: Make, one: str, other: str
+    make: Make, first: str, other: str
 ) -> None:
     panel = make(PANEL_AGENT_PROOF="access-token")
     for port in range(40_000, 40_000 + MOST_FAILURES):
-        assert sign_in(panel, one.format(port), "wrong") == 403
-    assert sign_in(panel, one.format(50_000), "wrong") == 429
+        assert sign_in(panel, first.format(port), "wrong") == 403
+    assert sign_in(panel, first.format(50_000), "wrong") == 429
     assert sign_in(panel, other.format(40_000)) == 204
 
 
 def bring(panel: Panel, times: int, uid: str = "x") -> set[int]:
-    """Wrong sessions of the dashboard that say whose they are."""
+    """Bring wrong sessions of the dashboard that name an owner."""
     wrong = dashboard({"access-token": "x", "client": "x", "uid": uid})
     return {Browser(panel, GUESSER, wrong).open().status_code for _ in range(times)}
 
@@ -177,6 +178,6 @@ def test_a_guest_with_wrong_cookies_locks_out_no_colleague_of_the_office(
 
 def test_who_brings_wrong_cookies_of_one_user_after_the_other_is_stopped(make: Make) -> None:
     panel = make(PANEL_AGENT_PROOF="chatwoot-session")
-    told = [bring(panel, 1, f"user{at}") for at in range(MOST_FAILURES_OF_ALL + 1)]
-    assert told == [{403}] * MOST_FAILURES_OF_ALL + [{429}]
+    results = [bring(panel, 1, f"user{at}") for at in range(MOST_FAILURES_OF_ALL + 1)]
+    assert results == [{403}] * MOST_FAILURES_OF_ALL + [{429}]
     assert shown(Browser(panel, COLLEAGUE, dashboard()).open())[0] == "ready"

@@ -1,4 +1,4 @@
-"""What ends an agent's seals and sessions: signing out, and being noticed as removed."""
+"""The end of an agent's seals and sessions: by signing out, or after a removal from Chatwoot."""
 
 import secrets
 from collections.abc import Callable
@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from panel.auth.revocation import Revocations, agent_generations
+from panel.auth.tokens import make_signer
 from panel.data import db
 from panel.demo.worlds import AGENT, AGENT_TOKEN, SECRET
-from tests.auth.test_methods import BRUNO, Browser, dashboard, session, shown
+from tests.auth.browsers import BRUNO, Browser, dashboard, session, shown
 from tests.conftest import Clock, MakePanel, Panel, seal_of
 
 ENDED = {"error": {"code": "seal_expired"}}
@@ -21,7 +22,7 @@ MakeSigning = Callable[..., Panel]
 
 @pytest.fixture
 def make_signing(make_panel: MakePanel) -> MakeSigning:
-    """Panels where agents sign in, on one clock."""
+    """Makes panels where agents sign in, on one clock."""
     clock = Clock()
 
     def make(proof: str = "access-token", **changes: str) -> Panel:
@@ -32,10 +33,10 @@ def make_signing(make_panel: MakePanel) -> MakeSigning:
 
 @pytest.fixture
 def browser(make_signing: MakeSigning) -> Browser:
-    """Of an agent who has signed in."""
-    made = Browser(make_signing())
-    made.sign_in()
-    return made
+    """The browser of an agent who has signed in."""
+    new_browser = Browser(make_signing())
+    new_browser.sign_in()
+    return new_browser
 
 
 def orders(browser: Browser, seal: str) -> Any:
@@ -44,7 +45,7 @@ def orders(browser: Browser, seal: str) -> Any:
 
 
 def silence(panel: Panel) -> None:
-    """Our database knows no generations any more."""
+    """Let our database know no generations any more."""
     agent_generations.drop(panel.services.database)
 
 
@@ -68,12 +69,12 @@ def test_a_seal_opens_nothing_after_its_agent_has_signed_out(browser: Browser) -
 def test_another_process_refuses_the_seal_within_ten_seconds(
     browser: Browser, make_signing: MakeSigning
 ) -> None:
-    there = Browser(make_signing())
+    second = Browser(make_signing())
     seal = seal_of(browser.open().text)
-    assert orders(there, seal) == 200
+    assert orders(second, seal) == 200
     browser.post("/sign-out")
     browser.panel.clock.advance(CHECKED_SECONDS)
-    assert orders(there, seal) == ENDED
+    assert orders(second, seal) == ENDED
 
 
 def test_a_copied_session_opens_nothing_after_its_agent_has_signed_out(browser: Browser) -> None:
@@ -109,8 +110,8 @@ def test_a_session_of_another_generation_is_not_believed(browser: Browser, gener
     browser.post("/sign-out")
     first = replace(browser, cookies=session(SECRET, {**BRUNO, "generation": 1}))
     assert shown(first.open())[0] == "ready"
-    told = {**BRUNO, "generation": generation}
-    assert shown(replace(browser, cookies=session(SECRET, told)).open())[1] == "session_expired"
+    fields = {**BRUNO, "generation": generation}
+    assert shown(replace(browser, cookies=session(SECRET, fields)).open())[1] == "session_expired"
 
 
 # -- removal -----------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def test_leaving_an_inbox_ends_no_session(browser: Browser) -> None:
 def test_a_session_and_a_seal_of_before_go_on_until_the_agent_signs_out(browser: Browser) -> None:
     old = replace(browser, cookies=session(SECRET, BRUNO))
     seal = seal_of(old.open().text)
-    signer = browser.panel.services.seals._signer
+    signer = make_signer(browser.panel.settings, "seal")
     assert len(signer.loads(seal)) == 9, "as it was written before, for older programs"
     assert orders(old, seal) == 200
     browser.post("/sign-out")
@@ -206,18 +207,18 @@ def test_open_panels_go_on_while_the_database_is_silent(browser: Browser) -> Non
 def test_what_has_ended_opens_no_longer_than_the_silence(
     browser: Browser, make_signing: MakeSigning
 ) -> None:
-    """A session that nobody can check opens a panel, but what came of it ends with it."""
-    there = Browser(make_signing())
-    copied = replace(there, cookies=browser.cookies)
+    """A session that cannot be checked opens a panel, but its seals end with the silence."""
+    second = Browser(make_signing())
+    copied = replace(second, cookies=browser.cookies)
     browser.post("/sign-out")
     silence(browser.panel)
     assert shown(replace(browser, cookies=copied.cookies).open())[0] == "denied", "it knows"
-    opened = copied.open()
-    assert shown(opened)[0] == "ready"
+    answer = copied.open()
+    assert shown(answer)[0] == "ready"
     answers_again(browser.panel)
     Revocations(browser.panel.services.database).end(AGENT, 0)
     browser.panel.clock.advance(CHECKED_SECONDS)
-    assert orders(copied, seal_of(opened.text)) == ENDED
+    assert orders(copied, seal_of(answer.text)) == ENDED
     assert shown(copied.open())[1] == "session_expired"
 
 
@@ -245,14 +246,14 @@ def test_who_signs_out_while_the_database_is_silent_is_told_that_it_is_here_alon
 def test_a_silent_database_is_asked_once_in_ten_seconds(
     browser: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A machine that vanished costs seconds for each question."""
+    """Each question to a machine that vanished costs seconds."""
     seals = [seal_of(browser.open(name).text) for name in ("healthy", "unlinked")]
     silence(browser.panel)
     browser.panel.clock.advance(CHECKED_SECONDS)
     for seal in seals:
         browser.panel.section("orders", seal)
-    said = [record for record in caplog.records if record.name == "panel.auth.revocation"]
-    assert len(said) == 1
+    records = [record for record in caplog.records if record.name == "panel.auth.revocation"]
+    assert len(records) == 1
 
 
 # -- the table ---------------------------------------------------------------------------------
@@ -260,23 +261,23 @@ def test_a_silent_database_is_asked_once_in_ten_seconds(
 
 @pytest.fixture
 def engine(url: str) -> Any:
-    made = db.connect(url)
-    yield made
-    made.dispose()
+    new_engine = db.connect(url)
+    yield new_engine
+    new_engine.dispose()
 
 
 def test_a_generation_is_raised_by_who_holds_the_present_one_alone(engine: Engine) -> None:
-    here, there = Revocations(engine), Revocations(engine)
-    found = [here.find(AGENT)]
+    first, second = Revocations(engine), Revocations(engine)
+    generations = [first.find(AGENT)]
     for generation in (0, 0, 5, 1, 0, 2):
-        here.end(AGENT, generation)
-        found.append(there.find(AGENT))
-    assert found == [0, 1, 1, 1, 2, 2, 3]
-    assert there.find(3) == 0
+        first.end(AGENT, generation)
+        generations.append(second.find(AGENT))
+    assert generations == [0, 1, 1, 1, 2, 2, 3]
+    assert second.find(3) == 0
 
 
 def test_the_dashboards_session_opens_anew_after_signing_out(make_signing: MakeSigning) -> None:
-    """Its end is Chatwoot's to say; what came of it before the signing out has ended."""
+    """Chatwoot decides when its session ends; the seals from before the signing out have ended."""
     panel = make_signing("chatwoot-session")
     browser = Browser(panel, cookies=dashboard())
     seal = seal_of(browser.open().text)

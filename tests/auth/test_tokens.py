@@ -1,8 +1,8 @@
-"""Launch keys and seals: what convinces us, and what does not."""
+"""Launch keys and seals: which are accepted, and which are not."""
 
 import string
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from panel.auth.tokens import (
     SEAL_SECONDS,
+    SIGNED_FIELDS,
     InvalidSeal,
     Seal,
     derive_launch_key,
     make_launch_url,
+    make_signer,
     parse_bearer,
 )
 from panel.demo.worlds import AGENT, SECRET
@@ -79,8 +81,8 @@ SEAL = Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven")
 
 def test_a_seal_says_what_was_sealed(standing: Panel) -> None:
     access = standing.services.seals
-    opened = access.open(f"Bearer {access.sign(SEAL)}")
-    assert replace(opened, since=0) == SEAL
+    seal = access.open(f"Bearer {access.sign(SEAL)}")
+    assert replace(seal, since=0) == SEAL
 
 
 @given(st.text(max_size=300))
@@ -99,26 +101,27 @@ def test_a_seal_made_of_a_seal_lives_no_longer_than_the_proof(panel: Panel) -> N
     seal = access.open(f"Bearer {seal_of(panel.open().text)}")
     assert now <= seal.since <= now + 60
     older = replace(seal, since=now - SEAL_SECONDS + 600)
-    made = panel.say(access.sign(older), "pick", 42).text
-    assert access.open(f"Bearer {seal_of(made)}").since == older.since
+    html = panel.say(access.sign(older), "pick", 42).text
+    assert access.open(f"Bearer {seal_of(html)}").since == older.since
     uncovering = {"section": "orders", "reason": "Called back"}
-    shown = panel.ask("POST", "/uncover", access.sign(older), data=uncovering).text
-    assert access.open(f"Bearer {seal_of(shown)}").since == older.since
+    text = panel.ask("POST", "/uncover", access.sign(older), data=uncovering).text
+    assert access.open(f"Bearer {seal_of(text)}").since == older.since
     over = access.sign(replace(seal, since=now - SEAL_SECONDS - 1))
     assert panel.section("orders", over).json() == {"error": {"code": "seal_expired"}}
 
 
 @pytest.mark.parametrize("proof", ["none", "forged", "another's seal"])
 def test_organization_ids_cannot_be_enumerated(standing: Panel, proof: str) -> None:
-    """Whether an id exists is told to proven agents alone, who search; a seal opens its own."""
+    """Only proven agents, who can search, learn whether an id exists; a seal opens its own
+    organization."""
     own = seal_of(standing.open("healthy").text)
     bearer = {"none": None, "forged": "a.b.c", "another's seal": own}[proof]
-    told = set()
+    codes = set()
     for number in (42, 45, 51, 999_999):
         query = {"organization": number, "org": number, "q": number}
         answer = standing.ask("GET", f"/sections/organization?id={number}", bearer, params=query)
-        told.add((answer.status_code, tuple(rows_of(answer.text))))
-    assert told == ({(200, (42,))} if proof == "another's seal" else {(401, ())})
+        codes.add((answer.status_code, tuple(rows_of(answer.text))))
+    assert codes == ({(200, (42,))} if proof == "another's seal" else {(401, ())})
 
 
 def test_an_organization_that_does_not_fit_is_not_told_from_one_that_does_not_exist(
@@ -126,5 +129,13 @@ def test_an_organization_that_does_not_fit_is_not_told_from_one_that_does_not_ex
 ) -> None:
     pages = [standing.open("unlinked", organization=number) for number in (42, 45, 999_999)]
     assert {attribute(page.text, "data-panel") for page in pages} == {"unlinked"}
-    known = str(standing.office.organizations[42]["name"])
-    assert not [page for page in pages if known in page.text]
+    facts = str(standing.office.organizations[42]["name"])
+    assert not [page for page in pages if facts in page.text]
+
+
+def test_the_values_of_a_seal_are_signed_by_the_names_of_its_fields(panel: Panel) -> None:
+    """Wherever a field stands in the class: programs of another version read the seal as well."""
+    assert {field.name for field in fields(Seal)} == set(SIGNED_FIELDS)
+    seal = Seal(AGENT, "shared-secret", 1, 101, 301, 42, since=7, generation=3, verification="v")
+    values = make_signer(panel.settings, "seal").loads(panel.services.seals.sign(seal))
+    assert dict(zip(SIGNED_FIELDS, values, strict=True)) == {**vars(seal), "uncovered": []}

@@ -1,8 +1,8 @@
 """BREAKS: states in which a running installation is broken, by the kind of site that they need.
 
-A row says how the break is made, in a real process, file, server or setting; what happens
-meanwhile; and what `/readyz`, the log and `sync status` say of it. Whoever looks in another way is
-run over the same rows.
+A row tells how to make the break, in a real process, file, server or setting; what happens
+meanwhile; and the words of `/readyz`, the log and `sync status` about it. Other ways to look are
+tested with the same rows.
 """
 
 from tests.broken.inside import DELIVERIES, FILES

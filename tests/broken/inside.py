@@ -1,4 +1,4 @@
-"""Breaks of what is ours: deliveries that are refused, hooks that wait, files."""
+"""Breaks inside our installation: refused deliveries, waiting hooks, files."""
 
 import os
 import resource
@@ -17,12 +17,12 @@ TOO_LATE, DAYS = 601.0, 2 * 86400.0  # seconds
 
 @contextmanager
 def just(_site: Site) -> Iterator[None]:
-    """What happens is the break itself."""
+    """Change nothing: the use of the site is the break itself."""
     yield
 
 
 def then_well(use: Callable[[Site], object]) -> Make:
-    """What ends it is a delivery that is accepted."""
+    """Make a break by `use`, and end it by a delivery that is accepted."""
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
@@ -44,7 +44,7 @@ def open_with_old_key(site: Site) -> None:
 
 
 def post_from_elsewhere(site: Site) -> None:
-    """As every agent does where PANEL_URL is wrong."""
+    """Post as every agent's browser does where PANEL_URL is wrong."""
     site.open(Origin="https://panel.elsewhere.example")
 
 
@@ -57,7 +57,7 @@ def bury(site: Site) -> Iterator[None]:
 
 @contextmanager
 def ring_of_nobody(site: Site) -> Iterator[None]:
-    """A wrong number, by hand."""
+    """Write a hook of an unknown organization by hand."""
     site.run("sync backfill 99999")
     yield
     site.run("sync buried --dismiss-all")
@@ -65,7 +65,7 @@ def ring_of_nobody(site: Site) -> Iterator[None]:
 
 @contextmanager
 def wait_for_days(site: Site) -> Iterator[None]:
-    """Its pass was lost, as by a restored backup."""
+    """Write a hook whose pass was lost, as by a restored backup."""
     came = "strftime('%s') - :days"
     columns = "hook_id, kind, organization, occurred_at, received_at, status"
     values = f"'old', 'order.paid', 42, {came}, {came}, 'waiting'"
@@ -78,9 +78,9 @@ def wait_for_days(site: Site) -> Iterator[None]:
 
 
 def list_files(site: Site) -> list[Path]:
-    """Of the database, as far as they are there."""
-    files = [Path(f"{site.database_file}{each}") for each in COMPANIONS]
-    return [each for each in files if each.exists()]
+    """Return the existing files of the database."""
+    files = [Path(f"{site.database_file}{companion}") for companion in COMPANIONS]
+    return [file for file in files if file.exists()]
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def give_database_away(site: Site) -> Iterator[None]:
 
 @contextmanager
 def give_lock_away(site: Site) -> Iterator[None]:
-    """What a command run by root left."""
+    """Leave the files as a command of root would."""
     lock = Path(f"{site.database_file}.writing.lock")
     lock.touch()
     os.chown(lock, OTHERS, OTHERS)
@@ -105,7 +105,7 @@ def give_lock_away(site: Site) -> Iterator[None]:
 
 @contextmanager
 def hold_lock(site: Site) -> Iterator[None]:
-    """Another program writes, and hangs."""
+    """Let another program write, and hang."""
     with closing(sqlite3.connect(site.database_file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -113,7 +113,7 @@ def hold_lock(site: Site) -> Iterator[None]:
 
 @contextmanager
 def upgrade_database(site: Site) -> Iterator[None]:
-    """A newer program has done it."""
+    """Upgrade the database as a newer program does."""
     with closing(sqlite3.connect(site.database_file)) as other:
         (before,) = other.execute("SELECT oldest_code FROM compatibility").fetchone()
     site.change("UPDATE compatibility SET oldest_code = 999")
@@ -123,8 +123,8 @@ def upgrade_database(site: Site) -> Iterator[None]:
 
 @contextmanager
 def move_database_away(site: Site) -> Iterator[None]:
-    """As a careless clean-up does, while it runs."""
-    files = [each for each in list_files(site) if each.suffix != ".lock"]
+    """Move the database away while the panel runs, as a careless clean-up does."""
+    files = [item for item in list_files(site) if item.suffix != ".lock"]
     elsewhere = site.folder / "elsewhere"
     elsewhere.mkdir()
     for file in files:
@@ -137,7 +137,7 @@ def move_database_away(site: Site) -> Iterator[None]:
 
 @contextmanager
 def fill_disk(site: Site) -> Iterator[None]:
-    """As for the process that serves: it may make no file longer than it was."""
+    """Forbid the serving process to make any file longer, as on a full disk."""
     before = resource.prlimit(site.web_pid, resource.RLIMIT_FSIZE)
     resource.prlimit(site.web_pid, resource.RLIMIT_FSIZE, (0, before[1]))
     yield

@@ -1,4 +1,4 @@
-"""Breaks of the outside worlds, and of what stands before them."""
+"""Breaks of the outside worlds, and of the servers in front of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,17 +17,17 @@ DIEGO = 4  # an agent of no inbox
 
 
 def backfill(site: Site) -> None:
-    """A pass that looks for everybody, also for whom it saw today."""
+    """Run a pass that reads all people, also those whom a pass read today."""
     site.run("sync backfill 42")
 
 
 def ring(site: Site) -> None:
-    """The plugin tells of a change, which asks for a pass."""
+    """Send a hook of the plugin that needs a pass."""
     site.ring()
 
 
 def refresh(site: Site) -> None:
-    """An agent looks; a pass would wait until the limit is over."""
+    """Refresh as an agent does; a pass would wait for the end of the limit."""
     site.office.retry_after = 1
     site.refresh("organization")
 
@@ -37,11 +37,11 @@ def open_and_ring(site: Site) -> None:
     site.ring()
 
 
-# -- how they break --------------------------------------------------------------------------------
+# -- making the breaks ---------------------------------------------------------------------------
 
 
 def answer_instead(front: int, instead: Instead) -> Make:
-    """Whoever stands before a world answers in its place."""
+    """Let a server in front of a world answer in its place."""
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
@@ -57,7 +57,7 @@ def answer_always(front: int, answer: Callable[[], Response]) -> Make:
 
 
 def answer_below(front: int, path: str, answer: Callable[[], Response]) -> Make:
-    """Only where the path has this in it."""
+    """Do the same for paths alone that contain this text."""
 
     def choose(environ: WSGIEnvironment) -> Response | None:
         return answer() if path in environ["PATH_INFO"] else None
@@ -66,7 +66,7 @@ def answer_below(front: int, path: str, answer: Callable[[], Response]) -> Make:
 
 
 def fail(name: str) -> Make:
-    """A row of the built-in back office's faults."""
+    """Make a fault of the built-in back office, by its name."""
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
@@ -78,7 +78,7 @@ def fail(name: str) -> Make:
 
 
 def change_world(world: str, **values: Any) -> Make:
-    """An attribute of a world has another value meanwhile."""
+    """Give an attribute of a world another value meanwhile."""
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
@@ -97,7 +97,7 @@ def _assign(holder: object, values: dict[str, Any]) -> None:
 
 
 def stop_server(world: str) -> Make:
-    """Nobody listens there any more."""
+    """Stop the server of a world, so that nobody listens there."""
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
@@ -127,49 +127,49 @@ def move_token(site: Site) -> Iterator[None]:
 
 @contextmanager
 def demote_token(site: Site) -> Iterator[None]:
-    """The token's user is an agent, and in no inbox."""
+    """Make the token's user an agent, and member of no inbox."""
     user = site.chat.tokens[ADMIN_TOKEN]
     site.chat.tokens[ADMIN_TOKEN] = DIEGO
     yield
     site.chat.tokens[ADMIN_TOKEN] = user
 
 
-# -- how they answer -------------------------------------------------------------------------------
+# -- the wrong answers ---------------------------------------------------------------------------
 
 
 def refuse(status: int, code: str) -> Callable[[], Response]:
-    """As WordPress writes an error."""
+    """Make an error as WordPress writes it."""
     return lambda: native(status, code, "No.")
 
 
 def show_page(status: int, **headers: str) -> Callable[[], Response]:
     def answer() -> Response:
-        made = page(status, "A page")
+        spoiled = page(status, "A page")
         for name, value in headers.items():
-            made.headers[name.replace("_", "-")] = value
-        return made
+            spoiled.headers[name.replace("_", "-")] = value
+        return spoiled
 
     return answer
 
 
-OF_RECORDS = ("wrong_shape", "foreign_rows")  # seen in what was answered
+OF_RECORDS = ("wrong_shape", "foreign_rows")  # faults in the answers themselves
 
 
-def office(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
-    """The pass finds it out, and tells of it in all three places."""
+def office(code: str, name: str, make: Make, words: str, detail: str = "") -> Break:
+    """Make a break of the back office that a pass notices, and that all three places report."""
     return Break(name, make, ring, "back_office", code, detail or code, f"organization 42: {code}",
-                 f"MIDDAG Account {said}",
+                 f"MIDDAG Account {words}",
                  check="documents" if code in OF_RECORDS else "secret")  # fmt: skip
 
 
-def chatwoot(code: str, name: str, make: Make, said: str, detail: str = "") -> Break:
+def chatwoot(code: str, name: str, make: Make, words: str, detail: str = "") -> Break:
     return Break(name, make, open_and_ring, "chatwoot", code, detail or code, f": {code}",
-                 f"Chatwoot {said}", check="token")  # fmt: skip
+                 f"Chatwoot {words}", check="token")  # fmt: skip
 
 
 FAILS = "answers with an error of its own"
 OUTSIDE = (
-    # The back office, and who stands before it.
+    # The back office, and the servers in front of it.
     office("unauthorized", "secret rotated on the plugin's side",
            change_world("office", secrets=["another"]), "refuses our secret or token",
            "CHATWOOT_CONTACT_VIEW_SECRET"),
@@ -207,7 +207,7 @@ OUTSIDE = (
           "organization 42: timeout", code=0, check="secret"),
     Break("a limit of calls", fail("429"), refresh, "back_office", "rate_limited", "rate_limited",
           "organization 42: rate_limited", code=0, check="secret"),
-    # Chatwoot, and who stands before it.
+    # Chatwoot, and the servers in front of it.
     chatwoot("wrong_token", "token revoked", revoke_token, "does not know CHATWOOT_API_TOKEN"),
     chatwoot("other_account", "token of another account", move_token, "says that the token's user"),
     Break("token of an agent", demote_token, Site.open, "chatwoot", "not_permitted",

@@ -1,4 +1,4 @@
-"""What a break is: how it is made, and how it is seen."""
+"""The row of a break: how to make it, and how it is seen."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,19 +10,19 @@ Make = Callable[[Site], AbstractContextManager[object]]
 
 
 def do_nothing(_site: Site) -> None:
-    """The state alone is enough."""
+    """Do nothing: the broken state alone is enough."""
 
 
 @dataclass(frozen=True)
 class Break:
     """`make` breaks a site and mends it at its end; `use`: what happens meanwhile.
 
-    `part`, `word`: of `/readyz`, what is not well; empty where nothing of ours is, on purpose.
-    `detail`, `log`, `status`: words that stand in its details, in a line of the log, in what
-    `sync status` prints; empty: nothing is said there, on purpose. `code`: how `sync status` ends.
-    `is_apart`: it is asked by a process without root's powers.
-    `check`, `cause`: what `doctor` says is at fault, and a word of why; empty: part and word.
-    `is_named`: `doctor` can see it; False: it is only seen by the process that it befalls.
+    `part`, `word`: the part of `/readyz` that is not well, and its word; empty where our parts are
+    well, on purpose. `detail`, `log`, `status`: words in the details, in a line of the log, in the
+    output of `sync status`; empty: that place is silent, on purpose. `code`: the exit code of `sync
+    status`. `is_apart`: `sync status` runs in a process without root's powers. `check`, `cause`:
+    the check that `doctor` calls at fault, and a word of the cause; empty: part and word.
+    `is_named`: `doctor` can see the break; False: only the process that it befalls can.
     """
 
     name: str

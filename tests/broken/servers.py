@@ -12,7 +12,7 @@ from tests.broken.rows import Break, Make
 from tests.broken.site import Site
 from tests.conftest import Redis
 
-CLOSE, OPEN = (f"ALTER DATABASE {{name}} ALLOW_CONNECTIONS {each}" for each in ("false", "true"))
+CLOSE, OPEN = (f"ALTER DATABASE {{name}} ALLOW_CONNECTIONS {name}" for name in ("false", "true"))
 AWAY = "the part database is not well: away"
 
 
@@ -25,13 +25,14 @@ def refresh(site: Site) -> None:
 
 
 def administer(site: Site, *statements: str) -> None:
-    """As PostgreSQL's administrator, who after each ends all sessions of the panel's too."""
+    """Run statements as PostgreSQL's administrator, and after each of them end the panel's
+    sessions."""
     url = make_url(site.environ["PANEL_DATABASE_URL"])
     address = url.set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.format(name=url.database).encode())
-            # It waits until the session is gone.
+            # The function waits until the session is gone.
             ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             connection.execute(f"{ended} WHERE datname = %s".encode(), [url.database])
 
@@ -61,7 +62,7 @@ def configure_redis(name: str, value: str, before: str) -> Make:
 
 @contextmanager
 def follow_another(site: Site) -> Iterator[None]:
-    """It was made a replica, which refuses to be written."""
+    """Make the server a replica, which refuses writes."""
     with redis.Redis.from_url(site.servers["redis"].url) as client:
         client.replicaof("127.0.0.1", "1")
         yield

@@ -1,7 +1,7 @@
 """A running installation to be broken: the panel's own processes, its servers, both outside worlds.
 
-The outside worlds stand behind a front each, as behind a proxy or a firewall that can be told to
-answer in their place.
+Each outside world stands behind a front, as behind a proxy or a firewall, which a test can make
+answer in the world's place.
 """
 
 import hmac
@@ -47,7 +47,8 @@ Instead = Callable[[WSGIEnvironment], Response | None]
 
 
 class Front:
-    """A WSGI app before a world. `instead`: the answer in its place, None where it may answer."""
+    """A WSGI app before a world. `instead`: the answer in the world's place; None: the world
+    answers."""
 
     def __init__(self, world: Any) -> None:
         self.world = world
@@ -65,7 +66,7 @@ class Front:
 
 
 class Process:
-    """A process of ours, which writes into `lines`."""
+    """A process of ours; `lines`: its output."""
 
     def __init__(
         self, command: list[str], environ: dict[str, str], lines: list[str], **options: Any
@@ -106,7 +107,7 @@ class Process:
 
 
 def _without_powers() -> list[str]:
-    """Root would pass every mode of a file."""
+    """Return a command's beginning that drops root's powers: root may write every file."""
     if os.geteuid():
         return []
     setpriv = shutil.which("setpriv") or pytest.skip("no setpriv here (util-linux)")
@@ -115,14 +116,14 @@ def _without_powers() -> list[str]:
 
 @dataclass(frozen=True)
 class Health:
-    """What `/readyz` says."""
+    """The answer of `/readyz`."""
 
     status: int
     body: dict[str, Any]
 
     @property
     def wrong(self) -> dict[str, str]:
-        """The parts that are not well, with their words."""
+        """Return the parts that are not well, with their words."""
         parts: dict[str, str] = self.body["parts"]
         return {name: word for name, word in parts.items() if word not in ("ok", "unused")}
 
@@ -132,7 +133,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     code: int
     output: str
@@ -140,7 +141,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """A panel that is served, with all around it. `lines`: what its processes have written."""
+    """A panel that is served, with its servers and worlds. `lines`: the output of its processes."""
 
     environ: dict[str, str]
     folder: Path
@@ -152,9 +153,9 @@ class Site:
     web: Process | None = None
     workers: list[Process] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    servers: dict[str, Any] = field(default_factory=dict)  # by name; those of the worlds too
+    servers: dict[str, Any] = field(default_factory=dict)  # by name; the worlds' servers too
 
-    # -- its processes -----------------------------------------------------------------------------
+    # -- processes -------------------------------------------------------------------------
 
     def start_web(self) -> None:
         listener = self.stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
@@ -175,7 +176,7 @@ class Site:
 
     @property
     def web_pid(self) -> int:
-        """The process that serves: gunicorn's child."""
+        """Return the process that serves: gunicorn's child."""
         assert self.web
         children = Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children").read_text()
         return int(children.split()[0])
@@ -186,7 +187,7 @@ class Site:
 
     @cached_property
     def app(self) -> Flask:
-        """The application as a command has it, in this process."""
+        """Return the application as a command has it, in this process."""
         app = create_app(from_env(self.environ))
         self.stack.callback(self.services_of(app).database.dispose)
         return app
@@ -195,19 +196,20 @@ class Site:
         return get(Services, app)
 
     def change(self, statement: str, **values: Any) -> None:
-        """Past the panel, as an administrator or a restored backup changes the database."""
+        """Change the database past the panel, as an administrator or a restored backup does."""
         with get(Services, self.app).database.begin() as connection:
             connection.execute(text(statement), values)
 
     def beside(self, folder: Path, **changes: str) -> "Site":
-        """Another panel before the same worlds, with files of its own; nothing is started."""
+        """Return another panel before the same worlds, with files of its own; nothing is
+        started."""
         with_tables(folder)
         own = environment("", self.environ["CHATWOOT_URL"], folder)
         own["MIDDAG_API_URL"] = self.environ["MIDDAG_API_URL"]
         environ = {**own, "PANEL_WORKER": "separate", **changes}
         return Site(environ, folder, self.office, self.chat, self.fronts, self.stack)
 
-    # -- what happens in it ------------------------------------------------------------------------
+    # -- events ---------------------------------------------------------------------
 
     def ask(self, method: str, path: str, bearer: str = "", **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
@@ -218,9 +220,9 @@ class Site:
         row = SCENARIOS[CUSTOMER]
         account = self.environ["CHATWOOT_ACCOUNT_ID"]
         hints = {"conversation": row.conversation, "contact": row.contact, "account": account}
-        told = {**hints, "agent_id": AGENT}
+        fields = {**hints, "agent_id": AGENT}
         key = key or derive_launch_key(self.environ["CHATWOOT_CONTACT_VIEW_SECRET"])
-        return self.ask("POST", "/contact", key, data=told, headers=headers)
+        return self.ask("POST", "/contact", key, data=fields, headers=headers)
 
     @cached_property
     def seal(self) -> str:
@@ -243,30 +245,32 @@ class Site:
     def deliver(
         self, late: float = 0.0, secret: str = WEBHOOK_SECRET, is_signed: bool = True
     ) -> int:
-        """A webhook of Chatwoot."""
+        """Deliver a webhook of Chatwoot."""
         raw = json.dumps({"event": "conversation_typing_on"}).encode()
         stamp = str(int(time.time() - late))
-        made = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
-        signed = {"X-Chatwoot-Timestamp": stamp, "X-Chatwoot-Signature": f"sha256={made}"}
+        digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+        signed = {"X-Chatwoot-Timestamp": stamp, "X-Chatwoot-Signature": f"sha256={digest}"}
         headers = {"Content-Type": "application/json", **(signed if is_signed else {})}
         return self.ask("POST", "/sync/chatwoot", data=raw, headers=headers).status_code
 
     def use_well(self) -> None:
-        """One of each that ends an alarm: an agent, a hook without a pass, a webhook, a pass."""
+        """Make each event that ends an alarm: an opening, a hook without a pass, a webhook, a
+        pass."""
         self.open()
         self.ring(event="order.created")
         self.deliver()
         if self.health().wrong.keys() & {"retries", "back_office", "documents", "chatwoot"}:
             self.run(f"sync backfill {ORGANIZATION} --json")
 
-    # -- what is told of it ------------------------------------------------------------------------
+    # -- reports ---------------------------------------------------------------------
 
     def health(self) -> Health:
         answer = self.ask("GET", "/readyz")
         return Health(answer.status_code, answer.json())
 
     def run(self, line: str, apart: bool = False) -> Answer:
-        """A command; `apart`: in a process of its own, for whom modes and owners count."""
+        """Run a command; `apart`: in a process of its own, for which modes and owners of files
+        count."""
         if not apart:
             result = self.app.test_cli_runner().invoke(args=line.split())
             return Answer(result.exit_code, result.output)
@@ -281,7 +285,7 @@ class Site:
 
 @contextmanager
 def site(folder: Path, **changes: str) -> Iterator[Site]:
-    """One whose files lie in `folder`; nothing is started."""
+    """Make a site whose files lie in `folder`; nothing is started."""
     office, chat = demo_worlds(TODAY)
     fronts = Front(office), Front(chat)
     with ExitStack() as stack:

@@ -16,18 +16,18 @@ PATIENCE = 60.0  # seconds, on a busy machine
 
 @pytest.fixture(scope="module")
 def on_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One machine: gunicorn, which executes passes too, SQLite, a cache of files."""
+    """A single machine: gunicorn, which executes passes too, SQLite, a cache of files."""
     folder = tmp_path_factory.mktemp("on_files")
-    with site(folder, CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET) as made:
-        made.start_web()
-        made.await_web()
-        made.use_well()
-        await_well(made)
-        yield made
+    with site(folder, CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET) as running_site:
+        running_site.start_web()
+        running_site.await_web()
+        running_site.use_well()
+        await_well(running_site)
+        yield running_site
 
 
 def await_well(broken: Site) -> None:
-    """What is mended is said to be well again, by all who were asked."""
+    """Wait until `/readyz`, the log and `sync status` report that all is well again."""
 
     def is_well() -> bool:
         broken.use_well()
@@ -46,7 +46,7 @@ def check(row: Break, broken: Site) -> None:
             expect_status(row, broken)
             expect_doctor(row, broken)
             expect_line(row, broken, heard)
-        except AssertionError as error:  # it has to be mended all the same
+        except AssertionError as error:  # the break has to be mended all the same
             failed = error
     await_well(broken)
     if failed:
@@ -59,51 +59,51 @@ def expect_line(row: Break, broken: Site, heard: int) -> None:
 
 
 def expect_health(row: Break, broken: Site) -> None:
-    """It goes on to answer 200, for it shows something still."""
-    seen: list[Health] = []
+    """Check `/readyz`, which goes on to answer 200, because the panel still shows something."""
+    reports: list[Health] = []
 
     def is_seen() -> bool:
-        seen.append(broken.health())
-        return seen[-1].wrong.get(row.part, "") == row.word
+        reports.append(broken.health())
+        return reports[-1].wrong.get(row.part, "") == row.word
 
     wait_until(is_seen, PATIENCE)
-    assert seen[-1].status == 200
-    assert seen[-1].body["status"] == ("degraded" if row.part else "ready")
-    assert row.detail in seen[-1].explain(row.part)
+    assert reports[-1].status == 200
+    assert reports[-1].body["status"] == ("degraded" if row.part else "ready")
+    assert row.detail in reports[-1].explain(row.part)
 
 
 def expect_status(row: Break, broken: Site) -> None:
-    seen: list[Answer] = []
+    answers: list[Answer] = []
 
     def is_seen() -> bool:
-        seen.append(broken.run("sync status", apart=row.is_apart))
-        return row.status in seen[-1].output and seen[-1].code == row.code
+        answers.append(broken.run("sync status", apart=row.is_apart))
+        return row.status in answers[-1].output and answers[-1].code == row.code
 
     wait_until(is_seen, PATIENCE)
-    assert "Traceback" not in seen[-1].output
+    assert "Traceback" not in answers[-1].output
 
 
 def expect_doctor(row: Break, broken: Site) -> None:
-    """It asks anew whatever it names, whichever process met it."""
+    """Check `doctor`, which asks anew, whichever process met the break."""
     if row.is_named:
         await_diagnosis(broken, row.check or row.part, row.cause or row.word, row.is_apart)
 
 
 def await_diagnosis(broken: Site, check: str, cause: str, apart: bool = False) -> None:
-    seen: list[Answer] = []
+    answers: list[Answer] = []
 
     def is_seen() -> bool:
-        seen.append(broken.run("doctor", apart=apart))
-        lines = [line.split() for line in seen[-1].output.splitlines()]
+        answers.append(broken.run("doctor", apart=apart))
+        lines = [line.split() for line in answers[-1].output.splitlines()]
         wrong = [line for line in lines if line[:1] in (["fault"], ["warning"])]
         return any(line[1] == check and cause in " ".join(line) for line in wrong)
 
     try:
         wait_until(is_seen, PATIENCE)
     except AssertionError:
-        raise AssertionError(seen[-1].output) from None
-    assert seen[-1].code == 1
-    assert "Traceback" not in seen[-1].output
+        raise AssertionError(answers[-1].output) from None
+    assert answers[-1].code == 1
+    assert "Traceback" not in answers[-1].output
 
 
 @pytest.mark.parametrize("row", ON_FILES, ids=lambda row: row.name)
@@ -113,7 +113,7 @@ def test_on_one_machine_it_is_seen(on_files: Site, row: Break) -> None:
 
 @pytest.fixture(scope="module")
 def on_servers(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Iterator[Site]:
-    """As of several machines: PostgreSQL, Redis, a worker of its own."""
+    """An installation as of several machines: PostgreSQL, Redis, a separate worker."""
     folder = tmp_path_factory.mktemp("on_servers")
     server = start_redis(folder)
     url = postgres.create(cluster, "broken", "template")
@@ -124,14 +124,14 @@ def on_servers(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Iterat
         "PANEL_URL": "https://panel.example.com",
         "CHATWOOT_WEBHOOK_SECRET": WEBHOOK_SECRET,
     }
-    with site(folder, **settings) as made:
-        made.servers["redis"] = server
-        made.start_web()
-        made.start_worker()
-        made.await_web()
-        made.await_worker()
-        await_well(made)
-        yield made
+    with site(folder, **settings) as running_site:
+        running_site.servers["redis"] = server
+        running_site.start_web()
+        running_site.start_worker()
+        running_site.await_web()
+        running_site.await_worker()
+        await_well(running_site)
+        yield running_site
     server.process.kill()
     server.process.wait()
 
@@ -143,15 +143,15 @@ def test_on_several_machines_it_is_seen(on_servers: Site, row: Break) -> None:
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
-    """A panel with each wrong setting, before the same worlds; by the name of the row."""
+    """Panels with each wrong setting, before the same worlds, by the name of the row."""
     with site(tmp_path_factory.mktemp("worlds")) as worlds:
-        made = {
+        sites = {
             row.name: worlds.beside(tmp_path_factory.mktemp("start"), **row.fill(worlds))
             for row in AT_START
         }
-        for each in made.values():
-            each.start_web()
-        yield made
+        for entry in sites.values():
+            entry.start_web()
+        yield sites
 
 
 @pytest.mark.parametrize("row", AT_START, ids=lambda row: row.name)

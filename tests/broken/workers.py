@@ -1,4 +1,4 @@
-"""Breaks of who executes passes, where that is a process of its own."""
+"""Breaks of the worker, where that is a separate process."""
 
 import signal
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def freeze_worker(site: Site) -> Iterator[None]:
 
 @contextmanager
 def copy_account(site: Site) -> Iterator[None]:
-    """Another installation has marked Chatwoot's account before this worker starts."""
+    """Let another installation mark Chatwoot's account before this worker starts."""
     site.workers[-1].end()
     assert site.run("setup --take-over").code in (0, 1)
     site.change("UPDATE installation SET id = 'of-another'")

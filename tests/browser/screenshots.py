@@ -106,8 +106,8 @@ def write_sheet(states: list[State]) -> Path:
     looks += [(DEMO, theme, LOCALES[0], (DEMO_WIDTH,)) for theme in THEMES]
     rows = []
     for name, theme, locale, widths in looks:
-        pictures = (picture(name, theme, locale, width) for width in widths)
-        images = "".join(f'<img loading="lazy" src="{html.escape(each)}">' for each in pictures)
+        files = (picture(name, theme, locale, width) for width in widths)
+        images = "".join(f'<img loading="lazy" src="{html.escape(file)}">' for file in files)
         rows.append(f"<h2>{html.escape(name)}, {theme}, {locale}</h2><div>{images}</div>")
     style = "body{background:#888;font:14px sans-serif}div{display:flex;gap:16px;align-items:start}"
     sheet = FOLDER / "index.html"

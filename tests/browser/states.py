@@ -12,7 +12,7 @@ from panel.data.db import transaction
 from panel.data.inbox_tables import BURIED, hooks
 from panel.data.verification_tries import MOST_TRIES
 from panel.demo.scenarios import REGULARS, SCENARIOS
-from panel.demo.worlds import AGENT_TOKEN, SECRET
+from panel.demo.worlds import AGENT, AGENT_TOKEN, SECRET
 from tests.browser.conftest import SECTIONS, Demo, Panel
 
 Act = Callable[[Demo, Panel], None]
@@ -211,6 +211,17 @@ def rotate_secret(demo: Demo) -> None:
     demo.office.secrets[:] = [f"another {SECRET}"]
 
 
+def appoint(demo: Demo) -> None:
+    """The agent of the demo is an administrator from now on."""
+    demo.chat.agents[AGENT]["role"] = "administrator"
+
+
+def ask_why(demo: Demo, panel: Panel) -> None:
+    sign_in(demo, panel)
+    panel.find("[data-action=why]").click()
+    expect(panel.find("#why[open] pre")).to_be_visible()
+
+
 OUTAGES = ("502", "hang", "reset", "huge", "redirect", "rest_no_route", "wrongshape", "truncated")
 
 STATES = (
@@ -248,5 +259,6 @@ STATES = (
     State("signed in", "healthy", sign_in, proof=ACCESS_TOKEN),
     State("arrange", "healthy", arrange, proof=ACCESS_TOKEN),
     State("note", "healthy", write_note, proof=ACCESS_TOKEN),
+    State("why", "healthy", ask_why, appoint, ACCESS_TOKEN, alone=True),
     State("collapsed", "many", collapse, proof=ACCESS_TOKEN),
 )

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from panel.demo.worlds import AGENT_TOKEN
+from tests.browser.bridge import say_in_app
 from tests.browser.conftest import SECTIONS, Demo, MakeDemo, OpenWindow, Panel
-from tests.browser.test_opening import say_in_app
 
 # Each text that the status region was given, in order, as a screen reader hears of it.
 LISTEN = """() => {

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from panel.demo.worlds import AGENT_TOKEN, SECRET
 from tests.browser.conftest import Demo, MakeDemo, OpenWindow, Panel
 from tests.browser.test_barriers import find_barriers
-from tests.browser.test_looks import pasted
+from tests.browser.test_keyboard import pasted
 from tests.browser.test_measures import WATCH, sized
 
 LANGUAGES = ["en-US", "pt-BR"]

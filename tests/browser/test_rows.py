@@ -1,8 +1,11 @@
 """Rows opened in place: by keyboard, over a refresh, without a jump, and without a barrier."""
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from panel.services import register
 from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 from tests.browser.test_barriers import find_barriers
 
@@ -114,6 +117,24 @@ def test_what_is_uncovered_is_uncovered_in_opened_rows_and_hidden_when_it_ends(
     panel.refresh("orders")
     expect(told(panel, "orders", 4201).locator("[data-masked]")).not_to_have_count(0)
     expect(panel.section("orders").locator(".money")).to_have_count(0)
+
+
+def test_notes_are_uncovered_from_their_row_where_nothing_else_of_the_section_is_hidden(
+    demo: Demo, page: Page
+) -> None:
+    shared = demo.services
+    settings = replace(shared.settings, mask="secrets")
+    register(demo.house.panel, replace(shared, settings=settings))  # type: ignore[arg-type]
+    panel = demo.open(page)
+    panel.settle()
+    expect(panel.section("quotes").locator("[data-action=reveal]")).to_have_count(0)
+    open_row(panel, "quotes", 4202)
+    notes = told(panel, "quotes", 4202).locator(".typed")
+    expect(notes.locator("[data-masked]")).to_have_count(1)
+    panel.uncover("quotes")
+    expect(notes).to_contain_text("Renovação anual do Tema Campus, com instalação.")
+    expect(panel.find("#quotes-4202 .details [data-action=reveal]")).to_have_count(0)
+    expect(panel.find(opener(panel, "quotes", 4202))).to_have_attribute("aria-expanded", "true")
 
 
 @pytest.mark.parametrize(("locale", "scheme"), [("en-US", "light"), ("pt-BR", "dark")])

@@ -1,4 +1,4 @@
-"""Answers that come out of somebody's cache: as old as they are, and never fresh after a touch."""
+"""Answers that come from a cache in between: as old as they are, and never fresh after a touch."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ SWR, FRESH, NO_CACHE = (
 
 @dataclass
 class Behind:
-    """A cache of ours over an origin with somebody's cache in between: `age` 0 asks the origin."""
+    """Our cache over an origin with another cache in between; `age` 0: the origin answers."""
 
     cache: Cache
     clock: Clock
@@ -99,7 +99,7 @@ def test_a_touched_section_is_never_fresh_out_of_a_cache(
     behind.answer(["as before"], age)
     reading = behind.read(control)
     assert reading.late == "cached_upstream"
-    # And it stays touched: whoever comes next asks again.
+    # The copy stays touched: the next reader asks again.
     behind.answer(["new"], 0.0)
     assert (behind.read(SWR).value, behind.read(SWR).late) == (["new"], None)
 
@@ -149,16 +149,16 @@ def test_a_touch_of_one_section_is_none_of_another(behind: Behind) -> None:
     assert behind.read(resource=QUOTES).late is None
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_a_hit_of_unknown_age_is_never_fresh(behind: Behind, known: bool) -> None:
-    if known:
+@pytest.mark.parametrize("age_known", [False, True])
+def test_a_hit_of_unknown_age_is_never_fresh(behind: Behind, age_known: bool) -> None:
+    if age_known:
         behind.read()
         behind.clock.advance(100)
     behind.answer(["who knows"], None)
     reading = behind.read()
     assert (reading.value, reading.late) == (["who knows"], "cached_upstream")
-    # It cannot be older than the copy that was there: that cache had none, or the same.
-    assert behind.seconds_old(reading) == (100 if known else 0)
+    # The copy cannot be older than the one before it: then that cache had no copy, or the same one.
+    assert behind.seconds_old(reading) == (100 if age_known else 0)
     assert behind.read(SWR).late == "aged"
     assert behind.read(FRESH).late == "cached_upstream"
 
@@ -179,13 +179,13 @@ def test_a_refresh_is_not_answered_by_what_was_made_before_it(behind: Behind) ->
     behind.age = 30.0
     refreshed = behind.read(NO_CACHE)
     assert (refreshed.late, behind.seconds_old(refreshed)) == ("cached_upstream", 30)
-    # Who does not ask for more takes what is within its time to live.
+    # A reader that asks for no more takes a copy within its time to live.
     assert behind.read(FRESH).late is None
     assert behind.asked == 3
 
 
 def test_the_second_in_which_a_touch_came_is_in_doubt(behind: Behind) -> None:
-    """`Age` is told in whole seconds: one of 10 may be 10.9 seconds old."""
+    """`Age` is given in whole seconds: an answer of 10 may be 10.9 seconds old."""
     behind.read()
     behind.cache.touch(42, "orders")
     behind.clock.advance(10.5)
@@ -195,12 +195,12 @@ def test_the_second_in_which_a_touch_came_is_in_doubt(behind: Behind) -> None:
 
 def test_another_process_knows_of_the_touch_once_such_a_cache_was_met(tmp_path: Path) -> None:
     clock = Clock()
-    one, other = (
+    first_read, other = (
         Behind(build_cache(f"file:{tmp_path}", Flask("test"), clock), clock) for _ in "ab"
     )
-    one.age = 20.0
-    one.read(resource=QUOTES)
-    one.cache.touch(42, "licenses")
+    first_read.age = 20.0
+    first_read.read(resource=QUOTES)
+    first_read.cache.touch(42, "licenses")
     clock.advance(5)
     other.age = 20.0
     assert other.read().late == "cached_upstream"
@@ -222,9 +222,9 @@ def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> N
         first = pool.submit(behind.cache.read, ORDERS, NO_CACHE, slow)
         assert begun.wait(10)
         rest = [pool.submit(behind.cache.read, ORDERS, NO_CACHE, behind.fetch) for _ in range(8)]
-        wait_until(lambda: all(each.running() for each in rest))
+        wait_until(lambda: all(future.running() for future in rest))
         end.set()
-        late = {each.result(10).late for each in [first, *rest]}
+        late = {future.result(10).late for future in [first, *rest]}
     assert late == {"cached_upstream"}
     assert behind.asked == 2
 
@@ -247,8 +247,8 @@ def test_a_copy_of_an_older_version_of_ours_is_read_as_one_from_the_origin(behin
     [stored] = behind.cache.store.get(ORDERS.entry_key)
     entry = Entry.parse(stored)
     assert entry.copy
-    kept = {name: getattr(entry.copy, name) for name in entry.copy.__struct_fields__}
-    del kept["age"]
-    assert behind.cache.store.put(42, ORDERS.entry_key, {"copy": kept}, 60)
+    store_reader = {name: getattr(entry.copy, name) for name in entry.copy.__struct_fields__}
+    del store_reader["age"]
+    assert behind.cache.store.put(42, ORDERS.entry_key, {"copy": store_reader}, 60)
     assert behind.read().late is None
     assert behind.asked == 1

@@ -1,4 +1,4 @@
-"""Generations: gone during a write, another one afterwards, the same for every process."""
+"""Generations: absent during a write, a new one afterwards, the same for every process."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -38,13 +38,13 @@ def test_an_organization_has_no_generation_until_something_was_written(
 
 
 def test_every_renewal_is_another_generation_and_stands(generations: Generations) -> None:
-    seen = set()
+    marks = set()
     for _ in range(5):
         generations.renew(42)
         generation = generations.get(42)
         assert generation == generations.get(42)
-        seen.add(generation)
-    assert len(seen) == 5
+        marks.add(generation)
+    assert len(marks) == 5
 
 
 def test_a_dropped_generation_is_gone_and_may_be_dropped_again(generations: Generations) -> None:

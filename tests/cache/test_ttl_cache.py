@@ -1,4 +1,4 @@
-"""What is remembered: how much of it, and for how long."""
+"""The bounds of a TTL cache: the number of values, and their time."""
 
 from concurrent.futures import ThreadPoolExecutor
 

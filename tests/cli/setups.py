@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 from panel.cli.definitions import EVENTS
@@ -28,7 +29,8 @@ VERSION = "4.16.2"
 
 @contextmanager
 def account_of_others(worlds: Worlds, folder: Path) -> Iterator[MakePanel]:
-    """Panels before that account, whose tokens and version are as at first afterwards."""
+    """Panels before that account; the test ends with the tokens and the version of the
+    beginning."""
     chat = worlds.chat
     chat.definitions = {3: {**FOREIGN_KEY, "attribute_display_type": "text"}}
     chat.dashboard_apps, chat.webhooks = {1: deepcopy(FOREIGN_APP)}, {2: deepcopy(FOREIGN_HOOK)}
@@ -66,3 +68,8 @@ def definition(chat: Chatwoot, key: str, model: str = "contact_attribute") -> Js
     rows = chat.definitions.values()
     (row,) = [row for row in rows if (row["attribute_key"], row["attribute_model"]) == (key, model)]
     return row
+
+
+@pytest.fixture
+def panel(make: MakePanel) -> Panel:
+    return make(PANEL_URL=PANEL_URL)

@@ -1,4 +1,4 @@
-"""What an administrator is told of amounts while `MIDDAG_INTEGER_MONEY` is not set."""
+"""The lines of setup about amounts while `MIDDAG_INTEGER_MONEY` is not set."""
 
 import json
 
@@ -6,12 +6,12 @@ import pytest
 
 from panel.cli.integer_money import explain_integer_money
 from tests.conftest import MakePanel, Panel
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 
 @pytest.fixture
 def panel(make_panel: MakePanel) -> Panel:
-    """Before worlds of its own: other tests of this folder share theirs."""
+    """A panel before worlds of its own; the other tests of this folder share theirs."""
     return make_panel()
 
 
@@ -66,16 +66,16 @@ def test_without_a_known_organization_it_says_when_to_come_back(panel: Panel) ->
     assert panel.office.calls == []
 
 
-@pytest.mark.parametrize(("value", "shown"), [("", True), ("units", False), ("cents", False)])
+@pytest.mark.parametrize(("value", "visible"), [("", True), ("units", False), ("cents", False)])
 def test_setup_explains_it_while_it_is_not_set(
-    make_panel: MakePanel, value: str, shown: bool
+    make_panel: MakePanel, value: str, visible: bool
 ) -> None:
     panel = make_panel(PANEL_URL="https://panel.example.com", MIDDAG_INTEGER_MONEY=value)
     plant(panel)
     learn(panel, 42, 43)
     setup = panel.app.test_cli_runner().invoke
     plain = setup(args=["setup", "--dry-run"]).stdout
-    assert (EXAMPLES[0] in plain) is shown
-    told = json.loads(setup(args=["setup", "--dry-run", "--json"]).stdout)
-    assert ("integer_money" in told) is shown
+    assert (EXAMPLES[0] in plain) is visible
+    document = json.loads(setup(args=["setup", "--dry-run", "--json"]).stdout)
+    assert ("integer_money" in document) is visible
     assert "integer_money" not in json.loads(setup(args=["setup", "--remove", "--json"]).stdout)

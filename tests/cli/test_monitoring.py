@@ -45,14 +45,14 @@ def worker(settings: dict[str, str], *options: str) -> Iterator[subprocess.Popen
 
 
 def test_two_processes_answer_for_both(worlds: Worlds, tmp_path: Path) -> None:
-    """Whoever is asked, each figure is the sum; and it never falls."""
+    """Each process answers with the sum of both, and the sum never falls."""
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path)
     with gunicorn(settings, workers=2) as served:
         before = read(served.url)
         assert before["panel_request_seconds_count", "answered", "contact"] == 0
         for _ in range(6):
             open_like_a_browser(served.url)
-        counted = [read(served.url) for _ in range(8)]  # of one process or the other
+        counted = [read(served.url) for _ in range(8)]  # either process may answer
     for figures in counted:
         assert figures["panel_request_seconds_count", "answered", "contact"] == 6
         assert figures["panel_upstream_seconds_count", "orders", "127.0.0.1", "ok"] == 1
@@ -66,7 +66,8 @@ def test_a_worker_on_its_own_tells_its_passes(worlds: Worlds, tmp_path: Path) ->
         wait_until(lambda: answers(url), 60)
         assert ring(served.url, "order.paid", 42).status_code == 202
         wait_until(lambda: read(url)["panel_pass_seconds_count", "done"] == 1, 60)
-        assert read(served.url)["panel_pass_seconds_count", "done"] == 0  # each tells its own
+        # A worker counts for itself.
+        assert read(served.url)["panel_pass_seconds_count", "done"] == 0
         ours = {key: value for key, value in read(url).items() if key[0] == "panel_hooks_waiting"}
         assert ours == {("panel_hooks_waiting",): 0}
         for path in ("/", "/contact", "/sync/hooks", "/static/panel.js", "/metrics/x"):
@@ -83,17 +84,18 @@ def test_a_port_that_cannot_be_had_is_one_sentence(
 ) -> None:
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
     with worker(settings, "--monitor", address) as process:
-        _, told = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert told.startswith(f"--monitor {address} cannot be had: ")
-    assert len(told.splitlines()) == 1
+    assert output.startswith(f"--monitor {address} cannot be had: ")
+    assert len(output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("changes", [{}, {"CHATWOOT_URL": "nowhere"}], ids=["stopped", "refused"])
 def test_the_folder_of_the_counters_goes_with_its_gunicorn(
     worlds: Worlds, tmp_path: Path, changes: dict[str, str]
 ) -> None:
-    """A start that is refused is tried again for ever, by systemd or by a person."""
+    """Systemd or a person tries a refused start again and again, so no folder may be left each
+    time."""
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path) | changes
     command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", "2"]
     listening = f"127.0.0.1:{free_port()}"
@@ -114,6 +116,6 @@ def test_the_folder_of_the_counters_goes_with_its_gunicorn(
 
 
 def find_folders(master: int) -> list[Path]:
-    """Those that this gunicorn has made."""
+    """Return the folders that this gunicorn has made."""
     folders = [Path("/dev/shm"), Path(tempfile.gettempdir())]
-    return [each for folder in folders for each in folder.glob(f"panel-counters-{master}-*")]
+    return [path for folder in folders for path in folder.glob(f"panel-counters-{master}-*")]

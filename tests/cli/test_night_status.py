@@ -1,4 +1,4 @@
-"""What `sync status` and the figures say of the night: how far it is, and what stopped."""
+"""`sync status` and the figures about the night: its progress, and the reason of a stop."""
 
 import time
 from dataclasses import replace
@@ -12,7 +12,7 @@ from panel.cli.night_status import (
     find_night_problems,
 )
 from panel.data.nights import CLOSING, OFFICE, NightRow, Nights
-from tests.cli.test_commands import FOUND, make, panel, read, run, worlds
+from tests.cli.running import FOUND, make, panel, read, run, worlds
 from tests.conftest import Panel
 from tests.web.test_metrics import read_figures
 

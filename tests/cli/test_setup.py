@@ -1,7 +1,5 @@
-"""`setup` against the built-in Chatwoot: what it makes, corrects, leaves alone, removes, tells."""
+"""`setup` against the built-in Chatwoot: rows that it makes, corrects, leaves alone or removes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,8 +7,6 @@ import pytest
 from panel.auth.tokens import make_launch_url
 from panel.cli.definitions import DEFINITIONS, EVENTS, MODELS, TYPES
 from panel.data.directory import Person
-from panel.demo.chatwoot import Chatwoot, Failure, never
-from panel.demo.world import Call
 from panel.sync.people import OUR_ATTRIBUTES
 from tests.cli.setups import (
     FOREIGN_APP,
@@ -18,6 +14,7 @@ from tests.cli.setups import (
     HOOK_URL,
     PANEL_URL,
     definition,
+    panel,
     setup,
     standing,
     told,
@@ -25,25 +22,22 @@ from tests.cli.setups import (
 )
 from tests.conftest import MakePanel, Panel
 
-
-@pytest.fixture
-def panel(make: MakePanel) -> Panel:
-    return make(PANEL_URL=PANEL_URL)
+__all__ = ["panel"]  # a fixture
 
 
 def test_it_makes_every_definition_of_the_design(panel: Panel) -> None:
     assert setup(panel).exit_code == 0
     rows = panel.chat.definitions.values()
-    made = {(row["attribute_model"], row["attribute_key"]): row for row in rows}
-    for wanted in DEFINITIONS:
-        row = made[MODELS[wanted.model], wanted.key]
-        assert row["attribute_display_type"] == TYPES[wanted.type]
-        assert row["attribute_values"] == list(wanted.values)
-    assert len(made) == len(DEFINITIONS) + 1
+    created_rows = {(row["attribute_model"], row["attribute_key"]): row for row in rows}
+    for expected in DEFINITIONS:
+        row = created_rows[MODELS[expected.model], expected.key]
+        assert row["attribute_display_type"] == TYPES[expected.type]
+        assert row["attribute_values"] == list(expected.values)
+    assert len(created_rows) == len(DEFINITIONS) + 1
 
 
 def test_every_attribute_that_a_pass_writes_has_its_definition() -> None:
-    of_contacts = {each.key for each in DEFINITIONS if MODELS[each.model] == "contact_attribute"}
+    of_contacts = {row.key for row in DEFINITIONS if MODELS[row.model] == "contact_attribute"}
     assert of_contacts == set(OUR_ATTRIBUTES)
 
 
@@ -80,7 +74,7 @@ def test_the_webhooks_secret_is_printed_when_it_is_made_and_to_whoever_asks(pane
 def test_a_dry_run_prints_the_plan_and_writes_nothing(panel: Panel) -> None:
     before = standing(panel.chat)
     plan = setup(panel, "--dry-run")
-    assert plan.exit_code == 1  # there is work
+    assert plan.exit_code == 1  # setup would have work to do
     assert plan.stdout.count("would create") == len(DEFINITIONS) + 2
     assert (panel.chat.writes, standing(panel.chat)) == ([], before)
 
@@ -131,7 +125,7 @@ def test_values_that_were_only_added_need_no_step(panel: Panel) -> None:
 def test_a_webhook_of_an_earlier_version_hears_of_changed_conversations_too(panel: Panel) -> None:
     setup(panel)
     added = {"conversation_updated", "conversation_status_changed"}
-    webhook(panel.chat)["subscriptions"] = [each for each in EVENTS if each not in added]
+    webhook(panel.chat)["subscriptions"] = [event for event in EVENTS if event not in added]
     assert told(panel)["steps"] == [f"correct webhook to {HOOK_URL}"]
     assert added <= set(webhook(panel.chat)["subscriptions"])
 
@@ -199,11 +193,11 @@ def test_removing_leaves_the_contacts_values(panel: Panel) -> None:
     assert contact["custom_attributes"] == {"middag_plan": "Gold"}
 
 
-# -- what a visitor can find out -------------------------------------------------------------------
+# -- the exposure to visitors ---------------------------------------------------------------
 
 
 def seat(panel: Panel, contact: int, identifier: str) -> None:
-    """Somebody of organization 42, as an earlier version wrote them."""
+    """Write a person of organization 42 as an earlier version did."""
     panel.services.directory.put_person(
         Person(42, f"collaborator:{contact}", contact, "owner", identifier=identifier)
     )
@@ -220,7 +214,8 @@ def test_it_names_the_inboxes_where_identity_validation_is_not_enforced(panel: P
 
 
 def test_an_inbox_of_which_chatwoot_says_nothing_is_named_too(panel: Panel) -> None:
-    """Older ones, or an agent's token: what is not said is not taken for enforced."""
+    """An older Chatwoot, or an agent's token, tells nothing: then identities do not count as
+    enforced."""
     row = panel.chat.channels.pop(1)
     assert told(panel)["exposure"]["open_inboxes"][0] == "Site"
     panel.chat.channels[1] = row
@@ -233,19 +228,20 @@ def test_it_says_how_many_guessable_identifiers_are_left(panel: Panel) -> None:
         "identifiers": 1,
         "waiting": 1,
     }
-    said = setup(panel).stdout
-    assert "Identifiers that can be guessed: 1 in Chatwoot" in said
-    assert "sync reconcile" in said
+    stdout = setup(panel).stdout
+    assert "Identifiers that can be guessed: 1 in Chatwoot" in stdout
+    assert "sync reconcile" in stdout
 
 
 def test_it_removes_guessable_identifiers_that_no_pass_comes_to(panel: Panel) -> None:
-    left, kept = panel.chat.contacts[302], panel.chat.contacts[303]
-    left["identifier"], kept["identifier"] = "middag:user:9", "shop:middag:1"
-    done = told(panel)
-    assert "remove guessable identifier of contact 302" in done["steps"]
-    assert done["exposure"]["identifiers"] == 1  # the shop's own, which only looks like ours
-    assert (left["identifier"], kept["identifier"]) == (None, "shop:middag:1")
-    kept["identifier"] = None
+    first, second = panel.chat.contacts[302], panel.chat.contacts[303]
+    first["identifier"], second["identifier"] = "middag:user:9", "shop:middag:1"
+    report = told(panel)
+    assert "remove guessable identifier of contact 302" in report["steps"]
+    # The shop's own identifier, which only looks like ours.
+    assert report["exposure"]["identifiers"] == 1
+    assert (first["identifier"], second["identifier"]) == (None, "shop:middag:1")
+    second["identifier"] = None
 
 
 def test_a_contact_that_chatwoot_refuses_to_change_is_left_to_be_done_by_hand(
@@ -264,137 +260,3 @@ def test_what_is_exposed_is_said_without_a_database_too(make: MakePanel, tmp_pat
     (tmp_path / "panel.db").unlink()
     exposure = told(panel)["exposure"]
     assert (exposure["open_inboxes"][0], exposure["waiting"]) == ("Site", None)
-
-
-# -- where it may not, or cannot -----------------------------------------------------------------
-
-
-def test_an_agents_token_says_what_to_click_by_hand(make: MakePanel) -> None:
-    by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
-    answer = setup(by_agent)
-    assert (answer.exit_code, by_agent.chat.writes) == (2, [])
-    for word in (
-        *OUR_ATTRIBUTES,
-        "Dashboard apps",
-        "MIDDAG",
-        HOOK_URL,
-        *EVENTS,
-        "middag_br, middag_global",
-    ):
-        assert word in answer.stdout
-
-
-def test_an_agents_token_that_finds_all_in_place_asks_for_nothing_it_can_see(
-    make: MakePanel, panel: Panel
-) -> None:
-    """Definitions and apps may be read by agents; webhooks may not, and are asked for."""
-    setup(panel)
-    by_agent = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="demo-agent-token")
-    (line,) = told(by_agent)["by_hand"]
-    assert HOOK_URL in line
-
-
-def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(panel: Panel) -> None:
-    made: list[Call] = []
-
-    def fail(call: Call) -> Failure | None:
-        if made:
-            return Failure(503)
-        if (call.method, call.path) == ("POST", "/api/v1/accounts/1/webhooks"):
-            made.append(call)
-        return None
-
-    panel.chat.contacts[302]["identifier"] = "middag:user:9"
-    panel.chat.failures = fail
-    printed = setup(panel).stdout
-    panel.chat.failures = never
-    assert webhook(panel.chat)["secret"] in printed
-
-
-def test_a_step_that_chatwoot_refuses_is_named_in_its_own_words_and_the_others_are_done(
-    panel: Panel,
-) -> None:
-    broken = panel.chat.contacts[302]
-    broken.update(identifier="middag:user:9", phone_number="no phone")
-    answer = setup(panel)
-    broken.update(identifier=None, phone_number=None)
-    assert answer.exit_code == 2
-    assert "Not done: http_422 (Chatwoot says: " in answer.stdout
-    assert "\n  - remove guessable identifier of contact 302. By hand: " in answer.stdout
-    assert f"create webhook to {HOOK_URL}\n" in answer.stdout
-    assert webhook(panel.chat)["secret"] in answer.stdout
-
-
-def test_after_a_step_that_failed_because_chatwoot_is_unwell_nothing_more_is_tried(
-    panel: Panel,
-) -> None:
-    path = "/api/v1/accounts/1/dashboard_apps"
-    panel.chat.failures = lambda call: (
-        Failure(500) if (call.method, call.path) == ("POST", path) else None
-    )
-    answer = setup(panel)
-    assert answer.exit_code == 2
-    assert "create conversation attribute middag_organization\n" in answer.stdout
-    assert "Not done: http_500" in answer.stdout
-    assert "  - create dashboard app MIDDAG. By hand: " in answer.stdout
-    tail = answer.stdout.partition("Not tried after that")[2]
-    assert f"  - create webhook to {HOOK_URL}\n" in tail
-    panel.chat.failures = never
-    assert told(panel)["steps"] == ["create dashboard app MIDDAG", f"create webhook to {HOOK_URL}"]
-
-
-@pytest.mark.parametrize(
-    ("part", "step"),
-    [
-        *(("agents", "checking CHATWOOT_API_TOKEN"), ("webhooks", "listing webhooks")),
-        *(("dashboard_apps", "listing dashboard apps"), ("inboxes", "listing inboxes")),
-        ("custom_attribute_definitions", "listing custom attribute definitions"),
-        ("contacts/search", "looking for guessable identifiers"),
-    ],
-)
-def test_what_could_not_be_asked_is_named(panel: Panel, part: str, step: str) -> None:
-    panel.chat.failures = lambda call: Failure(500) if part in call.path else None
-    answer = setup(panel)
-    assert (answer.exit_code, panel.chat.writes) == (2, [])
-    assert f"Chatwoot could not be asked ({step}): http_500" in answer.stderr
-
-
-@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--remove"]])
-def test_a_chatwoot_that_is_down_is_said(panel: Panel, options: list[str]) -> None:
-    with down(panel.chat):
-        answer = setup(panel, *options)
-    assert answer.exit_code == 2
-    assert "Chatwoot could not be asked" in answer.stderr
-
-
-def test_without_an_address_of_the_panel_it_says_so(make: MakePanel) -> None:
-    answer = setup(make())
-    assert answer.exit_code == 2
-    assert "PANEL_URL" in answer.stderr
-
-
-@contextmanager
-def down(chat: Chatwoot) -> Iterator[None]:
-    chat.down = True
-    yield
-    chat.down = False
-
-
-def test_a_wrong_token_is_said_and_nothing_is_done(make: MakePanel) -> None:
-    stranger = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys-token")
-    assert setup(stranger).exit_code == 2
-    assert stranger.chat.writes == []
-
-
-def test_no_secret_of_ours_is_printed(panel: Panel) -> None:
-    everything = setup(panel).output + setup(panel, "--dry-run").output
-    assert panel.settings.secret not in everything
-    assert panel.settings.chatwoot_api_token not in everything
-
-
-def test_a_token_that_chatwoot_does_not_know_is_said_so(make: MakePanel) -> None:
-    panel = make(PANEL_URL=PANEL_URL, CHATWOOT_API_TOKEN="nobodys")
-    for options in ((), ("--remove",), ("--dry-run",)):
-        refused = setup(panel, *options)
-        assert refused.exit_code == 2
-        assert "Chatwoot does not accept CHATWOOT_API_TOKEN." in refused.stderr

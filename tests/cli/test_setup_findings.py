@@ -1,4 +1,4 @@
-"""`setup` says which refusal it met, what keeps webhooks away, and what an old Chatwoot lacks."""
+"""The findings of `setup`: refusals, obstacles of webhooks, and the gaps of an old Chatwoot."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from panel.demo.chatwoot import Failure
 from panel.upstream.chatwoot_rejections import REMEDIES
 from tests.cli.setups import HOOK_URL, PANEL_URL, VERSION, setup, told, webhook
 from tests.conftest import MakePanel, Panel
-from tests.sync.test_chatwoot_hooks import RAW, signature
+from tests.sync.webhook_door import RAW, signature
 from tests.web.test_chatwoot_refusals import BREAKAGES, UNKNOWN_ACCOUNT
 
 OPTIONS: tuple[list[str], ...] = ([], ["--dry-run"], ["--remove"])
@@ -23,7 +23,7 @@ def panel(make: MakePanel) -> Panel:
     return make(PANEL_URL=PANEL_URL)
 
 
-# -- which refusal it is ---------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------
 
 ACCOUNT_WIDE = [code for code in BREAKAGES if code != "not_permitted"]
 
@@ -33,7 +33,7 @@ ACCOUNT_WIDE = [code for code in BREAKAGES if code != "not_permitted"]
 def test_it_says_which_refusal_it_is_although_the_panel_was_just_let_in(
     panel: Panel, code: str, options: list[str]
 ) -> None:
-    """What an opening panel has put into the cache is no answer here."""
+    """Setup does not read the answers that an opening panel has put into the cache."""
     assert panel.open().status_code == 200
     BREAKAGES[code](panel.chat)
     answer = setup(panel, *options)
@@ -78,7 +78,7 @@ def send(panel: Panel, secret: str | None, times: int = 1) -> None:
 
 @pytest.fixture
 def secret(panel: Panel) -> str:
-    """Setup was run; the secret that Chatwoot has made."""
+    """Run setup, and return the secret that Chatwoot has made."""
     setup(panel)
     return str(webhook(panel.chat)["secret"])
 
@@ -89,7 +89,7 @@ def with_secret(make: MakePanel, value: str) -> Panel:
 
 def test_all_is_well_only_when_a_webhook_was_accepted(make: MakePanel, secret: str) -> None:
     panel = with_secret(make, secret)
-    for options, code in (([], 0), (["--dry-run"], 1)):  # setup itself has nothing left to do
+    for options, code in (([], 0), (["--dry-run"], 1)):  # setup itself has no work left
         answer = setup(panel, *options)
         assert answer.exit_code == code
         assert "as it should." not in answer.stdout
@@ -122,15 +122,15 @@ def test_a_secret_that_differs_from_chatwoots_is_said_without_printing_it(
 
 
 @pytest.mark.parametrize(
-    ("sent", "words"),
+    ("used_secret", "words"),
     [("another", "refused: wrong signature, 14 in"), (None, "refused: unsigned, 14 in")],
 )
 def test_webhooks_that_are_refused_are_said_though_one_was_accepted_before(
-    make: MakePanel, secret: str, sent: str | None, words: str
+    make: MakePanel, secret: str, used_secret: str | None, words: str
 ) -> None:
     panel = with_secret(make, secret)
     send(panel, secret)
-    send(panel, sent, 14)
+    send(panel, used_secret, 14)
     answer = setup(panel)
     assert answer.exit_code == 1
     assert f"Webhooks are {words} the last hour; last accepted just now" in answer.stdout
@@ -138,7 +138,7 @@ def test_webhooks_that_are_refused_are_said_though_one_was_accepted_before(
 
 
 def test_a_webhook_without_a_secret_is_to_be_made_anew(make: MakePanel, secret: str) -> None:
-    """It was made by a Chatwoot that did not sign yet."""
+    """A Chatwoot that did not sign yet made this webhook."""
     panel = with_secret(make, secret)
     send(panel, secret)
     webhook(panel.chat)["secret"] = None

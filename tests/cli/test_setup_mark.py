@@ -1,4 +1,5 @@
-"""Two installations on one account: who writes there is marked, and the other one knows it."""
+"""Two installations on one account: the one that writes has left its mark, which the other one
+reads."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ def panel(make: MakePanel) -> Panel:
 
 @pytest.fixture
 def staging(account_worlds: Worlds, make: MakePanel, tmp_path: Path) -> Iterator[Panel]:
-    """Another installation before the same account: its own database, address and secret."""
+    """Another installation before the same account, with its own database, address and secret."""
     folder = tmp_path / "staging"
     folder.mkdir()
     with ExitStack() as stack:
@@ -90,8 +91,8 @@ def test_the_second_one_that_is_removed_leaves_the_definitions(
 
 def test_taking_over_settles_it(panel: Panel, staging: Panel) -> None:
     setup(panel)
-    done = told(staging, "--take-over")
-    assert f"mark this account as written by the panel at {STAGING_URL}" in done["steps"]
+    report = told(staging, "--take-over")
+    assert f"mark this account as written by the panel at {STAGING_URL}" in report["steps"]
     assert (may_write(staging), may_write(panel)) == (True, False)
     assert mark_problems(staging) == []
     (problem,) = mark_problems(panel)
@@ -103,7 +104,7 @@ def test_taking_over_settles_it(panel: Panel, staging: Panel) -> None:
 def test_another_database_at_the_same_address_is_another_installation(
     make: MakePanel, panel: Panel, account_worlds: Worlds, tmp_path: Path
 ) -> None:
-    """Our tables were lost, or somebody copied the environment whole."""
+    """Our tables may be lost, or somebody copied the whole environment."""
     setup(panel)
     folder = tmp_path / "anew"
     folder.mkdir()
@@ -127,7 +128,7 @@ def test_a_copied_database_at_another_address_is_another_installation(
 
 
 def test_a_panel_that_moved_takes_its_mark_along(make: MakePanel, panel: Panel) -> None:
-    """With its own secret and database: it is known by its tab."""
+    """The tab tells that the panel with the same secret and database has moved."""
     setup(panel)
     moved = make(PANEL_URL=STAGING_URL)
     assert may_write(moved) is False
@@ -138,7 +139,7 @@ def test_a_panel_that_moved_takes_its_mark_along(make: MakePanel, panel: Panel) 
 def test_an_account_where_another_panel_is_registered_is_not_claimed_by_the_way(
     panel: Panel, staging: Panel
 ) -> None:
-    """It was set up by a version that knew no marks."""
+    """A version without marks may have set up the other panel."""
     setup(panel)
     for row in panel.chat.definitions.values():
         row["attribute_description"] = None

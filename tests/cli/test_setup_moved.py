@@ -1,4 +1,4 @@
-"""`setup` after PANEL_URL has changed, and beside another panel: what is whose."""
+"""`setup` after PANEL_URL has changed, and beside another panel: the owner of each row."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def set_up_at(make: MakePanel, *addresses: str) -> None:
 
 
 def tabs(chat: Chatwoot) -> dict[str, str]:
-    """Address by title, of all but the one that was there before."""
+    """Return the tabs' addresses by title, without the tab that was there before."""
     rows = [row for row in chat.dashboard_apps.values() if row["id"] != FOREIGN_APP["id"]]
     return {row["content"][0]["url"]: row["title"] for row in rows}
 
@@ -49,20 +49,20 @@ def test_a_panel_that_moved_takes_its_tab_and_its_webhook_along(
 ) -> None:
     set_up_at(make, former)
     secret = webhook(panel.chat, f"{former}/sync/chatwoot")["secret"]
-    done = told(panel)
-    assert done["steps"] == [
+    report = told(panel)
+    assert report["steps"] == [
         f"mark this account as written by the panel at {PANEL_URL}",
         f"move dashboard app MIDDAG to {PANEL_URL}",
         f"move webhook to {HOOK_URL} from {former}/sync/chatwoot",
     ]
     assert tabs(panel.chat) == {make_launch_url(panel.settings, PANEL_URL): "MIDDAG"}
     assert hooks(panel.chat) == [HOOK_URL]
-    assert webhook(panel.chat)["secret"] == secret  # so no setting has to change
+    assert webhook(panel.chat)["secret"] == secret  # the secret stays, so no setting has to change
     assert told(panel)["steps"] == []
 
 
 def left_over(make: MakePanel, panel: Panel) -> None:
-    """As `setup` of earlier versions left it: a tab and a webhook for every move."""
+    """Leave the rows of earlier versions of `setup`: a tab and a webhook for every move."""
     chat = panel.chat
     for number, address in enumerate(FORMER, 50):
         url = make_launch_url(panel.settings, address)
@@ -105,8 +105,10 @@ def test_the_removal_takes_what_is_left_at_former_addresses_too(
 
 def test_no_launch_key_is_printed(make: MakePanel, panel: Panel) -> None:
     left_over(make, panel)
-    said = setup(panel, "--dry-run").output + setup(panel).output + setup(panel, "--remove").output
-    assert make_launch_url(panel.settings, PANEL_URL).partition("#k=")[2] not in said
+    output = (
+        setup(panel, "--dry-run").output + setup(panel).output + setup(panel, "--remove").output
+    )
+    assert make_launch_url(panel.settings, PANEL_URL).partition("#k=")[2] not in output
 
 
 def test_a_tab_with_the_key_of_a_rotated_secret_is_a_former_one_too(
@@ -146,12 +148,14 @@ def test_another_panel_in_the_account_is_left_alone_and_told(make: MakePanel, pa
     other = make(PANEL_URL=OTHER, CHATWOOT_CONTACT_VIEW_SECRET=OTHER_SECRET)
     setup(other)
     theirs = tabs(panel.chat), hooks(panel.chat)
-    done = told(panel)
-    assert [step for step in done["steps"] if "attribute" not in step][:2] == [
+    report = told(panel)
+    assert [step for step in report["steps"] if "attribute" not in step][:2] == [
         "create dashboard app MIDDAG",
         f"create webhook to {HOOK_URL}",
     ]
-    assert any(f"Another panel is registered in this account: {OTHER}" in x for x in done["notes"])
+    assert any(
+        f"Another panel is registered in this account: {OTHER}" in x for x in report["notes"]
+    )
     assert theirs[0].items() <= tabs(panel.chat).items()
     assert set(theirs[1]) < set(hooks(panel.chat))
     setup(panel, "--remove")
@@ -159,7 +163,7 @@ def test_another_panel_in_the_account_is_left_alone_and_told(make: MakePanel, pa
 
 
 def test_a_panel_without_launch_keys_may_be_another_one(make: MakePanel, panel: Panel) -> None:
-    """Nothing that it has in Chatwoot tells it from ours."""
+    """No row in Chatwoot tells such a panel from ours."""
     setup(make(PANEL_URL=OTHER, **KEYLESS))
     theirs = tabs(panel.chat), hooks(panel.chat)
     ours = make(PANEL_URL=PANEL_URL, CHATWOOT_WEBHOOK_SECRET="ours", **KEYLESS)

@@ -1,15 +1,16 @@
-"""`sync erased`: contacts that were deleted in Chatwoot, and what an administrator allows."""
+"""`sync erased`: contacts that were deleted in Chatwoot, and the administrator's permission to make
+them again."""
 
 from panel.services import get
 from panel.sync.jobs import Jobs
-from tests.cli.test_commands import FINE, FOUND, make, panel, read, run, work, worlds
+from tests.cli.running import FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
 
 
 def erase(panel: Panel, worlds: Worlds) -> tuple[int, str]:
-    """One person's contact is deleted, and a pass has seen it."""
+    """Delete a person's contact, and let a pass notice it."""
     get(Jobs, panel.app).bring_in_line(42)
     number, email = next(
         (number, row["email"]) for number, row in worlds.chat.contacts.items() if row["email"]
@@ -32,20 +33,20 @@ def test_it_lists_what_was_deleted_and_names_nobody(panel: Panel, worlds: Worlds
     number, email = erase(panel, worlds)
     (row,) = read(panel, "sync erased")
     assert (row["contact"], row["organizations"]) == (number, [42])
-    shown = run(panel, "sync erased").stdout
-    assert f"contact {number}  organization 42" in shown
-    assert "--allow ID" in shown
-    assert email not in shown
+    stdout = run(panel, "sync erased").stdout
+    assert f"contact {number}  organization 42" in stdout
+    assert "--allow ID" in stdout
+    assert email not in stdout
 
 
 def test_drift_says_it_and_calls_it_in_line(panel: Panel, worlds: Worlds) -> None:
     number, _ = erase(panel, worlds)
-    told = run(panel, "sync drift 42")
-    assert told.exit_code == FINE
-    assert "Everything is in line." in told.stdout
-    assert f"contact {number} of " in told.stdout
-    assert f"sync erased --allow {number}" in told.stdout
-    assert "put it right" not in told.stdout
+    outcome = run(panel, "sync drift 42")
+    assert outcome.exit_code == FINE
+    assert "Everything is in line." in outcome.stdout
+    assert f"contact {number} of " in outcome.stdout
+    assert f"sync erased --allow {number}" in outcome.stdout
+    assert "put it right" not in outcome.stdout
 
 
 def test_drift_says_it_before_a_pass_has_seen_it(panel: Panel, worlds: Worlds) -> None:
@@ -76,8 +77,8 @@ def test_all_are_allowed_together(panel: Panel, worlds: Worlds) -> None:
 
 def test_an_unknown_number_allows_nothing(panel: Panel, worlds: Worlds) -> None:
     number, email = erase(panel, worlds)
-    told = run(panel, f"sync erased --allow {number + 1}")
-    assert told.exit_code == FOUND
-    assert "No pass has found" in told.stderr
+    outcome = run(panel, f"sync erased --allow {number + 1}")
+    assert outcome.exit_code == FOUND
+    assert "No pass has found" in outcome.stderr
     assert [row["contact"] for row in read(panel, "sync erased")] == [number]
     assert not has(worlds, email)

@@ -1,6 +1,4 @@
-"""A visit: hints that are checked, and what an agent says, all of it or none."""
-
-import re
+"""A visit: the check of the hints, and agents' decisions, each written wholly or not at all."""
 
 import pytest
 from hypothesis import given
@@ -10,14 +8,13 @@ from panel.auth.access import Denied
 from panel.auth.tokens import Seal
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Hints, Lookup, Visit, parse_number
-from panel.data.directory import Person
-from panel.data.links import CONTACT, MATCHED, PICKED, REFUSED, Link
+from panel.data.links import CONTACT, MATCHED, PICKED, Link
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
 from panel.demo.worlds import AGENT
 from panel.errors import PanelError
 from tests.conftest import Panel, attribute, seal_of
-from tests.customer.test_search import learn
+from tests.customer.visits import shown
 
 FORM = {"conversation": "101", "contact": "301", "account": "1", "agent_id": "2"}
 
@@ -58,8 +55,8 @@ def test_what_an_agent_uncovered_is_not_carried_over(panel: Panel) -> None:
 
 
 def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
-    here = visit(panel)
-    Decisions(panel.services).decide(here, 42, "pick", "contact")
+    opening = visit(panel)
+    Decisions(panel.services).decide(opening, 42, "pick", "contact")
     links = panel.services.links.find(105, 305)
     assert {(link.scope, link.organization, link.state, link.agent) for link in links} == {
         ("conversation", 42, PICKED, AGENT),
@@ -72,9 +69,9 @@ def test_a_pick_names_who_picked_and_when(panel: Panel) -> None:
     ("action", "scope"), [("steal", ""), ("", ""), ("PICK", ""), ("pick", "account")]
 )
 def test_an_unknown_action_or_scope_says_nothing(panel: Panel, action: str, scope: str) -> None:
-    here = visit(panel)
+    opening = visit(panel)
     with pytest.raises(Denied, match="bad_request"):
-        Decisions(panel.services).decide(here, 42, action, scope)
+        Decisions(panel.services).decide(opening, 42, action, scope)
     assert panel.services.links.find(105, 305) == []
     assert panel.chat.writes == []
 
@@ -106,9 +103,9 @@ def test_a_pick_that_chatwoot_does_not_take_is_told_and_remembered_all_the_same(
     panel.prove("unlinked", 42)
     panel.chat.failures = refuse_writes
     seal = seal_of(panel.open("unlinked").text)
-    told = panel.say(seal, "pick", 42)
-    assert attribute(told.text, "data-link") == "picked"
-    assert "Chatwoot could not be updated" in told.text
+    answer = panel.say(seal, "pick", 42)
+    assert attribute(answer.text, "data-link") == "picked"
+    assert "Chatwoot could not be updated" in answer.text
     assert panel.chat.conversations[105]["custom_attributes"] == {}
     assert attribute(panel.open("unlinked").text, "data-link") == "picked"
 
@@ -142,7 +139,7 @@ def test_a_visit_needs_the_contact_that_the_conversation_has(panel: Panel) -> No
         visit(panel, 105, 301)
 
 
-# -- a pick over a pick ------------------------------------------------------------------------
+# -- a pick over a pick ----------------------------------------------------------------------------
 
 
 def test_a_second_pick_for_the_conversation_takes_the_place_of_the_first(panel: Panel) -> None:
@@ -164,172 +161,5 @@ def test_a_second_pick_for_the_contact_takes_the_place_of_the_first_everywhere(
     for conversation in (105, 905):
         html = panel.open("unlinked", conversation=conversation).text
         assert shown(html) == ("ready", "45", "picked"), conversation
-    told = panel.chat.contacts[305]["custom_attributes"]
-    assert told["middag_organization_id"] == "45"
-
-
-# -- undo takes back one word of an agent, and what other words and the passes say shows again ---
-
-
-def shown(html: str) -> tuple[str | None, ...]:
-    return tuple(attribute(html, name) for name in ("data-panel", "data-organization", "data-link"))
-
-
-def test_undoing_a_pick_brings_an_older_refusal_of_the_contact_back(panel: Panel) -> None:
-    seal = seal_of(panel.open("healthy").text)
-    panel.say(seal, "refuse", 42, "contact")
-    assert shown(panel.say(seal, "pick", 42).text) == ("ready", "42", "picked")
-    undone = panel.say(seal, "undo", 42).text
-    assert shown(undone)[0] == "unlinked"
-    assert 'data-refused="42"' in undone
-
-
-def press_undo(panel: Panel, html: str) -> str:
-    """What the first button "Undo" in this page sends, and the panel that comes back."""
-    forms = re.findall(r"<form.*?</form>", html, re.DOTALL)
-    form = next(form for form in forms if 'data-action="undo"' in form)
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
-    return panel.ask("POST", "/links", seal_of(html), data=fields).text
-
-
-def test_a_double_click_on_undo_takes_nothing_back_that_a_colleague_said(panel: Panel) -> None:
-    panel.services.links.put(Link(CONTACT, 301, 42, REFUSED, agent=3, contact=301))
-    seal = seal_of(panel.open("healthy").text)
-    picked = panel.say(seal, "pick", 42).text
-    for _ in range(2):
-        html = press_undo(panel, picked)
-        assert shown(html)[0] == "unlinked"
-        assert 'data-refused="42"' in html
-    [stays] = panel.services.links.find(101, 301)
-    assert (stays.state, stays.agent) == (REFUSED, 3)
-    assert [row.what for row in panel.services.audit_log.list_entries()].count("undo") == 1
-    press_undo(panel, html)
-    assert panel.services.links.find(101, 301) == []
-
-
-def test_an_undone_refusal_is_the_one_that_was_shown(panel: Panel) -> None:
-    theirs = Link(CONTACT, 301, 42, REFUSED, agent=3, at=5.0, contact=301)
-    panel.services.links.put(theirs)
-    seal = seal_of(panel.open("healthy").text)
-    refused = panel.say(seal, "refuse", 42).text
-    assert "Bruno Lima said" in refused
-    for _ in range(2):
-        press_undo(panel, refused)
-        assert panel.services.links.find(101, 301) == [theirs]
-
-
-@pytest.mark.parametrize("at", ["", "5.0", "6.0", "nan", "soon"])
-def test_an_undo_with_nothing_to_take_back_changes_nothing(panel: Panel, at: str) -> None:
-    panel.services.links.put(Link(CONTACT, 301, 42, MATCHED, "email", at=5.0))
-    panel.services.chatwoot.change_conversation(101, {"middag_organization_id": "42"})
-    before, writes = panel.open("healthy").text, len(panel.chat.writes)
-    form = {"action": "undo", "organization": "42", "at": at}
-    undone = panel.ask("POST", "/links", seal_of(before), data=form)
-    assert undone.status_code == 200
-    assert shown(undone.text) == shown(before)
-    assert len(panel.chat.writes) == writes
-    assert len(panel.services.links.find(101, 301)) == 1
-    assert [row for row in panel.services.audit_log.list_entries() if row.what == "undo"] == []
-
-
-def test_an_undone_pick_for_the_contact_gives_way_to_the_match_of_the_same_organization(
-    panel: Panel,
-) -> None:
-    learn(panel, 42)
-    panel.services.links.match(301, 42, "email")
-    matched = panel.services.links.find(101, 301)
-    seal = seal_of(panel.open("healthy").text)
-    assert shown(panel.say(seal, "pick", 42, "contact").text) == ("ready", "42", "picked")
-    assert shown(panel.say(seal, "undo", 42).text) == ("ready", "42", "matched")
-    assert panel.services.links.find(101, 301) == matched
-    assert {each.state for each in matched} == {MATCHED}
-
-
-def test_an_undone_pick_leaves_the_name_of_the_organization_that_the_passes_seated(
-    panel: Panel,
-) -> None:
-    learn(panel, 42)
-    panel.services.directory.put_person(Person(42, "guest", 305, "guest"))
-    panel.prove("unlinked", 42)
-    seal = seal_of(panel.open("unlinked").text)
-    panel.say(seal, "pick", 42, "contact")
-    panel.say(seal, "undo", 42)
-    expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
-    assert panel.chat.contacts[305]["custom_attributes"] == expected
-
-
-def test_a_pick_for_the_contact_is_undone_from_another_conversation_of_it(panel: Panel) -> None:
-    panel.chat.add_conversation(305, 1, 905)
-    seal = seal_of(panel.open("unlinked").text)
-    panel.say(seal, "pick", 42, "contact")
-    other = panel.open("unlinked", conversation=905).text
-    assert shown(other) == ("ready", "42", "picked")
-    assert shown(panel.say(seal_of(other), "undo", 42).text)[0] == "unlinked"
-    # What was said of the first conversation itself was said there, and stays.
-    assert shown(panel.open("unlinked").text) == ("ready", "42", "picked")
-    assert shown(panel.say(seal, "undo", 42).text)[0] == "unlinked"
-    assert panel.services.links.find(105, 305) == []
-
-
-def test_a_refusal_for_the_contact_holds_in_its_other_conversations_until_undone(
-    panel: Panel,
-) -> None:
-    panel.chat.add_conversation(301, 1, 901)
-    panel.say(seal_of(panel.open("healthy").text), "refuse", 42, "contact")
-    other = panel.open("healthy", conversation=901).text
-    assert shown(other)[0] == "unlinked"
-    panel.say(seal_of(other), "undo", 42)
-    assert shown(panel.open("healthy", conversation=901).text)[0] == "unlinked", "the claim is gone"
-    assert panel.services.links.find(901, 301) == []
-
-
-def test_a_pick_for_the_contact_is_written_into_the_contact_and_taken_out_again(
-    panel: Panel,
-) -> None:
-    panel.prove("unlinked", 42)
-    told = panel.chat.contacts[305]
-    seal = seal_of(panel.open("unlinked").text)
-    panel.say(seal, "pick", 42, "contact")
-    expected = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
-    assert told["custom_attributes"] == expected
-    panel.say(seal, "undo", 42)
-    assert told["custom_attributes"] == {}
-
-
-def test_every_word_of_an_agent_leaves_a_row(panel: Panel) -> None:
-    seal = seal_of(panel.open("unlinked").text)
-    for action, scope in (("pick", "contact"), ("undo", ""), ("refuse", "conversation")):
-        panel.say(seal, action, 42, scope)
-    rows = [row for row in panel.services.audit_log.list_entries() if row.what != "shown"]
-    assert [(row.what, row.agent, row.organization, row.note) for row in rows] == [
-        ("refuse", AGENT, 42, "conversation"),
-        ("undo", AGENT, 42, "contact"),
-        ("pick", AGENT, 42, "contact"),
-    ]
-
-
-def test_a_word_that_leaves_no_row_is_not_said(panel: Panel) -> None:
-    seal = seal_of(panel.open("unlinked").text)
-    with panel.services.database.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE access_log")
-    for action in ("pick", "refuse"):
-        answer = panel.say(seal, action, 42, "contact")
-        assert answer.status_code == 503
-        assert attribute(answer.text, "data-code") == "database"
-    assert panel.services.links.find(105, 305) == []
-    assert panel.chat.writes == []
-
-
-def test_a_contact_that_a_pass_is_writing_is_not_written_beside_it(
-    panel: Panel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("panel.customer.decisions.CONTACT_SECONDS", 0.1)
-    panel.prove("unlinked", 42)
-    seal = seal_of(panel.open("unlinked").text)
-    with panel.services.locks.hold("contact:305", 1) as alone:
-        assert alone
-        told = panel.say(seal, "pick", 42, "contact")
-    assert "Chatwoot could not be updated" in told.text
-    assert panel.chat.contacts[305]["custom_attributes"] == {}
-    panel.say(seal, "pick", 42, "contact")
-    assert panel.chat.contacts[305]["custom_attributes"]["middag_organization_id"] == "42"
+    attributes = panel.chat.contacts[305]["custom_attributes"]
+    assert attributes["middag_organization_id"] == "45"

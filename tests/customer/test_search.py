@@ -1,4 +1,5 @@
-"""Searching: over what the passes learned, by id also anew; and what it never says."""
+"""Searching: by the words that passes learned, by id also at the back office; and its silence about
+secrets."""
 
 import re
 from collections.abc import Iterator
@@ -11,22 +12,14 @@ from sqlalchemy import text
 from panel.auth.throttle import UNKNOWN_IDS
 from panel.sync.reconcile import Reconciler
 from tests.conftest import Panel, attribute, panels_before, seal_of, worlds_on_sockets
+from tests.learning import learn
 
 LEARNED = (42, 45, 48)
 
 
-def learn(panel: Panel, *organizations: int) -> None:
-    """The real pass, without its engine."""
-    shared = panel.services
-    tools = (shared.directory, shared.search_index, shared.links, shared.locks)
-    contacts = Reconciler(panel.settings, shared.back_office, shared.chatwoot, *tools)
-    for organization in organizations:
-        contacts.bring_in_line(organization, ())
-
-
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """One panel for the file, which has learned a few organizations."""
+    """A panel for the whole file, which has learned a few organizations."""
     with worlds_on_sockets() as worlds, panels_before(worlds, tmp_path_factory.mktemp("p")) as make:
         panel = make()
         learn(panel, *LEARNED)
@@ -39,7 +32,7 @@ def ask(panel: Panel, query: str) -> requests.Response:
 
 
 def results(answer: requests.Response) -> list[int]:
-    return [int(each) for each in re.findall(r'data-result="(\d+)"', answer.text)]
+    return [int(match) for match in re.findall(r'data-result="(\d+)"', answer.text)]
 
 
 def test_what_a_pass_learned_is_found_by_each_of_its_words(searched: Panel) -> None:
@@ -53,28 +46,28 @@ def test_what_a_pass_learned_is_found_by_each_of_its_words(searched: Panel) -> N
 
 def test_a_result_says_who_it_is_and_offers_to_pick_it(searched: Panel) -> None:
     html = ask(searched, searched.office.organizations[45]["email"]).text
-    for said in ("Prado Consultoria Ltda", "Goiânia", "Basic", "Found by", "e-mail"):
-        assert said in html
+    for phrase in ("Prado Consultoria Ltda", "Goiânia", "Basic", "Found by", "e-mail"):
+        assert phrase in html
     assert html.count('data-action="pick"') == 2
     assert 'value="contact"' in html
 
 
 def test_no_result_names_the_tax_id_that_found_it(searched: Panel) -> None:
-    written = searched.office.organizations[45]["cnpj"]
-    digits = re.sub(r"\D", "", written)
-    html = ask(searched, written).text
+    cnpj = searched.office.organizations[45]["cnpj"]
+    digits = re.sub(r"\D", "", cnpj)
+    html = ask(searched, cnpj).text
     assert "Found by tax ID" in html
     assert "data-masked" in html
-    assert written not in html
+    assert cnpj not in html
     assert digits not in html
 
 
 def test_a_found_organization_is_picked_with_the_seal_of_the_panel(searched: Panel) -> None:
     seal = seal_of(searched.open("unlinked").text)
     assert results(searched.ask("GET", "/search", seal, params={"q": "prado"})) == [45]
-    picked = searched.say(seal, "pick", 45)
-    assert attribute(picked.text, "data-link") == "picked"
-    assert "Prado Consultoria Ltda" in picked.text
+    answer = searched.say(seal, "pick", 45)
+    assert attribute(answer.text, "data-link") == "picked"
+    assert "Prado Consultoria Ltda" in answer.text
     searched.say(seal, "undo", 45)
 
 
@@ -139,14 +132,15 @@ def test_an_organization_that_is_gone_for_good_is_not_found_any_more(panel: Pane
     assert results(ask(panel, "prado")) == []
 
 
-# -- what no pass has seen -------------------------------------------------------------------------
+# -- organizations that no pass has seen
+# -----------------------------------------------------------------------
 
 
 def test_a_company_that_was_shown_is_found_by_its_name_from_then_on(panel: Panel) -> None:
-    """The panel shows Acme Ltda, and a search for it offered another company alone."""
+    """The panel showed Acme Ltda, and a search for it once offered another company alone."""
     assert results(ask(panel, "acme")) == []
-    opened = panel.open().text
-    assert panel.section("organization", seal_of(opened)).status_code == 200
+    html = panel.open().text
+    assert panel.section("organization", seal_of(html)).status_code == 200
     document = panel.office.organizations[42]
     for query in ("acme", "ACME ltda", document["cnpj"], document["email"], document["phone"]):
         assert results(ask(panel, query)) == [42], query
@@ -166,8 +160,8 @@ def test_a_company_of_a_choice_is_found_by_its_name_too(panel: Panel) -> None:
 def test_a_pass_knows_more_than_what_was_shown(panel: Panel) -> None:
     learn(panel, 45)
     code = panel.office.entitlements[45][0]["code"]
-    opened = seal_of(panel.open("two", organization=45).text)
-    panel.refresh("organization", opened)
+    seal = seal_of(panel.open("two", organization=45).text)
+    panel.refresh("organization", seal)
     assert results(ask(panel, code)) == [45]
 
 
@@ -190,7 +184,7 @@ def test_a_number_that_nobody_knows_is_asked_for_once_and_told_as_unknown(panel:
 
 
 def test_unknown_numbers_are_not_counted_through(clocked: Panel) -> None:
-    """On a clock that stands still: a minute that ends meanwhile would begin the count anew."""
+    """The clock stands still: a minute that ends meanwhile would begin a new count."""
     panel = clocked
     seal = seal_of(panel.open("unlinked").text)
     panel.office.forget()

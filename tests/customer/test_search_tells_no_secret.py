@@ -1,4 +1,4 @@
-"""Search as an oracle: what an agent with an unproven seal can learn by asking again and again."""
+"""Search as an oracle: an agent with an unproven seal learns no secret by repeated searches."""
 
 import json
 import re
@@ -15,7 +15,8 @@ from panel.auth.throttle import SEARCHES, attempts
 from panel.data.audit_log import LONGEST_NOTE, AuditEntry, access_log, note_found
 from panel.demo.worlds import AGENT
 from tests.conftest import Clock, MakePanel, Panel, panels_before, seal_of, worlds_on_sockets
-from tests.customer.test_search import LEARNED, ask, learn, results
+from tests.customer.test_search import LEARNED, ask, results
+from tests.learning import learn
 
 WORD = re.compile("Found by([^<]*)")
 
@@ -30,7 +31,7 @@ def _attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 @pytest.fixture
 def attacked(_attacked: Panel) -> Panel:
-    """Nobody has searched yet: neither rows nor counts."""
+    """A panel in which nobody has searched yet: it has neither rows nor counts."""
     with _attacked.services.database.begin() as connection:
         connection.execute(delete(attempts))
         connection.execute(delete(access_log))
@@ -39,7 +40,7 @@ def attacked(_attacked: Panel) -> Panel:
 
 @pytest.fixture
 def clocked_search(make_panel: MakePanel) -> Panel:
-    """On a clock of the test, from the start of a minute."""
+    """A panel on a clock of the test, at the start of a minute."""
     clock = Clock()
     clock.now -= clock.now % 60
     panel = make_panel(clock=clock)
@@ -48,14 +49,14 @@ def clocked_search(make_panel: MakePanel) -> Panel:
 
 
 def unlimited(panel: Panel, query: str) -> requests.Response:
-    """What an attacker with patience gets: the limit is another test's."""
+    """Search as a patient attacker, past the limit, which another test covers."""
     with panel.services.database.begin() as connection:
         connection.execute(delete(attempts))
     return ask(panel, query)
 
 
-def searches(panel: Panel, **wanted: int) -> list[AuditEntry]:
-    rows = panel.services.audit_log.list_entries(**wanted)
+def searches(panel: Panel, **filters: int) -> list[AuditEntry]:
+    rows = panel.services.audit_log.list_entries(**filters)
     return [row for row in rows if row.what == "searched"]
 
 
@@ -63,10 +64,10 @@ def searches(panel: Panel, **wanted: int) -> list[AuditEntry]:
 
 
 def grow(panel: Panel, beginning: str, alphabet: str, whole: str) -> str:
-    """The longest beginning of `whole` that a search confirms, one sign after the other."""
+    """Return the longest beginning of `whole` that searches confirm, one sign after the other."""
     for length in range(len(whole) - 1):
-        others = [sign for sign in alphabet if sign != whole[length]][:1]
-        for sign in (*others, whole[length]):
+        other_signs = [sign for sign in alphabet if sign != whole[length]][:1]
+        for sign in (*other_signs, whole[length]):
             if 45 in results(unlimited(panel, f"{beginning}{whole[:length]}{sign}")):
                 return whole[: length + 1]
     return ""
@@ -74,7 +75,7 @@ def grow(panel: Panel, beginning: str, alphabet: str, whole: str) -> str:
 
 def test_the_digits_of_a_tax_id_cannot_be_counted(attacked: Panel) -> None:
     digits = re.sub(r"\D", "", attacked.office.organizations[45]["cnpj"])
-    # Not from a digit that an id has: an id is no secret, and its beginning finds it.
+    # Digits of ids are left out: an id is no secret, and a search finds it by its beginning.
     assert grow(attacked, "prado ", string.digits, digits) in ("", "4", "45")
     assert results(unlimited(attacked, f"prado {digits}")) == [45]
 
@@ -103,8 +104,8 @@ def test_what_found_somebody_is_named_by_its_kind_alone_while_nothing_is_proven(
     for query in (document["cnpj"], document["email"], document["phone"], code):
         html = ask(attacked, query).text
         assert results(ask(attacked, query)) == [45]
-        [said] = WORD.findall(html)
-        assert said.strip() in {"tax ID", "e-mail", "phone", "entitlement code"}
+        [match] = WORD.findall(html)
+        assert match.strip() in {"tax ID", "e-mail", "phone", "entitlement code"}
         for word in re.split(r"[^\w@.]+", query.lower()):
             assert word not in html.lower() or len(word) < 4, (query, word)
 
@@ -117,8 +118,8 @@ def test_the_domain_of_an_email_names_nobodys_address(attacked: Panel) -> None:
 
 def test_a_proven_seal_is_told_what_it_searched_by_but_no_tax_id(attacked: Panel) -> None:
     seals, document = attacked.services.seals, attacked.office.organizations[45]
-    opened = seals.open(f"Bearer {seal_of(attacked.open().text)}")
-    seal = seals.sign(replace(opened, trust="proven"))
+    payload = seals.open(f"Bearer {seal_of(attacked.open().text)}")
+    seal = seals.sign(replace(payload, trust="proven"))
     html = attacked.ask("GET", "/search", seal, params={"q": document["email"]}).text
     assert document["email"] in html
     html = attacked.ask("GET", "/search", seal, params={"q": document["cnpj"]}).text
@@ -136,9 +137,9 @@ def test_each_search_leaves_a_row_with_the_ids_and_never_the_words(attacked: Pan
     assert both.conversation > 0
     assert (both.note, nobody.note) == ("found 2: 42 45", "found 0:")
     with attacked.services.database.connect() as connection:
-        told = json.dumps([list(row) for row in connection.execute(select(access_log))])
-    assert "daniela" not in told
-    assert "canary" not in told
+        report = json.dumps([list(row) for row in connection.execute(select(access_log))])
+    assert "daniela" not in report
+    assert "canary" not in report
 
 
 def test_who_was_found_is_asked_for_by_their_number(attacked: Panel) -> None:
@@ -150,9 +151,9 @@ def test_who_was_found_is_asked_for_by_their_number(attacked: Panel) -> None:
 
 def test_the_command_shows_the_searches(attacked: Panel) -> None:
     ask(attacked, "prado consultoria")
-    shown = attacked.app.test_cli_runner().invoke(args=["access", "--organization", "45"])
-    assert "searched" in shown.output
-    assert "found 1: 45" in shown.output
+    outcome = attacked.app.test_cli_runner().invoke(args=["access", "--organization", "45"])
+    assert "searched" in outcome.output
+    assert "found 1: 45" in outcome.output
 
 
 def test_too_little_to_search_by_is_no_search(attacked: Panel) -> None:
@@ -176,14 +177,14 @@ def test_a_note_holds_whole_ids_whatever_their_length() -> None:
     long = note_found([10**18 - at for at in range(11)], more=True)
     assert len(long) <= LONGEST_NOTE
     assert long.endswith(" …")
-    assert all(len(each) == 18 for each in long.removesuffix(" …").split()[3:])
+    assert all(len(part) == 18 for part in long.removesuffix(" …").split()[3:])
 
 
 # -- the limit ---------------------------------------------------------------------------------
 
 
 def spend(panel: Panel, seal: str) -> list[int]:
-    """All searches of a minute."""
+    """Use up all searches of a minute."""
     numbers = count(1)
     queries = (f"nobody{next(numbers)}" for _ in range(SEARCHES.most))
     return [panel.ask("GET", "/search", seal, params={"q": q}).status_code for q in queries]

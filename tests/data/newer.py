@@ -1,4 +1,4 @@
-"""A program that is one schema ahead of us: its second revision is written by the test.
+"""A program that is one schema ahead of us; the test writes its second revision.
 
 As a process: `python -m tests.data.newer URL FOLDER` upgrades the database as its start would.
 """
@@ -30,7 +30,7 @@ from panel.data import (
 )
 from panel.data.migrations import upgrade, version
 
-NEWER = version.SCHEMA + 1  # before a test changes it
+NEWER = version.SCHEMA + 1  # until a test changes it
 OWNERS = (
     *(audit_log, delivery_log, directory, inbox, installation, links, revocation, search_index),
     *(nights, notes, preferences, readings, sightings, tasks, throttle, workers),
@@ -60,7 +60,7 @@ def upgrade():
 
 
 def write_revision(folder: Path, oldest_code: int) -> Path:
-    """The folder, with a revision that adds a table, a column, a value and an index."""
+    """Write a revision that adds a table, a column, a value and an index; returns the folder."""
     folder.mkdir(exist_ok=True)
     numbers = {"new": f"{NEWER:04}", "old": f"{NEWER - 1:04}", "oldest_code": oldest_code}
     (folder / f"v{NEWER:04}_notes.py").write_text(REVISION.format(**numbers))
@@ -68,7 +68,7 @@ def write_revision(folder: Path, oldest_code: int) -> Path:
 
 
 def our_tables() -> MetaData:
-    """With the tables of every owner, whichever test runs alone."""
+    """Return the tables of every owner, also where a single test runs."""
     assert all(OWNERS)
     return db.metadata
 

@@ -1,4 +1,4 @@
-"""The access log: a row for every panel shown and every word of an agent, ids only."""
+"""The access log: a row for every panel that is shown and every action of an agent, ids only."""
 
 import csv
 import io
@@ -30,8 +30,8 @@ def audit(tmp_path: Path) -> AuditLog:
     return AuditLog(engine)
 
 
-def logged(panel: Panel, **wanted: int) -> list[AuditEntry]:
-    return list(panel.services.audit_log.list_entries(**wanted))
+def logged(panel: Panel, **filters: int) -> list[AuditEntry]:
+    return list(panel.services.audit_log.list_entries(**filters))
 
 
 def run(panel: Panel, *words: str) -> Result:
@@ -70,7 +70,7 @@ def test_the_longest_note_fits_into_its_row() -> None:
         SectionView(section, "loading", "f" * 16, code="unknown_organization")
         for section in SECTIONS.values()
     ]
-    assert len(" ".join(each.note for each in views)) <= LONGEST_NOTE
+    assert len(" ".join(view.note for view in views)) <= LONGEST_NOTE
 
 
 def test_what_shows_no_organization_leaves_no_row(panel: Panel) -> None:
@@ -83,8 +83,8 @@ def test_pick_refuse_and_undo_leave_a_row_with_the_agent(panel: Panel) -> None:
     seal = seal_of(panel.open("healthy").text)
     for action in ("pick", "undo", "refuse"):
         panel.say(seal, action, 42, scope="contact")
-    said = [(row.what, row.note) for row in logged(panel) if row.what != "shown"]
-    assert said == [("refuse", "contact"), ("undo", "contact"), ("pick", "contact")]
+    rows = [(row.what, row.note) for row in logged(panel) if row.what != "shown"]
+    assert rows == [("refuse", "contact"), ("undo", "contact"), ("pick", "contact")]
     assert {row.agent for row in logged(panel)} == {AGENT}
 
 
@@ -111,16 +111,16 @@ def test_a_panel_is_shown_when_the_log_cannot_be_written(
 def test_rows_are_found_by_agent_organization_and_time(audit: AuditLog) -> None:
     for at, (agent, organization) in enumerate(((2, 42), (3, 42), (2, 45)), start=100):
         audit.record(AuditEntry("shown", agent, 1, organization, at=at))
-    assert [each.at for each in audit.list_entries()] == [102, 101, 100]
-    assert [each.organization for each in audit.list_entries(agent=2)] == [45, 42]
-    assert [each.agent for each in audit.list_entries(organization=42, since=101)] == [3]
+    assert [entry.at for entry in audit.list_entries()] == [102, 101, 100]
+    assert [entry.organization for entry in audit.list_entries(agent=2)] == [45, 42]
+    assert [entry.agent for entry in audit.list_entries(organization=42, since=101)] == [3]
 
 
 def test_what_is_old_is_forgotten(audit: AuditLog) -> None:
     for at in (100, 200, 300):
         audit.record(AuditEntry("shown", 2, at=at))
     assert audit.prune(before=200) == 1
-    assert [each.at for each in audit.list_entries()] == [300, 200]
+    assert [entry.at for entry in audit.list_entries()] == [300, 200]
 
 
 def test_the_daily_work_forgets_what_the_setting_says(make_panel: MakePanel) -> None:
@@ -135,9 +135,9 @@ def test_the_daily_work_forgets_what_the_setting_says(make_panel: MakePanel) -> 
 
 def test_the_command_prints_for_a_person_for_programs_and_for_spreadsheets(panel: Panel) -> None:
     panel.open("healthy")
-    seen = run(panel)
-    assert seen.exit_code == 0
-    assert f"agent {AGENT}  shown  organization 42  conversation 101" in seen.stdout
+    outcome = run(panel)
+    assert outcome.exit_code == 0
+    assert f"agent {AGENT}  shown  organization 42  conversation 101" in outcome.stdout
     (as_json,) = json.loads(run(panel, "--json").stdout)
     (as_csv,) = csv.DictReader(io.StringIO(run(panel, "--csv").stdout))
     assert {key: str(value) for key, value in as_json.items()} == as_csv
@@ -157,6 +157,6 @@ def test_a_silent_database_is_a_sentence_and_not_an_empty_log(panel: Panel) -> N
     with panel.services.database.begin() as connection:
         connection.exec_driver_sql("DROP TABLE access_log")
     for words in ([], ["--json"], ["--csv"]):
-        told = run(panel, *words)
-        assert told.exit_code == 2
-        assert "cannot be used: no such table: access_log" in told.stderr
+        outcome = run(panel, *words)
+        assert outcome.exit_code == 2
+        assert "cannot be used: no such table: access_log" in outcome.stderr

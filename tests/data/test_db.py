@@ -1,4 +1,4 @@
-"""The tables come with the database, whenever that is there."""
+"""The tables are made as soon as the database is there."""
 
 import os
 import signal
@@ -69,8 +69,8 @@ def test_a_process_prepares_its_database_once_whoever_comes_first() -> None:
     preparation = schema.Preparation(engine, migrate)
     with ThreadPoolExecutor(4) as pool:
         several = [pool.submit(preparation.ensure) for _ in range(4)]
-        for each in several:
-            each.result(10)
+        for item in several:
+            item.result(10)
             assert calls == [1]
     preparation.ensure()
     assert calls == [1]

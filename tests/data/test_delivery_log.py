@@ -16,22 +16,22 @@ MakeLog = Callable[..., DeliveryLog]
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
-    made = db.connect(url)
-    yield made
-    made.dispose()
+    new_engine = db.connect(url)
+    yield new_engine
+    new_engine.dispose()
 
 
 @pytest.fixture
 def make_log(engine: Engine) -> Iterator[MakeLog]:
-    """A process's log; it ends with the test."""
-    made = []
+    """Makes the delivery log of a process, which ends with the test."""
+    items = []
 
     def make(clock: Callable[[], float] = time.time) -> DeliveryLog:
-        made.append(DeliveryLog(engine, clock))
-        return made[-1]
+        items.append(DeliveryLog(engine, clock))
+        return items[-1]
 
     yield make
-    for log in made:
+    for log in items:
         log.stop()
 
 
@@ -42,15 +42,15 @@ def read_counts(engine: Engine) -> list[int]:
 
 def test_processes_add_up_and_senders_stand_apart(make_log: MakeLog) -> None:
     clock = Clock()
-    one, two = make_log(clock), make_log(clock)
+    first_log, two = make_log(clock), make_log(clock)
     for _ in range(3):
-        one.count(CHATWOOT, "unsigned")
+        first_log.count(CHATWOOT, "unsigned")
     clock.advance(1)
     two.count(CHATWOOT, "unsigned")
     two.count(PLUGIN, "accepted")
-    one.flush()
+    first_log.flush()
     assert two.read(CHATWOOT) == {"unsigned": Tally(4, clock.now)}
-    assert one.read(PLUGIN) == {"accepted": Tally(1, clock.now)}
+    assert first_log.read(PLUGIN) == {"accepted": Tally(1, clock.now)}
 
 
 def test_whoever_writes_later_about_earlier_ones_leaves_the_last_time(
@@ -60,7 +60,7 @@ def test_whoever_writes_later_about_earlier_ones_leaves_the_last_time(
     clock.now = 1_800_000_000.0
     early, late = make_log(clock), make_log(clock)
     early.count(CHATWOOT, "stale")
-    wait_until(lambda: read_counts(engine) == [1])  # so that its next ones wait for their turn
+    wait_until(lambda: read_counts(engine) == [1])  # so that the next counts wait for their turn
     early.count(CHATWOOT, "stale")
     clock.advance(1)
     late.count(CHATWOOT, "stale")
@@ -116,7 +116,7 @@ def test_what_a_database_that_is_away_did_not_take_is_written_later(
     with pytest.raises(Unreachable):
         log.read(CHATWOOT)
     log.count(CHATWOOT, "unsigned")
-    log.stop()  # it is told in the log, and ends nothing
+    log.stop()  # the failure is logged, and ends nothing
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO deliveries"))
     assert log.read(CHATWOOT)["unsigned"].count == 2

@@ -1,4 +1,4 @@
-"""What the passes learned, asked by keys and by words: the same on SQLite and on PostgreSQL."""
+"""The directory, asked by keys and by words: the same on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,7 +54,7 @@ PHONE = "+5561999990001"
     ("people", "count"),
     [
         ([], 1),  # the company alone
-        ([(42, "collaborator:1", "ana@acme.example")], 1),  # it is hers, not the company's
+        ([(42, "collaborator:1", "ana@acme.example")], 1),  # the key is hers, not the company's
         ([(42, "collaborator:1", "ana@acme.example"), (42, "collaborator:2", "bia@x.example")], 2),
         ([(42, "collaborator:1", "ana@acme.example"), (43, "collaborator:3", "bia@x.example")], 2),
         (
@@ -81,7 +81,7 @@ def test_a_phone_is_known_for_so_many_people_over_all_organizations(
         directory.put_person(Person(organization, key, 300 + at, role, email, PHONE))
     matches = directory.find_matches(Keys(phone=PHONE))
     assert {match.people for match in matches} == {count}
-    assert {match.organization for match in matches} == {42, *(each[0] for each in people)}
+    assert {match.organization for match in matches} == {42, *(row[0] for row in people)}
 
 
 SPELLINGS = [
@@ -91,31 +91,31 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+@pytest.mark.parametrize(("first", "other"), SPELLINGS)
 def test_a_phone_is_known_in_every_spelling_and_is_one_persons(
-    database: Engine, one: str, other: str
+    database: Engine, first: str, other: str
 ) -> None:
     directory = Directory(database)
-    for stored, shown in ((one, other), (other, one)):
+    for stored, spelling in ((first, other), (other, first)):
         directory.put_organization(known(42))
         directory.put_person(Person(42, "collaborator:1", 301, "owner", "ana@x.example", stored))
-        assert [each.key for each in directory.find_people("", shown)] == ["collaborator:1"]
-        (match,) = directory.find_matches(Keys(phone=shown))
+        assert [person.key for person in directory.find_people("", spelling)] == ["collaborator:1"]
+        (match,) = directory.find_matches(Keys(phone=spelling))
         assert (match.organization, match.role) == (42, "owner")
-        directory.put_person(Person(43, "collaborator:9", 302, "owner", "zoe@x.example", shown))
-        assert {each.people for each in directory.find_matches(Keys(phone=shown))} == {2}
+        directory.put_person(Person(43, "collaborator:9", 302, "owner", "zoe@x.example", spelling))
+        assert {match.people for match in directory.find_matches(Keys(phone=spelling))} == {2}
         directory.forget(43)
 
 
 def test_a_spelling_proves_no_more_than_the_back_offices_own(database: Engine) -> None:
-    """Without its 9, an Argentine number is a landline's, whatever the contact shows."""
+    """Without the 9, an Argentine number is a landline's, whatever the contact shows."""
     directory = Directory(database)
     directory.put_organization(known(42))
     landline = Person(42, "collaborator:1", 301, "owner", "ana@x.example", "+541123456789")
     directory.put_person(landline)
-    assert [each.people for each in directory.find_matches(Keys(phone="+5491123456789"))] == [2]
+    assert [match.people for match in directory.find_matches(Keys(phone="+5491123456789"))] == [2]
     directory.put_person(replace(landline, phone="+5491123456789"))
-    assert [each.people for each in directory.find_matches(Keys(phone="+5491123456789"))] == [1]
+    assert [match.people for match in directory.find_matches(Keys(phone="+5491123456789"))] == [1]
 
 
 # -- the contacts of a person ----------------------------------------------------------------------
@@ -158,29 +158,29 @@ def test_a_merge_ends_the_seats_of_every_organization(database: Engine) -> None:
         directory.put_person(Person(number, "collaborator:1", 301, "owner", "ana@x.example"))
     directory.note_merge(301, 400)
     assert directory.memberships_of(301) == []
-    left = directory.list_unsettled()
-    assert [(each.organization, each.contact, each.merged_into) for each in left] == [
+    unsettled = directory.list_unsettled()
+    assert [(item.organization, item.contact, item.merged_into) for item in unsettled] == [
         (42, 0, 400),
         (43, 0, 400),
     ]
-    assert directory.list_unsettled(43) == left[1:]
+    assert directory.list_unsettled(43) == unsettled[1:]
 
 
 @pytest.mark.parametrize(
-    ("contact", "email", "phone", "wanted"),
+    ("contact", "email", "phone", "numbers"),
     [
         (301, "ana@x.example", "", set()),  # our own echo
         (302, "", "+556188887777", set()),
         (303, "", "+556188887777", {42}),
         (303, "ana@x.example", "", {42}),
-        (303, "zoe@x.example", "+5561988887777", set()),  # by a phone alone, and somebody else
-        (302, "", "+5561988880000", {42}),  # it is theirs no more
+        (303, "zoe@x.example", "+5561988887777", set()),  # the phone alone, of somebody else
+        (302, "", "+5561988880000", {42}),  # the contact is no longer theirs
         (303, "", "+556133220042", set()),  # of several people
         (303, "", "", set()),
     ],
 )
 def test_a_pass_is_wanted_for_a_contact_that_it_would_seat_or_unseat(
-    database: Engine, contact: int, email: str, phone: str, wanted: set[int]
+    database: Engine, contact: int, email: str, phone: str, numbers: set[int]
 ) -> None:
     directory = Directory(database)
     directory.put_organization(known(42))
@@ -189,7 +189,7 @@ def test_a_pass_is_wanted_for_a_contact_that_it_would_seat_or_unseat(
     directory.add_contact(ana, 302)
     shared = Person(42, "collaborator:2", 304, "owner", "bia@x.example", "+556133220042")
     directory.put_person(replace(shared, phone_shared=True))
-    assert directory.find_unseated(contact, email, phone) == wanted
+    assert directory.find_unseated(contact, email, phone) == numbers
 
 
 def test_words_are_ordered_by_bytes_whatever_the_database_speaks(database: Engine) -> None:
@@ -221,11 +221,11 @@ def test_ties_of_a_merged_contact_follow_it(database: Engine) -> None:
     links.put(Link(CONTACT, 301, 42, PICKED, at=5.0, contact=301, email="ana@acme.example"))
     links.put(Link(CONTACT, 302, 42, MATCHED, at=9.0))
     links.follow_merge(301, 302)
-    matched, picked = links.find(0, 302)
-    assert (picked.state, picked.contact, picked.email) == (PICKED, 302, "ana@acme.example")
+    match_link, pick = links.find(0, 302)
+    assert (pick.state, pick.contact, pick.email) == (PICKED, 302, "ana@acme.example")
     with db.transaction(database) as connection:
-        assert [take_back(connection, [picked]) for _ in range(2)] == [[picked], []]
-    assert links.find(0, 302) == [matched]
+        assert [take_back(connection, [pick]) for _ in range(2)] == [[pick], []]
+    assert links.find(0, 302) == [match_link]
 
 
 def test_a_pick_over_a_pick_and_a_match_found_again(database: Engine) -> None:
@@ -234,5 +234,5 @@ def test_a_pick_over_a_pick_and_a_match_found_again(database: Engine) -> None:
         links.match(301, 42, rests_on)
     for organization in (42, 45):
         links.put(Link(CONTACT, 301, organization, PICKED))
-    found = {(link.organization, link.state, link.rests_on) for link in links.find(0, 301)}
-    assert found == {(45, PICKED, ""), (42, MATCHED, "phone")}
+    rows = {(link.organization, link.state, link.rests_on) for link in links.find(0, 301)}
+    assert rows == {(45, PICKED, ""), (42, MATCHED, "phone")}

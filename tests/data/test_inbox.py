@@ -1,4 +1,4 @@
-"""The journal's rows and marks; through the engine it is tested on both databases in tests/sync."""
+"""The rows of the inbox; tests/sync tests the inbox on both databases, through the engine."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,14 +33,14 @@ def connection(database: Engine) -> Iterator[Connection]:
 def keep(connection: Connection, *names: str, organization: int | None = 7) -> list[int]:
     entries = [replace(ENTRY, hook_id=name, organization=organization) for name in names]
     assert all(inbox.insert_hooks(connection, entries))
-    named = select(inbox.hooks.c.seq).where(inbox.hooks.c.hook_id.in_(names))
-    return list(connection.scalars(named.order_by(inbox.hooks.c.seq)))
+    query = select(inbox.hooks.c.seq).where(inbox.hooks.c.hook_id.in_(names))
+    return list(connection.scalars(query.order_by(inbox.hooks.c.seq)))
 
 
 def wait(connection: Connection, organization: int, pass_id: str) -> bool:
     lanes.take_places(connection, [LanePlace(organization, pass_id, Lane.URGENT, 1)], NOW)
-    here = select(inbox.passes.c.waiting).where(inbox.passes.c.organization == organization)
-    return connection.scalar(here) == pass_id
+    query = select(inbox.passes.c.waiting).where(inbox.passes.c.organization == organization)
+    return connection.scalar(query) == pass_id
 
 
 def statuses(connection: Connection) -> dict[str, str]:
@@ -51,8 +51,8 @@ def statuses(connection: Connection) -> dict[str, str]:
 def test_an_id_is_kept_once(connection: Connection) -> None:
     assert inbox.insert_hooks(connection, [ENTRY]) == [1]
     assert inbox.insert_hooks(connection, [replace(ENTRY, kind="order.refunded")]) == [0]
-    others = [replace(ENTRY, hook_id=name) for name in ("h2", "h1", "h3", "h2")]
-    second, again, third, twice = inbox.insert_hooks(connection, others)
+    entries = [replace(ENTRY, hook_id=name) for name in ("h2", "h1", "h3", "h2")]
+    second, again, third, twice = inbox.insert_hooks(connection, entries)
     assert 1 < second < third
     assert (again, twice) == (0, 0)
     assert set(statuses(connection)) == {"h1", "h2", "h3"}
@@ -112,7 +112,7 @@ def test_a_pass_that_begins_again_after_a_death_is_the_same(connection: Connecti
     assert first is not None
     assert again is not None
     assert again[0] > first[0]
-    # And it has not taken the mark of the one that waits now.
+    # The pass has not taken the place of the one that waits now.
     assert wait(connection, 7, "third") is False
 
 
@@ -138,7 +138,7 @@ def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> 
     assert pass_states.count_failure(connection, 7) == 2
     assert pass_states.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
     assert statuses(connection) == {"elder": "buried", "younger": "waiting"}
-    # From here on it is the younger one's turn.
+    # From here on the younger pass has its turn.
     wait(connection, 7, "three")
     through, first = pass_states.begin_pass(connection, 7, "three") or (0, 0)
     assert through == first
@@ -186,7 +186,7 @@ def test_who_cannot_have_the_file_in_time_gives_up(
     database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "WRITE_SECONDS", 0.05)
-    theirs = FileLock(f"{database.url.database}.writing.lock")  # of another process, as it were
+    theirs = FileLock(f"{database.url.database}.writing.lock")  # stands for another process's lock
     with theirs, pytest.raises(TimeoutError), inbox.write_transaction(database, 7):
         pass
     with inbox.write_transaction(database, 7) as connection:

@@ -23,8 +23,8 @@ def connection(url: str) -> Iterator[Connection]:
 
 def take(connection: Connection, lane: Lane, *places: tuple[int, int]) -> None:
     """`places`: organizations with positions."""
-    made = [LanePlace(number, f"pass-{number}-{at}", lane, at) for number, at in places]
-    lanes.take_places(connection, made, NOW)
+    lane_places = [LanePlace(number, f"pass-{number}-{at}", lane, at) for number, at in places]
+    lanes.take_places(connection, lane_places, NOW)
 
 
 def names(connection: Connection, lane: Lane, count: int = 9, now: float = NOW) -> list[int]:
@@ -32,8 +32,8 @@ def names(connection: Connection, lane: Lane, count: int = 9, now: float = NOW) 
 
 
 def fail(connection: Connection, organization: int, side: str = "Chatwoot", tries: int = 3) -> None:
-    here = update(passes).where(passes.c.organization == organization)
-    connection.execute(here.values(due_at=NOW + 600, side=side, reason="timeout", tries=tries))
+    change = update(passes).where(passes.c.organization == organization)
+    connection.execute(change.values(due_at=NOW + 600, side=side, reason="timeout", tries=tries))
 
 
 def test_who_came_first_is_first_and_asking_again_changes_nothing(connection: Connection) -> None:

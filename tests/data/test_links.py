@@ -1,4 +1,4 @@
-"""The table of links: the newest word stands, agents' words outlive passes, subjects stay apart."""
+"""The table of links: the newest decision stays, decisions outlive passes, subjects stay apart."""
 
 import threading
 from collections.abc import Iterator
@@ -36,19 +36,19 @@ def links(engine: Engine) -> Links:
 
 
 def states(links: Links, conversation: int = 101, contact: int = 301) -> set[tuple[str, int, str]]:
-    found = links.find(conversation, contact)
-    return {(link.scope, link.organization, link.state) for link in found}
+    rows = links.find(conversation, contact)
+    return {(link.scope, link.organization, link.state) for link in rows}
 
 
-def taken_back(engine: Engine, *said: Link) -> list[Link]:
+def taken_back(engine: Engine, *decisions: Link) -> list[Link]:
     with db.transaction(engine) as connection:
-        return take_back(connection, said)
+        return take_back(connection, decisions)
 
 
 def test_a_link_comes_back_as_it_was_put(links: Links) -> None:
-    picked = Link(CONVERSATION, 101, 42, PICKED, agent=2, at=5.0)
-    links.put(picked)
-    assert links.find(101, 301) == [picked]
+    link = Link(CONVERSATION, 101, 42, PICKED, agent=2, at=5.0)
+    links.put(link)
+    assert links.find(101, 301) == [link]
 
 
 def test_the_newest_word_about_subject_and_organization_stands(links: Links) -> None:
@@ -72,12 +72,12 @@ def test_a_number_of_a_contact_is_no_number_of_a_conversation(links: Links) -> N
 
 
 def test_only_what_is_taken_back_is_forgotten(engine: Engine, links: Links) -> None:
-    said = Link(CONVERSATION, 101, 42, REFUSED, at=5.0)
+    link = Link(CONVERSATION, 101, 42, REFUSED, at=5.0)
     stays = [Link(CONTACT, 301, 42, PICKED), Link(CONTACT, 301, 43, REFUSED)]
     other = Link(CONVERSATION, 102, 42, PICKED)
-    for each in (said, *stays, other, Link(CONTACT, 301, 44, MATCHED)):
-        links.put(each)
-    assert taken_back(engine, said) == [said]
+    for row in (link, *stays, other, Link(CONTACT, 301, 44, MATCHED)):
+        links.put(row)
+    assert taken_back(engine, link) == [link]
     assert states(links) == {
         (CONTACT, 42, PICKED), (CONTACT, 43, REFUSED), (CONTACT, 44, MATCHED),
     }  # fmt: skip
@@ -85,10 +85,10 @@ def test_only_what_is_taken_back_is_forgotten(engine: Engine, links: Links) -> N
 
 
 def test_what_somebody_said_meanwhile_is_not_taken_back(engine: Engine, links: Links) -> None:
-    said = Link(CONVERSATION, 101, 42, REFUSED, agent=2, at=5.0)
-    links.put(said)
+    link = Link(CONVERSATION, 101, 42, REFUSED, agent=2, at=5.0)
+    links.put(link)
     links.put(Link(CONVERSATION, 101, 42, PICKED, agent=3, at=6.0))
-    assert taken_back(engine, said) == []
+    assert taken_back(engine, link) == []
     assert states(links) == {(CONVERSATION, 42, PICKED)}
 
 
@@ -115,12 +115,12 @@ def test_a_pick_puts_an_end_to_the_other_picks_of_its_subject_alone(links: Links
 def test_what_an_agent_says_stands_beside_what_a_pass_found(
     engine: Engine, links: Links, state: str
 ) -> None:
-    said = Link(CONTACT, 301, 42, state, agent=2, at=5.0)
+    link = Link(CONTACT, 301, 42, state, agent=2, at=5.0)
     links.match(301, 42, "email")
-    links.put(said)
+    links.put(link)
     links.match(301, 42, "phone")
     assert states(links) == {(CONTACT, 42, MATCHED), (CONTACT, 42, state)}
-    taken_back(engine, said)
+    taken_back(engine, link)
     [match] = links.find(101, 301)
     assert (match.state, match.rests_on, match.agent) == (MATCHED, "phone", None)
 
@@ -149,10 +149,10 @@ def test_ties_follow_a_merged_contact(links: Links) -> None:
     links.follow_merge(301, 302)
     assert links.find(0, 301) == []
     moved = links.find(101, 302)
-    assert {(each.scope, each.subject, each.contact) for each in moved} == {
+    assert {(link.scope, link.subject, link.contact) for link in moved} == {
         (CONTACT, 302, 302), (CONVERSATION, 101, 302),
     }  # fmt: skip
-    assert {each.email for each in moved} == {"ana@acme.example", None}
+    assert {link.email for link in moved} == {"ana@acme.example", None}
     assert links.find(102, 0)[0].contact == 999
 
 
@@ -174,7 +174,7 @@ def test_of_two_words_about_merged_contacts_the_newest_stands_and_a_pass_takes_n
     links.put(Link(CONTACT, 302, 42, new[0], at=new[1]))
     links.follow_merge(301, 302)
     assert states(links, 0, 302) == {(CONTACT, 42, state) for state in stands}
-    assert {each.at for each in links.find(0, 302)} == (
+    assert {item.at for item in links.find(0, 302)} == (
         {5.0, 9.0} if len(stands) == 2 else {max(old[1], new[1])}
     )
 
@@ -208,7 +208,7 @@ def test_links_are_still_there_after_a_restart(tmp_path: Path) -> None:
 def test_the_database_is_durable_and_lets_readers_read(
     tmp_path: Path, hasty: bool, synchronous: int
 ) -> None:
-    """Whatever is hasty may lose its last rows in a power cut, and nothing else may."""
+    """Only rows that do not wait for the disk may be lost in a power cut."""
     lasting = db.connect(f"sqlite:///{tmp_path / 'panel.db'}")
     engine = db.connect_without_sync(lasting) if hasty else lasting
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Search terms: what is found by which words, and that a prefix is a range of an index."""
+"""Search terms: the hits of words, and that a prefix is a range of an index."""
 
 import time
 from collections.abc import Iterator
@@ -138,7 +138,7 @@ def test_words_of_a_kind_can_be_kept(terms: SearchIndex) -> None:
         "_",
         "b%o",
         "PLG-9",
-        # What the mask may hide is not found by its beginning: it could be counted.
+        # A search finds no maskable value by its beginning, which could be guessed digit by digit.
         "11222042",
         "11.222",
         "1122204200019",
@@ -225,11 +225,13 @@ def test_ten_thousand_organizations_are_searched_by_a_range_of_an_index(engine: 
         connection.execute(table.insert(), rows)
         for query in ("nome0777", "escola nome0777", "ltda escola"):
             first, *rest = parse_query(query)
-            for asked in (select_matching(first, rest), count_some(first)):
-                statement = asked.compile(engine, compile_kwargs={"render_postcompile": True})
-                wanted = f"EXPLAIN QUERY PLAN {statement}"
+            for search_query in (select_matching(first, rest), count_some(first)):
+                statement = search_query.compile(
+                    engine, compile_kwargs={"render_postcompile": True}
+                )
+                text = f"EXPLAIN QUERY PLAN {statement}"
                 values = tuple(statement.params[name] for name in statement.positiontup or ())
-                plan = [row[3] for row in connection.exec_driver_sql(wanted, values)]
+                plan = [row[3] for row in connection.exec_driver_sql(text, values)]
                 ranges = [step for step in plan if "word>? AND word<?" in step]
                 assert ranges, plan
                 assert not [step for step in plan if step.startswith("SCAN terms")], plan

@@ -30,7 +30,7 @@ def test_of_many_at_once_five_are_made_and_the_others_wait_for_the_first_to_be_a
     schema.migrate(engine)
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: take(engine), range(12)))
-    until = [each for each in answers if each is not None]
+    until = [answer for answer in answers if answer is not None]
     assert len(answers) - len(until) == MOST_TRIES
     assert len(set(until)) == 1
     assert VerificationTries(engine).count_left(CONTACT, ORGANIZATION) == 0
@@ -47,9 +47,9 @@ def test_what_somebody_goes_on_typing_is_known_by_its_beginnings(url: str) -> No
     take(engine)
     typed = ("11222", "1122233", "1122233", "99", "11222")
     with transaction(engine) as connection:
-        known = [
-            note_search(connection, CONTACT, ORGANIZATION, digest_beginnings("secret", each))
-            for each in typed
+        searches = [
+            note_search(connection, CONTACT, ORGANIZATION, digest_beginnings("secret", text))
+            for text in typed
         ]
-    assert known == [False, True, True, False, False]
+    assert searches == [False, True, True, False, False]
     engine.dispose()

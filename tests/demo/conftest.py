@@ -1,4 +1,4 @@
-"""A small account of the built-in Chatwoot, over a socket, and who calls it."""
+"""A small account of the built-in Chatwoot, over a socket, and its callers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class Desk:
         return requests.request(method, url, json=body, headers=headers, params=params, timeout=9)
 
     def refuse(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """The status and the words of a refusal."""
+        """Return the status and the words of a refusal."""
         answer = self.ask(method, path, body)
         return answer.status_code, answer.json()
 
     def find(self, key: str, operator: str, values: list[Any]) -> Any:
-        """The numbers of the contacts that a filter of one condition finds."""
+        """Return the numbers of the contacts that a filter of one condition finds."""
         condition = {"attribute_key": key, "filter_operator": operator, "values": values}
         return self.filter([condition])
 

@@ -52,7 +52,8 @@ def build_account() -> Chatwoot:
 
 
 def _add_contacts(chat: Chatwoot) -> None:
-    """In the order in which the recorded lists show them, and enough of them for a page."""
+    """Add contacts in the order in which the recorded lists show them, and enough of them for a
+    page."""
     other = {**_NO_EXPIRY, "middag_organization_id": "230"}
     avatar = {"additional_attributes": _AVATAR}
     chat.add_contact(1, name="x", email="foo@bar.example", **avatar)
@@ -76,6 +77,16 @@ def _add_contacts(chat: Chatwoot) -> None:
     chat.add_contact(
         58, name="Bia", email="bia.pessoal@x.example", custom_attributes=_IN_LINE, **avatar
     )
+    _add_ana(chat)
+    for number in range(200, 215):
+        email, organization = f"p{number}@aurora.example", {"middag_organization_id": "42"}
+        chat.add_contact(number, name="p", email=email, custom_attributes=organization)
+    chat.add_contact(148, name="Nobody yet", email="nobody@aurora.example")
+    # A call before the recording left this row; a second one breaks.
+    chat.add_contact(160, name="N", identifier="")
+
+
+def _add_ana(chat: Chatwoot) -> None:
     places = [(API, "1815930a"), *((SITE, f"visit-{at}") for at in range(9)), (MAIL, "ana@aurora")]
     chat.add_contact(
         ANA,
@@ -85,28 +96,23 @@ def _add_contacts(chat: Chatwoot) -> None:
         custom_attributes=dict(_IN_LINE),
         last_activity_at=1795984375,
         contact_inboxes=[{"inbox": chat.inboxes[at], "source_id": name} for at, name in places],
-        **avatar,
+        additional_attributes=_AVATAR,
     )
-    for number in range(200, 215):
-        email, organization = f"p{number}@aurora.example", {"middag_organization_id": "42"}
-        chat.add_contact(number, name="p", email=email, custom_attributes=organization)
-    chat.add_contact(148, name="Nobody yet", email="nobody@aurora.example")
-    # What a call before the recording left behind; a second one breaks.
-    chat.add_contact(160, name="N", identifier="")
 
 
 def _add_conversations(chat: Chatwoot) -> None:
-    """Of Ana's: one in the API inbox, whose last message is Chatwoot's own, three of the site."""
-    named = {"middag_organization": "Escola Aurora Nova", "middag_organization_id": "42"}
-    chat.add_conversation(ANA, API, 5, custom_attributes=named, last_activity_at=1795983579)
+    """Add Ana's conversations: one in the API inbox, whose last message is Chatwoot's own, and
+    three of the site."""
+    names = {"middag_organization": "Escola Aurora Nova", "middag_organization_id": "42"}
+    chat.add_conversation(ANA, API, 5, custom_attributes=names, last_activity_at=1795983579)
     chat.add_message(5, "oi", message_type=1, sender={"id": 6, "type": "user"})
     chat.add_message(5, "Unassigned from suporte n2", message_type=2, sender=None)
     answers: Json = {"content_attributes": {"in_reply_to": None}}
     for number, moment, attributes in (
         (6, 1795981455, {"y": "1"}),
-        (10, 1795981550, named),
-        (11, 1795981549, named),
-        (12, 1795981548, named),
+        (10, 1795981550, names),
+        (11, 1795981549, names),
+        (12, 1795981548, names),
         (58, 1795984375, {}),
     ):
         chat.add_conversation(

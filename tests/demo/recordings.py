@@ -17,7 +17,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|\+00:00)\Z")
 
 @dataclass(frozen=True)
 class Recorded:
-    """One call; `content_type` is None where it was not written down."""
+    """A recorded call; `content_type` is None where it was not written down."""
 
     name: str
     caller: str
@@ -53,18 +53,19 @@ def read_deliveries() -> list[Json]:
 
 
 def _uncut(value: Any) -> Any:
-    """A text that was cut for the recording; all of them repeat one sign."""
+    """Return a text that was cut for the recording in full length; all such texts repeat one
+    sign."""
     if isinstance(value, dict):
-        return {key: _uncut(each) for key, each in value.items()}
+        return {key: _uncut(element) for key, element in value.items()}
     if isinstance(value, str) and (cut := _CUT_TEXT.match(value)):
         return cut[1][0] * int(cut[2])
     return value
 
 
 def list_differences(real: Any, ours: Any, at: str = "") -> Iterator[str]:
-    """What is not the same: keys, JSON types, lengths of lists, the form of a moment.
+    """Return the differences: in keys, JSON types, lengths of lists, forms of moments.
 
-    An element of a list is held against the one that stands at the same place.
+    Elements of lists are compared by their place.
     """
     if _kind(real) != _kind(ours):
         yield f"{at}: {_kind(ours)}, not {_kind(real)}"
@@ -74,11 +75,15 @@ def list_differences(real: Any, ours: Any, at: str = "") -> Iterator[str]:
         for key in real.keys() & ours.keys():
             yield from list_differences(real[key], ours[key], f"{at}.{key}")
     elif isinstance(real, list):
-        shown = [each for each in real if not (isinstance(each, str) and _CUT_LIST.match(each))]
-        if len(ours) < len(shown) or (len(shown) == len(real) and len(ours) > len(shown)):
+        items = [
+            element
+            for element in real
+            if not (isinstance(element, str) and _CUT_LIST.match(element))
+        ]
+        if len(ours) < len(items) or (len(items) == len(real) and len(ours) > len(items)):
             yield f"{at}: {len(ours)} long, not {len(real)}"
-        for number, (one, other) in enumerate(zip(shown, ours, strict=False)):
-            yield from list_differences(one, other, f"{at}[{number}]")
+        for number, (recorded, other) in enumerate(zip(items, ours, strict=False)):
+            yield from list_differences(recorded, other, f"{at}[{number}]")
 
 
 def _kind(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Who may call the built-in Chatwoot, and in which words it says no."""
+"""Access to the built-in Chatwoot, and the words of its refusals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Desk:
         url = f"{self.url}/api/v1/accounts/{account}{path}"
         return requests.get(url, headers={"Api-Access-Token": token}, timeout=9)
 
-    def words(self, path: str = "/agents", **who: Any) -> tuple[int, Any]:
-        answer = self.get(path, **who)
+    def words(self, path: str = "/agents", **caller: Any) -> tuple[int, Any]:
+        answer = self.get(path, **caller)
         return answer.status_code, answer.json()["error"]
 
 
@@ -57,8 +57,8 @@ def test_the_team_of_a_conversation_may_read_it_though_no_list_shows_it(desk: De
 
 def test_who_is_neither_in_the_inbox_nor_in_the_team_may_not(desk: Desk) -> None:
     desk.chat.team_members[7].remove(3)
-    refused = 401, "You are not authorized to do this action"
-    assert desk.words("/conversations/5", token=CARLA) == refused
+    refusal = 401, "You are not authorized to do this action"
+    assert desk.words("/conversations/5", token=CARLA) == refusal
 
 
 def test_before_4_8_a_team_opens_nothing(desk: Desk) -> None:
@@ -82,7 +82,7 @@ def test_anybody_may_ask_for_teams_and_their_members(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "answer"),
+    ("caller", "answer"),
     [
         ({"token": "wrong"}, (401, "Invalid Access Token")),
         ({"account": 99}, (404, "Resource could not be found")),
@@ -92,8 +92,8 @@ def test_anybody_may_ask_for_teams_and_their_members(desk: Desk) -> None:
         ({"token": FOREIGNER, "account": 99}, (404, "Resource could not be found")),
     ],
 )
-def test_each_refusal_has_its_words(desk: Desk, who: Any, answer: tuple[int, str]) -> None:
-    assert desk.words(**who) == answer
+def test_each_refusal_has_its_words(desk: Desk, caller: Any, answer: tuple[int, str]) -> None:
+    assert desk.words(**caller) == answer
 
 
 def test_a_suspended_account_refuses_everybody_and_tells_their_profile(desk: Desk) -> None:

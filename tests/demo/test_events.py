@@ -40,7 +40,7 @@ class Listening:
     ear: Ear
 
     def names(self) -> list[str]:
-        """The events that came since the last call."""
+        """Return the events that came since the last call."""
         self.desk.chat.outbox.settle()
         names = [body["event"] for body in self.ear.bodies]
         self.ear.bodies.clear()
@@ -77,9 +77,9 @@ def test_attributes_of_a_conversation_tell_what_they_were(listening: Listening) 
     listening.desk.ask("POST", path, {"custom_attributes": {"topic": "billing"}})
     listening.desk.chat.outbox.settle()
     (body,) = listening.ear.bodies
-    (told,) = [row for row in body["changed_attributes"] if "custom_attributes" in row]
+    (change,) = [row for row in body["changed_attributes"] if "custom_attributes" in row]
     assert body["event"] == "conversation_updated"
-    assert told == {
+    assert change == {
         "custom_attributes": {"previous_value": {}, "current_value": {"topic": "billing"}}
     }
 
@@ -99,9 +99,9 @@ def test_a_merge_is_an_update_of_the_base(listening: Listening) -> None:
     body = {"base_contact_id": 57, "mergee_contact_id": 58}
     listening.desk.ask("POST", "/actions/contact_merge", body)
     chat.outbox.settle()
-    (told,) = listening.ear.bodies
-    assert (told["event"], told["id"]) == ("contact_updated", 57)
-    assert told["custom_attributes"] == {"plan": {"tier": 1}}
+    (update,) = listening.ear.bodies
+    assert (update["event"], update["id"]) == ("contact_updated", 57)
+    assert update["custom_attributes"] == {"plan": {"tier": 1}}
 
 
 def test_a_mail_opens_a_conversation(listening: Listening) -> None:
@@ -123,7 +123,7 @@ def test_a_refused_delivery_is_not_sent_again(listening: Listening) -> None:
     listening.ear.status = 401
     listening.desk.ask("PUT", "/contacts/57", {"name": "A"})
     assert listening.names() == ["contact_updated"]
-    assert [each.status for each in listening.desk.chat.outbox.sent] == [401]
+    assert [delivery.status for delivery in listening.desk.chat.outbox.sent] == [401]
 
 
 def test_before_4_11_2_nothing_is_signed_and_no_secret_is_listed(listening: Listening) -> None:
@@ -138,5 +138,5 @@ def test_before_4_11_2_nothing_is_signed_and_no_secret_is_listed(listening: List
 
 
 def test_a_webhook_without_events_gets_chatwoots_own_choice(desk: Desk) -> None:
-    made = desk.ask("POST", "/webhooks", {"webhook": {"url": "https://x.example"}}).json()
-    assert "message_updated" in made["payload"]["webhook"]["subscriptions"]
+    body = desk.ask("POST", "/webhooks", {"webhook": {"url": "https://x.example"}}).json()
+    assert "message_updated" in body["payload"]["webhook"]["subscriptions"]

@@ -11,8 +11,8 @@ OF_PHONES = "equal_to,not_equal_to,contains,does_not_contain,starts_with"
 
 
 def define(desk: Desk, key: str, kind: str = "text", model: str = "contact_attribute") -> None:
-    shown = {"attribute_display_name": key, "attribute_display_type": kind}
-    body = {"attribute_key": key, "attribute_model": model, **shown}
+    fields = {"attribute_display_name": key, "attribute_display_type": kind}
+    body = {"attribute_key": key, "attribute_model": model, **fields}
     assert desk.ask("POST", "/custom_attribute_definitions", body).ok
 
 
@@ -66,9 +66,9 @@ def test_a_refusal_lists_what_is_allowed(
 
 def test_a_part_of_an_identifier_is_found_by_search_alone_and_with_case(desk: Desk) -> None:
     desk.chat.contacts[57]["identifier"] = "middag:user:7"
-    found = desk.ask("GET", "/contacts/search", q="middag:", page=1).json()
-    assert [row["id"] for row in found["payload"]] == [57]
-    assert found["meta"] == {"count": 1, "current_page": "1", "has_more": False}
+    body = desk.ask("GET", "/contacts/search", q="middag:", page=1).json()
+    assert [row["id"] for row in body["payload"]] == [57]
+    assert body["meta"] == {"count": 1, "current_page": "1", "has_more": False}
     assert desk.ask("GET", "/contacts/search", q="Middag:").json()["payload"] == []
 
 
@@ -108,6 +108,6 @@ def test_conversations_are_found_by_our_attribute_and_counted(desk: Desk) -> Non
     desk.chat.conversations[5]["custom_attributes"] = {"middag_organization_id": "42"}
     condition = {"attribute_key": "middag_organization_id", "filter_operator": "equal_to"}
     body = {"payload": [{**condition, "values": ["42"], "query_operator": None}]}
-    found = desk.ask("POST", "/conversations/filter", body).json()
-    assert [row["id"] for row in found["payload"]] == [5]
-    assert found["meta"] == {"mine_count": 0, "unassigned_count": 1, "all_count": 1}
+    document = desk.ask("POST", "/conversations/filter", body).json()
+    assert [row["id"] for row in document["payload"]] == [5]
+    assert document["meta"] == {"mine_count": 0, "unassigned_count": 1, "all_count": 1}

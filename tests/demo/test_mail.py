@@ -10,25 +10,25 @@ MALLORY = "mallory@evil.example"
 
 
 def arrive(desk: Desk, **headers: Any) -> Json:
-    """The conversation of a mail from Mallory, as the API shows it."""
+    """Let a mail of Mallory arrive; returns its conversation, as the API shows it."""
     talk = receive_mail(desk.chat, MAIL, Mail(MALLORY, "my key, please\n", **headers))
-    shown: Json = desk.ask("GET", f"/conversations/{talk['id']}").json()
-    return shown
+    conversation: Json = desk.ask("GET", f"/conversations/{talk['id']}").json()
+    return conversation
 
 
 def test_whom_reply_to_names_is_the_contact_and_the_sender(desk: Desk) -> None:
-    shown = arrive(desk, reply_to="Ana@acme.example")
-    message = shown["messages"][0]
-    assert shown["meta"]["sender"]["id"] == 57
+    talk = arrive(desk, reply_to="Ana@acme.example")
+    message = talk["messages"][0]
+    assert talk["meta"]["sender"]["id"] == 57
     assert message["content_attributes"]["email"]["from"] == ["ana@acme.example"]
     assert message["conversation"]["contact_inbox"]["source_id"] == "ana@acme.example"
-    assert MALLORY not in str(shown)
+    assert MALLORY not in str(talk)
 
 
 def test_who_forwarded_it_comes_before_from(desk: Desk) -> None:
-    shown = arrive(desk, original_sender="ana@acme.example")
-    assert shown["meta"]["sender"]["id"] == 57
-    assert shown["messages"][0]["content_attributes"]["email"]["from"] == [MALLORY]
+    talk = arrive(desk, original_sender="ana@acme.example")
+    assert talk["meta"]["sender"]["id"] == 57
+    assert talk["messages"][0]["content_attributes"]["email"]["from"] == [MALLORY]
 
 
 def test_who_never_wrote_is_a_new_contact_with_the_name_of_their_address(desk: Desk) -> None:
@@ -37,7 +37,7 @@ def test_who_never_wrote_is_a_new_contact_with_the_name_of_their_address(desk: D
 
 
 def test_an_answer_goes_where_the_answered_message_is_whoever_sends_it(desk: Desk) -> None:
-    asked = Mail("ana@acme.example", "my key, please\n", message_id="1@acme.example")
-    talk = receive_mail(desk.chat, MAIL, asked)
-    shown = arrive(desk, in_reply_to="1@acme.example")
-    assert (shown["id"], shown["messages"][0]["sender"]["id"]) == (talk["id"], 57)
+    mail = Mail("ana@acme.example", "my key, please\n", message_id="1@acme.example")
+    talk = receive_mail(desk.chat, MAIL, mail)
+    answered_talk = arrive(desk, in_reply_to="1@acme.example")
+    assert (answered_talk["id"], answered_talk["messages"][0]["sender"]["id"]) == (talk["id"], 57)

@@ -1,4 +1,4 @@
-"""What the built-in Chatwoot does not take, and how it says so: as the real one does."""
+"""The refusals of the built-in Chatwoot: the same, in the same words, as the real one's."""
 
 from typing import Any
 
@@ -32,21 +32,21 @@ def test_a_conversation_has_limits(desk: Desk, value: Any, words: str) -> None:
 
 
 def test_at_its_limits_a_value_is_taken(desk: Desk) -> None:
-    told = {"a": "x" * 1500, "b": 9_999_999_999, "c": 1e12, "d": [LONG]}
-    answer = desk.ask("POST", ATTRIBUTES, {"custom_attributes": told})
-    assert answer.json() == {"custom_attributes": told}
+    fields = {"a": "x" * 1500, "b": 9_999_999_999, "c": 1e12, "d": [LONG]}
+    answer = desk.ask("POST", ATTRIBUTES, {"custom_attributes": fields})
+    assert answer.json() == {"custom_attributes": fields}
 
 
 @pytest.mark.parametrize("column", ["custom_attributes", "additional_attributes"])
 def test_a_stored_value_beyond_them_refuses_every_write(desk: Desk, column: str) -> None:
     desk.chat.conversations[5][column] = {"old": LONG}
-    kept = desk.chat.conversations[5]["custom_attributes"]
+    attributes = desk.chat.conversations[5]["custom_attributes"]
     words = TOO_LONG.format("old").replace("Custom", column.split("_", maxsplit=1)[0].capitalize())
-    refused = 422, {"message": words, "attributes": [column]}
-    body = {"custom_attributes": {**kept, "new": "1"}}
-    assert desk.refuse("POST", ATTRIBUTES, body) == refused
+    refusal = 422, {"message": words, "attributes": [column]}
+    body = {"custom_attributes": {**attributes, "new": "1"}}
+    assert desk.refuse("POST", ATTRIBUTES, body) == refusal
     other = {"custom_attributes": ["other"]}
-    assert desk.refuse("POST", "/conversations/5/destroy_custom_attributes", other) == refused
+    assert desk.refuse("POST", "/conversations/5/destroy_custom_attributes", other) == refusal
 
 
 def test_a_contact_has_no_such_limits(desk: Desk) -> None:
@@ -54,7 +54,8 @@ def test_a_contact_has_no_such_limits(desk: Desk) -> None:
     assert desk.ask("PUT", "/contacts/57", body).status_code == 200
 
 
-# -- what breaks -----------------------------------------------------------------------------------
+# -- calls that break it
+# ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("body", [{}, {"custom_attributes": None}, {"custom_attributes": "text"}])
@@ -86,18 +87,18 @@ def test_every_fault_of_a_contact_is_named_once_in_the_order_of_the_rules(desk: 
     desk.chat.contacts[57]["identifier"] = "shop-7"
     body = {"name": "N" * 256, "email": "ANA@acme.example", "identifier": "shop-7"}
     words = "Name is too long (maximum is 255 characters), Email has already been taken"
-    refused = f"{words}, Identifier has already been taken, Phone number should be in e164 format"
+    sentence = f"{words}, Identifier has already been taken, Phone number should be in e164 format"
     assert desk.refuse("POST", "/contacts", {**body, "phone_number": "61"}) == (
         422,
-        {"message": refused, "attributes": ["name", "email", "identifier", "phone_number"]},
+        {"message": sentence, "attributes": ["name", "email", "identifier", "phone_number"]},
     )
 
 
 def test_a_merge_that_would_be_invalid_loses_nobody(desk: Desk) -> None:
     desk.chat.add_contact(58, name="B", phone_number="061 9999")
     body = {"base_contact_id": 57, "mergee_contact_id": 58}
-    status, refused = desk.refuse("POST", "/actions/contact_merge", body)
-    assert (status, refused["attributes"]) == (422, ["phone_number"])
+    status, refusal = desk.refuse("POST", "/actions/contact_merge", body)
+    assert (status, refusal["attributes"]) == (422, ["phone_number"])
     assert set(desk.chat.contacts) == {57, 58}
 
 
@@ -126,8 +127,8 @@ def test_rails_looks_for_the_address_before_it_asks_who_calls(desk: Desk) -> Non
 def test_below_app_everything_is_the_dashboard_which_is_no_json(desk: Desk) -> None:
     at = f"{desk.url}/app/api/v1/accounts/1/agents"
     assert requests.get(at, timeout=9).headers["Content-Type"] == "text/html; charset=utf-8"
-    refused = requests.get(at, headers={"Accept": "application/json"}, timeout=9)
-    assert (refused.status_code, list(refused.json())) == (406, ["error"])
+    answer = requests.get(at, headers={"Accept": "application/json"}, timeout=9)
+    assert (answer.status_code, list(answer.json())) == (406, ["error"])
     assert requests.post(at, json={}, timeout=9).status_code == 404
 
 

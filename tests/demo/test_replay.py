@@ -1,7 +1,8 @@
 """Every recorded call and delivery of a real Chatwoot is made to the built-in one, and compared.
 
-The same: status, content type, keys, JSON types, and every word of a refusal. `DEVIATIONS` lists
-what is not, with its reason; one that is no longer there fails as well.
+Status, content type, keys, JSON types, and every word of a refusal have to be the same.
+`DEVIATIONS` lists the differences, each with its reason; a listed difference that has gone fails as
+well.
 """
 
 import hmac
@@ -47,7 +48,7 @@ DEVIATIONS = (
 
 @dataclass(frozen=True)
 class Replayed:
-    """What the built-in one answered or sent, and how that differs."""
+    """The answer or delivery of the built-in Chatwoot, and its differences."""
 
     name: str
     differences: tuple[str, ...]
@@ -66,7 +67,7 @@ def list_unlisted(replayed: Replayed) -> list[str]:
 
 
 class Caller:
-    """Makes recorded calls; what the real one numbered otherwise is translated in the paths."""
+    """Makes recorded calls; in the paths, the real one's numbers are replaced by ours."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -74,7 +75,8 @@ class Caller:
 
     def make(self, call: Recorded) -> Replayed:
         path = re.sub(r"\d+", lambda number: self._numbers.get(number[0], number[0]), call.path)
-        # As the recorder asked: whoever accepts nothing but JSON gets JSON for an unknown path.
+        # The recorder sent this header; a caller who accepts nothing but JSON gets JSON for an
+        # unknown path.
         headers = {"Accept": "*/*"}
         if call.caller != "no token":
             headers["Api-Access-Token"] = call.caller
@@ -107,12 +109,12 @@ class Caller:
 
 
 def _is_same_page(real: str, ours: str) -> bool:
-    """Of the recorded one only the beginning was kept."""
+    """Compare the beginnings of two pages, because only the beginning was recorded."""
     return ours.startswith(real.partition("…")[0])
 
 
 def _read_id(document: Any) -> int | None:
-    """The number of what a call made."""
+    """Return the number of the record that a call made."""
     inner = document.get("payload", document) if isinstance(document, dict) else {}
     inner = inner if isinstance(inner, dict) else {}
     row = inner.get("contact") or inner.get("webhook") or inner
@@ -139,7 +141,7 @@ def test_a_call_is_answered_as_the_real_one_answered_it(
 
 
 class Door:
-    """A WSGI app that keeps what it is sent: the headers by their recorded names, and the bytes."""
+    """A WSGI app that keeps its deliveries: the headers by their recorded names, and the bytes."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[Json, bytes]] = []
@@ -151,7 +153,7 @@ class Door:
 
 
 def live(chat: Chatwoot, url: str) -> None:
-    """What was done when the deliveries were recorded: a visitor, then a contact by the API."""
+    """Repeat the actions of the recording: those of a visitor, then a contact by the API."""
     visitor = Visitor(url, f"website-{SITE}")
     visitor.starts("Ola, minha licenca venceu?", name="Visitante Um", email="visitante@um.example")
     visitor.types(custom_attributes={"tamanho": "grande"})
@@ -159,8 +161,8 @@ def live(chat: Chatwoot, url: str) -> None:
     visitor.writes("Alguem?")
     contacts, headers = f"{url}/api/v1/accounts/1/contacts", {"Api-Access-Token": ADMINISTRATOR}
     body: Json = {"name": "Criado por API", "email": "api@um.example"}
-    made = requests.post(contacts, json=body, headers=headers, timeout=9).json()
-    at = f"{contacts}/{made['payload']['contact']['id']}"
+    document = requests.post(contacts, json=body, headers=headers, timeout=9).json()
+    at = f"{contacts}/{document['payload']['contact']['id']}"
     for change in ({"phone_number": "+5561988880099"}, {"custom_attributes": {"x": "1"}}):
         requests.put(at, json=change, headers=headers, timeout=9)
     chat.outbox.settle()
@@ -189,8 +191,8 @@ def compare_delivery(number: int, heard: list[tuple[Json, bytes]]) -> Replayed:
     real, (headers, raw) = DELIVERIES[number], heard[number]
     name = f"delivery {number}: {real['body']['event']}"
     lines = list(list_differences(real["body"], json.loads(raw)))
-    told = {key for key in headers if key.startswith("X-")} | {"User-Agent", "Content-Type"}
-    lines += [f"header {key}" for key in sorted(told ^ real["headers"].keys())]
+    names = {key for key in headers if key.startswith("X-")} | {"User-Agent", "Content-Type"}
+    lines += [f"header {key}" for key in sorted(names ^ real["headers"].keys())]
     same = ("User-Agent", "Content-Type")
     lines += [f"header {key}" for key in same if headers.get(key) != real["headers"][key]]
     return Replayed(name, tuple(lines))
@@ -211,7 +213,8 @@ def test_every_delivery_is_signed_over_its_stamp_and_bytes(heard: list[tuple[Jso
 
 
 def test_the_recorded_changes_are_the_ones_that_are_told(heard: list[tuple[Json, bytes]]) -> None:
-    """Of the second delivery a fourth was cut, which by the source is the contact's type."""
+    """The recording of the second delivery lacks a fourth change, which by the source is the
+    contact's type."""
 
     def changed(body: Json) -> list[str]:
         rows = body.get("changed_attributes", [])
@@ -229,7 +232,9 @@ def test_no_deviation_is_listed_in_vain(
     replayed: list[Replayed], heard: list[tuple[Json, bytes]], row: Deviation
 ) -> None:
     all_of = [*replayed, *(compare_delivery(number, heard) for number in range(len(DELIVERIES)))]
-    lines = [line for each in all_of if each.name == row.name for line in each.differences]
+    lines = [
+        line for exchange in all_of if exchange.name == row.name for line in exchange.differences
+    ]
     assert any(re.fullmatch(row.line, line) for line in lines)
 
 

@@ -15,7 +15,7 @@ from panel.demo.worlds import ADMIN_TOKEN, serve
 from tests.visitor import Visitor
 
 SITE, APP = 1, 2
-# Of 4.16.2, as recorded: a contact as the API shows it, and what an inbox says of signatures.
+# Recorded on 4.16.2: a contact as the API shows it, and an inbox's fields about signatures.
 CONTACT_KEYS = {
     *("additional_attributes", "availability_status", "email", "id", "name", "phone_number"),
     *("blocked", "identifier", "thumbnail", "custom_attributes", "created_at", "contact_inboxes"),
@@ -75,9 +75,9 @@ def test_who_names_a_key_is_merged_into_its_owner_and_told_the_whole_row(
     before = visitor.reads()["id"]
     answer = visitor.types(**{key: site.ana[key]})
     assert answer.json()["id"] == site.ana["id"]
-    told = visitor.reads()
-    assert (told["email"], told["phone_number"]) == (site.ana["email"], site.ana["phone_number"])
-    assert told["custom_attributes"] == {"plan": "Gold"}
+    view = visitor.reads()
+    assert (view["email"], view["phone_number"]) == (site.ana["email"], site.ana["phone_number"])
+    assert view["custom_attributes"] == {"plan": "Gold"}
     assert before not in site.chat.contacts
 
 
@@ -98,8 +98,8 @@ def test_what_a_visitor_says_of_a_conversation_replaces_all_of_it(site: Site) ->
     number = visitor.starts()["id"]
     site.chat.conversations[number]["custom_attributes"] = {"topic": "billing"}
     visitor.claims(middag_organization_id="42")
-    told = site.chat.conversations[number]["custom_attributes"]
-    assert told == {"middag_organization_id": "42"}
+    attributes = site.chat.conversations[number]["custom_attributes"]
+    assert attributes == {"middag_organization_id": "42"}
 
 
 def test_what_a_visitor_says_of_the_contact_is_added(site: Site) -> None:
@@ -112,8 +112,8 @@ def test_somebody_else_at_the_same_browser_is_another_contact(site: Site) -> Non
     visitor = site.visitor()
     visitor.says(identifier="shop-7")
     visitor.says(identifier="shop-8")
-    told = visitor.reads()
-    assert (told["id"] != site.ana["id"], told["identifier"]) == (True, "shop-8")
+    view = visitor.reads()
+    assert (view["id"] != site.ana["id"], view["identifier"]) == (True, "shop-8")
     assert len(site.ana["contact_inboxes"]) == 1
 
 
@@ -150,8 +150,8 @@ def test_a_signed_visitor_who_types_anothers_email_is_them_and_stays_signed(site
 
 def test_the_public_api_tells_name_and_email(site: Site) -> None:
     at = f"{site.url}/public/api/v1/inboxes/inbox-{APP}/contacts"
-    told = requests.post(at, json={"identifier": "shop-7"}, timeout=9).json()
-    assert (told["name"], told["email"]) == ("Ana", "ana@acme.example")
+    body = requests.post(at, json={"identifier": "shop-7"}, timeout=9).json()
+    assert (body["name"], body["email"]) == ("Ana", "ana@acme.example")
 
 
 @pytest.mark.parametrize("website", ["", "website-2", "None", "nobody"])
@@ -174,8 +174,8 @@ def test_what_visitors_do_is_no_write_of_ours(site: Site) -> None:
 
 
 def test_a_contact_has_the_keys_that_were_recorded(site: Site) -> None:
-    shown = site.ask("GET", f"/contacts/{site.ana['id']}")["payload"]
-    assert shown.keys() - {"last_activity_at"} == CONTACT_KEYS
+    payload = site.ask("GET", f"/contacts/{site.ana['id']}")["payload"]
+    assert payload.keys() - {"last_activity_at"} == CONTACT_KEYS
 
 
 def test_an_inbox_says_of_signatures_what_was_recorded(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""`doctor`: one line where all is well, a cause and a fix for what is not, no traceback ever."""
+"""`doctor`: a line where all is well, a cause and a fix for each fault, and never a traceback."""
 
 import json
 from collections.abc import Iterator
@@ -16,24 +16,26 @@ SECRETS = ("demo-secret", "demo-administrator", WEBHOOK_SECRET)
 
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A panel to which nothing is wanting."""
+    """A panel in which all is well."""
     with site(
         tmp_path_factory.mktemp("well"),
         CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET,
         MIDDAG_INTEGER_MONEY="units",
-    ) as made:
-        made.start_web()
-        made.await_web()
-        made.environ["PANEL_URL"] = made.url
-        made.run("setup --take-over")
-        for row in made.chat.webhooks.values():
+    ) as running_site:
+        running_site.start_web()
+        running_site.await_web()
+        running_site.environ["PANEL_URL"] = running_site.url
+        running_site.run("setup --take-over")
+        for row in running_site.chat.webhooks.values():
             row["secret"] = WEBHOOK_SECRET
-        for channel in made.chat.channels.values():
+        for channel in running_site.chat.channels.values():
             channel["hmac_mandatory"] = True
-        for file in made.folder.glob("panel.db*"):  # SQLite's own two take the mode of the file
+        for file in running_site.folder.glob(
+            "panel.db*"
+        ):  # SQLite's own two files take the mode of the database file
             file.chmod(0o600)
-        made.use_well()
-        yield made
+        running_site.use_well()
+        yield running_site
 
 
 def ask(of: Site, *options: str) -> Answer:
@@ -44,27 +46,27 @@ def ask(of: Site, *options: str) -> Answer:
 
 
 def test_all_well_is_one_line(well: Site) -> None:
-    seen: list[Answer] = []
+    answers: list[Answer] = []
 
     def is_well() -> bool:
         well.use_well()
-        seen.append(ask(well))
-        return seen[-1].code == 0
+        answers.append(ask(well))
+        return answers[-1].code == 0
 
     try:
         wait_until(is_well, PATIENCE)
     except AssertionError:
-        raise AssertionError(seen[-1].output) from None
-    (line,) = seen[-1].output.splitlines()
+        raise AssertionError(answers[-1].output) from None
+    (line,) = answers[-1].output.splitlines()
     assert line.startswith("Everything is well: ")
 
 
 def test_programs_get_each_check_with_cause_and_fix(well: Site) -> None:
     well.office.secrets, before = ["another"], well.office.secrets
-    told = json.loads(ask(well, "--json").output)
+    report = json.loads(ask(well, "--json").output)
     well.office.secrets = before
-    assert told["worst"] == "fault"
-    (row,) = [each for each in told["checks"] if each["name"] == "secret"]
+    assert report["worst"] == "fault"
+    (row,) = [check for check in report["checks"] if check["name"] == "secret"]
     assert row["state"] == "fault"
     assert "unauthorized" in row["cause"]
     assert "CHATWOOT_CONTACT_VIEW_SECRET" in row["fix"]
@@ -78,10 +80,10 @@ def test_it_says_which_secret_of_the_list_is_accepted(well: Site, tmp_path: Path
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(well: Site, tmp_path: Path) -> None:
-    """A command that made one would leave a phantom beside the real one."""
+    """A command that made a database would leave a phantom beside the real one."""
     nowhere = tmp_path / "elsewhere.db"
-    lost = well.beside(tmp_path, PANEL_DATABASE_URL=f"sqlite:///{nowhere}")
-    assert "There is no database yet" in ask(lost).output
+    broken_site = well.beside(tmp_path, PANEL_DATABASE_URL=f"sqlite:///{nowhere}")
+    assert "There is no database yet" in ask(broken_site).output
     assert not nowhere.exists()
 
 
@@ -104,12 +106,12 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_setting_is_named(well: Site, tmp_path: Path, name: str) -> None:
-    changes, told = WRONG[name]
+    changes, words = WRONG[name]
     office = well.environ["MIDDAG_API_URL"].removeprefix("http")
     chat = well.environ["CHATWOOT_URL"]
     filled = {key: value.format(chat=chat, office=office) for key, value in changes.items()}
     wrong = replace(well.beside(tmp_path, **filled), folder=tmp_path)
-    wait_until(lambda: told in ask(wrong).output, PATIENCE)
+    wait_until(lambda: words in ask(wrong).output, PATIENCE)
 
 
 def test_it_tries_a_conversation(well: Site) -> None:

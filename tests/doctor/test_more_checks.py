@@ -1,18 +1,7 @@
-"""The further checks of `doctor`: whom PANEL_URL leads to, how, and what both worlds say."""
+"""Further checks of `doctor`: where PANEL_URL leads, the way there, and the panel's own work."""
 
-import json
 import signal
-import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import (
-    BaseHTTPRequestHandler,
-    SimpleHTTPRequestHandler,
-    ThreadingHTTPServer,
-)
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -22,59 +11,25 @@ import requests
 from werkzeug.wrappers import Response
 
 from panel.cli.doctor import examine_outside
-from panel.data.directory import Known
 from panel.data.nights import CLOSING, NightRow, Nights
 from panel.demo.worlds import serve
 from panel.doctor import delivery
 from panel.services import Services, get
 from panel.web.watch import HealthWatch
-from tests.broken.site import WEBHOOK_SECRET, Process, Site, site
-from tests.conftest import certify, wait_until
+from tests.broken.site import Process, Site
+from tests.conftest import wait_until
 from tests.doctor.test_doctor import PATIENCE, ask
+from tests.doctor.well import expect, same, well
+
+__all__ = ["well"]  # a fixture
+
 
 DAY = 86400.0
 
 
-@pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A panel that is served and set up."""
-    with site(
-        tmp_path_factory.mktemp("served"),
-        CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET,
-        MIDDAG_INTEGER_MONEY="units",
-    ) as made:
-        made.start_web()
-        made.await_web()
-        made.environ["PANEL_URL"] = made.url
-        made.run("setup --take-over")
-        for row in made.chat.webhooks.values():
-            row["secret"] = WEBHOOK_SECRET
-        yield made
-
-
-def same(well: Site, tmp_path: Path, **changes: str) -> Site:
-    """The same installation, with these settings: its database, and its cache."""
-    shared = {name: well.environ[name] for name in ("PANEL_DATABASE_URL", "PANEL_CACHE_URL")}
-    told = {"PANEL_URL": well.url, **shared, **changes}
-    return replace(well.beside(tmp_path, **told), folder=tmp_path)
-
-
-def expect(of: Site, told: str) -> None:
-    """As soon as the machine lets it."""
-    seen: list[str] = []
-
-    def says() -> bool:
-        seen.append(ask(of).output)
-        return told in seen[-1]
-
-    try:
-        wait_until(says, PATIENCE)
-    except AssertionError:
-        raise AssertionError(seen[-1]) from None
-
-
 class Proxy:
-    """Before the panel: adds or removes headers of answers, and says whence a request comes."""
+    """A proxy before the panel: adds or removes headers of answers, and names the client of a
+    request."""
 
     def __init__(self, to: str, *, forwards: bool, adds: dict[str, str | None]) -> None:
         self._to = to
@@ -82,25 +37,25 @@ class Proxy:
         self._adds = adds
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
-        told = {"X-Forwarded-For": "203.0.113.9"} if self._forwards else {}
+        headers = {"X-Forwarded-For": "203.0.113.9"} if self._forwards else {}
         path = f"{self._to}{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
-        got = requests.get(path, headers=told, timeout=60)
-        kept = {name: got.headers[name] for name in ("Content-Type", "Content-Security-Policy")
+        got = requests.get(path, headers=headers, timeout=60)
+        headers = {name: got.headers[name] for name in ("Content-Type", "Content-Security-Policy")
                 if name in got.headers}  # fmt: skip
         for name, value in self._adds.items():
-            kept.pop(name, None)
-            kept |= {name: value} if value else {}
-        return Response(got.content, got.status_code, kept)(environ, start)
+            headers.pop(name, None)
+            headers |= {name: value} if value else {}
+        return Response(got.content, got.status_code, headers)(environ, start)
 
 
 def behind(well: Site, forwards: bool = True, **adds: str | None) -> str:
-    named = {name.replace("_", "-"): value for name, value in adds.items()}
-    server = serve(Proxy(well.url, forwards=forwards, adds=named))
+    values = {name.replace("_", "-"): value for name, value in adds.items()}
+    server = serve(Proxy(well.url, forwards=forwards, adds=values))
     well.stack.callback(server.stop)
     return server.url
 
 
-# -- PANEL_URL -----------------------------------------------------------------------------------
+# -- PANEL_URL -------------------------------------------------------------------------------------
 
 
 def test_another_installation_at_panel_url_is_told(well: Site, tmp_path: Path) -> None:
@@ -108,9 +63,9 @@ def test_another_installation_at_panel_url_is_told(well: Site, tmp_path: Path) -
 
 
 def test_this_installation_is_recognized(well: Site, tmp_path: Path) -> None:
-    told = ask(same(well, tmp_path)).output
-    assert "another installation, or runs" not in told
-    assert "another cache" not in told
+    output = ask(same(well, tmp_path)).output
+    assert "another installation, or runs" not in output
+    assert "another cache" not in output
 
 
 def test_two_caches_that_are_not_one_are_told(well: Site, tmp_path: Path) -> None:
@@ -136,116 +91,12 @@ def test_a_header_that_forbids_frames_is_told(well: Site, tmp_path: Path) -> Non
     expect(same(well, tmp_path, PANEL_URL=url), "a proxy adds X-Frame-Options")
 
 
-# -- both outside worlds -------------------------------------------------------------------------
-
-
-def answer_with(path: str, body: Any, **headers: str) -> Any:
-    def instead(environ: WSGIEnvironment) -> Response | None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        text = json.dumps(body)
-        found = environ["PATH_INFO"].endswith(path)
-        return Response(text, 200, named, content_type="application/json") if found else None
-
-    return instead
-
-
-@pytest.fixture
-def office_says(well: Site) -> Iterator[Any]:
-    before = well.fronts[0].instead
-    yield lambda instead: setattr(well.fronts[0], "instead", instead)
-    well.fronts[0].instead = before
-
-
-@pytest.fixture
-def chatwoot_says(well: Site) -> Iterator[Any]:
-    before = well.fronts[1].instead
-    yield lambda instead: setattr(well.fronts[1], "instead", instead)
-    well.fronts[1].instead = before
-
-
-def test_a_chatwoot_that_is_too_old_is_told(well: Site, chatwoot_says: Any) -> None:
-    chatwoot_says(answer_with("/api", {"version": "3.14.0"}))
-    expect(well, "Chatwoot is 3.14.0, older than any")
-
-
-def test_what_is_no_chatwoot_is_told(well: Site, chatwoot_says: Any) -> None:
-    chatwoot_says(answer_with("/api", {"hello": "world"}))
-    expect(well, "does not say which Chatwoot it is")
-
-
-def test_a_back_office_that_answers_guests_is_told(well: Site, office_says: Any) -> None:
-    """A page cache keeps what it once answered to us."""
-
-    def instead(environ: WSGIEnvironment) -> Response | None:
-        kept = json.dumps({"success": True, "data": {"id": 42}})
-        is_guest = not environ.get("HTTP_AUTHORIZATION")
-        return Response(kept, content_type="application/json") if is_guest else None
-
-    office_says(instead)
-    expect(well, "answers without the secret")
-
-
-class LateClock(BaseHTTPRequestHandler):
-    """A Chatwoot whose clock is ten minutes behind."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"version": "4.16.2"}')
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return super().date_time_string((timestamp or time.time()) - 600)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def answering(server: ThreadingHTTPServer) -> Iterator[int]:
-    """Its port."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def test_a_clock_that_is_off_is_told(well: Site, tmp_path: Path) -> None:
-    with answering(ThreadingHTTPServer(("127.0.0.1", 0), LateClock)) as port:
-        late = well.beside(tmp_path, CHATWOOT_URL=f"http://127.0.0.1:{port}")
-        expect(late, "s ahead of that of Chatwoot")
-
-
-def test_a_certificate_that_ends_soon_is_told(well: Site, tmp_path: Path) -> None:
-    """Its two days are told, although nobody but we vouch for it."""
-    certificate, key = certify(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    with answering(server) as port:
-        url = f"https://127.0.0.1:{port}"
-        secure = same(well, tmp_path, PANEL_URL=url, SSL_CERT_FILE=str(certificate))
-        expect(secure, "the TLS certificate at PANEL_URL ends in")
-
-
-def test_a_second_page_that_is_the_first_is_told(well: Site, office_says: Any) -> None:
-    known = Known(44, "Many", None, None, None, None, None, None, "none", 0, None)
-    get(Services, well.app).directory.put_organization(known)
-    page = {"success": True, "data": [{"id": 1, "organization_id": 44}]}
-    office_says(answer_with("/orders", page))
-    expect(well, "page 2 of the orders of organization 44 is page 1 again")
-
-
-# -- its own work --------------------------------------------------------------------------------
+# -- the panel's own work
+# --------------------------------------------------------------------------------
 
 
 def test_nights_that_do_not_begin_any_more_are_told(well: Site, tmp_path: Path) -> None:
-    """With nobody who executes, as an own database has it."""
+    """No process executes passes, as with a database of its own."""
     late, at = well.beside(tmp_path), time.time() - 3 * DAY
     Nights(get(Services, late.app).database).put(NightRow(at, at, at, CLOSING))
     expect(late, "the last nightly comparison began 3 days ago")
@@ -262,16 +113,17 @@ def test_a_backlog_that_takes_hours_is_told(well: Site, tmp_path: Path) -> None:
     expect(slow, "30 passes wait, some 90 minutes at 1 calls a minute")
 
 
-# -- its options, and /readyz --------------------------------------------------------------------
+# -- doctor's options, and /readyz
+# ---------------------------------------------------------------------
 
 
 def test_a_delivery_is_sent_and_awaited(well: Site) -> None:
     contacts = set(well.chat.contacts)
     well.chat.outbox.sending = True
-    told = ask(well, "--deliver").output
+    output = ask(well, "--deliver").output
     well.chat.outbox.sending = False
-    assert "nothing came from Chatwoot" not in told
-    assert "is refused: " not in told
+    assert "nothing came from Chatwoot" not in output
+    assert "is refused: " not in output
     assert set(well.chat.contacts) == contacts, "the test contact is gone"
 
 
@@ -298,7 +150,7 @@ def test_readyz_shows_what_the_dearer_checks_found_last(well: Site) -> None:
     watch.start(well.app, 0.05)
     wait_until(lambda: watch.examined, PATIENCE)
     watch.stop()
-    names = {each["name"] for each in watch.examined["checks"]}
+    names = {check["name"] for check in watch.examined["checks"]}
     assert {"secret", "token", "installation", "paging"} <= names
     assert "worker" not in names, "that is a part of its own"
     assert "doctor" in well.health().body

@@ -1,4 +1,5 @@
-"""`explain`: the same as the panel shows, with each step to it, for the demo's conversations."""
+"""`explain`: the values that the panel shows, with each step to them, for the demo's
+conversations."""
 
 import json
 import re
@@ -24,7 +25,7 @@ WHOLE_KEY = re.compile(r"[\w.]{3,}@|\+\d{6}")
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+def demo_panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """A panel in which each conversation of the table below was opened, with all its sections."""
     with (
         worlds_on_sockets() as worlds,
@@ -38,7 +39,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 
 def open_sections(panel: Panel, scenario: str) -> dict[str, str | None]:
-    """The state of each section of a panel with one company, as the agent sees it."""
+    """Return the state of each section of a panel with one company, as the agent sees it."""
     html = panel.open(scenario).text
     if "data-seal" not in html or len(SCENARIOS[scenario].organizations) != 1:
         return {}
@@ -53,8 +54,8 @@ def read(panel: Panel, line: str) -> Any:
     return json.loads(run(panel, f"{line} --json").stdout)
 
 
-# Of each scenario: the organizations that are shown, how they were found, why nobody is proven,
-# and what its sections say.
+# For each scenario: the organizations that are shown, the way in which they were found, the reason
+# why nobody is proven, and the states of the sections.
 WEBSITE = "The channel Channel::WebWidget proves nobody"
 CLAIM = "claimed by contact attribute"
 CONVERSATIONS: dict[str, tuple[tuple[int, ...], str, str, str]] = {
@@ -75,12 +76,16 @@ CONVERSATIONS: dict[str, tuple[tuple[int, ...], str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_it_is_right_in_each_conversation_of_the_demo(shown: Panel, name: str) -> None:
+def test_it_is_right_in_each_conversation_of_the_demo(demo_panel: Panel, name: str) -> None:
     organizations, link, reason, section = CONVERSATIONS[name]
-    answer = run(shown, str(SCENARIOS[name].conversation))
-    told = read(shown, str(SCENARIOS[name].conversation))
-    assert [each["organization"] for each in told["identity"]["customers"]] == list(organizations)
-    assert [each["organization"] for each in told["organizations"]] == list(organizations)
+    answer = run(demo_panel, str(SCENARIOS[name].conversation))
+    report = read(demo_panel, str(SCENARIOS[name].conversation))
+    assert [customer["organization"] for customer in report["identity"]["customers"]] == list(
+        organizations
+    )
+    assert [organization["organization"] for organization in report["organizations"]] == list(
+        organizations
+    )
     for words in (link, reason, section):
         assert words in answer.stdout
     assert answer.exit_code == (FINE if name == "proven" else FOUND), answer.stdout
@@ -90,50 +95,50 @@ def test_it_is_right_in_each_conversation_of_the_demo(shown: Panel, name: str) -
 
 
 @pytest.mark.parametrize("name", ["healthy", "empty", "foreign", "unknown", "forbidden"])
-def test_it_says_the_state_that_the_agent_sees(shown: Panel, name: str) -> None:
-    seen = open_sections(shown, name)
-    (facts,) = read(shown, str(SCENARIOS[name].conversation))["organizations"]
-    assert {each["section"]: each["state"] for each in facts["sections"]} == seen
+def test_it_says_the_state_that_the_agent_sees(demo_panel: Panel, name: str) -> None:
+    sections = open_sections(demo_panel, name)
+    (facts,) = read(demo_panel, str(SCENARIOS[name].conversation))["organizations"]
+    assert {section["section"]: section["state"] for section in facts["sections"]} == sections
 
 
-def test_a_chatwoot_that_does_not_answer_is_told(shown: Panel) -> None:
-    answer = run(shown, str(SCENARIOS["chatwoot-down"].conversation))
+def test_a_chatwoot_that_does_not_answer_is_told(demo_panel: Panel) -> None:
+    answer = run(demo_panel, str(SCENARIOS["chatwoot-down"].conversation))
     assert answer.exit_code == COULD_NOT
     assert "trouble    Chatwoot: http_503" in answer.stdout
 
 
-def test_a_conversation_that_is_not_there_is_told(shown: Panel) -> None:
-    answer = run(shown, "999999")
+def test_a_conversation_that_is_not_there_is_told(demo_panel: Panel) -> None:
+    answer = run(demo_panel, "999999")
     assert answer.exit_code == COULD_NOT
     assert "there is no conversation 999999" in answer.stdout
 
 
-def test_it_says_whether_an_agent_may_look(shown: Panel) -> None:
+def test_it_says_whether_an_agent_may_look(demo_panel: Panel) -> None:
     number = SCENARIOS["healthy"].conversation
-    assert f"agent {AGENT} may look (agent)" in run(shown, f"{number} --agent {AGENT}").stdout
-    assert "agent 77 may not look: not_an_agent" in run(shown, f"{number} --agent 77").stdout
+    assert f"agent {AGENT} may look (agent)" in run(demo_panel, f"{number} --agent {AGENT}").stdout
+    assert "agent 77 may not look: not_an_agent" in run(demo_panel, f"{number} --agent 77").stdout
 
 
-def test_the_journal_says_what_an_agent_was_shown(shown: Panel) -> None:
+def test_the_journal_says_what_an_agent_was_shown(demo_panel: Panel) -> None:
     number = SCENARIOS["foreign"].conversation
-    journal = read(shown, f"{number} --agent {AGENT}")["journal"]
+    journal = read(demo_panel, f"{number} --agent {AGENT}")["journal"]
     assert any(
-        "shown organization 58, claimed by contact attribute" in each["what"] for each in journal
+        "shown organization 58, claimed by contact attribute" in row["what"] for row in journal
     )
-    assert read(shown, f"{number} --agent 77")["journal"] == []
+    assert read(demo_panel, f"{number} --agent 77")["journal"] == []
 
 
-def test_a_moment_shows_what_led_to_it_and_nothing_later(shown: Panel) -> None:
-    number, zone = SCENARIOS["healthy"].conversation, shown.settings.timezone
+def test_a_moment_shows_what_led_to_it_and_nothing_later(demo_panel: Panel) -> None:
+    number, zone = SCENARIOS["healthy"].conversation, demo_panel.settings.timezone
     now = datetime.fromtimestamp(time.time(), zone)
-    assert read(shown, f"{number} --at {now:%Y-%m-%dT%H:%M:%S}")["journal"]
-    assert read(shown, f"{number} --at {now:%H:%M}")["journal"], "an hour is that of today"
-    assert read(shown, f"{number} --at 2020-01-01T14:02")["journal"] == []
+    assert read(demo_panel, f"{number} --at {now:%Y-%m-%dT%H:%M:%S}")["journal"]
+    assert read(demo_panel, f"{number} --at {now:%H:%M}")["journal"], "an hour is that of today"
+    assert read(demo_panel, f"{number} --at 2020-01-01T14:02")["journal"] == []
 
 
-def test_one_question_at_a_time(shown: Panel) -> None:
+def test_one_question_at_a_time(demo_panel: Panel) -> None:
     for line in ("", "101 --organization 42", "--organization 42 --hook a"):
-        answer = run(shown, line)
+        answer = run(demo_panel, line)
         assert answer.exit_code == COULD_NOT
         assert "Name one" in answer.output
 
@@ -146,11 +151,11 @@ def test_a_hook_and_a_pass_are_told_and_what_they_touched(panel: Panel) -> None:
     assert "it touches orders, licenses, organization" in answer.stdout
     assert "one waits" in answer.stdout
     get(Jobs, panel.app).bring_in_line(42)
-    told = read(panel, "--organization 42")
-    (facts,) = told["organizations"]
+    report = read(panel, "--organization 42")
+    (facts,) = report["organizations"]
     assert facts["known"]
     assert facts["passes"]["read_at"] > 0
-    assert told["journal"]
+    assert report["journal"]
 
 
 def test_a_hook_that_never_came_is_told(panel: Panel) -> None:
@@ -163,7 +168,7 @@ def test_a_touched_section_is_called_outdated(panel: Panel) -> None:
     open_sections(panel, "healthy")
     panel.services.cache.touch(42, "orders")
     (facts,) = read(panel, "101")["organizations"]
-    states = {each["section"]: each["state"] for each in facts["sections"]}
+    states = {section["section"]: section["state"] for section in facts["sections"]}
     assert states["orders"] == "outdated by a hook"
     assert states["quotes"] == "fresh"
 
@@ -175,9 +180,9 @@ def test_an_agents_pick_and_refusal_are_told_with_who_said_them(panel: Panel) ->
     assert "shown      organization 42, picked by conversation" in answer.stdout
 
 
-def test_it_asks_the_back_office_nothing_and_writes_nothing(shown: Panel) -> None:
-    shown.office.forget()
-    shown.chat.forget()
-    run(shown, "101")
-    assert shown.office.count() == 0
-    assert [call.method for call in shown.chat.calls if call.method != "GET"] == []
+def test_it_asks_the_back_office_nothing_and_writes_nothing(demo_panel: Panel) -> None:
+    demo_panel.office.forget()
+    demo_panel.chat.forget()
+    run(demo_panel, "101")
+    assert demo_panel.office.count() == 0
+    assert [call.method for call in demo_panel.chat.calls if call.method != "GET"] == []

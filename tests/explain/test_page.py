@@ -1,5 +1,6 @@
 """`GET /why`: for administrators who have proven it, and for nobody else."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -7,9 +8,9 @@ import requests
 
 from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN
 from panel.upstream.chatwoot import ID_ATTRIBUTE
-from tests.auth.test_methods import Browser
+from tests.auth.browsers import Browser
 from tests.conftest import MakePanel, Panel, seal_of
-from tests.customer.test_trust import writes
+from tests.customer.strangers import writes
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def test_an_administrator_reads_what_the_command_prints(signing: Panel) -> None:
     printed = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
     assert "shown      organization 42, claimed by contact attribute" in answer.text
     assert len(answer.text.splitlines()) >= len(printed.splitlines())
-    told = ask(browser, "organization=42", Accept="application/json").json()
-    assert told["organizations"][0]["organization"] == 42
+    body = ask(browser, "organization=42", Accept="application/json").json()
+    assert body["organizations"][0]["organization"] == 42
 
 
 def test_a_visitor_writes_no_line_into_it(signing: Panel) -> None:
@@ -43,10 +44,10 @@ def test_a_visitor_writes_no_line_into_it(signing: Panel) -> None:
     number = writes(signing, here={ID_ATTRIBUTE: claim})
     browser = Browser(signing)
     browser.sign_in(ADMIN_TOKEN)
-    told = ask(browser, f"conversation={number}").text
-    assert "\nclaim      conversation attribute: 42�shown" in told
-    assert "\nshown      nobody" in told
-    assert all(line.isprintable() for line in told.split("\n"))
+    text = ask(browser, f"conversation={number}").text
+    assert "\nclaim      conversation attribute: 42�shown" in text
+    assert "\nshown      nobody" in text
+    assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_it_leaves_a_row_in_the_access_log(signing: Panel) -> None:
@@ -62,6 +63,33 @@ def test_a_seal_of_an_administrator_will_do(signing: Panel) -> None:
     browser.sign_in(ADMIN_TOKEN)
     seal = seal_of(browser.open(agent_id=1).text)
     assert signing.ask("GET", "/why?conversation=101", seal).status_code == 200
+
+
+def test_the_panel_offers_it_to_administrators_alone(signing: Panel) -> None:
+    button = 'data-action="why"'
+    administrator, agent = Browser(signing), Browser(signing)
+    administrator.sign_in(ADMIN_TOKEN)
+    agent.sign_in(AGENT_TOKEN)
+    html = administrator.open(agent_id=1).text
+    assert button in html
+    assert "/why?conversation=101" in html
+    assert button not in agent.open().text
+
+
+def test_the_shared_secret_offers_it_to_nobody(panel: Panel) -> None:
+    assert 'data-action="why"' not in panel.open(agent_id=1).text
+
+
+def test_the_dialog_of_the_panel_has_the_same_lines(signing: Panel) -> None:
+    browser = Browser(signing)
+    browser.sign_in(ADMIN_TOKEN)
+    number = writes(signing, here={ID_ATTRIBUTE: "42<img src=x>"})
+    seal = seal_of(browser.open(agent_id=1).text)
+    dialog = signing.ask("GET", f"/why?conversation={number}", seal, headers={"HX-Request": "true"})
+    assert dialog.headers["X-Panel"] == "1"
+    assert "Why this?" in dialog.text
+    assert "<img" not in dialog.text
+    assert "claim      conversation attribute: 42<img src=x>" in unescape(dialog.text)
 
 
 def test_an_agent_is_refused(signing: Panel) -> None:
@@ -80,7 +108,7 @@ def test_who_proves_nothing_is_refused(signing: Panel) -> None:
 
 
 def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
-    """There the page alone says who the agent is, so nobody is a proven administrator."""
+    """Under it only the page names the agent, so nobody is a proven administrator."""
     seal = seal_of(panel.open(agent_id=1).text)
     assert panel.ask("GET", "/why?conversation=101", seal).status_code == 404
 

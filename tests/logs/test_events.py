@@ -19,14 +19,14 @@ def test_a_few_alike_have_lines_and_the_next_minute_tells_how_many_had_none(
     for number in range(MOST_ALIKE + 3):
         events.record(log.info, "a hook was kept", "order.paid", organization=number)
     events.record(log.info, "a hook was kept", "quote.sent", organization=7)
-    assert [each.__dict__["fields"]["organization"] for each in caplog.records] == [
+    assert [record.__dict__["fields"]["organization"] for record in caplog.records] == [
         *range(MOST_ALIKE),
         7,
     ]
     clock.advance(QUIET_SECONDS)
     events.record(log.info, "a hook was kept", "order.paid", organization=99)
     events.record(log.info, "a hook was kept", "order.paid", organization=100)
-    assert [each.getMessage() for each in caplog.records[-2:]] == [
+    assert [record.getMessage() for record in caplog.records[-2:]] == [
         "a hook was kept, and 3 more like it",
         "a hook was kept",
     ]

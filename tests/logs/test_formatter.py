@@ -1,4 +1,4 @@
-"""A line of the log: what it holds, in both forms, and what never comes into it."""
+"""A line of the log: its values, in both forms, and the values that it never holds."""
 
 import json
 import logging
@@ -77,7 +77,7 @@ def test_a_trace_names_places_and_kinds_of_error_and_no_value() -> None:
             raise ValueError(f"{NAME} <{EMAIL}>") from cause
     except ValueError:
         event = told(line("it broke", exc_info=sys.exc_info()))
-    assert [each for each in event["trace"] if not each.startswith("/")] == [
+    assert [frame for frame in event["trace"] if not frame.startswith("/")] == [
         "KeyError",
         "ValueError",
     ]
@@ -97,8 +97,8 @@ def test_a_trace_tells_our_own_words_and_those_of_the_system() -> None:
 
 
 def test_gunicorn_s_lines_lose_what_a_client_sent() -> None:
-    said = "Invalid request from ip=203.0.113.7: Invalid Request Line 'GET /search?q=aurora'"
-    assert told(line(said, name="gunicorn.error"))["message"] == (
+    text = "Invalid request from ip=203.0.113.7: Invalid Request Line 'GET /search?q=aurora'"
+    assert told(line(text, name="gunicorn.error"))["message"] == (
         "Invalid request from ip=203.0.113.7"
     )
     event = told(line("Error handling request %s %s", "GET", "/search?q=x", name="gunicorn.error"))
@@ -132,6 +132,6 @@ def test_all_of_a_process_goes_to_standard_error_in_one_format_once(
     thread = threading.Thread(target=lambda: dict[str, int]()[NAME], name="tables")
     thread.start()
     thread.join()
-    events = [json.loads(each) for each in capsys.readouterr().err.splitlines()]
-    assert [each["message"] for each in events] == ["ours", "theirs", "the thread tables broke"]
+    events = [json.loads(raw_line) for raw_line in capsys.readouterr().err.splitlines()]
+    assert [event["message"] for event in events] == ["ours", "theirs", "the thread tables broke"]
     assert NAME not in json.dumps(events)

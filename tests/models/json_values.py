@@ -1,4 +1,4 @@
-"""Whatever JSON may hold, as our client decodes it."""
+"""All values that JSON may hold, as our client decodes them."""
 
 from hypothesis import strategies as st
 

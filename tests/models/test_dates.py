@@ -1,4 +1,4 @@
-"""Dates in all of PHP's clothes, and until when a day lasts."""
+"""Dates in all of PHP's forms, and the end of a day."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -18,12 +18,12 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
 def php(text: str, zone: str, kind: int = 3) -> dict[str, Any]:
-    """What `json_encode` makes of a DateTime."""
+    """Return a DateTime as `json_encode` writes it."""
     return {"date": text, "timezone_type": kind, "timezone": zone}
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "value",
     [
         "2026-04-01T14:30:00Z",
         "2026-04-01T11:30:00-03:00",
@@ -53,15 +53,15 @@ def php(text: str, zone: str, kind: int = 3) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_moment_is_read_in_whatever_form_php_writes_it(sent: object) -> None:
-    found = read_date(sent)
-    assert isinstance(found, datetime)
-    assert found == NOON
-    assert found.tzinfo is not None
+def test_a_moment_is_read_in_whatever_form_php_writes_it(value: object) -> None:
+    result = read_date(value)
+    assert isinstance(result, datetime)
+    assert result == NOON
+    assert result.tzinfo is not None
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "value",
     [
         "2026-04-01",
         "2026-4-1",
@@ -80,14 +80,14 @@ def test_a_moment_is_read_in_whatever_form_php_writes_it(sent: object) -> None:
     ],
     ids=str,
 )
-def test_a_date_and_midnight_are_a_day(sent: object) -> None:
-    found = read_date(sent)
-    assert not isinstance(found, datetime)
-    assert found == DAY
+def test_a_date_and_midnight_are_a_day(value: object) -> None:
+    result = read_date(value)
+    assert not isinstance(result, datetime)
+    assert result == DAY
 
 
 @pytest.mark.parametrize(
-    ("sent", "day"),
+    ("value", "day"),
     [
         ("13/05/2026", date(2026, 5, 13)),
         ("05/13/2026", date(2026, 5, 13)),
@@ -102,12 +102,12 @@ def test_a_date_and_midnight_are_a_day(sent: object) -> None:
         ("05/13/2026 10:15 pm", date(2026, 5, 13)),
     ],
 )
-def test_day_and_month_are_read_where_only_one_order_is_a_date(sent: str, day: date) -> None:
-    assert read_date(sent) == day
+def test_day_and_month_are_read_where_only_one_order_is_a_date(value: str, day: date) -> None:
+    assert read_date(value) == day
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "value",
     [
         None, False, 0, "", "0", " ", [], {}, exact_json.decode(b"0.0"),
         "lifetime", "Lifetime", "never", "NEVER", "vitalícia", "Vitalicio", "nunca",
@@ -116,12 +116,12 @@ def test_day_and_month_are_read_where_only_one_order_is_a_date(sent: str, day: d
     ],
     ids=repr,
 )  # fmt: skip
-def test_no_date_and_no_end_have_many_names(sent: object) -> None:
-    assert read_date(sent) is None
+def test_no_date_and_no_end_have_many_names(value: object) -> None:
+    assert read_date(value) is None
 
 
 STRANGE = [
-    # What PHP makes of no date at all.
+    # The dates that PHP writes for a missing date.
     "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "1969-12-31T21:00:00-03:00",
     "1969-12-31", "01/01/1970", "Thu, 01 Jan 1970 00:00:00 +0000",
     php("1970-01-01 00:00:00.000000", "UTC"), "Wed, 32 Apr 2026 14:30:00 GMT",
@@ -140,26 +140,27 @@ STRANGE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("sent", STRANGE, ids=repr)
-def test_what_cannot_be_read_is_not_called_endless(sent: object) -> None:
+@pytest.mark.parametrize("value", STRANGE, ids=repr)
+def test_what_cannot_be_read_is_not_called_endless(value: object) -> None:
     with pytest.raises(ValueError, match=r"^(no date|no time zone|a day that can|out of all)"):
-        read_date(sent)
+        read_date(value)
 
 
-@given(sent=json_values | st.datetimes().map(str) | st.dates().map(str) | st.text("0123456789/-"))
-def test_no_date_crashes(sent: Any) -> None:
+@given(value=json_values | st.datetimes().map(str) | st.dates().map(str) | st.text("0123456789/-"))
+def test_no_date_crashes(value: Any) -> None:
     try:
-        found = read_date(sent)
+        result = read_date(value)
     except ValueError:
         return
-    assert found is None or isinstance(found, date)
-    assert not isinstance(found, datetime) or found.tzinfo is not None
-    if found:
-        assert order_key(found) == order_key(found)
-        assert find_day(found, SAO_PAULO).year > 1800
+    assert result is None or isinstance(result, date)
+    assert not isinstance(result, datetime) or result.tzinfo is not None
+    if result:
+        assert order_key(result) == order_key(result)
+        assert find_day(result, SAO_PAULO).year > 1800
 
 
-# -- until when --------------------------------------------------------------------------------
+# -- the ends of days
+# --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which licenses last, expire and have expired, whatever the back office says of them."""
+"""Licenses: which are active, which expire soon and which have expired, whatever their status."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,10 +47,10 @@ DAY = 86400
 def test_a_license_is_active_expiring_or_recently_expired(
     status: str, end: float | None, active: bool, expiring: bool, recently: bool
 ) -> None:
-    found = license_(status=status, expires_at=None if end is None else ends(end))
-    assert found.active(NOW) is active
-    assert found.expiring(NOW, 30) is expiring
-    assert found.recently_expired(NOW, 30) is recently
+    result = license_(status=status, expires_at=None if end is None else ends(end))
+    assert result.active(NOW) is active
+    assert result.expiring(NOW, 30) is expiring
+    assert result.recently_expired(NOW, 30) is recently
 
 
 TODAY = NOW.astimezone(ZoneInfo("America/Sao_Paulo"))
@@ -67,10 +67,10 @@ TODAY = NOW.astimezone(ZoneInfo("America/Sao_Paulo"))
 def test_a_license_lasts_through_its_day(
     form: str, days: int, active: bool, expiring: bool, recently: bool
 ) -> None:
-    found = license_(expires_at=form.format(TODAY.date() + timedelta(days=days)))
-    assert found.active(TODAY) is active
-    assert found.expiring(TODAY, 30) is expiring
-    assert found.recently_expired(TODAY, 30) is recently
+    result = license_(expires_at=form.format(TODAY.date() + timedelta(days=days)))
+    assert result.active(TODAY) is active
+    assert result.expiring(TODAY, 30) is expiring
+    assert result.recently_expired(TODAY, 30) is recently
 
 
 @pytest.mark.parametrize(
@@ -86,17 +86,18 @@ def test_a_license_lasts_through_its_day(
         ({"status": {"value": "active"}}, True),
         ({"status": "active", "expires_at": "soon"}, True),
         ({"status": "expired", "expires_at": "soon"}, True),
-        ({"status": "disabled", "expires_at": "soon"}, False),  # over, whatever its end
+        # It is disabled, so its end does not matter.
+        ({"status": "disabled", "expires_at": "soon"}, False),
     ],
 )
 def test_what_nobody_can_decide_is_neither_active_nor_expired(
     fields: dict[str, Any], undecided: bool
 ) -> None:
-    found = license_(**fields)
-    assert found.undecided() is undecided
+    result = license_(**fields)
+    assert result.undecided() is undecided
     if undecided:
-        assert not found.active(NOW)
-        assert not found.expired(NOW)
+        assert not result.active(NOW)
+        assert not result.expired(NOW)
 
 
 @pytest.mark.parametrize(
@@ -126,11 +127,11 @@ def test_an_end_that_is_not_stated_is_no_lifetime(fields: dict[str, Any], lifeti
 def test_a_limit_that_is_no_number_is_not_stated_and_never_unlimited(
     fields: dict[str, Any], limit: int | None, unlimited: bool
 ) -> None:
-    found = license_(**fields)
-    assert (found.limit, found.unlimited) == (limit, unlimited)
+    result = license_(**fields)
+    assert (result.limit, result.unlimited) == (limit, unlimited)
 
 
 def test_the_domains_of_a_license_are_read_from_any_list() -> None:
-    for sent in (["a.example", None], {"3": "a.example", "7": 5}):
-        assert license_(activated_domains=sent).domains == ("a.example",)
+    for value in (["a.example", None], {"3": "a.example", "7": 5}):
+        assert license_(activated_domains=value).domains == ("a.example",)
     assert license_(activated_domains="a.example").domains == ()

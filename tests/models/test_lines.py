@@ -1,4 +1,4 @@
-"""What is told of one order or quote alone, in every form in which PHP may write it."""
+"""The answer about one order or quote alone, in every form in which PHP may write it."""
 
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,7 @@ def read_quote(**fields: Any) -> QuoteDetails:
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "item"),
     [
         (
             {"product_name": "Tema &amp; Cia", "quantity": "2", "unit_price": "10.00"},
@@ -41,31 +41,31 @@ def read_quote(**fields: Any) -> QuoteDetails:
         ({"quantity": "some"}, LineItem(None)),
     ],
 )
-def test_a_line_is_read_by_the_names_of_either_side(line: Any, found: LineItem) -> None:
-    assert read_order(line_items=[line]).lines == (found,)
-    assert read_order(line_items={"7": line}).lines == (found,)
+def test_a_line_is_read_by_the_names_of_either_side(line: Any, item: LineItem) -> None:
+    assert read_order(line_items=[line]).lines == (item,)
+    assert read_order(line_items={"7": line}).lines == (item,)
 
 
 def test_a_line_has_the_currency_of_its_record_unless_it_names_one() -> None:
     lines = [{"total": "1.00"}, {"total": "2.00", "currency": "USD"}]
-    found = read_order(line_items=lines).lines
-    assert [line.total for line in found] == [brl("1.00"), Money(Decimal("2.00"), "USD")]
+    result = read_order(line_items=lines).lines
+    assert [line.total for line in result] == [brl("1.00"), Money(Decimal("2.00"), "USD")]
 
 
 def test_whole_numbers_of_a_line_are_read_as_those_of_the_record() -> None:
     row = {"id": 1, "currency": "BRL", "total": 1000, "line_items": [{"total": 1000}]}
-    found = OrderDetails.from_json(row, CENTS)
-    assert found.total == found.lines[0].total == brl("10.00")
+    details = OrderDetails.from_json(row, CENTS)
+    assert details.total == details.lines[0].total == brl("10.00")
 
 
 def test_what_is_odd_in_a_line_is_logged_under_its_record() -> None:
-    found = read_order(line_items=[{"id": 9, "unit_price": "much"}])
-    assert isinstance(found.lines[0].price, Illegible)
-    assert [(each.record, each.field) for each in found.oddities] == [("1", "unit_price")]
+    order = read_order(line_items=[{"id": 9, "unit_price": "much"}])
+    assert isinstance(order.lines[0].price, Illegible)
+    assert [(oddity.record, oddity.field) for oddity in order.oddities] == [("1", "unit_price")]
 
 
 @pytest.mark.parametrize(
-    ("told", "grants"),
+    ("value", "grants"),
     [
         ([101, "102"], (Grant(101), Grant(102))),
         (["PLG-2026040001"], (Grant(None, "PLG-2026040001"),)),
@@ -77,9 +77,9 @@ def test_what_is_odd_in_a_line_is_logged_under_its_record() -> None:
         (None, ()),
     ],
 )
-def test_entitlements_are_ids_codes_or_objects(told: Any, grants: tuple[Grant, ...]) -> None:
-    assert read_order(entitlements=told).grants == grants
-    assert read_quote(entitlement_ids=told).grants == grants
+def test_entitlements_are_ids_codes_or_objects(value: Any, grants: tuple[Grant, ...]) -> None:
+    assert read_order(entitlements=value).grants == grants
+    assert read_quote(entitlement_ids=value).grants == grants
 
 
 def test_an_entitlement_is_held_by_its_id_or_its_code_and_by_nothing_else() -> None:
@@ -92,7 +92,7 @@ def test_an_entitlement_is_held_by_its_id_or_its_code_and_by_nothing_else() -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "notes"),
+    ("value", "notes"),
     [
         ("Um\n\n dois\r\nO&#8217;Brien", ("Um", "dois", "O’Brien")),
         (["Um", "dois"], ("Um", "dois")),
@@ -104,8 +104,8 @@ def test_an_entitlement_is_held_by_its_id_or_its_code_and_by_nothing_else() -> N
         (7, ()),
     ],
 )
-def test_of_notes_only_those_for_the_customer_are_read(told: Any, notes: tuple[str, ...]) -> None:
-    assert read_quote(notes=told).notes == notes
+def test_of_notes_only_those_for_the_customer_are_read(value: Any, notes: tuple[str, ...]) -> None:
+    assert read_quote(notes=value).notes == notes
 
 
 @pytest.mark.parametrize("name", ["notes", "internal_notes", "customer_note"])
@@ -118,9 +118,9 @@ def test_a_list_that_tells_the_details_is_not_asked_for_them_again() -> None:
     assert Order.from_json(row).details is None
     assert Quote.from_json({**row, "line_items": []}).details is None
     lines = [{"product_name": "Plugin"}]
-    told = Order.from_json({**row, "line_items": lines}).details
-    assert told is not None
-    assert told.lines == (LineItem("Plugin"),)
+    details = Order.from_json({**row, "line_items": lines}).details
+    assert details is not None
+    assert details.lines == (LineItem("Plugin"),)
     assert Quote.from_json({**row, "notes": None}).details is not None
 
 

@@ -1,4 +1,4 @@
-"""Amounts as PHP writes them: right to the last coin, or said to be unclear or unreadable."""
+"""Amounts as PHP writes them: right to the last coin, or called unclear or unreadable."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,21 +28,22 @@ from tests.models.json_values import json_values
 READINGS = (CENTS, UNITS, UNCLEAR)
 
 
-def of(written: str) -> Any:
-    """The value as our client decodes it from an answer's text."""
-    return exact_json.decode(written.encode())
+def of(text: str) -> Any:
+    """Decode a value as our client does from an answer's text."""
+    return exact_json.decode(text.encode())
 
 
 def order(total: Any, currency: Any = "BRL", reading: str = UNCLEAR) -> Order:
     return Order.from_json({"id": 501, "total": total, "currency": currency}, reading)
 
 
-# -- what is never unclear ---------------------------------------------------------------------
+# -- amounts that are never unclear
+# ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize(
-    ("written", "currency", "amount"),
+    ("text", "currency", "amount"),
     [
         ('"1250.00"', "BRL", "1250.00"),
         ('" 1250.5 "', "BRL", "1250.5"),
@@ -64,13 +65,13 @@ def order(total: Any, currency: Any = "BRL", reading: str = UNCLEAR) -> Order:
     ],
 )
 def test_a_string_a_fraction_a_zero_and_a_currency_without_coins_are_never_unclear(
-    written: str, currency: str, amount: str, reading: str
+    text: str, currency: str, amount: str, reading: str
 ) -> None:
-    assert read_amount(of(written), currency, reading) == Money(Decimal(amount), currency)
+    assert read_amount(of(text), currency, reading) == Money(Decimal(amount), currency)
 
 
 @pytest.mark.parametrize(
-    ("written", "currency", "amount"),
+    ("text", "currency", "amount"),
     [
         ("80.299999999999997", "BRL", "80.30"),
         ("80.30000000000000426", "BRL", "80.30"),
@@ -80,7 +81,7 @@ def test_a_string_a_fraction_a_zero_and_a_currency_without_coins_are_never_uncle
         ("-80.299999999999997", "BRL", "-80.30"),
         ("99999999999999.99609375", "BRL", "99999999999999.99609375"),
         ("80.305", "BRL", "80.305"),  # half a coin is no noise
-        ("80.30001", "BRL", "80.30001"),  # neither is a thousandth of one
+        ("80.30001", "BRL", "80.30001"),  # neither is a thousandth of a coin
         ("80.300009", "BRL", "80.30"),
         ("1.0010000001", "KWD", "1.001"),
         ("1.0000009", "KWD", "1.000"),
@@ -89,16 +90,16 @@ def test_a_string_a_fraction_a_zero_and_a_currency_without_coins_are_never_uncle
     ],
 )
 def test_only_the_noise_of_a_binary_float_is_rounded_away(
-    written: str, currency: str, amount: str
+    text: str, currency: str, amount: str
 ) -> None:
-    read = read_amount(of(written), currency, UNCLEAR)
-    assert isinstance(read, Money)
-    assert str(read.amount) == amount
+    result = read_amount(of(text), currency, UNCLEAR)
+    assert isinstance(result, Money)
+    assert str(result.amount) == amount
 
 
-@pytest.mark.parametrize("sent", [None, ""])
-def test_an_amount_that_is_not_stated_is_none(sent: object) -> None:
-    assert order(sent).total is None
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_amount_that_is_not_stated_is_none(value: object) -> None:
+    assert order(value).total is None
     assert Order.from_json({"id": 1}).total is None
 
 
@@ -106,7 +107,7 @@ def test_an_amount_that_is_not_stated_is_none(sent: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "currency", "cents", "units"),
+    ("text", "currency", "cents", "units"),
     [
         ("125000", "BRL", "1250", "125000"),
         ("125050", "BRL", "1250.50", "125050"),
@@ -118,26 +119,26 @@ def test_an_amount_that_is_not_stated_is_none(sent: object) -> None:
     ],
 )
 def test_a_whole_number_is_read_as_the_setting_says_and_is_else_unclear(
-    written: str, currency: str, cents: str, units: str
+    text: str, currency: str, cents: str, units: str
 ) -> None:
-    sent = of(written)
-    assert read_amount(sent, currency, CENTS) == Money(Decimal(cents), currency)
-    assert read_amount(sent, currency, UNITS) == Money(Decimal(units), currency)
-    assert read_amount(sent, currency, UNCLEAR) == UnclearAmount(Decimal(sent), currency)
+    value = of(text)
+    assert read_amount(value, currency, CENTS) == Money(Decimal(cents), currency)
+    assert read_amount(value, currency, UNITS) == Money(Decimal(units), currency)
+    assert read_amount(value, currency, UNCLEAR) == UnclearAmount(Decimal(value), currency)
 
 
 @given(cents=st.integers(min_value=1 - 10**17, max_value=10**17 - 1))
 def test_whole_numbers_lose_no_cent(cents: int) -> None:
-    found = read_amount(cents, "BRL", CENTS)
-    assert isinstance(found, Money)
-    assert found.amount * 100 == cents
+    amount = read_amount(cents, "BRL", CENTS)
+    assert isinstance(amount, Money)
+    assert amount.amount * 100 == cents
 
 
 @pytest.mark.parametrize(
     ("currency", "places"),
     [
         *(("BRL", 2), ("CLP", 0), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("PYG", 0), ("COP", 2)),
-        # As ISO 4217 counts them, and not as people pay.
+        # ISO 4217 counts these places, whatever people pay with.
         *(("RSD", 2), ("IQD", 3), ("LBP", 2)),
     ],
 )
@@ -146,21 +147,21 @@ def test_smaller_coins_follow_the_currency(currency: str, places: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "currency"),
+    ("value", "currency"),
     [
         ("brl", "BRL"), (" BRL ", "BRL"), ("R$", "BRL"), ("&#82;&#36;", "BRL"), ("US$", "USD"),
         ("$", "$"), (None, ""), ("", ""), (986, ""), ([], ""), ({"code": "BRL"}, ""),
     ],
 )  # fmt: skip
-def test_a_sign_of_one_currency_is_its_code(sent: object, currency: str) -> None:
-    assert read_currency(sent) == currency
+def test_a_sign_of_one_currency_is_its_code(value: object, currency: str) -> None:
+    assert read_currency(value) == currency
 
 
-# -- what cannot be read -----------------------------------------------------------------------
+# -- unreadable amounts -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("sent", "text"),
+    ("value", "text"),
     [
         (True, "true"), (False, "false"), ([], "[]"), (["1.00"], '["1.00"]'), ({}, "{}"),
         ({"amount": "1.00"}, '{"amount":"1.00"}'), ("1.250,00", "1.250,00"), ("R$ 10", "R$ 10"),
@@ -172,23 +173,23 @@ def test_a_sign_of_one_currency_is_its_code(sent: object, currency: str) -> None
     ],
 )  # fmt: skip
 def test_money_that_cannot_be_trusted_is_unreadable_and_keeps_its_row(
-    sent: object, text: str
+    value: object, text: str
 ) -> None:
     for reading in READINGS:
-        read = order(sent, reading=reading)
-        assert isinstance(read.total, Illegible)
-        assert read.total.text == text
-        assert [oddity.field for oddity in read.oddities] == ["total"]
+        result = order(value, reading=reading)
+        assert isinstance(result.total, Illegible)
+        assert result.total.text == text
+        assert [oddity.field for oddity in result.oddities] == ["total"]
 
 
 @given(total=json_values | st.from_regex(r"-?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,9})?"))
 @pytest.mark.parametrize("reading", READINGS)
 def test_no_amount_crashes_or_becomes_a_float(reading: str, total: Any) -> None:
-    found = order(total, reading=reading).total
-    if isinstance(found, Money):
-        assert type(found.amount) is Decimal
-    if isinstance(found, UnclearAmount):
-        assert type(found.number) is Decimal
+    result = order(total, reading=reading).total
+    if isinstance(result, Money):
+        assert type(result.amount) is Decimal
+    if isinstance(result, UnclearAmount):
+        assert type(result.number) is Decimal
 
 
 # -- totals ------------------------------------------------------------------------------------
@@ -197,8 +198,8 @@ def test_no_amount_crashes_or_becomes_a_float(reading: str, total: Any) -> None:
 @given(st.lists(st.tuples(st.integers(-(10**17), 10**17), st.sampled_from(["BRL", "USD", "KWD"]))))
 def test_totals_are_exact_and_never_cross_currencies(pairs: list[tuple[int, str]]) -> None:
     sums = sum_amounts([Money(Decimal(cents).scaleb(-2), currency) for cents, currency in pairs])
-    wanted = {currency: sum(c for c, each in pairs if each == currency) for _, currency in pairs}
-    assert {money.currency: money.amount * 100 for money in sums} == wanted
+    totals = {currency: sum(c for c, code in pairs if code == currency) for _, currency in pairs}
+    assert {money.currency: money.amount * 100 for money in sums} == totals
 
 
 # -- evidence ----------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ AS_CENTS = quoted("540000", line("5400.00"))
         ([quoted("5400", line("5400.00", None))], UNCLEAR),
         ([quoted("5400", line("5400.00"), line("x"))], UNCLEAR),
         ([quoted("5400")], UNCLEAR),
-        ([quoted('"5400.00"', line("5400.00"))], UNCLEAR),  # a string says nothing of numbers
+        ([quoted('"5400.00"', line("5400.00"))], UNCLEAR),  # a string proves nothing about numbers
         ([quoted("0", line("0.00"))], UNCLEAR),
         ([quoted("5400", line("5400"), currency="JPY")], UNCLEAR),  # both readings are one
         ([quoted("5400", line("5.400"), currency="KWD")], CENTS),

@@ -1,4 +1,4 @@
-"""Which orders and quotes are open, whatever the back office says of them."""
+"""Orders and quotes: which are open, whatever their status."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,25 +46,25 @@ def test_a_quote_is_pending_until_its_day_is_over_and_then_lapsed(
     status: str, days: int | None, pending: bool, lapsed: bool
 ) -> None:
     end = None if days is None else str(NOW.date() + timedelta(days=days))
-    found = quote(status=status, valid_until=end)
-    assert (found.pending(NOW), found.lapsed(NOW)) == (pending, lapsed)
-    assert not found.undecided(NOW)
+    result = quote(status=status, valid_until=end)
+    assert (result.pending(NOW), result.lapsed(NOW)) == (pending, lapsed)
+    assert not result.undecided(NOW)
 
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "value",
     [
         "2026-05-15", "2026-05-15T00:00:00Z", "2026-05-15T23:59:59Z", "2026-05-15T23:59:59-03:00",
         "2026-05-16T02:59:59Z", "2026-05-15 12:00:00", "15/05/2026",
     ],
 )  # fmt: skip
-def test_a_quote_is_valid_through_its_day_whatever_time_was_written(sent: str) -> None:
+def test_a_quote_is_valid_through_its_day_whatever_time_was_written(value: str) -> None:
     evening = datetime(2026, 5, 15, 23, 59, tzinfo=SAO_PAULO)
-    assert quote(valid_until=sent).pending(evening)
-    assert quote(valid_until=sent).lapsed(evening + timedelta(minutes=1))
+    assert quote(valid_until=value).pending(evening)
+    assert quote(valid_until=value).lapsed(evening + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_a_quote_is_valid_through_its_day_whatever_time_was_written(sent: str) -
 def test_a_quote_that_nobody_can_decide_is_neither_pending_nor_lapsed(
     fields: dict[str, Any], undecided: bool
 ) -> None:
-    found = quote(**fields)
-    assert found.undecided(NOW) is undecided
+    result = quote(**fields)
+    assert result.undecided(NOW) is undecided
     if undecided:
-        assert (found.pending(NOW), found.lapsed(NOW)) == (False, False)
+        assert (result.pending(NOW), result.lapsed(NOW)) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_an_open_order_is_paid_unpaid_or_nobody_knows(status: object, paid: bool
 
 
 @pytest.mark.parametrize(
-    ("sent", "number"),
+    ("value", "number"),
     [("1449", "1449"), (1449, "1449"), ("#1449", "1449"), ("", None), (None, None), (False, None)],
 )
-def test_an_order_has_its_number_where_it_is_stated(sent: object, number: str | None) -> None:
-    assert order(number=sent).number == number
+def test_an_order_has_its_number_where_it_is_stated(value: object, number: str | None) -> None:
+    assert order(number=value).number == number
 
 
 def test_a_quote_names_its_products() -> None:

@@ -1,4 +1,4 @@
-"""Organizations and collaborators, from either side of every contradiction."""
+"""Organizations and collaborators, in both forms of every contradiction of the documentation."""
 
 from typing import Any
 
@@ -65,12 +65,12 @@ def test_verified_is_kept_wherever_it_stands() -> None:
 
 def test_a_collaborators_email_and_role_have_one_spelling() -> None:
     row = {"id": 1, "email": "Hugo@Example.COM", "role": "Owner", "user_id": None}
-    found = Collaborator.from_json(row)
-    assert (found.email, found.role, found.user_id) == ("hugo@example.com", "owner", None)
+    person = Collaborator.from_json(row)
+    assert (person.email, person.role, person.user_id) == ("hugo@example.com", "owner", None)
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ("MARIA DA SILVA 12345678909", "MARIA DA SILVA"),
         ("MARIA DA SILVA 123.456.789-09", "MARIA DA SILVA"),
@@ -79,9 +79,9 @@ def test_a_collaborators_email_and_role_have_one_spelling() -> None:
         ("MARIA DA SILVA&nbsp;12345678909", "MARIA DA SILVA"),
     ],
 )
-def test_a_name_is_read_without_the_tax_id_in_it(name: str, shown: str) -> None:
-    found = Organization.from_json({"id": 42, "name": name, "legal_name": name})
-    assert (found.name, found.legal_name) == (shown, shown)
+def test_a_name_is_read_without_the_tax_id_in_it(name: str, expected: str) -> None:
+    result = Organization.from_json({"id": 42, "name": name, "legal_name": name})
+    assert (result.name, result.legal_name) == (expected, expected)
 
 
 @given(
@@ -100,8 +100,8 @@ def test_no_document_and_no_person_raise_for_an_odd_value(row: dict[str, Any]) -
 
 
 def test_what_is_odd_about_an_organization_is_remembered() -> None:
-    found = organization(city=["Natal"], status=3, email="nobody")
-    assert {(each.record, each.field) for each in found.oddities} == {
+    result = organization(city=["Natal"], status=3, email="nobody")
+    assert {(oddity.record, oddity.field) for oddity in result.oddities} == {
         *(("42", "city"), ("42", "status"), ("42", "email")),
     }
-    assert Oddity("42", "email", "no e-mail") in found.oddities
+    assert Oddity("42", "email", "no e-mail") in result.oddities

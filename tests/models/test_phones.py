@@ -21,7 +21,7 @@ from panel.models.phones import (
         ("+55 61 9999-0001", None, "+5561999990001"),  # before the ninth digit
         ("+55 11 7777-1234", None, "+5511977771234"),
         ("+556133220042", None, "+556133220042"),  # a landline has eight digits
-        ("+5215512345678", None, "+525512345678"),  # with the 1 of before 2019
+        ("+5215512345678", None, "+525512345678"),  # with the 1 that was usual until 2019
         ("1 55 1234 5678", "MX", "+525512345678"),
         ("+5491123456789", None, "+5491123456789"),
         ("+541123456789", None, "+541123456789"),  # a landline's, or a mobile's without its 9
@@ -63,7 +63,7 @@ def test_a_line_has_the_same_name_in_every_spelling(line: tuple[str, str]) -> No
 
 @pytest.mark.parametrize("phone", ["+5561933220042", "+556133220042", "+15125550107", "nothing"])
 def test_other_numbers_have_one_spelling(phone: str) -> None:
-    """Without its 9, a mobile that goes on with 2 to 5 would be somebody's landline."""
+    """Without the 9, a mobile that goes on with 2 to 5 would be a landline of other people."""
     assert list_spellings(phone) == (phone,)
 
 

@@ -1,4 +1,4 @@
-"""Lists, ids, statuses and texts in PHP's clothes; what is odd about a record is remembered."""
+"""Lists, ids, statuses and texts in PHP's forms; odd values of a record are noted."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ ROW: dict[str, Any] = {"id": 1}
 
 
 @pytest.mark.parametrize(
-    ("sent", "items"),
+    ("value", "items"),
     [
         ([], []),
         ([{"id": 1}, None], [{"id": 1}, None]),
@@ -38,18 +38,18 @@ ROW: dict[str, Any] = {"id": 1}
         ({"1093": "a", "7": "b"}, ["a", "b"]),  # keyed by item id
     ],
 )
-def test_an_object_keyed_by_digits_is_a_list(sent: object, items: list[object]) -> None:
-    assert read_list(sent) == items
+def test_an_object_keyed_by_digits_is_a_list(value: object, items: list[object]) -> None:
+    assert read_list(value) == items
 
 
-@pytest.mark.parametrize("sent", [None, {}, "rows", 3, True, {"0": 1, "x": 2}, {"-1": 1}, {"": 1}])
-def test_nothing_else_is_a_list(sent: object) -> None:
+@pytest.mark.parametrize("value", [None, {}, "rows", 3, True, {"0": 1, "x": 2}, {"-1": 1}, {"": 1}])
+def test_nothing_else_is_a_list(value: object) -> None:
     with pytest.raises(Unreadable, match="wrong_shape"):
-        read_list(sent)
+        read_list(value)
 
 
 @pytest.mark.parametrize(
-    ("written", "number"),
+    ("text", "number"),
     [
         ("501", 501), ('"501"', 501), ("501.0", 501), ("-3", -3), ('"-3"', -3), ("5.01E+2", 501),
         ("501.5", None), ('"501.0"', None), ('"x"', None), ('""', None), ("true", None),
@@ -57,22 +57,22 @@ def test_nothing_else_is_a_list(sent: object) -> None:
     ],
 )  # fmt: skip
 def test_a_whole_number_may_be_digits_in_a_text_or_have_a_zero_fraction(
-    written: str, number: int | None
+    text: str, number: int | None
 ) -> None:
-    assert read_whole({"id": exact_json.decode(written.encode())}, "id") == number
+    assert read_whole({"id": exact_json.decode(text.encode())}, "id") == number
 
 
-@pytest.mark.parametrize("sent", [None, "", "x", "1.0", 1.5, True, [], {}])
-def test_a_record_without_an_id_is_unreadable(sent: object) -> None:
+@pytest.mark.parametrize("value", [None, "", "x", "1.0", 1.5, True, [], {}])
+def test_a_record_without_an_id_is_unreadable(value: object) -> None:
     with pytest.raises(Unreadable, match="wrong_shape"):
-        Fields({"id": sent})
+        Fields({"id": value})
 
 
 # -- statuses ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("sent", "value"),
+    ("raw", "value"),
     [
         ("on-hold", "on-hold"), ("wc-on-hold", "on-hold"), ("On Hold", "on-hold"),
         ("on_hold", "on-hold"), ("wc-On Hold", "on-hold"), ("Processing", "processing"),
@@ -84,28 +84,28 @@ def test_a_record_without_an_id_is_unreadable(sent: object) -> None:
         ("Em análise", "em-análise"),
     ],
 )  # fmt: skip
-def test_a_status_is_compared_in_one_spelling_and_kept_as_it_came(sent: str, value: str) -> None:
-    assert read_status(sent) == Status(value, decode_entities(sent))
+def test_a_status_is_compared_in_one_spelling_and_kept_as_it_came(raw: str, value: str) -> None:
+    assert read_status(raw) == Status(value, decode_entities(raw))
 
 
-@pytest.mark.parametrize("sent", [None, "", "  "])
-def test_a_status_may_not_be_stated(sent: object) -> None:
-    assert read_status(sent) is None
-    assert Fields({**ROW, "status": sent}).status() == Status("unknown", "")
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_status_may_not_be_stated(value: object) -> None:
+    assert read_status(value) is None
+    assert Fields({**ROW, "status": value}).status() == Status("unknown", "")
 
 
-@pytest.mark.parametrize("sent", [3, 0, True, False, [], {}, {"value": "active"}])
-def test_a_status_that_is_no_text_is_unreadable(sent: object) -> None:
-    fields = Fields({**ROW, "status": sent})
+@pytest.mark.parametrize("value", [3, 0, True, False, [], {}, {"value": "active"}])
+def test_a_status_that_is_no_text_is_unreadable(value: object) -> None:
+    fields = Fields({**ROW, "status": value})
     assert isinstance(fields.status(), Illegible)
     assert fields.oddities == (Oddity("1", "status", "no status"),)
 
 
-# -- what cannot be read -----------------------------------------------------------------------
+# -- unreadable values -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("sent", "illegible"),
+    ("value", "illegible"),
     [
         ("soon", Illegible("soon")),
         ("x" * LONGEST_ILLEGIBLE, Illegible("x" * 40)),
@@ -118,16 +118,16 @@ def test_a_status_that_is_no_text_is_unreadable(sent: object) -> None:
     ],
 )
 def test_what_came_is_kept_to_be_shown_as_far_as_forty_characters(
-    sent: object, illegible: Illegible
+    value: object, illegible: Illegible
 ) -> None:
-    assert make_illegible(sent) == illegible
+    assert make_illegible(value) == illegible
 
 
 # -- texts -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("sent", "text"),
+    ("value", "text"),
     [
         ("Aurora &amp; Filhos", "Aurora & Filhos"),
         ("O&#8217;Brien Learning, LLC", "O’Brien Learning, LLC"),
@@ -142,21 +142,21 @@ def test_what_came_is_kept_to_be_shown_as_far_as_forty_characters(
         ("C:\\temp", "C:\\temp"),
     ],
 )
-def test_entities_are_decoded_once(sent: str, text: str) -> None:
-    assert decode_entities(sent) == text
-    assert Fields({**ROW, "city": sent}).text("city") == text
+def test_entities_are_decoded_once(value: str, text: str) -> None:
+    assert decode_entities(value) == text
+    assert Fields({**ROW, "city": value}).text("city") == text
 
 
-@pytest.mark.parametrize("sent", ["a&amp;b@example.com", "d\\'a@example.com"])
-def test_an_email_keeps_every_sign(sent: str) -> None:
-    assert Fields({**ROW, "email": sent}).email() == clean(sent)
+@pytest.mark.parametrize("value", ["a&amp;b@example.com", "d\\'a@example.com"])
+def test_an_email_keeps_every_sign(value: str) -> None:
+    assert Fields({**ROW, "email": value}).email() == clean(value)
 
 
 @pytest.mark.parametrize(
     ("text", "name", "undecoded"),
     [
         ("O&#8217;Brien Learning", "O’Brien Learning", True),
-        ("O&#8217;Brien Learning", "O'Brien Learning", True),  # mended meanwhile
+        ("O&#8217;Brien Learning", "O'Brien Learning", True),  # the name was corrected meanwhile
         ("Aurora &amp; Filhos", "Aurora & Filhos", True),
         ("&#8220;Escola&#8221; &#8211; SP", '"Escola" - SP', True),
         ("d\\'Aula", "d'Aula", True),
@@ -173,21 +173,21 @@ def test_a_name_with_entities_is_recognized_as_what_we_wrote(
 
 
 @pytest.mark.parametrize(
-    ("sent", "text", "odd"),
+    ("value", "text", "odd"),
     [
         (None, None, False), (False, None, False), ("", None, False), ([], None, False),
         ({}, None, False), (0, None, False), (2000, "2000", False), (True, None, True),
         (["Acme"], None, True), ({"rendered": "Acme"}, None, True),
     ],
 )  # fmt: skip
-def test_a_text_that_is_none_is_not_stated(sent: object, text: str | None, odd: bool) -> None:
-    fields = Fields({**ROW, "city": sent})
+def test_a_text_that_is_none_is_not_stated(value: object, text: str | None, odd: bool) -> None:
+    fields = Fields({**ROW, "city": value})
     assert fields.text("city") == text
     assert fields.oddities == ((Oddity("1", "city", "no text"),) if odd else ())
 
 
 @pytest.mark.parametrize(
-    ("sent", "text"),
+    ("value", "text"),
     [
         ("12345678000190", "12.345.678/0001-90"),
         ("12ABC34501DE35", "12.ABC.345/01DE-35"),
@@ -197,20 +197,20 @@ def test_a_text_that_is_none_is_not_stated(sent: object, text: str | None, odd: 
         ("123", "123"),
     ],
 )
-def test_bare_digits_of_a_tax_id_get_their_usual_form(sent: str, text: str) -> None:
-    assert format_tax_id(sent) == text
+def test_bare_digits_of_a_tax_id_get_their_usual_form(value: str, text: str) -> None:
+    assert format_tax_id(value) == text
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"),
+    ("value", "code"),
     [
         ("BR", "BR"), ("br", "BR"), ("BRA", "BR"), ("Brasil", "BR"), ("BRAZIL", "BR"),
         ("USA", "US"), ("Estados Unidos", "US"), ("United States", "US"), ("de", "DE"),
         ("Atlantis", "Atlantis"), ("", ""),
     ],
 )  # fmt: skip
-def test_a_country_is_its_code_however_it_was_written(sent: str, code: str) -> None:
-    assert find_country(sent) == code
+def test_a_country_is_its_code_however_it_was_written(value: str, code: str) -> None:
+    assert find_country(value) == code
 
 
 @given(row=st.dictionaries(st.sampled_from([

@@ -17,10 +17,10 @@ from panel.sync.jobs import Jobs
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from panel.upstream.documents import COLLABORATORS, ORDERS, ORGANIZATION, Document
 from panel.upstream.record_documents import ORDER
-from tests.cli.test_commands import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
+from tests.cli.running import COULD_NOT, FINE, FOUND, make, panel, read, run, work, worlds
 from tests.conftest import Panel, Worlds
 from tests.sync.executor import hook
-from tests.sync.test_reconcile import person
+from tests.sync.passes import person
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
 
@@ -29,7 +29,7 @@ PHONE = "+5561999990077"
 
 
 def learn(panel: Panel) -> None:
-    """Passes have seen both organizations."""
+    """Run passes of both organizations."""
     for number in (42, 45):
         get(Jobs, panel.app).bring_in_line(number)
 
@@ -45,22 +45,23 @@ def ours(worlds: Worlds, contact: int) -> dict[str, Any]:
 
 
 def stored(folder: Path, text: str) -> list[str]:
-    """The files of the database, and of the cache, that hold this text; bytes, free pages too."""
+    """Return the files of the database and the cache whose bytes contain this text, also in free
+    pages."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path.name for path in files if text.encode() in path.read_bytes()]
 
 
 def find(panel: Panel, query: str) -> list[int]:
-    """The organizations that a search finds."""
+    """Return the organizations that a search finds."""
     hits = panel.services.search_index.find(query)
-    return [each.organization for each in hits.rows]
+    return [row.organization for row in hits.rows]
 
 
 def say(panel: Panel, contact: int) -> None:
-    """An agent picked an organization for this contact and its conversation, and gave a reason."""
-    who: Any = {"agent": 1, "at": 1.0, "contact": contact, "email": ANA, "phone": PHONE}
+    """Pick an organization for this contact and its conversation as an agent, and give a reason."""
+    row: Any = {"agent": 1, "at": 1.0, "contact": contact, "email": ANA, "phone": PHONE}
     panel.services.links.put(
-        Link(CONTACT, contact, 45, PICKED, **who), Link(CONVERSATION, 700, 45, PICKED, **who)
+        Link(CONTACT, contact, 45, PICKED, **row), Link(CONVERSATION, 700, 45, PICKED, **row)
     )
     reason = f"orders: {ANA} asked on the phone"
     panel.services.audit_log.record(AuditEntry(audit_log.UNCOVERED, 1, 700, 45, note=reason))
@@ -126,7 +127,8 @@ def test_no_pass_brings_them_back_until_it_is_allowed(panel: Panel, worlds: Worl
 
 
 def test_a_new_address_of_a_former_one_is_forgotten_too(panel: Panel, worlds: Worlds) -> None:
-    """By their place: the plugin corrects an e-mail of who was forgotten."""
+    """The place in the directory counts: the plugin may correct the e-mail of a forgotten
+    person."""
     learn(panel)
     run(panel, f"forget --person {ANA}")
     person(worlds.office, 42, 1, "ana.new@acme.example", "owner", 7)
@@ -158,7 +160,7 @@ def test_a_dry_run_changes_nothing(panel: Panel, tmp_path: Path) -> None:
 
 
 def test_what_is_no_person_is_refused(panel: Panel) -> None:
-    odd = [f"forget --person {each}" for each in ("ana", "@", "ana@", "@acme.example", "0")]
+    odd = [f"forget --person {key}" for key in ("ana", "@", "ana@", "@acme.example", "0")]
     for line in ("forget", *odd, f"forget --person {ANA} --organization 42"):
         answer = run(panel, line)
         assert answer.exit_code == COULD_NOT, line
@@ -192,7 +194,8 @@ def test_no_pass_learns_of_a_forgotten_organization(panel: Panel) -> None:
 
 
 def test_whoever_looks_at_it_meanwhile_brings_no_word_of_it_back(panel: Panel) -> None:
-    """MIDDAG Account has it still, so it can be opened; no search finds it by its words."""
+    """MIDDAG Account still has the company, so it can be opened; no search finds it by its
+    words."""
     learn(panel)
     run(panel, "forget --organization 42")
     reading = panel.services.back_office.read(ORGANIZATION, 42, CacheControl.NO_CACHE)
@@ -212,7 +215,7 @@ def test_its_finished_passes_are_forgotten_by_the_engine(panel: Panel) -> None:
 def test_copies_of_a_deleted_organization_go_with_it(
     panel: Panel, worlds: Worlds, tmp_path: Path
 ) -> None:
-    """Confirmed twice: by the hook, and by the back office's own 404."""
+    """The deletion is confirmed twice: by the hook, and by the back office's own 404."""
     learn(panel)
     order = {"id": 4201, "organization_id": 42, "number": "Zebra-4201", "status": "paid"}
     worlds.office.put("orders", 42, order)
@@ -241,12 +244,12 @@ def test_a_restored_backup_obeys_the_tombstones(
         with sqlite3.connect(tmp_path / "later" / "panel.db") as copy:
             source.backup(copy)
     run(panel, f"forget --person {ANA}")
-    kept = tmp_path / "tombstones.json"
-    kept.write_text(run(panel, "forget --tombstones").stdout)
-    assert ANA not in kept.read_text()
+    file = tmp_path / "tombstones.json"
+    file.write_text(run(panel, "forget --tombstones").stdout)
+    assert ANA not in file.read_text()
     restored = make(PANEL_DATABASE_URL=f"sqlite:///{tmp_path / 'later' / 'panel.db'}")
     assert "collaborator:1" in restored.services.directory.people_of(42)
-    answer = run(restored, f"forget --restore {kept}")
+    answer = run(restored, f"forget --restore {file}")
     assert answer.exit_code == FOUND, answer.output
     assert "collaborator:1" not in restored.services.directory.people_of(42)
     assert stored(tmp_path / "later", ANA) == []
@@ -259,7 +262,7 @@ def test_a_file_that_is_none_is_told(panel: Panel, tmp_path: Path) -> None:
         answer = run(panel, f"forget --restore {tmp_path / 'x'}")
         assert answer.exit_code == COULD_NOT
         assert "is none that" in answer.output
-    # A key that is none would have ended every pass.
+    # An invalid key would have ended every pass.
     assert run(panel, "forget --tombstones").exit_code == FINE
 
 
@@ -270,21 +273,21 @@ def test_an_export_holds_all_that_is_kept_of_a_person(panel: Panel, worlds: Worl
     learn(panel)
     say(panel, contact_of(worlds, ANA))
     panel.services.back_office.read(COLLABORATORS, 42, CacheControl.FRESH)
-    told = json.loads(run(panel, f"export --person {ANA}").stdout)
-    assert told["emails"] == [ANA]
-    assert len(told["tables"]["people"]) == 2
-    assert {row["subject"] for row in told["tables"]["links"]} >= {700}
-    assert any(row["word"] == ANA for row in told["tables"]["terms"])
-    assert [row["document"] for row in told["copies"]] == ["collaborators"]
-    assert told["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
-    assert BIA not in json.dumps(told)
+    document = json.loads(run(panel, f"export --person {ANA}").stdout)
+    assert document["emails"] == [ANA]
+    assert len(document["tables"]["people"]) == 2
+    assert {row["subject"] for row in document["tables"]["links"]} >= {700}
+    assert any(row["word"] == ANA for row in document["tables"]["terms"])
+    assert [row["document"] for row in document["copies"]] == ["collaborators"]
+    assert document["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
+    assert BIA not in json.dumps(document)
 
 
 def test_an_export_of_an_organization(panel: Panel) -> None:
     learn(panel)
-    told = read(panel, "export --organization 42")
-    assert told["tables"]["organizations"][0]["name"] == "Acme"
-    assert len(told["tables"]["people"]) == 4
+    report = read(panel, "export --organization 42")
+    assert report["tables"]["organizations"][0]["name"] == "Acme"
+    assert len(report["tables"]["people"]) == 4
 
 
 def test_what_agents_said_long_ago_is_forgotten(panel: Panel, worlds: Worlds) -> None:

@@ -1,4 +1,4 @@
-"""What is kept where and how long: the table of the documents, the code's, and the schema agree."""
+"""The table of kept data: docs/data.md, the code and the schema agree."""
 
 import re
 from pathlib import Path
@@ -12,17 +12,18 @@ from panel.data.db import metadata
 from panel.privacy.holdings import EXEMPT, HOLDINGS, Subject
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = (revocation, throttle, delivery_log, installation, nights, workers)  # they add tables
+# Modules that add tables.
+LOADED = (revocation, throttle, delivery_log, installation, nights, workers)
 ROWS = re.findall(
     r"^\| `(\w+)` \| ([^|]*)\| ([^|]*)\| ([^|]*)\|",
     (ROOT / "docs/data.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
-DOCUMENTED = {name: (what, how_long, forgotten) for name, what, how_long, forgotten in ROWS}
+DOCUMENTED = {name: (content, how_long, forgotten) for name, content, how_long, forgotten in ROWS}
 
 
 def texts_of(table: Table) -> set[str]:
-    """Its columns that could hold personal data."""
+    """Return the table's columns that could hold personal data."""
     return {column.name for column in table.columns if isinstance(column.type, String | Text)}
 
 
@@ -47,9 +48,9 @@ def test_each_table_says_how_long_and_what_forget_does() -> None:
 
 
 def test_forget_knows_each_table_or_says_why_not() -> None:
-    known = {each.table.name for each in HOLDINGS}
-    assert known | EXEMPT.keys() == set(metadata.tables)
-    assert known & EXEMPT.keys() == set()
+    names = {holding.table.name for holding in HOLDINGS}
+    assert names | EXEMPT.keys() == set(metadata.tables)
+    assert names & EXEMPT.keys() == set()
 
 
 def test_who_is_nobody_has_no_rows() -> None:
@@ -62,15 +63,15 @@ def test_who_is_nobody_has_no_rows() -> None:
 
 
 def test_a_key_within_that_of_somebody_else_is_not_theirs(url: str) -> None:
-    """Neither is it emptied when the one is forgotten, nor is it in their export."""
+    """The longer key is neither emptied with the shorter one, nor in its export."""
     engine = db.connect(url)
     theirs = ("known: ana@acme.com, my aunt", "Ana@Acme.com.", "call +5561999990042")
-    others = ("mariana@acme.com", "x.ana@acme.com", "ana@acme.com.br", "+55619999900421")
-    for note in (*theirs, *others):
+    other_keys = ("mariana@acme.com", "x.ana@acme.com", "ana@acme.com.br", "+55619999900421")
+    for note in (*theirs, *other_keys):
         AuditLog(engine).record(AuditEntry(UNCOVERED, 1, 700, 45, note=note))
-    (holding,) = (each for each in HOLDINGS if each.table is access_log)
-    who = Subject(emails=frozenset({"ana@acme.com"}), phones=frozenset({"+5561999990042"}))
+    (holding,) = (row for row in HOLDINGS if row.table is access_log)
+    subject = Subject(emails=frozenset({"ana@acme.com"}), phones=frozenset({"+5561999990042"}))
     with engine.connect() as connection:
-        found = connection.scalars(select(access_log.c.note).where(holding.choose(who)))
-        assert set(found) == set(theirs)
+        notes = connection.scalars(select(access_log.c.note).where(holding.choose(subject)))
+        assert set(notes) == set(theirs)
     engine.dispose()

@@ -1,4 +1,4 @@
-"""A WSGI application that says what it was asked, for tests of the server alone."""
+"""A WSGI application that repeats its requests, for tests of the server alone."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""When a request is whole, however its bytes come."""
+"""Framing: a request is whole at its last byte, however the bytes come."""
 
 from itertools import pairwise
 

@@ -1,4 +1,5 @@
-"""A pass between the built-in worlds, on either database, for tests of who is who."""
+"""A pass between the built-in worlds, on either database, for tests of people and their
+contacts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from panel.demo.chatwoot import Chatwoot
 from panel.demo.world import Json
 from panel.demo.worlds import ADMIN_TOKEN, SECRET, serve
 from panel.sync.people import OUR_ATTRIBUTES
-from tests.sync.test_reconcile import Bench, build, company
+from tests.sync.passes import Bench, build, company
 
 SITE, APP, MAIL, WHATSAPP = 1, 2, 3, 4
 CHANNELS = {
@@ -23,7 +24,8 @@ CHANNELS = {
 
 @contextmanager
 def bench_on(url: str, folder: Path) -> Iterator[Bench]:
-    """Acme (42) without people, and an account with an inbox of each kind; attributes defined."""
+    """Make Acme (42) without people, and an account with an inbox of each kind and our
+    attributes."""
     office, chat = BackOffice([SECRET]), Chatwoot()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     for inbox, channel in CHANNELS.items():
@@ -35,13 +37,13 @@ def bench_on(url: str, folder: Path) -> Iterator[Bench]:
     servers = serve(office), serve(chat)
     bench = build(office, chat, servers[0].url, servers[1].url, folder, url)
     yield bench
-    bench.directory._engine.dispose()
+    bench.database.dispose()
     for server in servers:
         server.stop()
 
 
 def collaborator(bench: Bench, number: int, name: str, **fields: Any) -> None:
-    """Of Acme, unless `organization` says else."""
+    """Add a collaborator, of Acme unless `organization` names another."""
     organization = fields.pop("organization", 42)
     row = {"id": number, "organization_id": organization, "user_id": number, "name": name}
     row |= {"email": f"{name}@acme.example", "role": "member", "status": "active"}
@@ -49,14 +51,14 @@ def collaborator(bench: Bench, number: int, name: str, **fields: Any) -> None:
 
 
 def join(bench: Bench, contact: Json, inbox: int) -> None:
-    """The contact has written through this inbox."""
-    known = bench.chat.inboxes[inbox]
-    contact["contact_inboxes"].append({"inbox": known, "source_id": f"source-{contact['id']}"})
+    """Let the contact write through this inbox."""
+    row = bench.chat.inboxes[inbox]
+    contact["contact_inboxes"].append({"inbox": row, "source_id": f"source-{contact['id']}"})
 
 
 def ours(contact: Json) -> dict[str, Any]:
-    told = contact["custom_attributes"]
-    return {key: told[key] for key in OUR_ATTRIBUTES if key in told}
+    attributes = contact["custom_attributes"]
+    return {key: attributes[key] for key in OUR_ATTRIBUTES if key in attributes}
 
 
 def organization_of(contact: Json) -> str | None:
@@ -68,5 +70,5 @@ def talk(bench: Bench, contact: Json, inbox: int = MAIL, **fields: Any) -> Json:
 
 
 def name_of(conversation: Json) -> str | None:
-    named = conversation["custom_attributes"].get("middag_organization_id")
-    return str(named) if named else None
+    name = conversation["custom_attributes"].get("middag_organization_id")
+    return str(name) if name else None

@@ -1,4 +1,4 @@
-"""The durable engine as a whole, as a web process and the worker have it between them."""
+"""The durable engine as a whole: the parts of a web process and of the worker."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from panel.sync.worker import Worker
 
 @dataclass(frozen=True)
 class Engine:
-    """`intake` keeps hooks and `tasks` tasks, `worker` does them, `queue` lies between them."""
+    """`intake` keeps hooks and `tasks` keeps tasks; `worker` does them; `queue` lies in between."""
 
     database: Database
     queue: PassQueue
@@ -49,7 +49,7 @@ def make_engine(
 
 
 def engine_of(app: Flask) -> Engine:
-    """The one of this application."""
+    """Return the engine of this application."""
     database = get(Services, app).database
     queue, intake, worker = get(PassQueue, app), get(Intake, app), get(Worker, app)
     return Engine(database, queue, intake, worker, get(TaskIntake, app))

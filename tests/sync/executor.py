@@ -47,7 +47,7 @@ def open_engine(url: str) -> Engine:
 
 
 def say(log: Path, *words: object) -> None:
-    """One line, whole: many processes write to one file."""
+    """Write a whole line at once, because many processes write to the same file."""
     line = " ".join(map(str, (*words, os.getpid(), time.time()))) + "\n"
     with log.open("ab", buffering=0) as file:
         file.write(line.encode())
@@ -56,10 +56,10 @@ def say(log: Path, *words: object) -> None:
 def run(url: str, log: Path, seconds: str, executor: str = executors.EXECUTOR) -> None:
     executors.EXECUTOR = executor
 
-    def work(what: object) -> None:
-        say(log, "begin", what)
+    def work(subject: object) -> None:
+        say(log, "begin", subject)
         time.sleep(float(seconds))
-        say(log, "end", what)
+        say(log, "end", subject)
 
     engine = open_engine(url)
     signal.signal(signal.SIGTERM, lambda *_: engine.worker.stop())

@@ -21,8 +21,8 @@ from panel.sync.jobs import Jobs
 from panel.sync.pass_queue import ACTIVE, PassQueue
 from panel.sync.worker import Worker
 from tests.conftest import Panel, Worlds, panels_before
-from tests.sync.test_jobs import inhabited
 from tests.sync.until import until
+from tests.sync.wings import inhabited
 
 WEBHOOK_SECRET = "a-secret-that-chatwoot-made-up"
 ACME = {"middag_organization_id": "42", "middag_organization": "Acme"}
@@ -44,29 +44,29 @@ class Listening:
         return row
 
     def add(self, email: str, number: int, **fields: Any) -> Json:
-        """A conversation that nobody is told of."""
+        """Add a conversation without a webhook."""
         return self.panel.chat.add_conversation(self.contact(email)["id"], 1, number, **fields)
 
     def begin(self, email: str, number: int, **fields: Any) -> Json:
-        """A new conversation, as Chatwoot tells of it."""
+        """Add a new conversation, and send Chatwoot's webhook for it."""
         talk = self.add(email, number, **fields)
         with self.panel.chat.lock:
             tell_conversation_created(self.panel.chat, talk)
         return talk
 
     def change(self, number: int, **fields: Any) -> None:
-        """Its `status` or its `custom_attributes`, as Chatwoot tells of it."""
+        """Change its `status` or its `custom_attributes`, and send Chatwoot's webhook for it."""
         chat = self.panel.chat
         with chat.lock:
             change_conversation(chat, chat.conversations[number], **fields)
 
     def forget_sightings(self) -> None:
-        """As after a day: the next pass reads every contact."""
+        """Forget sightings, as after a day: the next pass reads every contact."""
         with self.panel.services.database.begin() as connection:
             connection.execute(delete(sightings))
 
     def settle(self, seconds: float = 20) -> None:
-        """Until everything is said and done: our writes are heard as well."""
+        """Wait until all work is done, and the webhooks of our own writes have come back."""
         until(self._is_quiet, seconds)
 
     def _is_quiet(self) -> bool:
@@ -77,7 +77,7 @@ class Listening:
         )
 
     def calls(self) -> list[str]:
-        """What the worker has asked of Chatwoot, without its looks at the definitions."""
+        """Return the worker's calls to Chatwoot, without those for the definitions."""
         base = self.panel.chat.base
         return [
             f"{call.method} {call.path.removeprefix(base)}"
@@ -92,9 +92,9 @@ class Listening:
         self.panel.services.links.put(link)
 
     def words(self, number: int, email: str) -> list[Link]:
-        """What is said of the conversation."""
-        found = self.panel.services.links.find(number, self.contact(email)["id"])
-        return [link for link in found if link.scope == CONVERSATION]
+        """Return the links of the conversation."""
+        result = self.panel.services.links.find(number, self.contact(email)["id"])
+        return [link for link in result if link.scope == CONVERSATION]
 
 
 def is_work(call: Call) -> bool:
@@ -115,13 +115,13 @@ def listening_to(url: str, folder: Path) -> Iterator[Listening]:
             "secret": WEBHOOK_SECRET,
             "subscriptions": list(EVENTS),
         }
-        here = Listening(panel)
-        here.run(42)
-        here.run(45)
+        listening = Listening(panel)
+        listening.run(42)
+        listening.run(45)
         chat.outbox.sending = True
         chat.forget()
         get(Worker, panel.app).start_work(get(Jobs, panel.app).work)
-        yield here
+        yield listening
         stop_work(panel.app)
     for server in servers:
         server.stop()

@@ -1,4 +1,4 @@
-"""Many people in one question: what it costs, and that nobody is missed or taken for another."""
+"""Many people in one request: its cost, and that nobody is missed or taken for another."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +13,16 @@ from panel.errors import TryLater
 from panel.sync.contact_search import ASKED_AT_ONCE
 from tests.conftest import with_tables
 from tests.sync.benches import bench_on, collaborator, ours
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 
-PEOPLE = 2 * ASKED_AT_ONCE - 1  # with the company, two questions
+PEOPLE = 2 * ASKED_AT_ONCE - 1  # with the company, two requests
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """On one database: it has no part in this."""
-    with bench_on(f"sqlite:///{with_tables(tmp_path)}/panel.db", tmp_path) as made:
-        yield made
+    """A bench on one database, which does not matter here."""
+    with bench_on(f"sqlite:///{with_tables(tmp_path)}/panel.db", tmp_path) as new_bench:
+        yield new_bench
 
 
 def populate(bench: Bench) -> None:
@@ -45,7 +45,7 @@ def test_a_steady_pass_asks_for_many_people_at_once(bench: Bench) -> None:
     bench.chat.forget()
     bench.run()
     assert len(questions(bench)) == 2
-    assert bench.chat.count() == 2 + PEOPLE + 1  # and for the conversations of each
+    assert bench.chat.count() == 2 + PEOPLE + 1  # and one call for the conversations of each
 
 
 def test_what_is_more_than_a_page_is_asked_in_halves(bench: Bench) -> None:
@@ -56,16 +56,16 @@ def test_what_is_more_than_a_page_is_asked_in_halves(bench: Bench) -> None:
         bench.chat.add_contact(phone_number=f"+556198888{number:04d}")
     before = len(bench.chat.contacts)
     bench.run()
-    assert len(bench.chat.contacts) == before + 1  # the company's own
-    assert all(ours(each) for each in bench.chat.contacts.values())
+    assert len(bench.chat.contacts) == before + 1  # the company's own contact
+    assert all(ours(contact) for contact in bench.chat.contacts.values())
 
 
 def test_one_person_with_more_contacts_than_a_page(bench: Bench) -> None:
-    """Chatwoot's database lets a phone be there many times."""
+    """Chatwoot's database admits the same phone many times."""
     collaborator(bench, 1, "ana", phone="+55 61 98888-0001")
     numbers = [bench.chat.add_contact(phone_number="+556188880001")["id"] for _ in range(40)]
     bench.chat.failures = lambda call: (
-        Failure(503) if call.method == "PUT" else None  # they could not be changed anyway
+        Failure(503) if call.method == "PUT" else None  # writes fail, so no pass changes anything
     )
     with pytest.raises(TryLater):
         bench.run()
@@ -75,7 +75,7 @@ def test_one_person_with_more_contacts_than_a_page(bench: Bench) -> None:
 
 def test_a_question_that_fails_fails_one_person(bench: Bench) -> None:
     populate(bench)
-    once = iter([Failure(500), Failure(500)])  # and its repetition
+    once = iter([Failure(500), Failure(500)])  # the request and its repetition
 
     def fail(call: Call) -> Failure | None:
         asks = "/contacts/filter" in call.path and len(emails_in(call)) > 1
@@ -84,9 +84,9 @@ def test_a_question_that_fails_fails_one_person(bench: Bench) -> None:
     bench.chat.failures = fail
     with pytest.raises(TryLater):
         bench.run()
-    seated = [key for key, each in bench.directory.people_of(42).items() if each.contact]
-    assert len(seated) == PEOPLE
-    assert COMPANY not in seated  # for whom the question was asked
+    keys = [key for key, person in bench.directory.people_of(42).items() if person.contact]
+    assert len(keys) == PEOPLE
+    assert COMPANY not in keys  # the request was made for the company
 
 
 def test_an_intent_of_a_try_that_failed_is_no_contact(bench: Bench) -> None:

@@ -1,305 +1,207 @@
 """Every conversation of a contact that we know gets its organization's name, and keeps it."""
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
-from panel.data.tasks import REPAIR_EVERY_SECONDS, tasks
-from panel.demo.events import add_spoken, change_contact, tell_message_created
+from panel.demo.events import add_spoken, tell_message_created
 from panel.services import get
 from panel.sync.intake import Intake
-from tests.sync.engine import engine_of
 from tests.sync.executor import hook
-from tests.sync.listening import ACME, BETA, Listening, listening_to
-from tests.sync.test_reconcile import company
-from tests.sync.test_tasks import list_due
+from tests.sync.listening import ACME, Listening
+from tests.sync.naming import ANA, BIA, OTHERS, listening
 from tests.sync.until import until
 
-BIA, ANA = "bia@acme.example", "ana@acme.example"  # Ana is in two organizations
+__all__ = ["listening"]  # a fixture
+
+
 STATUSES = ("open", "pending", "snoozed", "resolved")
-OTHERS = {"topic": "billing"}
 
 
-@pytest.fixture
-def here(url: str, tmp_path: Path) -> Iterator[Listening]:
-    with listening_to(url, tmp_path) as listening:
-        yield listening
-
-
-# -- when it comes to life -----------------------------------------------------------------------
+# -- conversations that come to life
+# ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_new_conversation_costs_one_read_and_one_write(here: Listening, status: str) -> None:
-    here.begin(BIA, 900, status=status, custom_attributes=dict(OTHERS))
-    until(lambda: here.attributes(900) != OTHERS)
-    here.settle()
-    assert here.attributes(900) == OTHERS | ACME
-    assert here.calls() == [
+def test_a_new_conversation_costs_one_read_and_one_write(listening: Listening, status: str) -> None:
+    listening.begin(BIA, 900, status=status, custom_attributes=dict(OTHERS))
+    until(lambda: listening.attributes(900) != OTHERS)
+    listening.settle()
+    assert listening.attributes(900) == OTHERS | ACME
+    assert listening.calls() == [
         "GET /conversations/900",
         "POST /conversations/900/custom_attributes",
     ]
 
 
 @pytest.mark.parametrize("before", ["pending", "snoozed", "resolved"])
-def test_a_conversation_that_is_opened_is_named(here: Listening, before: str) -> None:
-    here.add(BIA, 900, status=before)
-    here.change(900, status="open")
-    here.settle()
-    assert here.attributes(900) == ACME
-    assert len(here.calls()) == 2
+def test_a_conversation_that_is_opened_is_named(listening: Listening, before: str) -> None:
+    listening.add(BIA, 900, status=before)
+    listening.change(900, status="open")
+    listening.settle()
+    assert listening.attributes(900) == ACME
+    assert len(listening.calls()) == 2
 
 
-def test_a_resolved_conversation_that_is_written_to_is_named(here: Listening) -> None:
-    talk, chat = here.add(BIA, 900, status="resolved"), here.panel.chat
+def test_a_resolved_conversation_that_is_written_to_is_named(listening: Listening) -> None:
+    talk, chat = listening.add(BIA, 900, status="resolved"), listening.panel.chat
     with chat.lock:
         message = add_spoken(chat, talk, "Still there?")
         tell_message_created(chat, talk, message)
-    here.settle()
-    assert here.attributes(900) == ACME
+    listening.settle()
+    assert listening.attributes(900) == ACME
 
 
-def test_a_conversation_that_is_resolved_is_not_named_for_it(here: Listening) -> None:
-    here.add(BIA, 900)
-    here.change(900, status="resolved")
-    here.settle()
-    assert (here.attributes(900), here.calls()) == ({}, [])
+def test_a_conversation_that_is_resolved_is_not_named_for_it(listening: Listening) -> None:
+    listening.add(BIA, 900)
+    listening.change(900, status="resolved")
+    listening.settle()
+    assert (listening.attributes(900), listening.calls()) == ({}, [])
 
 
-def test_a_conversation_of_several_organizations_is_left_to_the_agent(here: Listening) -> None:
-    here.begin(ANA, 900)
-    here.settle()
-    assert (here.attributes(900), here.calls()) == ({}, [])
+def test_a_conversation_of_several_organizations_is_left_to_the_agent(listening: Listening) -> None:
+    listening.begin(ANA, 900)
+    listening.settle()
+    assert (listening.attributes(900), listening.calls()) == ({}, [])
 
 
-def test_a_conversation_of_nobody_we_know_costs_nothing(here: Listening) -> None:
-    here.panel.chat.add_contact(77, name="Zoe", email="zoe@somewhere.example")
-    here.begin("zoe@somewhere.example", 900, custom_attributes={"middag_organization_id": "42"})
-    here.settle()
-    assert here.calls() == []
+def test_a_conversation_of_nobody_we_know_costs_nothing(listening: Listening) -> None:
+    listening.panel.chat.add_contact(77, name="Zoe", email="zoe@somewhere.example")
+    listening.begin(
+        "zoe@somewhere.example", 900, custom_attributes={"middag_organization_id": "42"}
+    )
+    listening.settle()
+    assert listening.calls() == []
 
 
 @pytest.mark.parametrize("state", [PICKED, REFUSED])
-def test_what_an_agent_said_stays_when_it_is_opened(here: Listening, state: str) -> None:
-    here.add(BIA, 900, status="resolved")
-    here.say(Link(CONVERSATION, 900, 45, state, agent=1))
-    here.change(900, status="open")
-    here.settle()
-    assert (here.attributes(900), here.calls()) == ({}, [])
+def test_what_an_agent_said_stays_when_it_is_opened(listening: Listening, state: str) -> None:
+    listening.add(BIA, 900, status="resolved")
+    listening.say(Link(CONVERSATION, 900, 45, state, agent=1))
+    listening.change(900, status="open")
+    listening.settle()
+    assert (listening.attributes(900), listening.calls()) == ({}, [])
 
 
 def test_a_conversation_that_names_a_former_organization_is_cleared_when_it_is_opened(
-    here: Listening,
+    listening: Listening,
 ) -> None:
-    here.add(BIA, 900, status="resolved", custom_attributes=OTHERS | ACME)
-    here.say(Link(CONVERSATION, 900, 42, MATCHED))
-    here.panel.services.directory.remove_people(42, ["collaborator:2"])
-    here.change(900, status="open")
-    here.settle()
-    assert here.attributes(900) == OTHERS
-    assert here.words(900, BIA) == []
+    listening.add(BIA, 900, status="resolved", custom_attributes=OTHERS | ACME)
+    listening.say(Link(CONVERSATION, 900, 42, MATCHED))
+    listening.panel.services.directory.remove_people(42, ["collaborator:2"])
+    listening.change(900, status="open")
+    listening.settle()
+    assert listening.attributes(900) == OTHERS
+    assert listening.words(900, BIA) == []
 
 
-def test_many_events_about_one_conversation_are_one_task(here: Listening) -> None:
-    talk = here.begin(BIA, 900)
-    chat = here.panel.chat
+def test_many_events_about_one_conversation_are_one_task(listening: Listening) -> None:
+    talk = listening.begin(BIA, 900)
+    chat = listening.panel.chat
     for number in range(30):
         with chat.lock:
             tell_message_created(chat, talk, add_spoken(chat, talk, f"Hello {number}"))
-    here.settle()
-    assert here.attributes(900) == ACME
-    assert len(here.calls()) == 2
+    listening.settle()
+    assert listening.attributes(900) == ACME
+    assert len(listening.calls()) == 2
 
 
-# -- all of them -----------------------------------------------------------------------------------
+# -- all conversations of a contact
+# ---------------------------------------------------------------------------------
 
 
-def add_many(here: Listening, email: str, count: int, first: int, **fields: object) -> list[int]:
+def add_many(
+    listening: Listening, email: str, count: int, first: int, **fields: object
+) -> list[int]:
     numbers = list(range(first, first + count))
     for number in numbers:
-        here.add(email, number, **fields)
+        listening.add(email, number, **fields)
     return numbers
 
 
-def test_a_pass_names_all_of_a_contacts_conversations(here: Listening) -> None:
-    """One behind twenty that are resolved, and more than a page of the filter."""
-    old = add_many(here, BIA, 45, 800, last_activity_at=1.0)
-    resolved = add_many(here, BIA, 20, 900, status="resolved", last_activity_at=2.0)
-    here.run(42)
-    assert [here.attributes(number) for number in old] == [ACME] * 45
-    assert [here.attributes(number) for number in resolved] == [{}] * 20
+def test_a_pass_names_all_of_a_contacts_conversations(listening: Listening) -> None:
+    """One stands behind twenty resolved ones, and there is more than a page of the filter."""
+    old = add_many(listening, BIA, 45, 800, last_activity_at=1.0)
+    resolved = add_many(listening, BIA, 20, 900, status="resolved", last_activity_at=2.0)
+    listening.run(42)
+    assert [listening.attributes(number) for number in old] == [ACME] * 45
+    assert [listening.attributes(number) for number in resolved] == [{}] * 20
 
 
-def test_a_chatwoot_before_4_14_2_tells_the_last_twenty(here: Listening) -> None:
-    here.panel.chat.version = "4.14.1"
-    old = add_many(here, BIA, 1, 800, last_activity_at=1.0)
-    new = add_many(here, BIA, 20, 900, last_activity_at=2.0)
-    here.run(42)
-    assert [here.attributes(number) for number in new + old] == [ACME] * 20 + [{}]
+def test_a_chatwoot_before_4_14_2_tells_the_last_twenty(listening: Listening) -> None:
+    listening.panel.chat.version = "4.14.1"
+    old = add_many(listening, BIA, 1, 800, last_activity_at=1.0)
+    new = add_many(listening, BIA, 20, 900, last_activity_at=2.0)
+    listening.run(42)
+    assert [listening.attributes(number) for number in new + old] == [ACME] * 20 + [{}]
 
 
-def test_a_person_who_leaves_leaves_resolved_conversations_too(here: Listening) -> None:
-    add_many(here, BIA, 30, 800, status="resolved", custom_attributes=OTHERS | ACME)
-    here.panel.office.remove("collaborators", 42, 2)
-    here.run(42)
-    assert [here.attributes(number) for number in range(800, 830)] == [OTHERS] * 30
+def test_a_person_who_leaves_leaves_resolved_conversations_too(listening: Listening) -> None:
+    add_many(listening, BIA, 30, 800, status="resolved", custom_attributes=OTHERS | ACME)
+    listening.panel.office.remove("collaborators", 42, 2)
+    listening.run(42)
+    assert [listening.attributes(number) for number in range(800, 830)] == [OTHERS] * 30
 
 
-# -- one that Chatwoot refuses -------------------------------------------------------------------
+# -- a conversation that Chatwoot refuses
+# -------------------------------------------------------------------
 
-TOO_LONG = {"notes": "x" * 1600}  # put there before there was a limit
+
+TOO_LONG = {"notes": "x" * 1600}  # written before Chatwoot had a limit
 
 
 def test_a_conversation_that_cannot_be_saved_is_reported_and_the_rest_goes_on(
-    here: Listening,
+    listening: Listening,
 ) -> None:
-    here.add(BIA, 900, custom_attributes=dict(TOO_LONG))
-    here.add(BIA, 901)
-    here.add("caio@acme.example", 902)
-    here.forget_sightings()  # no webhook told of them
-    get(Intake, here.panel.app).accept(hook("h1", 42))
-    (row,) = until(get(Intake, here.panel.app).list_buried)
+    listening.add(BIA, 900, custom_attributes=dict(TOO_LONG))
+    listening.add(BIA, 901)
+    listening.add("caio@acme.example", 902)
+    listening.forget_sightings()  # no webhook has come for them
+    get(Intake, listening.panel.app).accept(hook("h1", 42))
+    (row,) = until(get(Intake, listening.panel.app).list_buried)
     assert row.reason == "contact_refused: collaborator:2: conversation 900: custom_attributes"
-    assert (here.attributes(901), here.attributes(902)) == (ACME, ACME)
-    get(Intake, here.panel.app).accept(hook("h2", 42))
-    here.settle()
-    (row,) = get(Intake, here.panel.app).list_buried()
-    assert row.hooks == 2  # it is still one trouble
+    assert (listening.attributes(901), listening.attributes(902)) == (ACME, ACME)
+    get(Intake, listening.panel.app).accept(hook("h2", 42))
+    listening.settle()
+    (row,) = get(Intake, listening.panel.app).list_buried()
+    assert row.hooks == 2  # both hooks have the same trouble
 
-    here.attributes(900)["notes"] = "short"
-    get(Intake, here.panel.app).accept(hook("h3", 42))
-    here.settle()
-    assert get(Intake, here.panel.app).list_buried() == []
-    assert here.attributes(900) == {"notes": "short"} | ACME
-    (row,) = get(Intake, here.panel.app).list_buried("settled")
+    listening.attributes(900)["notes"] = "short"
+    get(Intake, listening.panel.app).accept(hook("h3", 42))
+    listening.settle()
+    assert get(Intake, listening.panel.app).list_buried() == []
+    assert listening.attributes(900) == {"notes": "short"} | ACME
+    (row,) = get(Intake, listening.panel.app).list_buried("settled")
     assert (row.settled_by[:5], row.hooks) == ("pass ", 2)
 
 
 def test_a_new_conversation_that_cannot_be_saved_is_given_up_and_may_heal(
-    here: Listening,
+    listening: Listening,
 ) -> None:
-    here.begin(BIA, 900, custom_attributes=dict(TOO_LONG))
-    here.begin(BIA, 901)
-    (row,) = until(get(Intake, here.panel.app).list_buried)
+    listening.begin(BIA, 900, custom_attributes=dict(TOO_LONG))
+    listening.begin(BIA, 901)
+    (row,) = until(get(Intake, listening.panel.app).list_buried)
     assert (row.id, row.organization) == ("naming:900", 42)
     assert row.reason == "refused_by_chatwoot: conversation 900: custom_attributes"
-    here.settle()
-    assert here.attributes(901) == ACME
+    listening.settle()
+    assert listening.attributes(901) == ACME
 
-    here.attributes(900)["notes"] = "short"
-    here.change(900, status="pending")
-    here.settle()
-    assert here.attributes(900) == {"notes": "short"} | ACME
-    assert get(Intake, here.panel.app).list_buried() == []
+    listening.attributes(900)["notes"] = "short"
+    listening.change(900, status="pending")
+    listening.settle()
+    assert listening.attributes(900) == {"notes": "short"} | ACME
+    assert get(Intake, listening.panel.app).list_buried() == []
 
 
-def test_a_conversation_that_our_token_may_not_see_is_reported(here: Listening) -> None:
-    """The token's user is an agent, and not in the inbox of this one."""
-    chat = here.panel.chat
+def test_a_conversation_that_our_token_may_not_see_is_reported(listening: Listening) -> None:
+    """The token's user is an agent who does not belong to the inbox of this conversation."""
+    chat = listening.panel.chat
     chat.agents[1]["role"] = "agent"
     chat.add_inbox(2, "Sales", "Channel::WebWidget", set())
-    contact = here.contact(BIA)["id"]
+    contact = listening.contact(BIA)["id"]
     chat.add_conversation(contact, 2, 900)
-    here.begin(BIA, 901)
-    here.settle()
-    assert here.attributes(901) == ACME
-    here.change(900, status="pending")
-    (row,) = until(get(Intake, here.panel.app).list_buried)
+    listening.begin(BIA, 901)
+    listening.settle()
+    assert listening.attributes(901) == ACME
+    listening.change(900, status="pending")
+    (row,) = until(get(Intake, listening.panel.app).list_buried)
     assert row.reason == "refused_by_chatwoot: conversation 900: not_permitted"
-
-
-# -- what somebody else set ----------------------------------------------------------------------
-
-
-def rename(here: Listening, name: str) -> None:
-    company(here.panel.office, 42, name, "office@42.example")
-    get(Intake, here.panel.app).accept(hook(f"rename to {name}", 42))
-
-
-def test_our_own_writes_come_back_and_cost_nothing(here: Listening) -> None:
-    here.add(BIA, 900)
-    rename(here, "Acme II")
-    here.settle()
-    assert here.attributes(900)["middag_organization"] == "Acme II"
-    heard = [each.raw for each in here.panel.chat.outbox.sent if b"Acme II" in each.raw]
-    assert len(heard) == 5  # four contacts and the conversation
-    read = [call for call in here.calls() if call.startswith("GET")]
-    assert len(read) == 4 * 2 + 1  # by the one pass; nothing follows from what was heard
-
-
-def overwrite(here: Listening, email: str, **values: object) -> None:
-    """Whoever it was: Chatwoot tells of no author."""
-    chat, row = here.panel.chat, here.contact(email)
-    with chat.lock:
-        change_contact(chat, row, row | {"custom_attributes": row["custom_attributes"] | values})
-
-
-def test_what_somebody_changed_of_a_contact_is_put_back(here: Listening) -> None:
-    before = dict(here.contact(BIA)["custom_attributes"])
-    overwrite(here, BIA, middag_plan="Platinum", middag_organization="Banco Central", size="L")
-    here.settle()
-    assert here.contact(BIA)["custom_attributes"] == before | {"size": "L"}
-    assert here.words(900, BIA) == []  # it is no pick
-
-
-def test_a_contact_is_repaired_once_in_ten_minutes(here: Listening) -> None:
-    overwrite(here, BIA, middag_organization="Banco Central")
-    here.settle()
-    for number in range(20):
-        overwrite(here, BIA, middag_organization=f"Bank {number}")
-    here.panel.chat.outbox.settle()
-    assert here.contact(BIA)["custom_attributes"]["middag_organization"] == "Bank 19"
-    (due_at,) = list_due(engine_of(here.panel.app), tasks.c.due_at > time.time())
-    left = due_at - time.time()
-    assert REPAIR_EVERY_SECONDS - 60 < left <= REPAIR_EVERY_SECONDS
-
-
-@pytest.mark.parametrize("status", ["open", "resolved"])
-def test_what_somebody_changed_of_a_conversation_is_put_back(here: Listening, status: str) -> None:
-    here.begin(BIA, 900)
-    here.settle()
-    here.change(900, status=status)
-    here.change(900, custom_attributes=OTHERS | {"middag_organization_id": "45"})
-    here.settle()
-    assert here.attributes(900) == OTHERS | ACME
-    here.change(900, custom_attributes={})
-    # Ten minutes later.
-    until(lambda: list_due(engine_of(here.panel.app), tasks.c.due_at > time.time() + 60))
-
-
-def test_names_phones_and_other_attributes_that_people_change_are_theirs(here: Listening) -> None:
-    row, chat = here.contact(BIA), here.panel.chat
-    with chat.lock:
-        change_contact(chat, row, row | {"name": "Bia S.", "phone_number": "+5561988887777"})
-    overwrite(here, BIA, size="L")
-    here.settle()
-    assert here.calls() == []
-
-
-def test_a_pick_that_is_disclosed_is_put_back(here: Listening) -> None:
-    here.add(BIA, 900, custom_attributes=dict(BETA))
-    here.say(Link(CONVERSATION, 900, 45, PICKED, agent=1, disclosed=True))
-    here.change(900, custom_attributes=dict(ACME))
-    here.settle()
-    assert here.attributes(900) == BETA
-
-
-def test_what_a_stranger_says_of_themselves_is_left(here: Listening) -> None:
-    here.panel.chat.add_contact(77, name="Zoe", email="zoe@somewhere.example")
-    overwrite(here, "zoe@somewhere.example", middag_organization_id="42")
-    here.settle()
-    assert here.calls() == []
-
-
-def test_a_repair_comes_after_the_pass_that_waits(here: Listening) -> None:
-    """The pass puts it right itself."""
-    here.panel.office.delay = 1.0
-    get(Intake, here.panel.app).accept(hook("h1", 42))
-    overwrite(here, BIA, middag_organization="Banco Central")
-    here.settle(40)
-    assert here.contact(BIA)["custom_attributes"]["middag_organization"] == "Acme"
-    writes = [call for call in here.calls() if call.startswith("PUT")]
-    assert len(writes) == 1

@@ -8,21 +8,21 @@ from panel.demo.chatwoot import Failure
 from panel.demo.world import Json
 from panel.errors import PanelError
 from tests.sync.benches import MAIL, collaborator, join, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 EMAIL, PHONE = "bia@acme.example", "+5561988887777"
 
 
 @pytest.fixture
 def bia(bench: Bench) -> Json:
-    """Bia is of Acme, and has a contact."""
+    """Make Bia, who belongs to Acme and has a contact."""
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777")
     bench.run()
     return bench.contact(email=EMAIL)
 
 
 def erase(bench: Bench, contact: Json) -> None:
-    """As an administrator does in Chatwoot: the contact and its conversations are gone."""
+    """Delete the contact and its conversations, as an administrator does in Chatwoot."""
     del bench.chat.contacts[contact["id"]]
     for number, conversation in list(bench.chat.conversations.items()):
         if conversation["contact_id"] == contact["id"]:
@@ -38,8 +38,8 @@ def shown(bench: Bench, **fields: str) -> list[Json]:
 
 
 def held_back(bench: Bench, organization: int = 42) -> list[tuple[int, str]]:
-    found = bench.directory.erasures.list_held_back(organization)
-    return [(number, person.key) for number, person in found]
+    rows = bench.directory.erasures.list_held_back(organization)
+    return [(number, person.key) for number, person in rows]
 
 
 def test_an_erased_contact_is_not_made_again(
@@ -51,9 +51,9 @@ def test_an_erased_contact_is_not_made_again(
         bench.run(42, kind)
     assert shown(bench, email=EMAIL) == []
     assert held_back(bench) == [(bia["id"], "collaborator:2")]
-    told = [each for each in caplog.messages if "was deleted in Chatwoot" in each]
-    assert len(told) == 1
-    assert f"sync erased --allow {bia['id']}" in told[0]
+    lines = [message for message in caplog.messages if "was deleted in Chatwoot" in message]
+    assert len(lines) == 1
+    assert f"sync erased --allow {bia['id']}" in lines[0]
     assert EMAIL not in caplog.text
 
 
@@ -77,7 +77,7 @@ def test_when_an_administrator_allows_it_the_next_pass_makes_it(bench: Bench, bi
 
 
 def test_who_writes_to_us_again_is_seated(bench: Bench, bia: Json) -> None:
-    """Chatwoot made that contact, at the person's own wish."""
+    """Chatwoot made that contact, because the person wrote again."""
     erase(bench, bia)
     bench.run()
     anew = bench.chat.add_contact(name="Bia", email=EMAIL)
@@ -120,8 +120,8 @@ def test_a_person_of_two_organizations_is_erased_in_both(bench: Bench, bia: Json
     for organization in (45, 42, 45, 42):
         bench.run(organization)
     assert shown(bench, email=EMAIL) == []
-    (one,) = bench.directory.erasures.list_erasures()
-    assert (one.contact, one.organizations) == (bia["id"], (42, 45))
+    (erasure,) = bench.directory.erasures.list_erasures()
+    assert (erasure.contact, erasure.organizations) == (bia["id"], (42, 45))
 
 
 def test_a_new_email_of_the_same_collaborator_brings_nobody_back(bench: Bench, bia: Json) -> None:
@@ -195,7 +195,7 @@ def test_a_further_contact_that_is_erased_leaves_the_first(bench: Bench, bia: Js
 def test_what_is_no_word_about_the_contact_erases_nobody(
     bench: Bench, bia: Json, name: str, value: object
 ) -> None:
-    """An account that is not there is told in the same words as a contact that is not there."""
+    """Chatwoot answers for an unknown account in the same words as for an unknown contact."""
     company(bench.office, 43, "Bare Ltda")
     bench.run(43)
     well = getattr(bench.chat, name)
@@ -214,7 +214,7 @@ def test_what_is_no_word_about_the_contact_erases_nobody(
 def test_our_table_names_nobody(bench: Bench, bia: Json) -> None:
     erase(bench, bia)
     bench.run()
-    with bench.directory._engine.connect() as connection:
+    with bench.database.connect() as connection:
         rows = connection.execute(select(erasures)).all()
         key = connection.scalar(select(erasure_key.c.key))
     assert len(rows) == 3

@@ -30,8 +30,8 @@ def test_the_table_is_the_catalogue_and_ours() -> None:
 
 
 def test_no_kind_has_two_rows() -> None:
-    written = Path(events.__file__).read_text(encoding="utf-8")
-    assert written.count('Kind("') == len(KINDS)
+    source = Path(events.__file__).read_text(encoding="utf-8")
+    assert source.count('Kind("') == len(KINDS)
 
 
 @pytest.mark.parametrize("name", [*CATALOGUE, *OURS])

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is frozen, not gone: its machine goes on to acknowledge what it is sent."""
+"""A PostgreSQL that is frozen and not gone: its machine goes on to acknowledge packets."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ _numbers = count()
 
 
 class Servers:
-    """The processes that serve sessions; those that were frozen go on afterwards."""
+    """The processes that serve sessions; the frozen ones go on after the test."""
 
     def __init__(self) -> None:
         self.frozen: list[int] = []
 
     def freeze(self, connection: Connection) -> int:
-        """Of this session; its number."""
+        """Freeze the process of this session; returns its number."""
         number = int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
         os.kill(number, signal.SIGSTOP)
         self.frozen.append(number)
@@ -41,20 +41,22 @@ class Servers:
 
 @pytest.fixture
 def servers() -> Iterator[Servers]:
-    made = Servers()
-    thaw = threading.Timer(THAW_SECONDS, made.thaw)  # who waits for them fails, and does not hang
+    new_servers = Servers()
+    thaw = threading.Timer(
+        THAW_SECONDS, new_servers.thaw
+    )  # a test that waits for them fails, and does not hang
     thaw.start()
-    yield made
+    yield new_servers
     thaw.cancel()
-    made.thaw()
+    new_servers.thaw()
 
 
 @pytest.fixture
 def engine(cluster: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(db, "ANSWER_SECONDS", PATIENCE)
-    made = db.connect(create(cluster, f"frozen{next(_numbers)}"))
-    yield made
-    made.dispose()
+    new_engine = db.connect(create(cluster, f"frozen{next(_numbers)}"))
+    yield new_engine
+    new_engine.dispose()
 
 
 def test_a_session_that_does_not_answer_is_given_up_and_nobody_waits_for_it_again(

@@ -1,4 +1,4 @@
-"""Whoever has the turn does the work of all who wait."""
+"""The thread that has the turn does the work of all waiting threads."""
 
 import threading
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tests.conftest import wait_until
 
 
 class Desk:
-    """Work that can be held up, and what it was given each time."""
+    """Work that a test can hold up, and the items of each call."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -32,7 +32,7 @@ def desk() -> Desk:
 
 
 def waiting(desk: Desk) -> int:
-    return len(desk.turns._waiting)
+    return desk.turns.count_waiting()
 
 
 def test_who_comes_alone_is_served_alone(desk: Desk) -> None:
@@ -45,11 +45,11 @@ def test_all_who_wait_are_served_at_once_and_each_gets_their_own_answer(desk: De
     with ThreadPoolExecutor(MOST_AT_ONCE + 12) as pool:
         first = pool.submit(desk.turns.submit, 100)
         wait_until(lambda: desk.batches)
-        others = [pool.submit(desk.turns.submit, 200 + item) for item in range(MOST_AT_ONCE + 10)]
+        futures = [pool.submit(desk.turns.submit, 200 + item) for item in range(MOST_AT_ONCE + 10)]
         wait_until(lambda: waiting(desk) == MOST_AT_ONCE + 10)
         desk.open.set()
         assert first.result(10) == 200
-        assert [each.result(10) for each in others] == [
+        assert [future.result(10) for future in futures] == [
             400 + 2 * n for n in range(MOST_AT_ONCE + 10)
         ]
     assert [len(batch) for batch in desk.batches] == [1, MOST_AT_ONCE, 10]
@@ -59,11 +59,11 @@ def test_a_failure_is_told_to_all_whom_it_concerns_and_to_nobody_else(desk: Desk
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(desk.turns.submit, 1)
         wait_until(lambda: desk.batches)
-        others = [pool.submit(desk.turns.submit, item) for item in (12, 13)]
+        futures = [pool.submit(desk.turns.submit, item) for item in (12, 13)]
         wait_until(lambda: waiting(desk) == 2)
         desk.open.set()
         assert first.result(10) == 2
-        for each in others:
+        for future in futures:
             with pytest.raises(OSError, match="no room"):
-                each.result(10)
+                future.result(10)
     assert desk.turns.submit(5) == 10

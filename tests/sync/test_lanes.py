@@ -17,12 +17,12 @@ from panel.sync.work import Work
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine
 from tests.sync.executor import hook
-from tests.sync.test_jobs import Minutes
 from tests.sync.until import until
+from tests.sync.wings import Minutes
 
 
 class Passes:
-    """Notes in which order passes begin; those of a slow lane may be held until `go`."""
+    """Notes the order in which passes begin; passes of a slow lane may be held until `go`."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -40,7 +40,8 @@ def is_answered(engine: Engine) -> bool:
 
 
 def test_no_organization_is_overtaken(build: BuildEngine) -> None:
-    """Far more of them than run at once, and one that rings twice; each ends in any order."""
+    """There are far more organizations than passes run at once, one has two hooks, and passes end
+    in any order."""
     engine, begun = build(), list[int]()
     numbers = [(37 * at) % 211 + 1 for at in range(120)]
     for number in numbers:
@@ -59,10 +60,10 @@ def test_no_organization_is_overtaken(build: BuildEngine) -> None:
     )
     while len(begun) < len(numbers):
         with engine.database.connect() as connection:
-            due = lanes.find_next(connection, Lane.URGENT, AT_ONCE[Lane.URGENT], time.time())
+            rows = lanes.find_next(connection, Lane.URGENT, AT_ONCE[Lane.URGENT], time.time())
         with engine.database.connect() as connection:
             dispatcher.look(connection)
-        assert [number for number, _ in due] == begun[-len(due) :]
+        assert [number for number, _ in rows] == begun[-len(rows) :]
         for pass_id in reversed(ids):
             dispatcher.leave(pass_id)
     assert begun == numbers
@@ -87,13 +88,13 @@ def test_a_hook_begins_while_the_slow_lanes_are_full(build: BuildEngine) -> None
 def test_a_pass_that_somebody_begins_to_wait_for_gets_the_first_lanes_calls(
     build: BuildEngine,
 ) -> None:
-    engine, seen = build(), list[Lane]()
+    engine, order = build(), list[Lane]()
     inside = threading.Event()
 
     def bring(_organization: int) -> None:
-        seen.append(find_turn().lane)
+        order.append(find_turn().lane)
         inside.set()
-        if seen == [Lane.RECONCILE]:
+        if order == [Lane.RECONCILE]:
             until(lambda: find_turn().lane == Lane.URGENT)
 
     engine.intake.line_up([7], Lane.RECONCILE)
@@ -101,8 +102,8 @@ def test_a_pass_that_somebody_begins_to_wait_for_gets_the_first_lanes_calls(
     assert inside.wait(60)
     engine.intake.accept(hook("h", 7))
     until(lambda: is_answered(engine), 60)
-    assert seen == [Lane.RECONCILE, Lane.URGENT]
-    assert engine.intake.stats().done == 2  # none was given up, and settled later
+    assert order == [Lane.RECONCILE, Lane.URGENT]
+    assert engine.intake.stats().done == 2  # no hook was buried in between
 
 
 def test_when_a_world_is_well_again_what_waits_for_it_is_tried_at_once(build: BuildEngine) -> None:
@@ -175,8 +176,8 @@ def test_the_slow_lanes_leave_the_reserve_and_use_the_rest() -> None:
 
 @pytest.mark.parametrize("lane", [Lane.BACKFILL, Lane.RECONCILE])
 def test_the_slow_lanes_have_a_quarter_beside_a_flood_of_hooks(lane: Lane) -> None:
-    """In real time, at a budget of which seconds are enough."""
-    limit, taken = RateLimit(3000), dict.fromkeys(Lane, 0)
+    """The test runs in real time, at a budget that needs only seconds."""
+    limit, counts = RateLimit(3000), dict.fromkeys(Lane, 0)
     spend(limit, Turn(Lane.URGENT), 600)  # what may be made at once
     until_then = time.monotonic() + 3
 
@@ -185,17 +186,19 @@ def test_the_slow_lanes_have_a_quarter_beside_a_flood_of_hooks(lane: Lane) -> No
             turn = Turn(lane, time.monotonic())
             while time.monotonic() < until_then:
                 spend(limit, turn, 1)
-                taken[lane] += 1
+                counts[lane] += 1
 
         return run
 
-    threads = [threading.Thread(target=flood(each)) for each in [Lane.URGENT] * 8 + [lane]]
+    threads = [
+        threading.Thread(target=flood(thread_lane)) for thread_lane in [Lane.URGENT] * 8 + [lane]
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    share = taken[lane] / sum(taken.values())
-    assert 0.2 < share < 0.4  # a quarter of the budget, of which a fifth is a reserve
+    share = counts[lane] / sum(counts.values())
+    assert 0.2 < share < 0.4  # a quarter of the budget, whose reserve is a fifth
 
 
 def test_a_pass_of_few_calls_does_not_wait_for_the_large_ones_beside_it() -> None:

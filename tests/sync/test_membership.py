@@ -1,4 +1,4 @@
-"""Who is of an organization, as what, and what becomes of who is no longer; and of cut lists."""
+"""Membership of an organization: roles, people who leave, and incomplete lists."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.sync.benches import (
     ours,
     talk,
 )
-from tests.sync.test_reconcile import SOON, Bench, company, entitlement
+from tests.sync.passes import SOON, Bench, company, entitlement
 
 NONE: list[dict[str, Any]] = [
     {"invite_status": "pending"},
@@ -44,7 +44,7 @@ def ana(bench: Bench, **fields: Any) -> None:
 
 @pytest.fixture
 def two(bench: Bench) -> Bench:
-    """Ana and Bia are of Acme, and Ana has an open conversation."""
+    """Make Ana and Bia, who belong to Acme; Ana has an open conversation."""
     contact = bench.chat.add_contact(name="Ana", email="ana@acme.example")
     join(bench, contact, MAIL)
     talk(bench, contact)
@@ -55,7 +55,7 @@ def two(bench: Bench) -> Bench:
 
 
 def talks(bench: Bench) -> list[str | None]:
-    return [name_of(each) for each in bench.chat.conversations.values()]
+    return [name_of(conversation) for conversation in bench.chat.conversations.values()]
 
 
 # -- membership ----------------------------------------------------------------------------------
@@ -118,19 +118,19 @@ def test_of_whom_it_cannot_be_read_stays(two: Bench, fields: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "said"),
+    ("role", "other_role", "lowest"),
     [("owner", "guest", "guest"), ("member", "admin", "member"), ("owner", "owner", "owner")],
 )
 @pytest.mark.parametrize("order", [(42, 45), (45, 42)])
 def test_of_several_organizations_the_role_is_the_lowest(
-    bench: Bench, here: str, there: str, said: str, order: tuple[int, int]
+    bench: Bench, role: str, other_role: str, lowest: str, order: tuple[int, int]
 ) -> None:
     company(bench.office, 45, "Beta SA")
-    ana(bench, role=here)
-    collaborator(bench, 9, "ana", organization=45, role=there)
+    ana(bench, role=role)
+    collaborator(bench, 9, "ana", organization=45, role=other_role)
     for number in order:
         bench.run(number)
-    assert bench.told(email="ana@acme.example")["middag_role"] == said
+    assert bench.told(email="ana@acme.example")["middag_role"] == lowest
 
 
 def test_in_one_organization_the_role_is_the_weightiest(bench: Bench) -> None:
@@ -153,8 +153,11 @@ def test_a_move_ends_the_same_in_either_order(two: Bench, order: tuple[int, int]
         two.run(number)
     assert organization_of(two.contact(email="ana@acme.example")) == "45"
     (conversation,) = two.chat.conversations.values()
-    told = conversation["custom_attributes"]
-    assert (told["middag_organization_id"], told["middag_organization"]) == ("45", "Beta SA")
+    attributes = conversation["custom_attributes"]
+    assert (attributes["middag_organization_id"], attributes["middag_organization"]) == (
+        "45",
+        "Beta SA",
+    )
 
 
 @pytest.mark.parametrize("order", [(42, 45), (45, 42)])
@@ -171,7 +174,7 @@ def test_when_one_of_two_organizations_is_deleted_the_other_is_named(
     assert talks(two) == ["45"]
 
 
-# -- lists that are not whole --------------------------------------------------------------------
+# -- incomplete lists -------------------------------------------------------------------
 
 
 def empty(bench: Bench) -> None:
@@ -180,7 +183,7 @@ def empty(bench: Bench) -> None:
 
 
 def half(bench: Bench) -> None:
-    """Ana is not among the rows, although two are counted."""
+    """Leave Ana out of the rows, although two people are counted."""
     bench.office.remove("collaborators", 42, 1)
     bench.office.totals["collaborators"] = 2
 
@@ -194,14 +197,14 @@ def test_a_company_whose_email_is_its_owners_keeps_its_contact_through_such_a_li
     ana(bench, role="owner")
     collaborator(bench, 2, "bia")
     bench.run()
-    before = {key: each.contact for key, each in bench.directory.people_of(42).items()}
-    told = {number: ours(each) for number, each in bench.chat.contacts.items()}
+    before = {key: person.contact for key, person in bench.directory.people_of(42).items()}
+    values = {number: ours(contact) for number, contact in bench.chat.contacts.items()}
     lose(bench)
     bench.run()
-    assert {key: each.contact for key, each in bench.directory.people_of(42).items()} == before
-    assert {number: ours(each) for number, each in bench.chat.contacts.items()} == told
+    assert {key: person.contact for key, person in bench.directory.people_of(42).items()} == before
+    assert {number: ours(contact) for number, contact in bench.chat.contacts.items()} == values
     assert bench.directory.further_contacts_of(42) == {}
-    index = SearchIndex(bench.directory._engine)
+    index = SearchIndex(bench.database)
     assert [hit.organization for hit in index.find("ana@acme.example").rows] == [42]
 
 
@@ -239,7 +242,7 @@ def test_a_cut_list_of_entitlements_lowers_nothing(two: Bench) -> None:
     two.office.totals["entitlements"] = 4
     two.run()
     assert two.told(email="ana@acme.example") == before
-    index = SearchIndex(two.directory._engine)
+    index = SearchIndex(two.database)
     assert [hit.organization for hit in index.find("PLG-4").rows] == [42]
     two.office.totals.clear()
     two.run()

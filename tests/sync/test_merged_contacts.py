@@ -1,4 +1,4 @@
-"""Contacts that Chatwoot merged, or deleted: a seat never follows by itself."""
+"""Contacts that Chatwoot merged or deleted: a seat never moves to the base by itself."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ import pytest
 from panel.data.links import CONTACT, MATCHED, PICKED, Link
 from panel.demo.world import Json
 from tests.sync.benches import MAIL, SITE, collaborator, join, name_of, organization_of, ours, talk
-from tests.sync.test_reconcile import Bench, company
+from tests.sync.passes import Bench, company
 
 PERSONAL = "bia.pessoal@x.example"
 
 
 def merge(bench: Bench, base: Json, other: Json) -> None:
-    """As an agent does in Chatwoot: the base's values win, and the other contact is gone."""
+    """Merge as an agent does in Chatwoot: the base's values win, and the other contact is gone."""
     numbers = {"base_contact_id": base["id"], "mergee_contact_id": other["id"]}
-    bench.contacts._tools.chatwoot.administer("POST", "actions/contact_merge", numbers)
+    bench.account.administer("POST", "actions/contact_merge", numbers)
 
 
 @pytest.fixture
 def bia(bench: Bench) -> Json:
-    """Ana and Bia are of Acme; Bia has talked to us."""
+    """Make Ana and Bia, who belong to Acme; Bia has a conversation."""
     collaborator(bench, 1, "ana", role="owner")
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777")
     bench.run()
@@ -48,11 +48,15 @@ def test_what_a_merge_left_in_a_stranger_is_cleared_and_nobody_is_made_twice(
     for _ in range(3):
         bench.run()
     assert base["custom_attributes"] == {"vip": "yes"}
-    assert [name_of(each) for each in bench.chat.conversations.values()] == [None]
+    assert [name_of(conversation) for conversation in bench.chat.conversations.values()] == [None]
     assert set(bench.chat.contacts) == before
-    assert len([each for each in caplog.messages if "was merged into" in each]) == 1
-    (left,) = bench.directory.list_unsettled(42)
-    assert (left.key, left.contact, left.merged_into) == ("collaborator:2", 0, base["id"])
+    assert len([message for message in caplog.messages if "was merged into" in message]) == 1
+    (unsettled,) = bench.directory.list_unsettled(42)
+    assert (unsettled.key, unsettled.contact, unsettled.merged_into) == (
+        "collaborator:2",
+        0,
+        base["id"],
+    )
     assert bench.links.find(0, base["id"]) == []
 
 
@@ -74,7 +78,7 @@ def test_a_base_that_shows_their_key_is_theirs(
     for _ in range(2):
         bench.run()
     assert ours(base)["middag_role"] == "member"
-    assert [name_of(each) for each in bench.chat.conversations.values()] == ["42"]
+    assert [name_of(conversation) for conversation in bench.chat.conversations.values()] == ["42"]
     assert set(bench.chat.contacts) == before
     assert bench.directory.people_of(42)["collaborator:2"].contact == base["id"]
     assert bench.directory.list_unsettled(42) == []
@@ -132,7 +136,7 @@ def test_of_two_organizations_neither_makes_the_merged_one_anew(
         bench.run(number)
     assert ours(base) == {}
     assert set(bench.chat.contacts) == before
-    assert [each.organization for each in bench.directory.list_unsettled()] == [42, 45]
+    assert [person.organization for person in bench.directory.list_unsettled()] == [42, 45]
 
 
 def test_who_was_merged_and_left_is_cleared_as_well(bench: Bench, bia: Json) -> None:
@@ -149,8 +153,10 @@ def test_a_deleted_organization_leaves_nothing_in_a_base(bench: Bench, bia: Json
     merge(bench, base, bia)
     del bench.office.organizations[42]
     bench.run(42, "organization.deleted")
-    assert [ours(each) for each in bench.chat.contacts.values()] == [{}] * len(bench.chat.contacts)
-    assert [name_of(each) for each in bench.chat.conversations.values()] == [None]
+    assert [ours(contact) for contact in bench.chat.contacts.values()] == [{}] * len(
+        bench.chat.contacts
+    )
+    assert [name_of(conversation) for conversation in bench.chat.conversations.values()] == [None]
 
 
 def test_a_further_contact_that_was_merged_away_leaves_nothing_either(

@@ -1,4 +1,4 @@
-"""Killed, or the answer lost, between making a contact and writing it down; and repairs."""
+"""A death or a lost answer between making a contact and storing it; and repairs."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from panel.demo.world import Call, Json
 from panel.errors import TryLater
 from panel.sync.reconcile import DELETED, RECONCILE
 from tests.sync.benches import APP, SITE, collaborator, join, name_of, ours, talk
-from tests.sync.test_reconcile import Bench
+from tests.sync.passes import Bench
 
 LEFT = {"middag_organization_id": "42", "middag_organization": "Acme", "middag_role": "member"}
 
@@ -19,13 +19,13 @@ def is_making(call: Call) -> bool:
 
 
 def lose_answers(bench: Bench, chosen: Any) -> None:
-    """Chatwoot does what these calls ask, and cannot say so."""
+    """Let Chatwoot carry out these calls, and lose its answers."""
     bench.chat.failures = lambda call: Failure(500, applied=True) if chosen(call) else None
 
 
 @pytest.fixture
-def made(bench: Bench) -> Bench:
-    """Ana's contact was made, and nobody has written it down."""
+def orphan_bench(bench: Bench) -> Bench:
+    """A bench where Ana's contact was made, and our table does not have it."""
     bench.run()
     collaborator(bench, 1, "ana")
     collaborator(bench, 2, "bia")
@@ -36,32 +36,34 @@ def made(bench: Bench) -> Bench:
     return bench
 
 
-def test_a_contact_says_nothing_of_us_before_its_seat_stands_in_our_table(made: Bench) -> None:
-    contact = made.contact(email="ana@acme.example")
+def test_a_contact_says_nothing_of_us_before_its_seat_stands_in_our_table(
+    orphan_bench: Bench,
+) -> None:
+    contact = orphan_bench.contact(email="ana@acme.example")
     assert contact["custom_attributes"] == {}
-    intent = made.directory.people_of(42)["collaborator:1"]
+    intent = orphan_bench.directory.people_of(42)["collaborator:1"]
     assert (intent.contact, intent.email) == (0, "ana@acme.example")
-    bodies = [call.body for call in made.chat.calls if is_making(call)]
+    bodies = [call.body for call in orphan_bench.chat.calls if is_making(call)]
     assert [set(body) for body in bodies] == [{"name", "email"}] * len(bodies)
 
 
-def test_it_is_found_again(made: Bench) -> None:
-    number = made.contact(email="ana@acme.example")["id"]
-    made.run()
-    assert made.contact(email="ana@acme.example")["id"] == number
-    assert made.told(email="ana@acme.example")["middag_role"] == "member"
+def test_it_is_found_again(orphan_bench: Bench) -> None:
+    number = orphan_bench.contact(email="ana@acme.example")["id"]
+    orphan_bench.run()
+    assert orphan_bench.contact(email="ana@acme.example")["id"] == number
+    assert orphan_bench.told(email="ana@acme.example")["middag_role"] == "member"
 
 
 @pytest.mark.parametrize("how", ["removed", "deleted"])
-def test_who_leaves_before_the_next_pass_leaves_nothing(made: Bench, how: str) -> None:
+def test_who_leaves_before_the_next_pass_leaves_nothing(orphan_bench: Bench, how: str) -> None:
     if how == "removed":
-        made.office.remove("collaborators", 42, 1)
-        made.run()
+        orphan_bench.office.remove("collaborators", 42, 1)
+        orphan_bench.run()
     else:
-        del made.office.organizations[42]
-        made.run(42, DELETED)
-    assert ours(made.contact(email="ana@acme.example")) == {}
-    assert "collaborator:1" not in made.directory.people_of(42)
+        del orphan_bench.office.organizations[42]
+        orphan_bench.run(42, DELETED)
+    assert ours(orphan_bench.contact(email="ana@acme.example")) == {}
+    assert "collaborator:1" not in orphan_bench.directory.people_of(42)
 
 
 @pytest.mark.parametrize("ending", ["/contacts", "/destroy_custom_attributes", "PUT"])
@@ -81,28 +83,28 @@ def test_any_lost_answer_ends_as_if_it_had_come(bench: Bench, ending: str) -> No
     assert len(bench.chat.contacts) == 4
 
 
-# -- what earlier versions left ------------------------------------------------------------------
+# -- orphans of earlier versions -----------------------------------------------------------------
 
 
 @pytest.fixture
 def orphan(bench: Bench) -> Json:
-    """A contact that a killed pass of an earlier version made, whose person has left since."""
+    """Make a contact of a killed pass of an earlier version, whose person has left since."""
     collaborator(bench, 1, "ana")
     bench.run()
-    left = bench.chat.add_contact(name="Leo", email="leo@acme.example")
-    left["custom_attributes"] = {"vip": "yes", **LEFT}
-    talk(bench, left, custom_attributes={"middag_organization_id": "42"})
-    return left
+    contact = bench.chat.add_contact(name="Leo", email="leo@acme.example")
+    contact["custom_attributes"] = {"vip": "yes", **LEFT}
+    talk(bench, contact, custom_attributes={"middag_organization_id": "42"})
+    return contact
 
 
-@pytest.mark.parametrize("named", ["42", "41,42", "42,45", "7,42,142"])
+@pytest.mark.parametrize("name", ["42", "41,42", "42,45", "7,42,142"])
 def test_reconciling_clears_who_names_the_organization_and_is_nobody(
-    bench: Bench, orphan: Json, named: str
+    bench: Bench, orphan: Json, name: str
 ) -> None:
-    orphan["custom_attributes"]["middag_organization_id"] = named
+    orphan["custom_attributes"]["middag_organization_id"] = name
     bench.run(42, RECONCILE)
     assert orphan["custom_attributes"] == {"vip": "yes"}
-    assert [name_of(each) for each in bench.chat.conversations.values()] == [None]
+    assert [name_of(conversation) for conversation in bench.chat.conversations.values()] == [None]
     assert bench.told(email="ana@acme.example")["middag_role"] == "member"
 
 
@@ -112,13 +114,13 @@ def test_so_does_its_deletion(bench: Bench, orphan: Json) -> None:
     assert orphan["custom_attributes"] == {"vip": "yes"}
 
 
-@pytest.mark.parametrize("named", ["142", "420", "45"])
+@pytest.mark.parametrize("name", ["142", "420", "45"])
 def test_another_organizations_number_is_not_ours_to_clear(
-    bench: Bench, orphan: Json, named: str
+    bench: Bench, orphan: Json, name: str
 ) -> None:
-    orphan["custom_attributes"]["middag_organization_id"] = named
+    orphan["custom_attributes"]["middag_organization_id"] = name
     bench.run(42, RECONCILE)
-    assert ours(orphan) == {**LEFT, "middag_organization_id": named}
+    assert ours(orphan) == {**LEFT, "middag_organization_id": name}
 
 
 @pytest.mark.parametrize("inbox", [SITE, APP])
@@ -137,12 +139,13 @@ def test_many_contacts_of_an_organization_are_more_than_a_page(bench: Bench, orp
     assert bench.told(email="p49@acme.example")["middag_role"] == "member"
 
 
-# -- what somebody changed of ours ---------------------------------------------------------------
+# -- our attributes, changed by others
+# --------------------------------------------------------------
 
 
 @pytest.fixture
 def changed(bench: Bench) -> Json:
-    """A visitor and an agent have written into Ana's contact and its conversation."""
+    """Let a visitor and an agent write into Ana's contact and its conversation."""
     collaborator(bench, 1, "ana")
     bench.run()
     contact = bench.contact(email="ana@acme.example")
@@ -167,9 +170,9 @@ def test_what_was_changed_of_ours_is_put_back_and_the_rest_is_theirs(
         bench.run()
     else:
         bench.contacts.repair(changed["id"])
-    told = changed["custom_attributes"]
-    assert (told["middag_organization"], told["middag_role"]) == ("Acme Ltda", "member")
-    assert ("middag_plan" in told, told["vip"]) == (False, "yes")
+    attributes = changed["custom_attributes"]
+    assert (attributes["middag_organization"], attributes["middag_role"]) == ("Acme Ltda", "member")
+    assert ("middag_plan" in attributes, attributes["vip"]) == (False, "yes")
     assert (changed["name"], changed["phone_number"]) == ("Aninha", "+5561911112222")
     (conversation,) = bench.chat.conversations.values()
     assert conversation["custom_attributes"] == {
@@ -179,11 +182,11 @@ def test_what_was_changed_of_ours_is_put_back_and_the_rest_is_theirs(
     }
 
 
-@pytest.mark.parametrize("named", ["45", "42,45"])
+@pytest.mark.parametrize("name", ["45", "42,45"])
 def test_an_organization_that_somebody_wrote_is_no_pick(
-    bench: Bench, changed: Json, named: str
+    bench: Bench, changed: Json, name: str
 ) -> None:
-    changed["custom_attributes"]["middag_organization_id"] = named
+    changed["custom_attributes"]["middag_organization_id"] = name
     bench.contacts.repair(changed["id"])
     assert changed["custom_attributes"]["middag_organization_id"] == "42"
     assert {link.organization for link in bench.links.find(0, changed["id"])} == {42}

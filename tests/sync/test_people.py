@@ -1,4 +1,4 @@
-"""The desired state of people: by which numbers they are known, and whose alone a number is."""
+"""The desired state of people: their numbers, and whether a number belongs to one person alone."""
 
 import pytest
 
@@ -36,12 +36,12 @@ def test_a_number_without_its_country_is_read_with_that_of_the_organization() ->
     ids=["without an e-mail", "invited", "another member"],
 )
 def test_a_number_that_the_back_office_names_twice_is_shared(other: Collaborator) -> None:
-    one = first(person(1, "a@acme.example", MOBILE), other)
-    assert one.phone_shared
-    assert one.list_keys() == {"email": "a@acme.example"}
+    first_person = first(person(1, "a@acme.example", MOBILE), other)
+    assert first_person.phone_shared
+    assert first_person.list_keys() == {"email": "a@acme.example"}
 
 
 def test_a_number_that_only_one_person_has_is_theirs() -> None:
-    one = first(person(1, "a@acme.example", MOBILE), person(2, "b@acme.example", None))
-    assert not one.phone_shared
-    assert one.list_keys()["phone_number"] == MOBILE
+    first_person = first(person(1, "a@acme.example", MOBILE), person(2, "b@acme.example", None))
+    assert not first_person.phone_shared
+    assert first_person.list_keys()["phone_number"] == MOBILE

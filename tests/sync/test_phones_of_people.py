@@ -1,12 +1,13 @@
-"""Whom a phone leads to: in every spelling to its one owner, and without a country to nobody."""
+"""The owner of a phone: every spelling leads to its one owner, and a number without a country to
+nobody."""
 
 import pytest
 
 from panel.data.directory import COMPANY
 from tests.sync.benches import WHATSAPP, collaborator, join, name_of, organization_of, ours, talk
-from tests.sync.test_reconcile import Bench, company, person
+from tests.sync.passes import Bench, company, person
 
-# One line, as the back office writes it and as Chatwoot has it.
+# The same line, in the back office's spelling and in Chatwoot's.
 SPELLINGS = [
     ("+55 61 98888-7777", "+556188887777"),
     ("+55 61 8888-7777", "+5561988887777"),
@@ -23,7 +24,7 @@ DIFFERENT = [
 
 
 def whatsapp(bench: Bench, phone: str) -> int:
-    """Somebody who has written by WhatsApp, in an open conversation."""
+    """Add a person who has written by WhatsApp, with an open conversation."""
     contact = bench.chat.add_contact(name="Somebody", phone_number=phone)
     join(bench, contact, WHATSAPP)
     talk(bench, contact, WHATSAPP)
@@ -32,49 +33,53 @@ def whatsapp(bench: Bench, phone: str) -> int:
 
 
 def conversation_of(bench: Bench, contact: int) -> str | None:
-    (one,) = [each for each in bench.chat.conversations.values() if each["contact_id"] == contact]
-    return name_of(one)
+    (conversation,) = [
+        row for row in bench.chat.conversations.values() if row["contact_id"] == contact
+    ]
+    return name_of(conversation)
 
 
-@pytest.mark.parametrize(("named", "known"), SPELLINGS)
+@pytest.mark.parametrize(("office_phone", "chat_phone"), SPELLINGS)
 def test_a_person_is_found_by_every_spelling_of_their_phone(
-    bench: Bench, named: str, known: str
+    bench: Bench, office_phone: str, chat_phone: str
 ) -> None:
-    collaborator(bench, 1, "ana", phone=named)
-    number = whatsapp(bench, known)
+    collaborator(bench, 1, "ana", phone=office_phone)
+    number = whatsapp(bench, chat_phone)
     bench.run()
     contact = bench.chat.contacts[number]
     assert ours(contact)["middag_role"] == "member"
     assert conversation_of(bench, number) == "42"
-    assert contact["phone_number"] == known  # the spelling that Chatwoot has stays
-    assert len(bench.chat.contacts) == 2  # theirs, and the company's own
+    assert contact["phone_number"] == chat_phone  # the spelling that Chatwoot has stays
+    assert len(bench.chat.contacts) == 2  # the person's contact, and the company's own
 
 
-@pytest.mark.parametrize(("named", "known"), SPELLINGS)
+@pytest.mark.parametrize(("office_phone", "chat_phone"), SPELLINGS)
 def test_a_company_is_found_by_every_spelling_of_its_phone(
-    bench: Bench, named: str, known: str
+    bench: Bench, office_phone: str, chat_phone: str
 ) -> None:
-    company(bench.office, 42, "Acme Ltda", phone=named)
-    number = whatsapp(bench, known)
+    company(bench.office, 42, "Acme Ltda", phone=office_phone)
+    number = whatsapp(bench, chat_phone)
     bench.run()
     assert list(bench.chat.contacts) == [number]
     assert ours(bench.chat.contacts[number])["middag_role"] == "organization"
 
 
-@pytest.mark.parametrize(("named", "known"), SPELLINGS)
-def test_a_webhook_lines_up_a_pass_in_every_spelling(bench: Bench, named: str, known: str) -> None:
-    collaborator(bench, 1, "ana", phone=named)
+@pytest.mark.parametrize(("office_phone", "chat_phone"), SPELLINGS)
+def test_a_webhook_lines_up_a_pass_in_every_spelling(
+    bench: Bench, office_phone: str, chat_phone: str
+) -> None:
+    collaborator(bench, 1, "ana", phone=office_phone)
     bench.run()
-    number = whatsapp(bench, known)
-    assert bench.directory.find_unseated(number, "", known) == {42}
+    number = whatsapp(bench, chat_phone)
+    assert bench.directory.find_unseated(number, "", chat_phone) == {42}
     bench.run()
-    assert bench.directory.find_unseated(number, "", known) == set()
+    assert bench.directory.find_unseated(number, "", chat_phone) == set()
 
 
-@pytest.mark.parametrize(("named", "known"), DIFFERENT)
-def test_another_number_is_somebody_else(bench: Bench, named: str, known: str) -> None:
-    collaborator(bench, 1, "ana", phone=named)
-    number = whatsapp(bench, known)
+@pytest.mark.parametrize(("office_phone", "chat_phone"), DIFFERENT)
+def test_another_number_is_somebody_else(bench: Bench, office_phone: str, chat_phone: str) -> None:
+    collaborator(bench, 1, "ana", phone=office_phone)
+    number = whatsapp(bench, chat_phone)
     bench.run()
     assert ours(bench.chat.contacts[number]) == {}
 
@@ -96,10 +101,10 @@ def test_without_a_country_only_a_number_with_a_plus_is_read(
     company(bench.office, 42, "Beacon LLC", phone="(212) 555-0123", country=country)
     collaborator(bench, 1, "ana", phone="61 98888-7777")
     collaborator(bench, 2, "bia", phone="+1 415 555 2671")
-    strangers = [whatsapp(bench, each) for each in ("+552125550123", "+5561988887777")]
+    strangers = [whatsapp(bench, phone) for phone in ("+552125550123", "+5561988887777")]
     hers = whatsapp(bench, "+14155552671")
     bench.run()
-    assert [ours(bench.chat.contacts[each]) for each in strangers] == [{}, {}]
+    assert [ours(bench.chat.contacts[stranger]) for stranger in strangers] == [{}, {}]
     assert organization_of(bench.chat.contacts[hers]) == "42"
 
 
@@ -115,13 +120,13 @@ def test_a_number_that_several_people_have_seats_nobody(bench: Bench) -> None:
     bench.run()
     assert ours(bench.chat.contacts[number]) == {}
     assert bench.directory.find_seated([number]) == set()
-    emails = {each["email"] for each in bench.chat.contacts.values()}
+    emails = {contact["email"] for contact in bench.chat.contacts.values()}
     assert emails >= {f"{name}@acme.example" for name in ("ana", "bia", "caio")}
 
 
-@pytest.mark.parametrize("known", ["+5491123456789", "+541123456789"])
-def test_a_number_is_shared_in_whatever_spelling(bench: Bench, known: str) -> None:
-    number = whatsapp(bench, known)
+@pytest.mark.parametrize("chat_phone", ["+5491123456789", "+541123456789"])
+def test_a_number_is_shared_in_whatever_spelling(bench: Bench, chat_phone: str) -> None:
+    number = whatsapp(bench, chat_phone)
     collaborator(bench, 1, "ana", phone="+54 9 11 2345-6789")
     collaborator(bench, 2, "bia", phone="+54 11 2345-6789")
     bench.run()
@@ -146,7 +151,7 @@ def test_who_was_seated_by_a_number_that_others_have_by_now_gets_a_contact_of_th
 def test_a_number_of_people_of_two_organizations_seats_nobody_in_either_order(
     bench: Bench, order: tuple[int, int]
 ) -> None:
-    """Known by e-mail already, both would get the contact as a further one."""
+    """Both are known by e-mail already, so both would get the contact as a further one."""
     company(bench.office, 43, "Beta SA")
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
     collaborator(bench, 2, "bia", phone="+55 61 98888-7777", organization=43)

@@ -1,5 +1,5 @@
-"""What passes write of values as PHP writes them: names as people read them, days as days, and
-nothing is cleared because a value or a record cannot be read."""
+"""The writes of passes for PHP's forms of values: names as people read them, days as days. Nothing
+is cleared because a value or a record cannot be read."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.sync.test_reconcile import Bench, bench, entitlement, person
+from tests.sync.passes import Bench, bench, entitlement, person
 
 __all__ = ["bench"]  # a fixture
 
@@ -20,7 +20,7 @@ def rename(bench: Bench, name: str) -> None:
 
 
 def set_name(bench: Bench, email: str, name: str) -> None:
-    """As an earlier version, or an agent, wrote it into Chatwoot."""
+    """Set the name that an earlier version, or an agent, wrote into Chatwoot."""
     bench.contact(email=email)["name"] = name
 
 
@@ -34,13 +34,13 @@ def test_entities_are_decoded_in_names_attributes_and_the_search(bench: Bench) -
     assert bench.contact(email=COMPANY)["name"] == "O’Brien & Filhos"
     assert bench.contact(email=ANA)["name"] == "Ana d'Ávila"
     assert bench.told(email=ANA)["middag_organization"] == "O’Brien & Filhos"
-    [known] = bench.directory.get_organizations([42]).values()
-    assert known.name == "O’Brien & Filhos"
+    [company] = bench.directory.get_organizations([42]).values()
+    assert company.name == "O’Brien & Filhos"
 
 
 @pytest.mark.parametrize("mended", ["O&#8217;Brien Ltda", "O’Brien Ltda", "O'Brien Ltda"])
 def test_a_raw_name_that_we_wrote_is_corrected(bench: Bench, mended: str) -> None:
-    """Also where the back office has mended it meanwhile."""
+    """The name is corrected also where the back office has mended it meanwhile."""
     bench.run()
     set_name(bench, COMPANY, "O&#8217;Brien Ltda")
     rename(bench, mended)
@@ -80,31 +80,31 @@ def test_the_next_expiry_is_the_day_that_was_written(bench: Bench, form: str) ->
     assert bench.told(email=ANA)["middag_next_expiry"] == day.isoformat()
 
 
-@pytest.mark.parametrize(("days", "said"), [(0, True), (-1, False)])
-def test_what_expires_today_is_still_to_come(bench: Bench, days: int, said: bool) -> None:
+@pytest.mark.parametrize(("days", "word"), [(0, True), (-1, False)])
+def test_what_expires_today_is_still_to_come(bench: Bench, days: int, word: bool) -> None:
     day = TODAY + timedelta(days=days)
     entitlement(bench.office, 42, 1, "active", f"{day}T00:00:00Z")
     bench.run()
-    assert (bench.told(email=ANA).get("middag_next_expiry") == day.isoformat()) is said
+    assert (bench.told(email=ANA).get("middag_next_expiry") == day.isoformat()) is word
 
 
 @pytest.mark.parametrize("end", ["lifetime", "never", 0, False, "", None])
 def test_no_end_is_no_next_expiry(bench: Bench, end: Any) -> None:
     entitlement(bench.office, 42, 1, "Ativo", end)
     bench.run()
-    told = bench.told(email=ANA)
-    assert told["middag_active_entitlements"] == 1
-    assert "middag_next_expiry" not in told
+    attributes = bench.told(email=ANA)
+    assert attributes["middag_active_entitlements"] == 1
+    assert "middag_next_expiry" not in attributes
 
 
-# -- what cannot be read ---------------------------------------------------------------------------
+# -- unreadable values --------------------------------------------------------------------------
 
 FACTS = ("middag_entitlement_status", "middag_active_entitlements", "middag_next_expiry")
 
 
 def facts(bench: Bench) -> list[Any]:
-    told = bench.told(email=ANA)
-    return [told.get(key) for key in FACTS]
+    attributes = bench.told(email=ANA)
+    return [attributes.get(key) for key in FACTS]
 
 
 @pytest.mark.parametrize(

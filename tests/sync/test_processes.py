@@ -1,4 +1,4 @@
-"""Real processes, killed with SIGKILL: what was kept is answered, by one executor at a time."""
+"""Real processes, killed with SIGKILL: all kept hooks are answered, by one executor at a time."""
 
 import random
 import signal
@@ -29,36 +29,36 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spawn(url: str, log: Path, build: BuildEngine) -> Iterator[Spawn]:
-    build()  # so that the tables are there
-    made: list[subprocess.Popen[bytes]] = []
+    build()  # this makes the tables
+    processes: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: object) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-W", "error", "-m", "tests.sync.executor", url, str(log)]
-        one = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.PIPE)
-        made.append(one)
-        return one
+        process = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.PIPE)
+        processes.append(process)
+        return process
 
     yield start
-    for one in made:
-        one.kill()
-        one.wait()
-        assert one.stdin is not None
-        one.stdin.close()
+    for process in processes:
+        process.kill()
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def lines(log: Path, word: str) -> list[tuple[str, int, float]]:
-    """(name, process, time) of every line that begins with `word`, in order."""
+    """Return (name, process, time) of every line that begins with `word`, in order."""
     split = [line.split() for line in log.read_text().splitlines()]
-    return [(one[1], int(one[2]), float(one[3])) for one in split if one[0] == word]
+    return [(parts[1], int(parts[2]), float(parts[3])) for parts in split if parts[0] == word]
 
 
 def answered(engine: Engine) -> bool:
     return engine.intake.stats().oldest_waiting is None
 
 
-def kill(one: "subprocess.Popen[bytes]") -> None:
-    one.send_signal(signal.SIGKILL)
-    one.wait()
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def test_a_pass_that_was_killed_is_done_again(spawn: Spawn, build: BuildEngine, log: Path) -> None:
@@ -107,7 +107,8 @@ def test_kill_after_kill_loses_no_task(spawn: Spawn, build: BuildEngine, log: Pa
 def test_a_dead_executor_of_another_name_blocks_nobody(
     spawn: Spawn, build: BuildEngine, log: Path
 ) -> None:
-    """Trap 3: its pass would stay "running" for ever, and every later one of the organization."""
+    """DBOS alone would leave its pass "running" for ever, and hold up the organization's later
+    ones."""
     engine = build()
     engine.intake.accept(hook("h", 1))
     first = spawn("run", 600, "somebody-else")
@@ -121,9 +122,9 @@ def test_a_dead_executor_of_another_name_blocks_nobody(
 def test_of_two_only_one_executes_and_the_other_takes_over(
     spawn: Spawn, build: BuildEngine, log: Path
 ) -> None:
-    """Trap 2: two executors of one id would do everything twice."""
+    """Two executors with the same id would do all work twice."""
     engine = build()
-    both = {one.pid: one for one in (spawn("run", 0.3), spawn("run", 0.3))}
+    both = {process.pid: process for process in (spawn("run", 0.3), spawn("run", 0.3))}
     until(lambda: len(lines(log, "up")) == 2)
     for number in range(60):
         engine.intake.accept(hook(f"h{number}", 1 + number % 6))
@@ -143,7 +144,8 @@ def test_of_two_only_one_executes_and_the_other_takes_over(
 
 
 def test_kill_after_kill_loses_nothing(spawn: Spawn, build: BuildEngine, log: Path) -> None:
-    """The short form of the chaos: executors and doors die at random moments, hooks repeat."""
+    """A short form of test_chaos: executors and receivers die at random moments, and hooks
+    repeat."""
     engine, dice = build(), random.Random(20261122)
     names = [f"h{number}" for number in range(300)]
     executors = [spawn("run", 0.02), spawn("run", 0.02)]
@@ -194,14 +196,15 @@ def test_what_was_accepted_outlives_its_process(
     until(lambda: len(lines(log, "accepted")) > 50)
     kill(door)
     engine = build()
-    said = {name for name, *_ in lines(log, "accepted")}
-    assert {name: engine.intake.accept(hook(name, 1)) for name in said} == dict.fromkeys(
-        said, "duplicate"
+    names = {name for name, *_ in lines(log, "accepted")}
+    assert {name: engine.intake.accept(hook(name, 1)) for name in names} == dict.fromkeys(
+        names, "duplicate"
     )
 
 
 def assert_no_overlap(log: Path, dead: int, died: float) -> None:
-    """No two passes of one organization at once; those of the dead process ended with it."""
+    """Check that no two passes of one organization overlap; passes of the dead process ended with
+    it."""
     ends = lines(log, "end")
     spans = []
     for name, pid, begun in lines(log, "begin"):
@@ -209,8 +212,8 @@ def assert_no_overlap(log: Path, dead: int, died: float) -> None:
         spans.append((name, begun, min(ended) if ended else died))
         assert ended or pid == dead
     for name, begun, over in spans:
-        others = [one for one in spans if one[0] == name and one[1] > begun]
-        assert all(one[1] >= over for one in others)
+        later_spans = [span for span in spans if span[0] == name and span[1] > begun]
+        assert all(span[1] >= over for span in later_spans)
 
 
 def test_a_worker_that_is_asked_to_end_finishes_its_passes(
@@ -218,8 +221,8 @@ def test_a_worker_that_is_asked_to_end_finishes_its_passes(
 ) -> None:
     engine = build()
     engine.intake.accept(hook("h", 1))
-    one = spawn("run", 0.5)
+    first = spawn("run", 0.5)
     until(lambda: lines(log, "begin"))
-    one.send_signal(signal.SIGTERM)
-    assert one.wait(20) == 0
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
     assert answered(engine)

@@ -1,4 +1,5 @@
-"""How gently passes ask the back office: few calls at once, a rest after each, openings first."""
+"""Passes are gentle with the back office: few calls at once, a rest after each call, openings
+first."""
 
 import threading
 import time
@@ -24,11 +25,11 @@ from panel.sync.rate_limit import BACK_OFFICE_WORKERS, LONGEST_REST, REST, RateL
 from panel.upstream.documents import DOCUMENTS, ORGANIZATION
 from tests.conftest import environment, wait_until, with_tables
 from tests.sync.engine import make_engine
-from tests.sync.test_jobs import Minutes
-from tests.sync.test_reconcile import company, person
+from tests.sync.passes import company, person
+from tests.sync.wings import Minutes
 
-PHP_WORKERS = 5  # of a small PHP-FPM
-SECONDS = 0.15  # of a call
+PHP_WORKERS = 5  # a small PHP-FPM has so many
+SECONDS = 0.15  # the time of a call
 
 
 def test_no_minute_has_more_calls_than_the_budget() -> None:
@@ -42,14 +43,15 @@ def test_no_minute_has_more_calls_than_the_budget() -> None:
 
 
 def list_starts(seconds: float, count: int) -> list[float]:
-    """When calls begin that take so long, one after the other, counted from the first."""
+    """Return the starts of calls that take so long and follow each other, counted from the
+    first."""
     clock, at = Minutes(), list[float]()
     limit = RateLimit(10_000, clock, clock.sleep, BACK_OFFICE_WORKERS)
     for _ in range(count):
         with limit.take():
             at.append(clock.now)
             clock.advance(seconds)
-    return [round(each - at[0], 3) for each in at]
+    return [round(moment - at[0], 3) for moment in at]
 
 
 def test_a_worker_rests_twice_as_long_as_it_worked() -> None:
@@ -72,7 +74,7 @@ def test_a_call_that_fails_gives_its_worker_back() -> None:
 
 
 class SmallShop(BackOffice):
-    """A back office behind as many PHP workers as a small host has; it counts its guests."""
+    """A back office behind as many PHP workers as a small host has, which counts its guests."""
 
     def __init__(self) -> None:
         super().__init__([SECRET])
@@ -93,11 +95,11 @@ class SmallShop(BackOffice):
 
 @pytest.fixture
 def shop() -> SmallShop:
-    made = SmallShop()
+    small_shop = SmallShop()
     for number in range(100, 180):
-        company(made, number, f"Company {number}")
-        person(made, number, number, f"p{number}@acme.example", "owner", number)
-    return made
+        company(small_shop, number, f"Company {number}")
+        person(small_shop, number, number, f"p{number}@acme.example", "owner", number)
+    return small_shop
 
 
 @pytest.fixture
@@ -105,25 +107,25 @@ def build(shop: SmallShop, tmp_path: Path) -> Iterator[Callable[..., Services]]:
     """`build(MIDDAG_CALLS_PER_MINUTE="1")`: the shared objects of a panel before this shop."""
     chat = Chatwoot()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
-    office_at, chat_at, made = serve(shop), serve(chat), list[Services]()
+    office_at, chat_at, all_services = serve(shop), serve(chat), list[Services]()
 
     def build_services(**changes: str) -> Services:
         environ = environment(office_at.url, chat_at.url, with_tables(tmp_path), **changes)
-        made.append(services.build(from_env(environ), Flask("shop")))
-        return made[-1]
+        all_services.append(services.build(from_env(environ), Flask("shop")))
+        return all_services[-1]
 
     yield build_services
     office_at.stop()
     chat_at.stop()
-    for each in made:
-        each.database.dispose()
+    for part in all_services:
+        part.database.dispose()
 
 
 Build = Callable[..., Services]
 
 
 def run_passes(shared: Services, numbers: Iterable[int], threads: int = 8) -> None:
-    """As the worker runs them: several at once."""
+    """Run several passes at once, as the worker does."""
     jobs = Jobs(shared, make_engine(shared.settings, shared.database).intake)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(jobs.bring_in_line, numbers))
@@ -141,7 +143,7 @@ def test_passes_take_two_workers_at_once_and_two_thirds_of_one_on_average(
 
 
 def test_nobody_else_is_asked_so_gently(shop: SmallShop, build: Build) -> None:
-    """The control: what passes would do without their limit."""
+    """The control: without their limit, passes would occupy all workers."""
     shared = build()
     with ThreadPoolExecutor(8) as pool:
         fetch = shared.back_office.fetch
@@ -153,7 +155,8 @@ def test_an_opening_waits_for_no_budget(shop: SmallShop, build: Build) -> None:
     shared = build(MIDDAG_CALLS_PER_MINUTE="1")
 
     def wait_in_vain() -> None:
-        with suppress(Exception):  # long after this test, when the worlds are gone
+        # The calls may end long after this test, when the worlds are gone.
+        with suppress(Exception):
             run_passes(shared, [100, 101])
 
     threading.Thread(target=wait_in_vain, daemon=True).start()

@@ -12,7 +12,7 @@ from panel.sync.reasons import TRY_REASONS, explain_reason, find_reason
 from panel.upstream.chatwoot_rejections import CODES_BY_WORDS, REMEDIES
 
 ROOT = Path(__file__).resolve().parents[2]
-# Whoever shows or proves something has errors of its own, which no pass meets.
+# The other folders have errors of their own, which no pass meets.
 FOLDERS = ("upstream", "sync", "data", "cache")
 TREES = [
     ast.parse(path.read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ TREES = [
 
 
 def find_errors() -> set[str]:
-    """The names of all classes that are errors of ours."""
+    """Return the names of all our error classes."""
     names = {PanelError.__name__}
     classes = [node for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     while more := {c.name for c in classes if {ast.unparse(b) for b in c.bases} & names} - names:
@@ -33,13 +33,13 @@ def find_errors() -> set[str]:
 
 
 def find_constants() -> dict[str, str]:
-    """Texts that have a name, in any module."""
-    found: dict[str, str] = {}
+    """Return the constants of any module that are texts."""
+    fields: dict[str, str] = {}
     for tree in TREES:
         for node in tree.body:
             if isinstance(node, ast.Assign):
-                found |= _pair(node.targets[0], node.value)
-    return found
+                fields |= _pair(node.targets[0], node.value)
+    return fields
 
 
 def _pair(target: ast.expr, value: ast.expr) -> dict[str, str]:
@@ -52,7 +52,7 @@ def _pair(target: ast.expr, value: ast.expr) -> dict[str, str]:
 
 
 def find_codes() -> set[str]:
-    """Every code that an error of ours is made with, or has by its class."""
+    """Return every code that our errors are made with, or have by their class."""
     errors, constants = find_errors(), find_constants()
     codes = {*CODES_BY_WORDS.values(), *REMEDIES}
     for tree in TREES:
@@ -77,16 +77,16 @@ def _read_codes(argument: ast.expr, constants: dict[str, str]) -> Iterator[str]:
 
 
 def _read_class_codes(node: ast.ClassDef) -> Iterator[str]:
-    for each in node.body:
-        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "code":
-            yield from _read_codes(each.value, {})
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "code":
+            yield from _read_codes(statement.value, {})
 
 
 CODES = sorted(find_codes())
 
 
 def test_the_codes_are_read_from_the_code() -> None:
-    """Else the rule below would hold of nothing."""
+    """Without codes, the rule below would hold for nothing."""
     assert {"timeout", "wrong_token", "unknown_organization", "contact_busy", "http_503"} <= {
         *CODES
     }
@@ -109,19 +109,19 @@ def test_the_document_has_the_same_table() -> None:
         0
     ]
     rows = re.findall(r"^\| `([^`|]+)` \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
-    assert rows == [(code, each.words, each.advice) for code, each in TRY_REASONS.items()]
+    assert rows == [(code, reason.words, reason.advice) for code, reason in TRY_REASONS.items()]
 
 
 def test_a_reason_names_its_side_in_a_sentence() -> None:
-    told = explain_reason("http_503: status 503", "MIDDAG Account")
-    assert told == "MIDDAG Account answers with an error of its own (http_503: status 503)"
+    reason = explain_reason("http_503: status 503", "MIDDAG Account")
+    assert reason == "MIDDAG Account answers with an error of its own (http_503: status 503)"
     assert explain_reason("no_organization") == "The plugin named no organization (no_organization)"
     assert explain_reason("what_is_this").startswith("A fault without a name (what_is_this)")
 
 
 def test_no_advice_is_a_riddle() -> None:
-    for code, each in TRY_REASONS.items():
-        assert each.words[0].islower(), code
-        assert each.advice[0].isupper(), code
-        assert not each.advice.endswith("."), code
-        assert "back office" not in each.words + each.advice, code
+    for code, reason in TRY_REASONS.items():
+        assert reason.words[0].islower(), code
+        assert reason.advice[0].isupper(), code
+        assert not reason.advice.endswith("."), code
+        assert "back office" not in reason.words + reason.advice, code

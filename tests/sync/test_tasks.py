@@ -1,4 +1,5 @@
-"""Tasks: kept once, tried again, given up with a reason, and no longer reported when they heal."""
+"""Tasks: kept once, tried again, given up with a reason, and no longer reported once they are
+done."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ TRUE = true()
 
 
 class Doing:
-    """Stands for what a task does: notes what it did, and raises what it is told."""
+    """Stands for a task's work: notes its calls, and raises the error that a test sets."""
 
     def __init__(self) -> None:
         self.done: list[Task] = []
@@ -48,7 +49,7 @@ def start(
 
 
 def list_due(engine: Engine, condition: ColumnElement[bool] = TRUE) -> list[float]:
-    """When the tries that wait may begin."""
+    """Return the moments at which the waiting tries may begin."""
     columns = select(tasks.c.due_at).where(tasks.c.waiting.is_not(None), condition)
     with engine.database.connect() as connection:
         return list(connection.scalars(columns))
@@ -67,29 +68,29 @@ def test_a_task_that_waits_is_asked_for_once(build: BuildEngine) -> None:
 
 
 def test_a_naming_that_runs_is_not_asked_for_again(build: BuildEngine) -> None:
-    engine, asked = build(), list[bool]()
-    start(engine, lambda task: asked.append(engine.tasks.ask(task)))
+    engine, calls = build(), list[bool]()
+    start(engine, lambda task: calls.append(engine.tasks.ask(task)))
     engine.tasks.ask(TASK)
-    until(lambda: asked and engine.intake.stats().tasks == 0)
-    assert asked == [False]
-    assert engine.tasks.ask(TASK) is True  # but afterwards it is
+    until(lambda: calls and engine.intake.stats().tasks == 0)
+    assert calls == [False]
+    assert engine.tasks.ask(TASK) is True  # after the try it is asked for again
 
 
 def test_what_changes_while_a_repair_runs_is_repaired_ten_minutes_later(
     build: BuildEngine,
 ) -> None:
     clock = Clock()
-    engine, asked = build(clock=clock), list[bool]()
+    engine, calls = build(clock=clock), list[bool]()
     task = Task(REPAIR, 7)
 
     def do(_task: Task) -> None:
-        asked.append(engine.tasks.ask(task))
+        calls.append(engine.tasks.ask(task))
 
     engine.tasks.ask(task)
     clock.advance(REPAIR_DELAY_SECONDS)
     start(engine, do)
-    until(lambda: asked)
-    assert asked == [True]
+    until(lambda: calls)
+    assert calls == [True]
     until(lambda: not runs(engine))
     assert len(list_due(engine, tasks.c.due_at > clock())) == 1
 
@@ -152,7 +153,7 @@ def refused(build: BuildEngine) -> tuple[Engine, Doing]:
 def test_what_will_not_heal_is_given_up_at_once(build: BuildEngine) -> None:
     engine, doing = refused(build)
     assert len(doing.done) == 1
-    assert engine.intake.replay("naming:59") is False  # no pass
+    assert engine.intake.replay("naming:59") is False  # the id is no pass's
 
 
 def test_what_was_given_up_and_is_done_after_all_is_settled(build: BuildEngine) -> None:
@@ -172,8 +173,8 @@ def test_what_was_given_up_can_be_run_again_and_dismissed(build: BuildEngine) ->
     assert engine.intake.dismiss(row.id, "ana") is True
     assert engine.intake.list_buried() == []
     assert engine.tasks.replay(TASK) is False
-    settled = [each.settled_by for each in engine.intake.list_buried(SETTLED)]
-    assert sorted(settled) == ["dismissed by ana", "run again"]
+    settlers = [burial.settled_by for burial in engine.intake.list_buried(SETTLED)]
+    assert sorted(settlers) == ["dismissed by ana", "run again"]
 
 
 def test_a_good_pass_of_the_organization_settles_it(build: BuildEngine) -> None:

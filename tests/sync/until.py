@@ -1,4 +1,4 @@
-"""Waiting for something to be so, with a deadline: never for luck."""
+"""Waiting for a condition, with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], seconds: float = 20.0) -> T:
-    """The first answer of `look` that is true; fails when there was none in time."""
+    """Return the first true answer of `look`; fails when none comes in time."""
     end = time.monotonic() + seconds
     while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {seconds} s: {found!r}"
+        result = look()
+        if result:
+            return result
+        assert time.monotonic() < end, f"not within {seconds} s: {result!r}"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Which address is called, and how it is told in the log."""
+"""The addresses of calls, and their form in the log."""
 
 import pytest
 import requests
@@ -34,12 +34,12 @@ def test_a_path_is_appended_where_wordpress_looks_for_it(base: str) -> None:
 
 def test_our_own_query_stands_beside_theirs() -> None:
     url = make_url("https://a.example/?rest_route=/middag-account/v1", "organizations/42")
-    sent = requests.Request("GET", url, params={"org": 42}).prepare()
-    assert sent.url == "https://a.example/?rest_route=/middag-account/v1/organizations/42&org=42"
+    request = requests.Request("GET", url, params={"org": 42}).prepare()
+    assert request.url == "https://a.example/?rest_route=/middag-account/v1/organizations/42&org=42"
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("https://www.a.example/wp-json/?token=s3cret#s3cret", "https://www.a.example/wp-json/"),
         ("https://user:s3cret@a.example:8443/x", "https://a.example:8443/x"),
@@ -47,5 +47,7 @@ def test_our_own_query_stands_beside_theirs() -> None:
         ("https://a.example/" + "x" * 5000, "https://a.example/" + "x" * 182),
     ],
 )
-def test_an_address_is_told_without_what_may_be_secret_or_turn_a_line(url: str, told: str) -> None:
-    assert tell_address(url) == told
+def test_an_address_is_told_without_what_may_be_secret_or_turn_a_line(
+    url: str, expected: str
+) -> None:
+    assert tell_address(url) == expected

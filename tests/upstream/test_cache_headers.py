@@ -1,4 +1,4 @@
-"""How old an answer is, by the headers of the caches that are in use in front of WordPress."""
+"""The age of an answer, by the headers of the usual caches in front of WordPress."""
 
 import pytest
 from requests.structures import CaseInsensitiveDict

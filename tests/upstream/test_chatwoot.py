@@ -1,4 +1,4 @@
-"""The calls to Chatwoot: plain values, nothing late, nothing kept that is not needed."""
+"""The calls to Chatwoot: plain values, nothing late, and no value kept that is not needed."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,8 +21,8 @@ BASE = "/api/v1/accounts/1"
 
 
 def client(url: str, folder: Path, token: str = ADMIN_TOKEN) -> Chatwoot:
-    kept = build_cache(f"file:{folder / 'cache'}", Flask("test"))
-    return Chatwoot(connect(url, token), kept, 1)
+    cache = build_cache(f"file:{folder / 'cache'}", Flask("test"))
+    return Chatwoot(connect(url, token), cache, 1)
 
 
 @pytest.fixture
@@ -32,13 +32,20 @@ def chatwoot(worlds: Worlds, tmp_path: Path) -> Chatwoot:
 
 def test_a_conversation_comes_with_its_contact(worlds: Worlds, chatwoot: Chatwoot) -> None:
     worlds.chat.conversations[107]["hmac_verified"] = True
-    found = chatwoot.conversation(107)
-    assert (found.id, found.inbox, found.channel) == (107, 1, "Channel::WebWidget")
-    assert found.signed is True
-    assert found.attributes == {"middag_organization_id": "47"}
-    assert (found.contact.id, found.contact.name) == (307, "Grace Miller")
-    assert (found.contact.email, found.contact.phone) == ("grace@northwind.example", "+15125550107")
-    assert found.contact.identifier is None
+    conversation = chatwoot.conversation(107)
+    assert (conversation.id, conversation.inbox, conversation.channel) == (
+        107,
+        1,
+        "Channel::WebWidget",
+    )
+    assert conversation.signed is True
+    assert conversation.attributes == {"middag_organization_id": "47"}
+    assert (conversation.contact.id, conversation.contact.name) == (307, "Grace Miller")
+    assert (conversation.contact.email, conversation.contact.phone) == (
+        "grace@northwind.example",
+        "+15125550107",
+    )
+    assert conversation.contact.identifier is None
 
 
 def test_the_token_goes_by_a_name_that_proxies_let_through(
@@ -74,10 +81,10 @@ def test_what_was_said_in_a_conversation_is_not_kept(
     worlds.chat.agents[2]["thumbnail"] = "a face"
     chatwoot.conversation(101)
     chatwoot.agents()
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "cache" / "copies").iterdir())
-    assert b"Ana Souza" in kept
-    assert b"my card" not in kept
-    assert b"a face" not in kept
+    content = b"".join(path.read_bytes() for path in (tmp_path / "cache" / "copies").iterdir())
+    assert b"Ana Souza" in content
+    assert b"my card" not in content
+    assert b"a face" not in content
 
 
 @pytest.mark.parametrize("control", [CacheControl.NO_CACHE, CacheControl.FRESH])
@@ -189,14 +196,15 @@ ODD = """{"id": 101, "inbox_id": 1, "custom_attributes": [], "meta": {"channel":
 
 
 def test_odd_values_of_a_contact_are_no_values(says: Callable[[str], Chatwoot]) -> None:
-    found = says(ODD).conversation(101)
-    person = found.contact
-    assert (found.channel, found.signed, found.attributes) == ("", False, {})
+    conversation = says(ODD).conversation(101)
+    person = conversation.contact
+    assert (conversation.channel, conversation.signed, conversation.attributes) == ("", False, {})
     assert (person.name, person.email, person.identifier) == ("", None, None)
     assert (person.phone, person.attributes) == (None, {})
 
 
-# -- what a visitor can make large -------------------------------------------------------------
+# -- values that a visitor can make large
+# ------------------------------------------------------------
 
 HUGE = {"x": "y" * 3_000_000}  # a visitor may write so much into the attributes of a contact
 READS: dict[str, Callable[[Chatwoot], Any]] = {
@@ -225,9 +233,9 @@ def test_a_write_is_done_however_large_its_answer(
     assert len(worlds.chat.writes) == 1
 
 
-@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("path", READS)
 def test_no_attributes_of_a_contact_hide_it_and_the_others(
-    worlds: Worlds, chatwoot: Chatwoot, read: str
+    worlds: Worlds, chatwoot: Chatwoot, path: str
 ) -> None:
     ana = worlds.chat.contacts[301]
     ana["identifier"] = "ana-key"
@@ -238,7 +246,7 @@ def test_no_attributes_of_a_contact_hide_it_and_the_others(
         "attribute_model": "contact_attribute",
         "attribute_display_type": "text",
     }
-    before = READS[read](chatwoot)
+    before = READS[path](chatwoot)
     ana["custom_attributes"] |= HUGE
     assert before
-    assert READS[read](chatwoot) == before
+    assert READS[path](chatwoot) == before

@@ -1,4 +1,4 @@
-"""What Chatwoot's refusals mean, by their words and by their form."""
+"""The meaning of Chatwoot's refusals, by their words and by their form."""
 
 from typing import Any
 
@@ -16,22 +16,22 @@ SENTENCES = {
     "Invalid Access Token": (401, "wrong_token"),
     "Account is suspended": (401, "account_suspended"),
     "You are not authorized to do this action": (401, "not_permitted"),
-    # In the languages in which Chatwoot has it.
+    # The sentence in several of Chatwoot's languages.
     "You are not authorized to access this account": (401, "other_account"),
     "Você não está autorizado a acessar esta conta": (401, "other_account"),
     "No está autorizado a acceder a esta cuenta": (401, "other_account"),
-    # Tokens of bots and of platform apps.
+    # For tokens of bots and of platform apps.
     "Access to this endpoint is not authorized for bots": (401, "bot_token"),
     "Bot is not authorized to access this account": (401, "bot_token"),
     "API access is not enabled for this account": (403, "feature_off"),
-    # Of a later version.
+    # A sentence that a later version may have.
     "Ihr Zugang ist gesperrt": (401, "unauthorized"),
     "This feature is not on your plan": (403, "unauthorized"),
 }
 OTHERS: list[tuple[int, Any, type[PanelError], str]] = [
     (401, {"errors": [SIGN_IN]}, Unauthorized, "token_missing"),
     (401, {"errors": [SIGN_IN_JAPANESE]}, Unauthorized, "token_missing"),
-    # Of gateways and firewalls.
+    # Answers of gateways and firewalls.
     (401, {"message": "Unauthorized"}, Blocked, "blocked"),
     (403, {"message": "Forbidden"}, Blocked, "blocked"),
     (403, {"errors": [{"code": 1020}]}, Blocked, "blocked"),

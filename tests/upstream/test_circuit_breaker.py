@@ -71,10 +71,10 @@ def test_the_probe_is_not_one_that_failed_before_and_its_failure_blocks_nobody()
     breaker = make(clock := Clock())
     pause_host(breaker)
     clock.advance(21)
-    assert not is_paused(breaker, BROKEN)  # it tries for itself
+    assert not is_paused(breaker, BROKEN)  # the subject's own probe
     breaker.record_failure(BROKEN)
     assert is_paused(breaker, BROKEN)
-    assert not is_paused(breaker, HEALTHY)  # and another one probes for the host
+    assert not is_paused(breaker, HEALTHY)  # another subject's probe for the host
 
 
 def test_a_fresh_customer_who_fails_as_the_probe_pauses_the_host_again() -> None:

@@ -83,7 +83,8 @@ def test_what_chatwoot_refuses_to_answer_is_logged_by_its_path(
     assert "127.0.0.1: conversations 101: " in lines()[0]
 
 
-# -- what stands -----------------------------------------------------------------------------------
+# -- present troubles
+# ----------------------------------------------------------------------------------
 
 
 def test_a_trouble_stands_until_its_own_document_is_answered() -> None:

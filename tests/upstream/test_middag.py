@@ -1,18 +1,13 @@
-"""The back office's API: pages, envelopes, errors, and whose rows they are."""
+"""The back office's API: its requests, its pages, and the owners of rows."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from flask import Flask
-from werkzeug.wrappers import Request, Response
 
 from panel.cache.policy import CacheControl
-from panel.demo.worlds import SECRET, Server, serve
-from panel.errors import Blocked, Missing, PanelError, Refused, Unauthorized, Unreadable
-from panel.upstream.client import Client
+from panel.demo.worlds import SECRET
+from panel.errors import Unreadable
 from panel.upstream.documents import (
     COLLABORATORS,
     DOCUMENTS,
@@ -25,67 +20,17 @@ from panel.upstream.documents import (
 )
 from panel.upstream.middag import BackOffice
 from panel.upstream.record_documents import ORDER
-from tests.conftest import API, Worlds, build_cache
+from tests.conftest import API, Worlds
+from tests.upstream.office import Told, make_office, office, row
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-Answer = Any
-Say = Callable[..., BackOffice]
-
-
-class Teller:
-    """A back office that says what it is told to: a document, or one made of the page's number."""
-
-    def __init__(self, said: Any, status: int = 200) -> None:
-        self.said = said
-        self.status = status
-        self.pages: list[int] = []
-
-    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-        page = int(Request(environ).args.get("page", "0"))
-        self.pages.append(page)
-        said = self.said(page) if callable(self.said) else self.said
-        body = said if isinstance(said, str) else json.dumps(said)
-        return Response(body, self.status)(environ, start)
-
-
-def reader(url: str) -> BackOffice:
-    kept = build_cache("memory:", Flask("test"))
-    return BackOffice(Client(url, {"Authorization": f"Bearer {SECRET}"}), kept, "cents")
-
-
-@pytest.fixture
-def told() -> Iterator[Callable[..., tuple[BackOffice, Teller]]]:
-    servers: list[Server] = []
-
-    def say(said: Any, status: int = 200) -> tuple[BackOffice, Teller]:
-        teller = Teller(said, status)
-        servers.append(serve(teller))
-        return reader(servers[-1].url), teller
-
-    yield say
-    for server in servers:
-        server.stop()
-
-
-Told = Callable[..., tuple[BackOffice, Teller]]
-
-
-@pytest.fixture
-def office(worlds: Worlds) -> BackOffice:
-    return reader(worlds.office_url + API)
+__all__ = ["make_office", "office"]  # fixtures
 
 
 def ids(office: BackOffice, document: Document[Any] = ORDERS, organization: int = 42) -> list[int]:
     return [row.id for row in office.read(document, organization, CacheControl.NO_CACHE).value.rows]
 
 
-def row(number: int, **fields: Any) -> dict[str, Any]:
-    return {"id": number, "status": "pending", **fields}
-
-
-# -- what is asked -----------------------------------------------------------------------------
+# -- requests --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -134,104 +79,107 @@ def test_the_times_to_live_stand_in_one_table(name: str, fresh: int) -> None:
     assert (life.fresh, life.empty, life.kept, life.refused) == (fresh, 30, 86400, 30)
 
 
-# -- pages -------------------------------------------------------------------------------------
+# -- pages -----------------------------------------------------------------------------------------
 
 
 def pages_of(total: int, size: int = 20, meta: Any = None) -> Callable[[int], Any]:
     def page(number: int) -> dict[str, Any]:
         rows = [row(at) for at in range(1, total + 1)][(number - 1) * size : number * size]
-        told = {"page": number, "per_page": size, "total": total, "pages": -(-total // size)}
-        return {"data": rows, "meta": told | (meta or {})}
+        make_office = {"page": number, "per_page": size, "total": total, "pages": -(-total // size)}
+        return {"data": rows, "meta": make_office | (meta or {})}
 
     return page
 
 
-@pytest.mark.parametrize(("total", "asked"), [(0, 1), (1, 1), (20, 1), (21, 2), (200, 10)])
-def test_pages_are_walked_until_the_last(told: Told, total: int, asked: int) -> None:
-    office, teller = told(pages_of(total))
-    found = office.fetch(ORDERS, 42)
-    assert (len(found.rows), found.total, found.cut) == (total, total, False)
-    assert sorted(teller.pages) == list(range(1, asked + 1))
+@pytest.mark.parametrize(("total", "calls"), [(0, 1), (1, 1), (20, 1), (21, 2), (200, 10)])
+def test_pages_are_walked_until_the_last(make_office: Told, total: int, calls: int) -> None:
+    office, teller = make_office(pages_of(total))
+    listed = office.fetch(ORDERS, 42)
+    assert (len(listed.rows), listed.total, listed.cut) == (total, total, False)
+    assert sorted(teller.pages) == list(range(1, calls + 1))
 
 
-def test_after_ten_pages_the_list_is_cut(told: Told) -> None:
-    office, teller = told(pages_of(250))
-    found = office.fetch(ORDERS, 42)
-    assert (len(found.rows), found.total, found.cut) == (200, 250, True)
+def test_after_ten_pages_the_list_is_cut(make_office: Told) -> None:
+    office, teller = make_office(pages_of(250))
+    listed = office.fetch(ORDERS, 42)
+    assert (len(listed.rows), listed.total, listed.cut) == (200, 250, True)
     assert len(teller.pages) == 10
 
 
-def test_numbers_may_come_as_digits_in_strings(told: Told) -> None:
-    office, _ = told(pages_of(50, meta={"total": "50", "pages": "3"}))
-    found = office.fetch(ORDERS, 42)
-    assert (len(found.rows), found.total) == (50, 50)
+def test_numbers_may_come_as_digits_in_strings(make_office: Told) -> None:
+    office, _ = make_office(pages_of(50, meta={"total": "50", "pages": "3"}))
+    listed = office.fetch(ORDERS, 42)
+    assert (len(listed.rows), listed.total) == (50, 50)
 
 
-def test_a_list_that_is_shorter_than_counted_says_so(told: Told) -> None:
-    office, _ = told({"data": [row(1)], "meta": {"total": 60}})
+def test_a_list_that_is_shorter_than_counted_says_so(make_office: Told) -> None:
+    office, _ = make_office({"data": [row(1)], "meta": {"total": 60}})
     assert office.fetch(ORDERS, 42).cut is True
 
 
 @pytest.mark.parametrize("meta", [None, [], {}, "x", {"pages": None, "total": None}, {"pages": -1}])
-def test_a_list_without_usable_meta_is_one_page(told: Told, meta: Any) -> None:
-    office, teller = told({"data": [row(1)], "meta": meta})
+def test_a_list_without_usable_meta_is_one_page(make_office: Told, meta: Any) -> None:
+    office, teller = make_office({"data": [row(1)], "meta": meta})
     assert ids(office) == [1]
     assert len(teller.pages) == 1
 
 
-def test_a_row_that_moved_to_the_next_page_is_counted_once(told: Told) -> None:
+def test_a_row_that_moved_to_the_next_page_is_counted_once(make_office: Told) -> None:
     def page(number: int) -> Any:
         rows = {1: [row(1), row(2)], 2: [row(2), row(3)]}[number]
         return {"data": rows, "meta": {"pages": 2, "total": 3}}
 
-    office, _ = told(page)
+    office, _ = make_office(page)
     assert ids(office) == [1, 2, 3]
 
 
-def test_a_page_that_is_empty_ends_the_walk(told: Told) -> None:
+def test_a_page_that_is_empty_ends_the_walk(make_office: Told) -> None:
     def page(number: int) -> Any:
         return {"data": [row(1)] if number == 1 else [], "meta": {"pages": 9, "total": 1}}
 
-    office, teller = told(page)
+    office, teller = make_office(page)
     assert ids(office) == [1]
     assert teller.pages == [1], "one row was counted, and one was there"
 
 
-def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(told: Told) -> None:
-    """20 is the documented page size: what lies behind the last row is not known."""
+def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(make_office: Told) -> None:
+    """20 is the documented page size, so further rows may exist behind the last one."""
 
     def page(number: int) -> Any:
         return {"data": [row(at) for at in range(1, 51)][(number - 1) * 20 : number * 20]}
 
-    office, _ = told(page)
-    found = office.fetch(ORDERS, 42)
-    assert len(found.rows) == 50 or found.cut
+    office, _ = make_office(page)
+    listed = office.fetch(ORDERS, 42)
+    assert len(listed.rows) == 50 or listed.cut
 
 
-# -- whose rows --------------------------------------------------------------------------------
+# -- owners of rows
+# -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("owner", [43, "43", 43.0, -1])
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_row_of_another_organization_spoils_the_whole_answer(
-    told: Told, owner: Any, page: int
+    make_office: Told, owner: Any, page: int
 ) -> None:
     def pages(number: int) -> Any:
         foreign = {"organization_id": owner} if number == page else {}
         return {"data": [row(number), row(9, **foreign)], "meta": {"pages": 2, "total": 4}}
 
-    office, _ = told(pages)
+    office, _ = make_office(pages)
     with pytest.raises(Unreadable) as error:
         office.fetch(ORDERS, 42)
     assert error.value.code == "foreign_rows"
 
 
 @pytest.mark.parametrize("owner", [{"id": 42}, {"id": 43}, [42], True, "acme", 4.5])
-def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(told: Told, owner: Any) -> None:
-    office, _ = told({"data": [row(1), row(2, organization_id=owner)]})
-    found = office.fetch(ORDERS, 42)
-    assert [each.id for each in found.rows] == [1]
-    assert (found.unread, [each.reason for each in found.oddities]) == (
+def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(
+    make_office: Told, owner: Any
+) -> None:
+    office, _ = make_office({"data": [row(1), row(2, organization_id=owner)]})
+    listed = office.fetch(ORDERS, 42)
+    assert [listed_row.id for listed_row in listed.rows] == [1]
+    assert (listed.unread, [oddity.reason for oddity in listed.oddities]) == (
         1,
         ["organization_id is no id"],
     )
@@ -245,124 +193,22 @@ def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(told: Told, 
     ],
 )
 def test_one_record_of_another_organization_or_of_an_illegible_one_is_not_shown(
-    told: Told, owner: Any, code: str
+    make_office: Told, owner: Any, code: str
 ) -> None:
-    office, _ = told({"data": row(7, organization_id=owner)})
+    office, _ = make_office({"data": row(7, organization_id=owner)})
     with pytest.raises(Unreadable) as error:
         office.read(ORDER.of(7), 42, CacheControl.NO_CACHE)
     assert error.value.code == code
 
 
 @pytest.mark.parametrize("owner", [42, "42", 42.0, None, 0, "0", False, "", []])
-def test_a_row_of_ours_or_of_nobody_is_shown(told: Told, owner: Any) -> None:
-    office, _ = told({"data": [row(1, organization_id=owner)]})
+def test_a_row_of_ours_or_of_nobody_is_shown(make_office: Told, owner: Any) -> None:
+    office, _ = make_office({"data": [row(1, organization_id=owner)]})
     assert ids(office) == [1]
 
 
 @pytest.mark.parametrize("number", [43, "43"])
-def test_an_organization_with_another_id_is_not_the_one(told: Told, number: Any) -> None:
-    office, _ = told({"data": {"id": number, "name": "Other"}})
+def test_an_organization_with_another_id_is_not_the_one(make_office: Told, number: Any) -> None:
+    office, _ = make_office({"data": {"id": number, "name": "Other"}})
     with pytest.raises(Unreadable, match="foreign_rows"):
         office.fetch(ORGANIZATION, 42)
-
-
-# -- envelopes and errors ----------------------------------------------------------------------
-
-SHAPES: dict[str, Any] = {
-    "no envelope": [row(1)],
-    "no data": {"success": True},
-    "null": None,
-    "text": "hello",
-    "null for data": {"data": None},
-    "text for data": {"data": "none"},
-    "an empty object for rows": {"data": {}},
-    "a record for rows": {"data": {"status": "pending"}, "meta": {"total": 1}},
-    "failure with 200": {"success": False, "data": []},
-    "failure as a number": {"success": 0, "data": []},
-    "failure as an empty text": {"success": "", "data": []},
-    "failure as a text": {"success": "false", "data": []},
-    "failure as a digit": {"success": "0", "data": []},
-    "errors beside data": {"success": True, "data": [], "errors": {"code": "INTERNAL_ERROR"}},
-    "none of those counted": {"data": [], "meta": {"total": 7}},
-    "an error of WordPress": {"code": "x", "message": "y", "data": {"status": 200}},
-    "an error of WordPress without details": {"code": "x", "message": "y", "data": []},
-    "an error of a gateway": {"error": "upstream request failed", "data": []},
-    "an empty object of which some are counted": {"data": {}, "meta": {"total": 1}},
-}
-
-
-@pytest.mark.parametrize("document", [ORGANIZATION, ORDERS], ids=lambda each: each.name)
-@pytest.mark.parametrize("name", SHAPES)
-def test_another_shape_is_never_read_as_nothing(
-    told: Told, document: Document[Any], name: str
-) -> None:
-    office, _ = told(SHAPES[name])
-    with pytest.raises(Unreadable) as error:
-        office.fetch(document, 42)
-    assert error.value.code == ("unreadable" if name == "text" else "wrong_shape")
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"data": []},
-        {"success": True, "data": [], "meta": None, "errors": None},
-        {"success": 1, "data": [], "meta": [], "errors": []},
-        {"success": "1", "data": [], "meta": {"total": 0, "pages": 0}, "errors": ""},
-        {"success": None, "data": []},
-        {"success": True, "data": {}, "meta": {"total": 0, "pages": 0}, "errors": {}},
-        {"success": True, "data": [], "code": "ok", "error": False},
-    ],
-)
-def test_an_empty_list_in_its_envelope_is_empty(told: Told, document: Any) -> None:
-    office, _ = told(document)
-    reading = office.read(ORDERS, 42, CacheControl.NO_CACHE)
-    assert (reading.value.rows, reading.value.cut, reading.late) == ((), False, None)
-
-
-def envelope(code: Any) -> dict[str, Any]:
-    return {"success": False, "data": None, "errors": {"code": code, "detail": "x"}}
-
-
-def native(code: str) -> dict[str, Any]:
-    return {"code": code, "message": "x", "data": {"status": 404}}
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "code"),
-    [
-        (404, envelope("NOT_FOUND"), Missing, "unknown_organization"),
-        (404, native("rest_no_route"), Unreadable, "no_route"),
-        (404, native("NOT_FOUND"), Unreadable, "no_route"),
-        (404, envelope("OTHER"), Unreadable, "no_route"),
-        (404, envelope(None), Unreadable, "no_route"),
-        (404, {"errors": "NOT_FOUND"}, Unreadable, "no_route"),
-        (404, "<html>", Unreadable, "no_route"),
-        (404, "", Unreadable, "no_route"),
-        (404, [], Unreadable, "no_route"),
-        (401, envelope("AUTHENTICATION_ERROR"), Unauthorized, "unauthorized"),
-        (401, native("unauthorized"), Unauthorized, "unauthorized"),
-        (403, envelope("AUTHORIZATION_ERROR"), Refused, "denied"),
-        (403, native("forbidden"), Refused, "denied"),
-        (403, "<html>", Blocked, "blocked"),
-        (401, native("rest_not_logged_in"), Blocked, "rest_closed"),
-        (404, native("user_not_found"), Unauthorized, "user_not_found"),
-        (500, native("config_error"), Unauthorized, "config_error"),
-        (400, envelope("VALIDATION_ERROR"), Unreadable, "http_400"),
-        (422, envelope("VALIDATION_ERROR"), Unreadable, "http_422"),
-        (409, envelope("CONFLICT"), Unreadable, "http_409"),
-        (204, "", Unreadable, "wrong_shape"),
-    ],
-    ids=lambda value: re.sub(r"\W+", " ", str(value))[:24],
-)
-def test_both_error_shapes_are_understood(
-    told: Told, status: int, body: Any, kind: type[PanelError], code: str
-) -> None:
-    office, teller = told(body, status)
-    documents: tuple[Document[Any], ...] = (ORGANIZATION, ORDERS)
-    for document in documents:
-        with pytest.raises(kind) as error:
-            office.fetch(document, 42)
-        assert error.value.code == code
-    # A list is asked once more without the size of its pages, which may be what was refused.
-    assert len(teller.pages) == (3 if status in (400, 422) else 2)

@@ -1,4 +1,4 @@
-"""Who refuses, and what it means: the back office's own words, and everybody else's."""
+"""Refusals and their meaning: those of the back office, and those of other servers."""
 
 import re
 from pathlib import Path
@@ -25,8 +25,10 @@ def native(code: Any, status: int = 0) -> dict[str, Any]:
 
 
 def rejected(status: int, body: Any = None, **headers: str) -> PanelError | None:
-    named = CaseInsensitiveDict({name.replace("_", "-"): text for name, text in headers.items()})
-    return name_rejection(Rejection(status, named, body))
+    named_headers = CaseInsensitiveDict(
+        {name.replace("_", "-"): text for name, text in headers.items()}
+    )
+    return name_rejection(Rejection(status, named_headers, body))
 
 
 OWN = [
@@ -140,7 +142,7 @@ def test_the_log_learns_who_refused_and_no_other_word(
 
 
 CODES = {code for _, _, _, code in [*OWN, *FOREIGN]} | {"site_password"}
-ANSWERS = {"denied", "unknown_organization"}  # no fault that anybody has to mend
+ANSWERS = {"denied", "unknown_organization"}  # answers without a fault to mend
 
 
 @pytest.mark.parametrize("code", sorted(CODES - ANSWERS))
@@ -152,5 +154,5 @@ def test_each_code_has_a_cause_a_remedy_and_a_row_for_the_administrator(code: st
 
 
 def test_every_remedy_belongs_to_a_code() -> None:
-    others = {"redirected", "cached_upstream", "unreadable"}
-    assert BACK_OFFICE_REMEDIES.keys() <= CODES | others
+    codes = {"redirected", "cached_upstream", "unreadable"}
+    assert BACK_OFFICE_REMEDIES.keys() <= CODES | codes

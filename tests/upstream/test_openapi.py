@@ -1,7 +1,7 @@
-"""Our requests and the built-in Chatwoot's answers, held against Chatwoot's own description.
+"""Our requests and the built-in Chatwoot's answers, compared with Chatwoot's own description.
 
-`fixtures/chatwoot-openapi.json` is the part of it that describes calls of ours. The file is no
-truth: where it is known to be wrong, `ERRATA` and `UNWRAP` say so.
+`fixtures/chatwoot-openapi.json` is the part of the description that concerns our calls. The file
+has faults: `ERRATA` and `UNWRAP` list those that we know.
 """
 
 import json
@@ -25,7 +25,7 @@ from panel.sync.jobs import Jobs
 from panel.sync.reconcile import DELETED
 from tests.conftest import Worlds, panels_before
 from tests.sync.executor import hook
-from tests.sync.test_reconcile import company, entitlement, person
+from tests.sync.passes import company, entitlement, person
 
 FILE = json.loads((Path(__file__).parent / "fixtures" / "chatwoot-openapi.json").read_text())
 SCHEMAS: Json = FILE["schemas"]
@@ -38,11 +38,11 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "null": lambda value: value is None,
 }
-# Where the file is wrong, as patterns over the faults that the checker finds.
+# The errors of the file, as patterns over the faults that the checker finds.
 ERRATA = (
     r"POST /contacts request: inbox_id is missing",  # the code does not require it
-    r".*attribute_values is no string",  # it is a list
-    r".*\.query_operator is no string",  # the last one's is null
+    r".*attribute_values is no string",  # the value is a list
+    r".*\.query_operator is no string",  # the last operator is null
 )
 # Answers that the file describes without the envelope that the controllers' views put around them.
 UNWRAP: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ UNWRAP: dict[str, tuple[str, ...]] = {
     "POST /webhooks": ("payload", "webhook"),
     "PATCH /webhooks/{webhook_id}": ("payload", "webhook"),
 }
-# Missing from the file; `/api` alone tells the version.
+# Paths that the file lacks; only `/api` tells the version.
 UNDESCRIBED = re.compile(r"/api|.*(/dashboard_apps|/destroy_custom_attributes)(/\d+)?")
 
 
@@ -68,7 +68,7 @@ class Exchange:
 
 
 class Recorded(Chatwoot):
-    """Writes down what it answers, too."""
+    """A Chatwoot that also notes its answers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,9 +83,10 @@ class Recorded(Chatwoot):
 
 
 def faults(value: Any, schema: Json, at: str = "", strict: bool = False) -> Iterator[str]:
-    """What does not fit. `strict`: a request, without keys of its own and without nulls.
+    """Return the faults of a value. `strict`: the value is a request, in which unknown keys and
+    nulls are faults.
 
-    In answers null is let pass: the file hardly ever says where Chatwoot gives it.
+    In answers a null is no fault: the file hardly ever tells where Chatwoot answers null.
     """
     if "$ref" in schema:
         yield from faults(value, SCHEMAS[schema["$ref"]], at, strict)
@@ -125,8 +126,8 @@ def described(exchange: Exchange) -> Json | None:
     for row in FILE["operations"]:
         pattern = re.sub(r"\{\w+\}", r"\\d+", row["path"])
         if row["method"] == exchange.call.method and re.fullmatch(pattern, exchange.path):
-            found: Json = row
-            return found
+            node: Json = row
+            return node
     return None
 
 
@@ -134,13 +135,13 @@ def named(row: Json) -> str:
     return f"{row['method']} {row['path']}"
 
 
-def said(found: Iterator[str], prefix: str) -> list[str]:
-    return sorted({f"{prefix}: {line.lstrip('.')}" for line in found})
+def said(matches: Iterator[str], prefix: str) -> list[str]:
+    return sorted({f"{prefix}: {line.lstrip('.')}" for line in matches})
 
 
 def real(lines: list[str]) -> list[str]:
     return sorted(
-        {line for line in lines if not any(re.fullmatch(known, line) for known in ERRATA)}
+        {line for line in lines if not any(re.fullmatch(pattern, line) for pattern in ERRATA)}
     )
 
 
@@ -150,12 +151,12 @@ def unwrapped(row: Json, answer: Any) -> Any:
     return answer
 
 
-# -- everything that we ever ask -------------------------------------------------------------------
+# -- all our requests ------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
-    """Setup and its end, passes of every kind, a panel that is opened."""
+    """Make the exchanges: setup and its removal, passes of every kind, an opened panel."""
     office, chat = BackOffice([SECRET]), Recorded()
     chat.add_agent(1, "Service", "service@panel.example", "administrator", ADMIN_TOKEN)
     chat.add_agent(2, "Bruno", "bruno@panel.example")
@@ -178,21 +179,21 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> list[Exchange]:
 
 
 def spoil(chat: Chatwoot) -> None:
-    """What setup then corrects."""
+    """Spoil the rows that setup then corrects."""
     next(iter(chat.webhooks.values()))["subscriptions"] = ["message_created"]
     next(iter(chat.dashboard_apps.values()))["content"] = []
     next(iter(chat.definitions.values()))["attribute_display_type"] = "link"
 
 
 def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
-    """An organization comes, changes, and goes; its people with and without anything."""
+    """Let an organization come, change and go, with people who have all keys or none."""
     company(office, 42, "Acme", "office@acme.example", phone="+55 61 99999-0000", plan="Gold")
     person(office, 42, 1, "ana@acme.example", "owner", 7)
     person(office, 42, 2, "bia@acme.example", "member", None)
     chat.add_contact(1, name="", email="ana@acme.example")
     chat.add_conversation(1, 1, 900, custom_attributes={"topic": "billing"})
     get(Jobs, app).bring_in_line(42)
-    company(office, 43, "Bare")  # neither e-mail nor phone: a random identifier
+    company(office, 43, "Bare")  # a company without e-mail and phone gets a random identifier
     get(Jobs, app).bring_in_line(43)
     entitlement(office, 42, 1, "active", "2030-01-01T00:00:00Z")
     office.remove("collaborators", 42, 2)
@@ -206,34 +207,34 @@ def live(app: Flask, office: BackOffice, chat: Chatwoot) -> None:
 
 
 def test_every_described_call_is_made_at_least_once(exchanges: list[Exchange]) -> None:
-    made = {named(row) for each in exchanges if (row := described(each))}
-    assert made == {named(row) for row in FILE["operations"]}
+    operations = {named(row) for exchange in exchanges if (row := described(exchange))}
+    assert operations == {named(row) for row in FILE["operations"]}
 
 
 def test_what_is_not_described_is_what_the_file_lacks(exchanges: list[Exchange]) -> None:
-    paths = {each.path for each in exchanges if described(each) is None}
+    paths = {exchange.path for exchange in exchanges if described(exchange) is None}
     assert [path for path in paths if not UNDESCRIBED.fullmatch(path)] == []
 
 
 def of_requests(exchanges: list[Exchange]) -> list[str]:
-    found: list[str] = []
-    for each in exchanges:
-        row = described(each) or {}
+    texts: list[str] = []
+    for exchange in exchanges:
+        row = described(exchange) or {}
         if "body" in row:
-            body = each.call.body
+            body = exchange.call.body
             body = body.get("webhook", body.get("custom_attribute_definition", body))
-            found += said(faults(body, row["body"], strict=True), f"{named(row)} request")
-    return found
+            texts += said(faults(body, row["body"], strict=True), f"{named(row)} request")
+    return texts
 
 
 def of_answers(exchanges: list[Exchange]) -> list[str]:
-    found: list[str] = []
-    for each in exchanges:
-        row = described(each)
+    texts: list[str] = []
+    for exchange in exchanges:
+        row = described(exchange)
         schema = next(iter(row["answers"].values()), None) if row else None
-        if row and schema and each.status < 300:
-            found += said(faults(unwrapped(row, each.answer), schema), f"{named(row)} answer")
-    return found
+        if row and schema and exchange.status < 300:
+            texts += said(faults(unwrapped(row, exchange.answer), schema), f"{named(row)} answer")
+    return texts
 
 
 def test_our_requests_fit_the_description(exchanges: list[Exchange]) -> None:
@@ -244,20 +245,22 @@ def test_the_built_in_answers_fit_the_description(exchanges: list[Exchange]) -> 
     assert real(of_answers(exchanges)) == []
 
 
-@pytest.mark.parametrize("known", ERRATA)
-def test_no_error_of_the_file_is_listed_in_vain(exchanges: list[Exchange], known: str) -> None:
+@pytest.mark.parametrize("pattern", ERRATA)
+def test_no_error_of_the_file_is_listed_in_vain(exchanges: list[Exchange], pattern: str) -> None:
     lines = of_requests(exchanges) + of_answers(exchanges)
-    assert any(re.fullmatch(known, line) for line in lines)
+    assert any(re.fullmatch(pattern, line) for line in lines)
 
 
 def test_every_call_was_answered_as_it_should(exchanges: list[Exchange]) -> None:
-    assert {each.status for each in exchanges} <= {200, 204}
+    assert {exchange.status for exchange in exchanges} <= {200, 204}
 
 
 def test_the_token_travels_in_the_form_that_proxies_let_through(
     exchanges: list[Exchange],
 ) -> None:
-    assert {each.call.headers.get("api-access-token") for each in exchanges} == {ADMIN_TOKEN}
+    assert {exchange.call.headers.get("api-access-token") for exchange in exchanges} == {
+        ADMIN_TOKEN
+    }
 
 
 # -- the checker itself ----------------------------------------------------------------------------

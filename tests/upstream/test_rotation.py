@@ -1,4 +1,4 @@
-"""The shared secret changes while panels are open: nobody sees it, whichever side is first."""
+"""The shared secret changes while panels are open: no agent notices, whichever side is first."""
 
 from collections.abc import Callable
 
@@ -18,19 +18,20 @@ OFFICE = "https://office.example.com/wp-json/middag-account/v1"
 
 
 def states(panel: Panel, seal: str) -> set[str | None]:
-    """Of sections that are asked for anew."""
+    """Return the states of sections that are read anew."""
     return {state_of(panel.refresh(name, seal).text) for name in ("orders", "organization")}
 
 
 @pytest.mark.parametrize("listed", [BOTH, f"{SECRET},{NEW}"])
 def test_open_panels_read_on_while_the_plugin_changes(make_panel: MakePanel, listed: str) -> None:
-    """The documented order: both in the list, then the plugin, then the old one leaves the list."""
+    """The documented order: both secrets in our list, then the change in the plugin, then the old
+    secret leaves the list."""
     before = make_panel()
-    opened = seal_of(before.open().text)
+    seal = seal_of(before.open().text)
     during = make_panel(CHATWOOT_CONTACT_VIEW_SECRET=listed)
-    assert states(during, opened) == {"fresh"}, "the seal of before holds"
+    assert states(during, seal) == {"fresh"}, "the seal of before holds"
     during.office.secrets = [NEW]
-    assert states(during, opened) == {"fresh"}
+    assert states(during, seal) == {"fresh"}
     get(Jobs, during.app).bring_in_line(42)
     renewed = seal_of(during.open().text)
     during.office.secrets = [SECRET]
@@ -47,8 +48,8 @@ def test_a_refused_first_secret_costs_one_call_a_minute(make_panel: MakePanel) -
     panel.office.forget()
     for _ in range(3):
         assert state_of(panel.refresh("orders", seal).text) == "fresh"
-    sent = [call.headers["authorization"] for call in panel.office.calls]
-    assert sent == [f"Bearer {NEW}", *[f"Bearer {SECRET}"] * 3]
+    authorizations = [call.headers["authorization"] for call in panel.office.calls]
+    assert authorizations == [f"Bearer {NEW}", *[f"Bearer {SECRET}"] * 3]
 
 
 def test_one_secret_that_is_refused_is_refused(make_panel: MakePanel) -> None:
@@ -86,7 +87,7 @@ def test_whoever_else_refuses_sees_no_second_secret(make_panel: MakePanel, fault
 
 
 class Door:
-    """Accepts one of the secrets, and keeps what was brought."""
+    """A server that accepts one of the secrets, and keeps the secrets that were sent."""
 
     def __init__(self, accepted: str, refusal: Callable[[], Exception] = Unauthorized) -> None:
         self.accepted = accepted
@@ -131,20 +132,20 @@ def test_the_one_that_worked_is_sent_for_a_minute_and_of_three_the_next_is_tried
     assert door.brought[3:] == ["a", "b"]
     door.accepted = "a"
     with pytest.raises(Unauthorized):
-        rotation.send(door.ask)  # `b` is remembered, `c` is next
+        rotation.send(door.ask)  # `b` is remembered, and `c` is tried next
     clock.advance(REMEMBERED_MINUTE + 1)
     rotation.send(door.ask)
     assert door.brought[-1] == "a"
 
 
 def test_an_organization_that_is_missing_was_answered_to_a_good_secret() -> None:
-    rotation, brought = SecretRotation([NEW, SECRET], OFFICE), []
+    rotation, secrets = SecretRotation([NEW, SECRET], OFFICE), []
 
     def ask(headers: dict[str, str]) -> Answer:
-        brought.append(headers["Authorization"])
-        raise Missing("unknown_organization") if SECRET in brought[-1] else Unauthorized()
+        secrets.append(headers["Authorization"])
+        raise Missing("unknown_organization") if SECRET in secrets[-1] else Unauthorized()
 
     for _ in range(2):
         with pytest.raises(Missing):
             rotation.send(ask)
-    assert brought == [f"Bearer {NEW}", f"Bearer {SECRET}", f"Bearer {SECRET}"]
+    assert secrets == [f"Bearer {NEW}", f"Bearer {SECRET}", f"Bearer {SECRET}"]

@@ -1,4 +1,4 @@
-"""How we reach an outside world: by whom it is vouched for, and through which proxy."""
+"""The way to an outside world: trusted authorities, and proxies."""
 
 import select
 import socket
@@ -28,7 +28,7 @@ def say_hello(environ: Any, start_response: Any) -> list[bytes]:
 
 @contextmanager
 def world(tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """The address of somebody who says under which name they were asked."""
+    """Yield the address of a server that answers with the host name of the request."""
     server = make_server("127.0.0.1", 0, say_hello, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -65,7 +65,7 @@ class TunnelProxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):  # whoever is left hangs up
+        with client, suppress(OSError):  # the other side may have closed already
             head = b""
             while b"\r\n\r\n" not in head:
                 head += client.recv(65536)
@@ -87,9 +87,9 @@ class TunnelProxy:
                 _pass_on(client, server)
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    """Bytes both ways, until one of them closes."""
-    partners = {one: other, other: one}
+def _pass_on(first: socket.socket, other: socket.socket) -> None:
+    """Pass on bytes both ways, until one side closes."""
+    partners = {first: other, other: first}
     while True:
         for source in select.select(list(partners), [], [])[0]:
             if not (data := source.recv(65536)):
@@ -99,9 +99,9 @@ def _pass_on(one: socket.socket, other: socket.socket) -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[TunnelProxy]:
-    made = TunnelProxy()
-    yield made
-    made.close()
+    new_proxy = TunnelProxy()
+    yield new_proxy
+    new_proxy.close()
 
 
 def test_a_proxy_of_the_settings_is_asked_and_one_of_the_environment_is_not(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from panel.customer.disclosure import FREE_TEXT, masked_kinds
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, rows_of, seal_of, state_of, words_of
 
@@ -47,12 +47,12 @@ def test_five_orders_of_a_hundred_are_never_one_real_each(panel: Panel) -> None:
     assert "Left out of totals: 5 amounts unclear" in words
 
 
-@pytest.mark.parametrize(("setting", "shown"), [("cents", "R$1.00"), ("units", "R$100.00")])
+@pytest.mark.parametrize(("setting", "text"), [("cents", "R$1.00"), ("units", "R$100.00")])
 def test_a_setting_says_what_whole_numbers_are(
-    make_panel: MakePanel, setting: str, shown: str
+    make_panel: MakePanel, setting: str, text: str
 ) -> None:
     words = show(make_panel(MIDDAG_INTEGER_MONEY=setting), "orders", [order(1, 100)])
-    assert f"Total unpaid: {shown}" in words
+    assert f"Total unpaid: {text}" in words
     assert "unclear" not in words
 
 
@@ -62,7 +62,7 @@ def test_a_fraction_in_the_same_answer_proves_units(panel: Panel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "shown"),
+    ("rows", "text"),
     [
         ([BY_LINES], "R$1.00"),
         ([{**BY_LINES, "total": 5400}], "R$100.00"),
@@ -71,9 +71,9 @@ def test_a_fraction_in_the_same_answer_proves_units(panel: Panel) -> None:
     ],
 )
 def test_lines_of_a_quote_prove_one_reading_and_two_that_disagree_none(
-    panel: Panel, rows: list[Row], shown: str
+    panel: Panel, rows: list[Row], text: str
 ) -> None:
-    assert shown in show(panel, "quotes", [order(1, 100, "sent"), *rows])
+    assert text in show(panel, "quotes", [order(1, 100, "sent"), *rows])
 
 
 def test_evidence_reaches_no_further_than_its_answer(panel: Panel) -> None:
@@ -127,11 +127,11 @@ def test_a_total_says_all_that_it_leaves_out(panel: Panel) -> None:
     ]
     words = show(panel, "orders", rows)
     assert "Total unpaid: R$1.00 Left out" in words
-    said = (
+    text = (
         "2 amounts not stated, 1 amount unclear, 2 amounts unreadable, 1 amount without a"
         " currency, 2 amounts of an unknown status"
     )
-    assert f"Left out of totals: {said}" in words
+    assert f"Left out of totals: {text}" in words
 
 
 def test_only_pending_quotes_are_added_up(panel: Panel) -> None:
@@ -142,8 +142,8 @@ def test_only_pending_quotes_are_added_up(panel: Panel) -> None:
         order(4, "4000.00", "Enviada"),
     ]
     words = show(panel, "quotes", rows)
-    said = "1 amount of an unknown status, 1 amount with an unreadable date"
-    assert f"Total pending: R$1.00 Left out of totals: {said}" in words
+    text = "1 amount of an unknown status, 1 amount with an unreadable date"
+    assert f"Total pending: R$1.00 Left out of totals: {text}" in words
 
 
 # -- what is masked --------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_portuguese_says_it_as_a_brazilian_does(make_panel: MakePanel) -> None:
     rows = [order(1, 100), order(2, "1.250,00"), order(3, None), order(4, "9.50", currency="USD")]
     panel.office.rows("orders", 42)[:] = [*rows, {"status": "pending"}]
     words = words_of(panel.section("orders", panel.proven()).text)
-    for said in (
+    for phrase in (
         "valor incerto (100)",
         "ilegível: 1.250,00",
         "valor não informado",
@@ -246,4 +246,4 @@ def test_portuguese_says_it_as_a_brazilian_does(make_panel: MakePanel) -> None:
         "Fora dos totais: 1 valor",
         "Não foi possível ler 1 registro",
     ):
-        assert said in words.replace("\xa0", " ")
+        assert phrase in words.replace("\xa0", " ")

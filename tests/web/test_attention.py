@@ -42,8 +42,8 @@ def find(now: datetime = NOON, **rows: list[dict[str, Any]]) -> Attention:
     return find_attention(Situation(show(now, **rows)), Moment(now, 30))
 
 
-def names(found: Attention) -> list[str]:
-    return [line.rule.name for line in found.lines]
+def names(attention: Attention) -> list[str]:
+    return [line.rule.name for line in attention.lines]
 
 
 def day(offset: int) -> str:
@@ -85,9 +85,9 @@ EDGES = [
 def test_a_record_needs_a_word_from_one_day_to_another(
     section: str, row: dict[str, Any], rule: str
 ) -> None:
-    found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
-    assert names(found) == ([rule] if rule else [])
-    assert found.is_calm is not bool(rule)
+    attention = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
+    assert names(attention) == ([rule] if rule else [])
+    assert attention.is_calm is not bool(rule)
 
 
 UNCLEAR = [
@@ -103,10 +103,10 @@ UNCLEAR = [
 
 @pytest.mark.parametrize(("section", "row"), UNCLEAR, ids=str)
 def test_what_cannot_be_judged_is_never_called_calm(section: str, row: dict[str, Any]) -> None:
-    found = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
-    assert found.lines == ()
-    assert found.partial == (SECTIONS[section].title,)
-    assert not found.is_calm
+    attention = find_attention(Situation(show(**{section: [row]})), Moment(NOON, 30))  # type: ignore[arg-type]
+    assert attention.lines == ()
+    assert attention.partial == (SECTIONS[section].title,)
+    assert not attention.is_calm
 
 
 def test_a_license_without_a_stated_end_is_never_called_calm() -> None:
@@ -127,8 +127,8 @@ def test_a_license_without_a_stated_end_is_never_called_calm() -> None:
     ],
 )
 def test_a_day_is_that_of_the_zone_and_not_of_the_server(moment: datetime, rule: str) -> None:
-    found = find(moment.astimezone(ZONE), quotes=[{"valid_until": "2026-12-01"}])
-    assert names(found) == [rule]
+    attention = find(moment.astimezone(ZONE), quotes=[{"valid_until": "2026-12-01"}])
+    assert names(attention) == [rule]
 
 
 def test_a_license_with_an_hour_ends_at_that_hour() -> None:
@@ -139,21 +139,26 @@ def test_a_license_with_an_hour_ends_at_that_hour() -> None:
 
 
 def test_the_most_urgent_comes_first_and_at_most_four_lines() -> None:
-    found = find(
+    attention = find(
         licenses=[{"expires_at": day(3)}, {"expires_at": day(9)}, {"status": "disabled"}],
         orders=[{"status": "failed", "date_created": day(-1)}],
         quotes=[{"valid_until": day(0)}, {"valid_until": day(5)}],
     )
-    assert names(found) == ["payment_failed", "license_disabled", "quote_ends_today", "quote_ends"]
-    assert len(found.lines) == LINES_SHOWN
+    assert names(attention) == [
+        "payment_failed",
+        "license_disabled",
+        "quote_ends_today",
+        "quote_ends",
+    ]
+    assert len(attention.lines) == LINES_SHOWN
 
 
 def test_many_of_one_kind_are_one_line_that_counts_them() -> None:
-    failed = [{"status": "failed", "date_created": day(-each)} for each in range(6)]
-    found = find(orders=failed, licenses=[{"status": "disabled"}])
-    assert names(found) == ["payment_failed", "license_disabled"]
-    assert [line.more for line in found.lines] == [5, 0]
-    assert found.lines[0].day == date(2026, 11, 30)
+    failed = [{"status": "failed", "date_created": day(-number)} for number in range(6)]
+    attention = find(orders=failed, licenses=[{"status": "disabled"}])
+    assert names(attention) == ["payment_failed", "license_disabled"]
+    assert [line.more for line in attention.lines] == [5, 0]
+    assert attention.lines[0].day == date(2026, 11, 30)
 
 
 ABOUT_COMPANY: list[tuple[dict[str, Any], str]] = [
@@ -167,8 +172,8 @@ ABOUT_COMPANY: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("facts", "rule"), ABOUT_COMPANY, ids=str)
 def test_the_company_itself_may_need_a_word(facts: Mapping[str, Any], rule: str) -> None:
-    found = find_attention(Situation(show(licenses=[{}]), **facts), Moment(NOON, 30))
-    assert names(found) == ([rule] if rule else [])
+    attention = find_attention(Situation(show(licenses=[{}]), **facts), Moment(NOON, 30))
+    assert names(attention) == ([rule] if rule else [])
 
 
 def test_cancelled_entitlements_are_no_news_without_an_active_license() -> None:
@@ -195,9 +200,11 @@ def test_a_stopped_entitlement_is_told_of_its_own_license(
     views = show(licenses=[{"entitlement_code": "PLG-1", "product_name": "Tema", **row}])
     status = "suspended" if "suspended" in words else "cancelled"
     situation = Situation(views, entitlement=status if stopped != {} else "active", stopped=stopped)
-    found = find_attention(situation, Moment(NOON, 30))
-    assert names(found) == ([rule] if rule else [])
-    assert {line.name for line in found.lines if line.rule.name.startswith("license")} <= {"Tema"}
+    attention = find_attention(situation, Moment(NOON, 30))
+    assert names(attention) == ([rule] if rule else [])
+    assert {line.name for line in attention.lines if line.rule.name.startswith("license")} <= {
+        "Tema"
+    }
 
 
 def test_every_rule_has_a_case_here() -> None:
@@ -212,20 +219,20 @@ def test_every_rule_has_a_case_here() -> None:
 def test_nobody_is_called_healthy_while_something_is_not_known(state: str, code: str) -> None:
     views = show()
     views["orders"] = replace(views["orders"], state=state, code=code, selection=None)
-    found = find_attention(Situation(views), Moment(NOON, 30))
-    assert not found.is_calm
+    attention = find_attention(Situation(views), Moment(NOON, 30))
+    assert not attention.is_calm
     if state == "loading":
-        assert found.waiting == ("Orders",)
+        assert attention.waiting == ("Orders",)
         return
-    [outage] = found.unread
+    [outage] = attention.unread
     parts = (outage.unread, outage.aged)
     assert parts == (((), ("Orders",)) if state == "late" else (("Orders",), ()))
 
 
 def test_four_failures_of_one_cause_are_one_notice() -> None:
-    views = {name: SectionView(each, "failed", code="timeout") for name, each in SECTIONS.items()}
-    found = find_attention(Situation(views), Moment(NOON, 30))
-    assert [(each.code, len(each.unread)) for each in found.unread] == [("timeout", 4)]
+    views = {name: SectionView(item, "failed", code="timeout") for name, item in SECTIONS.items()}
+    attention = find_attention(Situation(views), Moment(NOON, 30))
+    assert [(item.code, len(item.unread)) for item in attention.unread] == [("timeout", 4)]
 
 
 # -- in the panel ------------------------------------------------------------------------------

@@ -41,10 +41,10 @@ def test_a_module_imports_every_foreign_name_that_it_uses_and_no_other(name: str
     local = set(re.findall(r"(?:const|let) (\w+)|[({,] ?(\w+)(?= ?[,})=])", text))
     own = {part for pair in local for part in pair} | set(DECLARED.findall(text))
     for module, other in MODULES.items():
-        offered, taken = set(EXPORTED.findall(other)), imported(text).get(module, set())
-        assert taken <= offered, f"{module} does not export {taken - offered}"
-        assert taken <= used, f"{taken - used} of {module} is imported for nothing"
-        assert module == name or (used & offered) - own <= taken, f"not imported from {module}"
+        offered, names = set(EXPORTED.findall(other)), imported(text).get(module, set())
+        assert names <= offered, f"{module} does not export {names - offered}"
+        assert names <= used, f"{names - used} of {module} is imported for nothing"
+        assert module == name or (used & offered) - own <= names, f"not imported from {module}"
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -37,37 +37,37 @@ def test_the_answer_says_to_come_back_soon_to_who_stirs_and_later_to_who_does_no
 def test_a_question_asks_nobody_and_reads_no_copy_again(make_panel: MakePanel) -> None:
     panel = make_panel()
     seal = panel.proven()
-    told = seen(panel, seal)
-    assert ask(panel, seal, seen=told)[2] == ""
+    state = seen(panel, seal)
+    assert ask(panel, seal, seen=state)[2] == ""
     panel.office.forget()
     panel.chat.forget()
     for _ in range(3):
-        assert ask(panel, seal, seen=told)[::2] == (204, "")
+        assert ask(panel, seal, seen=state)[::2] == (204, "")
     assert panel.calls == 0
 
 
 def test_a_touch_in_one_process_is_told_by_the_others_at_once(make_panel: MakePanel) -> None:
-    mine, yours = make_panel(), make_panel()
-    seal = mine.proven()
-    told = seen(mine, seal)
-    assert ask(mine, seal, seen=told)[2] == ask(yours, seal, seen=told)[2] == ""
+    ours, yours = make_panel(), make_panel()
+    seal = ours.proven()
+    state = seen(ours, seal)
+    assert ask(ours, seal, seen=state)[2] == ask(yours, seal, seen=state)[2] == ""
     yours.services.cache.touch(42, "quotes")
-    assert ask(mine, seal, seen=told)[2] == "touched-quotes"
+    assert ask(ours, seal, seen=state)[2] == "touched-quotes"
 
 
 def test_a_failed_refresh_is_forgotten_when_the_next_try_succeeds(clocked: Panel) -> None:
     """Not when the copy's time is over: until then the section would go on saying so."""
     seal = clocked.proven()
-    told = seen(clocked, seal)
+    state = seen(clocked, seal)
     clocked.clock.advance(1)
     clocked.office.fault("500")
     failed = clocked.refresh("licenses", seal).text
     assert (attribute(failed, "data-state"), attribute(failed, "data-code")) == ("late", "http_500")
-    told = told.rpartition(",")[0] + f",licenses:{attribute(failed, 'data-version')}"
+    state = state.rpartition(",")[0] + f",licenses:{attribute(failed, 'data-version')}"
     clocked.office.heal()
-    assert ask(clocked, seal, seen=told)[2] == ""
+    assert ask(clocked, seal, seen=state)[2] == ""
     clocked.clock.advance(16)
-    assert ask(clocked, seal, seen=told)[2] == "touched-licenses"
+    assert ask(clocked, seal, seen=state)[2] == "touched-licenses"
     assert attribute(clocked.section("licenses", seal, wait=1).text, "data-state") == "fresh"
 
 
@@ -111,10 +111,10 @@ class AlmostOver(TimestampSigner):
 
 
 def test_a_seal_that_is_remembered_still_ends_in_time(standing: Panel) -> None:
-    opened = standing.services.seals.open(f"Bearer {seal_of(standing.open().text)}")
+    seal = standing.services.seals.open(f"Bearer {seal_of(standing.open().text)}")
     maker = make_signer(standing.settings, "seal")
     maker.signer = AlmostOver
-    ending = str(maker.dumps(list(vars(opened).values())))
+    ending = str(maker.dumps(list(vars(seal).values())))
     ask(standing, ending)  # from now on it is remembered
     wait_until(lambda: ask(standing, ending)[0] == 401, seconds=CHECKED_SECONDS - 1)
 

@@ -64,7 +64,7 @@ def test_the_panel_and_the_log_say_which_refusal_it_is(
     assert attribute(answer.text, "data-panel") == "failed"
     assert attribute(answer.text, "data-code") == code
     assert CHATWOOT_CAUSES[code].replace("'", "&#39;") in answer.text
-    [line] = [each.getMessage() for each in caplog.records if code in each.getMessage()]
+    [line] = [record.getMessage() for record in caplog.records if code in record.getMessage()]
     assert REMEDIES[code] in line
 
 

@@ -1,6 +1,7 @@
 """Where a link leads: to the back office's own host, or where a setting says, or nowhere."""
 
 import re
+from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,15 +54,15 @@ def test_an_address_that_does_not_tell_the_site_makes_no_link(api_url: str) -> N
 def find_links(panel: Panel) -> dict[str, str]:
     """The first address of each section, with `{id}` in it."""
     seal = panel.proven()
-    found = {}
+    fields = {}
     for name in ("organization", "orders", "quotes", "licenses"):
         page = panel.section(name, seal).text
         if name == "organization":
             page = panel.open().text.partition("</h1>")[0]
         link = re.search(r'<a class="out" href="([^"]*)"', page)
         if link:
-            found[name] = re.sub(r"\b42(\d\d)?\b", "{id}", link[1].replace("&amp;", "&"))
-    return found
+            fields[name] = re.sub(r"\b42(\d\d)?\b", "{id}", link[1].replace("&amp;", "&"))
+    return fields
 
 
 def test_orders_and_organizations_have_links_by_themselves(panel: Panel) -> None:
@@ -70,6 +71,20 @@ def test_orders_and_organizations_have_links_by_themselves(panel: Panel) -> None
         "orders": f"{site}/{ORDER}",
         "organization": f"{site}/{COMPANY}",
     }
+
+
+def test_numbers_in_an_opened_row_lead_to_the_screens_of_their_own_kind(
+    make_panel: MakePanel,
+) -> None:
+    panel = make_panel(MIDDAG_LINK_QUOTE="https://portal.example/quotes/{id}")
+    seal = panel.proven()
+    for name in ("licenses", "orders", "quotes"):
+        panel.section(name, seal)
+    page = unescape(panel.ask("GET", "/rows/licenses/4203", seal).text)
+    links = {text: url for url, text in re.findall(r'href="([^"]*)"[^>]*>#(\d+)</a>', page)}
+    site = panel.settings.middag_api_url.partition("/wp-json")[0]
+    orders = {number: f"{site}/{ORDER.format(id=number)}" for number in ("4206", "4210", "4214")}
+    assert links == {**orders, "4202": "https://portal.example/quotes/4202"}
 
 
 def test_a_setting_says_it_otherwise_and_an_empty_one_switches_it_off(

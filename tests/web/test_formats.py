@@ -18,7 +18,7 @@ NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("setting", "wanted", "locale"),
+    ("setting", "languages", "locale"),
     [
         ("", [], "en"),
         ("", ["en-US", "en"], "en"),
@@ -40,9 +40,9 @@ NOW = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
     ],
 )
 def test_the_first_wish_that_we_speak_is_granted_and_the_setting_comes_last(
-    setting: str, wanted: list[str], locale: str
+    setting: str, languages: list[str], locale: str
 ) -> None:
-    assert choose_locale(wanted, setting) == locale
+    assert choose_locale(languages, setting) == locale
 
 
 def test_the_language_is_named_as_html_wants_it() -> None:
@@ -79,9 +79,9 @@ def test_money_looks_as_people_write_it(
 )
 def test_no_amount_and_no_currency_breaks_the_page(amount: Decimal, currency: str) -> None:
     for formats in (ENGLISH, PORTUGUESE):
-        shown = formats.money(Money(amount, currency))
-        assert any(char.isdigit() for char in shown)
-        assert len(shown) < 60
+        text = formats.money(Money(amount, currency))
+        assert any(char.isdigit() for char in text)
+        assert len(text) < 60
 
 
 @given(

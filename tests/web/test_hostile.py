@@ -10,7 +10,7 @@ from panel.demo.worlds import AGENT
 from panel.errors import GiveUp
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, seal_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 MARK = "typed"
 TYPED = {
@@ -44,8 +44,8 @@ def fill(panel: Panel, text: str) -> None:
     for row in office.collaborators[42]:
         row |= {"role": text, "name": text, "phone": text}
     chat.agents[AGENT]["name"] = text
-    written = {"middag_organization_id": "42", "middag_organization": text, text: text}
-    chat.contacts[301] |= {"name": text, "phone_number": text, "custom_attributes": written}
+    attributes = {"middag_organization_id": "42", "middag_organization": text, text: text}
+    chat.contacts[301] |= {"name": text, "phone_number": text, "custom_attributes": attributes}
     chat.conversations[101] |= {"custom_attributes": {"middag_organization": text}}
     chat.contacts[305] |= {"name": text, "email": text, "phone_number": text, "identifier": text}
     chat.contacts[305]["custom_attributes"] = {"middag_organization_id": text}
@@ -57,26 +57,26 @@ def pages(panel: Panel) -> list[str]:
     seal = seal_of(first.text)
     unsure = [panel.section(name, seal, wait=1) for name in SECTIONS]
     uncovered = panel.ask("POST", "/uncover", seal, data={"section": "orders", "reason": "why"})
-    picked = panel.say(seal, "pick", 42, "contact")
-    seal = seal_of(picked.text)
+    pick_answer = panel.say(seal, "pick", 42, "contact")
+    seal = seal_of(pick_answer.text)
     sure = [panel.section(name, seal) for name in SECTIONS]
-    found = panel.ask("GET", "/search", seal, params={"q": MARK})
-    refused = panel.say(seal, "refuse", 42)
+    hits = panel.ask("GET", "/search", seal, params={"q": MARK})
+    refusal = panel.say(seal, "refuse", 42)
     nobody = panel.open("unlinked")
-    answers = [first, *unsure, uncovered, picked, *sure, found, refused, nobody]
+    answers = [first, *unsure, uncovered, pick_answer, *sure, hits, refusal, nobody]
     assert {answer.status_code for answer in answers} == {200}
     assert not [name for answer in answers for name in answer.headers if "Evil" in name]
     return [answer.content.decode() for answer in answers]
 
 
-@pytest.mark.parametrize("what", TYPED)
-def test_what_others_typed_is_shown_as_text_everywhere(panel: Panel, what: str) -> None:
-    fill(panel, TYPED[what])
+@pytest.mark.parametrize("text", TYPED)
+def test_what_others_typed_is_shown_as_text_everywhere(panel: Panel, text: str) -> None:
+    fill(panel, TYPED[text])
     with suppress(GiveUp):  # Chatwoot refuses such an e-mail; what it takes is learned
         learn(panel, 42)
-    shown = pages(panel)
-    assert sum(MARK in page for page in shown) > 8, "the pages do not show what this is about"
-    for page in shown:
+    html = pages(panel)
+    assert sum(MARK in page for page in html) > 8, "the pages do not show what this is about"
+    for page in html:
         assert not FORBIDDEN.search(page)
         assert "49" not in re.findall(r"typed(\d+)", page)
         assert not TURNED.search(re.sub(r"<bdi>.*?</bdi>|=\"[^\"]*\"", "", page))

@@ -76,6 +76,6 @@ def test_an_account_that_cannot_be_read_delays_no_panel_and_is_not_asked_at_each
 def test_who_is_refused_reads_it_in_the_language_of_the_account(panel: Panel) -> None:
     panel.chat.locale = "pt_BR"
     opened(panel, ENGLISH)
-    refused = panel.ask("POST", "/contact", data=panel.hints(), headers=ENGLISH)
-    assert refused.status_code == 403
-    assert re.search("Reabra a aba no Chatwoot", refused.text)
+    refusal = panel.ask("POST", "/contact", data=panel.hints(), headers=ENGLISH)
+    assert refusal.status_code == 403
+    assert re.search("Reabra a aba no Chatwoot", refusal.text)

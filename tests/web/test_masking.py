@@ -17,11 +17,11 @@ from panel.customer.disclosure import (
     VALUE_KINDS,
     masked_kinds,
 )
-from panel.settings import MASK_NAMES
+from panel.environment.variables import MASK_NAMES
 from panel.web import labels
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, seal_of
-from tests.customer.test_search import learn
+from tests.learning import learn
 
 # How each kind would be drawn, or copied; of a key also its end.
 CANARIES = {
@@ -62,14 +62,14 @@ def plant(panel: Panel, organization: int) -> None:
     office.put("orders", organization, {"id": 1, "total": "7341.17", **money, **bill})
     office.put("orders", organization, {"id": 2, "total": "1000.01", **money})
     office.put("orders", organization, {"id": 5, "status": {"typed": CANARIES[FREE_TEXT][2]}})
-    sent = {"status": "sent", "valid_until": None}
+    fields = {"status": "sent", "valid_until": None}
     notes, reason = CANARIES[FREE_TEXT][:2]
     typed = {
         "notes": f"Desconto de 31,337.5, {notes}",
         "rejection_reason": f"31,337.5 é caro, {reason}",
     }
     quote = {"id": 3, "total": "2452.28", "currency": "BRL", "line_items": lines, **typed}
-    office.put("quotes", organization, {**quote, **sent})
+    office.put("quotes", organization, {**quote, **fields})
     key = {"license_key": CANARIES[LICENSE_KEY][0], "status": "active"}
     office.put("licenses", organization, {"id": 4, "product_name": "Plugin", **key})
     person = office.rows("collaborators", organization)[0]
@@ -100,17 +100,17 @@ def find_shown(text: str) -> set[str]:
     return {kind for kind, words in CANARIES.items() if any(word in text for word in words)}
 
 
-@pytest.mark.parametrize(("mask", "proven"), list(product(MASK_NAMES, (False, True))))
+@pytest.mark.parametrize(("mask", "is_proven"), list(product(MASK_NAMES, (False, True))))
 def test_no_place_shows_a_kind_that_is_masked(
-    make_panel: MakePanel, mask: str, proven: bool
+    make_panel: MakePanel, mask: str, is_proven: bool
 ) -> None:
     panel = make_panel(PANEL_MASK=mask)
     plant(panel, 42)
     learn(panel, 42)
-    if proven:
+    if is_proven:
         panel.prove("healthy", 42)
     places = look_everywhere(panel, "healthy")
-    trust = "proven" if proven else "unproven"
+    trust = "proven" if is_proven else "unproven"
     assert attribute(places["first opening"], "data-trust") == trust
     masked = masked_kinds(mask, trust)
     assert 'data-result="42"' in places["search"]
@@ -140,8 +140,8 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
     html = look_everywhere(panel, "healthy")["second opening"]
     banner = html.partition('data-banner="unproven"')[2].partition("</details>")[0]
     assert "Not verified: do not disclose." in banner
-    said = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
-    assert said == {SENTENCES[mask]} - {None}
+    sentences = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
+    assert sentences == {SENTENCES[mask]} - {None}
     assert set(re.findall(r'class="uncover" id="uncover-(\w+)-', html)) == BUTTONS[mask]
 
 
@@ -157,13 +157,34 @@ def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(
         answer = panel.ask("POST", "/uncover", seal, data=form).text
         assert "data-masked" not in answer
         assert ("data-uncovered" in answer) is (mask != "never")
-        opened = open_row(panel, name, attribute(answer, "data-seal") or seal)
-        assert "data-masked" not in opened
-        assert find_shown(answer + opened) - {FREE_TEXT} == section.reveals
+        row = open_row(panel, name, attribute(answer, "data-seal") or seal)
+        assert "data-masked" not in row
+        assert find_shown(answer + row) - {FREE_TEXT} == section.reveals
         for other in set(SECTIONS) - {name}:
             hidden = masked_kinds(mask, "unproven") & {*SECTIONS[other].reveals, FREE_TEXT}
             reached = open_row(panel, other, attribute(answer, "data-seal") or seal)
             assert find_shown(reached) & hidden == set()
+
+
+@pytest.mark.parametrize("mask", MASK_NAMES)
+def test_notes_have_a_button_of_their_own_where_their_section_has_none(
+    make_panel: MakePanel, mask: str
+) -> None:
+    panel = make_panel(PANEL_MASK=mask)
+    plant(panel, 42)
+    seal = seal_of(panel.open("healthy").text)
+    button = 'id="uncover-notes-3"'
+    page, opened = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
+    assert ("data-masked" in opened) is (mask != "never")
+    assert (button in opened) is (mask == "secrets")
+    form = {"section": "quotes", "reason": "named the quote"}
+    answer = panel.ask("POST", "/uncover", seal, data=form).text
+    opened = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
+    assert find_shown(opened) >= {FREE_TEXT}
+    assert button not in opened
+    if mask != "never":  # the place of the row is another one, so that it is asked for anew
+        assert 'id="in-quotes-3-masked"' in page
+        assert 'id="in-quotes-3"' in answer
 
 
 def test_the_table_has_a_row_for_every_mask_and_masks_nothing_of_who_is_proven() -> None:

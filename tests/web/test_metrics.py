@@ -29,9 +29,9 @@ def parse_figures(text: str) -> Figures:
 
 def _list_samples(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
     for family in text_string_to_metric_families(text):
-        for each in family.samples:
-            values = [value for _, value in sorted(each.labels.items())]
-            yield (each.name, *values), each.value
+        for sample in family.samples:
+            values = [value for _, value in sorted(sample.labels.items())]
+            yield (sample.name, *values), sample.value
 
 
 # -- who may read them -----------------------------------------------------------------------------
@@ -77,16 +77,16 @@ def test_an_opening_is_seen_from_the_request_to_the_back_office(panel: Panel) ->
     seal = seal_of(panel.open().text)
     for _ in range(2):
         panel.section("orders", seal)
-    seen = grown(panel, before)
-    assert seen["panel_request_seconds_count", "answered", "contact"] == 1
-    assert seen["panel_request_seconds_count", "answered", "section"] == 2
-    assert seen["panel_section_seconds_count", "orders", "fresh"] == 2
-    assert seen["panel_sections_total", "orders", "loading"] == 1
-    assert seen["panel_sections_total", "orders", "fresh"] == 2
-    assert seen["panel_cache_reads_total", "orders", "fetched"] == 1
-    assert seen["panel_cache_reads_total", "orders", "hit"] == 1
-    assert seen["panel_upstream_seconds_count", "orders", "127.0.0.1", "ok"] == 1
-    assert seen["panel_upstream_seconds_count", "conversations", "127.0.0.1", "ok"] == 1
+    growth = grown(panel, before)
+    assert growth["panel_request_seconds_count", "answered", "contact"] == 1
+    assert growth["panel_request_seconds_count", "answered", "section"] == 2
+    assert growth["panel_section_seconds_count", "orders", "fresh"] == 2
+    assert growth["panel_sections_total", "orders", "loading"] == 1
+    assert growth["panel_sections_total", "orders", "fresh"] == 2
+    assert growth["panel_cache_reads_total", "orders", "fetched"] == 1
+    assert growth["panel_cache_reads_total", "orders", "hit"] == 1
+    assert growth["panel_upstream_seconds_count", "orders", "127.0.0.1", "ok"] == 1
+    assert growth["panel_upstream_seconds_count", "conversations", "127.0.0.1", "ok"] == 1
 
 
 def test_a_broken_back_office_is_seen_by_document_and_code(panel: Panel) -> None:
@@ -94,13 +94,13 @@ def test_a_broken_back_office_is_seen_by_document_and_code(panel: Panel) -> None
     before = read_figures(panel)
     panel.office.fault("500", 42)
     panel.section("orders", seal)
-    seen = grown(panel, before)
-    assert seen["panel_upstream_seconds_count", "orders", "127.0.0.1", "failed"] == 2  # one retry
-    assert seen["panel_upstream_calls_total", "127.0.0.1", "http_500"] == 2
-    assert seen["panel_upstream_failures_total", "orders", "127.0.0.1", "http_500"] == 1
-    assert seen["panel_cache_reads_total", "orders", "failed"] == 1
-    assert seen["panel_section_seconds_count", "orders", "failed"] == 1
-    assert seen["panel_request_seconds_count", "failed", "section"] == 1
+    growth = grown(panel, before)
+    assert growth["panel_upstream_seconds_count", "orders", "127.0.0.1", "failed"] == 2  # one retry
+    assert growth["panel_upstream_calls_total", "127.0.0.1", "http_500"] == 2
+    assert growth["panel_upstream_failures_total", "orders", "127.0.0.1", "http_500"] == 1
+    assert growth["panel_cache_reads_total", "orders", "failed"] == 1
+    assert growth["panel_section_seconds_count", "orders", "failed"] == 1
+    assert growth["panel_request_seconds_count", "failed", "section"] == 1
 
 
 def test_who_is_refused_is_counted_by_the_code(panel: Panel) -> None:
@@ -108,9 +108,11 @@ def test_who_is_refused_is_counted_by_the_code(panel: Panel) -> None:
     panel.ask("POST", "/contact", "wrong", data=panel.hints())
     panel.ask("POST", "/contact", headers={"Origin": "https://elsewhere.example"})
     panel.ask("GET", "/sections/orders", "no-seal")
-    seen = grown(panel, before)
-    told = {key[1]: value for key, value in seen.items() if key[0] == "panel_refused_proofs_total"}
-    assert told == {"wrong_proof": 1, "foreign_origin": 1, "seal_invalid": 1}
+    growth = grown(panel, before)
+    values = {
+        key[1]: value for key, value in growth.items() if key[0] == "panel_refused_proofs_total"
+    }
+    assert values == {"wrong_proof": 1, "foreign_origin": 1, "seal_invalid": 1}
 
 
 def test_a_search_is_counted_by_what_came_of_it(panel: Panel) -> None:
@@ -126,7 +128,7 @@ def test_no_label_tells_an_id_or_a_value(panel: Panel) -> None:
     panel.ask("GET", "/sections/4242")
     panel.ask("GET", "/nowhere/4242")
     labels = {value for key in read_figures(panel) for value in key[1:]}
-    assert not {each for each in labels if "4242" in each or "101" in each or each == "42"}
+    assert not {label for label in labels if "4242" in label or "101" in label or label == "42"}
 
 
 # -- what is looked up -----------------------------------------------------------------------------

@@ -16,9 +16,9 @@ def name(panel: Panel, **attributes: str) -> str:
     """The head of a company that was never read, with these attributes of its contact."""
     panel.chat.contacts[UNREAD.contact]["custom_attributes"] |= attributes
     page = panel.open("error500").text
-    found = HEADING.search(page)
-    assert found
-    words = re.sub("<[^>]*>", "", found[1])
+    match = HEADING.search(page)
+    assert match
+    words = re.sub("<[^>]*>", "", match[1])
     return f"{words} {MARK if MARK in page else ''}".strip()
 
 
@@ -40,8 +40,10 @@ def test_a_name_beside_another_id_or_several_names_nobody(panel: Panel, numbers:
     talk = panel.chat.conversations[UNREAD.conversation]
     talk["custom_attributes"] = {"middag_organization_id": "53"}
     panel.chat.contacts[UNREAD.contact]["additional_attributes"] = {}
-    told = name(panel, middag_organization_id=numbers, middag_organization="Limite Digital Ltda")
-    assert told == "Company 53"
+    shown_name = name(
+        panel, middag_organization_id=numbers, middag_organization="Limite Digital Ltda"
+    )
+    assert shown_name == "Company 53"
 
 
 def test_what_needs_a_word_leaves_chatwoots_name_where_it_stands(panel: Panel) -> None:

@@ -33,23 +33,23 @@ def recent(panel: Panel, scenario: str = "healthy", language: str = "en") -> str
     headers = {"Accept-Language": language}
     key = panel.open(scenario).request.headers["Authorization"].split()[1]
     page = panel.ask("POST", "/contact", key, data=panel.hints(scenario), headers=headers).text
-    found = re.search(r'<p id="recent".*?</p>', page, re.DOTALL)
-    return words_of(found[0]) if found else ""
+    match = re.search(r'<p id="recent".*?</p>', page, re.DOTALL)
+    return words_of(match[0]) if match else ""
 
 
-def set_moments(panel: Panel, waits: float | None, answered: float | None = None) -> None:
+def set_moments(panel: Panel, waits: float | None, answered_at: float | None = None) -> None:
     """The customer waits since then; or an agent answered then, and nobody waits."""
     talk = panel.chat.conversations[101]
     talk["created_at"] = int(time.time() - 30 * DAY)
-    said = [{**talk["messages"][0], "created_at": int(waits)}] if waits else []
-    if answered:
-        said = [{**talk["messages"][1], "created_at": int(answered)}]
-    talk["messages"], talk["last_activity_at"] = said, int(answered or waits or 0)
+    items = [{**talk["messages"][0], "created_at": int(waits)}] if waits else []
+    if answered_at:
+        items = [{**talk["messages"][1], "created_at": int(answered_at)}]
+    talk["messages"], talk["last_activity_at"] = items, int(answered_at or waits or 0)
 
 
-def show(panel: Panel, at: float, organization: int = 42, what: str = "shown") -> None:
+def show(panel: Panel, at: float, organization: int = 42, kind: str = "shown") -> None:
     """A row of the access log: an agent was shown the company then."""
-    row = {"at": at, "what": what, "agent": 3, "conversation": 9, "organization": organization}
+    row = {"at": at, "what": kind, "agent": 3, "conversation": 9, "organization": organization}
     row |= dict.fromkeys(("proof", "link", "source", "note"), "")
     with panel.services.database.begin() as connection:
         connection.execute(insert(access_log), row)
@@ -86,7 +86,7 @@ def test_it_is_told_since_the_company_was_opened_before_the_customer_began_to_wa
     assert "order 501 paid" in recent(panel)  # nobody had opened it: since the conversation began
     show(panel, time.time() - 6 * DAY)
     show(panel, time.time() - 3 * DAY, organization=43)
-    show(panel, time.time() - 3 * DAY, what="uncovered")
+    show(panel, time.time() - 3 * DAY, kind="uncovered")
     show(panel, time.time() - 60)  # the same customer's question, opened again
     assert "order 501 paid" in recent(panel)
     show(panel, time.time() - 4 * DAY)
@@ -94,7 +94,7 @@ def test_it_is_told_since_the_company_was_opened_before_the_customer_began_to_wa
 
 
 def test_where_nobody_waits_it_is_told_since_the_last_answer(panel: Panel) -> None:
-    set_moments(panel, None, answered=time.time() - 2 * DAY)
+    set_moments(panel, None, answered_at=time.time() - 2 * DAY)
     ring(panel, "quote.accepted", 4202)
     date_hooks(panel, time.time() - 3 * DAY)
     assert recent(panel) == ""
@@ -112,13 +112,13 @@ def test_a_record_is_told_once_with_what_was_heard_last_and_many_are_counted() -
     heard = [("order.paid", "501"), ("order.created", "501"), ("order.created", "502")]
     heard += [("collaborator.updated", "7"), ("collaborator.updated", "8")]
     heard += [("quote.created", str(number)) for number in range(3)] + [("order.paid", "")]
-    found = list_changes(Recent(1.0, tuple(Heard(*each) for each in heard)), {})
-    assert found is not None
-    said = [change.words % {"name": change.name} for change in found.told]
-    assert said == ["order 501 paid", "order 502 created", "a person changed", "quote 0 created"]
-    assert len(said) == MOST_TOLD
-    assert found.more == 2
-    assert found.rows == ("orders-501", "orders-502", "quotes-0", "quotes-1", "quotes-2")
+    changes = list_changes(Recent(1.0, tuple(Heard(*row) for row in heard)), {})
+    assert changes is not None
+    words = [change.words % {"name": change.name} for change in changes.told]
+    assert words == ["order 501 paid", "order 502 created", "a person changed", "quote 0 created"]
+    assert len(words) == MOST_TOLD
+    assert changes.more == 2
+    assert changes.rows == ("orders-501", "orders-502", "quotes-0", "quotes-1", "quotes-2")
 
 
 def test_what_a_section_knows_is_called_by_its_name_and_leads_to_its_row(panel: Panel) -> None:
@@ -140,16 +140,16 @@ def test_every_kind_of_hook_has_words(kind: str) -> None:
 def test_the_line_costs_one_query_and_asks_nobody(panel: Panel) -> None:
     ring(panel, "order.paid", 501)
     panel.open()
-    asked: list[str] = []
+    texts: list[str] = []
     event.listen(
         panel.services.database,
         "before_cursor_execute",
-        lambda *call: asked.append(call[2]),
+        lambda *call: texts.append(call[2]),
     )
     panel.office.forget()
     panel.chat.forget()
     assert 'id="recent"' in panel.open().text
-    assert len([query for query in asked if "received_at" in query]) == 1
+    assert len([query for query in texts if "received_at" in query]) == 1
     assert panel.office.count() == 0
     assert [
         call.path.rpartition("/")[2] for call in panel.chat.calls if "messages" in call.path

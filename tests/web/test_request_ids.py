@@ -16,16 +16,16 @@ GIVEN = "0123456789abcdef-from.the_proxy"
 
 def shown(html: str) -> str:
     """What an agent reads beside the code."""
-    found = re.search(r"<samp>([^<]*)</samp>", html)
-    return found[1] if found else ""
+    match = re.search(r"<samp>([^<]*)</samp>", html)
+    return match[1] if match else ""
 
 
 def test_every_request_has_an_id_of_its_own_that_both_worlds_hear(panel: Panel) -> None:
-    opened = panel.open()
-    first = opened.headers[HEADER]
+    opening = panel.open()
+    first = opening.headers[HEADER]
     assert re.fullmatch(r"[0-9a-f]{10}", first)
     assert {call.headers.get("x-request-id") for call in panel.chat.calls} == {first}
-    answer = panel.section("orders", seal_of(opened.text))
+    answer = panel.section("orders", seal_of(opening.text))
     assert answer.headers[HEADER] != first
     assert panel.office.calls[-1].headers["x-request-id"] == answer.headers[HEADER]
 
@@ -61,15 +61,17 @@ def test_it_stands_beside_every_code_that_an_agent_reads(
     failed = [panel.section("orders", seal) for _ in range(3)]
     late = panel.refresh("quotes", seal)
     panel.chat.down = True
-    lost = panel.open(conversation=102)
+    failure = panel.open(conversation=102)
     panel.chat.down = False
     denied = panel.open(agent_id=999)
-    answers = [*failed, late, lost, denied]
-    assert [shown(answer.text) for answer in answers] == [each.headers[HEADER] for each in answers]
+    answers = [*failed, late, failure, denied]
+    assert [shown(answer.text) for answer in answers] == [
+        reply.headers[HEADER] for reply in answers
+    ]
     assert len({shown(answer.text) for answer in answers}) == len(answers)
-    events = [each.__dict__.get("fields", {}) for each in caplog.records]
-    seen = [each for each in events if each.get("section") == "orders"]
-    assert [(each["state"], each["code"], each["organization"]) for each in seen] == [
+    events = [record.__dict__.get("fields", {}) for record in caplog.records]
+    rows = [event for event in events if event.get("section") == "orders"]
+    assert [(row["state"], row["code"], row["organization"]) for row in rows] == [
         ("failed", "http_500", 42)
     ] * 3
 
@@ -89,4 +91,4 @@ def test_each_pass_has_an_id_that_both_worlds_hear(panel: Panel) -> None:
     calls = [call for call in panel.office.calls if "/organizations/" in call.path]
     ids = {call.path: call.headers["x-request-id"] for call in calls}
     assert len(set(ids.values())) == 2
-    assert all(re.fullmatch(r"[0-9a-f]{10}", each) for each in ids.values())
+    assert all(re.fullmatch(r"[0-9a-f]{10}", text) for text in ids.values())

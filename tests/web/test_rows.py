@@ -1,18 +1,12 @@
-"""An opened row: what MIDDAG Account tells of one record, in every state, and of nobody else's."""
-
-import re
-from typing import Any
+"""An opened row: what it costs, in every state, and nobody else's."""
 
 import pytest
-import requests
 
 from panel.demo.worlds import AGENT
 from panel.web.sections import SECTIONS
 from tests.conftest import Clock, MakePanel, Panel, attribute, seal_of, state_of, words_of
-from tests.customer.test_search import learn
-from tests.web.test_hostile import FORBIDDEN, MARK, TURNED, TYPED
+from tests.web.opened_rows import RECORDS, ask
 
-RECORDS = {"orders": 4204, "quotes": 4202, "licenses": 4203, "organization": 42}
 # What is told of each by the demo's MIDDAG Account, as an agent of a proven customer reads it.
 TOLD = {
     "orders": (
@@ -38,10 +32,6 @@ TOLD = {
 }
 
 
-def ask(panel: Panel, name: str, number: object, seal: str, **query: Any) -> requests.Response:
-    return panel.ask("GET", f"/rows/{name}/{number}", seal, params=query)
-
-
 def open_sections(panel: Panel) -> str:
     """The seal of a proven customer whose sections have been read."""
     seal = panel.proven()
@@ -54,10 +44,10 @@ def open_sections(panel: Panel) -> str:
 def test_an_opened_row_tells_what_its_list_leaves_out(panel: Panel, name: str) -> None:
     seal = open_sections(panel)
     answer = ask(panel, name, RECORDS[name], seal)
-    shown = words_of(answer.text)
+    words = words_of(answer.text)
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert [text for text in TOLD[name] if text not in shown] == []
+    assert [text for text in TOLD[name] if text not in words] == []
 
 
 def test_what_is_not_told_is_not_there(panel: Panel) -> None:
@@ -66,12 +56,13 @@ def test_what_is_not_told_is_not_there(panel: Panel) -> None:
     panel.office.put("licenses", 42, {"id": 3, "status": "active"})
     panel.office.collaborators[42][:] = [{"id": 5, "email": "ana@acme.example"}]
     seal = panel.proven()
-    shown = [words_of(ask(panel, name, at, seal).text) for name, at in
+    texts = [words_of(ask(panel, name, at, seal).text) for name, at in
              {"orders": 1, "quotes": 2, "licenses": 3, "organization": 42}.items()]  # fmt: skip
-    assert shown == ["", "", "", "ana@acme.example member"]
+    assert texts == ["", "", "", "ana@acme.example member"]
 
 
-# -- what it costs -----------------------------------------------------------------------------
+# -- what it costs ---------------------------------------------------------------------------------
+
 
 CALLS = {"orders": 1, "quotes": 1, "licenses": 5, "organization": 1}
 
@@ -92,8 +83,8 @@ def test_what_the_list_holds_already_costs_no_call(panel: Panel, name: str) -> N
     panel.office.full_lists = True
     seal = open_sections(panel)
     panel.office.forget()
-    shown = words_of(ask(panel, name, RECORDS[name], seal).text)
-    assert [text for text in TOLD[name] if text not in shown] == []
+    words = words_of(ask(panel, name, RECORDS[name], seal).text)
+    assert [text for text in TOLD[name] if text not in words] == []
     assert panel.office.calls == []
 
 
@@ -121,7 +112,7 @@ def test_whoever_asks_again_is_told_what_is_so_now(panel: Panel) -> None:
     assert "Other words" in ask(panel, "quotes", 4202, seal, again=1).text
 
 
-# -- states ------------------------------------------------------------------------------------
+# -- states ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -156,9 +147,9 @@ def test_what_the_list_told_stands_beside_a_failure(panel: Panel) -> None:
     seal = panel.proven()
     panel.section("orders", seal)
     panel.office.fault("500", 42)
-    shown = words_of(ask(panel, "orders", 4204, seal).text)
-    assert "Completed on" in shown
-    assert "Could not be read. MIDDAG Account has an internal error." in shown
+    words = words_of(ask(panel, "orders", 4204, seal).text)
+    assert "Completed on" in words
+    assert "Could not be read. MIDDAG Account has an internal error." in words
 
 
 def test_an_aged_row_is_shown_at_once_and_asks_once_more(make_panel: MakePanel) -> None:
@@ -194,10 +185,10 @@ def test_a_license_shows_the_rest_when_a_part_of_its_chain_fails(panel: Panel) -
     panel.section("licenses", seal)
     panel.section("quotes", seal)
     panel.office.fault("500", 42, "orders")
-    shown = words_of(ask(panel, "licenses", 4203, seal).text)
-    assert "Quote to renew it #4202" in shown
-    assert "Not everything could be read." in shown
-    assert "Paid by" not in shown
+    words = words_of(ask(panel, "licenses", 4203, seal).text)
+    assert "Quote to renew it #4202" in words
+    assert "Not everything could be read." in words
+    assert "Paid by" not in words
 
 
 def test_a_record_that_is_gone_by_now_is_said_to_be(panel: Panel) -> None:
@@ -218,7 +209,7 @@ def test_another_records_answer_is_not_shown(panel: Panel) -> None:
     assert "Plugin" not in answer.text
 
 
-# -- whose -------------------------------------------------------------------------------------
+# -- whose -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -231,7 +222,7 @@ def test_another_organizations_record_is_as_if_unknown(
     own = panel.proven()
     panel.section(name, own)
     panel.office.forget()
-    foreign, unknown = (ask(panel, name, each, own) for each in (number, 999_999))
+    foreign, unknown = (ask(panel, name, record, own) for record in (number, 999_999))
     assert (foreign.status_code, foreign.text) == (unknown.status_code, unknown.text)
     assert foreign.status_code == 404
     assert panel.office.calls == [], "nobody is asked for it"
@@ -269,178 +260,3 @@ def test_an_agent_who_was_removed_sees_no_further_row(make_panel: MakePanel) -> 
     del panel.chat.agents[AGENT]
     clock.advance(61)
     assert ask(panel, "orders", 4204, seal).status_code == 401
-
-
-# -- people ------------------------------------------------------------------------------------
-
-
-def test_who_is_writing_is_marked_and_verified_only_where_it_is_proven(panel: Panel) -> None:
-    learn(panel, 42)
-    for seal, words in (
-        (seal_of(panel.open().text), "Writing now, not verified"),
-        (panel.proven(), "Writing now"),
-    ):
-        html = ask(panel, "organization", 42, seal).text
-        marked = re.findall(r'<li data-person="(\d+)">(?:(?!</li>).)*data-writing', html, re.DOTALL)
-        assert marked == ["4201"]
-        assert re.search(rf"data-writing>\s*{words}\s*<", html)
-
-
-def test_an_address_and_a_tax_id_are_in_no_name(panel: Panel) -> None:
-    """WordPress calls people by their e-mail, and in Brazil sole traders by their CPF."""
-    people = panel.office.rows("collaborators", 42)
-    people[0]["name"] = "ana.souza@canary.example"
-    people[1]["name"] = "Bruno Souza 52998224725 (bruno@canary.example)"
-    panel.office.organizations[42]["name"] = "Acme vendas@canary.example"
-    seal = seal_of(panel.open().text)
-    answer = ask(panel, "organization", 42, seal)
-    for text in (answer.text, panel.section("organization", seal).text, panel.open().text):
-        assert "canary.example" not in text
-        assert "52998224725" not in text
-    assert "Bruno Souza" in answer.text
-
-
-def test_the_owner_is_who_the_organization_names(panel: Panel) -> None:
-    for row in panel.office.collaborators[42]:
-        row["role"] = "member"
-    panel.office.organizations[42]["owner_id"] = 4203
-    html = ask(panel, "organization", 42, panel.proven()).text
-    first = html.partition("<li")[2].partition("</li>")[0]
-    assert 'data-person="4203"' in first
-    assert html.count("data-owner") == 1
-    assert "data-owner" in first
-
-
-def test_ten_people_are_shown_and_the_rest_stands_behind_one_line(panel: Panel) -> None:
-    people = panel.office.collaborators[42]
-    people[:] = [{**people[2], "id": at, "email": f"p{at:03}@acme.example"} for at in range(1, 16)]
-    html = ask(panel, "organization", 42, panel.proven()).text
-    first, _, rest = html.partition('<details class="more"')
-    assert (first.count("data-person"), rest.count("data-person")) == (10, 5)
-    assert "5 more people" in rest
-
-
-def test_nobody_and_an_unreadable_list_are_told_apart(panel: Panel) -> None:
-    panel.office.collaborators[42][:] = []
-    assert "data-empty" in ask(panel, "organization", 42, panel.proven()).text
-    panel.office.collaborators[42][:] = [{"email": "no-id@acme.example"}]
-    html = ask(panel, "organization", 42, panel.proven(), again=1).text
-    assert "data-empty" not in html
-    assert "1 record could not be read" in words_of(html)
-
-
-@pytest.mark.parametrize(
-    ("told", "words"),
-    [
-        ({"can_manage_finances": "1", "can_manage_orders": "0"}, "member · manages finances"),
-        ({"can_manage_finances": 1, "can_manage_orders": True}, "manages finances, orders"),
-        ({"can_manage_finances": "", "can_manage_orders": None}, "manages nothing"),
-        ({}, "member"),
-        ({"status": "inactive"}, "member · Inactive"),
-        ({"invite_status": "expired"}, "member · the invitation has expired"),
-        ({"role": "supervisor"}, "supervisor"),
-    ],
-)
-def test_rights_are_read_in_every_form_that_php_writes(
-    panel: Panel, told: dict[str, Any], words: str
-) -> None:
-    panel.office.collaborators[42][:] = [
-        {"id": 1, "email": "a@b.example", "role": "member", **told}
-    ]
-    shown = words_of(ask(panel, "organization", 42, panel.proven()).text)
-    assert shown.endswith(words)
-
-
-# -- the chain ---------------------------------------------------------------------------------
-
-
-def test_an_open_order_of_the_entitlement_is_no_paid_one(panel: Panel) -> None:
-    grant = [{"id": 4203}]
-    panel.office.put("orders", 42, {"id": 9001, "status": "pending", "entitlements": grant})
-    shown = words_of(ask(panel, "licenses", 4203, panel.proven()).text)
-    paid, _, others = shown.partition("Other orders")
-    assert "#9001 Awaiting payment" in others
-    assert "#9001" not in paid
-
-
-@pytest.mark.parametrize("status", ["paid", "fulfilled", "rejected", "expired", "draft"])
-def test_a_quote_that_is_not_open_renews_nothing(panel: Panel, status: str) -> None:
-    panel.office.quotes[42][1]["status"] = status
-    assert "to renew" not in ask(panel, "licenses", 4203, panel.proven()).text
-
-
-def test_a_quote_of_the_same_product_that_names_another_entitlement_renews_nothing(
-    panel: Panel,
-) -> None:
-    panel.office.quotes[42][1]["entitlement_ids"] = [4299]
-    assert "to renew" not in ask(panel, "licenses", 4203, panel.proven()).text
-
-
-def test_a_back_office_without_the_chain_tells_none(panel: Panel) -> None:
-    """Its routes may not be there, or not for this secret's user."""
-    panel.office.licenses[42][2]["entitlement_id"] = 999
-    answer = ask(panel, "licenses", 4203, panel.proven())
-    assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
-    assert "Entitlement PLG-2026044203" in words_of(answer.text)
-    assert "Paid by" not in answer.text
-
-
-# -- what others typed -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("what", TYPED)
-def test_what_others_typed_is_shown_as_text_in_opened_rows(panel: Panel, what: str) -> None:
-    text, office = TYPED[what], panel.office
-    line = {"product_name": text, "quantity": 2, "unit_price": text, "total": None}
-    office.orders[42][3] |= {"line_items": [line, text], "entitlements": [text, {"code": text}]}
-    office.orders[42][3] |= {"payment_method": text, "subtotal": text, "currency": text}
-    office.quotes[42][1] |= {"notes": [text, text], "company": text, "rejection_reason": text}
-    office.licenses[42][2] |= {"activated_domains": [text], "product_name": text}
-    for row in office.entitlements[42]:
-        row |= {"code": text, "status": text}
-    for row in office.collaborators[42]:
-        row |= {"name": text, "role": text, "status": text, "invite_status": text}
-    seal = panel.proven()
-    pages = [ask(panel, name, at, seal).content.decode() for name, at in RECORDS.items()]
-    assert all(MARK in page for page in pages)
-    for page in pages:
-        assert not FORBIDDEN.search(page)
-        assert not TURNED.search(re.sub(r"<bdi>.*?</bdi>|=\"[^\"]*\"", "", page))
-
-
-@pytest.mark.parametrize("value", [None, "", [], {}, 0, False, "x", {"a": 1}, [None, 7, [], {}]])
-def test_a_field_in_any_form_breaks_no_row(panel: Panel, value: Any) -> None:
-    fields = ("line_items", "entitlements", "notes", "subtotal", "tax_total", "payment_method",
-              "company", "order_id", "entitlement_ids", "rejection_reason", "updated_at",
-              "date_completed", "activated_domains", "can_manage_orders")  # fmt: skip
-    for rows in (panel.office.orders, panel.office.quotes, panel.office.licenses,
-                 panel.office.collaborators):  # fmt: skip
-        for row in rows[42]:
-            row.update(dict.fromkeys(fields, value))
-    seal = panel.proven()
-    for name, at in RECORDS.items():
-        answer = ask(panel, name, at, seal)
-        assert (answer.status_code, state_of(answer.text)) == (200, "fresh"), name
-
-
-def test_internal_fields_and_notes_are_never_shown(panel: Panel) -> None:
-    secret = "INTERNAL-CANARY"
-    hidden = {
-        "internal_notes": secret,
-        "private_note": secret,
-        "cost": secret,
-        "meta_data": [{"v": secret}],
-    }
-    order, quote = panel.office.orders[42][3], panel.office.quotes[42][1]
-    order |= {**hidden, "notes": secret, "billing_address": {"email": secret}}
-    order["line_items"] = [{"product_name": "Plugin", **hidden}]
-    quote |= hidden
-    quote["notes"] = [
-        {"note": secret},
-        {"note": secret, "customer_note": False},
-        {"note": "Para o cliente", "customer_note": True},
-    ]
-    seal = panel.proven()
-    pages = [ask(panel, name, at, seal).text for name, at in RECORDS.items()]
-    assert not any(secret in page for page in pages)
-    assert "Para o cliente" in pages[1]

@@ -9,10 +9,10 @@ from jinja2 import StrictUndefined, UndefinedError
 from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
-from panel.settings import RECORDS
+from panel.environment.variables import RECORDS
 from panel.sync.events import KINDS
 from panel.upstream.documents import DOCUMENTS
-from panel.web.rendering import SharedKey, make_shared_key, read_moment, render_section
+from panel.web.section_rendering import SharedKey, make_shared_key, read_moment, render_section
 from panel.web.sections import SECTIONS, Section, SectionView, make_view
 from tests.conftest import MakePanel, Panel, seal_of
 
@@ -36,7 +36,9 @@ def test_a_hook_touches_the_section_and_not_only_the_end_of_its_organization(
 
 @pytest.mark.parametrize("section", SECTIONS.values(), ids=lambda section: section.name)
 def test_a_section_says_what_it_uncovers_and_how_its_statuses_look(section: Section) -> None:
-    assert section.uncover.startswith("Show ")
+    words = [section.uncover, *section.uncover_one.values()]
+    assert all(text.startswith("Show ") for text in words)
+    assert section.uncover_one.keys() < section.reveals
     assert section.badges.keys() <= section.statuses.keys()
     assert set(section.badges.values()) <= COLOURS
 
@@ -115,8 +117,8 @@ def test_what_changes_the_html_changes_the_key(request: pytest.FixtureRequest, n
         if name == "state":
             view = replace(view, state="fresh")
         changed = replace(view, **{name: OTHERS[name]})
-        keys = {make_shared_key(each, 42, NOW) for each in (view, changed)}
-        html = {render_section(each, 42, "a seal") for each in (view, changed)}
+        keys = {make_shared_key(variant, 42, NOW) for variant in (view, changed)}
+        html = {render_section(variant, 42, "a seal") for variant in (view, changed)}
     assert len(html) == 2, "the test shows what the field does"
     assert len(keys) == 2
 
@@ -156,7 +158,9 @@ def test_what_where_when_and_in_which_language_is_in_the_key(
     with standing.app.test_request_context(**request_of):
         view = SectionView(SECTIONS[section], "loading")
         other = make_shared_key(view, organization, NOW + second)
-    assert [each for each in vars(usual) if getattr(usual, each) != getattr(other, each)] == [name]
+    assert [field for field in vars(usual) if getattr(usual, field) != getattr(other, field)] == [
+        name
+    ]
 
 
 def test_nothing_of_an_agent_is_in_the_key(standing: Panel) -> None:
@@ -175,12 +179,12 @@ def test_nothing_of_an_agent_is_in_the_key(standing: Panel) -> None:
 def test_what_one_agent_has_uncovered_is_kept_for_nobody(panel: Panel) -> None:
     seal = seal_of(panel.open().text)
     panel.section("orders", seal)
-    kept = len(panel.services.rendered)
+    count = len(panel.services.rendered)
     form = {"section": "orders", "reason": "Customer named the order number"}
     answer = panel.ask("POST", "/uncover", seal, data=form)
     assert "data-uncovered" in answer.text
-    assert len(panel.services.rendered) == kept
+    assert len(panel.services.rendered) == count
     again = panel.section("orders", seal_of(answer.text))
     assert "data-uncovered" in again.text
-    assert len(panel.services.rendered) <= kept
+    assert len(panel.services.rendered) <= count
     assert "data-seal" not in panel.section("orders", seal).text

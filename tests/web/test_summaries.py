@@ -26,14 +26,14 @@ def test_the_choice_itself_reads_nothing_and_its_lines_load_themselves(panel: Pa
 
 def test_each_line_is_of_the_company_of_its_card(panel: Panel) -> None:
     cards = cards_of(panel.open("two").text)
-    said = {}
+    headers = {}
     for number, card in cards.items():
         answer = panel.ask("GET", "/summaries/orders", attribute(card, "data-seal"))
-        said[number] = words_of(answer.text)
+        headers[number] = words_of(answer.text)
         assert state_of(answer.text) == "fresh"
         assert "R$" not in answer.text
-    assert said["42"] != said["45"]
-    assert said["42"].startswith("Orders: Payment failed (1), On hold (1)")
+    assert headers["42"] != headers["45"]
+    assert headers["42"].startswith("Orders: Payment failed (1), On hold (1)")
 
 
 def test_what_is_kept_stands_there_at_once(panel: Panel) -> None:

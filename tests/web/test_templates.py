@@ -21,21 +21,21 @@ class Visit:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "text"),
     [
         ("m.how(candidate, {})", "confirmed by an agent on"),
         ("m.refusals(visit, {})", "An agent said on"),
     ],
 )
 def test_a_word_of_an_agent_who_has_left_is_an_agents(
-    standing: Panel, call: str, said: str
+    standing: Panel, call: str, text: str
 ) -> None:
     candidate = Candidate(42, PICKED, "conversation", "proven", agent=99, at=1_800_000_000.0)
     with standing.app.test_request_context():
         html = render_template_string(
             f"{MACROS}{{{{ {call} }}}}", candidate=candidate, visit=Visit()
         )
-    assert said in html
+    assert text in html
 
 
 def render_results(panel: Panel, results: Results) -> str:

@@ -36,7 +36,7 @@ def catalog(locale: str) -> Catalog:
 
 def messages(locale: str) -> dict[Text, Message]:
     """Without the header, whose id is empty."""
-    return {_text(each.id): each for each in catalog(locale) if each.id}
+    return {_text(message.id): message for message in catalog(locale) if message.id}
 
 
 def _text(value: str | list[str] | tuple[str, ...]) -> Text:
@@ -48,8 +48,8 @@ def in_templates() -> Iterator[Text]:
     for path in TEMPLATES:
         for call in Environment().parse(path.read_text()).find_all(nodes.Call):
             name = call.node.name if isinstance(call.node, nodes.Name) else ""
-            strings = [each.value for each in call.find_all(nodes.Const)]
-            texts = [each for each in strings if isinstance(each, str)]
+            strings = [constant.value for constant in call.find_all(nodes.Const)]
+            texts = [string for string in strings if isinstance(string, str)]
             if name == "_":
                 yield from texts
             elif name == "ngettext" and texts:
@@ -64,29 +64,32 @@ def in_formats() -> Iterator[Text]:
                 yield str(first.value)
 
 
+TABLES = (
+    vocabulary.ORGANIZATION_STATUSES,
+    vocabulary.PAYMENT_METHODS,
+    vocabulary.CHANNELS,
+    vocabulary.ROLES,
+    labels.SEARCH_CAUSES,
+    vocabulary.ENTITLEMENT_LABELS,
+    vocabulary.INVITES,
+    vocabulary.AREAS,
+    labels.CHATWOOT_CAUSES,
+    labels.REASONS,
+    labels.SIGN_IN,
+    labels.NOTICES,
+    labels.HIDDEN_KINDS,
+    labels.CHANNEL_WARNINGS,
+    labels.SHORTCUTS,
+    labels.NOTE_OUTCOMES_SAID,
+    verification_labels.VERIFIED_BY,
+    verification_labels.HINTS,
+    verification_labels.ANSWER_NAMES,
+    verification_labels.VERIFY_REFUSALS,
+)
+
+
 def in_tables() -> Iterator[Text]:
-    for table in (
-        vocabulary.ORGANIZATION_STATUSES,
-        vocabulary.PAYMENT_METHODS,
-        vocabulary.CHANNELS,
-        vocabulary.ROLES,
-        labels.SEARCH_CAUSES,
-        vocabulary.ENTITLEMENT_LABELS,
-        vocabulary.INVITES,
-        vocabulary.AREAS,
-        labels.CHATWOOT_CAUSES,
-        labels.REASONS,
-        labels.SIGN_IN,
-        labels.NOTICES,
-        labels.HIDDEN_KINDS,
-        labels.CHANNEL_WARNINGS,
-        labels.SHORTCUTS,
-        labels.NOTE_OUTCOMES_SAID,
-        verification_labels.VERIFIED_BY,
-        verification_labels.HINTS,
-        verification_labels.ANSWER_NAMES,
-        verification_labels.VERIFY_REFUSALS,
-    ):
+    for table in TABLES:
         yield from table.values()
     yield from labels.LEFT_OUT.values()
     yield from TOTAL_LABELS
@@ -100,7 +103,7 @@ def in_tables() -> Iterator[Text]:
         yield rule.words[0] if rule.words[0] == rule.words[1] else rule.words
     for section in SECTIONS.values():
         yield from (section.title, section.empty, section.none_shown)
-        yield section.uncover
+        yield from (section.uncover, *section.uncover_one.values())
         yield section.all_shown
         yield from section.statuses.values()
         yield section.closed
@@ -111,15 +114,15 @@ def in_tables() -> Iterator[Text]:
 def sources() -> set[str]:
     """How an organization was found: the claims, what a link rests on, and what a search finds."""
     claim = {ID_ATTRIBUTE: "42"}
-    found = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
-    for here, there in ((claim, {}), ({}, claim)):
-        person = Contact(1, "", None, None, None, there)
-        claims = matching.identify(Conversation(1, 1, "", False, person, here), []).candidates
-        found |= {candidate.source for candidate in claims}
+    names = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
+    for own, other in ((claim, {}), ({}, claim)):
+        person = Contact(1, "", None, None, None, other)
+        claims = matching.identify(Conversation(1, 1, "", False, person, own), []).candidates
+        names |= {candidate.source for candidate in claims}
     kinds = search_index.make_terms(
         1, ["Acme"], "11", ["a@b.example"], ["+5561999990001"], ["PLG-2"]
     )
-    return found | set(kinds.values()) - {search_index.BY_ID, search_index.BY_NAME}
+    return names | set(kinds.values()) - {search_index.BY_ID, search_index.BY_NAME}
 
 
 def test_every_way_to_find_an_organization_has_a_name() -> None:
@@ -127,8 +130,8 @@ def test_every_way_to_find_an_organization_has_a_name() -> None:
 
 
 def used() -> set[Text]:
-    said: set[Text] = {*in_templates(), *in_formats(), *in_tables()}
-    return said - {"", ("", "")}
+    texts: set[Text] = {*in_templates(), *in_formats(), *in_tables()}
+    return texts - {"", ("", "")}
 
 
 def forms(message: Message) -> list[str]:
@@ -137,8 +140,8 @@ def forms(message: Message) -> list[str]:
 
 @pytest.mark.parametrize("locale", FOREIGN)
 def test_every_text_that_is_shown_has_a_translation(locale: str) -> None:
-    known = messages(locale)
-    missing = [text for text in used() if text not in known or not all(forms(known[text]))]
+    catalogue = messages(locale)
+    missing = [text for text in used() if text not in catalogue or not all(forms(catalogue[text]))]
     assert not missing, f"{locale}.po lacks {missing}"
 
 
@@ -156,9 +159,9 @@ def test_no_translation_is_a_guess(locale: str) -> None:
 @pytest.mark.parametrize("locale", FOREIGN)
 def test_a_translation_has_the_placeholders_of_its_text(locale: str) -> None:
     for text, message in messages(locale).items():
-        wanted = set(PLACEHOLDER.findall(text if isinstance(text, str) else text[1]))
+        names = set(PLACEHOLDER.findall(text if isinstance(text, str) else text[1]))
         for form in forms(message):
-            assert set(PLACEHOLDER.findall(form)) == wanted, (text, form)
+            assert set(PLACEHOLDER.findall(form)) == names, (text, form)
             assert "%" not in PLACEHOLDER.sub("", form), (text, form)
 
 
@@ -172,14 +175,14 @@ def test_a_translation_ends_as_its_text_does(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", FOREIGN)
 def test_the_catalog_is_what_the_templates_speak(locale: str) -> None:
-    known = messages(locale)
+    catalogue = messages(locale)
     fmt = Formats(locale, UTC)
     for text in used():
         if isinstance(text, str):
-            assert fmt.gettext(text) == known[text].string
+            assert fmt.gettext(text) == catalogue[text].string
         else:
             spoken = [fmt.ngettext(*text, count) for count in (1, 2)]
-            assert spoken == forms(known[text])
+            assert spoken == forms(catalogue[text])
 
 
 # What stands in a template between its tags, or in an attribute that people hear or see.
@@ -191,6 +194,6 @@ SPOKEN = re.compile(r"\b(?:title|aria-label|alt|placeholder)=([\"'])(.*?)\1")
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_no_template_says_a_word_past_the_catalog(path: Path) -> None:
     source = NOT_WORDS.sub("", CODE.sub("", path.read_text()))
-    spoken = [found[1] for found in SPOKEN.findall(source)]
+    spoken = [match[1] for match in SPOKEN.findall(source)]
     spoken.append(re.sub(r"<[^>]*>", " ", source))
     assert not re.search(r"[^\W\d_]", " ".join(spoken)), path

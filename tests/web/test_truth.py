@@ -63,8 +63,8 @@ Asked = dict[tuple[str, int], requests.Response]
 
 def seal(panel: Panel, organization: int) -> str:
     """An agent's, for the healthy conversation: the organization stands in the seal alone."""
-    said = Seal(AGENT, "shared-secret", 1, 101, 301, organization, "proven")
-    return panel.services.seals.sign(said)
+    own_seal = Seal(AGENT, "shared-secret", 1, 101, 301, organization, "proven")
+    return panel.services.seals.sign(own_seal)
 
 
 def fill(panel: Panel, organization: int, rows: bool = True) -> None:
@@ -112,12 +112,12 @@ def told(answer: requests.Response) -> tuple[str, str | None]:
 
 
 def expected(name: str, number: int, fault: str) -> tuple[str, str | None]:
-    without, kept = TABLE[fault]
+    without, with_copy = TABLE[fault]
     empty = number == EMPTY and name != "organization"
     # Beside records that cannot be read, "none" is not known.
-    if empty and kept[0] == "fresh" and fault != "oddrecords":
+    if empty and with_copy[0] == "fresh" and fault != "oddrecords":
         return "empty", None
-    return without if number == NONE else kept
+    return without if number == NONE else with_copy
 
 
 def test_the_table_names_every_way_to_fail() -> None:
@@ -161,9 +161,9 @@ def test_rows_are_shown_only_where_something_is_known_and_none_never_after_a_fai
 ) -> None:
     for (name, number), answer in answers[fault].items():
         state, _ = told(answer)
-        drawn = state in ("fresh", "late", "empty")
-        wanted = [number] if name == "organization" else [] if number % 1000 == EMPTY else [ROW]
-        assert rows_of(answer.text) == (wanted if drawn else [])
+        is_drawn = state in ("fresh", "late", "empty")
+        rows = [number] if name == "organization" else [] if number % 1000 == EMPTY else [ROW]
+        assert rows_of(answer.text) == (rows if is_drawn else [])
         if state != "empty" and name != "organization":
             assert SECTIONS[name].empty not in answer.text
 
@@ -172,11 +172,17 @@ def test_rows_are_shown_only_where_something_is_known_and_none_never_after_a_fai
 def test_a_glance_waits_only_for_what_is_absent_or_touched(clocked: Panel, fault: str) -> None:
     prepare(clocked)
     clocked.office.fault(fault)
-    without, kept = TABLE[fault]
+    without, with_copy = TABLE[fault]
     answers = ask_all(clocked, CACHE, clocked.section)
     for (name, number), answer in answers.items():
         aged = ("late", "aged")
-        by_copy = {NONE: without, FRESH: ("fresh", None), AGED: aged, TOUCHED: kept, EMPTY: aged}
+        by_copy = {
+            NONE: without,
+            FRESH: ("fresh", None),
+            AGED: aged,
+            TOUCHED: with_copy,
+            EMPTY: aged,
+        }
         assert told(answer) == by_copy[number], (name, number)
 
 
@@ -242,10 +248,10 @@ def test_an_open_breaker_is_late_or_failed_and_names_the_next_try(panel: Panel) 
     panel.office.fault("500")
     ask_all(panel, range(301, 304), panel.section)  # twelve reads, each tried twice
     panel.office.forget()
-    kept = panel.refresh("orders", seal(panel, FRESH))
+    answer = panel.refresh("orders", seal(panel, FRESH))
     without = panel.refresh("orders", seal(panel, NONE))
-    assert (told(kept), told(without)) == (("late", "paused"), ("failed", "paused"))
-    assert "Next try from" in kept.text
+    assert (told(answer), told(without)) == (("late", "paused"), ("failed", "paused"))
+    assert "Next try from" in answer.text
     assert "Next try from" in without.text
     assert panel.office.calls == []
 

@@ -181,14 +181,14 @@ def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel
 def test_our_own_files_leave_without_what_only_people_read(
     served: tuple[str, Worlds], name: str
 ) -> None:
-    sent = Wire(served[0], "identity").ask(f"/static/{name}").text
-    sent = sent.removesuffix(Path("static", HTMX).read_text())
-    source, (share, others) = read_source(name), KNOWN[Path(name).suffix]
-    assert len(sent) < share * len(source)
+    text = Wire(served[0], "identity").ask(f"/static/{name}").text
+    text = text.removesuffix(Path("static", HTMX).read_text())
+    source, (share, foreign_names) = read_source(name), KNOWN[Path(name).suffix]
+    assert len(text) < share * len(source)
     uncommented = re.sub(r"(?m)//.*$|/\*[^*]*\*/", "", source)
-    known = set(re.findall(others, uncommented))
-    assert len(known) > 30
-    assert [each for each in known if each not in sent] == []
+    names = set(re.findall(foreign_names, uncommented))
+    assert len(names) > 30
+    assert [name for name in names if name not in text] == []
 
 
 def read_source(name: str) -> str:

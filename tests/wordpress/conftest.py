@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.wordpress.installation import ABSENT, Site, installation, missing
+from tests.wordpress.installation import installation
+from tests.wordpress.programs import ABSENT, missing
 from tests.wordpress.receiver import SECRET, Receiver
+from tests.wordpress.sites import Site
 
 
 @pytest.fixture(scope="session")

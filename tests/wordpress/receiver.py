@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.ports import free_port
-from tests.wordpress.installation import poll
+from tests.wordpress.sites import poll
 
 SECRET = "a-secret-of-the-tests-with-many-characters"
 
@@ -43,8 +43,8 @@ class Reply:
 def refusal(status: int, code: str, **headers: str) -> Reply:
     """A refusal in the panel's own words."""
     body = json.dumps({"error": {"code": code, "detail": "…"}})
-    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Reply(status, body, named, "application/json")
+    items = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Reply(status, body, items, "application/json")
 
 
 class Receiver:
@@ -84,9 +84,9 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
-        for each in list(self._sockets):
+        for connection in list(self._sockets):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def records(self) -> list[int | str | None]:
@@ -119,8 +119,8 @@ class Receiver:
         if path != "/sync/hooks":
             return Reply(404, "<html>nothing here")
         word = self.take(hook, connection)
-        told = json.dumps({"status": word, "id": hook["id"]})
-        return Reply(200 if word == "duplicate" else 202, told, (), "application/json")
+        body = json.dumps({"status": word, "id": hook["id"]})
+        return Reply(200 if word == "duplicate" else 202, body, (), "application/json")
 
     def take(self, hook: dict[str, Any], connection: int) -> str:
         with self._lock:

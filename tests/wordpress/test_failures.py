@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import SECRET, Receiver, Reply, refusal
+from tests.wordpress.sites import Site, poll
 
 
 def fire(site: Site, first: int, last: int | None = None) -> None:
@@ -47,9 +47,9 @@ def test_a_wrong_setting_keeps_the_hooks_and_is_shown(
     fire(site, 1, 5)
     poll(lambda: site.known("last_error"))
     assert (site.waiting, receiver.records) == (5, [])
-    word, told = health(site)
-    assert (word, words in told) == ("critical", True), told
-    assert SECRET not in told
+    word, text = health(site)
+    assert (word, words in text) == ("critical", True), text
+    assert SECRET not in text
     receiver.reply = lambda hook: None
     site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
     fire(site, 6)
@@ -85,8 +85,8 @@ def test_one_hook_that_the_panel_never_takes_stops_no_other(site: Site, receiver
     fire(site, 1, 6)
     poll(lambda: site.known("delivered") == "5")
     assert receiver.records == [1, 2, 4, 5, 6]
-    told = site.sql("SELECT record, state, reason FROM wp_middag_panel_hooks")
-    assert told == [["3", "refused", "The panel cannot read this hook. (422 unreadable)"]]
+    rows = site.sql("SELECT record, state, reason FROM wp_middag_panel_hooks")
+    assert rows == [["3", "refused", "The panel cannot read this hook. (422 unreadable)"]]
     assert health(site)[0] == "recommended"
     receiver.reply = lambda hook: None
     assert "1" in site.php("echo MiddagPanelHooks\\Actions::perform( 'replay' )[1];")
@@ -141,9 +141,9 @@ def test_pauses_grow_to_an_hour_and_hooks_wait_for_a_week(site: Site, receiver: 
     assert site.sql("SELECT state FROM wp_middag_panel_hooks") == [["waiting"]]
     site.sql(f"UPDATE wp_middag_panel_hooks SET occurred_at = {int(time.time()) - 8 * 86400}")
     try_again(site)
-    (kept,) = site.sql("SELECT state, reason FROM wp_middag_panel_hooks")
-    assert kept[0] == "given up"
-    assert "did not answer" in kept[1]
+    (row,) = site.sql("SELECT state, reason FROM wp_middag_panel_hooks")
+    assert row[0] == "given up"
+    assert "did not answer" in row[1]
     receiver.start()
     site.php("MiddagPanelHooks\\Actions::perform( 'replay' );")
     site.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")

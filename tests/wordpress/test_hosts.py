@@ -5,8 +5,9 @@ import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.wordpress.installation import Site, built_in_server, poll
+from tests.wordpress.installation import built_in_server
 from tests.wordpress.receiver import Receiver
+from tests.wordpress.sites import Site, poll
 from tests.wordpress.test_failures import health
 
 GONE = "error_log,getenv,set_time_limit,ignore_user_abort,stream_socket_client,usleep"
@@ -34,8 +35,8 @@ def test_functions_that_a_host_has_taken_away_are_not_missed(
     throws = "add_filter( 'middag_panel_hook', function ( $hook ) {"
     throws += " if ( '13' === $hook['record'] ) { throw new Exception( 'x' ); } return $hook; } );"
     process = site.start_php(head + throws + fire(12, 14) + "echo 'served';", disable=GONE)
-    told = process.communicate(timeout=60)[0]
-    assert told.endswith(b"served")
+    output = process.communicate(timeout=60)[0]
+    assert output.endswith(b"served")
     receiver.await_records(2)
     assert receiver.records == [12, 14]
 
@@ -67,11 +68,11 @@ def test_what_the_database_does_not_keep_is_sent_at_once(site: Site, receiver: R
             "critical",
             "The database does not keep hooks for the contact panel",
         )
-        told = site.php(
+        output = site.php(
             "wp_insert_post( array( 'post_type' => 'middag_organization', 'post_title' => 'A' ) );"
             "echo MiddagPanelHooks\\Actions::perform( 'ring-all' )[1];"
         )
-        assert told == "The database does not keep hooks."
+        assert output == "The database does not keep hooks."
         site.sql("DELETE FROM wp_posts WHERE post_type = 'middag_organization'")
     assert site.complaints == []  # none was lost
 
@@ -91,8 +92,8 @@ def test_a_table_that_cannot_be_read_is_never_shown_as_nothing(
     site.sql("RENAME TABLE wp_middag_panel_hooks TO wp_tests_kept")
     site.sql("CREATE VIEW wp_middag_panel_hooks AS SELECT 1 AS no_such_column")
     try:
-        told = site.php("echo ( new MiddagPanelHooks\\Status() )->lines()['Waiting'];")
-        assert "Unknown column" in told
+        output = site.php("echo ( new MiddagPanelHooks\\Status() )->lines()['Waiting'];")
+        assert "Unknown column" in output
         assert health(site)[0] == "critical"
     finally:
         site.sql("DROP VIEW wp_middag_panel_hooks")
@@ -138,14 +139,14 @@ def test_a_lasting_cache_of_objects_makes_nothing_old(site: Site, receiver: Rece
     """After a drain has looked, another process writes the organization past the cache."""
     with plugin(site, OBJECT_CACHE, "object-cache.php"):
         post = "array( 'post_type' => 'middag_thing', 'post_title' => 'A' )"
-        made = int(site.php(f"echo wp_insert_post( {post} );"))
-        site.visit(f"do_action( 'middag/license.activated', {made} );")
+        post_id = int(site.php(f"echo wp_insert_post( {post} );"))
+        site.visit(f"do_action( 'middag/license.activated', {post_id} );")
         poll(lambda: site.sql("SELECT tries FROM wp_middag_panel_hooks") == [["1"]])
-        site.sql(f"INSERT INTO wp_postmeta VALUES ( NULL, {made}, 'organization_id', '42' )")
+        site.sql(f"INSERT INTO wp_postmeta VALUES ( NULL, {post_id}, 'organization_id', '42' )")
         site.sql("UPDATE wp_middag_panel_hooks SET due_at = 0")
         site.visit(fire(101, 120))
         receiver.await_records(21)
-    assert (made, 42) in {(a.record, a.organization) for a in receiver.arrivals}
+    assert (post_id, 42) in {(a.record, a.organization) for a in receiver.arrivals}
     site.php("wp_cache_flush();")
 
 

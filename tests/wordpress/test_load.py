@@ -3,31 +3,17 @@
 `make wordpress` shows the numbers of each case.
 """
 
-import logging
 import statistics
 import time
 
 import pytest
 
-from tests.wordpress.installation import Site, poll
-from tests.wordpress.receiver import Receiver, Reply, refusal
-
-log = logging.getLogger(__name__)
+from tests.wordpress.loads import fire, tell
+from tests.wordpress.receiver import Receiver, refusal
+from tests.wordpress.sites import Site, poll
 
 MOST_MILLISECONDS = 5.0  # of an action, in the median: what it adds to a customer's request
 MOST_INSERTS = 3  # the same in INSERTs of this machine, whose disk somebody else may keep busy
-ACTION = "middag/entitlement/suspended"
-
-
-def fire(first: int, last: int | None = None, name: str = ACTION) -> str:
-    return f"tests_fire('{name}', {first}, {last or first});"
-
-
-def tell(case: str, fired: int, receiver: Receiver, *numbers: str) -> None:
-    arrived = len(set(receiver.records))
-    log.info("; ".join([f"{case}: fired {fired}, arrived {arrived}", *numbers]))
-
-
 INSERTS = """
     global $wpdb;
     $wpdb->query( 'CREATE TABLE IF NOT EXISTS wp_tests_rows ( id SERIAL )' );
@@ -81,13 +67,13 @@ def test_processes_at_once_while_a_slow_panel_takes(
     receiver.delay = 0.1
     site.visit(fire(1, 10))  # the drain is at work
     poll(lambda: receiver.tries >= 2)
-    each = 20
+    count = 20
     begun = time.monotonic()
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
-    ranges = [(100 * n, 100 * n + each - 1) for n in range(1, processes + 1)]
+    ranges = [(100 * n, 100 * n + count - 1) for n in range(1, processes + 1)]
     started = [site.start_php(head + fire(first, last)) for first, last in ranges]
     visits = [site.visit(fire(1000 + n)).seconds for n in range(20)]
-    fired = 10 + processes * each + len(visits)
+    fired = 10 + processes * count + len(visits)
     receiver.await_records(fired, 60)
     for process in started:
         process.communicate(timeout=60)
@@ -207,128 +193,6 @@ def test_twenty_saves_of_one_record_wait_as_one(site: Site, receiver: Receiver) 
     poll(lambda: site.waiting == 0)
     tell("20 saves of one record while the panel was away", 1, receiver)
     assert receiver.records == [7]
-
-
-def test_a_repeat_while_its_row_is_being_posted_is_sent_again(
-    site: Site, receiver: Receiver
-) -> None:
-    receiver.hang.set()
-    site.visit(fire(7))
-    poll(lambda: receiver.tries == 1)
-    site.visit(fire(7))
-    receiver.hang.clear()
-    poll(lambda: len(receiver.arrivals) == 2)
-    poll(lambda: site.waiting == 0)
-    assert receiver.arrivals[0].id != receiver.arrivals[1].id
-
-
-@pytest.mark.parametrize("end", ["posix_kill( getmypid(), SIGKILL );", "str_repeat( 'x', 1e9 );"])
-def test_a_request_that_dies_loses_nothing(site: Site, receiver: Receiver, end: str) -> None:
-    """The row is there at once, and is sent by whoever comes next."""
-    head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
-    site.start_php(head + fire(1, 20) + end).communicate(timeout=60)
-    site.visit(fire(21))
-    receiver.await_records(21)
-    tell("a process that dies after 20 events", 21, receiver)
-
-
-def test_a_drain_that_is_killed_loses_nothing(site: Site, receiver: Receiver) -> None:
-    """Its lease ends by itself after half a minute; what it had sent may come again, by its id."""
-    receiver.delay = 0.05
-    head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
-    process = site.start_php(head + fire(1, 60))
-    poll(lambda: len(receiver.arrivals) >= 10)
-    process.kill()
-    process.communicate()
-    killed_at = time.monotonic()
-    site.visit(fire(61))
-    time.sleep(0.5)
-    assert len(set(receiver.records)) < 61  # the lease still stands
-    site.sql("UPDATE wp_middag_panel_state SET until = until - 31 WHERE name = 'lease'")
-    site.visit(fire(62))
-    receiver.await_records(62)
-    tell("a drain that is killed", 62, receiver, f"{time.monotonic() - killed_at:.1f} s")
-    assert receiver.doubled == 0
-
-
-def await_jobs(site: Site, number: int) -> None:
-    poll(lambda: len(site.sql("SELECT ran_at FROM wp_tests_jobs")) >= number, 20)
-
-
-def test_jobs_of_others_run_on_time_while_the_panel_hangs(site: Site, receiver: Receiver) -> None:
-    """Twelve hooks wait, our own job is due, and so is another plugin's."""
-    receiver.hang.set()
-    site.sql("CREATE TABLE IF NOT EXISTS wp_tests_jobs ( ran_at DOUBLE )")
-    site.sql("DELETE FROM wp_tests_jobs")
-    site.visit(fire(1, 12))
-    late = []
-    for number in range(2):
-        site.outlast()  # so that our own job would have to send
-        due = f"time() - 1, 'tests_job', array( {number} )"
-        ours = "wp_clear_scheduled_hook( 'middag_panel_drain' );"
-        ours += (
-            "wp_schedule_event( time() - 5, 'middag_panel_five_minutes', 'middag_panel_drain' );"
-        )
-        site.visit(f"{ours} wp_schedule_single_event( {due} ); echo 1;")
-        site.sql("DELETE FROM wp_options WHERE option_name = '_transient_doing_cron'")
-        asked = time.time()
-        site.get()  # a visitor: WordPress starts its scheduler
-        await_jobs(site, number + 1)
-        late.append(float(site.sql("SELECT MAX(ran_at) FROM wp_tests_jobs")[0][0]) - asked)
-    receiver.hang.clear()
-    receiver.await_records(12, 60)
-    tell("other jobs while the panel hangs", 12, receiver, f"at most {max(late):.2f} s late")
-    assert max(late) < 3
-
-
-def test_without_the_scheduler_events_are_sent_all_the_same(site: Site, receiver: Receiver) -> None:
-    site.configure(DISABLE_WP_CRON="true")
-    for record in range(1, 11):
-        site.visit(fire(record))
-        receiver.await_records(record, 3)
-    tell("DISABLE_WP_CRON, an event at a time", 10, receiver)
-    receiver.stop()
-    site.visit(fire(11, 20))
-    site.outlast()
-    receiver.start()
-    # Nobody stays after ten minutes, and nothing happens any more: a visitor is enough.
-    jobs = "$jobs = _get_cron_array(); $at = wp_next_scheduled( 'middag_panel_drain' );"
-    jobs += "wp_clear_scheduled_hook( 'middag_panel_drain' );"
-    site.visit(
-        jobs
-        + "wp_schedule_event( time() - 1000, 'middag_panel_five_minutes', 'middag_panel_drain' );"
-    )
-    assert len(set(receiver.records)) == 10
-    site.get()
-    receiver.await_records(20)
-    tell("DISABLE_WP_CRON, after an outage, by a visitor", 20, receiver)
-
-
-def test_a_transaction_that_somebody_left_open_stops_no_drain(
-    site: Site, receiver: Receiver
-) -> None:
-    begin = "$GLOBALS['wpdb']->query( 'START TRANSACTION' );"
-    site.visit(f"{fire(1)} {begin} {fire(2)}")
-    receiver.await_records(1)
-    poll(lambda: site.waiting == 0)
-    assert receiver.records == [1]  # the other one was taken back, with all that it was about
-
-
-def test_tables_that_somebody_emptied_stop_no_drain(site: Site, receiver: Receiver) -> None:
-    site.sql("DELETE FROM wp_middag_panel_state")
-    site.visit(fire(1))
-    receiver.await_records(1)
-
-
-def test_a_page_that_answers_200_to_everything_has_taken_nothing(
-    site: Site, receiver: Receiver
-) -> None:
-    receiver.reply = lambda hook: Reply(200, "<html>Welcome")
-    site.visit(fire(1, 5))
-    poll(lambda: site.known("last_error"))
-    assert site.waiting == 5
-    receiver.reply = lambda hook: None
-    receiver.await_records(5, 30)
 
 
 def test_the_log_is_silent(site: Site) -> None:

@@ -6,8 +6,8 @@ import re
 import pytest
 import requests
 
-from tests.wordpress.installation import Site, poll
 from tests.wordpress.receiver import SECRET, Receiver, refusal
+from tests.wordpress.sites import Site, poll
 
 PAGE = "/wp-admin/tools.php?page=middag-panel-hooks"
 
@@ -81,12 +81,12 @@ def test_what_waits_and_was_delivered_is_counted(
     for _ in range(2):
         site.visit("tests_fire('middag/quote/paid', 4, 5);")
     poll(lambda: site.known("last_error"))
-    told = rows(administrator.open().text)
-    assert told["Waiting"].startswith("2 (the oldest for ")
-    assert told["Delivered"] == "3"
-    assert "did not answer" in told["Last error"]
-    assert told["Panel"] == f"{receiver.url}/sync/hooks (constant MIDDAG_PANEL_URL)"
-    assert told["Secret"] == "constant CHATWOOT_CONTACT_VIEW_SECRET"
+    table = rows(administrator.open().text)
+    assert table["Waiting"].startswith("2 (the oldest for ")
+    assert table["Delivered"] == "3"
+    assert "did not answer" in table["Last error"]
+    assert table["Panel"] == f"{receiver.url}/sync/hooks (constant MIDDAG_PANEL_URL)"
+    assert table["Secret"] == "constant CHATWOOT_CONTACT_VIEW_SECRET"
     receiver.start()
     administrator.press("send")
     poll(lambda: len(receiver.arrivals) == 5)
@@ -96,14 +96,14 @@ def test_ringing_for_every_organization_is_the_first_fill(
     site: Site, receiver: Receiver, administrator: Administrator
 ) -> None:
     assert "No organization was found" in administrator.press("ring-all").text
-    made = site.php(
+    output = site.php(
         """for ( $i = 0; $i < 1200; $i++ ) {
             $GLOBALS['wpdb']->insert( $GLOBALS['wpdb']->posts, array( 'post_type' =>
                 'middag_organization', 'post_title' => "O $i", 'post_status' => 'publish' ) );
             echo $GLOBALS['wpdb']->insert_id, ' ';
         }"""
     )
-    ids = [int(each) for each in made.split()]
+    ids = [int(part) for part in output.split()]
     text = administrator.press("ring-all").text
     assert "Organizations for which a hook waits now: 1,200." in text
     poll(lambda: len(receiver.arrivals) == 1200, 60)
@@ -189,16 +189,16 @@ def test_a_late_scheduler_is_named_with_what_it_needs(
     late = "add_filter( 'pre_get_ready_cron_jobs', '__return_empty_array' );"
     late += "wp_clear_scheduled_hook( 'middag_panel_drain' );"
     late += "wp_schedule_event( time() - 1000, 'middag_panel_five_minutes', 'middag_panel_drain' );"
-    told = site.php(late + "print_r( MiddagPanelHooks\\Site_Health::test() );")
-    assert "DISABLE_WP_CRON is set, and nobody calls wp-cron.php" in html.unescape(told)
+    output = site.php(late + "print_r( MiddagPanelHooks\\Site_Health::test() );")
+    assert "DISABLE_WP_CRON is set, and nobody calls wp-cron.php" in html.unescape(output)
 
 
 def test_portuguese_is_spoken_where_the_site_speaks_it(
     site: Site, receiver: Receiver, administrator: Administrator
 ) -> None:
     locale = "add_filter( 'locale', function () { return 'pt_BR'; } );"
-    told = site.php(locale + "echo implode( '|', MiddagPanelHooks\\Actions::labels() );")
-    assert told.split("|")[0] == "Enviar um aviso de teste"
+    output = site.php(locale + "echo implode( '|', MiddagPanelHooks\\Actions::labels() );")
+    assert output.split("|")[0] == "Enviar um aviso de teste"
 
 
 # -- WP-CLI: its own API is played, for Debian has no package of it --------------------------------

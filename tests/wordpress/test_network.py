@@ -6,16 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.wordpress.installation import (
-    ABSENT,
-    Site,
-    built_in_server,
-    installation,
-    make_network,
-    missing,
-    poll,
-)
+from tests.wordpress.installation import built_in_server, installation, make_network
+from tests.wordpress.programs import ABSENT, missing
 from tests.wordpress.receiver import SECRET, Receiver
+from tests.wordpress.sites import Site, poll
 from tests.wordpress.test_looking import Administrator, rows
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from panel.data.inbox import hooks
 from panel.demo.worlds import SECRET
 from panel.sync.events import find_kind
 from tests.conftest import API, Panel, panels_before, rows_of, state_of, worlds_on_sockets
-from tests.wordpress.installation import Site, poll
+from tests.wordpress.sites import Site, poll
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def order(status: str, **fields: Any) -> dict[str, Any]:
 
 def make(site: Site, domain: str, fields: dict[str, Any]) -> int:
     """A record in WordPress; its id."""
-    told = json.dumps(fields)
+    body = json.dumps(fields)
     return int(
-        site.php(f"echo tests_make( '{domain}', json_decode( <<<'J'\n{told}\nJ\n, true ) );")
+        site.php(f"echo tests_make( '{domain}', json_decode( <<<'J'\n{body}\nJ\n, true ) );")
     )
 
 
@@ -100,15 +100,15 @@ def test_what_the_panel_shows_is_what_wordpress_holds(site: Site, panel: Panel) 
     licence = {"organization_id": ACME, "product_name": "Relatórios Avançados", "status": "active"}
     licenses = [make(site, "license", licence | {"expires_at": "2099-04-01T00:00:00Z"})]
     seal = panel.proven("healthy", ACME)
-    shown = {name: panel.section(name, seal).text for name in ("orders", "quotes", "licenses")}
-    assert {name: state_of(body) for name, body in shown.items()} == dict.fromkeys(shown, "fresh")
-    wanted = {number for number, status in orders.items() if status in OPEN}
-    assert set(open_rows_of(shown["orders"])) == wanted
-    assert len(wanted) == 24  # of 48, on three pages
-    wanted = {number for number, status in quotes.items() if status in ("sent", "viewed")}
-    assert set(open_rows_of(shown["quotes"])) == wanted
-    assert rows_of(shown["licenses"]) == licenses
-    assert "1.250,00" in text_of(shown["orders"])
+    values = {name: panel.section(name, seal).text for name in ("orders", "quotes", "licenses")}
+    assert {name: state_of(body) for name, body in values.items()} == dict.fromkeys(values, "fresh")
+    numbers = {number for number, status in orders.items() if status in OPEN}
+    assert set(open_rows_of(values["orders"])) == numbers
+    assert len(numbers) == 24  # of 48, on three pages
+    numbers = {number for number, status in quotes.items() if status in ("sent", "viewed")}
+    assert set(open_rows_of(values["quotes"])) == numbers
+    assert rows_of(values["licenses"]) == licenses
+    assert "1.250,00" in text_of(values["orders"])
     organization = text_of(panel.section("organization", seal).text)
     assert NAME in organization
 
@@ -209,13 +209,13 @@ def test_an_odd_name_is_shown_as_it_is_meant(site: Site, panel: Panel, oddity: s
 )
 def test_an_odd_list_is_shown_whole(site: Site, panel: Panel, oddity: str) -> None:
     make(site, "organization", ORGANIZATION)
-    made = {make(site, "order", order("processing")) for _ in range(3)}
+    numbers = {make(site, "order", order("processing")) for _ in range(3)}
     site.php(f"update_option( 'tests_list_oddity', '{oddity}' );")
     try:
         body = panel.section("orders", panel.proven("healthy", ACME)).text
     finally:
         site.php("delete_option( 'tests_list_oddity' );")
-    assert set(rows_of(body)) == made
+    assert set(rows_of(body)) == numbers
     assert state_of(body) == "fresh"
 
 
@@ -240,24 +240,24 @@ def test_a_load_of_events_arrives_in_the_real_panel(site: Site, panel: Panel) ->
         site.visit(f"tests_fire('{name}', 1, 100);")
     site.visit("tests_fire('middag/collaborator.added', 1, 100);")
     poll(lambda: len(received(panel)) == 400, 60)
-    kept = received(panel)
-    assert len(set(kept)) == 400
-    assert {organization for _, organization, _ in kept} == {ACME}
-    assert all(find_kind(kind) for kind, _, _ in kept)
-    log.info("the real panel: fired 400, kept %d", len(set(kept)))
+    arrivals = received(panel)
+    assert len(set(arrivals)) == 400
+    assert {organization for _, organization, _ in arrivals} == {ACME}
+    assert all(find_kind(kind) for kind, _, _ in arrivals)
+    log.info("the real panel: fired 400, kept %d", len(set(arrivals)))
 
 
 def test_the_first_fill_rings_for_every_organization(site: Site, panel: Panel) -> None:
-    made = {make(site, "organization", {"name": f"O {n}"}) for n in range(5)}
+    numbers = {make(site, "organization", {"name": f"O {n}"}) for n in range(5)}
     poll(lambda: site.waiting == 0)
     rung = "MiddagPanelHooks\\Actions::perform( 'ring-all' );"
     site.php(rung)
-    poll(lambda: {o for kind, o, _ in received(panel) if kind == "organization.updated"} >= made)
+    poll(lambda: {o for kind, o, _ in received(panel) if kind == "organization.updated"} >= numbers)
 
 
 def test_a_test_hook_is_ignored_and_kept(site: Site, panel: Panel) -> None:
-    told = site.php("echo MiddagPanelHooks\\Actions::perform( 'test' )[1];")
-    assert told == "The panel has taken the test hook (202 ignored)."
+    output = site.php("echo MiddagPanelHooks\\Actions::perform( 'test' )[1];")
+    assert output == "The panel has taken the test hook (202 ignored)."
     assert received(panel) == [("sender.test", None, None)]
 
 

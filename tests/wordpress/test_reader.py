@@ -9,7 +9,9 @@ import pytest
 
 from panel.demo.worlds import SECRET
 from tests.conftest import panels_before, worlds_on_sockets
-from tests.wordpress.installation import ABSENT, ROOT, installation, missing, poll
+from tests.wordpress.installation import installation
+from tests.wordpress.programs import ABSENT, ROOT, missing
+from tests.wordpress.sites import poll
 from tests.wordpress.test_looking import Administrator, rows
 from tests.wordpress.test_panel import received
 
@@ -19,6 +21,21 @@ BLOCKS = [
     for language, block in re.findall(r"```(\w*)\n(.*?)```", TEXT, re.DOTALL)
 ]
 WORDS = re.search(r"\*\*It works when the page says \"(.*?)\"", TEXT.replace("\n   ", " "))
+
+
+def execute(commands: str, folder: Path, **environ: str) -> str:
+    """All that a shell prints that runs these commands in the folder."""
+    environ = {"PATH": os.environ["PATH"], **environ}
+    ended = subprocess.run(
+        ["sh", "-ec", commands],
+        check=True,
+        env=environ,
+        cwd=folder,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    return ended.stdout + ended.stderr
 
 
 def test_a_reader_gets_to_see_that_it_works(tmp_path: Path) -> None:
@@ -33,8 +50,7 @@ def test_a_reader_gets_to_see_that_it_works(tmp_path: Path) -> None:
     ):
         panel = make()
         # 1: the commands, in the repository's folder
-        environ = {"PATH": os.environ["PATH"], "WORDPRESS": str(site.root)}
-        subprocess.run(["sh", "-ec", copy], check=True, env=environ, cwd=ROOT, timeout=30)
+        execute(copy, ROOT, WORDPRESS=str(site.root))
         # 2: the lines, above the one that the text names, with the reader's own values
         config = site.root / "wp-config.php"
         above = "require_once ABSPATH . 'wp-settings.php';"
@@ -52,15 +68,6 @@ def test_a_reader_gets_to_see_that_it_works(tmp_path: Path) -> None:
         # and an event of their own, in WordPress's folder
         delivered = int(rows(reader.open().text)["Delivered"])
         command = event.replace("shop.example.com", site.host)
-        ran = subprocess.run(
-            ["sh", "-ec", command],
-            check=True,
-            env={"PATH": os.environ["PATH"]},
-            cwd=site.root,
-            timeout=60,
-            capture_output=True,
-            text=True,
-        )
-        assert "middag" not in (ran.stdout + ran.stderr).lower()
+        assert "middag" not in execute(command, site.root).lower()
         poll(lambda: ("organization.updated", 42, None) in received(panel))
         poll(lambda: int(rows(reader.open().text)["Delivered"]) == delivered + 1)

@@ -28,7 +28,7 @@ def upgrade(connection: Connection, target: str = "head") -> None:
     context = MigrationContext.configure(connection)
     present = context.get_current_revision() or "base"
     for script in reversed(list(scripts.iterate_revisions(target, present))):
-        if present != "base":  # a first start is no news
+        if present != "base":  # a first start is not logged
             log.warning("upgrading the database to schema %s", script.revision)
         with Operations.context(context):
             script.module.upgrade()
@@ -37,6 +37,6 @@ def upgrade(connection: Connection, target: str = "head") -> None:
 
 
 def _find_oldest_code(scripts: Iterable[Script]) -> int:
-    """The oldest program that may run: a later revision never allows what an earlier one
-    forbade."""
+    """Return the oldest program that may run: a later revision never admits a program that an
+    earlier one excluded."""
     return max(int(script.module.OLDEST_CODE) for script in scripts)

@@ -14,7 +14,7 @@ VERSION_TABLE = "alembic_version"
 
 compatibility = Table(
     "compatibility",
-    MetaData(),  # of its own: `db.metadata` has the tables that revisions make
+    MetaData(),  # not `db.metadata`, which has the tables that revisions make
     Column("oldest_code", Integer, primary_key=True, autoincrement=False),
 )
 
@@ -25,14 +25,15 @@ class WrongSchema(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """`schema`: the newest revision, 0 before the first; `oldest_code`: may still run on it."""
+    """`schema`: the newest revision, 0 before the first; `oldest_code`: the schema of the oldest
+    program that may still run."""
 
     schema: int = 0
     oldest_code: int = 0
 
 
 def read_version(connection: Connection) -> Version:
-    """The database's version. Raises `WrongSchema` when its version is not one of ours."""
+    """Read the database's version. Raises `WrongSchema` when the version is none of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return Version()
     number = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 (ours)

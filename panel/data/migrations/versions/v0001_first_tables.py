@@ -16,7 +16,8 @@ OLDEST_CODE = 1
 
 
 def upgrade() -> None:
-    """Words, people and ties first; then what came, what was shown, and wrong proofs."""
+    """Make the tables of words, people and links first; then those of hooks, of the access log, and
+    of wrong proofs."""
     _make_links()
     _make_organizations()
     _make_people()
@@ -85,7 +86,8 @@ def _make_people() -> None:
 def _make_terms() -> None:
     _make_table(
         "terms",
-        # By bytes in both databases: a range of prefixes needs an order that knows no language.
+        # Both databases sort this column by bytes: a range of prefixes needs an order that knows no
+        # language.
         sa.Column(
             "word",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
@@ -160,12 +162,13 @@ def _make_passes() -> None:
 
 
 def _make_table(name: str, *parts: SchemaItem, **options: bool) -> None:
-    """Unless it is there. Raises `WrongSchema` when one of that name is not ours."""
-    found = sa.inspect(op.get_bind())
-    if not found.has_table(name):
+    """Make the table unless it exists. Raises `WrongSchema` when a table of that name is not
+    ours."""
+    inspector = sa.inspect(op.get_bind())
+    if not inspector.has_table(name):
         op.create_table(name, *parts, **options)
         return
-    columns = {column["name"] for column in found.get_columns(name)}
+    columns = {column["name"] for column in inspector.get_columns(name)}
     for part in parts:
         if isinstance(part, sa.Column) and part.name not in columns:
             raise WrongSchema(

@@ -18,7 +18,7 @@ KEPT = {
 
 
 def upgrade() -> None:
-    """The table, and a row for each sender of whom something was kept."""
+    """Make the table, and a row for each sender whose hooks were kept."""
     op.create_table(
         "deliveries",
         sa.Column("sender", sa.String(8), primary_key=True),

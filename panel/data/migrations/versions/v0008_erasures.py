@@ -1,4 +1,4 @@
-"""Contacts that were deleted in Chatwoot, as marks, and the marks' key (2026-11-30).
+"""Erasures: marks of people whose contact was deleted in Chatwoot, and the marks' key (2026-11-30).
 
 An older program makes such a contact again, as before.
 """

@@ -1,0 +1,1 @@
+"""How the text of an environment variable becomes a value."""
