@@ -169,8 +169,7 @@ def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
 
     page.route("**/static/panel.js*", hold)
     page.goto(demo.launch_url, wait_until="commit")
-    page.wait_for_selector("#panel[data-panel=waiting]", state="attached")
-    page.wait_for_function("document.querySelector('script[defer]')")
+    page.wait_for_function("document.querySelector('script')")
     say_in_app(page, demo.context("healthy"))
     page.evaluate("new Promise((done) => setTimeout(done))")  # so that it has been heard
     held[0].continue_()
