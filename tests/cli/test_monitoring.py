@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_the_counters_of_a_killed_gunicorn_go_with_the_next_start(
         for _ in range(3):
             process, listening = start(settings)
             processes.append(process)
-            wait_until(lambda at=listening: answers(f"http://{at}"), 60)
+            wait_until(partial(answers, f"http://{listening}"), 60)
             [folder] = find_folders(process.pid)
             os.utime(folder, (0, 0))
             if len(processes) == 1:
