@@ -159,7 +159,7 @@ def test_503_while_somebody_else_holds_the_database(
         assert touched(panel, before) == set()
         connection.rollback()
     foreign.dispose()
-    # Nothing was kept, so the repetition counts as the first delivery.
+    # The hook was not kept, so the repetition counts as the first delivery.
     assert ring(data={"organization_id": 42}).status_code == 202
 
 

@@ -9,7 +9,7 @@ from panel.environment.variables import MASK_NAMES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, rows_of, seal_of, state_of, words_of
 
-# This total proves units.
+# The fraction of the total proves units.
 UNITS = {"id": 9, "status": "completed", "total": 80.5, "currency": "BRL"}
 BY_LINES = {
     "id": 9,

@@ -178,14 +178,14 @@ def test_notes_have_a_button_of_their_own_where_their_section_has_none(
     plant(panel, 42)
     seal = seal_of(panel.open("healthy").text)
     button = 'id="uncover-notes-3"'
-    page, opened = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
-    assert ("data-masked" in opened) is (mask != "never")
-    assert (button in opened) is (mask == "secrets")
+    page, row = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
+    assert ("data-masked" in row) is (mask != "never")
+    assert (button in row) is (mask == "secrets")
     form = {"section": "quotes", "reason": "named the quote"}
     answer = panel.ask("POST", "/uncover", seal, data=form).text
-    opened = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
-    assert find_shown(opened) >= {FREE_TEXT}
-    assert button not in opened
+    row = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
+    assert find_shown(row) >= {FREE_TEXT}
+    assert button not in row
     if mask != "never":  # the place of the row is another one, so that it is asked for anew
         assert 'id="in-quotes-3-masked"' in page
         assert 'id="in-quotes-3"' in answer

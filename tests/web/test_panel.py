@@ -223,7 +223,7 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "phrase"),
     [
         ({"status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
         ({"status": "verified", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
@@ -235,7 +235,7 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
     ],
 )
 def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands(
-    panel: Panel, fields: dict[str, str], said: str
+    panel: Panel, fields: dict[str, str], phrase: str
 ) -> None:
     document = {**panel.office.organizations[42], **fields, "city": None, "state": None}
     document |= {"country": None, "legal_name": None}
@@ -243,8 +243,8 @@ def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands
         del document["verification_status"]
     panel.office.put("organization", 42, document)
     words = words_of(panel.section("organization", panel.proven("healthy")).text)
-    assert said.format(cnpj=document["cnpj"]) in words
-    assert ("Status" in words) is ("Status" in said)
+    assert phrase.format(cnpj=document["cnpj"]) in words
+    assert ("Status" in words) is ("Status" in phrase)
     assert "erified" not in words
 
 

@@ -84,7 +84,7 @@ def test_it_is_told_since_the_company_was_opened_before_the_customer_began_to_wa
     set_moments(panel, waits=time.time() - DAY)
     ring(panel, "order.paid", 501)
     date_hooks(panel, time.time() - 5 * DAY)
-    # Nobody had opened it, so changes count from the conversation's beginning.
+    # The panel was never opened, so changes count from the conversation's beginning.
     assert "order 501 paid" in recent(panel)
     show(panel, time.time() - 6 * DAY)
     show(panel, time.time() - 3 * DAY, organization=43)

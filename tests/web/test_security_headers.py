@@ -85,6 +85,7 @@ ROWS = (
     Row("/metrics", "GET", 401, JSON, "forwarded"),
     Row("/sync/hooks", "POST", 415, JSON),
     Row("/sync/hooks", "GET", 405, JSON),
+    Row("/sync/openapi.json", "GET", 200, JSON),
     Row("/sync/chatwoot", "POST", 401, JSON),
     Row(STATIC, "GET", 200, "text/javascript; charset=utf-8", "", "/static/panel.js", ASK),
     Row(STATIC, "GET", 404, JSON, "", "/static/nothing.js", ASK),

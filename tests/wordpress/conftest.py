@@ -26,8 +26,8 @@ def _receiving() -> Receiver:
 
 @pytest.fixture
 def receiver(_receiving: Receiver) -> Iterator[Receiver]:
-    """A stand-in for the panel on a socket. It ends before the site is cleaned, so that no drain
-    goes on."""
+    """A stand-in for the panel on a socket, which ends before the site is cleaned, so that no
+    drain goes on."""
     _receiving.forget()
     _receiving.start()
     yield _receiving

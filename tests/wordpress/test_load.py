@@ -93,7 +93,7 @@ def test_processes_at_once_while_a_slow_panel_takes(
 
 @pytest.mark.parametrize("refuses", [True, False], ids=["no connection", "503"])
 def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuses: bool) -> None:
-    """Nobody visits after the panel's return: a process has waited for it, for a while."""
+    """A process waits for the panel's return, so no later visit is needed."""
     if refuses:
         receiver.stop()
     else:
@@ -114,7 +114,7 @@ def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuse
 
 
 def test_more_than_one_process_can_send_in_its_time(site: Site, receiver: Receiver) -> None:
-    """Nobody visits: a process starts the next one when its twenty seconds are over."""
+    """A process starts the next one when its twenty seconds are over, so no visit is needed."""
     receiver.delay = 0.3
     site.visit(fire(1, 80))
     waited = receiver.await_records(80, 60)
