@@ -22,7 +22,9 @@ from werkzeug.http import parse_accept_header
 from panel import services
 from panel.web.bundle import bundle
 
-SCRIPT, MODULES = "panel.js", "js"  # the file that is sent, and the folder that it is made from
+SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the scripts that are sent,
+MODULES = "js/"  # and the folder that both are made from
+HTMX = "vendor/htmx-4.0.1.min.js"
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # a smaller body fits into one packet uncompressed
 # The first one that the browser accepts is taken: the quick function for an answer, the thorough
@@ -108,18 +110,22 @@ def show_file(name: str) -> Response:
 def _read_assets(folder: Path) -> dict[str, Asset]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    files[SCRIPT] = _take_script(files)
+    files[SCRIPT], files[REST_SCRIPT] = _take_scripts(files)
     # Without the files of `vendor/`.
     ours = {name: plain for name, plain in files.items() if "/" not in name}
     minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, minified, strict=True))
+    # Ours first: it takes the launch key out of the address before htmx starts. One file of both is
+    # smaller than two.
+    files[SCRIPT] += b"\n" + files[HTMX]
     return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
 
 
-def _take_script(files: dict[str, bytes]) -> bytes:
-    """Move our modules out of `files` into one script: browsers never ask for them."""
-    paths = [name for name in files if name.startswith(f"{MODULES}/")]
-    return bundle({Path(name).name: files.pop(name).decode() for name in paths}).encode()
+def _take_scripts(files: dict[str, bytes]) -> list[bytes]:
+    """Move our modules out of `files` into two scripts: browsers never ask for them."""
+    paths = [name for name in files if name.startswith(MODULES)]
+    scripts = bundle({Path(name).name: files.pop(name).decode() for name in paths})
+    return [script.encode() for script in scripts]
 
 
 def _guess_kind(name: str) -> str:

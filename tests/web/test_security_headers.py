@@ -42,6 +42,8 @@ ROWS = (
     Row("/", "GET", 200, HTML),
     Row("/", "HEAD", 200, HTML),
     Row("/", "PUT", 405, JSON),
+    Row("/dialogs/<name>", "GET", 200, HTML, "", "/dialogs/uncover"),
+    Row("/dialogs/<name>", "GET", 404, JSON, "", "/dialogs/nothing"),
     Row("/contact", "POST", 200, HTML, "key"),
     Row("/contact", "POST", 403, HTML),
     Row("/contact", "PUT", 405, JSON),
