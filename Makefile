@@ -2,18 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wordpress run check bench screenshots lock
+.PHONY: demo test wordpress run check bench fuzz chaos screenshots lock
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
 	$(BIN)/python -m panel.demo
 
-# Two processes, a file at a time; all in one, for a debugger: make test ARGS="-n 0 tests/test_x.py"
+# Two processes, a file at a time; in a single process, for a debugger: make test ARGS="-n 0
+# tests/test_x.py"
 test: .venv/.installed
 	tests/machine.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
 
-# The must-use plugin on a real WordPress; it says what was fired, what arrived, and how fast
+# The must-use plugin on a real WordPress; prints the fired and the arrived events, and the times
 SHOW := -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 wordpress: .venv/.installed
 	tests/machine.sh
@@ -33,6 +34,17 @@ check: .venv/.installed
 # Some minutes, on loopback alone; a minute: make bench ARGS=--quick
 bench: .venv/.installed
 	$(BIN)/python -m bench $(ARGS)
+
+# What foreign data and 100,000 hooks do to us; as long again, with other values: PANEL_FUZZ_SEED=2
+fuzz: export PANEL_FUZZ ?= 2000
+fuzz: .venv/.installed
+	$(BIN)/python -m pytest tests/fuzz -q -s $(ARGS)
+
+# Everything is killed, cut off or slow, for three minutes; longer: make chaos PANEL_STORM=1800
+chaos: export PANEL_STORM ?= 180
+chaos: .venv/.installed
+	tests/machine.sh
+	$(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
 
 # Every state × light and dark × both languages × four widths: build/screenshots/index.html
 screenshots: .venv/.installed

@@ -1,4 +1,4 @@
-"""ROWS: what is measured, against what, and what must be reached."""
+"""ROWS: the measurements, their rivals, and their marks."""
 
 from bench import flood, growth, lanes, night, path, reading, scale, shop, trouble, writing
 from bench.figures import Mark
@@ -166,7 +166,7 @@ ROWS: tuple[Row, ...] = (
         ),
         Line(
             "calls of the reconcile beside a flood of hooks",
-            "the budget of a minute",
+            "all calls of that minute",
             Mark(">=", 0.25),
         ),
         on_redis=NEVER,

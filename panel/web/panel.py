@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from panel import metrics
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
 from panel.customer.acquaintance import learn_organization

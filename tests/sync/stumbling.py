@@ -177,12 +177,12 @@ class Story:
         for wave in range(SIZE.kills + 1):
             last = wave == SIZE.kills
             names = range(wave * per_wave, SIZE.hooks if last else (wave + 1) * per_wave)
-            hooks = [self._hook(number) for number in names]
+            hooks = [self.hook(number) for number in names]
             hooks += self.dice.choices(hooks, k=len(hooks) // 3)
             self.dice.shuffle(hooks)
             yield hooks
 
-    def _hook(self, number: int) -> Json:
+    def hook(self, number: int) -> Json:
         company = self.dice.choice(self.companies)
         envelope: Json = {"id": f"h{number}", "timestamp": "2026-05-04T14:30:00Z"}
         if number % 50 == 7:
@@ -238,6 +238,7 @@ class House:
 
     environ: Mapping[str, str]
     listener: socket.socket
+    app: str = SIZE.app
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
 
@@ -254,8 +255,8 @@ class House:
 
     def start(self, name: str) -> None:
         python, number = [sys.executable, "-m"], self.listener.fileno()
-        web = ["gunicorn", f"{SIZE.app}()", "--workers", "2", "--bind", f"fd://{number}"]
-        worker = ["flask", "--app", SIZE.app, "sync", "worker"]
+        web = ["gunicorn", f"{self.app}()", "--workers", "2", "--bind", f"fd://{number}"]
+        worker = ["flask", "--app", self.app, "sync", "worker"]
         with (Path(self.environ["HOME"]) / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [*python, *(web if name == "web" else worker)],
@@ -276,9 +277,9 @@ class House:
 
 
 @contextmanager
-def house(environ: Mapping[str, str]) -> Iterator[House]:
+def house(environ: Mapping[str, str], app: str = SIZE.app) -> Iterator[House]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        first_house = House(environ, listener)
+        first_house = House(environ, listener, app)
         try:
             for name in first_house.names:
                 first_house.start(name)

@@ -1,4 +1,4 @@
-"""Two scripts of many modules: put together by text, for our modules keep some rules."""
+"""Two scripts of many modules: joining them as text is safe, for our modules keep some rules."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ TEXT = re.compile(r'"[^"\n]*"')
 
 
 def imported(text: str) -> dict[str, set[str]]:
-    """The names that a module takes from each other module."""
+    """Return the names that a module imports from each other module."""
     return {module: set(re.findall(r"\w+", names)) for names, module in NAMES.findall(text)}
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: compressed, once, and little of it. Counted on the socket."""
+"""The bytes on the wire: compressed, sent once, and few. They are counted on the socket."""
 
 import gzip
 import re
@@ -26,14 +26,14 @@ from tests.test_processes import gunicorn
 # bytes: it shortens each (Huffman), and never refers to one that it has sent before.
 COLD_OPEN_BYTES = {"br": (26_000, 29_700), "gzip": (28_500, 32_200)}
 CHROMIUM = "gzip, deflate, br, zstd"
-# How much of a source is left, and what others know by name: a script's strings, the properties
-# and classes of a style.
+# How much of a source is left, and the names that other files use: a script's strings, the
+# properties and classes of a style.
 KNOWN = {".js": (0.5, r'"([^"\\\n]+)"'), ".css": (0.82, r"--[a-z-]+|\.[a-z][a-z-]*")}
 
 
 @dataclass
 class Answer:
-    """One answer as it came: `received` counts every byte of it, status line and headers too."""
+    """An answer; `received` counts every byte of it, status line and headers too."""
 
     status: int
     headers: dict[str, str]
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass
 class Wire:
-    """A browser's connection to one server, byte by byte."""
+    """A browser's connection to a server, byte by byte."""
 
     url: str
     encodings: str = CHROMIUM
@@ -100,7 +100,7 @@ def test_a_whole_cold_open_is_light(standing: Panel, tmp_path: Path, encoding: s
 
 
 def cold_open(wire: Wire, hints: dict[str, object]) -> Wire:
-    """What a browser asks for until a panel that nobody has opened before is whole."""
+    """Make the requests of a browser until a panel that nobody has opened before is complete."""
     shell = wire.ask("/").text
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', shell):
         assert wire.ask(address).headers["content-encoding"] == wire.encodings
@@ -153,7 +153,7 @@ def test_html_is_compressed_for_who_takes_it(
 ) -> None:
     answer = Wire(served[0], encodings).ask("/")
     assert answer.headers.get("content-encoding") == packed
-    assert "no-store" in answer.headers["cache-control"]  # so nobody keeps it for another browser
+    assert "no-store" in answer.headers["cache-control"]  # so no cache keeps it for another browser
     assert "</html>" in answer.text
     assert int(answer.headers["content-length"]) == len(answer.body)
 
@@ -172,7 +172,8 @@ def test_what_fits_into_a_packet_is_left_as_it_is(standing: Panel) -> None:
 
 
 def test_two_answers_to_the_same_question_are_not_the_same_bytes(standing: Panel) -> None:
-    """Compressed secrets: each answer carries another seal (see `assets.shrink`)."""
+    """Each answer carries another seal, so compressed lengths betray no secret (see
+    `assets.compress_answer`)."""
     seals = {seal_of(standing.open(scenario).text) for scenario in ("healthy", "empty", "two")}
     assert len(seals) == 3
 
@@ -208,7 +209,8 @@ def test_without_the_minifier_our_files_leave_as_they_are_written(
 
 
 def test_no_other_runtime_lives_in_a_web_process(standing: Panel) -> None:
-    """One of Go hangs after a fork, and gunicorn's first process reads our modules before it."""
+    """Go's runtime hangs after a fork, and gunicorn's first process loads our modules before it
+    forks."""
     assert standing.ask("GET", "/").ok
     assert "minify" not in sys.modules
     assert "minify.so" not in Path("/proc/self/maps").read_text()

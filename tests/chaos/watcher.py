@@ -1,0 +1,115 @@
+"""A browser that notes each state of a panel at the moment it is drawn, and what may not be."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.chaos.scene import Scene, Truth
+
+FRESH_SECONDS = 60.0  # as long a copy of orders is shown as fresh
+SLACK = 8.0  # seconds between the back office's answer and its being drawn, on a busy machine
+LONGEST_READ = 15.0  # between what the back office had and the time that is told of the reading
+# Each section as it stands, whenever anything of it has changed; a page of an app asks nobody.
+NOTE_STATES = """
+window.ReactNativeWebView = { postMessage: () => {} };
+const noted = {};
+const note = () => {
+  const root = document.querySelector("[data-panel]");
+  const sections = [...document.querySelectorAll("[data-section]")].map((each) => ({
+    section: each.dataset.section, state: each.dataset.state, code: each.dataset.code ?? "",
+    read: each.dataset.readAt ?? "", none: !!each.querySelector("[data-empty]"),
+    rows: [...each.querySelectorAll("[data-row]")].map((row) => Number(row.dataset.row)),
+  }));
+  const whole = { section: "", state: root?.dataset.panel ?? "", rows: [] };
+  for (const each of [whole, ...sections]) {
+    const text = JSON.stringify(each);
+    if (noted[each.section] === text) continue;
+    noted[each.section] = text;
+    window.noteState(JSON.stringify({ ...each, at: Date.now() / 1000 }));
+  }
+};
+new MutationObserver(note).observe(document, { subtree: true, childList: true, attributes: true });
+"""
+
+
+@dataclass
+class Watcher:
+    """One panel of one company in a page of its own. `states`: all that were drawn, in order."""
+
+    page: Page
+    scene: Scene
+    contact: int
+    states: list[dict[str, Any]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """As Chatwoot does when an agent chooses the conversation."""
+        contact = self.scene.story.chat.contacts[self.contact]
+        conversation = {"id": self.contact, "account_id": 1, "meta": {"sender": contact}}
+        data = {
+            "conversation": conversation,
+            "contact": contact,
+            "currentAgent": {"id": 1, "name": "Service", "email": "service@panel.example"},
+        }
+        told = json.dumps({"event": "appContext", "data": data}, default=str)
+        self.page.evaluate("(told) => window.postMessage(told, '*')", told)
+
+    def load(self) -> bool:
+        """The page itself may be away; then the agent presses reload again."""
+        try:
+            self.page.goto(self.scene.launch_url, timeout=5000)
+            self.page.reload(timeout=5000)
+        except PlaywrightError:  # the server is gone, or silent
+            return False
+        self.open()
+        return True
+
+    def find(self, section: str) -> list[dict[str, Any]]:
+        return [state for state in self.states if state["section"] == section]
+
+
+def watch(browser: Browser, scene: Scene, contact: int) -> Watcher:
+    page = browser.new_context(locale="en-US").new_page()
+    watcher = Watcher(page, scene, contact)
+    page.expose_function("noteState", lambda text: watcher.states.append(json.loads(text)))
+    page.add_init_script(NOTE_STATES)
+    return watcher
+
+
+# -- what may not have been shown ------------------------------------------------------------------
+
+
+def find_lies(watcher: Watcher, truth: Truth) -> list[dict[str, Any]]:
+    """States of the company that always has an order which were not true when they were drawn."""
+    return [state for state in watcher.find("orders") if not is_true(state, truth)]
+
+
+def is_true(state: dict[str, Any], truth: Truth) -> bool:
+    """A failure says nothing of orders. Whatever is shown was so when the panel says it was."""
+    if state["state"] in ("loading", "failed"):
+        return not state["rows"] and not state["none"]
+    if state["none"] or not state["rows"] or state["state"] not in ("fresh", "late"):
+        return False
+    read = datetime.fromisoformat(state["read"]).timestamp()
+    is_old = state["state"] == "fresh" and state["at"] - read > FRESH_SECONDS + SLACK
+    span = (read - LONGEST_READ, read + 1.0)
+    return not is_old and all(truth.was_true(number, *span) for number in state["rows"])
+
+
+def find_inventions(watcher: Watcher) -> list[dict[str, Any]]:
+    """States of the company without any order that show one, or "none" beside a failure."""
+    wrong = []
+    for state in watcher.find("orders"):
+        is_said = state["none"] and state["state"] not in ("empty", "late")
+        wrong += [state] if state["rows"] or is_said else []
+    return wrong
+
+
+def find_losses(watcher: Watcher) -> list[dict[str, Any]]:
+    """Panels that said that the conversation belongs to nobody, once it was known to whom."""
+    known = [at for at, state in enumerate(watcher.states) if state["state"] == "ready"]
+    first = known[0] if known else len(watcher.states)
+    return [each for each in watcher.states[first:] if each["state"] == "unlinked"]
