@@ -8,12 +8,13 @@ BIN := .venv/bin
 demo: .venv/.installed
 	$(BIN)/python -m panel.demo
 
-# Two processes, a file at a time; all in one, for a debugger: make test ARGS="-n 0 tests/test_x.py"
+# Two processes, a file at a time; in a single process, for a debugger: make test ARGS="-n 0
+# tests/test_x.py"
 test: .venv/.installed
 	tests/machine.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
 
-# The must-use plugin on a real WordPress; it says what was fired, what arrived, and how fast
+# The must-use plugin on a real WordPress; prints the fired and the arrived events, and the times
 SHOW := -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 wordpress: .venv/.installed
 	tests/machine.sh

@@ -7,6 +7,7 @@ One process with many threads: a request mostly waits for the back office. Two p
 import ctypes
 import gc
 import importlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,22 +19,40 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 APPLICATION = "panel.application"
-# This file lies beside the package in a checkout, inside it in a wheel. That folder comes first:
-# gunicorn has put there where it was started, and another "panel" may lie in that.
+
+
+def _take_settings() -> None:
+    """Take the settings that `panel.application.hand_settings_over` left, if there are any.
+
+    gunicorn reads this file again when it is told to reload, and its new workers get what is in the
+    environment then. systemd removes the folder when the unit stops.
+    """
+    file = Path(os.environ.get("RUNTIME_DIRECTORY", "/nowhere"), "settings.json")
+    values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+_take_settings()
+# This file lies beside the package in a checkout, and inside it in a wheel. The package's folder
+# comes first on the path: gunicorn has put its working directory there, in which another "panel"
+# may lie.
 _here = Path(__file__).resolve().parent
 sys.path.insert(0, str(_here if (_here / "panel").is_dir() else _here.parent))
 
-# gthread, but threads never wait for a client: half a request holds none of them up.
+# Like gthread, but threads never wait for a client: half a request holds up no thread.
 worker_class = "panel.serving.buffering.BufferingWorker"
 workers = 1
 threads = 64
-# With our other files it stays below 1024, which is mostly all that a process may have. When there
-# are as many, who has waited longest makes room.
+# With our other files, connections stay below 1024, the usual limit of open files. When there are
+# so many, the connection that has waited longest is closed.
 worker_connections = 600
 
-# By itself gunicorn listens everywhere as soon as there is a $PORT, and what comes from a neighbour
-# would be taken for the proxy's word. The image says 0.0.0.0: its container has an address of its
-# own.
+# By default gunicorn listens on all addresses as soon as there is a $PORT. Then a neighbour's
+# headers would be taken for the proxy's. The image sets 0.0.0.0, because its container has an
+# address of its own.
 bind = f"{os.environ.get('PANEL_BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 
 # Threads and connections of the engine and of the database do not survive a fork.
@@ -47,33 +66,34 @@ graceful_timeout = 15
 # every 15 s or less often, do not fill the connections of the worker.
 keepalive = 5
 
-# The heartbeat is a file's time: on a disk that hangs, a healthy worker would be killed.
+# The heartbeat of a worker is a file's time. On a disk that hangs, gunicorn would kill a healthy
+# worker.
 _memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unguessable name in it)
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 
 logger_class = "panel.serving.server_log.ServerLog"
-# Addresses and ids of customers' conversations belong in no log; the proxy has its own.
+# Addresses and ids of customers' conversations belong in no log; the proxy has a log of its own.
 accesslog = None
 
-# Its path is one per user: a second panel on the machine would take it from the first.
+# The control socket has one path per user: a second panel on the machine would take it from the
+# first.
 control_socket_disable = True
 
-# By itself gunicorn takes SCRIPT_NAME and PATH_INFO from the headers of whoever comes from
-# loopback, and a proxy there passes on what its clients send: a request would say itself where we
-# are mounted. The mount comes in X-Forwarded-Prefix, which the proxy sets; no header with an
-# underscore gets in.
+# By default gunicorn takes SCRIPT_NAME and PATH_INFO from the headers of a sender on loopback. A
+# proxy there passes on its clients' headers, so a client could choose our mount. The mount comes in
+# X-Forwarded-Prefix, which the proxy sets. Headers with an underscore are dropped.
 forwarder_headers = ""
 header_map = "drop"
 
-# Not set, on purpose: forwarded_allow_ips (a proxy on loopback is believed about the scheme, all
-# else is PANEL_TRUSTED_PROXIES). gunicorn sends "Server: gunicorn", without a version; an
-# application cannot take it back, a proxy can.
+# forwarded_allow_ips is not set on purpose: gunicorn believes a proxy on loopback about the scheme,
+# and PANEL_TRUSTED_PROXIES decides about the rest. gunicorn sends "Server: gunicorn", without a
+# version. An application cannot remove this header; a proxy can.
 
 MEGABYTE = 1 << 20
-# Numbers of glibc's <malloc.h>. One heap for all threads, whose free end goes back to the system.
-# By itself glibc takes up to eight heaps for each core, and each keeps the most that its threads
-# ever needed: 9 MB more after 100,000 requests (the benchmark's row `memory`). Under the
-# interpreter's lock threads hardly wait for the one heap. Packing an answer takes 0.3 MB: below
+# Numbers of glibc's <malloc.h>. All threads share one heap, whose free end goes back to the system.
+# By default glibc makes up to eight heaps for each core, and each heap keeps the most memory that
+# its threads ever needed: 9 MB more after 100,000 requests (the benchmark's row `memory`). Under
+# the interpreter's lock threads hardly wait for the one heap. Packing an answer takes 0.3 MB: below
 # both limits, so that it is not fetched anew each time.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
@@ -153,11 +173,11 @@ def post_worker_init(worker: Any) -> None:
 
     Before the first request too: a database that was away at the start is tried once more.
     """
-    # What is there now stays. Looking through all of it took 0.07 s, each time with every thread
-    # waiting, so Python did it seldom, and what requests leave behind in circles lay about.
+    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
+    # The objects of the start stay for good. A full collection over them took 0.07 s, with all
+    # threads waiting. So Python ran it seldom, and cyclic garbage of requests stayed in memory.
     gc.collect()
     gc.freeze()
-    importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
 
 
 def worker_exit(_server: object, worker: Any) -> None:

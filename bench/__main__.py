@@ -1,6 +1,7 @@
 """`python -m bench [--quick] [--rows section,hooks] [--json PATH]`
 
-Exit code 1: a row missed its mark; 2: a row could not be measured, although what it needs is there.
+Exit code 1: a row missed its mark; 2: a row could not be measured, although its programs are
+installed.
 """
 
 import json
@@ -32,11 +33,11 @@ NAMES = [row.name for row in ROWS]
 @click.option("--rows", default="", help="Only these, separated by commas.")
 @click.option("--json", "path", default="var/bench.json", type=click.Path(path_type=Path))
 def main(quick: bool, rows: str, path: Path) -> None:
-    """Measure the panel against its rivals, on loopback; nothing stays behind."""
+    """Measure the panel against its rivals, on loopback; no process or file stays behind."""
     names = rows.split(",") if rows else [row.name for row in ROWS if row.quick or not quick]
     if unknown := set(names) - set(NAMES):
         raise click.BadParameter(f"no such row: {', '.join(sorted(unknown))}; {', '.join(NAMES)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped
     begun = time.monotonic()
     figures, absent, broken = _measure([row for row in ROWS if row.name in names], quick)
     report: dict[str, Any] = {
@@ -59,7 +60,7 @@ def main(quick: bool, rows: str, path: Path) -> None:
 def _measure(
     rows: Sequence[Row], quick: bool
 ) -> tuple[list[Figure], dict[str, str], dict[str, str]]:
-    """The figures; the rows for which something is not installed; those that broke."""
+    """Return the figures; the rows for which a program is not installed; the rows that broke."""
     figures: list[Figure] = []
     absent: dict[str, str] = {}
     broken: dict[str, str] = {}
@@ -73,7 +74,7 @@ def _measure(
                 figures += row.figures(stage)
             except Absent as why:
                 absent[row.name] = str(why)
-            except Exception as error:  # noqa: BLE001 (what the other rows tell is not lost)
+            except Exception as error:  # noqa: BLE001 (the other rows' figures must not be lost)
                 broken[row.name] = repr(error)
                 traceback.print_exc()
             click.echo(f"{row.name}: {time.monotonic() - begun:.0f} s", err=True)

@@ -1,4 +1,4 @@
-"""Samples, what they must reach, and how they are shown: one table, one JSON document."""
+"""Samples, their marks, and their presentation: a table and a JSON document."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Which of many values stands for them.
+# The ways to choose one of many values.
 PICKS: dict[str, Callable[[Sequence[float]], float]] = {
     "median": statistics.median,
     "p95": lambda values: percentile(values, 95),
@@ -23,13 +23,13 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed (nearest rank)."""
+    """Return the smallest value that `percent` of all do not exceed (nearest rank)."""
     rank = math.ceil(len(values) * percent / 100)
     return sorted(values)[max(rank, 1) - 1]
 
 
 def alternate(ours: Callable[[], T], theirs: Callable[[], T], times: int) -> list[tuple[T, T]]:
-    """`times` pairs, taken in turns, so that whatever else the machine does strikes both."""
+    """Take `times` pairs in turns, so that other load of the machine strikes both."""
     pairs = []
     for turn in range(times):
         if turn % 2:
@@ -46,7 +46,7 @@ def ratios(pairs: Sequence[tuple[float, float]]) -> list[float]:
 
 @dataclass(frozen=True)
 class Mark:
-    """What a row must reach; `pick` says which of its values is held against it."""
+    """The mark that a row must reach; `pick` chooses the value to compare."""
 
     sign: str
     limit: float
@@ -58,7 +58,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Samples:
-    """The values of one measurement, and what else a reader should know."""
+    """The values of a measurement, and a note for the reader."""
 
     values: Sequence[float]
     note: str = ""
@@ -66,7 +66,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. Without a mark, or not `judged` by it, it is reported."""
+    """A line of the table. A line without a mark, or not `judged` by it, is only reported."""
 
     row: str
     line: str
@@ -86,7 +86,7 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """None where nothing had to be reached."""
+        """Tell whether the mark was reached; None without a mark."""
         if not self.mark or not self.judged:
             return None
         return SIGNS[self.mark.sign](self.value, self.mark.limit)
@@ -112,7 +112,8 @@ WORDS = {True: "reached", False: "MISSED", None: "reported"}
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """For people: what it is, its value with the spread, and whether it is enough."""
+    """Write the figures for people: name, value with its spread, and whether the mark was
+    reached."""
     head = ("row", "on", "value", "least .. most", "must", "")
     rows = [head, *(_cells(figure) for figure in figures)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
@@ -126,7 +127,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def missed(figures: Sequence[Figure]) -> list[str]:
-    """What did not reach its mark; anything in here fails the run."""
+    """Return the figures that did not reach their mark; any of them fails the run."""
     return [f"{figure.line} ({figure.shape})" for figure in figures if figure.reached is False]
 
 

@@ -15,8 +15,8 @@ from panel.data.search_index import make_terms, terms
 from panel.data.sightings import sightings
 
 HOOKS_EACH = 10
-HOOK_DAYS = 30.0  # over which they came
-PEOPLE_EACH = 3  # with the company's own contact
+HOOK_DAYS = 30.0  # the span in which the hooks came
+PEOPLE_EACH = 3  # the company's own contact included
 AT_ONCE = 500  # organizations in one statement
 WORDS = ("Padaria", "Oficina", "Escola", "Mercado", "Clinica", "Editora", "Hotel", "Livraria")
 
@@ -24,7 +24,7 @@ Rows = dict[Table, list[dict[str, Any]]]
 
 
 def fill_database(database: Engine, count: int) -> None:
-    """Organizations 1 to `count`, each with people, links, words, and hooks that were answered."""
+    """Write organizations 1 to `count`, each with people, links, words, and answered hooks."""
     with database.begin() as connection:
         for first in range(1, count + 1, AT_ONCE):
             rows: Rows = {}
@@ -38,12 +38,12 @@ def fill_database(database: Engine, count: int) -> None:
 
 
 def _analyze(connection: Connection) -> None:
-    """As PostgreSQL does by itself within minutes."""
+    """Update the planner's statistics, as PostgreSQL does by itself within minutes."""
     connection.exec_driver_sql("ANALYZE")
 
 
 def name_company(number: int) -> str:
-    """Such as `Padaria Cliente 17 Ltda`."""
+    """Return such as `Padaria Cliente 17 Ltda`."""
     return f"{WORDS[number % len(WORDS)]} Cliente {number} Ltda"
 
 

@@ -1,4 +1,4 @@
-"""The row of floods: a burst of messages of many customers, and what it costs everybody else."""
+"""The row of floods: a burst of messages of many customers, and its cost for all others."""
 
 import hmac
 import json
@@ -29,14 +29,15 @@ WARMED_DOCUMENT = "/orders"  # no pass reads it
 
 
 def messages(stage: Stage, shape: str) -> list[Samples]:
-    """`MESSAGES` of `CUSTOMERS` in turn over a few connections; the plugin's hooks beside them."""
+    """Send `MESSAGES` of `CUSTOMERS` in turn over a few connections, and the plugin's hooks beside
+    them."""
     customers = [FIRST_COMPANY + at for at in range(stage.times(CUSTOMERS // 4, CUSTOMERS))]
     with open_wing(stage, shape) as wing:
         for number in customers:
             wing.settle(number)
         environ = {**wing.environ, **DEFAULTS, "CHATWOOT_WEBHOOK_SECRET": WEBHOOK_SECRET}
         contacts = wing.contacts
-        for number in customers:  # each writes in a conversation that has its name
+        for number in customers:  # each customer writes in a conversation that has its name
             wing.chat.add_conversation(contacts[_name_email(number)], WEB, number)
             wing.jobs.do_task(Task(NAMING, number))
         requests = [
@@ -67,7 +68,7 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
 def _count_warmings(wing: Wing) -> Counter[str]:
     with wing.office.lock:
         calls = [call for call in wing.office.calls if call.path.endswith(WARMED_DOCUMENT)]
-    # The organization stands in the query.
+    # The query names the organization.
     return Counter(str(sorted(call.query.items())) for call in calls)
 
 
@@ -76,7 +77,8 @@ def _name_email(number: int) -> str:
 
 
 def _make_message(contacts: Mapping[str, int], number: int) -> bytes:
-    """As Chatwoot signs it. Of the first person of a company, who writes in a new conversation."""
+    """Make the signed webhook of a message: the first person of a company writes in a new
+    conversation."""
     email = _name_email(number)
     sender = {"id": contacts[email], "email": email}
     event = {
@@ -106,7 +108,7 @@ def _make_message(contacts: Mapping[str, int], number: int) -> bytes:
 
 @contextmanager
 def _ringing(panel: Panel, customers: list[int]) -> Iterator[list[float]]:
-    """The plugin rings ten times a second; the seconds that each hook waited at the door."""
+    """Send ten hooks of the plugin a second; yields the seconds that each took."""
     seconds, over = list[float](), threading.Event()
     beside = Panel(panel.served, panel.environ)
 

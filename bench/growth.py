@@ -1,4 +1,4 @@
-"""The rows that ask what grows with the number of organizations and of hooks that were kept."""
+"""The rows of costs that may grow with the number of organizations and of kept hooks."""
 
 import random
 import statistics
@@ -44,7 +44,8 @@ class Home:
     index: SearchIndex
 
 
-# -- what is measured ------------------------------------------------------------------------------
+# -- the measured calls
+# ------------------------------------------------------------------------------
 
 
 def _accept(home: Home) -> None:
@@ -71,7 +72,7 @@ def _search(home: Home) -> None:
 
 
 def _start(home: Home) -> None:
-    """As a web process does, with the look whether the database needs an upgrade."""
+    """Start as a web process does, with the check whether the database needs an upgrade."""
     app = create_app(home.settings)
     with app.test_client() as client:
         client.get("/readyz")
@@ -98,13 +99,13 @@ MEASURED = tuple(name for name, _, _ in (*IDLE, *WAITING))
 
 
 def growth(stage: Stage, shape: str) -> list[Samples]:
-    """Each of `MEASURED` with `MANY` organizations against `FEW`, in turns, on SQLite."""
+    """Compare each of `MEASURED` with `MANY` organizations and with `FEW`, in turns, on SQLite."""
     urls = {count: stage.environ(shape)["PANEL_DATABASE_URL"] for count in (FEW, MANY)}
     return _compare(stage, shape, urls)
 
 
 def growth_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
-    """The same there."""
+    """Compare the same on PostgreSQL."""
     with _postgresql() as address:
         urls = {count: postgres.create(address, f"many{count}") for count in (FEW, MANY)}
         return _compare(stage, shape, urls)
@@ -126,7 +127,7 @@ def _time_both(many: Home, few: Home, name: str, work: Work, times: int) -> Samp
     pairs = alternate(lambda: _time(work, many), lambda: _time(work, few), times)
     ours, theirs = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
     note = f"{name}: {ours:.1f} ms with {MANY:,} organizations and {MANY * HOOKS_EACH:,} hooks"
-    # Of the medians: a single call waits for the disk, or for others.
+    # The medians are compared: a single call may wait for the disk, or for other processes.
     return Samples([ours / theirs], f"{note}, {theirs:.1f} with {FEW:,}")
 
 
@@ -157,7 +158,7 @@ def _furnish(stage: Stage, shape: str, url: str, count: int) -> Iterator[Home]:
 
 
 def lining_up(stage: Stage, shape: str) -> list[Samples]:
-    """So many organizations of which none waits; then, once more, those that wait already."""
+    """Line up so many organizations that do not wait; then line up the same ones once more."""
     return [_line_up(stage.environ(shape)["PANEL_DATABASE_URL"], stage.times(1, 3))]
 
 

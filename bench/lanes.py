@@ -19,16 +19,17 @@ from panel.sync.wire import Hook
 
 LINED_UP = 2000
 HOOKS_A_MINUTE = 20
-RUNG_SIZES = tuple(range(3, 61, 3))  # people of the organizations that ring
-SETTLED = 300  # more than have their turn within the window
+RUNG_SIZES = tuple(range(3, 61, 3))  # people of the organizations with hooks
+SETTLED = 300  # more organizations than get their turn within the window
 DEFAULTS = {"CHATWOOT_CALLS_PER_MINUTE": "300", "MIDDAG_CALLS_PER_MINUTE": "120"}
 RUNG_FIRST = FIRST_COMPANY + 50_000
-EFFECT_SECONDS = 120.0  # after which a hook is given up here
+EFFECT_SECONDS = 120.0  # a hook without an effect after this time counts as lost
 SHARE_SECONDS = 60.0
 
 
 def beside_a_reconcile(stage: Stage, shape: str) -> list[Samples]:
-    """Organizations that are in line are compared again, in the last lane; then comes a flood."""
+    """Compare organizations that are in line again, in the last lane; then a flood of hooks
+    comes."""
     numbers = range(FIRST_COMPANY, FIRST_COMPANY + LINED_UP)
     with open_wing(stage, shape) as wing:
         for number in numbers:
@@ -44,7 +45,7 @@ def beside_a_reconcile(stage: Stage, shape: str) -> list[Samples]:
 
 
 def beside_a_backfill(stage: Stage, shape: str) -> list[Samples]:
-    """Organizations that Chatwoot does not know yet, in the lane between."""
+    """Bring organizations that Chatwoot does not know yet into line, in the middle lane."""
     numbers = range(FIRST_COMPANY, FIRST_COMPANY + LINED_UP)
     with open_wing(stage, shape) as wing:
         for number in numbers:
@@ -63,7 +64,8 @@ def _settle_rung(wing: Wing) -> None:
 
 @contextmanager
 def _working(stage: Stage, wing: Wing) -> Iterator[None]:
-    """A worker with the default budgets; until the slow lane has what it may spend at once."""
+    """Run a worker with the default budgets, and wait until the slow lane has its calls for a
+    burst."""
     wing.chat.forget()
     environ = {**wing.environ, **DEFAULTS}
     with machine.worker(environ, stage.folder / "lanes.log"):
@@ -75,7 +77,7 @@ def _working(stage: Stage, wing: Wing) -> Iterator[None]:
 
 
 def _ring_for_minutes(wing: Wing, minutes: int) -> list[float]:
-    """Seconds from each hook until the contact says what it should."""
+    """Return the seconds from each hook until the contact has the right values."""
     wing.chat.forget()
     seconds: list[float] = []
     threads = []
@@ -118,16 +120,16 @@ def _describe(seconds: Sequence[float], wing: Wing) -> Samples:
 
 
 def _measure_share(wing: Wing) -> tuple[float, str]:
-    """Of the calls of a minute, while the first lane could make them all.
+    """Measure the slow lanes' share of the calls, while the first lane could make them all.
 
     A fifth of the budget was spent at once before, so fewer calls than the budget are made.
     """
     for at, size in enumerate(RUNG_SIZES):
         number = RUNG_FIRST + at
-        add_company(wing.office, number, size)  # everybody a member again
+        add_company(wing.office, number, size)  # all are members again
         wing.office.put("organization", number, _rename(wing, number))
         _ring(wing, number, "organization.updated")
-    time.sleep(SHARE_SECONDS / 4)  # until what may be spent at once is spent
+    time.sleep(SHARE_SECONDS / 4)  # until the calls of a burst are used up
     wing.chat.forget()
     time.sleep(SHARE_SECONDS)
     with wing.chat.lock:
@@ -144,7 +146,8 @@ def _rename(wing: Wing, number: int) -> Json:
 
 
 def _is_of_rung(wing: Wing, call: Call) -> bool:
-    """Is this call made for an organization that rang? It names one of its contacts."""
+    """Tell whether this call is made for an organization with a hook: the call names one of its
+    contacts."""
     ids = [int(part) for part in call.path.split("/") if part.isdigit()]
     emails = [
         str(wing.chat.contacts[number]["email"]) for number in ids if number in wing.chat.contacts

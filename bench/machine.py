@@ -1,4 +1,5 @@
-"""What a run starts, each in a session of its own: Ctrl-C reaches us alone, and we stop the rest.
+"""The processes of a run, each in a session of its own: Ctrl-C reaches us alone, and we stop the
+rest.
 
 CPU time and memory are read from /proc: the benchmark runs on Linux.
 """
@@ -38,7 +39,8 @@ def wait_until(condition: Callable[[], object], seconds: float = START_SECONDS) 
 def process(
     command: Sequence[str], environ: Mapping[str, str], log: Path, listener: int | None = None
 ) -> Iterator[int]:
-    """Its id; asked to end afterwards, and killed if that takes half a minute."""
+    """Run a process; yields its id. It is asked to end afterwards, and killed after half a
+    minute."""
     with log.open("ab") as output:
         started = subprocess.Popen(
             command,
@@ -74,17 +76,17 @@ class Served:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU that the workers have used."""
+        """Return the seconds of CPU that the workers have used."""
         return sum(sum(map(int, _stat(pid)[11:13])) for pid in self.workers) / TICKS
 
     @property
     def megabytes(self) -> float:
-        """The resident memory of the largest worker."""
+        """Return the resident memory of the largest worker."""
         return max(_resident(pid) for pid in self.workers)
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name, which may hold anything."""
+    """Return the fields of /proc/PID/stat behind the name, which may contain anything."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -109,7 +111,7 @@ def gunicorn(
     workers: int = 1,
     settings: Path | None = None,
 ) -> Iterator[Served]:
-    """Served as gunicorn.conf.py says; another file of settings where the hooks do not fit."""
+    """Serve with gunicorn.conf.py, or with another file of settings where its hooks do not fit."""
     chosen = ["--config", str(settings)] if settings else []
     with socket.create_server((HOST, 0), backlog=512) as listener:
         port, number = listener.getsockname()[1], listener.fileno()
@@ -147,7 +149,7 @@ def redis_program() -> str | None:
 
 @contextmanager
 def redis_server(program: str, folder: Path, log: Path) -> Iterator[str]:
-    """Its address; nothing of it is saved."""
+    """Run a Redis that saves nothing; yields its address."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     command = [program, "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(folder)]

@@ -12,7 +12,7 @@ QUIET_KIND, CHANGED_KIND = "entitlement.renewed", "collaborator.updated"
 
 
 def night(stage: Stage, shape: str) -> list[Samples]:
-    """Nothing has changed; a seventh is compared with the back office."""
+    """Measure a night without changes, in which a seventh is compared with the back office."""
     count = stage.times(100, 700)
     with open_wing(stage, shape) as wing:
         for number in range(FIRST_COMPANY, FIRST_COMPANY + count):
@@ -32,7 +32,7 @@ def night(stage: Stage, shape: str) -> list[Samples]:
 
 
 def _count_calls(wing: Wing, organization: int, kind: str) -> float:
-    """To Chatwoot, of a pass after a hook of this kind."""
+    """Count the calls to Chatwoot of a pass after a hook of this kind."""
     wing.intake.accept(Hook(str(uuid4()), kind, datetime.now(UTC).timestamp(), organization))
     wing.chat.forget()
     wing.jobs.bring_in_line(organization)

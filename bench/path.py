@@ -27,7 +27,8 @@ OURS = "panel."
 
 @dataclass
 class Trace:
-    """What was entered so far. `_stack`: the module of each frame, or the one that led to it."""
+    """The modules that were entered so far. `_stack`: the module of each frame, or the module that
+    led to it."""
 
     modules: set[str] = field(default_factory=set)
     calls: int = 0
@@ -76,7 +77,7 @@ def openings(stage: Stage, shape: str) -> list[Samples]:
 
 def _measure(stage: Stage, client: FlaskClient) -> list[Samples]:
     [visit, first] = stage.newcomers(2)
-    open_panel(client, first)  # what a process does once is no part of an opening
+    open_panel(client, first)  # the work that a process does once is no part of an opening
     cold = trace(lambda: open_panel(client, visit))
     seal = seal_of(open_panel(client, visit))
     for name in SECTIONS:

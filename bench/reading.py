@@ -1,4 +1,4 @@
-"""The rows of the reading wing: how fast a panel is there, and what that costs."""
+"""The rows of the reading wing: the time of a panel, and its cost."""
 
 import statistics
 import time
@@ -29,14 +29,15 @@ SETTLE_SECONDS = 0.1
 def rate(
     served: Served, requests: Sequence[bytes], seconds: float, *statuses: int
 ) -> tuple[float, float]:
-    """Requests per second, and milliseconds of the server's CPU for each."""
+    """Return the requests per second, and the milliseconds of the server's CPU for each."""
     before = served.cpu
     outcome = load(served.port, requests, CONNECTIONS, seconds).only(*statuses)
     return outcome.rate, 1000 * (served.cpu - before) / len(outcome.times)
 
 
 def warm_section(stage: Stage, shape: str) -> list[Samples]:
-    """All four sections in turn, fresh, nothing masked; compressed as a browser wants them."""
+    """Request all four sections in turn, fresh and unmasked, compressed as a browser accepts
+    them."""
     panel = stage.standing(shape)
     seal = panel.warmed(HEALTHY, is_picked=True)
     requests = {f"/sections/{name}": section_request(name, seal) for name in SECTIONS}
@@ -44,7 +45,7 @@ def warm_section(stage: Stage, shape: str) -> list[Samples]:
 
 
 def changes(stage: Stage, shape: str) -> list[Samples]:
-    """A panel that shows what is kept asks, and nothing has changed."""
+    """Request changes for a panel that shows the kept copies; nothing has changed."""
     panel = stage.standing(shape)
     seal = panel.warmed(HEALTHY, is_picked=True)
     versions = seen_of(open_panel(panel.port, HEALTHY).sections)
@@ -77,11 +78,11 @@ def _against_bare(
             bare.append(rate(rival, requests_list, seconds, status))
             return bare[-1][0]
 
-        alternate(ours, theirs, 1)  # threads, pools and caches of both are warm from here on
+        alternate(ours, theirs, 1)  # this warms threads, pools and caches of both
         panel_times.clear()
         bare.clear()
         pairs = alternate(ours, theirs, stage.times(3, 9))
-    # The wall's clock also sees what else the machine does; the CPU's hardly.
+    # Other load of the machine shows in the wall clock, and hardly in CPU time.
     costs = statistics.median(b[1] / a[1] for a, b in zip(panel_times, bare, strict=True))
     note = f"{_speed(panel_times)}; bare {_speed(bare)}; by CPU {costs:.2f}"
     size = sum(len(answer.body) for answer in answers.values()) // len(answers)
@@ -94,7 +95,7 @@ def _speed(slices: Sequence[tuple[float, float]]) -> str:
 
 
 def warm_open(stage: Stage, shape: str) -> list[Samples]:
-    """Of a conversation that was opened in the last 40 s, and of one where Chatwoot is asked."""
+    """Open a conversation that was opened in the last 40 s, and one for which Chatwoot is asked."""
     panel = stage.standing(shape)
     seal = panel.warmed(HEALTHY, is_picked=True)
     sections = [section_request(name, seal) for name in SECTIONS]
@@ -121,7 +122,7 @@ def _against_sections(
 
 
 def _chatwoot_milliseconds(stage: Stage) -> float:
-    """What asking the built-in Chatwoot for the conversation takes without a panel."""
+    """Measure a call to the built-in Chatwoot for the conversation, without a panel."""
     port = int(stage.chat_url.rpartition(":")[2])
     path = f"/api/v1/accounts/1/conversations/{HEALTHY.conversation}"
     request_bytes = request("GET", path, Api_Access_Token=ADMIN_TOKEN)
@@ -134,7 +135,7 @@ def _chatwoot_milliseconds(stage: Stage) -> float:
 
 
 def cold_open(stage: Stage, shape: str) -> list[Samples]:
-    """Organizations that nobody has asked for; the seconds are ratios to the delay of one."""
+    """Open organizations that nobody has opened; the seconds are ratios to the delay of a call."""
     panel = stage.standing(shape)
     panel.warmed(HEALTHY)
     values = []
@@ -175,9 +176,10 @@ def herd(stage: Stage, shape: str) -> list[Samples]:
 
 
 def hanging(stage: Stage, shape: str) -> list[Samples]:
-    """Copies that have outlived their time, and nobody who could tell anything newer.
+    """Open panels whose copies have outlived their time, while the back office hangs.
 
-    As in a browser, each opening then asks once more for its late sections: they hang.
+    As in a browser, each opening then requests its late sections once more, and these requests
+    hang.
     """
     warm = stage.standing(shape)
     visits, calm = (stage.newcomers(stage.times(4, 12)) for _ in range(2))
@@ -199,7 +201,7 @@ def hanging(stage: Stage, shape: str) -> list[Samples]:
 def _hanging_pairs(
     warm: int, aged: int, visits: Sequence[Visit], calm: Sequence[Visit]
 ) -> list[tuple[float, float]]:
-    """Of both, the second opening of a conversation; `warm` and `aged`: ports."""
+    """Measure the second opening of a conversation at two ports, `warm` and `aged`."""
     turns, calm_turns, following = iter(visits), iter(calm), list[Thread]()
 
     def useful() -> float:
@@ -207,7 +209,7 @@ def _hanging_pairs(
         _expect(view.sections, "late")
         thread = Thread(target=_follow, args=(aged, view.seal))
         thread.start()
-        # Until its requests hang: sending them is work of this process too, and none of the next.
+        # The requests must hang by now, because sending them is work of this process too.
         thread.join(SETTLE_SECONDS)
         following.append(thread)
         return view.seconds
@@ -223,7 +225,7 @@ def _follow(port: int, seal: str) -> None:
 
 
 def uncached(stage: Stage, shape: str) -> list[Samples]:
-    """One agent opens panel after panel; the back office takes 300 ms for each answer."""
+    """Open panel after panel as a single agent; the back office takes 300 ms for each answer."""
     warm = stage.standing(shape)
     warm.warmed(HEALTHY)
     stage.office.delay = 0.3

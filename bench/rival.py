@@ -1,4 +1,4 @@
-"""What the panel is measured against: bare Flask views, served as the panel is."""
+"""The rival of the panel: bare Flask views, served as the panel is."""
 
 import base64
 import json
@@ -13,12 +13,12 @@ from flask.typing import ResponseReturnValue
 
 from bench.wire import Answer
 
-OWN = {"content-length", "date", "server", "connection"}  # gunicorn writes them for both
+OWN = {"content-length", "date", "server", "connection"}  # headers that gunicorn writes for both
 INSERT = "INSERT INTO hooks (id, body, at) VALUES (?, ?, unixepoch('subsec'))"
 
 
 def record(folder: Path, answers: dict[str, Answer]) -> dict[str, str]:
-    """Write down what to answer by path; returns the rival's environment."""
+    """Write the answers by path into a folder; returns the rival's environment."""
     rows = {
         path: {
             "status": answer.status,
@@ -50,7 +50,8 @@ def create_app() -> Flask:
     @app.post("/sync/hooks")
     def insert() -> ResponseReturnValue:
         hook: dict[str, Any] = request.get_json()
-        with database.connection as connection:  # begins with the insert, commits at the end
+        # The transaction begins with the insert, and commits at the end.
+        with database.connection as connection:
             connection.execute(INSERT, (hook["id"], request.get_data(as_text=True)))
         return {"status": "accepted", "id": hook["id"]}, 202
 
@@ -58,7 +59,7 @@ def create_app() -> Flask:
 
 
 class _Database(threading.local):
-    """A connection for each thread; a commit is on the disk when it returns, as ours is."""
+    """A connection for each thread. A commit is on the disk when it returns, as in the panel."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path, timeout=30)

@@ -1,4 +1,4 @@
-"""A row of the benchmark: how it is measured, on which storage, and its lines."""
+"""A row of the benchmark: its measurement, its storage, and its lines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from bench.figures import Figure, Mark, Samples
 from bench.stage import FILES, REDIS, Stage
 
-ALWAYS, WHOLE, NEVER = "always", "whole", "never"  # WHOLE: in no quick run
+ALWAYS, WHOLE, NEVER = "always", "whole", "never"  # WHOLE: in whole runs only
 
 
 @dataclass(frozen=True)
 class Line:
-    """One value of a row; without a mark it is only reported."""
+    """A value of a row; without a mark it is only reported."""
 
     what: str
     against: str
@@ -20,10 +20,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """`measure` gives the samples of each line. `on_redis`: how often it is measured there too.
+    """`measure` returns the samples of each line. `on_redis`: in which runs the row is measured on
+    Redis too.
 
-    The cost of Redis beside files is reported; `judged`: this row has to be reached there too.
-    `quick`: is it part of a quick run?
+    The cost of Redis beside files is reported. `judged`: the marks count on Redis too. `quick`: the
+    row is part of a quick run.
     """
 
     name: str

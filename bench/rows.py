@@ -1,4 +1,4 @@
-"""ROWS: what is measured, against what, and what must be reached."""
+"""ROWS: the measurements, their rivals, and their marks."""
 
 from bench import flood, growth, lanes, night, path, reading, scale, shop, trouble, writing
 from bench.figures import Mark

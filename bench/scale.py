@@ -1,4 +1,4 @@
-"""The rows that ask how the cost grows: with open panels, with organizations, with time."""
+"""The rows of growing cost: with open panels, with organizations, with time."""
 
 import heapq
 import random
@@ -17,7 +17,8 @@ from bench.reading import CONNECTIONS, rate, seen_of
 from bench.stage import FIRST, Panel, Stage, Visit, drawn, open_panel, section_request
 from bench.wire import Answer, Connection, load, ready, request
 from panel import services
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
 from panel.cache.policy import CacheControl
 from panel.deadline import Deadline
 from panel.demo.companies import Maker, small
@@ -27,13 +28,13 @@ from panel.upstream.documents import DOCUMENTS
 from panel.web.sections import SECTIONS
 
 OPEN_PANELS = 200
-WINDOW = 5.0  # seconds for which the CPU time is looked at
-FAR = FIRST + 1_000_000  # organizations that only the cache knows
+WINDOW = 5.0  # seconds over which CPU time is measured
+FAR = FIRST + 1_000_000  # the first of the organizations that only the cache knows
 
 
 @dataclass(order=True)
 class Watcher:
-    """An open, visible panel before which nobody moves, as panel.js behaves."""
+    """An open, visible panel of an idle agent, which behaves as panel.js does."""
 
     due: float
     connection: Connection = field(compare=False)
@@ -44,7 +45,7 @@ class Watcher:
     asked: int = field(compare=False, default=0)
 
     def ask(self, now: float) -> None:
-        """What is still to be fetched, or else what has changed."""
+        """Request the sections that are due, or else the changes."""
         self.asked += 1
         self.connection.send(self.todo.popleft() if self.todo else self._changes(now))
 
@@ -53,7 +54,7 @@ class Watcher:
         return request("GET", f"/changes?seen={seen_of(self.sections)}&idle={idle}", self.seal)
 
     def take(self, answer: Answer, now: float) -> None:
-        """Sections that were named are fetched at once; late ones ask once more."""
+        """Take an answer: named sections are fetched at once, late ones are requested once more."""
         if answer.status == 204:
             self.due = now + float(answer.headers["x-panel-next"])
             parts = answer.headers.get("hx-trigger", "").replace("touched-", "").split(", ")
@@ -67,7 +68,7 @@ class Watcher:
 
 
 def polling(stage: Stage, shape: str) -> list[Samples]:
-    """Two hundred agents, each before another conversation; the passes run in the same process."""
+    """Measure two hundred agents with a conversation each, while passes run in the same process."""
     seconds = 15.0 if stage.quick else 60.0
     with stage.panel(stage.environ(shape, PANEL_WORKER="inside")) as panel:
         watchers = _watchers(panel, stage.newcomers(OPEN_PANELS))
@@ -83,7 +84,7 @@ def _watchers(panel: Panel, visits: Sequence[Visit]) -> list[Watcher]:
     watchers, now = [], time.monotonic()
     for visit in visits:
         opening = open_panel(panel.port, visit)
-        # Agents do not open their panels in step.
+        # Agents do not open their panels at the same moments.
         due_at = time.monotonic() + random.uniform(0, 1.5)  # noqa: S311 (spreads load)
         watchers.append(
             Watcher(due_at, Connection(panel.port), opening.seal, opening.sections, now)
@@ -118,7 +119,8 @@ def _watched(panel: Panel, watchers: Sequence[Watcher], seconds: float) -> Itera
 
 
 def kept_organizations(stage: Stage, shape: str) -> list[Samples]:
-    """CPU of warm requests for the same hundred organizations: alone, and among many others."""
+    """Measure the CPU time of warm requests for the same hundred organizations: alone, and among
+    many others."""
     hot, many = stage.times(25, 100), stage.times(1000, 20_000)
     few, crowd = stage.environ(shape), stage.environ(shape)
     seconds, strangers = fill(crowd, many - hot)
@@ -157,9 +159,9 @@ Strangers = Callable[[int, Visit], str]
 
 
 def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
-    """Keep so many organizations by the panel's own cache.
+    """Keep so many organizations in the panel's own cache.
 
-    Returns the seconds it took, and what makes a seal of one of them for a visit.
+    Returns the seconds that this took, and a function that makes a seal of one of them for a visit.
     """
     shared = services.build(from_env(environ), Flask("fill"))
     bodies, begun = _bodies(), time.monotonic()
@@ -185,7 +187,7 @@ def _answer(body: Any, _by: Deadline) -> Any:
 
 
 def _bodies() -> dict[str, Any]:
-    """What the cache keeps of a small organization."""
+    """Return the bodies that the cache keeps of a small organization."""
     company = small(Maker(datetime.now(UTC).date(), FAR), "Empresa Ltda", "empresa.example")
     lists = {name: list(getattr(company, name)) for name in ("orders", "quotes", "licenses")}
     values = {
@@ -195,7 +197,7 @@ def _bodies() -> dict[str, Any]:
 
 
 def memory(stage: Stage, shape: str) -> list[Samples]:
-    """Sections, questions for changes and an opening now and then, of fifty organizations."""
+    """Request sections and changes of fifty organizations, with an opening now and then."""
     first, last = 1000, 10_000 if stage.quick else 100_000
     with stage.panel(stage.environ(shape, PANEL_WORKER="inside")) as panel:
         requests = list(_mixed(panel, stage.newcomers(50)))

@@ -25,11 +25,11 @@ from tests.wordpress.sites import Site
 
 BACKFILLED = 80
 PHP_WORKERS = installation.CHILDREN
-PHP_SECONDS = 0.36  # what a small host takes for a request
-CALLS = {"MIDDAG_CALLS_PER_MINUTE": "120"}  # the default
+PHP_SECONDS = 0.36  # the time of a request on a small host
+CALLS = {"MIDDAG_CALLS_PER_MINUTE": "120"}  # the default of the setting
 LISTS = ("collaborators", "orders", "quotes", "licenses", "entitlements")
-# In one transaction, for a disk that is asked to sync each row would take minutes; with names of
-# their own, for WordPress looks for a free name through all posts of the same title.
+# The rows are written in one transaction, because a disk that syncs each row would take minutes.
+# They have distinct names, because WordPress searches all posts of the same title for a free name.
 FILL = """
 add_filter( 'pre_wp_unique_post_slug', 'wp_generate_uuid4' );
 $rows = json_decode( file_get_contents( '{file}' ), true );
@@ -42,7 +42,8 @@ echo count( get_posts( array( 'post_type' => 'middag_organization', 'numberposts
 
 
 def played(stage: Stage, shape: str) -> list[Samples]:
-    """A shop whose few PHP workers take long for a request; hooks ring for many organizations."""
+    """Measure a stand-in for a shop whose few PHP workers are slow, while hooks of many
+    organizations come."""
     environ = stage.environ(shape, **CALLS)
     stage.office.workers, stage.office.delay = BoundedSemaphore(PHP_WORKERS), PHP_SECONDS
 
@@ -58,7 +59,7 @@ def played(stage: Stage, shape: str) -> list[Samples]:
 
 
 def real(stage: Stage, shape: str) -> list[Samples]:
-    """The WordPress of the tests, behind PHP-FPM and nginx, and `sync backfill`."""
+    """Measure the WordPress of the tests, behind PHP-FPM and nginx, during `sync backfill`."""
     if names := missing():
         raise Absent(f"no WordPress here: {', '.join(names)}")
     with installation.installation() as site:
@@ -83,7 +84,7 @@ def real(stage: Stage, shape: str) -> list[Samples]:
 
 @contextmanager
 def _wing(stage: Stage, environ: Mapping[str, str]) -> Iterator[Panel]:
-    """A panel, and a worker in a process of its own."""
+    """Run a panel, and a worker in a process of its own."""
     with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "worker.log"):
         yield panel
 
@@ -95,7 +96,8 @@ def _compare(
     line_up: Callable[[Panel, list[int]], None],
     tell: Callable[[list[Visit]], None] = lambda _: None,
 ) -> list[Samples]:
-    """Times of the front page and of a cold opening during the passes, over those before.
+    """Compare the times of the front page and of a cold opening during the passes with those
+    before.
 
     `tell`: brings organizations into the back office.
     """
@@ -118,14 +120,14 @@ def _compare(
 
 
 def _count_new_contacts(stage: Stage) -> int:
-    """Contacts that the passes have made in Chatwoot since its calls were forgotten."""
+    """Count the contacts that passes have made in Chatwoot since its list of calls was emptied."""
     with stage.chat.lock:
         calls = list(stage.chat.calls)
     return sum(call.method == "POST" and call.path.endswith("/contacts") for call in calls)
 
 
 def _visit_shop(shop: str, panel: Panel, visit: Visit) -> tuple[float, float]:
-    """Seconds of the shop's front page, and of a cold opening."""
+    """Return the seconds of the shop's front page, and of a cold opening."""
     begun = time.perf_counter()
     requests.get(shop, timeout=60).raise_for_status()
     page = time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""The built-in worlds with as many organizations as a row needs, and panels before them."""
+"""The built-in worlds, with as many organizations as a row needs, and panels before them."""
 
 import re
 import time
@@ -25,8 +25,8 @@ from panel.web.sections import SECTIONS
 
 FILES, REDIS = "files", "redis"
 API = "/wp-json/middag-account/v1"
-FIRST = 1000  # organizations of ours; those of the demo are smaller
-REDIS_DATABASES = 15  # one for each panel: they are installations of their own
+FIRST = 1000  # the first of the benchmark's organizations; the demo's ids are smaller
+REDIS_DATABASES = 15  # one for each panel, because each is a separate installation
 
 
 class Absent(Exception):
@@ -43,7 +43,7 @@ class Visit:
     customer: str = ""
 
     def before(self, chat: Chatwoot) -> "Visit":
-        """With what `panel.js` would say of the customer at this moment."""
+        """Return the visit with the text that `panel.js` would send about the customer now."""
         row = chat.conversations[self.conversation]
         body = conversations.shown(chat, row, messages=False)
         sender, claim = body["meta"]["sender"], "middag_organization_id"
@@ -55,7 +55,7 @@ class Visit:
 
     @property
     def form(self) -> dict[str, Any]:
-        """What the page posts when Chatwoot has said which conversation is open."""
+        """Return the form that the page posts for the open conversation."""
         hints = {"conversation": self.conversation, "contact": self.contact}
         form = {**hints, "account": 1, "agent_id": AGENT, "agent_email": ""}
         return form | ({"customer": self.customer} if self.customer else {})
@@ -81,14 +81,14 @@ def seal_of(html: str) -> str:
 
 
 def drawn(html: str) -> dict[str, tuple[str, str]]:
-    """State and version of every section that is shown."""
+    """Return state and version of every section in the HTML."""
     states = re.findall(r'data-section="(\w+)" data-state="(\w+)"(?: data-version="(\w*)")?', html)
     return {name: (state, version) for name, state, version in states}
 
 
 @dataclass
 class Panel:
-    """A panel that gunicorn serves, and what a browser does with it."""
+    """A panel that gunicorn serves, and a browser's requests to it."""
 
     served: Served
     environ: Mapping[str, str]
@@ -109,14 +109,14 @@ class Panel:
         return answer
 
     def timed(self, *several: bytes) -> float:
-        """Seconds for these requests, one after the other."""
+        """Return the seconds for these requests, one after the other."""
         begun = time.perf_counter()
         for request_bytes in several:
             self.ask(request_bytes)
         return time.perf_counter() - begun
 
     def seal(self, visit: Visit, is_picked: bool = False) -> str:
-        """Of an opened panel; `picked`: an agent has said which company it is."""
+        """Return the seal of an opened panel; `is_picked`: an agent has picked the company."""
         seal = seal_of(self.ask(visit.request).text)
         if is_picked:
             form = {"action": "pick", "organization": visit.organization, "scope": "conversation"}
@@ -124,12 +124,12 @@ class Panel:
         return seal
 
     def freshen(self, seal: str) -> None:
-        """Read every section anew: from now on its copy is fresh."""
+        """Read every section anew, so that its copy is fresh."""
         for name in SECTIONS:
             self.ask(request("POST", f"/sections/{name}/refresh", seal))
 
     def warmed(self, visit: Visit, is_picked: bool = False) -> str:
-        """The seal of a visit whose sections are all kept."""
+        """Return the seal of a visit whose sections are all kept."""
         seal = self.seal(visit, is_picked)
         self.freshen(seal)
         return seal
@@ -137,7 +137,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class Opened:
-    """`seconds`: until the last section was answered; `calls`: how many requests that took."""
+    """`seconds`: until the last section was answered; `calls`: the number of requests until
+    then."""
 
     seconds: float
     seal: str
@@ -145,7 +146,7 @@ class Opened:
 
 
 def open_panel(port: int, visit: Visit) -> Opened:
-    """As a browser does it: the panel, then at once every section that is not drawn yet."""
+    """Open as a browser does: the panel, then at once every section that is not drawn yet."""
     begun = time.perf_counter()
     (answer,) = at_once(port, [visit.request])
     html = answer.text
@@ -187,11 +188,11 @@ class Stage:
         return quick if self.quick else whole
 
     def newcomers(self, number: int) -> list[Visit]:
-        """So many organizations that nobody has asked for, each with a conversation."""
+        """Make so many organizations that nobody has opened, each with a conversation."""
         return [add(self.office, self.chat, next(self._numbers)) for _ in range(number)]
 
     def environ(self, shape: str, **changes: str) -> dict[str, str]:
-        """The settings of one more installation before our worlds."""
+        """Return the settings of one more installation before our worlds."""
         folder = self.folder / f"panel{next(self._names)}"
         folder.mkdir()
         cache = f"file:{folder / 'cache'}"
@@ -215,7 +216,7 @@ class Stage:
                 panel.connection.close()
 
     def standing(self, shape: str) -> Panel:
-        """One panel for all rows that only read."""
+        """Return the panel that all rows share which only read."""
         if shape not in self._standing:
             panel = self._stack.enter_context(self.panel(self.environ(shape)))
             self._standing[shape] = panel
@@ -223,7 +224,7 @@ class Stage:
 
     @contextmanager
     def rival(self, answers: dict[str, Answer] | None = None) -> Iterator[Served]:
-        """The bare views, answering these bytes by path."""
+        """Return the bare views, which answer these bytes by path."""
         environ = rival.record(self.folder, answers or {})
         application, log = "bench.rival:create_app()", self.folder / "rival.log"
         settings = machine.RIVAL_SETTINGS
@@ -242,13 +243,13 @@ def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dic
         "MIDDAG_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": cache,
         "PANEL_WORKER": "separate",
-        "PANEL_MASK": "never",  # a section with all of its values is the dearer one
+        "PANEL_MASK": "never",  # a section with all of its values costs more
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",
     }
 
 
 def add(office: BackOffice, chat: Chatwoot, number: int) -> Visit:
-    """An organization with a few rows, and a conversation of somebody who claims it."""
+    """Add an organization with a few rows, and a conversation of a visitor who claims it."""
     today = datetime.now(UTC).date()
     load(office, small(Maker(today, number), f"Empresa {number} Ltda", f"empresa{number}.example"))
     contact: dict[str, Any] = chat.add_contact(
@@ -263,6 +264,6 @@ def add(office: BackOffice, chat: Chatwoot, number: int) -> Visit:
 
 
 def open_all(port: int, visits: list[Visit]) -> list[Opened]:
-    """All at the same moment, each as a browser of its own."""
+    """Open all panels at the same moment, each as a browser of its own."""
     with ThreadPoolExecutor(len(visits)) as pool:
         return list(pool.map(lambda visit: open_panel(port, visit), visits))

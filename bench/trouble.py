@@ -1,4 +1,4 @@
-"""The rows of trouble: what a slow, hanging or broken outside world costs everybody else."""
+"""The rows of trouble: the cost of a slow, hanging or broken outside world for all other agents."""
 
 import statistics
 import time
@@ -18,8 +18,8 @@ from panel.web.sections import SECTIONS
 AGENTS = 80
 SLOW_SECONDS = 7.0
 QUIET_SECONDS, BESIDE_SECONDS = 4.0, 12.0
-CROWD_START_SECONDS = 3.0  # of a new process
-AGAIN_SECONDS = 4.0  # after which a section that waits, and a busy panel, ask again
+CROWD_START_SECONDS = 3.0  # the start of a new process
+AGAIN_SECONDS = 4.0  # the time after which a waiting section, and a busy panel, ask again
 HEALTHZ = request("GET", "/healthz", "")
 Break = Callable[[Stage, Event, Sequence[Visit]], None]
 
@@ -92,9 +92,10 @@ def _broken(stage: Stage, spoil: Break, cold: Sequence[Visit]) -> Iterator[None]
 
 @contextmanager
 def _opening(panel: Panel, cold: Sequence[Visit]) -> Iterator[Callable[[], bool]]:
-    """Browsers that open these panels and come again as their sections tell them to.
+    """Run browsers that open these panels and ask again as their sections tell them.
 
-    They are a process of their own: its threads would make the measuring client wait for them.
+    The browsers have a process of their own: in this process, their threads would delay the
+    measuring client.
     """
     crowd = get_context("spawn").Process(target=_open_all, args=(panel.port, cold), daemon=True)
     crowd.start()
@@ -128,7 +129,8 @@ def _open_like_a_browser(port: int, visit: Visit) -> None:
 def _ask_in_turn(
     panel: Panel, warm: bytes, seconds: float, going_on: Callable[[], bool]
 ) -> dict[str, list[float]]:
-    """So long, or while it goes on: /healthz, a hook, which touches the customer, their panel."""
+    """Request in turn /healthz, a hook that touches the customer, and their panel, for so long or
+    while the crowd opens."""
     times: dict[str, list[float]] = {"health": [], "hook": [], "open": []}
     end = time.monotonic() + seconds
     while time.monotonic() < end and (going_on() or not times["open"]):
@@ -140,7 +142,8 @@ def _ask_in_turn(
 
 
 def beside_a_broken_customer(stage: Stage, shape: str) -> list[Samples]:
-    """Three panels of a customer whose every answer is a 500; each five seconds a healthy one."""
+    """Watch three panels of a customer whose every answer is a 500, and open a healthy one every
+    five seconds."""
     [broken], healthy = stage.newcomers(1), stage.newcomers(stage.times(4, 12))
     stage.office.fault("500", broken.organization)
     over = Event()
@@ -164,7 +167,7 @@ def beside_a_broken_customer(stage: Stage, shape: str) -> list[Samples]:
 
 
 def _watch(port: int, visit: Visit, over: Event) -> None:
-    """An open panel that asks for its sections whenever a pause is over."""
+    """Run an open panel that requests its sections whenever a pause is over."""
     seal = open_panel(port, visit).seal
     while not over.wait(1):
         at_once(port, [section_request(name, seal, wait=True) for name in SECTIONS])

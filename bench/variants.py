@@ -1,4 +1,4 @@
-"""The panel with other lifetimes, which are no setting: to see what keeping copies is worth."""
+"""Panels with other lifetimes, which no setting offers: they show the worth of kept copies."""
 
 from flask import Flask
 
@@ -11,18 +11,18 @@ AGED = Lifetimes(fresh=0, empty=0)
 
 
 def uncached() -> Flask:
-    """Nothing is kept: neither the back office's answers nor Chatwoot's."""
+    """Make a panel that keeps neither the back office's answers nor Chatwoot's."""
     chatwoot.ACCESS_LIFETIMES = NOTHING
     return _with(NOTHING)
 
 
 def aged() -> Flask:
-    """Every kept copy has outlived its time."""
+    """Make a panel whose kept copies have all outlived their time."""
     return _with(AGED)
 
 
 def _with(lifetimes: Lifetimes) -> Flask:
     for document in documents.DOCUMENTS:
-        # Frozen, as nothing of the panel ever changes it.
+        # The class is frozen, because the panel itself never changes a document.
         object.__setattr__(document, "lifetimes", lifetimes)
     return create_app()

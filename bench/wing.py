@@ -1,4 +1,4 @@
-"""The writing wing between worlds of its own, with as many organizations as a row needs."""
+"""The writing wing between its own worlds, with as many organizations as a row needs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +21,13 @@ from panel.sync.pass_queue import PassQueue
 from panel.sync.people import OUR_ATTRIBUTES
 
 FIRST_COMPANY = 100_000
-PEOPLE = 2  # and the company's own contact
+PEOPLE = 2  # beside the company's own contact
 
 
 @dataclass(frozen=True)
 class Wing:
-    """Passes in this process, without a budget; `environ`: of a panel or worker beside them."""
+    """Runs passes in this process, without a budget. `environ`: the settings of a panel or worker
+    beside them."""
 
     office: BackOffice
     chat: Chatwoot
@@ -36,11 +37,11 @@ class Wing:
 
     @property
     def contacts(self) -> dict[str, int]:
-        """Their numbers in Chatwoot, by e-mail."""
+        """Return the contacts' numbers in Chatwoot, by e-mail."""
         return {str(row["email"]): row["id"] for row in self.chat.contacts.values()}
 
     def settle(self, number: int, people: int = PEOPLE) -> None:
-        """A company that a pass has brought in line."""
+        """Add a company, and bring it in line by a pass."""
         add_company(self.office, number, people)
         self.jobs.bring_in_line(number)
 
@@ -68,7 +69,7 @@ def open_wing(stage: Stage, shape: str) -> Iterator[Wing]:
 
 
 def add_company(office: BackOffice, number: int, people: int = PEOPLE) -> None:
-    """`people`: collaborators; the company's own contact comes on top."""
+    """Add a company. `people`: the number of collaborators, without the company's own contact."""
     host = f"empresa{number}.example"
     company = {"name": f"Empresa {number}", "status": "publish", "email": f"contato@{host}"}
     office.put("organization", number, {**company, "billing_entity": "middag_br"})
@@ -82,7 +83,7 @@ def add_company(office: BackOffice, number: int, people: int = PEOPLE) -> None:
 
 
 def change_role(office: BackOffice, number: int) -> Json:
-    """The first collaborator becomes an owner, or a member again; returns their row."""
+    """Make the first collaborator an owner, or a member again; returns their row."""
     row = office.rows("collaborators", number)[0]
     role = "member" if row["role"] == "owner" else "owner"
     changed = {**row, "role": role}

@@ -1,6 +1,7 @@
-"""A client that costs less than what it measures: prepared bytes out, length-delimited bytes in.
+"""A client that costs less than the server that it measures: prepared bytes out, length-delimited
+bytes in.
 
-One thread serves all connections of a load, so on two cores the server has one for itself.
+A single thread serves all connections of a load, so on two cores the server has a core for itself.
 """
 
 import select
@@ -15,8 +16,8 @@ from itertools import cycle
 from urllib.parse import urlencode
 
 HOST = "127.0.0.1"
-PATIENCE = 60.0  # seconds without a byte: something is broken
-# As a browser sends them, without what has no influence here.
+PATIENCE = 60.0  # seconds without a byte, after which the run fails
+# The headers of a browser that matter here.
 USUAL = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "HX-Request": "true"}
 
 
@@ -28,7 +29,7 @@ def request(
     body: bytes = b"",
     **headers: str,
 ) -> bytes:
-    """The bytes of one request; `Content_Type` names the header Content-Type."""
+    """Return the bytes of a request; `Content_Type` names the header Content-Type."""
     if form is not None:
         body = urlencode(form).encode()
         headers["Content_Type"] = "application/x-www-form-urlencoded"
@@ -50,7 +51,7 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """By name in lower case."""
+        """Return the headers by name in lower case."""
         pairs = (line.partition(":")[::2] for line in self.head.decode("latin1").split("\r\n")[1:])
         return {name.lower(): value.strip() for name, value in pairs if name}
 
@@ -61,7 +62,7 @@ class Answer:
 
 
 class Connection:
-    """One kept connection; it is made anew when the server has closed it."""
+    """A kept connection, which is made anew when the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -94,9 +95,10 @@ class Connection:
             self._socket.sendall(request_bytes)
 
     def receive(self) -> Answer | None:
-        """What is there of the answer; None while some of it is missing. Blocks for the first byte.
+        """Receive the answer; returns None while a part is missing. Blocks for the first byte.
 
-        A kept connection may be closed by the server at the moment it is used: then once more.
+        The server may close a kept connection at the moment of its use: then the request is sent
+        once more.
         """
         try:
             part = self._socket.recv(1 << 16)
@@ -131,7 +133,7 @@ def _parsed(got: bytearray) -> Answer | None:
     if end < 0:
         return None
     head, status = bytes(got[:end]), int(got[9:12])
-    # As gunicorn and Flask write it: of one spelling, and never without a length but for a 204.
+    # gunicorn and Flask write this spelling, and every answer but a 204 has a length.
     at = head.find(b"\nContent-Length: ")
     length = int(head[at + 17 :].partition(b"\r\n")[0]) if at >= 0 else 0
     if at < 0 and status != 204:
@@ -142,7 +144,7 @@ def _parsed(got: bytearray) -> Answer | None:
 
 @dataclass
 class Load:
-    """What came of a load: answers by status, and the seconds each took."""
+    """The result of a load: answers by status, and the seconds of each."""
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -150,11 +152,12 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Return the answers per second."""
         return len(self.times) / self.seconds
 
     def only(self, *statuses: int) -> "Load":
-        """Itself, if every answer was one of these: a fast error is no result."""
+        """Return the load itself if every answer had one of these statuses; a fast error is no
+        result."""
         if set(self.statuses) - set(statuses):
             raise RuntimeError(f"unexpected answers: {dict(self.statuses)}")
         return self
@@ -167,7 +170,8 @@ def load(
     seconds: float = 0.0,
     count: int = 0,
 ) -> Load:
-    """These requests in turn, over and over or to their end, for so long or so many times."""
+    """Send the requests in turn, repeatedly or to their end, for so many seconds or so many
+    times."""
     todo, outcome = cycle(requests) if seconds or count else iter(requests), Load()
     most = count or float("inf")
     with ExitStack() as stack:
@@ -194,8 +198,8 @@ def load(
 
 
 def ready(waiting: Iterable[Connection], seconds: float = PATIENCE) -> list[Connection]:
-    """Those for which something has come; raises `TimeoutError` when nothing does for long."""
-    # Not a selector: a connection that was made anew would have to be registered anew.
+    """Return the connections with received bytes; raises `TimeoutError` after a long silence."""
+    # A selector would not do: a connection that was made anew would have to be registered again.
     readable, _, _ = select.select(list(waiting), [], [], seconds)
     if not readable and seconds >= PATIENCE:
         raise TimeoutError(f"no answer for {PATIENCE:.0f} s")
@@ -203,7 +207,8 @@ def ready(waiting: Iterable[Connection], seconds: float = PATIENCE) -> list[Conn
 
 
 def at_once(port: int, requests: Sequence[bytes]) -> list[Answer]:
-    """Each over a connection of its own, all at the same time; the answers in order."""
+    """Send each request over its own connection, all at the same time; returns the answers in
+    order."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(Connection(port))) for _ in requests]
         for connection, request_bytes in zip(connections, requests, strict=True):

@@ -1,4 +1,5 @@
-"""The rows of the writing wing: how many hooks the door takes, and how soon an agent sees them."""
+"""The rows of the writing wing: accepted hooks per second, and the time until an agent sees a
+change."""
 
 import json
 import random
@@ -36,9 +37,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 PEOPLE = 19  # and the company's own contact
 HOOKS = 1000
 COLLEAGUES = 59  # and the company's own contact
-WEBHOOK_SECRET = "bench-secret-of-the-webhook"  # noqa: S105 (of the built-in Chatwoot)
+WEBHOOK_SECRET = "bench-secret-of-the-webhook"  # noqa: S105 (the built-in Chatwoot's)
 FRAME = "iframe#dashboard-app--frame-0-0"
-# When the row stood in the page, by the machine's clock, which is ours too.
+# The moment at which the row stood in the page, by the machine's clock, which is ours too.
 WATCH = """(id) => { window.benchSeen = new Promise((done) => {
   const watch = new MutationObserver(() => {
     if (!document.querySelector(`[data-row="${id}"]`)) return;
@@ -63,7 +64,8 @@ def hook_request(organization: int, event: str = "order.updated") -> bytes:
 
 
 def hooks(stage: Stage, shape: str) -> list[Samples]:
-    """Hooks of a thousand organizations in turn, every id new; nobody executes passes meanwhile."""
+    """Send hooks of a thousand organizations in turn, all with new ids, while nobody executes
+    passes."""
     environ = stage.environ(shape)
     with stage.panel(environ) as panel, stage.rival() as rival:
         turns = stage.times(3, 9)
@@ -89,7 +91,7 @@ def _ring(stage: Stage, port: int) -> Load:
 
 
 def hooks_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
-    """The same door on PostgreSQL, fsynced, in turns with the one on SQLite."""
+    """Send the same hooks to a panel on PostgreSQL with fsync, in turns with a panel on SQLite."""
     folder = postgres.programs()
     if folder is None:
         raise Absent("no PostgreSQL here")
@@ -108,7 +110,8 @@ def hooks_on_postgresql(stage: Stage, shape: str) -> list[Samples]:
 
 
 def melting(stage: Stage, shape: str) -> list[Samples]:
-    """A thousand hooks of one organization that Chatwoot does not know yet; a worker works."""
+    """Send a thousand hooks of an organization that Chatwoot does not know yet, while a worker
+    works."""
     (visit,) = stage.newcomers(1)
     maker = Maker(datetime.now(UTC).date(), visit.organization)
     for at in range(3, PEOPLE + 1):
@@ -124,21 +127,23 @@ def melting(stage: Stage, shape: str) -> list[Samples]:
         _await_done(environ, HOOKS)
     writes = [call for call in stage.chat.calls if _writes(call)]
     contacts = [row for row in stage.chat.contacts.values() if _belongs(row, visit.organization)]
-    number = len(contacts) - 1  # the visitor's own claim is none of our doing
+    number = len(contacts) - 1  # without the visitor, whose claim is their own
     if number != PEOPLE + 1:
         raise RuntimeError(f"{number} contacts")
     return [Samples([len(writes) / number], f"{len(writes)} writes for {number} contacts")]
 
 
 def new_conversations(stage: Stage, shape: str) -> list[Samples]:
-    """Somebody of a company of sixty writes anew; Chatwoot tells, and a worker works."""
+    """Let a person of a company of sixty begin conversations: Chatwoot sends webhooks, and a worker
+    works."""
     (visit,) = stage.newcomers(1)
     maker = Maker(datetime.now(UTC).date(), visit.organization)
     for at in range(3, COLLEAGUES + 1):
         email = f"colega{at}@empresa{visit.organization}.example"
         stage.office.put("collaborators", visit.organization, maker.collaborator(at, email))
     environ = stage.environ(shape, CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET)
-    environ["CHATWOOT_CALLS_PER_MINUTE"] = "100000"  # what it costs, not what it may
+    # So high that it limits nothing: the row measures the cost.
+    environ["CHATWOOT_CALLS_PER_MINUTE"] = "100000"
     calls, seconds = [], []
     with stage.panel(environ) as panel, machine.worker(environ, stage.folder / "naming.log"):
         load(panel.port, [hook_request(visit.organization, "entitlement.renewed")], 1).only(202)
@@ -158,7 +163,7 @@ def new_conversations(stage: Stage, shape: str) -> list[Samples]:
 
 @contextmanager
 def _listening(chat: Chatwoot, port: int) -> Iterator[None]:
-    """Chatwoot sends its webhooks to the panel."""
+    """Let Chatwoot send its webhooks to the panel."""
     url = f"http://{HOST}:{port}/sync/chatwoot"
     hook = {"id": 1, "url": url, "secret": WEBHOOK_SECRET, "subscriptions": list(EVENTS)}
     chat.webhooks[1] = hook
@@ -173,7 +178,8 @@ def _is_colleague(contact: Json) -> bool:
 
 
 def _await_name(chat: Chatwoot, contact: int) -> tuple[float, float]:
-    """Calls to Chatwoot and seconds, from the new conversation to its name and a second longer."""
+    """Return the calls to Chatwoot and the seconds, from the new conversation to its name and a
+    second longer."""
     talk = chat.add_conversation(contact, WEB)
     chat.forget()
     begun = time.monotonic()
@@ -183,7 +189,7 @@ def _await_name(chat: Chatwoot, contact: int) -> tuple[float, float]:
     machine.wait_until(lambda: "middag_organization" in talk["custom_attributes"], 60)
     took = time.monotonic() - begun
     chat.outbox.settle()
-    time.sleep(1.5)  # what is heard of our own write would cost something now
+    time.sleep(1.5)  # the event of our own write would cost calls now
     return float(sum("definitions" not in call.path for call in chat.calls)), took
 
 
@@ -212,7 +218,8 @@ def _await_done(environ: dict[str, str], number: int) -> None:
 
 
 def in_a_browser(stage: Stage, shape: str) -> list[Samples]:
-    """From the sender's request to the changed row on the screen, at any moment of the clock."""
+    """Measure from the sender's request to the changed row on the screen, at random moments of the
+    clock."""
     program = next((path for path in map(shutil.which, BROWSERS) if path), None)
     if program is None:
         raise Absent("no Chromium here")
@@ -237,7 +244,7 @@ def in_a_browser(stage: Stage, shape: str) -> list[Samples]:
 
 @dataclass(frozen=True)
 class ShopWindow:
-    """Worlds whose Chatwoot has its page, with our panel in its frame."""
+    """Worlds whose Chatwoot has a page with our panel in its frame."""
 
     office: BackOffice
     chat_url: str
@@ -253,7 +260,7 @@ def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
     office, chat = demo_worlds(datetime.now(UTC).date())
     chat.page = ChatwootPage(chat, office)
     servers = serve(office.app), serve(chat.app)
-    # Two sites for the browser, as in life: localhost frames 127.0.0.1.
+    # For the browser these are two sites, as in life: localhost frames 127.0.0.1.
     chat_url = f"http://localhost:{servers[1].port}"
     worlds = {"MIDDAG_API_URL": servers[0].url + API, "CHATWOOT_URL": chat_url}
     environ = stage.environ(shape, PANEL_WORKER="inside", **worlds)
@@ -269,7 +276,8 @@ def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
 
 
 def _seen_after(window: ShopWindow, frame: Frame) -> float:
-    """One row takes the place of another, and the plugin rings."""
+    """Replace a row by another, and send the plugin's hook; returns the seconds until the row is
+    seen."""
     rows = window.office.rows("orders", HEALTHY.organization)
     old, number = rows[0], max(row["id"] for row in rows) + 1
     with window.office.lock:

@@ -1,6 +1,7 @@
-"""The MIDDAG contact panel for Chatwoot: who is talking, from the back office, beside the chat.
+"""The MIDDAG contact panel for Chatwoot: shows the customer of a conversation beside the chat, with
+the back office's facts.
 
-The map, in reading order. A module imports what stands before it, never what comes after it.
+The map, in reading order. A module imports only modules that stand before it.
 
     environment/ parsers · variables
     .           settings · metrics · errors · exact_json · deadline · locks · bulkhead
@@ -21,10 +22,10 @@ The map, in reading order. A module imports what stands before it, never what co
                 inbox_tables · inbox · pass_states · lanes · line_ups · readings · nights ·
                 dead_letters · workers · leader · installation · backlog · standing · history ·
                 recent
-    auth/       background_checks · access · revocation · tokens · sessions · whoami ·
-                throttle · credentials · methods
+    auth/       background_checks · access · revocation · seal · verification_checks · tokens ·
+                sessions · whoami · throttle · credentials · methods
     .           services · deliveries
-    health/     finding · worker_health · sync_checks
+    health/     finding · worker_health · sync_checks · journal
     .           checks
     customer/   matching · disclosure · lookup · decisions · noting · acquaintance · search ·
                 answers · verification
@@ -37,11 +38,11 @@ The map, in reading order. A module imports what stands before it, never what co
     sync/       wire · receipts · events · people · description · news · contact_errors ·
                 memberships · conversations · contact_search · contact_writer · contacts ·
                 departures · seat_writer · seats · progress · settled · plan · reconcile ·
-                recovery · rate_limit · group_commit · pass_queue · intake · task_intake ·
-                chatwoot_events · night_contacts · night_strays · night_parts · night · reasons ·
-                tries · heartbeat · pass_runner · task_runner · dispatcher · sweep · work ·
-                executor · worker · installation_mark · dry_run · jobs · plugin_hooks ·
-                chatwoot_hooks · openapi
+                recovery · rate_limit · group_commit · engine_client · pass_queue · intake ·
+                task_intake · event_parts · chatwoot_events · night_contacts · night_strays ·
+                night_parts · night · reasons · tries · heartbeat · pass_runner · task_runner ·
+                dispatcher · sweep · work · executor · worker · installation_mark · dry_run · jobs ·
+                plugin_hooks · chatwoot_hooks · openapi
     privacy/    holdings · subjects · clearing · forgetting · export
     explain/    identity · documents · explanation · lines · page
     .           routes
@@ -53,6 +54,6 @@ The map, in reading order. A module imports what stands before it, never what co
     .           application
     demo/       the built-in back office and the built-in Chatwoot
 
-`customer` and `web` are the reading wing, `sync` is the writing wing: they do not know each other.
-`application.create_app` knows everyone.
+`customer` and `web` are the reading wing, `sync` is the writing wing: neither imports the other.
+`application.create_app` imports all folders.
 """

@@ -1,7 +1,9 @@
 """create_app: the composition root, which knows everyone; the only reader of the environment."""
 
+import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +29,7 @@ from panel.data import db, ownership, schema
 from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import Obstacle, explain, refuse_obstacles
 from panel.data.readings import Readings
+from panel.environment.variables import VARIABLES
 from panel.logs import formatter
 from panel.logs.events import LogThrottle
 from panel.services import get
@@ -84,7 +87,27 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def run_console() -> None:
     """The console script `middag-panel`."""
-    console.run_console(create_app)
+    console.run_console(create_app, hand_settings_over)
+
+
+def hand_settings_over() -> None:
+    """Let the server that runs take the settings of this process: it cannot read files of root's.
+
+    It is the `ExecReload` of a unit: systemd reads the unit's `EnvironmentFile` anew for it, while
+    the server keeps the environment of its start. Faulty settings: exit code 2, and the server goes
+    on with its own.
+    """
+    settings_or_exit()
+    folder, server = os.environ.get("RUNTIME_DIRECTORY", ""), os.environ.get("MAINPID", "")
+    if not folder or not server.isdecimal():
+        _exit("This is for the ExecReload of systemd, which sets RUNTIME_DIRECTORY and MAINPID.")
+    os.umask(0o077)
+    values = {variable.name: os.environ.get(variable.name) for variable in VARIABLES}
+    file = Path(folder, "settings.json")  # `gunicorn.conf.py` reads it
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(values), encoding="utf-8")
+    fresh.replace(file)
+    os.kill(int(server), signal.SIGHUP)
 
 
 def _prepare_process() -> Settings:
@@ -136,6 +159,7 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     shared = get(services.Services, app)
     with _exit_when_refused(shared.database):
         get(schema.Preparation, app).ensure()
+    assets.prepare_files(app)
     shared.bulkhead.resize(threads)
     settings = shared.settings
     _warn_of_untold_proxies(settings)
@@ -224,6 +248,9 @@ def _exit_when_refused(database: Engine) -> Iterator[None]:
         _exit(str(error))
     except (OSError, SQLAlchemyError) as error:
         _exit(explain(error, database) or f"This cannot start: {type(error).__name__}.")
+    except Exception as error:
+        log.exception("this cannot start")
+        _exit(f"This cannot start: {type(error).__name__}. The line above is for its developers.")
 
 
 def _exit(sentence: str) -> NoReturn:

@@ -29,7 +29,8 @@ class Reason:
 REFUSAL_REASONS = {
     "no_secret": Reason(
         "no secret set",
-        "CHATWOOT_WEBHOOK_SECRET is empty: `flask --app app setup --show-secret` prints its line",
+        "the panel that runs has an empty CHATWOOT_WEBHOOK_SECRET: `flask --app app setup "
+        "--show-secret` prints its line; set it, reload the panel",
     ),
     "unsigned": Reason(
         "unsigned",

@@ -66,8 +66,8 @@ class ThreadLocks:
 
 
 class ProcessLocks(ThreadLocks):
-    """Locks over more than this process. One thread at a time asks there for a key; the process's
-    other threads wait for that one."""
+    """Locks over more than this process. A single thread of the process asks there for a key; the
+    process's other threads wait for it."""
 
     @contextmanager
     def hold(self, key: str, seconds: float) -> Iterator[bool]:

@@ -5,7 +5,7 @@ series starts at 0 with the process (`start_series`). If it began with its first
 its growth would miss that event.
 
 Where gunicorn forks several processes, they count into files of one folder, which
-PROMETHEUS_MULTIPROC_DIR names to the library (gunicorn.conf.py). Each process then answers for all
+PROMETHEUS_MULTIPROC_DIR names to the library (gunicorn.conf.py). Every process then answers for all
 of them.
 """
 

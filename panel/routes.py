@@ -26,9 +26,10 @@ from panel.web import (
 View = Callable[..., Any]
 Route = tuple[str, str, str, View]  # method, path, endpoint (the name for `url_for`), handler
 
-# An agent's browser asks for these. All but the shell need a proof or a seal.
+# An agent's browser asks for these. All but the page and its own words need a proof or a seal.
 PANEL: tuple[Route, ...] = (
     ("GET", "/", "shell", panel.show_shell),
+    ("GET", "/dialogs/<name>", "dialog", panel.show_dialog),
     ("POST", "/contact", "contact", panel.show_contact),
     ("GET", "/sections/<name>", "section", panel.show_section),
     ("POST", "/sections/<name>/refresh", "refresh", panel.refresh_section),

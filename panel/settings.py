@@ -83,6 +83,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} is missing: it should be {variable.right}")
             continue
         try:
+            text.encode()  # bytes that are no UTF-8 come as halves of characters
             values[variable.field] = variable.parse(text or variable.default or "")
         except ValueError:
             faults.append(f"{variable.name} should be {variable.right}")

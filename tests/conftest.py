@@ -35,7 +35,7 @@ from tests.worlds import (
     worlds_on_sockets,
 )
 
-# What most tests need is imported from here, beside the fixtures that return it.
+# Most tests import these names from here, beside the fixtures that return them.
 __all__ = [
     "API",
     "TODAY",
@@ -62,14 +62,14 @@ __all__ = [
 ]
 
 
-# Examples have no deadline, because a busy machine is slow. They are not stored, so the tree stays
+# Examples have no deadline, because a busy machine is slow, and are not stored, so the tree stays
 # clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
 
 # Hundreds of panels start in one process, so compiled templates are kept for all of them.
 KEPT = SimpleCache(threshold=1000, default_timeout=0)
-# It differs only in the result of `set`.
+# The cache differs from the expected one only in the result of `set`.
 COMPILED = MemcachedBytecodeCache(KEPT)  # type: ignore[arg-type]
 
 

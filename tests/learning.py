@@ -12,7 +12,7 @@ class Installation(Protocol):
 
 
 def learn(installation: Installation, *organizations: int) -> None:
-    """The real pass of each."""
+    """Run the real pass of each organization."""
     shared = installation.services
     tools = (shared.directory, shared.search_index, shared.links, shared.locks)
     contacts = Reconciler(shared.settings, shared.back_office, shared.chatwoot, *tools)

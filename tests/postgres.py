@@ -28,8 +28,11 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
-    """Run a cluster; yields an address to which a database's name can be appended."""
+def cluster(folder: Path, fsync: str = "off", **parameters: object) -> Iterator[str]:
+    """Run a cluster; yields an address to which a database's name can be appended.
+
+    `parameters`: settings of the server.
+    """
     # PostgreSQL refuses to run as root, and pytest's own folders are closed to other users.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
     options = somebody if os.geteuid() == 0 else {}
@@ -43,8 +46,9 @@ def cluster(folder: Path, fsync: str = "off") -> Iterator[str]:
     command = f"{folder}/postgres -D {data}/data -k {data} -p {port}"
     # The cluster is deleted afterwards, so mostly nothing has to reach the disk.
     quiet = f"-c listen_addresses=127.0.0.1 -c log_min_messages=panic -c fsync={fsync}"
+    options_given = [f"--{name}={value}" for name, value in parameters.items()]
     server = subprocess.Popen(
-        [*command.split(), *quiet.split()],
+        [*command.split(), *quiet.split(), *options_given],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=data,

@@ -54,6 +54,17 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
                 yield (inner if inner in MODULES else base), node.lineno
 
 
+def loads(name: str) -> Iterator[tuple[str, int]]:
+    """The same without those for types alone, which nothing executes."""
+    for_types = {
+        row
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for row in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return ((to, line) for to, line in imports(name) if line not in for_types)
+
+
 def _base(name: str, node: ast.ImportFrom) -> str:
     if not node.level:
         return node.module or ""

@@ -56,7 +56,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_what_is_asked_for_is_there_from_the_start(families: list[Metric], name: str) -> None:
-    """Each queried metric exists, with each queried value of a label."""
+    """Every queried metric exists, with every queried value of a label."""
     for question in ASKED[name]:
         selectors = SELECTOR.findall(question)
         assert selectors, question

@@ -1,5 +1,6 @@
 """The files of deploy/, each checked by the parser of its own program."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from panel.auth.tokens import derive_launch_key
 from panel.environment.variables import VARIABLES
 from panel.settings import SettingsError, from_env
 from tests.conftest import environment
@@ -92,6 +94,23 @@ def test_the_units_give_the_panel_settings_that_it_understands(unit: str) -> Non
     assert settings.cache_url == f"file:/var/lib/{folder}/cache"
 
 
+def test_commands_get_the_settings_of_the_service_letter_by_letter(tmp_path: Path) -> None:
+    """A shell would take `&` for an end, and `$` for a name; systemd takes neither."""
+    secret = """a$HOME&b;c`d`"e'f(g)h|i*j\\k#l!m~n"""
+    values = filled() | {
+        "CHATWOOT_CONTACT_VIEW_SECRET": secret,
+        "PANEL_URL": "https://p.example.com",
+    }
+    values |= {"MIDDAG_LINK_ORDER": "https://a.example.com/wp-admin/?page=x&action=edit&id={id}"}
+    values |= {"PANEL_DATABASE_URL": f"sqlite:///{tmp_path}/panel.db"}
+    values |= {"PANEL_CACHE_URL": f"file:{tmp_path}/cache"}
+    lines = ["# A comment=1", "", *(f"{name}={value}" for name, value in values.items())]
+    (tmp_path / "panel.env").write_text("\n".join(lines))
+    environ = {"PATH": os.environ["PATH"], "PANEL_SETTINGS": str(tmp_path / "panel.env")}
+    ended = run(DEPLOY / "middag-panel", "launch-url", env=environ, cwd=tmp_path)
+    assert ended.stdout == f"https://p.example.com/#k={derive_launch_key(secret)}\n", ended.stderr
+
+
 # -- compose and the image -------------------------------------------------------------------------
 
 
@@ -141,7 +160,8 @@ def test_a_panel_gets_the_time_that_gunicorn_gives_a_request(name: str) -> None:
 def test_systemd_accepts_the_unit_and_finds_it_closed(unit: str, tmp_path: Path) -> None:
     analyze = program("systemd-analyze")
     text = (DEPLOY / f"systemd/{unit}.service").read_text()
-    assert text.count("/opt/panel/.venv/bin/") == 1
+    started = re.findall(r"^Exec\w+=(\S+)", text, re.MULTILINE)
+    assert all(path.startswith("/opt/panel/.venv/bin/") for path in started)
     text = text.replace("/opt/panel/.venv", sys.prefix).replace("/opt/panel", str(ROOT))
     path = tmp_path / f"{unit}.service"
     path.write_text(text)

@@ -1,7 +1,7 @@
-"""What an administrator, an agent or a plugin developer can meet stands in the documents.
+"""Every name that an administrator, agent or plugin developer can meet stands in the documents.
 
-Each kind of thing is read where the program itself reads it. A thing is documented where its name
-stands in code (between backticks, or in a block of code) of the README or of a file of `docs/`.
+The names are read from the tables that the program itself reads. A name is documented if it stands
+in code (between backticks, or in a block of code) in the README or a file of `docs/`.
 """
 
 import re
@@ -78,8 +78,8 @@ def _list_below(command: click.Command, before: str) -> Iterator[str]:
 
 def list_metrics(app: Flask) -> Iterator[str]:
     """A counter with its ending, as Prometheus asks for it."""
-    told = app.test_client().get("/metrics").get_data(as_text=True)
-    for family in text_string_to_metric_families(told):
+    figures = app.test_client().get("/metrics").get_data(as_text=True)
+    for family in text_string_to_metric_families(figures):
         if family.name.startswith("panel_"):
             yield f"{family.name}_total" if family.type == "counter" else family.name
 
@@ -95,7 +95,7 @@ def list_checks(_app: Flask) -> Iterator[str]:
 
 
 def list_states(_app: Flask) -> Iterator[str]:
-    """Of a section, and of an opened row or a summary, as the templates write them."""
+    """List the states of a section, an opened row and a summary, as the templates write them."""
     yield from SECTION_STATES
     for template in (ROOT / "templates").glob("**/*.html"):
         yield from re.findall(r'data-state="([\w-]+)"', template.read_text(encoding="utf-8"))
@@ -114,10 +114,10 @@ KINDS: dict[str, tuple[Lister, str]] = {
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    made = create_app(no_worlds(with_tables(tmp_path_factory.mktemp("docs"))))
-    yield made
-    get(Services, made).deliveries.stop()
-    get(Services, made).database.dispose()
+    panel = create_app(no_worlds(with_tables(tmp_path_factory.mktemp("docs"))))
+    yield panel
+    get(Services, panel).deliveries.stop()
+    get(Services, panel).database.dispose()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +151,7 @@ def list_claims() -> list[str]:
 def list_headings(text: str) -> set[str]:
     """As a link names them: in lower case, with hyphens, without other signs."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_sheet_of_claims_is_short() -> None:

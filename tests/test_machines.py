@@ -246,7 +246,7 @@ def kept_copies_serve(machines: Machines) -> bool:
 def test_without_postgresql_the_panel_still_shows_and_hooks_are_put_off(
     machines: Machines,
 ) -> None:
-    """This is the last test of these machines, because their database does not come back."""
+    """The test has to be the last of these machines, because their database does not come back."""
     seal = machines.uncover(machines.one, seal_of(machines.open(machines.one).text), "orders")
     assert set(open_like_a_browser(machines.two).values()) <= SHOWN
     stop_postgres(machines.database)

@@ -51,8 +51,8 @@ def ask_raw(nginx: Nginx, path: str, host: str, **headers: str) -> tuple[int, st
 
 @pytest.mark.parametrize("path", ESCAPES)
 def test_an_encoded_slash_leads_nobody_out_of_the_mount(nginx: Nginx, path: str) -> None:
-    """It leads neither to Chatwoot, whose host it is (the mirror would answer), nor elsewhere in
-    the panel."""
+    """The address leads neither to Chatwoot, whose host it is (the mirror would answer), nor
+    elsewhere in the panel."""
     status, answer = ask_raw(nginx, path, CHAT)
     assert status == 404, answer
     assert "GET /" not in answer

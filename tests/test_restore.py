@@ -1,71 +1,163 @@
-"""Backup and restore as in docs/operate.md: from a backup, and from nothing."""
+"""Backup and restore by the words of docs/operate.md: from a backup, and from nothing, on both
+databases."""
 
+import os
 import re
+import shutil
 import subprocess
-import sys
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from panel.data.links import CONTACT, PICKED, Link
 from panel.services import get
 from panel.sync.jobs import Jobs
-from tests.cli.running import FINE, PANEL_URL, make, panel, run, work, worlds
-from tests.conftest import Panel, Worlds
+from tests import postgres
+from tests.cli.running import FINE, FOUND, PANEL_URL, make, panel, run, work, worlds
+from tests.conftest import MakePanel, Panel, Worlds, with_tables
 
 __all__ = ["make", "panel", "worlds"]  # fixtures
-OPERATE = Path(__file__).resolve().parents[1] / "docs/operate.md"
+OPERATE = (Path(__file__).resolve().parents[1] / "docs/operate.md").read_text(encoding="utf-8")
+ANA = "ana@acme.example"
+_numbers = count(1)
 
 
-def back_up(database: Path, into: Path) -> None:
-    """Run the documented line with these two files."""
-    [code] = re.findall(r'python3 -c "(import sqlite3;[^"]*)"', OPERATE.read_text(encoding="utf-8"))
-    code = code.replace("/var/lib/panel/panel.db", str(database))
-    code = code.replace("panel-backup.db", str(into))
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+def read_commands(*words: str) -> list[str]:
+    """The documented commands of the blocks that begin with each of these."""
+    blocks = re.findall(r"(?:^ {4,}\S.*\n)+", OPERATE, re.MULTILINE)
+    return [line.strip() for word in words for block in blocks if block.strip().startswith(word)
+            for line in block.splitlines()]  # fmt: skip
 
 
-def at(folder: Path) -> str:
-    return f"sqlite:///{folder / 'panel.db'}"
+@dataclass(frozen=True)
+class Home:
+    """Where an installation has its database, and how it is saved and brought back there."""
+
+    url: str
+    kept: Path
+    save: list[str]
+    bring_back: list[str]
+
+    def execute(self, commands: list[str]) -> None:
+        """As an administrator, with the settings of the service."""
+        assert commands
+        file = self.url.removeprefix("sqlite:///")
+        lines = [line.replace("/var/lib/panel/panel.db", file) for line in commands]
+        lines = [line.replace("/var/lib/panel/.", str(Path(file).parent)) for line in lines]
+        environ = {"PATH": os.environ["PATH"], "PANEL_DATABASE_URL": self.url}
+        script = "\n".join(["set -e", *lines])
+        subprocess.run(["bash", "-c", script], check=True, cwd=self.kept, env=environ, timeout=120)
+
+
+def make_home(kind: str, folder: Path, request: pytest.FixtureRequest) -> Home:
+    (folder / "kept").mkdir(exist_ok=True)
+    if kind == "sqlite":
+        url = f"sqlite:///{with_tables(folder)}/panel.db"
+        return Home(url, folder / "kept", read_commands("python3 -c"), read_commands("rm -f"))
+    if not shutil.which("pg_dump"):
+        pytest.skip(postgres.ABSENT)
+    address = request.getfixturevalue("cluster")
+    url = postgres.create(address, f"home{next(_numbers)}", "template")
+    return Home(url, folder / "kept", read_commands("pg_dump"), read_commands("psql"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+    (tmp_path / "home").mkdir()
+    return make_home(request.param, tmp_path / "home", request)
+
+
+def learn(panel: Panel) -> int:
+    """A pass has seen Acme, and an agent has picked Beta for one of its contacts."""
+    get(Jobs, panel.app).bring_in_line(42)
+    contact = next(iter(panel.chat.contacts))
+    panel.services.links.put(Link(CONTACT, contact, 45, PICKED, agent=1, contact=contact))
+    return int(contact)
+
+
+def stop(panel: Panel) -> None:
+    panel.services.deliveries.stop()
+    panel.services.database.dispose()
 
 
 def test_a_backup_brings_back_what_agents_said_and_passes_go_on(
-    panel: Panel, make: Any, worlds: Worlds, tmp_path: Path
+    home: Home, make: MakePanel, worlds: Worlds
 ) -> None:
-    get(Jobs, panel.app).bring_in_line(42)
-    contact = next(iter(worlds.chat.contacts))
-    panel.services.links.put(Link(CONTACT, contact, 45, PICKED, agent=1, contact=contact))
-    restored = tmp_path / "restored"
-    restored.mkdir()
-    back_up(tmp_path / "panel.db", restored / "panel.db")
-    panel.services.links.forget(45)
-    other_panel = make(PANEL_DATABASE_URL=at(restored))
-    assert [
-        link.organization for link in other_panel.services.links.find(0, contact) if link.agent
-    ] == [45]
-    before = dict(worlds.chat.contacts)
-    assert run(other_panel, "sync backfill 42 45").exit_code == FINE
-    work(other_panel)
-    assert other_panel.services.directory.list_organizations() == [42, 45]
-    assert len(worlds.chat.contacts) == len(before) + 1, "Beta's own; nobody is made twice"
+    before = make(PANEL_DATABASE_URL=home.url)
+    contact = learn(before)
+    home.execute(home.save)
+    before.services.links.forget(45)
+    stop(before)
+    home.execute(home.bring_back)
+    there = make(PANEL_DATABASE_URL=home.url)
+    links = there.services.links.find(0, contact)
+    assert [link.organization for link in links if link.agent] == [45]
+    contacts = len(worlds.chat.contacts)
+    assert run(there, "sync backfill 42 45").exit_code == FINE
+    work(there)
+    assert there.services.directory.list_organizations() == [42, 45]
+    assert len(worlds.chat.contacts) == contacts + 1, "Beta's own; nobody is made twice"
+
+
+def test_tombstones_are_obeyed_before_the_first_pass(home: Home, make: MakePanel) -> None:
+    before = make(PANEL_DATABASE_URL=home.url)
+    learn(before)
+    home.execute(home.save)
+    run(before, f"forget --person {ANA}")
+    kept = home.kept / "tombstones.json"
+    kept.write_text(run(before, "forget --tombstones").stdout)
+    stop(before)
+    home.execute(home.bring_back)
+    there = make(PANEL_DATABASE_URL=home.url)
+    assert "collaborator:1" in there.services.directory.people_of(42), "the backup has her"
+    assert run(there, f"forget --restore {kept}").exit_code == FOUND
+    assert "collaborator:1" not in there.services.directory.people_of(42)
+    get(Jobs, there.app).bring_in_line(42)
+    assert "collaborator:1" not in there.services.directory.people_of(42)
+
+
+def test_nothing_of_a_newer_version_is_left_in_postgresql(
+    tmp_path: Path, make: MakePanel, request: pytest.FixtureRequest
+) -> None:
+    """A table that the backup does not know would stop the next upgrade, which makes it."""
+    home = make_home("postgresql", tmp_path, request)
+    before = make(PANEL_DATABASE_URL=home.url)
+    learn(before)
+    home.execute(home.save)
+    with before.services.database.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE of_a_newer_version (id int)")
+    stop(before)
+    home.execute(home.bring_back)
+    there = make(PANEL_DATABASE_URL=home.url)
+    with there.services.database.begin() as connection:
+        table = connection.exec_driver_sql("SELECT to_regclass('of_a_newer_version')").scalar()
+    assert table is None
+    assert there.services.directory.list_organizations() == [42]
 
 
 def test_from_nothing_everything_but_the_words_of_agents_is_learned_again(
-    panel: Panel, make: Any, worlds: Worlds, tmp_path: Path
+    home: Home, panel: Panel, make: Any, worlds: Worlds, tmp_path: Path
 ) -> None:
     run(panel, "setup")
     run(panel, "sync backfill 42 45")
     work(panel)
-    ids_file = tmp_path / "ids"
-    ids_file.write_text(run(panel, "sync known").stdout)
+    known = tmp_path / "ids"
+    known.write_text(run(panel, "sync known").stdout)
+    run(panel, f"forget --person {ANA}")
+    tombstones = tmp_path / "tombstones.json"
+    tombstones.write_text(run(panel, "forget --tombstones").stdout)
     people = panel.services.directory.people_of(42)
     contacts = len(worlds.chat.contacts)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    other_panel = make(PANEL_DATABASE_URL=at(empty), PANEL_URL=PANEL_URL)
-    assert other_panel.services.directory.list_organizations() == []
-    assert "Another installation" in run(other_panel, "setup --dry-run").output
-    run(other_panel, "setup --take-over")
-    assert run(other_panel, f"sync backfill {ids_file}").exit_code == FINE
-    work(other_panel)
-    assert other_panel.services.directory.people_of(42) == people
+    there = make(PANEL_DATABASE_URL=home.url, PANEL_URL=PANEL_URL)
+    assert there.services.directory.list_organizations() == []
+    assert "Another installation" in run(there, "setup --dry-run").output
+    run(there, "setup --take-over")
+    assert run(there, f"forget --restore {tombstones}").exit_code == FINE
+    assert run(there, f"sync backfill {known}").exit_code == FINE
+    work(there)
+    assert there.services.directory.people_of(42) == people
+    assert "collaborator:1" not in people
     assert len(worlds.chat.contacts) == contacts, "found again by e-mail, and not made anew"

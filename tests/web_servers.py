@@ -33,7 +33,7 @@ http {{
     }}
 }}
 """
-# Its plugin is a script that says in WordPress's words what it received.
+# Apache's plugin is a script that repeats its request in WordPress's form.
 APACHE = """ServerName localhost
 Listen 127.0.0.1:{port}
 PidFile {folder}/apache.pid
@@ -70,7 +70,7 @@ APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 @contextmanager
 def nginx_before(office: str, rules: str) -> Iterator[str]:
-    """The address of an nginx that passes everything on, but for these `rules`."""
+    """Yield the address of an nginx that passes all requests on, except for these `rules`."""
     program, port = _find("nginx"), free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     with tempfile.TemporaryDirectory() as name:
@@ -84,13 +84,13 @@ def nginx_before(office: str, rules: str) -> Iterator[str]:
 
 @contextmanager
 def apache_before_plugin(rules: str) -> Iterator[str]:
-    """The address of an Apache that runs a plugin by CGI, as it runs PHP-FPM by FastCGI."""
+    """Yield the address of an Apache that runs a plugin by CGI, as it runs PHP-FPM by FastCGI."""
     program, port = _find("apache2"), free_port()
     if not APACHE_MODULES.is_dir():
         pytest.skip("no modules of Apache here (tests/machine.sh)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        folder.chmod(0o755)  # its processes are nobody's
+        folder.chmod(0o755)  # Apache's processes run as the user nobody
         words = {"folder": folder, "port": port, "modules": APACHE_MODULES, "api": API}
         (folder / "apache.conf").write_text(APACHE.format(**words, rules=rules))
         (folder / "plugin.sh").write_text(PLUGIN)
@@ -107,7 +107,7 @@ def _find(name: str) -> str:
 
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[None]:
-    # Apache ends its whole process group when it is told to stop: it needs one of its own.
+    # Apache ends its whole process group when it stops, so it needs a group of its own.
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         wait_until(lambda: _listens(port), 20)

@@ -19,7 +19,7 @@ if ( defined( 'MIDDAG_PANEL_HOOKS' ) ) {
 }
 define( 'MIDDAG_PANEL_HOOKS', '2.0.0' );
 
-/** Load the parts; the words of what is missing, or '' when everything is there. */
+/** Load the parts; returns a sentence about a missing part, or '' when all are there. */
 function load_parts() {
 	if ( PHP_VERSION_ID < 70400 ) {
 		return 'MIDDAG panel hooks needs PHP 7.4 or newer: it sends nothing.';
@@ -56,7 +56,7 @@ function load_parts() {
 	return '';
 }
 
-/** Nothing of ours may end the request of a customer, not even a broken copy of ourselves. */
+/** Report a fault. No code of ours may end a customer's request, not even a broken copy of this plugin. */
 function start() {
 	try {
 		$missing = load_parts();

@@ -1,4 +1,4 @@
-"""The session cookie of an agent who has signed in: a signed statement of ours.
+"""The session cookie of an agent who has signed in: a statement that we signed.
 
 The cookie holds the agent's id and generation and the account, and no credential for any other
 place. The same cookie serves a frame on another site and one on a sibling subdomain. `Partitioned`

@@ -13,22 +13,23 @@ import math
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
-from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from panel.auth.access import NOT_AN_AGENT, Access, Denied
 from panel.auth.background_checks import ACCESS_UNCHECKED, BackgroundChecks, RunningCheck
 from panel.auth.revocation import Revocations
+from panel.auth.seal import InvalidSeal, Seal, list_values, name_values
+from panel.auth.verification_checks import VerificationChecks
 from panel.cache.policy import CacheControl
 from panel.cache.ttl_cache import TtlCache
-from panel.data.verifications import Verification, Verifications, digest_keys
-from panel.errors import Busy, GiveUp, Missing, PanelError, Unreachable
+from panel.data.verifications import Verification, Verifications
+from panel.errors import Busy, Missing, PanelError, Unreachable
 from panel.settings import Settings
-from panel.upstream.chatwoot import RESOLVED, Chatwoot, Conversation
+from panel.upstream.chatwoot import Chatwoot
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +37,6 @@ SEAL_SECONDS = 30 * 60
 # A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
 # removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
-# The fields of a seal, in the order in which their values are signed. A new field goes to the end:
-# during an update, programs of both versions read each other's seals.
-SIGNED_FIELDS = (
-    "agent",
-    "proof",
-    "account",
-    "conversation",
-    "contact",
-    "organization",
-    "trust",
-    "uncovered",
-    "since",
-    "generation",
-    "verification",
-)
-EARLIEST_VALUES = 9  # the number of values in a seal that every version of this program knows
 MOST_CHECKED = 4096
 REFUSED_SECONDS = 30.0  # how long the refusal of a background check is kept for `/changes`
 SHARED_SECRET = "shared-secret"  # noqa: S105 the name of a proof
@@ -68,36 +53,6 @@ ACCEPTED_PROOFS = {
 
 def _digest(header: str | None) -> bytes:
     return sha256((header or "").encode()).digest()
-
-
-class InvalidSeal(GiveUp):
-    """`seal_expired`, `seal_invalid` or `agent_removed`: the panel has to prove its agent anew."""
-
-    code = "seal_invalid"
-
-
-@dataclass(frozen=True)
-class Seal:
-    """`organization` 0: proven, but no organization found yet. `trust`: see `customer.matching`.
-
-    `since`: the time of the proof (epoch seconds). A seal that is made from another seal lives no
-    longer than that one. `uncovered`: sections that the agent may see unmasked, for a reason that
-    they gave. `generation`: of its agent, see `revocation`; a seal of another generation than the
-    present one has ended. `verification`: the token of the verification that `trust` rests on, if
-    any; the seal is valid as long as the verification is.
-    """
-
-    agent: int
-    proof: str
-    account: int
-    conversation: int
-    contact: int
-    organization: int = 0
-    trust: str = "unproven"
-    uncovered: tuple[str, ...] = ()
-    since: int = 0
-    generation: int = 0
-    verification: str = ""
 
 
 @cache
@@ -124,14 +79,6 @@ def make_signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(keys, salt=purpose, signer_kwargs={"digest_method": sha256})
 
 
-def _name_values(values: list[Any]) -> Seal:
-    """Return the seal with these values; raises `TypeError` or `ValueError` where they are none."""
-    if not EARLIEST_VALUES <= len(values) <= len(SIGNED_FIELDS):
-        raise ValueError("a seal of another form")
-    fields = dict(zip(SIGNED_FIELDS, values, strict=False))  # older programs sign fewer values
-    return Seal(**fields | {"uncovered": tuple(fields["uncovered"])})  # JSON knows lists alone
-
-
 class Seals:
     """Signs seals, and checks agent and conversation behind each of them."""
 
@@ -151,6 +98,7 @@ class Seals:
         self._checks = checks
         self._revocations = revocations
         self._verifications = verifications
+        self._verification_checks = VerificationChecks(settings.secret, chatwoot, verifications)
         self._clock = clock
         self._signer = make_signer(settings, "seal")
         self._checked = TtlCache[Seal](MOST_CHECKED, clock)
@@ -160,12 +108,7 @@ class Seals:
         """Sign the seal; `since` 0: proven now. The names of the fields are left out, because every
         request carries a seal."""
         dated = replace(seal, since=seal.since or int(time.time()))
-        values = [getattr(dated, name) for name in SIGNED_FIELDS]
-        # A seal without values for the newer fields is written in the old form, so that older
-        # versions can still read it.
-        while not values[-1] and len(values) > EARLIEST_VALUES:
-            values.pop()
-        return str(self._signer.dumps(values))
+        return str(self._signer.dumps(list_values(dated)))
 
     def open(self, header: str | None) -> Seal:
         """Return the seal of a request, with its agent and conversation checked within the minute.
@@ -253,7 +196,7 @@ class Seals:
             content, signed = self._signer.loads(
                 parse_bearer(header), max_age=SEAL_SECONDS, return_timestamp=True
             )
-            seal = _name_values(content)
+            seal = name_values(content)
         except SignatureExpired:
             raise InvalidSeal("seal_expired") from None
         except (BadSignature, TypeError, ValueError):
@@ -281,21 +224,7 @@ class Seals:
             raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")
-        self._check_verification(seal, conversation, control)
-
-    def _check_verification(
-        self, seal: Seal, conversation: Conversation, control: CacheControl
-    ) -> None:
-        """A verification ends with the conversation, with any change of the contact's keys, and an
-        agent's word also with the agent."""
         opening = self._require_verification(seal)
-        if not opening:
-            return
-        if opening.witness and opening.witness not in self._chatwoot.agents(control):
-            self._verifications.end_words(seal.conversation, [opening.witness])
-            raise InvalidSeal("seal_expired", "its agent has left the account")
-        addresses = self._chatwoot.addresses(seal.contact, control)
-        present = digest_keys(self._settings.secret, conversation.contact, addresses)
-        if conversation.status == RESOLVED or not hmac.compare_digest(opening.digest, present):
-            self._verifications.end(seal.conversation)
-            raise InvalidSeal("seal_expired", "resolved, or the contact has other keys now")
+        reason = opening and self._verification_checks.end_outdated(opening, conversation, control)
+        if reason:
+            raise InvalidSeal("seal_expired", reason)

@@ -245,7 +245,7 @@ class Cache:
         version = state.make_version(self._clock(), resource.lifetimes)
         return Reading(state.value, state.copy.at, version, late, retry_at, follow)
 
-    # -- the one holder of the lock -------------------------------------------------------------
+    # -- the holder of the lock -------------------------------------------------------------
 
     def _fetch_and_store(
         self,

@@ -16,10 +16,12 @@ from panel.cli.doctor import doctor
 from panel.cli.explain import explain
 from panel.cli.forget import export, forget
 from panel.cli.output import (
+    IDENTIFIER,
     database_command,
     echo,
     format_time,
     plain_command,
+    read_epoch,
     require_panel_url,
 )
 from panel.cli.setup import setup
@@ -41,8 +43,8 @@ def launch_url(as_json: bool) -> None:
 
 
 @click.command("access")
-@click.option("--agent", type=int, metavar="ID", help="Only what this agent was shown.")
-@click.option("--organization", type=int, metavar="ID", help="Only this organization.")
+@click.option("--agent", type=IDENTIFIER, metavar="ID", help="Only what this agent was shown.")
+@click.option("--organization", type=IDENTIFIER, metavar="ID", help="Only this organization.")
 @click.option("--since", type=click.DateTime(), help="Only from then on (local time).")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for a spreadsheet.")
 @database_command
@@ -54,12 +56,13 @@ def access(
     as_json: bool,
 ) -> None:
     """List which agent was shown which customer, how proven and how matched; newest first."""
-    start = since.timestamp() if since else 0.0
+    start = read_epoch(since) if since else 0.0
     entries = services().audit_log.list_entries(agent, organization, start)
     if as_csv:
         writer = csv.DictWriter(sys.stdout, list(_make_row(AuditEntry("", 0))))
         writer.writeheader()
         writer.writerows(_make_row(entry) for entry in entries)
+        sys.stdout.flush()  # here, where a full disk is told
         return
     rows = [_make_row(entry) for entry in entries] if as_json else []
     echo(rows, as_json, lambda: _entry_lines(entries))

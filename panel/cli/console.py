@@ -1,4 +1,5 @@
-"""The console script `middag-panel` of an installed package: the commands, `run` and `worker`.
+"""The program `middag-panel`: the commands, `run` and `worker`. It is the console script of an
+installed package, and `app.py` of a checkout.
 
 The script needs no checkout: the package has templates, static files, catalogues and migrations.
 """
@@ -19,12 +20,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 GUNICORN_SETTINGS = "gunicorn.conf.py"
 
 
-def run_console(create_app: Callable[[], Flask]) -> None:
-    """Run the script. `create_app` is called by commands that need the application, but not for
-    their help."""
+def run_console(create_app: Callable[[], Flask], reload: Callable[[], None]) -> None:
+    """Run a command. `create_app` is called by those that need the application, not for their help;
+    `reload` hands new settings to the server that runs."""
     group = click.Group(help="The MIDDAG contact panel for Chatwoot.", commands=[run, *COMMANDS])
+    words = "Let the server that runs take new settings (ExecReload of systemd)."
     group.add_command(run_worker, "worker")
-    group(obj=ScriptInfo(create_app=create_app))
+    group.add_command(click.Command("reload", callback=reload, help=words))
+    group(obj=ScriptInfo(create_app=create_app), prog_name="middag-panel")
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "help_option_names": []})

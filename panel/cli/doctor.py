@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from panel.cli.doctor_setup import examine_setup
-from panel.cli.output import FOUND, echo, format_time, plain_command
+from panel.cli.output import FOUND, IDENTIFIER, echo, format_time, plain_command
 from panel.doctor import arrival, back_office, chatwoot, delivery, lists, settings, state, work
 from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
 from panel.services import Services, services
@@ -72,7 +72,9 @@ class ExaminationResult:
 
 
 @click.command("doctor")
-@click.option("--sample", type=int, metavar="CONVERSATION", help="Try this conversation too.")
+@click.option(
+    "--sample", type=IDENTIFIER, metavar="CONVERSATION", help="Try this conversation too."
+)
 @click.option("--deliver", is_flag=True, help="Await a delivery: a contact is made and removed.")
 @click.option("--watch", is_flag=True, help="Look again every ten seconds, until Ctrl-C.")
 @plain_command

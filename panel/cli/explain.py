@@ -12,7 +12,7 @@ from datetime import datetime
 
 import click
 
-from panel.cli.output import COULD_NOT, FOUND, database_command, echo, stop
+from panel.cli.output import COULD_NOT, FOUND, IDENTIFIER, database_command, echo, read_epoch, stop
 from panel.explain.explanation import Question, explain_shown
 from panel.explain.lines import Drawing, is_proven
 from panel.services import services
@@ -21,10 +21,10 @@ MOMENTS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d
 
 
 @click.command("explain")
-@click.argument("conversation", type=click.IntRange(min=1), required=False)
-@click.option("--organization", type=click.IntRange(min=1), metavar="ID", help="All about it.")
+@click.argument("conversation", type=IDENTIFIER, required=False)
+@click.option("--organization", type=IDENTIFIER, metavar="ID", help="All about it.")
 @click.option("--hook", metavar="ID", help="What a hook brought about.")
-@click.option("--agent", type=click.IntRange(min=1), metavar="ID", help="As this agent was shown.")
+@click.option("--agent", type=IDENTIFIER, metavar="ID", help="As this agent was shown.")
 @click.option(
     "--at",
     type=click.DateTime(MOMENTS),
@@ -61,4 +61,4 @@ def _read_moment(at: datetime) -> float:
     if at.year == 1900:  # the year that `strptime` sets for an hour without a day
         today = datetime.now(zone)
         at = at.replace(year=today.year, month=today.month, day=today.day)
-    return at.replace(tzinfo=zone).timestamp()
+    return read_epoch(at.replace(tzinfo=zone))

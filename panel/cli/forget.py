@@ -14,7 +14,7 @@ from typing import IO
 import click
 import msgspec
 
-from panel.cli.output import FOUND, database_command, echo, stop
+from panel.cli.output import FOUND, IDENTIFIER, database_command, echo, stop
 from panel.data.forgotten import OtherKey, Tombstones
 from panel.data.lanes import Lane
 from panel.errors import PanelError
@@ -30,7 +30,7 @@ from panel.sync.pass_queue import PassQueue
 
 person_option = click.option("--person", metavar="E-MAIL|CONTACT", help="Of a person.")
 organization_option = click.option(
-    "--organization", type=click.IntRange(min=1), metavar="ID", help="Of an organization."
+    "--organization", type=IDENTIFIER, metavar="ID", help="Of an organization."
 )
 
 
@@ -88,7 +88,7 @@ def _find_subject(person: str | None, organization: int | None) -> Subject:
 
 
 def _read_person(text: str) -> tuple[str, int]:
-    if re.fullmatch(r"[1-9][0-9]{0,17}", text):
+    if re.fullmatch(r"[1-9][0-9]{0,8}", text):
         return "", int(text)
     email = normalize_email(text)
     if not email or not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
@@ -102,9 +102,11 @@ def _forget(subjects: list[Subject], as_json: bool) -> None:
         try:
             reports.append(forget_subject(services(), queue, subject))
         except PanelError as error:
+            # The tombstone is the first that is written, so it stands where another side failed.
+            passes = "No pass learns" if error.side else "Passes may still learn"
             stop(
                 f"{error.side or 'Our own database'} could not be asked ({error.code}), so not all "
-                "is removed. No pass learns of them any more. Run it again."
+                f"is removed. {passes} of them. Run it again."
             )
     echo([asdict(report) for report in reports], as_json, lambda: _draw_reports(reports))
     is_incomplete = any(report.warnings or report.refused for report in reports)

@@ -54,8 +54,8 @@ def group() -> None:
 
 @group.command("worker")
 @click.option("--monitor", metavar="HOST:PORT", help="Answer /healthz, /readyz and /metrics there.")
-@with_appcontext
 @report_failures
+@with_appcontext
 def run_worker(monitor: str | None) -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
     with _monitored(monitor):
@@ -70,14 +70,16 @@ def _monitored(address: str | None) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(answer_monitoring(current_app.wsgi_app, address))
-        except (OSError, ValueError, OverflowError) as error:
+        except ValueError:
+            stop(f"--monitor {address} is no HOST:PORT, such as 127.0.0.1:8001")
+        except (OSError, OverflowError) as error:
             stop(f"--monitor {address} cannot be had: {error}")
         yield
 
 
 def _execute() -> None:
-    # This comes before the signal handlers, so that a process that waits for the database can be
-    # ended at once.
+    # The signal handlers come later, so that a process that waits for the database can be ended at
+    # once.
     refuse_obstacles(services().database)
     get(Preparation).wait()
     worker, jobs = get(Worker), get(Jobs)
@@ -190,6 +192,8 @@ def _read_numbers(words: tuple[str, ...]) -> list[int]:
                 texts += source.read().split()
         except OSError as error:
             stop(f"{word} cannot be read: {error.strerror}")
+        except UnicodeError:
+            stop(f"{word} holds no ids: it is no text")
     wrong = [text for text in texts if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII)]
     if wrong:
         stop(f"{wrong[0]!r} is no organization's id")

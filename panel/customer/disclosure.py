@@ -1,4 +1,4 @@
-"""Disclosure: which kinds of value are masked. The one table of kind × `PANEL_MASK` × trust.
+"""Disclosure: which kinds of value are masked. The table of kind × `PANEL_MASK` × trust.
 
 All code that draws, searches or copies a value of the back office asks here. The values that the
 contact shows in Chatwoot itself are not masked: the agent sees them beside the panel anyway.

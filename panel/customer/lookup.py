@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from panel.auth.access import Denied
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
+from panel.auth.verification_checks import digest_present_keys, find_departed
 from panel.customer import matching
 from panel.customer.matching import Identification
 from panel.data.links import CONTACT, CONVERSATION, PICKED, Link
-from panel.data.verifications import Verification, digest_keys
+from panel.data.verifications import Verification
 from panel.errors import Missing, PanelError, Unreachable
 from panel.models.text import normalize_email
 from panel.services import Services
@@ -169,7 +170,7 @@ class Lookup:
             return []
         try:
             valid = filter_holding(self._services, conversation, rows)
-            departed = _find_departed(self._services, rows)
+            departed = find_departed(self._services.chatwoot, rows)
         except PanelError:
             return []  # nobody knows whether this is still the same person
         if departed:
@@ -209,20 +210,8 @@ def filter_holding(
     """Return the verifications of this conversation that are still valid; raises `PanelError`."""
     if not verifications or conversation.status == RESOLVED:
         return []
-    digest = digest_present_keys(services, conversation)
-    departed = _find_departed(services, verifications)
+    chatwoot = services.chatwoot
+    digest = digest_present_keys(services.settings.secret, chatwoot, conversation.contact)
+    departed = find_departed(chatwoot, verifications)
     same = [row for row in verifications if hmac.compare_digest(row.digest, digest)]
     return [row for row in same if row.witness not in departed]
-
-
-def _find_departed(services: Services, verifications: Collection[Verification]) -> Collection[int]:
-    """Return the agents whose word is among these, and who have left the account: whoever was
-    dismissed vouches for nobody."""
-    witnesses = {row.witness for row in verifications} - {0}
-    return witnesses - services.chatwoot.agents().keys() if witnesses else ()
-
-
-def digest_present_keys(services: Services, conversation: Conversation) -> str:
-    """Digest the keys that the contact has now; raises `PanelError`."""
-    addresses = services.chatwoot.addresses(conversation.contact.id)
-    return digest_keys(services.settings.secret, conversation.contact, addresses)

@@ -4,7 +4,7 @@ Our own links come first. An id in Chatwoot's attributes is a *claim*, and is sh
 website visitor can write those attributes (docs/upstream.md). Last come the organizations that know
 the contact's e-mail or phone. Where the channel proves that key, they come before every claim.
 
-The one table of trust. A channel proves a phone, and nothing else ever, where all of this holds:
+The table of trust. A channel proves a phone, and never anything else, if all of this holds:
 
     the channel     is one of `PHONE_CHANNELS`, which are addressed by the phone itself
     its sources     Chatwoot names at least one for this contact in this inbox, and each *is* the
@@ -56,7 +56,7 @@ class Candidate:
     """An organization that the conversation may belong to.
 
     `link`: picked, matched or claimed; `source`: where the link comes from; `agent`, `at`: who
-    picked it, and when. Of a match, `value` is the key, `fits` the number of organizations that
+    picked it, and when. For a match, `value` is the key, `fits` the number of organizations that
     know it. `role`: of the person there who has the contact's key; `lacks`: the subjects for which
     they have no rights; both empty where there is no such person. `verified`: the kind of
     verification that opened it, where the channel proves nothing; `hints`: other facts that the

@@ -8,7 +8,7 @@ known outcome.
 import logging
 import time
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
 from panel.data.notes import make_mark
@@ -25,7 +25,7 @@ SKEW_SECONDS = 120.0  # by how much our clock and Chatwoot's may differ in the s
 
 
 class NoteUnsettled(TryLater):
-    """Nobody knows whether Chatwoot has the note; `code` says why."""
+    """The note may or may not be in Chatwoot; `code` says why."""
 
 
 def write_note(services: Services, seal: Seal, record: tuple[str, int], text: str) -> str:

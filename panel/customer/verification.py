@@ -18,7 +18,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
+from panel.auth.verification_checks import digest_present_keys
 from panel.cache.policy import CacheControl
 from panel.customer.answers import (
     BY_ADDRESS,
@@ -31,7 +33,7 @@ from panel.customer.answers import (
     guess_kind,
     read_facts,
 )
-from panel.customer.lookup import Visit, digest_present_keys
+from panel.customer.lookup import Visit
 from panel.customer.matching import PROVEN, read_keys
 from panel.data import audit_log
 from panel.data.audit_log import AuditEntry
@@ -91,7 +93,9 @@ class Verifier:
         """Prepare any of the ways to verify; nothing is compared yet."""
         if visit.conversation.status == RESOLVED:
             raise NotVerified("resolved")
-        digest = digest_present_keys(self._services, visit.conversation)
+        digest = digest_present_keys(
+            self._services.settings.secret, self._services.chatwoot, visit.conversation.contact
+        )
         return Attempt(visit, organization, digest, read_facts(self._services, organization))
 
     def check_answer(self, attempt: Attempt, answer: str) -> str:

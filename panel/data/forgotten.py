@@ -2,8 +2,8 @@
 them again, neither from the back office nor from a restored backup.
 
 Tombstones stand among the `erasures`, under the same key, as marks that name nobody: an HMAC of the
-e-mail, of the phone, of the place in the directory, of the organization's id. Their `contact` is 0
-or a negated number; that of a contact deleted in Chatwoot is positive.
+e-mail, of the phone, of the place in the directory, of the organization's id. The `contact` of a
+tombstone is 0 or a negated number; for a contact deleted in Chatwoot it is positive.
 """
 
 import time

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -121,6 +121,20 @@ def count_hooks(connection: Connection, now: float) -> HookCounts:
         buried=count_rows(connection, hooks.c.seq, hooks.c.status == BURIED),
         done=count_rows(connection, hooks.c.seq, done_lately),
     )
+
+
+class Newest(NamedTuple):
+    """The newest hook that is kept: its sequence, and when it came (epoch seconds)."""
+
+    seq: int
+    at: float
+
+
+def read_newest(connection: Connection) -> Newest:
+    """Return the newest hook; of an empty journal both numbers are 0."""
+    columns = select(hooks.c.seq, hooks.c.received_at).order_by(hooks.c.seq.desc()).limit(1)
+    row = connection.execute(columns).first()
+    return Newest(row.seq, row.received_at) if row else Newest(0, 0.0)
 
 
 def find_last_waiting(connection: Connection, organization: int) -> int:

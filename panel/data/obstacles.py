@@ -11,6 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 # Beside the SQLite file: SQLite's own two, and our locks (`schema`, `inbox`, `leader`).
 COMPANIONS = ("", "-wal", "-shm", ".lock", ".writing.lock", ".executing.lock")
+# Folders that belong to everybody's programs: what lies in them gets a folder of its own there.
+SYSTEM_FOLDERS = {"/", "/dev", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/usr"}
+SYSTEM_FOLDERS |= {"/var", "/var/cache", "/var/lib"}
 ROOTS_FILES = "run commands as the service's user (docs/operate.md)"
 # SQLite's words, and what an administrator can do about them.
 SQLITE_REMEDIES = {
@@ -40,6 +43,8 @@ def find_obstacle(path: Path) -> str:
         mode = stat.filemode(existing.stat().st_mode)
         return f"{existing} is ours but closed ({mode}): chmod u+rwX {existing}"
     user = _name_user(own)
+    if str(existing) in SYSTEM_FOLDERS:
+        return f"{existing} belongs to {_name_user(owner)}: use a folder below it that is {user}'s"
     return (
         f"{existing} belongs to {_name_user(owner)}, and this process is {user}: "
         f"chown {user} {existing}, and {ROOTS_FILES}"
@@ -94,7 +99,9 @@ def explain(error: BaseException, engine: Engine) -> str:
             return f"The database {name} cannot be used: {why}."
         if isinstance(cause, OSError) and cause.filename:
             file = Path(os.fsdecode(cause.filename))
-            return f"{_name_path(file, find_obstacle(file) or str(cause.strerror))}."
+            is_file = isinstance(cause, FileExistsError | NotADirectoryError)
+            words = "it is a file and no folder" if is_file else str(cause.strerror)
+            return f"{_name_path(file, find_obstacle(file) or words)}."
         cause = cause.__cause__ or cause.__context__
     return ""
 

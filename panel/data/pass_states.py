@@ -112,7 +112,7 @@ def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
 
 
 def postpone_pass(connection: Connection, organization: int, pass_id: str, due_at: float) -> None:
-    """Make `pass_id` the next try. It replaces a waiting pass, which would come too soon."""
+    """Make `pass_id` the next try. A waiting pass would come too soon, and is replaced."""
     _update_pass(connection, organization, waiting=pass_id, due_at=due_at)
 
 

@@ -102,9 +102,9 @@ def split_words(text: str) -> list[str]:
 def parse_query(query: str) -> list[list[str]]:
     """Return the words of a query, each with its alternatives; empty where the query is too short.
 
-    A number that is written with blanks is one word. It may be a phone, of which the index has
-    every spelling. A number with a leading 0, which is not dialled from abroad, is also tried
-    without the 0.
+    A number that is written with blanks is one word. Such a number may be a phone, of which the
+    index has every spelling. A number with a leading 0, which is not dialled from abroad, is also
+    tried without the 0.
     """
     query = clean(query[:LONGEST_QUERY])
     digits = _keep_digits(query)

@@ -11,6 +11,7 @@ from panel.data.migrations.version import WrongSchema
 from panel.data.obstacles import COMPANIONS
 from panel.data.workers import Workers
 from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
+from panel.health import journal
 from panel.health.finding import Finding
 from panel.services import Services
 
@@ -79,6 +80,14 @@ def examine_origin(shared: Services) -> Iterator[Diagnosis]:
         schema.require_current(shared.database)
     except WrongSchema:
         return  # the check of the schema reports the missing database
+    if journal.has_lost_hooks(shared):
+        yield Diagnosis(
+            WARNING,
+            "hooks that were accepted today are not in the database, as after an older backup was "
+            "restored",
+            "`flask --app app sync backfill` with the ids of all organizations (docs/operate.md, "
+            "Restore); a day later nothing tells of it any more",
+        )
     workers, _ = Workers(shared.database).list_rows()
     if not workers and not shared.directory.list_organizations():
         where = _find_file(shared) or shared.database.url.database

@@ -11,14 +11,19 @@ from panel.data.nights import Nights
 from panel.deliveries import format_age
 from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
 from panel.doctor.state import has_database
+from panel.errors import Unreachable
 from panel.services import Services
 
 CALLS_OF_A_PASS = 3  # towards the back office: organization, people, entitlements
 LONG_MINUTES = 60
 LATE_COMPARISON_SECONDS = 26 * 3600.0
-# A web process holds up to 32 connections (`db.connect`), a worker some 10, and PostgreSQL reserves
-# 3 for itself.
-NEEDED_CONNECTIONS = 32 + 10 + 3
+RESERVED_CONNECTIONS = 3  # PostgreSQL keeps them for its superusers
+# A web process holds up to 32 connections (`db.connect`), a worker some 10.
+NEEDED_CONNECTIONS = 32 + 10 + RESERVED_CONNECTIONS
+# Of all databases. pg_stat_activity would hide from us which of its rows are clients of others.
+CLIENTS = "SELECT sum(numbackends) FROM pg_stat_database"
+# PostgreSQL's words when it refuses one more client (15: 53300, too_many_connections).
+NONE_LEFT = ("too many clients", "connection slots are reserved")
 
 
 def examine_budget(shared: Services) -> Iterator[Diagnosis]:
@@ -63,11 +68,19 @@ def examine_connections(shared: Services) -> Iterator[Diagnosis]:
     """Examine the number of PostgreSQL's connections."""
     if shared.database.dialect.name != "postgresql":
         return
-    with db.transaction(shared.database) as connection:
-        most = int(connection.scalar(text("SHOW max_connections")) or 0)
-        used = int(connection.scalar(text("SELECT count(*) FROM pg_stat_activity")) or 0)
     fix = "raise max_connections of PostgreSQL: 32 for each web process, 10 for each worker, 3"
-    if used >= most - 3:
+    try:
+        with db.transaction(shared.database) as connection:
+            most = int(connection.scalar(text("SHOW max_connections")) or 0)
+            used = int(connection.scalar(text(CLIENTS)) or 0)
+    except Unreachable as error:
+        words = str(error.__cause__)
+        if any(part in words for part in NONE_LEFT):
+            yield Diagnosis(FAULT, "the database has no connection left for us", fix)
+        else:
+            yield Diagnosis(SKIPPED, "the database does not answer")
+        return
+    if used >= most - RESERVED_CONNECTIONS:
         yield Diagnosis(FAULT, f"{used} of {most} connections of the database are in use", fix)
     elif most < NEEDED_CONNECTIONS:
         cause = f"max_connections of the database is {most}: one web process and a worker need"

@@ -4,8 +4,8 @@ A parser raises `ValueError` without words: the table of settings has them, and 
 shown.
 """
 
-import os
 import re
+import ssl
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -92,7 +92,8 @@ def parse_yes(text: str) -> bool:
 def parse_cache_url(text: str) -> str:
     if text.startswith(("redis://", "rediss://")):
         parts = urlsplit(text)
-        _require(bool(parts.hostname) and parts.port != 0)
+        _require(bool(parts.hostname) and parts.port != 0 and not parts.query)
+        _require(not parts.path.strip("/") or parts.path.strip("/").isdecimal())
     else:
         _require(text == "memory:" or (text.startswith("file:") and text != "file:"))
     return text
@@ -103,7 +104,9 @@ def parse_database_url(text: str) -> str:
         parts = urlsplit(text)
         _require(bool(parts.path.strip("/")) and parts.port != 0)
     else:
-        _require(text.startswith("sqlite:///") and text != "sqlite:///")
+        path = text.removeprefix("sqlite:///")
+        _require(text.startswith("sqlite:///") and path not in ("", ":memory:"))
+        _require("?" not in path)
     return text
 
 
@@ -115,8 +118,12 @@ def parse_proxy_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def parse_readable_path(text: str) -> str:
-    _require(not text or os.access(text, os.R_OK))
+def parse_certificates(text: str) -> str:
+    if text:
+        try:
+            ssl.create_default_context(cafile=text)
+        except OSError:  # no file, closed to us, or no certificates in it
+            raise ValueError from None
     return text
 
 

@@ -11,12 +11,12 @@ from panel.environment.parsers import (
     make_range_parser,
     parse_api_url,
     parse_cache_url,
+    parse_certificates,
     parse_database_url,
     parse_ids,
     parse_optional_url,
     parse_origins,
     parse_proxy_url,
-    parse_readable_path,
     parse_secrets,
     parse_template,
     parse_token,
@@ -182,7 +182,7 @@ VARIABLES = (
     Variable("PANEL_METRICS_TOKEN", "metrics_token", parse_token, TOKEN, ""),
     *(
         Variable(
-            name, name.lower(), parse_readable_path, "a file of certificates that can be read", ""
+            name, name.lower(), parse_certificates, "a file of certificates that can be read", ""
         )
         for name in CERTIFICATE_NAMES
     ),

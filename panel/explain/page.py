@@ -10,7 +10,8 @@ from dataclasses import asdict
 from flask import Response, abort, jsonify, make_response, render_template, request
 
 from panel.auth.access import Denied
-from panel.auth.tokens import SHARED_SECRET, InvalidSeal
+from panel.auth.seal import InvalidSeal
+from panel.auth.tokens import SHARED_SECRET
 from panel.customer.lookup import parse_number
 from panel.data.audit_log import EXPLAINED, AuditEntry
 from panel.errors import PanelError

@@ -1,4 +1,4 @@
-"""The one format of the log: a JSON object in each line, or a readable line on a terminal.
+"""The format of the log: a JSON object in each line, or a readable line on a terminal.
 
 The log holds no value of a customer. The texts of errors may hold anything, so traces are written
 without them. All that looks like an e-mail or a phone is hidden, wherever it stands.

@@ -1,7 +1,7 @@
 """Phone numbers, normalized to E.164, and the spellings of one number.
 
-A number without its country is read with the given one. Without any country it is no number, for
-the same digits belong to other people elsewhere.
+A number without its country is read with the given one. A number without any country is not used,
+because the same digits belong to other people elsewhere.
 """
 
 import re

@@ -16,6 +16,7 @@ from panel.errors import Missing, PanelError
 from panel.models.text import normalize_email
 from panel.privacy.clearing import Clearing
 from panel.privacy.holdings import HOLDINGS, Subject
+from panel.privacy.subjects import list_conversations
 from panel.services import Services
 from panel.sync.pass_queue import PassQueue
 from panel.upstream.documents import COLLABORATORS, EVERY_DOCUMENT, ORGANIZATION
@@ -57,6 +58,7 @@ def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport
     report, clearing = ForgetReport(), Clearing(shared)
     _put_tombstone(shared, subject)
     contacts = clearing.find_contacts(subject)
+    conversations = list_conversations(shared, contacts)
     identifiers = _find_identifiers(shared, subject)
     # Rows are counted before Chatwoot is cleared, because that removes the first ones.
     expected = count_rows(shared, subject)
@@ -64,10 +66,17 @@ def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport
     report.refused = clearing.end_seats(subject)
     _remove_rows(shared, subject, report, expected)
     report.cleared = clearing.clear_contacts(contacts, identifiers)
-    report.copies = _remove_copies(shared, subject)
+    are_removed = _remove_copies(shared, subject, conversations, contacts)
+    documents = len(subject.organizations) * len(EVERY_DOCUMENT) + len(conversations)
+    report.copies = documents if are_removed else 0
     if not subject.is_person:
         report.workflows = queue.delete_finished_of(subject.organization)
     report.warnings = list(_find_warnings(shared, subject, report.cleared))
+    if not are_removed:
+        report.warnings.append(
+            "The cache could not be asked, so kept answers are left in it for up to 25 hours: run "
+            "it again when the cache works."
+        )
     if not compact(shared.database):
         report.warnings.append(
             "The database file could not be compacted, as others were writing: what was removed "
@@ -112,12 +121,16 @@ def _remove_rows(
                 (report.emptied if holding.emptied else report.rows)[name] = expected[name]
 
 
-def _remove_copies(shared: Services, subject: Subject) -> int:
-    """Remove kept answers of the back office and of Chatwoot; returns the number of documents."""
-    for organization in subject.organizations:
-        shared.back_office.forget_copies(organization)
-    shared.chatwoot.forget_copies(subject.conversations, subject.contacts)
-    return len(subject.organizations) * len(EVERY_DOCUMENT) + len(subject.conversations)
+def _remove_copies(
+    shared: Services, subject: Subject, conversations: set[int], contacts: set[int]
+) -> bool:
+    """Remove kept answers of the back office and of Chatwoot; False when some may be left.
+
+    A conversation's copy holds its contact, with the name of the organization that we wrote there.
+    """
+    of_office = [shared.back_office.forget_copies(number) for number in subject.organizations]
+    of_chatwoot = shared.chatwoot.forget_copies(conversations, contacts)
+    return of_chatwoot and all(of_office)
 
 
 def _find_warnings(shared: Services, subject: Subject, existing: list[int]) -> Iterator[str]:

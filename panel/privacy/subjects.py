@@ -39,7 +39,7 @@ def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
         emails=frozenset(emails),
         phones=frozenset(phone for phone in phones if _is_theirs(shared, phone, seats)),
         contacts=frozenset(contacts),
-        conversations=frozenset(_list_conversations(shared, contacts)),
+        conversations=frozenset(list_conversations(shared, contacts)),
         seats=frozenset(seats),
     )
 
@@ -84,7 +84,8 @@ def _is_theirs(shared: Services, phone: str, seats: Iterable[tuple[int, str]]) -
     return holders <= set(seats)
 
 
-def _list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
+def list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
+    """The conversations of these contacts, as Chatwoot and our links know them."""
     numbers: set[int] = set()
     for number in sorted(contacts):
         try:

@@ -23,7 +23,8 @@ from panel.serving.connection import Connection
 from panel.serving.framing import Arrival
 
 log = logging.getLogger(__name__)
-MOST_LARGE = 64  # bodies above 64 KB in memory at the same time
+MOST_LARGE = 64  # bodies above 64 KB that wait in memory at the same time
+MOST_HUGE = 4  # bodies above 1 MB in memory, until they are answered
 TIMEOUT_CHECK_SECONDS = 0.5
 NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
 NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
@@ -40,6 +41,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         # Connections for which no thread works, in the order in which they began to wait.
         self._waiting: dict[Connection, None] = {}
         self._large: dict[Connection, None] = {}  # the waiting ones whose body is large
+        self._huge: dict[Connection, None] = {}  # those of a huge body, until it is answered
         self._next_check = 0.0
         self._events = LogThrottle()
 
@@ -93,6 +95,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if not isinstance(conn, Connection):
             super().finish_request(conn, fs)
             return
+        self._huge.pop(conn, None)
         with self._dropping(conn):
             conn.finish_request(not fs.cancelled() and bool(fs.result()), self.cfg.keepalive)
             self._answer(conn)
@@ -129,10 +132,22 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._refuse(connection, REFUSALS[arrival])
         else:
             self._wait(connection, selectors.EVENT_READ, connection.find_deadline())
-            if connection.is_large and connection not in self._large:
-                if len(self._large) >= MOST_LARGE:
-                    self._make_room(self._large)
-                self._large[connection] = None
+            self._bound_memory(connection)
+
+    def _bound_memory(self, connection: Connection) -> None:
+        """Drop who has waited longest with a body where there are too many of its size; refuse this
+        one where all others are being answered."""
+        if connection.is_huge and connection not in self._huge:
+            if len(self._huge) >= MOST_HUGE:
+                self._make_room(row for row in self._huge if row in self._waiting)
+            if len(self._huge) >= MOST_HUGE:
+                self._refuse(connection, 503)
+                return
+            self._huge[connection] = None
+        if connection.is_large and connection not in self._large:
+            if len(self._large) >= MOST_LARGE:
+                self._make_room(self._large)
+            self._large[connection] = None
 
     def _answer(self, connection: Connection) -> None:
         """Send the rest of an answer; then wait for the next request, or close."""
@@ -167,6 +182,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _drop(self, connection: Connection) -> None:
         self._stop_waiting(connection)
+        self._huge.pop(connection, None)
         self.nr_conns -= 1
         connection.close()
 

@@ -23,6 +23,7 @@ REASON_PHRASES = {
     408: b"Request Timeout",
     413: b"Content Too Large",
     431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
 }
 REFUSAL = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -107,6 +108,10 @@ class Connection(TConn):  # type: ignore[misc]
     def address(self) -> str:
         """Return the peer's address without its port; empty on a Unix socket."""
         return str(self.client[0]) if isinstance(self.client, tuple) else ""
+
+    @property
+    def is_huge(self) -> bool:
+        return self._scan.is_huge(self._received)
 
     @property
     def is_large(self) -> bool:

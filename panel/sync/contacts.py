@@ -89,8 +89,8 @@ class Contacts:
         if find_key(desired, contact):
             return True
         if contact.joined:
-            # A contact that we made belongs to no inbox. This one belongs to one, so an unknown
-            # person writes through it.
+            # A contact that we made belongs to no inbox. A contact in an inbox was made for an
+            # unknown person who writes through it.
             log.warning(
                 "contact %d was somebody of organization %d by an identifier alone: no longer",
                 contact.id,

@@ -38,7 +38,7 @@ class Starts:
 
 
 class Dispatcher:
-    """One thread calls `run` and `look`; any thread may call the other methods."""
+    """A single thread calls `run` and `look`; any thread may call the other methods."""
 
     def __init__(
         self, database: Engine, starts: Starts, recovery: Recovery, clock: Callable[[], float]
@@ -143,7 +143,8 @@ class Dispatcher:
             self._news.wait(min(POSTGRESQL_LOOK_SECONDS, max(0.0, until - time.monotonic())))
             self._news.clear()
             return
-        # This runs ten times a second, and SQLAlchemy would take ten times as long as the query.
+        # The query runs ten times a second, and SQLAlchemy would take ten times as long as the
+        # query itself.
         ask = cast(sqlite3.Connection, connection.connection.driver_connection).execute
         version = ask(_DATA_VERSION).fetchone()
         while time.monotonic() < until and not self._news.wait(LOOK_SECONDS):

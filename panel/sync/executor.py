@@ -69,7 +69,12 @@ class PassBuried(Exception):
 
 
 class Executor:
-    """Between `launch` and `destroy` this process executes what the dispatcher begins."""
+    """Between `launch` and `destroy` this process executes what the dispatcher begins.
+
+    `failure`: the engine's own errors, which every method may raise beside `TROUBLE`.
+    """
+
+    failure = dbos_errors.DBOSException
 
     def __init__(
         self,

@@ -8,23 +8,27 @@ millisecond for each of many, and poll at the cost of a twentieth of a core.
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Any
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
-from dbos import error as dbos_errors
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data.lanes import Lane
 from panel.data.tasks import NAMING, REPAIR, WARMING
 
+if TYPE_CHECKING:
+    from dbos import DBOSClient, WorkflowStatus
+
 APPLICATION, PASS_WORKFLOW, TASK_WORKFLOW = "panel", "pass", "task"
 # A constant: DBOS 3.4 recovers only the work of the same application version.
 VERSION = "1"
 ACTIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-# The dispatcher queries SQLite past SQLAlchemy, so `sqlite3.Error` is among them.
-TROUBLE = (OSError, SQLAlchemyError, dbos_errors.DBOSException, sqlite3.Error)
+# Trouble with the database. The dispatcher queries SQLite past SQLAlchemy, so `sqlite3.Error` is
+# among them. The engine's own errors are `Executor.failure`: to name them here would load it.
+TROUBLE = (OSError, SQLAlchemyError, sqlite3.Error)
 # Passes of each lane that run at once; a pass that waits for its next try does not count. So the
 # slow lanes never take the place of an urgent pass.
 AT_ONCE = {Lane.URGENT: 24, Lane.BACKFILL: 4, Lane.RECONCILE: 4}
@@ -37,28 +41,29 @@ DELETED_AT_ONCE = 500  # finished workflows
 
 
 class PassQueue:
-    """Every method raises one of `TROUBLE` when the database cannot be asked."""
+    """Every method raises one of `TROUBLE`, or `Executor.failure`, when the database cannot be
+    asked."""
 
     def __init__(self, database: Engine) -> None:
         self.database = database
         self.url = database.url.render_as_string(hide_password=False)
-        self.client = DBOSClient(
-            system_database_engine=database,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=APPLICATION,
-            retry_connection_errors=False,
-            lazy=True,
+
+    @cached_property
+    def client(self) -> "DBOSClient":
+        client: DBOSClient = import_module("panel.sync.engine_client").connect(
+            self.database, APPLICATION
         )
+        return client
 
     def migrate(self) -> None:
         """Create or update the engine's own tables; many may do it at once."""
-        DBOS.migrate(self.url)
+        import_module("panel.sync.engine_client").migrate(self.url)
 
-    def list_living(self, *names: str) -> list[WorkflowStatus]:
+    def list_living(self, *names: str) -> "list[WorkflowStatus]":
         """Return passes and tasks (the workflows of these names) that the engine has not ended."""
         return self._list(ACTIVE, names)
 
-    def _list(self, states: Sequence[str], names: Collection[str]) -> list[WorkflowStatus]:
+    def _list(self, states: Sequence[str], names: Collection[str]) -> "list[WorkflowStatus]":
         return self.client.list_workflows(
             status=list(states), name=list(names), load_input=False, load_output=False
         )
@@ -82,7 +87,7 @@ class PassQueue:
         former = self._list(["ENQUEUED", "DELAYED"], (PASS_WORKFLOW, TASK_WORKFLOW, WARM_WORKFLOW))
         self._resume([workflow for workflow in former if workflow.queue_name in FORMER_QUEUES])
 
-    def _resume(self, workflows: Sequence[WorkflowStatus]) -> None:
+    def _resume(self, workflows: "Sequence[WorkflowStatus]") -> None:
         """Put these workflows onto the engine's own queue."""
         if workflows:
             self.client.resume_workflows([workflow.workflow_id for workflow in workflows])
@@ -109,6 +114,6 @@ class PassQueue:
         return len(ids)
 
 
-def _is_about(workflow: WorkflowStatus, organization: int) -> bool:
+def _is_about(workflow: "WorkflowStatus", organization: int) -> bool:
     arguments: Any = workflow.input or {}
     return list(arguments.get("args", ())) == [organization]

@@ -62,8 +62,8 @@ def _make_outcome(reason: str) -> TryOutcome:
 
 
 def _may_heal(error: PanelError) -> bool:
-    """Tell whether the next try may succeed. It cannot after the back office's own statement about
-    this organization, nor after refused values.
+    """Tell whether the next try may succeed. A try cannot succeed after the back office's own
+    statement about this organization, nor after refused values.
 
     A plugin that is being updated, a proxy's page, a plan's limit, a secret that is being rotated:
     mostly these pass.

@@ -9,6 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
@@ -18,11 +21,13 @@ from panel.data.obstacles import explain
 from panel.data.workers import BEAT_SECONDS, EXECUTING, HELD_BACK, STANDING_BY, Workers
 from panel.logs import request_id
 from panel.settings import Settings
-from panel.sync.executor import Executor
 from panel.sync.heartbeat import Heartbeat
 from panel.sync.pass_queue import TROUBLE, PassQueue
 from panel.sync.tries import RETRY_WAITS
 from panel.sync.work import BringInLine, Reconcile, Work, warm_none
+
+if TYPE_CHECKING:
+    from panel.sync.executor import Executor
 
 log = logging.getLogger(__name__)
 DATABASE_REST_SECONDS = 5.0  # between two tries to reach a database that is away
@@ -42,11 +47,20 @@ class Worker:
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._database = queue.database
-        self.executor = Executor(settings, queue, waits, clock)
-        self.sweep = self.executor.sweep.run
+        self._for_executor = settings, queue, waits, clock
         self._beat_seconds = beat_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @cached_property
+    def executor(self) -> "Executor":
+        """Loads the durable engine: a command that executes nothing never comes here."""
+        executor: Executor = import_module("panel.sync.executor").Executor(*self._for_executor)
+        return executor
+
+    def sweep(self) -> None:
+        """Do at once what a worker does every hour."""
+        self.executor.sweep.run()
 
     def start(
         self,
@@ -58,7 +72,8 @@ class Worker:
         self.start_work(Work(bring_in_line, reconcile, warm))
 
     def start_work(self, work: Work) -> None:
-        """Like `start`, with tasks."""
+        """Like `start`, with tasks. The engine is loaded here, and not in the thread."""
+        _ = self.executor
         self._thread = threading.Thread(
             target=self.run_work, args=(work,), name="passes", daemon=True
         )
@@ -116,7 +131,7 @@ class Worker:
                         self._stopping.wait(LEADER_POLL_SECONDS)
         except Timeout:
             return  # this process was told to stop while another one was the leader
-        except TROUBLE as error:
+        except (*TROUBLE, self.executor.failure) as error:
             why = explain(error, self._database) or type(error).__name__
             log.warning("no passes can be executed now: %s", why)
             self._stopping.wait(DATABASE_REST_SECONDS)

@@ -12,8 +12,8 @@ FIRST_SECOND = 0.5  # the age of a hit whose `Age` is 0
 # of hosts (Kinsta, SiteGround, WP Engine, GoCache) and of RFC 9211. Their headers differ, but all
 # have "cache" in the name, and the same few words.
 HIT_WORDS = {"hit", "stale", "updating", "served"}
-# These headers tell how long a copy may live, or what a second look would find. They do not tell
-# which server answered.
+# These headers tell how long a copy may live, or what a second look would find. Such headers do not
+# tell which server answered.
 OTHER_HEADERS = re.compile(r"control|lookup|enabled|tag|key|hits$")
 WORDS = re.compile(r"[^\s,;:]+")
 # Headers of other names or other words by which a cache says that it answered.

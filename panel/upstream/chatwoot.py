@@ -61,12 +61,13 @@ class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
         version = body.get("version") if isinstance(body, dict) else None
         return clean(version) if isinstance(version, str) else ""
 
-    def forget_copies(self, conversations: Collection[int], contacts: Collection[int]) -> None:
-        """Remove the kept copies of these conversations and contacts."""
-        for number in conversations:
-            self._cache.forget(number, "chatwoot-conversation")
-        for number in contacts:
-            self._cache.forget(number, "chatwoot-sources")
+    def forget_copies(self, conversations: Collection[int], contacts: Collection[int]) -> bool:
+        """Remove the kept copies of these conversations and contacts; False when the cache could
+        not be asked."""
+        names = [(number, "chatwoot-conversation") for number in conversations]
+        names += [(number, "chatwoot-sources") for number in contacts]
+        removed = [self._cache.forget(number, name) for number, name in names]
+        return all(removed)
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """Call the account's settings (definitions, apps, webhooks), mostly as administrator."""

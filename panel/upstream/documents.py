@@ -18,7 +18,7 @@ from panel.models.values import Oddity, Row, is_nothing, read_list, read_whole
 
 MOST_PAGES = 10  # of a section, for which an agent waits
 FOREIGN_ROWS = "foreign_rows"
-# Of a list that a pass reads: a pass must not take the first people for all people.
+# The limit for a pass, which must not take the first people of a list for all people.
 EVERY_PAGE = 1000
 T = TypeVar("T")
 R = TypeVar("R")

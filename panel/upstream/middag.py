@@ -125,8 +125,8 @@ class BackOffice:
         reading = self._cache.peek(_make_stopped_resource(organization))
         return reading.value if reading else None
 
-    def forget_copies(self, organization: int) -> None:
-        """Remove the kept copies of an organization that is gone, or shall be forgotten.
+    def forget_copies(self, organization: int) -> bool:
+        """Remove the kept copies of an organization; False when the cache could not be asked.
 
         The kept lists name the copies of single records. A record's copy without a kept list stays
         until it expires; without its token it is shown to nobody.
@@ -136,7 +136,7 @@ class BackOffice:
             number for kind in EVERY_DOCUMENT for number in self._list_ids(kind, organization)
         }
         names += [kind.of(number).name for kind in RECORD_DOCUMENTS for number in sorted(records)]
-        self._cache.forget(organization, *names)
+        return self._cache.forget(organization, *names)
 
     def _list_ids(self, document: Document[Any], organization: int) -> Iterator[int]:
         _, entry = self._cache.look(self.resource(document, organization))

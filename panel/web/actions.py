@@ -9,8 +9,8 @@ from flask import Response, make_response, render_template, request
 
 from panel import metrics
 from panel.auth.access import Denied
+from panel.auth.seal import Seal
 from panel.auth.throttle import SEARCHES
-from panel.auth.tokens import Seal
 from panel.cache.policy import CacheControl
 from panel.customer import search
 from panel.customer.decisions import CannotPick, Decisions

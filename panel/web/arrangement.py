@@ -8,7 +8,8 @@ import time
 
 from flask import Response, make_response, request
 
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
 from panel.data.preferences import Preference
 from panel.errors import PanelError
 from panel.services import services

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2s
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from werkzeug.http import parse_accept_header
 from panel import services
 from panel.web.bundle import bundle
 
-SCRIPT, MODULES = "panel.js", "js"  # the file that is sent, and the folder that it is made from
+SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the scripts that are sent,
+MODULES = "js/"  # and the folder that both are made from
+HTMX = "vendor/htmx-4.0.1.min.js"
 YEAR = 365 * 86400
 WORTH_BYTES = 500  # a smaller body fits into one packet uncompressed
 # The first one that the browser accepts is taken: the quick function for an answer, the thorough
@@ -69,45 +71,61 @@ class Unindented(Extension):
         return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
-class StaticFiles(dict[str, Asset]):
-    """Every file of `static/`, by its name."""
+class StaticFiles:
+    """The files of `static/`. To minify and compress them takes a third of a second, so it is done
+    when the first one is wanted: commands show no page."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def by_name(self) -> dict[str, Asset]:
+        return _read_assets(self._folder)
 
 
 def register(app: Flask) -> None:
-    """Give templates `asset(name)`, load the files, and compress the HTML of every route."""
-    assets = _read_assets(Path(app.root_path, "static"))
-    services.register(app, assets)
+    """Give templates `asset(name)`, and compress the HTML of every route."""
+    files = StaticFiles(Path(app.root_path, "static"))
+    services.register(app, files)
 
     def address(name: str) -> str:
-        return app.url_for("static", name=name, v=assets[name].mark)
+        return app.url_for("static", name=name, v=files.by_name[name].mark)
 
     app.jinja_env.add_extension(Unindented)
     app.add_template_global(address, "asset")
     app.after_request(compress_answer)
 
 
+def prepare_files(app: Flask) -> None:
+    """Compress the files now, for a server: the first page does not wait for it."""
+    _ = services.get(StaticFiles, app).by_name
+
+
 def show_file(name: str) -> Response:
     """Serve one of our files; browsers keep it for ever where the address names its digest."""
-    assets = services.get(StaticFiles)
+    assets = services.get(StaticFiles).by_name
     return _answer_file(assets[name] if name in assets else abort(404))
 
 
-def _read_assets(folder: Path) -> StaticFiles:
+def _read_assets(folder: Path) -> dict[str, Asset]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    files[SCRIPT] = _take_script(files)
+    files[SCRIPT], files[REST_SCRIPT] = _take_scripts(files)
     # Without the files of `vendor/`.
     ours = {name: plain for name, plain in files.items() if "/" not in name}
     minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, minified, strict=True))
-    assets = {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
-    return StaticFiles(assets)
+    # Ours first: it takes the launch key out of the address before htmx starts. One file of both is
+    # smaller than two.
+    files[SCRIPT] += b"\n" + files[HTMX]
+    return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
 
 
-def _take_script(files: dict[str, bytes]) -> bytes:
-    """Move our modules out of `files` into one script: browsers never ask for them."""
-    paths = [name for name in files if name.startswith(f"{MODULES}/")]
-    return bundle({Path(name).name: files.pop(name).decode() for name in paths}).encode()
+def _take_scripts(files: dict[str, bytes]) -> list[bytes]:
+    """Move our modules out of `files` into two scripts: browsers never ask for them."""
+    paths = [name for name in files if name.startswith(MODULES)]
+    scripts = bundle({Path(name).name: files.pop(name).decode() for name in paths})
+    return [script.encode() for script in scripts]
 
 
 def _guess_kind(name: str) -> str:

@@ -1,8 +1,8 @@
 """The lines above the sections that need a word with this customer: at most four, the most urgent
 first.
 
-The lines are computed from the values that the sections show; no other request is made. `RULES` is
-the one table of them.
+The lines are computed from the values that the sections show; no other request is made. The table
+`RULES` has all of them.
 """
 
 from collections.abc import Iterable, Mapping

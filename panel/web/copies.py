@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from flask import Response, make_response, render_template, request
 
-from panel.auth.tokens import SHARED_SECRET, Seal
+from panel.auth.seal import Seal
+from panel.auth.tokens import SHARED_SECRET
 from panel.cache.policy import CacheControl
 from panel.customer.lookup import parse_number
 from panel.customer.noting import NoteUnsettled

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from flask import render_template
 from markupsafe import Markup
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.customer.lookup import Visit
 from panel.customer.matching import UNPROVEN, Candidate, find_claimed_name
 from panel.data import audit_log

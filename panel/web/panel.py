@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from panel import metrics
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
 from panel.customer.acquaintance import learn_organization
@@ -46,6 +46,7 @@ from panel.web.sections import (
 
 log = logging.getLogger(__name__)
 
+DIALOGS = ("shortcuts", "uncover")
 LONGEST_IDLE = 6  # digits
 JUST_READ_SECONDS = 5.0
 CPU_LOAD = CpuLoad()
@@ -54,6 +55,13 @@ CPU_LOAD = CpuLoad()
 def show_shell() -> str:
     recall_language()
     return render_template("shell.html", origins=services().settings.frame_origins)
+
+
+def show_dialog(name: str) -> Response | str:
+    """Show a dialog of the page's own words: like the page, it tells nothing about anybody."""
+    if name not in DIALOGS:
+        return make_response({"error": {"code": "no_such_dialog"}}, 404)
+    return render_template(f"dialogs/{name}.html")
 
 
 def show_contact() -> Response:

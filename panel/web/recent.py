@@ -1,7 +1,7 @@
 """Recent changes: the events since the customer last had an answer, in one quiet line.
 
-The line is read from our own tables alone. `WORDS` is the one table from a kind of hook to its
-words. A kind of a group without a row of its own says that the record changed.
+The line is read from our own tables alone. The table `WORDS` gives the words of each kind of hook.
+A kind of a group without a row of its own says that the record changed.
 """
 
 from collections.abc import Iterable, Mapping

@@ -16,7 +16,8 @@ from werkzeug.http import parse_accept_header
 
 from panel import metrics
 from panel.auth.access import Denied, Unproven
-from panel.auth.tokens import SHARED_SECRET, InvalidSeal, Seal, parse_bearer
+from panel.auth.seal import InvalidSeal, Seal
+from panel.auth.tokens import SHARED_SECRET, parse_bearer
 from panel.customer.disclosure import FREE_TEXT, masked_kinds
 from panel.customer.lookup import Lookup
 from panel.errors import GiveUp, Missing, PanelError, Refused

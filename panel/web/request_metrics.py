@@ -56,7 +56,7 @@ def _begin() -> None:
 
 def _count(answer: Response) -> Response:
     begun = request.environ.get(BEGUN)
-    if begun is not None:  # None: the request was refused before this module saw it
+    if begun is not None:  # it is None when the request was refused before this module saw it
         seconds = time.perf_counter() - begun
         route, outcome = _name_route(request.endpoint or NO_ROUTE), _judge(answer.status_code)
         metrics.find_series(metrics.REQUEST_SECONDS, route, outcome).observe(seconds)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from flask import Response, make_response, render_template, request
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.matching import PROVEN
 from panel.errors import PanelError

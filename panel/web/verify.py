@@ -25,8 +25,8 @@ TOO_MANY, NOT_DONE, OUTDATED = 429, 422, 409
 
 
 def show_dialog() -> Response | tuple[str, int]:
-    """Show the dialog. It is fetched only when an agent wants it, because it shows a phone, which
-    leaves a row in the access log."""
+    """Show the dialog. The dialog is fetched only when an agent wants it, because it shows a phone,
+    which leaves a row in the access log."""
     seal = open_seal()
     try:
         visit = make_lookup().repeat(seal)

@@ -13,6 +13,7 @@ from flask import Flask
 
 from panel.checks import run_checks
 from panel.health.finding import Finding
+from panel.health.journal import note_newest
 from panel.services import Services, services
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class HealthWatch:
         while not self._stopping.wait(seconds):
             with app.app_context():
                 self.note(run_checks(services(), cheap_only=True))
+                note_newest(services())
                 if looks % EXAMINE_EVERY == 0:
                     self.examined = self._examine(services())
             looks += 1

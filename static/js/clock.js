@@ -1,7 +1,8 @@
 // The visibility clock: only a visible panel asks the server what has changed.
 
-import { ask } from "./bridge.js";
-import { all, find, on } from "./page.js";
+import { ask, readMessage } from "./bridge.js";
+import { all, find, isLive, on } from "./page.js";
+import { isLost } from "./requests.js";
 import { renew } from "./visit.js";
 
 // The server says how soon to ask again: sooner while the agent is active here.
@@ -14,10 +15,8 @@ let askedAt = 0;
 let movedAt = Date.now();
 let isInView = true; // Chatwoot hides our tab by `display`: the document stays "visible" then
 
-export const isLive = (element) => element.id === "live";
-
 // The parameters of the live question. A section that is loading is left out: its own answer comes.
-export function describeShown() {
+function describeShown() {
   const settled = "[data-section]:not([data-state=loading], .htmx-request, :has(.htmx-request))";
   const seen = all(settled).map(({ dataset }) => `${dataset.section}:${dataset.version || ""}`);
   return { seen: seen.join(","), idle: Math.floor((Date.now() - movedAt) / 1000) };
@@ -37,17 +36,17 @@ function askIn(seconds) {
   timer = setTimeout(tick, wait * 1000);
 }
 
-export const askLater = () => askIn(Math.min(LATE, 2 * wait));
+const askLater = () => askIn(Math.min(LATE, 2 * wait));
 
 // The answer to the live question names the time of the next. News in it counts as activity.
-export function setClock(headers) {
+function setClock(headers) {
   if (headers.get("HX-Trigger")) movedAt = Date.now();
   const seconds = Number(headers.get("X-Panel-Next"));
   seconds ? askIn(seconds) : askLater();
 }
 
 // The agent is active again: after a long rest the panel asks at once.
-export function noteMove() {
+function noteMove() {
   const idle = Date.now() - movedAt;
   movedAt = Date.now();
   if (idle > IDLE && movedAt - askedAt > SOON * 1000) tick();
@@ -71,4 +70,20 @@ new IntersectionObserver((entries) => {
   isInView = entries.at(-1).isIntersecting;
   if (isInView && !wasInView) comeBack();
 }).observe(document.documentElement);
+
+on("htmx:config:request", ({ detail: { ctx } }) => {
+  if (!isLive(ctx.sourceElement)) return;
+  Object.entries(describeShown()).forEach((pair) => ctx.request.body.set(...pair));
+});
+
+on("htmx:before:response", ({ detail: { ctx } }) => {
+  if (isLive(ctx.sourceElement)) setClock(ctx.response.headers);
+});
+
+on("htmx:error", ({ detail: { ctx, error } }) => {
+  if (isLost(ctx, error) && isLive(ctx.sourceElement)) askLater();
+});
+
+addEventListener("message", (event) => readMessage(event)?.conversation && noteMove());
+
 askIn(wait);

@@ -2,26 +2,17 @@
 
 import "./names.js";
 import "./focus.js";
-import "./uncover.js";
-import "./news.js";
-import "./copying.js";
-import "./rows.js";
-import "./ages.js";
-import "./shortcuts.js";
-import "./arrangement.js";
 import "./requests.js";
+import "./loader.js";
 import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
-import { noteMove } from "./clock.js";
 import { readContext } from "./context.js";
 import { on, panel } from "./page.js";
-import { complainWithoutHtmx, giveUp, openAgain, show } from "./visit.js";
+import { giveUp, openAgain, show } from "./visit.js";
 
 addEventListener("message", (event) => {
   const context = readMessage(event);
   if (!context?.conversation) return;
-  if (!window.htmx) return complainWithoutHtmx();
   try {
-    noteMove();
     stopAsking();
     show(readContext(context));
   } catch {
@@ -35,4 +26,5 @@ on("click", ({ target }) => {
   openAgain();
 });
 
+document.documentElement.classList.add("scripted");
 addEventListener("load", askUntilAnswered);

@@ -56,3 +56,5 @@ on("htmx:after:swap", () => {
   before.clear();
   markRecent();
 });
+
+markRecent(); // the panel was drawn before this module came

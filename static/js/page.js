@@ -6,6 +6,7 @@ export const all = (selector, within = document) => [...within.querySelectorAll(
 export const meta = (name) => find(`meta[name=panel-${name}]`).content;
 export const copyOf = (template) => find(template).content.cloneNode(true);
 export const panel = () => find("#panel");
+export const isLive = (element) => element.id === "live";
 export const isReady = () => panel().dataset.panel === "ready";
 export const ownerOf = (element) => element.closest("[data-for]")?.dataset.for;
 export const wordsOf = () => find("#words").dataset;

@@ -1,9 +1,8 @@
 // Requests: the fields that htmx sends, and the answers that may land in the page.
 
 import { ask } from "./bridge.js";
-import { askLater, describeShown, isLive, setClock } from "./clock.js";
 import { addNotice, replacePanel } from "./failures.js";
-import { all, announceWord, isReady, on, ownerOf, panel } from "./page.js";
+import { all, announceWord, isLive, isReady, on, ownerOf, panel } from "./page.js";
 import { fields, noteStart, openAgainIn, visit } from "./visit.js";
 
 // The launch key is only kept here: it leaves the address before htmx can send it anywhere.
@@ -28,7 +27,6 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   if (sourceElement === panel()) [...body.keys()].forEach((name) => name in fields || body.delete(name));
   if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
   if (toContact(request) && isKeyless) body.set("keyless", 1);
-  if (isLive(sourceElement)) Object.entries(describeShown()).forEach((pair) => body.set(...pair));
   if (sourceElement.id === "attention") body.set("failed", describeFailures());
   ctx.sentFor = ownerOf(sourceElement);
 });
@@ -44,7 +42,6 @@ function describeFailures() {
 on("htmx:before:response", (event) => {
   const { ctx } = event.detail;
   const { status, headers } = ctx.response;
-  if (isLive(ctx.sourceElement)) setClock(headers);
   if (status === 204) return;
   const isOurs = headers.get("X-Panel") === "1";
   const isAwaited = !ctx.sentFor || ownerOf(ctx.sourceElement) === ctx.sentFor;
@@ -60,11 +57,14 @@ function accept(headers) {
   document.documentElement.lang = headers.get("Content-Language") || document.documentElement.lang;
 }
 
+// A request that nobody waits for any more, or that was aborted for a newer one, is no loss.
+export function isLost(ctx, error) {
+  if (!ctx?.request || !ctx.sourceElement.isConnected) return false;
+  return error?.name !== "AbortError" || ctx.request.signal.reason === "timeout";
+}
+
 on("htmx:error", ({ detail: { ctx, error } }) => {
-  if (!ctx?.request || !ctx.sourceElement.isConnected) return;
-  if (error?.name === "AbortError" && ctx.request.signal.reason !== "timeout") return;
-  if (isLive(ctx.sourceElement)) askLater();
-  reportLoss(ctx, "network");
+  if (isLost(ctx, error)) reportLoss(ctx, "network");
 });
 
 function reportLoss({ request, sourceElement }, code, id) {

@@ -3,7 +3,7 @@
 // off.
 
 import { goOnAt } from "./focus.js";
-import { all, find, on } from "./page.js";
+import { all, find, meta, on } from "./page.js";
 
 const SETTING = "middag-shortcuts";
 const TAKEN = "input, select, textarea, dialog"; // in these, a key writes or belongs to the dialog
@@ -26,9 +26,13 @@ function goToNextSection() {
   goOnAt(sections[(here + 1) % sections.length]?.querySelector("h2"));
 }
 
-function explain() {
-  find("#shortcuts input").checked = isOn;
-  find("#shortcuts").showModal();
+// The dialog's words are loaded anew each time, for the page may have changed its language.
+async function explain() {
+  const dialog = find("#shortcuts");
+  await htmx.ajax("GET", `${meta("root")}dialogs/shortcuts`, { target: dialog, source: dialog, swap: "innerHTML" });
+  if (!dialog.firstChild) return;
+  dialog.querySelector("input").checked = isOn;
+  dialog.showModal();
 }
 
 // A browser without storage for a frame of another site remembers the choice until the page ends.

@@ -70,3 +70,5 @@ on("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.sourceElement.id === "query") reportResults(find("#results"));
 });
 on("htmx:finally:request", reportSoon);
+
+reportSoon(); // the panel was drawn before this module came

@@ -69,12 +69,6 @@ export function giveUp() {
   replacePanel("context");
 }
 
-// Before the page has loaded this is harmless, for Chatwoot is asked again then. After the load a
-// missing htmx stays missing.
-export function complainWithoutHtmx() {
-  if (document.readyState === "complete") replacePanel("script");
-}
-
 export function noteStart(ctx) {
   question = ctx;
 }

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.auth.seal import SIGNED_FIELDS, InvalidSeal, Seal
 from panel.auth.tokens import (
     SEAL_SECONDS,
-    SIGNED_FIELDS,
-    InvalidSeal,
-    Seal,
     derive_launch_key,
     make_launch_url,
     make_signer,

@@ -1,7 +1,7 @@
 """A running installation to be broken: the panel's own processes, its servers, both outside worlds.
 
-Each outside world stands behind a front, as behind a proxy or a firewall, which a test can make
-answer in the world's place.
+A front stands before the back office and before Chatwoot, as a proxy or a firewall does. A test can
+make it answer in their place.
 """
 
 import hmac

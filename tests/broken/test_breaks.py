@@ -1,4 +1,4 @@
-"""Each break of a running installation is seen: in `/readyz`, in the log, and in `sync status`."""
+"""A break of a running installation is named by `/readyz`, the log and `sync status`."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What Chatwoot's dashboard says to the page, and the numbers that the page then shows."""
+"""The messages of Chatwoot's dashboard to the page, and the numbers that the page then shows."""
 
 import json
 from typing import Any

@@ -20,7 +20,7 @@ from tests.browser.demo import FRAME, SECTIONS, Demo, MakeDemo, Panel, foreign
 from tests.browser.windows import OpenWindow, Seen, Window
 from tests.conftest import with_tables
 
-# What most browser tests need is imported from here, beside the fixtures that return it.
+# Most browser tests import these names from here, beside the fixtures that return them.
 __all__ = [
     "FRAME",
     "SECTIONS",
@@ -53,10 +53,10 @@ PATIENCE_MS = 15_000  # how long an expectation may take on a busy machine
 def find_chromium() -> str:
     """The browser that `tests/machine.sh` found or installed; the first of `NAMES` on the PATH."""
     wish = os.environ.get("CHROMIUM")
-    found = wish or next((path for path in map(shutil.which, NAMES) if path), None)
-    if not found:
+    chromium = wish or next((path for path in map(shutil.which, NAMES) if path), None)
+    if not chromium:
         pytest.fail(f"no Chromium: none of {', '.join(NAMES)} is on the PATH (tests/machine.sh)")
-    return found
+    return chromium
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -118,10 +118,10 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     house = House(SECRET)
     server = serve(house)
     house.move_in(server.port, str(with_tables(tmp_path)))
-    found = Demo(house, server)
-    yield found
+    running = Demo(house, server)
+    yield running
     server.stop()
-    found.services.database.dispose()
+    running.services.database.dispose()
 
 
 @pytest.fixture
@@ -134,9 +134,9 @@ def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
             server = serve(house)
             stack.callback(server.stop)
             house.move_in(server.port, str(with_tables(tmp_path)), front)
-            found = Demo(house, server)
-            stack.callback(found.services.database.dispose)
-            return found
+            running = Demo(house, server)
+            stack.callback(running.services.database.dispose)
+            return running
 
         yield make
 
@@ -144,18 +144,18 @@ def demo_with(tmp_path: Path) -> Iterator[MakeDemo]:
 @pytest.fixture
 def panel(demo: Demo, page: Page) -> Panel:
     """The healthy company, all sections shown."""
-    opened = demo.open(page)
-    opened.expect_state("fresh")
-    opened.settle()
-    return opened
+    panel_page = demo.open(page)
+    panel_page.expect_state("fresh")
+    panel_page.settle()
+    return panel_page
 
 
 @pytest.fixture
 def proven(demo: Demo, page: Page) -> Panel:
     """The healthy company, proven: nothing is masked."""
     demo.prove()
-    opened = demo.open(page)
-    opened.expect_state("fresh")
-    opened.settle()
-    expect(opened.root).to_have_attribute("data-trust", "proven")
-    return opened
+    panel_page = demo.open(page)
+    panel_page.expect_state("fresh")
+    panel_page.settle()
+    expect(panel_page.root).to_have_attribute("data-trust", "proven")
+    return panel_page

@@ -1,4 +1,4 @@
-"""What the page says of the customer, and a search in it."""
+"""The page's words about the customer, and a search in it."""
 
 from panel.upstream.chatwoot import ID_ATTRIBUTE
 from tests.browser.conftest import Demo, Panel

@@ -65,9 +65,13 @@ class Panel:
             expect(self.section(name)).to_have_attribute("data-state", state)
 
     def settle(self) -> None:
-        """Until no section loads, what needs a word knows all, and no request is under way."""
+        """Until no section loads, what needs a word knows all, and no request is under way.
+
+        And until the second script is there, which comes then.
+        """
         expect(self.find("[data-panel]:not([data-panel=waiting])")).to_have_count(1)
         expect(self.find("[data-state=loading], [data-waiting], .htmx-request")).to_have_count(0)
+        expect(self.find("html")).to_have_attribute("data-is-whole", "")
 
     def answer(self, selector: str) -> None:
         """A word about the customer, said where the head asks for it."""

@@ -37,7 +37,7 @@ user_pref("services.settings.server", "data:,");
 
 
 class Session(Protocol):
-    """One window of one browser."""
+    """A window of one browser."""
 
     def open(self, url: str) -> None: ...
 
@@ -71,18 +71,18 @@ class Firefox:
         length = b""
         while not length.endswith(b":"):
             length += self.wire.recv(1)
-        left, parts = int(length[:-1]), []
-        while left:
-            parts.append(self.wire.recv(left))
-            left -= len(parts[-1])
+        missing, parts = int(length[:-1]), []
+        while missing:
+            parts.append(self.wire.recv(missing))
+            missing -= len(parts[-1])
         return json.loads(b"".join(parts))
 
     def open(self, url: str) -> None:
         self.call("WebDriver:Navigate", url=url)
 
     def find(self, selector: str) -> str:
-        found = self.call("WebDriver:FindElement", using="css selector", value=selector)
-        return str(found[ELEMENT])
+        element = self.call("WebDriver:FindElement", using="css selector", value=selector)
+        return str(element[ELEMENT])
 
     def enter_frame(self, selector: str | None) -> None:
         self.call("WebDriver:SwitchToFrame", element=self.find(selector) if selector else None)
@@ -158,8 +158,8 @@ def webkit(folder: Path) -> Iterator[WebKit]:
 
 
 def start_webkit(driver: str) -> Iterator[WebKit]:
-    wanted = {"capabilities": {"alwaysMatch": {"browserName": "MiniBrowser"}}}
-    answer = requests.post(f"{driver}/session", json=wanted, timeout=STARTING).json()["value"]
+    capabilities = {"capabilities": {"alwaysMatch": {"browserName": "MiniBrowser"}}}
+    answer = requests.post(f"{driver}/session", json=capabilities, timeout=STARTING).json()["value"]
     browser = WebKit(f"{driver}/session/{answer['sessionId']}")
     try:
         yield browser

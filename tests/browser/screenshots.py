@@ -7,17 +7,18 @@ They are drawn by the demo in the real browser, and stand side by side on one pa
 import html
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from panel.demo.scenarios import REGULARS, SCENARIOS
+from panel.auth.tokens import SHARED_SECRET
 from panel.demo.serve import House
-from panel.demo.worlds import AGENT_TOKEN, SECRET, serve
+from panel.demo.worlds import SECRET, serve
 from tests.browser.conftest import PATIENCE_MS, PLAIN, Demo, Panel, find_chromium
+from tests.browser.states import CALM, STATES, State
 from tests.conftest import wait_until, with_tables
 
 FOLDER = Path("build/screenshots")
@@ -25,51 +26,10 @@ THEMES = ("light", "dark")
 LOCALES = ("en-US", "pt-BR")
 WIDTHS = (320, 420, 740, 948)  # of the frame: a narrow one, then Chatwoot's at 1280, and wider
 LEAST_HEIGHT = 598  # the frame's in a window of 1280 × 680: what is below is scrolled to
-CALM = next(iter(REGULARS.values()))
+PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+DEMO, DEMO_WIDTH = "demo", 1280
 PASSES = 120  # seconds until the first customer is in line, on a busy machine
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body.scrollHeight)"
-
-Act = Callable[[Panel], None]
-
-
-def stay(_panel: Panel) -> None:
-    """As it stands when it is opened."""
-
-
-def press(selector: str) -> Act:
-    return lambda panel: panel.find(selector).first.click()
-
-
-def search(panel: Panel) -> None:
-    panel.find("#change > summary").click()
-    panel.find("#query").fill("43")
-    expect(panel.find("[data-result]").first).to_be_visible()
-
-
-def sign_in(panel: Panel) -> None:
-    panel.find("#token").fill(f"not {AGENT_TOKEN}")
-    panel.find("[data-action=sign-in]").click()
-    expect(panel.root).to_have_attribute("data-code", "wrong_token")
-
-
-def explain(panel: Panel) -> None:
-    """The key is dispatched, for a keyboard's own place would be drawn."""
-    event = "new KeyboardEvent('keydown', { key: '?', bubbles: true })"
-    panel.find("body").evaluate(f"(body) => body.dispatchEvent({event})")
-
-
-# A state: its name, the proof of the demo, the scenario, and what is done there.
-STATES: tuple[tuple[str, str, str, Act], ...] = (
-    ("calm", "shared-secret", CALM.name, stay),
-    *((name, "shared-secret", name, stay) for name in SCENARIOS),
-    ("who may ask", "shared-secret", "healthy", press("#confirm > summary")),
-    ("uncover", "shared-secret", "healthy", press("[data-section=orders] [data-action=reveal]")),
-    ("shortcuts", "shared-secret", "healthy", explain),
-    ("search", "shared-secret", "healthy", search),
-    ("closed orders", "shared-secret", "healthy", press("#closed-orders > summary")),
-    ("sign in", "access-token", "healthy", stay),
-    ("sign in again", "access-token", "healthy", sign_in),
-)
 
 
 @contextmanager
@@ -85,18 +45,19 @@ def running(proof: str) -> Iterator[Demo]:
         server.stop()
 
 
-def draw(page: Page, demo: Demo, state: tuple[str, str, str, Act], stem: str) -> None:
-    name, _, scenario, act = state
-    panel = demo.open(page, scenario, WIDTHS[0])
+def draw(page: Page, demo: Demo, state: State, locale: str) -> None:
+    state.prepare(demo)
+    panel = demo.open(page, state.scenario, WIDTHS[0])
     panel.settle()
-    act(panel)
-    for width in WIDTHS:
+    state.act(demo, panel)
+    for theme, width in product(THEMES, WIDTHS):
+        panel.find("html").evaluate("(root, theme) => { root.dataset.theme = theme; }", theme)
         resize(panel, width, LEAST_HEIGHT)
         height = max(LEAST_HEIGHT, int(panel.frame.evaluate(HEIGHT)))
         page.set_viewport_size({"width": 1280, "height": height})
         resize(panel, width, height)
         page.screenshot(
-            path=FOLDER / picture(name, stem, width),
+            path=FOLDER / picture(state.name, theme, locale, width),
             clip={"x": 0, "y": 0, "width": width, "height": height},
         )
 
@@ -110,29 +71,43 @@ def resize(panel: Panel, width: int, height: int) -> None:
     panel.frame.wait_for_function(
         "([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height]
     )
+    panel.frame.evaluate(PAINTED)
 
 
-def picture(name: str, stem: str, width: int) -> str:
-    return f"{name.replace(' ', '-')}-{stem}-{width}.png"
+def picture(name: str, theme: str, locale: str, width: int) -> str:
+    return f"{name.replace(' ', '-').replace(',', '')}-{theme}-{locale}-{width}.png"
 
 
-def draw_all(browser: Browser, proof: str, states: list[tuple[str, str, str, Act]]) -> None:
+def draw_all(browser: Browser, proof: str, states: list[State]) -> None:
+    """Draw states in one demo, each in both languages."""
     with running(proof) as demo:
-        for theme, locale in product(THEMES, LOCALES):
-            context = browser.new_context(color_scheme=theme, locale=locale)  # type: ignore[arg-type]
-            for state in states:
-                page = context.new_page()
-                draw(page, demo, state, f"{theme}-{locale}")
-                page.close()
+        for state, locale in product(states, LOCALES):
+            context = browser.new_context(locale=locale)
+            draw(context.new_page(), demo, state, locale)
             context.close()
 
 
-def write_sheet(states: list[tuple[str, str, str, Act]]) -> Path:
+def draw_demo(browser: Browser) -> None:
+    """The page of the demo itself, as a newcomer sees it first."""
+    with running(SHARED_SECRET) as demo:
+        page = browser.new_page(viewport={"width": DEMO_WIDTH, "height": 800})
+        demo.open(page, CALM.name).settle()
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.screenshot(path=FOLDER / picture(DEMO, theme, LOCALES[0], DEMO_WIDTH))
+
+
+def write_sheet(states: list[State]) -> Path:
     """One page: a row for each state and look, its pictures side by side in their true size."""
+    looks: list[tuple[str, str, str, tuple[int, ...]]] = [
+        (state.name, theme, locale, WIDTHS)
+        for state, theme, locale in product(states, THEMES, LOCALES)
+    ]
+    looks += [(DEMO, theme, LOCALES[0], (DEMO_WIDTH,)) for theme in THEMES]
     rows = []
-    for (name, *_), theme, locale in product(states, THEMES, LOCALES):
-        pictures = (picture(name, f"{theme}-{locale}", width) for width in WIDTHS)
-        images = "".join(f'<img loading="lazy" src="{html.escape(each)}">' for each in pictures)
+    for name, theme, locale, widths in looks:
+        files = (picture(name, theme, locale, width) for width in widths)
+        images = "".join(f'<img loading="lazy" src="{html.escape(file)}">' for file in files)
         rows.append(f"<h2>{html.escape(name)}, {theme}, {locale}</h2><div>{images}</div>")
     style = "body{background:#888;font:14px sans-serif}div{display:flex;gap:16px;align-items:start}"
     sheet = FOLDER / "index.html"
@@ -141,15 +116,22 @@ def write_sheet(states: list[tuple[str, str, str, Act]]) -> Path:
     return sheet
 
 
+def choose_demo(state: State) -> tuple[str, str]:
+    """States of the same choice are drawn in the same demo."""
+    return state.proof, state.name if state.alone else ""
+
+
 def main(wanted: list[str]) -> None:
     """Draws the states named in `wanted`, or all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)  # some back offices of the demo take eight seconds
-    states = [state for state in STATES if not wanted or state[0] in wanted]
+    states = [state for state in STATES if not wanted or state.name in wanted]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=[PLAIN])
-        for proof in dict.fromkeys(state[1] for state in states):
-            draw_all(browser, proof, [state for state in states if state[1] == proof])
+        for (proof, _), together in groupby(sorted(states, key=choose_demo), choose_demo):
+            draw_all(browser, proof, list(together))
+        if not wanted or DEMO in wanted:
+            draw_demo(browser)
         browser.close()
     sys.stdout.write(f"{write_sheet(states)}\n")
 

@@ -1,4 +1,4 @@
-"""What a section shows in the page."""
+"""The contents of a section in the page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from tests.browser.conftest import Demo, Panel, Seen
 
 @contextmanager
 def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
-    """What the panel asked of us meanwhile: method and path.
+    """The panel's requests to us meanwhile: method and path.
 
     Without its clock's questions, and the head's, which reads copies that are kept.
     """
-    before, found = len(seen.sent()), list[str]()
-    yield found
+    before, paths = len(seen.sent()), list[str]()
+    yield paths
     panel.settle()
-    for sent in seen.sent()[before:]:
-        path = urlsplit(sent.url).path
-        if sent.url.startswith(demo.panel_url) and path not in ("/changes", "/attention"):
-            found.append(f"{sent.method} {path}")
+    for request in seen.sent()[before:]:
+        path = urlsplit(request.url).path
+        if request.url.startswith(demo.panel_url) and path not in ("/changes", "/attention"):
+            paths.append(f"{request.method} {path}")

@@ -82,10 +82,10 @@ def test_behind_a_real_nginx_the_panel_opens_under_chatwoots_own_host(
         panel = Panel(page, page.frame_locator(FRAME), url + MOUNT)
         expect_customer(panel)
         panel.pick()
-        hosts = {each.url.partition("/app")[0].partition("/demo")[0] for each in seen.sent()}
+        hosts = {request.url.partition("/app")[0].partition("/demo")[0] for request in seen.sent()}
         assert {host for host in hosts if not host.startswith(url)} == set()
-        [told] = {each.headers["cookie"] for each in seen.sent(f"{MOUNT}/contact")}
-        assert "cw_d_session_info=" in told
+        [cookies] = {request.headers["cookie"] for request in seen.sent(f"{MOUNT}/contact")}
+        assert "cw_d_session_info=" in cookies
         # The dashboard ends: so does the panel, at the next opening after a minute at the latest.
         page.context.clear_cookies()
         demo.switch(page, "empty")

@@ -7,7 +7,7 @@ from panel.demo.worlds import AGENT_TOKEN
 from tests.browser.bridge import say_in_app
 from tests.browser.conftest import SECTIONS, Demo, MakeDemo, OpenWindow, Panel
 
-# Each text that the status region was given, in order, as a screen reader hears of it.
+# The texts of the status region, in order, as a screen reader hears of them.
 LISTEN = """() => {
   window.heard = [];
   const status = document.querySelector("#said");

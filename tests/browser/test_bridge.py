@@ -167,10 +167,9 @@ def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
     def hold(route: Route) -> None:  # Playwright cannot take the list's own method
         held.append(route)
 
-    page.route("**/vendor/htmx*", hold)
+    page.route("**/static/panel.js*", hold)
     page.goto(demo.launch_url, wait_until="commit")
-    page.wait_for_selector("#panel[data-panel=waiting]", state="attached")
-    page.wait_for_function("document.querySelector('script[defer]')")
+    page.wait_for_function("document.querySelector('script')")
     say_in_app(page, demo.context("healthy"))
     page.evaluate("new Promise((done) => setTimeout(done))")  # so that it has been heard
     held[0].continue_()
@@ -181,11 +180,14 @@ def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
     panel.expect_state("fresh")
 
 
-def test_scripts_that_never_came_are_said_so(demo: Demo, open_window: OpenWindow) -> None:
-    page = open_window().page
-    page.route("**/vendor/htmx*", lambda route: route.fulfill(status=404))
+def test_a_script_that_never_came_is_said_so(demo: Demo, open_window: OpenWindow) -> None:
+    page = open_window(locale="en-US").page
+    page.route("**/static/panel.js*", lambda route: route.fulfill(status=404))
     page.goto(demo.launch_url)
-    say_in_app(page, demo.context("healthy"))
     panel = Panel(page, page, demo.panel_url)
-    panel.expect_root("failed")
-    expect(panel.find("[data-lost]")).to_have_text("script")
+    expect(panel.find(".unscripted")).to_be_visible()
+    expect(panel.find(".unscripted")).to_contain_text("script has not arrived")
+    page.unroute_all()
+    page.reload()
+    panel.expect_root("waiting")
+    expect(panel.find(".unscripted")).to_be_hidden()

@@ -47,8 +47,8 @@ def test_a_proven_customer_is_shown_in_full_and_a_pick_is_written(
     proven: Panel, demo: Demo
 ) -> None:
     expect(proven.find("[data-masked], [data-banner=unproven]")).to_have_count(0)
-    shown = proven.frame.evaluate("document.body.innerText")
-    assert all(amount in shown for amount in AMOUNTS)
+    text = proven.frame.evaluate("document.body.innerText")
+    assert all(amount in text for amount in AMOUNTS)
     proven.find("#change > summary").click()
     search(proven, "42")
     proven.find("[data-result='42'] [data-scope=conversation]").click()

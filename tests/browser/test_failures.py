@@ -36,8 +36,8 @@ def test_a_failure_says_its_code_and_never_that_there_is_nothing(
         expect(panel.section(name)).to_have_attribute("data-code", code)
         expect(panel.section(name).locator("code")).to_have_text(code)
         expect(panel.section(name).locator("[data-action=retry]")).to_be_visible()
-    shown = panel.frame.evaluate("document.body.innerText")
-    assert not [text for text in EMPTY_TEXTS if text in shown]
+    page_text = panel.frame.evaluate("document.body.innerText")
+    assert not [text for text in EMPTY_TEXTS if text in page_text]
     expect(panel.find("[data-empty], [data-row]")).to_have_count(0)
 
 

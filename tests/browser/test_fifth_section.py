@@ -147,12 +147,12 @@ def test_a_hook_of_a_new_kind_makes_the_open_panel_ask_for_that_section_alone(
 ) -> None:
     plugin = demo.house.page.plugin
     assert plugin is not None
-    plugin.deeds["invoice"] = ("Invoice reminded", lambda each: (KIND.name, each))
+    plugin.deeds["invoice"] = ("Invoice reminded", lambda number: (KIND.name, number))
     office.invoices.append({**office.invoices[0], "id": 2})
     seen.forget()
     assert plugin.do("invoice", 42)["status"] == 202
     opened.shown_again()
     expect(opened.rows("invoices")).to_have_count(2)
     opened.settle()
-    asked = [urlsplit(sent.url).path for sent in seen.sent("/sections/")]
-    assert asked == ["/sections/invoices"]
+    paths = [urlsplit(request.url).path for request in seen.sent("/sections/")]
+    assert paths == ["/sections/invoices"]

@@ -17,7 +17,7 @@ FOCUSED = """() => {
 
 
 def walk(panel: Panel, most: int = 60) -> list[str]:
-    """What Tab reaches, in order, from the top of the panel to its end."""
+    """The elements that Tab reaches, in order, from the top of the panel to its end."""
     panel.frame.evaluate("document.body.tabIndex = -1; document.body.focus()")
     reached: list[str] = []
     for _ in range(most):
@@ -79,7 +79,7 @@ def test_a_focused_control_is_seen(panel: Panel) -> None:
 
 
 def pasted(page: Page) -> str:
-    """What lies on the clipboard, as the agent finds it: pasted into Chatwoot's own page."""
+    """The clipboard's text, as the agent finds it: pasted into Chatwoot's own page."""
     page.evaluate(
         """() => {
           const field = document.createElement("textarea");
@@ -99,7 +99,11 @@ def test_the_copy_button_puts_the_whole_license_key_on_the_clipboard(
     panel = proven
     row = panel.section("licenses").locator("[data-row]").first
     number = int(row.get_attribute("data-row") or 0)
-    key = next(each["license_key"] for each in demo.office.licenses[42] if each["id"] == number)
+    key = next(
+        license_row["license_key"]
+        for license_row in demo.office.licenses[42]
+        if license_row["id"] == number
+    )
     expect(row).not_to_contain_text(key)
     expect(row.locator("code")).to_have_text(f"••••{key[-4:]}")
     row.locator("[data-action=copy]").click()

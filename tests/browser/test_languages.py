@@ -7,18 +7,22 @@ from tests.browser.conftest import Demo, OpenWindow
 
 
 @pytest.mark.parametrize(
-    ("wanted", "account", "words"),
+    ("browser_language", "account", "words"),
     [
         ("en-US", "pt_BR", ("pt-BR", "Por que você pode ver?", "Pedidos")),
         ("pt-BR", "en", ("en", "Why may you see it?", "Orders")),
     ],
 )
 def test_everything_on_the_page_is_in_the_language_of_chatwoot_at_the_first_opening(
-    demo: Demo, open_window: OpenWindow, wanted: str, account: str, words: tuple[str, str, str]
+    demo: Demo,
+    open_window: OpenWindow,
+    browser_language: str,
+    account: str,
+    words: tuple[str, str, str],
 ) -> None:
     language, question, orders = words
     demo.chat.locale = account
-    page = open_window(locale=wanted).page
+    page = open_window(locale=browser_language).page
     panel = demo.open(page)
     panel.settle()
     assert panel.frame.evaluate("document.documentElement.lang") == language

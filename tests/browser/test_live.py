@@ -5,12 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 
 
 def change_orders(demo: Demo, number: int = 42) -> None:
-    """One order changes, one comes; the plugin rings for both."""
+    """An order changes, another one comes; the plugin rings for both."""
     first = demo.office.orders[number][0]
     demo.office.put("orders", number, {**first, "status": "refused-by-bank"})
     demo.office.put("orders", number, {**first, "id": 4299, "status": "pending"})
@@ -18,7 +18,7 @@ def change_orders(demo: Demo, number: int = 42) -> None:
 
 
 def questions(seen: Seen) -> list[dict[str, list[str]]]:
-    return [parse_qs(urlsplit(sent.url).query) for sent in seen.sent("/changes")]
+    return [parse_qs(urlsplit(request.url).query) for request in seen.sent("/changes")]
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
     panel.expect_state("fresh")
     panel.settle()
     orders = panel.section("orders")
-    opened = orders.locator("details.more:not(.closed)")
-    opened.locator("summary").click()
-    opened.locator("summary").focus()
+    row_details = orders.locator("details.more:not(.closed)")
+    row_details.locator("summary").click()
+    row_details.locator("summary").focus()
     panel.frame.evaluate(
         """() => {
           document.scrollingElement.scrollTop = 500;
@@ -122,8 +122,8 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
     demo.office.put("orders", 44, {**demo.office.orders[44][0], "status": "on-hold"})
     demo.services.cache.touch(44, "orders")
     expect(orders.locator("[data-news]")).to_have_count(1)
-    assert opened.evaluate("(details) => details.open")
-    expect(opened.locator("summary")).to_be_focused()
+    assert row_details.evaluate("(details) => details.open")
+    expect(row_details.locator("summary")).to_be_focused()
     assert panel.frame.evaluate("document.scrollingElement.scrollTop") == place
     assert panel.frame.evaluate("getSelection().toString()") == selected
 
@@ -131,11 +131,11 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
 # -- how often it asks ---------------------------------------------------------------------------
 
 
-def until_held(panel: Panel, held: list[Route]) -> None:
+def until_held(panel: Panel, routes: list[Route]) -> None:
     """Two seconds on the panel's clock, and what the browser takes to hear and to tell us."""
     panel.page.clock.run_for(2_000)
     for _ in range(30):
-        if held:
+        if routes:
             return
         panel.page.clock.run_for(100)
         panel.expect_root("ready")
@@ -145,16 +145,16 @@ def until_held(panel: Panel, held: list[Route]) -> None:
 def test_a_visible_panel_asks_every_other_second_one_question_at_a_time(
     clocked: Panel, seen: Seen
 ) -> None:
-    held: list[Route] = []
-    clocked.page.route("**/changes*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
-    until_held(clocked, held)
+    routes: list[Route] = []
+    clocked.page.route("**/changes*", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
+    until_held(clocked, routes)
     for _ in range(6):
         clocked.page.clock.run_for(2_000)  # in all, less than a request may take
         clocked.expect_root("ready")
-    assert len(held) == 1
+    assert len(routes) == 1
     with clocked.page.expect_response("**/changes*"):
-        held.pop().continue_()
-    until_held(clocked, held)
+        routes.pop().continue_()
+    until_held(clocked, routes)
     clocked.page.unroute_all(behavior="ignoreErrors")
 
 
@@ -215,7 +215,7 @@ def test_a_panel_that_was_left_open_overnight_works_in_the_morning(
     other = Seal(seal.agent, seal.proof, seal.account, 999, seal.contact, seal.organization)
     clocked.page.locator("[data-tab=messages]").click()
     clocked.page.clock.fast_forward("10:00:00")
-    # What a seal is worth after half an hour: nothing.
+    # A seal is worth nothing after half an hour.
     stale = access.sign(other)
     clocked.root.evaluate("(panel, seal) => { panel.dataset.seal = seal; }", stale)
     change_orders(demo)

@@ -1,4 +1,4 @@
-"""What the panel looks like: every scenario, narrow and wide, light and dark."""
+"""The looks of the panel: every scenario, narrow and wide, light and dark."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ CONTRASTS = """() => {
   return found;
 }"""
 
-# Who reaches beyond the page, and controls that nobody can name.
+# Elements that reach beyond the page, and controls without a name.
 TOO_WIDE = """() => {
   const wide = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= wide) return [];
@@ -187,7 +187,7 @@ def test_the_theme_that_chatwoot_names_outweighs_the_browsers(
 
 
 def boxes(panel: Panel) -> list[FloatRect | None]:
-    return [each.bounding_box() for each in panel.find("[data-section] header").all()]
+    return [header.bounding_box() for header in panel.find("[data-section] header").all()]
 
 
 def test_a_refresh_moves_nothing(panel: Panel) -> None:

@@ -10,6 +10,7 @@ from panel.demo.scenarios import SCENARIOS
 from tests.browser.conftest import Demo, OpenWindow, Panel
 
 LICENSES_ABOVE = 260
+TWO_LINES = 88  # pixels, with their margins
 COLD_SHIFT, WARM_SHIFT = 0.05, 0.02
 PAGE_HEIGHT = "document.documentElement.scrollHeight"
 TOP = "(section) => section.getBoundingClientRect().top + scrollY"
@@ -102,6 +103,29 @@ def test_nothing_runs_out_of_the_heading_of_a_card(
     panel.section("organization").hover()
     cut = "(headers) => headers.filter((each) => each.scrollWidth > each.clientWidth).length"
     assert panel.find(".card > header").evaluate_all(cut) == 0
+
+
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+@pytest.mark.parametrize("width", [320, 420])
+def test_the_head_has_two_lines_and_says_the_rest_when_it_is_opened(
+    demo: Demo, open_window: OpenWindow, width: int, locale: str
+) -> None:
+    contact = demo.chat.contacts[SCENARIOS["healthy"].contact]
+    contact["name"] = "Ana Carolina Albuquerque de Souza"
+    panel = sized(demo, open_window(locale=locale).page, "healthy", width, 598)
+    head, who = panel.find(".head"), panel.find(".who")
+    assert head.evaluate("(head) => head.offsetHeight") <= TWO_LINES
+    assert who.get_attribute("title") == " ".join((who.text_content() or "").split())
+    panel.find("#confirm > summary").click()
+    cut = "(who) => [...who.children].some((part) => part.scrollWidth > part.clientWidth)"
+    assert not who.evaluate(cut)
+
+
+def test_where_nothing_could_be_read_no_empty_place_is_held(demo: Demo, page: Page) -> None:
+    panel = sized(demo, page, "error500", 420, 598)
+    heights = panel.find(".card").evaluate_all("(cards) => cards.map((card) => card.offsetHeight)")
+    assert max(heights) < 100
+    assert panel.find("[data-outage]").count() == 1
 
 
 def test_whose_word_a_name_is_stays_in_sight_in_the_narrowest_frame(demo: Demo, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What an agent does next with a record, by pointer and by keyboard, inside Chatwoot's frame."""
+"""An agent's next steps with a record, by pointer and by keyboard, inside Chatwoot's frame."""
 
 import re
 
@@ -68,8 +68,8 @@ def test_a_note_is_written_once_however_often_it_is_clicked(
     expect(panel.find("#note [data-note]")).to_be_visible()
     panel.find("[data-action=note]").click()
     expect(panel.find("[data-note=written_before]")).to_be_visible()
-    said = demo.chat.conversations[101]["messages"]
-    assert [each["private"] for each in said if each["content"] == sentence] == [True]
+    messages = demo.chat.conversations[101]["messages"]
+    assert [message["private"] for message in messages if message["content"] == sentence] == [True]
 
 
 def names_of(panel: Panel) -> list[str]:
@@ -130,8 +130,8 @@ def test_both_companies_of_a_choice_are_decided_on_the_first_screen(
     assert last is not None
     assert frame is not None
     assert last["y"] + last["height"] <= frame["y"] + 598
-    said = panel.find("[data-choice='42'] [data-summary=orders]").inner_text()
-    assert re.search(r": .+\(1\)", said)
+    line = panel.find("[data-choice='42'] [data-summary=orders]").inner_text()
+    assert re.search(r": .+\(1\)", line)
 
 
 def test_what_changed_lately_has_a_quiet_mark_that_outlives_a_refresh(
@@ -140,8 +140,8 @@ def test_what_changed_lately_has_a_quiet_mark_that_outlives_a_refresh(
     panel = demo.open(page)
     panel.settle()
     row = panel.rows("orders").first.get_attribute("data-row")
-    told = {"organization_id": 42, "id": int(row or 0)}
-    hook = {"event": "order.updated", "timestamp": "2026-11-30T09:00:00Z", "data": told}
+    ids = {"organization_id": 42, "id": int(row or 0)}
+    hook = {"event": "order.updated", "timestamp": "2026-11-30T09:00:00Z", "data": ids}
     bearer = {"Authorization": f"Bearer {SECRET}"}
     answer = requests.post(f"{demo.panel_url}/sync/hooks", json=hook, headers=bearer, timeout=30)
     assert answer.status_code == 202

@@ -14,7 +14,7 @@ from tests.conftest import wait_until
 
 def test_opening_a_conversation_shows_the_four_sections(panel: Panel, demo: Demo) -> None:
     panel.expect_root("ready")
-    assert [each.get_attribute("data-section") for each in panel.find("section").all()] == [
+    assert [section.get_attribute("data-section") for section in panel.find("section").all()] == [
         *SECTIONS
     ]
     expect(panel.section("organization")).to_contain_text("CNPJ")
@@ -57,7 +57,7 @@ def test_a_second_opening_draws_the_kept_copies_and_asks_nobody(
     panel.settle()
     assert demo.office.calls == []
     assert demo.chat.calls == [], "the dashboard shows the customer as we know them"
-    assert [sent.url for sent in seen.sent("/sections/")] == []
+    assert [request.url for request in seen.sent("/sections/")] == []
 
 
 @pytest.mark.parametrize("scenario", ["expiring", "currencies", "contradictions"])
@@ -136,8 +136,8 @@ def test_a_customer_who_changed_in_chatwoot_is_looked_up_when_chatwoot_says_so(
     panel.expect_state("fresh")
     seen.forget()
     say(panel, demo.context("currencies"))  # the same once more: nothing to ask
-    named = demo.chat.conversations[SCENARIOS["currencies"].conversation]
-    named["custom_attributes"]["middag_organization_id"] = "42"
+    conversation = demo.chat.conversations[SCENARIOS["currencies"].conversation]
+    conversation["custom_attributes"]["middag_organization_id"] = "42"
     say(panel, demo.context("currencies"))
     expect(panel.root).to_have_attribute("data-organization", "42")
     panel.settle()
@@ -145,7 +145,7 @@ def test_a_customer_who_changed_in_chatwoot_is_looked_up_when_chatwoot_says_so(
 
 
 def change(demo: Demo, scenario: str, organization: int) -> None:
-    """Somebody claims another organization in this conversation."""
+    """A visitor claims another organization in this conversation."""
     row = demo.chat.conversations[SCENARIOS[scenario].conversation]
     row["custom_attributes"]["middag_organization_id"] = str(organization)
 
@@ -169,15 +169,15 @@ def test_a_customer_who_changes_while_the_panel_is_asked_for_is_the_one_that_is_
 ) -> None:
     """An answer that was made before the change comes after the news of it."""
     panel = demo.open_quiet(page)
-    held: list[tuple[Route, APIResponse]] = []
-    page.route("**/contact", lambda route: held.append((route, route.fetch())), times=1)
+    pairs: list[tuple[Route, APIResponse]] = []
+    page.route("**/contact", lambda route: pairs.append((route, route.fetch())), times=1)
     with page.expect_request("**/contact"):
         say(panel, demo.context("currencies"))
-    while not held:  # Playwright works while it waits
+    while not pairs:  # Playwright works while it waits
         page.wait_for_timeout(10)
     change(demo, "currencies", 42)
     say(panel, demo.context("currencies"))
-    (route, former) = held[0]
+    (route, former) = pairs[0]
     with suppress(Error):  # nobody may be waiting for it any more
         route.fulfill(response=former)
     expect(panel.root).to_have_attribute("data-organization", "42")
@@ -221,8 +221,8 @@ def test_a_customer_of_many_words_can_be_opened(demo: Demo, page: Page) -> None:
 def test_slow_sections_say_so_after_a_while_and_show_when_they_are_there(
     demo: Demo, page: Page
 ) -> None:
-    held: list[Route] = []
-    page.route("**/sections/orders", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    routes: list[Route] = []
+    page.route("**/sections/orders", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
     panel = demo.open(page)
     panel.expect_state("loading", "orders")
     slow = panel.section("orders").locator(".slow")
@@ -233,7 +233,7 @@ def test_slow_sections_say_so_after_a_while_and_show_when_they_are_there(
     }"""
     assert slow.evaluate(turned) == "hidden"
     expect(slow).to_be_visible()
-    held[0].continue_()
+    routes[0].continue_()
     panel.expect_state("fresh")
     expect(slow).to_be_hidden()
 

@@ -1,4 +1,4 @@
-"""Each proof in a real browser: in Chatwoot's frame and in its mobile app."""
+"""The proofs of an agent in a real browser: in Chatwoot's frame and in its mobile app."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -39,8 +39,10 @@ def test_an_agent_signs_in_once_in_the_frame_and_signs_out_again(
     expect_code(panel, "signed_out")
     demo.switch(page, "healthy")
     expect_code(panel, "no_proof")
-    sent = [each for each in seen.sent() if AGENT_TOKEN in each]
-    assert [(each.method, each.url) for each in sent] == [("POST", f"{demo.panel_url}/sign-in")]
+    requests = [request for request in seen.sent() if AGENT_TOKEN in request]
+    assert [(request.method, request.url) for request in requests] == [
+        ("POST", f"{demo.panel_url}/sign-in")
+    ]
 
 
 def test_a_session_that_ends_under_an_open_panel_asks_to_sign_in_and_goes_on(
@@ -73,7 +75,9 @@ def test_a_browser_without_third_party_cookies_keeps_the_session(
         panel = demo.open(page)
         sign_in(panel)
         expect_customer(panel)
-        [cookie] = [each for each in page.context.cookies() if each["name"] == "__Host-panel"]
+        [cookie] = [
+            candidate for candidate in page.context.cookies() if candidate["name"] == "__Host-panel"
+        ]
         assert cookie["partitionKey"] == "http://localhost"
         assert (cookie["httpOnly"], cookie["secure"]) == (True, True)
     finally:
@@ -86,8 +90,8 @@ def test_a_browser_that_keeps_no_cookie_is_told_so(demo_with: MakeDemo, page: Pa
     def without_cookie(route: Route) -> None:
         answer = route.fetch()
         page.context.clear_cookies()
-        kept = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
-        route.fulfill(response=answer, headers=kept)
+        fields = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
+        route.fulfill(response=answer, headers=fields)
 
     page.context.route("**/sign-in", without_cookie)
     panel = demo.open(page)
@@ -107,20 +111,20 @@ def test_under_chatwoots_own_host_the_panel_opens_without_a_click(
     panel.refresh("orders")
     panel.settle()
     panel.pick()
-    asked = [each.url for each in seen.sent(MOUNT + "/")]
-    assert f"{demo.chatwoot_url}{MOUNT}/contact" in asked
-    assert [each.url for each in seen.sent() if demo.panel_url in each.url] == []
+    urls = [request.url for request in seen.sent(MOUNT + "/")]
+    assert f"{demo.chatwoot_url}{MOUNT}/contact" in urls
+    assert [request.url for request in seen.sent() if demo.panel_url in request.url] == []
 
 
 def mounted(demo: Demo, page: Page, scenario: str = "healthy") -> Panel:
-    found = demo.open(page, scenario)
-    return Panel(page, found.inside, demo.chatwoot_url + MOUNT)
+    window = demo.open(page, scenario)
+    return Panel(page, window.inside, demo.chatwoot_url + MOUNT)
 
 
 def test_under_chatwoots_own_host_a_planted_script_neither_runs_nor_asks_chatwoot(
     demo_with: MakeDemo, page: Page, seen: Seen
 ) -> None:
-    """What a visitor uploads stands on the same host: 'self' would let the panel run it."""
+    """A visitor's uploads stand on the same host: 'self' would let the panel run them."""
     demo = demo_with("chatwoot-session")
     panel = mounted(demo, page)
     expect_customer(panel)
@@ -142,8 +146,10 @@ def test_under_chatwoots_own_host_a_planted_script_neither_runs_nor_asks_chatwoo
         return len(seen.violations) >= 3
 
     wait_until(heard)
-    found = sorted((each["directive"], each["blocked"]) for each in seen.violations)
-    assert found == [
+    violations = sorted(
+        (violation["directive"], violation["blocked"]) for violation in seen.violations
+    )
+    assert violations == [
         ("connect-src", f"{demo.chatwoot_url}/api/v1/profile"),
         ("script-src-elem", f"{demo.chatwoot_url}/demo/static/frame.js"),
         ("script-src-elem", "inline"),
@@ -185,7 +191,9 @@ def test_in_the_mobile_app_without_a_dashboard_a_token_signs_in_too(
     expect_code(panel, "no_proof")
     sign_in(panel)
     expect_customer(panel)
-    [cookie] = [each for each in phone.page.context.cookies() if "panel" in each["name"]]
+    [cookie] = [
+        candidate for candidate in phone.page.context.cookies() if "panel" in candidate["name"]
+    ]
     assert (cookie["name"], cookie["path"]) == ("__Secure-panel", f"{MOUNT}/")
 
 

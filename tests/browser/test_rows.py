@@ -35,21 +35,21 @@ def touch(panel: Panel, demo: Demo, name: str) -> None:
 def test_a_row_opens_by_keyboard_and_keeps_the_focus(proven: Panel, demo: Demo, seen: Seen) -> None:
     button = proven.find(opener(proven, "orders", 4201))
     before = proven.frame.evaluate(TOPS)
-    asked = len(seen.sent("/rows/"))
+    count = len(seen.sent("/rows/"))
     button.focus()
     proven.page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(told(proven, "orders", 4201)).to_contain_text("Subtotal")
     proven.settle()
     expect(button).to_be_focused()
-    above = [each for each in before if each[0].startswith("licenses") or each[0] == "orders-4217"]
+    above = [row for row in before if row[0].startswith("licenses") or row[0] == "orders-4217"]
     after = proven.frame.evaluate(TOPS)
-    assert [each for each in above if each not in after] == [], "nothing above it moves"
+    assert [row for row in above if row not in after] == [], "nothing above it moves"
     for expanded in ("false", "true"):
         proven.page.keyboard.press("Space")
         expect(button).to_have_attribute("aria-expanded", expanded)
         expect(told(proven, "orders", 4201)).to_be_visible(visible=expanded == "true")
-    assert len(seen.sent("/rows/")) == asked + 1, "it is asked for once"
+    assert len(seen.sent("/rows/")) == count + 1, "it is asked for once"
 
 
 def test_an_opened_row_stays_open_over_a_refresh_and_is_read_anew(

@@ -79,7 +79,7 @@ def test_one_section_is_uncovered_for_a_reason_until_the_panel_is_reopened(
     expect(orders.locator("[data-masked]")).to_have_count(0)
     expect(orders.locator("h2")).to_be_focused()
     expect(panel.section("quotes").locator("[data-masked]").first).to_be_visible()
-    [row] = [each for each in demo.services.audit_log.list_entries() if each.what == "uncovered"]
+    [row] = [entry for entry in demo.services.audit_log.list_entries() if entry.what == "uncovered"]
     assert (row.agent, row.organization) == (2, 42)
     assert row.note == "orders: Other: She read the order aloud"
     with panel.page.expect_response("**/sections/orders/refresh"):
@@ -133,7 +133,7 @@ def test_a_hostile_company_runs_nothing_and_breaks_nothing(demo: Demo, page: Pag
     assert alerts == []
     assert panel.find("script[src=''], img").count() == 0
     assert panel.frame.evaluate(TOO_WIDE) == []
-    # What turns its own letters leaves those of its neighbours in their order.
+    # A text that turns its own letters leaves those of its neighbours in their order.
     row = panel.find("[data-row='4201'] .detail").first.evaluate(
         """(line) => { const found = document.createRange(), text = line.firstChild;
            const left = (at) => { found.setStart(text, at); found.setEnd(text, at + 1);

@@ -1,4 +1,4 @@
-"""Each section on its own: refreshed, touched, with a seal that ends; nothing else moves."""
+"""A section on its own: refreshed, touched, with a seal that ends; nothing else moves."""
 
 from playwright.sync_api import Page, Route, expect
 
@@ -51,9 +51,9 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
         page.keyboard.press("Enter")
     panel.settle()
     expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("On hold")
-    kept = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
+    predicate = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
     assert orders.evaluate("(section) => section.kept")
-    assert orders.evaluate(kept)
+    assert orders.evaluate(predicate)
     assert orders.locator("details.more:not(.closed)").evaluate("(more) => more.open")
     expect(button).to_be_focused()
     assert panel.frame.evaluate("document.scrollingElement.scrollTop") == place
@@ -72,21 +72,21 @@ def test_a_list_that_was_closed_again_stays_closed(demo: Demo, page: Page) -> No
 
 
 def test_an_impatient_agent_causes_one_request(panel: Panel, demo: Demo, seen: Seen) -> None:
-    held: list[Route] = []
-    panel.page.route("**/refresh", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    routes: list[Route] = []
+    panel.page.route("**/refresh", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
     demo.office.forget()
     with asked(seen, demo, panel) as requests:
         for _ in range(4):
             panel.refresh("orders")
-        for route in held:
+        for route in routes:
             route.continue_()
     assert requests == ["POST /sections/orders/refresh"]
     assert len(demo.office.calls) == 1
 
 
 def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel) -> None:
-    held: list[Route] = []
-    panel.page.route("**/refresh", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    routes: list[Route] = []
+    panel.page.route("**/refresh", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
     places = [row.bounding_box() for row in panel.find("[data-row]").all()]
     panel.refresh("orders")
     expect(panel.section("orders").locator(".slow")).to_be_visible()
@@ -94,7 +94,7 @@ def test_a_slow_refresh_keeps_the_rows_and_says_that_it_is_slow(panel: Panel) ->
     now = [row.bounding_box() for row in panel.find("[data-row]").all()]
     assert now == places, "nothing jumps while the agent reads"
     expect(panel.section("quotes").locator(".slow")).to_be_hidden()
-    held[0].continue_()
+    routes[0].continue_()
     panel.settle()
     expect(panel.section("orders").locator(".slow")).to_be_hidden()
 
@@ -128,12 +128,12 @@ def test_the_clock_of_a_visible_panel_finds_the_touch_by_itself(
     panel.settle()
     demo.office.put("orders", 42, {**demo.office.orders[42][0], "id": 4299})
     touch(demo, "orders")
-    with page.expect_response("**/changes*") as told:
+    with page.expect_response("**/changes*") as question:
         page.clock.run_for(16_000)
     expect(panel.rows("orders")).to_have_count(5)
-    assert told.value.status == 204
-    assert told.value.headers["hx-trigger"] == "touched-orders"
-    assert float(told.value.headers["x-panel-next"]) > 0
+    assert question.value.status == 204
+    assert question.value.headers["hx-trigger"] == "touched-orders"
+    assert float(question.value.headers["x-panel-next"]) > 0
 
 
 def test_nothing_new_costs_a_question_and_no_call(panel: Panel, demo: Demo, seen: Seen) -> None:

@@ -87,15 +87,15 @@ def test_the_launch_key_stands_nowhere_but_in_our_own_authorization(
     panel.settle()
     key = demo.launch_key
     carried = []
-    for sent in seen.sent():
-        assert key not in sent.body, sent.url
-        assert key not in sent.url.partition("#")[0], sent.url
-        for name, value in sent.headers.items():
+    for request in seen.sent():
+        assert key not in request.body, request.url
+        assert key not in request.url.partition("#")[0], request.url
+        for name, value in request.headers.items():
             if key in value:
-                carried.append((sent.url, name))
+                carried.append((request.url, name))
     # Only the question who is talking needs it; everything else carries a seal.
     assert set(carried) == {(f"{demo.panel_url}/contact", "authorization")}
-    kept = panel.frame.evaluate(
+    storage = panel.frame.evaluate(
         """() => {
           // A browser that keeps third parties from storing anything says so by throwing.
           const tried = (read) => { try { return read(); } catch { return null; } };
@@ -108,7 +108,7 @@ def test_the_launch_key_stands_nowhere_but_in_our_own_authorization(
           ]);
         }"""
     )
-    assert key not in kept
+    assert key not in storage
     assert panel.frame.evaluate("location.hash") == ""
 
 
@@ -116,11 +116,13 @@ def test_a_seal_goes_to_ourselves_alone(panel: Panel, demo: Demo, seen: Seen) ->
     seal = panel.root.get_attribute("data-seal") or "none"
     panel.refresh("orders")
     panel.settle()
-    for sent in seen.sent():
-        places = [name for name, value in sent.headers.items() if seal in value]
-        assert seal not in sent.url
-        assert seal not in sent.body
-        assert not places or (places == ["authorization"] and sent.url.startswith(demo.panel_url))
+    for request in seen.sent():
+        places = [name for name, value in request.headers.items() if seal in value]
+        assert seal not in request.url
+        assert seal not in request.body
+        assert not places or (
+            places == ["authorization"] and request.url.startswith(demo.panel_url)
+        )
 
 
 @pytest.mark.parametrize("answer", ["abort", "502"])

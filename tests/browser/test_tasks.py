@@ -36,7 +36,7 @@ COUNT_CLICKS = """
 
 @dataclass
 class Desk:
-    """One agent's window, for all the tasks."""
+    """The window of one agent, for all the tasks."""
 
     demo: Demo
     page: Page
@@ -80,9 +80,9 @@ def desk(
 
 def see_whether_the_renewal_is_paid(desk: Desk, panel: Panel) -> None:
     panel.find("#licenses-4203 [data-action=open]").click()
-    told = panel.find("#licenses-4203 .told")
-    expect(told).to_contain_text(re.compile(r"Paid by order\s*#4206 · \w+ \d+, \d{4}"))
-    expect(told).to_contain_text(re.compile(r"Quote to renew it\s*#4202 · Valid until"))
+    mark = panel.find("#licenses-4203 .told")
+    expect(mark).to_contain_text(re.compile(r"Paid by order\s*#4206 · \w+ \d+, \d{4}"))
+    expect(mark).to_contain_text(re.compile(r"Quote to renew it\s*#4202 · Valid until"))
 
 
 def find_why_a_key_stopped_working(desk: Desk, panel: Panel) -> None:
@@ -190,8 +190,8 @@ def changed(desk: Desk) -> None:
     desk.demo.prove("proven")
     desk.begin("healthy")  # so that its company is found by name
     desk.begin("currencies")
-    told = {"organization_id": 47, "id": desk.demo.office.rows("orders", 47)[0]["id"]}
-    hook = {"event": "order.paid", "timestamp": "2026-11-30T09:00:00Z", "data": told}
+    ids = {"organization_id": 47, "id": desk.demo.office.rows("orders", 47)[0]["id"]}
+    hook = {"event": "order.paid", "timestamp": "2026-11-30T09:00:00Z", "data": ids}
     bearer = {"Authorization": f"Bearer {SECRET}"}
     url = f"{desk.demo.panel_url}/sync/hooks"
     assert requests.post(url, json=hook, headers=bearer, timeout=30).status_code == 202

@@ -33,7 +33,7 @@ class Sent:
 
 @dataclass
 class Seen:
-    """What one window (all its frames and pages) did, from its first request on."""
+    """The traffic of one window (all its frames and pages), from its first request on."""
 
     console: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # console errors, uncaught exceptions

@@ -31,13 +31,13 @@ ORDERS: Resource[Rows] = Resource("orders", 42, Lifetimes(60), parse, lambda row
 
 @dataclass
 class Office:
-    """A back office with an answer, or an error to raise; `asked` counts the reads."""
+    """A back office with an answer, or an error to raise; `reads` counts the calls."""
 
     answer: Any = field(default_factory=lambda: [1])
-    asked: int = 0
+    reads: int = 0
 
     def __call__(self, _by: object) -> Any:
-        self.asked += 1
+        self.reads += 1
         if isinstance(self.answer, PanelError):
             raise self.answer
         return self.answer

@@ -33,11 +33,11 @@ class Behind:
     rows: Rows = field(default_factory=lambda: [1])
     age: float | None = 0.0
     error: PanelError | None = None
-    asked: int = 0
+    reads: int = 0
     reported: list[str] = field(default_factory=list)
 
     def fetch(self, _by: object) -> Dated:
-        self.asked += 1
+        self.reads += 1
         if self.error:
             raise self.error
         return Dated(self.rows, self.age)
@@ -181,7 +181,7 @@ def test_a_refresh_is_not_answered_by_what_was_made_before_it(behind: Behind) ->
     assert (refreshed.late, behind.seconds_old(refreshed)) == ("cached_upstream", 30)
     # A reader that asks for no more takes a copy within its time to live.
     assert behind.read(FRESH).late is None
-    assert behind.asked == 3
+    assert behind.reads == 3
 
 
 def test_the_second_in_which_a_touch_came_is_in_doubt(behind: Behind) -> None:
@@ -226,7 +226,7 @@ def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> N
         end.set()
         late = {future.result(10).late for future in [first, *rest]}
     assert late == {"cached_upstream"}
-    assert behind.asked == 2
+    assert behind.reads == 2
 
 
 @pytest.mark.parametrize("age", [20.0, None])
@@ -251,4 +251,4 @@ def test_a_copy_of_an_older_version_of_ours_is_read_as_one_from_the_origin(behin
     del store_reader["age"]
     assert behind.cache.store.put(42, ORDERS.entry_key, {"copy": store_reader}, 60)
     assert behind.read().late is None
-    assert behind.asked == 1
+    assert behind.reads == 1

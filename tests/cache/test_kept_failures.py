@@ -50,7 +50,7 @@ FORBIDDING = [Refused(), Missing("unknown_organization"), Missing("not_found")]
 def test_what_may_heal_is_never_kept(store_reader: Kept, error: PanelError) -> None:
     store_reader.office.answer = error
     assert [store_reader.fail().code for _ in range(3)] == [error.code] * 3
-    assert store_reader.office.asked == 3
+    assert store_reader.office.reads == 3
     store_reader.office.answer = [1]
     assert store_reader.read().late is None
 
@@ -68,10 +68,10 @@ def test_what_repeats_itself_is_remembered_for_half_a_minute(
     store_reader.clock.advance(29)
     with pytest.raises(type(error)):
         store_reader.cache.peek(ORDERS)
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
     store_reader.clock.advance(1)
     store_reader.fail()
-    assert store_reader.office.asked == 2
+    assert store_reader.office.reads == 2
 
 
 def test_a_touch_ends_the_memory_of_a_failure(store_reader: Kept) -> None:
@@ -88,7 +88,7 @@ def test_a_copy_stands_in_for_what_repeats_itself(store_reader: Kept, error: Pan
     store_reader.office.answer = error
     assert [store_reader.read(CacheControl.NO_CACHE).late for _ in range(3)] == [error.code] * 3
     assert store_reader.read().late == error.code
-    assert store_reader.office.asked == 2
+    assert store_reader.office.reads == 2
 
 
 @pytest.mark.parametrize("error", FORBIDDING, ids=str)
@@ -217,7 +217,7 @@ def test_a_failure_does_not_overwrite_what_could_not_be_read() -> None:
     flaky.away = False
     clock.advance(2)
     assert store_reader.read().value == [1]
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_a_copy_beside_a_failure_that_forbids_it_is_not_shown(store_reader: Kept) -> None:
@@ -243,7 +243,7 @@ def test_a_copy_that_came_after_a_failure_outdates_it(store_reader: Kept) -> Non
     entry["failure"] = {"kind": "Unreadable", "code": "old", "at": failed, "token": token}
     store_reader.cache.store.put(42, ORDERS.entry_key, entry, 60)
     assert store_reader.read(CacheControl.FRESH).late is None
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_a_body_that_cannot_be_parsed_is_not_kept(store_reader: Kept) -> None:
@@ -263,4 +263,4 @@ def test_an_accident_while_reading_leaves_no_lock_behind(store_reader: Kept) -> 
 def test_a_huge_number_is_kept_like_any_other(store_reader: Kept, number: int) -> None:
     store_reader.office.answer = [number]
     assert store_reader.read().value == store_reader.read().value == [number]
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1

@@ -139,7 +139,7 @@ def test_what_an_earlier_version_kept_counts_as_absent(store_reader: Kept) -> No
     assert is_news(store_reader.cache, store_reader.cache.version(ORDERS))
     assert store_reader.read().value == [1]
     assert store_reader.read(CacheControl.FRESH).late is None
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_what_an_earlier_version_kept_is_swept(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_what_is_kept_is_not_asked_again(store_reader: Kept) -> None:
     first, second = store_reader.read(), store_reader.read()
     assert second.value == first.value == [{"id": 1, "name": "ã\u202e<b>"}]
     assert second.version == first.version
-    assert (second.late, second.follow, store_reader.office.asked) == (None, False, 1)
+    assert (second.late, second.follow, store_reader.office.reads) == (None, False, 1)
 
 
 def test_read_at_is_when_the_answer_came(store_reader: Kept) -> None:
@@ -58,7 +58,7 @@ def test_an_aged_copy_is_shown_at_once_and_asks_to_be_followed(store_reader: Kep
     store_reader.read()
     store_reader.clock.advance(61)
     aged = store_reader.read(CacheControl.STALE_WHILE_REVALIDATE)
-    assert (aged.value, aged.late, aged.follow, store_reader.office.asked) == ([1], "aged", True, 1)
+    assert (aged.value, aged.late, aged.follow, store_reader.office.reads) == ([1], "aged", True, 1)
     store_reader.office.answer = [2]
     assert store_reader.read(CacheControl.FRESH).value == [2]
 
@@ -90,7 +90,7 @@ def test_a_peek_never_asks(store_reader: Kept) -> None:
     assert (aged.late, aged.follow) == ("aged", True)
     store_reader.touch()
     assert store_reader.cache.peek(ORDERS) is None
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_new_waits_for_an_answer_that_comes_after_the_question(store_reader: Kept) -> None:
@@ -98,7 +98,7 @@ def test_new_waits_for_an_answer_that_comes_after_the_question(store_reader: Kep
     store_reader.office.answer = [2]
     assert store_reader.read(CacheControl.NO_CACHE).value == [2]
     assert store_reader.read().value == [2]
-    assert store_reader.office.asked == 2
+    assert store_reader.office.reads == 2
 
 
 def test_organizations_and_sections_are_kept_apart(store_reader: Kept) -> None:
@@ -115,7 +115,7 @@ def test_who_asked_only_what_has_changed_gets_the_value_all_the_same(store_reade
     reading = store_reader.cache.peek(ORDERS)
     assert reading is not None
     assert reading.value == [1]
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_a_look_without_values_costs_nobody_a_parse(store_reader: Kept) -> None:
@@ -146,7 +146,7 @@ def test_who_shows_the_same_has_the_same_version(url: str) -> None:
     clock.advance(61)
     ours.read(CacheControl.FRESH)
     assert ours.read().version == yours.read().version
-    assert office.asked == 2
+    assert office.reads == 2
 
 
 def test_an_answer_that_is_the_same_as_before_has_the_same_version(store_reader: Kept) -> None:
@@ -160,7 +160,7 @@ def test_nothing_has_changed_for_who_shows_what_is_there(store_reader: Kept) -> 
     version = store_reader.read().version
     assert not is_news(store_reader.cache, version)
     assert store_reader.cache.version(ORDERS) == version
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_there_is_a_reason_to_ask(store_reader: Kept) -> None:

@@ -39,7 +39,7 @@ def test_what_one_process_writes_the_others_see_at_once(both: tuple[Kept, Kept])
     assert yours.read().value == [2]
     ours.office.answer = Refused()
     assert ours.fail(CacheControl.NO_CACHE).code == yours.fail().code == "denied"
-    assert yours.office.asked == 3
+    assert yours.office.reads == 3
 
 
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)

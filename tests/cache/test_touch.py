@@ -34,7 +34,7 @@ def test_a_touched_copy_makes_the_read_wait(store_reader: Kept) -> None:
     store_reader.office.answer = [2]
     assert store_reader.read().value == [2]
     assert store_reader.read().late is None
-    assert store_reader.office.asked == 2
+    assert store_reader.office.reads == 2
 
 
 def test_a_touched_copy_stands_in_when_the_read_fails(store_reader: Kept) -> None:
@@ -44,7 +44,7 @@ def test_a_touched_copy_stands_in_when_the_read_fails(store_reader: Kept) -> Non
     for _ in range(2):
         late = store_reader.read()
         assert (late.value, late.late) == ([1], "timeout")
-    assert store_reader.office.asked == 3
+    assert store_reader.office.reads == 3
 
 
 def test_a_touch_of_something_else_touches_nothing(store_reader: Kept) -> None:
@@ -52,7 +52,7 @@ def test_a_touch_of_something_else_touches_nothing(store_reader: Kept) -> None:
     store_reader.cache.touch(42, "quotes")
     store_reader.cache.touch(43, "orders")
     store_reader.read()
-    assert store_reader.office.asked == 1
+    assert store_reader.office.reads == 1
 
 
 def test_a_touch_during_a_read_is_not_swallowed_by_its_answer(store_reader: Kept) -> None:
@@ -101,7 +101,7 @@ def test_a_touch_holds_whatever_is_read_and_written_between_its_steps(
     reader.read()
 
     def read() -> None:
-        # This write makes a new generation.
+        # The write of another section makes a new generation.
         reader.read(CacheControl.NO_CACHE, replace(ORDERS, name="quotes"))
         reader.read()  # the reader remembers its state under the new generation
 

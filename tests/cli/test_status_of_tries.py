@@ -9,13 +9,13 @@ from panel.data.tasks import NAMING, Task
 from panel.services import get
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
-from tests.cli.running import FOUND, panel, read, run
+from tests.cli.running import FOUND, make, panel, read, run, worlds
 from tests.cli.statuses import failing, problems, read_word, spawn, working
 from tests.conftest import Panel, wait_until
 from tests.sync.engine import engine_of
 from tests.sync.executor import hook
 
-__all__ = ["panel", "spawn", "working"]  # fixtures
+__all__ = ["make", "panel", "spawn", "working", "worlds"]  # fixtures
 
 
 def test_a_retry_says_why_and_on_which_side_and_when(panel: Panel) -> None:

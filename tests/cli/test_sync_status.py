@@ -17,13 +17,13 @@ from panel.services import get
 from panel.sync.intake import Intake
 from panel.sync.jobs import Jobs
 from panel.sync.worker import Worker
-from tests.cli.running import FINE, FOUND, make, panel, read, run
+from tests.cli.running import FINE, FOUND, make, panel, read, run, worlds
 from tests.cli.statuses import Spawn, problems, read_word, spawn, wait_for, working
 from tests.conftest import MakePanel, Panel, wait_until
 from tests.sync.engine import engine_of
 from tests.sync.executor import hook
 
-__all__ = ["make", "panel", "spawn", "working"]  # fixtures
+__all__ = ["make", "panel", "spawn", "working", "worlds"]  # fixtures
 
 
 def let_pass(panel: Panel, seconds: float) -> None:

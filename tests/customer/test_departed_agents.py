@@ -18,8 +18,8 @@ def test_an_agents_word_ends_with_the_agent(clocked: Panel, form: str) -> None:
     assert attribute(say(clocked, seal_of(theirs), **FORMS[form]).text, "data-trust") == "proven"
     theirs = clocked.open("healthy", conversation=other, contact=other, agent_id=carla).text
     assert say(clocked, seal_of(theirs), answer=key_of(clocked)).ok
-    seals = [seal_for(clocked, each) for each in (number, other)]
-    assert [shown(clocked, each) for each in seals] == [secrets(clocked)[2:4]] * 2
+    seals = [seal_for(clocked, conversation) for conversation in (number, other)]
+    assert [shown(clocked, seal) for seal in seals] == [secrets(clocked)[2:4]] * 2
     removed = clocked.chat.agents.pop(carla)
     clocked.clock.advance(60)
     assert is_refused(clocked, seals[0])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.auth.access import Denied
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Hints, Lookup, Visit, parse_number
 from panel.data.links import CONTACT, MATCHED, PICKED, Link

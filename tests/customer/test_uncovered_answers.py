@@ -29,9 +29,9 @@ def uncover(panel: Panel, seal: str, section: str) -> None:
 def test_a_key_that_the_panel_has_uncovered_proves_nobody(acme: Panel) -> None:
     """An agent finds the company by the search, uncovers its keys, and types one of them."""
     number = writes(acme)
-    picked = acme.say(seal_for(acme, number), "pick", 45)
-    assert "data-masked" in acme.section("licenses", seal_of(picked.text), wait=1).text
-    seal = seal_of(picked.text)
+    pick = acme.say(seal_for(acme, number), "pick", 45)
+    assert "data-masked" in acme.section("licenses", seal_of(pick.text), wait=1).text
+    seal = seal_of(pick.text)
     uncover(acme, seal, "licenses")
     answer = say(acme, seal, answer=key_of(acme, 45))
     assert told(answer.text) == ("ready", "45", "picked", "unproven")
@@ -48,18 +48,18 @@ def test_it_proves_nobody_in_another_conversation_of_this_agent_nor_here_by_anot
     make: MakePanel, acme: Panel
 ) -> None:
     panel = make(PANEL_VERIFY_BY="key,tax_id")
-    here, elsewhere = (writes(acme, here={"middag_organization_id": "46"}) for _ in range(2))
-    uncover(acme, seal_for(acme, here), "organization")
+    near, elsewhere = (writes(acme, here={"middag_organization_id": "46"}) for _ in range(2))
+    uncover(acme, seal_for(acme, near), "organization")
     tax_id = acme.office.organizations[46]["cnpj"]
 
-    def answer(number: int, agent: int, written: str) -> str | None:
+    def answer(number: int, agent: int, text: str) -> str | None:
         html = panel.open("healthy", conversation=number, contact=number, agent_id=agent).text
-        return attribute(say(panel, seal_of(html), answer=written).text, "data-trust")
+        return attribute(say(panel, seal_of(html), answer=text).text, "data-trust")
 
     assert answer(elsewhere, 2, tax_id) == "unproven"
-    assert answer(here, ADMINISTRATOR, tax_id) == "unproven"
+    assert answer(near, ADMINISTRATOR, tax_id) == "unproven"
     assert answer(elsewhere, ADMINISTRATOR, tax_id) == "proven"
-    assert answer(here, 2, key_of(acme, 46)) == "proven"
+    assert answer(near, 2, key_of(acme, 46)) == "proven"
 
 
 def test_a_day_after_it_was_uncovered_it_proves_again(acme: Panel) -> None:

@@ -1,7 +1,9 @@
 """Further checks of `doctor`: where PANEL_URL leads, the way there, and the panel's own work."""
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -14,12 +16,15 @@ from panel.cli.doctor import examine_outside
 from panel.data.nights import CLOSING, NightRow, Nights
 from panel.demo.worlds import serve
 from panel.doctor import delivery
+from panel.health.journal import has_lost_hooks, note_newest
 from panel.services import Services, get
+from panel.sync.intake import Intake
 from panel.web.watch import HealthWatch
 from tests.broken.site import Process, Site
 from tests.conftest import wait_until
 from tests.doctor.test_doctor import PATIENCE, ask
 from tests.doctor.well import expect, same, well
+from tests.sync.executor import hook
 
 __all__ = ["well"]  # a fixture
 
@@ -93,6 +98,43 @@ def test_a_header_that_forbids_frames_is_told(well: Site, tmp_path: Path) -> Non
 
 # -- the panel's own work
 # --------------------------------------------------------------------------------
+
+
+UNDONE = {
+    "webhooks": "webhook",
+    "definitions": "contact attribute",
+    "dashboard_apps": "dashboard app",
+}
+
+
+@pytest.mark.parametrize("kind", UNDONE)
+def test_what_setup_made_and_somebody_deleted_is_told(well: Site, kind: str) -> None:
+    rows = getattr(well.chat, kind)
+    number = next(iter(rows))
+    row = rows.pop(number)
+    try:
+        expect(well, f"create {UNDONE[kind]}")
+    finally:
+        rows[number] = row
+
+
+def copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+def test_a_restored_backup_is_told_while_the_panel_runs_on(well: Site, tmp_path: Path) -> None:
+    """Nobody else knows of the hooks that it has not."""
+    restored = well.beside(tmp_path)
+    shared = get(Services, restored.app)
+    get(Intake, restored.app).accept(hook("before", 42, "order.paid"))
+    copy_database(restored.database_file, tmp_path / "backup.db")
+    get(Intake, restored.app).accept(hook("lost", 42, "order.paid"))
+    note_newest(shared)
+    assert not has_lost_hooks(shared)
+    copy_database(tmp_path / "backup.db", restored.database_file)
+    note_newest(shared)
+    expect(restored, "are not in the database, as after an older backup")
 
 
 def test_nights_that_do_not_begin_any_more_are_told(well: Site, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How much is tried: little in every run of the tests, much where `PANEL_FUZZ` says so.
+"""The number of tries: few in every run of the tests, many where `PANEL_FUZZ` says so.
 
 `PANEL_FUZZ=5000` (`make fuzz`) gives each parser so many values, and a door, which costs more, a
 tenth of them. `PANEL_FUZZ_SEED` chooses other values.

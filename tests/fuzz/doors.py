@@ -1,6 +1,7 @@
-"""DOORS: what a stranger, an agent, the plugin or Chatwoot may bring to a route, a row each.
+"""DOORS: the values that a stranger, an agent, the plugin or Chatwoot may send to a route.
 
-Behind the doors stands a whole panel between its two worlds, called as a web server calls it.
+A door has a row. Behind the doors stands a whole panel between the back office and Chatwoot, called
+as a web server calls it.
 """
 
 import hmac
@@ -41,16 +42,16 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 @dataclass
 class Panels:
-    """A client of a panel for each proof, all before the same worlds."""
+    """A client of a panel for each proof, all with the same back office and Chatwoot."""
 
     clients: Mapping[str, FlaskClient]
     sessions: Sessions
     seal: str = ""
 
     def ask(self, proof: str, method: str, path: str, **options: Any) -> TestResponse:
-        given = {"Origin": OURS, **options.pop("headers", {})}
+        fields = {"Origin": OURS, **options.pop("headers", {})}
         return self.clients[proof].open(
-            path, method=method, base_url=OURS, headers=given, **options
+            path, method=method, base_url=OURS, headers=fields, **options
         )
 
 
@@ -63,16 +64,17 @@ def open_panels(folder: Path) -> Iterator[Panels]:
             "CHATWOOT_WEBHOOK_SECRET": WEBHOOK_SECRET,
         }
         environ = environment(worlds.office_url, worlds.chat_url, with_tables(folder), **own)
-        made = {each: from_env({**environ, "PANEL_AGENT_PROOF": each}) for each in PROOFS}
-        apps = {each: create_app(settings) for each, settings in made.items()}
+        variants = {proof: from_env({**environ, "PANEL_AGENT_PROOF": proof}) for proof in PROOFS}
+        apps = {proof: create_app(settings) for proof, settings in variants.items()}
         panels = Panels(
-            {each: app.test_client() for each, app in apps.items()}, Sessions(made["access-token"])
+            {proof: app.test_client() for proof, app in apps.items()},
+            Sessions(variants["access-token"]),
         )
         key = {"Authorization": f"Bearer {derive_launch_key(SECRET)}"}
-        opened = panels.ask(
+        answer = panels.ask(
             PROOFS[0], "POST", "/contact", data={**HINTS, "agent_id": AGENT}, headers=key
         )
-        panels.seal = seal_of(opened.text)
+        panels.seal = seal_of(answer.text)
         yield panels
         for app in apps.values():
             get(Services, app).deliveries.stop()
@@ -81,7 +83,7 @@ def open_panels(folder: Path) -> Iterator[Panels]:
 
 @dataclass(frozen=True)
 class Door:
-    """`knock` brings one of `values`. `is_forged`: then nothing may be opened by it."""
+    """`knock` sends one of `values`. `is_forged`: none of them may open anything."""
 
     name: str
     values: Strategy
@@ -90,7 +92,7 @@ class Door:
 
 
 def try_door(door: Door, panels: Panels, value: Any) -> None:
-    """Fails where the panel stumbled, or let a forgery in."""
+    """Fails if the panel answers 500, or accepts a forgery."""
     answer = door.knock(panels, value)
     assert answer.status_code != 500, answer.text
     if door.is_forged:
@@ -98,7 +100,7 @@ def try_door(door: Door, panels: Panels, value: Any) -> None:
         assert "data-seal" not in answer.text
 
 
-# -- what strangers bring --------------------------------------------------------------------------
+# -- from strangers --------------------------------------------------------------------------------
 
 
 def bring(
@@ -123,8 +125,8 @@ def bring_session(panels: Panels, value: str) -> TestResponse:
 def bring_seal(panels: Panels, change: tuple[int, str]) -> TestResponse:
     """The genuine seal with one sign of its content replaced."""
     place = change[0] % panels.seal.index(".")
-    put = change[1] if panels.seal[place] != change[1] else "_"
-    seal = panels.seal[:place] + put + panels.seal[place + 1 :]
+    sign = change[1] if panels.seal[place] != change[1] else "_"
+    seal = panels.seal[:place] + sign + panels.seal[place + 1 :]
     return panels.ask(
         PROOFS[0], "GET", "/sections/orders", headers={"Authorization": f"Bearer {seal}"}
     )
@@ -132,8 +134,8 @@ def bring_seal(panels: Panels, change: tuple[int, str]) -> TestResponse:
 
 def deliver(panels: Panels, raw: bytes, secret: str = WEBHOOK_SECRET) -> TestResponse:
     stamp = str(int(time.time()))
-    made = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
-    proof = {"X-Chatwoot-Timestamp": stamp, "X-Chatwoot-Signature": f"sha256={made}"}
+    digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, sha256).hexdigest()
+    proof = {"X-Chatwoot-Timestamp": stamp, "X-Chatwoot-Signature": f"sha256={digest}"}
     return panels.ask(PROOFS[0], "POST", "/sync/chatwoot", data=raw, headers={**JSON_TYPE, **proof})
 
 
@@ -172,7 +174,7 @@ STRANGERS = (
 )  # fmt: skip
 
 
-# -- what those bring who are let in ---------------------------------------------------------------
+# -- from agents, the plugin and Chatwoot ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,10 +189,10 @@ class Form:
         some = encodable | st.sampled_from(("orders", "42", "pick", "conversation"))
         return st.dictionaries(st.sampled_from(self.names), some)
 
-    def send(self, panels: Panels, given: Mapping[str, str]) -> TestResponse:
+    def send(self, panels: Panels, values: Mapping[str, str]) -> TestResponse:
         seal = {"Authorization": f"Bearer {panels.seal}"}
         where = "data" if self.method == "POST" else "query_string"
-        return panels.ask(PROOFS[0], self.method, self.path, headers=seal, **{where: given})
+        return panels.ask(PROOFS[0], self.method, self.path, headers=seal, **{where: values})
 
 
 # Half a character cannot be written into a form or an address.

@@ -1,4 +1,4 @@
-"""Values that a fuzzer finds by watching which lines of the panel it reaches (Atheris).
+"""A fuzzer that finds its values by watching which lines of the panel they reach (Atheris).
 
 `python -m tests.fuzz.guided NAME -runs=20000` attacks one parser; its process ends with the fuzzer.
 """

@@ -1,7 +1,7 @@
-"""PARSERS: everything that reads foreign data without asking anybody, a row each.
+"""PARSERS: all functions that read foreign data without a call, a row each.
 
-A row says what it may be given, and with which errors it may refuse that. Every other error is a
-fault, and so is a result of which the row's own sentence (an assertion) does not hold.
+A row says which values a parser may get, and with which errors it may refuse them. Every other
+error is a fault, and so is a result that breaks an assertion of the row's function.
 """
 
 import ipaddress
@@ -66,7 +66,7 @@ class Parser:
 
 
 def try_parser(parser: Parser, value: Any) -> None:
-    """Fails with whatever is no documented refusal."""
+    """Fails with every error but a documented refusal."""
     try:
         parser.read(value)
     except parser.refuses:
@@ -74,7 +74,7 @@ def try_parser(parser: Parser, value: Any) -> None:
 
 
 def stays(read: Callable[[str], str | None], value: str) -> None:
-    """What was normalized once is normalized."""
+    """Fails if a second normalization changes the value again."""
     once = read(value)
     assert once is None or read(once) == once
 
@@ -83,15 +83,15 @@ def stays(read: Callable[[str], str | None], value: str) -> None:
 
 
 def read_phone(pair: tuple[str, str | None]) -> None:
-    found = phones.normalize_phone(*pair)
+    number = phones.normalize_phone(*pair)
     phones.has_extension(*pair)
     phones.is_switchboard(*pair)
     phones.is_personal_phone(pair[0])
     phones.write_forms(pair[0])
     phones.identify_line(pair[0])
-    if found:
-        assert found in phones.list_spellings(found)
-        assert found.removeprefix("+").isascii()
+    if number:
+        assert number in phones.list_spellings(number)
+        assert number.removeprefix("+").isascii()
 
 
 def read_amount(case: tuple[Any, Any, str]) -> None:
@@ -149,7 +149,7 @@ CHATWOOT = {
     "conversation": (chatwoot_records.parse_conversation, CONVERSATIONS),
     "listed conversation": (chatwoot_records.parse_listed, CONVERSATIONS),
     "message": (chatwoot_records.parse_message, CONVERSATIONS),
-    "contact": (chatwoot_records.parse_contact, [each["meta"]["sender"] for each in CONVERSATIONS]),
+    "contact": (chatwoot_records.parse_contact, [row["meta"]["sender"] for row in CONVERSATIONS]),
     "sources": (chatwoot_records.read_sources, [{"contact_inboxes": [{"source_id": "1"}]}]),
     "agents": (chatwoot_records.parse_agents, read_answers("/agents")),
     "ids": (chatwoot_records.read_ids, read_answers("/agents")),
@@ -185,8 +185,8 @@ def read_refusal(case: tuple[int, Mapping[str, str], Any]) -> None:
         assert error.code
 
 
-def read_age(given: Mapping[str, str]) -> None:
-    age = find_age(given)
+def read_age(fields: Mapping[str, str]) -> None:
+    age = find_age(fields)
     assert age is None or 0 <= age <= 2**31
 
 
@@ -212,7 +212,7 @@ WORLDS = (
 )  # fmt: skip
 
 
-# -- who knocks ------------------------------------------------------------------------------------
+# -- requests to the panel -------------------------------------------------------------------------
 
 HOOK = json.dumps(EXAMPLE_HOOK).encode()
 PROOF = {**signed(HOOK, SECRET), "authorization": f"Bearer {SECRET}"}
@@ -224,23 +224,23 @@ HEAD = (
 
 @st.composite
 def forged_proofs(draw: st.DrawFn) -> dict[str, str]:
-    """A bearer or a signature of which at least one sign is another one."""
+    """A bearer or a signature in which at least one sign differs."""
     name = draw(
         st.sampled_from(("authorization", "webhook-signature", "webhook-id", "webhook-timestamp"))
     )
-    kept = {"authorization"} if name == "authorization" else set(PROOF) - {"authorization"}
+    names = {"authorization"} if name == "authorization" else set(PROOF) - {"authorization"}
     wrong = draw(changed_texts(PROOF[name]) | headers)
-    return {key: PROOF[key] for key in kept} | {name: wrong}
+    return {key: PROOF[key] for key in names} | {name: wrong}
 
 
-def check_forgery(brought: dict[str, str]) -> None:
-    """Refused, unless what is read of it is the genuine one."""
-    wire.check_proof(brought, HOOK, (SECRET,))
-    bearer = wire.BEARER.fullmatch(brought.get("authorization", PROOF["authorization"]))
+def check_forgery(forgery: dict[str, str]) -> None:
+    """Fails if a forgery is accepted whose values differ from the genuine ones after parsing."""
+    wire.check_proof(forgery, HOOK, (SECRET,))
+    bearer = wire.BEARER.fullmatch(forgery.get("authorization", PROOF["authorization"]))
     assert bearer
     assert bearer[1] == SECRET
     for name in ("webhook-id", "webhook-timestamp"):
-        assert brought.get(name, PROOF[name]).strip() == PROOF[name]
+        assert forgery.get(name, PROOF[name]).strip() == PROOF[name]
 
 
 def read_hook(raw: bytes) -> None:
@@ -250,41 +250,41 @@ def read_hook(raw: bytes) -> None:
     assert hook.organization is None or 0 < hook.organization <= wire.MOST_ORGANIZATION
 
 
-def read_settings(given: dict[str, str]) -> None:
-    settings = from_env(given)
+def read_settings(environ: dict[str, str]) -> None:
+    settings = from_env(environ)
     assert all(secret not in repr(settings) for secret in settings.secrets)
 
 
-def read_address(given: str) -> None:
-    """The address, or the network of a host that owns one; nothing for what is no address."""
-    key = normalize_address(given)
+def read_address(header: str) -> None:
+    """The key is an address, or the network of a host that owns one, or empty."""
+    key = normalize_address(header)
     if key:
         ipaddress.ip_network(key)
 
 
-def read_request_id(given: str) -> None:
-    request_id.begin(given)
+def read_request_id(header: str) -> None:
+    request_id.begin(header)
     assert request_id.SAFE_ID.fullmatch(request_id.current())
     request_id.end()
 
 
 def write_line(case: tuple[str, dict[str, Any]]) -> None:
-    """One line, whatever was logged."""
+    """A record of the log is one line, whatever its fields hold."""
     record = logging.LogRecord("panel.x", logging.INFO, "", 0, "%s", (case[0],), None)
     record.fields = case[1]
     for is_readable in (True, False):
         assert "\n" not in LogFormatter(is_readable).format(record)
 
 
-def read_request(given: str) -> None:
-    RequestScan().look(bytearray(given.encode("latin-1")))
+def read_request(head: str) -> None:
+    RequestScan().look(bytearray(head.encode("latin-1")))
 
 
 some_fields = st.dictionaries(st.sampled_from(("code", "kind")), odd_values)
 some_settings = st.dictionaries(
     st.sampled_from([row.name for row in VARIABLES]),
     texts | st.sampled_from(["https://a.example", "1", SECRET]),
-).map(lambda given: ENVIRONMENT | given)
+).map(lambda variables: ENVIRONMENT | variables)
 KNOCKS = (
     Parser("hooks", bytes_like(EXAMPLE_HOOK), read_hook, (wire.Refusal,)),
     Parser("forged proofs", forged_proofs(), check_forgery, (wire.Refusal,)),

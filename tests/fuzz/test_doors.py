@@ -1,4 +1,4 @@
-"""Nothing that anybody brings makes the panel stumble, and no forgery opens it."""
+"""No value sent to a route leads to a 500, and no forgery opens a panel."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from tests.fuzz.doors import DOORS, Door, Panels, open_panels, try_door
 
 @pytest.fixture(scope="module")
 def panels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panels]:
-    with open_panels(tmp_path_factory.mktemp("doors")) as made:
-        yield made
+    with open_panels(tmp_path_factory.mktemp("doors")) as clients:
+        yield clients
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -33,6 +33,6 @@ def attack(door: Door, panels: Panels) -> None:
 
 
 def test_what_is_genuine_opens(panels: Panels) -> None:
-    """Else the forgeries would be refused for another reason."""
+    """Otherwise the forgeries might be refused for another reason."""
     seal = {"Authorization": f"Bearer {panels.seal}"}
     assert panels.ask("shared-secret", "GET", "/sections/orders", headers=seal).status_code == 200

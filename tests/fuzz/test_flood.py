@@ -1,6 +1,6 @@
-"""Hooks by the thousand at a real gunicorn: the genuine ones are kept, and nothing else is.
+"""Thousands of hooks reach a real gunicorn: it keeps all genuine ones, and no others.
 
-Genuine ones, repetitions, forgeries and garbage come in turns, a share each.
+Genuine hooks, repetitions, forgeries and garbage come in turns, a share each.
 """
 
 import json
@@ -35,8 +35,8 @@ def write(number: int, **fields: object) -> bytes:
 
 
 def post(body: bytes, secret: str = SECRET, **headers: str) -> bytes:
-    kept = {"Content_Type": "application/json", **headers}
-    return request("POST", "/sync/hooks", secret, None, body, **kept)
+    fields = {"Content_Type": "application/json", **headers}
+    return request("POST", "/sync/hooks", secret, None, body, **fields)
 
 
 def sign(number: int, secret: str) -> bytes:
@@ -46,7 +46,7 @@ def sign(number: int, secret: str) -> bytes:
 
 
 def spoil(number: int, dice: random.Random) -> bytes:
-    """A body of the right sender with some of its bytes replaced: nobody can read it."""
+    """A body of the right sender with some of its bytes replaced: it cannot be read."""
     body = bytearray(write(number, id=f"f{number}"))
     for place in dice.sample(range(len(body)), 3):
         body[place] = dice.choice(b"\x00\xff\x80")
@@ -55,7 +55,7 @@ def spoil(number: int, dice: random.Random) -> bytes:
 
 @dataclass(frozen=True)
 class Share:
-    """`size`: of a hundred; `statuses`: those with which each of them may be answered."""
+    """`size`: out of a hundred hooks; `statuses`: the allowed ones of an answer."""
 
     name: str
     size: int
@@ -79,40 +79,40 @@ SHARES = (
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Site]:
-    with site(tmp_path, PANEL_WORKER="separate") as made:
-        made.start_web()
-        made.await_web()
-        yield made
+def running(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path, PANEL_WORKER="separate") as panel:
+        panel.start_web()
+        panel.await_web()
+        yield panel
 
 
-def test_of_a_flood_the_genuine_hooks_are_kept_and_nothing_else(served: Site) -> None:
-    dice, begun, genuine = random.Random(SEED), time.monotonic(), set()
-    port = urlsplit(served.url).port or 0
+def test_of_a_flood_the_genuine_hooks_are_kept_and_nothing_else(running: Site) -> None:
+    dice, start, genuine = random.Random(SEED), time.monotonic(), set()
+    port = urlsplit(running.url).port or 0
     for turn in range(ROUNDS):
         first = turn * (HOOKS // ROUNDS)
         for share in SHARES:
             count = HOOKS // ROUNDS * share.size // 100
             numbers = range(first, first + count)
-            sent = (share.make(number, dice) for number in numbers)
-            load(port, sent, CONNECTIONS).only(*share.statuses)
+            requests = (share.make(number, dice) for number in numbers)
+            load(port, requests, CONNECTIONS).only(*share.statuses)
             if share.name.startswith("genuine"):
                 genuine |= {f"g{number}" for number in numbers}
             first += count
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     print(f"seed {SEED}, {HOOKS} hooks in {seconds:.0f} s, {len(genuine)} genuine")  # noqa: T201
-    assert read_ids(served) >= genuine
-    assert {name for name in read_ids(served) - genuine if not is_repeated(name)} == set()
-    assert [line for line in served.lines if '"trace"' in line or "Traceback" in line] == []
+    assert read_ids(running) >= genuine
+    assert {name for name in read_ids(running) - genuine if not is_repeated(name)} == set()
+    assert [line for line in running.lines if '"trace"' in line or "Traceback" in line] == []
 
 
 def is_repeated(name: str) -> bool:
     return name in {f"g{number}" for number in range(40)}
 
 
-def read_ids(served: Site) -> set[str]:
-    database = db.connect(served.environ["PANEL_DATABASE_URL"])
+def read_ids(running: Site) -> set[str]:
+    database = db.connect(running.environ["PANEL_DATABASE_URL"])
     with database.connect() as connection:
-        found = set(connection.scalars(select(inbox.hooks.c.hook_id)))
+        ids = set(connection.scalars(select(inbox.hooks.c.hook_id)))
     database.dispose()
-    return found
+    return ids

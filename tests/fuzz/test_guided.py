@@ -1,6 +1,6 @@
-"""A fuzzer that watches the panel's lines finds nothing either; where it has no wheel, it is left.
+"""A fuzzer that watches the panel's lines finds no fault either; it is skipped without its wheel.
 
-In a short run it looks at one parser, so that it is known to work; `make fuzz` has it look at all.
+A short run tries one parser, to show that the fuzzer works; `make fuzz` tries all.
 """
 
 import re
@@ -23,7 +23,7 @@ def test_a_guided_fuzzer_breaks_no_parser(name: str, tmp_path: Path) -> None:
     if not find_spec("atheris"):
         pytest.skip(ABSENT)
     options = [f"-runs={GUIDED_RUNS}", f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"]
-    ended = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.guided", name, *options],
         cwd=ROOT,
         capture_output=True,
@@ -31,5 +31,5 @@ def test_a_guided_fuzzer_breaks_no_parser(name: str, tmp_path: Path) -> None:
         check=False,
         timeout=900,
     )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    assert re.search(rf"Done {GUIDED_RUNS} runs", ended.stderr), ended.stderr[-1000:]
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert re.search(rf"Done {GUIDED_RUNS} runs", run.stderr), run.stderr[-1000:]

@@ -1,4 +1,4 @@
-"""The door for hooks does what its served description says, also with what breaks it."""
+"""The route of hooks does what its served description says, also with hooks that break it."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ CONFORMANCE = [
 
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_every_answer_is_a_described_one(mode: GenerationMode, standing: Panel) -> None:
-    """What the description forbids has to be refused, and a hook without its proof as well."""
+    """A hook that the description forbids has to be refused, and one without its proof as well."""
     print(f"seed {SEED}, {DOOR_CASES} hooks")  # noqa: T201
     hooks = openapi.from_url(standing.url + PATH)["/sync/hooks"]["POST"]
     is_forbidden = mode is GenerationMode.NEGATIVE

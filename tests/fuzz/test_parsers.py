@@ -1,4 +1,4 @@
-"""No value of anybody breaks what reads it: it is read, or refused with the error for that."""
+"""No foreign value breaks its parser: it is read, or refused with the documented error."""
 
 from typing import Any
 

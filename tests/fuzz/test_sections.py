@@ -1,4 +1,4 @@
-"""Whatever records the back office sends, a section is drawn; "none" only where it sent none."""
+"""A section is drawn for any records of the back office; it says "none" only if there are none."""
 
 import time
 from typing import Any

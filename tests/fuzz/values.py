@@ -1,4 +1,4 @@
-"""What foreign data may be: genuine values with some changes, and values that nobody would send."""
+"""Foreign data: genuine values with some changes, and values that no real sender would send."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ ODD_TEXTS = (
 )  # fmt: skip
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=40)
 odd_values = json_values | st.sampled_from(ODD_TEXTS) | st.integers(-(10**30), 10**30)
-# What a header may hold when it has passed a web server.
+# The signs that a header may hold behind a web server.
 headers = st.text(
     st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=80
 )
@@ -39,9 +39,9 @@ def changed_texts(draw: st.DrawFn, genuine: str) -> str:
     text = genuine
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, max(len(text) - 1, 0)))
-        put = draw(st.sampled_from(("", "A", ".", "=", "-", " ", "é", "\x00", genuine[:5])))
-        kept = draw(st.sampled_from((text[place:], text[place + 1 :], "")))
-        text = text[:place] + put + kept
+        sign = draw(st.sampled_from(("", "A", ".", "=", "-", " ", "é", "\x00", genuine[:5])))
+        rest = draw(st.sampled_from((text[place:], text[place + 1 :], "")))
+        text = text[:place] + sign + rest
     return text
 
 
@@ -70,14 +70,14 @@ def _list_places(document: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def documents_like(*genuine: Any) -> Strategy:
-    return st.one_of(*(changed_documents(each) for each in genuine)) | odd_values
+    return st.one_of(*(changed_documents(body) for body in genuine)) | odd_values
 
 
 def bytes_like(*genuine: Any) -> Strategy:
-    """JSON that was changed as values, as text, or is none."""
-    written = [json.dumps(each) for each in genuine]
+    """JSON with changed values, JSON with changed text, or no JSON."""
+    originals = [json.dumps(body) for body in genuine]
     as_values = documents_like(*genuine).map(lambda value: json.dumps(value, default=str))
-    as_text = st.one_of(*(changed_texts(each) for each in written))
+    as_text = st.one_of(*(changed_texts(original) for original in originals))
     whole = (as_values | as_text).map(lambda text: text.encode("utf-8", "surrogatepass"))
     return whole | st.binary(max_size=60)
 
@@ -91,7 +91,7 @@ def read_records() -> dict[str, Any]:
     lists = ("orders", "quotes", "licenses", "collaborators", "entitlements")
     rows = {name: office.rows(name, ACME)[:3] for name in lists}
     bodies: dict[str, Any] = {
-        name: {"rows": found, "total": len(found), "more": False} for name, found in rows.items()
+        name: {"rows": page, "total": len(page), "more": False} for name, page in rows.items()
     }
     bodies["organization"] = office.organizations[ACME]
     singles = {"order": "orders", "quote": "quotes", "entitlement": "entitlements"}
@@ -100,10 +100,10 @@ def read_records() -> dict[str, Any]:
 
 
 def read_answers(part: str) -> list[Any]:
-    """What a real Chatwoot answered to GETs of this part of its API, the smallest ones."""
-    found = [
+    """A real Chatwoot's smallest answers to GETs of this part of its API."""
+    answers = [
         call.answer
         for call in read_calls()
         if call.method == "GET" and call.status == 200 and part in call.path and call.answer
     ]
-    return sorted(found, key=lambda answer: len(str(answer)))[:4]
+    return sorted(answers, key=lambda answer: len(str(answer)))[:4]

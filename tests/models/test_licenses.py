@@ -86,7 +86,7 @@ def test_a_license_lasts_through_its_day(
         ({"status": {"value": "active"}}, True),
         ({"status": "active", "expires_at": "soon"}, True),
         ({"status": "expired", "expires_at": "soon"}, True),
-        # It is disabled, so its end does not matter.
+        # The license is disabled, so its end does not matter.
         ({"status": "disabled", "expires_at": "soon"}, False),
     ],
 )

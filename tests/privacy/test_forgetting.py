@@ -152,6 +152,16 @@ def test_a_silent_chatwoot_ends_it_with_words(panel: Panel, make: Any) -> None:
     assert "collaborator:1" in panel.services.directory.people_of(42)
 
 
+def test_a_cache_that_is_away_is_told_and_nothing_of_it_is_called_removed(
+    panel: Panel, make: Any
+) -> None:
+    learn(panel)
+    answer = run(make(PANEL_CACHE_URL="redis://127.0.0.1:1/0"), "forget --organization 42")
+    assert answer.exit_code == FOUND
+    assert "removed    kept answers" not in answer.output
+    assert "The cache could not be asked" in answer.output
+
+
 def test_a_dry_run_changes_nothing(panel: Panel, tmp_path: Path) -> None:
     learn(panel)
     assert read(panel, f"forget --person {ANA} --dry-run")["people"] == 2
@@ -264,30 +274,6 @@ def test_a_file_that_is_none_is_told(panel: Panel, tmp_path: Path) -> None:
         assert "is none that" in answer.output
     # An invalid key would have ended every pass.
     assert run(panel, "forget --tombstones").exit_code == FINE
-
-
-# -- export --------------------------------------------------------------------------------------
-
-
-def test_an_export_holds_all_that_is_kept_of_a_person(panel: Panel, worlds: Worlds) -> None:
-    learn(panel)
-    say(panel, contact_of(worlds, ANA))
-    panel.services.back_office.read(COLLABORATORS, 42, CacheControl.FRESH)
-    document = json.loads(run(panel, f"export --person {ANA}").stdout)
-    assert document["emails"] == [ANA]
-    assert len(document["tables"]["people"]) == 2
-    assert {row["subject"] for row in document["tables"]["links"]} >= {700}
-    assert any(row["word"] == ANA for row in document["tables"]["terms"])
-    assert [row["document"] for row in document["copies"]] == ["collaborators"]
-    assert document["chatwoot"][0]["attributes"][ID_ATTRIBUTE] == "42,45"
-    assert BIA not in json.dumps(document)
-
-
-def test_an_export_of_an_organization(panel: Panel) -> None:
-    learn(panel)
-    report = read(panel, "export --organization 42")
-    assert report["tables"]["organizations"][0]["name"] == "Acme"
-    assert len(report["tables"]["people"]) == 4
 
 
 def test_what_agents_said_long_ago_is_forgotten(panel: Panel, worlds: Worlds) -> None:

@@ -5,7 +5,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.serving.framing import LARGEST_BODY, LARGEST_HEAD, Arrival, RequestScan
+from panel.serving.framing import (
+    LARGEST_BODY,
+    LARGEST_HEAD,
+    LARGEST_WEBHOOK,
+    Arrival,
+    RequestScan,
+)
 
 GET = b"GET /search HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /sync/hooks HTTP/1.1\r\nHost: a\r\ncontent-LENGTH:  5 \r\n\r\nabcde"
@@ -42,6 +48,19 @@ def test_a_body_that_announces_too_much_is_not_waited_for() -> None:
     assert look(HEAD + length % LARGEST_BODY) is Arrival.BODY
     assert look(HEAD + length % (LARGEST_BODY + 1)) is Arrival.BODY_TOO_LARGE
     assert look(HEAD + length % 10**17) is Arrival.BODY_TOO_LARGE
+
+
+def test_only_a_webhook_with_a_signature_may_have_megabytes() -> None:
+    head = b"POST /sync/chatwoot HTTP/1.1\r\nHost: a\r\n"
+    signed = head + b"X-Chatwoot-Signature: sha256=00\r\n"
+    for begin, largest in (
+        (signed, LARGEST_WEBHOOK),
+        (head, LARGEST_BODY),
+        (signed.replace(b"/sync/chatwoot", b"/contact"), LARGEST_BODY),
+    ):
+        length = b"Content-Length: %d\r\n\r\n"
+        assert look(begin + length % largest) is Arrival.BODY
+        assert look(begin + length % (largest + 1)) is Arrival.BODY_TOO_LARGE
 
 
 def test_chunks_end_where_a_body_is_too_large() -> None:

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from panel.serving.buffering import MOST_HUGE
 from tests.conftest import environment, wait_until
 from tests.serving.echo import LARGE
 from tests.serving.half_requests import (
@@ -67,6 +68,19 @@ def test_many_large_bodies_at_once_are_bounded(echo: Server) -> None:
         assert echo.ask("small") < PROMPT
         large[-1].sendall(b"x" * 999_000)
         assert len(answer(large[-1])[1]) == 1_000_000
+
+
+def test_few_huge_bodies_at_once_are_in_memory(echo: Server) -> None:
+    """The first huge body makes room; the last one is served."""
+    head = b"POST /sync/chatwoot HTTP/1.1\r\nHost: a\r\nX-Chatwoot-Signature: sha256=00\r\n"
+    head += b"Content-Length: 3000000\r\n\r\n"
+    with ExitStack() as stack:
+        huge = [stack.enter_context(echo.connect()) for _ in range(MOST_HUGE + 1)]
+        for sock in huge:
+            sock.sendall(head + b"x" * 1000)
+        assert receive(huge[0]) == b""
+        huge[-1].sendall(b"x" * 2_999_000)
+        assert len(answer(huge[-1])[1]) == 3_000_000
 
 
 KINDS: dict[str, tuple[bytes, bytes]] = {  # the first bytes, and the bytes that follow each second

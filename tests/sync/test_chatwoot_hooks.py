@@ -1,5 +1,6 @@
 """Chatwoot's own webhooks: events that need a pass, events that warm, events that cost nothing."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -36,6 +37,28 @@ def test_a_new_conversation_of_a_known_contact_gets_named(door: Door) -> None:
     get(Jobs, door.panel.app).do_task(Task(NAMING, 900))
     demand = door.panel.chat.conversations[900]["custom_attributes"]
     assert demand == {"middag_organization_id": "42", "middag_organization": "Acme"}
+
+
+def test_a_conversation_that_begins_with_a_long_mail_gets_named(door: Door) -> None:
+    """Chatwoot sends the mail several times over, and a visitor's odd values with it."""
+    mail = {"content": "<p>é" * 350_000, "number": 10**400}
+    fields = talk(door, "bia@acme.example", messages=[mail, mail])
+    assert len(json.dumps(fields)) > 6_000_000
+    assert door.demand("conversation_created", **fields) == {"passes": 0, "tasks": 1}
+
+
+def test_parts_of_another_shape_ask_for_nothing(door: Door) -> None:
+    shapes: tuple[Any, ...] = (
+        "a text",
+        5,
+        None,
+        [],
+        {"meta": 7},
+        {"id": 9, "meta": {"sender": []}},
+    )
+    for odd in shapes:
+        demand = door.demand("message_created", message_type="incoming", conversation=odd)
+        assert demand == {"passes": 0, "tasks": 0}
 
 
 def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:

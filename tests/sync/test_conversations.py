@@ -119,7 +119,7 @@ def add_many(
 
 
 def test_a_pass_names_all_of_a_contacts_conversations(listening: Listening) -> None:
-    """One stands behind twenty resolved ones, and there is more than a page of the filter."""
+    """A conversation stands behind twenty resolved ones, and the filter has more than a page."""
     old = add_many(listening, BIA, 45, 800, last_activity_at=1.0)
     resolved = add_many(listening, BIA, 20, 900, status="resolved", last_activity_at=2.0)
     listening.run(42)

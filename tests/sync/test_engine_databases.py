@@ -33,7 +33,7 @@ def test_every_commit_is_on_the_disk(build: BuildEngine, chatwoot: Chatwoot) -> 
     assert results == ["wal", 2, 5000]
     engine.worker.start(chatwoot)
     until(engine.queue.client.list_schedules)
-    # This returns the running instance, of which a process has one.
+    # DBOS returns the running instance, the only one of a process.
     instance = DBOS(config=engine.worker.executor.make_config())
     with instance._sys_db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -22,8 +22,8 @@ def test_anybody_may_read_it_and_it_holds_no_secret(standing: Panel) -> None:
 
 def test_its_answers_are_those_of_the_text() -> None:
     rows = re.findall(r"^\| (\d{3}[^|]*)\|", HOOKS, re.MULTILINE)
-    told = {int(number) for row in rows for number in re.findall(r"\b\d{3}\b", row)}
-    assert told == set(ANSWER_MEANINGS)
+    statuses = {int(number) for row in rows for number in re.findall(r"\b\d{3}\b", row)}
+    assert statuses == set(ANSWER_MEANINGS)
 
 
 def test_it_names_every_kind(standing: Panel) -> None:

@@ -159,7 +159,7 @@ def test_503_while_somebody_else_holds_the_database(
         assert touched(panel, before) == set()
         connection.rollback()
     foreign.dispose()
-    # Nothing was kept, so the repetition counts as the first delivery.
+    # The hook was not kept, so the repetition counts as the first delivery.
     assert ring(data={"organization_id": 42}).status_code == 202
 
 
@@ -192,15 +192,15 @@ def test_503_when_the_database_does_not_answer(panel: Panel, ring: Ring) -> None
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from tests.sync import test_plugin_hooks as hooks
+from tests.sync import plugin_door as door
 
 url, folder = sys.argv[1], Path(sys.argv[2])
-app = hooks.make_app(url)
-database = hooks.Panel(app).sync.database
+app = door.make_app(url)
+database = door.Panel(app).sync.database
 
 def ring(name):
-    body = {"event": "order.paid", "timestamp": hooks.STAMP, "id": name}
-    answer = app.test_client().post("/sync/hooks", json=body, headers=hooks.BEARER)
+    body = {"event": "order.paid", "timestamp": door.STAMP, "id": name}
+    answer = app.test_client().post("/sync/hooks", json=body, headers=door.BEARER)
     print(answer.status_code)
 
 ring("first")

@@ -43,11 +43,11 @@ def test_one_byte_more_is_refused(ring: Ring, panel: Panel) -> None:
 class Endless:
     """A body without an end, which counts the bytes that are read."""
 
-    taken = 0
+    bytes_read = 0
 
     def read(self, size: int) -> bytes:
         part = min(size, 10_000)
-        self.taken += part
+        self.bytes_read += part
         return b" " * part
 
 
@@ -56,7 +56,7 @@ def test_a_large_body_is_not_even_read(client: FlaskClient) -> None:
     environment = {"wsgi.input": body, "CONTENT_LENGTH": "1000000000"}
     answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
-    assert body.taken == 0
+    assert body.bytes_read == 0
 
 
 def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
@@ -66,7 +66,7 @@ def test_of_a_chunked_body_no_more_is_read_than_a_sender_needs_to_hear_why(
     environment = CHUNKED | {"wsgi.input": body}
     answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
-    assert body.taken == 1024 * 1024
+    assert body.bytes_read == 1024 * 1024
 
 
 def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
@@ -78,7 +78,7 @@ def test_a_body_that_is_a_little_too_large_is_read_so_that_its_sender_hears_why(
     environment = {"wsgi.input": body, "CONTENT_LENGTH": str(900 * 1024)}
     answer = client.post("/sync/hooks", headers=JSON | BEARER, environ_overrides=environment)
     refusal(answer, 413, "too_large")
-    assert body.taken == 900 * 1024
+    assert body.bytes_read == 900 * 1024
 
 
 def test_a_chunked_body_is_taken(client: FlaskClient) -> None:

@@ -208,7 +208,7 @@ def test_who_types_a_customers_email_is_not_told_the_phone(
 
 
 def test_a_key_that_is_taken_meanwhile_leads_to_its_owner(panel: Panel) -> None:
-    """Somebody makes the contact between our search and our call: one more search finds it."""
+    """A stranger makes the contact between our search and our call: one more search finds it."""
     texts: list[str] = []
 
     def race(call: Any) -> None:

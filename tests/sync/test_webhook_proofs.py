@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from panel.demo.world import Json
+from panel.serving.framing import LARGEST_WEBHOOK
 from tests.conftest import MakePanel
 from tests.sync.webhook_door import (
     RAW,
@@ -112,7 +113,7 @@ def test_what_is_no_json_object_is_a_clear_refusal(standing: Door, raw: bytes) -
 
 
 def test_what_is_far_too_large_is_a_clear_refusal(standing: Door) -> None:
-    answer = standing.post(b" " * (1024 * 1024 + 1))
+    answer = standing.post(b" " * (LARGEST_WEBHOOK + 1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 

@@ -1,4 +1,4 @@
-"""What the page offers to copy about a record."""
+"""The texts that the page offers to copy about a record."""
 
 import re
 from html import unescape
@@ -16,7 +16,7 @@ def copies(
 
 
 def copied(answer: requests.Response) -> list[str]:
-    """What its buttons put into the clipboard."""
+    """Return the texts that the buttons copy."""
     return [unescape(text) for text in re.findall(r'data-copy="([^"]*)"', answer.text)]
 
 

@@ -23,7 +23,7 @@ Wall = Callable[[], Response]
 
 @dataclass
 class Door:
-    """The way to a back office; `wall`, where it is set, answers in its place."""
+    """The way to a back office; `wall`, where it is set, answers in the back office's place."""
 
     office: "WSGIApplication"
     wall: Wall | None = None
@@ -57,6 +57,6 @@ def try_pass(organization: int, jobs: Jobs) -> TryOutcome:
 
 
 def check(panel: Panel) -> str:
-    """What `/readyz` says of the back office."""
+    """Return the word of `/readyz` about the back office."""
     word: str = panel.ask("GET", "/readyz", SECRET).json()["parts"]["back_office"]
     return word

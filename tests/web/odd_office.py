@@ -1,4 +1,4 @@
-"""A back office whose answers are raw text, and the lines that the log then has."""
+"""A back office whose answers are raw text, and the lines of the log about them."""
 
 import logging
 from collections import Counter
@@ -11,7 +11,7 @@ import requests
 from prometheus_client import REGISTRY
 from werkzeug.wrappers import Request, Response
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.demo.worlds import AGENT, serve
 from panel.logs.events import QUIET_SECONDS
 from tests.conftest import API, Clock, Panel, panels_before, worlds_on_sockets
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ORGANIZATION = 42
 ODD, RIGHT = 1, 2
-# What a row says beside the field that is odd.
+# The fields of a row beside the odd one.
 ROWS: dict[str, dict[str, Any]] = {
     "orders": {"status": "pending", "total": "10.00", "currency": "BRL"},
     "quotes": {"status": "sent", "total": "10.00", "currency": "BRL", "valid_until": "2031-05-15"},
@@ -48,7 +48,7 @@ class Bench:
     panel: Panel
 
     def show(self, name: str, data: str) -> requests.Response:
-        """The section, as a proven customer's agent sees it, of this `data`."""
+        """Return the section with this `data`, as a proven customer's agent sees it."""
         self.office.data["organizations" if name == "organization" else name] = data
         self.panel.clock.advance(QUIET_SECONDS + 1)
         seal = Seal(AGENT, "shared-secret", 1, 101, 301, ORGANIZATION, "proven")
@@ -67,7 +67,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @dataclass
 class Log:
-    """The lines that were written, and how often each odd field was counted."""
+    """The lines of the log, and the count of each odd field."""
 
     caplog: pytest.LogCaptureFixture
     before: Mapping[tuple[str, str], int]
@@ -82,7 +82,8 @@ class Log:
 
 
 def count_odd() -> Mapping[tuple[str, str], int]:
-    """Of all hosts together: tests before this one in the process counted for other hosts."""
+    """Return the counts over all hosts, because earlier tests in the process counted for other
+    hosts."""
     counts: Counter[tuple[str, str]] = Counter()
     for metric in REGISTRY.collect():
         for sample in metric.samples:

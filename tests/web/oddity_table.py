@@ -1,11 +1,12 @@
-"""The oddities of PHP for each field: what came, what the row says, whether it leaves a line."""
+"""The oddities of PHP for each field: the value, the row's words, and whether the log gets a
+line."""
 
 import re
 from typing import Any
 
 from tests.web.odd_office import raw
 
-Oddity = tuple[Any, str | None, bool]  # what came, what the row says, does it leave a line?
+Oddity = tuple[Any, str | None, bool]  # the value, the row's words, whether the log gets a line
 
 STATUSES: list[Oddity] = [
     ("Aguardando análise", "Aguardando análise", False),
@@ -171,7 +172,7 @@ UNUSED: list[Oddity] = [(False, None, False), (1775044800, None, False), ({}, No
 
 
 def fill(table: list[Oddity], **words: str) -> list[Oddity]:
-    """The table with these words in its places."""
+    """Return the table with these words in its places."""
     place = re.compile("|".join(words))
     return [
         (value, place.sub(lambda match: words[match[0]], says or "NOTHING"), odd)

@@ -24,7 +24,7 @@ def panel_of(answer: requests.Response) -> tuple[str | None, str | None, str | N
 
 
 def whole(panel: Panel, seal: str) -> str:
-    """Everything that a browser with this seal gets to see."""
+    """Return all that a browser with this seal can see."""
     return "".join(panel.section(name, seal).text for name in SECTIONS)
 
 

@@ -1,4 +1,4 @@
-"""Opened rows: how they are asked for."""
+"""Opened rows: the requests for them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an agent reads of amounts: right, unclear, unreadable; in totals, or said to be left out."""
+"""Amounts as agents read them: right, unclear or unreadable; in totals, or named as left out."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from panel.environment.variables import MASK_NAMES
 from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, rows_of, seal_of, state_of, words_of
 
-UNITS = {"id": 9, "status": "completed", "total": 80.5, "currency": "BRL"}  # what proves units
+# The fraction of the total proves units.
+UNITS = {"id": 9, "status": "completed", "total": 80.5, "currency": "BRL"}
 BY_LINES = {
     "id": 9,
     "status": "paid",
@@ -27,7 +28,7 @@ def order(number: int, total: Any, status: str = "pending", currency: Any = "BRL
 
 
 def show(panel: Panel, name: str, rows: list[Row]) -> str:
-    """The words of the section, as a proven customer's agent reads them."""
+    """Return the words of the section, as a proven customer's agent reads them."""
     seal = panel.proven()
     panel.office.rows(name, 42)[:] = rows
     answer = panel.refresh(name, seal)
@@ -39,7 +40,7 @@ def show(panel: Panel, name: str, rows: list[Row]) -> str:
 
 
 def test_five_orders_of_a_hundred_are_never_one_real_each(panel: Panel) -> None:
-    """What PHP makes of `(float) "100.00"`."""
+    """PHP writes 100 for `(float) "100.00"`."""
     words = show(panel, "orders", [order(number, 100) for number in range(1, 6)])
     assert words.count("amount unclear (100)") == 5
     assert "R$" not in words
@@ -146,7 +147,7 @@ def test_only_pending_quotes_are_added_up(panel: Panel) -> None:
     assert f"Total pending: R$1.00 Left out of totals: {text}" in words
 
 
-# -- what is masked --------------------------------------------------------------------------------
+# -- masked values -------------------------------------------------------------------------------
 
 CANARY = "7341"
 
@@ -162,7 +163,7 @@ def test_no_odd_amount_shows_what_is_masked(
     panel.office.rows(name, 42)[:] = rows
     html = panel.section(name, seal_of(panel.open().text)).text
     assert sorted(rows_of(html)) == [1, 2]
-    # An object or a list may hold anything, so it is hidden with what somebody typed.
+    # An object or a list may hold anything, so it is hidden like free text.
     hiding = {"unproven"} if isinstance(total, int | str) else {"unproven", "secrets"}
     assert (CANARY in html) is (mask not in hiding)
     assert ("data-masked" in html) is (mask in hiding)
@@ -184,7 +185,7 @@ def test_no_odd_amount_shows_what_is_masked(
 def test_an_object_in_place_of_a_value_shows_nothing_while_something_is_masked(
     make_panel: MakePanel, mask: str, name: str, key: str
 ) -> None:
-    """Anything may stand in it; a plain text or number in its place is shown."""
+    """An object may hold anything; a plain text or number in its place is shown."""
     panel = make_panel(PANEL_MASK=mask)
     right: Row = {"status": "active", "expires_at": None, "valid_until": None}
     right |= {"status": "sent"} if name == "quotes" else {}
@@ -205,7 +206,7 @@ def test_an_odd_fact_of_the_organization_is_masked_by_the_same_rule(panel: Panel
     assert CANARY in panel.section("organization", panel.proven()).text
 
 
-# -- lists that are cut ----------------------------------------------------------------------------
+# -- incomplete lists ---------------------------------------------------------------------------
 
 
 def test_none_among_the_first_rows_is_not_none(panel: Panel) -> None:
@@ -228,7 +229,7 @@ def test_what_is_shown_of_a_cut_list_says_so_once(panel: Panel) -> None:
 
 
 def test_the_pages_of_a_list_are_one_answer(panel: Panel) -> None:
-    """A fraction on the last page proves what stands on the first."""
+    """A fraction on the last page proves the amounts of the first."""
     rows = [order(at, 100) for at in range(1, 240)] + [UNITS | {"id": 240}]
     assert "unclear" not in show(panel, "orders", rows)
 

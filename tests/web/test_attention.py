@@ -1,4 +1,4 @@
-"""What needs a word: which lines there are, in which order, at the edges of days and of zones."""
+"""The lines that need a word: which there are, in which order, at the edges of days and zones."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ USUAL: dict[str, dict[str, Any]] = {
 
 
 def show(now: datetime = NOON, **rows: list[dict[str, Any]]) -> dict[str, SectionView]:
-    """The sections of a customer with these records, beside nothing else."""
+    """Return the sections of a customer who has only these records."""
     moment, views = Moment(now, 30), {}
     for name, make in PARSERS.items():
         records = [USUAL[name] | {"id": at} | row for at, row in enumerate(rows.get(name, []), 1)]
@@ -185,10 +185,10 @@ BEHIND: list[tuple[dict[str, str] | None, dict[str, Any], str]] = [
     ({"PLG-1": "suspended"}, {}, "license_of_suspended"),
     ({"PLG-1": "cancelled"}, {}, "license_of_cancelled"),
     ({"PLG-1": "suspended"}, {"status": "disabled"}, "license_disabled"),
-    ({"PLG-2": "suspended"}, {}, "entitlement_suspended"),  # not of a license
+    ({"PLG-2": "suspended"}, {}, "entitlement_suspended"),  # not a license's entitlement
     ({"PLG-2": "cancelled"}, {}, ""),
     ({}, {}, ""),
-    (None, {}, "entitlement_suspended"),  # no pass told which
+    (None, {}, "entitlement_suspended"),  # no pass named the entitlement
 ]
 
 

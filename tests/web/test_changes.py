@@ -1,4 +1,5 @@
-"""What an open panel asks every other second: cheap, true, and still only for who may look."""
+"""The request of an open panel every other second: cheap, true, and only for agents who may
+look."""
 
 from itsdangerous import TimestampSigner
 
@@ -11,7 +12,7 @@ from tests.conftest import MakePanel, Panel, attribute, seal_of, wait_until
 
 
 def ask(panel: Panel, seal: str, **query: object) -> tuple[int, float, str]:
-    """Status, seconds until the next question, what was touched."""
+    """Return the status, the seconds until the next request, and the touched sections."""
     answer = panel.ask("GET", "/changes", seal, params=query)
     after = float(answer.headers.get("X-Panel-Next", 0))
     return answer.status_code, after, answer.headers.get("HX-Trigger", "")
@@ -56,7 +57,8 @@ def test_a_touch_in_one_process_is_told_by_the_others_at_once(make_panel: MakePa
 
 
 def test_a_failed_refresh_is_forgotten_when_the_next_try_succeeds(clocked: Panel) -> None:
-    """Not when the copy's time is over: until then the section would go on saying so."""
+    """The end of the copy's time would be too late: until then the section would show the
+    failure."""
     seal = clocked.proven()
     state = seen(clocked, seal)
     clocked.clock.advance(1)
@@ -71,7 +73,8 @@ def test_a_failed_refresh_is_forgotten_when_the_next_try_succeeds(clocked: Panel
     assert attribute(clocked.section("licenses", seal, wait=1).text, "data-state") == "fresh"
 
 
-# -- for whom ------------------------------------------------------------------------------------
+# -- agents who may ask
+# -----------------------------------------------------------------------------------
 
 
 def test_what_is_remembered_and_kept_and_slow_is_less_than_a_minute() -> None:
@@ -97,7 +100,7 @@ def test_a_refusal_is_not_remembered(clocked: Panel) -> None:
     seal = seal_of(clocked.open().text)
     clocked.chat.inbox_members[1].remove(AGENT)
     clocked.clock.advance(60)
-    wait_until(lambda: ask(clocked, seal)[0] == 401)  # the first asks in the background
+    wait_until(lambda: ask(clocked, seal)[0] == 401)  # the first request checks in the background
     clocked.chat.inbox_members[1].add(AGENT)
     clocked.clock.advance(ACCESS_LIFETIMES.fresh)
     assert ask(clocked, seal)[0] == 204
@@ -115,7 +118,7 @@ def test_a_seal_that_is_remembered_still_ends_in_time(standing: Panel) -> None:
     maker = make_signer(standing.settings, "seal")
     maker.signer = AlmostOver
     ending = str(maker.dumps(list(vars(seal).values())))
-    ask(standing, ending)  # from now on it is remembered
+    ask(standing, ending)  # from now on the seal is remembered
     wait_until(lambda: ask(standing, ending)[0] == 401, seconds=CHECKED_SECONDS - 1)
 
 

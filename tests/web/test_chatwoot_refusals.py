@@ -163,7 +163,7 @@ def test_a_limit_that_names_no_end_is_asked_once_and_left_alone_for_a_minute(pan
     answer = panel.open()
     assert attribute(answer.text, "data-code") == "rate_limited"
     assert panel.chat.count("/conversations") == before + 1
-    # The account's language is asked for once, beside it, and not again.
+    # Beside it, the account's language is requested once, and not again.
     assert panel.chat.count() <= before + 2
     panel.open()
     assert panel.chat.count() - panel.chat.count("/conversations") <= 1

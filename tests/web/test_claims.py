@@ -1,4 +1,4 @@
-"""Claims and trust, changes that panels hear of, and what other people typed."""
+"""Claims and trust, changes that reach panels, and texts that other people typed."""
 
 import re
 
@@ -119,7 +119,8 @@ def test_whatever_the_panel_says_it_shows_changes_answers(standing: Panel, versi
     assert len(parts) <= len(SECTIONS)
 
 
-# -- what other people typed -----------------------------------------------------------------------
+# -- texts that other people typed
+# ----------------------------------------------------------------------
 
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e\u2066\x07\x1b{{7*7}}&#60;b"

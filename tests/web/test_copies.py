@@ -1,4 +1,4 @@
-"""What can be copied about a record: in whose language, and what it tells."""
+"""The texts to copy about a record: their language and their content."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ MASKED = frozenset({"amount", "tax_id", "license_key"})
 
 
 def say(section: str, record: dict[str, Any], locale: str = "en", masked: bool = False) -> str:
-    """The sentence about a record, in the group in which its section shows it."""
+    """Return the sentence about a record, in the group in which its section shows it."""
     moment = Moment(NOON, 30)
     listed = Listed((KINDS[section].from_json({"id": 7, **record}),))
     selection = SECTIONS[section].choose(listed, moment)
@@ -53,7 +53,7 @@ SAID = [
         "A licença Tema Campus está ativa e não vence.",
     ),
     ("licenses", LICENSE | {"expires_at": day(-5)}, "A licença Tema Campus venceu em 25/11/2026."),
-    # It calls itself expired before its day: the day is left out.
+    # The record calls itself expired before its day, so the day is left out.
     ("licenses", LICENSE | {"status": "expired"}, "A licença Tema Campus venceu."),
     ("licenses", LICENSE | {"status": "disabled"}, "A licença Tema Campus está desativada."),
     ("licenses", {"status": "disabled"}, "A sua licença está desativada."),
@@ -94,7 +94,7 @@ def test_no_sentence_tells_what_is_internal_or_masked(
     for internal in ("SECRET", "9774", "ENT-77", "INTERNAL", "%(", "None"):
         assert internal not in full
     if section == "licenses":
-        assert "7" not in re.sub(r"Campus.*", "", full)  # nobody knows a license's id
+        assert "7" not in re.sub(r"Campus.*", "", full)  # customers do not know a license's id
     assert "77" in full or section == "licenses" or not full
     assert "77" not in masked
 
@@ -108,7 +108,7 @@ def test_a_row_offers_its_number_and_a_sentence_in_the_customers_language(panel:
     [number, sentence] = copied(answer)
     assert number == row
     assert re.fullmatch(r"A licença Plugin Legado está desativada\.", sentence)
-    assert sentence in words_of(answer.text)  # it is read before it is copied
+    assert sentence in words_of(answer.text)  # the agent reads the sentence before copying it
 
 
 LANGUAGES = [
@@ -143,7 +143,7 @@ def test_an_unproven_conversation_gets_no_amount_and_a_proven_one_does(panel: Pa
     assert "Not verified: make sure who is writing" in unproven.text
     reason = {"section": "orders", "reason": "Customer named the order number"}
     uncovered = seal_of(panel.ask("POST", "/uncover", seal, data=reason).text)
-    # For the agent's own eyes: it proves nobody.
+    # Uncovered values are for the agent's own eyes, and prove nobody.
     assert "R$" not in copies(panel, uncovered, "orders", row).text
     texts = copies(panel, panel.proven(), "orders", row)
     assert "R$" in copied(texts)[1]

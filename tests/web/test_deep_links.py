@@ -1,4 +1,4 @@
-"""Where a link leads: to the back office's own host, or where a setting says, or nowhere."""
+"""The target of a link: the back office's own host, the address of a setting, or none."""
 
 import re
 from html import unescape
@@ -52,7 +52,7 @@ def test_an_address_that_does_not_tell_the_site_makes_no_link(api_url: str) -> N
 
 
 def find_links(panel: Panel) -> dict[str, str]:
-    """The first address of each section, with `{id}` in it."""
+    """Return the first address of each section, with `{id}` in it."""
     seal = panel.proven()
     fields = {}
     for name in ("organization", "orders", "quotes", "licenses"):

@@ -1,4 +1,4 @@
-"""nginx in front of a real back office, and what it does with slow and long answers."""
+"""nginx in front of a real back office, with slow and long answers."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.web_servers import nginx_before
 __all__ = ["house"]  # a fixture
 
 
-# Of the 6G rules, which many security plugins and hosts carry.
+# Some of the 6G rules, which many security plugins and hosts have.
 SIX_G = (
     'if ($http_user_agent ~* "(archive.org|binlar|casper|checkpriv|choppy|clshttp|cmsworld|diavol'
     "|dotbot|extract|feedfinder|flicky|g00g1e|harvest|heritrix|httrack|kmccrew|loader|miner|nikto"
@@ -54,7 +54,8 @@ def test_a_firewall_of_nginx_is_told_as_one(
 
 @pytest.fixture
 def cached(worlds: Worlds, make_panel: MakePanel) -> Iterator[Panel]:
-    """A panel before a page cache that keeps everything for ten minutes, and says so."""
+    """A panel before a page cache that keeps all answers for ten minutes, and says so in
+    headers."""
     with nginx_before(worlds.office_url, CACHED) as url:
         panel = make_panel(Clock(), MIDDAG_API_URL=url + API)
         fill(panel, NONE)
@@ -62,7 +63,7 @@ def cached(worlds: Worlds, make_panel: MakePanel) -> Iterator[Panel]:
 
 
 def refund(panel: Panel) -> None:
-    """The order is over, and the plugin rings."""
+    """Refund the order, and send the plugin's hook."""
     panel.office.put("orders", NONE, {"id": ROW, "status": "refunded"})
     hook = {"event": "order.refunded", "data": {"organization_id": NONE}}
     hook |= {"timestamp": "2026-05-04T14:30:00Z", "id": "one"}
@@ -70,7 +71,7 @@ def refund(panel: Panel) -> None:
 
 
 def measure_age(panel: Panel, answer: requests.Response) -> float:
-    """Seconds since the moment that the section names as its own."""
+    """Return the seconds since the moment that the section names as its own."""
     read_at = datetime.fromisoformat(attribute(answer.text, "data-read-at") or "")
     return panel.clock.now - read_at.timestamp()
 
@@ -108,7 +109,7 @@ def test_a_pass_does_not_write_what_a_page_cache_kept(cached: Panel) -> None:
     cached.services.cache.touch(NONE, "organization")
     with pytest.raises(PanelError, match="cached_upstream"):
         office.fetch(SECTIONS["organization"].document, NONE)
-    # Theirs is another process's memory: of no touch they know, so there is no doubt.
+    # The passes run in another process, which knows of no touch, so there is no doubt.
     assert try_pass(NONE, jobs)["reason"] == ""
 
 

@@ -1,4 +1,4 @@
-"""What stands in front of a real back office: what agents and administrators read."""
+"""Servers in front of a real back office: the words for agents and administrators."""
 
 import html
 import json

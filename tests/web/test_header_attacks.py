@@ -1,4 +1,4 @@
-"""Attacks by header: mounts that no proxy would say, line breaks, redirects."""
+"""Attacks by header: mounts that no proxy would send, line breaks, redirects."""
 
 import http.client
 import re
@@ -52,7 +52,7 @@ ECHOED = ["Origin", "Cookie", "Accept-Language", "X-Forwarded-For", "X-Forwarded
 def test_a_line_break_in_a_header_makes_no_header_of_ours(
     standing: Panel, name: str, value: str
 ) -> None:
-    # By hand: no client library would send it.
+    # The request is written by hand, because no client library would send it.
     address = standing.url.removeprefix("http://")
     with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
         connection.connect()
@@ -84,7 +84,8 @@ def test_no_address_redirects(standing: Panel, path: str) -> None:
 
 
 def test_an_answer_for_one_agent_is_kept_by_nobody_for_another(standing: Panel) -> None:
-    """Nor is a language: what may be kept (the files) depends on nothing but the address."""
+    """The language is not mixed up either: only files may be kept, and they depend on the address
+    alone."""
     files = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', standing.ask("GET", "/").text)
     headers = {"Accept-Language": "pt-BR", "Cookie": "a=b", **FORWARDED}
     for name in files:

@@ -1,4 +1,5 @@
-"""What others typed, in every field of both worlds: it is shown as text, and turns only itself."""
+"""Texts that others typed, in every field of both worlds: shown as text, and turning only
+themselves."""
 
 import re
 from contextlib import suppress
@@ -72,7 +73,7 @@ def pages(panel: Panel) -> list[str]:
 @pytest.mark.parametrize("text", TYPED)
 def test_what_others_typed_is_shown_as_text_everywhere(panel: Panel, text: str) -> None:
     fill(panel, TYPED[text])
-    with suppress(GiveUp):  # Chatwoot refuses such an e-mail; what it takes is learned
+    with suppress(GiveUp):  # Chatwoot refuses such an e-mail, and the pass goes on with the rest
         learn(panel, 42)
     html = pages(panel)
     assert sum(MARK in page for page in html) > 8, "the pages do not show what this is about"

@@ -1,4 +1,4 @@
-"""In which language a panel is drawn: Chatwoot's for this agent, the browser's, the setting's."""
+"""The language of a panel: Chatwoot's for this agent, the browser's, or the setting's."""
 
 import re
 
@@ -70,7 +70,7 @@ def test_an_account_that_cannot_be_read_delays_no_panel_and_is_not_asked_at_each
     panel.chat.failures = lambda call: Failure(500, False) if call.path == ACCOUNT else None
     for _ in range(3):
         assert "não verificado" in opened(panel, PORTUGUESE).text
-    assert asked(panel) <= 2  # one is tried once more
+    assert asked(panel) <= 2  # one call is tried once more
 
 
 def test_who_is_refused_reads_it_in_the_language_of_the_account(panel: Panel) -> None:

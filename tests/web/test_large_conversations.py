@@ -1,4 +1,4 @@
-"""A conversation opens whatever its messages hold; above the limit, the panel says so."""
+"""A conversation opens whatever its messages contain; above the limit, the panel says so."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

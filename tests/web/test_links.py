@@ -1,4 +1,4 @@
-"""Pick, refuse, undo: what is remembered, and what is written into Chatwoot."""
+"""Pick, refuse, undo: our rows, and the writes into Chatwoot."""
 
 import re
 
@@ -74,7 +74,7 @@ def test_an_undone_pick_is_gone_here_and_in_chatwoot(panel: Panel) -> None:
 
 
 def test_what_a_pick_did_not_write_is_not_taken_out_when_it_is_undone(panel: Panel) -> None:
-    """A pass, or the visitor, had named the same organization there."""
+    """A pass, or the visitor, had named the same organization there before."""
     pick = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
     attributes(panel, 105).update(pick)
     seal = seal_of(panel.open("unlinked").text)
@@ -90,7 +90,7 @@ def test_a_pick_that_takes_the_place_of_a_written_one_takes_it_out(panel: Panel)
     panel.say(seal, "pick", 42, "contact")
     contact = panel.chat.contacts[305]
     assert contact["custom_attributes"]["middag_organization_id"] == "42"
-    panel.say(seal, "pick", 45, "contact")  # of which nothing is proven
+    panel.say(seal, "pick", 45, "contact")  # nothing is proven for it
     assert attributes(panel, 105) == contact["custom_attributes"] == {}
 
 

@@ -1,4 +1,4 @@
-"""The table of disclosure: canaries of every kind are planted, and every place is looked at."""
+"""The table of disclosure: canaries of every kind are planted, and searched in every place."""
 
 import re
 from itertools import product
@@ -23,9 +23,9 @@ from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, seal_of
 from tests.learning import learn
 
-# How each kind would be drawn, or copied; of a key also its end.
+# The text of each kind as it would be drawn or copied; for a key also its end.
 CANARIES = {
-    # Orders, their total, a quote; of opened rows: prices, subtotal, tax, and what a note tells.
+    # Orders, their total, a quote; in opened rows: prices, subtotal, tax, and the text of a note.
     AMOUNT: ("7,341.17", "1,000.01", "8,341.18", "2,452.28", "6,111.17", "1,230.99", "31,337.5"),
     TAX_ID: ("98.765.432/0001-98",),
     LICENSE_KEY: ("CANARY-KEY-9Z8Y", "9Z8Y"),
@@ -33,8 +33,8 @@ CANARIES = {
     PHONE_NUMBER: ("3322-7788", "+556133227788", "97777-6655", "+5561977776655"),
     FREE_TEXT: ("canary of a note", "canary of a reason", "canary in an object"),
 }
-SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY, FREE_TEXT)  # by the sections
-# By opened rows; no phone of the back office is drawn anywhere.
+SHOWN = (AMOUNT, TAX_ID, LICENSE_KEY, FREE_TEXT)  # the kinds in sections
+# The kinds in opened rows; no phone of the back office is drawn anywhere.
 OPENED = (AMOUNT, EMAIL, FREE_TEXT)
 ROWS = {"orders": 1, "quotes": 3, "licenses": 4, "organization": 42}
 SENTENCES = {
@@ -77,7 +77,8 @@ def plant(panel: Panel, organization: int) -> None:
 
 
 def look_everywhere(panel: Panel, scenario: str) -> dict[str, str]:
-    """Every place that draws this customer, by name; the second opening draws all from copies."""
+    """Return every place that draws this customer, by name; the second opening draws from
+    copies."""
     first = panel.open(scenario).text
     seal = seal_of(first)
     places = {"first opening": first}
@@ -117,7 +118,7 @@ def test_no_place_shows_a_kind_that_is_masked(
     for place, text in places.items():
         assert find_shown(text) & masked == set(), place
     assert ('class="totals"' in places["orders"]) is (AMOUNT not in masked)
-    # What is not masked is there: else the canaries would prove nothing.
+    # The values that are not masked are shown: otherwise the canaries would prove nothing.
     assert find_shown("".join(places.values())) == {*SHOWN, *OPENED} - masked
     assert find_shown(places["second opening"]) == set(SHOWN) - masked
 
@@ -143,6 +144,9 @@ def test_the_banner_and_the_buttons_say_what_is_hidden(make_panel: MakePanel, ma
     sentences = {sentence for sentence in SENTENCES.values() if sentence and sentence in banner}
     assert sentences == {SENTENCES[mask]} - {None}
     assert set(re.findall(r'class="uncover" id="uncover-(\w+)-', html)) == BUTTONS[mask]
+    words = {"unproven": "Show CNPJ and e-mails", "secrets": "Show CNPJ"}.get(mask)
+    button = re.search(r">(Show CNPJ[^<]*)</button>", html)
+    assert (button[1] if button else None) == words
 
 
 @pytest.mark.parametrize("mask", MASK_NAMES)
@@ -174,14 +178,14 @@ def test_notes_have_a_button_of_their_own_where_their_section_has_none(
     plant(panel, 42)
     seal = seal_of(panel.open("healthy").text)
     button = 'id="uncover-notes-3"'
-    page, opened = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
-    assert ("data-masked" in opened) is (mask != "never")
-    assert (button in opened) is (mask == "secrets")
+    page, row = panel.section("quotes", seal, wait=1).text, open_row(panel, "quotes", seal)
+    assert ("data-masked" in row) is (mask != "never")
+    assert (button in row) is (mask == "secrets")
     form = {"section": "quotes", "reason": "named the quote"}
     answer = panel.ask("POST", "/uncover", seal, data=form).text
-    opened = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
-    assert find_shown(opened) >= {FREE_TEXT}
-    assert button not in opened
+    row = open_row(panel, "quotes", attribute(answer, "data-seal") or seal)
+    assert find_shown(row) >= {FREE_TEXT}
+    assert button not in row
     if mask != "never":  # the place of the row is another one, so that it is asked for anew
         assert 'id="in-quotes-3-masked"' in page
         assert 'id="in-quotes-3"' in answer

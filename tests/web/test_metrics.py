@@ -1,4 +1,4 @@
-"""The figures of `/metrics`: who may read them, and what is counted."""
+"""The figures of `/metrics`: access to them, and the counts."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,8 @@ TOKEN = "figures-and-nothing-else"
 
 
 def read_figures(panel: Panel) -> Figures:
-    """Each sample by its name and the values of its labels, in the order of the labels' names."""
+    """Return each sample by its name and the values of its labels, in the order of the labels'
+    names."""
     return parse_figures(panel.ask("GET", "/metrics").text)
 
 
@@ -34,7 +35,7 @@ def _list_samples(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
             yield (sample.name, *values), sample.value
 
 
-# -- who may read them -----------------------------------------------------------------------------
+# -- access ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])
@@ -59,11 +60,11 @@ def test_the_token_of_monitoring_opens_nothing_else(make_panel: MakePanel) -> No
     assert panel.ask("GET", "/sections/orders", TOKEN).status_code == 401
 
 
-# -- what is counted -------------------------------------------------------------------------------
+# -- counts ------------------------------------------------------------------------------
 
 
 def grown(panel: Panel, before: Figures) -> Figures:
-    """What has grown since, without the buckets."""
+    """Return the samples that have grown since then, without buckets."""
     now = read_figures(panel)
     return {
         key: value - before.get(key, 0.0)
@@ -131,7 +132,8 @@ def test_no_label_tells_an_id_or_a_value(panel: Panel) -> None:
     assert not {label for label in labels if "4242" in label or "101" in label or label == "42"}
 
 
-# -- what is looked up -----------------------------------------------------------------------------
+# -- figures from the database
+# ----------------------------------------------------------------------------
 
 
 def ring(panel: Panel, hook_id: str) -> None:
@@ -168,5 +170,5 @@ def test_without_its_database_a_panel_still_tells_its_figures(make_panel: MakePa
     figures = read_figures(panel)
     assert figures["panel_part_fine", "database"] == 0
     assert figures["panel_part_fine", "cache"] == 1
-    assert ("panel_hooks_waiting",) not in figures  # what is not known is not 0
+    assert ("panel_hooks_waiting",) not in figures  # an unknown value is not 0
     assert ("panel_request_seconds_count", "answered", "contact") in figures

@@ -1,4 +1,4 @@
-"""What a company is called that MIDDAG Account has never told: as Chatwoot calls it, marked."""
+"""The name of a company that was never read: Chatwoot's name, marked as a claim."""
 
 import re
 
@@ -13,7 +13,7 @@ UNREAD = SCENARIOS["error500"]
 
 
 def name(panel: Panel, **attributes: str) -> str:
-    """The head of a company that was never read, with these attributes of its contact."""
+    """Return the head of a company that was never read, with these attributes of its contact."""
     panel.chat.contacts[UNREAD.contact]["custom_attributes"] |= attributes
     page = panel.open("error500").text
     match = HEADING.search(page)

@@ -14,7 +14,8 @@ __all__ = ["bench", "log"]  # fixtures
 
 
 def make_list(name: str, **fields: Any) -> str:
-    """The odd record, then the right one. A value of `raw` is JSON text that goes out as it is."""
+    """Make a list of the odd record and a right one. A value of `raw` is JSON text that is sent
+    unchanged."""
     odd = json.dumps({**ROWS[name], "id": ODD, **fields})
     odd = re.sub(r'"raw:((?:[^"\\]|\\.)*)"', lambda match: json.loads(f'"{match[1]}"'), odd)
     return f"[{odd}, {json.dumps({**ROWS[name], 'id': RIGHT})}]"
@@ -39,7 +40,7 @@ def test_an_odd_value_is_that_values_trouble(
     lines = [line for line in log.lines() if f"record {ODD}: {key}: " in line]
     assert bool(lines) is odd
     text = value if isinstance(value, str) else json.dumps(value)
-    assert not any(len(text) > 4 and text in line for line in lines)  # no value
+    assert not any(len(text) > 4 and text in line for line in lines)  # the log holds no value
 
 
 def test_a_line_names_organization_document_record_field_and_reason(bench: Bench, log: Log) -> None:

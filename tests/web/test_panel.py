@@ -1,4 +1,4 @@
-"""What the browser gets: an opened panel, its language, its links, and what its sections say."""
+"""The browser's view: an opened panel, its language, its links, and the words of its sections."""
 
 import html
 import re
@@ -11,7 +11,7 @@ from panel.web.sections import SECTIONS
 from tests.conftest import MakePanel, Panel, attribute, rows_of, seal_of, state_of, words_of
 from tests.web.opened import panel_of, whole
 
-CLOSED = 'id="closed-'  # behind it stands what is closed
+CLOSED = 'id="closed-'  # the fold of the closed records
 
 
 def section_states(text: str) -> dict[str, str]:
@@ -158,7 +158,8 @@ def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
     assert "<a " not in panel.section("quotes", panel.proven()).text
 
 
-# -- what the sections say -------------------------------------------------------------------------
+# -- the words of the sections
+# ------------------------------------------------------------------------
 
 
 def test_closed_orders_are_counted_and_totals_kept_per_currency_and_payment(panel: Panel) -> None:
@@ -222,7 +223,7 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "phrase"),
     [
         ({"status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
         ({"status": "verified", "verification_status": "verified"}, "CNPJ {cnpj} CNPJ checked"),
@@ -234,7 +235,7 @@ def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> No
     ],
 )
 def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands(
-    panel: Panel, fields: dict[str, str], said: str
+    panel: Panel, fields: dict[str, str], phrase: str
 ) -> None:
     document = {**panel.office.organizations[42], **fields, "city": None, "state": None}
     document |= {"country": None, "legal_name": None}
@@ -242,8 +243,8 @@ def test_verified_means_that_the_tax_id_was_checked_in_whichever_field_it_stands
         del document["verification_status"]
     panel.office.put("organization", 42, document)
     words = words_of(panel.section("organization", panel.proven("healthy")).text)
-    assert said.format(cnpj=document["cnpj"]) in words
-    assert ("Status" in words) is ("Status" in said)
+    assert phrase.format(cnpj=document["cnpj"]) in words
+    assert ("Status" in words) is ("Status" in phrase)
     assert "erified" not in words
 
 

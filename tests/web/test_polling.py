@@ -1,11 +1,11 @@
-"""When a panel asks again: arithmetic with clocks as arguments."""
+"""The poll interval: arithmetic with clocks as arguments."""
 
 import pytest
 
 from panel.web.polling import IDLE_SECONDS, LATE_SECONDS, SOON_SECONDS, CpuLoad, choose_pause
 from tests.conftest import Clock
 
-EVEN = 0.5  # no jitter
+EVEN = 0.5  # the chance without jitter
 
 
 @pytest.mark.parametrize(

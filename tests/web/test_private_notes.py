@@ -1,4 +1,5 @@
-"""A sentence as a private note: written once, whoever clicks and whoever dies."""
+"""A sentence as a private note: written once, whichever agents click and whichever processes
+die."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from tests.web.copying import copied, copies, first_row
 
 @pytest.fixture
 def signed(make_panel: MakePanel) -> tuple[Panel, str]:
-    """A panel whose agents sign in, and the seal of one who did."""
+    """A panel whose agents sign in, and the seal of an agent who has signed in."""
     panel = make_panel(PANEL_AGENT_PROOF="access-token")
     return panel, sign_in(panel)
 
@@ -91,7 +92,7 @@ def test_many_clicks_in_many_processes_write_one_note(
 
 
 def leave_lease(panel: Panel, sentence: str, row: str, ago: float) -> None:
-    """The row of a process that began so many seconds ago, and was killed."""
+    """Leave the row of a process that began so many seconds ago, and was killed."""
     began = time.time() - ago
     values = {"conversation": 101, "mark": make_mark(101, "orders", int(row), sentence)}
     values |= {"begun_at": began, "leased_until": began + NOTE_LEASE_SECONDS}
@@ -104,7 +105,7 @@ def leave_lease(panel: Panel, sentence: str, row: str, ago: float) -> None:
 def test_a_process_that_died_in_between_doubles_nothing_and_loses_nothing(
     signed: tuple[Panel, str], has_arrived: bool, is_kept: bool
 ) -> None:
-    """`is_kept`: does this Chatwoot keep what the writer called the message?"""
+    """`is_kept`: whether this Chatwoot keeps the writer's id of the message."""
     panel, seal = signed
     row = first_row(panel, seal, "orders")
     sentence = copied(copies(panel, seal, "orders", row))[1]
@@ -114,7 +115,7 @@ def test_a_process_that_died_in_between_doubles_nothing_and_loses_nothing(
         panel.chat.add_message(
             101, sentence, message_type=1, private=True, source_id=mark if is_kept else None
         )
-    for talk in range(50):  # since then the conversation went on
+    for talk in range(50):  # the conversation went on since then
         panel.chat.add_message(101, f"message {talk}")
     answer = note(panel, seal, row)
     assert outcome(answer) == ("written_before" if has_arrived else "written")

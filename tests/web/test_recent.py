@@ -1,4 +1,4 @@
-"""Recent: what changed since the customer was last spoken to, from the hooks that we kept."""
+"""Recent changes: the hooks that were kept since the customer last had an answer."""
 
 import re
 import time
@@ -21,7 +21,7 @@ _numbers = count(1)
 
 
 def ring(panel: Panel, kind: str, subject: object, organization: int = 42) -> None:
-    """The plugin's hook, by its door."""
+    """Send a hook of the plugin to its route."""
     data = {"organization_id": organization, "id": subject}
     moment = datetime.now(UTC).isoformat()
     body = {"event": kind, "timestamp": moment, "data": data, "id": f"recent-{next(_numbers)}"}
@@ -29,7 +29,7 @@ def ring(panel: Panel, kind: str, subject: object, organization: int = 42) -> No
 
 
 def recent(panel: Panel, scenario: str = "healthy", language: str = "en") -> str:
-    """The line, empty where there is none."""
+    """Return the line; empty where there is none."""
     headers = {"Accept-Language": language}
     key = panel.open(scenario).request.headers["Authorization"].split()[1]
     page = panel.ask("POST", "/contact", key, data=panel.hints(scenario), headers=headers).text
@@ -38,7 +38,8 @@ def recent(panel: Panel, scenario: str = "healthy", language: str = "en") -> str
 
 
 def set_moments(panel: Panel, waits: float | None, answered_at: float | None = None) -> None:
-    """The customer waits since then; or an agent answered then, and nobody waits."""
+    """Set the beginning of the customer's wait, or the moment of an agent's answer after which
+    nobody waits."""
     talk = panel.chat.conversations[101]
     talk["created_at"] = int(time.time() - 30 * DAY)
     items = [{**talk["messages"][0], "created_at": int(waits)}] if waits else []
@@ -48,7 +49,7 @@ def set_moments(panel: Panel, waits: float | None, answered_at: float | None = N
 
 
 def show(panel: Panel, at: float, organization: int = 42, kind: str = "shown") -> None:
-    """A row of the access log: an agent was shown the company then."""
+    """Write a row of the access log: an agent was shown the company then."""
     row = {"at": at, "what": kind, "agent": 3, "conversation": 9, "organization": organization}
     row |= dict.fromkeys(("proof", "link", "source", "note"), "")
     with panel.services.database.begin() as connection:
@@ -83,11 +84,12 @@ def test_it_is_told_since_the_company_was_opened_before_the_customer_began_to_wa
     set_moments(panel, waits=time.time() - DAY)
     ring(panel, "order.paid", 501)
     date_hooks(panel, time.time() - 5 * DAY)
-    assert "order 501 paid" in recent(panel)  # nobody had opened it: since the conversation began
+    # The panel was never opened, so changes count from the conversation's beginning.
+    assert "order 501 paid" in recent(panel)
     show(panel, time.time() - 6 * DAY)
     show(panel, time.time() - 3 * DAY, organization=43)
     show(panel, time.time() - 3 * DAY, kind="uncovered")
-    show(panel, time.time() - 60)  # the same customer's question, opened again
+    show(panel, time.time() - 60)  # the same question of the customer, opened again
     assert "order 501 paid" in recent(panel)
     show(panel, time.time() - 4 * DAY)
     assert recent(panel) == ""

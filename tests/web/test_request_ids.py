@@ -15,7 +15,7 @@ GIVEN = "0123456789abcdef-from.the_proxy"
 
 
 def shown(html: str) -> str:
-    """What an agent reads beside the code."""
+    """Return the id that an agent reads beside the code."""
     match = re.search(r"<samp>([^<]*)</samp>", html)
     return match[1] if match else ""
 
@@ -53,7 +53,8 @@ def test_what_is_no_id_is_replaced(make_panel: MakePanel, wrong: str) -> None:
 def test_it_stands_beside_every_code_that_an_agent_reads(
     panel: Panel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And in the line that says what the agent saw; a code that several see is drawn for each."""
+    """The id stands in the line about the agent's view, too; a code is drawn for each agent
+    separately."""
     caplog.set_level(logging.INFO, "panel")
     seal = seal_of(panel.open().text)
     panel.section("quotes", seal)

@@ -1,4 +1,5 @@
-"""Requests without a right proof, and malformed ones: a clear refusal, and nobody is asked."""
+"""Requests without a right proof, and malformed ones: a clear refusal, without calls to the
+worlds."""
 
 from typing import Any
 
@@ -170,7 +171,7 @@ def test_what_is_not_there_is_a_clear_4xx(
     standing: Panel, method: str, path: str, status: int
 ) -> None:
     request = requests.Request(method, standing.url).prepare()
-    request.url = standing.url + path  # as it stands, dots and all
+    request.url = standing.url + path  # unchanged, with its dots
     with requests.Session() as session:
         answer = session.send(request, allow_redirects=False, timeout=10)
     assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""What an opened row tells: people, what follows from what, and what others typed."""
+"""The contents of an opened row: people, the chain of records, and texts that others typed."""
 
 import re
 from typing import Any
@@ -116,7 +116,7 @@ def test_a_quote_of_the_same_product_that_names_another_entitlement_renews_nothi
 
 
 def test_a_back_office_without_the_chain_tells_none(panel: Panel) -> None:
-    """Its routes may not be there, or not for this secret's user."""
+    """The routes may be missing, or closed to this secret's user."""
     panel.office.licenses[42][2]["entitlement_id"] = 999
     answer = ask(panel, "licenses", 4203, panel.proven())
     assert (answer.status_code, state_of(answer.text)) == (200, "fresh")
@@ -124,7 +124,8 @@ def test_a_back_office_without_the_chain_tells_none(panel: Panel) -> None:
     assert "Paid by" not in answer.text
 
 
-# -- what others typed -----------------------------------------------------------------------------
+# -- texts that others typed
+# ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("subject", TYPED)

@@ -1,4 +1,4 @@
-"""An opened row: what it costs, in every state, and nobody else's."""
+"""An opened row: its cost, its states, and that it opens only the organization's own records."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from panel.web.sections import SECTIONS
 from tests.conftest import Clock, MakePanel, Panel, attribute, seal_of, state_of, words_of
 from tests.web.opened_rows import RECORDS, ask
 
-# What is told of each by the demo's MIDDAG Account, as an agent of a proven customer reads it.
+# The demo's facts about each record, as an agent of a proven customer reads them.
 TOLD = {
     "orders": (
         *("Plugin Relatórios", "R$209.00", "Subtotal R$418.00", "Tax R$22.00", "Total R$440.00"),

@@ -1,4 +1,4 @@
-"""Seals: what ends them, what they open, and every one that does not hold."""
+"""Seals: their end, the records that they open, and every kind of invalid one."""
 
 from hashlib import sha256
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
-from panel.auth.tokens import SEAL_SECONDS, Seal, derive_launch_key
+from panel.auth.seal import Seal
+from panel.auth.tokens import SEAL_SECONDS, derive_launch_key
 from panel.demo.worlds import AGENT, SECRET
 from panel.web.labels import CAUSES
 from panel.web.sections import SECTIONS
@@ -36,7 +37,7 @@ class JustNow(Earlier):
 
 
 def forged(secret: str, payload: object, signer: type[TimestampSigner] = TimestampSigner) -> str:
-    """A seal as its owner would make it: who knows the secret can."""
+    """Make a seal, as anybody can who knows the secret."""
     maker = URLSafeTimedSerializer(
         derive_launch_key(f"seal {secret}"),
         salt="seal",
@@ -82,7 +83,7 @@ def test_a_seal_that_does_not_hold_is_a_401_and_the_back_office_is_not_asked(
 
 def test_a_seal_with_any_sign_changed_is_invalid(standing: Panel) -> None:
     seal = seal_of(standing.open("healthy").text)
-    # Without the last sign: base64 has two bits there that mean nothing.
+    # The last sign is left out, because two of its bits mean nothing in base64.
     for at in range(0, len(seal) - 1, 7):
         other = "A" if seal[at] != "A" else "B"
         answer = standing.section("orders", seal[:at] + other + seal[at + 1 :])

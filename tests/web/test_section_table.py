@@ -1,4 +1,4 @@
-"""The tables that make a section agree; its HTML is shared with those alone who see the same."""
+"""The tables of a section agree; its HTML is shared only between agents who see the same."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jinja2 import StrictUndefined, UndefinedError
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.disclosure import VALUE_KINDS
 from panel.environment.variables import RECORDS
@@ -66,9 +66,9 @@ def test_a_name_that_no_template_was_given_is_an_error(standing: Panel) -> None:
         standing.app.jinja_env.get_template("sections/orders.html").render()
 
 
-# -- what is shared ----------------------------------------------------------------------------
+# -- shared HTML ---------------------------------------------------------------------------
 
-# Another value of each field, that a section may have at another time.
+# For each field another value, which a section may have at another time.
 OTHERS: dict[str, Any] = {
     "state": "late",
     "version": "another",
@@ -80,13 +80,13 @@ OTHERS: dict[str, Any] = {
     "whole": True,
     "collapsed": True,
 }
-# The section is in the key by its name, and its selection by the version of what was read.
+# The key has the section's name, and in place of its selection the version of the copy.
 NAMED = {"section": "name", "selection": "version"}
 
 
 def make_late_view(panel: Panel) -> SectionView:
-    """All that a view can say is shown when its section is late."""
-    for number in range(7000, 7030):  # more than the line of the closed orders draws by itself
+    """Make a late section, which shows every part of a view."""
+    for number in range(7000, 7030):  # more than the fold of the closed orders draws by itself
         panel.office.put("orders", 42, {"id": number, "status": "completed"})
     reading = panel.services.back_office.read(
         SECTIONS["orders"].document, 42, CacheControl.NO_CACHE
@@ -105,7 +105,7 @@ def test_every_field_of_a_view_is_in_the_key() -> None:
 
 @pytest.fixture
 def signing(make_panel: MakePanel) -> Panel:
-    """Where it is known who the agent is, a section may be collapsed."""
+    """A panel with proven agents, whose sections may be collapsed."""
     return make_panel(PANEL_AGENT_PROOF="access-token")
 
 
@@ -124,7 +124,7 @@ def test_what_changes_the_html_changes_the_key(request: pytest.FixtureRequest, n
 
 
 def test_the_selection_follows_from_the_version(panel: Panel) -> None:
-    """It is the one thing that is drawn and not in the key itself."""
+    """The selection is the one part that is drawn and does not stand in the key."""
     seal = panel.proven()
     before = panel.section("orders", seal).text
     panel.office.put("orders", 42, {**panel.office.orders[42][0], "id": 4299})
@@ -164,7 +164,7 @@ def test_what_where_when_and_in_which_language_is_in_the_key(
 
 
 def test_nothing_of_an_agent_is_in_the_key(standing: Panel) -> None:
-    """Of a seal, the organization alone; its trust says whether the section is masked."""
+    """Only a seal's organization stands in the key; its trust decides whether values are masked."""
     names = {field.name for field in fields(SharedKey)}
     assert names & {field.name for field in fields(Seal)} == {"organization"}
     view, keys = SectionView(SECTIONS["orders"], "loading"), set()

@@ -14,20 +14,21 @@ from tests.web.policies import FORWARDED, policy_of
 
 PERMISSIONS = "camera=(), microphone=(), geolocation=()"
 STORE, ASK = "no-store", "no-cache"
-# What is fetched, and no page: opened as one, it could neither do anything nor be framed.
+# The policy of fetched fragments: opened as a page, a fragment can neither run a script nor be
+# framed.
 LOCKED = {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One answer: what was asked, with which proof, and what it has to be."""
+    """An answer: its request and proof, and its right headers."""
 
     rule: str
     method: str
     status: int
     type: str
     proof: str = ""  # key, seal or secret
-    path: str = ""  # the rule itself
+    path: str = ""  # the path of the rule by default
     cache: str = STORE
 
     def __str__(self) -> str:
@@ -41,6 +42,8 @@ ROWS = (
     Row("/", "GET", 200, HTML),
     Row("/", "HEAD", 200, HTML),
     Row("/", "PUT", 405, JSON),
+    Row("/dialogs/<name>", "GET", 200, HTML, "", "/dialogs/uncover"),
+    Row("/dialogs/<name>", "GET", 404, JSON, "", "/dialogs/nothing"),
     Row("/contact", "POST", 200, HTML, "key"),
     Row("/contact", "POST", 403, HTML),
     Row("/contact", "PUT", 405, JSON),
@@ -84,6 +87,7 @@ ROWS = (
     Row("/metrics", "GET", 401, JSON, "forwarded"),
     Row("/sync/hooks", "POST", 415, JSON),
     Row("/sync/hooks", "GET", 405, JSON),
+    Row("/sync/openapi.json", "GET", 200, JSON),
     Row("/sync/chatwoot", "POST", 401, JSON),
     Row(STATIC, "GET", 200, "text/javascript; charset=utf-8", "", "/static/panel.js", ASK),
     Row(STATIC, "GET", 404, JSON, "", "/static/nothing.js", ASK),
@@ -115,7 +119,7 @@ def test_every_answer_carries_the_headers_that_protect_it(standing: Panel, row: 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     is_page = (row.rule, row.status) == ("/", 200)
-    # Where no script may run, nothing can ask for a permission.
+    # Without scripts, an answer cannot ask for a permission.
     assert headers.get("Permissions-Policy") == (PERMISSIONS if is_page else None)
     assert headers["Cache-Control"] == row.cache
     assert not re.search(r"\d", headers.get("Server", ""))
@@ -139,7 +143,7 @@ def test_every_answer_carries_the_headers_that_protect_it(standing: Panel, row: 
 
 
 def test_a_file_that_is_kept_for_ever_is_protected_and_has_no_entity_tag(standing: Panel) -> None:
-    """It is never asked for again, so nobody needs to know whether it is still the same."""
+    """A browser never asks for the file again, so it needs no ETag."""
     for name in re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', standing.ask("GET", "/").text):
         answer = standing.ask("GET", name)
         assert policy_of(answer) == LOCKED
@@ -181,7 +185,7 @@ def test_under_a_prefix_the_policy_names_our_own_path_and_never_the_whole_host(
     [
         ("https://chat.example.com:8443/panel", ["https://chat.example.com:8443/panel/static/"]),
         ("https://chat.example.com/panel", []),
-        ("https://chat.example.com", []),  # a whole host is never named
+        ("https://chat.example.com", []),  # a host without a path is never named
         ("https://chat.example.com/other", []),
     ],
 )

@@ -1,4 +1,5 @@
-"""A choice between companies: what decides stands beside each, and costs no read at the opening."""
+"""A choice between companies: the deciding facts stand beside each, and cost no read at the
+opening."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""What a template says in cases that no other test comes to; there, a missing name is an error."""
+"""Templates in cases that no other test reaches; a missing name is an error there."""
 
 import re
 
@@ -14,7 +14,7 @@ MACROS = '{% import "_macros.html" as m with context %}'
 
 
 class Visit:
-    """What `refusals` reads of a visit: agent 99 said no to 42."""
+    """The parts of a visit that `refusals` reads: agent 99 refused 42."""
 
     link = Link(CONVERSATION, 101, 42, REFUSED, agent=99, at=1_800_000_000.0)
     found = Identification((), (link,))

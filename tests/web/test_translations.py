@@ -1,4 +1,4 @@
-"""Whatever the panel says, it says in both languages, and the catalog holds nothing else."""
+"""All texts of the panel exist in both languages, and the catalog has no other texts."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ def catalog(locale: str) -> Catalog:
 
 
 def messages(locale: str) -> dict[Text, Message]:
-    """Without the header, whose id is empty."""
+    """Return the messages of a catalog without its header, whose id is empty."""
     return {_text(message.id): message for message in catalog(locale) if message.id}
 
 
@@ -44,7 +44,8 @@ def _text(value: str | list[str] | tuple[str, ...]) -> Text:
 
 
 def in_templates() -> Iterator[Text]:
-    """Every string inside a call of `_` (a default too), and every pair given to `ngettext`."""
+    """Yield every string inside a call of `_` (a default too), and every pair given to
+    `ngettext`."""
     for path in TEMPLATES:
         for call in Environment().parse(path.read_text()).find_all(nodes.Call):
             name = call.node.name if isinstance(call.node, nodes.Name) else ""
@@ -112,7 +113,8 @@ def in_tables() -> Iterator[Text]:
 
 
 def sources() -> set[str]:
-    """How an organization was found: the claims, what a link rests on, and what a search finds."""
+    """Return the ways in which an organization is found: claims, the evidence of links, kinds of
+    search words."""
     claim = {ID_ATTRIBUTE: "42"}
     names = {*directory.KEY_NAMES, links.CONVERSATION, links.CONTACT}
     for own, other in ((claim, {}), ({}, claim)):
@@ -185,7 +187,7 @@ def test_the_catalog_is_what_the_templates_speak(locale: str) -> None:
             assert spoken == forms(catalogue[text])
 
 
-# What stands in a template between its tags, or in an attribute that people hear or see.
+# The text of a template between its tags, or in an attribute that people hear or see.
 CODE = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 NOT_WORDS = re.compile(r"<(title|code|script|svg)\b.*?</\1>", re.DOTALL)
 SPOKEN = re.compile(r"\b(?:title|aria-label|alt|placeholder)=([\"'])(.*?)\1")

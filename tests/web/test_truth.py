@@ -13,7 +13,7 @@ import pytest
 import requests
 from werkzeug.wrappers import Request, Response
 
-from panel.auth.tokens import Seal
+from panel.auth.seal import Seal
 from panel.demo.faults import FAULTS
 from panel.demo.worlds import AGENT, serve
 from panel.web.sections import SECTIONS
@@ -30,7 +30,7 @@ from tests.conftest import (
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# What the cache holds before the question; the number is the organization's.
+# The states of the cache before the request; the numbers are organizations.
 NONE, FRESH, AGED, TOUCHED, EMPTY = 201, 202, 203, 204, 205
 CACHE = (NONE, FRESH, AGED, TOUCHED, EMPTY)
 ROW = 7
@@ -62,7 +62,7 @@ Asked = dict[tuple[str, int], requests.Response]
 
 
 def seal(panel: Panel, organization: int) -> str:
-    """An agent's, for the healthy conversation: the organization stands in the seal alone."""
+    """Return an agent's seal for the healthy conversation; only the seal names the organization."""
     own_seal = Seal(AGENT, "shared-secret", 1, 101, 301, organization, "proven")
     return panel.services.seals.sign(own_seal)
 
@@ -80,7 +80,7 @@ def fill(panel: Panel, organization: int, rows: bool = True) -> None:
 def ask_all(
     panel: Panel, organizations: Iterable[int], ask: Callable[[str, str], requests.Response]
 ) -> Asked:
-    """Every section of every organization, all at once."""
+    """Request every section of every organization, all at once."""
     pairs = [(name, number) for number in organizations for name in SECTIONS]
     seals = {number: seal(panel, number) for _, number in pairs}
     with ThreadPoolExecutor(min(len(pairs), 80)) as pool:
@@ -95,7 +95,7 @@ def prepare(panel: Panel, *bases: int) -> None:
         for number in CACHE:
             fill(panel, base + number, rows=number != EMPTY)
     ask_all(panel, [base + number for base in bases for number in (AGED, EMPTY)], panel.section)
-    panel.clock.advance(400)  # past every time to live
+    panel.clock.advance(400)  # beyond every time to live
     ask_all(panel, [base + number for base in bases for number in (FRESH, TOUCHED)], panel.section)
     for base in bases:
         for name in SECTIONS:
@@ -104,7 +104,7 @@ def prepare(panel: Panel, *bases: int) -> None:
 
 
 def told(answer: requests.Response) -> tuple[str, str | None]:
-    """State and code of the one section that the answer holds."""
+    """Return state and code of the one section of the answer."""
     states = re.findall(r'data-state="(\w+)"', answer.text)
     assert len(states) == 1, answer.text[:300]
     code = re.search(r'<section[^>]* data-code="([^"]*)"', answer.text)
@@ -114,7 +114,7 @@ def told(answer: requests.Response) -> tuple[str, str | None]:
 def expected(name: str, number: int, fault: str) -> tuple[str, str | None]:
     without, with_copy = TABLE[fault]
     empty = number == EMPTY and name != "organization"
-    # Beside records that cannot be read, "none" is not known.
+    # With unreadable records, the panel cannot tell that there are none.
     if empty and with_copy[0] == "fresh" and fault != "oddrecords":
         return "empty", None
     return without if number == NONE else with_copy
@@ -126,7 +126,8 @@ def test_the_table_names_every_way_to_fail() -> None:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
-    """Every fault × every state of the cache × every section, asked together."""
+    """The answers for every fault × every state of the cache × every section, requested
+    together."""
     bases = {fault: 1000 * at for at, fault in enumerate(TABLE, 1)}
     with (
         worlds_on_sockets() as worlds,

@@ -1,4 +1,4 @@
-"""One WordPress for all of a run's tests, and a receiver of hooks; each test finds both empty."""
+"""A WordPress for all tests of a run, and a receiver of hooks; each test finds both empty."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def _installed() -> Iterator[Site]:
     if names := missing():
         pytest.skip(ABSENT.format(", ".join(names)))
     with installation() as site:
-        site.get()  # the tables are made, the job is scheduled
+        site.get()  # this makes the tables, and schedules the job
         yield site
 
 
@@ -26,7 +26,8 @@ def _receiving() -> Receiver:
 
 @pytest.fixture
 def receiver(_receiving: Receiver) -> Iterator[Receiver]:
-    """A panel's stand-in on a socket. It ends before the site is cleaned: no drain may go on."""
+    """A stand-in for the panel on a socket, which ends before the site is cleaned, so that no
+    drain goes on."""
     _receiving.forget()
     _receiving.start()
     yield _receiving
@@ -36,7 +37,8 @@ def receiver(_receiving: Receiver) -> Iterator[Receiver]:
 
 @pytest.fixture
 def site(_installed: Site, receiver: Receiver) -> Iterator[Site]:
-    """The WordPress, set up for the receiver, with an empty queue and nothing known."""
+    """The WordPress, set up for the receiver, with an empty queue and no facts about the
+    sending."""
     _installed.extra = ""
     _installed.defines.clear()
     _installed.configure(

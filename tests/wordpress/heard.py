@@ -1,4 +1,4 @@
-"""What the must-use plugin heard of an event."""
+"""The hooks that the must-use plugin sends for an event."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ ENTITY = "array( 'id' => 7, 'organization_id' => 42 )"
 
 
 def hear(site: Site, receiver: Receiver, code: str, number: int = 1) -> list[Arrival]:
-    """What arrives after a request in which this PHP ran, once so many did."""
+    """Run PHP in a request; returns the hooks once so many have arrived."""
     visit = site.visit(code)
     assert visit.answer.status_code == 200, visit.answer.text
     poll(lambda: len(receiver.arrivals) >= number, 10)

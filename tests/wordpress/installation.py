@@ -14,7 +14,7 @@ from tests.wordpress.sites import Site
 
 PLUGIN = ROOT / "deploy/wordpress"
 PLAYED = Path(__file__).resolve().parent / "site"
-CHILDREN = 5  # of PHP-FPM, its default: a drain takes one of them
+CHILDREN = 5  # PHP-FPM's default number of children; a drain takes one of them
 FPM = """[global]
 error_log = {folder}/fpm.log
 daemonize = no
@@ -74,7 +74,7 @@ update_option( 'stylesheet', 'plain' );
 
 
 def put_files(root: Path, plugins: bool) -> None:
-    """WordPress's files, a theme that shows next to nothing; our plugin and the one that plays."""
+    """Put WordPress's files, an almost empty theme, our plugin, and the test plugins in place."""
     shutil.copytree(WORDPRESS, root, ignore_dangling_symlinks=True)
     content = root / "wp-content"
     theme = content / "themes/plain"
@@ -89,7 +89,7 @@ def put_files(root: Path, plugins: bool) -> None:
 
 
 def put_configurations(folder: Path, root: Path, port: int, fpm: int) -> None:
-    """The configurations of PHP-FPM and nginx, which listen on these ports."""
+    """Write the configurations of PHP-FPM and nginx, which listen on these ports."""
     is_root = os.geteuid() == 0
     user = "user = www-data\ngroup = www-data" if is_root else ""
     text = FPM.format(folder=folder, user=user, port=fpm, children=CHILDREN, environment="")
@@ -109,7 +109,7 @@ populate_network( 1, '{host}', 'admin@example.com', 'Network', '/', false );
 
 
 def make_network(site: Site) -> None:
-    """A network of two sites: / and /second/. Wants a fresh installation."""
+    """Make a network of two sites, / and /second/, of a fresh installation."""
     site.configure(WP_ALLOW_MULTISITE="true")
     site.php(NETWORK.format(host=site.host))
     site.configure(
@@ -126,7 +126,7 @@ def make_network(site: Site) -> None:
 
 @contextmanager
 def built_in_server(site: Site) -> Iterator[Site]:
-    """The same WordPress behind PHP's own server: nothing there can end a response early."""
+    """Serve the same WordPress by PHP's own server, which cannot end a response early."""
     port = free_port()
     other = replace(site, url=f"http://127.0.0.1:{port}")
     other.configure()
@@ -139,7 +139,7 @@ def built_in_server(site: Site) -> Iterator[Site]:
 
 @contextmanager
 def installation(plugins: bool = True) -> Iterator[Site]:
-    """Everything, from an empty folder to a WordPress that answers; `plugins`: ours are there."""
+    """Install all parts, from an empty folder to a WordPress that answers; `plugins`: with ours."""
     place = Path(tempfile.mkdtemp(prefix="panel-wordpress-"))
     place.chmod(0o755)
     with ExitStack() as stack:

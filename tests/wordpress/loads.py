@@ -1,4 +1,4 @@
-"""Events in numbers, and how fast they must be."""
+"""Many events, and their limits of time."""
 
 import logging
 

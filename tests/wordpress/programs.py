@@ -19,7 +19,7 @@ ABSENT = "NO WORDPRESS HERE: the must-use plugin was not tried ({} not found; te
 
 
 def find(pattern: str) -> str | None:
-    """A program by the pattern of its name; Debian keeps servers off the PATH."""
+    """Find a program by the pattern of its name; Debian keeps servers off the PATH."""
     folders = [*os.environ["PATH"].split(os.pathsep), "/usr/sbin", "/usr/local/sbin"]
     files = [file for folder in folders for file in sorted(Path(folder).glob(pattern))]
     return str(files[-1]) if files else None
@@ -51,7 +51,7 @@ def await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 30)
 
 @contextmanager
 def running(command: list[str], port: int, log: Path, **options: Any) -> Iterator[None]:
-    """A server in the foreground, until the block ends."""
+    """Run a server in the foreground, until the block ends."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, **options
@@ -60,7 +60,7 @@ def running(command: list[str], port: int, log: Path, **options: Any) -> Iterato
         await_port(port, process)
         yield
     finally:
-        # Its workers, too, where they have a group of their own.
+        # The workers are ended too, where they have a group of their own.
         end = os.killpg if options.get("process_group") == 0 else os.kill
         end(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -72,7 +72,7 @@ def running(command: list[str], port: int, log: Path, **options: Any) -> Iterato
 
 @contextmanager
 def database(folder: Path) -> Iterator[int]:
-    """A MariaDB with the durability of its defaults; yields its port."""
+    """Run a MariaDB with the durability of its defaults; yields its port."""
     data = folder / "mysql"
     data.mkdir()
     options = ["--user=mysql"] if os.geteuid() == 0 else []

@@ -1,4 +1,4 @@
-"""Where hooks arrive when no panel is needed: it answers as the panel does, or as a test says."""
+"""A receiver of hooks for tests without a panel: answers as the panel does, or as a test sets."""
 
 import json
 import socket
@@ -32,7 +32,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that is no panel's, or a refusal of it."""
+    """An answer of another server, or a refusal of the panel."""
 
     status: int
     body: str = ""
@@ -48,9 +48,10 @@ def refusal(status: int, code: str, **headers: str) -> Reply:
 
 
 class Receiver:
-    """Takes hooks on loopback. `delay`: seconds before each answer; `reply`: instead of taking it.
+    """Takes hooks on loopback. `delay`: seconds before each answer; `reply`: the answer that is
+    given without taking the hook.
 
-    `hang` set: nobody is answered until it is cleared. Ids are remembered, as the panel does.
+    `hang` set: no request is answered until it is cleared. Ids are remembered, as the panel does.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """As a panel that is gone: its port refuses, its connections are cut."""
+        """Stop like a panel that is gone: the port refuses, and connections are cut."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
@@ -93,16 +94,17 @@ class Receiver:
         return [arrival.record for arrival in self.arrivals]
 
     def await_records(self, number: int, seconds: float = 30) -> float:
-        """Seconds until so many distinct records have arrived; fails after the deadline."""
+        """Return the seconds until so many distinct records have arrived; fails after the
+        deadline."""
         return poll(lambda: len(set(self.records)) == number, seconds)
 
     @property
     def doubled(self) -> int:
-        """How many records came more than once under different ids."""
+        """Return the number of records that came more than once under different ids."""
         return sum(n > 1 for n in Counter((a.event, a.record) for a in self.arrivals).values())
 
     def greet(self, connection: socket.socket) -> int:
-        """The number of a new connection."""
+        """Return the number of a new connection."""
         self._sockets.add(connection)
         self.connections += 1
         return self.connections
@@ -153,7 +155,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet for head and body: else each answer takes 40 ms
+    wbufsize = -1  # head and body go in one packet: otherwise each answer takes 40 ms
     server: _Server
 
     def setup(self) -> None:

@@ -1,4 +1,4 @@
-"""A WordPress as a test uses it: visits, PHP of its own, its queue, what it complained about."""
+"""A WordPress as tests use it: visits, PHP code, its queue, its complaints."""
 
 import os
 import re
@@ -45,7 +45,7 @@ require_once ABSPATH . 'wp-settings.php';
 
 @dataclass
 class Visit:
-    """A customer's request: what they were answered, and how long they waited in seconds."""
+    """A customer's request: the answer, and the wait in seconds."""
 
     answer: requests.Response
     seconds: float
@@ -58,7 +58,7 @@ class Visit:
 
 @dataclass
 class Site:
-    """One WordPress. `defines`: what stands in its wp-config.php, beside the database."""
+    """A WordPress. `defines`: the constants of its wp-config.php, beside the database's."""
 
     folder: Path
     root: Path
@@ -89,7 +89,7 @@ class Site:
         fresh.replace(file)
 
     def php(self, code: str, *, load: bool = True, seconds: float = 120, **env: str) -> str:
-        """Run PHP in a process of its own, with WordPress loaded: what an import does."""
+        """Run PHP in a process of its own, with WordPress loaded, as an import does."""
         head = f"$_SERVER['HTTP_HOST'] = '{self.host}'; require '{self.root}/wp-load.php';"
         ended = self.start_php(head + code if load else code, **env).communicate(timeout=seconds)
         return ended[0].decode()
@@ -116,7 +116,7 @@ class Site:
         return requests.get(self.url + path, params=params, timeout=60)
 
     def visit(self, code: str = "", path: str = "/", seconds: float = 120) -> Visit:
-        """A customer's request, in which this PHP runs once everything is loaded."""
+        """Make a customer's request, in which this PHP runs once WordPress is loaded."""
         begun = time.monotonic()
         answer = requests.post(
             self.url + path, data={"tests_run": code}, timeout=seconds, allow_redirects=False
@@ -128,18 +128,19 @@ class Site:
         return int(self.sql("SELECT COUNT(*) FROM wp_middag_panel_hooks")[0][0])
 
     def known(self, name: str) -> str:
-        """A fact about the sending; '' when it was never noted."""
+        """Return a fact about the sending; '' when it was never noted."""
         value = self.sql(f"SELECT value FROM wp_middag_panel_state WHERE name = '{name}'")
         return value[0][0] if value else ""
 
     def await_rest(self) -> None:
-        """Until nobody sends."""
+        """Wait until no process sends."""
         poll(lambda: self.sql(LEASE) == [["0"]], 60)
 
     def outlast(self) -> None:
-        """Until no process stays for the next try, as if the panel had been away for a day.
+        """Wait until no process stays for the next try, as if the panel had been away for a day.
 
-        Said again and again, for the process may be about to note that it began just now.
+        The fact is written again and again, because a process may be about to note that it began
+        just now.
         """
 
         def rests() -> bool:
@@ -152,7 +153,7 @@ class Site:
         self.sql("UPDATE wp_middag_panel_state SET value = 0 WHERE name = 'paused_until'")
 
     def settle(self) -> None:
-        """Empty the queue, wait until no process sends any more, and forget what is known."""
+        """Empty the queue, wait until no process sends, and forget the facts about the sending."""
         self.sql("DELETE FROM wp_middag_panel_hooks")
         self.sql("DELETE FROM wp_middag_panel_state WHERE name <> 'lease'")
         self.await_rest()
@@ -165,14 +166,14 @@ class Site:
 
     @property
     def complaints(self) -> list[str]:
-        """What PHP and WordPress wrote into their logs that concerns us."""
+        """Return the lines of PHP's and WordPress's logs that concern us."""
         files = [self.folder / name for name in ("php.log", "debug.log")]
         lines = [line for f in files if f.exists() for line in f.read_text().splitlines()]
         return [line for line in lines if re.search("middag", line, re.IGNORECASE)]
 
 
 def poll(condition: Callable[[], object], seconds: float = 30.0) -> float:
-    """Seconds until the condition held; fails when it does not within the deadline."""
+    """Return the seconds until the condition held; fails when it does not within the deadline."""
     begun = time.monotonic()
     while not condition():
         assert time.monotonic() < begun + seconds, "waited in vain"

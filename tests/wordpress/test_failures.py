@@ -1,4 +1,4 @@
-"""What the plugin makes of each answer: nothing is lost, and an administrator reads why."""
+"""The plugin after each kind of answer: nothing is lost, and an administrator reads the cause."""
 
 import time
 
@@ -17,13 +17,13 @@ def page(status: int, **headers: str) -> Reply:
 
 
 def health(site: Site) -> tuple[str, str]:
-    """Site Health's word, and what it tells the administrator."""
+    """Return Site Health's word and its text for the administrator."""
     code = "$t = MiddagPanelHooks\\Site_Health::test(); echo $t['status'], '|', $t['label'], '. ',"
     word, words = site.php(code + " wp_strip_all_tags( $t['description'] );").split("|")
     return word, words
 
 
-# What every hook meets: they all wait, in order, and Site Health says what to do.
+# Answers that every hook meets: all hooks wait, in order, and Site Health names the remedy.
 WRONG = {
     "moved": (page(301, Location="https://elsewhere.example/"), "points elsewhere (https://elsew"),
     "moved for now": (page(302, Location="/login"), "points elsewhere"),
@@ -118,7 +118,8 @@ def test_the_panel_says_how_long_to_wait(site: Site, receiver: Receiver) -> None
 
 
 def try_again(site: Site, age: int = 86400) -> int:
-    """One try, as if the panel had been away for so long; the seconds until the next one."""
+    """Make a try, as if the panel had been away for so long; returns the seconds until the next
+    one."""
     site.outlast()
     since = int(time.time()) - age
     site.sql(f"UPDATE wp_middag_panel_state SET value = {since} WHERE name = 'failing_since'")
@@ -155,7 +156,8 @@ def test_pauses_grow_to_an_hour_and_hooks_wait_for_a_week(site: Site, receiver: 
 def test_without_curl_wordpress_s_own_client_sends(
     site: Site, receiver: Receiver, function: str
 ) -> None:
-    """cURL's functions are there or not; one connection or one for each hook."""
+    """Some or all of cURL's functions may be missing: hooks share a connection, or each has its
+    own."""
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
     code = head + "tests_fire('middag/entitlement/suspended', 1, 20);"
     site.start_php(code, disable=function).communicate(timeout=60)

@@ -1,4 +1,5 @@
-"""What the must-use plugin hears: every name, every shape of an argument, on a real WordPress."""
+"""The events that the must-use plugin hears: every name, every shape of an argument, on a real
+WordPress."""
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.wordpress.receiver import Receiver
 from tests.wordpress.sites import Site, poll
 
 NAMED = sorted(name for name in KINDS if not name.endswith("*"))
-# The groups that take any event; the last parts are MIDDAG's documented ones and made-up ones.
+# The groups that take any event; the last parts are documented names of MIDDAG, and invented ones.
 ANY = [
     *(f"entitlement.{end}" for end in ("created", "provisioned", "reactivated", "status_changed")),
     *(f"quote.{end}" for end in ("rejected", "status_changed", "viewed")),
@@ -65,7 +66,8 @@ def test_three_spellings_of_one_event_are_one_hook(site: Site, receiver: Receive
 
 
 def test_what_is_no_event_of_ours_is_left_alone(site: Site, receiver: Receiver) -> None:
-    """Filters of that name give their value back; the plumbing of MIDDAG's bus is nobody's news."""
+    """Filters of that name return their value unchanged; internal events of MIDDAG's bus are not
+    sent."""
     code = f"""
         do_action( 'middag/bus/async_delivery', 7 );
         do_action( 'middag/ticket.renamed', {ENTITY} );
@@ -233,7 +235,8 @@ def test_what_belongs_to_nobody_is_dropped(site: Site, receiver: Receiver) -> No
 def test_an_organization_is_looked_up_when_the_action_did_not_tell_it(
     site: Site, receiver: Receiver
 ) -> None:
-    """The license knows its entitlement, and that its organization: written after the action."""
+    """The license names its entitlement, and the entitlement its organization; both are written
+    after the action."""
     code = """
         $post = array( 'post_type' => 'middag_thing', 'post_title' => 'A' );
         $entitlement = wp_insert_post( $post );

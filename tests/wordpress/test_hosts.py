@@ -1,4 +1,4 @@
-"""What hosts do to a WordPress: functions that are gone, a deaf site, caches, a broken table."""
+"""Hosts' troubles of a WordPress: missing functions, a deaf site, caches, a broken table."""
 
 import socket
 import statistics
@@ -19,7 +19,7 @@ def fire(first: int, last: int | None = None) -> str:
 
 @contextmanager
 def plugin(site: Site, code: str, place: str = "mu-plugins/tests-host.php") -> Iterator[None]:
-    """One more file of PHP in wp-content."""
+    """Add a file of PHP to wp-content."""
     file = site.root / "wp-content" / place
     file.write_text(f"<?php\n{code}\n")
     try:
@@ -49,7 +49,7 @@ SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The table is full'"""
 
 @contextmanager
 def refusing(site: Site) -> Iterator[None]:
-    """The table of hooks takes no row."""
+    """Let the table of hooks refuse rows."""
     site.sql(REFUSES)
     try:
         yield
@@ -74,7 +74,7 @@ def test_what_the_database_does_not_keep_is_sent_at_once(site: Site, receiver: R
         )
         assert output == "The database does not keep hooks."
         site.sql("DELETE FROM wp_posts WHERE post_type = 'middag_organization'")
-    assert site.complaints == []  # none was lost
+    assert site.complaints == []  # no hook was lost
 
 
 def test_what_is_lost_is_counted_in_the_log(site: Site, receiver: Receiver) -> None:
@@ -106,10 +106,10 @@ def test_a_table_that_cannot_be_read_is_never_shown_as_nothing(
 
 @contextmanager
 def deaf_address() -> Iterator[str]:
-    """An address that answers no connection: whoever tries it waits."""
+    """An address that answers no connection, so that a client waits."""
     with socket.create_server(("127.0.0.1", 0), backlog=1) as server, ExitStack() as stack:
         address = server.getsockname()
-        for _ in range(4):  # the queue is full, and nobody takes anyone out of it
+        for _ in range(4):  # the queue is full, and no process accepts its connections
             waits = stack.enter_context(socket.socket())
             waits.setblocking(False)
             waits.connect_ex(address)
@@ -119,14 +119,14 @@ def deaf_address() -> Iterator[str]:
 def test_a_site_that_cannot_reach_itself_makes_one_customer_wait_and_no_other(
     site: Site, receiver: Receiver
 ) -> None:
-    """On a server that cannot end a response early; the scheduler's own job sends."""
+    """The server cannot end a response early, and the scheduler's own job sends."""
     with deaf_address() as address, built_in_server(site) as other:
         url = f"add_filter( 'admin_url', function () {{ return '{address}/ajax.php'; }} );"
         with plugin(site, url):
             site.configure(DISABLE_WP_CRON="true")
             other.visit(fire(1))
             visits = [other.visit(fire(record)).seconds for record in range(2, 12)]
-            assert statistics.median(visits) < 0.9  # of the second that each would wait
+            assert statistics.median(visits) < 0.9  # without this, each would wait for a second
             assert site.waiting == 11
             other.php("define( 'DOING_CRON', true ); MiddagPanelHooks\\Wake::after_request();")
             receiver.await_records(11)

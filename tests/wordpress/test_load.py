@@ -12,8 +12,8 @@ from tests.wordpress.loads import fire, tell
 from tests.wordpress.receiver import Receiver, refusal
 from tests.wordpress.sites import Site, poll
 
-MOST_MILLISECONDS = 5.0  # of an action, in the median: what it adds to a customer's request
-MOST_INSERTS = 3  # the same in INSERTs of this machine, whose disk somebody else may keep busy
+MOST_MILLISECONDS = 5.0  # the time that an action adds to a customer's request, in the median
+MOST_INSERTS = 3  # the same in INSERTs of this machine, whose disk other programs may keep busy
 INSERTS = """
     global $wpdb;
     $wpdb->query( 'CREATE TABLE IF NOT EXISTS wp_tests_rows ( id SERIAL )' );
@@ -28,14 +28,15 @@ INSERTS = """
 
 
 def check_fast(site: Site, median: float) -> str:
-    """An action costs its request one INSERT and a little more; the measured numbers as words."""
+    """Check that an action costs little more than an INSERT; returns the measured numbers as
+    words."""
     insert = statistics.median(site.visit(INSERTS).json)
     assert median < max(MOST_MILLISECONDS, MOST_INSERTS * insert)
     return f"an action {median:.2f} ms, an INSERT {insert:.2f} ms"
 
 
 def test_an_event_every_second_on_a_quiet_site(site: Site, receiver: Receiver) -> None:
-    """Nobody else visits: each event is delivered at once, not with the next one."""
+    """Without other visitors, each event is delivered at once, and not with the next one."""
     took, waited = [], []
     for record in range(1, 13):
         begun = time.monotonic()
@@ -86,13 +87,13 @@ def test_processes_at_once_while_a_slow_panel_takes(
         f"all within {time.monotonic() - begun:.0f} s",
     )
     assert receiver.doubled == 0
-    assert receiver.tries == fired  # one drain at a time: none is posted twice
+    assert receiver.tries == fired  # a single drain runs at a time, so no hook is posted twice
     assert statistics.median(visits) < 1
 
 
 @pytest.mark.parametrize("refuses", [True, False], ids=["no connection", "503"])
 def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuses: bool) -> None:
-    """Nobody visits after it came back: a process has stayed, for a while."""
+    """A process waits for the panel's return, so no later visit is needed."""
     if refuses:
         receiver.stop()
     else:
@@ -113,7 +114,7 @@ def test_a_panel_that_is_away_for_a_while(site: Site, receiver: Receiver, refuse
 
 
 def test_more_than_one_process_can_send_in_its_time(site: Site, receiver: Receiver) -> None:
-    """Nobody visits: when the twenty seconds of one process are over, it starts the next."""
+    """A process starts the next one when its twenty seconds are over, so no visit is needed."""
     receiver.delay = 0.3
     site.visit(fire(1, 80))
     waited = receiver.await_records(80, 60)
@@ -196,5 +197,6 @@ def test_twenty_saves_of_one_record_wait_as_one(site: Site, receiver: Receiver) 
 
 
 def test_the_log_is_silent(site: Site) -> None:
-    """After all of the above: no notice of PHP, no error of the database, at E_ALL."""
+    """After all tests above, at E_ALL, PHP's and the database's logs have no notice and no
+    error."""
     assert site.complaints == []

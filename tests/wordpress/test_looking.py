@@ -1,4 +1,4 @@
-"""What an administrator sees and presses: Tools, Site Health, WP-CLI, on a real WordPress."""
+"""The administrator's screens and commands: Tools, Site Health, WP-CLI, on a real WordPress."""
 
 import html
 import re
@@ -43,7 +43,7 @@ def administrator(site: Site) -> Administrator:
 
 
 def rows(text: str) -> dict[str, str]:
-    """The page's table: label to value."""
+    """Return the page's table: label to value."""
     pairs = re.findall(r'<tr><th scope="row"[^>]*>(.*?)</th><td>(.*?)</td></tr>', text)
     return {html.unescape(label): html.unescape(value) for label, value in pairs}
 

@@ -90,7 +90,7 @@ def test_the_log_of_the_network_is_silent(network: Site) -> None:
 
 
 def test_a_server_that_cannot_end_a_response_early(site: Site, receiver: Receiver) -> None:
-    """There the request rings, and another one sends."""
+    """There the request starts another one, which sends."""
     with built_in_server(site) as other:
         receiver.delay = 0.3
         visits = [other.visit(fire(record)) for record in range(1, 21)]

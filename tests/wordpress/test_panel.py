@@ -1,6 +1,6 @@
-"""The panel before a real WordPress: what it shows is what WordPress holds, and it hears a change.
+"""The panel before a real WordPress: it shows WordPress's records, and hears of changes.
 
-The REST API is played there by site/tests-api.php, out of posts and their meta.
+There site/tests-api.php stands in for the REST API, with posts and their meta.
 """
 
 import html
@@ -45,7 +45,7 @@ def order(status: str, **fields: Any) -> dict[str, Any]:
 
 
 def make(site: Site, domain: str, fields: dict[str, Any]) -> int:
-    """A record in WordPress; its id."""
+    """Make a record in WordPress; returns its id."""
     body = json.dumps(fields)
     return int(
         site.php(f"echo tests_make( '{domain}', json_decode( <<<'J'\n{body}\nJ\n, true ) );")
@@ -54,8 +54,8 @@ def make(site: Site, domain: str, fields: dict[str, Any]) -> int:
 
 @pytest.fixture
 def panel(site: Site, tmp_path: Path) -> Iterator[Panel]:
-    """A panel that reads this WordPress, which posts its hooks to it; both are of one mind."""
-    site.sql(f"DELETE FROM wp_posts WHERE ID = {ACME}")  # whoever else had the number
+    """A panel that reads this WordPress, which posts its hooks to the panel; both start alike."""
+    site.sql(f"DELETE FROM wp_posts WHERE ID = {ACME}")  # another record may have had the number
     with before(site, tmp_path) as panel:
         yield panel
     site.sql("DELETE FROM wp_posts WHERE post_type LIKE 'middag%'")
@@ -73,7 +73,7 @@ def before(site: Site, folder: Path) -> Iterator[Panel]:
 
 
 def received(panel: Panel) -> list[tuple[str, int | None, str | None]]:
-    """Kind, organization and record of each hook that the panel has kept, in their order."""
+    """Return kind, organization and record of each hook that the panel has kept, in order."""
     with panel.services.database.connect() as connection:
         rows = connection.execute(hooks.select().order_by(hooks.c.received_at)).all()
     return [(row.kind, row.organization, row.subject) for row in rows]
@@ -84,7 +84,7 @@ def text_of(body: str) -> str:
 
 
 def open_rows_of(html: str) -> list[int]:
-    """Without those that stand behind the line of what is closed, which comes last."""
+    """Return the shown rows, without those in the fold of closed records, which comes last."""
     return rows_of(html.partition('class="more closed"')[0])
 
 
@@ -122,7 +122,7 @@ def test_none_in_wordpress_is_none_in_the_panel(site: Site, panel: Panel) -> Non
 
 @dataclass(frozen=True)
 class Odd:
-    """What the panel shows of an odd record, and what it must never show of it."""
+    """The panel's words about an odd record, and texts that it must never show."""
 
     shown: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
@@ -185,7 +185,8 @@ def test_an_odd_record_is_shown_as_it_is_meant(site: Site, panel: Panel, oddity:
 
 
 def test_a_whole_float_is_never_shown_as_cents(site: Site, panel: Panel) -> None:
-    """PHP writes (float) '100.00' as 100: nothing in this answer tells what it counts."""
+    """PHP writes (float) '100.00' as 100, and nothing in this answer tells whether that counts
+    cents."""
     make(site, "organization", ORGANIZATION)
     number = make(site, "order", order("processing", total="100.00", oddity="floats"))
     body = panel.section("orders", panel.proven("healthy", ACME)).text
@@ -220,15 +221,15 @@ def test_an_odd_list_is_shown_whole(site: Site, panel: Panel, oddity: str) -> No
 
 
 def test_a_change_in_wordpress_is_seen_in_the_panel(site: Site, panel: Panel) -> None:
-    """By the hook: the copy would be good for another minute."""
+    """The hook makes the panel read again: the copy's time would last for another minute."""
     make(site, "organization", ORGANIZATION)
     number = make(site, "order", order("processing"))
-    poll(lambda: len(received(panel)) >= 2)  # their own hooks
+    poll(lambda: len(received(panel)) >= 2)  # the hooks of the records themselves
     seal = panel.proven("healthy", ACME)
     assert rows_of(panel.section("orders", seal).text) == [number]
     code = f"update_post_meta( {number}, 'status', 'completed' );"
     site.visit(code)
-    assert rows_of(panel.section("orders", seal).text) == [number]  # nobody has rung
+    assert rows_of(panel.section("orders", seal).text) == [number]  # no hook has come
     site.visit(f"do_action( 'middag/order.completed', {number} );")
     poll(lambda: ("order.completed", ACME, str(number)) in received(panel))
     assert open_rows_of(panel.section("orders", seal).text) == []

@@ -1,4 +1,4 @@
-"""docs/hooks.md, followed literally on a fresh WordPress by somebody who knows nothing else."""
+"""docs/hooks.md, followed literally on a fresh WordPress by a reader who knows nothing else."""
 
 import os
 import re
@@ -24,7 +24,7 @@ WORDS = re.search(r"\*\*It works when the page says \"(.*?)\"", TEXT.replace("\n
 
 
 def execute(commands: str, folder: Path, **environ: str) -> str:
-    """All that a shell prints that runs these commands in the folder."""
+    """Return the output of a shell that runs these commands in the folder."""
     environ = {"PATH": os.environ["PATH"], **environ}
     ended = subprocess.run(
         ["sh", "-ec", commands],

@@ -1,4 +1,4 @@
-"""Posts and orders that stand in for events, filters, and nothing of ours reaches the customer."""
+"""Posts and orders that stand in for events, filters, and customers who notice nothing."""
 
 import json
 from typing import Any
@@ -100,7 +100,7 @@ def test_filters_add_actions_and_change_hooks(site: Site, receiver: Receiver) ->
     assert [arrival.event for arrival in arrived] == ["quote.accepted", "order.updated"]
 
 
-# -- nothing of ours reaches the customer ----------------------------------------------------------
+# -- customers notice nothing ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_nothing_but_questions_is_called(site: Site, receiver: Receiver) -> None
 
 
 def test_the_database_of_who_fired_is_as_before(site: Site, receiver: Receiver) -> None:
-    """The number of their own last row, above all."""
+    """Above all, the number of the caller's own last row stays right."""
     code = f"""
         global $wpdb;
         $wpdb->query( "INSERT INTO {{$wpdb->options}} ( option_name, option_value )
@@ -152,7 +152,7 @@ def test_the_database_of_who_fired_is_as_before(site: Site, receiver: Receiver) 
 def test_a_transaction_that_is_rolled_back_takes_its_hooks_along(
     site: Site, receiver: Receiver
 ) -> None:
-    """What did not happen is not told; and nobody waits for a transaction that is open."""
+    """A change that did not happen is not sent, and nothing waits for an open transaction."""
     code = f"""
         global $wpdb;
         $wpdb->query( 'START TRANSACTION' );

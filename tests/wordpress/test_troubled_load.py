@@ -1,4 +1,5 @@
-"""The must-use plugin in trouble, on a real WordPress: whoever dies or hangs loses nothing."""
+"""The must-use plugin in trouble, on a real WordPress: a process that dies or hangs loses
+nothing."""
 
 import time
 
@@ -24,7 +25,7 @@ def test_a_repeat_while_its_row_is_being_posted_is_sent_again(
 
 @pytest.mark.parametrize("end", ["posix_kill( getmypid(), SIGKILL );", "str_repeat( 'x', 1e9 );"])
 def test_a_request_that_dies_loses_nothing(site: Site, receiver: Receiver, end: str) -> None:
-    """The row is there at once, and is sent by whoever comes next."""
+    """The row is there at once, and the next process sends it."""
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
     site.start_php(head + fire(1, 20) + end).communicate(timeout=60)
     site.visit(fire(21))
@@ -33,7 +34,8 @@ def test_a_request_that_dies_loses_nothing(site: Site, receiver: Receiver, end: 
 
 
 def test_a_drain_that_is_killed_loses_nothing(site: Site, receiver: Receiver) -> None:
-    """Its lease ends by itself after half a minute; what it had sent may come again, by its id."""
+    """The drain's lease ends by itself after half a minute; hooks that it had sent may come again,
+    with their ids."""
     receiver.delay = 0.05
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
     process = site.start_php(head + fire(1, 60))
@@ -63,7 +65,7 @@ def test_jobs_of_others_run_on_time_while_the_panel_hangs(site: Site, receiver: 
     site.visit(fire(1, 12))
     late = []
     for number in range(2):
-        site.outlast()  # so that our own job would have to send
+        site.outlast()  # then our own job would have to send
         text = f"time() - 1, 'tests_job', array( {number} )"
         ours = "wp_clear_scheduled_hook( 'middag_panel_drain' );"
         ours += (
@@ -91,7 +93,7 @@ def test_without_the_scheduler_events_are_sent_all_the_same(site: Site, receiver
     site.visit(fire(11, 20))
     site.outlast()
     receiver.start()
-    # Nobody stays after ten minutes, and nothing happens any more: a visitor is enough.
+    # No process stays after ten minutes, and no event comes: a single visitor is enough.
     jobs = "$jobs = _get_cron_array(); $at = wp_next_scheduled( 'middag_panel_drain' );"
     jobs += "wp_clear_scheduled_hook( 'middag_panel_drain' );"
     site.visit(
@@ -111,7 +113,7 @@ def test_a_transaction_that_somebody_left_open_stops_no_drain(
     site.visit(f"{fire(1)} {begin} {fire(2)}")
     receiver.await_records(1)
     poll(lambda: site.waiting == 0)
-    assert receiver.records == [1]  # the other one was taken back, with all that it was about
+    assert receiver.records == [1]  # the other transaction was rolled back, with its hook
 
 
 def test_tables_that_somebody_emptied_stop_no_drain(site: Site, receiver: Receiver) -> None:

@@ -1,6 +1,6 @@
 <?php
 /**
- * What an administrator can do: the same on the Tools page and on the command line. Each answers in words.
+ * The actions of an administrator, on the Tools page and on the command line. Each returns a sentence.
  */
 
 namespace MiddagPanelHooks;
@@ -35,7 +35,7 @@ final class Actions {
 		return call_user_func( array( self::class, $calls[ $name ] ) );
 	}
 
-	/** A hook of a kind that the panel does not know: it is noted there and does nothing. It is not queued. */
+	/** Send a hook of a kind that the panel does not know: the panel notes it and does nothing. It is not queued. */
 	private static function test(): array {
 		$fault = Settings::fault();
 		if ( '' !== $fault ) {

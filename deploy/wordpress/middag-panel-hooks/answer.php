@@ -1,9 +1,9 @@
 <?php
 /**
- * What came back for a hook, and what that means for it.
+ * The answer to a hook, and its meaning.
  *
- * Only the panel's own words count: a page that answers 200 to everything has taken nothing, and a 413 in a
- * proxy's words is no verdict on this hook.
+ * Only the panel's own answer counts. A page that answers 200 to every request has taken no hook, and a proxy's
+ * 413 is no verdict on this hook.
  */
 
 namespace MiddagPanelHooks;
@@ -15,7 +15,7 @@ final class Answer {
 	const TAKEN   = 'taken';
 	/** The panel will never take this one hook. */
 	const REFUSED = 'refused';
-	/** Address or secret are wrong: every hook would fare the same until somebody mends it. */
+	/** Address or secret are wrong: every hook would get this answer until an administrator mends them. */
 	const WRONG   = 'wrong';
 	/** The panel is away, or asks to wait. */
 	const LATER   = 'later';
@@ -49,19 +49,19 @@ final class Answer {
 		return self::WRONG;
 	}
 
-	/** Seconds that the panel asks to wait; 0 when it does not say. */
+	/** Return the seconds that the panel asks us to wait; 0 when it names none. */
 	public function retry_after(): int {
 		$text = $this->headers['retry-after'] ?? '';
 		return preg_match( '~^[0-9]{1,6}$~', $text ) ? min( 3600, (int) $text ) : 0;
 	}
 
-	/** 'accepted', 'duplicate' or 'ignored'; '' when these are not the panel's words. */
+	/** Return 'accepted', 'duplicate' or 'ignored'; '' when another server answered. */
 	public function word(): string {
 		$status = $this->json()['status'] ?? '';
 		return in_array( $status, array( 'accepted', 'duplicate', 'ignored' ), true ) ? $status : '';
 	}
 
-	/** The panel's code for a refusal; '' when these are not the panel's words. */
+	/** Return the panel's code for a refusal; '' when another server answered. */
 	private function code(): string {
 		$code = $this->json()['error']['code'] ?? '';
 		return is_string( $code ) && preg_match( '~^[a-z_]{1,40}$~', $code ) ? $code : '';
@@ -72,7 +72,7 @@ final class Answer {
 		return is_array( $read ) ? $read : array();
 	}
 
-	/** The answer as an administrator needs it. Nothing of the body is quoted but the panel's own code. */
+	/** Describe the answer for an administrator. Of the body, only the panel's own code is quoted. */
 	public function words(): string {
 		$code  = '' === $this->code() ? '' : ' ' . $this->code();
 		$words = array(

@@ -18,7 +18,7 @@ final class Command {
 	}
 
 	/**
-	 * How the sending goes; ends with 1 when something is wrong.
+	 * Show the state of the sending; ends with 1 when something is wrong.
 	 */
 	public function status() {
 		Tables::ensure();
@@ -43,7 +43,7 @@ final class Command {
 	}
 
 	/**
-	 * Send now what waits.
+	 * Send the waiting hooks now.
 	 */
 	public function send() {
 		self::perform( 'send' );
@@ -59,14 +59,14 @@ final class Command {
 	}
 
 	/**
-	 * Send again what was refused, given up, or lacked its organization.
+	 * Send hooks again that were refused or given up, or that lacked their organization.
 	 */
 	public function replay() {
 		self::perform( 'replay' );
 	}
 
 	/**
-	 * Delete what was set aside.
+	 * Delete the hooks that were set aside.
 	 */
 	public function discard() {
 		self::perform( 'discard' );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Sending what waits: one process at a time, in order, for a bounded time, after the response of whoever started it.
+ * Sends the waiting hooks: one process at a time, in order, for a bounded time, after the response of its request.
  */
 
 namespace MiddagPanelHooks;
@@ -13,11 +13,11 @@ final class Drain {
 	/** A pause is a fifth of the time for which the panel has been away: from a second to an hour. */
 	const SHARE         = 5;
 	const LONGEST_PAUSE = 3600;
-	/** What one hook waits that the panel stumbles over, while it takes the others. */
+	/** The wait of a single hook that makes the panel fail, while the panel takes the others. */
 	const OWN_PAUSES = array( 30, 60, 120, 300, 600, 1800, 3600 );
-	/** When an organization that was not found is looked for again. */
+	/** The waits before an organization that was not found is looked up again. */
 	const SEARCHES = array( 30, 120, 600 );
-	/** For so long after the panel went away a process stays and waits, because on a quiet site nobody else comes. */
+	/** So long after the panel went away a process stays and waits, because a quiet site has no other request. */
 	const STAY_SECONDS = 600;
 	const MOST_ROUNDS  = 3;
 
@@ -50,15 +50,15 @@ final class Drain {
 				self::forget_taken();
 				Lease::release();
 			}
-			// A row that came after the last look: its own process found the lease taken, and left it to us.
+			// A row came after the last look: its own process found the lease taken, and left the row to us.
 		} while ( self::has_time() && ! self::pause_left() && Queue::has_due() );
 		if ( self::is_worth_staying() && Queue::is_settling() && ! Wake::ring( true ) && self::$rounds < self::MOST_ROUNDS ) {
-			++self::$rounds; // WordPress cannot call itself: then this process goes on.
+			++self::$rounds; // WordPress cannot call itself, so this process goes on.
 			self::run( $seconds );
 		}
 	}
 
-	/** So that a process that stays for the next try learns that somebody has mended the settings meanwhile. */
+	/** Note the present settings: an administrator may mend them while this process stays for the next try. */
 	private static function note_settings(): void {
 		self::$state = State::all();
 		if ( self::is_outdated() ) {
@@ -83,7 +83,7 @@ final class Drain {
 				usleep( 500000 );
 				continue;
 			}
-			self::forget_taken(); // Else they would be read, and sent, again.
+			self::forget_taken(); // Otherwise they would be read, and sent, again.
 			$groups = self::group( Queue::due() );
 			if ( $groups ) {
 				self::send_all( $groups );
@@ -96,8 +96,8 @@ final class Drain {
 	}
 
 	/**
-	 * Equal events of one record wait together: the newest is sent for all of them, for its id is one that the panel
-	 * has certainly not seen before it happened.
+	 * Equal events of one record wait together, and the newest is sent for all of them. The panel cannot have seen
+	 * the newest id before its event happened.
 	 *
 	 * @return array[][] In the order of the first of each.
 	 */
@@ -110,7 +110,7 @@ final class Drain {
 	}
 
 	private static function send_all( array $groups ): void {
-		$suspect = array(); // A group that failed while nobody knows yet whether the panel is away.
+		$suspect = array(); // A group that failed while it is unknown whether the panel is away.
 		foreach ( $groups as $group ) {
 			if ( ! self::has_time() || ! Lease::renew() ) {
 				return;
@@ -140,23 +140,23 @@ final class Drain {
 		}
 	}
 
-	/** The row with its organization; null when it has none, and then it is not sent. */
+	/** Return the row with its organization; null when it has none: then the row is not sent. */
 	private static function complete( array $row, array $ids ): ?array {
 		$row['organization'] = $row['organization'] ?? Organizations::of( $row );
 		if ( null !== $row['organization'] ) {
 			return $row;
 		}
 		if ( $row['nobodys'] ) {
-			Queue::delete( $ids ); // A record that belongs to no organization: there is nothing to bring in line.
+			Queue::delete( $ids ); // The record belongs to no organization, so the panel has nothing to do.
 		} elseif ( $row['tries'] < count( self::SEARCHES ) ) {
-			Queue::postpone( $ids, self::SEARCHES[ (int) $row['tries'] ], '' ); // It may be assigned in a next step.
+			Queue::postpone( $ids, self::SEARCHES[ (int) $row['tries'] ], '' ); // The organization may be assigned a moment later.
 		} else {
 			Queue::set_aside( $ids, 'unassigned', __( 'No organization could be found for it. The filter middag_panel_organization can name one.', 'middag-panel-hooks' ) );
 		}
 		return null;
 	}
 
-	/** The panel has spoken about this hook. */
+	/** Take the panel's own answer to a hook. */
 	private static function settle( array $group, Answer $answer ): void {
 		$ids = array_column( $group, 'id' );
 		if ( Answer::REFUSED === $answer->verdict() ) {
@@ -185,14 +185,14 @@ final class Drain {
 		}
 	}
 
-	/** Others get through, so this one hook is at fault: it waits by itself. */
+	/** Let this hook wait alone: the others get through, so it is the one at fault. */
 	private static function blame( array $group, Answer $answer ): void {
 		$row = end( $group );
 		Queue::postpone( array_column( $group, 'id' ), self::OWN_PAUSES[ min( (int) $row['tries'], count( self::OWN_PAUSES ) - 1 ) ], $answer->words() );
 		State::note( array( 'last_error' => $answer->words(), 'last_error_at' => time() ) );
 	}
 
-	/** Nobody gets through: everything waits, longer each time. */
+	/** Let all hooks wait, longer each time, because none gets through. */
 	public static function pause( Answer $answer ): void {
 		$state    = State::all();
 		$failures = (int) ( $state['failures'] ?? 0 );
@@ -212,20 +212,20 @@ final class Drain {
 		self::$state = State::all();
 	}
 
-	/** The panel has taken something: whatever pause there was is over. */
+	/** End the pause, because the panel has taken a hook. */
 	public static function succeed(): void {
 		State::note( array( 'failures' => 0, 'paused_until' => 0 ) );
 		self::$state['failures']     = '0';
 		self::$state['paused_until'] = '0';
 	}
 
-	/** Seconds until the panel is tried again. Other settings are tried at once. */
+	/** Return the seconds until the panel is tried again. Changed settings are tried at once. */
 	private static function pause_left(): int {
 		$left = (int) ( self::$state['paused_until'] ?? 0 ) - time();
 		return $left > 0 && Settings::fingerprint() === ( self::$state['paused_for'] ?? '' ) ? $left : 0;
 	}
 
-	/** Is it worth while to stay for the next try? Not after ten minutes, nor for a long pause. */
+	/** Tell whether to stay for the next try: not after ten minutes, nor for a long pause. */
 	private static function is_worth_staying(): bool {
 		$failing = empty( self::$state['failures'] ) ? 0 : time() - (int) self::$state['failing_since'];
 		return $failing < self::STAY_SECONDS && self::pause_left() <= self::STAY_SECONDS / 4;

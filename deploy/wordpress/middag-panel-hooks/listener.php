@@ -58,7 +58,7 @@ final class Listener {
 	}
 
 	private static function notice( string $name, string $rest ): void {
-		// A name is looked at once; its listener is put back where somebody has removed all of them.
+		// A name is checked once. Its listener is put back where other code has removed all listeners.
 		if ( ! did_action( $name ) || ( isset( self::$listeners[ $name ] ) && ( ! self::$listeners[ $name ] || has_filter( $name, self::$listeners[ $name ] ) ) ) ) {
 			return; // Heard already, or a filter.
 		}
@@ -90,16 +90,16 @@ final class Listener {
 		}
 	}
 
-	/** First in the row: a listener after us may end the request, and the hook is only sent when that is over. */
+	/** Our listener comes first, because a later one may end the request. The hook is sent after the request. */
 	private static function listen( string $name, string $kind ): void {
 		self::$listeners[ $name ] = function ( ...$arguments ) use ( $kind ) {
 			self::hear( $kind, $arguments );
-			return $arguments[0] ?? null; // Should somebody use the name for a filter, too.
+			return $arguments[0] ?? null; // Other code may use the name for a filter, too.
 		};
 		add_action( $name, self::$listeners[ $name ], PHP_INT_MIN, PHP_INT_MAX );
 	}
 
-	/** Nothing that happens in here reaches whoever fired the action. */
+	/** Run the code so that none of its failures reaches the code that fired the action. */
 	public static function hear( string $kind, array $arguments ): void {
 		if ( self::$is_reading ) {
 			return;
@@ -186,12 +186,12 @@ final class Listener {
 		}
 		$domain       = substr( $post->post_type, 7 );
 		$kind         = Names::kind( "$domain.$event" );
-		// What is being deleted has its meta now, and not later.
+		// A post that is being deleted has its meta now, and not later.
 		$organization = 'organization' === $domain || 'deleted' === $event ? Organizations::look_up( $domain, (int) $post->ID ) : null;
 		self::ring( array( self::compose( $kind, (string) $post->ID, $organization, false, array( $post ) ) ) );
 	}
 
-	/** A job that the first version of this plugin has left in the scheduler: its hook is sent by this one. */
+	/** Send the hook of a job that the first version of this plugin has left in the scheduler. */
 	public static function take_over( $body ): void {
 		try {
 			$hook = json_decode( (string) $body, true );

@@ -17,7 +17,7 @@ final class Names {
 	/** The panel takes every event of these, whatever its name. */
 	const OPEN = array( 'order', 'quote', 'license', 'entitlement' );
 
-	/** Of the others it knows these. '*' is what any other name becomes: a doorbell too many costs one look. */
+	/** Of the others it knows these. Any other name becomes '*': a needless hook costs one look. */
 	const EVENTS = array(
 		'organization' => array(
 			'created'      => 'created',
@@ -67,7 +67,7 @@ final class Names {
 		return '' === $event ? '' : substr( "$domain.$event", 0, 100 );
 	}
 
-	/** The domain of a kind: what stands before the dot. */
+	/** Return the domain of a kind: the text before the dot. */
 	public static function domain_of( string $kind ): string {
 		return explode( '.', $kind )[0];
 	}

@@ -39,7 +39,7 @@ final class Organizations {
 		}
 	}
 
-	/** What the meta of this record, or of the one that it came from, says now. */
+	/** Return the organization that the meta of this record, or of its source, names now. */
 	public static function look_up( string $domain, int $record, int $depth = 0 ): ?int {
 		if ( $record <= 0 ) {
 			return null;
@@ -67,7 +67,7 @@ final class Organizations {
 	/** @return mixed */
 	private static function meta( string $domain, int $record, string $key ) {
 		if ( 'order' === $domain && function_exists( 'wc_get_order' ) ) {
-			$order = wc_get_order( $record ); // Its orders may lie in tables of their own.
+			$order = wc_get_order( $record ); // WooCommerce may keep orders in tables of its own.
 			return $order ? $order->get_meta( $key ) : '';
 		}
 		return get_post_meta( $record, $key, true );

@@ -2,7 +2,7 @@
 /**
  * The hooks that wait, a row each.
  *
- * An event only inserts. Everything else is the drain's: it finds equal ones, takes away what was delivered, and
+ * An event only inserts a row. The drain does everything else: it finds equal rows and removes delivered ones. It
  * writes by primary key alone, so that it never locks the place where an event inserts.
  */
 
@@ -12,7 +12,7 @@ defined( 'ABSPATH' ) || exit;
 
 final class Queue {
 	const GIVE_UP_SECONDS = 7 * 86400;
-	const KEEP_SECONDS    = 30 * 86400; // What was refused or given up can be seen, and sent again, so long.
+	const KEEP_SECONDS    = 30 * 86400; // How long refused and given-up hooks can be seen, and sent again.
 	const SETTLE_SECONDS  = 2;
 	const BATCH           = 5000;
 	const COLUMNS         = array( 'uuid', 'site', 'event', 'organization', 'record', 'nobodys', 'occurred_at', 'due_at' );
@@ -82,7 +82,7 @@ final class Queue {
 	}
 
 	/**
-	 * The request is over: save what could not be saved, and let its rows be sent now.
+	 * Called at the end of the request: save the rows that could not be saved, and let all its rows be sent now.
 	 *
 	 * @return array[] Rows that the database still does not take.
 	 */
@@ -111,7 +111,7 @@ final class Queue {
 		return is_array( $rows ) ? $rows : array();
 	}
 
-	/** Is there a row that will be due within a moment? */
+	/** Tell whether a row will be due within a moment. */
 	public static function is_settling(): bool {
 		return self::has( 'due_at <= ' . ( time() + self::SETTLE_SECONDS ) );
 	}
@@ -145,7 +145,7 @@ final class Queue {
 		self::set( $ids, $wpdb->prepare( 'state = %s, reason = %s', $state, self::shorten( $reason ) ) );
 	}
 
-	/** Too old is given up, and what was set aside is forgotten after a month. */
+	/** Give up rows that are too old, and forget rows that were set aside a month ago. */
 	public static function clean_up( string $last_error ): void {
 		global $wpdb;
 		$hooks = Tables::hooks();
@@ -154,7 +154,7 @@ final class Queue {
 		self::delete( $wpdb->get_col( $wpdb->prepare( "SELECT id FROM $hooks WHERE state <> 'waiting' AND occurred_at < %d", time() - self::KEEP_SECONDS ) ) );
 	}
 
-	/** Send again what was set aside, as of now: else it would be too old at once. */
+	/** Send rows again that were set aside. They count as new: otherwise they would be too old at once. */
 	public static function replay(): int {
 		global $wpdb;
 		$ids = $wpdb->get_col( 'SELECT id FROM ' . Tables::hooks() . " WHERE state <> 'waiting'" );
@@ -187,7 +187,7 @@ final class Queue {
 	}
 
 	/**
-	 * Ask the database without a trace: whoever fired the event may read $wpdb->insert_id after it.
+	 * Ask the database without a trace: the code that fired the event may read $wpdb->insert_id afterwards.
 	 *
 	 * @return mixed What the question answers.
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Which record, of which organization, an action is about: read out of whatever its arguments are.
+ * Finds the record and the organization of an action, in arguments of any kind.
  */
 
 namespace MiddagPanelHooks;
@@ -9,7 +9,7 @@ defined( 'ABSPATH' ) || exit;
 
 final class Reader {
 	const ORGANIZATION = array( 'organization_id', 'org_id', 'organization', 'org' );
-	/** Where a signal or an event keeps what it is about. */
+	/** The names under which a signal or an event keeps its subject. */
 	const WITHIN  = array( 'aggregate', 'entity', 'subject', 'model', 'payload', 'data', 'record' );
 	const META    = array( 'organization_id', '_organization_id', 'middag_organization_id', '_middag_organization_id', 'org_id', '_org_id' );
 	const LARGEST = 2147483647; // The panel takes no larger id of an organization.
@@ -20,7 +20,7 @@ final class Reader {
 	 * @return array[] For each record: its id, its organization, whether it says that it has none, and its arguments.
 	 */
 	public static function read( string $domain, array $arguments ): array {
-		// A getter may warn about a missing property; that is no news for anybody's log.
+		// A getter may warn about a missing property, which must not fill a log.
 		set_error_handler(
 			function () {
 				return true;
@@ -53,7 +53,7 @@ final class Reader {
 		return array( $record, $organization, $nobodys && null === $organization );
 	}
 
-	/** Everything that may hold an answer: each argument, then what lies within it, then the named ones together. */
+	/** Return all places of an answer: each argument, then the values within it, then the named ones together. */
 	private static function things( string $domain, array $arguments ): array {
 		$things = array();
 		$named  = array_filter( $arguments, 'is_string', ARRAY_FILTER_USE_KEY );
@@ -62,7 +62,7 @@ final class Reader {
 				continue;
 			}
 			if ( self::is_organization( $argument ) && 'organization' !== $domain ) {
-				continue; // Its id is no record's.
+				continue; // The id is no record's.
 			}
 			$things[] = $argument;
 			foreach ( array_merge( array( $domain ), self::WITHIN ) as $name ) {
@@ -76,7 +76,7 @@ final class Reader {
 	}
 
 	/**
-	 * The first answer of any thing to any of the names that can be used.
+	 * Return the first usable answer of any thing to any of the names.
 	 *
 	 * @param bool $empty Set when a thing had such a name, but nothing in it.
 	 */
@@ -88,14 +88,14 @@ final class Reader {
 				if ( null !== $usable ) {
 					return $usable;
 				}
-				// WordPress's own posts answer to every name, with ''.
+				// WordPress's own posts answer '' to every name.
 				$empty = $empty || ( $found && ! $value && ! $thing instanceof \WP_Post );
 			}
 		}
 		return null;
 	}
 
-	/** An organization that was given beside the record: middag/license.activated( $license, $organization ). */
+	/** Find an organization beside the record: middag/license.activated( $license, $organization ). */
 	private static function organization_among( array $arguments ): ?int {
 		foreach ( $arguments as $argument ) {
 			if ( self::is_organization( $argument ) ) {
@@ -105,7 +105,7 @@ final class Reader {
 		return null;
 	}
 
-	/** The id of an organization, after that of the record: middag/order.paid( 505, 42 ). The posts say whether it is one. */
+	/** Find an organization's id behind the record's: middag/order.paid( 505, 42 ). The posts tell whether it is one. */
 	private static function organization_by_id( array $arguments ): ?int {
 		foreach ( array_slice( array_values( $arguments ), 1 ) as $argument ) {
 			$number = is_scalar( $argument ) ? self::number( $argument ) : null;
@@ -123,7 +123,7 @@ final class Reader {
 		return is_object( $thing ) && (bool) preg_match( '~(^|\\\\)(middag_?)?organi[sz]ation_?(entity|model|dto|data)?$~i', get_class( $thing ) );
 	}
 
-	/** A usable id of an organization, also out of an organization or an object that stands for an id. */
+	/** Return a usable id of an organization, also from an organization or an object that stands for an id. */
 	public static function number( $value, int $depth = 0 ): ?int {
 		if ( ( is_array( $value ) || is_object( $value ) ) && $depth < 2 ) {
 			foreach ( array( 'id', 'ID', 'value' ) as $name ) {
@@ -141,7 +141,7 @@ final class Reader {
 		return $whole && $value > 0 && $value <= self::LARGEST ? (int) $value : null;
 	}
 
-	/** What an object that stands for an id is as a text; null when it is none. */
+	/** Return the text of an object that stands for an id; null for any other object. */
 	private static function written( $value ): ?string {
 		if ( is_array( $value ) || ! method_exists( $value, '__toString' ) ) {
 			return null;
@@ -178,7 +178,7 @@ final class Reader {
 		return array( $arguments );
 	}
 
-	/** Numbered from any start (array_filter leaves holes), and each an object, an array, or the id of one. */
+	/** Tell whether this is a list: numbered with or without holes (array_filter), of objects, arrays or ids. */
 	private static function is_list_of_records( array $list ): bool {
 		foreach ( $list as $key => $record ) {
 			if ( ! is_int( $key ) || ! ( is_array( $record ) || is_object( $record ) || null !== self::number( $record ) ) ) {
@@ -188,7 +188,7 @@ final class Reader {
 		return array() !== $list;
 	}
 
-	/** A record's id: digits mostly, but any short plain text will do. */
+	/** Return a record's id: mostly digits, but any short plain text is accepted. */
 	private static function text( $value ): ?string {
 		if ( is_array( $value ) || is_object( $value ) ) {
 			$value = self::number( $value ) ?? self::written( $value );

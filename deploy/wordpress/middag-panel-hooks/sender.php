@@ -1,7 +1,7 @@
 <?php
 /**
- * The one HTTP request that we make. With cURL all of a drain's hooks go over one connection; WordPress's own
- * client would open one for each, and is used where there is no cURL.
+ * The HTTP request that sends a hook. With cURL all of a drain's hooks go over one connection. WordPress's own
+ * client would open a connection for each hook, and is used where cURL is missing.
  */
 
 namespace MiddagPanelHooks;
@@ -119,7 +119,7 @@ final class Sender {
 		};
 	}
 
-	/** What is longer than a panel's answer can be is read, and not kept. */
+	/** Read the answer. Bytes beyond the length of a panel's answer are not kept. */
 	private static function read_body( string &$received ): callable {
 		return function ( $connection, $part ) use ( &$received ) {
 			$received .= substr( $part, 0, self::LARGEST_ANSWER - strlen( $received ) );
@@ -127,7 +127,7 @@ final class Sender {
 		};
 	}
 
-	/** Certificates are checked as WordPress checks them. */
+	/** Check certificates as WordPress does. */
 	private static function trust( string $address ): array {
 		/** This filter is documented in wp-includes/class-wp-http.php */
 		$verify = (bool) apply_filters( 'https_ssl_verify', true, $address );
@@ -138,7 +138,7 @@ final class Sender {
 		);
 	}
 
-	/** The proxy of wp-config.php, WP_PROXY_HOST and its like. */
+	/** Use the proxy of wp-config.php (WP_PROXY_HOST and so on). */
 	private static function proxy( string $address ): array {
 		$proxy = new \WP_HTTP_Proxy();
 		if ( ! $proxy->is_enabled() || ! $proxy->send_through_proxy( $address ) ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where the panel is, the secret that it shares with WordPress, and the prefix of the plugin's actions.
+ * The address of the panel, the secret that it shares with WordPress, and the prefix of the plugin's actions.
  *
  * Each is looked for as a constant, in the environment, and as an option (the name in lower case).
  */
@@ -11,14 +11,14 @@ defined( 'ABSPATH' ) || exit;
 
 final class Settings {
 	const ADDRESS = array( 'MIDDAG_PANEL_URL' );
-	// The second name is the one that MIDDAG's own settings would have: it puts MIDDAG_ before each.
+	// MIDDAG puts MIDDAG_ before the names of its own settings: the second name has that form.
 	const SECRET  = array( 'CHATWOOT_CONTACT_VIEW_SECRET', 'MIDDAG_CHATWOOT_CONTACT_VIEW_SECRET' );
 	const PREFIX  = array( 'MIDDAG_PANEL_PREFIX' );
 	const DEFAULT_PREFIX = 'middag/';
 
-	/** Where hooks are posted to; '' when the setting is missing or no address. */
+	/** Return the address for hooks; '' when the setting is missing or is no address. */
 	public static function address(): string {
-		// Whoever copied the address of the dashboard app has a launch key after the #: it is not ours.
+		// The address of the dashboard app, if it was copied, has a launch key after the #, which is left out.
 		$address = preg_replace( '~[?#].*$~s', '', trim( self::find( self::ADDRESS )[0] ) );
 		$address = rtrim( $address, '/' );
 		if ( ! preg_match( '~^https?://[^/\s@]+~i', $address ) ) {
@@ -44,7 +44,7 @@ final class Settings {
 		return $prefixes ? $prefixes : array( self::DEFAULT_PREFIX );
 	}
 
-	/** What is wrong with the settings, in words; '' when hooks can be sent. */
+	/** Return a sentence about a fault of the settings; '' when hooks can be sent. */
 	public static function fault(): string {
 		if ( '' === trim( self::find( self::ADDRESS )[0] ) ) {
 			return __( 'MIDDAG_PANEL_URL is not set.', 'middag-panel-hooks' );
@@ -58,7 +58,7 @@ final class Settings {
 		return '';
 	}
 
-	/** A print of what is set: when it changes, a pause that an earlier setting earned is over. */
+	/** Return a digest of the settings: when it changes, the pause of an earlier setting is over. */
 	public static function fingerprint(): string {
 		return substr( wp_hash( self::address() . '|' . self::secret() ), 0, 16 );
 	}
@@ -86,7 +86,7 @@ final class Settings {
 			/* translators: %s: the name of a constant */
 			return array( (string) constant( $name ), sprintf( __( 'constant %s', 'middag-panel-hooks' ), $name ) );
 		}
-		$value = function_exists( 'getenv' ) ? getenv( $name ) : ''; // Some hosts have taken it away.
+		$value = function_exists( 'getenv' ) ? getenv( $name ) : ''; // Some hosts have removed the function.
 		// A web server hands its own variables over in $_SERVER, and PHP-FPM may have cleared the rest.
 		$value = is_string( $value ) && '' !== $value ? $value : ( $_SERVER[ $name ] ?? $_ENV[ $name ] ?? '' );
 		if ( is_string( $value ) && '' !== $value ) {
@@ -96,7 +96,7 @@ final class Settings {
 		return array( '', '' );
 	}
 
-	/** In a network: this site's option, the network's, the main site's. */
+	/** Return an option: this site's; in a network, else the network's, else the main site's. */
 	private static function option( string $name ): string {
 		$value = get_option( $name, '' );
 		if ( is_multisite() && ( ! is_string( $value ) || '' === $value ) ) {

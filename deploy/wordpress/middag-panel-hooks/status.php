@@ -1,6 +1,6 @@
 <?php
 /**
- * How the sending goes: the facts that Site Health, the Tools page and the command show.
+ * The state of the sending: the facts that Site Health, the Tools page and the command show.
  */
 
 namespace MiddagPanelHooks;
@@ -8,7 +8,7 @@ namespace MiddagPanelHooks;
 defined( 'ABSPATH' ) || exit;
 
 final class Status {
-	const LONG_SECONDS = 600; // A hook that waits longer is worth a word.
+	const LONG_SECONDS = 600; // A hook that waits longer is reported.
 
 	/** @var string */
 	public $fault;
@@ -54,7 +54,7 @@ final class Status {
 		);
 	}
 
-	/** Did the database refuse hooks within the last day? */
+	/** Tell whether the database refused hooks within the last day. */
 	public function is_unkept(): bool {
 		return '' !== $this->database_error || time() - (int) ( $this->state['unkept_at'] ?? 0 ) < 86400;
 	}
@@ -88,7 +88,7 @@ final class Status {
 		return ! empty( $this->state['failures'] );
 	}
 
-	/** Is the scheduler so late that hooks of an outage wait for the next event, or the next visitor? */
+	/** Tell whether the scheduler is so late that hooks of an outage wait for the next event or visitor. */
 	public static function is_scheduler_late(): bool {
 		$next = wp_next_scheduled( Wake::JOB );
 		return $next && time() - $next > Wake::LATE_SECONDS;
@@ -101,7 +101,7 @@ final class Status {
 		return is_array( $rows ) ? $rows : array();
 	}
 
-	/** In the time zone and the format of the site. */
+	/** Write a time in the time zone and the format of the site. */
 	public static function time( $seconds ): string {
 		return $seconds ? (string) wp_date( get_option( 'date_format' ) . ' H:i:s', (int) $seconds ) : __( 'never', 'middag-panel-hooks' );
 	}

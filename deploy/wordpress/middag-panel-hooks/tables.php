@@ -1,9 +1,9 @@
 <?php
 /**
- * The two tables, one pair for a whole network of sites: the hooks that wait, and what is known of the sending.
+ * The two tables, one pair for a whole network of sites: the waiting hooks, and facts about the sending.
  *
- * Hooks have no unique key but their number, so that an INSERT waits for nobody: WooCommerce inserts within
- * transactions, and a key that two customers share would make one wait for the other, or end in a deadlock.
+ * Hooks have no unique key but their number, so that an INSERT never waits. WooCommerce inserts within
+ * transactions: with a unique key, two customers' requests could wait for each other, or end in a deadlock.
  */
 
 namespace MiddagPanelHooks;
@@ -24,7 +24,7 @@ final class Tables {
 		return $wpdb->base_prefix . 'middag_panel_state';
 	}
 
-	/** Once for each site, never within an event: CREATE TABLE would commit a customer's transaction. */
+	/** Make the tables once for each site, never within an event: CREATE TABLE would commit a customer's transaction. */
 	public static function ensure(): void {
 		if ( self::VERSION !== get_option( self::OPTION ) && ! wp_installing() ) {
 			self::create();
@@ -62,7 +62,7 @@ final class Tables {
 	}
 }
 
-/** Facts about the sending. They lie in a table of their own: no cache of options can make them old. */
+/** Facts about the sending, in a table of their own: a cache of options cannot make them old. */
 final class State {
 	/** @return array<string, string> Every fact by its name; what was never noted is missing. */
 	public static function all(): array {
@@ -94,7 +94,7 @@ final class State {
 	}
 }
 
-/** One drain at a time, on however many machines: a lease that its owner renews, and that ends with a dead owner. */
+/** The lease of the one drain, over all machines: its owner renews it, and it ends with a dead owner. */
 final class Lease {
 	const SECONDS = 30;
 
@@ -103,7 +103,7 @@ final class Lease {
 	/** @var int */
 	private static $renewed_at = 0;
 
-	/** Does somebody send? It is asked without a lock. */
+	/** Tell, without a lock, whether a process sends. */
 	public static function is_taken(): bool {
 		global $wpdb;
 		$until = Queue::quietly(
@@ -128,7 +128,7 @@ final class Lease {
 		return 1 === $wpdb->query( $wpdb->prepare( $sql, self::$owner, time() + self::SECONDS, time() ) );
 	}
 
-	/** False when somebody else has taken it meanwhile: then this drain has to end. */
+	/** Renew the lease; returns false when another process has taken it: then this drain has to end. */
 	public static function renew(): bool {
 		global $wpdb;
 		if ( time() - self::$renewed_at < 5 ) {

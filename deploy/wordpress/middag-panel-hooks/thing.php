@@ -1,9 +1,9 @@
 <?php
 /**
- * Asking anything that an action may be given for a value by its name: an array, or an object of any kind.
+ * Asks an argument of an action for a value by its name. The argument may be an array, or an object of any kind.
  *
- * Every way of asking may throw, warn, or not be there; then the next way is tried. Nothing is called that is
- * not a plain question.
+ * Each way of asking may throw, warn or be missing; then the next way is tried. Only methods that plainly return
+ * a value are called.
  */
 
 namespace MiddagPanelHooks;
@@ -12,15 +12,15 @@ defined( 'ABSPATH' ) || exit;
 
 final class Thing {
 	const ARRAYS = array( 'toArray', 'to_array', 'jsonSerialize', 'toPayload', 'to_payload', 'getPayload', 'getArrayCopy', 'getAttributes', 'get_attributes', 'all' );
-	/** Asked as a method of just this name, too. Others, order() or record(), may do something. */
+	/** Names that may be called as a method, too. Methods of other names, order() or record(), may change something. */
 	const PLAIN  = array( 'id', 'value', 'organization_id', 'org_id', 'organization', 'aggregate', 'aggregate_id', 'entity', 'payload' );
 
 	/** @var array<int, array> What the array methods of an object gave, by the object's number. */
 	private static $arrays = array();
-	/** @var object[] They are held, for the number of an object that is gone is given to another one. */
+	/** @var object[] Objects that are held, because PHP gives the number of a freed object to another one. */
 	private static $held = array();
 
-	/** Let go of what was asked. */
+	/** Release the argument. */
 	public static function forget(): void {
 		self::$arrays = array();
 		self::$held   = array();
@@ -40,13 +40,13 @@ final class Thing {
 					return $answer;
 				}
 			} catch ( \Throwable $error ) {
-				continue; // This way is closed; the next one may be open.
+				continue; // This way failed; the next one may work.
 			}
 		}
 		return array( false, null );
 	}
 
-	/** By the name itself, or by any spelling of it: organizationId, OrganizationID, organization-id. */
+	/** Look up the name in any spelling: organizationId, OrganizationID, organization-id. */
 	private static function look_up( array $array, string $name, string $camel ): array {
 		foreach ( array( $name, $camel ) as $key ) {
 			if ( array_key_exists( $key, $array ) ) {
@@ -80,7 +80,7 @@ final class Thing {
 		return array( false, null );
 	}
 
-	/** A public method that asks for nothing. `delete()` and its like have no such names. */
+	/** Call a public method without parameters. Methods like `delete()` have no such names. */
 	private static function is_question( $thing, string $method ): bool {
 		if ( ! method_exists( $thing, $method ) ) {
 			return false;
@@ -103,7 +103,7 @@ final class Thing {
 	public static function arrays_of( $thing ): array {
 		$number = spl_object_id( $thing );
 		if ( $thing instanceof \WP_Post ) {
-			return array(); // It would ask the database for its categories.
+			return array(); // The post would query the database for its categories.
 		}
 		if ( isset( self::$arrays[ $number ] ) ) {
 			return self::$arrays[ $number ];
@@ -142,7 +142,7 @@ final class Thing {
 
 	private static function by_magic( $thing, string $name, string $camel ): array {
 		if ( $thing instanceof \WC_Data ) {
-			return array( false, null ); // It complains about each name in the log.
+			return array( false, null ); // The order writes a complaint about each name into the log.
 		}
 		foreach ( array( $name, $camel ) as $property ) {
 			$value = method_exists( $thing, '__get' ) ? self::silently( $thing, '__get', array( $property ) ) : null;
@@ -159,7 +159,7 @@ final class Thing {
 		return array( false, null );
 	}
 
-	/** What the method gives; null when it throws. */
+	/** Return the method's result; null when it throws. */
 	public static function silently( $thing, string $method, array $arguments ) {
 		try {
 			return $thing->$method( ...$arguments );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Tools → MIDDAG panel hooks: what waits, what went wrong, and the buttons.
+ * Tools → MIDDAG panel hooks: the waiting hooks, the faults, and the buttons.
  */
 
 namespace MiddagPanelHooks;
@@ -15,7 +15,7 @@ final class Tools_Page {
 		add_action( 'admin_post_' . self::SLUG, array( self::class, 'perform' ) );
 	}
 
-	/** In a network the queue is everybody's, so it is the network's administrators who may see it. */
+	/** The right to see the page. In a network all sites share the queue, so only the network's administrators may. */
 	public static function capability(): string {
 		return is_multisite() ? 'manage_network_options' : 'manage_options';
 	}
@@ -33,7 +33,7 @@ final class Tools_Page {
 		add_management_page( $title, $title, self::capability(), self::SLUG, array( self::class, 'show' ) );
 	}
 
-	/** A button was pressed: do it, and show the page with what came of it. */
+	/** Do the action of the pressed button, and show the page with the result. */
 	public static function perform(): void {
 		if ( ! self::is_allowed() ) {
 			wp_die( esc_html__( 'You are not allowed to do this.', 'middag-panel-hooks' ), '', array( 'response' => 403 ) );

@@ -31,7 +31,7 @@ final class Unsaved {
 		}
 	}
 
-	/** Has the panel taken it, or is there nothing that it would need to know? */
+	/** Tell whether the panel has taken the hook, or does not need it. */
 	private static function is_taken( array $row ): bool {
 		$row['organization'] = $row['organization'] ?? Organizations::of( $row );
 		return null === $row['organization'] ? (bool) $row['nobodys'] : Answer::TAKEN === Sender::send( $row )->verdict();

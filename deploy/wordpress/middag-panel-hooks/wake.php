@@ -1,7 +1,7 @@
 <?php
 /**
- * What starts a drain: the end of a request in which something happened, the process before it when its time is
- * over, and WordPress's scheduler. None of them makes anybody wait.
+ * Starts of a drain: the end of a request with an event, the previous drain at the end of its time, and
+ * WordPress's scheduler. None of them makes a visitor wait.
  */
 
 namespace MiddagPanelHooks;
@@ -12,7 +12,7 @@ final class Wake {
 	const JOB      = 'middag_panel_drain';
 	const SCHEDULE = 'middag_panel_five_minutes';
 	const SECONDS  = 300;
-	/** A job so late tells that nobody runs the scheduler. */
+	/** A job that is so late shows that nothing runs the scheduler. */
 	const LATE_SECONDS = 900;
 	/** A long process without a visitor, an import, wakes a drain so often while it works. */
 	const EVERY_SECONDS = 15;
@@ -41,7 +41,7 @@ final class Wake {
 		return $schedules;
 	}
 
-	/** Everything here is answered from what WordPress has loaded anyway. */
+	/** Answer from the values that WordPress has loaded anyway. */
 	public static function prepare(): void {
 		if ( wp_installing() ) {
 			return;
@@ -50,7 +50,7 @@ final class Wake {
 			Tables::ensure();
 			$next = wp_next_scheduled( self::JOB );
 			if ( $next && time() - $next > self::LATE_SECONDS && self::is_scheduler_off() && ! wp_doing_cron() ) {
-				// Nobody runs the scheduler: then visitors do this one job's work.
+				// Nothing runs the scheduler, so visitors do the work of this one job.
 				wp_unschedule_event( $next, self::JOB );
 				self::after_request();
 				$next = false;
@@ -63,7 +63,7 @@ final class Wake {
 		}
 	}
 
-	/** Then only a job of the machine itself, or nobody, calls wp-cron.php. */
+	/** Tell whether only a job of the machine, or nothing, calls wp-cron.php. */
 	public static function is_scheduler_off(): bool {
 		return defined( 'DISABLE_WP_CRON' ) && DISABLE_WP_CRON;
 	}
@@ -75,7 +75,7 @@ final class Wake {
 	public static function after_request(): void {
 		if ( ! self::$is_registered ) {
 			self::$is_registered = true;
-			// Twice, to stand behind the functions that others register while the request ends.
+			// Registered twice, to run after functions that other code registers while the request ends.
 			register_shutdown_function(
 				function () {
 					register_shutdown_function( array( self::class, 'end_request' ) );
@@ -95,7 +95,7 @@ final class Wake {
 			if ( $stays ) {
 				self::finish_response();
 			}
-			// A transaction that somebody left open ends with this process; what we note must not end with it.
+			// A transaction that was left open is rolled back with this process; our notes must not be part of it.
 			$GLOBALS['wpdb']->query( 'ROLLBACK' );
 			Unsaved::send( Queue::settle(), $stays );
 			if ( $stays ) {
@@ -108,7 +108,7 @@ final class Wake {
 		}
 	}
 
-	/** Can this process go on working while nobody waits for it? */
+	/** Tell whether this process can go on working after its response. */
 	private static function can_stay(): bool {
 		return 'cli' === PHP_SAPI || wp_doing_cron() || function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' );
 	}
@@ -118,7 +118,7 @@ final class Wake {
 			ignore_user_abort( true );
 		}
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
-			session_write_close(); // Else the customer's next request would wait for its session.
+			session_write_close(); // Otherwise the customer's next request would wait for its session.
 		}
 		if ( function_exists( 'fastcgi_finish_request' ) ) {
 			fastcgi_finish_request();
@@ -127,7 +127,7 @@ final class Wake {
 		}
 	}
 
-	/** A ring of our own bell: a request of WordPress to itself. */
+	/** Answer the request of WordPress to itself that starts a drain. */
 	public static function answer_ring(): void {
 		$given = isset( $_GET['token'] ) && is_string( $_GET['token'] ) ? $_GET['token'] : '';
 		if ( ! hash_equals( self::token(), $given ) && ! hash_equals( self::token( -1 ), $given ) ) {
@@ -143,12 +143,12 @@ final class Wake {
 		exit;
 	}
 
-	/** Who may ring: WordPress itself, within the hour. More than a wasted moment it would not cost us. */
+	/** Return the proof of WordPress's own request, good for an hour. A forged request would only waste a moment. */
 	private static function token( int $hours = 0 ): string {
 		return wp_hash( self::JOB . '|' . ( intdiv( time(), 3600 ) + $hours ), 'nonce' );
 	}
 
-	/** A drain that is at work sends what came meanwhile. */
+	/** Start no second drain: a running one also sends hooks that come meanwhile. */
 	private static function ring_if_useful(): void {
 		$deaf_for = time() - (int) ( State::all()['deaf_at'] ?? 0 );
 		if ( $deaf_for >= self::DEAF_SECONDS && ! Lease::is_taken() && ! self::ring( false ) ) {
@@ -195,13 +195,13 @@ final class Wake {
 			'Connection: close',
 		);
 		if ( isset( $_SERVER['PHP_AUTH_USER'], $_SERVER['PHP_AUTH_PW'] ) ) {
-			// A site behind a password of the web server: it lets only those through who bring it.
+			// The site may be behind a password of the web server, which the request has to bring.
 			$lines[] = 'Authorization: Basic ' . base64_encode( wp_unslash( $_SERVER['PHP_AUTH_USER'] ) . ':' . wp_unslash( $_SERVER['PHP_AUTH_PW'] ) );
 		}
 		return implode( "\r\n", $lines ) . "\r\n\r\n";
 	}
 
-	/** No answer in time: it works already, on a server that cannot answer before it ends. */
+	/** Without an answer in time the drain already works, on a server that cannot answer before the end. */
 	private static function is_answered( $socket ): bool {
 		stream_set_timeout( $socket, 2 );
 		$line = fgets( $socket );

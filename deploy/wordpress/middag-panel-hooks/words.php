@@ -1,6 +1,6 @@
 <?php
 /**
- * What administrators read, in Portuguese, where the site speaks it. A file of PHP needs no step that builds it.
+ * The texts for administrators in Portuguese, where the site speaks it. A PHP file needs no build step.
  */
 
 namespace MiddagPanelHooks;
@@ -15,7 +15,7 @@ final class Words {
 		add_filter( 'gettext_middag-panel-hooks', array( self::class, 'translate' ), 10, 2 );
 	}
 
-	/** A translation that the site brings itself stands. */
+	/** Translate, unless the site has its own translation. */
 	public static function translate( $translation, $text ) {
 		if ( $translation !== $text || 0 !== strpos( determine_locale(), 'pt' ) ) {
 			return $translation;

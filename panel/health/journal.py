@@ -1,0 +1,43 @@
+"""The newest hook of the journal, noted in the cache, which no backup of the database brings back.
+
+Where the cache knows of a newer hook than the database, an older backup was restored while the
+panel ran. Nothing else tells of it: the lost hooks are known to nobody.
+"""
+
+import time
+
+from panel.data.db import transaction
+from panel.data.inbox import Newest, read_newest
+from panel.errors import PanelError
+from panel.services import Services
+
+KEY = "journal-newest"
+NOTED_SECONDS = 25 * 3600
+
+
+def note_newest(shared: Services) -> None:
+    """Note the newest hook, unless a newer one is noted: that one shows that hooks were lost."""
+    try:
+        newest = _read(shared)
+    except PanelError:
+        return  # the check `database` tells of it
+    if newest.seq > _recall(shared).seq:
+        shared.cache.store.note(KEY, [newest.seq, newest.at], NOTED_SECONDS)
+
+
+def has_lost_hooks(shared: Services) -> bool:
+    """Tell whether a newer hook is noted than the database has. Raises `PanelError`."""
+    noted = _recall(shared)
+    if noted.at < time.time() - NOTED_SECONDS:
+        return False  # a hook that is as old may have been swept
+    return noted.seq > _read(shared).seq
+
+
+def _read(shared: Services) -> Newest:
+    with transaction(shared.database) as connection:
+        return read_newest(connection)
+
+
+def _recall(shared: Services) -> Newest:
+    (noted,) = shared.cache.store.get(KEY)
+    return Newest(int(noted[0]), float(noted[1])) if noted else Newest(0, 0.0)
