@@ -108,7 +108,8 @@ def test_a_storm_loses_doubles_and_invents_nothing(scene: Scene, browser: Browse
 def tell(scene: Scene, watchers: list[Watcher], counts: Counter[str], quiet: float) -> None:
     states = [state for watcher in watchers for state in watcher.states]
     orders = Counter(state["state"] for state in states if state["section"] == "orders")
-    panels = Counter(state["state"] for state in states if not state["section"])
+    openings = [state for state in states if not state["section"]]
+    panels = Counter(f"{state['state']} {state['code']}" for state in openings)
     lines = (
         f"{sum(counts.values())} troubles, {dict(scene.house.killed)} killed",
         f"{len(scene.hook_ids)} hooks: {scene.story.figures()}; quiet {quiet:.0f} s later",
