@@ -108,7 +108,7 @@ def test_a_storm_loses_doubles_and_invents_nothing(scene: Scene, browser: Browse
 def tell(scene: Scene, watchers: list[Watcher], seen: Counter[str], quiet: float) -> None:
     states = [state for watcher in watchers for state in watcher.states]
     orders = Counter(each["state"] for each in states if each["section"] == "orders")
-    panels = Counter(each["state"] for each in states if not each["section"])
+    panels = Counter(f"{each['state']} {each['code']}" for each in states if not each["section"])
     lines = (
         f"{sum(seen.values())} troubles, {dict(scene.house.killed)} killed",
         f"{len(scene.told)} hooks: {scene.story.figures()}; quiet {quiet:.0f} s later",

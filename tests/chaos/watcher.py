@@ -24,7 +24,8 @@ const note = () => {
     read: each.dataset.readAt ?? "", none: !!each.querySelector("[data-empty]"),
     rows: [...each.querySelectorAll("[data-row]")].map((row) => Number(row.dataset.row)),
   }));
-  const whole = { section: "", state: root?.dataset.panel ?? "", rows: [] };
+  const { panel = "", code = "" } = root?.dataset ?? {};
+  const whole = { section: "", state: panel, code, rows: [] };
   for (const each of [whole, ...sections]) {
     const text = JSON.stringify(each);
     if (noted[each.section] === text) continue;
