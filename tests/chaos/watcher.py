@@ -61,8 +61,8 @@ class Watcher:
     def load(self) -> bool:
         """The page itself may be away; then the agent presses reload again."""
         try:
+            self.page.goto("about:blank")  # else the address would differ by its key alone
             self.page.goto(self.scene.launch_url, timeout=5000)
-            self.page.reload(timeout=5000)
         except PlaywrightError:  # the server is gone, or silent
             return False
         self.open()
@@ -110,7 +110,9 @@ def find_inventions(watcher: Watcher) -> list[dict[str, Any]]:
 
 
 def find_losses(watcher: Watcher) -> list[dict[str, Any]]:
-    """Panels that said that the conversation belongs to nobody, once it was known to whom."""
+    """Panels that said, once it was known to whom the conversation belongs, that it belongs to
+    nobody; and those that refused the agent, who may look at any time."""
     known = [at for at, state in enumerate(watcher.states) if state["state"] == "ready"]
-    first = known[0] if known else len(watcher.states)
-    return [each for each in watcher.states[first:] if each["state"] == "unlinked"]
+    later = watcher.states[known[0] :] if known else []
+    refused = [each for each in watcher.states if each["state"] == "denied"]
+    return [*(each for each in later if each["state"] == "unlinked"), *refused]
