@@ -4,7 +4,9 @@ One process with many threads: a request mostly waits for the back office. Two p
 (`--workers 2`) serve more; the cache and the database are shared, so nothing else changes.
 """
 
+import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -13,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +104,7 @@ HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 REFUSED = 2  # the application's exit code for what another start would not change
 
 
+FOLDER_PREFIX = "panel-counters-"
 COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name, which it reads when it is loaded
 
 
@@ -110,10 +114,35 @@ def _share_counters(workers: int) -> None:
     One alone counts in its memory. The folder is of this start: what counts begins at 0.
     """
     os.environ.pop(COUNTERS, None)
+    _remove_dead_folders()
     if workers > 1:
-        os.environ[COUNTERS] = tempfile.mkdtemp(
-            prefix=f"panel-counters-{os.getpid()}-", dir=worker_tmp_dir
-        )
+        prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
+        folder = os.environ[COUNTERS] = tempfile.mkdtemp(prefix=prefix, dir=worker_tmp_dir)
+        _lock_folder(folder)
+
+
+def _lock_folder(folder: str | Path) -> int:
+    """Lock a folder as long as the returned file, or a child's copy of it, is open. Raises
+    `BlockingIOError` while another gunicorn lives that has locked the folder."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _remove_dead_folders() -> None:
+    """Remove the counters of gunicorns that were killed: their folders take memory.
+
+    A folder that is younger than a minute stays, because its gunicorn may not have locked it yet.
+    """
+    for folder in Path(worker_tmp_dir or tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > 60:
+                os.close(_lock_folder(folder))
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def on_exit(_server: object) -> None:

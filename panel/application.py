@@ -1,4 +1,4 @@
-"""create_app: the composition root, which knows everyone; the only reader of the environment."""
+"""create_app: the composition root, which builds all parts; the only reader of the environment."""
 
 import json
 import logging

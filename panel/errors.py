@@ -3,11 +3,11 @@
 PanelError                 code: short, repeatable by an agent to an administrator
 ├── TryLater               may heal by itself: never remembered; a kept copy may stand in
 │   ├── Unreachable        no answer: `timeout`, `network`
-│   ├── Unwell             an answer of its trouble: `http_500`, `rate_limited`
-│   ├── Blocked            somebody before it answered (firewall, proxy, page, another plugin):
+│   ├── Unwell             an answer that reports a fault: `http_500`, `rate_limited`
+│   ├── Blocked            another program answered (firewall, proxy, page, another plugin):
 │   │                      `blocked`, `no_api`, `rest_closed`, `cached_upstream`
-│   ├── Busy               we have no thread left to wait, or somebody else asks: `busy`
-│   └── Paused             we do not ask for a while (breaker): `paused`
+│   ├── Busy               no thread of ours may wait, or another reader asks: `busy`
+│   └── Paused             the circuit breaker holds our calls back: `paused`
 └── GiveUp                 asking again at once would bring the same answer
     ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
     ├── Unauthorized       our secret or token is wrong, or may not do this: a copy may stand in
@@ -62,7 +62,7 @@ class Blocked(TryLater):
 
 
 class Busy(TryLater):
-    """This process is busy, not the other side: asking again in a moment makes sense."""
+    """Our process is busy, not the other side: asking again in a moment makes sense."""
 
     code = "busy"
 

@@ -57,7 +57,7 @@ SESSION_LIFETIMES = Lifetimes(fresh=40, empty=40, kept=40, refused=5)
 # Wrong proofs of these two ways cost a call to Chatwoot; the others are checked here.
 TOKEN_WAY, SESSION_WAY = COSTLY_WAYS = ("access token", "Chatwoot session")
 EVERYBODY = ""
-UNLISTED = 0  # the claimed agent is not listed: else each invented number had its own guesses
+UNLISTED = 0  # counts all unlisted agents together: an invented number brings no new guesses
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ class Seals:
         return None if ended else seal
 
     def _require_verification(self, seal: Seal) -> Verification | None:
-        """Return the verification that the seal rests on; None where it rests on none.
+        """Return the verification that the seal rests on, if it rests on one.
 
         The database is asked each time, for an agent can undo a verification. While the database is
         silent, the seal is invalid.

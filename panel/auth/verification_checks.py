@@ -1,4 +1,4 @@
-"""The checks of a verification: whether it still holds, as Chatwoot knows the contact now."""
+"""The checks of a verification: whether it is still valid for the contact as Chatwoot has it."""
 
 import hmac
 from collections.abc import Collection
@@ -21,8 +21,11 @@ def find_departed(
     verifications: Collection[Verification],
     control: CacheControl = CacheControl.FRESH,
 ) -> Collection[int]:
-    """Return the agents whose word is among these, and who have left the account: whoever was
-    dismissed vouches for nobody. Raises `PanelError`."""
+    """Return the agents who gave their word for these and have left the account since.
+
+    The word of an agent ends with the agent: a dismissed one proves no customer. Raises
+    `PanelError`.
+    """
     witnesses = {row.witness for row in verifications} - {0}
     return witnesses - chatwoot.agents(control).keys() if witnesses else ()
 
@@ -36,10 +39,10 @@ class VerificationChecks:
     def end_outdated(
         self, opening: Verification, conversation: Conversation, control: CacheControl
     ) -> str:
-        """End the verification where it no longer holds. Returns why, an empty text where it does.
+        """End the verification if it is no longer valid. Returns the reason, empty if it is valid.
 
-        It ends with the conversation and with any change of the contact's keys; an agent's word
-        ends with the agent, too. Raises `PanelError`.
+        A verification ends with the conversation and with any change of the contact's keys. An
+        agent's word ends with the agent, too. Raises `PanelError`.
         """
         if departed := find_departed(self.chatwoot, [opening], control):
             self.verifications.end_words(conversation.id, departed)

@@ -189,7 +189,7 @@ def identify(
 
 
 def _is_shown(verification: Verification) -> bool:
-    """Tell whether the person has shown it themselves."""
+    """Tell whether the person gave the evidence, and not an agent their word."""
     return verification.kind != BY_ACQUAINTANCE
 
 

@@ -63,7 +63,7 @@ LONGEST_ANSWER = 200
 # The kinds of answer that an uncovered section shows.
 UNCOVERED_KINDS = {LICENSES.name: (BY_KEY,), ORGANIZATION.name: (BY_TAX, BY_ADDRESS)}
 UNCOVERED_SECONDS = 24 * 3600.0
-# What the panel says of a right answer that opened nothing.
+# The reasons why a right answer opened nothing.
 ONLY_HINT, SHOWN_BEFORE = "only_hint", "shown_before"
 ACQUAINTANCE_LENGTHS = range(3, 151)
 

@@ -31,7 +31,7 @@ CNPJ_LENGTHS = range(12, 15)  # as a number, which may have lost its leading zer
 
 @dataclass(frozen=True)
 class Organization:
-    """`verification`: of the tax id at the registry. It says nothing about a person."""
+    """`verification`: of the tax id at the registry, and of no person."""
 
     id: int
     name: str

@@ -25,7 +25,7 @@ class OptionalDigit:
     """A digit that some spellings of the same number have, and others leave out.
 
     `short`: the national number without it; `at`: the number of digits before it; `usual`: whether
-    it is written today, None where both spellings are valid and say something else of the line.
+    it is written today, None where both spellings are valid and belong to different lines.
     """
 
     digit: str

@@ -102,9 +102,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Called in a thread."""
-        if isinstance(conn, Connection):
-            conn.prepare(req)
-        return super().handle_request(req, conn)
+        if not isinstance(conn, Connection):
+            return super().handle_request(req, conn)
+        conn.prepare(req)
+        keeps_alive = super().handle_request(req, conn)
+        if keeps_alive and req.body is not None:
+            # All of the body is in memory. gunicorn drops 64 KB of an unread one, and above that it
+            # closes a connection that it has just called open: a proxy would send its next request
+            # there.
+            req.body.read()
+        return keeps_alive
 
     def _resume(self, connection: Connection, _socket: object) -> None:
         """Go on with a client that has sent something, or can take more of the answer."""

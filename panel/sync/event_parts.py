@@ -8,25 +8,25 @@ from typing import Any
 
 import msgspec
 
-Field = msgspec.Raw | msgspec.UnsetType
+PartField = msgspec.Raw | msgspec.UnsetType
 
 
 class EventPart(msgspec.Struct):
     """What any event says of itself, its conversation or its contact; an absent field stays
     absent."""
 
-    event: Field = msgspec.UNSET
-    id: Field = msgspec.UNSET
-    status: Field = msgspec.UNSET
-    message_type: Field = msgspec.UNSET
-    private: Field = msgspec.UNSET
-    sender: Field = msgspec.UNSET
-    meta: Field = msgspec.UNSET
-    email: Field = msgspec.UNSET
-    phone_number: Field = msgspec.UNSET
-    custom_attributes: Field = msgspec.UNSET
-    changed_attributes: Field = msgspec.UNSET
-    conversation: Field = msgspec.UNSET
+    event: PartField = msgspec.UNSET
+    id: PartField = msgspec.UNSET
+    status: PartField = msgspec.UNSET
+    message_type: PartField = msgspec.UNSET
+    private: PartField = msgspec.UNSET
+    sender: PartField = msgspec.UNSET
+    meta: PartField = msgspec.UNSET
+    email: PartField = msgspec.UNSET
+    phone_number: PartField = msgspec.UNSET
+    custom_attributes: PartField = msgspec.UNSET
+    changed_attributes: PartField = msgspec.UNSET
+    conversation: PartField = msgspec.UNSET
 
 
 def read_event(raw: bytes) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
-"""The lines above the sections that need a word with this customer: at most four, the most urgent
-first.
+"""The lines above the sections, about records to talk about with the customer: at most four, the
+most urgent first.
 
 The lines are computed from the values that the sections show; no other request is made. The table
 `RULES` has all of them.

@@ -1,4 +1,4 @@
-"""Labels: what codes, causes and reasons are called, in English; translated when rendered.
+"""Labels: the words for codes, causes and reasons, in English; translated when rendered.
 
 A code that stands in no table is shown as it came: an unknown value is kept, not dropped.
 """

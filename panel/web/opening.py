@@ -1,4 +1,4 @@
-"""The opening of a panel: a company with its head and its records that need a word, a choice of
+"""The opening of a panel: a company with its head and the records to talk about, a choice of
 companies, or no company.
 
 Every answer needs a visit, which only a proven agent gets, or a seal; the ids come from there.

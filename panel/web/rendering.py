@@ -1,4 +1,4 @@
-"""What the answers of the reading wing share: the seal, the language, masks, refusals.
+"""The common parts of the answers of the reading wing: the seal, the language, masks, refusals.
 
 Every answer but the shell needs a proof or a seal; ids come from the seal, never from the request.
 """

@@ -13,6 +13,7 @@ def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
 
     Without its clock's questions, and the head's, which reads copies that are kept.
     """
+    panel.settle()
     before, paths = len(seen.sent()), list[str]()
     yield paths
     panel.settle()

@@ -1,11 +1,13 @@
 """The worker's own port, and several processes that count together: real processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def read(url: str) -> Figures:
 def answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -97,14 +99,7 @@ def test_the_folder_of_the_counters_goes_with_its_gunicorn(
     """Systemd or a person tries a refused start again and again, so no folder may be left each
     time."""
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path) | changes
-    command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", "2"]
-    listening = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [*command, "--bind", listening],
-        cwd=ROOT,
-        env={**settings, "PATH": os.environ["PATH"]},
-        stderr=subprocess.DEVNULL,
-    )
+    process, listening = start(settings)
     try:
         wait_until(lambda: process.poll() is not None or answers(f"http://{listening}"), 60)
         if not changes:
@@ -115,7 +110,45 @@ def test_the_folder_of_the_counters_goes_with_its_gunicorn(
     assert find_folders(process.pid) == []
 
 
+def start(settings: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+    """Start two workers; returns the gunicorn and its address."""
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--workers", "2"]
+    listening = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [*command, "--bind", listening],
+        cwd=ROOT,
+        env={**settings, "PATH": os.environ["PATH"]},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return process, listening
+
+
 def find_folders(master: int) -> list[Path]:
     """Return the folders that this gunicorn has made."""
     folders = [Path("/dev/shm"), Path(tempfile.gettempdir())]
     return [path for folder in folders for path in folder.glob(f"panel-counters-{master}-*")]
+
+
+def test_the_counters_of_a_killed_gunicorn_go_with_the_next_start(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    """Their folder takes memory; that of a gunicorn that lives stays."""
+    settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
+    processes = []
+    try:
+        for _ in range(3):
+            process, listening = start(settings)
+            processes.append(process)
+            wait_until(partial(answers, f"http://{listening}"), 60)
+            [folder] = find_folders(process.pid)
+            os.utime(folder, (0, 0))
+            if len(processes) == 1:
+                os.killpg(process.pid, signal.SIGKILL)  # as for want of memory
+                process.wait(30)
+        killed, alive, last = (find_folders(process.pid) for process in processes)
+        assert (len(killed), len(alive), len(last)) == (0, 1, 1)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(30)

@@ -33,6 +33,18 @@ def test_requests_follow_each_other_over_one_connection(echo: Server) -> None:
             assert b"connection: keep-alive" in head.lower()
 
 
+def test_a_large_body_that_is_not_read_leaves_the_connection_open(echo: Server) -> None:
+    """A proxy keeps it, for it was told that it may."""
+    unread = (POST % 900_000).replace(b"/echo", b"/deaf") + b"x" * 900_000
+    with echo.connect() as sock:
+        for _ in range(3):
+            sock.sendall(unread)
+            head, _body = answer(sock)
+            assert b"connection: keep-alive" in head.lower()
+            sock.sendall(GET % b"next")
+            assert answer(sock)[1] == b"/next"
+
+
 def test_pipelined_requests_are_answered_in_order(echo: Server) -> None:
     with echo.connect() as sock:
         stream = b"".join(GET % b"n%02d" % number for number in range(50))
