@@ -44,7 +44,7 @@ fuzz: .venv/.installed
 chaos: export PANEL_STORM ?= 180
 chaos: .venv/.installed
 	tests/machine.sh
-	$(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
+	$(BIN)/python -m pytest tests/browser/test_storm.py -q -s $(ARGS)
 
 # Every state × light and dark × both languages × four widths: build/screenshots/index.html
 screenshots: .venv/.installed

@@ -1,6 +1,8 @@
 """A browser that notes each state of a panel at the moment it is drawn, and what may not be."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.chaos.scene import Scene, Truth
+from tests.sync.stumbling import Company
 
 FRESH_SECONDS = 60.0  # as long a copy of orders is shown as fresh
 SLACK = 8.0  # seconds between the back office's answer and its being drawn, on a busy machine
@@ -46,6 +49,9 @@ class Watcher:
     contact: int
     states: list[dict[str, Any]] = field(default_factory=list)
 
+    def note(self, text: str) -> None:
+        self.states.append(json.loads(text))
+
     def open(self) -> None:
         """As Chatwoot does when an agent chooses the conversation."""
         contact = self.scene.story.chat.contacts[self.contact]
@@ -61,23 +67,34 @@ class Watcher:
     def load(self) -> bool:
         """The page itself may be away; then the agent presses reload again."""
         try:
+            self.page.goto("about:blank")  # else the address would differ by its key alone
             self.page.goto(self.scene.launch_url, timeout=5000)
-            self.page.reload(timeout=5000)
         except PlaywrightError:  # the server is gone, or silent
             return False
         self.open()
         return True
 
+    def is_ready(self) -> bool:
+        """Open the panel, and tell whether it knows whose conversation it is."""
+        if self.load():
+            self.page.wait_for_timeout(500)
+        return any(state["state"] == "ready" for state in self.states)
+
     def find(self, section: str) -> list[dict[str, Any]]:
         return [state for state in self.states if state["section"] == section]
 
 
-def watch(browser: Browser, scene: Scene, contact: int) -> Watcher:
-    page = browser.new_context(locale="en-US").new_page()
-    watcher = Watcher(page, scene, contact)
-    page.expose_function("noteState", lambda text: watcher.states.append(json.loads(text)))
-    page.add_init_script(NOTE_STATES)
-    return watcher
+@contextmanager
+def watching(browser: Browser, scene: Scene, *companies: Company) -> Iterator[list[Watcher]]:
+    """A panel of each company's owner; their contact and conversation have the same number."""
+    context = browser.new_context(locale="en-US")
+    context.add_init_script(NOTE_STATES)
+    watchers = [Watcher(context.new_page(), scene, each.number * 10) for each in companies]
+    for each in watchers:
+        each.page.expose_function("noteState", each.note)
+        each.load()
+    yield watchers
+    context.close()
 
 
 # -- what may not have been shown ------------------------------------------------------------------
@@ -110,7 +127,9 @@ def find_inventions(watcher: Watcher) -> list[dict[str, Any]]:
 
 
 def find_losses(watcher: Watcher) -> list[dict[str, Any]]:
-    """Panels that said that the conversation belongs to nobody, once it was known to whom."""
+    """Panels that said, once it was known to whom the conversation belongs, that it belongs to
+    nobody; and those that refused the agent, who may look at any time."""
     known = [at for at, state in enumerate(watcher.states) if state["state"] == "ready"]
-    first = known[0] if known else len(watcher.states)
-    return [each for each in watcher.states[first:] if each["state"] == "unlinked"]
+    later = watcher.states[known[0] :] if known else []
+    refused = [each for each in watcher.states if each["state"] == "denied"]
+    return [*(each for each in later if each["state"] == "unlinked"), *refused]

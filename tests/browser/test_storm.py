@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,13 @@ from playwright.sync_api import Browser
 
 from panel.data import db
 from panel.sync.intake import Intake
-from tests.browser.conftest import browser
 from tests.chaos.scene import SEED, Scene, Truth, open_scene
 from tests.chaos.troubles import TROUBLES
-from tests.chaos.watcher import Watcher, find_inventions, find_lies, find_losses, is_true, watch
+from tests.chaos.watcher import Watcher, find_inventions, find_lies, find_losses, is_true, watching
 from tests.sync.stumbling import story
 from tests.sync.test_chaos import clean_run, looks, outcomes
 from tests.sync.until import until
 
-__all__ = ["browser"]
 STORM = float(os.environ.get("PANEL_STORM", "0"))  # seconds; each trouble once at least
 LONGEST_TROUBLE = 6.0 if STORM else 1.0
 SENDERS, APART = 4, 1_000_000  # each sender has numbers of its own
@@ -94,15 +93,26 @@ def await_quiet(scene: Scene) -> float:
 
 def test_a_storm_loses_doubles_and_invents_nothing(scene: Scene, browser: Browser) -> None:
     counts: Counter[str] = Counter()
-    watchers = [watch(browser, scene, company.number * 10) for company in scene.story.companies[:2]]
-    for watcher in watchers:
-        watcher.load()
-    wait_for_storm(scene, watchers, counts)
-    quiet = await_quiet(scene)
-    tell(scene, watchers, counts, quiet)
-    check_hooks(scene)
-    check_chatwoot(scene)
-    check_panels(scene, *watchers)
+    with watching(browser, scene, *scene.story.companies[:2]) as watchers:
+        await_ready(scene, watchers)
+        wait_for_storm(scene, watchers, counts)
+        quiet = await_quiet(scene)
+        tell(scene, watchers, counts, quiet)
+        check_hooks(scene)
+        check_chatwoot(scene)
+        check_panels(scene, *watchers)
+
+
+def await_ready(scene: Scene, watchers: list[Watcher]) -> None:
+    """Both companies have had a pass before the storm begins, so each panel knows its company."""
+    for company, watcher in zip(scene.story.companies, watchers, strict=False):
+        data = {"organization_id": company.number}
+        hook = {"event": "entitlement.renewed", "timestamp": "2026-05-04T14:30:00Z", "data": data}
+        ring = partial(
+            scene.story.ring, scene.house.url, {**hook, "id": f"before-{company.number}"}
+        )
+        until(ring, 60)
+        until(watcher.is_ready, 60)
 
 
 def tell(scene: Scene, watchers: list[Watcher], counts: Counter[str], quiet: float) -> None:
