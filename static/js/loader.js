@@ -8,9 +8,12 @@ const UNFINISHED = "[data-state=loading], [data-waiting], .htmx-request:not(#liv
 const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "why", "fold", "arrange", "shortcuts"];
 const NEEDING = ["summary", ...ACTIONS.map((action) => `[data-action=${action}]`)].join();
 const KEYS = "rn/?";
+export const REFRESHING = "[data-action^=refresh], [data-action=retry]";
 const LATEST = 10000;
 let loading = null; // the promise of both files, from the first wish for them on
 let isLoaded = false;
+let hasRefreshed = false; // a refresh needs no second script, which says later that it brought no news
+export const wasRefreshed = () => hasRefreshed;
 
 function addElement(name, properties) {
   return new Promise((onload, onerror) => {
@@ -41,6 +44,7 @@ function postpone(event, act) {
 }
 
 on("click", (event) => {
+  if (event.target.closest(REFRESHING)) hasRefreshed = true;
   const button = !isLoaded && event.target.closest(NEEDING);
   if (button) postpone(event, () => button.click());
 }, true);

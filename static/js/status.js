@@ -1,6 +1,7 @@
 // The status: one polite region outside the sections tells screen readers the panel's state. The
 // sections themselves are silent, so an outage of all four is one sentence, announced once.
 
+import { REFRESHING, wasRefreshed } from "./loader.js";
 import { all, announce, find, on, panel, wordsOf } from "./page.js";
 
 const QUIET = 400; // messages of several sections in this time become one sentence
@@ -9,7 +10,7 @@ const WITHOUT_SECTIONS = ["choose", "unlinked", "denied", "failed"];
 let pendingReport = null;
 let saidTrouble = "";
 let saidHeading = "";
-let isAsked = false; // the agent pressed refresh, and there was no announcement since
+let isAsked = wasRefreshed(); // the agent pressed refresh, and there was no announcement since
 
 export function announceNews(text) {
   isAsked = false;
@@ -63,7 +64,7 @@ function reportSoon() {
 }
 
 on("click", ({ target }) => {
-  if (target.closest("[data-action^=refresh], [data-action=retry]")) isAsked = true;
+  if (target.closest(REFRESHING)) isAsked = true;
 });
 on("htmx:after:swap", ({ detail: { ctx } }) => {
   reportSoon();

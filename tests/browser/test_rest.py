@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Demo, Seen
+from tests.clocks import wait_until
 
 WHOLE = "data-is-whole"
 
@@ -40,6 +41,21 @@ def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page
     held[0].continue_()
     expect(panel.find("dialog.verify[open] h2")).to_be_visible()
     expect(row.locator(".told")).to_be_visible()
+
+
+def test_a_refresh_before_the_second_script_is_announced_when_it_comes(
+    demo: Demo, page: Page
+) -> None:
+    held: list[Route] = []
+    page.route("**/static/rest.js*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    panel = demo.open(page)
+    panel.expect_state("fresh")
+    with page.expect_response("**/sections/orders/refresh"):
+        panel.refresh("orders")
+    expect(panel.find("#said")).to_have_text("")
+    wait_until(lambda: page.evaluate("() => true") and held)
+    held[0].continue_()
+    expect(panel.find("#said")).to_have_text("Up to date")
 
 
 def test_a_second_script_that_did_not_come_is_said_and_asked_for_again(
