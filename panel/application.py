@@ -91,11 +91,11 @@ def run_console() -> None:
 
 
 def hand_settings_over() -> None:
-    """Let the server that runs take the settings of this process: it cannot read files of root's.
+    """Hand the settings of this process to the running server, which cannot read root's files.
 
-    It is the `ExecReload` of a unit: systemd reads the unit's `EnvironmentFile` anew for it, while
-    the server keeps the environment of its start. Faulty settings: exit code 2, and the server goes
-    on with its own.
+    The command is the `ExecReload` of a unit: systemd reads the unit's `EnvironmentFile` anew for
+    it, while the server keeps the environment of its start. Faulty settings: exit code 2, and the
+    server goes on with its own.
     """
     settings_or_exit()
     folder, server = os.environ.get("RUNTIME_DIRECTORY", ""), os.environ.get("MAINPID", "")

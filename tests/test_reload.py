@@ -41,7 +41,7 @@ class Unit:
 
     @property
     def language(self) -> str:
-        """Of the shell that the panel shows now."""
+        """Return the language of the present shell."""
         answer = requests.get(self.address, timeout=30)
         self.statuses.append(answer.status_code)
         [language] = re.findall(r'<html lang="([^"]*)"', answer.text)
@@ -65,7 +65,7 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
 
 @contextmanager
 def asking(unit: Unit) -> Iterator[None]:
-    """Somebody asks all the time."""
+    """Send requests all the time inside the block."""
     ended = threading.Event()
 
     def ask() -> None:

@@ -1,5 +1,5 @@
-"""The program `middag-panel`: the commands, `run` and `worker`. It is the console script of an
-installed package, and `app.py` of a checkout.
+"""The program `middag-panel`: the commands, `run` and `worker`. An installed
+package has it as console script, a checkout as `app.py`.
 
 The script needs no checkout: the package has templates, static files, catalogues and migrations.
 """

@@ -42,7 +42,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="JSON for program
 def report_failures(command: Callable[..., None]) -> Callable[..., None]:
     """End every failure with a sentence and exit code 2: a traceback's 1 means "found".
 
-    It stands around everything else, for the application may fail before the command begins.
+    The decorator is the outermost one, for the application may fail before the command begins.
     """
 
     @wraps(command)

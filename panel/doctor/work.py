@@ -20,7 +20,7 @@ LATE_COMPARISON_SECONDS = 26 * 3600.0
 RESERVED_CONNECTIONS = 3  # PostgreSQL keeps them for its superusers
 # A web process holds up to 32 connections (`db.connect`), a worker some 10.
 NEEDED_CONNECTIONS = 32 + 10 + RESERVED_CONNECTIONS
-# Of all databases. pg_stat_activity would hide from us which of its rows are clients of others.
+# The clients of all databases; pg_stat_activity hides which of its rows are clients of others.
 CLIENTS = "SELECT sum(numbackends) FROM pg_stat_database"
 # PostgreSQL's words when it refuses one more client (15: 53300, too_many_connections).
 NONE_LEFT = ("too many clients", "connection slots are reserved")

@@ -1,7 +1,7 @@
 """The newest hook of the journal, noted in the cache, which no backup of the database brings back.
 
 Where the cache knows of a newer hook than the database, an older backup was restored while the
-panel ran. Nothing else tells of it: the lost hooks are known to nobody.
+panel ran. No other check can tell: the database does not know of the lost hooks.
 """
 
 import time

@@ -10,8 +10,8 @@ from enum import Enum
 
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 1024 * 1024
-# Of a webhook that shows a signature of Chatwoot (`sync.chatwoot_hooks`). It carries a mail several
-# times over, with every `<` as six bytes: a mail of 1.8 MB makes 8 MB.
+# The most of a webhook with a signature of Chatwoot (`sync.chatwoot_hooks`). The webhook has a mail
+# several times, with every `<` as six bytes: a mail of 1.8 MB makes 8 MB.
 LARGEST_WEBHOOK = 8 * 1024 * 1024
 WEBHOOK, SIGNATURE = b"post /sync/chatwoot ", b"\nx-chatwoot-signature:"
 LONGEST_CHUNK_LINE = 1024

@@ -12,8 +12,8 @@ PartField = msgspec.Raw | msgspec.UnsetType
 
 
 class EventPart(msgspec.Struct):
-    """What any event says of itself, its conversation or its contact; an absent field stays
-    absent."""
+    """The fields that any event has about itself, its conversation or its contact; an absent field
+    stays absent."""
 
     event: PartField = msgspec.UNSET
     id: PartField = msgspec.UNSET

@@ -115,8 +115,8 @@ def _read_assets(folder: Path) -> dict[str, Asset]:
     ours = {name: plain for name, plain in files.items() if "/" not in name}
     minified = minify(tuple((_guess_kind(name), plain.decode()) for name, plain in ours.items()))
     files |= dict(zip(ours, minified, strict=True))
-    # Ours first: it takes the launch key out of the address before htmx starts. One file of both is
-    # smaller than two.
+    # Our script comes first: it takes the launch key out of the address before htmx starts. A
+    # single file of both is smaller than two.
     files[SCRIPT] += b"\n" + files[HTMX]
     return {name: _make_asset(_guess_kind(name), plain) for name, plain in files.items()}
 

@@ -4,6 +4,7 @@ import "./names.js";
 import "./focus.js";
 import "./requests.js";
 import "./loader.js";
+import "./room.js";
 import { askUntilAnswered, readMessage, stopAsking } from "./bridge.js";
 import { readContext } from "./context.js";
 import { on, panel } from "./page.js";

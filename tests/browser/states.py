@@ -231,7 +231,6 @@ STATES = (
     State("uncover", "healthy", press("[data-section=orders] [data-action=reveal]")),
     State("shortcuts", "healthy", explain),
     State("search", "healthy", search("43")),
-    State("search by name", "healthy", search("a")),
     State("search in vain", "healthy", search("nobody of this name")),
     State("closed orders", "healthy", press("#closed-orders > summary")),
     State("verify", "healthy", ask_to_verify),

@@ -21,6 +21,8 @@ WATCH = """() => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
 }"""
+BOTTOM = "getBoundingClientRect().bottom"
+EMPTY = f"(cards) => cards.map((card) => card.{BOTTOM} - card.lastElementChild.{BOTTOM})"
 NEVER_SETTLES = {"hanging"}  # its sections wait for eight seconds, which the others' limits cover
 
 
@@ -126,6 +128,15 @@ def test_where_nothing_could_be_read_no_empty_place_is_held(demo: Demo, page: Pa
     heights = panel.find(".card").evaluate_all("(cards) => cards.map((card) => card.offsetHeight)")
     assert max(heights) < 100
     assert panel.find("[data-outage]").count() == 1
+
+
+def test_no_empty_place_is_held_below_the_window(demo: Demo, page: Page) -> None:
+    panel = sized(demo, page, "expiring", 420, 598)
+    assert max(panel.find(".card").evaluate_all(EMPTY)) < 8
+    panel.find("body").evaluate("() => scrollTo(0, 300)")
+    panel.refresh("orders")
+    panel.settle()
+    assert max(panel.find(".card").evaluate_all(EMPTY)) < 8
 
 
 def test_whose_word_a_name_is_stays_in_sight_in_the_narrowest_frame(demo: Demo, page: Page) -> None:

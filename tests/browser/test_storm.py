@@ -1,7 +1,7 @@
-"""Everything is killed, cut off or slow, in turn: nothing is lost, doubled or shown falsely.
+"""All parts are killed, cut off or slow, in turn: nothing is lost, doubled or shown falsely.
 
-The short form lets each trouble happen once; `PANEL_STORM=180` (`make chaos`) goes on for so many
-seconds. Meanwhile hooks come, and two panels in a browser note each state that they show.
+In the short form every trouble happens once; `PANEL_STORM=180` (`make chaos`) goes on for so many
+seconds. Meanwhile hooks come, and a browser notes every state that two panels show.
 """
 
 import os
@@ -30,32 +30,32 @@ STORM = float(os.environ.get("PANEL_STORM", "0"))  # seconds; each trouble once 
 LONGEST_TROUBLE = 6.0 if STORM else 1.0
 SENDERS, APART = 4, 1_000_000  # each sender has numbers of its own
 QUIET = 600.0  # seconds
-RELOADS = 0.15  # as often an agent opens the panel anew, at each look
+RELOADS = 0.15  # the chance at each look that an agent opens the panel anew
 
 
 @pytest.fixture
 def scene(tmp_path: Path, cluster: str) -> Iterator[Scene]:
-    with open_scene(tmp_path, cluster) as made:
-        until(lambda: requests.get(f"{made.house.url}/healthz", timeout=60).ok, 60)
-        yield made
+    with open_scene(tmp_path, cluster) as opened_scene:
+        until(lambda: requests.get(f"{opened_scene.house.url}/healthz", timeout=60).ok, 60)
+        yield opened_scene
 
 
-def storm(scene: Scene, seen: Counter[str]) -> None:
-    """One trouble after the other, in another order each time."""
+def storm(scene: Scene, counts: Counter[str]) -> None:
+    """Let every trouble happen once, in another order each time."""
     dice, ends = random.Random(SEED), time.monotonic() + STORM
-    while not seen or time.monotonic() < ends:
+    while not counts or time.monotonic() < ends:
         for trouble in dice.sample(TROUBLES, len(TROUBLES)):
             with trouble.make(scene):
                 scene.stopped.wait(dice.uniform(0.3, LONGEST_TROUBLE))
-            seen[trouble.name] += 1
+            counts[trouble.name] += 1
             scene.truth.change()
             ring_of_orders(scene)
-            if time.monotonic() > ends and len(seen) == len(TROUBLES):
+            if time.monotonic() > ends and len(counts) == len(TROUBLES):
                 break
 
 
 def ring_of_orders(scene: Scene) -> None:
-    """The plugin tells of the order; its hook is not among those that are counted."""
+    """Send the hook of the order, which is not among the counted hooks."""
     hook = {
         "id": f"order-{scene.truth.last}",
         "event": "order.created",
@@ -65,11 +65,11 @@ def ring_of_orders(scene: Scene) -> None:
     scene.story.ring(scene.house.url, hook)
 
 
-def wait_for_storm(scene: Scene, watchers: list[Watcher], seen: Counter[str]) -> None:
-    """The browser lives in this thread; now and then an agent presses reload."""
+def wait_for_storm(scene: Scene, watchers: list[Watcher], counts: Counter[str]) -> None:
+    """Wait in this thread, which the browser needs; now and then an agent presses reload."""
     dice = random.Random(SEED)
     with ThreadPoolExecutor(SENDERS + 1) as pool:
-        weather = pool.submit(storm, scene, seen)
+        weather = pool.submit(storm, scene, counts)
         senders = [pool.submit(scene.ring_on, place * APART) for place in range(SENDERS)]
         while not weather.done():
             for watcher in watchers:
@@ -79,25 +79,25 @@ def wait_for_storm(scene: Scene, watchers: list[Watcher], seen: Counter[str]) ->
         scene.stopped.set()
         if weather.exception():
             scene.given_up.set()
-        for each in (weather, *senders):
-            each.result()
+        for future in (weather, *senders):
+            future.result()
 
 
 def await_quiet(scene: Scene) -> float:
-    database, begun = db.connect(scene.site.environ["PANEL_DATABASE_URL"]), time.monotonic()
+    database, start = db.connect(scene.site.environ["PANEL_DATABASE_URL"]), time.monotonic()
     intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, QUIET)
     database.dispose()
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 def test_a_storm_loses_doubles_and_invents_nothing(scene: Scene, browser: Browser) -> None:
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with watching(browser, scene, *scene.story.companies[:2]) as watchers:
         await_ready(scene, watchers)
-        wait_for_storm(scene, watchers, seen)
+        wait_for_storm(scene, watchers, counts)
         quiet = await_quiet(scene)
-        tell(scene, watchers, seen, quiet)
+        tell(scene, watchers, counts, quiet)
         check_hooks(scene)
         check_chatwoot(scene)
         check_panels(scene, *watchers)
@@ -115,30 +115,31 @@ def await_ready(scene: Scene, watchers: list[Watcher]) -> None:
         until(watcher.is_ready, 60)
 
 
-def tell(scene: Scene, watchers: list[Watcher], seen: Counter[str], quiet: float) -> None:
+def tell(scene: Scene, watchers: list[Watcher], counts: Counter[str], quiet: float) -> None:
     states = [state for watcher in watchers for state in watcher.states]
-    orders = Counter(each["state"] for each in states if each["section"] == "orders")
-    panels = Counter(f"{each['state']} {each['code']}" for each in states if not each["section"])
+    orders = Counter(state["state"] for state in states if state["section"] == "orders")
+    openings = [state for state in states if not state["section"]]
+    panels = Counter(f"{state['state']} {state['code']}" for state in openings)
     lines = (
-        f"{sum(seen.values())} troubles, {dict(scene.house.killed)} killed",
-        f"{len(scene.told)} hooks: {scene.story.figures()}; quiet {quiet:.0f} s later",
+        f"{sum(counts.values())} troubles, {dict(scene.house.killed)} killed",
+        f"{len(scene.hook_ids)} hooks: {scene.story.figures()}; quiet {quiet:.0f} s later",
         f"{len(states)} states; orders: {dict(orders)}; panels: {dict(panels)}",
     )
     print("\n" + "\n".join(lines))  # noqa: T201
 
 
 def check_hooks(scene: Scene) -> None:
-    """Each is kept once, and is done, or of no kind of ours, or buried as it names nobody."""
-    found = outcomes(scene.site.environ["PANEL_DATABASE_URL"])
-    assert set(scene.told) == {name for name in found if name.startswith("h")}
+    """A hook is kept once. It is done, or of an unknown kind, or buried without an organization."""
+    results = outcomes(scene.site.environ["PANEL_DATABASE_URL"])
+    assert set(scene.hook_ids) == {name for name in results if name.startswith("h")}
     accepted = Counter(name for name, answer in scene.story.answers if answer == "accepted")
     assert max(accepted.values()) == 1
     allowed = {("done", None), ("ignored", None), ("buried", "no_organization")}
-    assert {name: found[name] for name in scene.told if found[name] not in allowed} == {}
+    assert {name: results[name] for name in scene.hook_ids if results[name] not in allowed} == {}
 
 
 def check_chatwoot(scene: Scene) -> None:
-    """It ends as after an undisturbed pass of each company."""
+    """Chatwoot ends as after an undisturbed pass of each company."""
     seeded = scene.story.seeded[0].keys()
     people, talks = looks(scene.story.chat, seeded)
     right, right_talks = looks(clean_run(scene.story, scene.site.folder / "clean"), seeded)
@@ -147,7 +148,7 @@ def check_chatwoot(scene: Scene) -> None:
 
 
 def check_panels(scene: Scene, always: Watcher, never: Watcher) -> None:
-    """The last state is the truth, and so was every one before."""
+    """The last state is true, and so were all states before it."""
     for watcher, state in ((always, "fresh"), (never, "empty")):
         until(watcher.load, 60)
         section = watcher.page.locator("[data-section=orders]")
@@ -155,16 +156,16 @@ def check_panels(scene: Scene, always: Watcher, never: Watcher) -> None:
     assert always.find("orders")[-1]["rows"] == [scene.truth.last]
     assert find_lies(always, scene.truth) == []
     assert find_inventions(never) == []
-    assert [find_losses(each) for each in (always, never)] == [[], []]
+    assert [find_losses(watcher) for watcher in (always, never)] == [[], []]
 
 
 def test_a_lie_would_be_found() -> None:
-    """Else the storm would prove nothing."""
+    """Otherwise the storm would prove nothing."""
     truth = Truth(story(SEED))
     truth.change()
     order = {"section": "orders", "code": "", "none": False, "at": time.time(), "rows": [1001]}
-    read = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    true = {**order, "state": "fresh", "read": read}
+    read_at = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    true = {**order, "state": "fresh", "read": read_at}
     lies = (
         {**true, "none": True, "rows": []},
         {**true, "state": "empty", "none": True, "rows": []},

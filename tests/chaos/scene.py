@@ -1,7 +1,7 @@
-"""A whole installation that can be hit anywhere: PostgreSQL, Redis, two workers, both worlds.
+"""A whole installation that can be broken anywhere: PostgreSQL, Redis, two workers, both worlds.
 
-Its companies and its hooks are those of `tests/sync/stumbling.py`. Two companies are looked at in a
-browser: one always has exactly one order, whose number grows, and the other one never has any.
+Its companies and its hooks are those of `tests/sync/stumbling.py`. A browser shows two companies:
+the first one always has exactly one order, whose number grows, and the second one never has any.
 """
 
 import threading
@@ -30,7 +30,7 @@ PATIENT_WAITS = (0.5, 1.0, 2.0, 4.0, *[5.0] * 1000)
 
 
 def patient() -> Flask:
-    """The application as it is, but for the waits between the tries."""
+    """Make the real application with other waits between the tries."""
     app = create_app()
     register(app, Worker(get(Services, app).settings, get(PassQueue, app), waits=PATIENT_WAITS))
     return app
@@ -38,7 +38,7 @@ def patient() -> Flask:
 
 @dataclass
 class Truth:
-    """Which order the first company had at which time, by its number."""
+    """The orders of the first company by number, with the times of their beginning and end."""
 
     story: Story
     began: dict[int, float] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Truth:
         return max(self.began)
 
     def change(self) -> None:
-        """The next order stands beside the former one for a moment: there is never none."""
+        """Add the next order, then remove the former one, so that there is always an order."""
         number = max(self.began, default=1000) + 1
         row = {"id": number, "organization_id": self.company, "status": "pending"}
         self.began[number] = time.time()
@@ -70,13 +70,13 @@ class Truth:
 
 @dataclass
 class Scene:
-    """`told`: every hook that was sent; `site`: the worlds and servers, as breaks know them."""
+    """`hook_ids`: every hook that was sent; `site`: the worlds and servers, as breaks know them."""
 
     story: Story
     truth: Truth
     site: Site
     house: House
-    told: list[str] = field(default_factory=list)
+    hook_ids: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)  # the test has failed
 
@@ -85,12 +85,12 @@ class Scene:
         return f"{self.house.url}/#k={derive_launch_key(SECRET)}"
 
     def ring_on(self, first: int) -> None:
-        """As the plugin: something happens, and its hook is sent until it is answered with 2xx."""
+        """Act as the plugin: after each event send its hook until the answer is a 2xx."""
         number = first
         while not self.stopped.is_set():
             with self.story.lock:
                 hook = self.story.hook(number)
-            self.told.append(hook["id"])
+            self.hook_ids.append(hook["id"])
             while not self.story.ring(self.house.url, hook) and not self.given_up.wait(0.2):
                 pass
             if number % 7 == 0:
@@ -100,8 +100,8 @@ class Scene:
 
 @contextmanager
 def open_scene(folder: Path, cluster: str) -> Iterator[Scene]:
-    told = story(SEED)
-    truth = Truth(told)
+    plot = story(SEED)
+    truth = Truth(plot)
     truth.change()
     server = start_redis(folder)
     settings = {
@@ -111,19 +111,19 @@ def open_scene(folder: Path, cluster: str) -> Iterator[Scene]:
         "CHATWOOT_CALLS_PER_MINUTE": "100000",
         "HOME": str(folder),
     }
-    fronts = Front(told.office), Front(told.chat)
+    fronts = Front(plot.office), Front(plot.chat)
     with ExitStack() as stack:
         servers = {"office": serve(fronts[0]), "chat": serve(fronts[1])}
         environ = environment(servers["office"].url, servers["chat"].url, folder, **settings)
-        held = {**servers, "redis": server}
-        site = Site(environ, folder, told.office, told.chat, fronts, stack, servers=held)
+        all_servers = {**servers, "redis": server}
+        site = Site(environ, folder, plot.office, plot.chat, fronts, stack, servers=all_servers)
         stack.callback(stop_servers, site)
-        one = stack.enter_context(house(environ, "tests.chaos.scene:patient"))
-        yield Scene(told, truth, site, one)
+        processes = stack.enter_context(house(environ, "tests.chaos.scene:patient"))
+        yield Scene(plot, truth, site, processes)
 
 
 def stop_servers(site: Site) -> None:
-    """Those that run now: some were started anew meanwhile."""
+    """Stop the present servers: some were started anew meanwhile."""
     site.servers["office"].stop()
     site.servers["chat"].stop()
     cache: Redis = site.servers["redis"]

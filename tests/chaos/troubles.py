@@ -1,6 +1,6 @@
-"""TROUBLES: what a storm does to an installation, a row each; every one ends by itself.
+"""TROUBLES: the troubles that a storm makes, a row each; every trouble ends by itself.
 
-Most of them are breaks of `tests/broken`. What is killed here is killed with SIGKILL and started
+Most of them are breaks of `tests/broken`. The others kill processes with SIGKILL and start them
 again, at the same address.
 """
 
@@ -39,7 +39,7 @@ def on_site(name: str, make: Make) -> Trouble:
 
 
 def kill(*names: str) -> Callable[[Scene], AbstractContextManager[object]]:
-    """The process groups of these of ours."""
+    """Kill the process groups of these programs of ours."""
 
     @contextmanager
     def make(scene: Scene) -> Iterator[None]:
@@ -54,7 +54,7 @@ def kill(*names: str) -> Callable[[Scene], AbstractContextManager[object]]:
 
 @contextmanager
 def kill_redis(scene: Scene) -> Iterator[None]:
-    """It keeps nothing on a disk: what it had is lost."""
+    """Kill Redis, which has nothing on a disk: all its keys are lost."""
     server: Redis = scene.site.servers["redis"]
     server.process.kill()
     server.process.wait()
@@ -66,27 +66,27 @@ def kill_redis(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def kill_postgresql(scene: Scene) -> Iterator[None]:
-    """The server and all that it does, in the midst of whatever it writes."""
+    """Kill the server and its processes, in the midst of a write."""
     url = make_url(scene.site.environ["PANEL_DATABASE_URL"])
     address = url.set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(address) as connection:
-        found = connection.execute("SHOW data_directory").fetchone()
-    assert found
-    pid_file = Path(found[0], "postmaster.pid")
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row
+    pid_file = Path(row[0], "postmaster.pid")
     pid = int(pid_file.read_text().splitlines()[0])
     command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
-    below = [int(each) for each in list_children(pid)]
-    for each in (pid, *below):
-        os.kill(each, signal.SIGKILL)
+    children = [int(child) for child in list_children(pid)]
+    for process in (pid, *children):
+        os.kill(process, signal.SIGKILL)
     yield
-    until(lambda: not any(is_alive(each) for each in below), PATIENCE)
-    # They name a process that nobody has waited for, so it looks as if it still ran.
+    until(lambda: not any(is_alive(child) for child in children), PATIENCE)
+    # The lock files name a dead process that has no parent to wait for it, so it looks alive.
     for lock in (pid_file, *pid_file.parent.parent.glob(".s.PGSQL.*.lock")):
         lock.unlink()
     owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    who = owner if os.geteuid() == 0 else {}
-    server = subprocess.Popen(command, cwd=pid_file.parent, **quiet, **who)  # type: ignore[call-overload]
+    identity = owner if os.geteuid() == 0 else {}
+    server = subprocess.Popen(command, cwd=pid_file.parent, **quiet, **identity)  # type: ignore[call-overload]
     scene.site.stack.callback(end, server)
     until(lambda: is_answering(address), PATIENCE)
 
@@ -101,7 +101,7 @@ def list_children(pid: int) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether it still runs; one that nobody has waited for yet runs no more."""
+    """Tell whether the process still runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

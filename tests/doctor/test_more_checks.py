@@ -124,7 +124,7 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def test_a_restored_backup_is_told_while_the_panel_runs_on(well: Site, tmp_path: Path) -> None:
-    """Nobody else knows of the hooks that it has not."""
+    """Only the cache knows of the hooks that the restored database lacks."""
     restored = well.beside(tmp_path)
     shared = get(Services, restored.app)
     get(Intake, restored.app).accept(hook("before", 42, "order.paid"))

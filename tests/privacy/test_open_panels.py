@@ -70,7 +70,7 @@ def test_an_open_panel_of_a_forgotten_company_says_that_it_is_unknown(served: Si
 
 
 def test_a_company_that_middag_account_still_has_is_read_from_there(served: Site) -> None:
-    """As the command says. It comes into the cache again, and into no table."""
+    """As the command says. The company comes into the cache again, and into no table."""
     report = served.run(f"forget --organization {ORGANIZATION}", apart=True)
     assert report.code == FOUND
     assert "MIDDAG Account still has them" in report.output
@@ -83,7 +83,7 @@ def test_a_company_that_middag_account_still_has_is_read_from_there(served: Site
 
 
 def test_nothing_of_a_forgotten_person_comes_back_through_an_open_panel(served: Site) -> None:
-    """They are gone from both worlds; their company stays, and so does its panel."""
+    """The person is gone from both worlds; the company stays, and so does its panel."""
     assert find_files(served, ANA)
     served.office.rows("collaborators", ORGANIZATION).clear()
     for row in served.office.organizations.values():

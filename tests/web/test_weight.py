@@ -1,4 +1,4 @@
-"""The bytes on the wire: compressed, sent once, and few. They are counted on the socket."""
+"""The bytes on the wire: compressed, sent once, and few; counted on the socket."""
 
 import gzip
 import re
@@ -21,9 +21,9 @@ from panel.web.sections import SECTIONS
 from tests.conftest import Panel, Worlds, environment, seal_of, worlds_on_sockets
 from tests.test_processes import gunicorn
 
-# Of a cold open's nine answers: their bodies; and with every header, as HTTP/1.1 writes them out.
-# htmx by itself would be 12,001 and 12,944 of it. Over HTTP/2 nginx writes 0.7 of the headers'
-# bytes: it shortens each (Huffman), and never refers to one that it has sent before.
+# The bytes of a cold open's nine answers: of their bodies, and with every header, as HTTP/1.1
+# writes them out. htmx by itself would be 12,001 and 12,944 of them. Over HTTP/2 nginx writes 0.7
+# of the headers' bytes: it shortens each (Huffman), and never refers to one that it sent before.
 COLD_OPEN_BYTES = {"br": (26_000, 29_700), "gzip": (28_500, 32_200)}
 CHROMIUM = "gzip, deflate, br, zstd"
 # How much of a source is left, and the names that other files use: a script's strings, the
