@@ -10,7 +10,7 @@ function lower() {
     if (card.dataset.state === "loading") lowered.delete(card.id);
     else if (lowered.has(card.id) || endsBelowWindow(card)) {
       lowered.add(card.id);
-      card.style.minHeight = 0;
+      card.classList.add("low");
     }
   }
 }
