@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
@@ -27,10 +28,10 @@ from tests.sync.test_chaos import clean_run, looks, outcomes
 from tests.sync.until import until
 
 STORM = float(os.environ.get("PANEL_STORM", "0"))  # seconds; each trouble once at least
-LONGEST_TROUBLE = 6.0 if STORM else 1.0
+SHORTEST_TROUBLE, LONGEST_TROUBLE = 2.5, 6.0 if STORM else 3.0  # seconds
 SENDERS, APART = 4, 1_000_000  # each sender has numbers of its own
 QUIET = 600.0  # seconds
-RELOADS = 0.15  # the chance at each look that an agent opens the panel anew
+REOPENED_AFTER = 1.5  # seconds, so each panel is opened anew in each trouble
 
 
 @pytest.fixture
@@ -46,7 +47,8 @@ def storm(scene: Scene, counts: Counter[str]) -> None:
     while not counts or time.monotonic() < ends:
         for trouble in dice.sample(TROUBLES, len(TROUBLES)):
             with trouble.make(scene):
-                scene.stopped.wait(dice.uniform(0.3, LONGEST_TROUBLE))
+                ring_of_orders(scene)  # so that the panels read the orders anew meanwhile
+                scene.stopped.wait(dice.uniform(SHORTEST_TROUBLE, LONGEST_TROUBLE))
             counts[trouble.name] += 1
             scene.truth.change()
             ring_of_orders(scene)
@@ -57,7 +59,7 @@ def storm(scene: Scene, counts: Counter[str]) -> None:
 def ring_of_orders(scene: Scene) -> None:
     """Send the hook of the order, which is not among the counted hooks."""
     hook = {
-        "id": f"order-{scene.truth.last}",
+        "id": f"order-{uuid4()}",
         "event": "order.created",
         "timestamp": "2026-05-04T14:30:00Z",
         "data": {"organization_id": scene.truth.company},
@@ -66,15 +68,14 @@ def ring_of_orders(scene: Scene) -> None:
 
 
 def wait_for_storm(scene: Scene, watchers: list[Watcher], counts: Counter[str]) -> None:
-    """Wait in this thread, which the browser needs; now and then an agent presses reload."""
-    dice = random.Random(SEED)
+    """Wait in this thread, which the browser needs. Agents open their panels again and again."""
     with ThreadPoolExecutor(SENDERS + 1) as pool:
         weather = pool.submit(storm, scene, counts)
         senders = [pool.submit(scene.ring_on, place * APART) for place in range(SENDERS)]
         while not weather.done():
             for watcher in watchers:
                 watcher.page.wait_for_timeout(300)
-                if dice.random() < RELOADS or not watcher.states:
+                if time.monotonic() > watcher.loaded_at + REOPENED_AFTER:
                     watcher.load()
         scene.stopped.set()
         if weather.exception():

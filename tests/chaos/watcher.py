@@ -1,6 +1,7 @@
 """A browser that notes each state of a panel at the moment it is drawn, and what may not be."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Watcher:
     scene: Scene
     contact: int
     states: list[dict[str, Any]] = field(default_factory=list)
+    loaded_at: float = 0.0
 
     def note(self, text: str) -> None:
         self.states.append(json.loads(text))
@@ -66,6 +68,7 @@ class Watcher:
 
     def load(self) -> bool:
         """The page itself may be away; then the agent presses reload again."""
+        self.loaded_at = time.monotonic()
         try:
             self.page.goto("about:blank")  # else the address would differ by its key alone
             self.page.goto(self.scene.launch_url, timeout=5000)
