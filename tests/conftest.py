@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -158,12 +159,19 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
+    with cluster_with_tables() as address:
+        yield address
+
+
+@contextmanager
+def cluster_with_tables() -> Iterator[str]:
+    """Run a cluster of its own, for a test that breaks it. Its database `template` has all tables,
+    so they are made once, and each test gets a copy."""
     folder = postgres.programs()
     if folder is None:
         pytest.skip(postgres.ABSENT)
     with postgres.cluster(folder) as address:
         url = postgres.create(address, "template")
-        # Tables are made once, and each test gets a copy.
         database = db.connect(url)
         make_engine(no_worlds(Path(), PANEL_DATABASE_URL=url), database).migrate()
         database.dispose()

@@ -23,6 +23,7 @@ from panel.sync.intake import Intake
 from tests.chaos.scene import SEED, Scene, Truth, open_scene
 from tests.chaos.troubles import TROUBLES
 from tests.chaos.watcher import Watcher, find_inventions, find_lies, find_losses, is_true, watching
+from tests.conftest import cluster_with_tables
 from tests.sync.stumbling import story
 from tests.sync.test_chaos import clean_run, looks, outcomes
 from tests.sync.until import until
@@ -35,8 +36,8 @@ REOPENED_AFTER = 1.5  # seconds, so each panel is opened anew in each trouble
 
 
 @pytest.fixture
-def scene(tmp_path: Path, cluster: str) -> Iterator[Scene]:
-    with open_scene(tmp_path, cluster) as opened_scene:
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with cluster_with_tables() as cluster, open_scene(tmp_path, cluster) as opened_scene:
         until(lambda: requests.get(f"{opened_scene.house.url}/healthz", timeout=60).ok, 60)
         yield opened_scene
 
