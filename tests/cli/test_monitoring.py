@@ -80,15 +80,22 @@ def test_a_worker_on_its_own_tells_its_passes(worlds: Worlds, tmp_path: Path) ->
         assert requests.get(f"{url}/readyz", headers=elsewhere, timeout=30).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:nowhere", "203.0.113.5:80", "127.0.0.1:99999"])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:nowhere", "is no HOST:PORT"),
+        ("203.0.113.5:80", "cannot be had: "),
+        ("127.0.0.1:99999", "cannot be had: "),
+    ],
+)
 def test_a_port_that_cannot_be_had_is_one_sentence(
-    worlds: Worlds, tmp_path: Path, address: str
+    worlds: Worlds, tmp_path: Path, address: str, reason: str
 ) -> None:
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
     with worker(settings, "--monitor", address) as process:
         _, output = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert output.startswith(f"--monitor {address} cannot be had: ")
+    assert output.startswith(f"--monitor {address} {reason}")
     assert len(output.splitlines()) == 1
 
 
