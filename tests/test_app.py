@@ -36,7 +36,7 @@ def test_a_file_with_its_mark_is_kept_for_ever_and_any_other_asked_for_again(
 ) -> None:
     shell = standing.ask("GET", "/").text
     files = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]+)"', shell)
-    assert len(files) == 3
+    assert len(files) == 4
     for name in files:
         answer = standing.ask("GET", name)
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"

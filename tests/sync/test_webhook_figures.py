@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 
 from panel.application import stop_work
 from panel.deliveries import REFUSAL_REASONS
+from panel.serving.framing import LARGEST_WEBHOOK
 from tests.conftest import MakePanel
 from tests.executing import executing
 from tests.sync.webhook_door import RAW, SECRET, Door, door, make_door, refused, signature, talk
@@ -32,7 +33,7 @@ def send(door: Door, reason: str) -> requests.Response:
     if reason == "stale":
         return door.post(RAW, **signature(RAW, time.time() - 400))
     if reason == "too_large":
-        return door.post(b" " * (1024 * 1024 + 1))
+        return door.post(b" " * (LARGEST_WEBHOOK + 1))
     raw = b"[]" if reason == "unreadable" else RAW
     return door.post(raw, **signature(raw))
 
