@@ -120,9 +120,10 @@ def _describe(seconds: Sequence[float], wing: Wing) -> Samples:
 
 
 def _measure_share(wing: Wing) -> tuple[float, str]:
-    """Measure the slow lanes' share of the calls, while the first lane could make them all.
+    """Measure the slow lanes' share of a minute's budget, while the first lane could use it all.
 
-    A fifth of the budget was spent at once before, so fewer calls than the budget are made.
+    A burst took a fifth of the budget before, so fewer calls than the budget are made; the note
+    gives their number.
     """
     for at, size in enumerate(RUNG_SIZES):
         number = RUNG_FIRST + at
@@ -135,9 +136,9 @@ def _measure_share(wing: Wing) -> tuple[float, str]:
     with wing.chat.lock:
         calls = list(wing.chat.calls)
     rung = sum(_is_of_rung(wing, call) for call in calls)
-    share = (len(calls) - rung) / len(calls)
+    budget = float(DEFAULTS["CHATWOOT_CALLS_PER_MINUTE"])
     note = f"{len(calls)} calls in a minute, {rung} of them for hooks of {len(RUNG_SIZES)} changes"
-    return share, note
+    return (len(calls) - rung) / budget, note
 
 
 def _rename(wing: Wing, number: int) -> Json:

@@ -166,7 +166,7 @@ ROWS: tuple[Row, ...] = (
         ),
         Line(
             "calls of the reconcile beside a flood of hooks",
-            "all calls of that minute",
+            "the budget of a minute",
             Mark(">=", 0.25),
         ),
         on_redis=NEVER,
