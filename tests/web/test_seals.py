@@ -1,5 +1,6 @@
 """Seals: their end, the records that they open, and every kind of invalid one."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -49,24 +50,28 @@ def forged(secret: str, payload: object, signer: type[TimestampSigner] = Timesta
 
 
 CLAIMS = vars(Seal(AGENT, "shared-secret", 1, 101, 301, 42, "proven"))
-WRONG_SEALS = {
-    "none": ("", "seal_invalid"),
-    "launch key": (KEY, "seal_invalid"),
-    "garbage": ("garbage", "seal_invalid"),
-    "dots": ("...", "seal_invalid"),
-    "giant": ("a" * 20_000, "seal_invalid"),
-    "another secret": (forged("another-secret-of-24-characters", CLAIMS), "seal_invalid"),
-    "expired": (forged(SECRET, CLAIMS, Earlier), "seal_expired"),
-    "another account": (forged(SECRET, {**CLAIMS, "account": 2}), "seal_invalid"),
-    "another proof": (forged(SECRET, {**CLAIMS, "proof": "access-token"}), "seal_invalid"),
-    "another contact": (forged(SECRET, {**CLAIMS, "contact": 302}), "agent_removed"),
-    "no such agent": (forged(SECRET, {**CLAIMS, "agent": 99}), "agent_removed"),
-    "agent of no inbox": (forged(SECRET, {**CLAIMS, "agent": 4}), "agent_removed"),
-    "no such conversation": (forged(SECRET, {**CLAIMS, "conversation": 9999}), "agent_removed"),
-    "too little": (forged(SECRET, {"agent": AGENT}), "seal_invalid"),
-    "too much": (forged(SECRET, {**CLAIMS, "admin": True}), "seal_invalid"),
-    "a list": (forged(SECRET, [1, 2]), "seal_invalid"),
-    "null": (forged(SECRET, None), "seal_invalid"),
+# Functions, because a seal that is made while tests are collected can end before its test runs.
+WRONG_SEALS: dict[str, tuple[Callable[[], str], str]] = {
+    "none": (lambda: "", "seal_invalid"),
+    "launch key": (lambda: KEY, "seal_invalid"),
+    "garbage": (lambda: "garbage", "seal_invalid"),
+    "dots": (lambda: "...", "seal_invalid"),
+    "giant": (lambda: "a" * 20_000, "seal_invalid"),
+    "another secret": (lambda: forged("another-secret-of-24-characters", CLAIMS), "seal_invalid"),
+    "expired": (lambda: forged(SECRET, CLAIMS, Earlier), "seal_expired"),
+    "another account": (lambda: forged(SECRET, {**CLAIMS, "account": 2}), "seal_invalid"),
+    "another proof": (lambda: forged(SECRET, {**CLAIMS, "proof": "access-token"}), "seal_invalid"),
+    "another contact": (lambda: forged(SECRET, {**CLAIMS, "contact": 302}), "agent_removed"),
+    "no such agent": (lambda: forged(SECRET, {**CLAIMS, "agent": 99}), "agent_removed"),
+    "agent of no inbox": (lambda: forged(SECRET, {**CLAIMS, "agent": 4}), "agent_removed"),
+    "no such conversation": (
+        lambda: forged(SECRET, {**CLAIMS, "conversation": 9999}),
+        "agent_removed",
+    ),
+    "too little": (lambda: forged(SECRET, {"agent": AGENT}), "seal_invalid"),
+    "too much": (lambda: forged(SECRET, {**CLAIMS, "admin": True}), "seal_invalid"),
+    "a list": (lambda: forged(SECRET, [1, 2]), "seal_invalid"),
+    "null": (lambda: forged(SECRET, None), "seal_invalid"),
 }
 
 
@@ -75,8 +80,8 @@ WRONG_SEALS = {
 def test_a_seal_that_does_not_hold_is_a_401_and_the_back_office_is_not_asked(
     standing: Panel, method: str, path: str, name: str
 ) -> None:
-    seal, code = WRONG_SEALS[name]
-    answer = standing.ask(method, path, seal)
+    make, code = WRONG_SEALS[name]
+    answer = standing.ask(method, path, make())
     assert (answer.status_code, answer.json()) == (401, {"error": {"code": code}})
     assert standing.office.calls == []
 
