@@ -1,6 +1,7 @@
 """A break of a running installation is named by `/readyz`, the log and `sync status`."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,11 +28,14 @@ def on_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def await_well(broken: Site) -> None:
-    """Wait until `/readyz`, the log and `sync status` report that all is well again."""
+    """Wait until `/readyz` and `sync status` report that all is well again, and no pass is left
+    that would meet the next break."""
 
     def is_well() -> bool:
         broken.use_well()
-        return not broken.health().wrong and broken.run("sync status").code == 0
+        status = json.loads(broken.run("sync status --json").output)
+        is_quiet = not status["waiting"] and not status["running"]
+        return not broken.health().wrong and status["is_well"] and is_quiet
 
     wait_until(is_well, PATIENCE)
 
@@ -79,8 +83,16 @@ def expect_status(row: Break, broken: Site) -> None:
         answers.append(broken.run("sync status", apart=row.is_apart))
         return row.status in answers[-1].output and answers[-1].code == row.code
 
-    wait_until(is_seen, PATIENCE)
+    wait_until_or_show(is_seen, lambda: answers[-1].output)
     assert "Traceback" not in answers[-1].output
+
+
+def wait_until_or_show(condition: Callable[[], bool], show: Callable[[], str]) -> None:
+    """Wait until the condition holds; a failure shows what was printed last."""
+    try:
+        wait_until(condition, PATIENCE)
+    except AssertionError:
+        raise AssertionError(show()) from None
 
 
 def expect_doctor(row: Break, broken: Site) -> None:
@@ -98,10 +110,7 @@ def await_diagnosis(broken: Site, check: str, cause: str, apart: bool = False) -
         wrong = [line for line in lines if line[:1] in (["fault"], ["warning"])]
         return any(line[1] == check and cause in " ".join(line) for line in wrong)
 
-    try:
-        wait_until(is_seen, PATIENCE)
-    except AssertionError:
-        raise AssertionError(answers[-1].output) from None
+    wait_until_or_show(is_seen, lambda: answers[-1].output)
     assert answers[-1].code == 1
     assert "Traceback" not in answers[-1].output
 
