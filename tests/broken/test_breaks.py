@@ -31,13 +31,16 @@ def await_well(broken: Site) -> None:
     """Wait until `/readyz` and `sync status` report that all is well again, and no pass is left
     that would meet the next break."""
 
+    reports: list[object] = []
+
     def is_well() -> bool:
         broken.use_well()
         status = json.loads(broken.run("sync status --json").output)
         is_quiet = not status["waiting"] and not status["running"]
+        reports[:] = broken.health(), status
         return not broken.health().wrong and status["is_well"] and is_quiet
 
-    wait_until(is_well, PATIENCE)
+    wait_until_or_show(is_well, lambda: str(reports))
 
 
 def check(row: Break, broken: Site) -> None:
