@@ -9,6 +9,7 @@ from sqlalchemy import select
 from panel.auth.throttle import (
     MOST_FAILURES,
     MOST_FAILURES_IN_ALL,
+    Limit,
     Throttle,
     attempts,
     limit_failures,
@@ -218,3 +219,17 @@ def test_a_host_of_the_new_protocol_counts_with_its_whole_network(
         throttle.record_failure("launch key", normalize_address(first))
     until = throttle.blocked_until(limit_failures("launch key"), normalize_address(other))
     assert (until is not None) is same
+
+
+def test_a_block_ends_with_its_minute(panel: Panel) -> None:
+    clock, limit = Clock(), Limit("knock", 2)
+    throttle = Throttle(panel.services.database, SECRET, clock)
+    end = (clock.now // 60 + 1) * 60
+    assert [throttle.count(limit, "somebody") for _ in range(3)] == [None, None, end]
+    assert throttle.blocked_until(limit, "somebody") == end
+    assert throttle.blocked_here_until(limit, "somebody") == end
+    clock.now = end - 1
+    assert throttle.blocked_until(limit, "somebody") == end
+    clock.now = end
+    assert throttle.blocked_until(limit, "somebody") is None
+    assert throttle.count(limit, "somebody") is None

@@ -87,6 +87,7 @@ def test_a_string_a_fraction_a_zero_and_a_currency_without_coins_are_never_uncle
         ("1.0000009", "KWD", "1.000"),
         ("99.9999999", "JPY", "100"),
         ("99.5", "JPY", "99.5"),
+        ("-0.00000000000000004", "BRL", "0.00"),
     ],
 )
 def test_only_the_noise_of_a_binary_float_is_rounded_away(
@@ -167,7 +168,8 @@ def test_a_sign_of_one_currency_is_its_code(value: object, currency: str) -> Non
         ({"amount": "1.00"}, '{"amount":"1.00"}'), ("1.250,00", "1.250,00"), ("R$ 10", "R$ 10"),
         ("1,250.00", "1,250.00"), ("ten", "ten"), ("  ", ""), ("NaN", "NaN"), ("-NaN", "-NaN"),
         ("Infinity", "Infinity"), ("1_000", "1_000"), ("१००", "१००"), ("1e16", "1e16"),
-        ("1e9999999", "1e9999999"), ("9" * 400, "9" * 40), (10**18, "1000000000000000000"),
+        ("1e9999999", "1e9999999"), ("1e-100", "1e-100"), ("9" * 400, "9" * 40),
+        (10**18, "1000000000000000000"),
         (Decimal("1E+400"), "1E+400"), ("0.1234567890123456789", "0.1234567890123456789"),
         ('<span class="amount">R$ 10,00</span>', '<span class="amount">R$ 10,00</span>'),
     ],

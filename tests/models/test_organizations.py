@@ -60,7 +60,8 @@ def test_verified_is_kept_wherever_it_stands() -> None:
     by_reference = organization(status="publish", verification_status="Under Review")
     assert by_reference.verification == Status("under-review", "Under Review")
     by_example = organization(status="verified")
-    assert by_example.status == Status("verified", "verified")
+    assert by_example.status == by_example.verification == Status("verified", "verified")
+    assert organization(status="publish").verification is None
 
 
 def test_a_collaborators_email_and_role_have_one_spelling() -> None:

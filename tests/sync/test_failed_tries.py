@@ -9,6 +9,7 @@ import pytest
 from panel.demo.chatwoot import Failure, never
 from panel.errors import TryLater
 from panel.sync.jobs import Jobs
+from panel.sync.tries import RETRY_JITTER, find_delay
 from tests.sync.engine import make_engine
 from tests.sync.passes import company, person
 from tests.sync.until import until
@@ -121,3 +122,16 @@ def test_a_try_that_came_further_is_followed_by_a_first_one(wing: Wing) -> None:
     until(lambda: answered(engine), 60)
     engine.worker.stop()
     assert len(wing.chat.contacts) == 16
+
+
+@pytest.mark.parametrize(
+    ("tries", "asked_for", "wait"),
+    [(1, None, 10), (2, None, 100), (1, 50, 50), (1, 5, 10), (1, 5000, 100)],
+    ids=["first", "second", "as long as asked for", "asked for sooner", "asked for much later"],
+)
+def test_the_next_try_waits_as_long_as_asked_for_within_the_shortest_and_longest_wait(
+    tries: int, asked_for: int | None, wait: int
+) -> None:
+    retry_at = None if asked_for is None else 1000.0 + asked_for
+    delays = [find_delay((10.0, 100.0), tries, retry_at, 1000.0) for _ in range(20)]
+    assert all(delay and wait <= delay <= wait * (1 + RETRY_JITTER) for delay in delays)

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from panel.data.nights import NightRow, Nights
+from panel.data.nights import CLOSING, CONTACTS, OFFICE, NightRow, Nights
 from panel.demo.chatwoot import Failure
+from panel.sync.night import MOST_RESTS
 from panel.sync.reconcile import DELETED, RECONCILE
 from tests.sync.nights import PEOPLE, bring, last, longest_unread, pages, promote, sockets, wing
 from tests.sync.until import until
-from tests.sync.wings import Wing, ring
+from tests.sync.wings import Wing, on_sqlite, ring
 from tests.test_processes import ROOT
 
 __all__ = ["sockets", "wing"]  # fixtures
@@ -97,6 +98,40 @@ def test_a_chatwoot_that_is_away_for_a_while_is_waited_for(wing: Wing) -> None:
         until(lambda: last(wing).ended_at, 100)
     night = last(wing)
     assert (night.contacts, night.single) == (14 * (PEOPLE + 1), 0)
+
+
+class Restless(threading.Event):
+    """Ends a worker after so many rests, none of which takes any time."""
+
+    def __init__(self, rests: int) -> None:
+        super().__init__()
+        self.rests_left = rests
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rests_left -= bool(timeout)
+        if self.rests_left <= 0:
+            self.set()
+        return self.is_set()
+
+
+@on_sqlite
+def test_a_chatwoot_that_stays_away_costs_the_contacts_of_the_night_alone(wing: Wing) -> None:
+    bring(wing, 1)
+    wing.chat.down = True
+    wing.passes.begin_night()
+    wing.passes.keep_nights(Restless(MOST_RESTS - 1))
+    assert (last(wing).phase, last(wing).skipped) == (CONTACTS, 0)
+    wing.passes.keep_nights(Restless(2))
+    assert (last(wing).phase, last(wing).skipped) == (CLOSING, 1)
+
+
+@on_sqlite
+def test_a_back_office_that_stays_away_is_waited_for(wing: Wing) -> None:
+    bring(wing, 7)
+    wing.office.fault("502")
+    wing.passes.begin_night()
+    wing.passes.keep_nights(Restless(MOST_RESTS + 20))
+    assert (last(wing).phase, last(wing).ended_at) == (OFFICE, None)
 
 
 def test_an_account_without_our_attributes_is_compared_with_the_back_office_alone(
