@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_a_back_office_that_stays_away_is_waited_for(wing: Wing) -> None:
     wing.passes.begin_night()
     wing.passes.keep_nights(Restless(MOST_RESTS + 20))
     assert (last(wing).phase, last(wing).ended_at) == (OFFICE, None)
+
+
+@on_sqlite
+def test_a_night_compares_no_more_than_its_share(wing: Wing) -> None:
+    bring(wing, 1)
+    wing.passes.begin_night()
+    night = replace(last(wing), phase=OFFICE, compared=300, wanted=300)
+    Nights(wing.services.database).put(night)
+    wing.passes.keep_nights(Restless(1))
+    assert (last(wing).ended_at is None, last(wing).compared) == (False, 300)
 
 
 def test_an_account_without_our_attributes_is_compared_with_the_back_office_alone(
