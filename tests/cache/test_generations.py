@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from panel.cache.backend import sweep_files
+from panel.cache.entries import Lifetimes
 from panel.cache.generations import (
     MOST_GENERATIONS,
     FileGenerations,
@@ -66,6 +67,13 @@ def test_many_writers_may_renew_at_once(generations: Generations) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert generations.get(42)
+
+
+def test_redis_keeps_a_generation_for_longer_than_any_copy_lives(redis_server: Redis) -> None:
+    client = redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    RedisGenerations(client, "panel:").renew(42)
+    assert client.ttl("panel:mark:42") > Lifetimes(fresh=60).kept
 
 
 def test_files_are_read_by_every_process_and_swept_when_they_are_old(tmp_path: Path) -> None:

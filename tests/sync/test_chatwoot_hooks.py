@@ -126,6 +126,13 @@ def test_mere_activity_costs_nothing(door: Door, changed: list[str]) -> None:
     assert door.kept() == []
 
 
+def test_mere_activity_of_a_contact_that_we_do_not_know_costs_nothing(door: Door) -> None:
+    del door.panel.chat.contacts[door.contact("bia@acme.example")["id"]]
+    door.panel.chat.add_contact(950, name="Visitor", email="bia@acme.example")
+    fields = news(door, "bia@acme.example", "last_activity_at")
+    assert door.passes("contact_updated", **fields) == 0
+
+
 def test_our_own_echoes_cost_nothing(door: Door) -> None:
     for row in list(door.panel.chat.contacts.values()):
         assert door.passes("contact_created", **row) == 0

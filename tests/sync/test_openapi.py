@@ -35,3 +35,8 @@ def test_its_example_is_accepted(standing: Panel) -> None:
     ring = standing.ask("GET", PATH).json()["paths"]["/sync/hooks"]["post"]
     example = ring["requestBody"]["content"]["application/json"]["example"]
     assert standing.ask("POST", "/sync/hooks", SECRET, json=example).status_code == 202
+
+
+def test_it_names_the_answers_that_say_when_to_come_again(standing: Panel) -> None:
+    answers = standing.ask("GET", PATH).json()["paths"]["/sync/hooks"]["post"]["responses"]
+    assert {status for status, answer in answers.items() if "headers" in answer} == {"429", "503"}
