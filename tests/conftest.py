@@ -21,6 +21,7 @@ from jinja2 import MemcachedBytecodeCache
 from panel.data import db
 from tests import postgres
 from tests.clocks import Clock, wait_until
+from tests.memory import find_memory
 from tests.pages import attribute, rows_of, seal_of, state_of, words_of
 from tests.panels import MakePanel, Panel, build_cache, panels_before, with_tables
 from tests.redis_servers import Redis, start_redis
@@ -67,6 +68,10 @@ __all__ = [
 # clean.
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
+
+# The folders of pytest; a database in them commits without waiting for a disk.
+if place := find_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 # Hundreds of panels start in one process, so compiled templates are kept for all of them.
 KEPT = SimpleCache(threshold=1000, default_timeout=0)
