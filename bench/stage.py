@@ -145,15 +145,22 @@ class Opened:
     sections: dict[str, tuple[str, str]]
 
 
+PUT_OFF_SECONDS = 4.0  # the delay in `templates/sections/_frame.html`
+MOST_PUT_OFF = 3
+
+
 def open_panel(port: int, visit: Visit) -> Opened:
-    """Open as a browser does: the panel, then at once every section that is not drawn yet."""
+    """Open as a browser does: the panel, then at once every section that is not drawn yet. A
+    section that the busy process puts off is asked for again, as the page does."""
     begun = time.perf_counter()
     (answer,) = at_once(port, [visit.request])
     html = answer.text
     seal, sections = seal_of(html), drawn(html)
-    missing = [name for name, (state, _) in sections.items() if state == "loading"]
-    for late in at_once(port, [section_request(name, seal) for name in missing]):
-        sections |= drawn(late.text)
+    for pause in (0, *[PUT_OFF_SECONDS] * MOST_PUT_OFF):
+        missing = [name for name, (state, _) in sections.items() if state == "loading"]
+        time.sleep(pause if missing else 0)
+        for late in at_once(port, [section_request(name, seal) for name in missing]):
+            sections |= drawn(late.text)
     return Opened(time.perf_counter() - begun, seal, sections)
 
 

@@ -46,7 +46,7 @@ def _make_query() -> Select[Any]:
     )
 
 
-NEWEST_HOOKS = _make_query()  # once, for every opening asks it
+_SELECT_NEWEST = _make_query()  # once, for every opening asks it
 
 
 def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
@@ -58,6 +58,6 @@ def find_recent(engine: Engine, organization: int, before: float, otherwise: flo
     """
     values = {"organization": organization, "before": before, "otherwise": otherwise}
     with transaction(engine) as connection:
-        rows = list(connection.execute(NEWEST_HOOKS, values))
+        rows = list(connection.execute(_SELECT_NEWEST, values))
     heard = tuple(Heard(row.kind, row.subject or "") for row in rows)
     return Recent(rows[0].since, heard) if rows else Recent()

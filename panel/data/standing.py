@@ -51,12 +51,12 @@ def _make_query() -> Select[Any]:
     ).select_from(asked.outerjoin(organizations, organizations.c.id == asked.c.id))
 
 
-STANDING = _make_query()  # once, for every opening asks it
+_SELECT_STANDING = _make_query()  # once, for every opening asks it
 
 
 def read_standing(engine: Engine, organization: int) -> Standing:
     """Read the standing in one query. Raises `Unreachable("database")`."""
     with transaction(engine) as connection:
-        row = connection.execute(STANDING, {"organization": organization}).mappings().one()
+        row = connection.execute(_SELECT_STANDING, {"organization": organization}).mappings().one()
     texts = {key: row[key] or "" for key in ("name", "entitlement_status")}
     return Standing(**{**row, **texts})
