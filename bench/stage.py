@@ -80,6 +80,13 @@ def seal_of(html: str) -> str:
     return match[1]
 
 
+def put_off(html: str) -> list[str]:
+    """Return the sections that a busy process did not read yet, and that the page asks for
+    again."""
+    tags = re.findall(r"<section[^>]*data-section[^>]*>", html)
+    return [name for tag in tags if 'data-code="busy"' in tag for name in drawn(tag)]
+
+
 def drawn(html: str) -> dict[str, tuple[str, str]]:
     """Return state and version of every section in the HTML."""
     states = re.findall(r'data-section="(\w+)" data-state="(\w+)"(?: data-version="(\w*)")?', html)
@@ -156,11 +163,12 @@ def open_panel(port: int, visit: Visit) -> Opened:
     (answer,) = at_once(port, [visit.request])
     html = answer.text
     seal, sections = seal_of(html), drawn(html)
+    missing = [name for name, (state, _) in sections.items() if state == "loading"]
     for pause in (0, *[PUT_OFF_SECONDS] * MOST_PUT_OFF):
-        missing = [name for name, (state, _) in sections.items() if state == "loading"]
         time.sleep(pause if missing else 0)
-        for late in at_once(port, [section_request(name, seal) for name in missing]):
-            sections |= drawn(late.text)
+        answers = at_once(port, [section_request(name, seal) for name in missing])
+        missing = [name for late in answers for name in put_off(late.text)]
+        sections |= {name: at for late in answers for name, at in drawn(late.text).items()}
     return Opened(time.perf_counter() - begun, seal, sections)
 
 
