@@ -1,5 +1,6 @@
 """The fixtures of all tests: the panel between its two built-in worlds, databases, a Redis."""
 
+import gc
 import os
 import shutil
 import signal
@@ -87,6 +88,12 @@ class Compiling(Environment):
 
 
 Flask.jinja_environment = Compiling
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the modules and the tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
