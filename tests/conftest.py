@@ -70,8 +70,9 @@ __all__ = [
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
 
-# The folders of pytest; a database in them commits without waiting for a disk.
-if place := find_memory():
+# The folders of pytest; a database in them commits without waiting for a disk. Some tests run
+# programs in them, which a container may forbid for files in memory.
+if (place := find_memory()) and not os.statvfs(place).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 # Hundreds of panels start in one process, so compiled templates are kept for all of them.
