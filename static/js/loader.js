@@ -57,5 +57,6 @@ on("keydown", (event) => {
 
 const loadQuietly = () => loadRest().catch(() => {}); // the next event tries again
 
-on("htmx:finally:request", () => find(UNFINISHED) || loadQuietly());
+// htmx takes its class from the element that asked only after this event; the microtask comes behind that.
+on("htmx:finally:request", () => queueMicrotask(() => find(UNFINISHED) || loadQuietly()));
 setTimeout(loadQuietly, LATEST); // some part of the panel may never end
