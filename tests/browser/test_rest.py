@@ -33,6 +33,21 @@ def test_the_second_script_comes_once_behind_the_whole_panel(
     assert len(seen.sent("/static/rest.")) == 2
 
 
+def test_a_hook_while_a_panel_opens_does_not_hold_the_second_script_back(
+    demo: Demo, page: Page
+) -> None:
+    def touch(route: Route) -> None:
+        demo.services.cache.touch(42, "orders")
+        route.continue_()
+
+    page.add_init_script(WITHOUT_BOUND)
+    page.route("**/attention*", touch)
+    panel = demo.open(page)
+    expect(panel.find("html")).to_have_attribute(WHOLE, "")
+    page.unroute("**/attention*")
+    panel.settle()
+
+
 def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page: Page) -> None:
     held: list[Route] = []
     page.route("**/static/rest.js*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
