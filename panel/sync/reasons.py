@@ -30,7 +30,8 @@ TRY_REASONS = {
     ),
     "http_5xx": TryReason("answers with an error of its own", OUTAGE),
     "rate_limited": TryReason(
-        "asks us to slow down", "Nothing, unless it lasts: then lower CHATWOOT_CALLS_PER_MINUTE"
+        "asks us to slow down",
+        "Nothing, unless it lasts: then lower MIDDAG_CALLS_PER_MINUTE or CHATWOOT_CALLS_PER_MINUTE",
     ),
     "paused": TryReason("is left alone for a moment, after several failures", HEAL),
     "http_422": TryReason("is too slow: its database gave up", HEAL),

@@ -32,9 +32,10 @@ def refresh(site: Site) -> None:
     site.refresh("organization")
 
 
-def open_and_ring(site: Site) -> None:
+def open_and_backfill(site: Site) -> None:
+    """Let both wings ask Chatwoot; a hook's pass need not, where nothing has changed."""
     site.open()
-    site.ring()
+    backfill(site)
 
 
 # -- making the breaks ---------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def office(code: str, name: str, make: Make, words: str, detail: str = "") -> Br
 
 
 def chatwoot(code: str, name: str, make: Make, words: str, detail: str = "") -> Break:
-    return Break(name, make, open_and_ring, "chatwoot", code, detail or code, f": {code}",
+    return Break(name, make, open_and_backfill, "chatwoot", code, detail or code, f": {code}",
                  f"Chatwoot {words}", check="token")  # fmt: skip
 
 

@@ -254,13 +254,14 @@ class Site:
         return self.ask("POST", "/sync/chatwoot", data=raw, headers=headers).status_code
 
     def use_well(self) -> None:
-        """Make each event that ends an alarm: an opening, a hook without a pass, a webhook, a
-        pass."""
+        """Make each event that ends an alarm: an opening, a hook without a pass, a webhook, and a
+        pass, whose hook lets it not wait for the back-off of former tries."""
         self.open()
         self.ring(event="order.created")
         self.deliver()
         if self.health().wrong.keys() & {"retries", "back_office", "documents", "chatwoot"}:
             self.run(f"sync backfill {ORGANIZATION} --json")
+            self.ring()
 
     # -- reports ---------------------------------------------------------------------
 
