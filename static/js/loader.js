@@ -4,7 +4,8 @@
 import { addNotice } from "./failures.js";
 import { find, meta, on } from "./page.js";
 
-const UNFINISHED = "[data-state=loading], [data-waiting], .htmx-request:not(#live)";
+const LOADING = "[data-state=loading], .htmx-request:not(#live)";
+const UNFINISHED = `${LOADING}, [data-waiting]`; // the head asks what needs a word a little after the sections
 const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "why", "fold", "arrange", "shortcuts"];
 const NEEDING = ["summary", ...ACTIONS.map((action) => `[data-action=${action}]`)].join();
 const KEYS = "rn/?";
@@ -57,5 +58,10 @@ on("keydown", (event) => {
 
 const loadQuietly = () => loadRest().catch(() => {}); // the next event tries again
 
-on("htmx:finally:request", () => find(UNFINISHED) || loadQuietly());
+// htmx takes its class from the element that asked only after this event; the microtask comes behind that. The head's
+// own answer may name a section as still being read that a hook touched meanwhile: only the second script asks for that.
+on("htmx:finally:request", ({ detail: { ctx } }) => {
+  const unfinished = ctx.sourceElement.id === "attention" ? LOADING : UNFINISHED;
+  queueMicrotask(() => find(unfinished) || loadQuietly());
+});
 setTimeout(loadQuietly, LATEST); // some part of the panel may never end
