@@ -250,9 +250,10 @@ def make_failed_view(section: Section, error: PanelError, version: str) -> Secti
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
 
 
-def make_shown_failure(section: Section, code: str) -> SectionView:
-    """Show a failure that still stands on the screen, although the cache has forgotten it."""
-    return SectionView(section, "failed", code=code)
+def mark_shown_failure(view: SectionView, state: str, code: str) -> SectionView:
+    """Mark a section with the failure that stands on the screen, although the cache does not tell
+    it."""
+    return replace(view, state=state, code=code, follow=False)
 
 
 def make_loading_view(section: Section, code: str = "") -> SectionView:
