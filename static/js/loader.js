@@ -27,7 +27,7 @@ async function loadFiles() {
   await addElement("link", { rel: "stylesheet", href: meta("rest-style") });
   await addElement("script", { src: meta("rest-script") });
   isLoaded = true;
-  document.documentElement.dataset.isWhole = "";
+  find("html").dataset.isWhole = "";
 }
 
 function loadRest() {
@@ -45,7 +45,7 @@ function postpone(event, act) {
 }
 
 on("click", (event) => {
-  if (event.target.closest(REFRESHING)) hasRefreshed = true;
+  hasRefreshed ||= event.target.closest(REFRESHING);
   const button = !isLoaded && event.target.closest(NEEDING);
   if (button) postpone(event, () => button.click());
 }, true);
@@ -53,7 +53,7 @@ on("click", (event) => {
 on("keydown", (event) => {
   const { key, target, ctrlKey, metaKey, altKey } = event;
   if (isLoaded || !KEYS.includes(key) || ctrlKey || metaKey || altKey || target.closest("input")) return;
-  postpone(event, () => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })));
+  postpone(event, () => target.dispatchEvent(new KeyboardEvent("keydown", event)));
 }, true);
 
 const loadQuietly = () => loadRest().catch(() => {}); // the next event tries again
