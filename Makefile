@@ -8,6 +8,9 @@ BIN := .venv/bin
 demo: .venv/.installed
 	$(BIN)/python -m panel.demo
 
+# The tests start hundreds of processes, each of which would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two processes, a file at a time; in a single process, for a debugger: make test ARGS="-n 0
 # tests/test_x.py"
 test: .venv/.installed

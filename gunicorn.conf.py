@@ -168,12 +168,22 @@ def on_starting(server: Any) -> None:
     for option, value in HEAP.items() if set_heap else ():
         set_heap(option, value)
     try:
-        importlib.import_module(APPLICATION).settings_or_exit()
+        _load_application().settings_or_exit()
         if code := _run_apart("migrate_or_exit"):
             sys.exit(code)
     except SystemExit:
         on_exit(server)  # gunicorn has not got far enough to do so
         raise
+
+
+def _load_application() -> Any:
+    """Load the application without the garbage collector, which would look through its 150,000 new
+    objects again and again, for a sixth of the time."""
+    gc.disable()
+    try:
+        return importlib.import_module(APPLICATION)
+    finally:
+        gc.enable()
 
 
 def pre_fork(server: Any, worker: Any) -> None:

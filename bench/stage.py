@@ -80,6 +80,13 @@ def seal_of(html: str) -> str:
     return match[1]
 
 
+def put_off(html: str) -> list[str]:
+    """Return the sections that a busy process did not read yet, and that the page asks for
+    again."""
+    tags = re.findall(r"<section[^>]*data-section[^>]*>", html)
+    return [name for tag in tags if 'data-code="busy"' in tag for name in drawn(tag)]
+
+
 def drawn(html: str) -> dict[str, tuple[str, str]]:
     """Return state and version of every section in the HTML."""
     states = re.findall(r'data-section="(\w+)" data-state="(\w+)"(?: data-version="(\w*)")?', html)
@@ -145,15 +152,23 @@ class Opened:
     sections: dict[str, tuple[str, str]]
 
 
+PUT_OFF_SECONDS = 4.0  # the delay in `templates/sections/_frame.html`
+MOST_PUT_OFF = 3
+
+
 def open_panel(port: int, visit: Visit) -> Opened:
-    """Open as a browser does: the panel, then at once every section that is not drawn yet."""
+    """Open as a browser does: the panel, then at once every section that is not drawn yet. A
+    section that the busy process puts off is asked for again, as the page does."""
     begun = time.perf_counter()
     (answer,) = at_once(port, [visit.request])
     html = answer.text
     seal, sections = seal_of(html), drawn(html)
     missing = [name for name, (state, _) in sections.items() if state == "loading"]
-    for late in at_once(port, [section_request(name, seal) for name in missing]):
-        sections |= drawn(late.text)
+    for pause in (0, *[PUT_OFF_SECONDS] * MOST_PUT_OFF):
+        time.sleep(pause if missing else 0)
+        answers = at_once(port, [section_request(name, seal) for name in missing])
+        missing = [name for late in answers for name in put_off(late.text)]
+        sections |= {name: at for late in answers for name, at in drawn(late.text).items()}
     return Opened(time.perf_counter() - begun, seal, sections)
 
 

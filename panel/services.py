@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from markupsafe import Markup
@@ -39,7 +39,8 @@ from panel.upstream.middag import BackOffice
 from panel.upstream.rotation import SecretRotation
 from panel.upstream.transport import Egress
 
-MOST_RENDERED = 256  # drawn sections, each kept for a second
+MOST_RENDERED = 256  # drawn sections, each kept for a second; their records and bytes as well
+MOST_LEARNED = 256  # organizations whose words were added to the search a moment ago
 T = TypeVar("T")
 
 
@@ -68,6 +69,9 @@ class Services:
     authenticator: Authenticator
     checks: BackgroundChecks
     rendered: TtlCache[Markup]
+    selections: TtlCache[tuple[Any, Any]]
+    compressed: TtlCache[bytes]
+    learned: TtlCache[str]
 
 
 def build(settings: Settings, app: Flask) -> Services:
@@ -104,6 +108,9 @@ def build(settings: Settings, app: Flask) -> Services:
         authenticator=_build_authenticator(settings, account, cache, engine, revocations, bulkhead),
         checks=checks,
         rendered=TtlCache(MOST_RENDERED),
+        selections=TtlCache(MOST_RENDERED),
+        compressed=TtlCache(MOST_RENDERED),
+        learned=TtlCache(MOST_LEARNED),
     )
 
 

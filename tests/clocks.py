@@ -24,6 +24,8 @@ from panel.upstream.client import Client
 from panel.upstream.failures import FailureLog
 from panel.upstream.middag import BackOffice as BackOfficeClient
 
+LONGEST_PAUSE = 0.25  # seconds between two looks for a condition
+
 
 class Clock:
     """A clock that a test moves: seconds since the epoch."""
@@ -39,11 +41,17 @@ class Clock:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Poll until the condition holds; fails when it does not within the deadline."""
+    """Poll until the condition holds; fails when it does not within the deadline.
+
+    The pause is as long as the look was, because looks keep a busy process busy.
+    """
     end = time.monotonic() + seconds
+    begun = time.monotonic()
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
+        now = time.monotonic()
+        assert now < end, "waited in vain"
+        time.sleep(min(max(0.01, now - begun), LONGEST_PAUSE))
+        begun = time.monotonic()
 
 
 def with_clock(app: Flask, clock: Clock) -> Services:

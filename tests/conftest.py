@@ -1,5 +1,6 @@
 """The fixtures of all tests: the panel between its two built-in worlds, databases, a Redis."""
 
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from jinja2 import MemcachedBytecodeCache
 from panel.data import db
 from tests import postgres
 from tests.clocks import Clock, wait_until
+from tests.memory import find_memory
 from tests.pages import attribute, rows_of, seal_of, state_of, words_of
 from tests.panels import MakePanel, Panel, build_cache, panels_before, with_tables
 from tests.redis_servers import Redis, start_redis
@@ -68,6 +70,11 @@ __all__ = [
 hypothesis.settings.register_profile("calm", deadline=None, database=None)
 hypothesis.settings.load_profile("calm")
 
+# The folders of pytest; a database in them commits without waiting for a disk. Some tests run
+# programs in them, which a container may forbid for files in memory.
+if (place := find_memory()) and not os.statvfs(place).f_flag & os.ST_NOEXEC:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
+
 # Hundreds of panels start in one process, so compiled templates are kept for all of them.
 KEPT = SimpleCache(threshold=1000, default_timeout=0)
 # The cache differs from the expected one only in the result of `set`.
@@ -82,6 +89,12 @@ class Compiling(Environment):
 
 
 Flask.jinja_environment = Compiling
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the modules and the tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

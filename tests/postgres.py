@@ -13,11 +13,10 @@ from typing import Any
 
 import psycopg
 
+from tests.memory import find_memory
 from tests.ports import free_port
 
 ABSENT = "NO POSTGRESQL HERE: nothing of this was tested with it (initdb and postgres not found)"
-MEMORY = "/dev/shm"
-ROOM = 2 << 30  # bytes: each test has a database of its own, of 8 MB
 
 
 def programs() -> Path | None:
@@ -36,7 +35,7 @@ def cluster(folder: Path, fsync: str = "off", **parameters: object) -> Iterator[
     # PostgreSQL refuses to run as root, and pytest's own folders are closed to other users.
     somebody: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
     options = somebody if os.geteuid() == 0 else {}
-    place = _memory() if fsync == "off" else None
+    place = find_memory() if fsync == "off" else None
     data = Path(tempfile.mkdtemp(prefix="panel-postgres-", dir=place))
     if options:
         shutil.chown(data, "postgres", "postgres")
@@ -63,14 +62,6 @@ def cluster(folder: Path, fsync: str = "off", **parameters: object) -> Iterator[
         server.send_signal(signal.SIGQUIT)
         server.wait(30)
         shutil.rmtree(data)
-
-
-def _memory() -> str | None:
-    """Return a folder in memory, if it has room: a busy disk takes half a second for a database."""
-    try:
-        return MEMORY if shutil.disk_usage(MEMORY).free > ROOM else None
-    except FileNotFoundError:
-        return None
 
 
 def create(address: str, name: str, template: str = "template0") -> str:

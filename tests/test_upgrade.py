@@ -83,7 +83,7 @@ def gunicorn(folder: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[st
 
 def is_well(url: str) -> bool:
     try:
-        return requests.get(f"{url}/healthz", timeout=5).ok
+        return requests.get(f"{url}/healthz", timeout=60).ok
     except requests.ConnectionError:
         return False
 

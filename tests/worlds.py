@@ -27,6 +27,7 @@ def environment(office_url: str, chat_url: str, folder: Path, **changes: str) ->
         "CHATWOOT_URL": chat_url,
         "CHATWOOT_ACCOUNT_ID": "1",
         "CHATWOOT_API_TOKEN": ADMIN_TOKEN,
+        "CHATWOOT_CALLS_PER_MINUTE": "100000",
         "MIDDAG_CALLS_PER_MINUTE": "100000",
         "PANEL_CACHE_URL": f"file:{folder / 'cache'}",
         "PANEL_DATABASE_URL": f"sqlite:///{folder / 'panel.db'}",

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, Table, select
+from sqlalchemy import BigInteger, Column, Engine, Integer, Table, bindparam, select
 
 from panel.data.db import insert, metadata, transaction
 from panel.errors import PanelError
@@ -22,6 +22,9 @@ agent_generations = Table(
     metadata,
     Column("agent", BigInteger, primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
+)
+_SELECT_GENERATION = select(agent_generations.c.generation).where(
+    agent_generations.c.agent == bindparam("asked")
 )
 
 
@@ -39,10 +42,9 @@ class Revocations:
         """Return the present generation; None: the database is silent."""
         if self._clock() < self._silent_until:
             return None
-        query = select(agent_generations.c.generation).where(agent_generations.c.agent == agent)
         try:
             with transaction(self._engine) as connection:
-                return connection.scalar(query) or 0
+                return connection.scalar(_SELECT_GENERATION, {"asked": agent}) or 0
         except PanelError as error:
             # A question to a silent database may cost seconds, and every open panel asks some.
             self._silent_until = self._clock() + UNANSWERED_SECONDS

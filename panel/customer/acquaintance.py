@@ -6,6 +6,7 @@ names stand in the kept copies.
 """
 
 import logging
+import time
 
 from panel.cache.entries import Reading
 from panel.data.search_index import make_terms
@@ -14,6 +15,7 @@ from panel.models.organizations import Organization
 from panel.models.phones import normalize_phone
 from panel.services import Services
 
+LEARNED_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
@@ -21,13 +23,19 @@ def learn_organization(services: Services, reading: Reading[Organization]) -> No
     """Add the words of the organization to the search index, unless a pass has seen it: a pass
     knows more. An organization that an administrator had forgotten is not added.
 
-    While the database is silent nothing is added; the next read of the organization adds it.
+    While the database is silent nothing is added; the next read of the organization adds it. The
+    same answer is learned once: all panels of an organization may ask for it within a second.
     """
     organization, directory = reading.value, services.directory
+    if services.learned.get(organization.id) == reading.version:
+        return
     try:
         is_seen = directory.get_organizations([organization.id])
-        if not is_seen and not directory.forgotten.covers_organization(organization.id):
+        if directory.forgotten.covers_organization(organization.id):
+            return
+        if not is_seen:
             services.search_index.replace_terms(organization.id, _list_words(organization))
+        services.learned.put(organization.id, reading.version, time.time() + LEARNED_SECONDS)
     except PanelError as error:
         log.info("organization %d was not learned: %s", organization.id, error.code)
 

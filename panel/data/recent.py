@@ -1,8 +1,9 @@
 """Recent hooks of an organization, since an agent looked at it last; read in one query."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, Float, cast, func, select
+from sqlalchemy import Engine, Float, Integer, Select, bindparam, cast, func, select
 
 from panel.data.audit_log import SHOWN, access_log
 from panel.data.db import transaction
@@ -27,6 +28,27 @@ class Recent:
     heard: tuple[Heard, ...] = ()
 
 
+def _make_query() -> Select[Any]:
+    asked_id, before = bindparam("organization", type_=Integer), bindparam("before", type_=Float)
+    last_shown = (
+        select(func.max(access_log.c.at))
+        .where(access_log.c.organization == asked_id)
+        .where(access_log.c.what == SHOWN, access_log.c.at < before)
+        .scalar_subquery()
+    )
+    since = func.coalesce(last_shown, cast(bindparam("otherwise", type_=Float), Float))
+    return (
+        select(hooks.c.kind, hooks.c.subject, since.label("since"))
+        .where(hooks.c.organization == asked_id, hooks.c.status != IGNORED)
+        .where(hooks.c.received_at > since)
+        .order_by(hooks.c.seq.desc())
+        .limit(MOST_HOOKS)
+    )
+
+
+_SELECT_NEWEST = _make_query()  # once, for every opening asks it
+
+
 def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
     """Find the hooks since the organization was last shown to an agent before the moment `before`.
     Where it was never shown, they are the hooks since `otherwise` (both epoch seconds). Raises
@@ -34,21 +56,8 @@ def find_recent(engine: Engine, organization: int, before: float, otherwise: flo
 
     The time of arrival counts, not the plugin's own time: a late hook is news.
     """
-    last_shown = (
-        select(func.max(access_log.c.at))
-        .where(access_log.c.organization == organization)
-        .where(access_log.c.what == SHOWN, access_log.c.at < before)
-        .scalar_subquery()
-    )
-    since = func.coalesce(last_shown, cast(otherwise, Float))
-    newest = (
-        select(hooks.c.kind, hooks.c.subject, since.label("since"))
-        .where(hooks.c.organization == organization, hooks.c.status != IGNORED)
-        .where(hooks.c.received_at > since)
-        .order_by(hooks.c.seq.desc())
-        .limit(MOST_HOOKS)
-    )
+    values = {"organization": organization, "before": before, "otherwise": otherwise}
     with transaction(engine) as connection:
-        rows = list(connection.execute(newest))
+        rows = list(connection.execute(_SELECT_NEWEST, values))
     heard = tuple(Heard(row.kind, row.subject or "") for row in rows)
     return Recent(rows[0].since, heard) if rows else Recent()

@@ -1,8 +1,9 @@
 """The standing of an organization in our own database, as passes left it."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, Integer, func, literal, select
+from sqlalchemy import Engine, Integer, Select, bindparam, func, select
 
 from panel.data.db import transaction
 from panel.data.directory_tables import COMPANY, organizations, people
@@ -28,27 +29,34 @@ class Standing:
 UNKNOWN = Standing()
 
 
-def read_standing(engine: Engine, organization: int) -> Standing:
-    """Read the standing in one query. Raises `Unreachable("database")`."""
+def _make_query() -> Select[Any]:
+    asked_id = bindparam("organization", type_=Integer)
     members = (
         select(func.count())
         .select_from(people)
-        .where(people.c.organization == organization, people.c.key != COMPANY)
+        .where(people.c.organization == asked_id, people.c.key != COMPANY)
     )
     buried = (
         select(func.count())
         .select_from(hooks)
-        .where(hooks.c.organization == organization, hooks.c.status == BURIED)
+        .where(hooks.c.organization == asked_id, hooks.c.status == BURIED)
     )
-    asked_id = select(literal(organization, Integer).label("id")).subquery()
+    asked = select(asked_id.label("id")).subquery()
     columns = (organizations.c.name, organizations.c.plan, organizations.c.billing_entity)
-    query = select(
+    return select(
         *columns,
         organizations.c.entitlement_status,
         members.scalar_subquery().label("people"),
         buried.scalar_subquery().label("buried"),
-    ).select_from(asked_id.outerjoin(organizations, organizations.c.id == asked_id.c.id))
+    ).select_from(asked.outerjoin(organizations, organizations.c.id == asked.c.id))
+
+
+_SELECT_STANDING = _make_query()  # once, for every opening asks it
+
+
+def read_standing(engine: Engine, organization: int) -> Standing:
+    """Read the standing in one query. Raises `Unreachable("database")`."""
     with transaction(engine) as connection:
-        row = connection.execute(query).mappings().one()
+        row = connection.execute(_SELECT_STANDING, {"organization": organization}).mappings().one()
     texts = {key: row[key] or "" for key in ("name", "entitlement_status")}
     return Standing(**{**row, **texts})

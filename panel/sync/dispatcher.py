@@ -81,7 +81,7 @@ class Dispatcher:
             while time.monotonic() < until and not stopping.is_set():
                 self.look(connection)
                 connection.rollback()
-                self._wait(connection, min(until, time.monotonic() + DUE_SECONDS))
+                self._wait(connection, stopping, min(until, time.monotonic() + DUE_SECONDS))
 
     def look(self, connection: Connection) -> None:
         """Begin as much due work as there is room for."""
@@ -137,8 +137,8 @@ class Dispatcher:
             self.leave(work_id)  # the work keeps its place in the lane, and begins later
             raise
 
-    def _wait(self, connection: Connection, until: float) -> None:
-        """Wait until a commit or the end of work is noticed, or until that moment."""
+    def _wait(self, connection: Connection, stopping: threading.Event, until: float) -> None:
+        """Wait until a commit, the end of work or a stop is noticed, or until that moment."""
         if self._database.dialect.name != "sqlite":
             self._news.wait(min(POSTGRESQL_LOOK_SECONDS, max(0.0, until - time.monotonic())))
             self._news.clear()
@@ -148,6 +148,6 @@ class Dispatcher:
         ask = cast(sqlite3.Connection, connection.connection.driver_connection).execute
         version = ask(_DATA_VERSION).fetchone()
         while time.monotonic() < until and not self._news.wait(LOOK_SECONDS):
-            if ask(_DATA_VERSION).fetchone() != version:
+            if stopping.is_set() or ask(_DATA_VERSION).fetchone() != version:
                 break
         self._news.clear()

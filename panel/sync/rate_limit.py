@@ -1,8 +1,9 @@
 """The budgets of calls to both worlds, which the lanes share; opening a panel never waits for one.
 
 A fifth of a minute's calls may be made at once, and the rest comes evenly, so that no burst uses up
-the minute. The slow lanes leave that fifth to the first lane. A quarter of the budget always
-belongs to the slow lanes, so that their passes end.
+the minute. The slow lanes leave that fifth to the first lane. Three tenths of the budget are
+offered to the slow lanes; they take at least a quarter, so their passes end. They miss turns where
+a pass still waits for the other world.
 
 A WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
 take two workers at most, and the slow lanes one. Passes leave each worker alone for longer than it
@@ -29,7 +30,7 @@ from panel.upstream.transport import Egress
 
 WINDOW = 60.0
 RESERVE = 5  # a fifth of a minute's calls may be made at once
-SLOW_SHARE = 4  # a quarter of the calls belongs to the slow lanes
+SLOW_SHARE = 0.3  # of the calls
 CATCH_UP = 5.0  # seconds of their share for which the slow lanes may catch up
 BACK_OFFICE_WORKERS = 2
 REST = 2.0  # a worker rests so many times as long as it worked: passes occupy two thirds of one
@@ -126,7 +127,7 @@ class RateLimit:
     ) -> None:
         self._full = max(1.0, calls / RESERVE)
         self._per_second = (calls + 1 - self._full) / WINDOW
-        self._slow_every = WINDOW * SLOW_SHARE / calls
+        self._slow_every = WINDOW / (SLOW_SHARE * calls)
         self._clock = clock
         self._lock = threading.Lock()
         self._sleep = sleep

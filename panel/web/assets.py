@@ -7,6 +7,7 @@ import mimetypes
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -26,6 +27,7 @@ SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the scripts that are sent,
 MODULES = "js/"  # and the folder that both are made from
 HTMX = "vendor/htmx-4.0.1.min.js"
 YEAR = 365 * 86400
+SHELL, SECTION = "panel.shell", "panel.section"  # endpoints of answers that agents share
 WORTH_BYTES = 500  # a smaller body fits into one packet uncompressed
 # The first one that the browser accepts is taken: the quick function for an answer, the thorough
 # one for files that stay the same.
@@ -187,12 +189,25 @@ def compress_answer(answer: Response) -> Response:
         return answer
     plain, encoding = answer.get_data(), _choose_encoding()
     if len(plain) > WORTH_BYTES and encoding:
-        quickly, _ = PACKERS[encoding]
-        # The shell is the same for all agents of a language.
-        same = request.endpoint == "panel.shell"
-        answer.set_data(_pack(plain)[encoding] if same else quickly(plain))
+        answer.set_data(_compress(plain, encoding, request.endpoint or ""))
         answer.content_encoding = encoding
     return answer
+
+
+def _compress(plain: bytes, encoding: str, endpoint: str) -> bytes:
+    """The shell is the same for all agents of a language, and a section is the same within a
+    second; each other answer is made for one agent."""
+    quickly, _ = PACKERS[encoding]
+    if endpoint == SHELL:
+        return _pack(plain)[encoding]
+    if endpoint != SECTION:
+        return quickly(plain)
+    kept = services.services().compressed
+    packed = kept.get((encoding, plain))
+    if packed is None:
+        packed = quickly(plain)
+        kept.put((encoding, plain), packed, time.time() + 1)
+    return packed
 
 
 def _choose_encoding() -> str:

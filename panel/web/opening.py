@@ -30,7 +30,7 @@ from panel.web.sections import (
     SECTIONS,
     SectionView,
     make_loading_view,
-    make_shown_failure,
+    mark_shown_failure,
     mark_unchecked,
 )
 from panel.web.situation import Situation
@@ -141,22 +141,23 @@ def _render_ready(visit: Visit, candidate: Candidate, notice: str) -> str:
 
 
 def render_attention(
-    seal: Seal, is_stranger: bool, is_checked: bool, failures: Mapping[str, str]
+    seal: Seal, is_stranger: bool, is_checked: bool, failures: Mapping[str, tuple[str, str]]
 ) -> str:
     """Render the lines that need a word by now, with the head's own facts beside them, from kept
     copies alone.
 
-    `is_stranger`: the value from the opening of the panel. `failures`: the code of each section
-    that the agent sees failed. The cache forgets a failure sooner than the screen does.
+    `is_stranger`: the value from the opening of the panel. `failures`: the state and the code of
+    each section that the agent sees failed or late. The cache forgets a failure sooner than the
+    screen does, and never says why a young copy could not be refreshed.
     """
     masked = find_masked(seal.trust)
     views = {
         name: peek_view(section, seal.organization, masked) for name, section in SECTIONS.items()
     }
     views |= {
-        name: make_shown_failure(SECTIONS[name], code)
-        for name, code in failures.items()
-        if views[name].state == "loading"
+        name: mark_shown_failure(views[name], *failure)
+        for name, failure in failures.items()
+        if views[name].state == "loading" or views[name].follow
     }
     if not is_checked:
         views = {name: make_loading_view(view.section) for name, view in views.items()}

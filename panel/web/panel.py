@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 DIALOGS = ("shortcuts", "uncover")
 LONGEST_IDLE = 6  # digits
+SHOWN_FAILURE = re.compile("(?P<code>[a-z0-9_]{1,40})(:(?P<state>failed|denied|late))?")
 JUST_READ_SECONDS = 5.0
 CPU_LOAD = CpuLoad()
 
@@ -111,9 +112,9 @@ def show_attention() -> Response:
     if not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     failures = {
-        name: code
-        for name, code in _parse_seen(request.args.get("failed", "")).items()
-        if re.fullmatch("[a-z0-9_]{1,40}", code)
+        name: (shown["state"] or "failed", shown["code"])
+        for name, text in _parse_seen(request.args.get("failed", "")).items()
+        if (shown := SHOWN_FAILURE.fullmatch(text))
     }
     html = render_attention(seal, "stranger" in request.args, is_checked, failures)
     return make_response(html)

@@ -106,4 +106,5 @@ def read_version(section: Section, organization: int) -> str:
 
 def read_moment() -> Moment:
     settings = services().settings
-    return Moment(datetime.now(UTC).astimezone(settings.timezone), settings.expiring_days)
+    second = datetime.now(UTC).replace(microsecond=0)  # what is made for it is shared
+    return Moment(second.astimezone(settings.timezone), settings.expiring_days)

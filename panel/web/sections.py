@@ -4,6 +4,7 @@ Its document stands in `upstream.documents`, its selection in `web.selection`, t
 it in `sync.events`.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ from panel.auth.background_checks import ACCESS_UNCHECKED
 from panel.cache.entries import Reading
 from panel.customer.disclosure import AMOUNT, EMAIL, LICENSE_KEY, TAX_ID, VALUE_KINDS
 from panel.errors import PanelError, Refused
+from panel.services import services
 from panel.upstream import documents
 from panel.upstream.documents import Document, is_empty
 from panel.web import vocabulary
@@ -212,7 +214,7 @@ def make_view(
 ) -> SectionView:
     """The state `empty` means that the back office itself sent no records; a filter that hides all
     rows does not make a section empty."""
-    selection = section.choose(reading.value, moment)
+    selection = _select(section, reading.value, moment)
     state = "late" if reading.late else "empty" if is_empty(reading.value) else "fresh"
     return SectionView(
         section,
@@ -227,15 +229,31 @@ def make_view(
     )
 
 
+def _select(section: Section, value: Any, moment: Moment) -> Selection:
+    """Sort the records once a second for all who are shown them: the row `section` of the benchmark
+    pays for it.
+
+    An entry holds the value as well, so that no other value can have its `id` meanwhile.
+    """
+    selections, key = services().selections, (section.name, id(value), moment)
+    entry = selections.get(key)
+    if entry is None:
+        entry = value, section.choose(value, moment)
+        selections.put(key, entry, time.time() + 1)
+    selection: Selection = entry[1]
+    return selection
+
+
 def make_failed_view(section: Section, error: PanelError, version: str) -> SectionView:
     """Show a section without any answer or copy as failed, never as empty."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
 
 
-def make_shown_failure(section: Section, code: str) -> SectionView:
-    """Show a failure that still stands on the screen, although the cache has forgotten it."""
-    return SectionView(section, "failed", code=code)
+def mark_shown_failure(view: SectionView, state: str, code: str) -> SectionView:
+    """Mark a section with the failure that stands on the screen, although the cache does not tell
+    it."""
+    return replace(view, state=state, code=code, follow=False)
 
 
 def make_loading_view(section: Section, code: str = "") -> SectionView:

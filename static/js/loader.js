@@ -4,7 +4,8 @@
 import { addNotice } from "./failures.js";
 import { find, meta, on } from "./page.js";
 
-const UNFINISHED = "[data-state=loading], [data-waiting], .htmx-request:not(#live)";
+const LOADING = "[data-state=loading], .htmx-request:not(#live)";
+const UNFINISHED = `${LOADING}, [data-waiting]`; // the head asks what needs a word a little after the sections
 const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "why", "fold", "arrange", "shortcuts"];
 const NEEDING = ["summary", ...ACTIONS.map((action) => `[data-action=${action}]`)].join();
 const KEYS = "rn/?";
@@ -26,7 +27,7 @@ async function loadFiles() {
   await addElement("link", { rel: "stylesheet", href: meta("rest-style") });
   await addElement("script", { src: meta("rest-script") });
   isLoaded = true;
-  document.documentElement.dataset.isWhole = "";
+  find("html").dataset.isWhole = "";
 }
 
 function loadRest() {
@@ -44,7 +45,7 @@ function postpone(event, act) {
 }
 
 on("click", (event) => {
-  if (event.target.closest(REFRESHING)) hasRefreshed = true;
+  hasRefreshed ||= event.target.closest(REFRESHING);
   const button = !isLoaded && event.target.closest(NEEDING);
   if (button) postpone(event, () => button.click());
 }, true);
@@ -52,10 +53,15 @@ on("click", (event) => {
 on("keydown", (event) => {
   const { key, target, ctrlKey, metaKey, altKey } = event;
   if (isLoaded || !KEYS.includes(key) || ctrlKey || metaKey || altKey || target.closest("input")) return;
-  postpone(event, () => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })));
+  postpone(event, () => target.dispatchEvent(new KeyboardEvent("keydown", event)));
 }, true);
 
 const loadQuietly = () => loadRest().catch(() => {}); // the next event tries again
 
-on("htmx:finally:request", () => find(UNFINISHED) || loadQuietly());
+// htmx takes its class from the element that asked only after this event; the microtask comes behind that. The head's
+// own answer may name a section as still being read that a hook touched meanwhile: only the second script asks for that.
+on("htmx:finally:request", ({ detail: { ctx } }) => {
+  const unfinished = ctx.sourceElement.id === "attention" ? LOADING : UNFINISHED;
+  queueMicrotask(() => find(unfinished) || loadQuietly());
+});
 setTimeout(loadQuietly, LATEST); // some part of the panel may never end

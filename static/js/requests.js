@@ -31,10 +31,10 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   ctx.sentFor = ownerOf(sourceElement);
 });
 
-// The server forgets a failure sooner than the screen does.
+// The server forgets a failure sooner than the screen does, and that of a refresh at once.
 function describeFailures() {
-  const failed = all("[data-section]:is([data-state=failed], [data-state=denied])");
-  return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}`).join(",");
+  const failed = all("[data-section]:is([data-state=failed], :has(.cause))");
+  return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}:${dataset.state}`).join(",");
 }
 
 // Morphing keeps the elements. An answer to a question about another organization, or from before

@@ -93,7 +93,8 @@ def draw_demo(browser: Browser) -> None:
         page = browser.new_page(viewport={"width": DEMO_WIDTH, "height": 800})
         demo.open(page, CALM.name).settle()
         for theme in THEMES:
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.locator("[data-bench=theme]").set_checked(theme == "dark")
+            page.mouse.move(0, 0)
             page.screenshot(path=FOLDER / picture(DEMO, theme, LOCALES[0], DEMO_WIDTH))
 
 

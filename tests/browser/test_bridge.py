@@ -185,6 +185,12 @@ def test_a_script_that_never_came_is_said_so(demo: Demo, open_window: OpenWindow
     page.route("**/static/panel.js*", lambda route: route.fulfill(status=404))
     page.goto(demo.launch_url)
     panel = Panel(page, page, demo.panel_url)
+    # As it stands a tenth of a second before its time, which is ten seconds.
+    turned = """(line) => {
+      line.getAnimations()[0].currentTime = 9900;
+      return getComputedStyle(line).visibility;
+    }"""
+    assert panel.find(".unscripted").evaluate(turned) == "hidden"
     expect(panel.find(".unscripted")).to_be_visible()
     expect(panel.find(".unscripted")).to_contain_text("script has not arrived")
     page.unroute_all()

@@ -86,6 +86,18 @@ def test_an_outage_shows_the_kept_copies_as_late_with_their_age_and_then_heals(
     expect(panel.find(".late")).to_have_count(0)
 
 
+def test_four_refreshes_that_fail_for_one_cause_are_one_notice(panel: Panel, demo: Demo) -> None:
+    demo.office.fault("500", 42)
+    panel.find("[data-action=refresh-all]").click()
+    panel.expect_state("late")
+    outage = panel.find("[data-outage]")
+    expect(outage).to_have_count(1)
+    expect(outage).to_contain_text("Nothing is up to date. MIDDAG Account has an internal error.")
+    for name in SECTIONS:
+        expect(panel.section(name).locator(".late")).to_have_css("display", "none")
+        expect(panel.section(name).locator("time[data-age]")).to_be_visible()
+
+
 def test_a_late_empty_copy_does_not_say_that_there_is_nothing(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "empty")
     panel.expect_state("empty", "orders")

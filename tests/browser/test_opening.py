@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import APIResponse, Error, Page, Route, expect
 
 from panel.demo.scenarios import SCENARIOS
-from tests.browser.bridge import numbers_of, say
+from tests.browser.bridge import TWO_MILLION_DIGITS, numbers_of, say
 from tests.browser.conftest import SECTIONS, Demo, OpenWindow, Panel, Seen, foreign
 from tests.conftest import wait_until
 
@@ -82,7 +82,7 @@ POISONS = [
     None,
     True,
     42.5,
-    "4" * 2_000_000,
+    TWO_MILLION_DIGITS,
 ]
 
 

@@ -6,11 +6,18 @@ from tests.browser.conftest import Demo, Seen
 from tests.clocks import wait_until
 
 WHOLE = "data-is-whole"
+# A panel that never gets whole loads the second script after ten seconds. No timer of that length
+# fires here, so that only a whole panel loads it.
+WITHOUT_BOUND = """
+const later = window.setTimeout;
+window.setTimeout = (act, wait, ...rest) => wait < 10000 ? later(act, wait, ...rest) : 0;
+"""
 
 
 def test_the_second_script_comes_once_behind_the_whole_panel(
     demo: Demo, page: Page, seen: Seen
 ) -> None:
+    page.add_init_script(WITHOUT_BOUND)
     panel = demo.open(page)
     panel.settle()
     asked = [sent.url.removeprefix(demo.panel_url).partition("?")[0] for sent in seen.sent()]
@@ -24,6 +31,21 @@ def test_the_second_script_comes_once_behind_the_whole_panel(
         panel.refresh("orders")
     panel.settle()
     assert len(seen.sent("/static/rest.")) == 2
+
+
+def test_a_hook_while_a_panel_opens_does_not_hold_the_second_script_back(
+    demo: Demo, page: Page
+) -> None:
+    def touch(route: Route) -> None:
+        demo.services.cache.touch(42, "orders")
+        route.continue_()
+
+    page.add_init_script(WITHOUT_BOUND)
+    page.route("**/attention*", touch)
+    panel = demo.open(page)
+    expect(panel.find("html")).to_have_attribute(WHOLE, "")
+    page.unroute("**/attention*")
+    panel.settle()
 
 
 def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page: Page) -> None:

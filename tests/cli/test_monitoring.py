@@ -29,7 +29,7 @@ def read(url: str) -> Figures:
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/healthz", timeout=5).ok
+        return requests.get(f"{url}/healthz", timeout=60).ok
     except requests.RequestException:
         return False
 

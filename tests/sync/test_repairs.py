@@ -56,6 +56,7 @@ def test_what_somebody_changed_of_a_contact_is_put_back(listening: Listening) ->
 
 def test_a_contact_is_repaired_once_in_ten_minutes(listening: Listening) -> None:
     overwrite(listening, BIA, middag_organization="Banco Central")
+    listening.skip_delay()
     listening.settle()
     for number in range(20):
         overwrite(listening, BIA, middag_organization=f"Bank {number}")
@@ -74,6 +75,7 @@ def test_what_somebody_changed_of_a_conversation_is_put_back(
     listening.settle()
     listening.change(900, status=status)
     listening.change(900, custom_attributes=OTHERS | {"middag_organization_id": "45"})
+    listening.skip_delay()
     listening.settle()
     assert listening.attributes(900) == OTHERS | ACME
     listening.change(900, custom_attributes={})
@@ -96,6 +98,7 @@ def test_a_pick_that_is_disclosed_is_put_back(listening: Listening) -> None:
     listening.add(BIA, 900, custom_attributes=dict(BETA))
     listening.say(Link(CONVERSATION, 900, 45, PICKED, agent=1, disclosed=True))
     listening.change(900, custom_attributes=dict(ACME))
+    listening.skip_delay()
     listening.settle()
     assert listening.attributes(900) == BETA
 

@@ -281,6 +281,19 @@ def test_a_failure_on_the_screen_is_told_although_nothing_remembers_it(panel: Pa
     assert "<b>" not in html
 
 
+def test_a_refresh_that_failed_is_told_although_the_copy_is_young(panel: Panel) -> None:
+    seal, shown = panel.proven(), ",".join(f"{name}:http_500:late" for name in SECTIONS)
+    for name in SECTIONS:
+        panel.section(name, seal)
+    assert "data-outage" not in ask(panel, seal, f"?failed={shown}")
+    panel.office.fault("500", 42)
+    for name in SECTIONS:
+        panel.ask("POST", f"/sections/{name}/refresh", seal)
+    html = ask(panel, seal, f"?failed={shown}")
+    assert (html.count("data-outage"), html.count("Nothing is up to date.")) == (1, 1)
+    assert 'data-rule="payment_failed"' in html
+
+
 def test_it_needs_a_seal(panel: Panel) -> None:
     assert panel.ask("GET", "/attention", "").status_code == 401
     assert panel.ask("POST", "/refresh", "").status_code == 401
