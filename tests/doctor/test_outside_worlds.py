@@ -15,6 +15,8 @@ import pytest
 from werkzeug.wrappers import Response
 
 from panel.data.directory import Known
+from panel.doctor.chatwoot import examine_filter
+from panel.doctor.diagnosis import WARNING
 from panel.services import Services, get
 from tests.broken.site import Site
 from tests.conftest import certify
@@ -50,6 +52,15 @@ def chatwoot_says(well: Site) -> Iterator[Any]:
 def test_a_chatwoot_that_is_too_old_is_told(well: Site, chatwoot_says: Any) -> None:
     chatwoot_says(answer_with("/api", {"version": "3.14.0"}))
     expect(well, "Chatwoot is 3.14.0, older than any")
+
+
+def test_a_failed_question_of_doctor_alone_does_not_stand_in_readyz(
+    well: Site, chatwoot_says: Any
+) -> None:
+    shared = well.services_of(well.app)
+    chatwoot_says(lambda environ: Response("no", 502) if "filter" in environ["PATH_INFO"] else None)
+    assert [diagnosis.state for diagnosis in examine_filter(shared)] == [WARNING]
+    assert shared.chatwoot.trouble is None
 
 
 def test_what_is_no_chatwoot_is_told(well: Site, chatwoot_says: Any) -> None:
