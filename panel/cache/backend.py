@@ -196,7 +196,7 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     as old as their file.
     """
     removed = 0
-    for path in [path for part in list_folders(folder) for path in part.glob("*")]:
+    for path in _list_files(folder):
         try:
             if _is_expired(path, clock()):
                 path.unlink()
@@ -204,6 +204,14 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
         except OSError:
             continue  # gone already: another process sweeps as well
     return removed
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """Return no files where somebody removes a folder meanwhile: the next sweep takes the rest."""
+    try:
+        return [path for part in list_folders(folder) for path in part.glob("*")]
+    except FileNotFoundError:
+        return []
 
 
 def _is_expired(path: Path, now: float) -> bool:

@@ -7,7 +7,7 @@ tries an organization occupies no thread and no slot.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,6 @@ from panel.sync.pass_queue import (
     APPLICATION,
     PASS_WORKFLOW,
     TASK_WORKFLOW,
-    TROUBLE,
     VERSION,
     WARM_WORKFLOW,
     PassQueue,
@@ -56,7 +55,6 @@ CONNECTIONS = 8  # of the engine to the database
 # Between two looks of a thread of the engine for messages to workflows. We send none, so the looks
 # cost no query; but the engine ends only after the thread's next look.
 LISTENER_POLL_SECONDS = 0.1
-END_POLL_SECONDS = 0.05  # between two looks whether work is still under way
 # Our own bookkeeping must not fail because the database is busy or away for some minutes.
 STUBBORN: StepOptions = {
     "retries_allowed": True,
@@ -113,16 +111,7 @@ class Executor:
 
     def destroy(self, grace_seconds: int) -> None:
         """End the engine; work that still runs after the grace is done again by the next leader."""
-        self._await_work(grace_seconds)
-        DBOS.destroy(destroy_registry=True)
-
-    def _await_work(self, seconds: float) -> None:
-        """Wait until no work is under way, at most so long. DBOS 3.4 itself would sleep for a whole
-        second before its first look."""
-        until = time.monotonic() + seconds
-        with suppress(*TROUBLE, self.failure):
-            while time.monotonic() < until and self._queue.has_begun(EXECUTOR):
-                time.sleep(END_POLL_SECONDS)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_seconds)
 
     def make_config(self) -> DBOSConfig:
         config: DBOSConfig = {

@@ -63,18 +63,6 @@ class PassQueue:
         """Return passes and tasks (the workflows of these names) that the engine has not ended."""
         return self._list(ACTIVE, names)
 
-    def has_begun(self, executor: str) -> bool:
-        """Tell whether this executor began a workflow that has not ended."""
-        return bool(
-            self.client.list_workflows(
-                status="PENDING",
-                executor_id=executor,
-                limit=1,
-                load_input=False,
-                load_output=False,
-            )
-        )
-
     def _list(self, states: Sequence[str], names: Collection[str]) -> "list[WorkflowStatus]":
         return self.client.list_workflows(
             status=list(states), name=list(names), load_input=False, load_output=False
