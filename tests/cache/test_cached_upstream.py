@@ -104,6 +104,17 @@ def test_a_touched_section_is_never_fresh_out_of_a_cache(
     assert (behind.read(SWR).value, behind.read(SWR).late) == (["new"], None)
 
 
+@pytest.mark.parametrize(
+    ("age", "precedes"), [(0.0, False), (8.0, False), (9.5, True), (900.0, True), (None, True)]
+)
+def test_an_answer_precedes_a_touch_by_its_age(
+    behind: Behind, age: float | None, precedes: bool
+) -> None:
+    behind.cache.touch(42, "orders")
+    behind.clock.advance(10)
+    assert behind.cache.touches.outdates(42, age) == precedes
+
+
 def test_the_newer_of_the_two_copies_is_shown(behind: Behind) -> None:
     behind.read()
     behind.clock.advance(100)

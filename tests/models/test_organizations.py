@@ -48,6 +48,8 @@ def organization(**fields: Any) -> Organization:
         ({"plan": "Flex &amp; Co"}, "plan", "Flex & Co"),
         ({"verification_status": 3}, "verification", Illegible("3")),
         ({"status": []}, "status", Illegible("[]", compound=True)),
+        ({"status": "publish"}, "verification", None),
+        ({"status": "verified"}, "verification", Status("verified", "verified")),
     ],
 )
 def test_an_organization_is_read_from_either_side_of_a_contradiction(

@@ -61,6 +61,14 @@ def test_parts_of_another_shape_ask_for_nothing(door: Door) -> None:
         assert demand == {"passes": 0, "tasks": 0}
 
 
+@pytest.mark.parametrize(("number", "count"), [(2**63 - 1, 1), (2**63, 0), (0, 0), (-5, 0)])
+def test_a_conversation_of_any_number_that_the_database_keeps_gets_named(
+    door: Door, number: int, count: int
+) -> None:
+    fields = talk(door, "bia@acme.example", number)
+    assert door.demand("conversation_created", **fields) == {"passes": 0, "tasks": count}
+
+
 def test_a_new_conversation_of_nobody_we_know_costs_nothing(door: Door) -> None:
     door.panel.chat.add_contact(77, name="Zoe", email="zoe@somewhere.example")
     assert door.passes("conversation_created", **talk(door, "zoe@somewhere.example")) == 0

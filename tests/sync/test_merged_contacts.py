@@ -6,6 +6,7 @@ import pytest
 
 from panel.data.links import CONTACT, MATCHED, PICKED, Link
 from panel.demo.world import Json
+from panel.sync.dry_run import list_unsettled
 from tests.sync.benches import MAIL, SITE, collaborator, join, name_of, organization_of, ours, talk
 from tests.sync.passes import Bench, company
 
@@ -112,7 +113,11 @@ def test_an_agent_can_pick_the_base(bench: Bench, bia: Json) -> None:
     base = stranger(bench, email=PERSONAL)
     merge(bench, base, bia)
     bench.run()
+    bench.links.put(Link(CONTACT, base["id"], 45, PICKED, agent=2, disclosed=True))
+    (left,) = list_unsettled(bench.directory, bench.links, 42)
+    assert str(base["id"]) in str(left.body)
     bench.links.put(Link(CONTACT, base["id"], 42, PICKED, agent=2, disclosed=True))
+    assert list(list_unsettled(bench.directory, bench.links, 42)) == []
     bench.links.put(Link(CONTACT, base["id"], 42, MATCHED))
     before = set(bench.chat.contacts)
     bench.run()

@@ -177,6 +177,10 @@ def test_what_is_no_id_is_no_organization(value: Any) -> None:
     assert parse(data={"organization_id": value, "organization": value}).organization is None
 
 
+def test_the_largest_number_that_the_database_keeps_is_an_organization() -> None:
+    assert parse(organization_id=2**31 - 1).organization == 2**31 - 1
+
+
 @pytest.mark.parametrize("data", [None, 42, "42", [{"organization_id": 42}], {"id": 42}, {}])
 def test_other_data_holds_none(data: Any) -> None:
     assert parse(data=data).organization is None
