@@ -77,6 +77,13 @@ def test_a_proven_key_comes_before_every_claim_and_every_unproven_key() -> None:
     ]
 
 
+def test_a_proven_match_says_that_the_phone_proves_it() -> None:
+    stored = link(42, MATCHED, CONTACT, "email")
+    evidence = [knows(42), knows(42, "phone")]
+    [candidate] = identify(conversation(WHATSAPP), [stored], evidence, [DIGITS]).candidates
+    assert (candidate.trust, candidate.source, candidate.value) == ("proven", "phone", PHONE)
+
+
 def test_a_claim_and_a_key_of_the_same_organization_are_one_match() -> None:
     assert found(conversation(claim="42"), knows(42)) == [(42, "matched", "unproven")]
 

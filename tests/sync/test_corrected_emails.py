@@ -84,6 +84,7 @@ def test_an_email_that_an_agent_wrote_is_theirs(
     for _ in range(2):
         bench.run()
     assert_stays(bench, number, "by.hand@acme.example")
+    assert bench.directory.list_unsettled(42) == []
     assert len([message for message in caplog.messages if f"contact {number} " in message]) == 1
 
 

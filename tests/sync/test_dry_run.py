@@ -100,6 +100,7 @@ def test_a_rehearsal_shows_who_would_be_cleared(wing: Wing, fields: dict[str, An
     (note,) = DryRun(wing.services).run([42])
     assert note.path == f"contacts/{contact}/destroy_custom_attributes"
     assert "middag_organization_id" in note.body
+    assert note.describe().startswith(f"organization 42: contact {contact}: ")
 
 
 def test_a_rehearsal_shows_contacts_that_earlier_versions_left_behind(wing: Wing) -> None:

@@ -26,6 +26,20 @@ def test_a_pass_after_a_hook_without_news_reads_no_contact(wing: Wing) -> None:
     assert pass_after(wing, number) == 0
 
 
+def test_a_pass_touches_once_more_what_its_hook_touched(wing: Wing) -> None:
+    """The plugin may send a hook before its new data is visible."""
+    (number,) = bring(wing, 1)
+    wing.engine.intake.accept(ring(number))
+    wing.versions(number)
+    wing.run(number)
+    wing.office.forget()
+    wing.versions(number)
+    assert wing.office.calls != []
+    wing.office.forget()
+    wing.versions(number)
+    assert wing.office.calls == []
+
+
 def test_a_pass_after_a_hook_reads_those_alone_of_whom_something_has_changed(wing: Wing) -> None:
     (number,) = bring(wing, 1)
     email = promote(wing, number)

@@ -111,7 +111,7 @@ def test_a_dead_executor_of_another_name_blocks_nobody(
     ones."""
     engine = build()
     engine.intake.accept(hook("h", 1))
-    first = spawn("run", 600, "somebody-else")
+    first = spawn("run", 600, "another")
     until(lambda: lines(log, "begin"))
     kill(first)
     spawn("run", 0.05)

@@ -38,6 +38,14 @@ def test_a_hook_is_answered_by_a_pass_within_a_second(
     assert engine.intake.stats().done == 4
 
 
+def test_the_thread_of_passes_does_not_keep_the_process_alive(
+    build: BuildEngine, chatwoot: Chatwoot
+) -> None:
+    build().worker.start(chatwoot)
+    passes = [thread for thread in threading.enumerate() if thread.name == "passes"]
+    assert [thread.daemon for thread in passes] == [True]
+
+
 def test_a_thousand_hooks_melt_into_a_few_passes(build: BuildEngine, chatwoot: Chatwoot) -> None:
     engine = build()
     engine.worker.start(chatwoot)
