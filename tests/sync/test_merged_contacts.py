@@ -61,6 +61,17 @@ def test_what_a_merge_left_in_a_stranger_is_cleared_and_nobody_is_made_twice(
     assert bench.links.find(0, base["id"]) == []
 
 
+def test_an_identifier_of_the_shop_stays_in_a_stranger_that_is_cleared(bench: Bench) -> None:
+    company(bench.office, 42, "Acme Ltda", "")
+    bench.run()
+    (contact,) = bench.chat.contacts.values()
+    assert contact["identifier"]
+    base = stranger(bench, email=PERSONAL, identifier="shop-77")
+    merge(bench, base, contact)
+    bench.run()
+    assert (ours(base), base["identifier"]) == ({}, "shop-77")
+
+
 def test_facts_that_changed_meanwhile_hide_no_base(bench: Bench, bia: Json) -> None:
     base = stranger(bench, email=PERSONAL)
     merge(bench, base, bia)

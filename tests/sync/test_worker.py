@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from panel.data import inbox
 from panel.data.lanes import Lane
+from panel.data.workers import Workers
 from panel.errors import TryLater, Unwell
 from panel.sync import pass_queue
 from panel.sync.tries import RETRY_JITTER, RETRY_WAITS
@@ -44,6 +45,15 @@ def test_the_thread_of_passes_does_not_keep_the_process_alive(
     build().worker.start(chatwoot)
     passes = [thread for thread in threading.enumerate() if thread.name == "passes"]
     assert [thread.daemon for thread in passes] == [True]
+
+
+def test_a_worker_that_has_just_started_has_ended_no_try(
+    build: BuildEngine, chatwoot: Chatwoot
+) -> None:
+    engine = build()
+    engine.worker.start(chatwoot)
+    [row] = until(lambda: Workers(engine.database).list_rows()[0])
+    assert row.ended_at is None
 
 
 def test_a_thousand_hooks_melt_into_a_few_passes(build: BuildEngine, chatwoot: Chatwoot) -> None:
