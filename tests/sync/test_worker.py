@@ -44,7 +44,7 @@ def test_the_thread_of_passes_does_not_keep_the_process_alive(
 ) -> None:
     build().worker.start(chatwoot)
     passes = [thread for thread in threading.enumerate() if thread.name == "passes"]
-    assert [thread.daemon for thread in passes] == [True]
+    assert {thread.daemon for thread in passes} == {True}
 
 
 def test_a_worker_that_has_just_started_has_ended_no_try(
