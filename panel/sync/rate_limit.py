@@ -2,8 +2,8 @@
 
 A fifth of a minute's calls may be made at once, and the rest comes evenly, so that no burst uses up
 the minute. The slow lanes leave that fifth to the first lane. Three tenths of the budget are
-offered to the slow lanes; they take at least a quarter, so their passes end. They miss turns where
-a pass still waits for the other world.
+offered to the slow lanes, so that their passes end: about a quarter is left where they miss turns,
+because a pass still waits for the other world.
 
 A WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
 take two workers at most, and the slow lanes one. Passes leave each worker alone for longer than it
