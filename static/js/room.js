@@ -17,7 +17,8 @@ function lower() {
       card.classList.add("low");
     }
   }
-  if (isUnread && !wasUnread) redraw(find(".sections"));
+  // What is hidden loses the focus.
+  if (isUnread && !wasUnread && !find(".sections :focus")) redraw(find(".sections"));
 }
 
 const endsBelowWindow = (card) => card.lastElementChild.getBoundingClientRect().bottom >= innerHeight;

@@ -149,10 +149,12 @@ def test_the_keyboard_stays_in_the_panel_after_trying_again(demo: Demo, page: Pa
 def test_the_keyboard_stays_in_a_section_that_is_tried_again(demo: Demo, page: Page) -> None:
     panel = demo.open(page, "error500")
     panel.expect_state("failed")
+    panel.settle()
+    expect(panel.find(".sections")).to_be_visible()
     demo.office.heal()
     panel.section("orders").locator("[data-action=retry]").press("Enter")
-    panel.settle()
-    assert panel.frame.evaluate("!!document.activeElement.closest('[data-section=orders]')")
+    panel.expect_state("fresh", "orders")
+    expect(panel.find("[data-section=orders] :focus")).to_have_count(1)
 
 
 # -- shortcuts -----------------------------------------------------------------------------------
