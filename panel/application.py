@@ -162,13 +162,13 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     assets.prepare_files(app)
     shared.bulkhead.resize(threads)
     settings = shared.settings
-    _warn_of_untold_proxies(settings)
+    _warn_of_unnamed_proxies(settings)
     if settings.worker == "inside":
         get(Worker, app).start_work(get(Jobs, app).work)
     get(HealthWatch, app).start(app)
 
 
-def _warn_of_untold_proxies(settings: Settings) -> None:
+def _warn_of_unnamed_proxies(settings: Settings) -> None:
     """Warn of a proxy that the settings do not name. Gunicorn speaks no https here, so https needs
     a proxy. Until the settings count it, all clients seem to have the proxy's address, or any
     address that they invent."""

@@ -75,11 +75,11 @@ def _make_row(entry: AuditEntry) -> dict[str, object]:
 def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
     entry = None
     for entry in entries:
-        whom = f"agent {entry.agent}  {entry.what}"
+        agent = f"agent {entry.agent}  {entry.what}"
         where = f"organization {entry.organization}  conversation {entry.conversation}"
         parts = (entry.proof, entry.link, entry.source, entry.note)
         how = " ".join(part for part in parts if part)
-        yield f"{format_time(entry.at)}  {whom}  {where}  {how}".rstrip()
+        yield f"{format_time(entry.at)}  {agent}  {where}  {how}".rstrip()
     if entry is None:
         yield "Nothing was shown."
 

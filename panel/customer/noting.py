@@ -51,7 +51,7 @@ def write_note(services: Services, seal: Seal, record: tuple[str, int], text: st
         outcome = WRITTEN
     try:
         services.notes.settle(seal.conversation, mark, time.time())
-    except PanelError as error:  # the note stands all the same: the next request finds it there
+    except PanelError as error:  # the note is in Chatwoot, where the next request finds it
         log.warning("a note was written, its row was not", extra={"fields": {"code": error.code}})
     return outcome
 

@@ -195,8 +195,8 @@ def find_doubt(
         "Nobody in the directory has this phone": owners,
         "Several people have this phone": max(owners, default=1) == 1,
     }
-    failed = (words for words, holds in conditions.items() if not holds)
-    return next(failed, "Another organization knows this phone")
+    reasons = (words for words, holds in conditions.items() if not holds)
+    return next(reasons, "Another organization knows this phone")
 
 
 def describe_scope(link: LinkFound) -> str:

@@ -42,14 +42,14 @@ class ForgetReport:
 def count_rows(shared: Services, subject: Subject) -> dict[str, int]:
     """The number of rows that forgetting would remove or empty, by table; nothing is changed."""
     with transaction(shared.database) as connection:
-        counted = {
+        counts = {
             holding.table.name: connection.scalar(
                 select(func.count()).select_from(holding.table).where(holding.choose(subject))
             )
             or 0
             for holding in HOLDINGS
         }
-    return {name: count for name, count in counted.items() if count}
+    return {name: count for name, count in counts.items() if count}
 
 
 def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport:
@@ -61,10 +61,10 @@ def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport
     conversations = list_conversations(shared, contacts)
     identifiers = _find_identifiers(shared, subject)
     # Rows are counted before Chatwoot is cleared, because that removes the first ones.
-    expected = count_rows(shared, subject)
+    counts = count_rows(shared, subject)
     clearing.clear_words(subject)
     report.refused = clearing.end_seats(subject)
-    _remove_rows(shared, subject, report, expected)
+    _remove_rows(shared, subject, report, counts)
     report.cleared = clearing.clear_contacts(contacts, identifiers)
     are_removed = _remove_copies(shared, subject, conversations, contacts)
     documents = len(subject.organizations) * len(EVERY_DOCUMENT) + len(conversations)
@@ -88,12 +88,12 @@ def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport
 
 
 def _put_tombstone(shared: Services, subject: Subject) -> None:
-    forgotten = shared.directory.forgotten
+    tombstones = shared.directory.forgotten
     if not subject.is_person:
-        forgotten.note_organization(subject.organization)
+        tombstones.note_organization(subject.organization)
         return
     numbers = sorted(subject.contacts) or [0]
-    forgotten.note_person(subject.emails, subject.phones, subject.seats, numbers[0])
+    tombstones.note_person(subject.emails, subject.phones, subject.seats, numbers[0])
 
 
 def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
@@ -108,7 +108,7 @@ def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
 
 
 def _remove_rows(
-    shared: Services, subject: Subject, report: ForgetReport, expected: dict[str, int]
+    shared: Services, subject: Subject, report: ForgetReport, counts: dict[str, int]
 ) -> None:
     with transaction(shared.database) as connection:
         for holding in HOLDINGS:
@@ -117,8 +117,8 @@ def _remove_rows(
                 connection.execute(update(holding.table).where(condition).values(**holding.emptied))
             else:
                 connection.execute(delete(holding.table).where(condition))
-            if expected.get(name):
-                (report.emptied if holding.emptied else report.rows)[name] = expected[name]
+            if counts.get(name):
+                (report.emptied if holding.emptied else report.rows)[name] = counts[name]
 
 
 def _remove_copies(

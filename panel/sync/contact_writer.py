@@ -75,15 +75,15 @@ class ContactWriter:
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
             right = self.make_right(number, leaving)
-            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
+            changes = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
             # No phone is written, and an e-mail by `correct_email` alone. A visitor who types
             # somebody's e-mail or phone into the website's chat can read the whole contact, and
             # would learn the other.
             fields: dict[str, Any] = choose_identifier(contact, identifier)
             if name and _wants_name(contact, name):
                 fields["name"] = name[:LONGEST_NAME]
-            if changed:
-                fields["custom_attributes"] = changed
+            if changes:
+                fields["custom_attributes"] = changes
             surplus = list_ours(contact).keys() - right.keys()
             if self.sightings and (fields or surplus):
                 self.sightings.unsettle(number, at or time.time())
@@ -162,7 +162,7 @@ class ContactWriter:
     def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
         """Return the attributes that the contact may have now; none where it has no
         organization."""
-        seats = self._memberships.find_told(number)
+        seats = self._memberships.find_for_attributes(number)
         return make_attributes([seat for seat in seats if not leaving(seat[1])])
 
     def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:

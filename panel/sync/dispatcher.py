@@ -59,13 +59,13 @@ class Dispatcher:
             entry = self._passes.get(pass_id)
             turn = entry[1] if entry else Turn(lane)
             self._passes[pass_id] = organization, turn
-            turn.begun = time.monotonic()
+            turn.started_at = time.monotonic()
             return turn
 
     def enter_task(self, task: Task, try_id: str) -> Turn:
         with self._lock:
-            begun = task.kind, Turn(Lane.URGENT, time.monotonic())
-            return self._tasks.setdefault(try_id, begun)[1]
+            entry = task.kind, Turn(Lane.URGENT, time.monotonic())
+            return self._tasks.setdefault(try_id, entry)[1]
 
     def leave(self, work_id: str) -> None:
         """Note that a pass or a try of a task has ended."""

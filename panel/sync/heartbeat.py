@@ -80,9 +80,9 @@ class Heartbeat:
 
     def _write(self) -> None:
         with self._lock:
-            ended, self._has_ended = self._has_ended, False
+            has_ended, self._has_ended = self._has_ended, False
             try:
-                self._workers.put(self.name, self._state, ended)
+                self._workers.put(self.name, self._state, has_ended)
             except PanelError as error:
-                self._has_ended = ended
+                self._has_ended = has_ended
                 log.info("worker %s cannot say how it is: %s", self.name, error)

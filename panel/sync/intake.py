@@ -188,10 +188,10 @@ class Intake:
         `TaskIntake.replay`.
         """
         with self._database.connect() as connection:
-            buried = dead_letters.find_buried(connection, buried_id)
-        if buried is None:
+            burial = dead_letters.find_buried(connection, buried_id)
+        if burial is None:
             return False
-        organization, pass_id = buried
+        organization, pass_id = burial
         with inbox.write_transaction(self._database, organization) as connection:
             if not dead_letters.unbury_hooks(connection, pass_id):
                 return False

@@ -34,7 +34,7 @@ WEEK = 7  # nights
 
 
 @dataclass(frozen=True)
-class Asking:
+class WorkOrders:
     """`line_up(organizations)` lines up passes; `ask(task, organization)` keeps a task."""
 
     line_up: Callable[[Collection[int]], None]
@@ -52,11 +52,11 @@ class Strays:
         self._readings = readings
         self._reader = reader
 
-    def look(self, night: NightRow, asking: Asking) -> NightRow | None:
+    def look(self, night: NightRow, orders: WorkOrders) -> NightRow | None:
         """Take one step; returns None when the search is done. Raises `PanelError`."""
         if night.place == 0:
             if has_turn(night, "conversations"):
-                self._look_at_conversations(asking)
+                self._look_at_conversations(orders)
             return replace(night, place=1)
         if not has_turn(night, "contacts"):
             return None
@@ -65,18 +65,18 @@ class Strays:
         if not numbers:
             return None
         organizations = self._find_unseated(numbers)
-        asking.line_up(organizations)
+        orders.line_up(organizations)
         place, lined_up = numbers[-1] + 1, night.lined_up + len(organizations)
         return replace(night, place=place, lined_up=lined_up)
 
-    def _look_at_conversations(self, asking: Asking) -> None:
+    def _look_at_conversations(self, orders: WorkOrders) -> None:
         for page in range(1, MOST_UNNAMED_PAGES + 1):
-            listed = self._chatwoot.list_unnamed(page)
-            for row in listed:
+            conversations = self._chatwoot.list_unnamed(page)
+            for row in conversations:
                 mention = Mention(row.id, row.contact.id, row.status, row.attributes)
                 for task, organization in self._reader.find_naming(mention).items():
-                    asking.ask(task, organization)
-            if len(listed) < FILTERED_CONVERSATIONS:
+                    orders.ask(task, organization)
+            if len(conversations) < FILTERED_CONVERSATIONS:
                 return
 
     def _find_unseated(self, numbers: Sequence[int]) -> list[int]:

@@ -74,9 +74,11 @@ class PassQueue:
         Only the leader may call this, before the engine is launched: the other executors are dead
         then. The engine resumes the work of its own id by itself.
         """
-        begun = self._list(["PENDING"], (PASS_WORKFLOW, TASK_WORKFLOW))
-        abandoned = [item for item in begun if item.executor_id != executor]
-        self._resume([*abandoned, *(item for item in begun if item.queue_name in FORMER_QUEUES)])
+        workflows = self._list(["PENDING"], (PASS_WORKFLOW, TASK_WORKFLOW))
+        abandoned = [item for item in workflows if item.executor_id != executor]
+        self._resume(
+            [*abandoned, *(item for item in workflows if item.queue_name in FORMER_QUEUES)]
+        )
         self.adopt_former()
         for name in {item.name for item in self.client.list_queues()}.intersection(FORMER_QUEUES):
             self.client.delete_queue(name)
@@ -105,10 +107,10 @@ class PassQueue:
 
     def delete_finished_of(self, organization: int) -> int:
         """Forget the passes of an organization that have ended; returns their number."""
-        ended = self.client.list_workflows(
+        workflows = self.client.list_workflows(
             status=ENDED, name=[PASS_WORKFLOW], load_input=True, load_output=False
         )
-        ids = [workflow.workflow_id for workflow in ended if _is_about(workflow, organization)]
+        ids = [workflow.workflow_id for workflow in workflows if _is_about(workflow, organization)]
         if ids:
             self.client.delete_workflows(ids)
         return len(ids)

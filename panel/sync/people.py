@@ -99,14 +99,14 @@ def list_people(
 
 
 def _make_company(
-    truth: Organization, taken: Collection[str | None], holders: Mapping[str, set[object]]
+    truth: Organization, taken_emails: Collection[str | None], holders: Mapping[str, set[object]]
 ) -> DesiredPerson:
     email, phone = normalize_email(truth.email), normalize_phone(truth.phone, truth.country)
     return DesiredPerson(
         key=COMPANY,
         role=COMPANY,
         name=truth.name,
-        email=None if email in taken else email,
+        email=None if email in taken_emails else email,
         phone=phone,
         phone_shared=has_extension(truth.phone, truth.country) or _is_shared(phone, holders),
     )

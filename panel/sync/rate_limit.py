@@ -49,7 +49,7 @@ class Turn:
     """
 
     lane: Lane
-    begun: float = 0.0
+    started_at: float = 0.0
     calls: int = 0
 
 
@@ -104,9 +104,9 @@ class _Workers:
             self.rested_at.remove(min(self.rested_at))
             self.slow += lane != Lane.URGENT
 
-    def give_back(self, lane: Lane, begun: float, ended: float) -> None:
+    def give_back(self, lane: Lane, started_at: float, ended_at: float) -> None:
         if self.number:
-            self.rested_at.append(ended + min(REST * (ended - begun), LONGEST_REST))
+            self.rested_at.append(ended_at + min(REST * (ended_at - started_at), LONGEST_REST))
             self.slow -= lane != Lane.URGENT
 
 
@@ -167,8 +167,8 @@ class RateLimit:
         if waiter is not self._wake_first(waiter):
             return LONGEST_SLEEP
         is_spare = waiter.turn.lane != Lane.URGENT and not self._is_overdue(now)
-        needed = self._full if is_spare else 1.0
-        missing = max(0.0, needed - self._tokens - MARGIN * self._per_second)
+        least = self._full if is_spare else 1.0
+        missing = max(0.0, least - self._tokens - MARGIN * self._per_second)
         refill = missing / self._per_second
         wait = max(self._workers.find_wait(now), refill + MARGIN if refill else 0.0)
         return min(wait, LONGEST_SLEEP) if is_spare else wait
@@ -211,13 +211,13 @@ class RateLimit:
 
     @contextmanager
     def _calling(self, lane: Lane) -> Iterator[None]:
-        begun = self._clock()
+        started_at = self._clock()
         try:
             yield
             self._note_success()
         finally:
             with self._lock:
-                self._workers.give_back(lane, begun, self._clock())
+                self._workers.give_back(lane, started_at, self._clock())
                 self._wake_first()
 
 
@@ -227,8 +227,8 @@ def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
 
     So a small pass does not wait for large ones beside it, and large passes end as well.
     """
-    is_young = now - waiter.turn.begun < PATIENCE
-    return is_young, waiter.turn.calls if is_young else waiter.turn.begun, waiter.number
+    is_young = now - waiter.turn.started_at < PATIENCE
+    return is_young, waiter.turn.calls if is_young else waiter.turn.started_at, waiter.number
 
 
 def _make_note(recovery: Recovery | None, side: str) -> Callable[[], None]:

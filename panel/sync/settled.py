@@ -10,7 +10,7 @@ from panel.sync.contact_writer import ContactWriter
 from panel.sync.people import DesiredPerson, is_guessable
 
 
-class Settled:
+class SettledPeople:
     """The people of one organization and their contacts, as the last pass left them."""
 
     def __init__(
@@ -35,9 +35,9 @@ class Settled:
         stored = self._before.get(desired.key)
         if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, desired):
             return False
-        return all(self._is_told(number) for number in self._contacts[desired.key])
+        return all(self._is_up_to_date(number) for number in self._contacts[desired.key])
 
-    def _is_told(self, number: int) -> bool:
+    def _is_up_to_date(self, number: int) -> bool:
         sighting: Sighting | None = self._seen.get(number)
         if sighting is None or sighting.seen_at < self._oldest:
             return False

@@ -19,7 +19,7 @@ def _do_none(_task: Task) -> None:
     """Do nothing, for a worker without tasks."""
 
 
-def keep_none(_ended: threading.Event) -> None:
+def keep_none(_stop: threading.Event) -> None:
     """Do nothing, for a worker without nights."""
 
 

@@ -43,8 +43,8 @@ def decide() -> tuple[str, int] | str:
             notice = Decisions(services()).decide(visit, organization, action, scope, undone)
         except CannotPick as error:
             return render_panel(visit, seal.organization, error.code), 422
-        chosen = organization if action == "pick" else 0
-        return render_panel(make_lookup().repeat(seal), chosen, notice)
+        choice = organization if action == "pick" else 0
+        return render_panel(make_lookup().repeat(seal), choice, notice)
     except PanelError as error:
         return render_refusal(error)
 
@@ -127,5 +127,5 @@ def uncover_section() -> Response:
             note=f"{name}: {reason}",
         )
     )
-    uncovered = replace(seal, uncovered=(name,))
-    return answer_section(name, uncovered, services().seals.sign(uncovered), CacheControl.FRESH)
+    new_seal = replace(seal, uncovered=(name,))
+    return answer_section(name, new_seal, services().seals.sign(new_seal), CacheControl.FRESH)

@@ -202,11 +202,11 @@ def _compress(plain: bytes, encoding: str, endpoint: str) -> bytes:
         return _pack(plain)[encoding]
     if endpoint != SECTION:
         return quickly(plain)
-    kept = services.services().compressed
-    packed = kept.get((encoding, plain))
+    cache = services.services().compressed
+    packed = cache.get((encoding, plain))
     if packed is None:
         packed = quickly(plain)
-        kept.put((encoding, plain), packed, time.time() + 1)
+        cache.put((encoding, plain), packed, time.time() + 1)
     return packed
 
 

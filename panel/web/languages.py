@@ -47,8 +47,8 @@ def _recall_account() -> str:
 
 def tell_language(answer: Response | str) -> Response:
     """Return the answer, with the page's words added where the page is in another language."""
-    chosen, response = choose_formats(), make_response(answer)
-    if chosen.locale != choose_page_formats().locale:
-        response.headers["Content-Language"] = chosen.language
+    formats, response = choose_formats(), make_response(answer)
+    if formats.locale != choose_page_formats().locale:
+        response.headers["Content-Language"] = formats.language
         response.set_data(response.get_data() + render_template("respoken.html").encode())
     return response

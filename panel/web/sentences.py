@@ -132,13 +132,13 @@ def _read_values(section: str, item: Item, context: SentenceContext) -> dict[str
     name, day = NAMES[section](item.record)
     return {
         "name": clean(name),
-        "day": context.fmt.day(day) if _is_told(day, item.mark, context.moment) else "",
+        "day": context.fmt.day(day) if _may_name_day(day, item.mark, context.moment) else "",
         "amount": _write_amount(getattr(item.record, "total", None), context),
         "sites": _write_sites(item.record, context.fmt),
     }
 
 
-def _is_told(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
+def _may_name_day(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
     """A record that is called expired before its day contradicts itself: its day is left out."""
     if not isinstance(day, date):
         return False

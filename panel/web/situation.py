@@ -95,10 +95,10 @@ def find_active_behind(status: str) -> Find:
     """Find the active licenses whose own entitlement has this status."""
 
     def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
-        stopped = situation.stopped or {}
+        statuses = situation.stopped or {}
         for item in situation.list_items("licenses"):
             record = item.record
-            if record.active(moment.now) and stopped.get(record.entitlement) == status:
+            if record.active(moment.now) and statuses.get(record.entitlement) == status:
                 yield Occurrence(record)
 
     return find

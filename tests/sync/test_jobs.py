@@ -18,7 +18,7 @@ from panel import services
 from panel.demo.worlds import SECRET, serve
 from panel.errors import PanelError, TryLater
 from panel.settings import from_env
-from panel.sync.jobs import Jobs, LinedUp
+from panel.sync.jobs import Jobs, ReconcileResult
 from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.tries import run_try
 from panel.upstream.documents import DOCUMENTS
@@ -136,7 +136,7 @@ def gone(wing: Wing, numbers: list[int]) -> None:
 @on_sqlite
 def test_reconciling_lines_up_everyone_once(wing: Wing) -> None:
     numbers = known(wing, 5)
-    assert wing.passes.reconcile() == LinedUp(5, 0, 5)
+    assert wing.passes.reconcile() == ReconcileResult(5, 0, 5)
     assert wing.waiting() == [(number, RECONCILE) for number in numbers]
 
 
@@ -145,7 +145,7 @@ def test_reconciling_withholds_those_that_would_go_when_they_are_many(wing: Wing
     numbers = known(wing, 40)
     gone(wing, numbers[:3])
     before = wing.waiting()
-    assert wing.passes.reconcile() == LinedUp(37, 3, 40)
+    assert wing.passes.reconcile() == ReconcileResult(37, 3, 40)
     lined_up = [row for row in wing.waiting() if row not in before]
     assert lined_up == [(number, RECONCILE) for number in numbers[3:]]
 
@@ -154,9 +154,9 @@ def test_reconciling_withholds_those_that_would_go_when_they_are_many(wing: Wing
 def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
     numbers = known(wing, 40)
     gone(wing, numbers[:2])
-    assert wing.passes.reconcile() == LinedUp(40, 0, 40)
+    assert wing.passes.reconcile() == ReconcileResult(40, 0, 40)
     gone(wing, numbers[2:6])
-    assert wing.passes.reconcile(force=True) == LinedUp(40, 0, 40)
+    assert wing.passes.reconcile(force=True) == ReconcileResult(40, 0, 40)
     deleted = [number for number, kind in wing.waiting() if kind == DELETED]
     assert sorted(set(deleted)) == numbers[:6]
 
@@ -165,7 +165,7 @@ def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
 def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
     known(wing, 3)
     wing.office.organizations.clear()
-    assert wing.passes.reconcile() == LinedUp(3, 0, 3)
+    assert wing.passes.reconcile() == ReconcileResult(3, 0, 3)
     assert {kind for _, kind in wing.waiting()} == {RECONCILE}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from panel.models.licenses import License
 from panel.models.orders import Order, Quote
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 from panel.web.formats import Formats
 from panel.web.groups import Moment
 from panel.web.sections import SECTIONS
@@ -23,7 +23,7 @@ MASKED = frozenset({"amount", "tax_id", "license_key"})
 def say(section: str, record: dict[str, Any], locale: str = "en", masked: bool = False) -> str:
     """Return the sentence about a record, in the group in which its section shows it."""
     moment = Moment(NOON, 30)
-    listed = Listed((KINDS[section].from_json({"id": 7, **record}),))
+    listed = RecordList((KINDS[section].from_json({"id": 7, **record}),))
     selection = SECTIONS[section].choose(listed, moment)
     [item] = (*selection.items, *selection.closed)
     hidden = MASKED if masked else frozenset()
