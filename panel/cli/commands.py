@@ -62,7 +62,7 @@ def access(
         writer = csv.DictWriter(sys.stdout, list(_make_row(AuditEntry("", 0))))
         writer.writeheader()
         writer.writerows(_make_row(entry) for entry in entries)
-        sys.stdout.flush()  # here, where a full disk is told
+        sys.stdout.flush()  # a full disk fails here, where the failure is reported
         return
     rows = [_make_row(entry) for entry in entries] if as_json else []
     echo(rows, as_json, lambda: _entry_lines(entries))

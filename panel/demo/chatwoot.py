@@ -1,4 +1,4 @@
-"""A built-in Chatwoot: the part of its API that the panel uses, with the real one's manners.
+"""A built-in Chatwoot: the part of its API that the panel uses, with the real one's behaviour.
 
 Source: access_token_auth_helper.rb, request_exception_handler.rb, rack_attack.rb of v4.15.1: 401
 (not 403) for a role too low, 404 for what is not there, 429 as plain text without Retry-After.

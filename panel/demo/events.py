@@ -1,4 +1,4 @@
-"""The events of the built-in Chatwoot: the bodies of its webhooks, and when it sends one.
+"""The events of the built-in Chatwoot: the bodies of its webhooks, and the changes that send one.
 
 Source: the recorded deliveries; webhook_listener.rb and the presenters of v4.16.2. Chatwoot sends
 them by several workers, in any order; here they come in the order of the changes.

@@ -178,7 +178,8 @@ def _holds(column: Column, kind: Kind, operator: str, value: Any, values: list[A
 
 
 def _is_equal(value: Any, values: list[Any]) -> bool:
-    """Operators that Chatwoot does not know compare like this; `starts_with` is one of them."""
+    """Tell whether the value equals one of the values. Chatwoot compares like this by operators
+    that it does not know, too; `starts_with` is one of them."""
     return value in values
 
 

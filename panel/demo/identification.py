@@ -43,7 +43,8 @@ def identify(account: Account, contact: Json, stated_values: Json, keep_name: bo
 
 
 def _may_join(owner: Json, key: str, values: Json) -> bool:
-    """Owners with another identifier do not join; nor, by phone, owners with another e-mail."""
+    """Tell whether the visitor is merged into the owner of this key. An owner with another
+    identifier does not take part; nor, by phone, one with another e-mail."""
     identifier = values.get("identifier")
     if identifier and owner["identifier"] and owner["identifier"] != identifier:
         return False

@@ -1,4 +1,4 @@
-"""The demo page: Chatwoot's conversation view with our frame, and a bench to break the worlds.
+"""The demo page: Chatwoot's conversation view with our frame, and controls to break the worlds.
 
 The page is served where Chatwoot's own dashboard stands; its other files and calls live under
 /demo, so that /api stays the real Chatwoot's.

@@ -24,7 +24,8 @@ _CONTACT_COLUMNS = (
 
 
 def show_contact(contact: Json, inboxes: bool = True) -> Json:
-    """Show it as the API does: without labels; without a last activity where there was none."""
+    """Show a contact as the API does: without labels; without a last activity where there was
+    none."""
     body = {key: contact[key] for key in _CONTACT}
     names = ("last_activity_at", "created_at")
     moments = {key: int(contact[key]) for key in names if contact[key]}
@@ -41,7 +42,7 @@ def show_contact_inbox(contact_inbox: Json) -> Json:
 
 
 def show_contact_event(contact: Json) -> Json:
-    """Show it as in messages and events: without moments and inboxes."""
+    """Show a contact as messages and events do: without moments and inboxes."""
     return {**{key: contact.get(key) for key in _CONTACT_EVENT}, "type": "contact"}
 
 

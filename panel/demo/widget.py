@@ -125,7 +125,7 @@ def _wants_signature(call: VisitorCall) -> bool:
 
 
 def _show_presence(contact: Json) -> Json:
-    """Tell whether there is a value, and not which."""
+    """Show for each key whether it has a value, and never the value."""
     has = {f"has_{key}": bool(contact[key]) for key in ("email", "name", "phone_number")}
     return {"id": contact["id"], **has}
 

@@ -25,7 +25,7 @@ SECRET = "demo-secret-of-at-least-24-characters"
 ADMIN_TOKEN = "demo-administrator-token"
 AGENT_TOKEN = "demo-agent-token"
 BETWEEN = 1380  # seconds between two conversations
-FIRST_REGULARS = 4  # as many stand above every other conversation
+FIRST_REGULARS = 4  # so many regular customers stand above every other conversation
 AGENT = 2  # the agent whose browser the demo page plays
 
 

@@ -19,7 +19,8 @@ from panel.sync.memberships import Memberships
 
 
 class Clearing:
-    """Every method raises `PanelError`; our own rows that it needs are removed only at its end."""
+    """Every method raises `PanelError`. A method removes the rows of ours that it needs only when
+    its work in Chatwoot is done."""
 
     def __init__(self, shared: Services) -> None:
         self._shared = shared

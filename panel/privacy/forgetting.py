@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ForgetReport:
-    """The result. `rows`: the removed ones, and `emptied` the emptied ones, by table; `cleared`:
-    contacts that still exist in Chatwoot, now without our values; `refused`: Chatwoot's refusals;
-    `warnings`: sentences for the administrator."""
+    """The result. `rows`: the number of removed rows, and `emptied` that of emptied rows, by table;
+    `cleared`: contacts that still exist in Chatwoot, now without our values; `refused`: Chatwoot's
+    refusals; `warnings`: sentences for the administrator."""
 
     rows: dict[str, int] = field(default_factory=dict)
     emptied: dict[str, int] = field(default_factory=dict)
@@ -40,7 +40,8 @@ class ForgetReport:
 
 
 def count_rows(shared: Services, subject: Subject) -> dict[str, int]:
-    """The number of rows that forgetting would remove or empty, by table; nothing is changed."""
+    """Return the number of rows that forgetting would remove or empty, by table. Nothing is
+    changed."""
     with transaction(shared.database) as connection:
         counts = {
             holding.table.name: connection.scalar(
@@ -53,8 +54,8 @@ def count_rows(shared: Services, subject: Subject) -> dict[str, int]:
 
 
 def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport:
-    """Forget a subject. Raises `PanelError`; our tables are unchanged then, and it has to be
-    repeated."""
+    """Forget a subject. Raises `PanelError`: then our tables are unchanged, and the command has to
+    be repeated."""
     report, clearing = ForgetReport(), Clearing(shared)
     _put_tombstone(shared, subject)
     contacts = clearing.find_contacts(subject)
@@ -97,7 +98,7 @@ def _put_tombstone(shared: Services, subject: Subject) -> None:
 
 
 def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
-    """The random identifiers that we wrote, by contact."""
+    """Return the random identifiers that we wrote, by contact."""
     identifiers: dict[int, str] = {}
     for organization in subject.organizations:
         for key, person in shared.directory.people_of(organization).items():

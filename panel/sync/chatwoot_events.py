@@ -33,8 +33,8 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Demand:
-    """The work that an event asks for: organizations that need a pass, tasks with one organization
-    each, organizations to warm.
+    """The work that an event asks for: organizations that need a pass, tasks, each with one
+    organization of its contact, and organizations whose copies are to be warmed.
 
     `resolved`: the number of the conversation that has just been resolved, else 0.
     """
@@ -177,8 +177,8 @@ class EventReader:
 
 
 def _is_overwritten(changes: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
-    """Tell whether somebody else set one of our values. Our own writes are right, so their echo
-    never counts."""
+    """Tell whether somebody else set one of our values. Our own writes set the right values, so
+    their echo never counts."""
     ours = {key: value for key, value in changes.items() if key in OUR_ATTRIBUTES}
     return any(value != (right or {}).get(key) for key, value in ours.items())
 

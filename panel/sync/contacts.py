@@ -24,11 +24,11 @@ from panel.upstream.chatwoot import (
 
 log = logging.getLogger(__name__)
 
-TOLD = ""  # the identifier of a seat without a contact that was reported to an administrator
+TOLD = ""  # in place of an identifier: the lost contact of this seat was reported already
 
 
 class ContactLost(GiveUp):
-    """Only an identifier could find this contact, and our table has lost the identifier."""
+    """The contact could be found only by its identifier, which our table no longer has."""
 
     code = "contact_lost"
 

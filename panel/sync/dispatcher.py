@@ -113,7 +113,7 @@ class Dispatcher:
             free = most - sum(turn.lane == lane for _, turn in self._passes.values())
         if free <= 0:
             return
-        # A pass that has begun and not noted it yet still stands in the lane.
+        # A pass that has begun still stands in the lane until its first step is stored.
         rows = lanes.find_next(connection, lane, free + len(running), now)
         for organization, pass_id in [row for row in rows if row[1] not in running][:free]:
             self.enter_pass(organization, pass_id, lane)

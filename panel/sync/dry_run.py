@@ -53,10 +53,10 @@ FORMER_EMAIL = (
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """A call to Chatwoot that a pass would make, or the reason why it could not.
+    """A call to Chatwoot that a pass would make, or the reason why the pass would fail.
 
-    `before`: the present values, as far as they were read; `side`: the world that could not be
-    asked.
+    `before`: the present values, as far as they were read; `side`: the outside world that could not
+    be asked.
     """
 
     organization: int

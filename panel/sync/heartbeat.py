@@ -15,7 +15,7 @@ from panel.data.workers import BEAT_SECONDS, STANDING_BY, STOPPED, Workers
 from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
-LOOK_BEATS = 6  # the number of beats between two checks whether we may write: a minute
+LOOK_BEATS = 6  # beats from one check whether we may write to the next: a minute
 
 
 class Heartbeat:

@@ -82,8 +82,8 @@ class Intake:
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
 
-        Raises `NotKept` when the hook was not kept. If it was kept all the same, its repetition is
-        a duplicate.
+        Raises `NotKept` when it is not sure that the hook was kept. If it was kept, the sender's
+        repetition is a duplicate.
         """
         row = _make_row(hook, self._clock())
         if not self._keep(row):

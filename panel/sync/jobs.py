@@ -50,7 +50,7 @@ start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 @dataclass(frozen=True)
 class ReconcileResult:
     """The result of `sync reconcile`. `withheld`: the number of organizations that are gone and
-    were not cleared, because they are too many of the `known` ones."""
+    were not cleared, because they are too large a share of the `known` ones."""
 
     lined_up: int
     withheld: int
@@ -193,7 +193,7 @@ class Jobs:
         self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:
-        """A whole night, now."""
+        """Run a whole night now."""
         self.begin_night()
         self._night.work(Event())
 

@@ -33,7 +33,7 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 log = logging.getLogger(__name__)
 NIGHTS_A_WEEK = 7  # every organization has its turn within a week
 BEGINS = (4, 23)  # hour and minute in PANEL_TIMEZONE
-# Organizations in one query: the search for the longest unread ones is slow among a million.
+# Organizations that one query finds: finding the longest unread ones among a million is slow.
 TURNS_AT_ONCE = 100
 # The share of the known organizations; a larger one looks like a broken back office.
 MOST_CLEARED = 0.05
@@ -83,8 +83,8 @@ class Night:
             return last
         now, count = time.time(), self._readings.count_known()
         self._turns = []
-        # Deleted organizations are asked about each night: the hook may have come before the
-        # deletion.
+        # Organizations that the plugin called deleted have a turn each night: that hook may have
+        # come before the deletion.
         self._readings.bring_forward(self._readings.list_by_hook(DELETED))
         night = NightRow(now, now, known=count, wanted=-(-count // NIGHTS_A_WEEK))
         self._nights.put(night)
@@ -92,7 +92,7 @@ class Night:
         return night
 
     def is_due(self) -> bool:
-        """Was the last night missed? Before the very first night the answer is no."""
+        """Tell whether the last night was missed. Before the very first night none was."""
         last = self._nights.read_last()
         if last is None:
             now = time.time()

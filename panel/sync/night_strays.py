@@ -25,8 +25,8 @@ PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so the answer is one pa
 LOOKED_AT_ONCE = 15  # organizations that are searched in one step of the night
 # Pages of conversations: the latest thousand living ones without an organization.
 MOST_UNNAMED_PAGES = 40
-# A night may make one call for every twelve contacts. Where fewer than ROOM calls are left, each
-# half gets one night of seven.
+# The search may make one call for every twelve contacts. Where that is fewer than ROOM calls, the
+# conversations have their turn in one night of seven, and the contacts in another one.
 ROOM = 2
 CALLS_FOR_CONTACTS = 12
 DAYS = {"conversations": 0, "contacts": 3}
@@ -103,11 +103,11 @@ def _list_keys(people: Sequence[Person]) -> Iterator[Condition]:
 
 
 def _has_room(night: NightRow) -> bool:
-    """Tell whether both halves fit into the night's calls: one for every twelve contacts."""
+    """Tell whether the conversations and the contacts both fit into the calls of this night."""
     pages = -(-night.contacts // PAGE_CONTACTS)
     return night.contacts // CALLS_FOR_CONTACTS - pages >= ROOM
 
 
 def has_turn(night: NightRow, half: str) -> bool:
-    """Tell whether this half has its turn in this night."""
+    """Tell whether this half (conversations or contacts) has its turn in this night."""
     return _has_room(night) or int(night.begun_at // DAY_SECONDS) % WEEK == DAYS[half]

@@ -50,8 +50,8 @@ class PassRunner:
                 return ""
             if outcome["later"] and self._try_again(connection, organization, outcome):
                 return ""
-            # Only hooks that waited at the first try have had all tries; younger hooks get tries of
-            # their own.
+            # Only the hooks that waited at the first try have had all tries. Younger hooks get
+            # tries of their own.
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
             # Later hooks keep their place in the lane, or get back the place that this pass took.

@@ -214,8 +214,8 @@ class Reconciler:
     def _remove_leavers(
         self, answers: BackOfficeAnswers, people: list[DesiredPerson]
     ) -> ContactErrors:
-        """Remove the people whom the list no longer names, who are no members, or who have no
-        e-mail of their own."""
+        """Remove people whom the list no longer names, people who are no members, and people
+        without an e-mail of their own."""
         keys = sorted(answers.before.keys() - {person.key for person in people})
         further = self._directory.further_contacts_of(answers.truth.id)
         departures = self._tools.departures

@@ -1,5 +1,5 @@
-"""People whose contacts need not be read: the contacts had the right values when they were read or
-written last."""
+"""Settled people: their contacts had the right values when they were last read or written, so that
+a pass need not read them."""
 
 import time
 from collections.abc import Mapping, Set

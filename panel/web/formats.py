@@ -83,7 +83,7 @@ class Formats:
         return _format_day(self._find_day(moment), self.locale)
 
     def clock(self, epoch: float) -> str:
-        """Write the hour; with the day before it when that is not today."""
+        """Write the time of day, behind the day where that is not today."""
         moment = datetime.fromtimestamp(int(epoch), UTC).astimezone(self.zone)
         today = moment.date() == datetime.now(self.zone).date()
         return _format_hour(moment.replace(tzinfo=None), today, self.locale)

@@ -78,9 +78,10 @@ class RecentChanges:
 def find_changes(
     organization: int, conversation: Conversation, views: Mapping[str, SectionView]
 ) -> RecentChanges | None:
-    """Find the changes since the last answer of an agent, where the customer is not waiting; else
-    since the company was last opened here before the customer began to wait. Return None where no
-    such moment is known.
+    """Find the changes since the customer last had an answer; None where no such moment is known.
+
+    Where the customer is not waiting, the moment is that of an agent's last answer. Where the
+    customer is waiting, it is the last opening of the company here from before the wait.
 
     Chatwoot does not tell the time of the contact's conversation before this one, nor of the last
     answer while the customer waits. The agent who answered had the company open, which our access

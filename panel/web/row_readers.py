@@ -1,8 +1,8 @@
-"""The readers of an opened row: its record alone, and the records that it is tied to.
+"""The readers of an opened row: of its record, and of the records that it is tied to.
 
-The record itself stands in the copy that its section was drawn from. Values that the list leaves
-out are asked for by the record's id, which comes from that copy. So an agent cannot reach a record
-of another organization, or one that does not exist.
+The record stands in the copy that its section was drawn from. The values that the list leaves out
+are read by the record's id, which comes from that copy. So an agent cannot reach a record of
+another organization, or one that does not exist.
 """
 
 from collections.abc import Callable

@@ -106,5 +106,5 @@ def read_version(section: Section, organization: int) -> str:
 
 def read_moment() -> Moment:
     settings = services().settings
-    second = datetime.now(UTC).replace(microsecond=0)  # what is made for it is shared
+    second = datetime.now(UTC).replace(microsecond=0)  # answers of the same second are shared
     return Moment(second.astimezone(settings.timezone), settings.expiring_days)

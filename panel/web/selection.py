@@ -1,8 +1,7 @@
 """Which records of a document a section shows, in which order, and what its totals add up.
 
 Every `select_…` takes the document's value and the moment. The order is that of `web.groups`.
-Closed records stand behind one line, and a record of which nobody knows whether it is closed is
-shown.
+Closed records stand behind one line. A record is shown where it is unknown whether it is closed.
 """
 
 from collections import Counter
@@ -134,8 +133,8 @@ def _list_money(rows: Sequence[Order | Quote]) -> list[Money]:
 
 
 def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
-    """Count the amounts that the totals lack; a lapsed quote and a failed order belong to no total
-    and say so themselves."""
+    """Count the amounts that the totals lack. A lapsed quote and a failed order belong to no total;
+    their own rows say so."""
     if not totals:
         return {}
     ids = {row.id for rows in totals.values() for row in rows}

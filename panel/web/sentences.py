@@ -139,7 +139,8 @@ def _read_values(section: str, item: Item, context: SentenceContext) -> dict[str
 
 
 def _may_name_day(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
-    """A record that is called expired before its day contradicts itself: its day is left out."""
+    """Tell whether a sentence may name the day. A record that is called expired before its day
+    contradicts itself, so its day is left out."""
     if not isinstance(day, date):
         return False
     return mark not in ("expired", "lapsed") or moment.count_days(day) <= 0

@@ -123,7 +123,8 @@ def _list_codes(situation: Situation) -> set[str | None]:
 
 
 def is_active_behind_none(situation: Situation, moment: Moment) -> bool:
-    """Tell whether all is cancelled, and a license without a known entitlement is active."""
+    """Tell whether every entitlement is cancelled, while a license without a known entitlement is
+    active."""
     if situation.entitlement != "cancelled" or situation.stopped is not None:
         return False
     return _has_active_license(situation, moment)

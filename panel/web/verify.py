@@ -43,7 +43,7 @@ def verify() -> Response | tuple[str, int] | str:
     try:
         visit = make_lookup().repeat(seal)
         candidate = visit.found.get(seal.organization)
-        if candidate is None:  # the company was refused, or replaced by another claim, meanwhile
+        if candidate is None:  # meanwhile the company was refused, or another claim replaced it
             return render_panel(visit), OUTDATED
         try:
             notice = _carry_out(visit, seal.organization)
