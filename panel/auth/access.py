@@ -1,8 +1,9 @@
 """Access: whether this agent may see this conversation. Chatwoot decides, and its answer is at most
 a minute old.
 
-A slow Chatwoot delays no panel: after `CHECK_SECONDS` its answer of a short while ago decides
-(`KEPT_SECONDS`), and the viewer is told that the access could not be checked.
+A slow Chatwoot delays no panel: after `CHECK_SECONDS` its earlier answer decides, which is kept for
+a short while (`chatwoot_calls.ACCESS_LIFETIMES`). The viewer is told that the access could not be
+checked.
 """
 
 from panel.auth.background_checks import BackgroundChecks
