@@ -55,7 +55,7 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
 
 
 def loads(name: str) -> Iterator[tuple[str, int]]:
-    """The same without those for types alone, which nothing executes."""
+    """Yield the same, without the imports for types alone, which are never executed."""
     for_types = {
         row
         for node in ast.walk(TREES[name])

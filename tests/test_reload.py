@@ -1,4 +1,4 @@
-"""`systemctl reload panel`: the server that runs takes new settings, and drops no request."""
+"""`systemctl reload panel`: the running server takes new settings, and drops no request."""
 
 import os
 import re
@@ -31,7 +31,7 @@ class Unit:
     statuses: list[int] = field(default_factory=list)
 
     def reload(self, **changes: str) -> subprocess.CompletedProcess[str]:
-        """The unit's ExecReload, for which systemd reads the settings anew."""
+        """Run the unit's ExecReload, for which systemd reads the settings again."""
         [line] = re.findall(r"^ExecReload=(.+)$", UNIT, re.MULTILINE)
         line = line.replace("/opt/panel/.venv/bin/python", sys.executable)
         environ = {**self.settings, **changes, "MAINPID": str(self.process.pid)}

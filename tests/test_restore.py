@@ -26,7 +26,7 @@ _numbers = count(1)
 
 
 def read_commands(*words: str) -> list[str]:
-    """The documented commands of the blocks that begin with each of these."""
+    """Return the documented commands of the blocks that begin with these words."""
     blocks = re.findall(r"(?:^ {4,}\S.*\n)+", OPERATE, re.MULTILINE)
     return [line.strip() for word in words for block in blocks if block.strip().startswith(word)
             for line in block.splitlines()]  # fmt: skip
@@ -34,7 +34,7 @@ def read_commands(*words: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Home:
-    """Where an installation has its database, and how it is saved and brought back there."""
+    """The database of an installation, and the documented commands to save and restore it."""
 
     url: str
     kept: Path
@@ -42,7 +42,7 @@ class Home:
     bring_back: list[str]
 
     def execute(self, commands: list[str]) -> None:
-        """As an administrator, with the settings of the service."""
+        """Execute commands as an administrator, with the settings of the service."""
         assert commands
         file = self.url.removeprefix("sqlite:///")
         lines = [line.replace("/var/lib/panel/panel.db", file) for line in commands]
@@ -71,7 +71,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
 
 
 def learn(panel: Panel) -> int:
-    """A pass has seen Acme, and an agent has picked Beta for one of its contacts."""
+    """Run a pass of Acme, and pick Beta as an agent for one of its contacts."""
     get(Jobs, panel.app).bring_in_line(42)
     contact = next(iter(panel.chat.contacts))
     panel.services.links.put(Link(CONTACT, contact, 45, PICKED, agent=1, contact=contact))
@@ -122,7 +122,8 @@ def test_tombstones_are_obeyed_before_the_first_pass(home: Home, make: MakePanel
 def test_nothing_of_a_newer_version_is_left_in_postgresql(
     tmp_path: Path, make: MakePanel, request: pytest.FixtureRequest
 ) -> None:
-    """A table that the backup does not know would stop the next upgrade, which makes it."""
+    """A table that the backup lacks would be left over, and the upgrade that makes it would
+    fail."""
     home = make_home("postgresql", tmp_path, request)
     before = make(PANEL_DATABASE_URL=home.url)
     learn(before)

@@ -1,4 +1,4 @@
-"""The bridge to Chatwoot: who may look, who is heard, and what silence looks like."""
+"""The bridge to Chatwoot: the agents who may look, the accepted messages, and a silent Chatwoot."""
 
 import json
 from typing import Any
@@ -120,7 +120,8 @@ def test_only_the_parent_of_a_known_origin_is_heard(demo: Demo, page: Page, seen
         })""",
         text,
     )
-    # What comes in order behind them and is heard shows that they were heard and left alone.
+    # Messages arrive in order. So the effect of the last one shows that these arrived, and were
+    # ignored.
     for junk in ("", "{", "[]", '{"event": "appContext"}', '{"event": "other", "data": {}}'):
         page.evaluate("(text) => frames[0].postMessage(text, '*')", junk)
     page.evaluate("frames[0].postMessage({event: 'appContext', data: {conversation: 1}}, '*')")
