@@ -38,12 +38,12 @@ def main(quick: bool, rows: str, path: Path) -> None:
     if unknown := set(names) - set(NAMES):
         raise click.BadParameter(f"no such row: {', '.join(sorted(unknown))}; {', '.join(NAMES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped
-    begun = time.monotonic()
+    started_at = time.monotonic()
     figures, absent, broken = _measure([row for row in ROWS if row.name in names], quick)
     report: dict[str, Any] = {
         "machine": _machine(),
         "quick": quick,
-        "seconds": round(time.monotonic() - begun),
+        "seconds": round(time.monotonic() - started_at),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     rows_told = [figure.document() for figure in figures]
@@ -69,7 +69,7 @@ def _measure(
         closing(Stage(Path(folder), quick)) as stage,
     ):
         for row in rows:
-            begun = time.monotonic()
+            started_at = time.monotonic()
             try:
                 figures += row.figures(stage)
             except Absent as why:
@@ -77,7 +77,7 @@ def _measure(
             except Exception as error:  # noqa: BLE001 (the other rows' figures must not be lost)
                 broken[row.name] = repr(error)
                 traceback.print_exc()
-            click.echo(f"{row.name}: {time.monotonic() - begun:.0f} s", err=True)
+            click.echo(f"{row.name}: {time.monotonic() - started_at:.0f} s", err=True)
     return figures, absent, broken
 
 

@@ -99,13 +99,13 @@ def _ring(wing: Wing, number: int, kind: str) -> None:
 
 
 def _await_effect(wing: Wing, change: Json, seconds: list[float]) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == change["email"]]
-    while time.monotonic() < begun + EFFECT_SECONDS:
+    while time.monotonic() < started_at + EFFECT_SECONDS:
         if contact["custom_attributes"]["middag_role"] == change["role"]:
             break
         time.sleep(0.02)
-    seconds.append(time.monotonic() - begun)
+    seconds.append(time.monotonic() - started_at)
 
 
 def _describe(seconds: Sequence[float], wing: Wing) -> Samples:

@@ -177,8 +177,8 @@ def load(
     with ExitStack() as stack:
         idle = [stack.enter_context(closing(Connection(port))) for _ in range(connections)]
         started: dict[Connection, float] = {}
-        begun = now = time.perf_counter()
-        until, request_count = begun + (seconds or float("inf")), 0
+        started_at = now = time.perf_counter()
+        until, request_count = started_at + (seconds or float("inf")), 0
         while True:
             while idle and request_count < most and now < until and (following := next(todo, None)):
                 connection = idle.pop()
@@ -193,7 +193,7 @@ def load(
                     outcome.times.append(now - started.pop(connection))
                     outcome.statuses[answer.status] += 1
                     idle.append(connection)
-        outcome.seconds = time.perf_counter() - begun
+        outcome.seconds = time.perf_counter() - started_at
     return outcome
 
 

@@ -60,10 +60,10 @@ def try_all(
         free.put(copy)
 
     def try_next(mutant: Mutant, tests: Tests) -> str:
-        copy, begun = free.get(), time.monotonic()
+        copy, started_at = free.get(), time.monotonic()
         outcome = try_mutant(copy, COSMIC_RAY, mutant, tests)
         free.put(copy)
-        row = [*mutant, outcome, round(time.monotonic() - begun, 1), len(tests)]
+        row = [*mutant, outcome, round(time.monotonic() - started_at, 1), len(tests)]
         click.echo(json.dumps(row))
         return outcome
 

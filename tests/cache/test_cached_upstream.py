@@ -218,10 +218,10 @@ def test_another_process_knows_of_the_touch_once_such_a_cache_was_met(tmp_path: 
 
 
 def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> None:
-    begun, end = threading.Event(), threading.Event()
+    has_begun, end = threading.Event(), threading.Event()
 
     def slow(by: object) -> DatedBody:
-        begun.set()
+        has_begun.set()
         assert end.wait(10)
         return behind.fetch(by)
 
@@ -231,7 +231,7 @@ def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> N
     behind.answer(["old"], 900.0)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(behind.cache.read, ORDERS, NO_CACHE, slow)
-        assert begun.wait(10)
+        assert has_begun.wait(10)
         rest = [pool.submit(behind.cache.read, ORDERS, NO_CACHE, behind.fetch) for _ in range(8)]
         wait_until(lambda: all(future.running() for future in rest))
         end.set()

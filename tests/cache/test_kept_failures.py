@@ -1,4 +1,4 @@
-"""Failures: which are remembered, for how long, and when a copy stands in."""
+"""Remembered failures: their lifetimes, and the copies that stand in for an answer."""
 
 from dataclasses import dataclass
 from typing import Any

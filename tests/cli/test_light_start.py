@@ -1,4 +1,4 @@
-"""A command loads what it needs: the durable engine is for those who execute passes."""
+"""A command loads only what it needs: the durable engine only where passes are executed."""
 
 import json
 import os
@@ -14,7 +14,7 @@ LIGHT = (
     *("doctor", "explain 101", "explain --organization 42", "access"),
     *("forget --person ana@acme.example --dry-run", "export --organization 42"),
 )
-# Runs commands as `flask --app app` does; then somebody asks for the engine.
+# The program runs commands as `flask --app app` does; then it uses the engine.
 PROGRAM = """
 import json, sys
 from app import create_app

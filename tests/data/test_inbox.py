@@ -90,10 +90,10 @@ def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Conn
     keep(connection, "a", "b")
     keep(connection, "foreign", organization=8)
     wait(connection, 7, "pass")
-    begun = pass_states.begin_pass(connection, 7, "pass")
+    sequences = pass_states.begin_pass(connection, 7, "pass")
     keep(connection, "late")
-    assert begun is not None
-    pass_states.finish_pass(connection, 7, begun[0], NOW)
+    assert sequences is not None
+    pass_states.finish_pass(connection, 7, sequences[0], NOW)
     assert statuses(connection) == {
         "a": "done",
         "b": "done",
@@ -128,13 +128,13 @@ def test_an_overtaken_pass_has_nothing_to_do(connection: Connection) -> None:
 def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> None:
     keep(connection, "elder")
     wait(connection, 7, "one")
-    begun = pass_states.begin_pass(connection, 7, "one")
-    assert begun is not None
+    sequences = pass_states.begin_pass(connection, 7, "one")
+    assert sequences is not None
     assert pass_states.count_failure(connection, 7) == 1
     pass_states.postpone_pass(connection, 7, "two", NOW)
     keep(connection, "younger")
     through, first = pass_states.begin_pass(connection, 7, "two") or (0, 0)
-    assert through > first == begun[1]
+    assert through > first == sequences[1]
     assert pass_states.count_failure(connection, 7) == 2
     assert pass_states.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
     assert statuses(connection) == {"elder": "buried", "younger": "waiting"}

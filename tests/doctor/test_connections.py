@@ -19,7 +19,7 @@ MOST = 20
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A server of its own: who takes all of its connections takes them from nobody else."""
+    """Run a server for these tests alone, because they take all of its connections."""
     folder = postgres.programs()
     if folder is None:
         pytest.skip(postgres.ABSENT)

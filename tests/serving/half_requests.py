@@ -36,10 +36,10 @@ class Server:
 
     def ask(self, path: str) -> float:
         """Return the seconds for a request over a connection of its own."""
-        begun = time.monotonic()
+        started_at = time.monotonic()
         answer = requests.get(f"http://127.0.0.1:{self.port}/{path}", timeout=30)
         assert answer.status_code == 200
-        return time.monotonic() - begun
+        return time.monotonic() - started_at
 
 
 @contextmanager

@@ -100,12 +100,12 @@ def test_what_is_no_request_is_refused_at_once(echo: Server) -> None:
         *(CHUNKED + chunk for chunk in chunks),
     )
     for request in wrong:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with echo.connect() as sock:
             sock.sendall(request)
             got = receive(sock)
         assert got.startswith(b"HTTP/1.1 400 "), request
-        assert time.monotonic() - begun < PROMPT
+        assert time.monotonic() - started_at < PROMPT
 
 
 def test_who_sends_too_much_hears_why(echo: Server) -> None:

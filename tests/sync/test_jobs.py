@@ -53,13 +53,13 @@ def working(wing: Wing) -> Iterator[Wing]:
 
 
 def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     environ = {**wing.environ, "PANEL_WORKER": "inside"}
     with gunicorn(environ, workers=2) as served, ThreadPoolExecutor(16) as senders:
         posted = list(senders.map(poster(served.url), range(1000)))
         assert set(posted) == {202}
         until(lambda: answered(wing.engine), 60)
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - started_at < 60
     assert len(wing.chat.writes) <= 8
     assert len(wing.chat.contacts) == 4
     assert wing.engine.intake.stats().done == 1000
