@@ -12,7 +12,7 @@ from panel.doctor.work import examine_connections
 from panel.services import Services, get
 from tests import postgres
 from tests.broken.site import Site, site
-from tests.doctor.test_doctor import ask
+from tests.doctor.well import ask
 
 MOST = 20
 

@@ -22,8 +22,7 @@ from panel.sync.intake import Intake
 from panel.web.watch import HealthWatch
 from tests.broken.site import Process, Site
 from tests.conftest import wait_until
-from tests.doctor.test_doctor import PATIENCE, ask
-from tests.doctor.well import expect, same, well
+from tests.doctor.well import PATIENCE, ask, expect, same, well
 from tests.sync.executor import hook
 
 __all__ = ["well"]  # a fixture
