@@ -142,17 +142,6 @@ def find_last_waiting(connection: Connection, organization: int) -> int:
     return connection.scalar(select(func.max(hooks.c.seq)).where(is_waiting(organization))) or 0
 
 
-def list_waiting(connection: Connection) -> dict[int, int]:
-    """Return the organizations with waiting hooks, each with the highest sequence among its
-    hooks."""
-    rows = connection.execute(
-        select(hooks.c.organization, func.max(hooks.c.seq))
-        .where(hooks.c.status == WAITING)
-        .group_by(hooks.c.organization)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def list_waiting_kinds(connection: Connection, organization: int) -> set[str]:
     """Return the kinds of an organization's waiting hooks."""
     return set(connection.scalars(select(hooks.c.kind).where(is_waiting(organization)).distinct()))

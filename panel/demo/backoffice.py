@@ -21,7 +21,6 @@ LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
 SECTIONS = ("organization", *LISTS)
 _BASE = "/wp-json/middag-account/v1"
 _MOST_PER_PAGE = 100  # WordPress's habit; the plugin's own limit is not documented
-_ROOTS = tuple(name for name in LISTS if name != "collaborators")
 _ROUTES = Map(
     [
         Rule("/organizations/<int:organization>", endpoint="organization"),

@@ -96,12 +96,8 @@ class Connection(TConn):  # type: ignore[misc]
     # -- called by the loop --------------------------------------------------------------------
 
     @property
-    def is_idle(self) -> bool:
-        """Tell whether no byte of a request has come, and none is being answered."""
-        return not (self._received or self.closing or self.sock.unsent)
-
-    @property
     def is_partly_received(self) -> bool:
+        """Tell whether a part of a request has come, and none is being answered."""
         return bool(self._received) and not self.closing and not self.sock.unsent
 
     @property

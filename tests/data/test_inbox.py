@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 from panel.data import db, dead_letters, inbox, lanes, pass_states, schema
 from panel.data.inbox import InboxRow
 from panel.data.lanes import Lane, LanePlace
+from tests.waiting import list_waiting
 
 NOW = 1_800_000_000.0
 ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
@@ -158,7 +159,7 @@ def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
     assert dead_letters.find_buried(connection, "lost") is None
     assert dead_letters.unbury_hooks(connection, "pass") is True
     assert dead_letters.unbury_hooks(connection, "pass") is False
-    assert inbox.list_waiting(connection) == {7: second}
+    assert list_waiting(connection) == {7: second}
     assert first < second
 
 
