@@ -137,7 +137,9 @@ def _loads(function: ast.AST) -> Iterator[int]:
 
 
 def _is_loaded_late(call: ast.Call) -> bool:
-    return [ast.unparse(each).strip("'") for each in call.args] in [[one] for one in LOADED_LATE]
+    return [ast.unparse(argument).strip("'") for argument in call.args] in [
+        [one] for one in LOADED_LATE
+    ]
 
 
 def test_what_is_loaded_late_is_there_and_nobody_imports_it() -> None:

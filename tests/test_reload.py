@@ -94,9 +94,9 @@ def test_new_settings_are_taken_without_a_lost_request(unit: Unit, tmp_path: Pat
 
 def test_faulty_settings_are_told_and_the_server_goes_on(unit: Unit, tmp_path: Path) -> None:
     assert unit.language == "en"
-    refused = unit.reload(PANEL_LOCALE="klingon")
-    assert refused.returncode == 2
-    assert "PANEL_LOCALE should be" in refused.stderr
+    result = unit.reload(PANEL_LOCALE="klingon")
+    assert result.returncode == 2
+    assert "PANEL_LOCALE should be" in result.stderr
     assert list((tmp_path / "run").iterdir()) == []
     assert unit.language == "en"
 

@@ -166,12 +166,12 @@ class Demo:
 
     def open_quiet(self, page: Page) -> Panel:
         """Open the panel in a Chatwoot that does not answer; the questions to it are in `asked`."""
-        shown = Response(QUIET % self.launch_url, content_type="text/html")
-        self.chat.page = lambda _: shown
+        response = Response(QUIET % self.launch_url, content_type="text/html")
+        self.chat.page = lambda _: response
         page.goto(f"{self.chatwoot_url}/quiet")
-        opened = Panel(page, page.frame_locator(FRAME), self.panel_url)
-        opened.expect_root("waiting")
-        return opened
+        panel = Panel(page, page.frame_locator(FRAME), self.panel_url)
+        panel.expect_root("waiting")
+        return panel
 
     def context(self, scenario: str, theme: str | None = None) -> dict[str, Any]:
         """Return Chatwoot's message about the open conversation of a scenario."""

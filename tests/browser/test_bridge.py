@@ -163,17 +163,17 @@ def test_in_the_mobile_app_the_page_asks_its_host_and_hears_itself(
 def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
     demo: Demo, open_window: OpenWindow
 ) -> None:
-    page, held = open_window().page, list[Route]()
+    page, routes = open_window().page, list[Route]()
 
     def hold(route: Route) -> None:  # Playwright cannot take the list's own method
-        held.append(route)
+        routes.append(route)
 
     page.route("**/static/panel.js*", hold)
     page.goto(demo.launch_url, wait_until="commit")
     page.wait_for_function("document.querySelector('script')")
     say_in_app(page, demo.context("healthy"))
     page.evaluate("new Promise((done) => setTimeout(done))")  # so that it has been heard
-    held[0].continue_()
+    routes[0].continue_()
     page.wait_for_load_state("load")
     say_in_app(page, demo.context("healthy"))
     panel = Panel(page, page, demo.panel_url)

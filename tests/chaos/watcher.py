@@ -94,10 +94,10 @@ def watching(browser: Browser, scene: Scene, *companies: Company) -> Iterator[li
     number."""
     context = browser.new_context(locale="en-US")
     context.add_init_script(NOTE_STATES)
-    watchers = [Watcher(context.new_page(), scene, each.number * 10) for each in companies]
-    for each in watchers:
-        each.page.expose_function("noteState", each.note)
-        each.load()
+    watchers = [Watcher(context.new_page(), scene, company.number * 10) for company in companies]
+    for company in watchers:
+        company.page.expose_function("noteState", company.note)
+        company.load()
     yield watchers
     context.close()
 
@@ -139,5 +139,5 @@ def find_losses(watcher: Watcher) -> list[dict[str, Any]]:
     in which the agent, who may always look, was refused."""
     known = [at for at, state in enumerate(watcher.states) if state["state"] == "ready"]
     later = watcher.states[known[0] :] if known else []
-    refused = [each for each in watcher.states if each["state"] == "denied"]
-    return [*(each for each in later if each["state"] == "unlinked"), *refused]
+    refusals = [each for each in watcher.states if each["state"] == "denied"]
+    return [*(each for each in later if each["state"] == "unlinked"), *refusals]

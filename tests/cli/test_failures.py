@@ -29,7 +29,7 @@ def run(
 ) -> tuple[int, str]:
     """Return the exit code, and the printed text."""
     settings = environment(NOBODY, NOBODY, with_tables(folder)) | {"PANEL_URL": NOBODY}
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
         env={**settings, "PATH": os.environ["PATH"], **changes},
@@ -39,8 +39,8 @@ def run(
         timeout=120,
         check=False,
     )
-    output = (ended.stdout or b"") + ended.stderr
-    return ended.returncode, output.decode()
+    output = (result.stdout or b"") + result.stderr
+    return result.returncode, output.decode()
 
 
 SETTINGS = {
@@ -108,7 +108,7 @@ def break_down(as_json: bool) -> None:
 def test_a_fault_of_our_own_is_told_without_the_words_of_the_error(tmp_path: Path) -> None:
     """The words of an error may hold anything. Developers read the places in the log."""
     runner = create_app(no_worlds(with_tables(tmp_path))).test_cli_runner()
-    ended = runner.invoke(break_down, ["--json"])
-    assert ended.exit_code == 2
-    assert "Could not: KeyError. This is a fault of the panel's own" in ended.output
-    assert "ana@" not in ended.output
+    result = runner.invoke(break_down, ["--json"])
+    assert result.exit_code == 2
+    assert "Could not: KeyError. This is a fault of the panel's own" in result.output
+    assert "ana@" not in result.output

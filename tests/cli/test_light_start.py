@@ -32,7 +32,7 @@ print(json.dumps([codes, after_commands, "dbos" in sys.modules]))
 def test_commands_that_execute_no_pass_do_without_the_engine(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9"
     settings = environment(nobody, nobody, with_tables(tmp_path))
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env={**settings, "PATH": os.environ["PATH"]},
@@ -42,7 +42,7 @@ def test_commands_that_execute_no_pass_do_without_the_engine(tmp_path: Path) -> 
         timeout=120,
         check=True,
     )
-    codes, after_commands, when_asked_for = json.loads(ended.stdout.splitlines()[-1])
+    codes, after_commands, when_asked_for = json.loads(process.stdout.splitlines()[-1])
     assert codes["sync known"] == codes["access"] == codes["export --organization 42"] == 0
     assert not after_commands
     assert when_asked_for

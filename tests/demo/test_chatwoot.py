@@ -205,6 +205,6 @@ def test_one_conversation_may_be_out_of_reach(worlds: Worlds) -> None:
 
 def test_a_delay_holds_every_answer(worlds: Worlds) -> None:
     worlds.chat.delay = 0.2
-    started = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     worlds.call("GET", "/agents")
-    assert (datetime.now(UTC) - started).total_seconds() >= 0.2
+    assert (datetime.now(UTC) - started_at).total_seconds() >= 0.2

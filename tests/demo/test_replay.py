@@ -85,25 +85,25 @@ class Caller:
         self._learn(call, got)
         return Replayed(call.name, tuple(self._compare(call, got)))
 
-    def _learn(self, call: Recorded, got: requests.Response) -> None:
-        if call.method == "POST" and got.ok and call.status == 200:
-            real, ours = _read_id(call.answer), _read_id(got.json())
+    def _learn(self, call: Recorded, answer: requests.Response) -> None:
+        if call.method == "POST" and answer.ok and call.status == 200:
+            real, ours = _read_id(call.answer), _read_id(answer.json())
             if real and ours:
                 self._numbers[str(real)] = str(ours)
 
     @staticmethod
-    def _compare(call: Recorded, got: requests.Response) -> Iterator[str]:
-        if got.status_code != call.status:
-            yield f"status {got.status_code}, not {call.status}"
-        kind = got.headers.get("Content-Type", "")
+    def _compare(call: Recorded, answer: requests.Response) -> Iterator[str]:
+        if answer.status_code != call.status:
+            yield f"status {answer.status_code}, not {call.status}"
+        kind = answer.headers.get("Content-Type", "")
         if call.content_type is not None and kind != call.content_type:
             yield f"content type {kind}, not {call.content_type}"
-        document: Any = got.text
-        if "json" in kind and got.text:
-            document = got.json()
+        document: Any = answer.text
+        if "json" in kind and answer.text:
+            document = answer.json()
         if isinstance(call.answer, dict) and call.status >= 400 and document != call.answer:
             yield f"says {document}, not {call.answer}"
-        if "html" in kind and not _is_same_page(str(call.answer), got.text):
+        if "html" in kind and not _is_same_page(str(call.answer), answer.text):
             yield "another page"
         yield from list_differences(call.answer, document)
 

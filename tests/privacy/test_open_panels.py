@@ -22,15 +22,15 @@ PATIENCE = 60.0  # seconds, on a busy machine
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Site]:
     """Serve a panel whose passes have seen Acme, and which an agent has open with all sections."""
-    with site(tmp_path) as made:
-        made.start_web()
-        made.await_web()
-        made.run(f"sync backfill {ORGANIZATION}")
-        wait_until(lambda: made.run("sync known").output == f"{ORGANIZATION}\n", PATIENCE)
+    with site(tmp_path) as running_site:
+        running_site.start_web()
+        running_site.await_web()
+        running_site.run(f"sync backfill {ORGANIZATION}")
+        wait_until(lambda: running_site.run("sync known").output == f"{ORGANIZATION}\n", PATIENCE)
         for name in SECTIONS:
-            made.ask("GET", f"/sections/{name}", made.seal)
-        made.ask("GET", f"/rows/organization/{ORGANIZATION}", made.seal)
-        yield made
+            running_site.ask("GET", f"/sections/{name}", running_site.seal)
+        running_site.ask("GET", f"/rows/organization/{ORGANIZATION}", running_site.seal)
+        yield running_site
 
 
 def find_files(of: Site, text: str) -> list[str]:

@@ -153,9 +153,9 @@ def test_killed_and_stumbling_it_ends_as_a_clean_run_does(scene: Scene) -> None:
     tale.office.stumble(0.05, seed=8)
     rage(tale, scene.house)
     duration = time.monotonic() - started_at
-    waited = settled(scene.url)
+    wait_seconds = settled(scene.url)
     print(f"\nchaos: {tale.figures()}, {dict(scene.house.killed)} killed")  # noqa: T201
-    print(f"sent within {duration:.1f} s, quiet {waited:.1f} s later")  # noqa: T201
+    print(f"sent within {duration:.1f} s, quiet {wait_seconds:.1f} s later")  # noqa: T201
     tale.chat.flaky(0.0)
     tale.office.stumble(0.0, seed=8)
     everyone_was_answered(tale, outcomes(scene.url))

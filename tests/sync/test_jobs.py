@@ -94,9 +94,9 @@ def test_a_pass_touches_what_its_hooks_name_once_more(wing: Wing) -> None:
     wing.engine.intake.accept(ring(42, "order.refunded"))
     before = wing.versions(42)
     wing.run(42)
-    changed = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
+    changes = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
     names = [document.name for document in DOCUMENTS]
-    assert dict(zip(names, changed, strict=True)) == {
+    assert dict(zip(names, changes, strict=True)) == {
         "organization": True,
         "orders": True,
         "quotes": False,

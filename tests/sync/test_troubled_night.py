@@ -68,11 +68,11 @@ def test_one_gone_of_thirty_is_cleared(wing: Wing) -> None:
 @contextmanager
 def running(wing: Wing) -> Iterator[threading.Event]:
     """Run the worker's thread of nights; its event ends the thread."""
-    ended = threading.Event()
-    thread = threading.Thread(target=wing.passes.keep_nights, args=[ended])
+    stop = threading.Event()
+    thread = threading.Thread(target=wing.passes.keep_nights, args=[stop])
     thread.start()
-    yield ended
-    ended.set()
+    yield stop
+    stop.set()
     thread.join()
 
 
