@@ -89,8 +89,8 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
-    # An administrator who sets a variable to an empty text wants no such link. So no address is
-    # derived for it either, as it is for a variable that is not set.
+    # A link's variable that is set to an empty text says: no link. Where the variable is not set,
+    # the address of the link is derived.
     empty = {name for name, text in environ.items() if not text.strip()}
     unlinked = frozenset(record for record in RECORDS if name_link(record) in empty)
     return Settings(**_derive(values), unlinked=unlinked)

@@ -129,11 +129,7 @@ class Contacts:
         return [contact.id for contact in self._chatwoot.list_claimants(claim)]
 
     def _tell_lost(
-        self,
-        claimants: list[int],
-        company: Known,
-        desired: DesiredPerson,
-        stored: Person | None,
+        self, claimants: list[int], company: Known, desired: DesiredPerson, stored: Person | None
     ) -> None:
         if stored and not stored.contact and stored.identifier == TOLD:
             return

@@ -173,8 +173,8 @@ def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, 
 
 
 def is_stale(present: Mapping[str, Any], links: list[Link]) -> bool:
-    """Tell whether we wrote the present name. The caller knows another right name, so this one is
-    outdated."""
+    """Tell whether we wrote the present name. A name of ours is outdated as soon as it is no longer
+    the right one."""
     return _read_id(present) in {str(link.organization) for link in _list_matched(links)}
 
 

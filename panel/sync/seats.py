@@ -28,11 +28,7 @@ class Seats:
     last pass knew."""
 
     def __init__(
-        self,
-        tools: Tools,
-        company: Known,
-        people: Sequence[DesiredPerson],
-        changed: bool,
+        self, tools: Tools, company: Known, people: Sequence[DesiredPerson], changed: bool
     ) -> None:
         self._tools = tools
         self._known = company

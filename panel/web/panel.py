@@ -165,9 +165,7 @@ def answer_section(
         view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
     except Busy:
-        view = make_loading_view(
-            section, Busy.code
-        )  # the page asks for this section again by itself
+        view = make_loading_view(section, Busy.code)  # the page asks again by itself
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
