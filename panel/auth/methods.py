@@ -108,9 +108,9 @@ class Authenticator:
         return Proof(SHARED_SECRET)
 
     def by_session(self, credentials: Credentials) -> Proof:
-        """A session counts as a proof also while our database is silent and cannot confirm it. It
-        opens only records that Chatwoot itself allows then. Once the session can be checked and has
-        ended, its seals end too."""
+        """A session counts as a proof also while our database is silent and cannot confirm it. Then
+        the session opens only records that Chatwoot itself allows. Once the session can be checked
+        and has ended, its seals end too."""
         session = self._parse_session(credentials)
         if self.revocations.has_ended(session.agent, session.generation):
             raise Unproven("session_expired")

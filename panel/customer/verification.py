@@ -105,7 +105,7 @@ class Verifier:
         if not answer or len(answer) > LONGEST_ANSWER:
             raise NotVerified("no_answer")
         if gap := find_gap(answer, attempt.facts):
-            # Nothing is compared then. This guess costs no try, so it could be repeated for ever.
+            # No kind is compared then: a guess that costs no try could be repeated for ever.
             raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
         rows, shown_kinds = self._count(attempt, answer, right)

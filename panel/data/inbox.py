@@ -96,7 +96,7 @@ def _take_writer_lock(file: str) -> Iterator[None]:
         try:
             if not lock_file(lock, WRITE_SECONDS, WRITE_POLL_SECONDS):
                 raise TimeoutError
-            # This raises where the file is gone: SQLite would go on writing into the deleted file.
+            # `stat` raises where the file is gone: SQLite would go on writing into a deleted file.
             os.stat(file)  # noqa: PTH116 (at every hook, and a path takes longer to make)
             yield
         finally:

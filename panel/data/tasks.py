@@ -168,8 +168,8 @@ def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def is_running(connection: Connection, task: Task, try_id: str) -> bool:
-    """Tell whether this try is the task's running one. It is not, if the process died right after
-    the task was settled."""
+    """Tell whether this try is the task's running one. Where the process died right after settling
+    the task, no try is."""
     row = _find(connection, task)
     return row is not None and row["running"] == try_id
 

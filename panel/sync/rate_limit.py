@@ -3,8 +3,8 @@ for a budget.
 
 A fifth of a minute's calls may be made at once, and the rest comes evenly, so that no burst uses up
 the minute. The slow lanes leave that fifth to the first lane. Three tenths of the budget are
-offered to the slow lanes, so that their passes end. They use about a quarter, because they miss
-turns while a pass waits for the other outside world.
+offered to the slow lanes, so that their passes end. The slow lanes use about a quarter, because
+they miss turns while a pass waits for the other outside world.
 
 WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
 occupy two workers at most, and the slow lanes one. After each call a worker has a rest that is
