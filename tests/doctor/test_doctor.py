@@ -54,8 +54,8 @@ def test_programs_get_each_check_with_cause_and_fix(well: Site) -> None:
 
 def test_it_says_which_secret_of_the_list_is_accepted(well: Site, tmp_path: Path) -> None:
     secret = well.environ["CHATWOOT_CONTACT_VIEW_SECRET"]
-    listed = f"a-new-secret-of-24-characters,{secret}"
-    rotated = well.beside(tmp_path, CHATWOOT_CONTACT_VIEW_SECRET=listed)
+    secret_list = f"a-new-secret-of-24-characters,{secret}"
+    rotated = well.beside(tmp_path, CHATWOOT_CONTACT_VIEW_SECRET=secret_list)
     assert "accepts number 2 of the list" in ask(rotated).output
 
 

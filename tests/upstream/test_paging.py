@@ -112,8 +112,8 @@ def test_a_size_that_is_cut_down_is_believed(open_office: Open) -> None:
 
 def test_a_size_that_is_ignored_is_believed_too_up_to_the_tenth_page(open_office: Open) -> None:
     shop = Shop(largest=20)
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert (len(listed.rows), listed.total, listed.cut) == (200, 450, True)
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert (len(orders.rows), orders.total, orders.cut) == (200, 450, True)
     assert len(shop.asked) == 10
 
 
