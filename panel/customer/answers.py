@@ -109,18 +109,18 @@ def find_gap(answer: str, facts: Facts) -> str:
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
     """Return all values that the answer fits, the strongest first."""
     agreements: list[Agreement] = []
-    for kind, values, make_right in _list_comparisons(facts):
-        right = [value for value in values if _is_same(answer, value, make_right)]
+    for kind, values, normalize in _list_comparisons(facts):
+        right = [value for value in values if _is_same(answer, value, normalize)]
         number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
         agreements += [Agreement(kind, number)] if right else []
     return agreements
 
 
 # Brings an answer and a value into the form in which they are compared.
-MakeRight = Callable[[str, str], tuple[str, str]]
+Normalize = Callable[[str, str], tuple[str, str]]
 
 
-def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRight], ...]:
+def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], Normalize], ...]:
     return (
         (BY_KEY, facts.keys, _cut_key),
         (BY_TAX, facts.tax_ids, _flatten_tax_id),
@@ -130,8 +130,8 @@ def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRig
     )
 
 
-def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
-    guess, right = make_right(answer, value)
+def _is_same(answer: str, value: str, normalize: Normalize) -> bool:
+    guess, right = normalize(answer, value)
     return hmac.compare_digest(guess.encode(), right.encode()) and bool(right)
 
 

@@ -200,8 +200,8 @@ class Verifier:
             until = take_try(connection, *owner)
             note_search(connection, *owner, digests)  # the first try has only now made the row
             # A search is answered also when no try is left: the row must not say otherwise.
-            beyond = "" if until is None else ": no try was left"
-            note = _describe_try(kind, [], None) + ", by search" + beyond
+            suffix = "" if until is None else ": no try was left"
+            note = _describe_try(kind, [], None) + ", by search" + suffix
             audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
 
     # -- what is kept ----------------------------------------------------------------------------

@@ -170,8 +170,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         connection.refuse(status)
         self._answer(connection)
 
-    # -- waiting connections
-    # -------------------------------------------------------------------------
+    # -- waiting connections -------------------------------------------------------------------
 
     def _wait(self, connection: Connection, event: int, until: float) -> None:
         """Resume the connection at this event, or drop it at `until` (monotonic)."""

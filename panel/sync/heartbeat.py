@@ -21,7 +21,7 @@ LOOK_BEATS = 6  # beats from one check whether we may write to the next: a minut
 class Heartbeat:
     """Safe for threads. `may_write`: see `installation_mark`; it may ask Chatwoot.
 
-    `tell` hears each new state.
+    `tell` is called with each new state.
     """
 
     def __init__(

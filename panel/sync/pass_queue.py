@@ -1,7 +1,7 @@
 """The client of the durable engine (DBOS Transact): its workflows, their limits, its leftovers.
 
 Waiting passes and tasks stand in our own tables (`lanes`, `tasks`), written by the transaction that
-keeps the hook. The engine hears of a pass when it begins, and carries it through a death of the
+keeps the hook. The engine is told of a pass when it begins, and carries it through a death of the
 process. We do not use the engine's own queues: they serve organizations at random, take a
 millisecond for each of many, and poll at the cost of a twentieth of a core.
 """

@@ -208,8 +208,7 @@ class Reconciler:
         kinds += [BY_ENTITLEMENT] if answers.owned.cut else []
         self._terms.replace_terms(plan.company.id, plan.words, kinds)
 
-    # -- people who left, and values that are removed
-    # -----------------------------------------------------
+    # -- people who left, and values that are removed ------------------------------------------
 
     def _remove_leavers(
         self, answers: BackOfficeAnswers, people: list[DesiredPerson]

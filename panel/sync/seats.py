@@ -54,8 +54,7 @@ class Seats:
         phone = desired.own_phone
         return desired.email or (identify_line(phone) if phone else str(self._known.id))
 
-    # -- the choice of contacts
-    # ------------------------------------------------------------------------
+    # -- the choice of contacts ----------------------------------------------------------------
 
     def _seat(self, desired: DesiredPerson) -> Seat | None:
         """Return the seat; None where the person has no contact, and the log tells an administrator

@@ -41,7 +41,7 @@ class SettledPeople:
         sighting: Sighting | None = self._seen.get(number)
         if sighting is None or sighting.seen_at < self._oldest:
             return False
-        return sighting.told == make_digest(self._writer.make_right(number))
+        return sighting.told == make_digest(self._writer.make_right_attributes(number))
 
 
 def _is_same(stored: Person, desired: DesiredPerson) -> bool:
