@@ -83,7 +83,9 @@ TRY_REASONS = {
     "user_not_found": TryReason(
         "no longer has the WordPress user of our secret", "Give the secret another user there"
     ),
-    "config_error": TryReason("cannot check any token", "See the plugin's settings: its key lacks"),
+    "config_error": TryReason(
+        "cannot check any token", "See the plugin's settings: its key is missing"
+    ),
     "denied": TryReason(
         "denies us this organization, in its own words",
         "See the rights of the plugin's user; then run again what was given up",

@@ -72,9 +72,11 @@ class ConversationCalls(AccountCalls):
         path = f"conversations/{number}"
         if present is None:
             present = read_attributes(self._get_parts(path, ConversationPart))
-        merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
-        if merged != present:
-            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
+        attributes = {
+            key: value for key, value in {**present, **changes}.items() if value is not None
+        }
+        if attributes != present:
+            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": attributes})
 
     @naming_side(CHATWOOT_SIDE)
     def list_conversations(

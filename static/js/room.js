@@ -1,10 +1,10 @@
-// The room of a section: a card that needs less than a cold open holds for it gives the rest back,
-// unless the place where the card will end is in sight. So nothing that the agent sees moves.
+// The room of a section: a cold open reserves a height for each card. A card that needs less gives the
+// rest back, unless its end is in sight. So nothing that the agent sees moves.
 
 import { all, find, on } from "./page.js";
 
 const UNREAD = "#panel:has([data-outage]):not(:has(.sections > :not([data-state=failed], [data-state=denied])))";
-const lowered = new Set(); // ids: a refresh draws such a card anew, as low as before
+const lowered = new Set(); // ids of low cards: a refresh draws a card anew, and it must stay low
 let isUnread = false; // nothing could be read, so there is nothing that could move
 
 function lower() {
@@ -17,13 +17,13 @@ function lower() {
       card.classList.add("low");
     }
   }
-  // What is hidden loses the focus.
+  // A hidden element would lose the focus.
   if (isUnread && !wasUnread && !find(".sections :focus")) redraw(find(".sections"));
 }
 
 const endsBelowWindow = (card) => card.lastElementChild.getBoundingClientRect().bottom >= innerHeight;
 
-// Hidden in one frame and drawn anew in the next one, instead of moved.
+// Hides the sections in one frame and shows them in the next: in between, nothing is seen moving.
 function redraw(sections) {
   sections.hidden = true;
   requestAnimationFrame(() => requestAnimationFrame(() => (sections.hidden = false)));
