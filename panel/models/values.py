@@ -100,7 +100,7 @@ def read_whole(row: Row, key: str) -> int | None:
         return int(value)
     if isinstance(value, Decimal):
         return int(value) if is_short(value) and value == value.to_integral_value() else None
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and abs(value) < 10**LONGEST_WHOLE_NUMBER else None
 
 
 def is_short(number: Decimal) -> bool:
