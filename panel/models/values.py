@@ -33,6 +33,12 @@ OTHER_NAMES = {
     "inativa": "inactive",
     "erro": "error",
     "falhou": "failed",
+    "suspenso": "suspended",
+    "suspensa": "suspended",
+    "expirado": "expired",
+    "expirada": "expired",
+    "cancelado": "cancelled",
+    "cancelada": "cancelled",
     "canceled": "cancelled",
 }
 

@@ -109,7 +109,10 @@ def facts(bench: Bench) -> list[Any]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"status": 3}, {"expires_at": "soon"}, {"status": {}, "expires_at": "soon"}, {"id": None}],
+    [
+        *({"status": 3}, {"expires_at": "soon"}, {"status": {}, "expires_at": "soon"}),
+        *({"id": None}, {"status": "Em análise"}, {"status": None}),
+    ],
     ids=str,
 )
 def test_entitlements_that_cannot_be_read_leave_what_is_known(
@@ -121,6 +124,19 @@ def test_entitlements_that_cannot_be_read_leave_what_is_known(
     bench.office.entitlements[42][0] |= fields
     bench.run()
     assert facts(bench) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [("Suspenso", "suspended"), ("Expirada", "expired"), ("CANCELADO", "cancelled")],
+)
+def test_a_status_is_read_in_the_language_of_the_plugins_screens(
+    bench: Bench, written: str, status: str
+) -> None:
+    bench.run()
+    bench.office.entitlements[42][0]["status"] = written
+    bench.run()
+    assert facts(bench)[:2] == [status, 0]
 
 
 def test_one_that_cannot_be_read_hides_no_other(bench: Bench) -> None:
