@@ -207,7 +207,8 @@ def test_bare_digits_of_a_tax_id_get_their_usual_form(value: str, text: str) -> 
     [
         ("BR", "BR"), ("br", "BR"), ("BRA", "BR"), ("Brasil", "BR"), ("BRAZIL", "BR"),
         ("USA", "US"), ("Estados Unidos", "US"), ("United States", "US"), ("de", "DE"),
-        ("Atlantis", "Atlantis"), ("", ""),
+        ("UK", "GB"), ("EUA", "US"), ("U.S.A.", "US"), ("Estados Unidos da América", "US"),
+        ("Mexico", "MX"), ("MÉXICO", "MX"), ("Japao", "JP"), ("Atlantis", "Atlantis"), ("", ""),
     ],
 )  # fmt: skip
 def test_a_country_is_its_code_however_it_was_written(value: str, code: str) -> None:
