@@ -27,6 +27,7 @@ BY_NUMBER = "number"  # a wrong number may have been meant for an order or for a
 KEY_LENGTH = 8  # of a license key, the last characters
 # In its last characters, such a run shows that a key is hidden by its source, or counted up.
 RUN_OF_SAME = re.compile(r"(.)\1{3}")
+SHORTEST_TAX_ID = 8  # letters and digits, of any country
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
 LEAST_PHONE = 8  # digits
 RECORD_LENGTHS = range(3, 13)  # the possible counts of digits of an order's or a quote's number
@@ -160,7 +161,10 @@ def _cut_key(answer: str, key: str) -> tuple[str, str]:
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
-    """Take the digits alone where there are as many as a tax id has; else letters count as well."""
+    """Take the digits alone where there are as many as a tax id has; else letters count as well. Of
+    a tax id that its source hides, too little is left."""
+    if len(_flatten(tax_id)) < SHORTEST_TAX_ID:
+        return "", ""
     guess, right = _keep_digits(answer), _keep_digits(tax_id)
     if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
         return guess, right

@@ -305,4 +305,5 @@ def test_a_key_that_the_back_office_hides_or_counts_up_proves_nothing(key: str) 
     """Such a key is no secret: its last eight characters are the same for many, or count."""
     for answer in (key, key[-9:], f"a chave é {key}"):
         assert compare_answer(answer, Facts(keys=(key,))) == []
+    assert compare_answer("000190", Facts(tax_ids=("**.***.***/0001-90",))) == []
     assert compare_answer("AB12-CD34", Facts(keys=(key, "9F00-AB12-CD34"))) == [Agreement("key")]
