@@ -4,6 +4,7 @@ An odd value does not spoil the other fields. An odd value that decides somethin
 `Illegible`; any other counts as not stated.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -28,6 +29,8 @@ from panel.models.values import (
 
 T = TypeVar("T")
 
+ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>,;]+")
+LONGEST_ADDRESS = 255  # characters, of a contact in Chatwoot
 FLAGS = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
 
 
@@ -59,8 +62,9 @@ class Fields:
         return self._first(keys, clean)
 
     def email(self) -> str | None:
+        """Return an address alone: Chatwoot refuses one with a name or with another beside it."""
         email = self.verbatim("email")
-        if email and "@" not in email:
+        if email and not (ADDRESS.fullmatch(email) and len(email) <= LONGEST_ADDRESS):
             self.note("email", "no e-mail")
             return None
         return email

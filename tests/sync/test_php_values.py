@@ -169,6 +169,26 @@ def test_a_field_that_cannot_be_read_clears_nothing(
     assert bench.told(email=COMPANY)[key] == value
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Caio <caio@acme.example>", "caio@acme.example, bia@acme.example", "caio@", "@acme"),
+        *("caio@acme.example;", "caio @acme.example", "x" * 250 + "@acme.example", "n/d"),
+    ],
+)
+def test_an_email_in_another_form_makes_no_contact_and_stops_no_pass(
+    bench: Bench, text: str
+) -> None:
+    person(bench.office, 42, 9, text, "member", 9)
+    bench.run()
+    assert len(bench.chat.contacts) == 3
+    assert bench.directory.people_of(42).keys() == {
+        "organization",
+        "collaborator:1",
+        "collaborator:2",
+    }
+
+
 @pytest.mark.parametrize("record", [None, [], {"email": "bia@acme.example"}, {"id": "x"}])
 def test_a_collaborator_that_cannot_be_read_makes_nobody_leave(bench: Bench, record: Any) -> None:
     bench.run()
