@@ -20,7 +20,7 @@ from panel import errors
 
 T = TypeVar("T")
 
-SKEW_SECONDS = 60.0  # by how much the clocks of two machines may differ
+CLOCK_SKEW_SECONDS = 60.0  # by how much the clocks of two machines may differ
 ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failure
 
 
@@ -187,7 +187,7 @@ class Entry(msgspec.Struct, frozen=True):
     def without_future(self, now: float) -> "Entry":
         """Leave out what seems to come from later: since then the clock was set back, so its age is
         unknown, and it would count as young until the clock is there again."""
-        latest = now + SKEW_SECONDS
+        latest = now + CLOCK_SKEW_SECONDS
         copy = self.copy if self.copy and self.copy.at <= latest else None
         failure = self.failure if self.failure and self.failure.at <= latest else None
         return Entry(copy, failure)

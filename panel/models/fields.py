@@ -29,8 +29,8 @@ from panel.models.values import (
 
 T = TypeVar("T")
 
-ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>,;]+")
-LONGEST_ADDRESS = 255  # characters, of a contact in Chatwoot
+PLAIN_EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>,;]+")
+LONGEST_EMAIL_TEXT = 255  # characters, of a contact in Chatwoot
 FLAGS = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
 
 
@@ -64,7 +64,7 @@ class Fields:
     def email(self) -> str | None:
         """Return an address alone: Chatwoot refuses one with a name or with another beside it."""
         email = self.verbatim("email")
-        if email and not (ADDRESS.fullmatch(email) and len(email) <= LONGEST_ADDRESS):
+        if email and not (PLAIN_EMAIL.fullmatch(email) and len(email) <= LONGEST_EMAIL_TEXT):
             self.note("email", "no e-mail")
             return None
         return email

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from panel.auth.tokens import ACCESS_TOKEN, make_signer
-from panel.customer.answers import Agreement, Facts, compare_answer
 from panel.data.directory import Person
 from panel.data.verification_tries import MOST_TRIES
 from tests.conftest import MakePanel, Panel, attribute, seal_of, words_of
@@ -168,18 +167,6 @@ def test_a_call_counts_only_where_it_is_named_and_a_phone_is_known(
     assert say(acme, seal_for(acme, phoneless), called=1).status_code == 422
 
 
-@pytest.mark.parametrize("text", ["não informado", "-", "0", "190", "(61) ****-0042"])
-def test_a_text_that_nobody_can_call_is_no_phone(acme: Panel, text: str) -> None:
-    number = writes(acme, here={"middag_organization_id": "48"})
-    seal = seal_for(acme, number)
-    acme.office.organizations[48]["phone"] = text
-    acme.refresh("organization", seal)
-    dialog = acme.ask("GET", "/verify", seal)
-    assert 'data-action="called"' not in dialog.text
-    assert logged(acme, number, "phone_shown") == []
-    assert say(acme, seal, called=1).status_code == 422
-
-
 def test_who_is_known_is_shown_and_called_what_they_are(acme: Panel) -> None:
     number = visits(acme)
     seal = seal_for(acme, number)
@@ -296,14 +283,3 @@ def test_a_seal_without_a_verification_is_read_by_older_programs(acme: Panel) ->
     number = visits(acme)
     assert len(signer.loads(seal_for(acme, number))) == 9
     assert len(signer.loads(verified(acme, number))) == 11
-
-
-@pytest.mark.parametrize(
-    "key", ["XXXX-XXXX-XXXX-XXXX", "xxxxxxxxxxxx9774", "0000000000000042", "********1111"]
-)
-def test_a_key_that_the_back_office_hides_or_counts_up_proves_nothing(key: str) -> None:
-    """Such a key is no secret: its last eight characters are the same for many, or count."""
-    for answer in (key, key[-9:], f"a chave é {key}"):
-        assert compare_answer(answer, Facts(keys=(key,))) == []
-    assert compare_answer("000190", Facts(tax_ids=("**.***.***/0001-90",))) == []
-    assert compare_answer("AB12-CD34", Facts(keys=(key, "9F00-AB12-CD34"))) == [Agreement("key")]
