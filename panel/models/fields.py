@@ -25,6 +25,7 @@ from panel.models.values import (
     read_list,
     read_status,
     read_whole,
+    write_number,
 )
 
 T = TypeVar("T")
@@ -165,8 +166,9 @@ class Fields:
             if isinstance(value, str) and (text := convert(value)):
                 return text
             # PHP's JSON_NUMERIC_CHECK makes a number of every text that looks like one.
-            if isinstance(value, int | Decimal) and not isinstance(value, bool) and value:
-                return str(value)
+            number = write_number(value)
+            if number:
+                return number
             if not isinstance(value, str) and value and not is_nothing(value):
                 self.note(key, "no text")
         return None

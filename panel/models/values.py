@@ -109,6 +109,17 @@ def read_whole(row: Row, key: str) -> int | None:
     return value if isinstance(value, int) and abs(value) < 10**LONGEST_WHOLE_NUMBER else None
 
 
+def write_number(value: Any) -> str:
+    """Write a number as the text that it was; empty for zero, for no number, and where PHP has
+    rounded it: of a long number it keeps the first digits and the exponent."""
+    if isinstance(value, Decimal) and is_short(value) and value == value.to_integral_value():
+        value = int(value)
+    if isinstance(value, Decimal) and value.adjusted() >= LONGEST_WHOLE_NUMBER:
+        return ""
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return str(value) if is_number and value else ""
+
+
 def is_short(number: Decimal) -> bool:
     """Tell whether the number may be used in arithmetic, which on 1e9999999 would never end."""
     exponent = number.as_tuple().exponent
