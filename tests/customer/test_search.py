@@ -178,7 +178,7 @@ def test_a_number_that_nobody_knows_is_asked_for_once_and_told_as_unknown(panel:
     panel.office.forget()
     for _ in range(3):
         answer = panel.ask("GET", "/search", seal, params={"q": "987654"})
-        assert "MIDDAG Account knows no company with this ID." in answer.text
+        assert "MIDDAG Account has no company with this ID." in answer.text
         assert "by name" not in answer.text
     assert panel.office.count() == 1
 
