@@ -76,6 +76,7 @@ def test_nobody_and_an_unreadable_list_are_told_apart(panel: Panel) -> None:
         ({"can_manage_finances": "", "can_manage_orders": None}, "manages nothing"),
         ({}, "member"),
         ({"status": "inactive"}, "member · Inactive"),
+        ({"status": "on_leave"}, "member · On leave"),
         ({"invite_status": "expired"}, "member · the invitation has expired"),
         ({"role": "supervisor"}, "supervisor"),
     ],
@@ -88,6 +89,13 @@ def test_rights_are_read_in_every_form_that_php_writes(
     ]
     opened_words = words_of(ask(panel, "organization", 42, panel.proven()).text)
     assert opened_words.endswith(words)
+
+
+def test_a_status_that_nobody_knows_is_words_in_an_opened_row_too(panel: Panel) -> None:
+    for entitlement in panel.office.entitlements[42]:
+        entitlement["status"] = "under_review"
+    words = words_of(ask(panel, "licenses", 4203, panel.proven()).text)
+    assert "Entitlement PLG-2026044203 Under review" in words
 
 
 # -- the chain -------------------------------------------------------------------------------------
