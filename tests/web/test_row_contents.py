@@ -91,6 +91,13 @@ def test_rights_are_read_in_every_form_that_php_writes(
     assert opened_words.endswith(words)
 
 
+def test_a_past_day_of_a_quote_is_not_counted_as_validity(panel: Panel) -> None:
+    seal = panel.proven()
+    assert "Valid until" in words_of(ask(panel, "quotes", 4203, seal).text)
+    assert "ago" not in words_of(ask(panel, "quotes", 4203, seal).text)
+    assert "in 6 days" in words_of(ask(panel, "quotes", 4202, seal).text)
+
+
 def test_a_status_that_nobody_knows_is_words_in_an_opened_row_too(panel: Panel) -> None:
     for entitlement in panel.office.entitlements[42]:
         entitlement["status"] = "under_review"
