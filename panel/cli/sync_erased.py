@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from panel.cli.output import FOUND, database_command, echo, format_time, stop
+from panel.cli.output import FOUND, count_noun, database_command, echo, format_time, stop
 from panel.data.erasures import Erasure
 from panel.data.lanes import Lane
 from panel.services import get, services
@@ -31,7 +31,8 @@ def show_erased(allow: int | None, allow_all: bool, as_json: bool) -> None:
         stop(f"No pass has found contact {allow} deleted.", FOUND)
     organizations = _allow(chosen)
     result = {"allowed": [erasure.contact for erasure in chosen], "lined_up": organizations}
-    words = f"{len(chosen)} may be made again, {len(organizations)} organizations lined up"
+    lined_up = count_noun(len(organizations), "organization", "organizations")
+    words = f"{len(chosen)} may be made again, {lined_up} lined up"
     echo(result, as_json, lambda: [words])
 
 

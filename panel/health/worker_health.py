@@ -68,17 +68,23 @@ def judge_workers(
 def _judge_executing(
     row: WorkerRow, speaking: Sequence[WorkerRow], now: float, busy: bool
 ) -> WorkerHealth:
-    ended = f"a try ended {format_age(now - row.ended_at)}" if row.ended_at else "no try has ended"
+    ended = (
+        f"its last try ended {format_age(now - row.ended_at)}"
+        if row.ended_at
+        else "no try has ended yet"
+    )
     count = sum(worker.state == STANDING_BY for worker in speaking)
     stands_by = f"; {count} more stand by" if count else ""
     if busy and now - max(row.since, row.ended_at or 0.0) > STUCK_SECONDS:
         return WorkerHealth(
             "stuck",
-            f"{row.name} executes, but {ended} last, and something waits",
+            f"{row.name} executes passes, but {ended}, and something waits",
             "Look at its log and at the limit CHATWOOT_CALLS_PER_MINUTE; a restart loses nothing",
         )
     since = format_age(now - row.since)
-    return WorkerHealth("ok", f"{row.name} executes, which began {since}; {ended}{stands_by}")
+    return WorkerHealth(
+        "ok", f"{row.name} executes passes; it began {since}, and {ended}{stands_by}"
+    )
 
 
 def _judge_standing_by(names: Sequence[str], is_led: bool) -> WorkerHealth:
