@@ -1,16 +1,12 @@
-// Names: a section gives the customer a name that was not known when the panel was drawn. The
-// buttons that are called by it follow.
+// Names: a section gives the customer a name that was not known when the panel was drawn.
 
 import { all, on } from "./page.js";
 
 on("htmx:after:swap", () => {
   for (const unnamed of all("[data-unnamed]")) {
-    const place = unnamed.closest(".choice, #panel");
-    const name = place.querySelector("[data-name]")?.dataset.name;
-    if (name) {
-      for (const button of place.querySelectorAll("[aria-label]"))
-        button.ariaLabel = button.ariaLabel.replace(unnamed.textContent, () => name);
-      unnamed.textContent = name;
+    const known = unnamed.closest(".choice, #panel").querySelector("[data-name]");
+    if (known) {
+      unnamed.textContent = known.dataset.name;
       delete unnamed.dataset.unnamed;
     }
   }
