@@ -13,16 +13,25 @@ from tests.web.test_hostile import FORBIDDEN, MARK, TURNED, TYPED
 # -- people ----------------------------------------------------------------------------------------
 
 
+def mark_of_the_writer(panel: Panel, seal: str) -> str:
+    html = ask(panel, "organization", 42, seal).text
+    marked = re.findall(r'<li data-person="(\d+)">(?:(?!</li>).)*data-writing', html, re.DOTALL)
+    assert marked == ["4201"]
+    return words_of(re.search(r"data-writing>([^<]*)<", html)[1])  # type: ignore[index]
+
+
 def test_who_is_writing_is_marked_and_verified_only_where_it_is_proven(panel: Panel) -> None:
     learn(panel, 42)
-    for seal, words in (
-        (seal_of(panel.open().text), "Writing now, not verified"),
-        (panel.proven(), "Writing now"),
-    ):
-        html = ask(panel, "organization", 42, seal).text
-        marked = re.findall(r'<li data-person="(\d+)">(?:(?!</li>).)*data-writing', html, re.DOTALL)
-        assert marked == ["4201"]
-        assert re.search(rf"data-writing>\s*{words}\s*<", html)
+    assert mark_of_the_writer(panel, seal_of(panel.open().text)) == "Writing now, not verified"
+    assert mark_of_the_writer(panel, panel.proven()) == "Writing now"
+
+
+def test_an_agent_who_knows_the_writer_proves_nobody(panel: Panel) -> None:
+    learn(panel, 42)
+    word = {"known": 1, "reason": "my aunt"}
+    known = panel.ask("POST", "/verify", seal_of(panel.open().text), data=word)
+    assert 'data-trust="proven"' in known.text  # everything is shown
+    assert mark_of_the_writer(panel, seal_of(known.text)) == "Writing now, not verified"
 
 
 def test_an_address_and_a_tax_id_are_in_no_name(panel: Panel) -> None:
