@@ -201,7 +201,7 @@ def test_the_most_urgent_licenses_come_first(panel: Panel) -> None:
         ("4601", "expiring"), ("4602", "expiring"), ("4603", "expiring"),
         ("4608", ""), ("4607", ""),
     ]  # fmt: skip
-    assert "1 closed license: Expired (1)" in page
+    assert "1 other license: Expired (1)" in page
     assert "Lifetime" in page
     assert "Unlimited sites" in page
 
@@ -210,7 +210,19 @@ def test_a_quote_that_lapses_soon_or_has_just_lapsed_comes_first(panel: Panel) -
     page = panel.section("quotes", panel.proven("healthy")).text
     marks = re.findall(r'data-row="(\d+)"(?: data-mark="(\w+)")?', page.partition(CLOSED)[0])
     assert marks == [("4202", "lapsing"), ("4203", "lapsed"), ("4201", "")]
-    assert "7 closed quotes:" in page
+    assert "7 other quotes:" in page
+
+
+@pytest.mark.parametrize(
+    ("day", "words"), [("2026-01-15", "Expired on Jan 15"), ("2199-01-15", "Valid until Jan 15")]
+)
+def test_a_quote_that_is_called_expired_is_not_called_valid_until_a_past_day(
+    panel: Panel, day: str, words: str
+) -> None:
+    panel.office.put("quotes", 42, {"id": 9, "status": "expired", "valid_until": day})
+    page = panel.section("quotes", panel.proven()).text
+    row = words_of(page.partition('data-row="9"')[2].partition("</li>")[0])
+    assert words in row
 
 
 def test_what_the_back_office_does_not_state_is_not_invented(panel: Panel) -> None:
