@@ -3,29 +3,29 @@
 
 import { all, find, on } from "./page.js";
 
-const LOADING_CARD = "[data-state=loading]";
-const UNREAD = `${LOADING_CARD}, [data-state=failed], [data-state=denied]`;
+const TOLD = ".sections > :not([data-state=failed], [data-state=denied])";
 const GLANCE = 300; // milliseconds: what was drawn later than that, nobody has read
 
 // An element remembers when it was drawn, and that it is low: a refresh draws it anew, as low.
 export function giveBack() {
   const parts = all(".sections.held > .card, .sections.held ~ *");
+  const isTold = find(TOLD); // where nothing could be read, everything may move
   for (const part of parts) {
-    part.drawnAt = part.matches(UNREAD) ? NaN : part.drawnAt || Date.now();
-    part.isLow &&= !part.matches(LOADING_CARD);
+    const isLoading = part.dataset.state === "loading";
+    part.drawnAt = isTold && !isLoading ? part.drawnAt || Date.now() : NaN;
+    part.isLow &&= !isLoading;
     part.classList.toggle("low", !!part.isLow);
   }
-  // The words of a failure become fewer when the lines above the sections tell its cause.
-  const unsettled = find("[data-outage]") ? LOADING_CARD : UNREAD;
-  all(`.sections.held > .card:not(.low, ${unsettled})`).forEach((card) => lower(card, parts));
+  all(".sections.held > .card:not(.low, [data-state=loading])").forEach((card) => lower(card, parts));
 }
 
 // Nothing is painted between the two measurements.
 function lower(card, parts) {
-  const places = parts.map(topOf);
+  const places = new Map(parts.map((part) => [part, topOf(part)]));
   card.classList.add("low");
-  const moved = parts.filter((part, at) => topOf(part) !== places[at] && topOf(part) < innerHeight);
-  card.isLow = !moved.some((part) => Date.now() - part.drawnAt > GLANCE);
+  const moved = parts.filter((part) => topOf(part) !== places.get(part));
+  const isRead = (part) => places.get(part) < innerHeight && Date.now() - part.drawnAt > GLANCE;
+  card.isLow = !moved.some(isRead);
   card.isLow ? moved.forEach(redraw) : card.classList.remove("low");
 }
 
