@@ -13,9 +13,9 @@ from panel.data.lanes import Lane, LaneLength, read_lanes
 class Backlog:
     """The present counts. Times are epoch seconds, None where there is no such row.
 
-    `oldest_at`: when the oldest waiting hook of the first lane came. In the other lanes thousands
-    may wait for hours, as they should. `lanes`: all of them. `retrying`: organizations whose last
-    try failed. `nightly_at`: the last time at which a night or `sync reconcile` lined up passes.
+    `oldest_at`: when the oldest waiting hook of the first lane came; in the other lanes thousands
+    may rightly wait for hours. `lanes`: the length of each lane. `retrying`: organizations whose
+    last try failed. `nightly_at`: when a night or `sync reconcile` last lined up passes.
     """
 
     hooks_waiting: int

@@ -65,13 +65,13 @@ def ask_failing(shared: Services) -> Finding:
         failing = _list_failing(connection)
     if not failing:
         return Finding("ok")
-    counted = Counter((row.side, row.reason) for row in failing).most_common()
+    reasons = Counter((row.side, row.reason) for row in failing).most_common()
     words = [
         f"{count} because of {f'{side}: ' if side else ''}{reason}"
-        for (side, reason), count in counted[:MOST_REASONS]
+        for (side, reason), count in reasons[:MOST_REASONS]
     ]
     last = format_age(time.time() - max(row.tried_at or 0.0 for row in failing))
-    more = ", and more" if len(counted) > MOST_REASONS else ""
+    more = ", and more" if len(reasons) > MOST_REASONS else ""
     detail = f"tried again: {'; '.join(words)}{more}; last tried {last}. See `sync status`"
     return Finding("retrying", detail)
 
