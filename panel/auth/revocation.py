@@ -32,7 +32,7 @@ class Revocations:
     """The present generations of agents. While the database is silent no generation ends: this is
     logged, and open panels go on."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
         self._silent_until = 0.0

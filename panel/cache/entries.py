@@ -20,6 +20,7 @@ from panel import errors
 
 T = TypeVar("T")
 
+CLOCK_SKEW_SECONDS = 60.0  # by how much the clocks of two machines may differ
 ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failure
 
 
@@ -183,6 +184,14 @@ class Entry(msgspec.Struct, frozen=True):
         seconds = min(max(parts, default=now) - now, max(life.kept, life.refused))
         return max(1, math.ceil(seconds))
 
+    def without_future(self, now: float) -> "Entry":
+        """Leave out what seems to come from later: since then the clock was set back, so its age is
+        unknown, and it would count as young until the clock is there again."""
+        latest = now + CLOCK_SKEW_SECONDS
+        copy = self.copy if self.copy and self.copy.at <= latest else None
+        failure = self.failure if self.failure and self.failure.at <= latest else None
+        return Entry(copy, failure)
+
     @classmethod
     def parse(cls, value: object) -> "Entry":
         """Any other shape (planted, cut off, of another version) counts as absent."""
@@ -240,7 +249,7 @@ class State(Generic[T]):
     ) -> "State[T]":
         """Make the state from the stored values; `with_value` False: the reader needs no value."""
         token = token if isinstance(token, str) else ""
-        entry = Entry.parse(stored)
+        entry = Entry.parse(stored).without_future(now)
         copy, value = _parse_copy(resource, entry.copy, now, with_value) or (None, None)
         failure = entry.failure
         if failure and _is_outdated(failure, token, copy, now, resource.lifetimes):

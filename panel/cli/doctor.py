@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,13 +18,14 @@ from typing import Any
 import click
 
 from panel.cli.doctor_setup import examine_setup
-from panel.cli.output import FOUND, IDENTIFIER, echo, format_time, plain_command
+from panel.cli.output import FOUND, IDENTIFIER, count_noun, echo, format_time, plain_command
 from panel.doctor import arrival, back_office, chatwoot, delivery, lists, settings, state, work
-from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
+from panel.doctor.diagnosis import FAULT, OK, STATES, WARNING, Diagnosis, Examination
 from panel.services import Services, services
 
 AGAIN_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
+PLURALS = {FAULT: "faults", WARNING: "warnings"}
 DATABASE_SECONDS = 8.0  # SQLite itself reports a locked database after five
 
 EXAMINATIONS = (
@@ -184,7 +186,6 @@ def _draw(results: Sequence[ExaminationResult], seconds: float) -> Iterator[str]
                     yield f"{'':<27} -> {diagnosis.fix}"
     well = [result.examination.name for result in results if result.worst == OK]
     yield f"{OK:<8} {', '.join(well)}"
-    counts = ", ".join(
-        f"{sum(result.worst == grade for result in results)} {grade}" for grade in STATES
-    )
-    yield f"{len(results)} checks: {counts}; {seconds:.1f} s"
+    counts = Counter(result.worst for result in results)
+    words = [count_noun(counts[grade], grade, PLURALS.get(grade, grade)) for grade in STATES]
+    yield f"{len(results)} checks: {', '.join(words)}; {seconds:.1f} s"

@@ -166,3 +166,7 @@ def echo(value: Any, as_json: bool, draw: Callable[[], Iterable[str]]) -> None:
 def format_time(epoch: float) -> str:
     """Write the time to the second, in UTC."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
+
+
+def count_noun(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"

@@ -35,7 +35,7 @@ SIGNING_VERSION = (4, 11, 2)  # the first version of Chatwoot that signs its web
 class Exposure:
     """The remaining exposure to visitors of the website, for an administrator.
 
-    `open_inboxes`: names of inboxes where a visitor may say to be anybody, as far as Chatwoot
+    `open_inboxes`: names of inboxes where a visitor may claim to be anybody, as far as Chatwoot
     tells; `identifiers`: the number of contacts there with a guessable identifier; `waiting`: the
     number of those in our own table, None without a database.
     """

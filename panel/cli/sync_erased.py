@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from panel.cli.output import FOUND, database_command, echo, format_time, stop
+from panel.cli.output import FOUND, count_noun, database_command, echo, format_time, stop
 from panel.data.erasures import Erasure
 from panel.data.lanes import Lane
 from panel.services import get, services
@@ -30,13 +30,10 @@ def show_erased(allow: int | None, allow_all: bool, as_json: bool) -> None:
     if allow is not None and not erasures_to_allow:
         stop(f"No pass has found contact {allow} deleted.", FOUND)
     organizations = _allow(erasures_to_allow)
-    result = {
-        "allowed": [erasure.contact for erasure in erasures_to_allow],
-        "lined_up": organizations,
-    }
-    words = (
-        f"{len(erasures_to_allow)} may be made again, {len(organizations)} organizations lined up"
-    )
+    allowed = [erasure.contact for erasure in erasures_to_allow]
+    result = {"allowed": allowed, "lined_up": organizations}
+    lined_up = count_noun(len(organizations), "organization", "organizations")
+    words = f"{len(allowed)} may be made again, {lined_up} lined up"
     echo(result, as_json, lambda: [words])
 
 

@@ -41,7 +41,7 @@ def learn_organization(services: Services, reading: Reading[Organization]) -> No
 
 
 def _list_words(organization: Organization) -> dict[str, str]:
-    phone = normalize_phone(organization.phone, organization.country or "BR")
+    phone = normalize_phone(organization.phone, organization.country)
     names = [organization.name, organization.legal_name]
     return make_terms(
         organization.id, names, organization.tax_id, [organization.email], [phone], ()

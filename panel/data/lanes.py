@@ -131,10 +131,10 @@ def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
     """Return the length of each lane."""
     query = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
     waiting = {row[0]: row[1] for row in connection.execute(query.group_by(passes.c.lane))}
-    return {lane: LaneLength(waiting.get(lane, 0), _find_oldest(connection, lane)) for lane in Lane}
+    return {lane: LaneLength(waiting.get(lane, 0), find_oldest(connection, lane)) for lane in Lane}
 
 
-def _find_oldest(connection: Connection, lane: Lane) -> float | None:
+def find_oldest(connection: Connection, lane: Lane) -> float | None:
     """Find the lane's oldest waiting hook by one look into an index; grouping by lane would read
     all waiting hooks."""
     in_lane = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))

@@ -52,6 +52,7 @@ COMMON = 300
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every continuation of a word
 # A CNPJ, since July 2026 with letters too: as it is written, or without its signs.
 CNPJ = re.compile(r"[0-9a-z]{2}\.?[0-9a-z]{3}\.?[0-9a-z]{3}/?[0-9a-z]{4}-?[0-9]{2}")
+ID = re.compile("[0-9]{1,18}")
 
 # Sorted by bytes in both databases: a range of prefixes needs an order without a language.
 terms = Table(
@@ -240,9 +241,11 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     """Select ids of the organizations that have all words, the likeliest first, and at most one
     more than is shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
     conditions = [_has_any_of(alternatives) for alternatives in rest]
-    whole = terms.c.word.in_(first)
-    # The exact id has a SELECT of its own: among all whole words it could come too late.
-    arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
+    whole, ids = terms.c.word.in_(first), [int(word) for word in first if ID.fullmatch(word)]
+    # The exact id has a SELECT of its own: among all whole words it could come too late. It names
+    # the organization, or every row of a word that thousands have would be read for it.
+    arms = [(0, and_(whole, terms.c.kind == BY_ID, terms.c.organization.in_(ids)))] if ids else []
+    arms += [(1, whole)]
     arms += [(2, _match_beginning(word)) for word in first]
     queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))

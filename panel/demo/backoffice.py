@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from panel.demo.faults import FAULTS, Case, native, refusal
+from panel.demo.faults import FAULTS, Case, native, page, refusal
 from panel.demo.world import Call, Json, World, answer
 
 LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
@@ -120,6 +120,8 @@ class BackOffice(World):
 
     def respond(self, call: Call) -> Response:
         """Answer one call: route, Bearer, fault, organization, then the true answer."""
+        if not call.path.startswith("/wp-json"):  # WordPress has pages too, where our links lead
+            return page(200, "The pages of MIDDAG Account are not built into this demo.")
         routes = _ROUTES.bind("backoffice")
         try:
             section, ids = routes.match(call.path.removeprefix(_BASE), method=call.method)

@@ -69,18 +69,22 @@ def _judge_executing(
     row: WorkerRow, speaking: Sequence[WorkerRow], now: float, busy: bool
 ) -> WorkerHealth:
     last_end = (
-        f"a try ended {format_age(now - row.ended_at)}" if row.ended_at else "no try has ended"
+        f"its last try ended {format_age(now - row.ended_at)}"
+        if row.ended_at
+        else "no try has ended yet"
     )
     count = sum(worker.state == STANDING_BY for worker in speaking)
     stands_by = f"; {count} more stand by" if count else ""
     if busy and now - max(row.since, row.ended_at or 0.0) > STUCK_SECONDS:
         return WorkerHealth(
             "stuck",
-            f"{row.name} executes, but {last_end} last, and something waits",
+            f"{row.name} executes passes, but {last_end}, and something waits",
             "Look at its log and at the limit CHATWOOT_CALLS_PER_MINUTE; a restart loses nothing",
         )
     since = format_age(now - row.since)
-    return WorkerHealth("ok", f"{row.name} executes, which began {since}; {last_end}{stands_by}")
+    return WorkerHealth(
+        "ok", f"{row.name} executes passes; it began {since}, and {last_end}{stands_by}"
+    )
 
 
 def _judge_standing_by(names: Sequence[str], is_led: bool) -> WorkerHealth:

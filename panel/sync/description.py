@@ -13,8 +13,7 @@ from panel.models.licenses import Entitlement
 from panel.models.organizations import Organization
 from panel.models.phones import is_switchboard, normalize_phone
 from panel.models.text import normalize_email
-from panel.models.values import Status
-from panel.sync.people import find_status
+from panel.sync.people import STATUSES_BY_WEIGHT, find_status
 from panel.upstream.chatwoot import LONGEST_NAME
 from panel.upstream.documents import RecordList
 
@@ -56,8 +55,11 @@ def describe(
         active_entitlements=before.active_entitlements if before else 0,
         next_expiry=before.next_expiry if before else None,
     )
+    # A status that nobody knows does not say that a customer has nothing.
     readable = [
-        entitlement for entitlement in entitlements.rows if isinstance(entitlement.status, Status)
+        entitlement
+        for entitlement in entitlements.rows
+        if entitlement.status_value in STATUSES_BY_WEIGHT
     ]
     summary = company if entitlements.received and not readable else _sum_up(company, readable, now)
     return (

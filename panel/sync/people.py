@@ -23,7 +23,7 @@ ROLES_BY_WEIGHT = (
 IDENTIFIER_BYTES = 24
 # A collaborator is a member while status and invitation both allow it; a missing value allows it.
 # An invitation makes nobody a member before it is accepted: anybody can invite any address.
-NO_ROLE = "pending"
+NO_ROLES = frozenset({"pending", "pendente", "invited"})
 MEMBER_STATUSES = frozenset({"active", "accepted", "publish"})
 MEMBER_INVITES = frozenset({"accepted"})
 DECIDING_FIELDS = frozenset({"email", "role", "status", "invite_status"})
@@ -129,7 +129,8 @@ def _read_member(collaborator: Collaborator, stored: Person | None) -> Collabora
 def is_member(collaborator: Collaborator) -> bool:
     """Tell whether the collaborator is a member: not merely invited, and not gone."""
     active = _says(collaborator.status, MEMBER_STATUSES)
-    return collaborator.role != NO_ROLE and active and _says(collaborator.invite, MEMBER_INVITES)
+    accepted = _says(collaborator.invite, MEMBER_INVITES)
+    return collaborator.role not in NO_ROLES and active and accepted
 
 
 def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:

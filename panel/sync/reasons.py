@@ -130,7 +130,7 @@ TRY_REASONS = {
     "http_4xx": TryReason("refuses the call as such", OUTAGE),
     "unknown_organization": TryReason(
         "does not know this organization",
-        "Was it a wrong number, dismiss it. Was it deleted there, the plugin has to say "
+        "If the number was wrong, dismiss it. If it was deleted there, the plugin has to say "
         "organization.deleted",
     ),
     "not_found": TryReason("does not know this record", HEAL),

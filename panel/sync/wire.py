@@ -134,8 +134,9 @@ def _check_text(value: str, name: str) -> str:
 
 
 def _read_id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
-    header = headers.get("webhook-id") or envelope.id
-    if header is None or header == "":
+    header = headers.get("webhook-id", "").strip() or envelope.id
+    # PHP writes 0 for no id. Taken for one, all hooks but the first would count as repetitions.
+    if header is None or str(header).strip() in ("", "0"):
         return f"sha256:{sha256(body).hexdigest()}"
     return _check_text(str(header), "id")
 

@@ -72,11 +72,10 @@ class ConversationCalls(AccountCalls):
         path = f"conversations/{number}"
         if present is None:
             present = read_attributes(self._get_parts(path, ConversationPart))
-        attributes = {
-            key: value for key, value in {**present, **changes}.items() if value is not None
-        }
-        if attributes != present:
-            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": attributes})
+        removed = {key for key, value in changes.items() if value is None}
+        merged = {key: value for key, value in {**present, **changes}.items() if key not in removed}
+        if merged != present:
+            self._write("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
 
     @naming_side(CHATWOOT_SIDE)
     def list_conversations(

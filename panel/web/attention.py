@@ -123,7 +123,7 @@ RULES = (
         "stranger",
         AMBER,
         "organization",
-        _same("The person who writes is not a member of this company"),
+        _same("The person writing is not a member of this company"),
         find_if(lambda situation, _: situation.is_stranger),
     ),
     Rule(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -138,9 +138,8 @@ def _format_day(day: date, locale: str) -> str:
 
 @remembered
 def _format_hour(moment: datetime, today: bool, locale: str) -> str:
-    if today:
-        return format_time(moment.time(), format="short", locale=locale)
-    return format_datetime(moment, format="short", locale=locale)
+    hour = format_time(moment.time(), format="short", locale=locale)
+    return hour if today else f"{_format_day(moment.date(), locale)}, {hour}"
 
 
 @remembered

@@ -28,8 +28,8 @@ SITES = ("%(used)d of %(limit)d site", "%(used)d of %(limit)d sites")
 
 SUBJECTS: Mapping[str, Sequence[str]] = {
     "orders": (
-        "Order %(name)s of %(day)s (%(amount)s)",
-        "Order %(name)s of %(day)s",
+        "Order %(name)s from %(day)s (%(amount)s)",
+        "Order %(name)s from %(day)s",
         "Order %(name)s (%(amount)s)",
         "Order %(name)s",
     ),
@@ -59,7 +59,7 @@ QUOTE_SENTENCES: Mapping[str, Sequence[str]] = {
     "fulfilled": ("%(subject)s is paid and delivered.",),
     "rejected": ("%(subject)s was declined.",),
     "cancelled": ("%(subject)s was withdrawn.",),
-    "refunded": ("%(subject)s was paid back.",),
+    "refunded": ("%(subject)s has been refunded.",),
 }
 LICENSE_SENTENCES: Mapping[str, Sequence[str]] = {
     "active": (
@@ -79,7 +79,7 @@ LICENSE_SENTENCES: Mapping[str, Sequence[str]] = {
     "expired": ("%(subject)s expired on %(day)s.", "%(subject)s has expired."),
     "disabled": ("%(subject)s is disabled.",),
     "suspended": ("%(subject)s is suspended.",),
-    "cancelled": ("%(subject)s was revoked.",),
+    "cancelled": ("%(subject)s has been cancelled.",),
     "revoked": ("%(subject)s was revoked.",),
     "blocked": ("%(subject)s is blocked.",),
 }

@@ -7,7 +7,7 @@ import time
 
 from flask import Response, make_response, render_template, request
 
-from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS
+from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS, find_callable
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Visit
 from panel.customer.matching import Candidate
@@ -112,8 +112,7 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
 
 def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None) -> str:
     """Return the registered phone, which may be masked, only once its row is in the access log."""
-    phone = company.phone if company else None
-    if phone:
+    if phone := find_callable(company):
         services().audit_log.record(
             AuditEntry(
                 audit_log.PHONE_SHOWN,
@@ -123,4 +122,4 @@ def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None)
                 visit.seal.proof,
             )
         )
-    return phone or ""
+    return phone

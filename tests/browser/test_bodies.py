@@ -226,3 +226,5 @@ def test_a_reader_with_colours_of_their_own_sees_where_the_banner_ends(
     panel = demo.open(page)
     panel.expect_state("fresh")
     expect(panel.find("[data-banner=unproven]")).to_have_css("border-top-style", "solid")
+    dot = panel.find("#attention .dot.ruby").first
+    expect(dot).to_have_css("background-color", "rgb(229, 70, 102)")

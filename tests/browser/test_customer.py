@@ -108,6 +108,9 @@ def test_two_organizations_are_offered_by_name_and_the_picked_one_is_remembered(
     expect(choices).to_have_count(2)
     expect(choices.nth(0)).to_contain_text("Acme Ltda")
     expect(choices.nth(1)).to_contain_text("Prado Consultoria Ltda")
+    # The name came with the section; the button that was drawn before it is called by it too.
+    name = "This is the company Prado Consultoria Ltda"
+    expect(choices.nth(1).locator("[data-action=pick]")).to_have_accessible_name(name)
     panel.find("[data-choice='45'] [data-action=pick]").click()
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-organization", "45")

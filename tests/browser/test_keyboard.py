@@ -1,5 +1,6 @@
 """Work without a mouse, and the texts that the copy buttons put on the clipboard."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, Panel
@@ -65,6 +66,17 @@ def test_enter_refreshes_opens_and_copies(demo: Demo, page: Page) -> None:
     page.keyboard.press("Enter")
     expect(panel.find("#said")).to_have_text("Copied")
     expect(panel.section("licenses").locator("[data-action=copy]").first).to_be_focused()
+
+
+@pytest.mark.parametrize("part", ["change", "confirm"])
+def test_escape_closes_what_the_head_opened_and_keeps_the_focus(panel: Panel, part: str) -> None:
+    opener = panel.find(f"#{part} > summary")
+    opener.click()
+    inside = panel.find("#query" if part == "change" else "#confirm [data-action=refuse]")
+    inside.focus()
+    panel.page.keyboard.press("Escape")
+    expect(panel.find(f"#{part}[open]")).to_have_count(0)
+    expect(opener).to_be_focused()
 
 
 def test_a_focused_control_is_seen(panel: Panel) -> None:

@@ -115,7 +115,10 @@ def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "conversation=x", "conversation=101&organization=42", "organization=42&at=" + "9" * 18],
+    [
+        *("", "conversation=x", "conversation=101&organization=42", "hook=a%00b"),
+        "organization=42&at=" + "9" * 18,
+    ],
 )
 def test_a_question_that_is_none_is_refused(signing: Panel, query: str) -> None:
     browser = Browser(signing)

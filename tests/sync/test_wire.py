@@ -74,8 +74,8 @@ def test_a_number_is_an_id_too() -> None:
     assert parse(id=17).id == "17"
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_without_an_id_the_same_body_is_the_same_hook(nothing: str | None) -> None:
+@pytest.mark.parametrize("nothing", [None, "", "  ", 0, "0"])
+def test_without_an_id_the_same_body_is_the_same_hook(nothing: str | int | None) -> None:
     body = json.dumps({"event": "a.b", "timestamp": STAMP, "id": nothing}).encode()
     assert wire.parse({}, body).id == f"sha256:{sha256(body).hexdigest()}"
 

@@ -250,3 +250,14 @@ def test_no_attributes_of_a_contact_hide_it_and_the_others(
     ana["custom_attributes"] |= HUGE
     assert before
     assert READS[path](chatwoot) == before
+
+
+@pytest.mark.parametrize("odd", [None, [], {}, [[]], 1.5, True], ids=repr)
+def test_an_inbox_in_another_form_proves_nothing_and_counts_as_public(
+    worlds: Worlds, chatwoot: Chatwoot, odd: Any
+) -> None:
+    contact = worlds.chat.contacts[worlds.chat.conversations[101]["contact_id"]]
+    inbox = {"id": odd, "name": "Odd", "channel_type": odd}
+    contact["contact_inboxes"] = [{"inbox": inbox, "source_id": "1"}]
+    assert chatwoot.contact(contact["id"]).public
+    assert chatwoot.sources(contact["id"], 1) == frozenset()

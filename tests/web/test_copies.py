@@ -143,7 +143,7 @@ def test_an_unproven_conversation_gets_no_amount_and_a_proven_one_does(panel: Pa
     unproven = copies(panel, seal, "orders", row)
     assert "R$" not in unproven.text
     assert "Not verified: make sure who is writing" in unproven.text
-    reason = {"section": "orders", "reason": "Customer named the order number"}
+    reason = {"section": "orders", "reason": "Customer gave the order number"}
     uncovered = seal_of(panel.ask("POST", "/uncover", seal, data=reason).text)
     # Uncovered values are for the agent's own eyes, and prove nobody.
     assert "R$" not in copies(panel, uncovered, "orders", row).text
