@@ -243,7 +243,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     conditions = [_has_any_of(alternatives) for alternatives in rest]
     whole, ids = terms.c.word.in_(first), [int(word) for word in first if ID.fullmatch(word)]
     # The exact id has a SELECT of its own: among all whole words it could come too late. It names
-    # the organization, or every row of a word that thousands have would be read for it.
+    # the organization: otherwise every row of a word that thousands have would be read.
     arms = [(0, and_(whole, terms.c.kind == BY_ID, terms.c.organization.in_(ids)))] if ids else []
     arms += [(1, whole)]
     arms += [(2, _match_beginning(word)) for word in first]
